@@ -56,6 +56,9 @@
 //! - `WAIT` answers 1 when all earlier writes are on disk.
 //! - `EVAL` knows the scripts of redis-py's `Lock`, of django-redis' `incr`, and of the fixed window of
 //!   `limits`.
+//! - A connection that does not give the password within 10 s is closed. So is a connection whose request waits
+//!   and whose peer has gone. `CLIENT KILL` ends a request that waits.
+//! - `CONFIG GET` takes up to 16 KiB of patterns, `CLIENT LIST ID` up to 65,536 numbers.
 //! - `OBJECT FREQ` and `OBJECT IDLETIME` are errors. `SLOWLOG` and `LATENCY` are empty. `MONITOR` is refused.
 //!   `DBSIZE` and `RANDOMKEY` take time that grows with the number of keys.
 //! - `INFO keyspace` may count entries that have expired lately.

@@ -18,4 +18,5 @@ mod limits;
 mod modes;
 mod redis_server;
 mod resp;
+mod stalls;
 mod support;

@@ -39,6 +39,9 @@ const HELP: [&str; 19] = [
     "    Print this help.",
 ];
 
+/// Maximum number of IDs in a `CLIENT LIST`. The other connections of the thread wait while they are read.
+const MAX_IDS: usize = 65_536;
+
 /// `CLIENT subcommand [argument ...]`
 async fn client(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let subcommand = args.get(1).to_ascii_lowercase();
@@ -129,6 +132,9 @@ fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         // All connections are normal ones.
         ids = (*kind != "normal").then(Vec::new);
     } else if args.len() > 3 && args.is(2, "id") {
+        if args.len() - 3 > MAX_IDS {
+            return out.reply().error(&format!("ERR CLIENT LIST takes up to {MAX_IDS} IDs"));
+        }
         let mut wanted = Vec::new();
         for given in args.from(3) {
             let Some(id) = integer(given).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0) else {
@@ -136,13 +142,14 @@ fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
             };
             wanted.push(id);
         }
+        wanted.sort_unstable();
         ids = Some(wanted);
     } else if args.len() != 2 {
         return out.reply().error(errors::SYNTAX);
     }
     let mut text = String::new();
     for client in session.served.clients.all() {
-        if ids.as_ref().is_none_or(|ids| ids.contains(&client.id)) {
+        if ids.as_ref().is_none_or(|ids| ids.binary_search(&client.id).is_ok()) {
             text.push_str(&line(&client));
         }
     }

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::family::family;
-use super::{errors, glob, info};
+use super::glob::Pattern;
+use super::{errors, info};
 use crate::protocol::arguments::Arguments;
 use crate::session::databases::WriteMode;
 use crate::session::flags::{ADMIN, CONTAINER, LOADING, NOSCRIPT, STALE};
@@ -13,6 +14,10 @@ use crate::session::{Command, Session};
 pub(super) static COMMANDS: &[Command] = family! { "server";
     "config" -2 (CONTAINER | ADMIN | NOSCRIPT | LOADING | STALE) NONE config, "A container for server configuration commands.";
 };
+
+/// Maximum length of the patterns of `CONFIG GET`. The other connections of the thread wait while they are
+/// compared.
+const MAX_PATTERNS: usize = 16 << 10;
 
 /// `CONFIG GET pattern ...`, `CONFIG RESETSTAT`, `CONFIG SET`
 async fn config(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
@@ -32,12 +37,16 @@ async fn config(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
 }
 
 fn get(session: &Session, args: Arguments<'_>, out: &mut Output) {
+    if args.from(2).map(|pattern| pattern.len() + 1).sum::<usize>() > MAX_PATTERNS {
+        let text = format!("ERR the patterns of CONFIG GET may take up to {MAX_PATTERNS} bytes");
+        return out.reply().error(&text);
+    }
+    let patterns: Vec<_> =
+        args.from(2).filter_map(|pattern| Pattern::read(&pattern.to_ascii_lowercase())).collect();
     let settings = settings(session);
     let wanted: Vec<_> = settings
         .iter()
-        .filter(|(name, _)| {
-            args.from(2).any(|pattern| glob::matches(&pattern.to_ascii_lowercase(), name.as_bytes()))
-        })
+        .filter(|(name, _)| patterns.iter().any(|pattern| pattern.matches(name.as_bytes())))
         .collect();
     let reply = out.reply();
     reply.map(wanted.len());

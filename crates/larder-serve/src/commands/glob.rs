@@ -1,75 +1,163 @@
 //! Patterns of keys, as `KEYS`, `SCAN` and `CONFIG GET` take them: `*`, `?`, `[a-z]`, `[^a]` and `\`.
+//!
+//! A pattern is read once, before it is compared with many keys. Its length may be that of a request, but no
+//! comparison takes longer for that: a run of `*` is one `*`, a class is a set of bytes, and a pattern with
+//! more items than the longest key has bytes matches no key.
 
-/// Returns whether a pattern matches the whole text.
-///
-/// Takes at most the product of both lengths in steps: only the last `*` is ever tried again.
-pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut at, mut seen) = (0, 0);
-    // After the last `*`: the rest of the pattern, and where in the text the next attempt begins.
-    let mut retry = None;
-    while seen < text.len() {
-        if pattern.get(at) == Some(&b'*') {
-            at += 1;
-            retry = Some((at, seen));
-            continue;
-        }
-        match one(pattern, at, text.get(seen).copied().unwrap_or_default()) {
-            Some(next) => (at, seen) = (next, seen + 1),
-            None => match &mut retry {
-                Some((rest, begin)) => {
-                    *begin += 1;
-                    (at, seen) = (*rest, *begin);
+/// Maximum number of items beside `*`. No text that is compared with a pattern is longer: a key has up to
+/// 4,096 bytes.
+const MAX_ITEMS: usize = 4096;
+
+/// One item of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Item {
+    /// `*`
+    Any,
+    /// `?`
+    One,
+    Literal(u8),
+    Class(ByteSet),
+}
+
+/// A pattern that was read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pattern {
+    items: Vec<Item>,
+    /// The number of items beside `*`: the least length of a text that matches.
+    min_len: usize,
+}
+
+impl Pattern {
+    /// Reads a pattern. None if it has more items than a key has bytes, so that it matches no key.
+    pub(super) fn read(mut pattern: &[u8]) -> Option<Self> {
+        let mut read = Self::default();
+        while !pattern.is_empty() {
+            let (item, rest) = item(pattern);
+            pattern = rest;
+            if item == Item::Any {
+                if read.items.last() != Some(&Item::Any) {
+                    read.items.push(item);
                 }
-                None => return false,
-            },
+                continue;
+            }
+            read.min_len += 1;
+            if read.min_len > MAX_ITEMS {
+                return None;
+            }
+            read.items.push(item);
+        }
+        Some(read)
+    }
+
+    /// Returns whether the pattern matches the whole text.
+    ///
+    /// Takes at most the product of both lengths in steps: only the last `*` is ever tried again.
+    pub(super) fn matches(&self, text: &[u8]) -> bool {
+        if text.len() < self.min_len {
+            return false;
+        }
+        let (mut at, mut seen) = (0, 0);
+        // After the last `*`: the rest of the pattern, and where in the text the next attempt begins.
+        let mut retry = None;
+        while let Some(byte) = text.get(seen) {
+            match self.items.get(at) {
+                Some(Item::Any) => {
+                    at += 1;
+                    retry = Some((at, seen));
+                }
+                Some(item) if item.has(*byte) => (at, seen) = (at + 1, seen + 1),
+                _ => match &mut retry {
+                    Some((rest, begin)) => {
+                        *begin += 1;
+                        (at, seen) = (*rest, *begin);
+                    }
+                    None => return false,
+                },
+            }
+        }
+        self.items.get(at..).unwrap_or_default().iter().all(|item| *item == Item::Any)
+    }
+}
+
+impl Item {
+    /// Returns whether the item matches a byte.
+    fn has(&self, byte: u8) -> bool {
+        match self {
+            Self::Any | Self::One => true,
+            Self::Literal(literal) => *literal == byte,
+            Self::Class(class) => class.has(byte),
         }
     }
-    pattern.get(at..).unwrap_or_default().iter().all(|byte| *byte == b'*')
 }
 
-/// Returns the place behind one item of the pattern, if the item matches a byte.
-fn one(pattern: &[u8], at: usize, byte: u8) -> Option<usize> {
-    match *pattern.get(at)? {
-        b'?' => Some(at + 1),
-        b'[' => class(pattern, at + 1, byte),
-        b'\\' if at + 1 < pattern.len() => (pattern.get(at + 1) == Some(&byte)).then_some(at + 2),
-        literal => (literal == byte).then_some(at + 1),
+/// A set of bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    fn add(&mut self, byte: u8) {
+        if let Some(word) = self.0.get_mut(usize::from(byte / 64)) {
+            *word |= 1 << (byte % 64);
+        }
+    }
+
+    fn has(&self, byte: u8) -> bool {
+        self.0.get(usize::from(byte / 64)).is_some_and(|word| word & 1 << (byte % 64) != 0)
     }
 }
 
-/// Returns the place behind a class, if the class has a byte. A class without an end goes to the end of the
-/// pattern, as in Redis.
-fn class(pattern: &[u8], mut at: usize, byte: u8) -> Option<usize> {
-    let is_negated = pattern.get(at) == Some(&b'^');
-    at += usize::from(is_negated);
-    let mut has = false;
+/// Reads the first item of a pattern that is not empty. Returns the rest, too.
+fn item(pattern: &[u8]) -> (Item, &[u8]) {
+    match pattern {
+        [b'*', rest @ ..] => (Item::Any, rest),
+        [b'?', rest @ ..] => (Item::One, rest),
+        [b'[', rest @ ..] => class(rest),
+        [b'\\', literal, rest @ ..] | [literal, rest @ ..] => (Item::Literal(*literal), rest),
+        [] => (Item::Any, pattern),
+    }
+}
+
+/// Reads a class behind its bracket. A class without an end goes to the end of the pattern, as in Redis.
+fn class(mut pattern: &[u8]) -> (Item, &[u8]) {
+    let is_negated = pattern.first() == Some(&b'^');
+    if is_negated {
+        pattern = pattern.get(1..).unwrap_or_default();
+    }
+    let mut class = ByteSet::default();
     loop {
-        match pattern.get(at..).unwrap_or_default() {
+        match pattern {
             [] => break,
-            [b']', ..] => {
-                at += 1;
+            [b']', rest @ ..] => {
+                pattern = rest;
                 break;
             }
-            [b'\\', literal, ..] => {
-                has |= *literal == byte;
-                at += 2;
+            [b'\\', literal, rest @ ..] => {
+                class.add(*literal);
+                pattern = rest;
             }
-            [low, b'-', high, ..] => {
-                has |= (*low.min(high)..=*low.max(high)).contains(&byte);
-                at += 3;
+            [low, b'-', high, rest @ ..] => {
+                (*low.min(high)..=*low.max(high)).for_each(|byte| class.add(byte));
+                pattern = rest;
             }
-            [literal, ..] => {
-                has |= *literal == byte;
-                at += 1;
+            [literal, rest @ ..] => {
+                class.add(*literal);
+                pattern = rest;
             }
         }
     }
-    (has != is_negated).then_some(at)
+    if is_negated {
+        class.0 = class.0.map(|word| !word);
+    }
+    (Item::Class(class), pattern)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{MAX_ITEMS, Pattern};
+
+    fn matches(pattern: &[u8], text: &[u8]) -> bool {
+        Pattern::read(pattern).is_some_and(|pattern| pattern.matches(text))
+    }
 
     #[test]
     fn patterns_match_as_in_redis() {
@@ -120,5 +208,16 @@ mod tests {
     fn many_stars_take_no_exponential_time() {
         let pattern = "a*".repeat(50) + "b";
         assert!(!matches(pattern.as_bytes(), "a".repeat(10_000).as_bytes()));
+    }
+
+    #[test]
+    fn a_long_pattern_takes_no_more_time_for_each_key() {
+        let stars = Pattern::read("*".repeat(1 << 20).as_bytes()).unwrap();
+        assert_eq!(stars.items.len(), 1);
+        let class = Pattern::read(format!("[{}]", "a-z".repeat(1 << 20)).as_bytes()).unwrap();
+        assert_eq!(class.items.len(), 1);
+        assert!(class.matches(b"q"));
+        assert!(Pattern::read("?*".repeat(MAX_ITEMS).as_bytes()).is_some());
+        assert!(Pattern::read("?*".repeat(MAX_ITEMS + 1).as_bytes()).is_none());
     }
 }

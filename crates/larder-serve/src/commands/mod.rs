@@ -4,7 +4,7 @@
 //!   request's command, checks what the table says, and runs it.
 //! - [`data`]: how a data command runs. [`strings`], [`numbers`], [`ranges`] and [`many`]: values.
 //!   [`keys`] and [`removal`]: keys and their removal. [`expiry`]: how long they live. [`scan`]: all keys of
-//!   a database.
+//!   a database. [`walk`]: the threads that walk over them.
 //! - [`transactions`] and [`scripts`]: several commands at one moment.
 //! - [`connection`] and [`client`]: the connection itself. [`info`], [`config`], [`introspect`], [`inspect`]
 //!   and [`diagnostics`]: the server.
@@ -43,3 +43,4 @@ mod subcommands;
 pub(crate) mod table;
 mod transactions;
 mod unsupported;
+mod walk;

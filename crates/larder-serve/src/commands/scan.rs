@@ -6,10 +6,11 @@
 //! be the end of the keys. So it is an error then.
 
 use larder::{Keys, Keyspace};
-use tokio::task::spawn_blocking;
 
 use super::family::family;
-use super::{errors, glob};
+use super::glob::Pattern;
+use super::walk::WalkEnd;
+use super::{errors, walk};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::number::integer;
 use crate::session::cursors::{KeysAhead, Place};
@@ -32,10 +33,10 @@ pub(super) static SIZE: &[Command] = family! { "server";
 /// The number of keys that a walk reads ahead. More would be stale for longer, fewer would begin more walks.
 const READ_AHEAD: usize = 8192;
 
+const FAILED_WALK: &str = "ERR the walk over the keys has failed";
+const INCOMPLETE: &str = "ERR the file of the cache can't be read now, so keys would be left out";
 const WRONG_CURSOR: &str = "ERR invalid cursor";
 const FORGOTTEN_CURSOR: &str = "ERR invalid cursor: the server has forgotten it; begin again with SCAN 0";
-
-const INCOMPLETE: &str = "ERR the file of the cache can't be read now, so keys would be left out";
 
 type DatabaseKeyspace = Keyspace<Vec<u8>, Value>;
 
@@ -71,8 +72,30 @@ impl ScanOptions {
         Ok(options)
     }
 
-    fn wants(&self, key: &[u8]) -> bool {
-        self.has_type && self.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, key))
+    /// Returns which keys are wanted.
+    fn wanted(&self) -> WantedKeys {
+        match &self.pattern {
+            _ if !self.has_type => WantedKeys::None,
+            None => WantedKeys::All,
+            Some(pattern) => Pattern::read(pattern).map_or(WantedKeys::None, WantedKeys::Matching),
+        }
+    }
+}
+
+/// The keys that a `SCAN` returns.
+enum WantedKeys {
+    All,
+    Matching(Pattern),
+    None,
+}
+
+impl WantedKeys {
+    fn has(&self, key: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Matching(pattern) => pattern.matches(key),
+            Self::None => false,
+        }
     }
 }
 
@@ -93,9 +116,12 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     };
     let Some(place) = place else { return out.reply().error(FORGOTTEN_CURSOR) };
     let keyspace = session.database().keyspace.clone();
-    let (found, place) = match on_thread(move || walk(&keyspace, place, &options)).await {
-        Ok(walked) => walked,
-        Err(error) => return out.reply().error(&error),
+    let is_cut_off = &session.served.is_cut_off;
+    let walked = walk::run(is_cut_off, move |end| walk(&keyspace, place, &options, end)).await;
+    let (found, place) = match walked {
+        Some(Ok(walked)) => walked,
+        Some(Err(error)) => return out.reply().error(&error),
+        None => return out.reply().error(FAILED_WALK),
     };
     let next = if let Some(place) = place {
         session.served.cursors.add(place, cursor)
@@ -112,14 +138,6 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Runs a walk on a thread for blocking work.
-async fn on_thread<R: Send + 'static>(
-    walk: impl FnOnce() -> Result<R, String> + Send + 'static,
-) -> Result<R, String> {
-    let failed = |_| Err("ERR the walk over the keys has failed".to_owned());
-    spawn_blocking(walk).await.unwrap_or_else(failed)
-}
-
 /// Returns the answer of a walk, if the walk has left out no key.
 fn if_complete<R>(walked: &Keys<Vec<u8>, Value>, answer: R) -> Result<R, String> {
     if walked.is_complete() { Ok(answer) } else { Err(INCOMPLETE.to_owned()) }
@@ -130,20 +148,22 @@ fn walk(
     keyspace: &DatabaseKeyspace,
     mut place: Place,
     options: &ScanOptions,
+    end: &WalkEnd,
 ) -> Result<(Vec<Vec<u8>>, Option<Place>), String> {
+    let wanted = options.wanted();
     let mut found = Vec::new();
     let mut left = options.count;
     let mut is_fresh = false;
-    while left > 0 {
+    while left > 0 && !end.has_come() {
         let Some(key) = place.ahead.keys.get(place.ahead.next) else {
             if place.ahead.is_end {
                 return Ok((found, None));
             }
-            place.ahead = read_ahead(keyspace, place.passed.as_deref(), left)?;
+            place.ahead = read_ahead(keyspace, place.passed.as_deref(), left, end)?;
             is_fresh = true;
             continue;
         };
-        if options.wants(key) {
+        if wanted.has(key) {
             // A key that was read ahead by an earlier call may be gone. But a lookup also misses an entry on
             // disk while the writer makes room. So the keys are read again, which waits for the writer.
             if !is_fresh && !keyspace.contains_key(key) {
@@ -160,13 +180,18 @@ fn walk(
     Ok((found, (!is_end).then_some(place)))
 }
 
-fn read_ahead(keyspace: &DatabaseKeyspace, after: Option<&[u8]>, wanted: usize) -> Result<KeysAhead, String> {
+fn read_ahead(
+    keyspace: &DatabaseKeyspace,
+    after: Option<&[u8]>,
+    wanted: usize,
+    end: &WalkEnd,
+) -> Result<KeysAhead, String> {
     let max = READ_AHEAD.max(wanted);
     let mut walked = match after {
         Some(after) => keyspace.keys_after(after).map_err(|error| errors::of(&error))?,
         None => keyspace.keys(),
     };
-    let keys: Vec<_> = walked.by_ref().take(max).collect();
+    let keys: Vec<_> = walked.by_ref().take(max).take_while(|_| !end.has_come()).collect();
     let is_end = keys.len() < max;
     if_complete(&walked, KeysAhead::new(keys, is_end))
 }
@@ -174,44 +199,47 @@ fn read_ahead(keyspace: &DatabaseKeyspace, after: Option<&[u8]>, wanted: usize) 
 /// `KEYS pattern`
 async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let (keyspace, pattern) = (session.database().keyspace.clone(), args.get(1).to_vec());
-    let found = on_thread(move || {
+    let found = walk::run(&session.served.is_cut_off, move |end| {
+        let Some(pattern) = Pattern::read(&pattern) else { return Ok(Vec::new()) };
         let mut walked = keyspace.keys();
-        let found = walked.by_ref().filter(|key| glob::matches(&pattern, key)).collect::<Vec<_>>();
+        let keys = walked.by_ref().take_while(|_| !end.has_come());
+        let found: Vec<Vec<u8>> = keys.filter(|key| pattern.matches(key)).collect();
         if_complete(&walked, found)
     });
-    match found.await {
-        Ok(found) => {
-            out.reply().array(found.len());
-            for key in found {
-                out.reply().bulk(&key);
-            }
-        }
-        Err(error) => out.reply().error(&error),
+    let found = match found.await {
+        Some(Ok(found)) => found,
+        Some(Err(error)) => return out.reply().error(&error),
+        None => return out.reply().error(FAILED_WALK),
+    };
+    out.reply().array(found.len());
+    for key in found {
+        out.reply().bulk(&key);
     }
 }
 
 /// `DBSIZE`. Counts the live entries, so it takes time that grows with their number.
 async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let keyspace = session.database().keyspace.clone();
-    let counted = on_thread(move || {
+    let counted = walk::run(&session.served.is_cut_off, move |end| {
         let mut walked = keyspace.keys();
-        let count = walked.by_ref().count();
+        let count = walked.by_ref().take_while(|_| !end.has_come()).count();
         if_complete(&walked, count as u64)
     });
     match counted.await {
-        Ok(count) => out.reply().count(count),
-        Err(error) => out.reply().error(&error),
+        Some(Ok(counted)) => out.reply().count(counted),
+        Some(Err(error)) => out.reply().error(&error),
+        None => out.reply().error(FAILED_WALK),
     }
 }
 
 /// `RANDOMKEY`. Each key has the same chance. Takes time that grows with the number of keys.
 async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let keyspace = session.database().keyspace.clone();
-    let chosen = on_thread(move || {
+    let chosen = walk::run(&session.served.is_cut_off, move |end| {
         let mut walked = keyspace.keys();
         let random = std::hash::RandomState::new();
         let mut chosen = None;
-        for (passed, key) in walked.by_ref().enumerate() {
+        for (passed, key) in walked.by_ref().take_while(|_| !end.has_come()).enumerate() {
             // The n-th key takes the place of the chosen one in one of n cases.
             let number = std::hash::BuildHasher::hash_one(&random, passed);
             if number % (passed as u64 + 1) == 0 {
@@ -221,8 +249,9 @@ async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Outpu
         if_complete(&walked, chosen)
     });
     match chosen.await {
-        Ok(Some(key)) => out.reply().bulk(&key),
-        Ok(None) => out.reply().null(),
-        Err(error) => out.reply().error(&error),
+        Some(Ok(Some(key))) => out.reply().bulk(&key),
+        Some(Ok(None)) => out.reply().null(),
+        Some(Err(error)) => out.reply().error(&error),
+        None => out.reply().error(FAILED_WALK),
     }
 }

@@ -60,6 +60,9 @@ struct Script {
     run: fn(&mut dyn Entries, Call<'_>, &mut ReplyBuffer) -> Done,
 }
 
+/// Maximum length of a script that may be a known one. The longest has less than 1 KiB.
+const MAX_SCRIPT: usize = 4 << 10;
+
 /// Each script takes one key.
 const SCRIPTS: [Script; 6] = [
     Script { sha1: "c3f8721cbb97f72bc19e972846bd7aaf91901658", args: 1, run: release_lock },
@@ -72,6 +75,13 @@ const SCRIPTS: [Script; 6] = [
 
 fn find(sha1: &str) -> Option<&'static Script> {
     SCRIPTS.iter().find(|script| script.sha1.eq_ignore_ascii_case(sha1))
+}
+
+/// Returns the hash and the script of this text, if it is a known one.
+fn known(text: &[u8]) -> Option<(String, &'static Script)> {
+    // The other connections of the thread wait while the text is hashed.
+    let sha1 = (text.len() <= MAX_SCRIPT).then(|| sha1_hex(text))?;
+    find(&sha1).map(|script| (sha1, script))
 }
 
 /// `EVAL script numkeys key [arg ...]` and `EVALSHA sha1 numkeys key [arg ...]`
@@ -95,7 +105,7 @@ fn eval(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer)
     let script = if is_by_hash {
         std::str::from_utf8(args.get(1)).ok().and_then(find)
     } else {
-        find(&sha1_hex(args.get(1)))
+        known(args.get(1)).map(|(_, script)| script)
     };
     match script {
         None => reply.error(if is_by_hash { NO_SCRIPT } else { UNKNOWN }),
@@ -211,9 +221,8 @@ fn increment_and_expire(entries: &mut dyn Entries, call: Call<'_>, reply: &mut R
 async fn script(_session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let reply = out.reply();
     if args.is(1, "load") {
-        let sha1 = sha1_hex(args.get(2));
-        match find(&sha1) {
-            Some(_) => reply.bulk(sha1.as_bytes()),
+        match known(args.get(2)) {
+            Some((sha1, _)) => reply.bulk(sha1.as_bytes()),
             None => reply.error(UNKNOWN),
         }
     } else if args.is(1, "exists") {

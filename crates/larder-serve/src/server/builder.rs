@@ -40,6 +40,7 @@ pub struct ServerBuilder {
     pub(super) max_connections: usize,
     pub(super) idle_timeout: Option<Duration>,
     pub(super) write_timeout: Duration,
+    pub(super) auth_timeout: Duration,
     pub(super) shutdown_timeout: Duration,
     pub(super) limits: RequestLimits,
     pub(super) output_limits: OutputLimits,
@@ -70,6 +71,7 @@ impl ServerBuilder {
             max_connections: 10_000,
             idle_timeout: None,
             write_timeout: Duration::from_secs(10),
+            auth_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(10),
             limits: RequestLimits::default(),
             output_limits: OutputLimits::default(),
@@ -173,19 +175,28 @@ impl ServerBuilder {
         self
     }
 
-    /// Closes connections that have sent nothing for this time. Default: never.
+    /// Closes connections that have sent nothing, and were sent nothing, for this time. Default: never.
     pub fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// Cuts off a connection that has taken none of its replies for this time. Default 10 s.
+    /// Cuts off a connection that has taken none of its replies for this time. Default 10 s. It is also the
+    /// time for which a request that waits goes on when its peer has closed its half of the connection.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.write_timeout = timeout;
         self
     }
 
-    /// Sets how long a shutdown waits for replies to be sent. Default 10 s.
+    /// Closes a connection that has not given the [`password`](Self::password) for this time. Default 10 s.
+    /// Otherwise peers without the password could take the places of all others.
+    pub fn auth_timeout(mut self, timeout: Duration) -> Self {
+        self.auth_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a shutdown waits for requests that were received and for their replies to be sent.
+    /// Default 10 s.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
         self
@@ -214,6 +225,12 @@ impl ServerBuilder {
         check("databases", self.databases, 1..=MAX_DATABASES)?;
         check("max_connections", self.max_connections, 1..=1_000_000)?;
         check("threads", self.threads.unwrap_or(1), 1..=64)?;
+        let limits = &self.output_limits;
+        if limits.pending == 0 {
+            // No request would ever be taken.
+            let allowed = "pending is at least 1";
+            return Err(invalid("output_limits", format!("{limits:?}"), allowed));
+        }
         if self.password.as_ref().is_some_and(Password::is_empty) {
             return Err(invalid("password", "empty", "it has at least one byte"));
         }

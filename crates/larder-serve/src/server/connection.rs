@@ -7,25 +7,45 @@
 //!    batch of requests go out in one write.
 //! 3. Wait for the first of: a reply that has become known, room in the socket, further bytes, the end of the
 //!    server, a timeout.
+//!
+//! A connection that always has further requests lets others go on after each [`TURN`]. While a request waits,
+//! the connection still ends by `CLIENT KILL`, or because its peer has gone: see [`attend`].
 
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::task::yield_now;
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::input::Input;
+use super::peer::{PeerState, PeerStream};
 use crate::commands::dispatch;
 use crate::protocol::parser::{Parsed, Parser};
 use crate::session::Session;
+use crate::session::client::Client;
 use crate::session::output::Output;
 
 /// The time for which a connection without a timeout sleeps.
 const FAR: Duration = Duration::from_hours(24);
+
+/// The longest timeout. A longer one is taken as this one, because no clock goes beyond its end.
+const MAX_TIMEOUT: Duration = Duration::from_hours(24 * 365 * 100);
+
+/// How long a connection may carry out requests before the other connections of its thread go on, and the
+/// maximum number of those requests.
+const TURN: Duration = Duration::from_micros(200);
+const MAX_TURN_REQUESTS: u32 = 256;
+
+/// The number of requests after which a connection looks at the clock.
+const REQUESTS_PER_LOOK: u32 = 16;
+
+/// How often a connection whose request waits looks whether its peer has gone.
+const PEER_CHECK: Duration = Duration::from_secs(1);
 
 /// The times after which a connection is closed.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +54,27 @@ pub(super) struct Timeouts {
     pub(super) idle: Option<Duration>,
     /// The peer has taken none of its replies for this time.
     pub(super) write: Duration,
+    /// The peer has not authenticated for this time.
+    pub(super) auth: Duration,
+}
+
+/// The time for which a connection has carried out requests without a pause.
+struct Turn {
+    since: Instant,
+    requests: u32,
+}
+
+impl Turn {
+    fn new() -> Self {
+        Self { since: Instant::now(), requests: 0 }
+    }
+
+    /// Takes note of one more request. Returns whether the turn was over before it.
+    fn is_over(&mut self) -> bool {
+        self.requests += 1;
+        self.requests > MAX_TURN_REQUESTS
+            || (self.requests.is_multiple_of(REQUESTS_PER_LOOK) && self.since.elapsed() > TURN)
+    }
 }
 
 /// What a connection has waited for.
@@ -52,6 +93,7 @@ pub(super) struct Connection<S, P> {
     /// peer that finds its connection closed does not find it in the list either.
     _place: P,
     stream: S,
+    client: Arc<Client>,
     session: Session,
     parser: Parser,
     input: Input,
@@ -65,18 +107,22 @@ pub(super) struct Connection<S, P> {
     is_ended: bool,
     /// Whether the server shuts down. The requests that have arrived are still answered.
     is_stopping: bool,
-    /// When the peer last sent a byte.
-    last_received: Instant,
+    /// When the peer last sent a byte, or a request of it was carried out.
+    last_used: Instant,
+    /// Since when the peer has not authenticated.
+    guest_since: Option<Instant>,
+    turn: Turn,
     /// Since when the socket has had no room for the next reply.
     blocked_since: Option<Instant>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, P> Connection<S, P> {
+impl<S: PeerStream, P> Connection<S, P> {
     pub(super) fn new(place: P, stream: S, session: Session, timeouts: Timeouts) -> Self {
         let output = Output::new(&session.served.output_limits);
         Self {
             _place: place,
             stream,
+            client: session.client.clone(),
             session,
             parser: Parser::default(),
             input: Input::default(),
@@ -86,7 +132,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, P> Connection<S, P> {
             is_paused: false,
             is_ended: false,
             is_stopping: false,
-            last_received: Instant::now(),
+            last_used: Instant::now(),
+            guest_since: None,
+            turn: Turn::new(),
             blocked_since: None,
         }
     }
@@ -97,10 +145,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin, P> Connection<S, P> {
         let mut timer = pin!(sleep_until(self.deadline()));
         loop {
             // 1.
-            self.carry_out().await;
+            if !self.carry_out().await {
+                return;
+            }
             self.session.publish_counts();
             // 2 and 3.
-            let event = poll_fn(|context| self.poll_event(context, stop.as_mut(), timer.as_mut())).await;
+            let event = poll_fn(|context| {
+                let event = self.poll_event(context, stop.as_mut(), timer.as_mut());
+                if event.is_pending() {
+                    // Others go on now.
+                    self.turn.requests = 0;
+                }
+                event
+            });
+            let event = event.await;
+            if self.turn.requests == 0 {
+                self.turn = Turn::new();
+            }
             match event {
                 Event::Resume => {}
                 Event::End => return,
@@ -118,35 +179,56 @@ impl<S: AsyncRead + AsyncWrite + Unpin, P> Connection<S, P> {
         }
     }
 
-    /// Carries out the requests that have arrived.
-    async fn carry_out(&mut self) {
+    /// Carries out the requests that have arrived. Returns whether the connection goes on.
+    async fn carry_out(&mut self) -> bool {
         self.is_paused = false;
+        let mut has_run = false;
         while !self.session.is_closing {
-            if !self.output.has_room(&self.session.served.output_limits) {
+            if !self.output.has_room(&self.session.output_limits()) {
                 self.is_paused = true;
-                return;
+                break;
             }
             let unread = self.input.unread();
             let len = match self.parser.advance(unread, self.session.request_limits()) {
                 Ok(Parsed::Request(len)) => {
+                    if self.turn.is_over() {
+                        yield_now().await;
+                        if self.client.is_killed() {
+                            return false;
+                        }
+                        self.turn = Turn::new();
+                    }
                     let args = self.parser.arguments(unread);
-                    dispatch::carry_out(&mut self.session, args, &mut self.output).await;
+                    let command = dispatch::carry_out(&mut self.session, args, &mut self.output);
+                    if !attend(command, &self.client, &self.stream, self.timeouts.write).await {
+                        return false;
+                    }
+                    has_run = true;
                     len
                 }
                 Ok(Parsed::Nothing(len)) => len,
                 Ok(Parsed::Incomplete(needed)) => {
                     self.needed = needed;
-                    return;
+                    break;
                 }
                 Err(error) => {
                     self.output.reply().error(&error.0);
                     self.session.is_closing = true;
-                    return;
+                    break;
                 }
             };
             self.parser.reset();
             self.input.consume(len);
         }
+        if has_run {
+            self.last_used = Instant::now();
+        }
+        if self.session.is_authenticated {
+            self.guest_since = None;
+        } else {
+            self.guest_since.get_or_insert_with(Instant::now);
+        }
+        true
     }
 
     fn poll_event(
@@ -162,7 +244,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, P> Connection<S, P> {
         if self.session.client.is_killed() {
             return Poll::Ready(Event::End);
         }
-        let _ = self.output.poll_pending(context);
+        if self.output.poll_pending(context).is_ready() {
+            self.last_used = Instant::now();
+        }
         // Checked before anything of it is sent: a reply that is too large is not sent in part.
         if self.output.is_too_large(&self.session.served.output_limits) {
             self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
@@ -177,7 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, P> Connection<S, P> {
                 return Poll::Ready(Event::End);
             }
         } else if self.is_paused {
-            if self.output.has_room(&self.session.served.output_limits) {
+            if self.output.has_room(&self.session.output_limits()) {
                 return Poll::Ready(Event::Resume);
             }
         } else if self.is_ended {
@@ -188,8 +272,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, P> Connection<S, P> {
             match self.input.poll_receive(Pin::new(&mut self.stream), self.needed, context) {
                 Poll::Ready(Ok(is_end)) => {
                     self.is_ended = is_end;
-                    self.last_received = Instant::now();
-                    self.session.client.note_use(self.last_received);
+                    self.last_used = Instant::now();
+                    self.session.client.note_use(self.last_used);
                     return Poll::Ready(Event::Resume);
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(Event::End),
@@ -202,7 +286,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, P> Connection<S, P> {
             }
         }
         let deadline = self.deadline();
-        if self.blocked_since.is_some() && timer.deadline() > deadline {
+        let may_be_earlier = self.blocked_since.is_some() || self.guest_since.is_some();
+        if may_be_earlier && timer.deadline() > deadline {
             timer.as_mut().reset(deadline);
         }
         timer.poll(context).map(|()| Event::Timer)
@@ -233,13 +318,61 @@ impl<S: AsyncRead + AsyncWrite + Unpin, P> Connection<S, P> {
 
     /// Returns when the connection is closed if nothing happens until then.
     fn deadline(&self) -> Instant {
-        if let Some(since) = self.blocked_since {
-            return since + self.timeouts.write;
-        }
-        match self.timeouts.idle {
+        let after = |since: Instant, timeout: Duration| since + timeout.min(MAX_TIMEOUT);
+        let mut deadline = match (self.blocked_since, self.timeouts.idle) {
+            (Some(since), _) => after(since, self.timeouts.write),
             // A peer that waits for a reply is not idle.
-            Some(idle) if self.output.pending() == 0 => self.last_received + idle,
+            (None, Some(idle)) if self.output.pending() == 0 => after(self.last_used, idle),
             _ => Instant::now() + FAR,
+        };
+        if let Some(since) = self.guest_since {
+            deadline = deadline.min(after(since, self.timeouts.auth));
         }
+        deadline
     }
 }
+
+/// Runs a command. Returns whether it has come to its end. It has not if the connection must end before:
+///
+/// - `CLIENT KILL` has ended it.
+/// - The peer takes no reply, as one that has closed a Unix socket, or has reset a TCP connection.
+/// - The peer has closed its half, which is all that is seen of a closed TCP connection, and the command has
+///   gone on for `half_closed` since.
+async fn attend(
+    command: impl Future<Output = ()>,
+    client: &Client,
+    stream: &impl PeerStream,
+    half_closed: Duration,
+) -> bool {
+    let mut command = pin!(command);
+    let mut check: Option<Pin<Box<Sleep>>> = None;
+    let mut half_closed_since: Option<Instant> = None;
+    poll_fn(|context| {
+        if command.as_mut().poll(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        client.wake_by_kill(context.waker());
+        if client.is_killed() {
+            return Poll::Ready(false);
+        }
+        let check = check.get_or_insert_with(|| Box::pin(sleep(PEER_CHECK)));
+        while check.as_mut().poll(context).is_ready() {
+            match stream.peer_state(context) {
+                PeerState::Open => {}
+                PeerState::Gone => return Poll::Ready(false),
+                PeerState::HalfClosed => {
+                    let since = *half_closed_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= half_closed {
+                        return Poll::Ready(false);
+                    }
+                }
+            }
+            check.as_mut().reset(Instant::now() + PEER_CHECK);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests;

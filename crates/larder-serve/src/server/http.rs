@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::listener::pause;
+use super::listener;
 use crate::session::served::Served;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ pub(super) async fn serve(listener: std::net::TcpListener, served: Arc<Served>) 
                     let _ = timeout(PATIENCE, answer(stream, &served)).await;
                 });
             }
-            Err(error) => pause(&error).await,
+            Err(error) => listener::pause(&error).await,
         }
     }
 }

@@ -124,12 +124,24 @@ fn make_room(address: &Address, path: &Path) -> Result<(), Error> {
         }
         Ok(_) => {}
     }
-    match std::os::unix::net::UnixStream::connect(path) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+    match connect(path).map_err(|error| (error.kind(), error)) {
+        Err((ErrorKind::ConnectionRefused, _)) => {
             fs::remove_file(path).map_err(|error| failed(address, error))
         }
-        _ => Err(refused("another process has the socket", "stop that process, or choose another path")),
+        // The owner may have a full queue of connections.
+        Ok(()) | Err((ErrorKind::WouldBlock, _)) => {
+            Err(refused("another process has the socket", "stop that process, or choose another path"))
+        }
+        Err((_, error)) => Err(failed(address, error)),
     }
+}
+
+/// Connects to a socket, without waiting for its owner.
+fn connect(path: &Path) -> io::Result<()> {
+    let at = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    Ok(rustix::net::connect(&socket, &at)?)
 }
 
 fn failed(address: &Address, error: io::Error) -> Error {
@@ -147,8 +159,35 @@ fn failed(address: &Address, error: io::Error) -> Error {
     Error::Listen { address: address.clone(), cause: cause.to_owned(), remedy, source: Some(error) }
 }
 
-/// Waits a moment after an accept that failed.
+/// Waits a moment after an accept that has failed, if the next one would fail as well.
 pub(super) async fn pause(error: &io::Error) {
+    if is_of_one_connection(error) {
+        // Many such connections must not keep the thread from its other work.
+        return tokio::task::yield_now().await;
+    }
     tracing::warn!(%error, "a connection could not be accepted");
     tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+/// Returns whether an accept has failed because of the connection alone. A pause for each of them would let
+/// any peer stop the accepts.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+
+    let Some(error) = Errno::from_io_error(error) else { return false };
+    // These are the errors of accept(2) that Linux passes on from a connection, and that of a firewall.
+    [
+        Errno::CONNABORTED,
+        Errno::CONNRESET,
+        Errno::INTR,
+        Errno::PERM,
+        Errno::PROTO,
+        Errno::NETDOWN,
+        Errno::NETUNREACH,
+        Errno::HOSTDOWN,
+        Errno::HOSTUNREACH,
+        Errno::OPNOTSUPP,
+        Errno::TIMEDOUT,
+    ]
+    .contains(&error)
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`builder`]: the settings. [`address`]: where a server listens. [`listener`]: sockets that listen.
 //! - [`http`]: `/health` and `/metrics`. [`worker`]: the threads. [`connection`]: the loop of a connection.
-//!   [`input`]: what it has received.
+//!   [`input`]: what it has received. [`peer`]: the other end of its socket.
 
 pub(crate) mod address;
 pub(crate) mod builder;
@@ -10,6 +10,7 @@ mod connection;
 mod http;
 mod input;
 mod listener;
+mod peer;
 mod worker;
 
 use std::sync::Arc;
@@ -75,7 +76,7 @@ impl Server {
     /// Stops to accept connections and requests, answers the requests that have arrived, and closes the
     /// connections. The cache stays open.
     ///
-    /// Returns when all replies are sent, or after the
+    /// Returns when all replies are sent, or at most a second after the
     /// [`shutdown_timeout`](ServerBuilder::shutdown_timeout).
     pub fn shutdown(self) {
         drop(self);
@@ -124,7 +125,8 @@ impl ServerBuilder {
             http_address = Some(bound);
         }
         let max_connections = raise_descriptor_limit(self.max_connections);
-        let timeouts = Timeouts { idle: self.idle_timeout, write: self.write_timeout };
+        let timeouts =
+            Timeouts { idle: self.idle_timeout, write: self.write_timeout, auth: self.auth_timeout };
         let threads = self.threads.unwrap_or_else(default_threads);
         let (stop, stopped) = watch::channel(false);
         let served = Arc::new(Served {
@@ -140,6 +142,7 @@ impl ServerBuilder {
             cursors: Cursors::default(),
             baseline: Baseline::default(),
             since: Instant::now(),
+            is_cut_off: Arc::default(),
         });
         let pool = Pool::new(served, timeouts, self.shutdown_timeout, stopped);
         let threads = pool.start(listeners, threads).map_err(Error::System)?;

@@ -5,6 +5,7 @@
 //! also accepts.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -17,7 +18,8 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::{Connection, Timeouts};
 use super::http;
-use super::listener::{Listener, SocketFile, pause};
+use super::listener::{self, Listener, SocketFile};
+use super::peer::PeerStream;
 use crate::commands::table::COMMANDS;
 use crate::session::Session;
 use crate::session::client::Peer;
@@ -25,6 +27,10 @@ use crate::session::served::Served;
 
 /// Maximum number of threads of an event loop that make blocking calls.
 const MAX_BLOCKING_THREADS: usize = 16;
+
+/// How long a shutdown waits for blocking calls, after it has cut off the connections. A call that still
+/// waits for the disk then goes on without the server.
+const MAX_BLOCKING_END: Duration = Duration::from_secs(1);
 
 /// What the threads of a server share.
 #[derive(Debug)]
@@ -87,7 +93,11 @@ impl Pool {
         for (runtime, worker) in runtimes.into_iter().zip(workers.iter().cloned()) {
             let (pool, accepted) = (self.clone(), accepted.take());
             let thread = std::thread::Builder::new().name("larder-serve".to_owned());
-            started.push(thread.spawn(move || runtime.block_on(pool.run(worker, accepted)))?);
+            started.push(thread.spawn(move || {
+                runtime.block_on(pool.run(worker, accepted));
+                // Dropping the event loop would wait without end for a blocking call that hangs.
+                runtime.shutdown_timeout(MAX_BLOCKING_END);
+            })?);
         }
         Ok(started)
     }
@@ -106,7 +116,8 @@ impl Pool {
             }
         };
         if timeout(self.shutdown_timeout, ended).await.is_err() {
-            tracing::warn!("a shutdown cut off connections that did not take their replies");
+            self.served.is_cut_off.store(true, Ordering::Relaxed);
+            tracing::warn!("a shutdown cut off connections that were not done");
         }
     }
 
@@ -146,9 +157,12 @@ impl Pool {
         let address = format!("{}:0", path.display());
         let peer = Peer { remote: address.clone(), local: address, is_unix: true };
         loop {
-            match listener.accept().await.and_then(|(stream, _)| stream.into_std()) {
-                Ok(stream) => self.place(workers, peer.clone(), move || UnixStream::from_std(stream)),
-                Err(error) => pause(&error).await,
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let Ok(stream) = stream.into_std() else { continue };
+                    self.place(workers, peer.clone(), move || UnixStream::from_std(stream));
+                }
+                Err(error) => listener::pause(&error).await,
             }
         }
     }
@@ -160,14 +174,14 @@ impl Pool {
     ) -> io::Result<()> {
         let listener = TcpListener::from_std(listener)?;
         loop {
-            let accepted = listener.accept().await.and_then(|(stream, _)| {
-                stream.set_nodelay(true)?;
-                let (remote, local) = (stream.peer_addr()?.to_string(), stream.local_addr()?.to_string());
-                Ok((stream.into_std()?, Peer { remote, local, is_unix: false }))
-            });
-            match accepted {
-                Ok((stream, peer)) => self.place(workers, peer, move || TcpStream::from_std(stream)),
-                Err(error) => pause(&error).await,
+            match listener.accept().await {
+                Ok((stream, remote)) => {
+                    // The peer may have reset the connection already. Then there is nothing to serve.
+                    let Ok((stream, local)) = prepare(stream) else { continue };
+                    let peer = Peer { remote: remote.to_string(), local: local.to_string(), is_unix: false };
+                    self.place(workers, peer, move || TcpStream::from_std(stream));
+                }
+                Err(error) => listener::pause(&error).await,
             }
         }
     }
@@ -179,7 +193,7 @@ impl Pool {
         peer: Peer,
         open: impl FnOnce() -> io::Result<S> + Send + 'static,
     ) where
-        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+        S: PeerStream + Send + Sync + 'static,
     {
         let count = |worker: &&Worker| worker.connections.load(Ordering::Relaxed);
         let Some(worker) = workers.iter().min_by_key(count) else { return };
@@ -201,4 +215,11 @@ impl Pool {
             Connection::new((counted, listed), stream, session, pool.timeouts).serve(pool.stopped()).await;
         });
     }
+}
+
+/// Takes a connection out of the event loop of the thread that has accepted it. Returns its own address, too.
+fn prepare(stream: TcpStream) -> io::Result<(std::net::TcpStream, SocketAddr)> {
+    stream.set_nodelay(true)?;
+    let local = stream.local_addr()?;
+    Ok((stream.into_std()?, local))
 }

@@ -23,7 +23,7 @@ use crate::protocol::limits::RequestLimits;
 use client::Client;
 use databases::Database;
 use entries::DataCommand;
-use output::Output;
+use output::{Output, OutputLimits};
 use served::Served;
 
 /// The run of a command.
@@ -152,6 +152,10 @@ pub(crate) struct TransactionQueue {
     pub(crate) is_broken: bool,
 }
 
+/// Maximum number of bytes that wait to be sent, before a peer that has not authenticated may send a further
+/// request.
+const MAX_GUEST_OUTPUT: usize = 4 << 10;
+
 /// The state of one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -229,6 +233,16 @@ impl Session {
     /// Returns the limits of the next request.
     pub(crate) fn request_limits(&self) -> &RequestLimits {
         if self.is_authenticated { &self.served.limits } else { &RequestLimits::UNAUTHENTICATED }
+    }
+
+    /// Returns the limits of the replies. A peer that has not authenticated makes the server hold little.
+    pub(crate) fn output_limits(&self) -> OutputLimits {
+        let mut limits = self.served.output_limits;
+        limits.pause = limits.pause.min(limits.max);
+        if !self.is_authenticated {
+            limits.pause = limits.pause.min(MAX_GUEST_OUTPUT);
+        }
+        limits
     }
 
     /// Adds what was carried out to the counts of the server.

@@ -12,6 +12,13 @@ use std::task::{Context, Poll};
 
 use crate::protocol::reply::{ReplyBuffer, Version};
 
+/// Maximum length of an empty buffer that a connection keeps for its next replies. Otherwise each of many idle
+/// connections would hold the memory of its largest reply.
+const MAX_KEPT: usize = 4 << 10;
+
+/// The number of late replies for which a connection keeps memory.
+const MAX_KEPT_WAITING: usize = 16;
+
 /// A reply that was not known when its command had run.
 #[derive(Debug)]
 pub(crate) enum LateReply {
@@ -28,6 +35,7 @@ pub(crate) type PendingReply = Pin<Box<dyn Future<Output = LateReply> + Send>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputLimits {
     /// The connection takes no further request while more bytes than this wait to be sent. Default 1 MiB.
+    /// It is at most `max`.
     pub pause: usize,
     /// The connection is cut off when more bytes than this wait to be sent. A request or a transaction on
     /// several keys whose replies, or whose values, take more is an error. Default 256 MiB.
@@ -104,11 +112,12 @@ impl Output {
     pub(crate) fn sendable(&mut self) -> &[u8] {
         if self.waiting.is_empty() && !self.replies.bytes.is_empty() {
             if self.sent == self.sendable.len() {
-                self.sendable.clear();
+                empty(&mut self.sendable);
                 self.sent = 0;
                 mem::swap(&mut self.sendable, &mut self.replies.bytes);
             } else {
                 self.sendable.append(&mut self.replies.bytes);
+                empty(&mut self.replies.bytes);
             }
         }
         self.sendable.get(self.sent..).unwrap_or_default()
@@ -118,7 +127,7 @@ impl Output {
     pub(crate) fn advance(&mut self, sent: usize) {
         self.sent = (self.sent + sent).min(self.sendable.len());
         if self.sent == self.sendable.len() {
-            self.sendable.clear();
+            empty(&mut self.sendable);
             self.sent = 0;
         }
     }
@@ -142,8 +151,19 @@ impl Output {
             self.sendable.append(&mut known.bytes);
             polled = Poll::Ready(());
         }
+        if self.waiting.is_empty() {
+            self.waiting.shrink_to(MAX_KEPT_WAITING);
+        }
         polled
     }
+}
+
+/// Empties a buffer. A long one is given back.
+fn empty(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > MAX_KEPT {
+        *buffer = Vec::new();
+    }
+    buffer.clear();
 }
 
 impl fmt::Debug for Output {
@@ -152,5 +172,46 @@ impl fmt::Debug for Output {
             .field("len", &self.len())
             .field("pending", &self.waiting.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use super::{LateReply, MAX_KEPT, Output};
+
+    impl Output {
+        /// Returns the memory that the connection holds for its replies, in bytes.
+        fn kept(&self) -> usize {
+            let waiting = self.waiting.capacity() * size_of::<(Vec<u8>, super::PendingReply)>();
+            self.sendable.capacity() + self.replies.bytes.capacity() + waiting
+        }
+
+        fn send_all(&mut self) -> usize {
+            let _ = self.poll_pending(&mut Context::from_waker(Waker::noop()));
+            let len = self.sendable().len();
+            self.advance(len);
+            len
+        }
+    }
+
+    #[test]
+    fn a_connection_whose_replies_are_sent_holds_little() {
+        let large = vec![b'x'; 1 << 20];
+        let mut output = Output::default();
+        output.reply().bulk(&large);
+        // A part is sent, and further replies come behind it.
+        assert!(output.sendable().len() > large.len());
+        output.advance(1000);
+        output.reply().bulk(&large);
+        assert!(output.send_all() > 2 * large.len() - 1000);
+        for _ in 0..1024 {
+            output.reply_later(async { LateReply::Ok });
+        }
+        output.reply().bulk(&large);
+        assert!(output.send_all() > 5 * 1024 + large.len());
+        assert_eq!((output.len(), output.sendable().len()), (0, 0));
+        assert!(output.kept() <= 3 * MAX_KEPT, "{}", output.kept());
     }
 }

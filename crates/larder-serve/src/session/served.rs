@@ -1,7 +1,7 @@
 //! What all connections of a server share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use larder::Cache;
 use tokio::time::Instant;
@@ -28,6 +28,8 @@ pub(crate) struct Served {
     /// The counts at the last `CONFIG RESETSTAT`.
     pub(crate) baseline: Baseline,
     pub(crate) since: Instant,
+    /// Becomes true when a shutdown has waited for long enough. Walks over the keys end then.
+    pub(crate) is_cut_off: Arc<AtomicBool>,
 }
 
 /// The version of Redis whose commands, replies and error texts this server follows.

@@ -74,9 +74,13 @@ impl InvalidationCommit {
     }
 
     /// Waits until the removals are durable. Returns the number of live entries removed.
+    /// [`Invalidation::begin_async`] has an example.
     ///
     /// # Errors
     /// [`Error::NotDurable`], as with [`Invalidation::commit`].
+    ///
+    /// # Cost
+    /// A wait for a commit that is shared with other callers. It holds no worker thread.
     ///
     /// # Panics
     /// If the `Drop` of a removed value has panicked.
@@ -172,8 +176,28 @@ impl Invalidation {
     /// As [`commit`](Invalidation::commit), from async code. The invalidation goes on even if the future is
     /// dropped after its first poll.
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert_async("MTNVTU", 100).await?;
+    /// let mut stale = cache.invalidation();
+    /// stale.remove(&prices, "MTNVTU")?;
+    /// assert_eq!(stale.commit_async().await?, 1);
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The errors of [`commit`](Invalidation::commit).
+    ///
+    /// # Cost
+    /// The cost of [`commit`](Invalidation::commit). With a disk tier also the way to a worker thread and
+    /// back. The wait for the commit holds no worker thread.
     #[cfg(feature = "async")]
     pub async fn commit_async(self) -> Result<u64, Error> {
         self.begin_async().await?.wait().await
@@ -207,6 +231,9 @@ impl Invalidation {
     /// # Errors
     /// [`Error::InvalidSetting`], [`Error::Closed`], [`Error::Forked`] and [`Error::Reentrant`], as with
     /// [`commit`](Invalidation::commit). Nothing is removed then.
+    ///
+    /// # Cost
+    /// The cost of each removal in memory. With a disk tier also the way to a worker thread and back.
     #[cfg(feature = "async")]
     pub async fn begin_async(self) -> Result<InvalidationCommit, Error> {
         self.refuse_foreign()?;

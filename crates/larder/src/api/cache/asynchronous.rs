@@ -9,8 +9,27 @@ impl Cache {
     /// As [`clear`](Cache::clear), from async code. The removal goes on even if the future is dropped after
     /// its first poll.
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// # let prices = cache.keyspace(PRICE)?;
+    /// # prices.insert_async("MTNVTU", 100).await?;
+    /// assert_eq!(cache.clear_async().await?, 1);
+    /// assert!(prices.get("MTNVTU").is_none());
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The errors of [`clear`](Cache::clear).
+    ///
+    /// # Cost
+    /// The cost of [`clear`](Cache::clear). With a disk tier also the way to a worker thread and back. The
+    /// wait for the commit holds no worker thread.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn clear_async(&self) -> Result<u64, Error> {
         self.shared.refuse_if_unusable()?;
@@ -46,6 +65,9 @@ impl Cache {
     ///
     /// # Errors
     /// The errors of [`flush`](Cache::flush).
+    ///
+    /// # Cost
+    /// The cost of [`flush`](Cache::flush). The wait for the commit holds no worker thread.
     pub async fn flush_async(&self) -> Result<(), Error> {
         self.shared.flush_async().await
     }
@@ -57,10 +79,13 @@ impl Cache {
     /// were dropped.
     ///
     /// Call it before the runtime ends. Otherwise the last handle that is dropped closes the cache, and
-    /// blocks the thread that drops it.
+    /// blocks the thread that drops it. [`flush_async`](Cache::flush_async) has an example.
     ///
     /// # Errors
     /// The errors of [`close`](Cache::close).
+    ///
+    /// # Cost
+    /// The cost of [`close`](Cache::close), on a worker thread, and the wait for the changes that were begun.
     pub async fn close_async(&self) -> Result<(), Error> {
         if self.shared.is_forked() {
             return Err(Error::Forked);

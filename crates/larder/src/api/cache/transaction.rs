@@ -94,6 +94,10 @@ impl Cache {
     /// # Errors
     /// The errors of [`transaction`](Cache::transaction).
     ///
+    /// # Cost
+    /// The cost of [`transaction`](Cache::transaction). With a disk tier also the way to a worker thread and
+    /// back.
+    ///
     /// # Panics
     /// If `body` panics. Nothing is changed then.
     #[cfg(feature = "async")]

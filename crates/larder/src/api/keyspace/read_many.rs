@@ -80,6 +80,25 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// As [`get_many`](Keyspace::get_many), from async code. If memory has all of the values, they are
     /// returned at the first poll. Otherwise a worker thread looks on disk.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert_async("MTNVTU", 100).await?;
+    /// let found = prices.get_many_async(["MTNVTU", "AIRTEL"]).await;
+    /// assert_eq!(found.iter().flatten().count(), 1);
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    /// The cost of [`get_many`](Keyspace::get_many). If a key is looked up on disk, also the way to a worker
+    /// thread and back, once for all keys.
     #[cfg(feature = "async")]
     pub async fn get_many_async<Q: EncodeKey<K>>(
         &self,

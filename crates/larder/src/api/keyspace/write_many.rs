@@ -108,8 +108,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// As [`insert_many`](Keyspace::insert_many), from async code. The values are stored even if the future
     /// is dropped after its first poll.
     ///
+    /// ```
+    /// # use larder::{Cache, InsertOptions, KeyspaceDefinition};
+    /// # use std::time::Duration;
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert_many_async([("MTNVTU", 100), ("GLO", 90)]).await?;
+    /// let for_a_minute = InsertOptions::new().ttl(Duration::from_secs(60));
+    /// prices.insert_many_with_async([("AIRTEL", 95)], for_a_minute).await?;
+    /// assert_eq!(prices.get_async("AIRTEL").await.as_deref(), Some(&95));
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`insert_many`](Keyspace::insert_many).
+    ///
+    /// # Cost
+    /// The cost of [`insert_many`](Keyspace::insert_many). With a disk tier also the way to a worker thread
+    /// and back.
     #[cfg(feature = "async")]
     pub async fn insert_many_async<Q, T>(
         &self,
@@ -123,10 +144,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// As [`insert_many_with`](Keyspace::insert_many_with), from async code. The values are stored even if
-    /// the future is dropped after its first poll.
+    /// the future is dropped after its first poll. [`insert_many_async`](Keyspace::insert_many_async) has an
+    /// example.
     ///
     /// # Errors
     /// Those of [`insert_many_with`](Keyspace::insert_many_with).
+    ///
+    /// # Cost
+    /// The cost of [`insert_many_async`](Keyspace::insert_many_async). A durable group also waits for a
+    /// commit, which holds no worker thread.
     #[cfg(feature = "async")]
     pub async fn insert_many_with_async<Q, T>(
         &self,

@@ -34,6 +34,23 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// The value is stored even if the future is dropped after its first poll.
     ///
+    /// ```
+    /// # use larder::{Cache, Durability, InsertOptions, KeyspaceDefinition};
+    /// # use std::time::Duration;
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert_async("MTNVTU", 100).await?;
+    /// let options = InsertOptions::new().ttl(Duration::from_secs(5)).durability(Durability::Immediate);
+    /// prices.insert_with_async("GLO", 90, options).await?;
+    /// assert_eq!(prices.get_many(["MTNVTU", "GLO"]).iter().flatten().count(), 2);
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The errors of [`insert`](Keyspace::insert).
     ///
@@ -45,10 +62,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// As [`insert_with`](Keyspace::insert_with), from async code. The value is stored even if the future is
-    /// dropped after its first poll.
+    /// dropped after its first poll. [`insert_async`](Keyspace::insert_async) has an example.
     ///
     /// # Errors
     /// The errors of [`insert_with`](Keyspace::insert_with).
+    ///
+    /// # Cost
+    /// The cost of [`insert_async`](Keyspace::insert_async). A durable insert also waits for a commit that it
+    /// shares with other callers. The wait holds no worker thread.
     pub async fn insert_with_async(
         &self,
         key: impl EncodeKey<K>,
@@ -70,8 +91,31 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// is in memory only and no other caller takes a turn for the key. The change is made even if the future
     /// is dropped after its first poll.
     ///
+    /// ```
+    /// # use larder::{Cache, Change, KeyspaceDefinition};
+    /// # const STOCK: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("stock");
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().open()?;
+    /// let stock = cache.keyspace(STOCK)?;
+    /// let sell = |left: Option<&u64>, _| match left {
+    ///     Some(&left) if left > 0 => Change::insert(left - 1),
+    ///     _ => Change::Keep,
+    /// };
+    /// assert!(!stock.modify_async("MTN100", sell).await?.is_changed(), "there is none to sell");
+    /// stock.insert_async("MTN100", 3).await?;
+    /// assert_eq!(stock.modify_async("MTN100", sell).await?.new_value(), Some(&2));
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The errors of [`modify`](Keyspace::modify).
+    ///
+    /// # Cost
+    /// The cost of [`modify`](Keyspace::modify), and the way to a worker thread and back if a worker thread
+    /// calls `change`.
     ///
     /// # Panics
     /// If `change` panics. Nothing is changed then.
@@ -83,11 +127,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.modify_with_async(key, Durability::Buffered, change).await
     }
 
-    /// As [`modify_with`](Keyspace::modify_with), from async code: see
-    /// [`modify_async`](Keyspace::modify_async).
+    /// As [`modify_with`](Keyspace::modify_with), from async code. [`modify_async`](Keyspace::modify_async)
+    /// says what is different, and has an example.
     ///
     /// # Errors
     /// The errors of [`modify_with`](Keyspace::modify_with).
+    ///
+    /// # Cost
+    /// The cost of [`modify_async`](Keyspace::modify_async). A durable change also waits for a commit that it
+    /// shares with other callers. The wait holds no worker thread.
     ///
     /// # Panics
     /// If `change` panics. Nothing is changed then.
@@ -141,6 +189,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Errors
     /// The errors of [`remove`](Keyspace::remove).
+    ///
+    /// # Cost
+    /// The cost of [`remove`](Keyspace::remove). With a disk tier also the way to a worker thread and back.
+    /// The wait for the commit holds no worker thread.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_async(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         let mut invalidation = Invalidation::new(&self.shared);
@@ -149,10 +201,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// As [`remove_many`](Keyspace::remove_many), from async code. Dropping the future after its first poll
-    /// does not undo the removals.
+    /// does not undo the removals. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors
     /// The errors of [`remove_many`](Keyspace::remove_many).
+    ///
+    /// # Cost
+    /// The cost of [`remove_many`](Keyspace::remove_many), and what [`remove_async`](Keyspace::remove_async)
+    /// adds.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_many_async<Q: EncodeKey<K>>(
         &self,
@@ -168,8 +224,31 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// As [`remove_prefix`](Keyspace::remove_prefix), from async code. Dropping the future after its first
     /// poll does not undo the removal.
     ///
+    /// ```
+    /// # use larder::{Any, Cache, KeyspaceDefinition};
+    /// # const PACKAGE: KeyspaceDefinition<(String, String), u64> = KeyspaceDefinition::new("package");
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// let packages = cache.keyspace(PACKAGE)?;
+    /// for package in [("MTN", "1GB"), ("MTN", "2GB"), ("GLO", "1GB"), ("GLO", "2GB"), ("AIRTEL", "1GB")] {
+    ///     packages.insert_async(&package, 300).await?;
+    /// }
+    /// assert_eq!(packages.remove_prefix_async(("MTN",)).await?, 2);
+    /// assert_eq!(packages.remove_many_async([("GLO", "2GB"), ("GLO", "3GB")]).await?, 1);
+    /// assert_eq!(packages.remove_matching_async((Any, "2GB")).await?, 0);
+    /// assert_eq!(packages.clear_async().await?, 2);
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The errors of [`remove_prefix`](Keyspace::remove_prefix).
+    ///
+    /// # Cost
+    /// The cost of [`remove_prefix`](Keyspace::remove_prefix), and what
+    /// [`remove_async`](Keyspace::remove_async) adds.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_prefix_async(&self, prefix: impl KeyPrefix<K>) -> Result<u64, Error> {
         let mut invalidation = Invalidation::new(&self.shared);
@@ -178,10 +257,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// As [`remove_matching`](Keyspace::remove_matching), from async code. Dropping the future after its
-    /// first poll does not undo the removal.
+    /// first poll does not undo the removal. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an
+    /// example.
     ///
     /// # Errors
     /// The errors of [`remove_matching`](Keyspace::remove_matching).
+    ///
+    /// # Cost
+    /// The cost of [`remove_matching`](Keyspace::remove_matching), and what
+    /// [`remove_async`](Keyspace::remove_async) adds.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_matching_async(&self, pattern: impl KeyPattern<K>) -> Result<u64, Error> {
         let mut invalidation = Invalidation::new(&self.shared);
@@ -190,10 +274,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// As [`clear`](Keyspace::clear), from async code. Dropping the future after its first poll does not undo
-    /// the removal.
+    /// the removal. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors
     /// The errors of [`clear`](Keyspace::clear).
+    ///
+    /// # Cost
+    /// The cost of [`clear`](Keyspace::clear), and what [`remove_async`](Keyspace::remove_async) adds.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn clear_async(&self) -> Result<u64, Error> {
         let mut invalidation = Invalidation::new(&self.shared);

@@ -20,8 +20,27 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// As [`fill`](LoadLease::fill), from async code. The value is stored even if the future is dropped after
     /// its first poll.
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let LookupOutcome::Load(lease) = prices.lookup("MTNVTU")? else { panic!("it is not cached") };
+    /// let LookupOutcome::Wait(pending) = prices.lookup("MTNVTU")? else { panic!("it is being loaded") };
+    /// assert!(lease.fill_async(100).await?);
+    /// assert_eq!(pending.wait_async::<String>().await?.value().as_deref(), Some(&100));
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`fill`](LoadLease::fill).
+    ///
+    /// # Cost
+    /// The cost of [`fill`](LoadLease::fill). With a disk tier also the way to a worker thread and back.
     pub async fn fill_async(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
         let value = value.into();
         if self.may_block() { offload(move || self.fill(value)).await } else { self.fill(value) }
@@ -77,22 +96,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<V: Send + Sync + 'static> PendingLoad<V> {
-    /// As [`wait`](PendingLoad::wait), from async code.
+    /// As [`wait`](PendingLoad::wait), from async code. [`LoadLease::fill_async`] has an example.
     ///
     /// If the load is an asynchronous one, this task may poll its loader
     /// ([`get_or_load_async`](crate::Keyspace::get_or_load_async)).
     ///
     /// # Errors
     /// Those of [`wait`](PendingLoad::wait).
+    ///
+    /// # Cost
+    /// A waker in the flight. With a timeout, also an entry in the list of the thread that wakes tasks.
     pub async fn wait_async<E: Send + Sync + 'static>(self) -> Result<Waited<V>, LoadError<E>> {
         let max = self.load_timeout();
         self.outcome_async(max).await
     }
 
-    /// As [`wait_for`](PendingLoad::wait_for), from async code.
+    /// As [`wait_for`](PendingLoad::wait_for), from async code. [`LoadLease::fill_async`] has an example of a
+    /// wait.
     ///
     /// # Errors
     /// Those of [`wait`](PendingLoad::wait).
+    ///
+    /// # Cost
+    /// The cost of [`wait_async`](PendingLoad::wait_async).
     pub async fn wait_for_async<E: Send + Sync + 'static>(
         self,
         timeout: Duration,

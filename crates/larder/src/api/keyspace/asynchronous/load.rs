@@ -6,9 +6,10 @@
 //!   ([`crate::engine::flights`]). Whichever task polls its wait first drives it. The loader is put into the
 //!   flight by the thread that took the lease, before any task is asked to poll. So there is no moment at
 //!   which a task must be polled for the load to go on.
-//! - The loader of [`get_or_load_local_async`](Keyspace::get_or_load_local_async) may borrow, so its caller
-//!   alone drives it, and owns the lease. A caller that is dropped gives the lease back, and one of the tasks
-//!   or threads that wait loads the key. A caller that is never polled again keeps it until its deadline.
+//! - The loader of [`get_or_load_local_async`](Keyspace::get_or_load_local_async) may borrow
+//!   ([`super::local_load`]), so its caller alone drives it, and owns the lease. A caller that is dropped
+//!   gives the lease back, and one of the tasks or threads that wait loads the key. A caller that is never
+//!   polled again keeps it until its deadline.
 //!
 //! The value of both is stored by a worker thread, because an insert may wait for room. That step lands the
 //! flight, and runs to its end, no matter which tasks are dropped.
@@ -81,6 +82,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// A loader that waits for a load which waits for this loader gets [`LoadError::Cycle`]. A wait in a task
     /// or a thread that the loader has spawned is not known as the loader's wait. Such a circle ends with the
     /// `lease_timeout`.
+    ///
+    /// # Cost
+    /// A value in memory: that of [`get`](Keyspace::get), at the first poll. A load: a boxed future for each
+    /// waiting task and one for the loader. With a disk tier also the way to a worker thread and back for the
+    /// lookup on disk, and a worker thread that stores the value.
     pub async fn get_or_load_async<E, R, F, L>(
         &self,
         key: impl EncodeKey<K>,
@@ -105,8 +111,27 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// As [`get_or_load_optional`](Keyspace::get_or_load_optional), from async code: see
     /// [`get_or_load_async`](Keyspace::get_or_load_async).
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let price = prices.get_or_load_optional_async("no such product", || async {
+    ///     Ok::<_, std::io::Error>(None::<u64>) // the source has none
+    /// });
+    /// assert!(price.await?.is_none());
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`get_or_load_async`](Keyspace::get_or_load_async).
+    ///
+    /// # Cost
+    /// That of [`get_or_load_async`](Keyspace::get_or_load_async).
     pub async fn get_or_load_optional_async<E, R, F, L>(
         &self,
         key: impl EncodeKey<K>,
@@ -127,9 +152,30 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// As [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that gets the stale value and
     /// decides what becomes of its own: see [`get_or_load_with`](Keyspace::get_or_load_with).
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition, Load};
+    /// # use std::{sync::Arc, time::Duration};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let loaded = prices.get_or_load_with_async("MTNVTU", |stale| async move {
+    ///     assert!(stale.is_none(), "there is no expired value");
+    ///     Ok::<_, std::io::Error>(Load::CacheFor(Arc::new(100), Duration::from_secs(5).into()))
+    /// });
+    /// assert_eq!(loaded.await?.value.as_deref(), Some(&100));
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`get_or_load_async`](Keyspace::get_or_load_async). [`LoadError::NothingUnchanged`] if the
     /// loader returns [`Load::Unchanged`] and got no stale value.
+    ///
+    /// # Cost
+    /// That of [`get_or_load_async`](Keyspace::get_or_load_async).
     pub async fn get_or_load_with_async<E, F, L>(
         &self,
         key: impl EncodeKey<K>,
@@ -150,56 +196,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// As [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that may borrow, and need not be
-    /// `Send`. Only the caller drives the loader.
-    ///
-    /// If the future is dropped, the loader is dropped, and one of the callers that wait loads the key. If
-    /// the future is kept and not polled, the callers that wait do so until the
-    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout).
-    ///
-    /// ```
-    /// # use larder::{Cache, KeyspaceDefinition};
-    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let cache = Cache::builder().open()?;
-    /// let prices = cache.keyspace(PRICE)?;
-    /// let row = "100".to_owned();
-    /// let price = prices.get_or_load_local_async("MTNVTU", async || row.parse::<u64>()).await?;
-    /// assert_eq!(*price, 100);
-    /// # Ok(())
-    /// # }
-    /// # pollster::block_on(example())?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Those of [`get_or_load`](Keyspace::get_or_load).
-    ///
-    /// # Panics
-    /// If the loader panics. The callers that wait get [`LoadError::Panicked`].
-    pub async fn get_or_load_local_async<E, R, F>(
-        &self,
-        key: impl EncodeKey<K>,
-        loader: F,
-    ) -> Result<Arc<V>, LoadError<E>>
-    where
-        E: Send + Sync + 'static,
-        R: Into<Arc<V>>,
-        F: AsyncFnOnce() -> Result<R, E>,
-    {
-        if let Some((value, _)) = self.hit(&key) {
-            return Ok(value);
-        }
-        match self.find_in_memory(&key)? {
-            Ok(value) => Ok(value),
-            Err(key) => self.load_missing_locally(key, loader).await.map(present),
-        }
-    }
-
     /// Step 1, for a value that was not hit. Returns the value, or the whole key. Never inlined. Otherwise it
     /// would be on the path of a hit.
     #[inline(never)]
-    fn find_in_memory<E>(&self, key: &impl EncodeKey<K>) -> Result<Result<Arc<V>, StoredKey>, LoadError<E>> {
+    pub(super) fn find_in_memory<E>(
+        &self,
+        key: &impl EncodeKey<K>,
+    ) -> Result<Result<Arc<V>, StoredKey>, LoadError<E>> {
         let mut full = KeyBuffer::default();
         self.encode_into(key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
@@ -303,7 +306,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Steps 2 and 3. Only the first of several rounds is counted. A further round also makes step 1.
-    fn find_or_lease_again(&self, full: &[u8], on_absence: OnAbsence, is_first: bool) -> LookupOutcome<K, V> {
+    pub(super) fn find_or_lease_again(
+        &self,
+        full: &[u8],
+        on_absence: OnAbsence,
+        is_first: bool,
+    ) -> LookupOutcome<K, V> {
         let key = self.shared.tiers.memory.key(full);
         let poller = LoadThread::Poller(LoadId::next());
         let mut outcome = if is_first {
@@ -315,52 +323,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             lease.expect_polls(&PollRecord::default());
         }
         outcome
-    }
-
-    /// Steps 2 to 6, with a loader that its caller alone drives.
-    async fn load_missing_locally<E, R, F>(
-        &self,
-        key: StoredKey,
-        loader: F,
-    ) -> Result<Loaded<V>, LoadError<E>>
-    where
-        E: Send + Sync + 'static,
-        R: Into<Arc<V>>,
-        F: AsyncFnOnce() -> Result<R, E>,
-    {
-        let (mut counts, mut on_absence) = (true, OnAbsence::Load);
-        let lease = loop {
-            let full = key.clone();
-            let find = move |keyspace: &Self| keyspace.find_or_lease_again(&full, on_absence, counts);
-            match self.off_executor(find).await {
-                LookupOutcome::Hit { value, is_stale, .. } => {
-                    return Ok(Loaded { value: Some(value), is_stale });
-                }
-                LookupOutcome::Absent { .. } => return Ok(Loaded::fresh(None)),
-                LookupOutcome::Load(lease) => break lease,
-                LookupOutcome::Wait(pending) => match pending.wait_async().await {
-                    Ok(Waited::Value(value)) => return Ok(Loaded::fresh(Some(value))),
-                    Ok(Waited::Absent) => (counts, on_absence) = (false, OnAbsence::LoadNow),
-                    Ok(Waited::Unanswered) => counts = false,
-                    Err(error) => return self.stale_or_async(key, error).await,
-                },
-            }
-        };
-        let mut loading = pin!(async { loader().await });
-        let answer = poll_fn(|context| lease.run_loader(|| loading.as_mut().poll(context)));
-        match answer.await {
-            Ok(value) => {
-                let value = value.into();
-                // A failure of the cache is not an error. The lease counts it.
-                drop(lease.fill_async(value.clone()).await);
-                Ok(Loaded::fresh(Some(value)))
-            }
-            Err(error) => {
-                let error = Arc::new(error);
-                lease.fail_with(error.clone());
-                self.stale_or_async(key, LoadError::Loader(error)).await
-            }
-        }
     }
 
     /// Returns the stale value of a key after a failed load, or the error.
@@ -378,6 +340,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 }
 
 /// Returns the value of a load that takes an absence for no answer.
-fn present<V>(loaded: Loaded<V>) -> Arc<V> {
+pub(super) fn present<V>(loaded: Loaded<V>) -> Arc<V> {
     loaded.value.expect("the loader has a value, and an absence is no answer here")
 }

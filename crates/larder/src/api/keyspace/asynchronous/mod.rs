@@ -9,12 +9,13 @@
 //! begun leaves the queue. A step that has begun on a worker thread runs to its end, and so does a change
 //! that was begun at all.
 //!
-//! - [`read`]: lookups. [`load`]: loads. [`lease`]: the ends of a load, and the waits for one. [`change`]:
-//!   inserts, removals and atomic changes.
+//! - [`read`]: lookups. [`load`], [`local_load`]: loads. [`lease`]: the ends of a load, and the waits for
+//!   one. [`change`]: inserts, removals and atomic changes. [`stream`]: all entries.
 
 mod change;
 mod lease;
 mod load;
+mod local_load;
 mod read;
 pub(crate) mod stream;
 

@@ -81,12 +81,37 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// As [`iter`](Keyspace::iter), from async code: a stream.
     ///
     /// Worker threads read the entries, 64 at a time. No chunk is read before the one before it was taken.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// use smol::stream::StreamExt;
+    ///
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert_many_async([("MTNVTU", 100), ("GLO", 90)]).await?;
+    /// let entries: Vec<_> = prices.iter_async().map(|(product, price)| (product, *price)).collect().await;
+    /// assert_eq!(entries, [("GLO".to_owned(), 90), ("MTNVTU".to_owned(), 100)]);
+    /// assert_eq!(prices.keys_async().count().await, 2);
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    /// The cost of [`iter`](Keyspace::iter), and the way to a worker thread and back for each 64 entries.
     pub fn iter_async(&self) -> EntryStream<K, V> {
         let keyspace = self.clone();
         EntryStream(Chunks::new(move || keyspace.iter()))
     }
 
-    /// As [`keys`](Keyspace::keys), from async code: a stream. See [`iter_async`](Keyspace::iter_async).
+    /// As [`keys`](Keyspace::keys), from async code: a stream. [`iter_async`](Keyspace::iter_async) has an
+    /// example.
+    ///
+    /// # Cost
+    /// The cost of [`keys`](Keyspace::keys), and the way to a worker thread and back for each 64 keys.
     pub fn keys_async(&self) -> KeyStream<K, V> {
         let keyspace = self.clone();
         KeyStream(Chunks::new(move || keyspace.keys()))

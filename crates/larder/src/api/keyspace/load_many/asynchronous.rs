@@ -49,6 +49,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// Those of [`get_or_load_many`](Keyspace::get_or_load_many).
     ///
+    /// # Cost
+    /// The cost of [`get_or_load_many`](Keyspace::get_or_load_many). With a disk tier also the way to a
+    /// worker thread and back, once for all lookups on disk, and once for all values that are stored.
+    ///
     /// # Panics
     /// If the loader panics. The callers that wait get [`LoadError::Panicked`].
     pub async fn get_or_load_many_local_async<Q, E, L, R, I, F>(

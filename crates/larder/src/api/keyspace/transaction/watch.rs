@@ -127,8 +127,31 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// As [`watch`](Keyspace::watch), from async code.
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const STOCK: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("stock");
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// let stock = cache.keyspace(STOCK)?;
+    /// let watch = stock.watch_async("MTN100").await?;
+    /// let of_task = stock.clone();
+    /// let added = cache.transaction_async(move |tx| {
+    ///     tx.require(&watch)?;
+    ///     tx.insert(&of_task, "MTN100", 10)
+    /// });
+    /// added.await?;
+    /// assert_eq!(stock.get("MTN100").as_deref(), Some(&10));
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The errors of [`watch`](Keyspace::watch).
+    ///
+    /// # Cost
+    /// The cost of [`watch`](Keyspace::watch). With a disk tier also the way to a worker thread and back.
     #[cfg(feature = "async")]
     pub async fn watch_async(&self, key: impl EncodeKey<K>) -> Result<Watch, Error> {
         let full: StoredKey = self.encode(&key)?.as_slice().into();
@@ -180,8 +203,8 @@ impl Transaction<'_> {
             };
             KeyRead { lease, entry, value, is_in_memory, is_unread }
         });
-        // A value that was read before may not have decoded. Its entry is there nevertheless: a sequence never
-        // comes back.
+        // A value that was read before may not have decoded. Its entry is there nevertheless: a sequence
+        // never comes back.
         if let (WatchedContent::Entry(watched), None) = (watch.content, read.entry) {
             read.entry = entry_now(tiers, slot_key).filter(|entry| entry.sequence == watched);
         }

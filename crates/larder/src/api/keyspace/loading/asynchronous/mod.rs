@@ -108,6 +108,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// [`Error::InvalidSetting`] for a policy that contradicts itself or the keyspace, and for a policy with
     /// refreshes or a soft timeout in a cache without a spawner. [`Error::Closed`] and [`Error::Forked`].
+    ///
+    /// # Cost
+    /// A few allocations. It loads nothing.
     pub fn with_async_loader<E, F, L>(
         &self,
         policy: LoadPolicy,

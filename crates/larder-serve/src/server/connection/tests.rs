@@ -1,0 +1,111 @@
+use std::cell::Cell;
+use std::future::pending;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use larder::Cache;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::yield_now;
+use tokio::time::Instant;
+
+use super::super::peer::{PeerState, PeerStream};
+use super::{Connection, MAX_TURN_REQUESTS, Timeouts};
+use crate::commands::table::COMMANDS;
+use crate::protocol::limits::RequestLimits;
+use crate::session::Session;
+use crate::session::client::Peer;
+use crate::session::cursors::Cursors;
+use crate::session::databases::{DatabaseModes, Databases};
+use crate::session::output::OutputLimits;
+use crate::session::served::{Baseline, Served, ServerCounters};
+
+/// A peer that never lets the server wait: it has sent all of its requests, and takes all replies.
+struct EagerPeer {
+    requests: Vec<u8>,
+    taken: usize,
+}
+
+impl AsyncRead for EagerPeer {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let len = into.remaining().min(self.requests.len() - self.taken);
+        into.put_slice(&self.requests[self.taken..][..len]);
+        self.taken += len;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for EagerPeer {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl PeerStream for EagerPeer {
+    fn peer_state(&self, _context: &mut Context<'_>) -> PeerState {
+        PeerState::Open
+    }
+}
+
+fn served() -> Arc<Served> {
+    let cache = Cache::builder().open().unwrap();
+    Arc::new(Served {
+        databases: Databases::open(&cache, &[DatabaseModes::default()]).unwrap(),
+        cache,
+        password: None,
+        is_read_only: false,
+        limits: RequestLimits::default(),
+        output_limits: OutputLimits::default(),
+        max_connections: 1,
+        clients: Arc::default(),
+        counters: ServerCounters::default(),
+        cursors: Cursors::default(),
+        baseline: Baseline::default(),
+        since: Instant::now(),
+        is_cut_off: Arc::default(),
+    })
+}
+
+#[test]
+fn a_connection_that_always_has_requests_lets_others_go_on() {
+    const REQUESTS: u32 = 20_000;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let served = served();
+        let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
+        let session = Session::new(served.clone(), &COMMANDS, listed.client().clone());
+        let requests = b"PING\r\n".repeat(usize::try_from(REQUESTS).unwrap());
+        let peer = EagerPeer { requests, taken: 0 };
+        let timeouts = Timeouts { idle: None, write: Duration::from_secs(10), auth: Duration::from_secs(10) };
+        let connection = Connection::new((), peer, session, timeouts);
+        let turns = Cell::new(0);
+        let others = async {
+            loop {
+                yield_now().await;
+                turns.set(turns.get() + 1);
+            }
+        };
+        tokio::select! {
+            biased;
+            () = others => {}
+            () = connection.serve(pending()) => {}
+        }
+        assert_eq!(served.counters.requests.load(super::Ordering::Relaxed), u64::from(REQUESTS));
+        let least = REQUESTS / MAX_TURN_REQUESTS;
+        assert!(turns.get() >= least, "{} of at least {least}", turns.get());
+    });
+}

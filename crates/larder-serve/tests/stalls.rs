@@ -1,0 +1,141 @@
+//! Peers that try to hold up the server, its shutdown, or the other connections.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
+
+use larder::Cache;
+use larder_serve::{Address, OutputLimits, Server};
+use tokio::time::Instant;
+
+use crate::support::{Served, request};
+
+/// Adds keys for which a pattern of [`slow_pattern`] takes long, so that `KEYS` goes on for minutes.
+fn add_slow_keys(served: &Served) {
+    let mut client = served.connect();
+    let prefix = "a".repeat(4000);
+    for number in 0..4000 {
+        client.send(request(&["SET", &format!("{prefix}{number}"), "1"]));
+        client.receive("+OK\r\n");
+    }
+}
+
+fn slow_pattern() -> String {
+    format!("*{}b*", "a".repeat(2000))
+}
+
+#[test]
+fn connections_that_are_reset_at_once_do_not_delay_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Cache::builder().path(dir.path().join("shop.larder")).open().unwrap();
+    let server = Server::builder(&cache).listen("127.0.0.1:0").threads(1).start().unwrap();
+    let Address::Tcp(address) = server.addresses()[0].clone() else { panic!("it listens at a TCP port") };
+    let begin = Instant::now();
+    for _ in 0..100 {
+        let stream = TcpStream::connect(address).unwrap();
+        // The connection ends by a reset.
+        rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+    }
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(&request(&["PING"])).unwrap();
+    let mut reply = [0; 7];
+    client.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"+PONG\r\n");
+    // With a pause of 50 ms for each of them it would take 5 s.
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_shutdown_does_not_wait_for_a_walk_over_the_keys() {
+    let mut served = Served::with(|builder| builder.threads(1).shutdown_timeout(Duration::from_millis(200)));
+    add_slow_keys(&served);
+    let mut client = served.connect();
+    client.send(request(&["KEYS", &slow_pattern()]));
+    // The walk has begun when a later request of another connection is answered.
+    served.connect().expect(&["PING"], "+PONG\r\n");
+    let begin = Instant::now();
+    served.server.take().unwrap().shutdown();
+    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+    client.expect_end();
+    served.cache.close().unwrap();
+}
+
+#[test]
+fn a_connection_inside_a_command_can_be_killed() {
+    let served = Served::with(|builder| builder.shutdown_timeout(Duration::from_millis(200)));
+    add_slow_keys(&served);
+    let (mut waiting, mut other) = (served.connect(), served.connect());
+    waiting.expect(&["CLIENT", "ID"], ":2\r\n");
+    waiting.send(request(&["KEYS", &slow_pattern()]));
+    other.expect(&["CLIENT", "KILL", "ID", "2"], ":1\r\n");
+    waiting.expect_end();
+}
+
+#[test]
+fn a_peer_that_has_gone_ends_its_command() {
+    let served = Served::with(|builder| builder.shutdown_timeout(Duration::from_millis(200)));
+    add_slow_keys(&served);
+    let mut waiting = served.connect();
+    waiting.send(request(&["KEYS", &slow_pattern()]));
+    drop(waiting);
+    let mut other = served.connect();
+    let begin = Instant::now();
+    while other.bulk(&["CLIENT", "LIST"]).lines().count() > 1 {
+        assert!(begin.elapsed() < Duration::from_secs(15), "the connection is still there");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_setting_without_bound_means_never() {
+    let limits = OutputLimits { pause: 64 << 10, ..OutputLimits::default() };
+    let served = Served::with(|builder| {
+        builder.idle_timeout(Some(Duration::MAX)).write_timeout(Duration::MAX).output_limits(limits)
+    });
+    let mut client = served.connect();
+    let value = "x".repeat(1 << 20);
+    client.expect(&["SET", "a", &value], "+OK\r\n");
+    // So the server finds the socket full, and waits by the write timeout.
+    for _ in 0..4 {
+        client.send(request(&["GET", "a"]));
+    }
+    served.connect().expect(&["PING"], "+PONG\r\n");
+    for _ in 0..4 {
+        client.receive(&format!("$1048576\r\n{value}\r\n"));
+    }
+}
+
+#[test]
+fn limits_by_which_no_request_is_taken_are_refused() {
+    let cache = Cache::builder().open().unwrap();
+    let limits = OutputLimits { pending: 0, ..OutputLimits::default() };
+    let started = Server::builder(&cache).listen("127.0.0.1:0").output_limits(limits).start();
+    assert!(started.unwrap_err().to_string().contains("output_limits"));
+}
+
+#[test]
+fn a_guest_that_does_not_authenticate_is_closed() {
+    let served =
+        Served::with(|builder| builder.password("open sesame").auth_timeout(Duration::from_millis(300)));
+    let (mut guest, mut client) = (served.connect(), served.connect());
+    client.expect(&["AUTH", "open sesame"], "+OK\r\n");
+    guest.expect_end();
+    client.expect(&["PING"], "+PONG\r\n");
+    // It is a guest again.
+    client.expect(&["RESET"], "+RESET\r\n");
+    client.expect_end();
+}
+
+#[test]
+fn a_socket_whose_owner_takes_no_connection_is_in_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("s");
+    let owner = UnixListener::bind(&socket).unwrap();
+    rustix::net::listen(&owner, 0).unwrap();
+    // The queue of the socket is full: a further connect would wait for the owner.
+    let _waiting = UnixStream::connect(&socket).unwrap();
+    let cache = Cache::builder().open().unwrap();
+    let started = Server::builder(&cache).listen(format!("unix:{}", socket.display())).start();
+    assert!(started.unwrap_err().to_string().contains("another process has the socket"));
+}

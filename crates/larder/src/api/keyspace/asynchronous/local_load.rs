@@ -1,0 +1,117 @@
+//! Loads from async code with a loader that borrows: its caller alone drives it. The steps are those of
+//! [`crate::api::keyspace::lookup`].
+//!
+//! The caller owns the lease. A caller that is dropped gives it back, and one of the callers that wait loads
+//! the key. A caller that is never polled again keeps it until its deadline.
+
+use std::future::poll_fn;
+use std::pin::pin;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::load::present;
+use crate::api::keyspace::load::Loaded;
+use crate::api::keyspace::lookup::{LookupOutcome, OnAbsence, Waited};
+use crate::error::load_error::LoadError;
+use crate::format::key::{EncodeKey, Key};
+use crate::format::stored_key::StoredKey;
+use crate::sys::sync::Arc;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// As [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that may borrow, and need not be
+    /// `Send`. Only the caller drives the loader.
+    ///
+    /// If the future is dropped, the loader is dropped, and one of the callers that wait loads the key. If
+    /// the future is kept and not polled, the callers that wait do so until the
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout).
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let row = "100".to_owned();
+    /// let price = prices.get_or_load_local_async("MTNVTU", async || row.parse::<u64>()).await?;
+    /// assert_eq!(*price, 100);
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`get_or_load`](Keyspace::get_or_load).
+    ///
+    /// # Cost
+    /// That of [`get_or_load_async`](Keyspace::get_or_load_async), without a boxed future.
+    ///
+    /// # Panics
+    /// If the loader panics. The callers that wait get [`LoadError::Panicked`].
+    pub async fn get_or_load_local_async<E, R, F>(
+        &self,
+        key: impl EncodeKey<K>,
+        loader: F,
+    ) -> Result<Arc<V>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        R: Into<Arc<V>>,
+        F: AsyncFnOnce() -> Result<R, E>,
+    {
+        if let Some((value, _)) = self.hit(&key) {
+            return Ok(value);
+        }
+        match self.find_in_memory(&key)? {
+            Ok(value) => Ok(value),
+            Err(key) => self.load_missing_locally(key, loader).await.map(present),
+        }
+    }
+
+    /// Steps 2 to 6, with a loader that its caller alone drives.
+    async fn load_missing_locally<E, R, F>(
+        &self,
+        key: StoredKey,
+        loader: F,
+    ) -> Result<Loaded<V>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        R: Into<Arc<V>>,
+        F: AsyncFnOnce() -> Result<R, E>,
+    {
+        let (mut counts, mut on_absence) = (true, OnAbsence::Load);
+        let lease = loop {
+            let full = key.clone();
+            let find = move |keyspace: &Self| keyspace.find_or_lease_again(&full, on_absence, counts);
+            match self.off_executor(find).await {
+                LookupOutcome::Hit { value, is_stale, .. } => {
+                    return Ok(Loaded { value: Some(value), is_stale });
+                }
+                LookupOutcome::Absent { .. } => return Ok(Loaded::fresh(None)),
+                LookupOutcome::Load(lease) => break lease,
+                LookupOutcome::Wait(pending) => match pending.wait_async().await {
+                    Ok(Waited::Value(value)) => return Ok(Loaded::fresh(Some(value))),
+                    Ok(Waited::Absent) => (counts, on_absence) = (false, OnAbsence::LoadNow),
+                    Ok(Waited::Unanswered) => counts = false,
+                    Err(error) => return self.stale_or_async(key, error).await,
+                },
+            }
+        };
+        let mut loading = pin!(async { loader().await });
+        let answer = poll_fn(|context| lease.run_loader(|| loading.as_mut().poll(context)));
+        match answer.await {
+            Ok(value) => {
+                let value = value.into();
+                // A failure of the cache is not an error. The lease counts it.
+                drop(lease.fill_async(value.clone()).await);
+                Ok(Loaded::fresh(Some(value)))
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                lease.fail_with(error.clone());
+                self.stale_or_async(key, LoadError::Loader(error)).await
+            }
+        }
+    }
+}

@@ -8,8 +8,8 @@
 //! 3. Wait for the first of: a reply that has become known, room in the socket, further bytes, the end of the
 //!    server, a timeout.
 //!
-//! A connection that always has further requests lets others go on after each [`TURN`]. While a request waits,
-//! the connection still ends by `CLIENT KILL`, or because its peer has gone: see [`attend`].
+//! A connection that always has further requests lets others go on after each [`TURN`]. While a request
+//! waits, the connection still ends by `CLIENT KILL`, or because its peer has gone: see [`attend`].
 
 use std::future::poll_fn;
 use std::io;

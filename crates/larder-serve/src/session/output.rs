@@ -12,8 +12,8 @@ use std::task::{Context, Poll};
 
 use crate::protocol::reply::{ReplyBuffer, Version};
 
-/// Maximum length of an empty buffer that a connection keeps for its next replies. Otherwise each of many idle
-/// connections would hold the memory of its largest reply.
+/// Maximum length of an empty buffer that a connection keeps for its next replies. Otherwise each of many
+/// idle connections would hold the memory of its largest reply.
 const MAX_KEPT: usize = 4 << 10;
 
 /// The number of late replies for which a connection keeps memory.

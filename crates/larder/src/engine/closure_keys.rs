@@ -17,74 +17,67 @@ use crate::memory::Memory;
 use crate::sys::sync::thread_local;
 
 thread_local! {
-    static KEYS: RefCell<ClosureKeys> = const { RefCell::new(ClosureKeys { last_id: 0, keys: Vec::new() }) };
+    static CLOSURES: RefCell<Closures> = const { RefCell::new(Closures { last_id: 0, running: Vec::new() }) };
 }
 
-/// The keys of a thread, innermost last.
-struct ClosureKeys {
+/// The closures of a thread, innermost last.
+struct Closures {
     last_id: u64,
-    keys: Vec<ClosureKey>,
+    running: Vec<RunningClosure>,
 }
 
-struct ClosureKey {
+struct RunningClosure {
     id: u64,
-    /// The closure whose key it is.
-    closure: ClosureId,
-    /// The address of the key's memory tier.
+    /// The address of the keys' memory tier.
     memory: usize,
-    key: StoredKey,
+    /// A closure may have thousands of keys. They begin and end with it, and its own changes pass them over
+    /// as a whole. So its keys cost no time that grows with their square.
+    keys: Vec<StoredKey>,
 }
 
-/// A number that names a closure of this thread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ClosureId(u64);
-
-impl ClosureId {
-    /// Returns a new number.
-    pub(crate) fn new() -> Self {
-        let next = |keys: &RefCell<ClosureKeys>| keys.borrow_mut().next_id();
-        // At the end of a thread, its variables may be gone already. Then nothing is refused.
-        Self(KEYS.try_with(next).unwrap_or_default())
-    }
-}
-
-impl ClosureKeys {
-    fn next_id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
-    }
-}
-
-/// A key of a running closure. Dropping this value says that the closure has ended.
+/// A running closure. Dropping this value says that the closure has ended.
 ///
 /// It belongs to the thread that made it.
 #[derive(Debug)]
 pub(crate) struct InClosure(u64, PhantomData<*const ()>);
 
 impl InClosure {
-    /// Begins a closure of a key.
-    pub(crate) fn begin(memory: &Memory, key: &[u8]) -> Self {
-        Self::add(ClosureId::new(), memory, key)
-    }
-
-    /// Adds a key to a closure.
-    pub(crate) fn add(closure: ClosureId, memory: &Memory, key: &[u8]) -> Self {
-        let add = |keys: &RefCell<ClosureKeys>| {
-            let mut keys = keys.borrow_mut();
-            let id = keys.next_id();
-            keys.keys.push(ClosureKey { id, closure, memory: address(memory), key: key.into() });
+    /// Begins a closure that has no keys yet.
+    pub(crate) fn begin(memory: &Memory) -> Self {
+        let begin = |closures: &RefCell<Closures>| {
+            let closures = &mut *closures.borrow_mut();
+            closures.last_id += 1;
+            let id = closures.last_id;
+            closures.running.push(RunningClosure { id, memory: address(memory), keys: Vec::new() });
             id
         };
-        Self(KEYS.try_with(add).unwrap_or_default(), PhantomData)
+        // At the end of a thread, its variables may be gone already. Then nothing is refused.
+        Self(CLOSURES.try_with(begin).unwrap_or_default(), PhantomData)
+    }
+
+    /// Begins a closure of a key.
+    pub(crate) fn of_key(memory: &Memory, key: &[u8]) -> Self {
+        let closure = Self::begin(memory);
+        closure.add(key);
+        closure
+    }
+
+    /// Adds a key to the closure.
+    pub(crate) fn add(&self, key: &[u8]) {
+        _ = CLOSURES.try_with(|closures| {
+            let running = &mut closures.borrow_mut().running;
+            let closure = running.iter_mut().rfind(|closure| closure.id == self.0);
+            closure.map(|closure| closure.keys.push(key.into()))
+        });
     }
 }
 
 impl Drop for InClosure {
     fn drop(&mut self) {
-        _ = KEYS.try_with(|keys| {
-            // The key of an inner closure may have been added after this one, and may stay longer.
-            let keys = &mut keys.borrow_mut().keys;
-            keys.iter().rposition(|key| key.id == self.0).map(|at| keys.remove(at))
+        _ = CLOSURES.try_with(|closures| {
+            // An inner closure may have begun after this one, and may stay longer.
+            let running = &mut closures.borrow_mut().running;
+            running.iter().rposition(|closure| closure.id == self.0).map(|at| running.remove(at))
         });
     }
 }
@@ -102,13 +95,17 @@ pub(crate) fn refuse_in_closure(memory: &Memory, covers: impl Fn(&[u8]) -> bool)
 /// # Errors
 /// [`Error::Reentrant`].
 pub(crate) fn refuse_in_other_closure(
-    own: Option<ClosureId>,
+    own: Option<&InClosure>,
     memory: &Memory,
     covers: impl Fn(&[u8]) -> bool,
 ) -> Result<(), Error> {
-    let is_covered =
-        |key: &ClosureKey| key.memory == address(memory) && Some(key.closure) != own && covers(&key.key);
-    match KEYS.try_with(|keys| keys.borrow().keys.iter().any(is_covered)) {
+    let own = own.map(|closure| closure.0);
+    let is_covered = |closure: &RunningClosure| {
+        Some(closure.id) != own
+            && closure.memory == address(memory)
+            && closure.keys.iter().any(|key| covers(key))
+    };
+    match CLOSURES.try_with(|closures| closures.borrow().running.iter().any(is_covered)) {
         Ok(true) => Err(Error::Reentrant),
         Ok(false) | Err(_) => Ok(()),
     }

@@ -12,6 +12,7 @@ use crate::memory::extras::EntryExtras;
 use crate::memory::key_leases::LeaseId;
 use crate::memory::lookup::{Lookup, ReadEntry};
 use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::RwLockReadGuard;
 
 /// A key whose entry was read under a lease.
 #[derive(Debug)]
@@ -70,6 +71,12 @@ impl Tiers {
     pub(crate) fn withdrawals_without_snapshot(&self) -> Option<u64> {
         let withdrawals = self.disk.snapshots.withdrawals();
         self.disk.snapshots.current().is_none().then_some(withdrawals)
+    }
+
+    /// Keeps the current snapshot the current one while the guard is held
+    /// ([`keep_current`](crate::disk::store::snapshot::SnapshotCell::keep_current)).
+    pub(crate) fn keep_snapshot(&self) -> RwLockReadGuard<'_, ()> {
+        self.disk.snapshots.keep_current()
     }
 
     /// Finds entries in the current snapshot, each by its key and sequence. Returns a token of the snapshot,

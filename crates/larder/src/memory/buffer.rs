@@ -201,6 +201,7 @@ impl BufferRoom {
     /// Takes a part of this room, for one value of a group. A group is never larger than the buffer, so its
     /// room has no excess.
     pub(crate) fn split_off(&mut self, bytes: u64) -> Self {
+        debug_assert!(self.beyond.is_none(), "the part would not hold the weight of the excess");
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
         self.buffer.room(bytes)

@@ -44,6 +44,11 @@ impl EvictedValues {
         }
     }
 
+    /// Adds a value.
+    pub(crate) fn push(&mut self, value: Value) {
+        self.values.push(value);
+    }
+
     pub(super) fn extend(&mut self, values: SmallVec<[Value; 2]>) {
         self.values.extend(values);
     }

@@ -239,7 +239,7 @@ impl Memory {
 
     /// Returns the present epoch of a key that is watched. The caller looks the key up after this call.
     pub(crate) fn watch_epoch(&self, key: SlotKey<'_>) -> u64 {
-        self.shard(key).write().watch_epochs.take(key)
+        self.shard(key).write().watch_epochs.take(key, self.shards.len())
     }
 
     /// Returns whether a key was not stored since its epoch was read.

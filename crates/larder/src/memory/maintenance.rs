@@ -76,6 +76,12 @@ impl Memory {
         self.shard(key).read().has_entry(key)
     }
 
+    /// Returns whether a key has a lease.
+    #[cfg(test)]
+    pub(crate) fn has_leases(&self) -> bool {
+        self.shards.iter().any(|shard| !shard.read().leases.is_empty())
+    }
+
     /// Returns the keys in memory that begin with `prefix`, sorted.
     pub(crate) fn keys(&self, prefix: &[u8]) -> Vec<Arc<[u8]>> {
         let mut keys = Vec::new();

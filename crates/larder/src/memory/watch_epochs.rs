@@ -4,42 +4,45 @@
 //! compares sequences. A missing key has none. It may be stored, and be missing again later: removed, expired
 //! or evicted. So a watch of a missing key compares an epoch, which every store of the key increments.
 //!
-//! The keys of a shard share some thousand epochs, by hash. So a store of another key breaks a watch, too,
-//! but rarely. The epochs of a shard are allocated when one of its missing keys is watched for the first
-//! time. Before that, a store pays one comparison.
+//! The keys of a shard share its epochs, by hash: some thousand, or fewer if there are many shards. So a
+//! store of another key breaks a watch, too, but rarely. The epochs of a shard are allocated when one of its
+//! missing keys is watched for the first time. Before that, a store pays one comparison.
 
 use crate::memory::slot_key::SlotKey;
 
-/// Number of epochs in a shard: 32 KiB.
-const EPOCHS: usize = if cfg!(shuttle) { 64 } else { 4_096 };
+/// Maximum number of epochs in a shard: 32 KiB.
+const MAX_SHARD_EPOCHS: usize = if cfg!(shuttle) { 64 } else { 4_096 };
+/// Number of epochs in all shards: 1 MiB. With more shards each of them has fewer.
+const MAX_EPOCHS: usize = 131_072;
 
 /// The epochs of a shard. Empty until the first watch.
 #[derive(Debug, Default)]
 pub(super) struct WatchEpochs(Box<[u64]>);
 
 impl WatchEpochs {
-    /// Returns the epoch of a key.
-    pub(super) fn take(&mut self, key: SlotKey<'_>) -> u64 {
+    /// Returns the epoch of a key. Allocates the epochs first, for a memory tier with this number of shards.
+    pub(super) fn take(&mut self, key: SlotKey<'_>, shards: usize) -> u64 {
         if self.0.is_empty() {
-            self.0 = vec![0; EPOCHS].into();
+            self.0 = vec![0; (MAX_EPOCHS / shards.max(1)).clamp(1, MAX_SHARD_EPOCHS)].into();
         }
         self.get(key)
     }
 
     pub(super) fn get(&self, key: SlotKey<'_>) -> u64 {
-        self.0.get(epoch_of(key)).copied().unwrap_or_default()
+        self.0.get(self.epoch_of(key)).copied().unwrap_or_default()
     }
 
     /// Called when a value of a key is stored.
     pub(super) fn increment(&mut self, key: SlotKey<'_>) {
-        if let Some(epoch) = self.0.get_mut(epoch_of(key)) {
+        let at = self.epoch_of(key);
+        if let Some(epoch) = self.0.get_mut(at) {
             *epoch += 1;
         }
     }
-}
 
-fn epoch_of(key: SlotKey<'_>) -> usize {
-    key.short_hash() as usize % EPOCHS
+    fn epoch_of(&self, key: SlotKey<'_>) -> usize {
+        (key.short_hash() as usize).checked_rem(self.0.len()).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -53,9 +56,21 @@ mod tests {
         let key = |at: usize| SlotKey { hash: keys[at].0, bytes: &keys[at].1 };
         let mut epochs = WatchEpochs::default();
         epochs.increment(key(7));
-        let before: Vec<_> = (0..100).map(|at| epochs.take(key(at))).collect();
+        let before: Vec<_> = (0..100).map(|at| epochs.take(key(at), 8)).collect();
         epochs.increment(key(7));
         let changed: Vec<_> = (0..100).filter(|&at| epochs.get(key(at)) != before[at]).collect();
         assert!(changed.contains(&7) && changed.len() < 10, "{changed:?}");
+    }
+
+    #[test]
+    fn the_epochs_of_all_shards_have_a_bound() {
+        let key = SlotKey { hash: 7, bytes: b"key" };
+        for shards in [1, 32, 64, 1 << 12, 1 << 16] {
+            let mut epochs = WatchEpochs::default();
+            let before = epochs.take(key, shards);
+            assert!(size_of_val(&*epochs.0) * shards <= 1 << 20, "{shards} shards");
+            epochs.increment(key);
+            assert_ne!(epochs.get(key), before);
+        }
     }
 }

@@ -55,9 +55,14 @@ impl Cache {
     /// If `body` panics. Nothing is changed then. Reads of a round that will be lost may be from different
     /// moments, so `body` must not panic if they disagree.
     ///
+    /// If the `Drop` of a replaced or evicted value panics. All changes are made and committed then, as for a
+    /// call that returns.
+    ///
     /// # Cost
     /// For each key that of a lookup, and for each change that of an insert, in each round. The locks of the
-    /// shards of all keys are held while the changes are made, about a microsecond for each.
+    /// shards of all keys are held while the changes are made, about a microsecond for each. Entries that are
+    /// on disk alone are looked up once more. If commits of other keys come in between each time, the answer
+    /// of one commit waits for these lookups.
     pub fn transaction<R, E: From<Error>>(
         &self,
         mut body: impl FnMut(&mut Transaction<'_>) -> Result<R, E>,
@@ -99,7 +104,7 @@ impl Cache {
     /// back.
     ///
     /// # Panics
-    /// If `body` panics. Nothing is changed then.
+    /// As [`transaction`](Cache::transaction).
     #[cfg(feature = "async")]
     pub async fn transaction_async<R, E>(
         &self,

@@ -177,7 +177,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         };
         let left = entry.map_or(Ttl::Default, |entry| Remaining::until(entry.ends_at, self.now()).into());
         // 2.
-        let in_closure = InClosure::begin(&self.shared.tiers.memory, key.bytes);
+        let in_closure = InClosure::of_key(&self.shared.tiers.memory, key.bytes);
         let change = compute(value.as_ref(), left);
         drop(in_closure);
         // The closure may have closed the cache, or forked.

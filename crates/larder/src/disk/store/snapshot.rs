@@ -12,7 +12,7 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, StorageError};
 use super::guard::{Guarded, StoreError, guarded};
 use super::tables::{ENTRIES, after_prefix};
 use crate::sys::clock::pause;
-use crate::sys::sync::{Arc, AtomicSnapshot, AtomicU64, Ordering, thread};
+use crate::sys::sync::{Arc, AtomicSnapshot, AtomicU64, Ordering, RwLock, RwLockReadGuard, thread};
 
 /// Number of times that the thread yields to lookups that hold a snapshot, before each pause.
 const MAX_YIELDS: u32 = 1_000;
@@ -122,11 +122,15 @@ pub(crate) struct SnapshotCell {
     latest: AtomicSnapshot<StoreSnapshot>,
     /// Number of times that the snapshot was withdrawn.
     withdrawals: AtomicU64,
+    /// Held shared by a caller for which the snapshot must stay the current one, and exclusively to replace
+    /// the snapshot.
+    gate: RwLock<()>,
 }
 
 impl SnapshotCell {
     pub(crate) fn new(snapshot: Option<StoreSnapshot>) -> Self {
-        Self { latest: AtomicSnapshot::new(snapshot.map(Arc::new)), withdrawals: AtomicU64::new(0) }
+        let latest = AtomicSnapshot::new(snapshot.map(Arc::new));
+        Self { latest, withdrawals: AtomicU64::new(0), gate: RwLock::new(()) }
     }
 
     /// Returns the number of times that the snapshot was withdrawn. If a lookup reads the same number before
@@ -139,6 +143,13 @@ impl SnapshotCell {
     #[inline]
     pub(crate) fn current(&self) -> impl Deref<Target = Option<Arc<StoreSnapshot>>> {
         self.latest.load()
+    }
+
+    /// Keeps the current snapshot the current one while the guard is held. The writer waits then, before it
+    /// answers the callers of a commit. So the guard is held for some milliseconds, by a caller that waits
+    /// for no other thread, except for locks that the writer does not hold while it replaces a snapshot.
+    pub(crate) fn keep_current(&self) -> RwLockReadGuard<'_, ()> {
+        self.gate.read()
     }
 
     /// Replaces the snapshot. The old snapshot is dropped when its last lookup ends.
@@ -165,6 +176,7 @@ impl SnapshotCell {
     }
 
     fn replace(&self, snapshot: Option<StoreSnapshot>) -> Option<Arc<StoreSnapshot>> {
+        let _gate = self.gate.write();
         // The count changes before the swap. So a lookup that finds no snapshot reads the new number
         // afterwards.
         if snapshot.is_none() {

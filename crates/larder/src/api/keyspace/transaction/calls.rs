@@ -4,10 +4,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::put::{PendingPut, TypedPut};
-use super::{KeyChange, KeyRead, Transaction};
+use super::{KeyChange, KeyRead, Transaction, TransactionKey};
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::insert_options::{Durability, InsertOptions};
 use crate::api::keyspace::ttl::Ttl;
+use crate::disk::file::error_translation::not_durable_while_off;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::slot_key::SlotKey;
@@ -19,7 +20,8 @@ impl Transaction<'_> {
     /// Returns the live value of a key, from memory or from disk, or the value that this transaction stores.
     /// If the entry changes before the transaction is complete, the closure runs again.
     ///
-    /// Counted as a lookup, and as a use of the entry, if the transaction is completed.
+    /// Counted as a lookup if the transaction is completed. Each round of the closure is a use of the entry,
+    /// as a lookup is, whether it is completed or not: an entry with a time to idle lives longer.
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`]. [`Error::GroupTooLarge`] for more than [`MAX_TRANSACTION_KEYS`] keys.
@@ -134,7 +136,8 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Removes the entry of a key. Returns whether there was a live entry.
+    /// Removes the entry of a key. Returns whether there was a live entry. While the disk tier is off, it
+    /// also returns false for an entry on disk alone, which is removed nevertheless.
     ///
     /// The removal is durable when the call of the transaction returns `Ok`, and with it the whole
     /// transaction. No crash brings the entry back, and no load that began earlier. If the disk fails or is
@@ -143,6 +146,10 @@ impl Transaction<'_> {
     /// # Errors
     /// The errors of [`get`](Transaction::get). [`Error::Reentrant`] in another closure that is changing the
     /// same key.
+    ///
+    /// # Cost
+    /// That of a lookup, and a commit, for which the call of the transaction waits. Unlike
+    /// [`Keyspace::remove`], this is also the cost if neither tier has the key.
     pub fn remove<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -156,7 +163,9 @@ impl Transaction<'_> {
     /// entry. With [`Ttl::Never`], the entry lives until it is removed, replaced or evicted.
     ///
     /// # Errors
-    /// The errors of [`insert_with`](Transaction::insert_with).
+    /// The errors of [`insert_with`](Transaction::insert_with). [`Error::NotDurable`] if the entry may be on
+    /// disk alone, while the disk tier is off or cannot be read: lookups miss the entry now, and find it
+    /// again when the disk is back.
     pub fn touch_with<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -167,7 +176,9 @@ impl Transaction<'_> {
         ttl.check(keyspace.now())?;
         let at = self.place_to_change(keyspace, &key)?;
         let Some(value) = self.value(keyspace, at).and_then(Keyspace::<K, V>::typed) else {
-            return Ok(false);
+            // Otherwise the caller would take the entry for gone, and find it later.
+            let is_unread = self.keys.get(at).is_some_and(TransactionKey::is_unread);
+            return if is_unread { Err(not_durable_while_off(None)) } else { Ok(false) };
         };
         self.put(keyspace, at, value, ttl)?;
         Ok(true)

@@ -2,14 +2,13 @@
 
 use super::commit_wait::CommitWait;
 use super::group_size::GroupSize;
-use super::{KeyChange, KeyRead, Transaction, TransactionKey};
+use super::{KeyChange, KeyContent, KeyRead, Transaction, TransactionKey};
 use crate::api::keyspace::insert_options::Durability;
 use crate::engine::shared::Shared;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::stored_key::StoredKey;
-use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::Refused;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::group::{GROUP_KEY_OVERHEAD, Group};
@@ -22,8 +21,7 @@ use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Timestamp;
 
-/// Number of times that entries are confirmed on disk in one round. A commit in between makes a confirmation
-/// worthless.
+/// Number of times that entries are confirmed on disk in one round.
 const MAX_CONFIRMATIONS: usize = 8;
 /// Number of times that room in memory is sought for values that are not saved.
 const MAX_ROOM_SEARCHES: usize = 64;
@@ -101,9 +99,9 @@ impl Transaction<'_> {
                 continue;
             };
             match self.publish_prepared(size) {
-                Ok(is_saved) => {
+                Ok((is_saved, evicted_values)) => {
                     self.count();
-                    return Ok(Some(self.commit_wait(is_saved)));
+                    return Ok(Some(self.commit_wait(is_saved, evicted_values)));
                 }
                 Err(Refused::Closed) => return Err(Error::Closed),
                 Err(Refused::Revoked | Refused::Unconfirmed) => return Ok(None),
@@ -132,12 +130,12 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Steps 3 to 5. Returns whether the changes will be saved.
-    fn publish_prepared(&mut self, size: GroupSize) -> Result<bool, Refused> {
+    /// Steps 3 to 5. Returns whether the changes will be saved, and the values that they have replaced.
+    fn publish_prepared(&mut self, size: GroupSize) -> Result<(bool, EvictedValues), Refused> {
         let shared = self.shared;
         let tiers = &shared.tiers;
-        // Dropped last, because a user's `Drop` may wait for room, or panic. By then the changes are made,
-        // their room can be given back, and the writer is awake.
+        // Dropped last if the changes are refused, because a user's `Drop` may wait for room. By then their
+        // room is given back.
         let mut evicted_values = EvictedValues::default();
         // 3.
         let mut room = None;
@@ -159,7 +157,11 @@ impl Transaction<'_> {
             let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
             let entry = key.read.as_ref().and_then(KeyRead::found);
             if let Some(change) = &mut key.change {
-                let mut part = |bytes: u64| room.as_mut().map(|room: &mut BufferRoom| room.split_off(bytes));
+                // A single change takes the whole room, with the weight that a large value has reserved.
+                let mut part = |bytes: u64| match &mut room {
+                    Some(room) if size.changes > 1 => Some(room.split_off(bytes)),
+                    room => room.take(),
+                };
                 let change = match change {
                     KeyChange::Put(put) => {
                         let saved = put.size().and_then(|size| Some((part(size.room)?, group.clone())));
@@ -191,7 +193,7 @@ impl Transaction<'_> {
         }
         published?;
         tiers.sweeper.plan(first);
-        Ok(size.changes > 0)
+        Ok((size.changes > 0, evicted_values))
     }
 
     /// Returns whether the transaction removes an entry from the disk tier.
@@ -211,7 +213,18 @@ impl Transaction<'_> {
     }
 
     /// `is_saved` is whether the disk tier saves the changes.
-    fn commit_wait(&self, is_saved: bool) -> CommitWait {
+    fn commit_wait(&mut self, is_saved: bool, mut evicted_values: EvictedValues) -> CommitWait {
+        // This transaction may have the last handle of a value that it has read, or stored.
+        for key in &mut self.keys {
+            if let Some(KeyChange::Put(put)) = &key.change {
+                evicted_values.push(put.value());
+            }
+            if let Some(KeyRead { value, .. }) = &mut key.read
+                && let KeyContent::Value(value) = std::mem::replace(value, KeyContent::None)
+            {
+                evicted_values.push(value);
+            }
+        }
         let must_save = self.must_save_values();
         let kind = match (self.removes(), must_save && is_saved) {
             (true, true) => Some(Acknowledge::GroupWithValues),
@@ -219,7 +232,7 @@ impl Transaction<'_> {
             (false, true) => Some(Acknowledge::Write),
             (false, false) => None,
         };
-        CommitWait { kind, is_unsaved: must_save && !is_saved }
+        CommitWait { kind, is_unsaved: must_save && !is_saved, evicted_values }
     }
 
     /// Counts what the transaction has done.
@@ -250,7 +263,13 @@ impl Transaction<'_> {
 }
 
 /// Calls `check` with reads of which none is confirmed on disk. If one of them may be on disk alone, confirms
-/// the reads, and calls `check` again.
+/// the reads, and calls `check` again:
+///
+/// 1. Only the entries that memory does not have are confirmed.
+/// 2. A commit in between makes the confirmation worthless. It is then repeated. With many keys, and commits
+///    of other keys all the time, each repetition may come too late.
+/// 3. So the last confirmation keeps the snapshot the current one, until `check` has returned. All entries
+///    are confirmed, because any of them may be evicted from memory meanwhile.
 fn confirmed<R>(
     shared: &Shared,
     reads: &[(SlotKey<'_>, LeaseId, Option<ReadEntry>)],
@@ -262,13 +281,16 @@ fn confirmed<R>(
         reads.iter().map(|&(key, lease, entry)| GroupRead { key, lease, entry, is_confirmed: false });
     let mut group_reads: Vec<_> = unconfirmed.collect();
     let mut checked = check(&group_reads, GroupConditions { now: &now, is_current: &|| false });
-    for _ in 0..MAX_CONFIRMATIONS {
+    for attempt in 1..=MAX_CONFIRMATIONS {
         if !matches!(checked, Err(Refused::Unconfirmed)) {
             break;
         }
+        let is_last = attempt == MAX_CONFIRMATIONS;
+        let _kept = is_last.then(|| tiers.keep_snapshot());
         let entries = reads.iter().map(|&(key, _, entry)| {
             let is_on_disk = !KeyspaceId::of(key.bytes).is_memory_only();
-            Some((key, entry.filter(|_| is_on_disk)?.sequence))
+            let sequence = entry.filter(|_| is_on_disk)?.sequence;
+            (is_last || !tiers.memory.has_entry(key.bytes)).then_some((key, sequence))
         });
         let (snapshot, found) = tiers.confirm_all(entries);
         for (read, is_confirmed) in group_reads.iter_mut().zip(found) {

@@ -1,5 +1,8 @@
 //! Step 6 of a transaction: the wait for its commit.
 
+#[cfg(feature = "async")]
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::shared::Shared;
 use crate::engine::writer::command::Acknowledge;
@@ -8,6 +11,7 @@ use crate::engine::writer::command::Command;
 #[cfg(feature = "async")]
 use crate::engine::writer::handle::WriterAnswer;
 use crate::error::Error;
+use crate::memory::evicted_values::EvictedValues;
 
 /// What the caller of a transaction waits for after its changes are made.
 #[derive(Debug, Default)]
@@ -16,29 +20,33 @@ pub(crate) struct CommitWait {
     pub(super) kind: Option<Acknowledge>,
     /// Whether values that must be on disk are in memory only.
     pub(super) is_unsaved: bool,
+    /// The values that were replaced or read. Dropped after the commit, or after it was asked for, because a
+    /// user's `Drop` may panic. Otherwise the changes would be made, and the removals not committed.
+    pub(super) evicted_values: EvictedValues,
 }
 
 impl CommitWait {
     /// Step 6. One command asks for everything. A second one would not know of values that the step of the
     /// first has lost.
     pub(super) fn wait(self, shared: &Shared) -> Result<(), Error> {
-        if let Some(kind) = self.kind {
-            shared.tiers.writer.commit(kind).map_err(not_closed)?;
-        }
-        self.result()
+        let committed = self.kind.map_or(Ok(()), |kind| shared.tiers.writer.commit(kind));
+        drop(self.evicted_values);
+        committed.map_err(not_closed)?;
+        result(self.is_unsaved)
     }
 
-    /// Begins step 6, for a task that waits for the answer.
+    /// Begins step 6, for a task that waits for the answer. A panic of a value's `Drop` is kept until then.
     #[cfg(feature = "async")]
     pub(super) fn ask(self, shared: &Shared) -> Result<CommitAnswer, Error> {
         let ask = |kind| shared.tiers.writer.ask_for_task(|reply| Command::Commit(kind, reply));
         let answer = self.kind.map(ask).transpose().map_err(not_closed)?;
-        Ok(CommitAnswer { answer, wait: self })
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(self.evicted_values)));
+        Ok(CommitAnswer { answer, is_unsaved: self.is_unsaved, dropped })
     }
+}
 
-    fn result(&self) -> Result<(), Error> {
-        if self.is_unsaved { Err(not_durable_while_off(None)) } else { Ok(()) }
-    }
+fn result(is_unsaved: bool) -> Result<(), Error> {
+    if is_unsaved { Err(not_durable_while_off(None)) } else { Ok(()) }
 }
 
 /// The answer of the writer, for a task.
@@ -46,17 +54,23 @@ impl CommitWait {
 #[derive(Debug)]
 pub(crate) struct CommitAnswer {
     answer: Option<WriterAnswer<()>>,
-    wait: CommitWait,
+    is_unsaved: bool,
+    dropped: std::thread::Result<()>,
 }
 
 #[cfg(feature = "async")]
 impl CommitAnswer {
     /// Waits for the answer.
     pub(super) async fn wait(self) -> Result<(), Error> {
-        if let Some(answer) = self.answer {
-            answer.wait().await.map_err(not_closed)?;
+        let committed = match self.answer {
+            Some(answer) => answer.wait().await,
+            None => Ok(()),
+        };
+        if let Err(panic) = self.dropped {
+            resume_unwind(panic);
         }
-        self.wait.result()
+        committed.map_err(not_closed)?;
+        result(self.is_unsaved)
     }
 }
 

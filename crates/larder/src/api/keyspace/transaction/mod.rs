@@ -20,7 +20,8 @@
 //! between.
 //!
 //! Reads of one round may be from different moments. So an error that the closure returns is given to the
-//! caller only if all reads are valid at one moment. Otherwise the round is lost.
+//! caller only if all reads are valid at one moment. Otherwise the round is lost. After a broken watch no
+//! round can succeed, so the caller gets [`Error::Changed`] instead.
 //!
 //! - [`calls`]: the calls that the closure makes. [`put`]: a value that is not stored yet. [`watch`]: a
 //!   content of a key that a later transaction requires.
@@ -37,8 +38,6 @@ pub(crate) mod watch;
 #[cfg(test)]
 mod tests;
 
-use std::marker::PhantomData;
-
 use hashbrown::HashTable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -46,7 +45,7 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use super::insert_options::Durability;
 use super::read::{LeasedRead, ReadValue};
-use crate::engine::closure_keys::{ClosureId, InClosure, refuse_in_other_closure};
+use crate::engine::closure_keys::{InClosure, refuse_in_other_closure};
 use crate::engine::group::LeasedEntry;
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::shared::Shared;
@@ -74,7 +73,8 @@ pub const MAX_TRANSACTION_KEYS: usize = 8_192;
 /// closure returns. The transaction itself sees its own changes.
 pub struct Transaction<'a> {
     shared: &'a Arc<Shared>,
-    closure: ClosureId,
+    /// None when the closure has ended.
+    in_closure: Option<InClosure>,
     keys: Vec<TransactionKey>,
     /// The places of the keys in `keys`, by hash.
     places: HashTable<usize>,
@@ -83,8 +83,6 @@ pub struct Transaction<'a> {
     is_broken: bool,
     /// Whether two reads of a key have disagreed, so that the round is lost.
     is_lost: bool,
-    /// The keys are noted for the thread that runs the closure.
-    _not_send: PhantomData<*const ()>,
 }
 
 /// A key of a transaction.
@@ -97,8 +95,6 @@ struct TransactionKey {
     change: Option<KeyChange>,
     /// How a lookup of the key is counted, if there was one.
     answered: Option<Count>,
-    /// None when the closure has ended.
-    in_closure: Option<InClosure>,
 }
 
 /// What was read of a key, under a lease.
@@ -138,6 +134,11 @@ impl TransactionKey {
     fn slot_key(&self) -> SlotKey<'_> {
         SlotKey { hash: self.hash, bytes: &self.full }
     }
+
+    /// Returns whether no entry was found, and the key may have one on disk nevertheless.
+    fn is_unread(&self) -> bool {
+        self.change.is_none() && self.read.as_ref().is_some_and(|read| read.is_unread)
+    }
 }
 
 impl std::fmt::Debug for Transaction<'_> {
@@ -154,13 +155,12 @@ impl<'a> Transaction<'a> {
     fn new(shared: &'a Arc<Shared>) -> Self {
         Self {
             shared,
-            closure: ClosureId::new(),
+            in_closure: Some(InClosure::begin(&shared.tiers.memory)),
             keys: Vec::new(),
             places: HashTable::new(),
             durability: Durability::Buffered,
             is_broken: false,
             is_lost: false,
-            _not_send: PhantomData,
         }
     }
 }
@@ -168,9 +168,7 @@ impl<'a> Transaction<'a> {
 impl Transaction<'_> {
     /// Called when the closure has ended.
     fn leave_closure(&mut self) {
-        for key in &mut self.keys {
-            key.in_closure = None;
-        }
+        self.in_closure = None;
     }
 
     /// Returns the place of a key, for a call that reads it.
@@ -203,7 +201,7 @@ impl Transaction<'_> {
     ) -> Result<usize, Error> {
         let full = keyspace.encode(key)?;
         let covers = |key: &[u8]| key == full.as_slice();
-        refuse_in_other_closure(Some(self.closure), &self.shared.tiers.memory, covers)?;
+        refuse_in_other_closure(self.in_closure.as_ref(), &self.shared.tiers.memory, covers)?;
         self.place(keyspace, key)
     }
 
@@ -233,8 +231,10 @@ impl Transaction<'_> {
             read: None,
             change: None,
             answered: None,
-            in_closure: Some(InClosure::add(self.closure, memory, bytes)),
         });
+        if let Some(in_closure) = &self.in_closure {
+            in_closure.add(bytes);
+        }
         Ok(at)
     }
 

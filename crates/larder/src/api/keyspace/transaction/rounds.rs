@@ -71,7 +71,9 @@ fn complete<R, E: From<Error>>(
         // The closure may have closed the cache, or forked.
         shared.refuse_if_unusable()?;
         if transaction.is_broken {
-            return Err(answer.err().unwrap_or_else(|| Error::Changed.into()));
+            // Another error may come from reads that disagree.
+            let error = answer.err().filter(|_| matches!(transaction.reads_hold(), Ok(true)));
+            return Err(error.unwrap_or_else(|| Error::Changed.into()));
         }
         match answer {
             Err(error) => {

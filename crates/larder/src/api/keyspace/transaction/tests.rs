@@ -3,8 +3,14 @@
 use super::*;
 use crate::api::cache::Cache;
 use crate::api::keyspace::definition::KeyspaceDefinition;
+use crate::api::keyspace::insert_options::InsertOptions;
 use crate::sys::clock::ManualClock;
+use crate::sys::sync::{AtomicBool, Ordering};
+use crate::testing::await_first_sweep;
 use crate::testing::volume::SimulatedVolume;
+use crate::testing::volume::operation::Failure;
+use crate::units::ByteSize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 const NUMBERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("number");
@@ -60,4 +66,173 @@ fn a_record_that_does_not_decode_is_required_and_read_in_both_orders() {
         assert!(matches!(broken, Err(Error::Changed)));
         assert_eq!(cache.stats().keyspaces[0].misses, 2, "the lookups have found no value");
     }
+}
+
+const BYTES: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("bytes");
+
+/// A large value of a transaction keeps what its excess over the write buffer has reserved, as that of an
+/// insert does.
+#[test]
+fn a_large_value_of_a_transaction_holds_its_weight_until_it_is_committed() {
+    let weight_with = |store: fn(&Cache, &Keyspace<u64, Vec<u8>>)| {
+        let disk = SimulatedVolume::new();
+        let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).shards(2);
+        let builder = builder.memory_capacity(ByteSize::mib(4)).write_buffer(ByteSize::mib(1));
+        let cache = builder.flush_interval(Duration::from_hours(1)).open().unwrap();
+        await_first_sweep(&cache).unwrap();
+        let bytes = cache.keyspace(BYTES).unwrap();
+        // A value that fills the buffer half would be committed at once.
+        disk.fail_from(0, Failure::Io);
+        store(&cache, &bytes);
+        let weight = cache.stats().memory.weight.as_u64();
+        cache.shared().tiers.memory.validate();
+        disk.heal();
+        weight
+    };
+    let inserted = weight_with(|_, bytes| bytes.insert(&1, vec![1; 3 << 20]).unwrap());
+    let changed = weight_with(|cache, bytes| {
+        cache.transaction(|tx| tx.insert(bytes, &1, vec![1; 3 << 20])).unwrap();
+    });
+    assert!(inserted >= 2 << 20, "{inserted}");
+    assert_eq!(changed, inserted);
+}
+
+/// While the disk is off, an entry on disk alone is missed, and is found later. So a transaction that must
+/// know whether it is there is refused.
+#[test]
+fn a_touch_of_an_entry_that_cannot_be_read_is_refused() {
+    let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
+    let builder = || {
+        let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).clock(clock.clone());
+        builder.flush_interval(Duration::from_hours(1))
+    };
+    let cache = builder().open().unwrap();
+    cache.keyspace(NUMBERS).unwrap().insert(&1, 10).unwrap();
+    cache.close().unwrap();
+    let cache = builder().open().unwrap();
+    await_first_sweep(&cache).unwrap();
+    let numbers = cache.keyspace(NUMBERS).unwrap();
+    numbers.insert(&2, 20).unwrap();
+    disk.fail_from(0, Failure::Io);
+    assert!(cache.flush().is_err());
+    let touch = |key: u64| cache.transaction(|tx| tx.touch_with(&numbers, &key, Duration::from_mins(1)));
+    assert!(matches!(touch(1), Err(Error::NotDurable { .. })), "it will be back");
+    assert!(touch(2).unwrap());
+    let again = cache.transaction(|tx| {
+        tx.insert(&numbers, &1, 11)?;
+        tx.touch_with(&numbers, &1, Duration::from_mins(1))
+    });
+    assert!(again.unwrap(), "it is a value of this transaction");
+    disk.heal();
+}
+
+/// An error that may come from reads that disagree is not given to the caller.
+#[test]
+fn an_error_after_a_broken_watch_is_changed_unless_all_reads_hold() {
+    let cache = Cache::builder().open().unwrap();
+    let numbers = cache.keyspace(NUMBERS).unwrap();
+    let watch = numbers.watch(&1).unwrap();
+    numbers.insert(&1, 1).unwrap();
+    let fail = |changes: bool| {
+        cache.transaction(|tx| {
+            _ = tx.require(&watch);
+            tx.get(&numbers, &2)?;
+            if changes {
+                std::thread::scope(|scope| scope.spawn(|| numbers.insert(&2, 2).unwrap()).join().unwrap());
+            }
+            Err::<(), _>(Error::Reentrant)
+        })
+    };
+    assert!(matches!(fail(false), Err(Error::Reentrant)));
+    assert!(matches!(fail(true), Err(Error::Changed)));
+}
+
+/// A weigher that panics while a value is copied into memory leaves no lease behind.
+#[test]
+fn a_weigher_that_panics_leaves_no_lease() {
+    const WEIGHED: KeyspaceDefinition<u64, u64> =
+        KeyspaceDefinition::new("number").weigher(|_| panic!("planned"));
+    let disk = SimulatedVolume::new();
+    let cache = open(&disk);
+    cache.keyspace(NUMBERS).unwrap().insert(&1, 10).unwrap();
+    cache.close().unwrap();
+    let cache = open(&disk);
+    let weighed = cache.keyspace(WEIGHED).unwrap();
+    let read = || cache.transaction(|tx| tx.get(&weighed, &1));
+    assert!(catch_unwind(AssertUnwindSafe(read)).is_err());
+    assert!(!cache.shared().tiers.memory.has_leases());
+}
+
+/// Commits of other keys replace the snapshot all the time. A transaction over many keys that are on disk
+/// alone confirms its reads nevertheless.
+#[test]
+fn many_keys_on_disk_alone_are_read_at_one_moment_beside_commits() {
+    const KEYS: u64 = 1_000;
+    let disk = SimulatedVolume::new();
+    let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).shards(2);
+    let cache = builder.memory_capacity(ByteSize::kib(64)).open().unwrap();
+    let bytes = cache.keyspace(BYTES).unwrap();
+    for key in 0..KEYS {
+        bytes.insert(&key, vec![1; 500]).unwrap();
+    }
+    cache.flush().unwrap();
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for other in [KEYS, KEYS + 1] {
+            let (bytes, is_done) = (&bytes, &is_done);
+            let now = InsertOptions::new().durability(Durability::Immediate);
+            scope.spawn(move || {
+                while !is_done.load(Ordering::SeqCst) {
+                    bytes.insert_with(&other, vec![2; 10], now).unwrap();
+                }
+            });
+        }
+        let mut rounds = 0;
+        let found = catch_unwind(AssertUnwindSafe(|| {
+            cache.transaction(|tx| {
+                rounds += 1;
+                assert!(rounds < MAX_ROUNDS, "it does not end");
+                tx.get_many(&bytes, 0..KEYS)
+            })
+        }));
+        is_done.store(true, Ordering::SeqCst);
+        let found = found.unwrap().unwrap();
+        assert!(found.iter().all(Option::is_some));
+    });
+}
+
+static PANICS: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+/// A value whose `Drop` panics once, after the test has set a flag.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct PanicsWhenReplaced(u64);
+
+impl Drop for PanicsWhenReplaced {
+    fn drop(&mut self) {
+        assert!(!PANICS.swap(false, Ordering::SeqCst), "planned");
+    }
+}
+
+/// The changes are committed before the values that they have replaced are dropped.
+#[test]
+fn a_replaced_value_whose_drop_panics_keeps_no_removal_from_its_commit() {
+    const VALUES: KeyspaceDefinition<u64, PanicsWhenReplaced> = KeyspaceDefinition::new("panicking");
+    let disk = SimulatedVolume::new();
+    let cache = open(&disk);
+    let values = cache.keyspace(VALUES).unwrap();
+    values.insert_many([(1, PanicsWhenReplaced(1)), (2, PanicsWhenReplaced(2))]).unwrap();
+    cache.flush().unwrap();
+    let change = || {
+        cache.transaction(|tx| {
+            tx.insert(&values, &1, PanicsWhenReplaced(11))?;
+            let removed = tx.remove(&values, &2)?;
+            PANICS.store(true, Ordering::SeqCst);
+            Ok::<_, Error>(removed)
+        })
+    };
+    assert!(catch_unwind(AssertUnwindSafe(change)).is_err());
+    assert_eq!(cache.stats().unsaved_bytes.as_u64(), 0, "the removal was committed, and the value with it");
+    assert_eq!((cache.stats().inserts, cache.stats().invalidations), (3, 1));
+    assert_eq!(values.get(&1).map(|value| value.0), Some(11));
+    assert!(values.get(&2).is_none());
 }

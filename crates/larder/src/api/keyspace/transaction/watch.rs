@@ -161,7 +161,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
 impl Transaction<'_> {
     /// Requires that a key has not changed since it was watched. Otherwise the transaction changes nothing,
-    /// whatever the closure returns.
+    /// and returns [`Error::Changed`], or the closure's own error if everything that the closure has read is
+    /// still the same.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

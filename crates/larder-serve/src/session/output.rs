@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_connection_whose_replies_are_sent_holds_little() {
         let large = vec![b'x'; 1 << 20];
-        let mut output = Output::default();
+        let mut output = Output::new(&super::OutputLimits::default());
         output.reply().bulk(&large);
         // A part is sent, and further replies come behind it.
         assert!(output.sendable().len() > large.len());

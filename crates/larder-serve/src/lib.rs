@@ -21,10 +21,17 @@
 //! or evicted, unless its client gave it a TTL.
 //!
 //! # What a reply means
-//! A removal (`DEL`, `UNLINK`, `FLUSHDB`, and an expiry that has passed) is answered when it is durable. All
-//! removals that wait at that moment, of one pipeline and of all connections, share one commit. A `SET` is
-//! answered when memory has the value, which is on disk within the flush interval. See [`RemovalMode`] and
-//! [`WriteMode`] for other choices.
+//! A removal (`DEL`, `UNLINK`, `FLUSHDB`, and an expiry that has passed) is answered when it is durable.
+//! Removals of all connections that wait at the same moment share one commit. So do the `DEL`, `UNLINK`,
+//! `FLUSHDB` and `FLUSHALL` of one pipeline: the connection goes on before they are durable. Any other
+//! removal (`GETDEL`, an expiry, a script, a part of an `EXEC`) delays the requests behind it on its
+//! connection until its commit, and so does a durable write.
+//!
+//! A `SET` is answered when memory has the value, which is on disk within the flush interval. See
+//! [`RemovalMode`] and [`WriteMode`] for other choices.
+//!
+//! An answer of `MISCONF` says that memory has the change and that the disk may not have it. A client that
+//! repeats an `INCR`, or an `EXEC` with one, then counts twice.
 //!
 //! # Differences from Redis
 //! Values are strings: lists, sets, hashes, streams, and publish and subscribe are refused with an error that
@@ -33,8 +40,18 @@
 //!
 //! - A key has up to 4,096 bytes, a value up to 64 MiB. An expiry is at most ten years ahead.
 //! - `EXEC` may abort although no watched key has changed, rarely. An error of the cache, such as a value
-//!   that is too large, fails the whole `EXEC`. Commands on all keys are refused after `MULTI`.
-//! - A cursor of `SCAN` that the server has forgotten is an error. `SCAN` is in the order of the keys.
+//!   that is too large, fails the whole `EXEC`. Then nothing is changed, unless the error is `MISCONF`.
+//!   Commands on all keys are refused after `MULTI`. A `HELLO` there changes the form of later replies only.
+//! - `MGET`, `EXISTS`, `TOUCH`, `MSET`, `MSETNX` and `EXEC` take up to 8,192 different keys. The changes of
+//!   one `MSET` or `EXEC` have up to 8,192 entries and 32 MiB with the default capacity of the file.
+//! - `EXPIRETIME` and `PEXPIRETIME` are computed from the time that is left. So they may differ from the time
+//!   that was set by some milliseconds, and by as much as the clock was set back.
+//! - A cursor of `SCAN` that the server has forgotten is an error. `SCAN` is in the order of the keys. While
+//!   the file can't be read, walks over all keys (`SCAN`, `KEYS`, `DBSIZE`, `RANDOMKEY`) are errors.
+//! - A request or an `EXEC` whose replies, or whose values that it reads, take more than
+//!   [`OutputLimits::max`] at once is an error. Then it changes nothing. A longer `KEYS` or `SCAN` ends the
+//!   connection.
+//! - `FLUSHALL` waits for its commit unless the removals of each database are buffered.
 //! - `INCRBYFLOAT` adds decimal fractions exactly.
 //! - `WAIT` answers 1 when all earlier writes are on disk.
 //! - `EVAL` knows the scripts of redis-py's `Lock`, of django-redis' `incr`, and of the fixed window of

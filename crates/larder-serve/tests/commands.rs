@@ -265,7 +265,23 @@ fn the_sections_of_info_have_the_fields_that_dashboards_read() {
     let stats = client.ask(&["INFO", "stats"]).text();
     assert!(stats.starts_with("# Stats\r\n") && !stats.contains("# Memory"));
     client.ask(&["CONFIG", "RESETSTAT"]);
-    assert!(client.ask(&["INFO", "stats"]).text().contains("keyspace_hits:0\r\n"));
+    let stats = client.ask(&["INFO", "stats"]).text();
+    assert!(stats.contains("keyspace_hits:0\r\n") && stats.contains("rejected_connections:0\r\n"));
     let settings = client.ask(&["CONFIG", "GET", "maxmem*"]);
     assert_eq!(settings.items().len(), 4);
+}
+
+#[test]
+fn a_key_that_is_watched_again_takes_no_further_place() {
+    let served = Served::new();
+    let (mut first, mut second) = (peer(&served), peer(&served));
+    for _ in 0..1100 {
+        assert_eq!(first.ask(&["WATCH", "a"]), Reply::Line("+OK".to_owned()));
+    }
+    second.ask(&["SET", "a", "1"]);
+    // The first of the watches holds.
+    first.ask(&["WATCH", "a"]);
+    first.ask(&["MULTI"]);
+    first.ask(&["SET", "out", "1"]);
+    assert_eq!(first.ask(&["EXEC"]), Reply::Array('*', None));
 }

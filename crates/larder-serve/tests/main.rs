@@ -14,6 +14,8 @@ mod commands;
 mod differential;
 mod hostile;
 mod http;
+mod limits;
+mod modes;
 mod redis_server;
 mod resp;
 mod stalls;

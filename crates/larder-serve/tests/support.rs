@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use larder::Cache;
+use larder::{Cache, CacheBuilder};
 use larder_serve::{Server, ServerBuilder};
 
 /// How long a test waits for a reply before it fails.
@@ -26,8 +26,16 @@ impl Served {
 
     /// Starts a server with other settings.
     pub(crate) fn with(settings: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        Self::over(|builder| builder, settings)
+    }
+
+    /// Starts a server with other settings over a cache with other settings.
+    pub(crate) fn over(
+        cache: impl FnOnce(CacheBuilder) -> CacheBuilder,
+        settings: impl FnOnce(ServerBuilder) -> ServerBuilder,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let cache = Cache::builder().path(dir.path().join("shop.larder")).open().unwrap();
+        let cache = cache(Cache::builder().path(dir.path().join("shop.larder"))).open().unwrap();
         let socket = dir.path().join("s");
         let builder = Server::builder(&cache).listen(format!("unix:{}", socket.display()));
         let server = Some(settings(builder).start().unwrap());
@@ -97,6 +105,25 @@ impl Client {
             }
         }
         assert_eq!(String::from_utf8_lossy(&received[..len]), reply);
+    }
+
+    /// Sends a request, and expects that the server closes the connection without a reply.
+    pub(crate) fn expect_end_after(&mut self, words: &[&str]) {
+        self.send(request(words));
+        self.expect_end();
+    }
+
+    /// Expects that the server does not reply for a moment.
+    pub(crate) fn expect_nothing(&mut self) {
+        self.stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        let mut received = [0; 64];
+        let read = self.stream.read(&mut received);
+        assert!(
+            read.is_err(),
+            "{:?}",
+            read.map(|len| String::from_utf8_lossy(&received[..len]).into_owned())
+        );
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     }
 
     /// Expects that the server closes the connection, and sends nothing before.

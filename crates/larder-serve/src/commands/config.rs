@@ -87,21 +87,19 @@ fn settings(session: &Session) -> Vec<(&'static str, String)> {
 fn reset_counts(session: &Session) {
     let served = &session.served;
     let [hits, misses, expirations, evictions] = info::cumulative(served, &served.cache.stats());
-    let baseline = &served.baseline;
+    let (baseline, counters) = (&served.baseline, &served.counters);
     let counts = [
         (&baseline.hits, hits),
         (&baseline.misses, misses),
         (&baseline.expirations, expirations),
         (&baseline.evictions, evictions),
         (&baseline.connections, served.clients.total()),
+        // The counts themselves go on, because those of `/metrics` must not fall.
+        (&baseline.requests, counters.requests.load(Relaxed)),
+        (&baseline.refused, counters.refused.load(Relaxed)),
+        (&baseline.cut_off, counters.cut_off.load(Relaxed)),
     ];
     for (count, now) in counts {
         count.store(now, Relaxed);
-    }
-    let counters = &served.counters;
-    for count in
-        [&counters.requests, &counters.received, &counters.sent, &counters.refused, &counters.cut_off]
-    {
-        count.store(0, Relaxed);
     }
 }

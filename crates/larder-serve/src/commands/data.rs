@@ -6,6 +6,7 @@
 //! - [`object`]: a command whose key is its second argument.
 //! - [`removal`]: `DEL`, whose commit is shared with the removals behind it on its connection.
 
+use std::collections::HashSet;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +15,7 @@ use larder::{Change, Durability, Error, InsertOptions, Keyspace, Remaining, Tran
 
 use super::errors;
 use crate::protocol::arguments::Arguments;
-use crate::protocol::reply::ReplyBuffer;
+use crate::protocol::reply::{ReplyBuffer, Version};
 use crate::session::Session;
 use crate::session::databases::{Database, Value, WriteMode};
 use crate::session::entries::{DataCommand, Entries};
@@ -41,7 +42,7 @@ async fn entry_of(session: &Session, args: Arguments<'_>, out: &mut Output, key:
     let replied = Arc::new(Mutex::new(Vec::new()));
     let (requested, reply_of_round) = (args.to_owned(), replied.clone());
     let changed = database.keyspace.modify_with_async(key, durability(database), move |value, left| {
-        let mut reply = ReplyBuffer { bytes: Vec::new(), version };
+        let mut reply = ReplyBuffer::new(version, usize::MAX);
         let mut entries = OneEntry { value: value.map(|value| &**value), left, change: Change::Keep };
         // An entry by itself has no errors. The change has them, after the closure.
         let ran = run(&mut entries, requested.as_arguments(), &mut reply);
@@ -52,7 +53,7 @@ async fn entry_of(session: &Session, args: Arguments<'_>, out: &mut Output, key:
     match changed.await {
         Ok(_) => {
             let bytes = mem::take(&mut *replied.lock().unwrap_or_else(PoisonError::into_inner));
-            out.reply().bytes.extend_from_slice(&bytes);
+            out.reply().append(bytes);
         }
         Err(failed) => match failed.error {
             Error::KeyTooLarge { .. } => without_entry(args, out, run, &failed.error),
@@ -63,11 +64,11 @@ async fn entry_of(session: &Session, args: Arguments<'_>, out: &mut Output, key:
 
 /// Runs a command on a key that is too long, so that there is no entry. It can't store one.
 fn without_entry(args: Arguments<'_>, out: &mut Output, run: DataCommand, error: &Error) {
-    let mut reply = ReplyBuffer { bytes: Vec::new(), version: out.reply().version };
+    let mut reply = ReplyBuffer::new(out.reply().version, usize::MAX);
     let mut entries = OneEntry { value: None, left: Ttl::Default, change: Change::Keep };
     let ran = run(&mut entries, args, &mut reply);
     if ran.is_ok() && !matches!(entries.change, Change::Insert(..)) {
-        out.reply().bytes.append(&mut reply.bytes);
+        out.reply().append(reply.bytes);
     } else {
         out.reply().error(&errors::of(error));
     }
@@ -78,14 +79,110 @@ pub(super) async fn group(session: &Session, args: Arguments<'_>, out: &mut Outp
     let database = session.database().clone();
     let version = out.reply().version;
     let requested = args.to_owned();
+    let max = session.served.output_limits.max;
     let replied = session.served.cache.transaction_async(move |transaction| {
-        let mut reply = ReplyBuffer { bytes: Vec::new(), version };
-        run(&mut GroupEntries::new(transaction, &database), requested.as_arguments(), &mut reply)?;
-        Ok::<_, Error>(reply.bytes)
+        GroupRun::new(version, max).run(transaction, &database, run, requested.as_arguments())
     });
     match replied.await {
-        Ok(bytes) => out.reply().bytes.extend_from_slice(&bytes),
-        Err(error) => out.reply().error(&errors::of(&error)),
+        Ok(bytes) => out.reply().append(bytes),
+        Err(stop) => out.reply().error(&stop.text(max)),
+    }
+}
+
+/// Why a transaction makes no changes.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Cache(Error),
+    /// Its replies, or the values that it reads, take more memory than a connection may.
+    TooLarge,
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Cache(error)
+    }
+}
+
+impl Stop {
+    /// Returns the text for a limit of so many bytes.
+    pub(super) fn text(&self, max: usize) -> String {
+        match self {
+            Self::Cache(error) => errors::of(error),
+            Self::TooLarge => format!("ERR one request may read and return up to {max} bytes at once"),
+        }
+    }
+}
+
+/// One run of the commands of a transaction, with the memory that it may still take. The transaction holds
+/// each value that it has read until it ends.
+#[derive(Debug)]
+pub(super) struct GroupRun {
+    version: Version,
+    /// How many bytes the next replies may have.
+    left: usize,
+    read: ReadValues,
+}
+
+impl GroupRun {
+    pub(super) fn new(version: Version, max: usize) -> Self {
+        Self { version, left: max, read: ReadValues::new(max) }
+    }
+
+    /// Runs a command. Returns its reply.
+    pub(super) fn run(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        database: &Database,
+        run: DataCommand,
+        args: Arguments<'_>,
+    ) -> Result<Vec<u8>, Stop> {
+        let mut reply = ReplyBuffer::new(self.version, self.left);
+        let durability = durability(database);
+        let keyspace = &database.keyspace;
+        let read = &mut self.read;
+        run(&mut GroupEntries { transaction, keyspace, durability, held: None, read }, args, &mut reply)?;
+        if reply.is_too_large() || self.read.left.is_none() {
+            return Err(Stop::TooLarge);
+        }
+        self.left = self.left.saturating_sub(reply.bytes.len());
+        Ok(reply.bytes)
+    }
+}
+
+/// The values that a transaction has read.
+#[derive(Debug)]
+struct ReadValues {
+    /// How many bytes more it may hold. None if it has read more than it may.
+    left: Option<usize>,
+    /// The addresses of the large values. Each lives as long as the transaction, so an address is that of one
+    /// value.
+    seen: HashSet<usize>,
+    /// The keys of large values that the transaction itself has put, each with its keyspace. They are not
+    /// counted: the cache limits the changes of a transaction.
+    own: HashSet<(String, Vec<u8>)>,
+}
+
+impl ReadValues {
+    /// Values up to this size are not counted. A transaction reads 8,192 keys at most.
+    const SMALL: usize = 4096;
+
+    fn new(max: usize) -> Self {
+        Self { left: Some(max), seen: HashSet::new(), own: HashSet::new() }
+    }
+
+    fn note_put(&mut self, keyspace: &str, key: &[u8], value: &Value) {
+        if value.len() > Self::SMALL {
+            self.own.insert((keyspace.to_owned(), key.to_vec()));
+        }
+    }
+
+    fn note_read(&mut self, keyspace: &str, key: &[u8], value: &Arc<Value>) {
+        if value.len() <= Self::SMALL || self.own.contains(&(keyspace.to_owned(), key.to_vec())) {
+            return;
+        }
+        if self.seen.insert(Arc::as_ptr(value).addr()) {
+            self.left = self.left.and_then(|left| left.checked_sub(value.len()));
+        }
     }
 }
 
@@ -149,18 +246,13 @@ impl Entries for OneEntry<'_> {
 }
 
 /// The entries of a transaction.
-pub(super) struct GroupEntries<'a, 'tx> {
+struct GroupEntries<'a, 'tx> {
     transaction: &'a mut Transaction<'tx>,
     keyspace: &'a Keyspace<Vec<u8>, Value>,
     durability: Durability,
     /// The value that was read last.
     held: Option<Arc<Value>>,
-}
-
-impl<'a, 'tx> GroupEntries<'a, 'tx> {
-    pub(super) fn new(transaction: &'a mut Transaction<'tx>, database: &'a Database) -> Self {
-        Self { transaction, keyspace: &database.keyspace, durability: durability(database), held: None }
-    }
+    read: &'a mut ReadValues,
 }
 
 /// Returns whether a write with this TTL removes the entry.
@@ -178,7 +270,14 @@ fn none_if_too_long<T: Default>(read: Result<T, Error>) -> Result<T, Error> {
 
 impl Entries for GroupEntries<'_, '_> {
     fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Error> {
+        if self.read.left.is_none() {
+            // The transaction makes no changes, so its further reads have no effect.
+            return Ok(None);
+        }
         self.held = none_if_too_long(self.transaction.get(self.keyspace, key))?;
+        if let Some(value) = &self.held {
+            self.read.note_read(self.keyspace.name(), key, value);
+        }
         Ok(self.held.as_deref().map(|value| &**value))
     }
 
@@ -191,6 +290,7 @@ impl Entries for GroupEntries<'_, '_> {
         if is_past(ttl) {
             return self.remove(key).map(|_| ());
         }
+        self.read.note_put(self.keyspace.name(), key, &value);
         let options = InsertOptions::new().ttl(ttl).durability(self.durability);
         self.transaction.insert_with(self.keyspace, key, value, options)
     }

@@ -26,7 +26,10 @@ const MAX_REPEATED: usize = 128;
 /// Returns the text for an error of the cache.
 pub(crate) fn of(error: &Error) -> String {
     match error {
-        Error::NotDurable { .. } => format!("MISCONF {error}"),
+        // The cache's own text says "repeat the call". A counter would count twice.
+        Error::NotDurable { cause, .. } => {
+            format!("MISCONF not durable: {cause}; memory has the change, the disk may not have it")
+        }
         error => format!("ERR {error}"),
     }
 }

@@ -3,6 +3,7 @@
 //! Fields without a counterpart here are left out, so no reader takes a made-up value for a real one.
 
 use std::fmt::Write;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use larder::{DiskState, KeyspaceStats, Stats};
@@ -140,14 +141,14 @@ fn persistence(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
 fn stats(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
     let Facts { served, stats } = facts;
     let (counters, baseline) = (&served.counters, &served.baseline);
-    let since = |now: u64, then: &std::sync::atomic::AtomicU64| now.saturating_sub(then.load(Relaxed));
+    let since = |now: u64, then: &AtomicU64| now.saturating_sub(then.load(Relaxed));
     let [hits, misses, expired, evicted] = cumulative(served, stats);
     write!(text, "total_connections_received:{}\r\n", since(served.clients.total(), &baseline.connections))?;
-    write!(text, "total_commands_processed:{}\r\n", counters.requests.load(Relaxed))?;
-    write!(text, "total_net_input_bytes:{}\r\n", counters.received.load(Relaxed))?;
-    write!(text, "total_net_output_bytes:{}\r\n", counters.sent.load(Relaxed))?;
-    write!(text, "rejected_connections:{}\r\n", counters.refused.load(Relaxed))?;
-    write!(text, "client_output_buffer_limit_disconnections:{}\r\n", counters.cut_off.load(Relaxed))?;
+    let count = |count: &AtomicU64, then| since(count.load(Relaxed), then);
+    write!(text, "total_commands_processed:{}\r\n", count(&counters.requests, &baseline.requests))?;
+    write!(text, "rejected_connections:{}\r\n", count(&counters.refused, &baseline.refused))?;
+    let cut_off = count(&counters.cut_off, &baseline.cut_off);
+    write!(text, "client_output_buffer_limit_disconnections:{cut_off}\r\n")?;
     write!(text, "expired_keys:{}\r\n", since(expired, &baseline.expirations))?;
     write!(text, "evicted_keys:{}\r\n", since(evicted, &baseline.evictions))?;
     write!(text, "keyspace_hits:{}\r\n", since(hits, &baseline.hits))?;

@@ -5,6 +5,7 @@ use super::family::family;
 use super::{errors, removal};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::ReplyBuffer;
+use crate::session::databases::RemovalMode;
 use crate::session::entries::{Done, Entries};
 use crate::session::flags::{FAST, NO_MULTI, NOSCRIPT, READONLY, WRITE};
 use crate::session::output::{LateReply, Output};
@@ -74,17 +75,22 @@ async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output)
     }
     let mut flush = session.served.cache.invalidation();
     flush.clear(&session.database().keyspace);
-    removal::commit(session, flush, out, |_| LateReply::Ok).await;
+    removal::commit(session.database().removals, flush, out, |_| LateReply::Ok).await;
 }
 
-/// `FLUSHALL [ASYNC | SYNC]`. Removes the entries of all databases. Other keyspaces of the cache stay.
+/// `FLUSHALL [ASYNC | SYNC]`. Removes the entries of all databases. Other keyspaces of the cache stay. The
+/// reply waits for the commit unless each database is buffered, whichever one is selected.
 async fn flush_all(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     if !has_flush_mode(args) {
         return out.reply().error(errors::SYNTAX);
     }
+    let mut mode = RemovalMode::Buffered;
     let mut flush = session.served.cache.invalidation();
     for database in session.served.databases.iter() {
         flush.clear(&database.keyspace);
+        if database.removals == RemovalMode::Durable {
+            mode = RemovalMode::Durable;
+        }
     }
-    removal::commit(session, flush, out, |_| LateReply::Ok).await;
+    removal::commit(mode, flush, out, |_| LateReply::Ok).await;
 }

@@ -25,6 +25,9 @@ fn get_many(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuf
             Some(value) => reply.bulk(value),
             None => reply.null(),
         }
+        if reply.is_too_large() {
+            break;
+        }
     }
     Ok(())
 }

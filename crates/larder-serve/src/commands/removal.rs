@@ -21,13 +21,13 @@ pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output
             Err(error) => return out.reply().error(&errors::of(&error)),
         }
     }
-    commit(session, removal, out, LateReply::Count).await;
+    commit(session.database().removals, removal, out, LateReply::Count).await;
 }
 
-/// Begins the commit of a removal. The reply is sent when it is durable, or at once if the selected database
-/// does not ask for that.
+/// Begins the commit of a removal. The reply is sent when it is durable. With a `mode` of
+/// [`RemovalMode::Buffered`] it is sent at once.
 pub(super) async fn commit(
-    session: &Session,
+    mode: RemovalMode,
     removal: Invalidation,
     out: &mut Output,
     reply: fn(u64) -> LateReply,
@@ -36,7 +36,7 @@ pub(super) async fn commit(
         Ok(commit) => commit,
         Err(error) => return out.reply().error(&errors::of(&error)),
     };
-    if session.database().removals == RemovalMode::Buffered {
+    if mode == RemovalMode::Buffered {
         // The commit goes on by itself.
         return match reply(commit.removed()) {
             LateReply::Count(removed) => out.reply().count(removed),

@@ -2,9 +2,10 @@
 //!
 //! A walk is in key order, so it is never at a wrong place, whatever is added or removed meanwhile. See
 //! [`crate::session::cursors`] for the places of `SCAN`. A walk reads on a thread for blocking work, because
-//! it may wait for the disk.
+//! it may wait for the disk. While the file can't be read, a walk would leave out keys, and its end would not
+//! be the end of the keys. So it is an error then.
 
-use larder::Keyspace;
+use larder::{Keys, Keyspace};
 
 use super::family::family;
 use super::glob::Pattern;
@@ -33,6 +34,7 @@ pub(super) static SIZE: &[Command] = family! { "server";
 const READ_AHEAD: usize = 8192;
 
 const FAILED_WALK: &str = "ERR the walk over the keys has failed";
+const INCOMPLETE: &str = "ERR the file of the cache can't be read now, so keys would be left out";
 const WRONG_CURSOR: &str = "ERR invalid cursor";
 const FORGOTTEN_CURSOR: &str = "ERR invalid cursor: the server has forgotten it; begin again with SCAN 0";
 
@@ -118,7 +120,7 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let walked = walk::run(is_cut_off, move |end| walk(&keyspace, place, &options, end)).await;
     let (found, place) = match walked {
         Some(Ok(walked)) => walked,
-        Some(Err(error)) => return out.reply().error(&errors::of(&error)),
+        Some(Err(error)) => return out.reply().error(&error),
         None => return out.reply().error(FAILED_WALK),
     };
     let next = if let Some(place) = place {
@@ -136,13 +138,18 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
+/// Returns the answer of a walk, if the walk has left out no key.
+fn if_complete<R>(walked: &Keys<Vec<u8>, Value>, answer: R) -> Result<R, String> {
+    if walked.is_complete() { Ok(answer) } else { Err(INCOMPLETE.to_owned()) }
+}
+
 /// Passes keys from a place on. Returns those that are wanted, and the next place. None at the end.
 fn walk(
     keyspace: &DatabaseKeyspace,
     mut place: Place,
     options: &ScanOptions,
     end: &WalkEnd,
-) -> Result<(Vec<Vec<u8>>, Option<Place>), larder::Error> {
+) -> Result<(Vec<Vec<u8>>, Option<Place>), String> {
     let wanted = options.wanted();
     let mut found = Vec::new();
     let mut left = options.count;
@@ -156,8 +163,13 @@ fn walk(
             is_fresh = true;
             continue;
         };
-        // A key that was read ahead by an earlier call may be gone.
-        if wanted.has(key) && (is_fresh || keyspace.contains_key(key)) {
+        if wanted.has(key) {
+            // A key that was read ahead by an earlier call may be gone. But a lookup also misses an entry on
+            // disk while the writer makes room. So the keys are read again, which waits for the writer.
+            if !is_fresh && !keyspace.contains_key(key) {
+                place.ahead = KeysAhead::default();
+                continue;
+            }
             found.push(key.clone());
         }
         place.passed = Some(key.clone());
@@ -173,26 +185,32 @@ fn read_ahead(
     after: Option<&[u8]>,
     wanted: usize,
     end: &WalkEnd,
-) -> Result<KeysAhead, larder::Error> {
+) -> Result<KeysAhead, String> {
     let max = READ_AHEAD.max(wanted);
-    let keys = match after {
-        Some(after) => keyspace.keys_after(after)?,
+    let mut walked = match after {
+        Some(after) => keyspace.keys_after(after).map_err(|error| errors::of(&error))?,
         None => keyspace.keys(),
     };
-    let keys: Vec<_> = keys.take(max).take_while(|_| !end.has_come()).collect();
+    let keys: Vec<_> = walked.by_ref().take(max).take_while(|_| !end.has_come()).collect();
     let is_end = keys.len() < max;
-    Ok(KeysAhead::new(keys, is_end))
+    if_complete(&walked, KeysAhead::new(keys, is_end))
 }
 
 /// `KEYS pattern`
 async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let (keyspace, pattern) = (session.database().keyspace.clone(), args.get(1).to_vec());
     let found = walk::run(&session.served.is_cut_off, move |end| {
-        let Some(pattern) = Pattern::read(&pattern) else { return Vec::new() };
-        let keys = keyspace.keys().take_while(|_| !end.has_come());
-        keys.filter(|key| pattern.matches(key)).collect()
+        let Some(pattern) = Pattern::read(&pattern) else { return Ok(Vec::new()) };
+        let mut walked = keyspace.keys();
+        let keys = walked.by_ref().take_while(|_| !end.has_come());
+        let found: Vec<Vec<u8>> = keys.filter(|key| pattern.matches(key)).collect();
+        if_complete(&walked, found)
     });
-    let Some(found) = found.await else { return out.reply().error(FAILED_WALK) };
+    let found = match found.await {
+        Some(Ok(found)) => found,
+        Some(Err(error)) => return out.reply().error(&error),
+        None => return out.reply().error(FAILED_WALK),
+    };
     out.reply().array(found.len());
     for key in found {
         out.reply().bulk(&key);
@@ -203,10 +221,13 @@ async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
 async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let keyspace = session.database().keyspace.clone();
     let counted = walk::run(&session.served.is_cut_off, move |end| {
-        keyspace.keys().take_while(|_| !end.has_come()).count()
+        let mut walked = keyspace.keys();
+        let count = walked.by_ref().take_while(|_| !end.has_come()).count();
+        if_complete(&walked, count as u64)
     });
     match counted.await {
-        Some(counted) => out.reply().count(counted as u64),
+        Some(Ok(counted)) => out.reply().count(counted),
+        Some(Err(error)) => out.reply().error(&error),
         None => out.reply().error(FAILED_WALK),
     }
 }
@@ -215,20 +236,22 @@ async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
 async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let keyspace = session.database().keyspace.clone();
     let chosen = walk::run(&session.served.is_cut_off, move |end| {
+        let mut walked = keyspace.keys();
         let random = std::hash::RandomState::new();
         let mut chosen = None;
-        for (passed, key) in keyspace.keys().take_while(|_| !end.has_come()).enumerate() {
+        for (passed, key) in walked.by_ref().take_while(|_| !end.has_come()).enumerate() {
             // The n-th key takes the place of the chosen one in one of n cases.
             let number = std::hash::BuildHasher::hash_one(&random, passed);
             if number % (passed as u64 + 1) == 0 {
                 chosen = Some(key);
             }
         }
-        chosen
+        if_complete(&walked, chosen)
     });
     match chosen.await {
-        Some(Some(key)) => out.reply().bulk(&key),
-        Some(None) => out.reply().null(),
+        Some(Ok(Some(key))) => out.reply().bulk(&key),
+        Some(Ok(None)) => out.reply().null(),
+        Some(Err(error)) => out.reply().error(&error),
         None => out.reply().error(FAILED_WALK),
     }
 }

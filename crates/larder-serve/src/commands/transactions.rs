@@ -11,6 +11,7 @@
 //! A command on all keys of a database can't be a part of a transaction, and is refused after `MULTI`.
 //!
 //! An error of the cache, such as a value that is too large, fails the whole `EXEC`. Then nothing is changed.
+//! The exception is `Error::NotDurable`: all changes are made in memory, and may not be on disk.
 
 use std::mem;
 use std::sync::Arc;
@@ -18,12 +19,12 @@ use std::time::Duration;
 
 use larder::{Error, Watch};
 
-use super::data::GroupEntries;
+use super::data::{GroupRun, Stop};
 use super::errors;
 use super::family::family;
 use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::protocol::number::integer;
-use crate::protocol::reply::{ReplyBuffer, Version};
+use crate::protocol::reply::Version;
 use crate::session::databases::Database;
 use crate::session::entries::DataCommand;
 use crate::session::flags::{FAST, LOADING, NOSCRIPT, STALE, UNQUEUED};
@@ -70,13 +71,18 @@ async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         return out.reply().error("ERR WATCH inside MULTI is not allowed");
     }
     for key in args.from(1) {
+        let place = (session.db, key.to_vec());
+        if session.watches.contains_key(&place) {
+            // The earlier watch sees every change that a new one would see.
+            continue;
+        }
         if session.watches.len() == MAX_WATCHES {
             let text =
                 format!("ERR a connection may watch up to {MAX_WATCHES} keys; use UNWATCH or EXEC first");
             return out.reply().error(&text);
         }
         match session.database().keyspace.watch_async(key).await {
-            Ok(watch) => session.watches.push(watch),
+            Ok(watch) => drop(session.watches.insert(place, watch)),
             // No entry can have such a key.
             Err(Error::KeyTooLarge { .. }) => {}
             Err(error) => return out.reply().error(&errors::of(&error)),
@@ -101,7 +107,7 @@ struct Step {
 /// `EXEC`
 async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let Some(queue) = session.queue.take() else { return out.reply().error("ERR EXEC without MULTI") };
-    let watches = mem::take(&mut session.watches);
+    let watches = mem::take(&mut session.watches).into_values().collect();
     if queue.is_broken {
         return out.reply().error("EXECABORT Transaction discarded because of previous errors.");
     }
@@ -112,14 +118,14 @@ async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let ran = run_steps(session, Arc::new((steps, watches)), out.reply().version).await;
     let mut replies = match ran {
         Ok(replies) => replies.into_iter(),
-        Err(Error::Changed) => return out.reply().null_array(),
-        Err(error) => return out.reply().error(&errors::of(&error)),
+        Err(Stop::Cache(Error::Changed)) => return out.reply().null_array(),
+        Err(stop) => return out.reply().error(&stop.text(session.served.output_limits.max)),
     };
     // 3.
     out.reply().array(total);
     for other in others {
         match other {
-            None => out.reply().bytes.extend(replies.next().unwrap_or_default()),
+            None => out.reply().append(replies.next().unwrap_or_default()),
             Some((command, args)) => (command.run)(session, args.as_arguments(), out).await,
         }
     }
@@ -151,21 +157,20 @@ async fn run_steps(
     session: &Session,
     planned: Arc<(Vec<Step>, Vec<Watch>)>,
     version: Version,
-) -> Result<Vec<Vec<u8>>, Error> {
+) -> Result<Vec<Vec<u8>>, Stop> {
     if planned.0.is_empty() && planned.1.is_empty() {
         return Ok(Vec::new());
     }
+    let max = session.served.output_limits.max;
     let ran = session.served.cache.transaction_async(move |transaction| {
         let (steps, watches) = &*planned;
         for watch in watches {
             transaction.require(watch)?;
         }
-        let replies = steps.iter().map(|step| {
-            let mut reply = ReplyBuffer { bytes: Vec::new(), version };
-            let mut entries = GroupEntries::new(transaction, &step.database);
-            (step.command)(&mut entries, step.args.as_arguments(), &mut reply)?;
-            Ok::<_, Error>(reply.bytes)
-        });
+        let mut run = GroupRun::new(version, max);
+        let replies = steps
+            .iter()
+            .map(|step| run.run(transaction, &step.database, step.command, step.args.as_arguments()));
         replies.collect()
     });
     ran.await

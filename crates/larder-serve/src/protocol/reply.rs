@@ -14,13 +14,38 @@ pub(crate) enum Version {
 }
 
 /// Replies that were written and not sent.
-#[derive(Debug, Default)]
+///
+/// A request of a few bytes can ask for the same large value many thousand times. So the length is checked
+/// while the replies are written. Values beyond it are left out, which
+/// [`is_too_large`](ReplyBuffer::is_too_large) says. Such replies are not sent.
+#[derive(Debug)]
 pub(crate) struct ReplyBuffer {
     pub(crate) bytes: Vec<u8>,
     pub(crate) version: Version,
+    max: usize,
+    is_too_large: bool,
 }
 
 impl ReplyBuffer {
+    /// Makes a buffer for up to `max` bytes.
+    pub(crate) const fn new(version: Version, max: usize) -> Self {
+        Self { bytes: Vec::new(), version, max, is_too_large: false }
+    }
+
+    /// Returns whether a value was left out, because the replies would be too long with it.
+    pub(crate) const fn is_too_large(&self) -> bool {
+        self.is_too_large
+    }
+
+    /// Appends replies that are written already.
+    pub(crate) fn append(&mut self, mut replies: Vec<u8>) {
+        if self.bytes.is_empty() {
+            self.bytes = replies;
+        } else {
+            self.bytes.append(&mut replies);
+        }
+    }
+
     /// Replies with a line of text, such as `OK`. The text has no line break.
     pub(crate) fn simple(&mut self, text: &str) {
         self.line(b'+', text.as_bytes());
@@ -54,6 +79,10 @@ impl ReplyBuffer {
 
     /// Replies with bytes.
     pub(crate) fn bulk(&mut self, value: &[u8]) {
+        if self.bytes.len().saturating_add(value.len()) > self.max {
+            self.is_too_large = true;
+            return;
+        }
         self.bytes.reserve(value.len() + 24);
         self.header(b'$', value.len());
         self.bytes.extend_from_slice(value);

@@ -118,6 +118,7 @@ pub(super) struct Connection<S, P> {
 
 impl<S: PeerStream, P> Connection<S, P> {
     pub(super) fn new(place: P, stream: S, session: Session, timeouts: Timeouts) -> Self {
+        let output = Output::new(&session.served.output_limits);
         Self {
             _place: place,
             stream,
@@ -125,7 +126,7 @@ impl<S: PeerStream, P> Connection<S, P> {
             session,
             parser: Parser::default(),
             input: Input::default(),
-            output: Output::default(),
+            output,
             timeouts,
             needed: 1,
             is_paused: false,
@@ -247,7 +248,7 @@ impl<S: PeerStream, P> Connection<S, P> {
             self.last_used = Instant::now();
         }
         // Checked before anything of it is sent: a reply that is too large is not sent in part.
-        if self.output.len() > self.session.served.output_limits.max {
+        if self.output.is_too_large(&self.session.served.output_limits) {
             self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
             return Poll::Ready(Event::End);
         }

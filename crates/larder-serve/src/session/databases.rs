@@ -18,8 +18,9 @@ pub enum RemovalMode {
     /// commit.
     #[default]
     Durable,
-    /// When memory has it. The entry may be back after a crash within the flush interval. For databases of
-    /// locks and sessions that do not need more.
+    /// When memory has it. The entry may be back after a crash within the flush interval. Holds for `DEL`,
+    /// `UNLINK`, `FLUSHDB` and `FLUSHALL` alone. `GETDEL`, an expiry that has passed, the release of a lock
+    /// by a script, and the removals of an `EXEC` are answered when they are durable in this mode, too.
     Buffered,
 }
 
@@ -30,7 +31,8 @@ pub enum WriteMode {
     /// When memory has it. The value is on disk within the flush interval.
     #[default]
     Buffered,
-    /// When it is on disk. Writes that wait at the same time share a commit.
+    /// When it is on disk. Writes of all connections that wait at the same time share a commit. Those of one
+    /// pipeline follow one another, each with a commit of its own.
     Durable,
 }
 

@@ -169,8 +169,8 @@ pub(crate) struct Session {
     pub(crate) is_authenticated: bool,
     /// The requests since `MULTI`. None outside of a transaction.
     pub(crate) queue: Option<TransactionQueue>,
-    /// The keys that must not change before `EXEC`.
-    pub(crate) watches: Vec<larder::Watch>,
+    /// The keys that must not change before `EXEC`, each with its database.
+    pub(crate) watches: HashMap<(usize, Vec<u8>), larder::Watch>,
     /// Whether the connection is closed as soon as its replies are sent.
     pub(crate) is_closing: bool,
     /// The number of requests that were carried out and not yet added to the counts of the server.
@@ -189,7 +189,7 @@ impl Session {
             db: 0,
             is_authenticated,
             queue: None,
-            watches: Vec::new(),
+            watches: HashMap::new(),
             is_closing: false,
             uncounted: 0,
             last_command: "",

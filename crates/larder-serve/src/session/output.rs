@@ -10,7 +10,7 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::protocol::reply::ReplyBuffer;
+use crate::protocol::reply::{ReplyBuffer, Version};
 
 /// Maximum length of an empty buffer that a connection keeps for its next replies. Otherwise each of many
 /// idle connections would hold the memory of its largest reply.
@@ -37,7 +37,8 @@ pub struct OutputLimits {
     /// The connection takes no further request while more bytes than this wait to be sent. Default 1 MiB.
     /// It is at most `max`.
     pub pause: usize,
-    /// The connection is cut off when more bytes than this wait to be sent. Default 256 MiB.
+    /// The connection is cut off when more bytes than this wait to be sent. A request or a transaction on
+    /// several keys whose replies, or whose values, take more is an error. Default 256 MiB.
     pub max: usize,
     /// The connection takes no further request while this many replies wait for a commit. Default 1,024.
     pub pending: usize,
@@ -50,7 +51,6 @@ impl Default for OutputLimits {
 }
 
 /// The replies of a connection.
-#[derive(Default)]
 pub(crate) struct Output {
     /// Replies behind all of `waiting`.
     replies: ReplyBuffer,
@@ -65,6 +65,16 @@ pub(crate) struct Output {
 }
 
 impl Output {
+    pub(crate) fn new(limits: &OutputLimits) -> Self {
+        Self {
+            replies: ReplyBuffer::new(Version::default(), limits.max),
+            waiting: VecDeque::new(),
+            sendable: Vec::new(),
+            sent: 0,
+            held: 0,
+        }
+    }
+
     /// Returns the buffer for the reply of the present request.
     pub(crate) fn reply(&mut self) -> &mut ReplyBuffer {
         &mut self.replies
@@ -86,6 +96,11 @@ impl Output {
     /// Returns the number of bytes that wait to be sent.
     pub(crate) fn len(&self) -> usize {
         self.sendable.len() - self.sent + self.held + self.replies.bytes.len()
+    }
+
+    /// Returns whether more waits to be sent than the limits allow, or a reply was left out for that reason.
+    pub(crate) fn is_too_large(&self, limits: &OutputLimits) -> bool {
+        self.replies.is_too_large() || self.len() > limits.max
     }
 
     /// Returns the number of replies that wait for a commit.
@@ -126,7 +141,8 @@ impl Output {
         {
             let Some((before, _)) = self.waiting.pop_front() else { break };
             self.held -= before.len();
-            let mut known = ReplyBuffer { bytes: before, version: self.replies.version };
+            let mut known = ReplyBuffer::new(self.replies.version, usize::MAX);
+            known.append(before);
             match late {
                 LateReply::Ok => known.ok(),
                 LateReply::Count(count) => known.count(count),
@@ -183,7 +199,7 @@ mod tests {
     #[test]
     fn a_connection_whose_replies_are_sent_holds_little() {
         let large = vec![b'x'; 1 << 20];
-        let mut output = Output::default();
+        let mut output = Output::new(&super::OutputLimits::default());
         output.reply().bulk(&large);
         // A part is sent, and further replies come behind it.
         assert!(output.sendable().len() > large.len());

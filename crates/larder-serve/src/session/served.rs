@@ -25,7 +25,7 @@ pub(crate) struct Served {
     pub(crate) clients: Arc<Clients>,
     pub(crate) counters: ServerCounters,
     pub(crate) cursors: Cursors,
-    /// The counts of the cache at the last `CONFIG RESETSTAT`.
+    /// The counts at the last `CONFIG RESETSTAT`.
     pub(crate) baseline: Baseline,
     pub(crate) since: Instant,
     /// Becomes true when a shutdown has waited for long enough. Walks over the keys end then.
@@ -35,7 +35,7 @@ pub(crate) struct Served {
 /// The version of Redis whose commands, replies and error texts this server follows.
 pub(crate) const REDIS_VERSION: &str = "7.0.15";
 
-/// Counts of the cache that `INFO` subtracts from the present ones.
+/// Counts that `INFO` subtracts from the present ones.
 #[derive(Debug, Default)]
 pub(crate) struct Baseline {
     pub(crate) hits: AtomicU64,
@@ -43,6 +43,9 @@ pub(crate) struct Baseline {
     pub(crate) expirations: AtomicU64,
     pub(crate) evictions: AtomicU64,
     pub(crate) connections: AtomicU64,
+    pub(crate) requests: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) cut_off: AtomicU64,
 }
 
 /// What the server has done since it started.
@@ -50,9 +53,6 @@ pub(crate) struct Baseline {
 pub(crate) struct ServerCounters {
     /// Requests that were carried out.
     pub(crate) requests: AtomicU64,
-    /// Bytes that were received, and bytes that were sent.
-    pub(crate) received: AtomicU64,
-    pub(crate) sent: AtomicU64,
     /// Connections that were refused, because there were too many.
     pub(crate) refused: AtomicU64,
     /// Connections that were cut off, because they did not take their replies.

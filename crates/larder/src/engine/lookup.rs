@@ -277,15 +277,20 @@ impl Tiers {
         }
     }
 
-    /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`.
-    pub(crate) fn keys_on_disk(&self, prefix: &[u8], after: Option<&[u8]>, max: usize) -> Vec<Arc<[u8]>> {
+    /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`. Returns None
+    /// if the disk may have such keys and can't be read now.
+    pub(crate) fn keys_on_disk(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        max: usize,
+    ) -> Option<Vec<Arc<[u8]>>> {
         let Some(snapshot) = self.awaited_snapshot() else {
-            return Vec::new();
+            // The state is read after the snapshot. A file that was discarded before that has no entry that
+            // comes back.
+            return (!self.disk.saves()).then(Vec::new);
         };
-        snapshot.keys(prefix, after, max).unwrap_or_else(|fault| {
-            self.report(&snapshot, fault);
-            Vec::new()
-        })
+        snapshot.keys(prefix, after, max).map_err(|fault| self.report(&snapshot, fault)).ok()
     }
 
     /// Returns the record of a key on disk, to show the record to a person. Nothing is counted or reported,

@@ -9,7 +9,8 @@
 //!
 //! While the writer has withdrawn the snapshot to make room, an iteration waits for the next snapshot.
 //! Otherwise the iteration would mistake the missing snapshot for the end of the keys on disk, and leave out
-//! all later keys.
+//! all later keys. During an outage of the disk there is none to wait for. Then the iteration goes on with
+//! the keys in memory, and tells by `is_complete` that it may have left out others.
 //!
 //! The keys in memory are collected before the first chunk is read. So an entry that is committed or evicted
 //! between these two steps is in both sources. An entry that is in neither source did not exist during the
@@ -119,6 +120,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             chunk: VecDeque::new(),
             last_on_disk: after.map(Arc::from),
             disk_is_done: is_forked || self.is_memory_only(),
+            is_complete: true,
         }
     }
 }
@@ -140,12 +142,16 @@ struct FullKeys {
     chunk: VecDeque<Arc<[u8]>>,
     last_on_disk: Option<Arc<[u8]>>,
     disk_is_done: bool,
+    /// Whether no key was left out because the disk could not be read.
+    is_complete: bool,
 }
 
 impl FullKeys {
     fn next(&mut self, tiers: &Tiers) -> Option<Arc<[u8]>> {
         if self.chunk.is_empty() && !self.disk_is_done {
-            self.chunk = tiers.keys_on_disk(&self.prefix, self.last_on_disk.as_deref(), CHUNK).into();
+            let chunk = tiers.keys_on_disk(&self.prefix, self.last_on_disk.as_deref(), CHUNK);
+            self.is_complete &= chunk.is_some();
+            self.chunk = chunk.unwrap_or_default().into();
             self.disk_is_done = self.chunk.len() < CHUNK;
             self.last_on_disk = self.chunk.back().cloned();
         }
@@ -177,13 +183,24 @@ pub struct Iter<K, V> {
     keys: FullKeys,
 }
 
+impl<K, V> Iter<K, V> {
+    /// Returns whether no entry was left out so far because the file could not be read. During an outage of
+    /// the disk, an iteration yields what memory has. Its end is then not the end of the keyspace.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.keys.is_complete
+    }
+}
+
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator for Iter<K, V> {
     type Item = (K, Arc<V>);
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let full = self.keys.next(&self.keyspace.shared.tiers)?;
-            if let (Some(value), _) = self.keyspace.look_in_both(|| self.keyspace.peek_full(&full))
+            let (value, may_be_on_disk) = self.keyspace.look_in_both(|| self.keyspace.peek_full(&full));
+            self.keys.is_complete &= value.is_some() || !may_be_on_disk;
+            if let Some(value) = value
                 && let Some(key) = FullKeys::decode(&full)
             {
                 return Some((key, value));
@@ -200,6 +217,15 @@ pub struct Keys<K, V> {
     keys: FullKeys,
 }
 
+impl<K, V> Keys<K, V> {
+    /// Returns whether no key was left out so far because the file could not be read. During an outage of the
+    /// disk, an iteration yields what memory has. Its end is then not the end of the keyspace.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.keys.is_complete
+    }
+}
+
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator for Keys<K, V> {
     type Item = K;
 
@@ -207,7 +233,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
         loop {
             let full = self.keys.next(&self.keyspace.shared.tiers)?;
             let expiry = || self.keyspace.expiry_of(&full, self.keyspace.now());
-            if let (Some(_), _) = self.keyspace.look_in_both(expiry)
+            let (expiry, may_be_on_disk) = self.keyspace.look_in_both(expiry);
+            self.keys.is_complete &= expiry.is_some() || !may_be_on_disk;
+            if expiry.is_some()
                 && let Some(key) = FullKeys::decode(&full)
             {
                 return Some(key);

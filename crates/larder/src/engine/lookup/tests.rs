@@ -99,6 +99,9 @@ fn what_was_not_found_while_there_was_no_snapshot_is_looked_up_again() {
     assert!(tiers.look_in_both(miss) == (None, false) && looks.get() == 1);
     tiers.disk.hide();
     cache.close().unwrap();
+    let (mut keys, mut entries) = (names.keys(), names.iter());
+    assert!(keys.by_ref().count() == 0 && !keys.is_complete(), "the end is not that of the keys");
+    assert!(entries.by_ref().count() == 0 && !entries.is_complete());
     assert!(tiers.look_in_both(miss) == (None, true) && looks.get() == 2, "there is no snapshot");
 }
 
@@ -110,7 +113,7 @@ fn idling() -> (SimulatedVolume, Arc<ManualClock>, Cache, Keyspace<u64, u64>, Ve
     let users = cache.keyspace(users.time_to_idle(Duration::from_mins(8))).unwrap();
     users.insert(&1, 10).unwrap();
     cache.flush().unwrap();
-    let key = cache.shared().tiers.keys_on_disk(&[], None, 9).remove(0).to_vec();
+    let key = cache.shared().tiers.keys_on_disk(&[], None, 9).unwrap().remove(0).to_vec();
     (disk, clock, cache, users, key)
 }
 

@@ -1,0 +1,81 @@
+//! What bounds the work and the memory of one request.
+
+use larder_serve::OutputLimits;
+
+use crate::resp::{Reply, RespClient};
+use crate::support::Served;
+
+const MIB: usize = 1 << 20;
+
+/// Returns a server whose connections may have 8 MiB of replies, and a client with a value of 1 MiB.
+fn served() -> (Served, RespClient) {
+    let limits = OutputLimits { max: 8 * MIB, ..OutputLimits::default() };
+    let served = Served::with(|builder| builder.output_limits(limits));
+    let mut client = RespClient::connect(&served.socket).unwrap();
+    client.ask(&["SET", "big", &"v".repeat(MIB)]);
+    (served, client)
+}
+
+fn is_too_large(reply: &Reply) -> bool {
+    reply.error().is_some_and(|text| text.contains("may read and return up to 8388608 bytes"))
+}
+
+#[test]
+fn a_request_for_the_same_large_value_many_times_is_refused_before_it_takes_the_memory() {
+    let (_served, mut client) = served();
+    let many: Vec<&str> = ["MGET"].into_iter().chain(std::iter::repeat_n("big", 20_000)).collect();
+    // Otherwise the replies have 20 GiB.
+    assert!(is_too_large(&client.ask(&many)));
+    assert_eq!(client.ask(&many[..=7]).items().len(), 7, "the connection goes on");
+}
+
+#[test]
+fn a_transaction_whose_replies_are_too_large_changes_nothing() {
+    let (_served, mut client) = served();
+    client.ask(&["MULTI"]);
+    client.ask(&["SET", "other", "1"]);
+    for _ in 0..20_000 {
+        client.send(&["GET", "big"]);
+    }
+    for _ in 0..20_000 {
+        client.receive();
+    }
+    assert!(is_too_large(&client.ask(&["EXEC"])));
+    assert_eq!(client.ask(&["EXISTS", "other"]).integer(), Some(0));
+}
+
+#[test]
+fn a_transaction_does_not_hold_more_large_values_than_replies_may_have() {
+    let (_served, mut client) = served();
+    let value = "v".repeat(MIB);
+    let keys: Vec<String> = (0..9).map(|number| format!("big{number}")).collect();
+    for key in &keys {
+        client.ask(&["SET", key, &value]);
+    }
+    let exec = |client: &mut RespClient, requests: &[Vec<&str>]| {
+        client.ask(&["MULTI"]);
+        for words in requests {
+            client.ask(words);
+        }
+        client.ask(&["EXEC"])
+    };
+    let lengths: Vec<_> = keys.iter().map(|key| vec!["STRLEN", key.as_str()]).collect();
+    assert!(is_too_large(&exec(&mut client, &lengths)));
+    assert_eq!(exec(&mut client, &lengths[1..]).items().len(), 8);
+    // The same value again takes no more memory, and neither does one that the transaction replaces.
+    let again: Vec<_> = (0..100).map(|_| vec!["STRLEN", "big"]).collect();
+    assert_eq!(exec(&mut client, &again).items().len(), 100);
+    let replaced: Vec<_> = (0..20).map(|_| vec!["SETRANGE", "big", "0", "w"]).collect();
+    assert_eq!(exec(&mut client, &replaced).items().len(), 20);
+}
+
+#[test]
+fn a_walk_whose_reply_is_too_large_is_cut_off() {
+    let limits = OutputLimits { max: 64 << 10, ..OutputLimits::default() };
+    let served = Served::with(|builder| builder.output_limits(limits));
+    let mut client = RespClient::connect(&served.socket).unwrap();
+    for number in 0..1000 {
+        client.ask(&["SET", &format!("{number:0>100}"), "v"]);
+    }
+    served.connect().expect_end_after(&["KEYS", "*"]);
+}

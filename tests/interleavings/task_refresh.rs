@@ -105,7 +105,7 @@ pub(crate) fn a_refresh_that_its_runtime_drops_stalls_no_caller() {
     assert_eq!(block_on(versions.get_async(1)).unwrap().value.as_deref(), Some(&7));
     place.time.advance(TTL / 2);
     contest([&|| queue.shut_down(), &|| {
-        assert_eq!(*versions.keyspace().get_or_load(1, || Ok::<u64, Infallible>(7)).unwrap(), 7)
+        assert_eq!(*versions.keyspace().get_or_load(1, || Ok::<u64, Infallible>(7)).unwrap(), 7);
     }]);
     assert_eq!(block_on(versions.get_async(1)).unwrap().value.as_deref(), Some(&7));
     cache.close().unwrap();

@@ -158,7 +158,7 @@ pub(crate) fn a_transaction_of_what_has_expired_is_refused() {
     let cache = place.open_tight();
     let versions = versions(&cache);
     versions.insert(&1, 10).unwrap();
-    place.time.advance(TTL - Duration::from_secs(1));
+    place.time.advance(TTL.saturating_sub(Duration::from_secs(1)));
     let seen = Lookups::default();
     contest([
         &|| {

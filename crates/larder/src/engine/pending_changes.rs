@@ -60,7 +60,7 @@ impl Drop for PendingChange {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
     use crate::sys::sync::thread;

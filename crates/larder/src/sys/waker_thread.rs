@@ -262,5 +262,5 @@ impl Drop for Alarm {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests;

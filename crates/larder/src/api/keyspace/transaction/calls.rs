@@ -24,8 +24,9 @@ impl Transaction<'_> {
     /// as a lookup is, whether it is completed or not: an entry with a time to idle lives longer.
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`]. [`Error::GroupTooLarge`] for more than [`MAX_TRANSACTION_KEYS`] keys.
-    /// [`Error::InvalidSetting`] for a keyspace of another cache. [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::KeyTooLarge`]. [`Error::GroupTooLarge`] for more than
+    /// [`MAX_TRANSACTION_KEYS`](crate::MAX_TRANSACTION_KEYS) keys. [`Error::InvalidSetting`] for a keyspace
+    /// of another cache. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// The cost of a lookup, and two exclusive locks of a shard.

@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! A server that speaks Redis' protocol (RESP2 and RESP3) over a [larder](larder) cache, so that several
+//! A server that speaks Redis' protocol (RESP2 and RESP3) over a [`larder`] cache, so that several
 //! processes on one machine share the cache.
 //!
 //! A cache file has one owner. The owner is this server: the command `larder serve`, or an application that

@@ -85,8 +85,9 @@ fn tcp_serves_the_same_cache_and_names_its_port() {
 #[test]
 fn a_client_names_itself_and_others_see_it_until_it_is_killed() {
     let served = Served::new();
-    let (mut first, mut second) = (served.connect(), served.connect());
+    let mut first = served.connect();
     first.expect(&["CLIENT", "ID"], ":1\r\n");
+    let mut second = served.connect();
     first.expect(&["CLIENT", "GETNAME"], "$-1\r\n");
     first.expect(
         &["CLIENT", "SETNAME", "a b"],

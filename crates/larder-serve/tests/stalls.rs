@@ -65,8 +65,9 @@ fn a_shutdown_does_not_wait_for_a_walk_over_the_keys() {
 fn a_connection_inside_a_command_can_be_killed() {
     let served = Served::with(|builder| builder.shutdown_timeout(Duration::from_millis(200)));
     add_slow_keys(&served);
-    let (mut waiting, mut other) = (served.connect(), served.connect());
+    let mut waiting = served.connect();
     waiting.expect(&["CLIENT", "ID"], ":2\r\n");
+    let mut other = served.connect();
     waiting.send(request(&["KEYS", &slow_pattern()]));
     other.expect(&["CLIENT", "KILL", "ID", "2"], ":1\r\n");
     waiting.expect_end();

@@ -77,6 +77,9 @@ impl Turn {
     }
 }
 
+/// The time after the start of a shutdown in which an event loop sees the bytes that had arrived by then.
+const LAST_LOOK: Duration = Duration::from_millis(5);
+
 /// What a connection has waited for.
 enum Event {
     /// There may be requests to carry out.
@@ -107,6 +110,8 @@ pub(super) struct Connection<S, P> {
     is_ended: bool,
     /// Whether the server shuts down. The requests that have arrived are still answered.
     is_stopping: bool,
+    /// When a connection of a server that shuts down looks for requests for the last time.
+    last_look: Option<Instant>,
     /// When the peer last sent a byte, or a request of it was carried out.
     last_used: Instant,
     /// Since when the peer has not authenticated.
@@ -132,6 +137,7 @@ impl<S: PeerStream, P> Connection<S, P> {
             is_paused: false,
             is_ended: false,
             is_stopping: false,
+            last_look: None,
             last_used: Instant::now(),
             guest_since: None,
             turn: Turn::new(),
@@ -277,10 +283,16 @@ impl<S: PeerStream, P> Connection<S, P> {
                     return Poll::Ready(Event::Resume);
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(Event::End),
-                // What had arrived by then is answered. What comes later is not accepted.
+                // What had arrived by then is answered. What comes later is not accepted. The event loop may
+                // not have seen yet what has arrived. It has when a timer rings.
                 Poll::Pending if self.is_stopping => {
-                    self.is_ended = true;
-                    return Poll::Ready(Event::Resume);
+                    let last_look = *self.last_look.get_or_insert_with(|| Instant::now() + LAST_LOOK);
+                    if last_look <= Instant::now() {
+                        self.is_ended = true;
+                        return Poll::Ready(Event::Resume);
+                    }
+                    timer.as_mut().reset(last_look);
+                    return timer.poll(context).map(|()| Event::Timer);
                 }
                 Poll::Pending => {}
             }

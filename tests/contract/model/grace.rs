@@ -48,7 +48,8 @@ impl ModelRun {
                     }
                     Err(error) => panic!("{error:?}"),
                 }
-                if live.is_none() && stale.is_some() {
+                // During an update no load has a lease, and the cool-down is part of the lease's row.
+                if live.is_none() && stale.is_some() && !self.is_barred(at, &key) {
                     self.cooling.insert((at, key));
                 }
             }

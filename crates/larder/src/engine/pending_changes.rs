@@ -60,7 +60,8 @@ impl Drop for PendingChange {
     }
 }
 
-#[cfg(all(test, not(shuttle)))]
+#[cfg(test)]
+#[cfg(not(shuttle))]
 mod tests {
     use super::*;
     use crate::sys::sync::thread;

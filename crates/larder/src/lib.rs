@@ -26,6 +26,18 @@ pub mod clock {
     pub use crate::sys::clock::{Clock, MAX_COARSE_LAG, ManualClock};
 }
 
+/// The seam for a remote tier: a cache that several machines share over a server. For the crate that
+/// implements one.
+#[cfg(any(test, feature = "remote"))]
+pub mod remote {
+    pub use crate::engine::remote::near::NearTier;
+    pub use crate::engine::remote::reply::{Answer, RemoteResult, Reply, reply};
+    pub use crate::engine::remote::tier::{
+        FillReply, LeaseReply, LeaseToken, Life, RemoteKey, RemoteKeyspace, RemoteRecord, RemoteTier,
+        ScanCursor, ScanPage, SetCondition, Validity,
+    };
+}
+
 /// Items for the tests under the model checker. No other build has this module.
 #[cfg(shuttle)]
 #[doc(hidden)]
@@ -81,6 +93,7 @@ pub use crate::engine::sweeper::report::SweepReport;
 pub use crate::engine::verify::VerifyReport;
 pub use crate::error::Error;
 pub use crate::error::load_error::LoadError;
+pub use crate::error::remote_error::{RemoteError, RemoteErrorKind};
 pub use crate::event::Event;
 pub use crate::format::codec::compression::Compression;
 pub use crate::format::codec::error::CodecError;

@@ -9,9 +9,11 @@ mod error;
 mod protocol;
 mod random;
 mod settings;
+mod tier;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 
 pub use connection::validity::Tracking;
 pub use error::Error;
 pub use settings::Timing;
+pub use tier::RedisTier;

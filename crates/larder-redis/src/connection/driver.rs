@@ -180,14 +180,22 @@ impl Connection {
             return Err(io::Error::other("the server sent an answer without a request"));
         };
         match awaited.purpose {
-            Purpose::Ping if reply.as_bytes() == Some(b"PONG") => heartbeat.answered(&self.deadline),
-            Purpose::Ping => return Err(io::Error::other(format!("the answer to a PING is {reply:?}"))),
+            Purpose::Ping => match reply.get("role").and_then(Reply::as_bytes) {
+                Some(b"master") => heartbeat.answered(&self.deadline),
+                // A replica is never read: it may be behind its master by any time.
+                Some(_) => return Err(io::Error::other("the server is no master any more")),
+                None => return Err(io::Error::other(format!("the answer to a HELLO is {reply:?}"))),
+            },
             Purpose::Request(request) if request.is_unknown_script(&reply) => {
                 self.outbox.append_by_text(request, self.clock.now() + self.settings.timing.request);
                 self.flush();
             }
             Purpose::Request(request) => {
+                let is_demoted = matches!(&reply, Reply::Error(text) if text.starts_with(b"READONLY"));
                 request.complete(Ok(Answered { reply, generation: self.generation() }));
+                if is_demoted {
+                    return Err(io::Error::other("the server is no master any more"));
+                }
             }
         }
         Ok(())

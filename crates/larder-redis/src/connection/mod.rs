@@ -150,6 +150,13 @@ impl Connection {
         self.outbox.why_down()
     }
 
+    /// Ends the present connection, because its answers can't be used. The driver makes a new one.
+    pub(crate) fn fail(&self, why: &'static str) {
+        tracing::warn!(why, "the connection to the server of the remote tier is given up");
+        self.outbox.fail();
+        self.waker.wake();
+    }
+
     /// Ends the connection, for good.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);

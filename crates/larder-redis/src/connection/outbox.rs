@@ -140,10 +140,10 @@ impl Outbox {
         queue.awaited.push_back(Awaited { purpose: Purpose::Request(request), until });
     }
 
-    /// Appends a PING.
+    /// Appends a PING: a `HELLO` without arguments, whose answer says that the server is still a master, too.
     pub(crate) fn append_ping(&self, until: Duration) {
         let mut queue = self.queue.lock();
-        queue.output.extend_from_slice(b"*1\r\n$4\r\nPING\r\n");
+        queue.output.extend_from_slice(b"*1\r\n$5\r\nHELLO\r\n");
         queue.awaited.push_back(Awaited { purpose: Purpose::Ping, until });
     }
 
@@ -160,6 +160,11 @@ impl Outbox {
     /// Returns whether the socket takes no more bytes.
     pub(crate) fn is_blocked(&self) -> bool {
         self.is_blocked.load(Ordering::Relaxed)
+    }
+
+    /// Lets the driver end the connection.
+    pub(crate) fn fail(&self) {
+        self.has_failed.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether a write has failed.

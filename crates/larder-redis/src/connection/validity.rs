@@ -2,7 +2,8 @@
 //!
 //! The bound: no answer from memory is older than an acknowledged change by more than `S`
 //! ([`Timing::staleness`](crate::settings::Timing)), whatever the clocks of the machines say. It follows from
-//! these steps, whose numbers are in the code:
+//! these steps, whose numbers are in the code. A PING is a request whose answer is awaited for this purpose
+//! alone; it is a `HELLO` here, whose answer also says whether the server is a master.
 //!
 //! 1. The driver reads the clock *before* it sends a PING. So a change that was acknowledged before this time
 //!    was applied before the server reads the PING.

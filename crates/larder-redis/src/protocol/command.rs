@@ -48,6 +48,12 @@ impl Command {
         write_word(&mut self.tail, parts);
     }
 
+    /// Adds the words of another command.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.words += other.words;
+        self.tail.extend_from_slice(&other.tail);
+    }
+
     /// Returns the number of bytes that the words take.
     pub(crate) fn len(&self) -> usize {
         self.tail.len()

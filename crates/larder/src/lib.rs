@@ -1,9 +1,16 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("lib.md")]
-// The modules that only `admin` or `inspect` uses are compiled with these features. A few functions in other
-// modules are used only there, too. The gate checks the lints with all features, so it finds unused code.
-#![cfg_attr(not(feature = "admin"), allow(dead_code, reason = "used with the feature `admin` or `inspect`"))]
-#![cfg_attr(not(feature = "inspect"), allow(unreachable_pub, reason = "public with the feature `inspect`"))]
+// The modules that only `admin` or `inspect` uses are compiled with these features, those for `remote`
+// always. A few functions in other modules are used only there, too. The gate checks the lints with all
+// features, so it finds unused code.
+#![cfg_attr(
+    not(all(feature = "admin", feature = "remote")),
+    allow(dead_code, reason = "used with the feature `admin`, `inspect` or `remote`")
+)]
+#![cfg_attr(
+    not(all(feature = "inspect", feature = "remote")),
+    allow(unreachable_pub, reason = "public with the feature `inspect` or `remote`")
+)]
 
 mod api;
 mod config;
@@ -31,7 +38,7 @@ pub mod clock {
 #[cfg(any(test, feature = "remote"))]
 pub mod remote {
     pub use crate::engine::remote::near::NearTier;
-    pub use crate::engine::remote::reply::{Answer, RemoteResult, Reply, reply};
+    pub use crate::engine::remote::reply::{RemoteAnswer, RemoteReply, RemoteResult, reply};
     pub use crate::engine::remote::tier::{
         FillReply, LeaseReply, LeaseToken, Life, RemoteKey, RemoteKeyspace, RemoteRecord, RemoteTier,
         ScanCursor, ScanPage, SetCondition, Validity,

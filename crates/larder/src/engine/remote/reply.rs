@@ -23,16 +23,16 @@ pub type RemoteResult<T> = Result<T, RemoteError>;
 
 /// The end of an answer that the remote tier sends. Dropping it without an answer sends an error.
 #[derive(Debug)]
-pub struct Reply<T> {
+pub struct RemoteReply<T> {
     place: Arc<AnswerPlace<T>>,
     is_sent: bool,
 }
 
-/// The end of an answer that waits: a future, and [`wait`](Answer::wait) for a thread. Dropping it leaves
-/// the request as it is, and its answer is dropped.
+/// The end of an answer that waits: a future, and [`wait`](RemoteAnswer::wait) for a thread. Dropping it
+/// leaves the request as it is, and its answer is dropped.
 #[derive(Debug)]
 #[must_use = "the answer is lost if no caller waits for it"]
-pub struct Answer<T> {
+pub struct RemoteAnswer<T> {
     place: Arc<AnswerPlace<T>>,
     process: Process,
 }
@@ -51,13 +51,16 @@ struct AnswerState<T> {
 
 /// Returns both ends of the answer to one request.
 #[must_use]
-pub fn reply<T>() -> (Reply<T>, Answer<T>) {
+pub fn reply<T>() -> (RemoteReply<T>, RemoteAnswer<T>) {
     let state = Mutex::new(AnswerState { answer: None, waker: None });
     let place = Arc::new(AnswerPlace { state, answered: Condvar::new() });
-    (Reply { place: place.clone(), is_sent: false }, Answer { place, process: Process::current() })
+    (
+        RemoteReply { place: place.clone(), is_sent: false },
+        RemoteAnswer { place, process: Process::current() },
+    )
 }
 
-impl<T> Reply<T> {
+impl<T> RemoteReply<T> {
     /// Sends the answer, and wakes the caller.
     pub fn send(mut self, answer: RemoteResult<T>) {
         self.answer(answer);
@@ -80,7 +83,7 @@ impl<T> Reply<T> {
     }
 }
 
-impl<T> Drop for Reply<T> {
+impl<T> Drop for RemoteReply<T> {
     fn drop(&mut self) {
         if !self.is_sent {
             let kind = RemoteErrorKind::Unavailable;
@@ -95,7 +98,7 @@ fn forked<T>() -> RemoteResult<T> {
     Err(RemoteError::new(RemoteErrorKind::Unavailable, "this process was forked during the request"))
 }
 
-impl<T> Answer<T> {
+impl<T> RemoteAnswer<T> {
     /// Waits for the answer on the calling thread. The tier sends it within its own time limit.
     ///
     /// # Errors
@@ -116,7 +119,7 @@ impl<T> Answer<T> {
     }
 }
 
-impl<T> Future for Answer<T> {
+impl<T> Future for RemoteAnswer<T> {
     type Output = RemoteResult<T>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<RemoteResult<T>> {

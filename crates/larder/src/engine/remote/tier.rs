@@ -32,7 +32,7 @@
 //! [`LeaseToken`] may carry the generations that were read with the lease.
 //!
 //! Every request is answered within the tier's own time limit. A request that is dropped is answered with an
-//! error ([`Reply`]).
+//! error ([`RemoteReply`]).
 //!
 //! [`validity`]: RemoteTier::validity
 
@@ -41,7 +41,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use super::near::NearTier;
-use super::reply::Reply;
+use super::reply::RemoteReply;
 use crate::error::remote_error::RemoteError;
 use crate::format::codec::format::Format;
 use crate::units::Remaining;
@@ -51,9 +51,9 @@ pub type RemoteKey = Box<[u8]>;
 
 /// A server that several caches share, behind one connection.
 ///
-/// A method with a [`Reply`] gives the request to the connection and returns. It waits for no network. The
-/// answer comes by the [`Reply`], from any thread. The module's documentation has the order that the tier
-/// keeps.
+/// A method with a [`RemoteReply`] gives the request to the connection and returns. It waits for no network.
+/// The answer comes by the [`RemoteReply`], from any thread. The module's documentation has the order that
+/// the tier keeps.
 pub trait RemoteTier: Debug + Send + Sync {
     /// Sets the near cache that the pushes go to. Called once, before the first request.
     fn attach(&self, near: Weak<dyn NearTier>);
@@ -79,62 +79,76 @@ pub trait RemoteTier: Debug + Send + Sync {
     fn is_current(&self, validity: Validity) -> bool;
 
     /// Reads the record of a key, and the time that it has left, at one moment. A lease marker is a miss.
-    fn get(&self, key: RemoteKey, reply: Reply<Option<RemoteRecord>>);
+    fn get(&self, key: RemoteKey, reply: RemoteReply<Option<RemoteRecord>>);
 
     /// As [`get`](RemoteTier::get), for several keys. The answers are in the order of the keys. Each record
     /// is read at a moment of its own.
-    fn get_many(&self, keys: Vec<RemoteKey>, reply: Reply<Vec<Option<RemoteRecord>>>);
+    fn get_many(&self, keys: Vec<RemoteKey>, reply: RemoteReply<Vec<Option<RemoteRecord>>>);
 
     /// Reads a key, or takes the lease to fill it for `length`, at one moment. A lease of `Busy` belongs to
     /// another client or to an earlier request. If the key has a fence, the answer is `Fenced`. A keyspace in
     /// the plain format has no leases, and is answered `Unleased` on a miss.
-    fn lease(&self, key: RemoteKey, length: Duration, reply: Reply<LeaseReply>);
+    fn lease(&self, key: RemoteKey, length: Duration, reply: RemoteReply<LeaseReply>);
 
     /// Stores a record in place of the lease marker with this token. Any change of the slot since the lease
     /// was taken, and any removal of a range of it, makes the answer `Void`: nothing is stored then.
     /// `Unleased` loads fill with an empty token, which stores if the key has no value.
-    fn fill(&self, key: RemoteKey, token: LeaseToken, record: Vec<u8>, life: Life, reply: Reply<FillReply>);
+    fn fill(
+        &self,
+        key: RemoteKey,
+        token: LeaseToken,
+        record: Vec<u8>,
+        life: Life,
+        reply: RemoteReply<FillReply>,
+    );
 
     /// Lets a lease last `length` from now. The answer is whether the lease still holds.
-    fn renew(&self, key: RemoteKey, token: LeaseToken, length: Duration, reply: Reply<bool>);
+    fn renew(&self, key: RemoteKey, token: LeaseToken, length: Duration, reply: RemoteReply<bool>);
 
     /// Gives a lease back without a value. The answer is whether the lease held until then.
-    fn release(&self, key: RemoteKey, token: LeaseToken, reply: Reply<bool>);
+    fn release(&self, key: RemoteKey, token: LeaseToken, reply: RemoteReply<bool>);
 
     /// Stores a record under a condition. The answer is whether it is stored. Replaces a lease marker, whose
     /// lease is void then. A lease marker is no value for the condition.
-    fn set(&self, key: RemoteKey, record: Vec<u8>, life: Life, condition: SetCondition, reply: Reply<bool>);
+    fn set(
+        &self,
+        key: RemoteKey,
+        record: Vec<u8>,
+        life: Life,
+        condition: SetCondition,
+        reply: RemoteReply<bool>,
+    );
 
     /// Removes a record if its bytes are these. The answer is whether they were.
-    fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, reply: Reply<bool>);
+    fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, reply: RemoteReply<bool>);
 
     /// Removes keys, with the leases in their slots. The answer is the number of records that were there.
-    fn remove(&self, keys: Vec<RemoteKey>, reply: Reply<u64>);
+    fn remove(&self, keys: Vec<RemoteKey>, reply: RemoteReply<u64>);
 
     /// Removes all keys that begin with `prefix`, and voids every lease on them. The prefix is at least a
     /// keyspace's number, and ends at any byte. The tier may remove more than that, never less. The answer is
     /// the number of records that were there, as far as it is known.
-    fn remove_range(&self, prefix: RemoteKey, reply: Reply<u64>);
+    fn remove_range(&self, prefix: RemoteKey, reply: RemoteReply<u64>);
 
     /// Removes the keys of all keyspaces of this prefix of the server, of all clients.
-    fn remove_all(&self, reply: Reply<u64>);
+    fn remove_all(&self, reply: RemoteReply<u64>);
 
     /// Changes the time that a record has left. The answer is whether there was a record.
-    fn expire(&self, key: RemoteKey, life: Life, reply: Reply<bool>);
+    fn expire(&self, key: RemoteKey, life: Life, reply: RemoteReply<bool>);
 
     /// Returns the time that a record has left.
-    fn ttl(&self, key: RemoteKey, reply: Reply<Option<Remaining>>);
+    fn ttl(&self, key: RemoteKey, reply: RemoteReply<Option<Remaining>>);
 
     /// Returns some keys with records that begin with `prefix`, and the cursor to go on with. Every key that
     /// is there during the whole walk is returned at least once.
-    fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: Reply<ScanPage>);
+    fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>);
 
     /// Bars the leases of a key for `length`, by a fence with this token, and voids the lease in its slot.
     /// Fences of several tokens are counted. A repeated call lets the fence last longer.
-    fn fence(&self, key: RemoteKey, token: u128, length: Duration, reply: Reply<()>);
+    fn fence(&self, key: RemoteKey, token: u128, length: Duration, reply: RemoteReply<()>);
 
     /// Removes the key, then the fence with this token.
-    fn unfence(&self, key: RemoteKey, token: u128, reply: Reply<()>);
+    fn unfence(&self, key: RemoteKey, token: u128, reply: RemoteReply<()>);
 
     /// Ends the connection. The requests that are left are answered with errors. Later requests are, too.
     fn close(&self);

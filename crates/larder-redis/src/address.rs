@@ -12,14 +12,14 @@ const DEFAULT_PORT: u16 = 6379;
 
 /// The place of a server. Shown without user and password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum ServerPlace {
     /// A name or an address, and a port.
     Tcp(String, u16),
     /// A Unix socket.
     Unix(PathBuf),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ServerPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(host, port) if host.contains(':') => write!(f, "redis://[{host}]:{port}"),
@@ -49,7 +49,7 @@ impl fmt::Debug for Password {
 /// What a URL says of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServerUrl {
-    pub(crate) place: Place,
+    pub(crate) place: ServerPlace,
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Password>,
     pub(crate) database: u32,
@@ -58,8 +58,8 @@ pub(crate) struct ServerUrl {
 }
 
 impl ServerUrl {
-    /// Reads a URL: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?OPTIONS]`, or `redis+unix:///PATH`, whose
-    /// database is the option `db`.
+    /// Reads a URL: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?OPTIONS]`, or `redis+unix:///PATH`,
+    /// whose database is the option `db`.
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let Some((scheme, rest)) = url.trim_ascii().split_once("://") else {
             return Err(invalid("it has no scheme"));
@@ -122,7 +122,7 @@ fn parse_user(info: &str) -> Result<(Option<String>, Option<Password>), Error> {
     Ok(((!user.is_empty()).then_some(user), Some(Password(decode(password)?))))
 }
 
-fn parse_tcp(rest: &str) -> Result<(Place, Option<String>), Error> {
+fn parse_tcp(rest: &str) -> Result<(ServerPlace, Option<String>), Error> {
     let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
     let (host, port) = match authority.strip_prefix('[') {
         Some(bracketed) => {
@@ -141,15 +141,15 @@ fn parse_tcp(rest: &str) -> Result<(Place, Option<String>), Error> {
         port => port.parse().ok().filter(|port| *port != 0).ok_or_else(|| invalid("its port is not one"))?,
     };
     let database = (!database.is_empty()).then(|| database.to_owned());
-    Ok((Place::Tcp(decode(host)?, port), database))
+    Ok((ServerPlace::Tcp(decode(host)?, port), database))
 }
 
-fn parse_unix(rest: &str) -> Result<Place, Error> {
+fn parse_unix(rest: &str) -> Result<ServerPlace, Error> {
     let path = decode(rest)?;
     if !path.starts_with('/') || path.contains('\0') {
         return Err(invalid("the path of its socket is not absolute"));
     }
-    Ok(Place::Unix(PathBuf::from(path)))
+    Ok(ServerPlace::Unix(PathBuf::from(path)))
 }
 
 #[cfg(test)]
@@ -167,7 +167,10 @@ mod tests {
         assert_eq!(place("redis://redis.example.com"), ("redis://redis.example.com:6379".to_owned(), 0));
         assert_eq!(place("redis://:password@127.0.0.1:6380/1"), ("redis://127.0.0.1:6380".to_owned(), 1));
         assert_eq!(place("redis://[::1]:7000/"), ("redis://[::1]:7000".to_owned(), 0));
-        assert_eq!(place("redis+unix:///run/redis.sock?db=3"), ("redis+unix:///run/redis.sock".to_owned(), 3));
+        assert_eq!(
+            place("redis+unix:///run/redis.sock?db=3"),
+            ("redis+unix:///run/redis.sock".to_owned(), 3)
+        );
         assert_eq!(place(" unix:///run/a%20b.sock\n"), ("redis+unix:///run/a b.sock".to_owned(), 0));
     }
 

@@ -7,7 +7,9 @@ use std::fmt;
 #[non_exhaustive]
 pub enum Error {
     /// The URL is not one of a server.
-    #[error("cannot read the URL of the server: {why}; write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or redis+unix:///PATH")]
+    #[error(
+        "cannot read the URL of the server: {why}; write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or redis+unix:///PATH"
+    )]
     InvalidUrl {
         /// What is wrong with it.
         why: String,

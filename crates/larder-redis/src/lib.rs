@@ -9,11 +9,13 @@ mod error;
 mod protocol;
 mod random;
 mod settings;
-mod tier;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
+mod tier;
 
 pub use connection::validity::Tracking;
 pub use error::Error;
-pub use settings::Timing;
+pub use settings::{
+    DEFAULT_CONNECT_TIMEOUT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_STALENESS, MAX_STALENESS, MIN_STALENESS,
+};
 pub use tier::RedisTier;

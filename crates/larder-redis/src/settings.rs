@@ -6,32 +6,33 @@ use crate::address::ServerUrl;
 use crate::connection::validity::Tracking;
 use crate::error::Error;
 
-/// Default of [`Timing::staleness`].
+/// Default of `staleness`: how old an answer from memory may be, compared with a change that the server has
+/// acknowledged.
 pub const DEFAULT_STALENESS: Duration = Duration::from_secs(1);
-/// Default of [`Timing::request`].
+/// Default of `request_timeout`: the time within which the server answers a request.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-/// Default of [`Timing::connect`].
+/// Default of `connect_timeout`: the time within which a connection is made and greeted.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Maximum of [`Timing::staleness`].
+/// Maximum of `staleness`.
 pub const MAX_STALENESS: Duration = Duration::from_secs(60);
-/// Minimum of [`Timing::staleness`]. A shorter one would need a PING every few milliseconds.
+/// Minimum of `staleness`. A shorter one would need a PING every few milliseconds.
 pub const MIN_STALENESS: Duration = Duration::from_millis(100);
 /// Maximum number of bytes that wait to be sent.
 pub(crate) const MAX_OUTPUT: usize = 128 << 20;
 
 /// The time limits of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
+pub(crate) struct Timing {
     /// How old an answer from memory may be, compared with a change that the server has acknowledged.
-    pub staleness: Duration,
+    pub(crate) staleness: Duration,
     /// The time within which the server answers a request. After it, the connection counts as lost.
-    pub request: Duration,
+    pub(crate) request: Duration,
     /// The time within which a connection is made and greeted.
-    pub connect: Duration,
+    pub(crate) connect: Duration,
     /// The wait before the second attempt to connect. Doubles with each failure.
-    pub min_backoff: Duration,
+    pub(crate) min_backoff: Duration,
     /// The longest wait before an attempt to connect.
-    pub max_backoff: Duration,
+    pub(crate) max_backoff: Duration,
 }
 
 impl Default for Timing {
@@ -87,7 +88,8 @@ impl Settings {
 
     fn set(&mut self, name: String, value: String) -> Result<(), Error> {
         let invalid = |setting, allowed| Error::InvalidSetting { setting, value: value.clone(), allowed };
-        let time = |setting| duration(&value).ok_or_else(|| invalid(setting, "write a number with ms, s or m"));
+        let time =
+            |setting| duration(&value).ok_or_else(|| invalid(setting, "write a number with ms, s or m"));
         match name.as_str() {
             "prefix" => self.prefix = value,
             "staleness" => self.timing.staleness = time("staleness")?,
@@ -116,7 +118,8 @@ impl Settings {
     }
 
     fn validate(&self) -> Result<(), Error> {
-        let invalid = |setting, value: String, allowed| Err(Error::InvalidSetting { setting, value, allowed });
+        let invalid =
+            |setting, value: String, allowed| Err(Error::InvalidSetting { setting, value, allowed });
         let timing = &self.timing;
         if !(MIN_STALENESS..=MAX_STALENESS).contains(&timing.staleness) {
             return invalid("staleness", format!("{:?}", timing.staleness), "it may be from 100ms to 60s");
@@ -153,11 +156,15 @@ mod tests {
 
     #[test]
     fn the_options_of_a_url_are_settings_and_the_rest_is_left_to_the_cache() {
-        let url = "redis://h/2?prefix=shop&staleness=500ms&tracking=broadcast&fsync=always&replicas=1&memory=64MiB";
+        let url =
+            "redis://h/2?prefix=shop&staleness=500ms&tracking=broadcast&fsync=always&replicas=1&memory=64MiB";
         let settings = Settings::from_url(url).unwrap();
         assert_eq!((settings.prefix.as_str(), settings.server.database), ("shop", 2));
         assert_eq!(settings.timing.staleness, Duration::from_millis(500));
-        assert_eq!((settings.tracking, settings.is_durable, settings.replicas), (Tracking::Broadcast, true, 1));
+        assert_eq!(
+            (settings.tracking, settings.is_durable, settings.replicas),
+            (Tracking::Broadcast, true, 1)
+        );
         assert_eq!(settings.others, [("memory".to_owned(), "64MiB".to_owned())]);
     }
 

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Connection;
 use super::backoff::Backoff;
 use super::greeting::{Greeting, Input, Read};
+use super::link::Connection;
 use super::request::{Answered, Purpose};
 use super::stream::{Socket, wait_for};
 use super::validity::Heartbeat;

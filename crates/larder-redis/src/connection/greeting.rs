@@ -115,7 +115,8 @@ impl Greeting<'_> {
                 let limit_ms = u64::try_from(self.settings.timing.connect.as_millis()).unwrap_or(u64::MAX);
                 return Err(Error::TimedOut { server: self.server(), limit_ms });
             }
-            let waited = wait_for(Some((self.socket, !rest.is_empty())), self.waker, self.until.saturating_sub(now));
+            let waited =
+                wait_for(Some((self.socket, !rest.is_empty())), self.waker, self.until.saturating_sub(now));
             waited.and_then(|()| self.input.fill(self.socket)).map_err(|error| self.unavailable(&error))?;
         }
     }

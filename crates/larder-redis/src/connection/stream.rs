@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::address::Place;
+use crate::address::ServerPlace;
 
 /// A connected socket. Reads and writes end with `WouldBlock` where they would wait.
 #[derive(Debug)]
@@ -19,10 +19,11 @@ pub(crate) enum Socket {
 
 impl Socket {
     /// Connects within a time limit.
-    pub(crate) fn connect(place: &Place, limit: Duration) -> io::Result<Self> {
+    pub(crate) fn connect(place: &ServerPlace, limit: Duration) -> io::Result<Self> {
         match place {
-            Place::Tcp(host, port) => {
-                let mut refused = io::Error::new(io::ErrorKind::NotFound, "the name of the host has no address");
+            ServerPlace::Tcp(host, port) => {
+                let mut refused =
+                    io::Error::new(io::ErrorKind::NotFound, "the name of the host has no address");
                 for address in (host.as_str(), *port).to_socket_addrs()? {
                     match TcpStream::connect_timeout(&address, limit) {
                         Ok(stream) => {
@@ -35,7 +36,7 @@ impl Socket {
                 }
                 Err(refused)
             }
-            Place::Unix(path) => {
+            ServerPlace::Unix(path) => {
                 let stream = UnixStream::connect(path)?;
                 stream.set_nonblocking(true)?;
                 Ok(Self::Unix(stream))
@@ -107,7 +108,11 @@ impl PollWaker {
 }
 
 /// Waits until the socket has bytes, or takes bytes if `is_blocked`, or the waker wakes, or the time is over.
-pub(crate) fn wait_for(socket: Option<(&Socket, bool)>, waker: &PollWaker, limit: Duration) -> io::Result<()> {
+pub(crate) fn wait_for(
+    socket: Option<(&Socket, bool)>,
+    waker: &PollWaker,
+    limit: Duration,
+) -> io::Result<()> {
     // Rounded up, so that the wait does not end before a deadline and is repeated.
     let limit = limit.saturating_add(Duration::from_micros(1)).min(Duration::from_secs(3600));
     let limit = Timespec { tv_sec: limit.as_secs().cast_signed(), tv_nsec: limit.subsec_nanos().into() };

@@ -8,11 +8,11 @@
 //! 1. The driver reads the clock *before* it sends a PING. So a change that was acknowledged before this time
 //!    was applied before the server reads the PING.
 //! 2. The server pushes the changes of keys. In *default* mode it appends the push to this connection when
-//!    it applies the change. So each push of a change that was acknowledged before the PING was sent stands in
-//!    the stream before the answer to that PING. In *broadcast* mode the server appends the pushes at the end
-//!    of its turn, behind the answers of that turn. The answer to a PING may then stand before a push of the
-//!    same turn. But it stands before the turn in which the next PING is read, if the next PING is sent only
-//!    after this answer has arrived. So the answer to a PING vouches for the PING *before* it.
+//!    it applies the change. So each push of a change that was acknowledged before the PING was sent stands
+//!    in the stream before the answer to that PING. In *broadcast* mode the server appends the pushes at the
+//!    end of its turn, behind the answers of that turn. The answer to a PING may then stand before a push of
+//!    the same turn. But it stands before the turn in which the next PING is read, if the next PING is sent
+//!    only after this answer has arrived. So the answer to a PING vouches for the PING *before* it.
 //! 3. One PING is under way at a time. Two that are read in one turn would make (2) false.
 //! 4. The driver handles pushes and answers in the order of the stream. So when it publishes a deadline,
 //!    memory has lost every value that was changed before the vouched time.

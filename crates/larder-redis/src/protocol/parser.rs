@@ -1,7 +1,7 @@
 //! Reads replies and pushes from the bytes of a server, in both versions of the protocol.
 //!
-//! The parser keeps its place between two calls, so a long list that arrives in small parts is read once. Each
-//! announced length is checked against the limits before memory is reserved for it. A server, or another
+//! The parser keeps its place between two calls, so a long list that arrives in small parts is read once.
+//! Each announced length is checked against the limits before memory is reserved for it. A server, or another
 //! program at its address, can't make the client hold more than [`ReplyLimits::reply_len`] bytes and one
 //! buffer.
 //!
@@ -95,7 +95,8 @@ enum Token {
 }
 
 impl ReplyParser {
-    /// Makes a parser.
+    /// Makes a parser with other limits than the defaults.
+    #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn new(limits: ReplyLimits) -> Self {
         Self { limits, ..Self::default() }
     }

@@ -61,7 +61,8 @@ impl Reply {
     /// Returns the value of a map under a key that is a string.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         let Self::Map(pairs) = self else { return None };
-        let found = pairs.chunks_exact(2).find(|pair| pair.first().and_then(Self::as_bytes) == Some(key.as_bytes()));
+        let found =
+            pairs.chunks_exact(2).find(|pair| pair.first().and_then(Self::as_bytes) == Some(key.as_bytes()));
         found.and_then(|pair| pair.get(1))
     }
 }

@@ -7,6 +7,7 @@
 //! - [`answers`]: answers as the core's types.
 
 mod answers;
+mod joined;
 mod names;
 mod requests;
 mod scripts;
@@ -17,29 +18,20 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use larder::remote::{
-    FillReply, LeaseReply, LeaseToken, Life, NearTier, RemoteKey, RemoteKeyspace, RemoteRecord, RemoteTier,
-    Reply as Sender, ScanCursor, ScanPage, SetCondition, Validity,
+    FillReply, LeaseReply, LeaseToken, Life, NearTier, RemoteKey, RemoteKeyspace, RemoteRecord,
+    RemoteReply as Sender, RemoteTier, ScanCursor, ScanPage, SetCondition, Validity,
 };
 use larder::{Remaining, RemoteError};
 
 use crate::clock::SystemBootClock;
-use crate::connection::{Connection, ConnectionHandle};
+use crate::connection::ConnectionHandle;
 use crate::error::Error;
 use crate::protocol::command::Command;
 use crate::random;
 use crate::settings::Settings;
-use answers::remote_error;
-use requests::{Place, expiry};
+pub use requests::RedisTier;
+use requests::expiry;
 use session::{TierSession, TierState};
-
-/// A server of Redis or Valkey as the remote tier of a cache.
-///
-/// Dropping it ends the connection.
-#[derive(Debug)]
-pub struct RedisTier {
-    state: Arc<TierState>,
-    handle: ConnectionHandle,
-}
 
 impl RedisTier {
     /// Connects to the server of a URL. Returns when the server has answered, or when it does not.
@@ -62,7 +54,7 @@ impl RedisTier {
     fn start(settings: Settings) -> Result<Self, Error> {
         let state = Arc::new(TierState::new(&settings.prefix, settings.is_durable));
         let session = Arc::new(TierSession(state.clone()));
-        let handle = Connection::start(settings, Arc::new(SystemBootClock), session)?;
+        let handle = ConnectionHandle::start(settings, Arc::new(SystemBootClock), session)?;
         match handle.0.first_attempt() {
             Err(error @ (Error::Refused { .. } | Error::Unsupported { .. })) => return Err(error),
             Err(_) | Ok(()) => {}
@@ -74,17 +66,6 @@ impl RedisTier {
     #[must_use]
     pub fn why_down(&self) -> Option<Error> {
         self.handle.0.why_down()
-    }
-
-    /// Returns the place of a key at the server. Sends the error if the key can't be sent.
-    fn place<T>(&self, key: &[u8], sender: Sender<T>) -> Option<(Place, Sender<T>)> {
-        match self.state.place(key) {
-            Ok(place) => Some((place, sender)),
-            Err(error) => {
-                sender.send(Err(remote_error(&error)));
-                None
-            }
-        }
     }
 }
 
@@ -125,7 +106,8 @@ impl RemoteTier for RedisTier {
         let (script, is_plain) = (&scripts::GET, place.is_plain);
         if is_plain {
             let command = place.pair();
-            let decode = |answered| answers::lookups(answered, &[true]).map(|mut found| found.pop().flatten());
+            let decode =
+                |answered| answers::lookups(answered, &[true]).map(|mut found| found.pop().flatten());
             return self.send(&scripts::GET_MANY, command, sender, decode);
         }
         self.send(script, place.keys(2), sender, move |answered| answers::lookup(answered, is_plain));
@@ -148,7 +130,14 @@ impl RemoteTier for RedisTier {
         self.send(&scripts::LEASE_OR_GET, command, sender, move |answered| answers::lease(answered, &token));
     }
 
-    fn fill(&self, key: RemoteKey, token: LeaseToken, record: Vec<u8>, life: Life, sender: Sender<FillReply>) {
+    fn fill(
+        &self,
+        key: RemoteKey,
+        token: LeaseToken,
+        record: Vec<u8>,
+        life: Life,
+        sender: Sender<FillReply>,
+    ) {
         let Some((place, sender)) = self.place(&key, sender) else { return };
         let decode = |answered| {
             let is_stored = answers::is_done(&answered)?;
@@ -181,7 +170,14 @@ impl RemoteTier for RedisTier {
         self.send(&scripts::RELEASE, command, sender, |answered| answers::is_done(&answered));
     }
 
-    fn set(&self, key: RemoteKey, record: Vec<u8>, life: Life, condition: SetCondition, sender: Sender<bool>) {
+    fn set(
+        &self,
+        key: RemoteKey,
+        record: Vec<u8>,
+        life: Life,
+        condition: SetCondition,
+        sender: Sender<bool>,
+    ) {
         let Some((place, sender)) = self.place(&key, sender) else { return };
         let decode = |answered| answers::is_done(&answered);
         if place.is_plain {
@@ -189,7 +185,8 @@ impl RemoteTier for RedisTier {
             return self.send(&scripts::SET_PLAIN, command, sender, decode);
         }
         let (name, expected) = requests::condition(&condition);
-        let command = place.keys(2).arg(new_generation()).arg(&record).arg(expiry(life)).arg(name).arg(expected);
+        let command =
+            place.keys(2).arg(new_generation()).arg(&record).arg(expiry(life)).arg(name).arg(expected);
         self.send(&scripts::SET, command, sender, decode);
     }
 

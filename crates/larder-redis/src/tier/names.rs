@@ -22,7 +22,6 @@ const NUMBER_LEN: usize = 4;
 /// A keyspace at the server.
 #[derive(Debug, Clone)]
 pub(super) struct Space {
-    number: u32,
     /// `VERSION:NAME`.
     label: Vec<u8>,
     /// Whether its slots are read by other programs: without header, lease and generation.
@@ -61,7 +60,7 @@ impl Names {
         let name = keyspace.name.replace('%', "%25").replace(':', "%3A");
         let label = format!("{}:{name}", keyspace.version).into_bytes();
         let is_plain = keyspace.format == Format::Raw;
-        let space = Space { number: keyspace.number, label: label.clone(), is_plain };
+        let space = Space { label: label.clone(), is_plain };
         self.by_number.insert(keyspace.number, space);
         self.by_label.insert(label, keyspace.number);
     }
@@ -116,7 +115,8 @@ impl Names {
 
     /// Returns what a changed key at the server is.
     pub(super) fn changed(&self, key: &[u8], world: &str) -> Changed {
-        let Some(rest) = key.strip_prefix(self.prefix.as_slice()).and_then(|rest| rest.strip_prefix(b":")) else {
+        let Some(rest) = key.strip_prefix(self.prefix.as_slice()).and_then(|rest| rest.strip_prefix(b":"))
+        else {
             return Changed::Nothing;
         };
         let Some(own) = rest.strip_prefix(b":") else {
@@ -129,13 +129,6 @@ impl Names {
         let label = label.and_then(|rest| rest.strip_prefix(b":"));
         let number = label.and_then(|label| self.by_label.get(label));
         number.map_or(Changed::Nothing, |number| Changed::Keyspace(number.to_be_bytes()))
-    }
-}
-
-impl Space {
-    /// Returns the number, as the keys of the cache begin with it.
-    pub(super) fn number(&self) -> u32 {
-        self.number
     }
 }
 

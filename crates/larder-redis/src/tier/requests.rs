@@ -1,13 +1,15 @@
 //! Requests of the tier: the keys of a script, and what is done with its answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use larder::remote::{Life, RemoteKey, RemoteRecord, Reply as Sender, SetCondition};
+use larder::remote::{Life, RemoteKey, RemoteRecord, RemoteReply as Sender, SetCondition};
 
-use super::RedisTier;
 use super::answers::{self, accepted, remote_error};
+use super::joined::Joined;
 use super::scripts;
 use super::session::{Directory, TierState};
+use crate::connection::ConnectionHandle;
 use crate::connection::request::{Answered, Request, Script};
 use crate::error::Error;
 use crate::protocol::command::Command;
@@ -15,14 +17,23 @@ use crate::protocol::command::Command;
 /// Keys of one script at most. The server does nothing else while a script runs.
 pub(super) const MAX_KEYS: usize = 512;
 
+/// A server of Redis or Valkey as the remote tier of a cache.
+///
+/// Dropping it ends the connection.
+#[derive(Debug)]
+pub struct RedisTier {
+    pub(super) state: Arc<TierState>,
+    pub(super) handle: ConnectionHandle,
+}
+
 /// The keys at the server that belong to a key of the cache.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct SlotKeys {
     keys: [Vec<u8>; 3],
     pub(super) is_plain: bool,
 }
 
-impl Place {
+impl SlotKeys {
     /// Returns the slot.
     pub(super) fn slot(&self) -> &[u8] {
         let [slot, _, _] = &self.keys;
@@ -82,18 +93,18 @@ pub(super) fn condition(condition: &SetCondition) -> (&'static str, &[u8]) {
 
 impl TierState {
     /// Returns the place of a key.
-    pub(super) fn place(&self, key: &[u8]) -> Result<Place, Error> {
+    pub(super) fn place(&self, key: &[u8]) -> Result<SlotKeys, Error> {
         self.directory.read().place(key)
     }
 }
 
 impl Directory {
-    pub(super) fn place(&self, key: &[u8]) -> Result<Place, Error> {
+    pub(super) fn place(&self, key: &[u8]) -> Result<SlotKeys, Error> {
         let world = self.world()?;
         let (space, rest) = self.names.space(key).ok_or(Error::Garbled("the number of a keyspace"))?;
         let (slot, fences) = (self.names.slot(space, rest), self.names.fences(space, rest));
         let keys = [slot, self.names.generation(space, world), fences];
-        Ok(Place { keys, is_plain: space.is_plain })
+        Ok(SlotKeys { keys, is_plain: space.is_plain })
     }
 
     /// Returns the name of the data.
@@ -107,6 +118,17 @@ impl Directory {
 }
 
 impl RedisTier {
+    /// Returns the place of a key at the server. Sends the error if the key can't be sent.
+    pub(super) fn place<T>(&self, key: &[u8], sender: Sender<T>) -> Option<(SlotKeys, Sender<T>)> {
+        match self.state.place(key) {
+            Ok(place) => Some((place, sender)),
+            Err(error) => {
+                sender.send(Err(remote_error(&error)));
+                None
+            }
+        }
+    }
+
     /// Sends a script, and what its answer means.
     pub(super) fn send<T: Send + 'static>(
         &self,
@@ -130,7 +152,7 @@ impl RedisTier {
 
     /// Looks several keys up, by as many scripts as it takes.
     pub(super) fn get_all(&self, keys: &[RemoteKey], sender: Sender<Vec<Option<RemoteRecord>>>) {
-        let joined = super::walks::Joined::new(keys.len().div_ceil(MAX_KEYS), sender, |parts: Vec<Vec<_>>| {
+        let joined = Joined::new(keys.len().div_ceil(MAX_KEYS), sender, |parts: Vec<Vec<_>>| {
             parts.into_iter().flatten().collect()
         });
         for (part, keys) in keys.chunks(MAX_KEYS).enumerate() {

@@ -227,7 +227,8 @@ return {page[1], count, keys}",
 /// client knows of a connection to the same server, or nothing.
 ///
 /// The marker has the ids of the server that has written the data. With other ids, the data may be that of
-/// an earlier time: it gets another name, and all records of before are under another one.
+/// an earlier time: it gets another name, and all records of before are under another one. It is read after
+/// it was written: otherwise the server would forget with the push of the write that this client has read it.
 pub(super) static IDENTIFY: Script = Script::new(
     "local m = redis.call('GET', KEYS[1])
 local run, repl, name
@@ -236,6 +237,7 @@ if name and run == ARGV[1] and repl == ARGV[2] then return name end
 if not name and ARGV[5] ~= '' then name = ARGV[5]
 elseif not name or ARGV[3] ~= '1' then name = ARGV[4] end
 redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. name)
+redis.call('GET', KEYS[1])
 return name",
 );
 

@@ -18,8 +18,8 @@ use parking_lot::RwLock;
 use super::names::{Changed, Names};
 use super::scripts;
 use crate::connection::greeting::Greeting;
+use crate::connection::link::{Connection, Session};
 use crate::connection::request::{Request, Script};
-use crate::connection::{Connection, Session};
 use crate::error::Error;
 use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
@@ -96,7 +96,9 @@ impl TierState {
         let (state, again) = (self.clone(), connection.clone());
         connection.submit(Request::new(Command::new("INFO"), move |answer| {
             let identity = answer.and_then(|answered| identity_of(&answered.reply));
-            let Ok(identity) = identity else { return again.fail("the server does not say which data it has") };
+            let Ok(identity) = identity else {
+                return again.fail("the server does not say which data it has");
+            };
             let (command, of_answer) = (state.identify(&identity), again.clone());
             again.submit(Request::script(&scripts::IDENTIFY, command, move |answer| {
                 let is_other = answer.and_then(|answered| state.is_world(identity, &answered.reply));

@@ -13,77 +13,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use larder::remote::{RemoteKey, Reply as Sender, ScanCursor, ScanPage};
+use larder::remote::{RemoteKey, RemoteReply as Sender, ScanCursor, ScanPage};
 use parking_lot::Mutex;
 
-use super::RedisTier;
 use super::answers::{accepted, number, remote_error};
-use super::requests::MAX_KEYS;
+use super::joined::Joined;
+use super::requests::{MAX_KEYS, RedisTier};
 use super::scripts;
 use super::session::TierState;
-use crate::connection::Connection;
+use crate::connection::link::Connection;
 use crate::connection::request::{Answered, Request};
 use crate::error::Error;
 use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
-
-/// The answers to the parts of a request, which are joined to one.
-pub(super) struct Joined<P, T>(Mutex<JoinState<P, T>>);
-
-/// How the parts become one answer.
-type Join<P, T> = Box<dyn FnOnce(Vec<P>) -> T + Send>;
-
-struct JoinState<P, T> {
-    left: usize,
-    parts: Vec<Option<P>>,
-    end: Option<(Sender<T>, Join<P, T>)>,
-}
-
-impl<P: Send + 'static, T: Send + 'static> Joined<P, T> {
-    /// Awaits a number of parts. Without parts, the answer is sent at once.
-    pub(super) fn new(
-        parts: usize,
-        sender: Sender<T>,
-        join: impl FnOnce(Vec<P>) -> T + Send + 'static,
-    ) -> Arc<Self> {
-        let slots = std::iter::repeat_with(|| None).take(parts).collect();
-        let mut state = JoinState { left: parts, parts: slots, end: None };
-        if parts == 0 {
-            sender.send(Ok(join(Vec::new())));
-        } else {
-            state.end = Some((sender, Box::new(join)));
-        }
-        Arc::new(Self(Mutex::new(state)))
-    }
-
-    /// A part was answered. The first error is the answer to all.
-    pub(super) fn complete(&self, part: usize, answer: Result<P, Error>) {
-        let mut state = self.0.lock();
-        match answer {
-            Err(error) => {
-                let end = state.end.take();
-                drop(state);
-                if let Some((sender, _)) = end {
-                    sender.send(Err(remote_error(&error)));
-                }
-            }
-            Ok(answer) => {
-                if let Some(slot) = state.parts.get_mut(part) {
-                    *slot = Some(answer);
-                }
-                state.left = state.left.saturating_sub(1);
-                if state.left > 0 {
-                    return;
-                }
-                let (parts, end) = (std::mem::take(&mut state.parts), state.end.take());
-                drop(state);
-                if let Some((sender, join)) = end {
-                    sender.send(Ok(join(parts.into_iter().flatten().collect())));
-                }
-            }
-        }
-    }
-}
 
 /// A walk that removes, page after page.
 struct Removal {
@@ -112,7 +54,8 @@ fn read_page(answered: Answered) -> Result<(String, u64, Vec<Reply>), Error> {
     let garbled = || Error::Garbled("a page of a walk");
     let mut fields = answered.reply.into_list().ok_or_else(garbled)?.into_iter();
     let cursor = fields.next().and_then(Reply::into_bytes).and_then(|bytes| String::from_utf8(bytes).ok());
-    let count = fields.next().as_ref().and_then(Reply::as_integer).and_then(|count| u64::try_from(count).ok());
+    let count =
+        fields.next().as_ref().and_then(Reply::as_integer).and_then(|count| u64::try_from(count).ok());
     let keys = fields.next().and_then(Reply::into_list);
     Ok((cursor.ok_or_else(garbled)?, count.ok_or_else(garbled)?, keys.ok_or_else(garbled)?))
 }
@@ -209,7 +152,8 @@ impl RedisTier {
     pub(super) fn walk_away(&self, prefix: &[u8], sender: Sender<u64>) {
         let directory = self.state.directory.read();
         let found = directory.world().and_then(|world| {
-            let (space, rest) = directory.names.space(prefix).ok_or(Error::Garbled("the number of a keyspace"))?;
+            let (space, rest) =
+                directory.names.space(prefix).ok_or(Error::Garbled("the number of a keyspace"))?;
             let pattern = directory.names.pattern(space, rest);
             Ok((pattern, directory.names.generation(space, world), space.is_plain, rest.is_empty()))
         });
@@ -259,7 +203,8 @@ impl RedisTier {
     pub(super) fn walk_page(&self, prefix: &[u8], cursor: ScanCursor, sender: Sender<ScanPage>) {
         let directory = self.state.directory.read();
         let command = directory.world().and_then(|world| {
-            let (space, rest) = directory.names.space(prefix).ok_or(Error::Garbled("the number of a keyspace"))?;
+            let (space, rest) =
+                directory.names.space(prefix).ok_or(Error::Garbled("the number of a keyspace"))?;
             let generation = (!space.is_plain).then(|| directory.names.generation(space, world));
             let verb = if space.is_plain { "plain" } else { "list" };
             let pattern = directory.names.pattern(space, rest);

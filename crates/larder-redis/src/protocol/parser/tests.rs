@@ -118,8 +118,9 @@ fn any_reply() -> impl Strategy<Value = Reply> {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..6).prop_map(Reply::List),
             proptest::collection::vec(inner.clone(), 0..6).prop_map(Reply::Push),
-            proptest::collection::vec((inner.clone(), inner), 0..3)
-                .prop_map(|pairs| Reply::Map(pairs.into_iter().flat_map(|(key, value)| [key, value]).collect())),
+            proptest::collection::vec((inner.clone(), inner), 0..3).prop_map(|pairs| Reply::Map(
+                pairs.into_iter().flat_map(|(key, value)| [key, value]).collect()
+            )),
         ]
     })
 }

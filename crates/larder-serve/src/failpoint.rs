@@ -1,8 +1,8 @@
 //! Failpoints. Each failpoint makes the server skip one step. The tests set failpoints to show that they find
 //! such faults.
 //!
-//! Only a build with the feature `test-util` can set a failpoint. In any other build [`failpoint_is_set`] is a
-//! constant, and the compiler removes the code of the failpoints.
+//! Only a build with the feature `test-util` can set a failpoint. In any other build [`failpoint_is_set`] is
+//! a constant, and the compiler removes the code of the failpoints.
 
 /// A fault in one step of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,11 +5,11 @@
 //! - `sent`: the last change that was sent, answered or not.
 //! - The floor of a life of the server: the last change that a reply of this life has shown. Each later read
 //!   in the same life must show this change, or a later one.
-//! - `durable`: the last change that was answered as durable. Each read of a later life must show this change,
-//!   or a later one.
+//! - `durable`: the last change that was answered as durable. Each read of a later life must show this
+//!   change, or a later one.
 //!
-//! A worker takes the floor before it sends a read. So what other workers do meanwhile can only make the check
-//! weaker, and never wrong.
+//! A worker takes the floor before it sends a read. So what other workers do meanwhile can only make the
+//! check weaker, and never wrong.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -10,8 +10,8 @@
 //! - Counters count each increment once. Those that are buffered go back at a crash only.
 //! - A walk returns each key that is there throughout.
 //!
-//! [`judge`]: what may be read. [`workers`]: what is sent. [`server`]: the process. [`planted`]: faults that
-//! must be found.
+//! [`judge`]: what may be read. [`workers`]: what is sent. [`shop`]: what the workers share. [`server`]: the
+//! process. [`planted`]: faults that must be found.
 //!
 //! `LARDER_KILLS_SECONDS` is how long it runs, `LARDER_SEED` the seed of what the workers do and of when the
 //! server is killed. The orders of the threads and processes are not repeated by a seed.
@@ -19,6 +19,7 @@
 mod judge;
 mod planted;
 mod server;
+mod shop;
 mod workers;
 
 use std::path::Path;
@@ -31,7 +32,8 @@ use tokio::time::Instant;
 use judge::{Finding, Life, Promise};
 use planted::Fault;
 use server::Process;
-use workers::{Choices, Shop, Stopped, WORKERS, Worker};
+use shop::{Choices, Shop, WORKERS};
+use workers::{Stopped, Worker};
 
 /// How long the harness runs in `cargo test`.
 const USUAL_SECONDS: u64 = 5;

@@ -2,7 +2,7 @@
 //!
 //! | what | where | how it is changed |
 //! |---|---|---|
-//! | values | database 0 and [`DURABLE`] | `SET`, and each command that removes; by one worker |
+//! | values | database 0 and `DURABLE` | `SET`, and each command that removes; by one worker |
 //! | groups of eight keys | the same | `MSET`, and `MULTI` with `SET`s or `DEL`s; by one worker |
 //! | counters | the same | `INCR`; by all workers |
 //! | rows | database 0 | loaded with `WATCH` and `MULTI`, removed by each command that removes; by all workers |
@@ -11,87 +11,16 @@
 use std::io;
 use std::path::Path;
 
-use super::judge::{Count, Finding, History, Life, Promise, Row};
-use super::server::{DURABLE, WALKED, socket};
+use super::judge::{Finding, History, Life, Promise};
+use super::server::{WALKED, socket};
+use super::shop::{Choices, DATABASES, Shop};
 use crate::resp::{Reply, RespClient};
-
-/// The number of workers.
-pub(super) const WORKERS: usize = 8;
 
 /// The keys of a group.
 const GROUP: usize = 8;
 
 /// The keys that stay in the walked database.
 const WALKED_KEYS: usize = 64;
-
-/// Random numbers from a seed.
-#[derive(Debug, Clone)]
-pub(super) struct Choices(u64);
-
-impl Choices {
-    pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// Returns a number below `below`.
-    pub(super) fn below(&mut self, below: u64) -> u64 {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % below
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[usize::try_from(self.below(from.len() as u64)).unwrap()]
-    }
-}
-
-/// What all workers share.
-#[derive(Debug)]
-pub(super) struct Shop {
-    /// A value of each worker in each of the two databases.
-    values: Vec<[History; 2]>,
-    /// A group of each worker in each of the two databases.
-    groups: Vec<[History; 2]>,
-    counts: [Vec<Count>; 2],
-    rows: Vec<Row>,
-}
-
-/// The databases of `values`, `groups` and `counts`.
-const DATABASES: [usize; 2] = [0, DURABLE];
-
-impl Shop {
-    pub(super) fn new() -> Self {
-        let histories = |kind: &str| {
-            (0..WORKERS)
-                .map(|worker| DATABASES.map(|db| History::new(format!("{kind}:{db}:{worker}"))))
-                .collect()
-        };
-        Self {
-            values: histories("value"),
-            groups: histories("group"),
-            counts: DATABASES
-                .map(|db| (0..3).map(|number| Count::new(format!("count:{db}:{number}"))).collect()),
-            rows: (0..3).map(|number| Row::new(format!("row:{number}"))).collect(),
-        }
-    }
-
-    fn histories(&self) -> impl Iterator<Item = &History> {
-        self.values.iter().chain(&self.groups).flatten()
-    }
-
-    fn all_counts(&self) -> impl Iterator<Item = &Count> {
-        self.counts.iter().flatten()
-    }
-
-    /// Takes note that a life has ended by itself, so that all that it has shown is on disk.
-    pub(super) fn ended(&self, life: Life) {
-        self.histories().for_each(|history| history.ended(life));
-        self.all_counts().for_each(|count| count.ended(life));
-    }
-}
 
 /// Why a worker's act has come to no end.
 #[derive(Debug)]
@@ -394,8 +323,12 @@ impl<'a> Worker<'a> {
         if reply.integer() != Some(1) {
             return Err(unexpected("WAIT", &reply));
         }
-        histories.into_iter().for_each(|(history, floor)| history.kept(floor));
-        counts.into_iter().for_each(|(count, floor)| count.kept(floor));
+        for (history, floor) in histories {
+            history.kept(floor);
+        }
+        for (count, floor) in counts {
+            count.kept(floor);
+        }
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! Failpoints. Each failpoint makes the protocol skip or reorder one step. The tests of interleavings and the
 //! harnesses with processes set failpoints to show that the tests find such faults.
 //!
-//! Only the model checker's build, and a build with the feature `failpoints`, can set a failpoint. In any other
-//! build [`failpoint_is_set`] is a constant, and the compiler removes the code of the failpoints.
+//! Only the model checker's build, and a build with the feature `failpoints`, can set a failpoint. In any
+//! other build [`failpoint_is_set`] is a constant, and the compiler removes the code of the failpoints.
 
 /// A fault in one step of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

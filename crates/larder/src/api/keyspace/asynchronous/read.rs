@@ -40,7 +40,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// In memory: the cost of [`get`](Keyspace::get). On disk: its cost, and the way to a worker thread and
-    /// back.
+    /// back, about 20 µs for a lookup alone.
     pub async fn get_async(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         // As `get` does, so that nothing of the other paths is on that of a hit.
         if let Some((value, _)) = self.hit(&key) {

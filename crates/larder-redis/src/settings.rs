@@ -14,7 +14,7 @@ pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Default of `connect_timeout`: the time within which a connection is made and greeted.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum of `staleness`.
-pub const MAX_STALENESS: Duration = Duration::from_secs(60);
+pub const MAX_STALENESS: Duration = Duration::from_mins(1);
 /// Minimum of `staleness`. A shorter one would need a PING every few milliseconds.
 pub const MIN_STALENESS: Duration = Duration::from_millis(100);
 /// Maximum number of bytes that wait to be sent.
@@ -125,7 +125,7 @@ impl Settings {
             return invalid("staleness", format!("{:?}", timing.staleness), "it may be from 100ms to 60s");
         }
         for (setting, value) in [("request_timeout", timing.request), ("connect_timeout", timing.connect)] {
-            if !(Duration::from_millis(10)..=Duration::from_secs(60)).contains(&value) {
+            if !(Duration::from_millis(10)..=Duration::from_mins(1)).contains(&value) {
                 return invalid(setting, format!("{value:?}"), "it may be from 10ms to 60s");
             }
         }

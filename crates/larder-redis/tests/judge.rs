@@ -179,7 +179,7 @@ fn behind_a_bad_line(fault: NodeFault) -> Option<Acknowledged> {
     let proxy = Proxy::start(server.socket());
     let mut nodes = nodes(&server.url("staleness=100ms"), 1, NodeFault::None);
     nodes.push(Node::open(&proxy.url("staleness=100ms&request_timeout=400ms"), fault));
-    let judge = trial(&nodes, Duration::from_millis(3000), &|step| match step % 50 {
+    let judge = trial(&nodes, Duration::from_secs(3), &|step| match step % 50 {
         10 => proxy.hold_answers(true),
         25 => proxy.hold_answers(false),
         40 => proxy.cut(step % 100 > 50),

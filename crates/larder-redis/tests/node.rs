@@ -137,7 +137,7 @@ impl Node {
     /// Sets a value. Returns whether the server has acknowledged it.
     pub(crate) fn set(&self, key: &RemoteKey, bytes: &[u8]) -> bool {
         self.near.invalidate(&[key]);
-        let life = Life::For(Duration::from_secs(600));
+        let life = Life::For(Duration::from_mins(10));
         ask(|reply| self.tier.set(key.clone(), bytes.to_vec(), life, SetCondition::Always, reply)).is_ok()
     }
 
@@ -156,7 +156,7 @@ impl Node {
             LeaseReply::Hit(record) => Some(record.bytes),
             LeaseReply::Leased(token) => {
                 let bytes = load();
-                let life = Life::For(Duration::from_secs(600));
+                let life = Life::For(Duration::from_mins(10));
                 let filled: Result<FillReply, _> =
                     ask(|reply| self.tier.fill(key.clone(), token, bytes.clone(), life, reply));
                 filled.ok().map(|_| bytes)

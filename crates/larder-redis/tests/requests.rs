@@ -11,7 +11,10 @@ use larder_redis::RedisTier;
 use crate::server::RedisServer;
 use crate::support::{ask, eventually, key, key_of, keyspace, open, pause};
 
-const MINUTE: Life = Life::For(Duration::from_secs(60));
+const MINUTE: Life = Life::For(Duration::from_mins(1));
+/// A removal by a client, or by another program at the server.
+type RemovalWay = fn(&RedisTier, &RedisServer);
+
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 
 fn get(tier: &RedisTier, name: &str) -> Option<RemoteRecord> {
@@ -59,7 +62,7 @@ fn a_record_is_read_with_the_time_that_it_has_left() {
     let found = get(&two, "k").unwrap();
     assert_eq!(found.bytes, b"\x00any\r\nbytes\xff");
     assert!(
-        matches!(found.left, Remaining::For(left) if left <= Duration::from_secs(60) && left > Duration::from_secs(50))
+        matches!(found.left, Remaining::For(left) if left <= Duration::from_mins(1) && left > Duration::from_secs(50))
     );
     assert_eq!(found.generation, two.generation());
     assert!(ask(|reply| one.expire(key("k"), Life::Never, reply)).unwrap());
@@ -126,8 +129,7 @@ fn a_miss_takes_the_lease_and_fills_only_over_it() {
 fn every_removal_voids_the_loads_that_are_under_way() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let (one, two) = (open(&server.url("prefix=shop")), open(&server.url("prefix=shop")));
-    type Removal = fn(&RedisTier, &RedisServer);
-    let removals: [(&str, Removal); 7] = [
+    let removals: [(&str, RemovalWay); 7] = [
         ("remove", |tier, _| assert_eq!(remove(tier, &["ab", "none"]), 0, "a lease is no record")),
         ("range", |tier, _| assert_eq!(ask(|reply| tier.remove_range(key("a"), reply)).unwrap(), 0)),
         ("keyspace", |tier, _| assert_eq!(ask(|reply| tier.remove_range(key(""), reply)).unwrap(), 0)),

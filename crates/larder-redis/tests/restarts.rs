@@ -31,7 +31,7 @@ fn a_restart_with_data_of_an_earlier_time_makes_all_a_miss() {
     assert_eq!(server.cli(&["SAVE"]), "OK");
     assert!(node.set(&key("k"), b"new"));
     warm(&node, "k");
-    let lease = ask(|reply| node.tier.lease(key("loaded"), Duration::from_secs(60), reply)).unwrap();
+    let lease = ask(|reply| node.tier.lease(key("loaded"), Duration::from_mins(1), reply)).unwrap();
     let LeaseReply::Leased(token) = lease else { panic!("{lease:?}") };
     assert_eq!(server.cli(&["SAVE"]), "OK");
     server.cli(&["SET", "larder:1:prices:k", "later"]);

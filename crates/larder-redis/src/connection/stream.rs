@@ -114,7 +114,7 @@ pub(crate) fn wait_for(
     limit: Duration,
 ) -> io::Result<()> {
     // Rounded up, so that the wait does not end before a deadline and is repeated.
-    let limit = limit.saturating_add(Duration::from_micros(1)).min(Duration::from_secs(3600));
+    let limit = limit.saturating_add(Duration::from_micros(1)).min(Duration::from_hours(1));
     let limit = Timespec { tv_sec: limit.as_secs().cast_signed(), tv_nsec: limit.subsec_nanos().into() };
     let mut places = vec![PollFd::new(&waker.receiver, PollFlags::IN)];
     if let Some((socket, is_blocked)) = socket {

@@ -81,9 +81,8 @@ pub(super) const fn header_len(is_plain: bool) -> usize {
 /// Reads the answer to a lookup.
 pub(super) fn lookup(answered: Answered, is_plain: bool) -> Result<Option<RemoteRecord>, Error> {
     match answered.reply {
-        Reply::Null => Ok(None),
         // The false of a script, in version 2 of the protocol and in version 3.
-        Reply::Boolean(false) => Ok(None),
+        Reply::Null | Reply::Boolean(false) => Ok(None),
         Reply::List(fields) => {
             let mut fields = fields.into_iter();
             Ok(record(&mut fields, header_len(is_plain), answered.generation))

@@ -55,9 +55,8 @@ impl RedisTier {
         let state = Arc::new(TierState::new(&settings.prefix, settings.is_durable));
         let session = Arc::new(TierSession(state.clone()));
         let handle = ConnectionHandle::start(settings, Arc::new(SystemBootClock), session)?;
-        match handle.0.first_attempt() {
-            Err(error @ (Error::Refused { .. } | Error::Unsupported { .. })) => return Err(error),
-            Err(_) | Ok(()) => {}
+        if let Err(error @ (Error::Refused { .. } | Error::Unsupported { .. })) = handle.0.first_attempt() {
+            return Err(error);
         }
         Ok(Self { state, handle })
     }
@@ -228,7 +227,7 @@ impl RemoteTier for RedisTier {
     }
 
     fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, sender: Sender<ScanPage>) {
-        self.walk_page(&prefix, cursor, sender);
+        self.walk_page(&prefix, &cursor, sender);
     }
 
     fn fence(&self, key: RemoteKey, token: u128, length: Duration, sender: Sender<()>) {

@@ -42,7 +42,7 @@ impl SlotKeys {
 
     /// Begins a script with the first keys: the slot, the generation, the fences.
     pub(super) fn keys(&self, count: usize) -> Command {
-        self.keys.iter().take(count).fold(Command::tail().number(count), |command, key| command.arg(key))
+        self.keys.iter().take(count).fold(Command::tail().number(count), Command::arg)
     }
 
     /// Begins a script with a pair of the slot and its generation. A plain slot is its own.

@@ -180,7 +180,7 @@ impl RedisTier {
                     // Without a generation there is no record. The walk still frees the room.
                     let ended = answered.reply.into_bytes().unwrap_or_default();
                     let generation_key = Some(generation_key);
-                    Arc::new(Removal { ended, generation_key, ..removal }).next_pattern();
+                    Arc::new(Removal { generation_key, ended, ..removal }).next_pattern();
                 }
             }
         }));
@@ -200,7 +200,7 @@ impl RedisTier {
     }
 
     /// Returns one page of the keys with a prefix.
-    pub(super) fn walk_page(&self, prefix: &[u8], cursor: ScanCursor, sender: Sender<ScanPage>) {
+    pub(super) fn walk_page(&self, prefix: &[u8], cursor: &ScanCursor, sender: Sender<ScanPage>) {
         let directory = self.state.directory.read();
         let command = directory.world().and_then(|world| {
             let (space, rest) =

@@ -88,7 +88,7 @@ fn sizes_are_refused_before_their_bytes_arrive() {
     assert_eq!(error_of(b"*99999999\r\n"), ProtocolError::TooLarge);
     assert_eq!(error_of(b"%18446744073709551615\r\n"), ProtocolError::TooLarge);
     assert_eq!(error_of(&b"*1\r\n".repeat(9)), ProtocolError::TooDeep);
-    assert_eq!(error_of(&[b"+".as_slice(), &[b'a'; MAX_LINE]].concat()), ProtocolError::Line);
+    assert_eq!(error_of(&[b"+".as_slice(), &vec![b'a'; MAX_LINE]].concat()), ProtocolError::Line);
     let limits = ReplyLimits { bytes_len: 100, reply_len: 250, depth: 2 };
     let (_, error) = read(b"*3\r\n$60\r\n", usize::MAX, limits);
     assert_eq!(error, None);
@@ -129,7 +129,9 @@ fn any_reply() -> impl Strategy<Value = Reply> {
 fn write_reply(reply: &Reply, out: &mut Vec<u8>) {
     let mut list = |sign: char, len: usize, elements: &[Reply]| {
         out.extend_from_slice(format!("{sign}{len}\r\n").as_bytes());
-        elements.iter().for_each(|element| write_reply(element, out));
+        for element in elements {
+            write_reply(element, out);
+        }
     };
     match reply {
         Reply::List(elements) => list('*', elements.len(), elements),
@@ -151,7 +153,9 @@ proptest! {
     #[test]
     fn replies_are_read_as_they_were_written(replies in proptest::collection::vec(any_reply(), 0..6), part in 1..64_usize) {
         let mut stream = Vec::new();
-        replies.iter().for_each(|reply| write_reply(reply, &mut stream));
+        for reply in &replies {
+            write_reply(reply, &mut stream);
+        }
         prop_assert_eq!(read(&stream, part, ReplyLimits::default()), (replies, None));
     }
 

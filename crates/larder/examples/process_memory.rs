@@ -26,7 +26,7 @@ const OVERHEAD: u64 = 160;
 const LASTS: Duration = Duration::from_secs(8);
 const THREADS: usize = 2;
 const SIZES: [usize; 4] = [10, 100, 10_000, 5 << 20];
-/// Fills the cache. Runs in the child process.
+/// The first argument of a child process.
 const CHILD: &str = "--child";
 
 const VALUES: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("values");
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Runs in the child process.
+/// Fills the cache. Runs in the child process.
 #[expect(clippy::cast_precision_loss, reason = "bytes of memory are below what a double tells apart")]
 fn fill(size: usize, path: &Path) -> Result<(), Box<dyn Error>> {
     let empty = status("VmRSS")?;

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::sys::offload::offload;
 
 impl Cache {
-    /// As [`clear`](Cache::clear), from async code. The removal goes on even if the future is dropped after
+    /// As [`clear`](Cache::clear), from async code. The removal continues even if the future is dropped after
     /// its first poll.
     ///
     /// ```
@@ -75,7 +75,7 @@ impl Cache {
     /// As [`close`](Cache::close), from async code. The cache is closed even if the future is dropped after
     /// its first poll.
     ///
-    /// Changes that async code has begun before are made before the cache is closed, even if their futures
+    /// Changes that async code has already begun are made before the cache is closed, even if their futures
     /// were dropped.
     ///
     /// Call it before the runtime ends. Otherwise the last handle that is dropped closes the cache, and
@@ -91,7 +91,8 @@ impl Cache {
             return Err(Error::Forked);
         }
         if self.shared.is_on_own_thread() {
-            // It does not wait there, and a worker would wait for the end of this thread.
+            // On a thread of the cache, `close` does not wait. On a worker, it would wait for the end of this
+            // thread.
             return self.shared.close();
         }
         let shared = self.shared.clone();

@@ -1,5 +1,5 @@
 //! Loads of several keys from async code. The steps are those of [`super`]. Steps 2 and 4 run on a worker
-//! thread, because they may wait for the disk or for room. Memory is asked before.
+//! thread, because they may wait for the disk or for room. Memory is searched before that.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -22,7 +22,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// they are returned at the first poll.
     ///
     /// The loader may borrow, and only the caller drives it. If the future is dropped, the loader is dropped,
-    /// and the callers that wait load their keys. If the future is kept and not polled, they wait until the
+    /// and the waiting callers load their keys. If the future is kept but not polled, they wait until the
     /// [`lease_timeout`](crate::CacheBuilder::lease_timeout).
     ///
     /// ```
@@ -72,8 +72,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         loop {
             match load.next_step() {
                 BulkStep::LookUp(missing) => {
-                    // The flights of one loader have one number, so that each of them is known as led by this
-                    // loader.
+                    // All flights of one loader share a number, so that the wait graph knows this loader as
+                    // the leader of each flight.
                     let (poller, record) = (LoadThread::Poller(LoadId::next()), PollRecord::default());
                     let look_up = move |keyspace: &Self| {
                         missing.look_up(keyspace, poller, |lease| lease.expect_polls(&record))

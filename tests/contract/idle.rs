@@ -46,9 +46,8 @@ fn each_way(test: impl Fn(&ManualClock, &Users, &dyn Fn())) {
     });
 }
 
-/// Fills memory with other entries, until no user is left in it. Each round has new entries, and uses them
-/// several times. The entries of a single round would not evict each other, and so would not evict a user
-/// either.
+/// Fills memory with other entries, until no user is left in it. Each round uses new entries several times,
+/// because the entries of a single round would evict neither each other nor a user.
 fn evict(cache: &Cache, filler: &Keyspace<u64, Vec<u8>>) {
     let is_left = |stats: larder::Stats| {
         let mut keyspaces = stats.keyspaces.iter();
@@ -230,8 +229,7 @@ fn contract_2_a_sweep_and_an_eviction_spare_an_entry_whose_use_is_not_on_disk_ye
     cache.flush().unwrap();
     place.clock.advance(8 * MINUTE);
     assert!(users.get(1).is_some());
-    // The entry is evicted before its stamp is committed. There are only hits of other entries, so nothing is
-    // committed.
+    // Evicts the entry before its stamp is committed. Hits of other entries cause no commit.
     evict(&cache, &filler);
     let hits = cache.stats().disk.unwrap().hits;
     place.clock.advance(5 * MINUTE);
@@ -300,8 +298,7 @@ fn contract_2_a_value_that_memory_does_not_take_is_used_on_disk() {
 #[test]
 fn contract_2_uses_are_stamped_in_bounded_batches_and_what_is_too_much_is_counted() {
     const KEYS: u64 = 5_000;
-    /// The maximum number of waiting stamps, and the maximum in one transaction of a file with the default
-    /// capacity.
+    /// The maximum numbers of waiting stamps, and of stamps in one transaction (with the default capacity).
     const WAITING: u64 = 4_096;
     const BATCH: u64 = 256;
     let place = Place::new();

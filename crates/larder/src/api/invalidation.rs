@@ -174,7 +174,7 @@ impl Invalidation {
         self.shared.invalidate(self.removals())
     }
 
-    /// As [`commit`](Invalidation::commit), from async code. The invalidation continues even if the future is
+    /// The async form of [`commit`](Invalidation::commit). The invalidation continues even if the future is
     /// dropped after its first poll.
     ///
     /// ```
@@ -197,8 +197,8 @@ impl Invalidation {
     /// The errors of [`commit`](Invalidation::commit).
     ///
     /// # Cost
-    /// The cost of [`commit`](Invalidation::commit). With a disk tier also the way to a worker thread and
-    /// back. The wait for the commit holds no worker thread.
+    /// The cost of [`commit`](Invalidation::commit). With a disk tier, also a round trip to a worker thread.
+    /// The wait for the commit holds no worker thread.
     #[cfg(feature = "async")]
     pub async fn commit_async(self) -> Result<u64, Error> {
         self.begin_async().await?.wait().await
@@ -234,7 +234,7 @@ impl Invalidation {
     /// [`commit`](Invalidation::commit). In these cases nothing is removed.
     ///
     /// # Cost
-    /// The cost of each removal in memory. With a disk tier also the way to a worker thread and back.
+    /// The cost of each removal in memory. With a disk tier, also a round trip to a worker thread.
     #[cfg(feature = "async")]
     pub async fn begin_async(self) -> Result<InvalidationCommit, Error> {
         self.refuse_foreign()?;

@@ -90,7 +90,7 @@ pub(crate) fn refuse_in_closure(memory: &Memory, covers: impl Fn(&[u8]) -> bool)
     refuse_in_other_closure(None, memory, covers)
 }
 
-/// As [`refuse_in_closure`], for a change that this closure itself makes.
+/// Like [`refuse_in_closure`], for a change that this closure itself makes.
 ///
 /// # Errors
 /// [`Error::Reentrant`].

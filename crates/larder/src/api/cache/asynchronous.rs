@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::sys::offload::offload;
 
 impl Cache {
-    /// As [`clear`](Cache::clear), from async code. The removal continues even if the future is dropped after
+    /// The async form of [`clear`](Cache::clear). The removal continues even if the future is dropped after
     /// its first poll.
     ///
     /// ```
@@ -28,8 +28,8 @@ impl Cache {
     /// The errors of [`clear`](Cache::clear).
     ///
     /// # Cost
-    /// The cost of [`clear`](Cache::clear). With a disk tier also the way to a worker thread and back. The
-    /// wait for the commit holds no worker thread.
+    /// The cost of [`clear`](Cache::clear). With a disk tier, also a round trip to a worker thread. The wait
+    /// for the commit holds no worker thread.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn clear_async(&self) -> Result<u64, Error> {
         self.shared.refuse_if_unusable()?;
@@ -45,8 +45,8 @@ impl Cache {
         commit?.wait().await
     }
 
-    /// As [`flush`](Cache::flush), from async code. The commit is made even if the future is dropped after
-    /// its first poll.
+    /// The async form of [`flush`](Cache::flush). The commit is made even if the future is dropped after its
+    /// first poll.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -72,8 +72,8 @@ impl Cache {
         self.shared.flush_async().await
     }
 
-    /// As [`close`](Cache::close), from async code. The cache is closed even if the future is dropped after
-    /// its first poll.
+    /// The async form of [`close`](Cache::close). The cache is closed even if the future is dropped after its
+    /// first poll.
     ///
     /// Changes that async code has already begun are made before the cache is closed, even if their futures
     /// were dropped.

@@ -71,8 +71,8 @@ impl Cache {
         rounds::run(&self.shared, &mut body)
     }
 
-    /// As [`transaction`](Cache::transaction), from async code. A worker thread calls `body`, unless the
-    /// cache has no disk tier. The transaction is made even if the future is dropped after its first poll.
+    /// The async form of [`transaction`](Cache::transaction). A worker thread calls `body`, unless the cache
+    /// has no disk tier. The transaction is made even if the future is dropped after its first poll.
     ///
     /// ```
     /// # use larder::{Cache, Error, KeyspaceDefinition};
@@ -101,11 +101,11 @@ impl Cache {
     /// The errors of [`transaction`](Cache::transaction).
     ///
     /// # Cost
-    /// The cost of [`transaction`](Cache::transaction). With a disk tier also the way to a worker thread and
-    /// back.
+    /// The cost of [`transaction`](Cache::transaction). With a disk tier, also a round trip to a worker
+    /// thread.
     ///
     /// # Panics
-    /// As [`transaction`](Cache::transaction).
+    /// Like [`transaction`](Cache::transaction).
     #[cfg(feature = "async")]
     pub async fn transaction_async<R, E>(
         &self,

@@ -143,7 +143,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// That of [`get`](Keyspace::get).
+    /// The cost of [`get`](Keyspace::get).
     #[must_use]
     pub fn find(&self, key: impl EncodeKey<K>) -> Found<V> {
         if let Some((value, _)) = self.hit(&key) {
@@ -181,7 +181,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// As [`get_or_load`](Keyspace::get_or_load), for a source that may have no value for the key. Returns
+    /// Like [`get_or_load`](Keyspace::get_or_load), for a source that may have no value for the key. Returns
     /// None if this load, or an earlier load whose result is cached
     /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)), found no value.
     ///
@@ -204,7 +204,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// keyspace has no `absent_ttl`.
     ///
     /// # Errors
-    /// Those of [`get_or_load`](Keyspace::get_or_load).
+    /// The errors of [`get_or_load`](Keyspace::get_or_load).
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.

@@ -123,7 +123,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// As [`get_or_load`](Keyspace::get_or_load), with a loader that decides how its value is cached
+    /// Like [`get_or_load`](Keyspace::get_or_load), with a loader that decides how its value is cached
     /// ([`Load`]). The loader gets the stale value of the key, if the keyspace has a
     /// [`grace`](crate::KeyspaceDefinition::grace) and there is such a value. The result says whether the
     /// value is stale. It has no value if this load, or an earlier load whose result is cached, found that
@@ -153,8 +153,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`get_or_load`](Keyspace::get_or_load). [`LoadError::NothingUnchanged`] if the loader returns
-    /// [`Load::Unchanged`] although it got no stale value.
+    /// The errors of [`get_or_load`](Keyspace::get_or_load). [`LoadError::NothingUnchanged`] if the loader
+    /// returns [`Load::Unchanged`] although it got no stale value.
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.

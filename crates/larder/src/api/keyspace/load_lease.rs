@@ -187,11 +187,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.publish(&value.into(), ttl)
     }
 
-    /// As [`fill`](LoadLease::fill), with a [`Ttl`] for this value. A value with an expiry in the past
+    /// Like [`fill`](LoadLease::fill), with a [`Ttl`] for this value. A value with an expiry in the past
     /// ([`Ttl::Until`]) is returned to the waiting callers, but not cached.
     ///
     /// # Errors
-    /// Those of [`fill`](LoadLease::fill). [`Error::InvalidSetting`] for a TTL out of range.
+    /// The errors of [`fill`](LoadLease::fill). [`Error::InvalidSetting`] for a TTL out of range.
     pub fn fill_with(self, value: impl Into<Arc<V>>, ttl: impl Into<Ttl>) -> Result<bool, Error> {
         let (value, ttl) = (value.into(), ttl.into());
         let Some(now) = self.keyspace().map(|keyspace| keyspace.now()) else {

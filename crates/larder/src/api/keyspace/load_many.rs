@@ -63,11 +63,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// If a key is written or invalidated during the load, its loaded value is returned and not cached.
     ///
     /// # Errors
-    /// Those of [`get_or_load`](Keyspace::get_or_load). An error of the loader is the result of the whole
-    /// call, and of all callers that wait for one of its loads. With [`LoadError::Key`] no key was looked up.
-    /// The [`load_timeout`](crate::CacheBuilder::load_timeout) limits the whole wait for other callers. With
-    /// a [`grace`](crate::KeyspaceDefinition::grace), stale values are returned instead of an error, if each
-    /// affected key has a stale value.
+    /// The errors of [`get_or_load`](Keyspace::get_or_load). An error of the loader is the result of the
+    /// whole call, and of all callers that wait for one of its loads. With [`LoadError::Key`] no key was
+    /// looked up. The [`load_timeout`](crate::CacheBuilder::load_timeout) limits the whole wait for other
+    /// callers. With a [`grace`](crate::KeyspaceDefinition::grace), stale values are returned instead of an
+    /// error, if each affected key has a stale value.
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.

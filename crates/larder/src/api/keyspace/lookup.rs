@@ -253,7 +253,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.lease_or_join_for(key, load_thread, on_absence, lease_time, counts)
     }
 
-    /// As [`lease_or_join`](Self::lease_or_join), with the time until the deadline of a lease.
+    /// Like [`lease_or_join`](Self::lease_or_join), with the time until the deadline of a lease.
     pub(super) fn lease_or_join_for(
         &self,
         key: SlotKey<'_>,

@@ -114,7 +114,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.change_by(full, durability, &mut ChangeCommit::OnThread, compute)
     }
 
-    /// As [`change`](Self::change). `wait` is the way in which the call waits for the commit.
+    /// Like [`change`](Self::change). `wait` is the way in which the call waits for the commit.
     pub(super) fn change_by(
         &self,
         full: &[u8],
@@ -137,7 +137,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// As [`change`](Self::change), without a wait for a turn. If the caller would have to wait for a turn,
+    /// Like [`change`](Self::change), without a wait for a turn. If the caller would have to wait for a turn,
     /// changes nothing and returns None.
     #[cfg(feature = "async")]
     pub(super) fn change_without_turn(

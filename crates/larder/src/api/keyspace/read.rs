@@ -181,7 +181,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.promote_decoded(key, permit, min_visible_sequence)?.value
     }
 
-    /// As [`promote`](Self::promote), and returns the whole entry.
+    /// Like [`promote`](Self::promote), and returns the whole entry.
     pub(super) fn promote_decoded(
         &self,
         key: SlotKey<'_>,

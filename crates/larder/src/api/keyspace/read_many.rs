@@ -77,8 +77,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// As [`get_many`](Keyspace::get_many), from async code. If memory has all of the values, they are
-    /// returned at the first poll. Otherwise a worker thread reads the disk.
+    /// The async form of [`get_many`](Keyspace::get_many). If memory has all of the values, they are returned
+    /// at the first poll. Otherwise a worker thread reads the disk.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

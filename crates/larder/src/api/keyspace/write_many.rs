@@ -70,7 +70,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert). A value that is too large for the file is refused with
+    /// The errors of [`insert`](Keyspace::insert). A value that is too large for the file is refused with
     /// [`Error::ValueTooLarge`], although `insert` keeps such a value in memory. [`Error::GroupTooLarge`] if
     /// the group needs more room than the write buffer has (8 MiB by default), or would make a transaction
     /// that is too large for the file: 8,192 values and 32 MiB with the default `disk_capacity`. The limits
@@ -91,7 +91,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Stores several values as a group, with their own TTL or durability.
     ///
     /// # Errors
-    /// Those of [`insert_many`](Keyspace::insert_many) and of [`insert_with`](Keyspace::insert_with).
+    /// The errors of [`insert_many`](Keyspace::insert_many) and of [`insert_with`](Keyspace::insert_with).
     /// [`Error::InvalidSetting`] for [`Ttl::Keep`](crate::Ttl::Keep): a group has one TTL.
     pub fn insert_many_with<Q, T>(
         &self,
@@ -106,8 +106,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_group(&entries, options, &mut ChangeCommit::OnThread)
     }
 
-    /// As [`insert_many`](Keyspace::insert_many), from async code. The values are stored even if the future
-    /// is dropped after its first poll.
+    /// The async form of [`insert_many`](Keyspace::insert_many). The values are stored even if the future is
+    /// dropped after its first poll.
     ///
     /// ```
     /// # use larder::{Cache, InsertOptions, KeyspaceDefinition};
@@ -127,11 +127,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`insert_many`](Keyspace::insert_many).
+    /// The errors of [`insert_many`](Keyspace::insert_many).
     ///
     /// # Cost
-    /// The cost of [`insert_many`](Keyspace::insert_many). With a disk tier also the way to a worker thread
-    /// and back.
+    /// The cost of [`insert_many`](Keyspace::insert_many). With a disk tier, also a round trip to a worker
+    /// thread.
     #[cfg(feature = "async")]
     pub async fn insert_many_async<Q, T>(
         &self,
@@ -144,12 +144,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_many_with_async(entries, InsertOptions::new()).await
     }
 
-    /// As [`insert_many_with`](Keyspace::insert_many_with), from async code. The values are stored even if
-    /// the future is dropped after its first poll. [`insert_many_async`](Keyspace::insert_many_async) has an
+    /// The async form of [`insert_many_with`](Keyspace::insert_many_with). The values are stored even if the
+    /// future is dropped after its first poll. [`insert_many_async`](Keyspace::insert_many_async) has an
     /// example.
     ///
     /// # Errors
-    /// Those of [`insert_many_with`](Keyspace::insert_many_with).
+    /// The errors of [`insert_many_with`](Keyspace::insert_many_with).
     ///
     /// # Cost
     /// The cost of [`insert_many_async`](Keyspace::insert_many_async). A durable group also waits for a

@@ -30,7 +30,7 @@ use crate::sys::offload::offload;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// As [`insert`](Keyspace::insert), from async code. While the write buffer is full, only the task waits.
+    /// The async form of [`insert`](Keyspace::insert). While the write buffer is full, only the task waits.
     /// The executor is not blocked.
     ///
     /// The value is stored even if the future is dropped after its first poll.
@@ -62,7 +62,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_with_async(key, value, InsertOptions::new()).await
     }
 
-    /// As [`insert_with`](Keyspace::insert_with), from async code. The value is stored even if the future is
+    /// The async form of [`insert_with`](Keyspace::insert_with). The value is stored even if the future is
     /// dropped after its first poll. [`insert_async`](Keyspace::insert_async) has an example.
     ///
     /// # Errors
@@ -88,8 +88,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.commit_in_task(move |keyspace, wait| keyspace.insert_full(&full, &value, options, wait)).await
     }
 
-    /// As [`modify`](Keyspace::modify), from async code. A worker thread calls `change`, unless the keyspace
-    /// is memory-only and no other caller takes a turn for the key. The change is made even if the future is
+    /// The async form of [`modify`](Keyspace::modify). A worker thread calls `change`, unless the keyspace is
+    /// memory-only and no other caller takes a turn for the key. The change is made even if the future is
     /// dropped after its first poll.
     ///
     /// ```
@@ -128,7 +128,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.modify_with_async(key, Durability::Buffered, change).await
     }
 
-    /// As [`modify_with`](Keyspace::modify_with), from async code. [`modify_async`](Keyspace::modify_async)
+    /// The async form of [`modify_with`](Keyspace::modify_with). [`modify_async`](Keyspace::modify_async)
     /// describes the differences, and has an example.
     ///
     /// # Errors
@@ -169,7 +169,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// As [`remove`](Keyspace::remove), from async code.
+    /// The async form of [`remove`](Keyspace::remove).
     ///
     /// Dropping the future after its first poll does not undo the removal: the removal continues, and may
     /// become visible only after the drop. To know that the removal is durable, await the future.
@@ -192,8 +192,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The errors of [`remove`](Keyspace::remove).
     ///
     /// # Cost
-    /// The cost of [`remove`](Keyspace::remove). With a disk tier also the way to a worker thread and back.
-    /// The wait for the commit holds no worker thread.
+    /// The cost of [`remove`](Keyspace::remove). With a disk tier, also a round trip to a worker thread. The
+    /// wait for the commit holds no worker thread.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_async(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         let mut invalidation = Invalidation::new(&self.shared);
@@ -201,7 +201,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(invalidation.commit_async().await? > 0)
     }
 
-    /// As [`remove_many`](Keyspace::remove_many), from async code. Dropping the future after its first poll
+    /// The async form of [`remove_many`](Keyspace::remove_many). Dropping the future after its first poll
     /// does not undo the removals. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors
@@ -222,8 +222,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         invalidation.commit_async().await
     }
 
-    /// As [`remove_prefix`](Keyspace::remove_prefix), from async code. Dropping the future after its first
-    /// poll does not undo the removal.
+    /// The async form of [`remove_prefix`](Keyspace::remove_prefix). Dropping the future after its first poll
+    /// does not undo the removal.
     ///
     /// ```
     /// # use larder::{Any, Cache, KeyspaceDefinition};
@@ -257,9 +257,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         invalidation.commit_async().await
     }
 
-    /// As [`remove_matching`](Keyspace::remove_matching), from async code. Dropping the future after its
-    /// first poll does not undo the removal. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an
-    /// example.
+    /// The async form of [`remove_matching`](Keyspace::remove_matching). Dropping the future after its first
+    /// poll does not undo the removal. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors
     /// The errors of [`remove_matching`](Keyspace::remove_matching).
@@ -274,7 +273,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         invalidation.commit_async().await
     }
 
-    /// As [`clear`](Keyspace::clear), from async code. Dropping the future after its first poll does not undo
+    /// The async form of [`clear`](Keyspace::clear). Dropping the future after its first poll does not undo
     /// the removal. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors

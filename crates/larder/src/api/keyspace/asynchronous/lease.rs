@@ -17,7 +17,7 @@ use crate::sys::offload::{offload, submit};
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// As [`fill`](LoadLease::fill), from async code. The value is stored even if the future is dropped after
+    /// The async form of [`fill`](LoadLease::fill). The value is stored even if the future is dropped after
     /// its first poll.
     ///
     /// ```
@@ -37,10 +37,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// ```
     ///
     /// # Errors
-    /// Those of [`fill`](LoadLease::fill).
+    /// The errors of [`fill`](LoadLease::fill).
     ///
     /// # Cost
-    /// The cost of [`fill`](LoadLease::fill). With a disk tier also the way to a worker thread and back.
+    /// The cost of [`fill`](LoadLease::fill). With a disk tier, also a round trip to a worker thread.
     pub async fn fill_async(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
         let value = value.into();
         if self.may_block() { offload(move || self.fill(value)).await } else { self.fill(value) }
@@ -96,13 +96,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<V: Send + Sync + 'static> PendingLoad<V> {
-    /// As [`wait`](PendingLoad::wait), from async code. [`LoadLease::fill_async`] has an example.
+    /// The async form of [`wait`](PendingLoad::wait). [`LoadLease::fill_async`] has an example.
     ///
     /// If the load is asynchronous, this task may poll its loader
     /// ([`get_or_load_async`](crate::Keyspace::get_or_load_async)).
     ///
     /// # Errors
-    /// Those of [`wait`](PendingLoad::wait).
+    /// The errors of [`wait`](PendingLoad::wait).
     ///
     /// # Cost
     /// A waker in the flight. With a timeout, also an entry in the list of the thread that wakes tasks.
@@ -111,11 +111,11 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self.outcome_async(max).await
     }
 
-    /// As [`wait_for`](PendingLoad::wait_for), from async code. [`LoadLease::fill_async`] has an example of a
+    /// The async form of [`wait_for`](PendingLoad::wait_for). [`LoadLease::fill_async`] has an example of a
     /// wait.
     ///
     /// # Errors
-    /// Those of [`wait`](PendingLoad::wait).
+    /// The errors of [`wait`](PendingLoad::wait).
     ///
     /// # Cost
     /// The cost of [`wait_async`](PendingLoad::wait_async).

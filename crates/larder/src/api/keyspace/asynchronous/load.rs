@@ -44,7 +44,7 @@ enum SharedLoad<V, F> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// As [`get_or_load`](Keyspace::get_or_load), from async code. A value in memory is returned at the first
+    /// The async form of [`get_or_load`](Keyspace::get_or_load). A value in memory is returned at the first
     /// poll.
     ///
     /// Tasks and threads that ask for one key at the same time run one loader and share its result. The
@@ -76,7 +76,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`lease_timeout`](crate::CacheBuilder::lease_timeout) at most.
     ///
     /// # Errors
-    /// Those of [`get_or_load`](Keyspace::get_or_load). If the loader panics, every caller gets
+    /// The errors of [`get_or_load`](Keyspace::get_or_load). If the loader panics, every caller gets
     /// [`LoadError::Panicked`], including the caller that began the load. The panic hook prints the panic.
     ///
     /// If a loader waits for a load that waits for this loader, it gets [`LoadError::Cycle`]. The cache does
@@ -108,7 +108,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// As [`get_or_load_optional`](Keyspace::get_or_load_optional), from async code: see
+    /// The async form of [`get_or_load_optional`](Keyspace::get_or_load_optional): see
     /// [`get_or_load_async`](Keyspace::get_or_load_async).
     ///
     /// ```
@@ -128,10 +128,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`get_or_load_async`](Keyspace::get_or_load_async).
+    /// The errors of [`get_or_load_async`](Keyspace::get_or_load_async).
     ///
     /// # Cost
-    /// That of [`get_or_load_async`](Keyspace::get_or_load_async).
+    /// The cost of [`get_or_load_async`](Keyspace::get_or_load_async).
     pub async fn get_or_load_optional_async<E, R, F, L>(
         &self,
         key: impl EncodeKey<K>,
@@ -149,7 +149,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.get_or_load_with_async(key, loader).await.map(|answer| answer.value)
     }
 
-    /// As [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that gets the stale value, and
+    /// Like [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that gets the stale value, and
     /// decides how its own value is cached: see [`get_or_load_with`](Keyspace::get_or_load_with).
     ///
     /// ```
@@ -171,11 +171,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`get_or_load_async`](Keyspace::get_or_load_async). [`LoadError::NothingUnchanged`] if the
-    /// loader returns [`Load::Unchanged`] although it got no stale value.
+    /// The errors of [`get_or_load_async`](Keyspace::get_or_load_async). [`LoadError::NothingUnchanged`] if
+    /// the loader returns [`Load::Unchanged`] although it got no stale value.
     ///
     /// # Cost
-    /// That of [`get_or_load_async`](Keyspace::get_or_load_async).
+    /// The cost of [`get_or_load_async`](Keyspace::get_or_load_async).
     pub async fn get_or_load_with_async<E, F, L>(
         &self,
         key: impl EncodeKey<K>,

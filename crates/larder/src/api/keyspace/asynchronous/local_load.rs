@@ -20,8 +20,8 @@ use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// As [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that may borrow, and need not be
-    /// `Send`. Only the caller drives the loader.
+    /// Like [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that may borrow, and need not
+    /// be `Send`. Only the caller drives the loader.
     ///
     /// If the future is dropped, the loader is dropped, and one of the waiting callers loads the key. If the
     /// future is kept but not polled, the other callers wait until the
@@ -43,13 +43,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`get_or_load`](Keyspace::get_or_load).
+    /// The errors of [`get_or_load`](Keyspace::get_or_load).
     ///
     /// # Cost
-    /// That of [`get_or_load_async`](Keyspace::get_or_load_async), without a boxed future.
+    /// The cost of [`get_or_load_async`](Keyspace::get_or_load_async), without a boxed future.
     ///
     /// # Panics
-    /// If the loader panics. The callers that wait get [`LoadError::Panicked`].
+    /// If the loader panics. The waiting callers get [`LoadError::Panicked`].
     pub async fn get_or_load_local_async<E, R, F>(
         &self,
         key: impl EncodeKey<K>,

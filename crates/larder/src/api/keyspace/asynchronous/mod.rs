@@ -66,7 +66,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         wait.finish().await
     }
 
-    /// As [`off_executor`](Self::off_executor), for a change. The change is made even if the future is
+    /// Like [`off_executor`](Self::off_executor), for a change. The change is made even if the future is
     /// dropped after its first poll, and closing the cache waits for the change.
     pub(super) async fn change_off_executor<T: Send + 'static>(
         &self,

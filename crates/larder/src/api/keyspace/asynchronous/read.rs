@@ -21,8 +21,8 @@ enum MemoryAnswer<V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// As [`get`](Keyspace::get), from async code. A value in memory is returned at the first poll. Otherwise
-    /// a worker thread reads the disk, so that the executor is not blocked.
+    /// The async form of [`get`](Keyspace::get). A value in memory is returned at the first poll. Otherwise a
+    /// worker thread reads the disk, so that the executor is not blocked.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -79,7 +79,7 @@ impl<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> Chunks<I, T> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// As [`iter`](Keyspace::iter), from async code. Returns a stream.
+    /// The async form of [`iter`](Keyspace::iter). Returns a stream.
     ///
     /// Worker threads read the entries, 64 at a time. A chunk is read only after the previous chunk was
     /// consumed.
@@ -109,8 +109,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         EntryStream(Chunks::new(move || keyspace.iter()))
     }
 
-    /// As [`keys`](Keyspace::keys), from async code. Returns a stream. [`iter_async`](Keyspace::iter_async)
-    /// has an example.
+    /// The async form of [`keys`](Keyspace::keys). Returns a stream. [`iter_async`](Keyspace::iter_async) has
+    /// an example.
     ///
     /// # Cost
     /// The cost of [`keys`](Keyspace::keys), and a round trip to a worker thread for each 64 keys.

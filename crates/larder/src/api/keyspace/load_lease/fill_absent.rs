@@ -42,8 +42,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.publish_absence(Some(Ttl::Default))
     }
 
-    /// As [`fill_absent`](LoadLease::fill_absent), with a [`Ttl`] for this absence, even if the keyspace has
-    /// no `absent_ttl`. [`Ttl::Default`] and [`Ttl::Keep`] mean the `absent_ttl`. With a time in the past
+    /// Like [`fill_absent`](LoadLease::fill_absent), with a [`Ttl`] for this absence, even if the keyspace
+    /// has no `absent_ttl`. [`Ttl::Default`] and [`Ttl::Keep`] mean the `absent_ttl`. With a time in the past
     /// ([`Ttl::Until`]), only the waiting callers are answered. The
     /// [`max_age`](crate::KeyspaceDefinition::max_age) of the keyspace limits every TTL, including
     /// [`Ttl::Never`].

@@ -18,7 +18,7 @@ use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// As [`get_or_load_many`](Keyspace::get_or_load_many), from async code. If memory has all of the values,
+    /// The async form of [`get_or_load_many`](Keyspace::get_or_load_many). If memory has all of the values,
     /// they are returned at the first poll.
     ///
     /// The loader may borrow, and only the caller drives it. If the future is dropped, the loader is dropped,
@@ -47,14 +47,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`get_or_load_many`](Keyspace::get_or_load_many).
+    /// The errors of [`get_or_load_many`](Keyspace::get_or_load_many).
     ///
     /// # Cost
-    /// The cost of [`get_or_load_many`](Keyspace::get_or_load_many). With a disk tier also the way to a
-    /// worker thread and back, once for all lookups on disk, and once for all values that are stored.
+    /// The cost of [`get_or_load_many`](Keyspace::get_or_load_many). With a disk tier, also a round trip to a
+    /// worker thread, once for all lookups on disk, and once for all values that are stored.
     ///
     /// # Panics
-    /// If the loader panics. The callers that wait get [`LoadError::Panicked`].
+    /// If the loader panics. The waiting callers get [`LoadError::Panicked`].
     pub async fn get_or_load_many_local_async<Q, E, L, R, I, F>(
         &self,
         keys: impl IntoIterator<Item = Q>,

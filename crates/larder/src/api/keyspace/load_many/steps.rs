@@ -95,7 +95,7 @@ struct WantedKey<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'sta
     /// The whole key. Empty during a lookup of the key.
     full: StoredKey,
     /// The lease, while the loader runs. If the loader panics, the dropped lease gives an error to the
-    /// callers that wait.
+    /// waiting callers.
     lease: Option<LoadLease<K, V>>,
     value: Option<Arc<V>>,
 }

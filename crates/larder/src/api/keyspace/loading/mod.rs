@@ -173,7 +173,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// cached.
     ///
     /// # Errors
-    /// Those of [`get_or_load`](Keyspace::get_or_load), and [`LoadError::NothingUnchanged`].
+    /// The errors of [`get_or_load`](Keyspace::get_or_load), and [`LoadError::NothingUnchanged`].
     /// [`LoadError::Timeout`] after the [`hard_timeout`](LoadPolicy::hard_timeout).
     ///
     /// # Panics
@@ -302,7 +302,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         Box::new(move || registered.load(lease, &key, live))
     }
 
-    /// As [`Keyspace::find_or_lease`], with the deadline of this loader's leases.
+    /// Like [`Keyspace::find_or_lease`], with the deadline of this loader's leases.
     fn find_or_lease(
         &self,
         slot: SlotKey<'_>,

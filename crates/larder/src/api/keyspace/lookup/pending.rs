@@ -39,15 +39,15 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self.outcome(max)
     }
 
-    /// As [`wait`](PendingLoad::wait), but waits for `timeout` at most.
+    /// Like [`wait`](PendingLoad::wait), but waits for `timeout` at most.
     ///
     /// # Errors
-    /// Those of [`wait`](PendingLoad::wait).
+    /// The errors of [`wait`](PendingLoad::wait).
     pub fn wait_for<E: Send + Sync + 'static>(self, timeout: Duration) -> Result<Waited<V>, LoadError<E>> {
         self.outcome(Some(timeout))
     }
 
-    /// As [`outcome`](Self::outcome), but keeps the load, so that the caller can wait for it again.
+    /// Like [`outcome`](Self::outcome), but keeps the load, so that the caller can wait for it again.
     pub(in crate::api::keyspace) fn outcome_of<E: Send + Sync + 'static>(
         &self,
         max: Option<Duration>,

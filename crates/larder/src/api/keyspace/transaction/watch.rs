@@ -125,7 +125,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(Watch { cache: self.shared.identity.clone(), key: full.into(), content })
     }
 
-    /// As [`watch`](Keyspace::watch), from async code.
+    /// The async form of [`watch`](Keyspace::watch).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -151,7 +151,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The errors of [`watch`](Keyspace::watch).
     ///
     /// # Cost
-    /// The cost of [`watch`](Keyspace::watch). With a disk tier also the way to a worker thread and back.
+    /// The cost of [`watch`](Keyspace::watch). With a disk tier, also a round trip to a worker thread.
     #[cfg(feature = "async")]
     pub async fn watch_async(&self, key: impl EncodeKey<K>) -> Result<Watch, Error> {
         let full: StoredKey = self.encode(&key)?.as_slice().into();

@@ -163,7 +163,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// cached. [`with_async_loader`](Keyspace::with_async_loader) has an example.
     ///
     /// # Errors
-    /// Those of [`get_or_load_async`](Keyspace::get_or_load_async), and [`LoadError::NothingUnchanged`].
+    /// The errors of [`get_or_load_async`](Keyspace::get_or_load_async), and [`LoadError::NothingUnchanged`].
     /// [`LoadError::Timeout`] after the [`hard_timeout`](LoadPolicy::hard_timeout).
     ///
     /// # Cost

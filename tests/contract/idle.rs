@@ -1,6 +1,8 @@
 //! Contract 2: an entry with a time to idle expires between 1 and 9/8 of that time after its last use, and no
 //! later than its TTL. This holds in both tiers, after evictions and after restarts.
 
+mod filler;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use larder::{
     ByteSize, Cache, Change, Follower, Found, InsertOptions, Keyspace, KeyspaceDefinition, Load, LoadPolicy,
     LookupOutcome, MAX_TTL, Remaining, Ttl,
 };
+
+use filler::Filler;
 
 use crate::support::{HOUR, Place};
 
@@ -20,8 +24,6 @@ const MILLI: Duration = Duration::from_millis(1);
 
 const USERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("user").ttl(HOUR).time_to_idle(IDLE);
 const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR).time_to_idle(IDLE);
-
-const FILLER: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("filler").never_expires();
 
 type Users = Keyspace<u64, u64>;
 
@@ -39,33 +41,11 @@ fn each_way(test: impl Fn(&ManualClock, &Users, &dyn Fn())) {
     test(&place.clock, &cache.keyspace(memory_only).unwrap(), &|| {});
     let place = Place::new();
     let cache = place.builder().memory_capacity(ByteSize::kib(64)).open().unwrap();
-    let filler = cache.keyspace(FILLER).unwrap();
+    let filler = Filler::new(&cache);
     test(&place.clock, &cache.keyspace(USERS).unwrap(), &|| {
         cache.flush().unwrap();
-        evict(&cache, &filler);
+        filler.evict_users(&cache);
     });
-}
-
-/// Fills memory with other entries, until no user is left in it. Each round uses new entries several times,
-/// because the entries of a single round would evict neither each other nor a user.
-fn evict(cache: &Cache, filler: &Keyspace<u64, Vec<u8>>) {
-    let is_left = |stats: larder::Stats| {
-        let mut keyspaces = stats.keyspaces.iter();
-        keyspaces.any(|keyspace| keyspace.name == "user" && keyspace.memory_entries > 0)
-    };
-    for round in 0..100 {
-        if !is_left(cache.stats()) {
-            return;
-        }
-        let first = filler.keys().count() as u64;
-        let keys = first..first + 20;
-        filler.insert_many(keys.clone().map(|key| (key, vec![0; 5_000]))).unwrap();
-        cache.flush().unwrap();
-        for _ in 0..4 {
-            assert!(keys.clone().all(|key| filler.get(key).is_some()), "round {round}");
-        }
-    }
-    panic!("the entry is still in memory");
 }
 
 #[test]
@@ -223,14 +203,13 @@ fn contract_2_a_sweep_and_an_eviction_spare_an_entry_whose_use_is_not_on_disk_ye
     let place = Place::new();
     let cache = place.builder().memory_capacity(ByteSize::kib(64)).open().unwrap();
     let users = cache.keyspace(USERS).unwrap();
-    let filler = cache.keyspace(FILLER).unwrap();
-    filler.insert_many((0..20).map(|key| (key, vec![0; 5_000]))).unwrap();
+    let filler = Filler::new(&cache);
     users.insert(1, 10).unwrap();
     cache.flush().unwrap();
     place.clock.advance(8 * MINUTE);
     assert!(users.get(1).is_some());
     // Evicts the entry before its stamp is committed. Hits of other entries cause no commit.
-    evict(&cache, &filler);
+    filler.evict_users(&cache);
     let hits = cache.stats().disk.unwrap().hits;
     place.clock.advance(5 * MINUTE);
     assert!(users.peek(1).is_some(), "its record alone has expired");
@@ -371,10 +350,12 @@ fn contract_2_an_entry_of_when_there_was_a_time_to_idle_is_copied_into_memory() 
     // A policy that refreshes keeps the extras of entries, including the hard limit of this entry.
     let policy = LoadPolicy::new().refresh_after(30 * MINUTE);
     let loading = plain.with_loader(policy, |_: &u64, _| Err::<Load<u64>, ()>(())).unwrap();
-    for hits_in_memory in [0, 1] {
+    // A commit between the lookup and the copy prevents the copy. The first sweep may commit once.
+    let is_hit = (0..4).any(|_| {
         assert_eq!(plain.get(1).as_deref(), Some(&10));
-        assert_eq!(cache.stats().memory.hits, hits_in_memory);
-    }
+        cache.stats().memory.hits > 0
+    });
+    assert!(is_hit, "it is not copied into memory");
     drop(loading);
 }
 

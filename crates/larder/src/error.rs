@@ -17,6 +17,7 @@ pub(crate) mod holder;
 mod in_use;
 pub(crate) mod load_error;
 mod overflow;
+pub(crate) mod remote_error;
 
 use std::borrow::Cow;
 use std::io;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 
 use crate::error::cause::ErrorCause;
 use crate::error::holder::Holder;
+use crate::error::remote_error::RemoteError;
 use crate::format::codec::error::CodecError;
 use crate::units::ByteSize;
 use in_use::in_use;
@@ -316,6 +318,29 @@ pub enum Error {
         cause: String,
         /// The error of the operating system, if it is the cause.
         source: Option<io::Error>,
+    },
+
+    /// The server of the remote tier did not make the change, or did not answer.
+    ///
+    /// An invalidation with this error may not have been made: other machines may still answer with the
+    /// removed value. Repeat the call.
+    #[error("cannot {action} at {server}: {cause}{}; repeat the call", if cause.may_be_applied() { ", and the change may have been made" } else { "" })]
+    Remote {
+        /// The attempted action.
+        action: &'static str,
+        /// The server, without a password.
+        server: String,
+        /// The cause.
+        cause: RemoteError,
+    },
+
+    /// A cache with a remote tier does not have this call, or this setting. Nothing was changed.
+    #[error("{what} is not supported over a remote tier; {remedy}")]
+    NotRemote {
+        /// The call, or the setting.
+        what: &'static str,
+        /// The remedy.
+        remedy: &'static str,
     },
 
     /// The cache has been closed.

@@ -6,6 +6,7 @@
 //! - A change of an entry by a closure is published only if no other change came first. Callers that lose too
 //!   many rounds take [`turns`].
 //! - Concurrent loads of one key share a flight ([`flights`]).
+//! - Several machines share a cache over a server ([`remote`]).
 //! - The [`writer`] commits. The [`sweeper`] deletes expired entries.
 
 mod capacity;
@@ -23,6 +24,7 @@ pub(crate) mod lookup;
 #[cfg(feature = "async")]
 pub(crate) mod pending_changes;
 pub(crate) mod promotion;
+pub(crate) mod remote;
 pub(crate) mod removal;
 mod removal_count;
 mod room;

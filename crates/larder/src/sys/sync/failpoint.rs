@@ -1,12 +1,15 @@
-//! Failpoints. Each failpoint makes the protocol skip or reorder one step. The tests of interleavings set
-//! failpoints to show that the tests find such faults.
+//! Failpoints. Each failpoint makes the protocol skip or reorder one step. The tests of interleavings and the
+//! harnesses with processes set failpoints to show that the tests find such faults.
 //!
-//! Only the model checker's build can set a failpoint. In any other build [`failpoint_is_set`] is a constant,
-//! and the compiler removes the code of the failpoints.
+//! Only the model checker's build, and a build with the feature `failpoints`, can set a failpoint. In any
+//! other build [`failpoint_is_set`] is a constant, and the compiler removes the code of the failpoints.
 
 /// A fault in one step of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(shuttle), expect(unreachable_pub, reason = "public in the model checker's build"))]
+#[cfg_attr(
+    not(any(shuttle, feature = "failpoints")),
+    expect(unreachable_pub, reason = "public where a failpoint can be set")
+)]
 pub enum Failpoint {
     /// A load is published without checking its lease.
     FillWithoutLease,
@@ -92,7 +95,7 @@ pub enum Failpoint {
     StoreTickBeforeLimit,
 }
 
-#[cfg(not(shuttle))]
+#[cfg(not(any(shuttle, feature = "failpoints")))]
 pub(crate) const fn failpoint_is_set(_failpoint: Failpoint) -> bool {
     false
 }
@@ -112,4 +115,20 @@ pub(crate) fn failpoint_is_set(failpoint: Failpoint) -> bool {
 #[cfg(shuttle)]
 pub fn set_failpoint(failpoint: Option<Failpoint>) {
     FAILPOINT.set(failpoint);
+}
+
+/// The failpoint that is set in this process, as its number and 1. 0 for none.
+#[cfg(all(not(shuttle), feature = "failpoints"))]
+static FAILPOINT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+#[cfg(all(not(shuttle), feature = "failpoints"))]
+pub(crate) fn failpoint_is_set(failpoint: Failpoint) -> bool {
+    FAILPOINT.load(std::sync::atomic::Ordering::Relaxed) == failpoint as usize + 1
+}
+
+/// Sets a failpoint for all caches of this process, or clears it.
+#[cfg(all(not(shuttle), feature = "failpoints"))]
+pub fn set_failpoint(failpoint: Option<Failpoint>) {
+    let number = failpoint.map_or(0, |failpoint| failpoint as usize + 1);
+    FAILPOINT.store(number, std::sync::atomic::Ordering::Relaxed);
 }

@@ -11,6 +11,7 @@
 mod faults;
 mod judge;
 mod node;
+mod processes;
 mod proxy;
 mod requests;
 mod restarts;

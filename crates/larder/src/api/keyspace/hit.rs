@@ -27,7 +27,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     #[inline(always)]
     pub(super) fn hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
         let unencoded = KeyForm::new(self.seed, key);
-        let (value, expires_at) = self.shared.tiers.hit_in_memory(&unencoded)?;
+        let (value, expires_at) = if self.is_remote() {
+            self.shared.tiers.near_hit(&unencoded)?
+        } else {
+            self.shared.tiers.hit_in_memory(&unencoded)?
+        };
         let value = Self::typed(value)?;
         if self.definition.idle_limit().is_some() {
             self.note_unencoded_use(key, expires_at);

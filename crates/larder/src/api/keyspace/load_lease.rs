@@ -33,6 +33,7 @@ use crate::format::key::Key;
 use crate::format::stored_key::StoredKey;
 use crate::memory::key_leases::LeaseId;
 use crate::memory::slot_key::SlotKey;
+use crate::remote::tier::LeaseToken;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
@@ -67,7 +68,7 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     shared: Weak<Shared>,
     opened: Weak<OpenKeyspace>,
     definition: KeyspaceDefinition<K, V>,
-    key: StoredKey,
+    pub(super) key: StoredKey,
     /// `None` for a lease that fills nothing, and once the lease was given back.
     pub(super) id: Option<LeaseId>,
     /// `None` if no caller waits for this load.
@@ -90,6 +91,8 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     has_failed: bool,
     loader_panic: LoaderPanic,
     pub(super) outcome: Option<FlightOutcome>,
+    /// The lease of the slot at a remote tier.
+    pub(super) remote: Option<LeaseToken>,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
@@ -116,6 +119,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             has_failed: true,
             loader_panic: LoaderPanic::none(),
             outcome: None,
+            remote: None,
         }
     }
 
@@ -276,6 +280,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     fn share(mut self, value: Arc<V>) {
         self.has_failed = false;
         self.outcome = Some(FlightOutcome::Value(value));
+        self.give_back_with_value();
     }
 
     /// Steps 5 and 6.
@@ -290,6 +295,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         load.outcome = Some(FlightOutcome::Value(value.clone()));
         let Some(keyspace) = &keyspace else { return Ok(false) };
         load.count_end(keyspace);
+        if keyspace.is_remote() {
+            return load.fill_remote(keyspace, Some(value), ttl);
+        }
         let Some(id) = load.id.take() else { return Ok(false) };
         let memory = &keyspace.shared.tiers.memory;
         let key = memory.key(&load.key);
@@ -357,6 +365,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
             if has_panicked || matches!(self.outcome, Some(FlightOutcome::Error(_))) {
                 self.cool_down(keyspace);
             }
+            self.drop_remote(keyspace);
             // Step 6.
             if let Some(id) = self.id.take() {
                 let memory = &keyspace.shared.tiers.memory;

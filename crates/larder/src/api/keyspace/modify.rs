@@ -170,7 +170,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         compute: Compute<'_, V>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
         // 1.
-        let LeasedRead { lease, read, is_unread } = self.lease_and_read(key);
+        let LeasedRead { lease, read, is_unread, record } = self.lease_and_read(key)?;
         let (value, entry, is_in_memory) = match read {
             Some(ReadValue { value, entry, is_in_memory, .. }) => (Some(value), Some(entry), is_in_memory),
             None => (None, None, true),
@@ -188,7 +188,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             _ => false,
         };
         let may_be_on_disk = !is_in_memory;
-        let condition = ReadCondition { lease: &lease, read: entry, may_be_on_disk, keeps_value };
+        let record = record.as_deref();
+        let condition = ReadCondition { lease: &lease, read: entry, may_be_on_disk, keeps_value, record };
         match change {
             Change::Keep => Ok(Some(Modified::Kept(value))),
             Change::Insert(new, ttl) if !ttl.is_past(self.now()) => {
@@ -247,7 +248,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let ReadValue { value, entry, is_in_memory, .. } =
                 read.ok_or_else(|| not_durable_while_off(None))?;
             let (read, may_be_on_disk) = (Some(entry), !is_in_memory);
-            let condition = ReadCondition { lease: &lease, read, may_be_on_disk, keeps_value: true };
+            let condition =
+                ReadCondition { lease: &lease, read, may_be_on_disk, keeps_value: true, record: None };
             let condition = WriteCondition::Unchanged(condition);
             match self.write_if(key, &value, Ttl::Keep, Durability::Immediate, condition)? {
                 InsertOutcome::Saved => return self.commit_change_by(Acknowledge::Write, wait),
@@ -265,6 +267,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         wait: &mut ChangeCommit,
         mut condition: ReadCondition<'_>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
+        if let Some(record) = condition.record.filter(|_| self.is_remote()) {
+            let is_removed = self.remove_remote_unchanged(key, record)?;
+            if is_removed {
+                self.shared.count(&self.opened.counters, Count::Invalidations, key.bytes);
+            }
+            return Ok(is_removed.then_some(Modified::Removed(value)));
+        }
         let tiers = &self.shared.tiers;
         // Dropped last, because a user's `Drop` may panic. By then the removal is complete.
         let mut evicted_values = EvictedValues::default();

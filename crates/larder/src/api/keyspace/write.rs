@@ -64,6 +64,8 @@ pub(super) struct ReadCondition<'a> {
     /// Whether the change keeps the value and changes only its TTL. Then the duration of its load is kept,
     /// too.
     pub(super) keeps_value: bool,
+    /// The record that was read from a remote tier.
+    pub(super) record: Option<&'a [u8]>,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -237,6 +239,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         durability: Durability,
         mut condition: WriteCondition<'_>,
     ) -> Result<InsertOutcome, Error> {
+        if self.is_remote() {
+            return self.write_remote(key, value, ttl, condition);
+        }
         loop {
             let prepared = self.prepare(key, value, durability)?;
             match self.store(key, Some(value.clone()), prepared, ttl, condition) {

@@ -184,6 +184,7 @@ impl Transaction<'_> {
                 allowed: "it must be a keyspace of the cache whose transaction this is".to_owned(),
             });
         }
+        keyspace.refuse_remote("a transaction", "change one key at a time")?;
         let full = keyspace.encode(key)?;
         let at = self.place_of(full.as_slice(), || keyspace.opened.name.clone())?;
         if let Some(key) = self.keys.get_mut(at) {
@@ -266,7 +267,7 @@ impl Transaction<'_> {
             return key.read.as_ref();
         }
         let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
-        let LeasedRead { lease, read, is_unread } = keyspace.lease_and_read(slot_key);
+        let LeasedRead { lease, read, is_unread, .. } = keyspace.lease_and_read(slot_key).ok()?;
         if let Some(ReadValue { decoded: Some(decoded), .. }) = &read {
             // The user's weigher may panic. Until then `lease` gives the lease back when it is dropped.
             keyspace.copy_to_memory(slot_key, Permit::Lease(lease.id), decoded);

@@ -53,7 +53,7 @@ pub(crate) struct ServerUrl {
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Password>,
     pub(crate) database: u32,
-    /// The options after `?`, decoded, in their order.
+    /// The options after `?`, in their order. The values are as they are written.
     pub(crate) options: Vec<(String, String)>,
 }
 
@@ -94,7 +94,8 @@ fn invalid(why: &str) -> Error {
     Error::InvalidUrl { why: why.to_owned() }
 }
 
-fn decode(text: &str) -> Result<String, Error> {
+/// Replaces each `%XX` by its byte.
+pub(crate) fn decode(text: &str) -> Result<String, Error> {
     let decoded = percent_decode_str(text).decode_utf8();
     decoded.map(std::borrow::Cow::into_owned).map_err(|_| invalid("a part of it is not UTF-8"))
 }
@@ -109,7 +110,7 @@ fn parse_options(query: &str) -> Result<Vec<(String, String)>, Error> {
         if options.iter().any(|(given, _)| *given == name) {
             return Err(invalid("it has an option twice"));
         }
-        options.push((name, decode(value)?));
+        options.push((name, value.to_owned()));
     }
     Ok(options)
 }

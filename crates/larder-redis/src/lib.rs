@@ -72,6 +72,7 @@ mod address;
 mod clock;
 mod connection;
 mod error;
+mod open;
 mod protocol;
 mod random;
 mod settings;
@@ -81,6 +82,7 @@ mod tier;
 
 pub use connection::validity::Tracking;
 pub use error::Error;
+pub use open::{OpenError, builder, from_env, open_url};
 pub use settings::{
     DEFAULT_CONNECT_TIMEOUT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_STALENESS, MAX_STALENESS, MIN_STALENESS,
 };

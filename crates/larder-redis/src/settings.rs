@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::address::ServerUrl;
+use crate::address::{ServerUrl, decode};
 use crate::connection::validity::Tracking;
 use crate::error::Error;
 
@@ -86,12 +86,13 @@ impl Settings {
         Ok(settings)
     }
 
-    fn set(&mut self, name: String, value: String) -> Result<(), Error> {
+    fn set(&mut self, name: String, written: String) -> Result<(), Error> {
+        let value = decode(&written)?;
         let invalid = |setting, allowed| Error::InvalidSetting { setting, value: value.clone(), allowed };
         let time =
             |setting| duration(&value).ok_or_else(|| invalid(setting, "write a number with ms, s or m"));
         match name.as_str() {
-            "prefix" => self.prefix = value,
+            "prefix" => self.prefix.clone_from(&value),
             "staleness" => self.timing.staleness = time("staleness")?,
             "request_timeout" => self.timing.request = time("request_timeout")?,
             "connect_timeout" => self.timing.connect = time("connect_timeout")?,
@@ -112,7 +113,7 @@ impl Settings {
             "replicas" => {
                 self.replicas = value.parse().map_err(|_| invalid("replicas", "write a number"))?;
             }
-            _ => self.others.push((name, value)),
+            _ => self.others.push((name, written)),
         }
         Ok(())
     }

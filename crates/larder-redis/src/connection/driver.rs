@@ -108,6 +108,8 @@ impl Connection {
     /// Reads until the connection is lost. Returns the reason.
     fn drive(self: &Arc<Self>, socket: &Arc<Socket>, mut input: Input) -> Error {
         let mut heartbeat = Heartbeat::new(self.settings.tracking, self.settings.timing.staleness);
+        let limit = self.settings.timing.request;
+        let mut forgiven_until = Duration::ZERO;
         loop {
             if self.is_closed() {
                 return Error::Closed;
@@ -136,8 +138,9 @@ impl Connection {
                 return self.unavailable(&io::ErrorKind::BrokenPipe.into());
             }
             let until = self.outbox.first_deadline().unwrap_or(Duration::MAX);
+            let until = until.max(forgiven_until);
             if until <= now {
-                let limit_ms = u64::try_from(self.settings.timing.request.as_millis()).unwrap_or(u64::MAX);
+                let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
                 return Error::TimedOut { server: self.settings.server.place.to_string(), limit_ms };
             }
             let next = heartbeat.due().map_or(until, |due| until.min(due));
@@ -145,9 +148,15 @@ impl Connection {
             if is_blocked {
                 self.flush();
             }
-            let waited = wait_for(Some((socket, is_blocked)), &self.waker, next.saturating_sub(now));
-            if let Err(error) = waited {
+            let wait = next.saturating_sub(now);
+            if let Err(error) = wait_for(Some((socket, is_blocked)), &self.waker, wait) {
                 return self.unavailable(&error);
+            }
+            // This process was stopped, or starved. The server, on the same machine perhaps, may have been, too:
+            // it has the whole time limit to answer, from now on.
+            let woken = self.clock.now();
+            if woken.saturating_sub(now) > wait.saturating_add(limit / 4) {
+                forgiven_until = woken + limit;
             }
         }
     }

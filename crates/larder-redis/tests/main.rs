@@ -9,6 +9,7 @@
 )]
 
 mod cache;
+mod cache_judge;
 mod faults;
 mod judge;
 mod node;

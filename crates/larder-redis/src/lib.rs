@@ -3,13 +3,20 @@
 //! Redis or Valkey as the shared tier of [`larder`] caches on several machines.
 //!
 //! ```no_run
-//! let tier = larder_redis::RedisTier::open("redis://shop:password@redis.example.com:6379/1?prefix=shop")?;
-//! assert!(tier.why_down().is_none());
-//! # Ok::<(), larder_redis::Error>(())
+//! use larder::KeyspaceDefinition;
+//!
+//! const PRICES: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("prices");
+//!
+//! let cache = larder_redis::open_url("redis://shop:password@redis.example.com:6379/1?prefix=shop&memory=64MiB")?;
+//! let prices = cache.keyspace(PRICES)?;
+//! prices.insert("MTNVTU", 100)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`RedisTier`] implements [`RemoteTier`](larder::remote::RemoteTier): a cache has its entries in memory in
-//! front, and at the server behind. The server is one master of Redis 6.2 or later, or of Valkey.
+//! A cache that is opened by [`open_url`] or [`from_env`] has its entries at a server, and copies of what it
+//! has read in memory. Its keyspaces, loads and invalidations are those of any other cache. [`RedisTier`] is
+//! the [`RemoteTier`](larder::remote::RemoteTier) behind it. The server is one master of Redis 6.2 or later,
+//! or of Valkey.
 //!
 //! # The URL
 //! `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `redis+unix:///PATH` for a Unix socket, whose
@@ -25,6 +32,7 @@
 //! | `connect_timeout=1s` | `2s` | the time within which a connection is made and greeted |
 //! | `fsync=always` | `no` | declares that the data is never older than what the server has acknowledged |
 //! | `replicas=1` | `0` | a removal is an error if fewer replicas have it |
+//! | `memory=64MiB` and others | | the options of [`CacheBuilder::from_url`](larder::CacheBuilder::from_url) that are not of a file |
 //!
 //! # What holds
 //! - **No answer from memory is older than an acknowledged change by more than `staleness`.** The server
@@ -53,9 +61,9 @@
 //! - A Redis Cluster, a replica and TLS are not supported. They are clear errors.
 //!
 //! # Keys at the server
-//! `PREFIX:VERSION:NAME:KEY`, with the keyspace's version and name. `PREFIX:VERSION:` is as Django's cache
-//! spells it. Keys that begin with `PREFIX::` are the cache's own. Nothing outside the prefix is read or
-//! written, and `KEYS` is never used.
+//! `PREFIX:VERSION:NAME:KEY`, with the keyspace's version and name. `KEY` is the text of a text key.
+//! `PREFIX:VERSION:` is as Django's cache spells it. Keys that begin with `PREFIX::` are the cache's own.
+//! Nothing outside the prefix is read or written, and `KEYS` is never used.
 //!
 //! A user needs the rights `~PREFIX:* +@read +@write +@scripting +@connection +info +time`.
 //!

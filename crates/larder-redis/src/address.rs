@@ -53,6 +53,8 @@ pub(crate) struct ServerUrl {
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Password>,
     pub(crate) database: u32,
+    /// Whether the connection is encrypted.
+    pub(crate) is_tls: bool,
     /// The options after `?`, in their order. The values are as they are written.
     pub(crate) options: Vec<(String, String)>,
 }
@@ -71,8 +73,9 @@ impl ServerUrl {
         let (user, password) = user_info.map_or(Ok((None, None)), parse_user)?;
         let (place, path_database) = match scheme {
             "redis" => parse_tcp(rest)?,
+            "rediss" if cfg!(feature = "tls") => parse_tcp(rest)?,
             "unix" | "redis+unix" => (parse_unix(rest)?, None),
-            "rediss" => return Err(invalid("rediss:// needs TLS, which this version does not have")),
+            "rediss" => return Err(invalid("rediss:// needs the feature tls of larder-redis")),
             "redis+sentinel" | "redis-sentinel" => {
                 return Err(invalid("the address of a Sentinel is not supported; write that of the master"));
             }
@@ -86,7 +89,7 @@ impl ServerUrl {
             }
             (None, None) => 0,
         };
-        Ok(Self { place, user, password, database, options })
+        Ok(Self { place, user, password, database, is_tls: scheme == "rediss", options })
     }
 }
 

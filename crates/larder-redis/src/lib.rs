@@ -23,6 +23,9 @@
 //! database is the option `db=1`. Bytes that a URL can't contain are written `%XX`. No error and no log line
 //! shows a password.
 //!
+//! With the feature `tls`, `rediss://` encrypts the connection. The server's certificate must be for `HOST`,
+//! by an authority that the system trusts, or by that of the option `ca=PATH`, a file of certificates in PEM.
+//!
 //! | option | default | means |
 //! |---|---|---|
 //! | `prefix=shop` | `larder` | the first part of each key at the server |
@@ -58,7 +61,7 @@
 //!   it ran. After a restart with older data, its entries are that old, too.
 //! - The removal of a range within a keyspace walks over all keys of the database (`SCAN`), and removes what
 //!   begins so. The removal of a whole keyspace is one step, with such a walk behind it that frees the room.
-//! - A Redis Cluster, a replica and TLS are not supported. They are clear errors.
+//! - A Redis Cluster, a replica and the address of a Sentinel are not supported. They are clear errors.
 //!
 //! # Keys at the server
 //! `PREFIX:VERSION:NAME:KEY`, with the keyspace's version and name. `KEY` is the text of a text key.

@@ -1,5 +1,6 @@
 //! The settings of a connection.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::address::{ServerUrl, decode};
@@ -53,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) server: ServerUrl,
     pub(crate) timing: Timing,
     pub(crate) tracking: Tracking,
+    /// A file with the certificates to trust, in the place of the system's.
+    pub(crate) authority: Option<PathBuf>,
     /// The first part of every key at the server.
     pub(crate) prefix: String,
     /// Whether the server's data is never older than what it has acknowledged, even after a crash.
@@ -73,6 +76,7 @@ impl Settings {
         let mut settings = Self {
             timing: Timing::default(),
             tracking: Tracking::default(),
+            authority: None,
             prefix: DEFAULT_PREFIX.to_owned(),
             is_durable: false,
             replicas: 0,
@@ -92,6 +96,7 @@ impl Settings {
         let time =
             |setting| duration(&value).ok_or_else(|| invalid(setting, "write a number with ms, s or m"));
         match name.as_str() {
+            "ca" if self.server.is_tls => self.authority = Some(PathBuf::from(value)),
             "prefix" => self.prefix.clone_from(&value),
             "staleness" => self.timing.staleness = time("staleness")?,
             "request_timeout" => self.timing.request = time("request_timeout")?,

@@ -19,3 +19,5 @@ mod requests;
 mod restarts;
 mod server;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;

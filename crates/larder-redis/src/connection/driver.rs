@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::greeting::{Greeting, Input, Read};
+use super::greeting::{Greeting, Input, Read, unavailable};
 use super::link::Connection;
 use super::request::{Answered, Purpose};
 use super::stream::{Socket, wait_for};
@@ -88,8 +88,8 @@ impl Connection {
     fn greet(self: &Arc<Self>, input: &mut Input) -> Result<Arc<Socket>, Error> {
         let timing = &self.settings.timing;
         let until = self.clock.now() + timing.connect;
-        let socket = Socket::connect(&self.settings.server.place, timing.connect);
-        let socket = Arc::new(socket.map_err(|error| self.unavailable(&error))?);
+        let socket = Socket::connect(&self.settings);
+        let socket = Arc::new(socket.map_err(|error| unavailable(&self.settings, &error))?);
         let mut greeting = Greeting {
             socket: &socket,
             input,
@@ -118,10 +118,10 @@ impl Connection {
             // stopped while the server answered in time.
             let read = match input.fill(socket) {
                 Ok(read) => read,
-                Err(error) => return self.unavailable(&error),
+                Err(error) => return unavailable(&self.settings, &error),
             };
             if let Err(error) = self.handle(&mut input, &mut heartbeat) {
-                return self.unavailable(&error);
+                return unavailable(&self.settings, &error);
             }
             let now = self.clock.now();
             // Before more is read: a stream of pushes without end must not delay the PINGs.
@@ -135,7 +135,7 @@ impl Connection {
                 continue;
             }
             if self.outbox.has_failed() {
-                return self.unavailable(&io::ErrorKind::BrokenPipe.into());
+                return unavailable(&self.settings, &io::ErrorKind::BrokenPipe.into());
             }
             let until = self.outbox.first_deadline().unwrap_or(Duration::MAX);
             let until = until.max(forgiven_until);
@@ -150,10 +150,10 @@ impl Connection {
             }
             let wait = next.saturating_sub(now);
             if let Err(error) = wait_for(Some((socket, is_blocked)), &self.waker, wait) {
-                return self.unavailable(&error);
+                return unavailable(&self.settings, &error);
             }
-            // This process was stopped, or starved. The server, on the same machine perhaps, may have been, too:
-            // it has the whole time limit to answer, from now on.
+            // This process was stopped, or starved. The server, on the same machine perhaps, may have been,
+            // too: it has the whole time limit to answer, from now on.
             let woken = self.clock.now();
             if woken.saturating_sub(now) > wait.saturating_add(limit / 4) {
                 forgiven_until = woken + limit;
@@ -224,13 +224,5 @@ impl Connection {
                 request.complete(Err(why.clone()));
             }
         }
-    }
-
-    fn unavailable(&self, error: &io::Error) -> Error {
-        let cause = match error.kind() {
-            io::ErrorKind::UnexpectedEof => "the server has closed it".to_owned(),
-            _ => error.to_string(),
-        };
-        Error::Unavailable { server: self.settings.server.place.to_string(), cause }
     }
 }

@@ -94,6 +94,7 @@ impl Pool {
             let (pool, accepted) = (self.clone(), accepted.take());
             let thread = std::thread::Builder::new().name("larder-serve".to_owned());
             started.push(thread.spawn(move || {
+                let _inline_calls = pool.served.cache.inline_calls();
                 runtime.block_on(pool.run(worker, accepted));
                 // Dropping the event loop would wait without end for a blocking call that hangs.
                 runtime.shutdown_timeout(MAX_BLOCKING_END);

@@ -85,6 +85,10 @@ impl Transaction<'_> {
         }
         let tiers = &self.shared.tiers;
         if self.must_save_values() && !tiers.disk.saves() {
+            if !self.may_wait {
+                self.would_wait = true;
+                return Ok(None);
+            }
             // There is no file to save the values in. The commit may make one.
             _ = tiers.writer.commit(Acknowledge::Write);
         }
@@ -140,8 +144,16 @@ impl Transaction<'_> {
         // 3.
         let mut room = None;
         if size.changes > 0 {
-            let reserved = tiers.reserve(size.room + size.keys, &mut evicted_values);
-            room = Some(reserved.ok_or(Refused::Unsaved)?);
+            let bytes = size.room + size.keys;
+            if self.may_wait {
+                room = Some(tiers.reserve(bytes, &mut evicted_values).ok_or(Refused::Unsaved)?);
+            } else {
+                room = tiers.reserve_at_once(bytes);
+                self.would_wait = room.is_none();
+                if self.would_wait {
+                    return Err(Refused::Revoked);
+                }
+            }
         }
         let group = room.as_mut().filter(|_| size.changes > 1).map(|room| {
             let is_saved = |key: &&TransactionKey| key.change.is_some() && !key.is_memory_only();

@@ -191,6 +191,11 @@ impl Transaction<'_> {
             });
         }
         let at = self.place_of(&watch.key, String::new)?;
+        if !self.may_wait {
+            // (2) may wait for a snapshot.
+            self.would_wait = true;
+            return Ok(());
+        }
         let Some(key) = self.keys.get_mut(at) else { return Ok(()) };
         let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
         // 2.

@@ -1,5 +1,5 @@
-//! Calls of async code that a thread makes itself: they wait for no other thread, and for the disk only while it
-//! is quick.
+//! Calls of async code that a thread makes itself: they wait for no other thread, and for the disk only while
+//! it is quick.
 
 use std::sync::{Arc, Mutex};
 use std::task::Poll;

@@ -21,8 +21,8 @@
 //! 4. The thread tries again. Its mean begins at half of [`MAX_MEAN`], so a disk that is still slow is found
 //!    sooner.
 //!
-//! So the reads of one try take at most 6.4 ms, one last read, and [`MAX_MEAN`] for each lookup. Two tries are
-//! [`MIN_PAUSE`] apart, and at least [`PAUSE_FACTOR`] times that last read, if it takes less than
+//! So the reads of one try take at most 6.4 ms, one last read, and [`MAX_MEAN`] for each lookup. Two tries
+//! are [`MIN_PAUSE`] apart, and at least [`PAUSE_FACTOR`] times that last read, if it takes less than
 //! [`MAX_PAUSE`] divided by [`PAUSE_FACTOR`].
 //!
 //! Without (3), a disk of 16 ms for each read would stop a thread for a seventh of the time.

@@ -8,10 +8,10 @@
 //!    ([`crate::memory::publication`]). Otherwise the round is lost, and the next one begins. A caller that
 //!    loses too many rounds takes a turn ([`crate::engine::turns`]).
 //!
-//! A round *at once* waits for no other thread. Before it would, it ends, with nothing changed, and its caller
-//! begins again on a thread that may wait: before (2) if the key is on disk and this thread may not look
-//! there ([`crate::sys::inline_calls`]), or if the snapshot is withdrawn; before (3) if the write buffer has
-//! no room. Its commit is asked for, and waited for by the task.
+//! A round *at once* waits for no other thread. Before it would, it ends, with nothing changed, and its
+//! caller begins again on a thread that may wait: before (2) if the key is on disk and this thread may not
+//! look there ([`crate::sys::inline_calls`]), or if the snapshot is withdrawn; before (3) if the write buffer
+//! has no room. Its commit is asked for, and waited for by the task.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -187,8 +187,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         compute: Compute<'_, V>,
     ) -> Result<RoundEnd<V>, ModifyError<Modified<V>>> {
         // 1.
-        let leased =
-            if may_wait { Some(self.lease_and_read(key)) } else { self.lease_and_read_at_once(key) };
+        let leased = if may_wait { Some(self.lease_and_read(key)) } else { self.lease_and_read_at_once(key) };
         let Some(LeasedRead { lease, read, is_unread }) = leased else { return Ok(RoundEnd::WouldWait) };
         let (value, entry, is_in_memory) = match read {
             Some(ReadValue { value, entry, is_in_memory, .. }) => (Some(value), Some(entry), is_in_memory),

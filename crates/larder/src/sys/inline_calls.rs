@@ -46,7 +46,7 @@ const SHARE: u64 = 256;
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 
 /// The most.
-const MAX_PAUSE: Duration = Duration::from_secs(60);
+const MAX_PAUSE: Duration = Duration::from_mins(1);
 
 /// How much longer that time is than the last read, at least.
 const PAUSE_FACTOR: u32 = 100;

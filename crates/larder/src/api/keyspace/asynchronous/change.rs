@@ -157,19 +157,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if is_inline || !self.may_block() {
             changed = self.change_at_once(&full, durability, &mut wait, &mut compute)?;
         }
-        let modified = match changed {
-            Some(modified) => modified,
-            None => {
-                let keyspace = self.clone();
-                let pending = self.shared.changes.begin();
-                let (changed, by_worker) = offload(move || {
-                    let _pending = pending;
-                    (keyspace.change_by(&full, durability, &mut wait, &mut compute), wait)
-                })
-                .await;
-                wait = by_worker;
-                changed?
-            }
+        let modified = if let Some(modified) = changed {
+            modified
+        } else {
+            let keyspace = self.clone();
+            let pending = self.shared.changes.begin();
+            let (changed, by_worker) = offload(move || {
+                let _pending = pending;
+                (keyspace.change_by(&full, durability, &mut wait, &mut compute), wait)
+            })
+            .await;
+            wait = by_worker;
+            changed?
         };
         match wait.finish().await {
             Ok(()) => Ok(modified),

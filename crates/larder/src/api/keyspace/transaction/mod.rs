@@ -85,10 +85,16 @@ pub struct Transaction<'a> {
     is_broken: bool,
     /// Whether two reads of a key have disagreed, so that the round is lost.
     is_lost: bool,
-    /// Whether the round may wait for another thread.
-    may_wait: bool,
-    /// Whether the round would have to wait, and may not. Then its answer is void, and nothing is changed.
-    would_wait: bool,
+    waits: RoundWaits,
+}
+
+/// Whether a round waits for other threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RoundWaits {
+    Allowed,
+    Refused,
+    /// Refused, and it would have had to wait. Then its answer is void, and nothing is changed.
+    Needed,
 }
 
 /// A key of a transaction.
@@ -167,8 +173,7 @@ impl<'a> Transaction<'a> {
             durability: Durability::Buffered,
             is_broken: false,
             is_lost: false,
-            may_wait,
-            would_wait: false,
+            waits: if may_wait { RoundWaits::Allowed } else { RoundWaits::Refused },
         }
     }
 }
@@ -275,13 +280,13 @@ impl Transaction<'_> {
             return key.read.as_ref();
         }
         let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
-        let leased = if self.may_wait {
-            Some(keyspace.lease_and_read(slot_key))
-        } else {
-            keyspace.lease_and_read_at_once(slot_key).filter(|_| !self.would_wait)
+        let leased = match self.waits {
+            RoundWaits::Allowed => Some(keyspace.lease_and_read(slot_key)),
+            RoundWaits::Refused => keyspace.lease_and_read_at_once(slot_key),
+            RoundWaits::Needed => None,
         };
         let Some(LeasedRead { lease, read, is_unread }) = leased else {
-            self.would_wait = true;
+            self.waits = RoundWaits::Needed;
             return None;
         };
         if let Some(ReadValue { decoded: Some(decoded), .. }) = &read {

@@ -1,7 +1,7 @@
 //! The rounds of a transaction, and its calls.
 
-use super::Transaction;
 use super::commit_wait::CommitWait;
+use super::{RoundWaits, Transaction};
 use crate::engine::shared::Shared;
 use crate::error::Error;
 #[cfg(feature = "async")]
@@ -74,7 +74,7 @@ fn complete<R, E: From<Error>>(
         transaction.leave_closure();
         // The closure may have closed the cache, or forked.
         shared.refuse_if_unusable()?;
-        if transaction.would_wait {
+        if transaction.waits == RoundWaits::Needed {
             return Ok(None);
         }
         if transaction.is_broken {
@@ -94,7 +94,7 @@ fn complete<R, E: From<Error>>(
                 if may_publish && let Some(commit) = transaction.publish()? {
                     return Ok(Some((answer, commit)));
                 }
-                if transaction.would_wait {
+                if transaction.waits == RoundWaits::Needed {
                     return Ok(None);
                 }
             }

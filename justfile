@@ -111,6 +111,10 @@ soak-kill:
 soak-file-acts:
     LARDER_FILE_ACTS=100000 cargo test -p larder-tests contract_3_what_happens -- --nocapture
 
+# An hour of eight workers and a server that is killed several times a second.
+soak-serve-kills:
+    LARDER_KILLS_SECONDS=3600 cargo test -p larder-serve eight_workers_get -- --nocapture
+
 # 10,000 damaged files; about four minutes.
 soak-damage:
     LARDER_DAMAGES=10000 cargo test -p larder-tests contract_5_any_damage -- --nocapture

@@ -67,16 +67,18 @@
 //! The modules import each other in one direction only:
 //!
 //! ```text
-//! server → commands → session → protocol
+//! server → commands → session → protocol, failpoint
 //! ```
 //!
 //! - `protocol`: requests and replies as bytes, without input and output.
 //! - `session`: the state of a connection, and what the connections share.
 //! - `commands`: one module for each family of commands.
+//! - `failpoint`: faults that the tests plant.
 //! - `server`: listeners, threads, and the loop of a connection.
 
 mod commands;
 mod error;
+mod failpoint;
 mod protocol;
 mod server;
 mod session;

@@ -1,5 +1,7 @@
 //! What tests and fuzz targets need. No program needs it.
 
+pub use crate::failpoint::{Failpoint, set_failpoint};
+
 use crate::protocol::limits::RequestLimits;
 use crate::protocol::parser::{Parsed, Parser};
 

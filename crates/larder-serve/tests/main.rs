@@ -14,6 +14,7 @@ mod commands;
 mod differential;
 mod hostile;
 mod http;
+mod kills;
 mod limits;
 mod modes;
 mod redis_server;

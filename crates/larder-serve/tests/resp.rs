@@ -1,6 +1,6 @@
 //! Reads replies off a connection, one at a time, as raw bytes and as a tree.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -62,7 +62,7 @@ pub(crate) struct RespClient {
 }
 
 impl RespClient {
-    pub(crate) fn connect(socket: &Path) -> std::io::Result<Self> {
+    pub(crate) fn connect(socket: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(socket)?;
         stream.set_read_timeout(Some(Duration::from_mins(10)))?;
         Ok(Self { stream: BufReader::new(stream) })
@@ -70,41 +70,64 @@ impl RespClient {
 
     /// Sends a request, and returns its reply.
     pub(crate) fn ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Reply {
-        self.send(words);
-        self.receive()
+        self.try_ask(words).unwrap()
+    }
+
+    /// Does the same as [`ask`](Self::ask), for a server that may be killed.
+    pub(crate) fn try_ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> io::Result<Reply> {
+        self.stream.get_mut().write_all(&request_of(words))?;
+        self.try_receive()
+    }
+
+    /// Sends several requests at once, and returns their replies.
+    pub(crate) fn try_ask_all(&mut self, requests: &[&[&str]]) -> io::Result<Vec<Reply>> {
+        let bytes: Vec<u8> = requests.iter().flat_map(|words| request_of(words)).collect();
+        self.stream.get_mut().write_all(&bytes)?;
+        requests.iter().map(|_| self.try_receive()).collect()
     }
 
     pub(crate) fn send<W: AsRef<[u8]>>(&mut self, words: &[W]) {
-        let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-        for word in words {
-            bytes.extend(format!("${}\r\n", word.as_ref().len()).bytes());
-            bytes.extend(word.as_ref());
-            bytes.extend(b"\r\n");
-        }
-        self.stream.get_mut().write_all(&bytes).unwrap();
+        self.stream.get_mut().write_all(&request_of(words)).unwrap();
     }
 
     pub(crate) fn receive(&mut self) -> Reply {
-        let mut line = String::new();
+        self.try_receive().unwrap()
+    }
+
+    fn try_receive(&mut self) -> io::Result<Reply> {
         let mut raw = Vec::new();
-        self.stream.read_until(b'\n', &mut raw).unwrap();
-        line.push_str(String::from_utf8_lossy(&raw).trim_end_matches("\r\n"));
-        let Some(sign) = line.chars().next() else { panic!("the server closed the connection") };
+        self.stream.read_until(b'\n', &mut raw)?;
+        // A line that the end of the connection has cut off is no reply.
+        let cut_off = || io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection");
+        let line = String::from_utf8_lossy(raw.strip_suffix(b"\r\n").ok_or_else(cut_off)?).into_owned();
+        let Some(sign) = line.chars().next() else { return Err(cut_off()) };
         let len = || line[1..].parse::<i64>().unwrap();
-        match sign {
+        Ok(match sign {
             '$' | '=' => {
-                let Ok(len) = usize::try_from(len()) else { return Reply::Bulk(sign, None) };
+                let Ok(len) = usize::try_from(len()) else { return Ok(Reply::Bulk(sign, None)) };
                 let mut bytes = vec![0; len + 2];
-                self.stream.read_exact(&mut bytes).unwrap();
+                self.stream.read_exact(&mut bytes)?;
                 bytes.truncate(len);
                 Reply::Bulk(sign, Some(bytes))
             }
             '*' | '~' | '%' | '>' => {
-                let Ok(len) = usize::try_from(len()) else { return Reply::Array(sign, None) };
+                let Ok(len) = usize::try_from(len()) else { return Ok(Reply::Array(sign, None)) };
                 let len = if sign == '%' { 2 * len } else { len };
-                Reply::Array(sign, Some((0..len).map(|_| self.receive()).collect()))
+                let items = (0..len).map(|_| self.try_receive()).collect::<io::Result<_>>()?;
+                Reply::Array(sign, Some(items))
             }
             _ => Reply::Line(line),
-        }
+        })
     }
+}
+
+/// Returns a request as bytes.
+fn request_of<W: AsRef<[u8]>>(words: &[W]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend(format!("${}\r\n", word.as_ref().len()).bytes());
+        bytes.extend(word.as_ref());
+        bytes.extend(b"\r\n");
+    }
+    bytes
 }

@@ -4,11 +4,12 @@
 //! continue. They become misses, and are counted ([`Stats`](crate::Stats)).
 //!
 //! An error's text names the cause in larder's words, for example `the disk is full`. The error of the
-//! operating system is the [`source`](std::error::Error::source), with the system's words and code. The two
-//! share no words, so a program that prints the text and then all sources prints nothing twice. `{:#}` of
-//! `anyhow` is such a program. If the text contained the system's words, such a program would print them
-//! twice. If it contained no cause at all, a log line with the text alone would not help. An inner error of
-//! larder's own, such as a [`CodecError`], is part of the text, so it is a field `cause` and not a source.
+//! operating system is the [`source`](std::error::Error::source), with the system's words and code. The text
+//! and the source use different words, so a program that prints the text and then all sources prints no words
+//! twice. `{:#}` of `anyhow` is such a program. If the text contained the system's words, such a program
+//! would print them twice. If it contained no cause at all, a log line with the text alone would not help. An
+//! inner error of larder's own, such as a [`CodecError`], is part of the text, so it is a field `cause` and
+//! not a source.
 
 pub(crate) mod cause;
 pub(crate) mod debug;
@@ -16,6 +17,7 @@ pub(crate) mod holder;
 mod in_use;
 pub(crate) mod load_error;
 mod overflow;
+pub(crate) mod remote_error;
 
 use std::borrow::Cow;
 use std::io;
@@ -23,6 +25,7 @@ use std::path::PathBuf;
 
 use crate::error::cause::ErrorCause;
 use crate::error::holder::Holder;
+use crate::error::remote_error::RemoteError;
 use crate::format::codec::error::CodecError;
 use crate::units::ByteSize;
 use in_use::in_use;
@@ -276,11 +279,11 @@ pub enum Error {
         key: Option<String>,
         /// The value of the counter.
         value: String,
-        /// The amount. It begins with `minus` if it was to be subtracted.
+        /// The amount to add. An amount to subtract begins with `minus`.
         amount: String,
     },
 
-    /// The closure of an atomic change tried to change its own key. The closure goes on, and this call has
+    /// The closure of an atomic change tried to change its own key. The closure continues, and this call has
     /// changed nothing.
     #[error("the closure of an atomic change must not change its own key; let it return the change")]
     Reentrant,
@@ -315,6 +318,29 @@ pub enum Error {
         cause: String,
         /// The error of the operating system, if it is the cause.
         source: Option<io::Error>,
+    },
+
+    /// The server of the remote tier did not make the change, or did not answer.
+    ///
+    /// An invalidation with this error may not have been made: other machines may still answer with the
+    /// removed value. Repeat the call.
+    #[error("cannot {action} at {server}: {cause}{}; repeat the call", if cause.may_be_applied() { ", and the change may have been made" } else { "" })]
+    Remote {
+        /// The attempted action.
+        action: &'static str,
+        /// The server, without a password.
+        server: String,
+        /// The cause.
+        cause: RemoteError,
+    },
+
+    /// A cache with a remote tier does not have this call, or this setting. Nothing was changed.
+    #[error("{what} is not supported over a remote tier; {remedy}")]
+    NotRemote {
+        /// The call, or the setting.
+        what: &'static str,
+        /// The remedy.
+        remedy: &'static str,
     },
 
     /// The cache has been closed.

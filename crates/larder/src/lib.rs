@@ -1,9 +1,16 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("lib.md")]
-// The modules that only `admin` or `inspect` uses are compiled with these features. A few functions in other
-// modules are used only there, too. The gate checks the lints with all features, so it finds unused code.
-#![cfg_attr(not(feature = "admin"), allow(dead_code, reason = "used with the feature `admin` or `inspect`"))]
-#![cfg_attr(not(feature = "inspect"), allow(unreachable_pub, reason = "public with the feature `inspect`"))]
+// The modules that only `admin` or `inspect` uses are compiled with these features, those for `remote`
+// always. A few functions in other modules are used only there, too. The gate checks the lints with all
+// features, so it finds unused code.
+#![cfg_attr(
+    not(all(feature = "admin", feature = "remote")),
+    allow(dead_code, reason = "used with the feature `admin`, `inspect` or `remote`")
+)]
+#![cfg_attr(
+    not(all(feature = "inspect", feature = "remote")),
+    allow(unreachable_pub, reason = "public with the feature `inspect` or `remote`")
+)]
 
 mod api;
 mod config;
@@ -24,6 +31,18 @@ mod units;
 pub mod clock {
     pub use crate::sys::clock::system::SystemClock;
     pub use crate::sys::clock::{Clock, MAX_COARSE_LAG, ManualClock};
+}
+
+/// The seam for a remote tier: a cache that several machines share over a server. For the crate that
+/// implements one.
+#[cfg(any(test, feature = "remote"))]
+pub mod remote {
+    pub use crate::engine::remote::near::NearTier;
+    pub use crate::engine::remote::reply::{RemoteAnswer, RemoteReply, RemoteResult, reply};
+    pub use crate::engine::remote::tier::{
+        FillReply, LeaseReply, LeaseToken, Life, RemoteKey, RemoteKeyspace, RemoteRecord, RemoteTier,
+        ScanCursor, ScanPage, SetCondition, Validity,
+    };
 }
 
 /// Items for the tests under the model checker. No other build has this module.
@@ -81,6 +100,7 @@ pub use crate::engine::sweeper::report::SweepReport;
 pub use crate::engine::verify::VerifyReport;
 pub use crate::error::Error;
 pub use crate::error::load_error::LoadError;
+pub use crate::error::remote_error::{RemoteError, RemoteErrorKind};
 pub use crate::event::Event;
 pub use crate::format::codec::compression::Compression;
 pub use crate::format::codec::error::CodecError;

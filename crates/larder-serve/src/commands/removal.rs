@@ -4,6 +4,7 @@
 use larder::{Error, Invalidation};
 
 use super::errors;
+use crate::failpoint::{Failpoint, failpoint_is_set};
 use crate::protocol::arguments::Arguments;
 use crate::session::Session;
 use crate::session::databases::RemovalMode;
@@ -36,7 +37,7 @@ pub(super) async fn commit(
         Ok(commit) => commit,
         Err(error) => return out.reply().error(&errors::of(&error)),
     };
-    if mode == RemovalMode::Buffered {
+    if mode == RemovalMode::Buffered || failpoint_is_set(Failpoint::AcknowledgeBeforeCommit) {
         // The commit goes on by itself.
         return match reply(commit.removed()) {
             LateReply::Count(removed) => out.reply().count(removed),

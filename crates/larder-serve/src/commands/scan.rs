@@ -11,6 +11,7 @@ use super::family::family;
 use super::glob::Pattern;
 use super::walk::WalkEnd;
 use super::{errors, walk};
+use crate::failpoint::{Failpoint, failpoint_is_set};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::number::integer;
 use crate::session::cursors::{KeysAhead, Place};
@@ -114,6 +115,10 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         0 => Some(Place { db: session.db, ..Place::default() }),
         cursor => session.served.cursors.place(cursor).filter(|place| place.db == session.db),
     };
+    let place = place.map(|mut place| {
+        place.ahead.next += usize::from(cursor > 0 && failpoint_is_set(Failpoint::SkipAtCursor));
+        place
+    });
     let Some(place) = place else { return out.reply().error(FORGOTTEN_CURSOR) };
     let keyspace = session.database().keyspace.clone();
     let is_cut_off = &session.served.is_cut_off;

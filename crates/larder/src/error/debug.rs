@@ -34,6 +34,8 @@ impl Error {
             Self::Changed => "Changed",
             Self::NotDurable { .. } => "NotDurable",
             Self::Verify { .. } => "Verify",
+            Self::Remote { .. } => "Remote",
+            Self::NotRemote { .. } => "NotRemote",
             Self::Closed => "Closed",
             Self::Forked => "Forked",
             Self::NotForked => "NotForked",

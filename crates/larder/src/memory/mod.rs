@@ -224,9 +224,10 @@ impl Memory {
         filled.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Stores a value that was read from disk, if the permit is still valid. `is_current` returns whether the
-    /// snapshot that it was read from is still the current one. It is called under the lock. It is given for
-    /// a record whose life uses extend ([`use_stamps`]), whatever extras the entry gets.
+    /// Stores a value that was read from disk, if the permit is still valid. `is_current` is called under the
+    /// lock. It returns whether the snapshot that the value was read from is still the current one. It must
+    /// be given if uses extend the life of the record's entry ([`use_stamps`]), even if the stored entry gets
+    /// no extras.
     pub(crate) fn promote_entry(
         &self,
         key: SlotKey<'_>,
@@ -301,7 +302,7 @@ impl Memory {
                 idle = 0;
                 continue;
             }
-            // No entry was evictable. Fills that are about to be published have reserved the room.
+            // No entry was evictable. Fills that will be published soon have reserved the room.
             idle += 1;
             if idle > 8 * self.shards.len() {
                 return false;

@@ -20,7 +20,7 @@ impl Memory {
 
     /// Returns the live value of a key, and its expiry. Records a use of the entry.
     ///
-    /// Returns None in every other case, and says nothing more: [`get`](Memory::get) tells the cases apart.
+    /// Returns None in every other case. [`get`](Memory::get) distinguishes these cases.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     pub(crate) fn hit(&self, key: impl UnencodedKey, now: Timestamp) -> Option<(Value, Timestamp)> {
@@ -28,7 +28,7 @@ impl Memory {
         self.read(hash)?.hit(key, short_hash(hash), now)
     }
 
-    /// As [`hit`](Memory::hit), and returns the extras of the entry.
+    /// Like [`hit`](Memory::hit), and also returns the extras of the entry.
     #[inline]
     pub(crate) fn hit_with_extras(
         &self,
@@ -49,7 +49,8 @@ impl Memory {
         self.read(key.hash).map_or(StaleLookup::NoValue, |shard| shard.stale(key))
     }
 
-    /// Returns whether a permission is still valid, so that what was read with it is still the key's content.
+    /// Returns whether a permission is still valid. If so, the content that was read with it is still the
+    /// key's content.
     pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
         self.read(key.hash).is_some_and(|shard| shard.leases.permits(key, permit))
     }

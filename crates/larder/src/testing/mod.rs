@@ -9,6 +9,9 @@ pub mod bytes;
 mod stall;
 pub(crate) mod volume;
 
+#[cfg(all(not(shuttle), feature = "failpoints"))]
+#[doc(hidden)]
+pub use crate::sys::sync::failpoint::{Failpoint, set_failpoint};
 pub use crate::testing::volume::act::Act;
 pub use crate::testing::volume::operation::{DiskOperation, Failure};
 pub use stall::StallingDisk;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::api::cache::Cache;
+use crate::error::remote_error::{RemoteError, RemoteErrorKind};
 use crate::sys::sync::Arc;
 
 /// Returns the names of an enum's variants, from its source text.
@@ -66,6 +67,12 @@ fn examples() -> Vec<Error> {
         Error::Changed,
         Error::not_durable(io()),
         Error::unverified(io()),
+        Error::Remote {
+            action: "remove a key",
+            server: "redis://cache:6379/0".to_owned(),
+            cause: RemoteError::new(RemoteErrorKind::Unavailable, "no answer within 1 s").maybe_applied(),
+        },
+        Error::NotRemote { what: "export", remedy: "use a cache with a file" },
         Error::Closed,
         Error::Forked,
         Error::NotForked,

@@ -1,12 +1,15 @@
-//! Failpoints. Each failpoint makes the protocol skip or reorder one step. The tests of interleavings set
-//! failpoints to show that the tests find such faults.
+//! Failpoints. Each failpoint makes the protocol skip or reorder one step. The tests of interleavings and the
+//! harnesses with processes set failpoints to show that the tests find such faults.
 //!
-//! Only the model checker's build can set a failpoint. In any other build [`failpoint_is_set`] is a constant,
-//! and the compiler removes the code of the failpoints.
+//! Only the model checker's build, and a build with the feature `failpoints`, can set a failpoint. In any
+//! other build [`failpoint_is_set`] is a constant, and the compiler removes the code of the failpoints.
 
 /// A fault in one step of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(shuttle), expect(unreachable_pub, reason = "public in the model checker's build"))]
+#[cfg_attr(
+    not(any(shuttle, feature = "failpoints")),
+    expect(unreachable_pub, reason = "public where a failpoint can be set")
+)]
 pub enum Failpoint {
     /// A load is published without checking its lease.
     FillWithoutLease,
@@ -16,17 +19,18 @@ pub enum Failpoint {
     PublishEvicted,
     /// A use extends the life of an entry that has expired.
     ExtendExpired,
-    /// The writer removes the stamps of uses before the snapshot that shows them is installed.
+    /// The writer removes the stamps of uses before it installs the snapshot with their expiries.
     SettleEarly,
-    /// A failed load is answered with the stale value that was read before the load.
+    /// A failed load is answered with the stale value from before the load, even if that value has been
+    /// removed.
     KeepStale,
     /// A load is published after the deadline of its lease.
     FillLate,
-    /// A refresh begins although the value that was found old has been replaced.
+    /// A refresh begins although the old value has already been replaced.
     RefreshWhatIsNew,
-    /// A fence does not bar the lease of a refresh.
+    /// A fence does not prevent the lease of a refresh.
     RefreshIgnoresFence,
-    /// A caller waits for a load that has not begun, and does not take it over.
+    /// A caller waits for a queued load and does not take it over.
     WaitForQueued,
     /// The pool runs a load that another caller has taken over.
     RunTakenOver,
@@ -63,13 +67,13 @@ pub enum Failpoint {
     ForgetOmitted,
     /// A load of several keys waits for other callers before it lands its own flights.
     WaitBeforeLanding,
-    /// A task looks for the answer, and stores its waker after it has released the lock.
+    /// A task checks for the answer under the lock, and stores its waker only after it has released the lock.
     #[cfg(feature = "async")]
     RegisterLate,
-    /// A loader that is woken wakes one of the tasks that wait, and not all.
+    /// The waker of a loader wakes only one of the waiting tasks.
     #[cfg(feature = "async")]
     WakeOneTask,
-    /// A loader that no task waits for any more is not dropped.
+    /// A loader is not dropped when no task waits for it any more.
     #[cfg(feature = "async")]
     KeepDroppedLoad,
     /// Closing the cache does not wait for the changes that tasks have begun.
@@ -79,19 +83,19 @@ pub enum Failpoint {
     KeepDroppedLease,
     /// The shards are drained while a group is being stored.
     OpenGroupGate,
-    /// The writer commits the values of a group one by one.
+    /// The writer commits the values of a group in separate transactions.
     SplitGroup,
     /// The removals of a transaction are committed before its values.
     RemoveBeforeGroup,
     /// A transaction makes its changes one after another, each under the lock of its own shard.
     PublishOneByOne,
-    /// A watch compares the sequence of its key, and not the epoch.
+    /// A watch compares the sequence of its key instead of the epoch.
     WatchBySequence,
-    /// A tick is stored before the upper bound of the time is raised to that of the tick.
+    /// A tick is stored before the limit is raised to the upper bound of the tick.
     StoreTickBeforeLimit,
 }
 
-#[cfg(not(shuttle))]
+#[cfg(not(any(shuttle, feature = "failpoints")))]
 pub(crate) const fn failpoint_is_set(_failpoint: Failpoint) -> bool {
     false
 }
@@ -111,4 +115,20 @@ pub(crate) fn failpoint_is_set(failpoint: Failpoint) -> bool {
 #[cfg(shuttle)]
 pub fn set_failpoint(failpoint: Option<Failpoint>) {
     FAILPOINT.set(failpoint);
+}
+
+/// The failpoint that is set in this process, as its number and 1. 0 for none.
+#[cfg(all(not(shuttle), feature = "failpoints"))]
+static FAILPOINT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+#[cfg(all(not(shuttle), feature = "failpoints"))]
+pub(crate) fn failpoint_is_set(failpoint: Failpoint) -> bool {
+    FAILPOINT.load(std::sync::atomic::Ordering::Relaxed) == failpoint as usize + 1
+}
+
+/// Sets a failpoint for all caches of this process, or clears it.
+#[cfg(all(not(shuttle), feature = "failpoints"))]
+pub fn set_failpoint(failpoint: Option<Failpoint>) {
+    let number = failpoint.map_or(0, |failpoint| failpoint as usize + 1);
+    FAILPOINT.store(number, std::sync::atomic::Ordering::Relaxed);
 }

@@ -1,0 +1,233 @@
+//! Eight workers and a server that is killed again and again.
+//!
+//! A process serves a cache file over a Unix socket. Eight workers, each with a connection of its own, change
+//! and read. After a short time the process is killed as `kill -9` does, or ends in order, and is started
+//! again on the same file. A judge knows what each worker has sent and was answered, and checks each reply:
+//!
+//! - Nothing stale shows after an acknowledged removal, in this life of the server and in all later ones.
+//! - A group of `MSET` or `MULTI` shows whole or not at all.
+//! - Nothing is lost that was acknowledged as durable: in a database with durable writes, or by `WAIT`.
+//! - Counters count each increment once. Those that are buffered go back at a crash only.
+//! - A walk returns each key that is there throughout.
+//!
+//! [`judge`]: what may be read. [`workers`]: what is sent. [`shop`]: what the workers share. [`server`]: the
+//! process. [`planted`]: faults that must be found.
+//!
+//! `LARDER_KILLS_SECONDS` is how long it runs, `LARDER_SEED` the seed of what the workers do and of when the
+//! server is killed. The orders of the threads and processes are not repeated by a seed.
+
+mod judge;
+mod planted;
+mod server;
+mod shop;
+mod workers;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use judge::{Finding, Life, Promise};
+use planted::Fault;
+use server::Process;
+use shop::{Choices, Shop, WORKERS};
+use workers::{Stopped, Worker};
+
+/// How long the harness runs in `cargo test`.
+const USUAL_SECONDS: u64 = 5;
+
+/// What the harness has done.
+#[derive(Debug, Default)]
+struct Done {
+    kills: u64,
+    /// How often the server has ended in order.
+    ends: u64,
+    acts: u64,
+}
+
+/// The life that serves, as the workers see it.
+#[derive(Debug, Default)]
+struct Stage {
+    now: Mutex<Now>,
+    changed: Condvar,
+    acts: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Now {
+    /// The life that serves. None between two lives.
+    life: Option<Life>,
+    is_over: bool,
+    finding: Option<Finding>,
+}
+
+impl Stage {
+    fn lock(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_life(&self, life: Option<Life>) {
+        self.lock().life = life;
+        self.changed.notify_all();
+    }
+
+    /// Waits for a life that serves. None at the end of the run.
+    fn await_life(&self) -> Option<Life> {
+        let mut now = self.lock();
+        loop {
+            if now.is_over || now.finding.is_some() {
+                return None;
+            }
+            if now.life.is_some() {
+                return now.life;
+            }
+            now = self.changed.wait(now).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn serves(&self, life: Life) -> bool {
+        self.lock().life == Some(life)
+    }
+
+    fn found(&self, finding: Finding) {
+        self.lock().finding.get_or_insert(finding);
+        self.changed.notify_all();
+    }
+
+    fn is_found(&self) -> bool {
+        self.lock().finding.is_some()
+    }
+}
+
+/// Runs until the time is over, or until something is found.
+fn run(seed: u64, time: Duration, fault: Option<Fault>) -> Result<Done, Finding> {
+    let dir = tempfile::tempdir().unwrap();
+    let (shop, stage) = (Shop::new(), Stage::default());
+    let mut done = Done::default();
+    std::thread::scope(|scope| {
+        for number in 0..WORKERS {
+            let (shop, stage, dir) = (&shop, &stage, dir.path());
+            let choices = Choices::new(seed.wrapping_add(1 + number as u64));
+            scope.spawn(move || work(shop, stage, dir, number, choices));
+        }
+        let led = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            lead(seed, time, fault, dir.path(), &shop, &stage, &mut done);
+        }));
+        // The workers end in any case.
+        stage.lock().is_over = true;
+        stage.changed.notify_all();
+        led.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+    done.acts = stage.acts.load(Ordering::Relaxed);
+    match stage.lock().finding.take() {
+        Some(finding) => Err(finding),
+        None => Ok(done),
+    }
+}
+
+/// Starts and kills the server until the time is over.
+fn lead(
+    seed: u64,
+    time: Duration,
+    fault: Option<Fault>,
+    dir: &Path,
+    shop: &Shop,
+    stage: &Stage,
+    done: &mut Done,
+) {
+    let mut choices = Choices::new(seed);
+    let flush_interval = [2, 20, 200][usize::try_from(choices.below(3)).unwrap()];
+    let began = Instant::now();
+    for life in 1.. {
+        let mut process = Process::start(dir, flush_interval, fault);
+        if life > 1 && choices.below(8) == 0 {
+            // It is killed while it opens the file.
+            let _ = process.run_for(Duration::from_millis(choices.below(30)));
+            process.kill();
+            done.kills += 1;
+            continue;
+        }
+        if !process.await_ready() {
+            return stage.found(Finding::new(Promise::Service, format!("life {life} does not serve")));
+        }
+        if life == 1 {
+            let mut choices = choices.clone();
+            let stored = Worker::connect(shop, 0, life, dir, &mut choices).map_err(Stopped::from);
+            stored.and_then(|mut worker| worker.store_walked_keys()).unwrap();
+        }
+        stage.set_life(Some(life));
+        let is_last = began.elapsed() >= time;
+        let is_running = process.run_for(Duration::from_millis(choices.below(250)));
+        let is_in_order = is_running && (is_last || choices.below(6) == 0);
+        if is_in_order {
+            if !process.end() {
+                stage.found(Finding::new(Promise::Service, format!("life {life} has not ended in order")));
+            }
+            done.ends += 1;
+        } else if is_running {
+            process.kill();
+            done.kills += 1;
+        } else {
+            stage.found(Finding::new(Promise::Service, format!("life {life} has ended by itself")));
+        }
+        stage.set_life(None);
+        if is_in_order {
+            shop.ended(life);
+        }
+        if is_last || stage.is_found() {
+            return;
+        }
+    }
+}
+
+/// Works until the end of the run, with a connection to each life of the server.
+fn work(shop: &Shop, stage: &Stage, dir: &Path, number: usize, mut choices: Choices) {
+    while let Some(life) = stage.await_life() {
+        let Ok(mut worker) = Worker::connect(shop, number, life, dir, &mut choices) else {
+            std::thread::yield_now();
+            continue;
+        };
+        // Otherwise the connection may be one to the next life.
+        if !stage.serves(life) {
+            continue;
+        }
+        loop {
+            match worker.act() {
+                Ok(()) => stage.acts.fetch_add(1, Ordering::Relaxed),
+                Err(Stopped::Killed) => break,
+                Err(Stopped::Found(finding)) => return stage.found(finding),
+            };
+            if stage.is_found() {
+                return;
+            }
+        }
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
+}
+
+fn fresh_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish() >> 16
+}
+
+#[test]
+fn eight_workers_get_what_they_were_promised_while_the_server_is_killed() {
+    let seed = number("LARDER_SEED").unwrap_or_else(fresh_seed);
+    let seconds = number("LARDER_KILLS_SECONDS").unwrap_or(USUAL_SECONDS);
+    match run(seed, Duration::from_secs(seconds), None) {
+        Ok(Done { kills, ends, acts }) => {
+            println!("killed {kills} times, ended {ends} times, {acts} acts from seed {seed}");
+            assert!(kills > 0 && acts > 0);
+        }
+        Err(finding) => panic!(
+            "{finding}\nreplay it: LARDER_SEED={seed} LARDER_KILLS_SECONDS={seconds} cargo test -p larder-serve \
+             eight_workers_get -- --nocapture"
+        ),
+    }
+}

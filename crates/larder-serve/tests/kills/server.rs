@@ -1,0 +1,131 @@
+//! The process that serves, and its lives: this test binary, started again for one task.
+//!
+//! The parent tells the settings in the environment. The child prints a line when it serves, and serves until
+//! it is killed, or until its standard input ends. Then it shuts down in order.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use larder::Cache;
+use larder_serve::{Server, WriteMode};
+
+use super::planted::Fault;
+
+/// The directory of the cache file and of the socket.
+const DIR: &str = "LARDER_KILLS_DIR";
+/// The flush interval, in milliseconds.
+const FLUSH_INTERVAL: &str = "LARDER_KILLS_FLUSH_INTERVAL_MS";
+/// The fault to plant.
+const FAULT: &str = "LARDER_KILLS_FAULT";
+
+/// How long a child may take to serve, or to end. No child needs nearly as long.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+const READY: &str = "it serves";
+
+/// The database whose writes are answered when they are durable. The writes of the others are buffered.
+pub(super) const DURABLE: usize = 1;
+/// The database whose keys are walked over.
+pub(super) const WALKED: usize = 2;
+
+pub(super) fn socket(dir: &Path) -> PathBuf {
+    dir.join("s")
+}
+
+/// A process that serves. It is killed when this value is dropped.
+pub(super) struct Process {
+    child: Child,
+    /// The lines that the child prints. The channel ends with the child.
+    lines: Receiver<String>,
+}
+
+impl Process {
+    pub(super) fn start(dir: &Path, flush_interval: u64, fault: Option<Fault>) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "kills::server::process", "--nocapture", "--test-threads=1"])
+            .env(DIR, dir)
+            .env(FLUSH_INTERVAL, flush_interval.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        if let Some(fault) = fault {
+            command.env(FAULT, fault.name());
+        }
+        let mut child = command.spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                drop(sender.send(line));
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// Waits until it serves. Returns whether it does.
+    pub(super) fn await_ready(&self) -> bool {
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            // The test harness may have left an unfinished line.
+            if line.ends_with(READY) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Waits for a time. Returns whether the process still runs.
+    pub(super) fn run_for(&self, time: Duration) -> bool {
+        self.lines.recv_timeout(time) == Err(RecvTimeoutError::Timeout)
+    }
+
+    /// Kills the process, as `kill -9` does.
+    pub(super) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Lets the process shut down. Returns whether it has ended in order.
+    pub(super) fn end(&mut self) -> bool {
+        drop(self.child.stdin.take());
+        while self.lines.recv_timeout(PATIENCE).is_ok() {}
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The child's task. It does nothing unless the harness has started it.
+#[test]
+fn process() {
+    let Some(dir) = std::env::var_os(DIR) else { return };
+    if let Ok(fault) = std::env::var(FAULT) {
+        Fault::of(&fault).plant();
+    }
+    let millis = std::env::var(FLUSH_INTERVAL).unwrap().parse().unwrap();
+    let dir = PathBuf::from(dir);
+    let cache = Cache::builder()
+        .path(dir.join("shop.larder"))
+        .flush_interval(Duration::from_millis(millis))
+        .open_timeout(PATIENCE)
+        .open()
+        .unwrap();
+    let server = Server::builder(&cache)
+        .listen(format!("unix:{}", socket(&dir).display()))
+        .databases(3)
+        .writes_of(DURABLE, WriteMode::Durable)
+        .threads(2)
+        .start()
+        .unwrap();
+    println!("\n{READY}");
+    drop(std::io::stdin().read_to_end(&mut Vec::new()));
+    server.shutdown();
+    cache.close().unwrap();
+}

@@ -1,0 +1,76 @@
+//! What all workers share, and the choices that a seed makes for them.
+
+use super::judge::{Count, History, Life, Row};
+use super::server::DURABLE;
+
+/// The number of workers.
+pub(super) const WORKERS: usize = 8;
+
+/// Random numbers from a seed.
+#[derive(Debug, Clone)]
+pub(super) struct Choices(u64);
+
+impl Choices {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Returns a number below `below`.
+    pub(super) fn below(&mut self, below: u64) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % below
+    }
+
+    pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[usize::try_from(self.below(from.len() as u64)).unwrap()]
+    }
+}
+
+/// What all workers share.
+#[derive(Debug)]
+pub(super) struct Shop {
+    /// A value of each worker in each of the two databases.
+    pub(super) values: Vec<[History; 2]>,
+    /// A group of each worker in each of the two databases.
+    pub(super) groups: Vec<[History; 2]>,
+    pub(super) counts: [Vec<Count>; 2],
+    pub(super) rows: Vec<Row>,
+}
+
+/// The databases of `values`, `groups` and `counts`.
+pub(super) const DATABASES: [usize; 2] = [0, DURABLE];
+
+impl Shop {
+    pub(super) fn new() -> Self {
+        let histories = |kind: &str| {
+            (0..WORKERS)
+                .map(|worker| DATABASES.map(|db| History::new(format!("{kind}:{db}:{worker}"))))
+                .collect()
+        };
+        Self {
+            values: histories("value"),
+            groups: histories("group"),
+            counts: DATABASES
+                .map(|db| (0..3).map(|number| Count::new(format!("count:{db}:{number}"))).collect()),
+            rows: (0..3).map(|number| Row::new(format!("row:{number}"))).collect(),
+        }
+    }
+
+    pub(super) fn histories(&self) -> impl Iterator<Item = &History> {
+        self.values.iter().chain(&self.groups).flatten()
+    }
+
+    pub(super) fn all_counts(&self) -> impl Iterator<Item = &Count> {
+        self.counts.iter().flatten()
+    }
+
+    /// Takes note that a life has ended by itself, so that all that it has shown is on disk.
+    pub(super) fn ended(&self, life: Life) {
+        self.histories().for_each(|history| history.ended(life));
+        self.all_counts().for_each(|count| count.ended(life));
+    }
+}

@@ -1,0 +1,268 @@
+//! The remote tier: the requests of the cache, and the order that the tier must keep.
+//!
+//! The protocol, over one connection at a time. A *push* says that the slot of a key has changed at the
+//! server.
+//!
+//! 1. The tier asks the server to push the changes of the keys that this client reads, and waits for the
+//!    answer. It sends no request of the cache before that. The connection then has a new
+//!    [generation](RemoteTier::generation).
+//! 2. One thread reads the connection. It handles answers and pushes in the order of the stream. A push is
+//!    handled by a call of [`NearTier`], which has returned before any later answer is sent.
+//! 3. The cache takes the epoch token of a key, then gives the request to the tier, then fills the key under
+//!    the lock of its shard, if the token still holds and the generation of the answer is the present one. A
+//!    push of (2) voids the token.
+//! 4. When the connection is lost, the tier first moves the generation and makes [`validity`] nothing. Then
+//!    it calls [`NearTier::invalidate_all`]. Then it answers the requests that are left with errors. Only
+//!    after that it may connect again.
+//! 5. A value in memory may be answered if the validity that was read *before* the value is still current
+//!    *after* the value was read. The validity of a connection ends `S` after the *send* time of a PING that
+//!    was answered, so that every push of a change that was acknowledged before that time has been handled
+//!    when the validity is read. The clock of it counts while the machine is suspended.
+//!
+//! A key of a request is the keyspace's number (4 bytes, big endian) and the encoded key. The number is
+//! valid in this process only. The tier finds the name at the server by [`register`](RemoteTier::register).
+//!
+//! **A slot** at the server holds a record, a lease marker, or nothing. A lease marker is never a value: for
+//! [`get`](RemoteTier::get) it is a miss. The bytes of a record are the core's, and begin with a checksum
+//! and a format number. The tier stores them as they are, with a mark of its own in front if it needs one.
+//! No two writes of records have the same bytes, so equal bytes mean an unchanged slot.
+//!
+//! **A range** is all keys with a common prefix. Removing one replaces its random generation. A record that
+//! was filled or set under another generation of a range that holds it is a miss. The
+//! [`LeaseToken`] may carry the generations that were read with the lease.
+//!
+//! Every request is answered within the tier's own time limit. A request that is dropped is answered with an
+//! error ([`RemoteReply`]).
+//!
+//! [`validity`]: RemoteTier::validity
+
+use std::fmt::Debug;
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::near::NearTier;
+use super::reply::RemoteReply;
+use crate::error::remote_error::RemoteError;
+use crate::format::codec::format::Format;
+use crate::units::Remaining;
+
+/// A key of a request: the keyspace's number, and the encoded key.
+pub type RemoteKey = Box<[u8]>;
+
+/// A server that several caches share, behind one connection.
+///
+/// A method with a [`RemoteReply`] gives the request to the connection and returns. It waits for no network.
+/// The answer comes by the [`RemoteReply`], from any thread. The module's documentation has the order that
+/// the tier keeps.
+pub trait RemoteTier: Debug + Send + Sync {
+    /// Sets the near cache that the pushes go to. Called once, before the first request.
+    fn attach(&self, near: Weak<dyn NearTier>);
+
+    /// Makes a keyspace known, before its first request. The name and the version tell keyspaces apart on
+    /// all machines. Called again when a keyspace is opened again, with a new number.
+    ///
+    /// # Errors
+    /// The tier can't hold this keyspace.
+    fn register(&self, keyspace: RemoteKeyspace) -> Result<(), RemoteError>;
+
+    /// Returns a text that names the server, for errors and reports, without a password.
+    fn name(&self) -> String;
+
+    /// Returns the generation of the present connection. It is never that of an earlier connection, and moves
+    /// as soon as a connection is lost.
+    fn generation(&self) -> u64;
+
+    /// Returns for how long values in memory may be answered, as known now. One atomic read.
+    fn validity(&self) -> Validity;
+
+    /// Returns whether the time of a validity has not passed. Reads a clock. Called after the value was read.
+    fn is_current(&self, validity: Validity) -> bool;
+
+    /// Reads the record of a key, and the time that it has left, at one moment. A lease marker is a miss.
+    fn get(&self, key: RemoteKey, reply: RemoteReply<Option<RemoteRecord>>);
+
+    /// As [`get`](RemoteTier::get), for several keys. The answers are in the order of the keys. Each record
+    /// is read at a moment of its own.
+    fn get_many(&self, keys: Vec<RemoteKey>, reply: RemoteReply<Vec<Option<RemoteRecord>>>);
+
+    /// Reads a key, or takes the lease to fill it for `length`, at one moment. A lease of `Busy` belongs to
+    /// another client or to an earlier request. If the key has a fence, the answer is `Fenced`. A keyspace in
+    /// the plain format has no leases, and is answered `Unleased` on a miss.
+    fn lease(&self, key: RemoteKey, length: Duration, reply: RemoteReply<LeaseReply>);
+
+    /// Stores a record in place of the lease marker with this token. Any change of the slot since the lease
+    /// was taken, and any removal of a range of it, makes the answer `Void`: nothing is stored then.
+    /// `Unleased` loads fill with an empty token, which stores if the key has no value.
+    fn fill(
+        &self,
+        key: RemoteKey,
+        token: LeaseToken,
+        record: Vec<u8>,
+        life: Life,
+        reply: RemoteReply<FillReply>,
+    );
+
+    /// Lets a lease last `length` from now. The answer is whether the lease still holds.
+    fn renew(&self, key: RemoteKey, token: LeaseToken, length: Duration, reply: RemoteReply<bool>);
+
+    /// Gives a lease back without a value. The answer is whether the lease held until then.
+    fn release(&self, key: RemoteKey, token: LeaseToken, reply: RemoteReply<bool>);
+
+    /// Stores a record under a condition. The answer is whether it is stored. Replaces a lease marker, whose
+    /// lease is void then. A lease marker is no value for the condition.
+    fn set(
+        &self,
+        key: RemoteKey,
+        record: Vec<u8>,
+        life: Life,
+        condition: SetCondition,
+        reply: RemoteReply<bool>,
+    );
+
+    /// Removes a record if its bytes are these. The answer is whether they were.
+    fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, reply: RemoteReply<bool>);
+
+    /// Removes keys, with the leases in their slots. The answer is the number of records that were there.
+    fn remove(&self, keys: Vec<RemoteKey>, reply: RemoteReply<u64>);
+
+    /// Removes all keys that begin with `prefix`, and voids every lease on them. The prefix is at least a
+    /// keyspace's number, and ends at any byte. The tier may remove more than that, never less. The answer is
+    /// the number of records that were there, as far as it is known.
+    fn remove_range(&self, prefix: RemoteKey, reply: RemoteReply<u64>);
+
+    /// Removes the keys of all keyspaces of this prefix of the server, of all clients.
+    fn remove_all(&self, reply: RemoteReply<u64>);
+
+    /// Changes the time that a record has left. The answer is whether there was a record.
+    fn expire(&self, key: RemoteKey, life: Life, reply: RemoteReply<bool>);
+
+    /// Returns the time that a record has left.
+    fn ttl(&self, key: RemoteKey, reply: RemoteReply<Option<Remaining>>);
+
+    /// Returns some keys with records that begin with `prefix`, and the cursor to go on with. Every key that
+    /// is there during the whole walk is returned at least once.
+    fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>);
+
+    /// Bars the leases of a key for `length`, by a fence with this token, and voids the lease in its slot.
+    /// Fences of several tokens are counted. A repeated call lets the fence last longer.
+    fn fence(&self, key: RemoteKey, token: u128, length: Duration, reply: RemoteReply<()>);
+
+    /// Removes the key, then the fence with this token.
+    fn unfence(&self, key: RemoteKey, token: u128, reply: RemoteReply<()>);
+
+    /// Ends the connection. The requests that are left are answered with errors. Later requests are, too.
+    fn close(&self);
+}
+
+/// A keyspace, as the remote tier names it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RemoteKeyspace {
+    /// The first 4 bytes of the keyspace's keys, big endian.
+    pub number: u32,
+    /// The keyspace's name.
+    pub name: String,
+    /// The version of its values.
+    pub version: u32,
+    /// The shape of its keys, as text.
+    pub shape: String,
+    /// The format of its values.
+    pub format: Format,
+}
+
+/// For how long values in memory may be answered. The meaning of the number is the tier's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Validity(pub u64);
+
+impl Validity {
+    /// No value in memory may be answered.
+    pub const NONE: Self = Self(0);
+}
+
+/// A record that was read from the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteRecord {
+    /// The bytes, as they were given to [`fill`](RemoteTier::fill) or [`set`](RemoteTier::set).
+    pub bytes: Vec<u8>,
+    /// The time that it has left, read at the same moment as the bytes.
+    pub left: Remaining,
+    /// The generation of the connection that the answer came from.
+    pub generation: u64,
+    /// Whether the near cache may keep it: the server pushes the changes of this key to this client.
+    pub is_tracked: bool,
+}
+
+/// The permission to fill a slot. The bytes are the tier's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LeaseToken(pub Box<[u8]>);
+
+/// The answer to [`RemoteTier::lease`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeaseReply {
+    /// The slot has a record.
+    Hit(RemoteRecord),
+    /// The caller has the lease.
+    Leased(LeaseToken),
+    /// Another load has the lease, which ends after this time at the latest.
+    Busy(Duration),
+    /// The key is being updated. The caller loads it, and stores nothing.
+    Fenced,
+    /// The slot has no record, and the keyspace has no leases. The caller loads it, and fills with an empty
+    /// token.
+    Unleased,
+}
+
+/// The answer to [`RemoteTier::fill`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FillReply {
+    /// The record is stored.
+    Stored {
+        /// The generation of the connection that the answer came from.
+        generation: u64,
+        /// Whether the near cache may keep it: the server pushes later changes of this key to this client.
+        is_tracked: bool,
+    },
+    /// The lease held no more. Nothing is stored.
+    Void,
+}
+
+/// The time for which a record is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Life {
+    /// So long, from the moment at which the server applies the request.
+    For(Duration),
+    /// Until it is removed, replaced or evicted.
+    Never,
+    /// As long as the record that it replaces.
+    Keep,
+}
+
+/// The condition under which [`RemoteTier::set`] stores a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SetCondition {
+    /// None.
+    Always,
+    /// The slot has no record.
+    Absent,
+    /// The slot has a record.
+    Present,
+    /// The slot has a record of these bytes.
+    Unchanged(Vec<u8>),
+}
+
+/// The place of a walk over keys. The walk begins with the default, and ends with an answer without one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScanCursor(pub u64);
+
+/// The answer to [`RemoteTier::scan`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScanPage {
+    /// The keys, in no order. A key may be returned again in a later page.
+    pub keys: Vec<RemoteKey>,
+    /// Where to go on. `None` at the end of the walk.
+    pub next: Option<ScanCursor>,
+}

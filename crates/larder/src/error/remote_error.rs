@@ -1,0 +1,60 @@
+//! The reasons why a remote tier gives no answer.
+
+use std::fmt;
+
+/// The reason why a request to the remote tier has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteError {
+    kind: RemoteErrorKind,
+    cause: String,
+    may_be_applied: bool,
+}
+
+/// What a caller can do about a [`RemoteError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RemoteErrorKind {
+    /// There is no connection, or it ended, or the time limit of the request has passed. Repeat it later.
+    Unavailable,
+    /// The server refuses the request now: it is full, loading, or read-only. Repeat it later.
+    Refused,
+    /// The server can't do this, as it is or as it is configured. Another try does not help.
+    Unsupported,
+    /// The answer is not one of larder's.
+    Garbled,
+}
+
+impl RemoteError {
+    /// Returns an error of a request that was not applied. `cause` names the cause, without a password.
+    #[must_use]
+    pub fn new(kind: RemoteErrorKind, cause: impl Into<String>) -> Self {
+        Self { kind, cause: cause.into(), may_be_applied: false }
+    }
+
+    /// Returns the same error, of a request that the server may have applied, now or later. It was written to
+    /// the connection, and there was no answer.
+    #[must_use]
+    pub fn maybe_applied(self) -> Self {
+        Self { may_be_applied: true, ..self }
+    }
+
+    /// Returns what a caller can do about the error.
+    #[must_use]
+    pub const fn kind(&self) -> RemoteErrorKind {
+        self.kind
+    }
+
+    /// Returns whether the server may have applied the request nevertheless.
+    #[must_use]
+    pub const fn may_be_applied(&self) -> bool {
+        self.may_be_applied
+    }
+}
+
+impl fmt::Display for RemoteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.cause)
+    }
+}
+
+impl std::error::Error for RemoteError {}

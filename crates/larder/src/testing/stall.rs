@@ -22,8 +22,8 @@ use crate::sys::volume::forward_locks::forward_locks;
 use crate::sys::volume::forward_volume::forward_volume;
 use crate::sys::volume::os::OsVolume;
 
-/// A disk with files of the operating system. Their syncs, or reads, wait while the disk is stalled. All clones control
-/// the same disk.
+/// A disk with files of the operating system. Their syncs, or reads, wait while the disk is stalled. All
+/// clones control the same disk.
 ///
 /// ```
 /// use larder::{Cache, KeyspaceDefinition, testing::StallingDisk};

@@ -1,11 +1,11 @@
-//! Measures how long async calls hold up their executor: the gap between two polls of a task that only
-//! yields, on a current-thread runtime, beside tasks that call the cache.
+//! Measures how long async calls delay their executor. The figure is the gap between two polls of a task that
+//! only yields, on a current-thread runtime, while other tasks call the cache.
 //!
 //! For each kind of call, the same program runs without the calls. The 99th percentile of the gaps may be
-//! half a millisecond longer with the calls. A call that blocked the executor for the disk, for a loader or
-//! for a commit would show as a gap of its length.
+//! half a millisecond longer with the calls. If a call blocked the executor for the disk, for a loader or for
+//! a commit, there would be a gap of this length.
 //!
-//! The work of the calls themselves is part of the gaps, because one thread does it all.
+//! The work of the calls themselves is part of the gaps, because one thread does all work.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing is the purpose of a bench program")]
@@ -20,7 +20,7 @@ use larder_benches::stopwatch::Stopwatch;
 use larder_benches::{PAGES, Pace, Page, key};
 use tokio::task::{JoinHandle, yield_now};
 
-/// How much longer the 99th percentile of the gaps may be with the calls.
+/// The maximum increase of the 99th percentile of the gaps by the calls.
 const ALLOWED: Duration = Duration::from_micros(500);
 const MEASURED: Duration = Duration::from_secs(2);
 const QUICK_MEASURED: Duration = Duration::from_millis(300);
@@ -33,7 +33,7 @@ const LOAD_TIME: Duration = Duration::from_millis(2);
 
 type Pages = Keyspace<String, Page>;
 
-/// A kind of call, and the cache that it is made on.
+/// A kind of call, and of the cache for these calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Calls {
     None,
@@ -66,7 +66,7 @@ impl Calls {
         }
     }
 
-    /// Makes one call. `turn` is a number that each call has alone.
+    /// Makes one call. `turn` is a different number for each call.
     async fn call(self, pages: &Pages, turn: usize) {
         let number = turn.wrapping_mul(48_271) % ENTRIES;
         match self {
@@ -128,7 +128,8 @@ fn main() -> ExitCode {
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs the tasks beside the one that yields. `calls` are made on a cache that is filled for `kind`.
+/// Runs the calling tasks together with the task that yields. `calls` are made on a cache that is filled for
+/// `kind`.
 fn run(kind: Calls, calls: Calls, measured: Duration) -> Gaps {
     let dir = tempfile::tempdir().expect("a directory for temporary files");
     let path = dir.path().join("gap.larder");
@@ -169,8 +170,8 @@ fn run(kind: Calls, calls: Calls, measured: Duration) -> Gaps {
     gaps
 }
 
-/// Starts a task that makes calls until it is told to end. It yields after each, as a task of a server does
-/// that waits for its next request.
+/// Starts a task that makes calls until it is told to end. The task yields after each call, like a task of a
+/// server that waits for its next request.
 fn caller(calls: Calls, pages: Pages, task: usize, is_over: Arc<AtomicBool>) -> JoinHandle<usize> {
     tokio::spawn(async move {
         let mut made = 0;

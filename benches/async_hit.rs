@@ -1,8 +1,8 @@
-//! Measures a memory hit of `get_async` and of `get_or_load_async`, beside one of `get`. All run on one
-//! thread, on keys that stay in the processor's cache, so that the calls themselves are compared.
+//! Measures memory hits of `get_async` and `get_or_load_async`, compared with hits of `get`. All calls run on
+//! one thread, with keys that stay in the processor's cache. So only the calls themselves are compared.
 //!
-//! A hit through an async call may take 10 ns longer than one of `get`. The calls are measured in turns, and
-//! the result is the median of the differences within a round.
+//! A hit of an async call may take 10 ns longer than a hit of `get`. The calls are measured in turns, and the
+//! result is the median of the differences within a round.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing is the purpose of a bench program")]
@@ -17,7 +17,7 @@ use larder::{Cache, Keyspace};
 use larder_benches::stopwatch::time;
 use larder_benches::{PAGES, Pace, Page, key};
 
-/// The time that an async call may take longer, in nanoseconds.
+/// The maximum additional time of an async call, in nanoseconds.
 const ALLOWED: f64 = 10.0;
 const KEYS: usize = 64;
 const HITS: usize = 400_000;

@@ -1,8 +1,8 @@
-//! Measures eight threads that change one counter: operations a second, and the time that all but one of a
-//! thousand calls stay below.
+//! Measures eight threads that change one counter: the operations per second, and the 99.9th percentile of
+//! the times of the calls.
 //!
-//! `get` and `insert` loses increments, and is here only to compare the times. The last column says how much
-//! of what was added is in the counter afterwards.
+//! The pair of `get` and `insert` loses increments, and is here only for a comparison of the times. The last
+//! column shows which part of the added amounts is in the counter afterwards.
 
 #![forbid(unsafe_code)]
 

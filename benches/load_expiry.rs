@@ -1,14 +1,14 @@
 //! Counts the loads in each 100 ms when 10,000 entries that were stored together expire, and are loaded again
 //! as soon as they have expired.
 //!
-//! With the keyspace's jitter they expire over a part of the TTL, and not at one moment. The figure is the
-//! number of loads in the busiest 100 ms of the first wave. The even share is that of a wave which is spread
-//! evenly over the time for which the jitter may shorten the TTL. The next waves are measured too: their
-//! entries were loaded at different times, so they are spread further.
+//! With the keyspace's jitter, the entries expire over a part of the TTL, and not at one moment. The figure
+//! is the number of loads in the busiest 100 ms of the first wave. The even share is the number of loads in
+//! 100 ms if the wave were spread evenly over the time by which the jitter may shorten the TTL. The next
+//! waves are measured too. Their entries were loaded at different times, so these waves are spread further.
 //!
-//! In the first setting the clock is manual, and steps by 100 ms. In each step four threads ask for all keys.
-//! So the figures depend on the jitter alone, and not on the machine. The second setting is in real time,
-//! with a shorter TTL: the threads ask for one key after another without a pause.
+//! In the first setting the clock is manual, and steps by 100 ms. In each step, four threads request all
+//! keys. So the figures depend on the jitter alone, and not on the machine. The second setting is in real
+//! time, with a shorter TTL. The threads request one key after another without a pause.
 
 #![forbid(unsafe_code)]
 
@@ -31,7 +31,7 @@ const TERMS: &str = "memory only";
 const KEYS: u32 = 10_000;
 const THREADS: usize = 4;
 const STEP: Duration = Duration::from_millis(100);
-/// The number of waves: all entries expire once in each.
+/// The number of waves. All entries expire once in each wave.
 const WAVES: u32 = 3;
 const SAID: &str = "no 100 ms has over twice the even share of loads";
 
@@ -46,7 +46,7 @@ const STEPS: Circumstances = Circumstances { ttl: Duration::from_secs(10), jitte
 const REAL_TIME: Circumstances = Circumstances { ttl: Duration::from_secs(2), jitter: 50 };
 
 impl Circumstances {
-    /// Returns the keyspace, with the jitter or without it.
+    /// Returns the keyspace with this jitter.
     fn keyspace(self, cache: &Cache, jitter: u8) -> Keyspace<u32, u32> {
         let definition = KeyspaceDefinition::new("page").ttl(self.ttl).jitter(jitter);
         cache.keyspace(definition).expect("the definition has no contradiction")
@@ -57,8 +57,8 @@ impl Circumstances {
         usize::try_from(self.ttl.as_millis() / STEP.as_millis()).unwrap_or(usize::MAX)
     }
 
-    /// Returns the loads of each step, if they were spread evenly over the time for which the jitter may
-    /// shorten the TTL.
+    /// Returns the number of loads in each step, if the loads were spread evenly over the time by which the
+    /// jitter may shorten the TTL.
     fn even_share(self) -> f64 {
         f64::from(KEYS) / (self.ttl.mul_f64(f64::from(self.jitter) / 100.0).div_duration_f64(STEP))
     }
@@ -109,7 +109,7 @@ fn ask(pages: &Keyspace<u32, u32>, key: u32, loads: &AtomicU32) {
     assert!(loaded.is_ok(), "the loader never fails");
 }
 
-/// Returns the loads of each step of a manual clock.
+/// Returns the number of loads in each step of a manual clock.
 fn in_steps(circumstances: Circumstances, jitter: u8) -> Vec<u32> {
     let clock = Arc::new(ManualClock::new());
     let cache = Cache::builder().clock(clock.clone()).open().expect("a cache in memory opens");
@@ -120,7 +120,7 @@ fn in_steps(circumstances: Circumstances, jitter: u8) -> Vec<u32> {
         clock.advance(STEP);
         let loads = AtomicU32::new(0);
         in_threads(THREADS, |thread| {
-            // Each thread begins elsewhere, so that they do not all wait for the same load.
+            // Each thread begins at another key, so that not all threads wait for the same load.
             let first = thread as u32 * KEYS / THREADS as u32;
             (first..KEYS).chain(0..first).for_each(|key| ask(&pages, key, &loads));
         });
@@ -129,7 +129,7 @@ fn in_steps(circumstances: Circumstances, jitter: u8) -> Vec<u32> {
     steps.map(step).collect()
 }
 
-/// Returns the loads of each 100 ms.
+/// Returns the number of loads in each 100 ms.
 fn in_real_time(circumstances: Circumstances, jitter: u8) -> Vec<u32> {
     let cache = Cache::builder().open().expect("a cache in memory opens");
     let pages = circumstances.keyspace(&cache, jitter);

@@ -1,8 +1,8 @@
-//! Counts the loads when 64 threads ask at once for one key that has expired, with a loader that takes 20 ms.
+//! Counts the loads when 64 threads request one expired key at the same time, with a loader that takes 20 ms.
 //!
 //! Each repeat begins with an expired entry. The figure of a round is the greatest number of loader runs in
-//! one of its repeats: one, if the callers share the load. Beside it stands the time until the last of the
-//! threads has its answer.
+//! one of its repeats: one, if the callers share the load. The report also shows the time until the last
+//! thread has its answer.
 
 #![forbid(unsafe_code)]
 
@@ -64,8 +64,8 @@ fn load(loads: &AtomicU32) -> u64 {
     u64::from(loads.fetch_add(1, Ordering::SeqCst))
 }
 
-/// Lets the entry expire and all threads ask, several times. Returns the greatest number of loads, and the
-/// longest time.
+/// Several times, lets the entry expire, and lets all threads request it. Returns the greatest number of
+/// loads, and the longest time.
 fn round(ask: impl Fn(&AtomicU32) + Sync) -> Measured {
     let (mut most, mut longest) = (0, Duration::ZERO);
     for _ in 0..REPEATS {

@@ -2,8 +2,8 @@
 //! `Arc`. All entries are resident. They have a TTL if the cache offers one. Integers, pairs of strings and
 //! keys of 40 bytes are measured at one size.
 //!
-//! *Independent* lookups follow each other in a loop. The processor overlaps them. Of *dependent* lookups,
-//! each is chosen by the answer before it, as in an application that acts on the answer.
+//! *Independent* lookups follow each other in a loop. The processor overlaps them. Each of the *dependent*
+//! lookups is chosen by the previous answer, as in an application that acts on the answer.
 //!
 //! The report shows the time of one lookup on one thread. With two threads, the report shows how long each
 //! thread waits for its own lookups. Every contestant uses a different part of the same stream. Otherwise the
@@ -23,7 +23,7 @@ use larder_benches::{Against, Contest, Pace, Page, Spread, Unit, in_threads};
 
 /// Number of requests in a stream. Their entries need many times more room than the processor's cache has.
 const REQUESTS: usize = 1 << 22;
-/// Number of requests in a stream of keys that are no texts.
+/// Number of requests in a stream of keys that are not texts.
 const TYPED_REQUESTS: usize = 1 << 19;
 /// Number of each thread's lookups that are measured in a round.
 const LOOKUPS: usize = 400_000;
@@ -49,7 +49,7 @@ fn main() {
     run_typed(pair_keys, ", (&str, &str) keys", &pace);
 }
 
-/// How one lookup follows another.
+/// Whether a lookup depends on the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     Independent,
@@ -144,7 +144,7 @@ fn contest(setting: &Setting) -> Contest<'_> {
     contest
 }
 
-/// Runs the settings of a type of keys that are no texts.
+/// Runs the settings of a type of keys that are not texts.
 fn run_typed<K: Sync + 'static>(field: fn(usize) -> KeyTypeField<K>, said_keys: &str, pace: &Pace) {
     let (entries, said) = OTHER_KEYS;
     let settings = settings(said, said_keys, pace);

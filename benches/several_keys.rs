@@ -1,8 +1,8 @@
 //! Measures the calls for several keys, compared with a loop of the calls for one key.
 //!
 //! Each figure is the time for each key. A call for several keys need not be faster than a loop: each key
-//! costs a lookup or an encoding either way. The exceptions are a load, which asks its source once, and a
-//! durable insert, which waits for one commit.
+//! costs a lookup or an encoding in both cases. The exceptions are a load, which queries its source once, and
+//! a durable insert, which waits for one commit.
 
 #![forbid(unsafe_code)]
 
@@ -36,7 +36,7 @@ const DURABLE: &str = "durable when it returns";
 
 type Blobs = Keyspace<u64, Vec<u8>>;
 
-/// The keys of the calls. Each call has other keys than the call before.
+/// The keys of the calls. Each call has different keys than the previous call.
 struct NextKeys {
     count: usize,
     call: Cell<u64>,
@@ -100,7 +100,7 @@ fn look_up(
     let (cache, blobs) = open(dir, memory)?;
     let keys = NextKeys::new(count);
     if memory >= ByteSize::mib(1) {
-        // Reads all of the keys into memory.
+        // Brings all of the keys into memory.
         drop(blobs.get_many(0..ENTRIES));
     }
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);

@@ -7,7 +7,7 @@
 //! these entries read the disk.
 //!
 //! Lookups are timed while the sweeper deletes the entries by itself, and while a caller of `Cache::sweep`
-//! waits. The sweeper pauses between its transactions. A caller gets no pauses.
+//! waits. The sweeper pauses between its transactions. For a caller, it does not pause.
 
 #![forbid(unsafe_code)]
 
@@ -226,7 +226,7 @@ fn undisturbed(pace: &Pace, setting: &str, (swept, by): (&SweptCache, By), most:
     contest.run(pace);
 }
 
-/// Returns the quantiles of the sorted times, and how long it took until all was deleted.
+/// Returns the quantiles of the sorted times, and the time until all entries were deleted.
 fn measured(sorted: &[f64], took: Duration) -> Measured {
     let at = |share| quantile(sorted, share).unwrap_or(f64::NAN);
     let measured = Measured::new(at(0.999)).also("p50", Unit::NanosPerOperation, at(0.5));

@@ -1,6 +1,6 @@
 //! End-to-end tests of larder, on real files and real processes.
 //!
-//! - `contract/`: the promises of `docs/contract.md`; a promise's own tests are in `contract_N_….rs`;
+//! - `contract/`: the promises of `docs/contract.md`; the tests of promise N are in `contract_N_….rs`;
 //! - `outages/`: the disk tier while its disk fails, and the ways back into service;
 //! - `faults/`: the harnesses that kill the process, cut the power, damage the file, and take the file away;
 //! - `concurrency/`: threads and processes that work at the same time;

@@ -65,8 +65,8 @@ pub trait Contender: Sync {
     /// Returns how many of the next `count` requests hit.
     fn hits(&self, keys: &Keys, from: usize, count: usize) -> usize;
 
-    /// As [`hits`](Contender::hits), but the place of each request in the stream is computed from the value
-    /// that the lookup before it has found. So no two lookups overlap.
+    /// Like [`hits`](Contender::hits), but the position of each request in the stream is computed from the
+    /// value that the previous lookup has found. So no two lookups overlap.
     fn dependent_hits(&self, keys: &Keys, from: usize, count: usize) -> usize;
 
     /// Stores a value under each of the next `count` keys.
@@ -101,8 +101,8 @@ impl<C: MemoryCache> Contender for C {
             let Some(key) = keys.at(at) else { break };
             let read = self.read(black_box(key));
             hits += usize::from(read == VALUE_LEN);
-            // One place further after a hit. The place is a sum with what was read, so the processor can't
-            // know it before.
+            // After a hit, the next position is one higher. The sum depends on the read value, so the
+            // processor can't know the position earlier.
             at += 1 + read - VALUE_LEN.min(read);
             if at >= keys.len() {
                 at = 0;

@@ -61,10 +61,10 @@ pub fn sections(outcomes: &[Outcome]) -> Vec<Section<'_>> {
 }
 
 /// Writes `benchmarks.md`, and a chart for each section with outcomes, to a directory. Keeps the sections of
-/// the page that is there, and their charts, if their rows have no outcome. Deletes all other charts.
+/// the existing page, and their charts, if their rows have no outcome. Deletes all other charts.
 ///
 /// # Errors
-/// Fails if a file cannot be written, or the page that is there cannot be read.
+/// Fails if a file cannot be written, or the existing page cannot be read.
 pub fn write(docs: &Path, outcomes: &[Outcome], reasons: &Reasons) -> io::Result<()> {
     let sections = sections(outcomes);
     let (file, charts) = (docs.join("benchmarks.md"), docs.join("benchmarks"));

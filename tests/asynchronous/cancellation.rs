@@ -1,5 +1,5 @@
-//! Each future of the async calls is dropped at its n-th poll, for every n. Nothing may be left behind: no
-//! lease, no flight, no waker, and no worker that still uses the cache.
+//! Tests in which the future of each async call is dropped at its n-th poll, for every n. Afterwards no
+//! lease, no flight and no waker may remain, and no worker may still use the cache.
 
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
@@ -14,7 +14,7 @@ use crate::support::{Place, VERSIONS, watch_this_test};
 type Dropped = Pin<Box<dyn Future<Output = ()>>>;
 type Begin = fn(Cache, Keyspace<u64, u64>) -> Dropped;
 
-/// Waits for two polls more.
+/// Waits for two more polls.
 async fn yield_twice() {
     let mut left = 2;
     poll_fn(|context| {
@@ -111,14 +111,14 @@ const CALLS: [(&str, Begin); 18] = [
     ("a close", |cache, _| Box::pin(async move { cache.close_async().await.unwrap() })),
 ];
 
-/// Waits until a worker has ended what a dropped future had begun.
+/// Waits until a worker has finished the call that a dropped future had begun.
 fn eventually(is_so: impl Fn() -> bool) {
     while !is_so() {
         std::thread::yield_now();
     }
 }
 
-/// Drops a call at its `n`-th poll. Returns whether it had ended before.
+/// Drops a call at its `n`-th poll. Returns whether the call had ended before that poll.
 fn drop_at_poll(n: usize, name: &str, begin: Begin, place: Option<&Place>) -> bool {
     let open = || place.map_or_else(|| Cache::builder().open().unwrap(), Place::open);
     let cache = open();
@@ -138,7 +138,7 @@ fn drop_at_poll(n: usize, name: &str, begin: Begin, place: Option<&Place>) -> bo
     let mut has_ended = false;
     for poll in 0..n {
         if poll > 0 {
-            // A load that never ends is woken no more, once its loader has done its part.
+            // A load that never ends is not woken again once its loader has run.
             let mut left = if name == "a load that never ends" { 1_000 } else { usize::MAX };
             while !call.is_woken() && left > 0 {
                 std::thread::yield_now();
@@ -154,7 +154,7 @@ fn drop_at_poll(n: usize, name: &str, begin: Begin, place: Option<&Place>) -> bo
     // The worker may be in the middle of the call.
     eventually(|| call.kept_wakers() == 0);
     if name != "a close" {
-        // Otherwise the lookup would return the load to wait for.
+        // While a load exists, the lookup returns it.
         eventually(|| !matches!(versions.lookup(&2).unwrap(), LookupOutcome::Wait(_)));
         if let Ok(LookupOutcome::Load(lease)) = versions.lookup(&2) {
             drop(lease);

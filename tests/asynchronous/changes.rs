@@ -1,4 +1,5 @@
-//! Changes from async code: they hold what the other calls hold, and block no executor.
+//! Tests of changes from async code: they keep the same promises as the blocking calls, and do not block an
+//! executor.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -11,7 +12,7 @@ use larder::{Any, Cache, Change, Durability, Error, InsertOptions, KeyspaceDefin
 use crate::support::tasks::{HandPolled, Runtime};
 use crate::support::{BLOBS, HOUR, Place, VERSIONS, watch_this_test};
 
-/// The length of a value that is larger than the write buffer of the tests here.
+/// The length of a value that is larger than the write buffer of these tests.
 const LARGE: usize = 80 << 10;
 
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);
@@ -50,7 +51,7 @@ fn what_an_async_call_has_removed_does_not_come_back() {
             assert_eq!(pairs.clear_async().await.unwrap(), 2);
             pairs.insert_async(&(6, 1), 6).await.unwrap();
             assert_eq!(cache.clear_async().await.unwrap(), 1);
-            // As a crash leaves the file: what was acknowledged is there.
+            // The file is as after a crash. It must contain every acknowledged change.
             assert_eq!(entries_after_a_crash(&place), 0, "{runtime:?}");
             cache.close_async().await.unwrap();
             assert!(matches!(pairs.insert_async(&(1, 1), 1).await, Err(Error::Closed)));
@@ -95,13 +96,13 @@ fn a_removal_that_is_dropped_after_its_first_poll_is_made() {
     versions.insert(&1, 1).unwrap();
     cache.flush().unwrap();
     let mut removal = HandPolled::new(versions.remove_async(&1));
-    // A fast worker and a fast disk may have done it all.
+    // A fast worker on a fast disk may already have finished the removal.
     _ = removal.poll();
     removal.leave();
     while versions.get(&1).is_some() {
         std::thread::yield_now();
     }
-    // Removing it again waits for the commit of the tombstone that is there.
+    // A second removal waits for the commit of the existing tombstone.
     assert!(!versions.remove(&1).unwrap());
     assert_eq!(entries_after_a_crash(&place), 0);
     while removal.kept_wakers() > 0 {
@@ -109,7 +110,7 @@ fn a_removal_that_is_dropped_after_its_first_poll_is_made() {
     }
 }
 
-/// Runs `blocked` on a runtime with one thread, while the disk is stalled. Checks that other tasks go on.
+/// Runs `blocked` on a runtime with one thread, while the disk is stalled. Checks that other tasks continue.
 async fn goes_on_beside<T>(disk: &StallingDisk, blocked: impl Future<Output = T>) -> T {
     let mut blocked = Box::pin(blocked);
     let mut polls = 0;
@@ -137,7 +138,7 @@ fn a_stalled_disk_and_a_full_write_buffer_block_no_executor() {
         let (place, disk) = (Place::new(), StallingDisk::new());
         let cache = place.builder().write_buffer(64 << 10).stalling_disk(&disk).open().unwrap();
         let blobs = cache.keyspace(BLOBS).unwrap();
-        // A commit is in progress that can't end, and the buffer has no room for `LARGE`.
+        // A commit is in progress and can't end, and the buffer has no room for `LARGE`.
         let stall = || {
             cache.flush().unwrap();
             disk.stall();
@@ -185,7 +186,7 @@ fn removals_of_many_tasks_share_commits() {
             assert!(removal.await);
         }
         let commits = cache.stats().disk.unwrap().commits - before;
-        // The workers alone would share a commit by 16 at most.
+        // If each task held a worker, at most 16 tasks could share a commit.
         assert!(commits < 125, "{commits} commits");
         cache.close_async().await.unwrap();
     });

@@ -1,4 +1,4 @@
-//! Loads that wait for one another, among tasks, and among tasks and threads.
+//! Tests of loads that wait for each other, between tasks, and between tasks and threads.
 
 use std::convert::Infallible;
 use std::future::{pending, ready};
@@ -32,7 +32,7 @@ fn loads_that_wait_for_one_another_are_refused() {
                 versions.get_or_load_async(&mine, loader).await
             }
         };
-        // A loader that asks for its own key.
+        // A loader that requests its own key.
         let own = runtime.block_on(nested(1, 1)).unwrap_err();
         assert_eq!(own.loader_error(), Some(&true), "{runtime:?}");
         // A thread inside a loader of a task, and a task inside a loader of a thread.

@@ -1,4 +1,5 @@
-//! Waits of tasks for a commit. They hold no worker, and what they acknowledge outlives a crash.
+//! Tests of tasks that wait for a commit. The tasks hold no worker, and every acknowledged change outlives a
+//! crash.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,14 +16,15 @@ const IMMEDIATE: InsertOptions = InsertOptions::new().durability(Durability::Imm
 
 type Waiting<'a> = HandPolled<Pin<Box<dyn Future<Output = ()> + 'a>>>;
 
-/// More than the workers of a process.
+/// A number that is larger than the number of workers of a process.
 const MANY: u64 = 40;
 
 fn waiting<'a>(future: impl Future<Output = ()> + 'a) -> Waiting<'a> {
     HandPolled::new(Box::pin(future))
 }
 
-/// Begins a durable insert, a group of them, a durable change and a change that removes.
+/// Begins four changes: a durable insert, a durable insert of a group, a durable atomic change, and an atomic
+/// change that removes.
 fn begin(versions: &Keyspace<u64, u64>, key: u64) -> [Waiting<'_>; 4] {
     let base = key * 10;
     let change = |_: Option<&u64>, _| Change::insert(2);
@@ -70,7 +72,7 @@ fn waits_for_a_commit_hold_no_worker() {
         let base = key * 10;
         (1..=4).all(|key| versions.get(&(base + key)).is_some()) && versions.get(&(base + 5)).is_none()
     };
-    // Each is made in memory, and waits for its commit. Only a free worker looks on disk.
+    // Each change is made in memory, and waits for its commit. A lookup on disk needs a free worker.
     crate::support::simulated::wait_until("the changes", || (0..MANY).all(is_made));
     let mut lookup = HandPolled::new(versions.get_async(&9_999));
     assert_eq!(lookup.finish().as_deref(), Some(&9));
@@ -78,7 +80,7 @@ fn waits_for_a_commit_hold_no_worker() {
     disk.resume();
     waits.iter_mut().for_each(HandPolled::finish);
     flush.join().unwrap();
-    // As a crash leaves the file.
+    // This copy of the file is as after a crash.
     let crashed = Place::new();
     std::fs::copy(place.path(), crashed.path()).unwrap();
     let copy = Cache::builder().path(crashed.path()).clock(place.clock.clone()).open().unwrap();
@@ -127,7 +129,7 @@ fn a_durable_insert_without_a_commit_and_one_of_the_past_end() {
             insert.finish().unwrap();
         }
         assert_eq!((versions.get(&1).as_deref(), versions.stats().inserts), (Some(&1), 1));
-        // An insert with an end in the past is a removal, which is durable.
+        // An insert with an expiry in the past is a removal, and removals are durable.
         let past = IMMEDIATE.ttl(Timestamp::from_millis(1));
         HandPolled::new(versions.insert_with_async(&1, 2, past)).finish().unwrap();
         assert_eq!((versions.get(&1), versions.stats().inserts), (None, 1));
@@ -156,7 +158,7 @@ fn durable_inserts_of_many_tasks_share_commits() {
             insert.await;
         }
         let commits = cache.stats().disk.unwrap().commits - before;
-        // The workers alone would share a commit by 16 at most.
+        // If each task held a worker, at most 16 tasks could share a commit.
         assert!(commits < 125, "{commits} commits");
         cache.close_async().await.unwrap();
     });

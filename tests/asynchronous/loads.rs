@@ -1,4 +1,5 @@
-//! Loads from async code: one flight for tasks and threads, and the ways in which a task may leave it.
+//! Tests of loads from async code: tasks and threads share one flight, and a task may leave it in several
+//! ways.
 
 use std::convert::Infallible;
 use std::future::{Future, pending, ready};
@@ -24,7 +25,7 @@ fn in_memory() -> (Cache, Versions) {
     (cache, versions)
 }
 
-/// Returns a value that a test gives to the tasks which wait for it.
+/// Returns a gate that a test opens for the tasks that wait at it.
 fn gate() -> (tokio::sync::watch::Sender<bool>, impl Fn() -> Wait + Clone) {
     let (open, opened) = tokio::sync::watch::channel(false);
     (open, move || {
@@ -153,7 +154,7 @@ fn a_waiter_runs_its_own_loader_when_a_borrowed_one_is_dropped() {
         let runs = AtomicU64::new(0);
         let local = || {
             HandPolled::new(versions.get_or_load_local_async(&1, async || {
-                // Borrows from the test.
+                // The loader borrows from the test.
                 runs.fetch_add(1, Ordering::SeqCst);
                 pending::<Result<u64, Infallible>>().await
             }))

@@ -1,4 +1,4 @@
-//! Calls of async code on the threads of the cache, inside closures, beside a close, and with wakers that
+//! Tests of async calls on the threads of the cache, inside closures, during a close, and with wakers that
 //! misbehave.
 
 use std::convert::Infallible;
@@ -128,7 +128,7 @@ fn a_closure_is_refused_each_async_change_of_its_own_key() {
     }
 }
 
-/// A waker that runs a function when it is called, and another when it is dropped.
+/// A waker that runs one function when it is called, and another function when it is dropped.
 struct OddWaker {
     on_wake: fn(),
     on_drop: Box<dyn Fn() + Send + Sync>,
@@ -163,7 +163,7 @@ fn the_writer_runs_no_waker_and_drops_none() {
         },
         OddWaker {
             on_wake: || (),
-            // Asks the writer, by a thread's call and by a task's.
+            // Sends commands to the writer, by a blocking call and by an async call.
             on_drop: Box::new(move || {
                 let is_removed = first.remove(&2).unwrap();
                 block_on(first.remove_async(&2)).unwrap();
@@ -254,7 +254,7 @@ fn closing_waits_for_the_changes_that_tasks_have_begun() {
     let (versions, others) = (cache.keyspace(VERSIONS).unwrap(), busy.keyspace(VERSIONS).unwrap());
     versions.insert(&1, 1).unwrap();
     cache.flush().unwrap();
-    // Every worker is held by a closure.
+    // A closure holds every worker.
     let held = Arc::new(Mutex::new(()));
     let holder = held.lock().unwrap();
     let busy_changes: Vec<_> = (0..u64::try_from(MAX_WORKERS).unwrap())
@@ -285,7 +285,7 @@ fn closing_waits_for_the_changes_that_tasks_have_begun() {
     busy.close().unwrap();
 }
 
-/// Whether the next [`PanicsOnceArmed`] that is dropped panics.
+/// Whether the next drop of a [`PanicsOnceArmed`] panics.
 static WILL_PANIC: AtomicBool = AtomicBool::new(false);
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -351,7 +351,7 @@ fn a_change_in_memory_waits_for_the_turn_of_a_slow_closure_without_its_executor(
             let modified = slow.modify(&1, |_, _| {
                 rounds += 1;
                 if rounds <= 8 {
-                    // The round is lost.
+                    // This change makes the round lose.
                     let other = slow.clone();
                     thread::spawn(move || other.insert(&1, 0).unwrap()).join().unwrap();
                 } else {

@@ -1,5 +1,5 @@
-//! Refreshes of registered asynchronous loaders, and what becomes of them when their key changes (contract
-//! 3).
+//! Tests of refreshes of registered asynchronous loaders, and of their results when their key changes
+//! (contract 3).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,7 +32,7 @@ fn an_old_value_is_served_to_all_while_one_refresh_runs() {
     assert_eq!(fares.keyspace().get(1).as_deref(), Some(&101), "its life began with the refresh");
 }
 
-/// Changes the key while a refresh of it runs. Returns what the key has when the refresh has ended.
+/// Changes the key while a refresh of it runs. Returns the value of the key after the refresh has ended.
 fn changed_during_a_refresh(
     place: Option<&Place>,
     loads: impl Fn(Arc<u64>) -> Load<u64> + Send + Sync + 'static,
@@ -145,7 +145,7 @@ fn the_loader_of_a_refresh_decides_as_any_loader() {
     assert_eq!(refreshed(Ok(Load::Unchanged)), Some(TTL), "a new life");
     assert_eq!(refreshed(Ok(Load::CacheFor(Arc::new(2), (2 * TTL).into()))), Some(2 * TTL));
     assert_eq!(refreshed(Ok(Load::DoNotCache(Arc::new(3)))), Some(TTL.saturating_sub(AGE)), "it stays");
-    // An insert ends the pass of the load before.
+    // An insert ends the cool-down after the failed load.
     assert_eq!(refreshed(Err("the database is away")), Some(TTL.saturating_sub(AGE)), "it stays");
     assert_eq!(refreshed(Ok(Load::Absent)), None);
     assert!(answer(&fares).unwrap().value.is_none(), "an absence");

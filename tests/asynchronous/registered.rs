@@ -1,4 +1,4 @@
-//! Registered asynchronous loaders: their timeouts, and the bound of their tasks.
+//! Tests of registered asynchronous loaders: their timeouts, and the maximum number of their tasks.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl Drop for UnlessEnded<'_> {
 }
 
 impl SlowSource {
-    /// Returns a source that gives so many answers at once.
+    /// Returns a source that can answer this many loads immediately.
     pub(super) fn with_permits(permits: usize) -> Arc<Self> {
         Arc::new(Self {
             loads: AtomicU64::new(0),
@@ -88,7 +88,7 @@ impl SlowSource {
     }
 }
 
-/// Returns a clock, a runtime, and the builder of a cache with both.
+/// Returns a clock, a runtime, and the builder of a cache that uses both.
 pub(super) fn on_hand() -> (Arc<ManualClock>, HandRuntime, CacheBuilder) {
     let (clock, runtime) = (Arc::new(ManualClock::new()), HandRuntime::default());
     let builder = runtime.of(Cache::builder().clock(clock.clone()));
@@ -99,7 +99,7 @@ pub(super) fn ages() -> LoadPolicy {
     LoadPolicy::new().refresh_after(AGE)
 }
 
-/// Returns the answer to a lookup, which waits for no task.
+/// Returns the answer to a lookup that waits for no task.
 pub(super) fn answer(fares: &AsyncFares) -> Result<Loaded<u64>, LoadError<&'static str>> {
     HandPolled::new(fares.get_async(1)).finish()
 }
@@ -209,7 +209,7 @@ fn a_load_that_finds_no_place_is_answered_or_driven_by_its_callers() {
     assert_eq!(value(&fares), 100);
     runtime.finish();
     clock.advance(TTL);
-    // Another key takes the only place.
+    // Another key takes the only free place.
     let mut other = HandPolled::new(fares.get_async(2));
     assert!(other.poll().is_pending());
     assert_eq!(runtime.tasks(), 1);
@@ -229,7 +229,7 @@ fn a_load_that_finds_no_place_is_answered_or_driven_by_its_callers() {
 fn refreshes_beyond_the_bound_are_refused_and_a_hung_one_frees_its_place() {
     let _watch = watch_this_test();
     let ((_, runtime, builder), source) = (on_hand(), SlowSource::with_permits(0));
-    // The deadline of a load.
+    // The load reaches its deadline.
     let builder = builder.load_tasks(2).lease_timeout(Duration::from_millis(50));
     let fares = source.register(&builder.open().unwrap(), FARES, LoadPolicy::new());
     fares.keyspace().insert_many((1..=4).map(|key| (key, key))).unwrap();
@@ -268,7 +268,7 @@ fn a_loader_that_panics_reports_it_to_its_callers_and_ends_no_task_by_it() {
     assert_eq!(value(&fares), 1);
     runtime.finish();
     assert_eq!(fares.keyspace().stats().load_failures, 2);
-    // The pause after a failed refresh.
+    // During the pause after a failed refresh, no other refresh begins.
     assert!(!HandPolled::new(fares.refresh_async(1)).finish().unwrap());
     assert!(DEFAULT_COOL_DOWN > Duration::ZERO);
 }

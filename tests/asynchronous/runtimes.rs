@@ -1,4 +1,4 @@
-//! The runtimes of registered asynchronous loaders: each of them, and those that drop their tasks or end.
+//! Tests of registered asynchronous loaders on each runtime, and on runtimes that drop their tasks or end.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -29,7 +29,7 @@ fn a_task_that_its_runtime_drops_gives_its_load_back() {
         let stats = fares.keyspace().stats();
         assert_eq!(source.dropped(), u64::from(is_begun));
         assert_eq!(stats.refreshes, 1 + u64::from(is_begun));
-        // No flight is left, so a caller that finds the value expired loads it.
+        // No flight remains, so a caller that finds the value expired loads it.
         clock.advance(TTL);
         let found = fares.keyspace().lookup(1).unwrap();
         let LookupOutcome::Load(lease) = found else { panic!("{found:?}") };

@@ -1,4 +1,4 @@
-//! Several keys in one call from async code, and streams.
+//! Tests of async calls with several keys, and of streams.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -114,7 +114,8 @@ fn a_loader_of_several_keys_that_waits_for_one_of_them_is_refused() {
     let cache = Cache::builder().open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
     let load = async |_: &[u64]| {
-        // The last key: each flight of the call is known as led by this loader.
+        // This is the last key of the call. The wait graph knows this loader as the leader of each flight of
+        // the call.
         let own = versions.get_or_load_async(&3, || async { Ok::<u64, Infallible>(0) }).await;
         assert!(matches!(own, Err(LoadError::Cycle)));
         Ok::<_, Infallible>([(1, 1), (2, 2), (3, 3_u64)])

@@ -1,4 +1,4 @@
-//! Transactions from async code.
+//! Tests of transactions from async code.
 
 use larder::{Cache, Error, Transaction};
 

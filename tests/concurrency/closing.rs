@@ -209,7 +209,7 @@ fn a_value_may_close_the_cache_wherever_it_is_dropped() {
             let cache = place.builder().memory_capacity(ByteSize::kib(64)).open().unwrap();
             let acts = cache.keyspace(ACTS).unwrap();
             let is_begun = Arc::new(AtomicBool::new(false));
-            // To be evicted, the values must take more memory than the cache has once they are committed.
+            // For evictions, the committed values must need more memory than the cache has.
             for key in 1..=if what.contains("evicted") { 60 } else { 1 } {
                 // An eviction may close the cache before all values are inserted.
                 if acts.insert(&key, closing(&cache, &is_begun)).is_err() {

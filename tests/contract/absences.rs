@@ -1,5 +1,5 @@
-//! Absences: a key for which the source has no value is not asked for again and again, and an absence never
-//! hides a value.
+//! Tests of absences. If the source has no value for a key, it is not queried again and again. An absence
+//! never hides a value.
 
 use std::cell::Cell;
 use std::sync::{Arc, mpsc};
@@ -33,14 +33,14 @@ fn make_absent(products: &Products, key: u64) {
     assert!(lease(products, key).fill_absent());
 }
 
-/// Where an absence of key 1 is.
+/// The place of an absence of key 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tier {
     /// In memory, and not committed yet.
     Uncommitted,
     Both,
     DiskAlone,
-    /// In memory, in a keyspace that is never on disk.
+    /// In memory, in a memory-only keyspace.
     MemoryOnly,
 }
 
@@ -230,7 +230,7 @@ fn contract_3_a_removed_absence_stays_gone_and_counts_as_no_entry() {
         let (cache, products) = absent_in(&place, tier);
         assert_eq!(remove(&cache, &products), 0, "{tier:?}, removal {at}: there was no value");
         assert_eq!(products.find(&1), Found::Unknown, "{tier:?}, removal {at}");
-        // A crash: the file as it is now.
+        // This copy of the file is as after a crash.
         let after = Place::new();
         std::fs::copy(place.path(), after.path()).unwrap();
         let again = after.open().keyspace(PRODUCTS).unwrap();
@@ -283,7 +283,7 @@ fn contract_2_an_absence_outlives_a_restart_and_no_expiry() {
     let (cache, products) = absent_in(&place, Tier::DiskAlone);
     place.clock.advance(ABSENT);
     assert_eq!(products.find(&1), Found::Unknown);
-    // The sweeper thread, which the jump has woken, may be first.
+    // The jump has woken the sweeper thread, so it may have swept first.
     cache.sweep().unwrap();
     assert_eq!(cache.stats().disk.unwrap().entries, 0);
 }

@@ -22,7 +22,7 @@ fn the_loader_is_called_once_with_the_missing_keys() {
     let mut calls = Vec::new();
     let mut load = |keys: &[&u64]| {
         calls.push(keys.iter().map(|key| **key).collect::<Vec<_>>());
-        // Key 3 is omitted, key 77 was not asked, and key 2 comes twice.
+        // Key 3 is omitted, key 77 was not requested, and key 2 occurs twice.
         Ok::<_, String>([(77, 77), (5, 50), (2, 20), (2, 21)])
     };
     let loaded = versions.get_or_load_many(&[5, 1, 3, 2, 5, 3], &mut load).unwrap();
@@ -115,7 +115,7 @@ fn a_panicking_loader_lands_every_flight() {
     assert_eq!(values(&versions.get_or_load_many(&[3, 2], tenfold).unwrap()), [Some(30), Some(20)]);
 }
 
-/// Two callers want the same two keys in the opposite order, while both keys are being asked for.
+/// Two callers want the same two keys in the opposite order, while both keys are being loaded.
 #[test]
 fn two_calls_with_overlapping_keys_do_not_wait_for_each_other_in_a_circle() {
     let _watch = watch_this_test();
@@ -259,7 +259,8 @@ fn the_timeout_limits_the_whole_wait() {
     assert!(versions.get_or_load_many(&keys, tenfold).is_ok());
 }
 
-/// Each key that the failed loader was called with has a stale value, or the error is the result.
+/// If each key of the failed loader has a stale value, these values are the result. Otherwise the error is
+/// the result.
 #[test]
 fn a_failed_loader_of_several_keys_is_answered_with_stale_values() {
     const HELD: KeyspaceDefinition<u64, u64> =

@@ -1,4 +1,4 @@
-//! Lookups of several keys with one call, and loads where the kind of the keys matters.
+//! Lookups of several keys with one call, and loads for which the number and the size of the keys matter.
 
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ fn a_hundred_thousand_keys_are_found_and_loaded_at_once() {
     assert_eq!(missing, 75_000);
 }
 
-/// The records on disk are more than are copied from one snapshot.
+/// There are more records on disk than one snapshot may be held for.
 #[test]
 fn more_records_than_one_snapshot_is_held_for_are_found() {
     let place = Place::new();

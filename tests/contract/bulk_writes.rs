@@ -31,7 +31,7 @@ impl Serialize for Even {
 const EVEN: KeyspaceDefinition<u64, Even> = KeyspaceDefinition::new("even").ttl(HOUR);
 const MEMORY_ONLY: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("memory only").memory_only();
 
-/// Returns what a restart from the present content of the file finds.
+/// Returns the values that a restart from the present content of the file finds.
 fn on_disk(place: &Place, keys: &[u64]) -> Vec<Option<u64>> {
     let copy = Place::new();
     std::fs::copy(place.path(), copy.path()).unwrap();
@@ -74,7 +74,7 @@ fn a_group_is_inserted_from_what_an_application_has() {
     assert_eq!((names.count(), cache.stats().inserts), (5, 5));
 }
 
-/// What the caller has stored before stays, and nothing else is there.
+/// Entries that were stored earlier stay, and no value of the group is stored.
 #[test]
 fn a_group_with_one_value_that_is_refused_changes_nothing() {
     let place = Place::new();
@@ -131,7 +131,7 @@ fn a_group_that_is_too_large_for_one_transaction_is_refused() {
     assert_eq!(cache.stats().disk.unwrap().entries, 537);
 }
 
-/// The largest groups that are accepted fit into a file that is full, again and again.
+/// The largest groups that are accepted fit into a full file, again and again.
 #[test]
 fn contract_7_groups_of_the_greatest_size_fit_into_a_full_file() {
     let place = Place::new();
@@ -171,7 +171,7 @@ fn a_closed_cache_refuses_a_group() {
     assert!(matches!(versions.insert_many([(1, 1)]), Err(Error::Closed)));
 }
 
-/// While the disk tier is off, a group is in memory, as an insert is.
+/// While the disk tier is off, a group is kept in memory, like a single insert.
 #[test]
 fn a_group_during_an_outage_is_kept_and_saved_as_a_whole() {
     let place = SimulatedPlace::new();
@@ -194,7 +194,8 @@ fn a_group_during_an_outage_is_kept_and_saved_as_a_whole() {
     assert_eq!(values(&versions, &[1, 2]), [Some(4); 2]);
 }
 
-/// The disk becomes full while groups are inserted. A crash at any time leaves each of them whole.
+/// The disk becomes full while groups are inserted. After a crash at any time, each group is in the file as a
+/// whole or not at all.
 #[test]
 fn contract_4_a_full_disk_splits_no_group() {
     let place = SimulatedPlace::new();

@@ -1,5 +1,5 @@
-//! Contract 1: each atomic change is made at one moment, from the content of its key at that moment. And how
-//! such a change ends if its closure misbehaves, or the cache is closed.
+//! Contract 1: each atomic change is made at one moment, from the content of its key at that moment. Also
+//! tests changes whose closure misbehaves, or whose cache is closed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,7 +21,8 @@ fn add(versions: &Keyspace<u64, u64>, key: u64) {
     versions.modify(&key, |old, _| Change::insert(old.copied().unwrap_or(0) + 1)).unwrap();
 }
 
-/// The keyspaces in which a change takes different ways: in a file, in memory alone, and with a weigher.
+/// Runs a test with keyspaces in which a change takes different code paths: in a file, only in memory, and
+/// with a weigher.
 fn each_way(test: impl Fn(&Cache, &Keyspace<u64, u64>)) {
     for weighs in [false, true] {
         let place = Place::new();
@@ -82,7 +83,7 @@ fn contract_1_a_slow_change_finishes_beside_fast_ones() {
         }
         let slow = versions.modify(&1, |old, _| {
             rounds.fetch_add(1, Ordering::SeqCst);
-            // Until other threads have changed the key, or cannot.
+            // Waits until other threads have changed the key, or can't change it.
             let before = fast.load(Ordering::SeqCst);
             for _ in 0..20 {
                 if fast.load(Ordering::SeqCst) > before + 8 {
@@ -97,8 +98,8 @@ fn contract_1_a_slow_change_finishes_beside_fast_ones() {
     });
     let (rounds, fast) = (rounds.into_inner(), fast.into_inner());
     assert_eq!(versions.get(&1).as_deref(), Some(&(fast + 1)), "no change is lost");
-    // Eight lost rounds, then a turn, in which each of the others may publish one more change. On a starved
-    // machine an earlier round may be lucky.
+    // The caller loses eight rounds, and then takes a turn. In the turn, each other thread may publish one
+    // more change. On a busy machine, an earlier round may succeed.
     assert!((1..=16).contains(&rounds), "the slow change took {rounds} rounds, beside {fast} changes");
 }
 

@@ -147,7 +147,8 @@ fn contract_2_the_sweeper_deletes_what_expired_and_nothing_else() {
         insert(&names, &format!("short {number}"), MINUTE);
         insert(&names, &format!("long {number}"), HOUR);
     }
-    // This write prolongs the entry. The entry's earlier row in the order of expiry must not remove it.
+    // This write extends the life of the entry. The entry's earlier row in the order of expiry must not
+    // remove it.
     insert(&names, "short 7", HOUR);
     cache.flush().unwrap();
     assert_eq!(cache.stats().disk.unwrap().entries, 5_000);
@@ -190,7 +191,7 @@ fn contract_2_a_follower_goes_by_the_files_time_where_its_own_clock_is_behind() 
     assert!(left <= 50 * MINUTE, "{left:?} are left by the file's time");
 }
 
-/// A clock that can be set to any time of its range. Time stands still until the test moves the clock.
+/// A clock that can be set to any time of its range. The time changes only when the test sets the clock.
 #[derive(Debug)]
 struct Extreme {
     monotonic: Mutex<Duration>,
@@ -243,7 +244,7 @@ fn contract_2_no_clock_makes_an_entry_immortal() {
             names.insert("dies", "dies".to_owned()).unwrap();
             cache.flush().unwrap();
             clock.advance(Duration::from_millis(59_999));
-            // At the end of the range, time stands still and every entry is expired.
+            // At the end of the range, time does not advance, and every entry is expired.
             if wall <= u64::MAX - 70_000 {
                 assert!(names.contains_key("dies"), "{wall} {monotonic:?}: too soon");
             }

@@ -1,4 +1,4 @@
-//! Contract 2: each kind of TTL ends an entry's life at its time, and no earlier and no later.
+//! Contract 2: with each kind of TTL, an entry expires exactly at its time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +53,7 @@ fn contract_2_an_entry_that_never_expires_outlives_every_other_and_a_restart() {
         (names.get("never").as_deref(), names.ttl("never")),
         (Some(&text("a")), Some(Remaining::Never))
     );
-    // Without expiring, it is removed like any other entry, and its row with it.
+    // An entry that never expires is removed like any other entry, together with its row.
     assert!(names.remove("never").unwrap() && cache.keyspace(FOREVER).unwrap().remove("default").unwrap());
     cache.close().unwrap();
 }
@@ -65,7 +65,7 @@ fn contract_2_an_entry_that_never_expires_is_evicted_in_the_order_of_writing() {
     let cache =
         place.builder().disk_capacity(ByteSize::mib(1)).memory_capacity(ByteSize::kib(64)).open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
-    // Written in the descending order of their keys.
+    // The entries are written in descending order of their keys.
     for key in (0..800_u64).rev() {
         blobs.insert(&key, vec![7; 4_000]).unwrap();
         place.clock.advance(Duration::from_millis(10));
@@ -183,7 +183,7 @@ fn contract_2_no_write_gives_an_entry_more_life_than_max_age() {
     assert_eq!(left(), Some(HOUR));
     counts.insert(1, 1).unwrap();
     assert_eq!(left(), Some(MINUTE), "a shorter TTL stays");
-    // An entry of before the limit keeps its expiry until it is written again or touched.
+    // An entry from before the limit keeps its expiry until it is written again or touched.
     let renewals: [fn(&larder::Keyspace<u64, u64>); 3] = [
         |counts| assert!(counts.touch_with(1, Ttl::Keep).unwrap()),
         |counts| counts.insert_with(1, 2, with(Ttl::Keep)).unwrap(),
@@ -231,7 +231,8 @@ fn contract_2_a_jitter_only_shortens_and_spreads_the_expiries() {
     for key in KEYS / 2..KEYS {
         spread.insert(key, key).unwrap();
     }
-    // By the 100 ms in which they expire: 50 of them, so 200 keys are an even share.
+    // The number of keys that expire in each interval of 100 ms. There are 50 such intervals, so an even
+    // share is 200 keys.
     let mut expiries = [0_u64; 101];
     for key in 0..KEYS {
         let left = spread.ttl(key).and_then(Remaining::duration).unwrap();

@@ -1,4 +1,5 @@
-//! A time to idle beside other parts: commits (contract 2), early expiration, and an import.
+//! Tests of a time to idle together with other features: commits (contract 2), early expiration, and an
+//! import.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::support::simulated::wait_until;
 use crate::support::{HOUR, Place};
 
 const IDLE: Duration = Duration::from_mins(8);
-/// The life of an entry after its last use, at most.
+/// The maximum life of an entry after its last use.
 const LIFE: Duration = Duration::from_mins(9);
 
 thread_local! {
@@ -78,7 +79,7 @@ fn contract_2_a_large_removal_counts_entries_that_live_by_a_use_alone() {
     let blobs: KeyspaceDefinition<u64, Vec<u8>> =
         KeyspaceDefinition::new("blob").ttl(HOUR).time_to_idle(IDLE);
     let blobs = cache.keyspace(blobs).unwrap();
-    // Memory takes none of them.
+    // Memory stores none of these entries.
     for key in 0..3 {
         blobs.insert(key, vec![7; 100_000]).unwrap();
     }
@@ -90,7 +91,7 @@ fn contract_2_a_large_removal_counts_entries_that_live_by_a_use_alone() {
     assert_eq!(blobs.clear().unwrap(), 2);
 }
 
-/// An entry in use is not about to expire by its time to idle, so it is not refreshed for that.
+/// Early expiration ignores the time to idle, because an entry in use does not expire by it.
 #[test]
 fn early_expiration_goes_by_the_ttl_of_an_entry_in_use() {
     let clock = Arc::new(ManualClock::new());
@@ -136,7 +137,7 @@ fn contract_2_every_use_reaches_the_disk_without_a_flush() {
         cache.flush().unwrap();
         place.clock.advance(Duration::from_mins(5));
         assert!((0..SESSIONS).all(|key| users.get(key).is_some()));
-        // One commit, as a cache that is used makes any time, and an idle one within ten seconds.
+        // Makes one commit. A cache in use makes commits all the time, and an idle cache within ten seconds.
         cache.sweep().unwrap();
         wait_until("every use is on disk", || {
             let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();

@@ -1,4 +1,4 @@
-//! Leases to load a key: the ways in which a load ends, and what the callers get that wait for it.
+//! Tests of leases to load a key: the ways in which a load ends, and the results of the waiting callers.
 //!
 //! The deadline of a lease is in real time. Tests that need a lease past its deadline set it to 1 ms, and
 //! wait as a caller of the cache waits: for the load of another caller.
@@ -53,13 +53,13 @@ fn pending(versions: &Keyspace<u64, u64>) -> PendingLoad<u64> {
 /// A change of key 1.
 type KeyChange = fn(&Keyspace<u64, u64>);
 
-/// Returns what a caller gets that waits for the load.
+/// Returns the result of a caller that waits for the load.
 fn waited(pending: PendingLoad<u64>) -> Result<Option<u64>, LoadError<String>> {
     pending.wait().map(|waited| waited.value().map(|value| *value))
 }
 
 /// Returns a lease, and the wait of another caller for it. A lease of 1 ms may be over before the other
-/// caller comes: then both begin again.
+/// caller comes. In that case, both begin again.
 fn lease_and_pending(versions: &Keyspace<u64, u64>) -> (LoadLease<u64, u64>, PendingLoad<u64>) {
     loop {
         let lease = lease(versions);
@@ -348,7 +348,8 @@ fn a_caller_whose_loader_has_a_value_does_not_wait_for_one_absence_after_another
             wait_until("the caller has missed", || cache.stats().misses > misses);
             thread::yield_now();
             first.fill_absent();
-            // In most rounds this comes before the caller has woken up, and is the next load to wait for.
+            // In most rounds, this lookup comes before the caller has woken up. So the caller then waits for
+            // this load.
             let second = versions.lookup(&1).unwrap();
             assert_eq!(*plain.join().unwrap(), 10);
             drop(second);

@@ -27,7 +27,7 @@ fn a_slow_load_is_answered_with_the_stale_value_and_goes_on() {
     let answer = prices.get(1).unwrap();
     assert_eq!((*answer.value.unwrap(), answer.is_stale), (100, true));
     assert_eq!((prices.keyspace().stats().stale_answers, source.loads()), (1, 2));
-    // What was removed is not served stale.
+    // A removed value is not served as a stale value.
     prices.keyspace().remove(1).unwrap();
     drop(held);
     let answer = prices.get(1).unwrap();
@@ -108,7 +108,7 @@ fn a_caller_whose_time_is_over_gets_the_live_value_if_there_is_one_by_then() {
     let policy = LoadPolicy::new().hard_timeout(Duration::from_millis(500));
     let loader = move |_: &u64, _: Option<Arc<u64>>| {
         inserted.insert(1, 7).unwrap();
-        // It hangs.
+        // The loader hangs here.
         _ = may_go_on.lock().unwrap().recv();
         Ok(Load::Cache(Arc::new(8)))
     };
@@ -153,11 +153,11 @@ fn a_load_that_finds_the_pool_full_is_answered_in_its_time() {
     soft.keyspace().insert(1, 7).unwrap();
     let held = stuck.is_held.lock().unwrap();
     assert!(filler.refresh(0).unwrap());
-    // Otherwise the thread could begin with a load of a caller, and leave its place free.
+    // Otherwise the thread could first take a load of a caller, and leave one place in the queue free.
     stuck.wait_for(1);
     (1..100).find(|key| !filler.refresh(key).unwrap()).unwrap();
     assert_eq!(filler.keyspace().stats().refreshes_refused, 1, "an explicit refresh is counted");
-    // Refreshes leave room for the loads of callers, and these have now taken it.
+    // Refreshes leave room for the loads of callers. These loads have now filled that room.
     let impatient = loading(&cache, GRACEFUL, LoadPolicy::new().soft_timeout(SOON), &stuck);
     for key in 10..26 {
         impatient.keyspace().insert(key, 7).unwrap();
@@ -202,7 +202,7 @@ fn a_loader_that_asks_for_its_own_key_gets_an_error() {
         let asks = own.clone();
         let (_, prices) = with_loader(PRICES, policy, move |key, _| {
             let own = asks.lock().unwrap().clone().unwrap();
-            // The loader of key 1 asks for key 2, and that of key 2 asks for key 1.
+            // The loader of key 1 requests key 2, and the loader of key 2 requests key 1.
             let circle = own.get(3 - key).is_err_and(|error| matches!(error, LoadError::Cycle));
             Ok(Load::Cache(Arc::new(u64::from(circle) + 10 * key)))
         });

@@ -1,4 +1,4 @@
-//! Loading: one loader at a time for each key, errors for all waiting callers, and no endless wait.
+//! Tests of loads: one loader at a time for each key, errors for all waiting callers, and no endless wait.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, mpsc};

@@ -1,5 +1,5 @@
-//! Loads and refreshes that have not begun, because all threads of the pool are busy. No caller waits for
-//! them without a timeout of its own.
+//! Tests of loads and refreshes that have not begun, because all threads of the pool are busy. A caller waits
+//! for such a load only if it has a timeout of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,7 +40,7 @@ impl BusyPool {
         drop(held);
     }
 
-    /// Waits until the loads have run that were in the queue.
+    /// Waits until all loads in the queue have run.
     fn wait_for_queue(&self) {
         let loads = self.source.loads();
         assert!(self.filler.refresh(loads).unwrap());
@@ -127,7 +127,8 @@ fn with_a_soft_timeout_alone_no_caller_waits_for_the_queue() {
     assert_eq!(source.loads(), 1, "one of them has taken the load over");
 }
 
-/// Lets a refresh end, and checks that the next hits begin no other. `end` is called while it runs.
+/// Lets a refresh end, and checks that the next hits begin no other refresh. `end` is called while the
+/// refresh runs.
 fn assert_paused(clock: &ManualClock, prices: &Registered, end: impl FnOnce()) {
     prices.keyspace().insert(1, 1).unwrap();
     clock.advance(AGE);
@@ -150,13 +151,13 @@ fn a_refresh_that_is_not_cached_is_not_repeated_by_the_next_hit() {
     let (clock, prices) =
         with_loader(definition, ages(), move |_, _| Ok(Load::CacheFor(Arc::new(2), out_of_range)));
     assert_paused(&clock, &prices, || ());
-    // A load that ends past its deadline.
+    // This load ends after its deadline.
     let (go_on, may_go_on) = mpsc::channel::<()>();
     let (runs, is_running) = mpsc::channel();
     let may_go_on = Mutex::new(may_go_on);
     let timeout = Duration::from_secs(1);
     let (clock, prices) = with_loader(definition, ages().hard_timeout(timeout), move |_, _| {
-        // Key 2 comes second to this lock.
+        // The loader of key 2 waits for this lock.
         let may_go_on = may_go_on.lock().unwrap();
         _ = runs.send(());
         _ = may_go_on.recv();
@@ -164,7 +165,7 @@ fn a_refresh_that_is_not_cached_is_not_repeated_by_the_next_hit() {
     });
     assert_paused(&clock, &prices, || {
         is_running.recv().unwrap();
-        // Its deadline is later.
+        // The deadline of this load is later.
         assert!(matches!(prices.get(2), Err(LoadError::Timeout { .. })));
         go_on.send(()).unwrap();
     });
@@ -194,13 +195,13 @@ fn an_explicit_refresh_is_no_use_of_the_value() {
     let held = source.is_held.lock().unwrap();
     clock.advance(idle / 2);
     assert!(prices.refresh(1).unwrap());
-    // A use counts to an eighth of the time.
+    // A use is recorded with a precision of an eighth of the time to idle.
     clock.advance(idle * 5 / 8);
     assert!(!prices.keyspace().contains_key(1), "it was not used");
     drop(held);
 }
 
-/// Asks for a value when it is dropped.
+/// Requests a value when it is dropped.
 struct AsksWhenDropped<'a>(&'a Registered, &'a Mutex<Option<bool>>);
 
 impl Drop for AsksWhenDropped<'_> {

@@ -1,4 +1,4 @@
-//! Several keys of a registered loader.
+//! Tests of calls for several keys of a registered loader.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -44,7 +44,7 @@ fn several_keys_are_found_in_either_tier_and_only_the_missing_ones_are_loaded() 
         let cache = open();
         let (prices, asked) = noting(&cache, policy);
         prices.keyspace().insert(3, 9).unwrap();
-        // Key 5 is found nowhere, twice. The source has no value for 99.
+        // Key 5 occurs twice and is in neither tier. The source has no value for key 99.
         let found = prices.get_many([5, 1, 3, 99, 2, 5, 99, 4]).unwrap();
         let expected =
             [fresh(50), fresh(7), fresh(9), (None, false), fresh(8), fresh(50), (None, false), fresh(40)];

@@ -1,4 +1,4 @@
-//! Registered loaders: refreshes in the background, and early expiration.
+//! Tests of registered loaders: refreshes in the background, and early expiration.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -54,7 +54,7 @@ pub(super) fn builder() -> (Arc<ManualClock>, CacheBuilder) {
     (clock.clone(), Cache::builder().clock(clock))
 }
 
-/// Returns a handle whose loader asks `source`.
+/// Returns a handle whose loader queries `source`.
 pub(super) fn loading(
     cache: &Cache,
     definition: KeyspaceDefinition<u64, u64>,
@@ -110,7 +110,7 @@ fn an_old_value_is_served_to_all_while_one_refresh_runs() {
     assert_eq!(source.loads(), 2, "another call refreshes nothing");
 }
 
-/// Changes the key while a refresh of it runs. Returns what the key has when the refresh has ended.
+/// Changes the key while a refresh of it runs. Returns the value of the key after the refresh has ended.
 fn changed_during_a_refresh(
     loads: impl Fn(Arc<u64>) -> Load<u64> + Send + Sync + 'static,
     change: impl FnOnce(&Keyspace<u64, u64>),
@@ -133,7 +133,8 @@ fn changed_during_a_refresh(
     let keyspace = prices.keyspace();
     wait_until("the end of the refresh", || keyspace.stats().load_latency.count() == 2);
     wait_until("the end of its lease", || {
-        // A key with a flight is waited for, so a lease says that the flight has ended.
+        // A lookup of a key with a flight waits for the flight. So if the lookup returns a lease, the flight
+        // has ended.
         keyspace.contains_key(1) || matches!(keyspace.lookup(1), Ok(LookupOutcome::Load(_)))
     });
     keyspace.get(1).map(|value| *value)
@@ -200,7 +201,7 @@ fn a_failed_refresh_keeps_the_value_and_is_not_repeated_at_once() {
         clock.advance(AGE);
         assert_eq!(value(&prices), 1);
         wait_until("the failure", || prices.keyspace().stats().load_failures == 1);
-        // The cool-down lasts a second. So a hundred callers begin a few refreshes at most.
+        // The cool-down lasts a second. So a hundred callers begin only a few refreshes.
         (0..100).for_each(|_| assert_eq!(value(&prices), 1));
         assert!(prices.keyspace().stats().refreshes < 50);
     }
@@ -252,7 +253,7 @@ fn an_explicit_refresh_needs_no_age_and_no_value() {
     assert_eq!((value(&prices), source.loads()), (7, 2));
 }
 
-/// Returns the number of lookups that it took until a refresh began, or None after 10,000.
+/// Returns the number of lookups until a refresh began. Returns None after 10,000 lookups without a refresh.
 fn lookups_until_a_refresh(prices: &Registered) -> Option<u32> {
     (1..=10_000).find(|_| {
         let _ = value(prices);

@@ -220,7 +220,8 @@ fn a_users_drop_may_wait_for_a_commit_wherever_the_value_was_let_go() {
             let names: Option<Keyspace<_, _>> = handle.lock().unwrap().clone();
             if let Some(names) = names {
                 names.insert("dropped", String::new()).unwrap();
-                // This removal waits for a commit of the writer, even if the writer let the value go.
+                // This removal waits for a commit of the writer, even if the writer has already released the
+                // value.
                 assert!(names.remove("dropped").is_ok());
                 counted.fetch_add(1, Ordering::SeqCst);
             }

@@ -1,5 +1,5 @@
-//! Transactions over several keys: they take place at one moment, and are in the file as a whole or not at
-//! all. How they end if a watch is broken, a closure misbehaves, or the changes are too many.
+//! Tests of transactions over several keys: they take place at one moment, and are in the file as a whole or
+//! not at all. Also tests broken watches, closures that misbehave, and too many changes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS, watch_this_test};
 const LOCAL: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("local").ttl(HOUR).memory_only();
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Returns what a restart from the present content of the file finds.
+/// Returns the values that a restart from the present content of the file finds.
 fn on_disk(place: &Place, keys: &[u64]) -> Vec<Option<u64>> {
     let copy = Place::new();
     std::fs::copy(place.path(), copy.path()).unwrap();
@@ -56,7 +56,7 @@ fn contract_1_a_transaction_sees_and_changes_keys_of_several_keyspaces() {
         tx.insert(&versions, &1, 11)?;
         tx.insert_with(&names, "a", "one".to_owned(), InsertOptions::new().ttl(MINUTE))?;
         tx.insert(&local, &1, 7)?;
-        // It sees its own changes, and no other caller does.
+        // The transaction sees its own changes. No other caller sees them yet.
         assert_eq!(tx.get(&versions, &1)?.as_deref(), Some(&11));
         assert_eq!(tx.ttl(&names, "a")?, Some(Remaining::For(MINUTE)));
         assert!(tx.contains_key(&local, &1)? && !tx.contains_key(&local, &2)?);
@@ -165,7 +165,7 @@ fn contract_1_an_error_or_a_panic_of_the_closure_changes_nothing() {
     }));
     assert!(panicked.is_err());
     assert_eq!(values(&versions, &[1, 2]), [Some(10), None]);
-    // No lease, no key and no room is left behind.
+    // The failed transaction has left no lease, no claimed key and no reserved room.
     versions.insert(&1, 12).unwrap();
     change(&cache, &versions, &[(1, 13)], &[]).unwrap();
     assert_eq!(values(&versions, &[1]), [Some(13)]);
@@ -189,7 +189,7 @@ fn contract_1_a_broken_watch_refuses_a_transaction() {
     set(1);
     versions.remove(&1).unwrap();
     assert!(matches!(require(&watch), Err(Error::Changed)));
-    // The same value again.
+    // The same value is stored again.
     set(2);
     let watch = versions.watch(&2).unwrap();
     require(&watch).unwrap();
@@ -197,7 +197,7 @@ fn contract_1_a_broken_watch_refuses_a_transaction() {
     require(&watch).unwrap();
     set(2);
     assert!(matches!(require(&watch), Err(Error::Changed)));
-    // A change that its own transaction reads.
+    // The transaction reads its own change.
     let watch = versions.watch(&2).unwrap();
     let changed = cache.transaction(|tx| {
         let value = tx.get(&versions, &2)?.map_or(0, |value| *value);
@@ -212,7 +212,7 @@ fn contract_1_a_broken_watch_refuses_a_transaction() {
         tx.insert(&versions, &2, 100)
     });
     assert!(matches!(swallowed, Err(Error::Changed)));
-    // Its expiry.
+    // A change of only the expiry.
     versions.insert_with(&3, 3, InsertOptions::new().ttl(MINUTE)).unwrap();
     let watch = versions.watch(&3).unwrap();
     place.clock.advance(MINUTE);
@@ -223,7 +223,7 @@ fn contract_1_a_broken_watch_refuses_a_transaction() {
     assert!(matches!(require(&watch), Err(Error::Changed)));
     require(&missing).unwrap();
     assert_eq!(values(&versions, &[2]), [None]);
-    // Another cache.
+    // A watch from another cache.
     let other = Cache::builder().open().unwrap();
     let watch = other.keyspace(VERSIONS).unwrap().watch(&9).unwrap();
     assert!(matches!(require(&watch), Err(Error::InvalidSetting { setting: "watch", .. })));
@@ -276,7 +276,7 @@ fn changes_in_the_closure_of_a_transaction_are_refused_for_its_keys() {
                 assert!(matches!(change(&cache, &versions, &[(key, 0)], &[]), Err(Error::Reentrant)));
             }
             assert!(matches!(versions.clear(), Err(Error::Reentrant)));
-            // Other keys may be changed, and its own may be read.
+            // The closure may change other keys, and may read its own key.
             change(&cache, &versions, &[(3, 33)], &[]).unwrap();
             assert_eq!(values(&versions, &[1, 2, 3]), [Some(1), Some(2), Some(33)]);
             Ok::<_, Error>(())
@@ -321,7 +321,7 @@ fn a_transaction_that_is_too_large_is_refused() {
     assert_eq!(local.count(), 2_000);
 }
 
-/// Values in memory only take the room of other entries, or of those that they replace.
+/// Values of a memory-only keyspace take the room of other entries, or of the entries that they replace.
 #[test]
 fn a_transaction_in_memory_only_finds_room_or_is_refused() {
     let cache = Cache::builder().memory_capacity(ByteSize::kib(64)).open().unwrap();

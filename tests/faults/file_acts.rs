@@ -2,7 +2,7 @@
 //! files.
 //!
 //! The test checks these rules. A lookup returns the latest version, or misses. After a restart, no version
-//! that is older than an acknowledged removal shows. An insert that was acknowledged as durable, or by a
+//! is found that is older than an acknowledged removal. An insert that was acknowledged as durable, or by a
 //! flush, is found again, unless an event reported a loss since. If another file replaces the cache's file
 //! after an answer, that answer can't be kept. `close` reports this. So if `close` fails, the restart is not
 //! compared with answers from before the last act.
@@ -67,7 +67,7 @@ struct Promise {
 #[derive(Debug, Default)]
 struct RestartOracle {
     latest: BTreeMap<u64, Option<u64>>,
-    /// No version up to this one may show again.
+    /// No version up to this one may be found again.
     removed: BTreeMap<u64, Promise>,
     /// This version or a later one must be found, unless the key was removed since.
     durable: BTreeMap<u64, Promise>,

@@ -1,7 +1,7 @@
 //! Keys that are known to be absent, together with changes of these keys (contracts 1 and 3).
 //!
-//! The source has no value until its first change. So a caller that is told of an absence after that change
-//! was acknowledged has got a stale answer.
+//! The source has no value until its first change. So a caller that gets an absence after that change was
+//! acknowledged has got a stale answer.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const PRODUCTS: KeyspaceDefinition<u64, u64> = VERSIONS.absent_ttl(TTL);
 
 type Products = Keyspace<u64, u64>;
 
-/// Loads the key. An absence is an answer of the source as it was at first.
+/// Loads the key. An absence is the answer of the source before its first change.
 fn load(source: &Source, products: &Products) {
     source.look("loaded", || {
         let loaded = products.get_or_load_optional(&1, || {
@@ -38,7 +38,7 @@ fn find(source: &Source, products: &Products) {
     });
 }
 
-/// The source gets a value, and the key is removed, while other callers load and find the key.
+/// The source gets a value, and the key is removed, while other callers load the key and look it up.
 fn contest_with_removals(source: &Source, products: &Products) {
     contest([
         &|| {
@@ -84,7 +84,7 @@ pub(crate) fn an_absence_on_disk_never_outlives_a_removal() {
     source.check();
 }
 
-/// The value is inserted while other callers find that there is none.
+/// The value is inserted while loads of other callers find no value.
 pub(crate) fn an_absence_never_hides_an_insert() {
     let (place, source) = (Place::new(), Source::new());
     let cache = place.open();
@@ -97,7 +97,7 @@ pub(crate) fn an_absence_never_hides_an_insert() {
         },
         &|| {
             load(&source, &products);
-            // It replaces an absence, and no value.
+            // The insert may replace an absence, but not a value.
             if products.insert_if_absent(&1, FIRST + 2).unwrap().is_none() {
                 source.settle(FIRST + 1);
             }

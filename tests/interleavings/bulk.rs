@@ -1,4 +1,4 @@
-//! Calls for several keys.
+//! Tests of calls for several keys.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -24,8 +24,8 @@ fn load(versions: &Keyspace<u64, u64>, keys: &[u64]) -> Result<Vec<Option<u64>>,
     Ok(found.into_iter().map(|value| value.map(|value| *value)).collect())
 }
 
-/// Two callers load overlapping keys in the opposite order. Each gets all values, and waits only for a load
-/// that goes on.
+/// Two callers load overlapping keys in the opposite order. Each caller gets all values, and waits only for a
+/// load that makes progress.
 pub(crate) fn overlapping_loads_of_several_keys_end() {
     let cache = Place::new().open();
     let versions = versions(&cache);
@@ -42,7 +42,7 @@ pub(crate) fn overlapping_loads_of_several_keys_end() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// A key that the loader omits is absent for the callers that wait for it, and they go on.
+/// A key that the loader omits is absent for the callers that wait for it, and they continue.
 pub(crate) fn an_omitted_key_stalls_no_caller() {
     let cache = Place::new().open();
     let versions = versions(&cache);
@@ -102,7 +102,7 @@ pub(crate) fn a_group_is_committed_as_a_whole() {
     }
 }
 
-/// A group is stored while the cache is closed. It is in the file as a whole, or it is refused.
+/// A group is stored while the cache is closed. The group is in the file as a whole, or is refused.
 pub(crate) fn a_group_beside_a_close_is_whole() {
     let place = Place::new();
     let cache = place.open();

@@ -1,5 +1,6 @@
-//! Tests of atomic changes of one key: counters, closures, values that are taken (contract 1). Each change is
-//! made at one moment, whichever tier has the entry, and whatever a commit or an eviction does meanwhile.
+//! Tests of atomic changes of one key: counters, closures, and values that are taken (contract 1). Each
+//! change is made at one moment. This does not depend on the tier of the entry, or on a commit or an eviction
+//! in the meantime.
 
 use larder::{Change, Keyspace};
 
@@ -42,7 +43,8 @@ impl Noted {
     }
 }
 
-/// Increments under the lock beside changes by closures and a commit. Memory has room for every entry.
+/// Increments under the lock, together with changes by closures and a commit. Memory has room for every
+/// entry.
 pub(crate) fn no_increment_is_lost() {
     let noted = Noted::new(Place::new().open());
     noted.begin_with(1, 10);
@@ -66,7 +68,7 @@ pub(crate) fn no_increment_is_lost() {
     noted.check(&[(1, 10)]);
 }
 
-/// Changes of an entry that is on disk alone, and is read back and evicted while they are made.
+/// Changes of an entry that is only on disk. Meanwhile the entry is promoted and evicted.
 pub(crate) fn changes_of_what_is_on_disk_agree() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -90,7 +92,8 @@ pub(crate) fn changes_of_what_is_on_disk_agree() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// A value is taken by one caller, while others store a value if there is none, and remove.
+/// Callers take a value, while other callers insert a value if there is none, or remove it. Only one caller
+/// takes each value.
 pub(crate) fn a_value_is_taken_once() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -113,7 +116,7 @@ pub(crate) fn a_value_is_taken_once() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// So many changes at once that callers lose rounds and take turns. A turn may end early.
+/// Many changes at the same time, so that callers lose rounds and take turns. A turn may end early.
 pub(crate) fn changes_that_take_turns_end() {
     let noted = Noted::new(Place::new().open());
     let change = |by: u64| {

@@ -1,6 +1,6 @@
 //! The sweeper, and threads that rewrite an entry just before the sweeper deletes it (contract 2). The
-//! sweeper deletes no other entry. And threads that change an entry while it expires or is evicted: an entry
-//! that was seen gone does not come back.
+//! sweeper deletes only expired entries. Also tests threads that change an entry while it expires or is
+//! evicted: once a lookup has missed, the entry does not come back.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,7 +83,7 @@ pub(crate) fn a_touch_and_an_expiry_agree() {
     assert_eq!((last, place.committed(1)), (alive, alive), "touched: {touched}");
 }
 
-/// Looks a key up several times. Once it is gone, no later lookup may find it.
+/// Looks a key up several times. Once the entry is gone, no later lookup may find it.
 #[derive(Default)]
 pub(crate) struct Lookups(Mutex<Vec<Option<u64>>>);
 
@@ -93,7 +93,7 @@ impl Lookups {
         self.0.lock().unwrap().push(value);
     }
 
-    /// Looks the key up without a use.
+    /// Looks the key up without recording a use.
     pub(crate) fn peek(&self, keyspace: &Keyspace<u64, u64>) {
         let value = keyspace.peek(&1).map(|value| *value);
         self.0.lock().unwrap().push(value);
@@ -148,14 +148,15 @@ pub(crate) fn a_touch_brings_back_nothing_that_was_seen_evicted() {
     seen.check();
 }
 
-/// An entry is expired while it is touched and removed. One caller ends its life, and no touch gives it back.
+/// An entry is expired while it is touched and removed. Only one caller makes it expire, and no touch brings
+/// it back.
 fn contest_with_an_expire(place: &Place, is_on_disk: bool) {
     let cache = if is_on_disk { place.open_tight() } else { place.open() };
     let versions = versions(&cache);
     versions.insert(&1, 10).unwrap();
     cache.flush().unwrap();
     if is_on_disk {
-        // Takes the place of the entry in memory.
+        // This insert takes the room of the entry in memory.
         versions.insert(&2, 20).unwrap();
         cache.flush().unwrap();
     }

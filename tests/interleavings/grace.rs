@@ -1,4 +1,4 @@
-//! Loads that fail, and are answered with a stale value, together with removals (contract 3).
+//! Tests of failing loads that are answered with a stale value, together with removals (contract 3).
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::explorer::contest;
 use crate::place::{Place, STALE, TTL};
 use crate::source::Source;
 
-/// Loads the key with a loader that fails. The answer is the stale value, if there is one. It is read after
-/// the loader has failed.
+/// Loads the key with a loader that fails. The answer is the stale value, if there is one. The cache reads
+/// that value after the loader has failed.
 fn fail(source: &Source, versions: &Keyspace<u64, u64>) {
     source.look_again("stale", |failed| {
         let loaded = versions.get_or_load(&1, || {

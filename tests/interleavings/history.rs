@@ -17,13 +17,13 @@ pub(crate) enum Call {
     /// Whether there was an entry to remove. `None` if that is not known.
     Remove(Option<bool>),
     Get(Option<u64>),
-    /// An amount was added. The number is the sum.
+    /// An addition: the amount, and the resulting sum.
     Add(u64, u64),
-    /// The value that was removed, if there was one.
+    /// A removal that returns the removed value, if there was one.
     Take(Option<u64>),
-    /// A value was to be stored if there was none. The second number is the value that was there.
+    /// An insert if there is no value: the new value, and the existing value, if there was one.
     InsertIfAbsent(u64, Option<u64>),
-    /// A value was to be stored in place of another. The last is whether it was.
+    /// A compare-and-insert: the expected value, the new value, and whether it was stored.
     CompareAndInsert(u64, u64, bool),
 }
 

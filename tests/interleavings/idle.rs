@@ -1,5 +1,5 @@
-//! Uses that extend the life of an entry, while it expires, is evicted, or is removed (contract 2). An entry
-//! that was seen expired does not come back without a write.
+//! Tests of uses that extend the life of an entry, while it expires, is evicted, or is removed (contract 2).
+//! An entry that a lookup found expired does not come back without a write.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::expiry::Lookups;
 use crate::explorer::contest;
 use crate::place::{IDLE, IDLING, Place};
 
-/// An entry that is not used ends at this time after it was written.
+/// An unused entry expires this long after it was written.
 const LIFE: Duration = Duration::from_millis(IDLE.as_secs() * 1_125);
 /// At this time nothing has expired yet. After it, every entry from the start has expired.
 const EVE: Duration = LIFE.saturating_sub(Duration::from_millis(1));
@@ -77,7 +77,7 @@ pub(crate) fn a_commit_of_uses_brings_back_nothing_that_was_seen_expired() {
     entries.insert(&2, 20).unwrap();
     cache.flush().unwrap();
     place.time.advance(EVE);
-    // The second promotion needs the room of the first.
+    // The second promotion needs the room of the first one.
     let used = entries.get(&1).is_some() && entries.get(&2).is_some();
     let seen = Lookups::default();
     contest([
@@ -129,7 +129,7 @@ pub(crate) fn a_use_beside_a_removal_brings_nothing_back() {
 }
 
 /// Two callers use an entry that is on disk alone. Another entry takes its room in memory between the two
-/// uses, and the stamp of the first use is committed. The second use has read the record before that.
+/// uses, and the stamp of the first use is committed. The second use has read the record before that commit.
 pub(crate) fn a_second_use_on_disk_takes_nothing_from_the_first() {
     let place = Place::new();
     let cache = place.open_tight();

@@ -1,4 +1,4 @@
-//! Leases to load a key that are dropped, forgotten or late.
+//! Tests of leases to load a key that are dropped, forgotten or late.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -45,7 +45,7 @@ pub(crate) fn one_waiter_loads_for_a_dropped_lease() {
     assert_eq!((seen, loads.into_inner()), (vec![Some(10); 2], 1));
 }
 
-/// A lease is forgotten, and its deadline passes. The callers that wait for it go on, and so do later
+/// A lease is forgotten, and its deadline passes. The callers that wait for it continue, and so do later
 /// callers.
 pub(crate) fn a_forgotten_lease_stalls_no_caller() {
     let cache = Place::new().open();

@@ -102,7 +102,7 @@ pub(crate) fn the_last_handle_may_go_anywhere() {
 }
 
 /// Once the cache is closed, no lookup finds a value, even if other calls were in progress. Every
-/// acknowledged change is on disk, however late it was acknowledged.
+/// acknowledged change is on disk, even if it was acknowledged just before the close.
 pub(crate) fn a_closed_cache_has_nothing() {
     let place = Place::new();
     let cache = place.open_tight();

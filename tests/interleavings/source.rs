@@ -70,8 +70,8 @@ impl Source {
         self.look_again(how, |_| look());
     }
 
-    /// As [`look`](Self::look). `look` gets a function. Its call says that the answer is read only after this
-    /// moment, so that the lowest right answer is the one of this moment.
+    /// Like [`look`](Self::look), but passes a function to `look`. A call of this function states that the
+    /// answer is read only after this moment. So the lowest right answer of this moment applies.
     pub(crate) fn look_again(&self, how: &str, look: impl FnOnce(&dyn Fn()) -> Option<u64>) {
         let least = Cell::new(self.least.load(Ordering::SeqCst));
         let seen = look(&|| least.set(self.least.load(Ordering::SeqCst)));

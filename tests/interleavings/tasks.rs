@@ -1,4 +1,4 @@
-//! Loads and removals from async code, beside those of threads.
+//! Tests of loads and removals from async code, together with those of threads.
 //!
 //! Each thread of the contest drives the future of one task. The workers of the cache are threads of the
 //! model, too.
@@ -19,8 +19,8 @@ use crate::explorer::contest;
 use crate::place::{Place, versions};
 use crate::source::Source;
 
-/// The moment from which a loader may go on. Its lock is one of the model, so that the moment may come
-/// between any two steps.
+/// A gate at which a loader waits. Its lock belongs to the model, so that the gate may open between any two
+/// steps.
 #[derive(Default)]
 struct Gate(shuttle::sync::Mutex<(bool, Option<Waker>)>);
 
@@ -48,7 +48,7 @@ impl Gate {
     }
 }
 
-/// What the tasks and threads of a scenario have in common.
+/// The state that the tasks and threads of a scenario share.
 #[derive(Clone)]
 struct SharedLoads {
     versions: Keyspace<u64, u64>,
@@ -91,7 +91,7 @@ impl SharedLoads {
         self.see(self.versions.get_or_load(&1, loader).ok());
     }
 
-    /// Returns what the callers have seen, and the number of loads.
+    /// Returns the answers of the callers, and the number of loads.
     fn end(self, cache: &Cache) -> (Vec<Option<u64>>, u64) {
         let Self { versions, loads, seen, .. } = self;
         drop(versions);
@@ -101,7 +101,7 @@ impl SharedLoads {
     }
 }
 
-/// A waker for a future that is polled once.
+/// A waker that does nothing, for a future that is polled once.
 struct Unheeded;
 
 impl Wake for Unheeded {
@@ -121,7 +121,7 @@ pub(crate) fn tasks_and_threads_share_one_load() {
     assert_eq!(shared.end(&cache), (vec![Some(10); 3], 1));
 }
 
-/// A task polls its load once, and is never polled again. The other task goes on with the load.
+/// A task polls its load once, and is never polled again. The other task continues the load.
 pub(crate) fn a_task_that_is_never_polled_again_stalls_no_task() {
     let cache = Cache::builder().open().unwrap();
     let shared = SharedLoads::of(&cache);
@@ -129,13 +129,13 @@ pub(crate) fn a_task_that_is_never_polled_again_stalls_no_task() {
         &|| {
             let mut load = Box::pin(shared.clone().load());
             _ = poll_once(load.as_mut());
-            // Its wait must not end with a `Drop`.
+            // The wait must not end by a `Drop`.
             std::mem::forget(load);
         },
         &|| shared.load_in_task(),
         &|| shared.gate.open(),
     ]);
-    // The waker thread ends when it has rung the alarm of the wait that was forgotten.
+    // The waker thread ends after it has rung the alarm of the forgotten wait.
     pass_time();
     let (seen, _) = shared.end(&cache);
     assert_eq!(seen, [Some(10)]);
@@ -202,7 +202,7 @@ pub(crate) fn a_forgotten_lease_stalls_no_task() {
     contest([
         &|| {
             std::mem::forget(shared.versions.lookup(&1));
-            // The sweeper may be about to wait, and may miss a call.
+            // The sweeper may not wait yet, and may then miss a call.
             while shared.seen.lock().unwrap().len() < 2 {
                 pass_time();
                 shuttle::thread::yield_now();
@@ -215,7 +215,7 @@ pub(crate) fn a_forgotten_lease_stalls_no_task() {
     assert!(seen.len() == 2 && seen.iter().all(Option::is_some), "{seen:?}");
 }
 
-/// Loads of tasks and lookups beside a removal of a task (contract 3).
+/// Loads of tasks, and lookups, during a removal by a task (contract 3).
 pub(crate) fn a_load_of_a_task_never_outlives_a_removal() {
     let (place, source) = (Place::new(), Arc::new(Source::new()));
     let cache = place.open();
@@ -243,7 +243,7 @@ pub(crate) fn a_load_of_a_task_never_outlives_a_removal() {
     source.check();
 }
 
-/// Durable changes of tasks beside a close. A change that is acknowledged is on disk.
+/// Durable changes of tasks during a close. An acknowledged change is on disk.
 pub(crate) fn durable_changes_of_tasks_are_committed() {
     let place = Place::new();
     let cache = place.open();
@@ -269,7 +269,8 @@ pub(crate) fn durable_changes_of_tasks_are_committed() {
     }
 }
 
-/// A task begins a removal, and is dropped. Then the cache is closed: the removal is made before.
+/// A task begins a removal, and is dropped. Then the cache is closed. The removal must be made before the
+/// close.
 pub(crate) fn a_change_that_a_task_has_begun_is_made_before_the_close() {
     let place = Place::new();
     let cache = place.open();

@@ -1,4 +1,4 @@
-//! Lookups that share the upper bound of the time during a tick of a coarse clock (contract 2).
+//! Tests of lookups that share the upper bound of the time during a tick of a coarse clock (contract 2).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,7 +31,7 @@ impl Clock for Ticking {
 }
 
 /// A thread looks up while another thread begins a tick. The entry expires within that tick, and after the
-/// upper bound of the tick before.
+/// upper bound of the previous tick.
 pub(crate) fn a_hit_within_a_tick_is_never_late() {
     const SHORT: KeyspaceDefinition<u64, u64> =
         KeyspaceDefinition::new("short").ttl(Duration::from_millis(18)).memory_only();

@@ -1,5 +1,5 @@
 //! Tests of transactions: they take place at one moment, for the threads of the application and for a
-//! restart. A watch misses no change.
+//! restart. A watch detects every change.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,8 +32,8 @@ fn accounts(cache: &Cache) -> Keyspace<u64, u64> {
     versions
 }
 
-/// Two transactions change two keys in the opposite order. A third thread sees their sum, and a fourth reads
-/// one key after the other.
+/// Two transactions change two keys in the opposite order. A third thread reads their sum in a transaction,
+/// and a fourth thread reads one key after the other.
 pub(crate) fn a_transfer_keeps_the_sum() {
     let cache = Place::new().builder().shards(4).open().unwrap();
     let versions = accounts(&cache);
@@ -66,7 +66,7 @@ pub(crate) fn no_thread_sees_half_of_a_transaction() {
     let half = Mutex::new(Vec::new());
     let read = |keys: [u64; 2]| {
         let found = keys.map(|key| versions.get(&key).map_or(0, |value| *value));
-        // The first is new, and the second is not.
+        // The first value is new, but the second one is old.
         if found[0] > found[1] {
             half.lock().unwrap().push((keys, found));
         }
@@ -88,7 +88,7 @@ pub(crate) fn no_thread_sees_half_of_a_transaction() {
     assert!(half.is_empty(), "{half:?}");
 }
 
-/// A key is missing when it is watched. Meanwhile it is stored and removed again.
+/// A key is missing when its watch begins. Then the key is stored and removed again.
 pub(crate) fn a_watch_sees_what_came_and_went() {
     let cache = Place::new().open();
     let versions = accounts(&cache);
@@ -152,7 +152,7 @@ pub(crate) fn a_watch_and_an_eviction_agree() {
     }
 }
 
-/// A transaction keeps an entry while it expires.
+/// A transaction reads an entry and keeps it unchanged, while the entry expires.
 pub(crate) fn a_transaction_of_what_has_expired_is_refused() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -179,7 +179,7 @@ pub(crate) fn a_transaction_of_what_has_expired_is_refused() {
     seen.check();
 }
 
-/// A transaction copies a value within a range that is removed. It never brings back what was removed.
+/// A transaction copies a value within a range that is removed. It never brings back a removed value.
 pub(crate) fn a_transaction_and_a_removal_by_prefix_agree() {
     let cache = Place::new().builder().shards(4).open().unwrap();
     let pairs = cache.keyspace(PAIRS).unwrap();
@@ -207,7 +207,7 @@ pub(crate) fn a_transaction_and_a_removal_by_prefix_agree() {
 }
 
 /// Power is lost at any moment while a transaction with a removal is committed, and while one of its keys is
-/// overwritten. A restart finds all of it, or nothing.
+/// overwritten. A restart finds the whole transaction, or nothing of it.
 pub(crate) fn a_transaction_is_committed_as_a_whole() {
     let (place, disk) = Place::on_a_disk();
     let cache = place.open();
@@ -248,7 +248,7 @@ pub(crate) fn a_transaction_is_committed_as_a_whole() {
     }
 }
 
-/// A transaction with as many removals as fit into one transaction of the file, beside another removal.
+/// A transaction with as many removals as fit into one commit of the file, together with another removal.
 pub(crate) fn a_transaction_with_many_removals_is_committed_as_a_whole() {
     const REMOVED: std::ops::Range<u64> = 1..16;
     let (place, disk) = Place::on_a_disk();

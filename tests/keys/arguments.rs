@@ -1,6 +1,7 @@
-//! Every call takes keys by value and by reference, as the caller has them.
+//! Tests that every call takes keys both by value and by reference.
 //!
-//! A test here is mostly that it compiles. Each keyspace is asked in every form that a caller may have.
+//! Most of these tests only need to compile. Each keyspace is called with every form of a key that a caller
+//! may have.
 
 #![expect(clippy::cloned_ref_to_slice_refs, reason = "the forms are those that a caller may have")]
 

@@ -1,4 +1,5 @@
-//! Key types of an application, made by the derive macro: their bytes, their shapes, and what looks them up.
+//! Tests of key types that the derive macro makes: their bytes, their shapes, and the forms that look them
+//! up.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ struct UserId(u64);
 #[derive(Debug, Clone, PartialEq, Key)]
 struct Session(Uuid);
 
-/// A newtype of a newtype. It names the form that looks it up.
+/// A newtype of a newtype. The attribute names the form that looks it up.
 #[derive(Debug, Clone, PartialEq, Key)]
 #[key(lookup_by(str))]
 struct Featured(ProductCode);
@@ -117,7 +118,7 @@ with_form! {
 #[derive(Debug, Clone, PartialEq, Key)]
 struct Parted((String));
 
-/// Checks that a key is encoded as another, and that the command can read and show it.
+/// Checks that a key is encoded like another key, and that the command can read and show it.
 fn alike<A: Key + Clone + PartialEq + std::fmt::Debug, B: Key>(derived: &A, plain: &B, text: &str) {
     let bytes = encode_key::<A>(derived);
     assert_eq!(bytes, encode_key::<B>(plain), "{derived:?}");

@@ -8,7 +8,7 @@ use larder::{Cache, MAX_SLOW_LOADS};
 use crate::support::warnings::Warnings;
 use crate::support::{NAMES, Place, Random, VERSIONS};
 
-/// Looks up keys. Some keys are far more popular than others. Returns how often each key was looked up.
+/// Looks up keys. Some keys are far more popular than others. Returns the number of lookups of each key.
 fn ask(cache: &Cache, lookups: u64) -> BTreeMap<u64, f64> {
     let versions = cache.keyspace(VERSIONS).unwrap();
     let mut random = Random::new(7);

@@ -245,10 +245,10 @@ fn what_a_suspended_disk_may_bring_back_is_not_told_to_be_gone() {
     ];
     assert!(errors.iter().all(|error| matches!(error, Error::NotDurable { .. })), "{errors:?}");
     assert!(names.take("kept").unwrap_err().applied.is_none());
-    // What memory knows is told.
+    // Entries in memory get an exact answer.
     assert!(names.expire("new").unwrap() && !names.expire("new").unwrap());
     assert!(names.take("new").unwrap().is_none());
-    // Other changes take what is on disk alone for missing.
+    // Other changes treat an entry that is only on disk as missing.
     assert!(!names.touch("kept").unwrap() && names.replace("kept", "kept 2".to_owned()).unwrap().is_none());
     assert!(names.insert_if_absent("old", "old 2".to_owned()).unwrap().is_none());
     recover(&place, &cache);
@@ -280,7 +280,7 @@ fn what_cannot_be_read_is_not_told_to_be_gone() {
     let told = |told: &Result<bool, Error>| matches!(told, Ok(true) | Err(Error::NotDurable { .. }));
     assert!(expired.iter().all(told), "an entry is not told to be missing");
     assert!(expired.iter().any(Result::is_err) && cache.stats().disk.unwrap().read_faults > 0);
-    // The writer may suspend the disk tier only now, so its next attempt may be after the next one.
+    // The writer may suspend the disk tier only now, so its next attempt may come one interval later.
     wait_until("the disk is off", || state_of(&cache) == DiskState::Suspended);
     recover(&place, &cache);
     for (key, told) in (0..).zip(expired) {

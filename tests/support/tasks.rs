@@ -44,8 +44,8 @@ impl Runtime {
         }
     }
 
-    /// Starts a task. Call it inside [`block_on`](Self::block_on). A task that is dropped goes on with tokio,
-    /// and ends with smol.
+    /// Starts a task. Call it inside [`block_on`](Self::block_on). If the handle of the task is dropped, the
+    /// task continues in tokio, and ends in smol.
     pub(crate) fn spawn<T: Send + 'static>(
         self,
         future: impl Future<Output = T> + Send + 'static,
@@ -93,7 +93,7 @@ impl<F: Future> HandPolled<F> {
         self.wakes.0.load(Ordering::SeqCst) > self.seen
     }
 
-    /// Polls whenever the future was woken, until it ends.
+    /// Polls the future each time it was woken, until it ends.
     pub(crate) fn finish(&mut self) -> F::Output {
         loop {
             if let Poll::Ready(output) = self.poll() {
@@ -125,7 +125,7 @@ impl<F: Future> HandPolled<F> {
 pub(crate) struct HandRuntime(Arc<Mutex<Vec<HandPolled<BackgroundLoad>>>>);
 
 impl HandRuntime {
-    /// Makes this the runtime of a cache.
+    /// Makes this the runtime of the cache that `builder` opens.
     pub(crate) fn of(&self, builder: CacheBuilder) -> CacheBuilder {
         let tasks = self.0.clone();
         builder.spawner(move |load| tasks.lock().unwrap().push(HandPolled::new(load)))
@@ -136,7 +136,7 @@ impl HandRuntime {
         self.0.lock().unwrap().len()
     }
 
-    /// Polls each task once, and drops those that have ended. Returns the number of the others.
+    /// Polls each task once, and drops the tasks that have ended. Returns the number of the other tasks.
     pub(crate) fn poll(&self) -> usize {
         // A task may start another, so they are polled without the lock.
         let tasks = std::mem::take(&mut *self.0.lock().unwrap());

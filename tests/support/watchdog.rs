@@ -33,7 +33,7 @@ struct Watched {
 #[derive(Default)]
 struct Watchdog {
     watched: Mutex<(u64, BTreeMap<u64, Watched>)>,
-    /// This is never signalled. So a wait with a timeout of one second always lasts one second.
+    /// This condition is never signalled. So a wait with a timeout of one second always lasts one second.
     second: Condvar,
 }
 

@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
         self.token(at) == Some(expected)
     }
 
-    /// Reads the piece that begins at the next token, and moves behind it.
+    /// Reads the piece that begins at the next token, and moves past it.
     fn step(&mut self) -> Piece<'a> {
         let at = self.at;
         let line = self.tokens[at].line;
@@ -296,7 +296,7 @@ impl<'a> Reader<'a> {
         match before {
             Token::Colons | Token::Mark('\'') => true,
             Token::Mark('$') => word != "crate",
-            // Behind two dots, the word is the end of a range.
+            // After two dots, the word is the end of a range.
             Token::Mark('.') => !at.checked_sub(2).is_some_and(|before| self.is(before, &Token::Mark('.'))),
             _ => false,
         }

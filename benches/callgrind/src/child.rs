@@ -1,4 +1,4 @@
-//! What a child of the program does under valgrind: it fills a cache, and calls one function whose
+//! The work of a child of the program under valgrind: it fills a cache, and calls one function whose
 //! instructions are counted. callgrind finds that function by its name, so it must not be inlined.
 
 use std::fmt::Debug;
@@ -19,12 +19,12 @@ const ROUNDS: usize = 20;
 const FULL: usize = 4_000;
 const TURNOVER: usize = 10;
 
-/// Something to count.
+/// A function whose instructions can be counted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Task {
-    /// The argument with which a child is told this task.
+    /// The argument that tells a child to run this task.
     pub(crate) told: &'static str,
-    /// The name of the counted function, as a pattern of callgrind.
+    /// The name of the counted function, as a pattern for callgrind.
     pub(crate) counted: &'static str,
     /// The number of calls that are counted.
     pub(crate) calls: usize,
@@ -91,7 +91,7 @@ pub(crate) const INSERTS: Task = Task {
     },
 };
 
-/// Everything that can be counted.
+/// All tasks.
 const TASKS: [Task; 8] = [HITS, SAMPLED, LOADS, ASYNC_HITS, ASYNC_LOADS, INTEGERS, PAIRS, INSERTS];
 
 /// Runs the task that an argument of this process names. Returns whether there was one.

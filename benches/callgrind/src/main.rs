@@ -23,10 +23,10 @@ use std::process::ExitCode;
 use child::Task;
 use larder_callgrind::{instructions, valgrind};
 
-/// By how much a hit of `get_or_load` may need more instructions than a hit of `get`, in percent.
+/// The maximum percentage of instructions that a hit of `get_or_load` may need beyond a hit of `get`.
 const LOADED_ALLOWANCE: f64 = 5.0;
-/// By how many instructions a hit of an async call may need more than a hit of `get`. They take less than
-/// 10 ns.
+/// The maximum number of instructions that a hit of an async call may need beyond a hit of `get`. They take
+/// less than 10 ns.
 const ASYNC_ALLOWANCE: f64 = 40.0;
 const KEEP: &str = "--keep";
 /// Number of times that the program counts. The result is the median.

@@ -1,7 +1,7 @@
-//! Contestants whose keys are no texts: integers, and pairs of texts.
+//! Contestants whose keys are not texts: integers, and pairs of texts.
 //!
-//! Only peers that look such a key up without allocating take part. So a pair has one peer: the others would
-//! have to build two strings for each lookup.
+//! Only peers that look such a key up without allocating take part. So pairs have one peer. The other peers
+//! would have to build two strings for each lookup.
 
 use std::hash::Hash;
 use std::hint::black_box;
@@ -23,9 +23,9 @@ type Read<K> = Box<dyn Fn(&[K], usize, usize, bool) -> usize + Sync>;
 pub struct KeyTypeField<K> {
     /// Returns the key with a number.
     pub key: fn(usize) -> K,
-    /// The contestants: the name of each, and a function. The function looks keys of a list up, from an index
-    /// on, and returns the number of hits. After the last key, the first key follows. The other arguments are
-    /// the number of lookups, and whether each lookup depends on the answer before it.
+    /// The contestants: the name of each, and a function. The function looks up the keys of a list, starting
+    /// at an index, and returns the number of hits. After the last key, the first key follows. The other
+    /// arguments are the number of lookups, and whether each lookup depends on the previous answer.
     pub contestants: Vec<(&'static str, Read<K>)>,
 }
 
@@ -33,7 +33,7 @@ impl<K: Sync + 'static> KeyTypeField<K> {
     fn add(&mut self, name: &'static str, read: impl Fn(&K) -> usize + Sync + 'static) {
         let read_all = move |keys: &[K], from: usize, count: usize, is_dependent: bool| {
             if is_dependent {
-                // As `Contender::dependent_hits`.
+                // See `Contender::dependent_hits`.
                 sweep(keys, from, count, &read, |at, read| at + 1 + read - VALUE_LEN.min(read))
             } else {
                 sweep(keys, from, count, &read, |at, _| at + 1)

@@ -55,7 +55,7 @@ impl Naive {
         Self::open_with(path, "quick_cache, over redb", in_memory, PAGE_CACHE)
     }
 
-    /// As [`open`](Naive::open), with this page cache. The peer's name should mention the page cache.
+    /// Like [`open`](Naive::open), with this page cache. The peer's name should mention the page cache.
     ///
     /// # Errors
     /// The errors of redb.

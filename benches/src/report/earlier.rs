@@ -55,7 +55,7 @@ impl EarlierPage {
         self.sections.get(title).map(String::as_str)
     }
 
-    /// Returns what a section reached, as the table of targets says.
+    /// Returns the result of a section, as it is in the table of targets.
     pub(super) fn reached(&self, title: &str) -> Option<&str> {
         self.section(title)?;
         self.reached.get(title).map(String::as_str)

@@ -89,7 +89,7 @@ fn reached(section: &Section<'_>) -> String {
 }
 
 /// Writes the machine and the versions of the measurement. Writes them only once if they were the same for
-/// all rows. Those of the earlier page are written too.
+/// all rows. Also writes the circumstances of the earlier page.
 fn circumstances(out: &mut String, sections: &[Section<'_>], earlier: &EarlierPage) {
     let all: Vec<&Outcome> = sections.iter().flat_map(|section| section.outcomes.iter().copied()).collect();
     let mut machines: BTreeSet<String> = all.iter().map(|outcome| machine(&outcome.circumstances)).collect();

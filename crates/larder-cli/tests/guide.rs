@@ -29,7 +29,7 @@ fn run(script: &str, dir: &Path) -> Output {
 }
 
 /// Runs a command that serves a cache until it listens, and ends it as systemd does. Its file and its socket
-/// are in `dir`: the guide's own places may be taken on this machine.
+/// are in `dir`, because the guide's own paths may be in use on this machine.
 fn serve(script: &str, dir: &Path) {
     let here = script.replace("/var/lib/shop/", "").replace("127.0.0.1:6379", "unix:s");
     assert!(here.contains("'file:shop.larder?") && here.ends_with("--listen unix:s"), "{here}");

@@ -174,7 +174,7 @@ impl<S: Service> Client<'_, S> {
         let subject = workload.subject(rng);
         let queries = database.queries();
 
-        let minimum = min_revisions.of(subject); // 6, of the protocol in `min_revisions.rs`
+        let minimum = min_revisions.of(subject); // Step 6 of the protocol in `min_revisions.rs`.
         let began = clock::now();
         let answer = self.service.answer(subject, database)?; // 7
         result.latencies.record(began.elapsed());

@@ -12,16 +12,16 @@ use crate::types::plain;
 pub(crate) struct TypeOptions {
     /// The path of larder.
     pub(crate) larder: Path,
-    /// The types that look up the key, besides those of the macro.
+    /// The types that look up the key, in addition to the types that the macro chooses.
     pub(crate) lookup_by: Vec<Type>,
     /// The option `try_from`.
     pub(crate) try_from: Option<TryFrom>,
 }
 
-/// The option `try_from`: a key is read by a conversion that checks it.
+/// The option `try_from`: a key is read through a conversion that checks the key.
 pub(crate) struct TryFrom {
     pub(crate) span: Span,
-    /// The type that is converted. `None` is the type of the field.
+    /// The type that is converted. `None` means the type of the field.
     pub(crate) source: Option<Type>,
 }
 
@@ -91,7 +91,7 @@ fn for_each_option(
         .try_for_each(|attribute| attribute.parse_nested_meta(&mut read))
 }
 
-/// Sets an option that may be given once.
+/// Sets an option. Fails if the option was given before.
 fn set<T>(option: &mut Option<T>, meta: &ParseNestedMeta<'_>, value: T) -> syn::Result<()> {
     match option.replace(value) {
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! The forms that look up a key, and their implementations.
+//! The forms with which a caller looks up a key, and their implementations.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
@@ -8,9 +8,10 @@ use crate::attributes::TypeOptions;
 use crate::generics::{bounded, with_more};
 use crate::types;
 
-/// The implementations for a key type, and the forms that look it up.
+/// The implementations for a key type, and the forms for its lookups.
 pub(crate) struct KeyType {
-    /// The implementations of `Key` and `EncodeKey` for the type itself, and what belongs to no form.
+    /// The implementations of `Key` and `EncodeKey` for the type itself, and all code that belongs to no
+    /// form.
     pub(crate) own: TokenStream,
     pub(crate) forms: Vec<Form>,
 }
@@ -20,17 +21,18 @@ pub(crate) const ANY_SIZE: &str = "__SIZE";
 
 /// A form that looks up a key.
 pub(crate) struct Form {
-    /// The parameters of the implementation.
+    /// The generic parameters of the implementation.
     pub(crate) generics: Generics,
     pub(crate) ty: TokenStream,
     /// Statements that write the key's bytes to `out`.
     pub(crate) encode: TokenStream,
-    /// Statements that write the form as the beginning of keys, if it may be one.
+    /// Statements that write the form as a prefix of keys. `None` if the form can't be a prefix.
     pub(crate) prefix: Option<TokenStream>,
 }
 
 impl Form {
-    /// Returns a form that looks up another key, which has the same encoding as the derived one.
+    /// Returns a form that also looks up another key type. That type has the same encoding as the derived
+    /// type.
     pub(crate) fn of(
         form: &impl ToTokens,
         key: &impl ToTokens,
@@ -41,14 +43,14 @@ impl Form {
         Self { generics, ty: form.to_token_stream(), encode, prefix: None }
     }
 
-    /// Lets the form also be the beginning of keys, as it is of the other key.
+    /// Lets the form also be a prefix of keys, as it is for the other key type.
     pub(crate) fn with_prefix(mut self, key: &impl ToTokens, larder: &syn::Path) -> Self {
         let form = &self.ty;
         self.prefix = Some(quote! { <#form as #larder::KeyPrefix<#key>>::encode_prefix(self, out); });
         self
     }
 
-    /// Returns whether the implementations for this form are also those for a type.
+    /// Returns whether the implementations for this form also cover a type.
     fn includes(&self, found: &Type) -> bool {
         let Ok(form) = syn::parse2::<Type>(self.ty.clone()) else { return false };
         match (&form, types::plain(found)) {
@@ -97,7 +99,7 @@ impl Form {
     }
 }
 
-/// Returns whether the length of an array is the parameter of the form for arrays of every length.
+/// Returns whether the length of an array is the generic parameter for any length.
 fn is_size(length: &Expr) -> bool {
     matches!(length, Expr::Path(path) if path.path.is_ident(ANY_SIZE))
 }

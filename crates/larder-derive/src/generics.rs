@@ -1,4 +1,4 @@
-//! Checks the parameters of a key type, and adds those of an implementation.
+//! Checks the generic parameters of a key type, and adds the parameters of an implementation.
 
 use proc_macro2::TokenStream;
 use syn::{
@@ -7,7 +7,7 @@ use syn::{
 
 use crate::types::plain;
 
-/// Fails if a type parameter may be no key, or if there is a lifetime.
+/// Fails if a type parameter has no bound by `Key`, or if the type has a lifetime parameter.
 pub(crate) fn check(generics: &Generics) -> syn::Result<()> {
     for parameter in &generics.params {
         match parameter {
@@ -43,8 +43,8 @@ fn is_named(found: &Type, name: &Ident) -> bool {
     matches!(plain(found), Type::Path(path) if path.qself.is_none() && path.path.is_ident(name))
 }
 
-/// Returns whether a type mentions a type parameter. No implementation is possible for a type that may be
-/// only a parameter.
+/// Returns whether a type mentions a type parameter. Rust allows no implementation for a type that is only a
+/// parameter.
 pub(crate) fn mentions_parameter(tokens: TokenStream, generics: &Generics) -> bool {
     tokens.into_iter().any(|token| match token {
         proc_macro2::TokenTree::Ident(name) => generics.type_params().any(|found| found.ident == name),
@@ -53,7 +53,7 @@ pub(crate) fn mentions_parameter(tokens: TokenStream, generics: &Generics) -> bo
     })
 }
 
-/// Returns the parameters of an implementation: those of the type, and more.
+/// Returns the parameters of an implementation: the parameters of the type, and additional ones.
 pub(crate) fn with_more(generics: &Generics, more: impl IntoIterator<Item = GenericParam>) -> Generics {
     let mut generics = generics.clone();
     generics.params.extend(more);

@@ -42,7 +42,7 @@ pub(crate) fn own(
     }
 }
 
-/// Returns the expression that makes the type from a value for each field.
+/// Returns the expression that constructs the type from one value for each field.
 pub(crate) fn construct(fields: &Fields, values: impl Iterator<Item = TokenStream>) -> TokenStream {
     let members = fields.members();
     quote! { Self { #(#members: #values),* } }

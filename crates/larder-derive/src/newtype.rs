@@ -1,5 +1,5 @@
-//! A struct with one field: encoded as its field, and looked up by what looks up the field, as far as Rust
-//! lets a macro say that.
+//! A struct with one field. It is encoded as its field. The forms that look up the field also look up the
+//! struct, as far as a macro can implement this in Rust.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -42,7 +42,7 @@ pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, fields: &Fields
 }
 
 /// Returns the forms that look up the field, and implementations that belong to no form. If the key is
-/// checked, only the key itself looks itself up. Otherwise an insert could skip the check.
+/// checked, the key itself is the only form. Otherwise an insert with another form could skip the check.
 fn lookups(input: &DeriveInput, options: &TypeOptions, inner: &Type) -> (TokenStream, Vec<Form>) {
     let none = (TokenStream::new(), Vec::new());
     if options.try_from.is_some() {

@@ -1,10 +1,10 @@
-//! What the macro knows about a type by its name.
+//! Facts about a type that the macro derives from the type's name.
 
 use quote::ToTokens;
 use syn::{GenericArgument, Ident, PathArguments, Type};
 
-/// Returns a type without the parentheses around it. A type that comes through a fragment `$type:ty` of a
-/// `macro_rules!` has invisible ones.
+/// Returns a type without the parentheses around it. A type from a fragment `$type:ty` of a `macro_rules!`
+/// has invisible parentheses.
 pub(crate) fn plain(mut found: &Type) -> &Type {
     loop {
         found = match found {
@@ -15,13 +15,13 @@ pub(crate) fn plain(mut found: &Type) -> &Type {
     }
 }
 
-/// What is known about the type of a field by its name.
+/// The kind of a field's type, as far as its name shows it.
 pub(crate) enum FieldType<'a> {
     /// `String`, `Box<str>`, `Arc<str>` or `Cow<'static, str>`.
     Text,
     /// `Vec<u8>`.
     Bytes,
-    /// A tuple of two parts or more.
+    /// A tuple of two or more parts.
     Tuple(Vec<&'a Type>),
     Other,
 }
@@ -41,8 +41,7 @@ impl<'a> FieldType<'a> {
     }
 }
 
-/// Returns the usual name of a type of text or of bytes, whatever its path. So `std::string::String` is
-/// `String`.
+/// Returns the usual name of a text or byte type, without its path. So `std::string::String` is `String`.
 fn known_name(found: &Type) -> Option<&'static str> {
     if is_named(found, "String") {
         return Some("String");
@@ -59,7 +58,7 @@ fn known_name(found: &Type) -> Option<&'static str> {
     holders.into_iter().find_map(|(outer, inner, name)| is_found(outer, inner).then_some(name))
 }
 
-/// Returns whether two types are the same, as far as their names tell.
+/// Returns whether two types are the same, as far as their names show it.
 pub(crate) fn is_same(a: &Type, b: &Type) -> bool {
     let text = |found: &Type| match known_name(found) {
         Some(name) => name.to_owned(),
@@ -68,7 +67,7 @@ pub(crate) fn is_same(a: &Type, b: &Type) -> bool {
     text(a) == text(b)
 }
 
-/// Returns whether a type is the one that is derived: `Self`, its name, or its name in this module.
+/// Returns whether a type is the derived type: `Self`, its name, or its name in this module.
 pub(crate) fn is_itself(found: &Type, name: &Ident) -> bool {
     let Type::Path(path) = plain(found) else { return false };
     let mut segments = path.path.segments.iter().map(|segment| &segment.ident).peekable();

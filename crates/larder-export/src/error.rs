@@ -52,8 +52,8 @@ pub enum Error {
     },
 }
 
-/// Writes the text of the error, the name of the variant and the source. So the message of `unwrap` has all
-/// of them.
+/// Writes the text of the error, the name of the variant and the source. So the message of `unwrap` shows all
+/// three.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

@@ -1,5 +1,5 @@
-//! The export formats of larder's caches. An export has the entries of a cache file. It is a backup, a source
-//! of data for other programs, or the input to fill another cache.
+//! The export formats of larder's caches. An export contains the entries of a cache file. It is a backup, a
+//! source of data for other programs, or the input to fill another cache.
 //!
 //! There are two forms with the same content: a binary form ([`binary`]), and JSON lines ([`jsonl`]) for
 //! other programs. Each form is a sequence of parts: a header, each keyspace before its first entry, the

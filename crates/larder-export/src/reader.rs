@@ -33,7 +33,7 @@ impl<R: BufRead> Reader<R> {
         let mut sum = Sum::default();
         let first = input.fill_buf()?.first().copied();
         let (form, header, format) = if first == Some(b'{') {
-            // Each line has the names of its fields, so the version makes no difference.
+            // Each line has the names of its fields, so both versions are read in the same way.
             (Form::JsonLines, jsonl::read_header(&mut input, &mut sum)?, FORMAT)
         } else {
             let mut magic = Vec::new();

@@ -145,8 +145,8 @@ impl<S: Shop> ProductCache<S> {
     }
 }
 
-// `Clone` and `Debug` are not derived, because a derive would require that `S` implements them. `S` only
-// names seven types.
+// `Clone` and `Debug` are not derived, because a derive would require that `S` implements them. `S` is only a
+// list of seven types.
 impl<S: Shop> Clone for ProductCache<S> {
     fn clone(&self) -> Self {
         Self {

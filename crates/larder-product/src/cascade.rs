@@ -83,8 +83,8 @@ impl fmt::Display for Node {
 pub enum When {
     /// Every change: an insertion, an update or a removal.
     Changed,
-    /// Only a change that may be a removal. A change of a product is none, unless it is
-    /// [`ProductRemoved`](crate::Change::ProductRemoved).
+    /// Only a change that may be a removal. Of the changes of a product, only
+    /// [`ProductRemoved`](crate::Change::ProductRemoved) is such a change.
     Removed,
 }
 

@@ -53,8 +53,8 @@ impl Change {
         (Node::Row(row), parts)
     }
 
-    /// Returns whether rows may have been removed. Only a product has a change of its own for a removal. The
-    /// changes of the other rows also stand for their removals.
+    /// Returns whether rows may have been removed. Only products have a separate change for a removal. The
+    /// changes of all other rows include removals.
     pub(crate) const fn may_be_removal(&self) -> bool {
         !matches!(self, Self::Product(_))
     }

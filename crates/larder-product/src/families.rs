@@ -122,11 +122,12 @@ impl<S: Shop> Families<S> {
         }
     }
 
-    /// Registers the families of the application's own, in the order of removal: a family comes after the
-    /// families that its entries are derived from. Replaces the families of an earlier call, and their TTLs.
+    /// Registers families of the application's own. They must be in the order of removal: a family comes
+    /// after the families that its entries are derived from. Replaces the families of an earlier call, and
+    /// their TTLs.
     ///
     /// Register them before [`with_env`](Self::with_env) or [`with_options`](Self::with_options). Otherwise
-    /// these do not know the families.
+    /// these calls do not know the families.
     ///
     /// # Errors
     /// [`OwnFamilyError`] if two families have the same name, if a family depends on a family that is not
@@ -172,8 +173,8 @@ impl<S: Shop> Default for Families<S> {
     }
 }
 
-// The traits are not derived, because a derive would require that `S` implements them. `S` only names seven
-// types.
+// The traits are not derived, because a derive would require that `S` implements them. `S` is only a list of
+// seven types.
 impl<S: Shop> Clone for Families<S> {
     fn clone(&self) -> Self {
         *self

@@ -59,8 +59,8 @@ impl OwnFamilyId {
         self.parts
     }
 
-    /// Returns the kinds by which a change can select entries. A kind that a key has twice is not among them:
-    /// either of the two parts may be the changed one.
+    /// Returns the kinds by which a change can select entries. A kind that a key has twice is left out,
+    /// because the change may concern either of the two parts.
     pub(crate) fn selecting_parts(self) -> Vec<Part> {
         let kinds = self.parts.iter().flatten().copied();
         kinds.filter(|kind| self.parts.iter().flatten().filter(|other| *other == kind).count() == 1).collect()

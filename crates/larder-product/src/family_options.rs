@@ -82,9 +82,9 @@ impl<S: Shop> Families<S> {
     }
 
     /// Returns these families, changed by `options`. An option has the form `FAMILY=LIFETIME`, where `FAMILY`
-    /// is the name of the keyspace of a family, also of the application's own. Options are separated by `&`.
-    /// The option `merchant_auth=disk` has the effect of [`logins_on_disk`](Self::logins_on_disk). White
-    /// space around the options, such as a line end, is skipped.
+    /// is the keyspace name of a family of the shop or of the application. Options are separated by `&`. The
+    /// option `merchant_auth=disk` has the effect of [`logins_on_disk`](Self::logins_on_disk). White space
+    /// around the options, such as a line end, is skipped.
     ///
     /// # Errors
     /// [`FamilyOptionError`] for an unknown family or an invalid lifetime. The cache's range of lifetimes is
@@ -115,7 +115,7 @@ impl<S: Shop> Families<S> {
         Ok(self)
     }
 
-    /// Returns every family: those of the shop, and those of the application's own.
+    /// Returns every family of the shop and of the application.
     fn all(&self) -> impl Iterator<Item = Family> {
         Family::ALL.into_iter().chain(self.own.ids().map(Family::Own))
     }

@@ -122,7 +122,8 @@ impl<S: Shop> ProductCache<S> {
     #[must_use]
     pub fn live(&self, plan: &Plan) -> Vec<CachedKey> {
         let mut families: Vec<Family> = plan.steps().iter().map(|step| step.drops().family()).collect();
-        // Several steps of one family are next to each other. One key may be in two of them.
+        // The steps of one family are next to each other. Without this line, a key in two steps would be
+        // listed twice.
         families.dedup();
         let is_stale = |key: &CachedKey| plan.steps().iter().any(|step| key.is_in(step.drops()));
         families.into_iter().flat_map(|family| self.keys(family)).filter(is_stale).collect()
@@ -168,8 +169,7 @@ impl<S: Shop> ProductCache<S> {
         }
     }
 
-    /// Returns every family: those of the shop, and then those of the application's own, in the order of
-    /// removal.
+    /// Returns every family of the shop, and then every family of the application, in the order of removal.
     ///
     /// # Examples
     /// ```

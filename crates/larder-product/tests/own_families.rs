@@ -1,5 +1,5 @@
-//! Families of the application's own, beside those of the shop: an application that caches price tags, quotes
-//! and a banner.
+//! Tests of families of the application's own: an application that caches price tags, quotes and a banner, in
+//! addition to the shop's families.
 
 use std::borrow::Cow;
 use std::num::NonZeroU64;
@@ -64,7 +64,7 @@ const BANNER: OwnFamily<(), String> = OwnFamily::new(
     &[Dependency::on_row(Row::Category).when_removed(), Dependency::on_row(Row::Merchant)],
 );
 
-/// How often two products are bought together.
+/// The number of times that two products were bought together.
 const PAIRS: OwnFamily<(ProductCode, ProductCode), u32> =
     OwnFamily::new(KeyspaceDefinition::new("pair"), &[Dependency::on_row(Row::Product).when_removed()]);
 

@@ -1,9 +1,9 @@
 //! A shop's prices over HTTP with axum: cached by async calls, with metrics and a graceful shutdown.
 //!
-//! `cargo run -p larder --features async,metrics --example axum`, and then
-//! `curl 127.0.0.1:9186/shops/airtime/products/MTNVTU`. The address and the path of the cache's file may be
-//! given behind `--`. `cargo test -p larder --features async,metrics --example axum` runs its tests. They set
-//! the time, and do not sleep.
+//! `cargo run -p larder --features async,metrics --example axum`, and then `curl
+//! 127.0.0.1:9186/shops/airtime/products/MTNVTU`. The address and the path of the cache's file may be given
+//! after `--`. `cargo test -p larder --features async,metrics --example axum` runs its tests. They set the
+//! time, and do not sleep.
 //!
 //! The order of the shutdown:
 //!
@@ -40,17 +40,17 @@ const PRICE: KeyspaceDefinition<ProductKey, u64> =
 /// The codes of the products of each shop.
 const CODES: KeyspaceDefinition<String, Vec<String>> =
     KeyspaceDefinition::new("codes").ttl(Duration::from_hours(1));
-/// How long the shutdown waits for the requests that have begun.
+/// Maximum time for which the shutdown waits for the requests that have begun.
 const MAX_DRAIN: Duration = Duration::from_secs(10);
 
-/// Stands for the database of the application.
+/// Represents the database of the application.
 #[derive(Debug, Default)]
 struct Database {
     prices: tokio::sync::Mutex<BTreeMap<ProductKey, u64>>,
     queries: AtomicU64,
 }
 
-/// What the database reports when it is away.
+/// The error of the database when it is not available.
 #[derive(Debug)]
 struct DatabaseError;
 
@@ -72,7 +72,7 @@ impl Database {
     }
 }
 
-/// What the routes share.
+/// The state that the routes share.
 struct Shop {
     cache: Cache,
     prices: Keyspace<ProductKey, u64>,
@@ -80,8 +80,8 @@ struct Shop {
     database: Arc<Database>,
     publisher: Mutex<Publisher>,
     prometheus: PrometheusHandle,
-    /// Each change holds it for reading until it has ended. False when the shutdown has begun to wait for
-    /// them.
+    /// Each change holds a read lock on this until it has ended. False once the shutdown has begun to wait
+    /// for the changes.
     accepts_changes: Arc<RwLock<bool>>,
 }
 
@@ -136,7 +136,7 @@ impl Shop {
     }
 }
 
-/// The loader owns what it needs, because other requests go on with it when this one is dropped.
+/// The loader owns its data, because other requests continue the load when this request is dropped.
 async fn codes(
     State(shop): State<Arc<Shop>>,
     Path(name): Path<String>,
@@ -146,7 +146,7 @@ async fn codes(
     codes.await.map(|codes| Json(codes.to_vec())).map_err(|error| unavailable(&error))
 }
 
-/// That a product is unknown is remembered, too.
+/// The cache also remembers that a product is unknown.
 async fn price(State(shop): State<Arc<Shop>>, Path(key): Path<ProductKey>) -> Result<Json<u64>, StatusCode> {
     let (database, asked) = (shop.database.clone(), key.clone());
     let loader = || async move { database.price(&asked).await };
@@ -157,11 +157,11 @@ async fn price(State(shop): State<Arc<Shop>>, Path(key): Path<ProductKey>) -> Re
     }
 }
 
-/// Changes the database, and then removes from the cache what is old. The answer says that no crash brings it
-/// back.
+/// Changes the database, and then removes the old entry from the cache. When the client gets the answer, no
+/// crash can bring the old entry back.
 ///
-/// axum drops a request whose client has gone. The change is a task of its own, so that it does not end
-/// between the two steps. Otherwise the cache might keep the old price.
+/// axum drops a request when its client disconnects. So the change runs in a task of its own, and does not
+/// stop between the two steps. Otherwise the cache might keep the old price.
 async fn set_price(
     State(shop): State<Arc<Shop>>,
     Path(key): Path<ProductKey>,
@@ -187,7 +187,7 @@ async fn set_price(
     task.await.unwrap_or(Err(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-/// Blocks no longer than some short locks, so it needs no worker thread.
+/// Blocks only for some short locks, so it needs no worker thread.
 async fn metrics(State(shop): State<Arc<Shop>>) -> String {
     shop.publisher.lock().unwrap_or_else(PoisonError::into_inner).publish();
     shop.prometheus.run_upkeep();
@@ -205,7 +205,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:9186".to_owned());
     let path = arguments.next().unwrap_or_else(|| "target/axum.larder".to_owned());
 
-    // Registered before any request, so that no signal ends the process.
+    // Registered before the first request, so that a signal does not kill the process.
     let (mut interrupts, mut terms) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let prometheus = PrometheusBuilder::new().install_recorder()?;
     Publisher::describe();
@@ -214,7 +214,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let key = ("airtime".to_owned(), code.to_owned());
         database.set_price(key, price).await.map_err(|_| "the database is away")?;
     }
-    // Before any request, so the file may block this thread.
+    // Opened before the first request, so opening the file may block this thread.
     let cache = Cache::builder().path(path).on_event(|event| eprintln!("{event}")).open()?;
     let shop = Shop::open(cache, database, prometheus)?;
     let listener = TcpListener::bind(address).await?;
@@ -333,7 +333,7 @@ mod tests {
         tokio::select! {
             biased;
             _ = fixture.ask("PUT", PATH, "250") => panic!("the database is busy"),
-            () = yield_now() => {} // the client goes
+            () = yield_now() => {} // The client disconnects.
         }
         drop(busy);
         *fixture.shop.accepts_changes.write().await = false;

@@ -1,8 +1,7 @@
-//! A first example: a value is loaded once, is still there when the cache is opened again, and is removed for
-//! good.
+//! A first example. A value is loaded once, is still there when the cache is opened again, and is removed
+//! durably.
 //!
-//! `cargo run -p larder --example first`. The file is `target/first.larder`, or the path that you give behind
-//! `--`.
+//! `cargo run -p larder --example first`. The file is `target/first.larder`, or the path after `--`.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::error::Error;
@@ -21,7 +20,7 @@ struct Product {
 const PRODUCT: KeyspaceDefinition<String, Product> =
     KeyspaceDefinition::new("product").ttl(Duration::from_hours(1)).version(1);
 
-/// Stands for the query that the cache saves.
+/// Represents the query whose result is cached.
 #[expect(clippy::unnecessary_wraps, reason = "a real query can fail")]
 fn query(code: &str) -> Result<Product, std::io::Error> {
     println!("querying the database for {code}");
@@ -39,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let cache = Cache::builder().path(&path).open()?;
-    // On disk when it returns. The next run of this example queries the database again.
+    // The removal is on disk when the call returns. The next run of this example queries the database again.
     cache.keyspace(PRODUCT)?.remove("MTNVTU")?;
     println!("removed");
     Ok(cache.close()?)

@@ -9,7 +9,7 @@ use larder::{Any, Cache, Key, KeyspaceDefinition};
 
 /// The code of a product: capital letters and digits.
 ///
-/// `try_from` checks the keys that are read from the file, too. A key that breaks the rule is skipped.
+/// `try_from` checks the keys that are read from the file, too. A key that violates the rule is skipped.
 #[derive(Debug, Clone, Key)]
 #[key(try_from)]
 struct ProductCode(String);
@@ -23,7 +23,7 @@ impl TryFrom<String> for ProductCode {
     }
 }
 
-/// Where an offer is shown. The file has the names of the variants, so their order may change.
+/// The place where an offer is shown. The file contains the names of the variants, so their order may change.
 #[derive(Debug, Clone, Copy, Key)]
 enum Channel {
     Web,
@@ -31,12 +31,12 @@ enum Channel {
     Ussd,
 }
 
-/// The key of an offer. Its bytes are those of the tuple `(ProductCode, Channel, Option<u64>)`.
+/// The key of an offer. It is encoded like the tuple `(ProductCode, Channel, Option<u64>)`.
 #[derive(Debug, Clone, Key)]
 struct OfferKey {
     product: ProductCode,
     channel: Channel,
-    /// `None` is the offer to users who have none of their own.
+    /// `None` is the offer for users without an offer of their own.
     user: Option<u64>,
 }
 
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let offers = cache.keyspace(OFFERS)?;
     let code = ProductCode::try_from("MTNVTU".to_owned())?;
 
-    // A key by value, or the parts of a key, each by value or by reference.
+    // A call takes a key by value, or the parts of a key, each by value or by reference.
     offers.insert(OfferKey { product: code.clone(), channel: Channel::Web, user: Some(123) }, 90)?;
     offers.insert((&code, Channel::Web, None::<u64>), 95)?;
     offers.insert((&code, Channel::Ussd, None::<u64>), 99)?;

@@ -1,7 +1,7 @@
 //! The sessions of an application, and tests of their expiry with a clock that the test sets.
 //!
-//! `cargo run -p larder --example manual_clock` runs the application,
-//! `cargo test -p larder --example manual_clock` its tests. No test sleeps.
+//! `cargo run -p larder --example manual_clock` runs the application, and `cargo test -p larder --example
+//! manual_clock` runs its tests. No test sleeps.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use larder::{Cache, Error, Keyspace, KeyspaceDefinition};
 const TTL: Duration = Duration::from_mins(30);
 const SESSION: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("session").ttl(TTL);
 
-/// The users that are logged in, each for half an hour.
+/// The users that are logged in. A session lasts half an hour.
 struct Sessions(Keyspace<u64, String>);
 
 impl Sessions {

@@ -1,7 +1,8 @@
 //! Serves the metrics of a cache to Prometheus: `cargo run -p larder --features metrics --example metrics`,
 //! and then `curl 127.0.0.1:9184/metrics`.
 //!
-//! An application with a web server adds a route to it. This example uses the standard library's sockets.
+//! An application that has a web server adds a route to that server. This example uses the standard library's
+//! sockets.
 #![expect(clippy::print_stdout, reason = "an example says where it listens")]
 
 use std::error::Error;
@@ -24,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&address)?;
     println!("serving http://{}/metrics", listener.local_addr()?);
     for (request, stream) in (1..).zip(listener.incoming()) {
-        // Stands for the work of the application.
+        // Represents the work of the application.
         for number in 0..request {
             squares.get_or_load(&number, || Ok::<_, larder::Error>(number * number))?;
         }
@@ -36,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         prometheus.run_upkeep();
         let body = prometheus.render();
         let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n";
-        // A failure is ignored: the client has gone.
+        // A failure is ignored, because it means that the client has disconnected.
         drop(write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()));
     }
     Ok(())

@@ -1,10 +1,10 @@
 //! Measures the resident memory of a process against the capacities of its cache.
 //!
 //! `cargo run --release -p larder --example process_memory`: for each of several value sizes, a child process
-//! fills a cache with 32 MiB of memory, 16 MiB of page cache and 16 MiB of write buffer. It goes on with
-//! inserts, overwrites, reads from disk and removals. Each line shows the resident memory that the process
-//! gained after it opened the cache, at the peak and at the end, in MiB and as a multiple of the 64 MiB.
-//! `-- 10 5242880` measures only these sizes.
+//! fills a cache with 32 MiB of memory, 16 MiB of page cache and 16 MiB of write buffer. Then it inserts,
+//! overwrites, reads from disk and removes. Each line shows the resident memory that the process gained after
+//! it opened the cache, at the peak and at the end, in MiB and as a multiple of the 64 MiB. `-- 10 5242880`
+//! measures only these sizes.
 #![expect(clippy::print_stdout, reason = "a measurement says what it found")]
 
 use std::error::Error;
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Runs in the child process.
+/// Fills the cache. Runs in the child process.
 #[expect(clippy::cast_precision_loss, reason = "bytes of memory are below what a double tells apart")]
 fn fill(size: usize, path: &Path) -> Result<(), Box<dyn Error>> {
     let empty = status("VmRSS")?;

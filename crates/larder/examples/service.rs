@@ -1,7 +1,7 @@
 //! A service that shuts down gracefully on SIGTERM or Ctrl-C.
 //!
 //! `cargo run -p larder --example service`, and then `echo 7 | nc 127.0.0.1 9185`. It answers a number with
-//! its square. The address and the path of the cache's file may be given behind `--`.
+//! its square. The address and the path of the cache's file may be given after `--`.
 //!
 //! The order of the shutdown:
 //!
@@ -24,7 +24,7 @@ use signal_hook::low_level::pipe;
 
 const SQUARE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("square").ttl(Duration::from_hours(1));
 const THREADS: usize = 4;
-/// A client that sends nothing does not delay the shutdown for longer.
+/// A client that sends nothing delays the shutdown for this time at most.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -32,13 +32,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:9185".to_owned());
     let path = arguments.next().unwrap_or_else(|| "target/service.larder".to_owned());
 
-    // A signal writes a byte into the pipe. Registered before any request, so that no signal ends the
-    // process.
+    // A signal writes a byte into the pipe. Registered before the first request, so that a signal does not
+    // kill the process.
     let (mut signals, pipe) = UnixStream::pair()?;
     for signal in [SIGINT, SIGTERM] {
         pipe::register(signal, pipe.try_clone()?)?;
     }
-    // Standard error tells what happens to the disk; the service goes on from memory.
+    // Events of the disk are printed to standard error. The service continues from memory.
     let cache = Cache::builder().path(path).on_event(|event| eprintln!("{event}")).open()?;
     let squares = cache.keyspace(SQUARE)?;
     let listener = TcpListener::bind(address)?;
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             drop(TcpStream::connect(address));
         }
         signalled
-        // 2: the end of the scope joins the threads.
+        // Step 2: the end of the scope joins the threads.
     })?;
     let stats = cache.stats();
     cache.close()?; // 3
@@ -85,7 +85,7 @@ fn answer(mut stream: &TcpStream, squares: &Keyspace<u64, u64>) -> Result<(), Bo
     Ok(writeln!(stream, "{square}")?)
 }
 
-/// Stands for the work that the cache saves.
+/// Represents the computation whose result is cached.
 fn square(number: u64) -> Result<u64, io::Error> {
     number.checked_mul(number).ok_or_else(|| io::Error::other("the number is too large"))
 }

@@ -4,11 +4,12 @@
 //! continue. They become misses, and are counted ([`Stats`](crate::Stats)).
 //!
 //! An error's text names the cause in larder's words, for example `the disk is full`. The error of the
-//! operating system is the [`source`](std::error::Error::source), with the system's words and code. The two
-//! share no words, so a program that prints the text and then all sources prints nothing twice. `{:#}` of
-//! `anyhow` is such a program. If the text contained the system's words, such a program would print them
-//! twice. If it contained no cause at all, a log line with the text alone would not help. An inner error of
-//! larder's own, such as a [`CodecError`], is part of the text, so it is a field `cause` and not a source.
+//! operating system is the [`source`](std::error::Error::source), with the system's words and code. The text
+//! and the source use different words, so a program that prints the text and then all sources prints no words
+//! twice. `{:#}` of `anyhow` is such a program. If the text contained the system's words, such a program
+//! would print them twice. If it contained no cause at all, a log line with the text alone would not help. An
+//! inner error of larder's own, such as a [`CodecError`], is part of the text, so it is a field `cause` and
+//! not a source.
 
 pub(crate) mod cause;
 pub(crate) mod debug;
@@ -278,11 +279,11 @@ pub enum Error {
         key: Option<String>,
         /// The value of the counter.
         value: String,
-        /// The amount. It begins with `minus` if it was to be subtracted.
+        /// The amount to add. An amount to subtract begins with `minus`.
         amount: String,
     },
 
-    /// The closure of an atomic change tried to change its own key. The closure goes on, and this call has
+    /// The closure of an atomic change tried to change its own key. The closure continues, and this call has
     /// changed nothing.
     #[error("the closure of an atomic change must not change its own key; let it return the change")]
     Reentrant,

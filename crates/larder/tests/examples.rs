@@ -1,4 +1,5 @@
-//! The examples do what their documentation says. They run as programs, apart from the one that has tests.
+//! Checks that the examples do what their documentation says. They run as programs, except the example that
+//! has its own tests.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
@@ -8,7 +9,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// The tests of this example are tests of this binary.
+/// The tests of this example run as tests of this binary.
 #[path = "../examples/manual_clock.rs"]
 mod manual_clock;
 
@@ -28,7 +29,7 @@ fn printed(name: &str, dir: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// An example that serves an address until it is told to end. Killed when a test fails.
+/// An example that serves an address until it is told to end. The process is killed if a test fails.
 struct Server {
     child: Child,
     output: BufReader<ChildStdout>,
@@ -110,7 +111,8 @@ fn the_metrics_example_serves_the_metrics_of_its_cache() {
     server.ask(request);
     let answer = server.ask(request);
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    // The first request loads the square of 0; the second finds it, and loads that of 1.
+    // The first request loads the square of 0. The second request finds that square, and loads the square of
+    // 1.
     for line in ["larder_loads_total", "larder_hits_total"] {
         assert!(answer.contains(line), "{line} is not in\n{answer}");
     }

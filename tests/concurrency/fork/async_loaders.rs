@@ -1,4 +1,4 @@
-//! Loaders of async code that fork, and return in both processes.
+//! Tests of asynchronous loaders that fork, and return in both processes.
 
 use std::future::{Future, poll_fn};
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::split::{Child, Says, split};
 use super::tasks::busy_cache;
 use crate::support::tasks::HandPolled;
 
-/// The child of a fork, in the parent.
+/// The handle of a forked child, in the parent.
 type Forked = Arc<Mutex<Option<Child>>>;
 
 /// Forks. The child does not end here. The pipe stays open, so the parent learns when the child ends.
@@ -22,7 +22,7 @@ fn fork_here(forked: &Forked) {
     }
 }
 
-/// Waits for one poll more.
+/// Waits for one more poll.
 async fn yield_once() {
     let mut has_yielded = false;
     poll_fn(move |context| {
@@ -43,7 +43,8 @@ async fn fork_and_go_on(forked: &Forked, value: u64, yields: usize) -> Result<u6
     Ok(value)
 }
 
-/// Finishes a load whose loader forks. The child checks that it has the value and changes nothing, and ends.
+/// Finishes a load whose loader forks. The child checks that it gets the value and that a change fails, and
+/// then ends.
 fn load<T: PartialEq + std::fmt::Debug>(
     versions: &Keyspace<u64, u64>,
     forked: &Forked,
@@ -88,7 +89,7 @@ pub(super) fn run(path: &Path) {
         load(&versions, &forked, loading, &Some(20));
         assert_eq!(versions.get(&(key + 2)).as_deref(), Some(&20));
     }
-    // A loader that fails, and one that finds nothing.
+    // A loader that fails, and a loader that finds no value.
     let of_loader = forked.clone();
     let loader = move || async move { fork_and_go_on(&of_loader, 0, 1).await.map_or(Ok(0_u64), |_| Err(7)) };
     let loading = async {

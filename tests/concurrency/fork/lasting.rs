@@ -1,4 +1,4 @@
-//! Tasks whose forked child lives on after the parent has closed its cache or has ended.
+//! The tasks whose forked child continues after the parent has closed its cache or has ended.
 
 use std::path::Path;
 use std::thread;
@@ -46,7 +46,7 @@ pub(super) fn daemon(path: &Path) {
     match split() {
         Ok(child) => {
             child.ends();
-            // The first process of a daemon ends in this way: it drops nothing.
+            // The first process of a daemon ends in this way, without dropping anything.
             drop(parent_lives);
             std::process::exit(0);
         }
@@ -82,7 +82,7 @@ fn serve_as_daemon(path: &Path, inherited: &Cache) {
     say("closed");
 }
 
-/// Forks while the writer works, and is then killed. The child abandons the file, and lives on.
+/// Forks while the writer works, and is then killed. The child abandons the file, and continues.
 pub(super) fn abandon(path: &Path) {
     let (cache, versions) = busy_cache(path);
     versions.insert_with(&0, 1, InsertOptions::new().durability(Durability::Immediate)).unwrap();

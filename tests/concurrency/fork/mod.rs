@@ -1,5 +1,5 @@
 //! Tests with real forks. A child may still make some calls on a cache that its parent opened. These calls
-//! have no effect on the parent.
+//! must not affect the parent.
 //!
 //! Each test starts its own process, and that process forks ([`tasks`]). A fork of the test binary would
 //! inherit the locks of other tests. A child reports each step before it begins, so the step in which a child

@@ -84,7 +84,7 @@ struct Race {
     follower: Worker,
     random: Random,
     version: u64,
-    /// The owner's number of commits when its last put returned.
+    /// The owner's number of commits at the return of its last put.
     commits: u64,
     /// Versions whose buffered value the owner's sweeper committed before the next put.
     swept_along: Vec<u64>,
@@ -164,8 +164,8 @@ impl Race {
         self.follower.tell(&format!("follow {times}"));
     }
 
-    /// Ends the follower, and returns how often it could open the file. The last buffered value of `owner` is
-    /// not committed yet.
+    /// Ends the follower, and returns the number of times that it could open the file. The last buffered
+    /// value of `owner` is not committed yet.
     fn end_to_follow(&mut self, owner: usize) -> Result<u64, String> {
         let said = self.follower.line().ok_or("the follower ended by itself")?;
         let mut words = said.split(' ');
@@ -204,7 +204,7 @@ impl Race {
             let after = Standing::of(&self.place);
             last = after.compare(&before);
             // The sweeper's first sweep may happen now, and is counted only when it is done. So one attempt
-            // without a change is enough. A process that changes the file although it can't open it would do
+            // without a change is enough. A process that wrongly changes a file that it can't open would do
             // so at every attempt.
             if last.is_ok() && self.commits(owner)? == commits {
                 break;

@@ -144,7 +144,7 @@ impl StalenessThread<'_> {
     fn insert(&mut self, key: Key) {
         let change = self.oracle.change(key);
         let version = change.bump();
-        // Some entries expire soon. The values that these entries replaced must not show again.
+        // Some entries expire soon. The values that these entries replaced must not become visible again.
         let ttl = if self.random.below(6) == 0 { self.random.below(10) + 1 } else { 3_600_000 };
         let options = InsertOptions::new().ttl(Duration::from_millis(ttl));
         self.written.insert_with(&key, Written::new(key, version), options).unwrap();

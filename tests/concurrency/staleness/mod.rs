@@ -69,7 +69,7 @@ fn contract_3_no_answer_is_stale_under_threads_restarts_and_kills() {
 }
 
 /// Plants a fault, and returns the message that exposes it. Tries several seeds, because the order of the
-/// threads decides how soon a fault shows.
+/// threads decides how soon a fault becomes visible.
 fn is_found_out(plant: &str) -> Option<String> {
     (0..20).find_map(|seed| work_and_kill(seed, plant, &mut Seen::default()).err())
 }

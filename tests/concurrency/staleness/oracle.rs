@@ -104,14 +104,14 @@ impl Oracle {
         self.row(key).floor.load(Ordering::SeqCst)
     }
 
-    /// Notes that a buffered write of a version has returned. In this process, no older version may show from
-    /// here on.
+    /// Notes that a buffered write of a version has returned. In this process, no lookup may return an older
+    /// version from here on.
     pub(super) fn wrote(&self, key: Key, version: u64) {
         self.row(key).floor.fetch_max(version, Ordering::SeqCst);
     }
 
-    /// Notes that versions older than `version` may never show again: an invalidation or a commit of this
-    /// version has returned.
+    /// Notes that versions older than `version` must never be returned again: an invalidation or a commit of
+    /// this version has returned.
     pub(super) fn settled(&self, key: Key, version: u64) {
         self.wrote(key, version);
         let row = self.row(key);

@@ -1,5 +1,6 @@
-//! The absences of the model test: the keys for which a loader has found no value. Each absence is exact, as
-//! each entry is. A crash may bring back an absence that was acknowledged, unless its key was removed since.
+//! The absences of the model test: the keys for which a loader has found no value. The model knows each
+//! absence exactly, like each entry. A crash may bring back an absence that was acknowledged, unless its key
+//! was removed since.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +12,9 @@ use super::steps::Step;
 
 #[derive(Default)]
 pub(super) struct Absences {
-    /// When each absence ends.
+    /// The expiry of each absence.
     present: BTreeMap<(usize, ModelKey), Timestamp>,
-    /// The absences that a crash may leave: those of the last requested commit, and all since.
+    /// The absences that a crash may leave: those at the last requested commit, and all later ones.
     possible: BTreeMap<(usize, ModelKey), Vec<Timestamp>>,
 }
 
@@ -28,7 +29,7 @@ impl Absences {
         self.possible.retain(|(at, key), _| !matches(*at, key));
     }
 
-    /// Notes a commit. It does not include those of the keyspace in memory.
+    /// Notes a commit. The commit does not include absences of the keyspace in memory.
     pub(super) fn committed(&mut self) {
         let on_disk = self.present.iter().filter(|((at, _), _)| *at != 2);
         self.possible = on_disk.map(|(key, expires_at)| (key.clone(), vec![*expires_at])).collect();
@@ -51,7 +52,7 @@ impl ModelRun {
         let expires_at = self.now.after(ttl);
         self.absences.possible.entry((at, key.clone())).or_default().push(expires_at);
         self.cooling.remove(&(at, key.clone()));
-        // It takes the place of a stale value. A crash may bring that value back.
+        // The absence replaces a stale value. A crash may bring that value back.
         if self.model.remove(&(at, key.clone())).is_some() {
             self.since.entry((at, key.clone())).or_default();
         }
@@ -93,7 +94,7 @@ impl ModelRun {
     pub(super) fn crash_absences(&mut self) {
         let mut found = Absences::default();
         for ((at, key), possible) in &self.absences.possible {
-            // Looked up first, because a lease must not stay.
+            // The key is looked up first, because the lookup must not leave a lease.
             if self.spaces[*at].find(key) != Found::Absent {
                 continue;
             }

@@ -1,5 +1,5 @@
-//! The atomic changes of the model test. Each answers as the model does, and does to the cache what the model
-//! does to its map.
+//! The atomic changes of the model test. Each change must give the same answer as the model, and has the same
+//! effect on the cache as on the model's map.
 
 use std::time::Duration;
 
@@ -123,7 +123,8 @@ impl ModelRun {
             }
             AtomicStep::Take => {
                 assert_eq!(space.take(key).unwrap().as_deref().copied(), old);
-                // Without a live entry nothing is removed, not even an entry that a crash may bring back.
+                // Without a live entry, nothing is removed. Even an entry that a crash may bring back is not
+                // removed.
                 if old.is_some() {
                     self.remove(|space, other| (space, other) == (at, key));
                 }
@@ -144,7 +145,7 @@ impl ModelRun {
             }
             AtomicStep::Expire => {
                 assert_eq!(space.expire(key).unwrap(), old.is_some());
-                // No invalidation: a crash may give the entry its life back.
+                // This is not an invalidation, so a crash may undo it.
                 if let Some(old) = old {
                     self.put_until(at, key.clone(), old, self.now);
                 }

@@ -13,7 +13,7 @@ pub(super) const SPACE: KeyspaceDefinition<ModelKey, u64> =
 pub(super) const OTHER: KeyspaceDefinition<ModelKey, u64> =
     KeyspaceDefinition::new("other").ttl(Duration::from_secs(30)).absent_ttl(Duration::from_secs(45));
 pub(super) const MEMORY: KeyspaceDefinition<ModelKey, u64> = KeyspaceDefinition::new("memory").memory_only();
-/// A keyspace whose cool-downs last for the whole test: they end by real time.
+/// A keyspace whose cool-downs last for the whole test, because they end by real time.
 const GRACEFUL: KeyspaceDefinition<ModelKey, u64> = KeyspaceDefinition::new("graceful")
     .ttl(Duration::from_secs(30))
     .absent_ttl(Duration::from_secs(20))
@@ -23,9 +23,9 @@ const IDLING: KeyspaceDefinition<ModelKey, u64> =
     KeyspaceDefinition::new("idling").ttl(Duration::from_mins(1)).time_to_idle(TIME_TO_IDLE);
 
 const DEFINITIONS: [KeyspaceDefinition<ModelKey, u64>; 5] = [SPACE, OTHER, MEMORY, GRACEFUL, IDLING];
-/// The place of the keyspace with a grace.
+/// The index of the keyspace with a grace.
 pub(super) const STALE: usize = 3;
-/// The place of the keyspace with a time to idle.
+/// The index of the keyspace with a time to idle.
 pub(super) const IDLE: usize = 4;
 
 pub(super) const GRACE: Duration = Duration::from_secs(50);
@@ -39,7 +39,7 @@ pub(super) fn ttl_of(at: usize) -> Duration {
     }
 }
 
-/// Returns for how long a keyspace remembers that there is no value.
+/// Returns how long a keyspace caches an absence.
 pub(super) fn absent_ttl_of(at: usize) -> Option<Duration> {
     DEFINITIONS[at].default_absent_ttl()
 }

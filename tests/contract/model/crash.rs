@@ -66,7 +66,7 @@ impl ModelRun {
         self.committed.get(&key).into_iter().chain(self.since.get(&key).into_iter().flatten())
     }
 
-    /// Returns until when a committed entry is certainly found, by some call.
+    /// Returns the time until which some call certainly finds a committed entry.
     fn ends(&self, (at, key): &(usize, ModelKey), expires_at: Timestamp) -> Timestamp {
         match *at {
             STALE => expires_at.after(GRACE),

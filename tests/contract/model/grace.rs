@@ -1,6 +1,6 @@
-//! The keyspace with a grace, in the model test. A load that fails is answered with the last value of its
-//! key, within the grace after its expiry. Each such answer is exact. A value that was removed or replaced is
-//! none.
+//! The keyspace with a grace, in the model test. A failing load is answered with the last value of its key,
+//! within the grace after its expiry. The model knows each such answer exactly. A removed or replaced value
+//! is never such an answer.
 
 use larder::{Load, LoadError, LookupOutcome, Timestamp};
 
@@ -48,7 +48,7 @@ impl ModelRun {
                     }
                     Err(error) => panic!("{error:?}"),
                 }
-                // During an update no load has a lease, and the cool-down is part of the lease's row.
+                // During an update no load has a lease, and the cool-down is stored with the lease.
                 if live.is_none() && stale.is_some() && !self.is_barred(at, &key) {
                     self.cooling.insert((at, key));
                 }
@@ -69,7 +69,7 @@ impl ModelRun {
         }
     }
 
-    /// Finds the stale values that a crash has left. Each of their keys has a cool-down afterwards.
+    /// Finds the stale values that a crash has left. Afterwards each key with a stale value has a cool-down.
     pub(super) fn find_stale(&mut self, found: &mut Entries) {
         for key in all_model_keys() {
             if self.is_absent(STALE, &key) || found.contains_key(&(STALE, key.clone())) {

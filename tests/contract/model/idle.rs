@@ -1,7 +1,7 @@
-//! The keyspace with a time to idle, in the model test. The expiry of an entry may lie between one and 9/8 of
-//! the time to idle after its last use, and no later than its TTL. Before each step on this keyspace the
-//! model learns the expiries from the cache, and holds them to these bounds. From then on each answer is
-//! exact, until the entry is used again. An entry that was found expired stays so.
+//! The keyspace with a time to idle, in the model test. The expiry of an entry may be between 1 and 9/8 of
+//! the time to idle after its last use, and no later than its TTL. Before each step on this keyspace, the
+//! model learns the expiries from the cache, and checks these bounds. From then on it knows each answer
+//! exactly, until the entry is used again. An entry that was found expired stays expired.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use super::cache::{IDLE, ModelKey, TIME_TO_IDLE};
 use super::steps::Step;
 use super::{Entries, ModelRun};
 
-/// The life of an entry after its last use, at most.
+/// The maximum life of an entry after its last use.
 const LIFE: Duration = Duration::from_secs(18);
 
 /// The times of an entry.
 #[derive(Debug, Clone, Copy)]
 struct IdleLife {
-    /// The last use or write.
+    /// The time of the last use or write.
     used_at: Timestamp,
     /// The bounds of the expiry.
     earliest: Timestamp,
@@ -30,7 +30,7 @@ struct IdleLife {
 #[derive(Default)]
 pub(super) struct IdleLives {
     present: BTreeMap<ModelKey, IdleLife>,
-    /// The lives at the last requested commit.
+    /// The times of the entries at the last requested commit.
     committed: BTreeMap<ModelKey, IdleLife>,
 }
 
@@ -57,13 +57,14 @@ impl IdleLives {
         self.committed.retain(|key, _| !matches(key));
     }
 
-    /// Returns until when an entry certainly lives that was committed and not written since.
+    /// Returns the time until which an entry certainly lives, if it was committed and was not written since
+    /// then.
     pub(super) fn earliest_committed(&self, key: &ModelKey) -> Timestamp {
         self.committed.get(key).map_or(Timestamp::ZERO, |life| life.earliest)
     }
 
-    /// Returns whether a crash may leave an entry. It ends by its last use at the latest, and by a committed
-    /// use at the earliest.
+    /// Returns whether a crash may leave an entry. It expires at the latest according to its last use, and at
+    /// the earliest according to a committed use.
     pub(super) fn may_be_after_crash<'a>(
         &self,
         key: &ModelKey,
@@ -80,7 +81,7 @@ impl ModelRun {
     pub(super) fn learn_idle_expiries(&mut self) {
         for (key, life) in self.idle.present.iter_mut().filter(|(_, life)| life.latest > self.now) {
             let left = self.spaces[IDLE].ttl(key).and_then(Remaining::duration);
-            // A lookup may have found it expired. Then it is never found again.
+            // A lookup may have found the entry expired. Then the entry is never found again.
             let expires_at = left.map_or(self.now, |left| self.now.after(left));
             let is_within = life.earliest <= expires_at && expires_at <= life.latest;
             assert!(
@@ -103,7 +104,7 @@ impl ModelRun {
         }
     }
 
-    /// Gets an entry when a part of its life is over.
+    /// Looks an entry up when this part of its life is over.
     pub(super) fn linger(&mut self, nth: usize, percent: u64) {
         let live: Vec<_> = self.idle.present.iter().filter(|(_, life)| life.latest > self.now).collect();
         if let Some((key, life)) = live.get(nth % live.len().max(1)) {
@@ -114,7 +115,8 @@ impl ModelRun {
         }
     }
 
-    /// Checks and notes what a crash has left. Returns the keys of entries that may have several hard limits.
+    /// Checks and notes the entries that a crash has left. Returns the keys of entries that may have several
+    /// hard limits.
     pub(super) fn idle_after_crash(&mut self, found: &Entries) -> Vec<ModelKey> {
         let (mut present, mut ambiguous) = (BTreeMap::new(), Vec::new());
         for ((_, key), (value, expires_at)) in found.iter().filter(|((at, _), _)| *at == IDLE) {

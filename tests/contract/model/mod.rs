@@ -42,7 +42,7 @@ struct ModelRun {
     /// Writes since then, oldest first. A commit of the sweeper may have included any of these writes.
     since: BTreeMap<(usize, ModelKey), Vec<(u64, Timestamp)>>,
     absences: Absences,
-    /// The keys whose source has failed, and is not asked again while there is a stale value.
+    /// The keys whose source has failed. While such a key has a stale value, the source is not queried again.
     cooling: BTreeSet<(usize, ModelKey)>,
     idle: IdleLives,
     mark: Timestamp,
@@ -126,7 +126,7 @@ impl ModelRun {
         live as u64
     }
 
-    /// Checks contract 7, after each step.
+    /// Checks contract 7. Called after each step.
     fn check_bounds(&self) {
         let stats = self.cache.stats();
         if self.tight {

@@ -23,7 +23,7 @@ pub(super) enum Step {
     /// Loads one of the entries that have a grace, with a loader that fails, this many milliseconds after the
     /// entry has expired.
     GoStale(usize, u64),
-    /// Gets one of the entries that have a time to idle, when this part of its life is over, in percent.
+    /// Looks up one of the entries that have a time to idle, when this percentage of its life is over.
     Linger(usize, u64),
     Find(usize, ModelKey),
     /// A load whose loader writes the key itself.
@@ -52,7 +52,7 @@ pub(super) enum Step {
     Crash,
 }
 
-/// A call of a transaction: the keyspace, the key, and what is done.
+/// A call of a transaction: the keyspace, the key, and the change.
 pub(super) type TransactionStep = (usize, ModelKey, TransactionCall);
 
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +68,7 @@ pub(super) enum AtomicStep {
     InsertFor(u64, ModelTtl),
     TouchFor(ModelTtl),
     Modify(u64, ModelTtl),
-    /// Removes the entry through a closure.
+    /// Removes the entry by the result of a closure.
     ModifyAway,
     Increment(u64),
     Decrement(u64),
@@ -166,7 +166,8 @@ impl Step {
     }
 }
 
-/// The calls of a transaction. None is in the keyspace with a time to idle, whose uses are noted elsewhere.
+/// The calls of a transaction. The keyspace with a time to idle is left out, because its uses are noted
+/// elsewhere.
 fn transaction_steps() -> impl Strategy<Value = Vec<TransactionStep>> {
     let key = (proptest::sample::select(&TEXTS[..]).prop_map(str::to_owned), 0..NUMBERS);
     let call = prop_oneof![

@@ -122,8 +122,8 @@ impl DamageKind {
         matches!(self, Self::CutOff | Self::HeaderOnly)
     }
 
-    /// Returns whether earlier values may show again. An older page is still valid, and the contract says
-    /// that larder can't recognize it.
+    /// Returns whether earlier values may become visible again. An older page is still valid, and the
+    /// contract says that larder can't recognize it.
     pub(super) fn may_bring_back(self) -> bool {
         self == Self::OlderPage
     }

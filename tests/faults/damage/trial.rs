@@ -208,7 +208,7 @@ impl DamageTrial {
         let written = cache.keyspace(WRITTEN).map_err(|error| format!("no keyspace: {error}"))?;
         self.judge_all(&written)?;
         // An unverified page can hide a key from its removal. When the pages around it have changed, the key
-        // can show again. This is the contract's "older but valid page".
+        // can become visible again. This is the contract's "older but valid page".
         let removed = removed.filter(|_| self.verified);
         if let Some(key) = removed.filter(|key| written.get(key).is_some()) {
             return Err(format!("{key:?} was removed and came back"));

@@ -67,7 +67,7 @@ fn open(place: &Place) -> (Cache, Keyspace<Key, Written>) {
 
 /// Makes the images in a directory.
 ///
-/// The images have the same bytes every time. The clock stands still, the random numbers have a seed, and
+/// The images have the same bytes every time. The clock does not advance, the random numbers have a seed, and
 /// each change is a separate commit. So the tree does not depend on a random order within a batch.
 pub(super) fn make_images(dir: &Path) {
     let now_options = InsertOptions::new().durability(Durability::Immediate);

@@ -46,7 +46,7 @@ pub(crate) struct AckLog {
     /// The keys that groups have removed, by thread and version. All other keys of the thread were written at
     /// this version.
     removed_by_groups: BTreeMap<(u64, u64), u64>,
-    /// Keys whose thread has begun to cache an absence, and has not removed the key since.
+    /// Keys whose thread has begun to cache an absence, and has not removed the key since then.
     absent: Absent,
     /// Number of reports of completed calls.
     pub(crate) acknowledged: u64,
@@ -164,7 +164,7 @@ impl AckLog {
         self.check_groups(found)
     }
 
-    /// Returns whether a key has the content from before a group of its thread.
+    /// Returns whether a key has a state from before a group of its thread.
     fn is_before(&self, (thread, key): Key, version: u64, found: &Found) -> bool {
         let is_removed = self.removed_by_groups.get(&(thread, version)) == Some(&key);
         let Known { dead, doubt, .. } = self.keys.get(&(thread, key)).copied().unwrap_or_default();
@@ -172,7 +172,8 @@ impl AckLog {
         found.get(&(thread, key)).map_or(!is_gone, |value| value.version < version)
     }
 
-    /// Returns whether a group, of which every other key is there, has removed a durable value.
+    /// Returns whether a group has removed a durable value. In this case, every other key of the group is
+    /// there.
     fn is_moved(&self, (thread, key): Key, durable: u64, found: &Found) -> bool {
         let mut later = self.removed_by_groups.range((thread, durable)..=(thread, u64::MAX));
         later.any(|(&(_, version), removed)| {
@@ -181,7 +182,8 @@ impl AckLog {
         })
     }
 
-    /// Beside a value of a group, no key of the group has an older value, or none without a removal.
+    /// Checks the groups. If one key has a value of a group, no other key of the group may have an older
+    /// value, or be missing without a removal.
     fn check_groups(&self, found: &Found) -> Result<(), String> {
         for &(thread, version) in &self.groups {
             let version_of = |key| found.get(&(thread, key)).map(|value| value.version);
@@ -197,8 +199,8 @@ impl AckLog {
         Ok(())
     }
 
-    /// Compares the absences after a crash with the knowledge. An absence that hides a durable value is found
-    /// by [`check`](Self::check), because the value is missing then.
+    /// Compares the absences after a crash with the knowledge. [`check`](Self::check) detects an absence that
+    /// hides a durable value, because that value is then missing.
     pub(crate) fn check_absent(&self, found: &Absent) -> Result<(), String> {
         match found.iter().find(|key| !self.absent.contains(*key)) {
             Some(key) => Err(format!("{key:?} is absent again; that came back after a removal")),

@@ -100,8 +100,8 @@ fn look(place: &Place) -> Result<(Found, Absent), String> {
     if let Some((key, _)) = unlike {
         return Err(format!("{key:?} is found by walking, and not by looking it up"));
     }
-    // A stale value is held to the same as a live one: it is the last acknowledged value or a later one, and
-    // was not removed.
+    // The same rule holds for stale and live values: the value is the last acknowledged value or a later one,
+    // and was not removed.
     for key in all_keys().filter(|key| !absent.contains(key)) {
         if let Some(value) = stale_answer(&written, key)
             && found.insert(key, value).is_some()
@@ -116,7 +116,7 @@ fn look(place: &Place) -> Result<(Found, Absent), String> {
     Ok((found, absent))
 }
 
-/// Kills a writer `kills` times. Returns how many acknowledgements were checked.
+/// Kills a writer `kills` times. Returns the number of checked acknowledgements.
 fn kill_again_and_again(seed: u64, kills: u64, lie: Lie) -> Result<u64, String> {
     let mut random = Random::of_round(seed);
     let (mut place, mut log) = (Place::new(), AckLog::default());

@@ -24,7 +24,7 @@ pub(super) enum Lie {
     None,
     Flush,
     Remove,
-    /// A removal that only ends the life of the entry.
+    /// A removal that only makes the entry expire.
     Expire,
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
             // Some keys have to be read from the disk.
             .memory_capacity(ByteSize::kib(64))
             .flush_interval(interval)
-            // Larger removals are deleted after their call returns.
+            // The entries of larger removals are deleted after the call returns.
             .range_rows(2)
             .open_timeout(LOCK_WAIT)
             .open()
@@ -213,7 +213,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Ends the life of a key's entry, and lets a load of the key fail. Another thread may have removed it.
+    /// Makes a key's entry expire, and lets a load of the key fail. Another thread may have removed it.
     fn expire(&self, key: Key, version: u64) {
         self.written.expire(&key).unwrap();
         if let Some(stale) = stale_answer(self.written, key) {

@@ -87,9 +87,9 @@ impl History {
         self.groups.push((group, removed));
     }
 
-    /// Checks that a restart finds no group in part: beside a value of a group, each of its keys has a value
-    /// that is no older, or was removed later, or has expired. The key that the group removed has no older
-    /// value then.
+    /// Checks that a restart finds no group in part: if one key has a value of the group, each other key has
+    /// a value that is no older, or was removed later, or has expired. In that case, the key that the group
+    /// removed has no older value either.
     ///
     /// # Panics
     /// When a part of a group is missing.
@@ -109,7 +109,7 @@ impl History {
             let has_value = group.iter().any(|(key, version)| version_of(key) == Some(*version));
             let before = group.iter().find(is_before).filter(|_| has_value);
             assert!(before.is_none(), "a part of the group {group:?}: {before:?} is not there in {found:?}");
-            // Each later value has a higher version, whatever its key.
+            // Each later value has a higher version, even under a different key.
             let first = group.values().min().copied().unwrap_or_default();
             let kept = removed.and_then(|removed| version_of(&removed)).filter(|found| *found < first);
             assert!(
@@ -119,8 +119,8 @@ impl History {
         }
     }
 
-    /// Returns whether the version of a key may be gone after this many changes: it was removed, or a value
-    /// that had replaced it has expired.
+    /// Returns whether the version of a key may be missing after this many changes, because it was removed,
+    /// or because a value that replaced it has expired.
     fn may_be_gone(&self, key: WorkloadKey, version: u64, changes: usize, now: Timestamp) -> bool {
         let events = self.events.get(&key).map_or(&[][..], Vec::as_slice);
         let is_it = |event: &&Event| event.put.is_none_or(|(other, _)| other != version);

@@ -101,7 +101,7 @@ fn prefixes<T: Keys>(a: &Pair, b: &Pair) {
     assert_eq!(T::encode(&b.1).starts_with(&start), b.1.starts_with(&a.1));
 }
 
-/// Any bytes under any shape: they are shown as a text that is read back as the same bytes.
+/// Checks any bytes with any shape: their text form is read back as the same bytes.
 fn spelled(input: &mut Input<'_>) {
     const SHAPES: [&str; 8] = [
         "string",

@@ -1,5 +1,5 @@
-//! Requests in Redis' protocol. Any bytes are read to their end or to an error, and in whatever parts they
-//! arrive, the requests are the same. What is read is written again as a request of the same words.
+//! Requests in Redis' protocol. Any bytes are read to their end or to an error. The requests do not depend on
+//! the parts in which the bytes arrive. A request that was read is written again with the same words.
 
 use larder_serve::RequestLimits;
 use larder_serve::testing::Requests;

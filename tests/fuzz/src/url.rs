@@ -15,7 +15,8 @@ pub(crate) fn check(read: Read, data: &[u8]) {
             assert!(matches!(error, Error::InvalidUrl { .. }), "{text:?} is no URL, and yet: {error}");
         }
         Ok(builder) => {
-            // Settings that a URL does not name have their defaults, whatever the URL's other settings are.
+            // Settings that a URL does not name have their defaults, independent of the other settings in the
+            // URL.
             let again = read(&text).unwrap();
             assert_eq!(format!("{builder:?}"), format!("{again:?}"));
             assert!(text.starts_with("file:") || text.starts_with("memory:"), "{text:?} was understood");

@@ -3,9 +3,9 @@
 //!
 //! Each thread owns keys, and records in [`promises`] what the cache promised. Another thread makes the disk
 //! fail, and sometimes checks what a crash would leave behind. No thread finds an entry that the thread
-//! itself removed or replaced. No crash brings back an entry whose removal was acknowledged. No entry shows
-//! in another keyspace, or in another version of its keyspace. When the disk is healed for good, every entry
-//! is as its thread left it.
+//! itself removed or replaced. No crash brings back an entry whose removal was acknowledged. No entry is
+//! visible in another keyspace, or in another version of its keyspace. When the disk is healed for good,
+//! every entry is as its thread left it.
 
 mod owner;
 mod promises;
@@ -127,7 +127,7 @@ fn open(place: &SimulatedPlace) -> Cache {
         .unwrap()
 }
 
-/// Runs a round. Returns how often the disk tier went out of service.
+/// Runs a round. Returns the number of times that the disk tier went out of service.
 fn work_under_faults(seed: u64, planted: Planted) -> u64 {
     let trial = StressTrial::new(planted);
     let mut owners: Vec<Owner<'_>> = (0..promises::OWNERS).map(|at| Owner::new(&trial, at, seed)).collect();

@@ -96,8 +96,8 @@ impl<'a> Owner<'a> {
         self.are_removed(0..KEYS, removed);
     }
 
-    /// Notes that keys are gone from memory, whatever the answer is. If the answer is `Ok`, their removal is
-    /// promised.
+    /// Notes that keys are gone from memory, even if the answer is an error. If the answer is `Ok`, their
+    /// removal is promised.
     fn are_removed(&mut self, keys: std::ops::Range<u64>, answered: Result<(), Error>) {
         let is_promised = self.is_promised(answered);
         for key in keys.map(|key| usize::try_from(key).unwrap()) {

@@ -135,7 +135,7 @@ impl Content for IndexMap<String, u32> {
         Vec::<(String, u32)>::make(maker).into_iter().collect()
     }
 
-    /// Compares the order of the entries too.
+    /// Also compares the order of the entries.
     fn same(&self, read: &Self, _: bool) -> bool {
         self.iter().eq(read.iter())
     }

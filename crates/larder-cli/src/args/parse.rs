@@ -24,7 +24,7 @@ impl Arguments {
             Err(error) if error.kind() == ErrorKind::MissingRequiredArgument && words.len() > 2 => error,
             read => return read,
         };
-        // Insert it after the name of the program and the name of the command.
+        // Insert the value after the name of the program and the name of the command.
         words.insert(2, NOT_GIVEN.into());
         Self::try_parse_from(&words).map_err(|_| error)
     }

@@ -1,10 +1,10 @@
 //! `larder serve`: owns a cache, and serves it to other processes in Redis' protocol.
 //!
-//! 1. The command installs its handlers for signals, so that no signal ends it between the steps below.
-//! 2. It opens the cache, then the sockets. A process that finds a socket finds a server.
+//! 1. The command installs its handlers for signals. So a signal does not end it between the steps below.
+//! 2. It opens the cache, then the sockets. So a process that finds a socket also finds a server.
 //! 3. It tells systemd that it is ready, and waits for SIGTERM or SIGINT.
-//! 4. It answers the requests that have arrived, and closes the sockets and then the cache. So all that was
-//!    answered is on disk. A second signal ends the process at once.
+//! 4. It answers the requests that have arrived, and closes the sockets and then the cache. So every answered
+//!    change is on disk. A second signal ends the process at once.
 
 use std::io::Read;
 use std::os::linux::net::SocketAddrExt;
@@ -57,7 +57,8 @@ pub(crate) fn run(options: &ServeOptions) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Returns the URL of the cache: the given one, or that of a given path, or the one of the environment.
+/// Returns the URL of the cache: the given URL, the URL of a given path, or the URL in the environment
+/// variable.
 fn url(given: Option<&str>) -> Result<String, Failure> {
     match given {
         Some("") => Err(located::empty()),
@@ -184,7 +185,7 @@ fn signals() -> Result<UnixStream, Failure> {
     })
 }
 
-/// Tells systemd about the state of the service, if systemd asks for that.
+/// Tells systemd the state of the service, if systemd has requested it.
 fn notify(state: &str) {
     let Some(socket) = env::var_os("NOTIFY_SOCKET") else { return };
     let sent = UnixDatagram::unbound().and_then(|datagram| match socket.to_str().and_then(abstract_name) {
@@ -211,7 +212,7 @@ fn failure(error: &larder_serve::Error) -> Failure {
         _ => Exit::System,
     };
     let source = std::error::Error::source(error).map(|source| format!(" ({source})"));
-    // It repeats a path or an address.
+    // The text repeats a path or an address of the user, so control characters are escaped.
     let text = format!("{error}{}", source.unwrap_or_default());
     Failure::new(exit, escape_control(&text).into_owned())
 }

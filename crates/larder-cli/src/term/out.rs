@@ -34,8 +34,8 @@ pub(crate) fn stdout() -> BufWriter<EscapingWriter<AutoStream<StdoutLock<'static
     BufWriter::new(EscapingWriter::new(AutoStream::auto(io::stdout().lock())))
 }
 
-/// Returns the columns of the terminal. Returns none if standard output is no terminal, or if its size is not
-/// known.
+/// Returns the columns of the terminal. Returns none if standard output is not a terminal, or if its size is
+/// unknown.
 pub(crate) fn columns() -> Option<usize> {
     if !io::stdout().is_terminal() {
         return None;

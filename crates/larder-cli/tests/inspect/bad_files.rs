@@ -1,4 +1,4 @@
-//! Runs every command on files that are no readable caches. Checks the message and the exit code.
+//! Runs every command on files that are not readable caches. Checks the message and the exit code.
 
 use std::fs;
 

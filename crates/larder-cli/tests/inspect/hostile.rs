@@ -128,7 +128,7 @@ fn said(place: &Place, arguments: &[&str]) -> String {
 /// A name that no keyspace has.
 const NONE: &str = "no\u{1B}[2J\nFORGED";
 
-/// A place in a directory that does not exist.
+/// The address of a socket in a directory that does not exist.
 const NO_SOCKET: &str = "unix:none/\u{1B}[2J\nFORGED";
 const NO_FILE: &str = "file:none/\u{1B}[2J\nFORGED";
 
@@ -139,7 +139,7 @@ fn of_file(keys: &[String; 3]) -> Vec<Vec<&str>> {
     for command in ["info", "keys", "verify", "stats", "doctor", "compact"] {
         commands.push(vec![command, FILE]);
     }
-    // No server starts. One that does would not end.
+    // No server must start, because a running server would not end.
     for (url, address) in [("memory:", EVIL), ("memory:", NO_SOCKET), (NO_FILE, "unix:s")] {
         commands.push(vec!["serve", url, "--listen", address]);
     }

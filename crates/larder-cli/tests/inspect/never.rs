@@ -1,5 +1,5 @@
-//! Tests of entries that never expire: what the command shows, and the way through an export. And of the
-//! grace of others on that way.
+//! Tests of entries that never expire: the output of the commands, and an export and import. Also tests the
+//! grace of other entries in an export and import.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `larder serve`: a server of its own, with its sockets, its password, and its end.
+//! Tests of `larder serve` as a process: its sockets, its password, and its shutdown.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -31,7 +31,7 @@ impl Service {
         service
     }
 
-    /// Reads up to a line with this text.
+    /// Reads lines until a line contains this text.
     fn hear(&mut self, text: &str) -> Option<String> {
         let _watch = Watch::over(format!("a server that is to say {text:?}"), patience());
         let mut line = String::new();

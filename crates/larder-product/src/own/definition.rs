@@ -1,4 +1,5 @@
-//! The definition of a family of the application's own: its keyspace, and what makes its entries stale.
+//! The definition of a family of the application's own: its keyspace, and the dependencies that make its
+//! entries stale.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,12 +14,12 @@ use crate::own::open::{OpenFamily, OpenOwnFamily};
 use crate::part::Part;
 use crate::value::Value;
 
-/// Rows of the database, or entries of another family, that the entries of a family depend on. If they
-/// change, these entries are stale.
+/// A dependency of a family's entries on rows of the database, or on entries of another family. If the rows
+/// or entries change, the dependent entries are stale.
 ///
-/// By default, a change makes the entries stale that have the changed row's codes and ids in their keys. If a
-/// key has none of them, every entry is stale. If a key has two parts of the same kind, such as two products,
-/// a change does not select by that kind.
+/// By default, a change makes only those entries stale whose keys contain the codes and ids of the changed
+/// row. If the keys of the family contain no such code or id, every entry is stale. If a key has two parts of
+/// the same kind, such as two products, a change does not select by that kind.
 ///
 /// # Examples
 /// See [`OwnFamily`].
@@ -37,8 +38,8 @@ impl Dependency {
         Self::on(Node::Row(row))
     }
 
-    /// Returns a dependency on the entries of another family. They are removed first, so an entry that is
-    /// built from an old one in between is removed too.
+    /// Returns a dependency on the entries of another family. Those entries are removed first. So if an entry
+    /// is built from an old entry during the invalidation, it is removed too.
     #[must_use]
     pub const fn on_entries(family: Family) -> Self {
         Self::on(Node::Entries(family))
@@ -49,7 +50,7 @@ impl Dependency {
     }
 
     /// Restricts the dependency to removals: other changes make no entry stale. A change that may be a
-    /// removal counts as one. So this excludes only [`Change::Product`](crate::Change::Product), which says
+    /// removal counts as one. So this excludes only [`Change::Product`](crate::Change::Product), which means
     /// that products were added or changed. All other changes may be removals.
     #[must_use]
     pub const fn when_removed(mut self) -> Self {
@@ -57,8 +58,8 @@ impl Dependency {
         self
     }
 
-    /// Makes every entry stale, whatever its key. For example, a list may show a product without having the
-    /// product's code in its key.
+    /// Makes every entry stale, independent of its key. For example, a list may show a product without having
+    /// the product's code in its key.
     #[must_use]
     pub const fn every_entry(mut self) -> Self {
         self.is_on_every_entry = true;
@@ -127,7 +128,8 @@ impl<K: FamilyKey, V: Value> OwnFamily<K, V> {
         Self { keyspace, dependencies }
     }
 
-    /// Returns the family, for the dependencies of other families, and to recognize it in a plan.
+    /// Returns the family. Use it in the dependencies of other families, and to recognize this family in a
+    /// plan.
     #[must_use]
     pub const fn family(&self) -> Family {
         Family::Own(OwnFamilyId::new(self.keyspace.name(), K::PARTS))

@@ -1,4 +1,4 @@
-//! The keys of families: their parts, and the removal of the entries that have certain parts.
+//! The keys of families: their parts, and the removal of entries by their parts.
 //!
 //! The same code removes the entries of the shop's families and of an application's own families.
 
@@ -19,10 +19,10 @@ use crate::part::{Part, Parts};
 
 /// A part of a family's key: a code or an id of the shop, or a part of the application's own.
 ///
-/// The codes and ids of this crate implement it, and these keys of larder: `String`, `Box<str>`, `Arc<str>`,
-/// `Cow<'static, str>`, `u8` to `u128`, `i8` to `i128`, the `NonZero` form of each, `bool` and `char`. A type
-/// of your own needs [`Key`] and [`Display`](fmt::Display). Then `impl FamilyKeyPart for Language {}` is
-/// enough. A change of the shop's database never selects by such a part.
+/// The codes and ids of this crate implement this trait, and so do these keys of larder: `String`,
+/// `Box<str>`, `Arc<str>`, `Cow<'static, str>`, `u8` to `u128`, `i8` to `i128`, the `NonZero` form of each,
+/// `bool` and `char`. A type of your own needs [`Key`] and [`Display`](fmt::Display). Then `impl
+/// FamilyKeyPart for Language {}` is enough. A change of the shop's database never selects by such a part.
 ///
 /// # Examples
 /// ```
@@ -56,7 +56,7 @@ pub trait FamilyKeyPart: Key + fmt::Display {
         None
     }
 
-    /// Notes this part.
+    /// Stores this part in `parts`.
     #[doc(hidden)]
     fn note(&self, parts: &mut Parts) {
         let _ = parts;
@@ -175,7 +175,7 @@ macro_rules! tuple_keys {
     ($($part:ident $name:ident),+) => {
         impl<$($part: FamilyKeyPart),+> KeyPrefix<($($part,)+)> for FirstParts<'_> {
             fn encode_prefix(&self, out: &mut KeyWriter) {
-                // Ends at the first unknown part.
+                // The closure ends at the first unknown part.
                 let _: Option<()> = (|| {
                     $(EncodeKey::<$part>::encode($part::known(self.0)?, out);)+
                     Some(())
@@ -212,7 +212,8 @@ macro_rules! tuple_keys {
                     stale.remove_prefix(keyspace, FirstParts(parts));
                 } else if stale.remove_matching(keyspace, ($(PartPattern($name),)+)).is_err() {
                     // The width of an open part is unknown, because its type is the application's own.
-                    // Too many removed entries do no harm. An error would keep the entries of all families.
+                    // Removing too many entries does no harm. With an error instead, no family's entries
+                    // would be removed.
                     stale.clear(keyspace);
                 }
                 Ok(())

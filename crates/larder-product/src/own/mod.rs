@@ -1,4 +1,4 @@
-//! Families of the application's own, which join the families of the shop: their definitions, their
+//! Families of the application's own, in addition to the families of the shop: their definitions, their
 //! registration, and their open keyspaces.
 
 pub(crate) mod definition;

@@ -12,7 +12,7 @@ use crate::value::Value;
 
 /// An open family of any types.
 ///
-/// It is public only because it is in a hidden method of [`AnyOwnFamily`](crate::AnyOwnFamily).
+/// This trait is public only because it is used in a hidden method of [`AnyOwnFamily`](crate::AnyOwnFamily).
 pub trait OpenFamily: Send + Sync {
     /// Returns the name and the key parts.
     fn id(&self) -> OwnFamilyId;

@@ -38,7 +38,7 @@ impl OwnFamilies {
             if known.iter().any(|other| other.keyspace() == name) {
                 return Err(OwnFamilyError::NameTaken { name });
             }
-            // A dependency on an earlier family only. So there is no cycle.
+            // A family may depend only on earlier families, so there is no cycle.
             for dependency in family.dependencies() {
                 if let Node::Entries(on) = dependency.from()
                     && !known.contains(&on)
@@ -56,7 +56,7 @@ impl OwnFamilies {
         self.families.iter().map(|family| family.id())
     }
 
-    /// Returns every dependency: those of the shop, and those of the registered families.
+    /// Returns every dependency of the shop and of the registered families.
     pub(crate) fn edges(&self) -> Vec<Edge> {
         EDGES.into_iter().chain(self.families.iter().flat_map(|family| edges(*family))).collect()
     }

@@ -220,7 +220,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         Ok(found.map(|(record, header)| FoundRecord { now: view.now, full, record, header }))
     }
 
-    /// Returns the live record of a whole key. An absence is no entry here.
+    /// Returns the live record of a whole key. An absence does not count as an entry here.
     fn record(&self, view: &FileView, full: &[u8]) -> Result<Option<(Vec<u8>, Header)>, Error> {
         let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(fault))?;
         let Some(record) = found else { return Ok(None) };

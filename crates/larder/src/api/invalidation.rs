@@ -65,9 +65,9 @@ pub struct InvalidationCommit(CommittingRemovals);
 
 #[cfg(feature = "async")]
 impl InvalidationCommit {
-    /// Returns the number of live entries that memory knows to be removed. For keys this is the number that
-    /// [`wait`](Self::wait) returns. For a prefix, a pattern or a keyspace, `wait` may return more, because
-    /// the commit counts the entries on disk.
+    /// Returns the number of live entries removed so far. If only keys are removed, [`wait`](Self::wait)
+    /// returns the same number. For a prefix, a pattern or a keyspace, `wait` may return a larger number,
+    /// because the commit counts the entries on disk.
     #[must_use]
     pub const fn removed(&self) -> u64 {
         self.0.live()
@@ -80,7 +80,7 @@ impl InvalidationCommit {
     /// [`Error::NotDurable`], as with [`Invalidation::commit`].
     ///
     /// # Cost
-    /// A wait for a commit that is shared with other callers. It holds no worker thread.
+    /// Waits for a commit that is shared with other callers. The wait holds no worker thread.
     ///
     /// # Panics
     /// If the `Drop` of a removed value has panicked.
@@ -162,8 +162,9 @@ impl Invalidation {
     /// # Errors
     /// [`Error::NotDurable`] when the removals could not be committed *and* the file could not be discarded.
     /// In both cases the entries are removed from memory. [`Error::InvalidSetting`] if a keyspace belongs to
-    /// another cache: nothing is removed then. [`Error::Closed`], [`Error::Forked`]. [`Error::Reentrant`] in
-    /// the closure of an atomic change of a key that the removals cover: nothing is removed then.
+    /// another cache. In this case nothing is removed. [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::Reentrant`] in the closure of an atomic change of a key that the removals cover. In this case
+    /// nothing is removed.
     ///
     /// # Cost
     /// One commit, shared with other waiting callers, and the cost of each removal in memory.
@@ -173,7 +174,7 @@ impl Invalidation {
         self.shared.invalidate(self.removals())
     }
 
-    /// As [`commit`](Invalidation::commit), from async code. The invalidation goes on even if the future is
+    /// The async form of [`commit`](Invalidation::commit). The invalidation continues even if the future is
     /// dropped after its first poll.
     ///
     /// ```
@@ -196,18 +197,18 @@ impl Invalidation {
     /// The errors of [`commit`](Invalidation::commit).
     ///
     /// # Cost
-    /// The cost of [`commit`](Invalidation::commit). With a disk tier also the way to a worker thread and
-    /// back. The wait for the commit holds no worker thread.
+    /// The cost of [`commit`](Invalidation::commit). With a disk tier, also a round trip to a worker thread.
+    /// The wait for the commit holds no worker thread.
     #[cfg(feature = "async")]
     pub async fn commit_async(self) -> Result<u64, Error> {
         self.begin_async().await?.wait().await
     }
 
-    /// Removes the entries from memory, and begins the commit. When the future ends, no lookup finds the
-    /// entries any more. They are durably removed when the wait for the returned commit ends.
+    /// Removes the entries from memory, and begins the commit. When the future completes, no lookup finds the
+    /// entries any more. The removals are durable when the wait for the returned commit ends.
     ///
     /// Use it to begin several invalidations, or other work, before the first of them is durable.
-    /// Invalidations that are begun soon after one another share a commit. The invalidation goes on even if
+    /// Invalidations that are begun soon after one another share a commit. The invalidation continues even if
     /// the future is dropped after its first poll.
     ///
     /// ```
@@ -230,10 +231,10 @@ impl Invalidation {
     ///
     /// # Errors
     /// [`Error::InvalidSetting`], [`Error::Closed`], [`Error::Forked`] and [`Error::Reentrant`], as with
-    /// [`commit`](Invalidation::commit). Nothing is removed then.
+    /// [`commit`](Invalidation::commit). In these cases nothing is removed.
     ///
     /// # Cost
-    /// The cost of each removal in memory. With a disk tier also the way to a worker thread and back.
+    /// The cost of each removal in memory. With a disk tier, also a round trip to a worker thread.
     #[cfg(feature = "async")]
     pub async fn begin_async(self) -> Result<InvalidationCommit, Error> {
         self.refuse_foreign()?;

@@ -1,4 +1,4 @@
-//! What the settings of loads are made of: their defaults, and the function that starts a task.
+//! The defaults of the settings of loads, and the function that starts a task.
 
 #[cfg(feature = "async")]
 use std::pin::Pin;
@@ -9,14 +9,14 @@ use crate::sys::sync::Arc;
 
 /// Maximum duration of a load whose value is cached. Default 60 s.
 pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_mins(1);
-/// The maximum number of threads for loads in the background, if it is not set: four.
+/// The default maximum number of threads for loads in the background.
 pub const DEFAULT_LOAD_THREADS: usize = 4;
-/// The largest number of threads for loads in the background that may be set.
+/// The maximum value of [`load_threads`](crate::CacheBuilder::load_threads).
 pub(crate) const MAX_LOAD_THREADS: usize = 64;
-/// The maximum number of tasks for loads in the background, if it is not set: 64.
+/// The default maximum number of tasks for loads in the background.
 #[cfg(feature = "async")]
 pub const DEFAULT_LOAD_TASKS: usize = 64;
-/// The largest number of tasks for loads in the background that may be set.
+/// The maximum value of [`load_tasks`](crate::CacheBuilder::load_tasks).
 #[cfg(feature = "async")]
 pub(crate) const MAX_LOAD_TASKS: usize = 65_536;
 

@@ -1,4 +1,4 @@
-//! The settings of loads: how long they may take, and what runs them in the background.
+//! The settings of loads: how long they may take, and which threads and tasks run them in the background.
 
 use std::time::Duration;
 
@@ -23,9 +23,9 @@ impl CacheBuilder {
     }
 
     /// Sets the maximum duration of a load whose value is cached: 1 ms to an hour. Default 60 s. After that
-    /// time another caller that waits for the load, or that asks for the key later, loads the key itself. The
+    /// time another caller that waits for the load, or that requests the key later, loads the key itself. The
     /// value of the late load is returned to its own caller, and is not cached. So a load that hangs, or a
-    /// [`LoadLease`](crate::LoadLease) that is never filled, stalls no caller for longer than this.
+    /// [`LoadLease`](crate::LoadLease) that is never filled, delays no caller for longer than this.
     ///
     /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
     pub fn lease_timeout(mut self, timeout: Duration) -> Self {
@@ -33,12 +33,12 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the maximum number of threads for loads in the background: 1 to 64. Default 4. Refreshes of
-    /// registered loaders ([`Keyspace::with_loader`](crate::Keyspace::with_loader)) run on them, and loads
-    /// with a timeout. Sixteen more loads may queue for each of these threads.
+    /// Sets the maximum number of threads for loads in the background: 1 to 64. Default 4. These threads run
+    /// the refreshes of registered loaders ([`Keyspace::with_loader`](crate::Keyspace::with_loader)), and
+    /// loads with a timeout. Sixteen more loads may queue for each of these threads.
     ///
     /// A thread is started when it is needed, and ends after ten idle seconds. A cache without registered
-    /// loaders starts none.
+    /// loaders starts no such thread.
     pub fn load_threads(mut self, threads: usize) -> Self {
         self.load_threads = threads;
         self
@@ -48,9 +48,9 @@ impl CacheBuilder {
     /// asynchronous loaders need it for refreshes and soft timeouts
     /// ([`Keyspace::with_async_loader`](crate::Keyspace::with_async_loader)).
     ///
-    /// The function must start the task and return. It is called on any thread, without a lock: by a task
-    /// that asks for a value, for the most part. `tokio::spawn` panics on a thread outside of a runtime, so
-    /// give the function a handle. A task of smol must be detached.
+    /// The function must start the task and return. It is called without a lock and on any thread. Mostly, a
+    /// task that requests a value calls it. `tokio::spawn` panics on a thread outside of a runtime, so use a
+    /// runtime handle in the function. A task of smol must be detached.
     ///
     /// ```
     /// # use larder::Cache;
@@ -61,21 +61,22 @@ impl CacheBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// If the function panics, or drops the task, the load is not begun, or is driven by the callers that
-    /// wait for it. A task holds neither the cache nor its file, and [`close`](crate::Cache::close) waits for
-    /// none. A task that the runtime drops at its end gives its load back.
+    /// If the function panics or drops the task, a refresh does not begin, and any other load is driven by
+    /// the callers that wait for it. A task holds neither the cache nor its file, and
+    /// [`close`](crate::Cache::close) waits for no task. If the runtime ends and drops a task, the lease of
+    /// its load is given back.
     #[cfg(feature = "async")]
     pub fn spawner(mut self, spawner: impl Fn(BackgroundLoad) + Send + Sync + 'static) -> Self {
         self.load_tasks.spawner = Some(Spawner::new(spawner));
         self
     }
 
-    /// Sets the maximum number of tasks for loads in the background: 1 to 65,536. Default 64. While as many
-    /// run, a refresh is refused, and counted as
+    /// Sets the maximum number of tasks for loads in the background: 1 to 65,536. Default 64. While this many
+    /// tasks run, a refresh is refused, and counted as
     /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). A load that hangs is dropped at its
     /// deadline, and frees its place.
     ///
-    /// It is also the largest number of refreshes that ask the source at the same time.
+    /// So it is also the maximum number of refreshes that query the source at the same time.
     #[cfg(feature = "async")]
     pub fn load_tasks(mut self, tasks: usize) -> Self {
         self.load_tasks.max = tasks;

@@ -305,10 +305,10 @@ impl CacheBuilder {
     /// own weigher takes precedence.
     ///
     /// The result is the whole weight of the entry. A result of 0 counts as 1. The function is called once
-    /// for each value that is stored or promoted, without a lock. It is called for an absence as well
-    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)), which takes the room of its key and up to
-    /// [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A function that counts bytes should count these. Otherwise
-    /// absences take memory beyond the capacity.
+    /// for each value that is stored or promoted, without a lock. It is also called for an absence
+    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)). An absence needs memory for its key and up to
+    /// [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A function that counts bytes should count this memory.
+    /// Otherwise absences use memory beyond the capacity.
     ///
     /// ```
     /// # use larder::Cache;
@@ -328,7 +328,7 @@ impl CacheBuilder {
         self
     }
 
-    /// Returns the configured number of shards, or a number that suits the capacity and the processors.
+    /// Returns the configured number of shards, or the default for the capacity and the number of processors.
     pub(crate) fn shards_or_default(&self) -> usize {
         self.shards.unwrap_or_else(|| {
             let suits_threads = thread::available_parallelism().map_or(4, std::num::NonZero::get) * 8;

@@ -9,8 +9,8 @@ pub(crate) const RANGE_ROWS: usize = 1000;
 pub(crate) struct RangeSettings {
     /// [`RANGE_ROWS`], except in tests.
     pub(crate) rows: usize,
-    /// Whether the parts of a large removal are made between the steps of the writer. If not, each step
-    /// deletes one part, so that a test decides when each part is deleted.
+    /// Whether the writer deletes the parts of a large removal between its steps. If not, each step deletes
+    /// one part, so that a test controls when a part is deleted.
     pub(crate) between_steps: bool,
 }
 

@@ -71,7 +71,7 @@ fn lasts(setting: &'static str, value: Duration, least: Duration) -> Result<(), 
     Err(Error::InvalidSetting { setting, value: format!("{value:?}"), allowed })
 }
 
-/// Checks a number of things that is at least one.
+/// Checks a setting that is a count and must be at least one.
 fn counts(setting: &'static str, value: usize, most: usize) -> Result<(), Error> {
     if (1..=most).contains(&value) {
         return Ok(());
@@ -107,8 +107,8 @@ pub(crate) fn check_max_age(max_age: Option<Duration>, ttl: Option<Duration>) ->
     Err(Error::InvalidSetting { setting: "max_age", value: format!("{max_age:?}"), allowed })
 }
 
-/// Checks the time without a use that ends an entry. `ttl` is the keyspace's TTL, or none if its entries
-/// never expire. A `max_age` is no shorter than the TTL.
+/// Checks the time to idle of a keyspace. `ttl` is the keyspace's TTL, or none if its entries never expire. A
+/// `max_age` is no shorter than the TTL.
 pub(crate) fn check_time_to_idle(idle: Option<Duration>, ttl: Option<Duration>) -> Result<(), Error> {
     let Some(idle) = idle else { return Ok(()) };
     let allowed = match ttl {
@@ -140,7 +140,7 @@ pub(crate) fn check_grace(grace: Option<Duration>, cool_down: Option<Duration>) 
     }
 }
 
-/// Checks for how long a keyspace remembers that the source has no value. `max_age` is valid, if it is set.
+/// Checks how long a keyspace caches an absence. `max_age` is valid, if it is set.
 pub(crate) fn check_absent_ttl(ttl: Option<Duration>, max_age: Option<Duration>) -> Result<(), Error> {
     let Some(ttl) = ttl else { return Ok(()) };
     let allowed = match max_age {

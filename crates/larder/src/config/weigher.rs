@@ -1,4 +1,4 @@
-//! A weigher: a function of the application that says what an entry weighs in memory.
+//! A weigher: a function of the application that returns the weight of an entry in memory.
 
 use std::any::Any;
 use std::fmt;
@@ -7,7 +7,7 @@ use crate::sys::sync::Arc;
 
 /// The facts about an entry that a [`weigher`](crate::CacheBuilder::weigher) gets.
 ///
-/// Lengths are plain numbers here, as the `len` of a slice is, because a weigher calculates with them.
+/// Lengths are plain numbers here, like the `len` of a slice, because a weigher calculates with them.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct EntryInfo<'a> {

@@ -31,7 +31,7 @@ pub(crate) struct DiskStatus {
     pub(crate) bytes: u64,
     /// The identity of the file. A file of format 1 has no identity yet.
     pub(crate) identity: Option<FileIdentity>,
-    /// Limit of the bytes that all entries together are charged for. This limit is never below the present
+    /// Limit of the sum of the charges of all entries, in bytes. This limit is never below the present
     /// charges.
     pub(crate) usable: u64,
     pub(crate) extent: Extent,
@@ -44,7 +44,7 @@ pub(crate) struct DiskStatus {
     pub(crate) quarantined: Option<PathBuf>,
     pub(crate) was_closed_cleanly: bool,
     pub(crate) state: DiskState,
-    /// Why the disk tier is off.
+    /// The reason why the disk tier is off.
     pub(crate) off: Option<String>,
     /// Number of errors of the store.
     pub(crate) faults: u64,
@@ -52,7 +52,7 @@ pub(crate) struct DiskStatus {
     pub(crate) discards: u64,
     pub(crate) recoveries: u64,
     pub(crate) quarantines: u64,
-    /// Numbers of evicted and of expired entries, by the id of the keyspace.
+    /// Numbers of evicted entries and of expired entries of each keyspace.
     pub(crate) gone: BTreeMap<KeyspaceId, (u64, u64)>,
     /// The time at which the present outage began. None while the disk tier is on.
     pub(crate) off_since: Option<Timestamp>,

@@ -1,31 +1,32 @@
-//! The division of the file's capacity: the shares of live entries, of one transaction, and of its evictions.
+//! The division of the file's capacity among live entries, the changes of one transaction, and its evictions.
 
 use crate::disk::store::limits::StoreLimits;
 
-/// Maximum share of the file's capacity for the charges of live entries, in sixteenths. Applies if the file's
-/// blocks are counted. The rest is for the store's own tables, for gaps, and for the replaced pages of two
-/// transactions until these pages are free. `docs/adr/0009` gives the measurement.
+/// Maximum share of the file's capacity for the charges of live entries, in sixteenths. Used if the file
+/// system's blocks are counted. The rest is for the store's own tables, for gaps, and for the replaced pages
+/// of two transactions until these pages are free. `docs/adr/0009` gives the measurement.
 const LIVE_SIXTEENTHS: u64 = 13;
-/// The same share as a divisor of the capacity. Applies if the file's length is bounded. redb doubles a file
-/// that must grow, so the pages in use must stay below half of the capacity. The pages that hold entries are
-/// two thirds full. The pages in use also include the replaced pages of two transactions, until these pages
-/// are free.
+/// The same share as a divisor of the capacity. Used if the length of the file is bounded instead. redb
+/// doubles a file that must grow, so the pages in use must stay below half of the capacity. The pages that
+/// hold entries are two thirds full. The pages in use also include the replaced pages of two transactions,
+/// until these pages are free.
 const LIVE_SHARE: u64 = 4;
-/// A divisor of the capacity. One transaction may write this share of the capacity as values, and may replace
-/// pages of this share for its evictions.
+/// A divisor of the capacity. The result is the maximum size in bytes of the values that one transaction
+/// writes, and also of the pages that its evictions replace.
 const BATCH_SHARE: u64 = 32;
-/// A divisor of the capacity. The changes of one transaction may replace pages of this share. Small values
-/// replace the most pages for their size. Entries can't use the space of replaced pages that are not free
-/// yet.
+/// A divisor of the capacity. The result is the maximum size in bytes of the pages that the changes of one
+/// transaction replace. Small values replace the most pages for their size. Entries can't use the space of
+/// replaced pages that are not free yet.
 const CHANGE_SHARE: u64 = 64;
 /// The size in bytes of the pages that a change may replace: a leaf of each table for the written entry, and
 /// a leaf of each table for an evicted entry.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
 /// The size in bytes of the pages that an eviction may replace: a leaf of each table.
 const BYTES_PER_EVICTION: u64 = 2 * 4096;
-/// A divisor of the capacity. The values of one group may replace pages of this share. The values of a group
-/// are committed in one transaction. Small values replace the most pages for their size: a leaf of each table
-/// for each value. Two such transactions, with their evictions, still fit beside the live entries.
+/// A divisor of the capacity. The result is the maximum size in bytes of the pages that the values of one
+/// group replace. The values of a group are committed in one transaction. Small values replace the most pages
+/// for their size: a leaf of each table for each value. Two such transactions, with their evictions, still
+/// fit beside the live entries.
 const GROUP_SHARE: u64 = 16;
 /// The bytes of the pages that a value of a group may replace: a leaf of each table.
 const BYTES_PER_GROUP_VALUE: u64 = 2 * 4096;
@@ -37,8 +38,8 @@ pub(super) fn live_limit(capacity: u64, counts_blocks: bool) -> u64 {
     if counts_blocks { capacity / 16 * LIVE_SIXTEENTHS } else { capacity / LIVE_SHARE }
 }
 
-/// Returns the limits of a file of this capacity: the bytes of live entries, and the evictions of one
-/// transaction.
+/// Returns the limits of a file of this capacity: the maximum bytes of live entries, and the maximum
+/// evictions of one transaction.
 pub(super) fn store_limits(capacity: u64, counts_blocks: bool) -> StoreLimits {
     let evictions = (capacity / BATCH_SHARE / BYTES_PER_EVICTION).clamp(MIN_CHANGES, MAX_CHANGES);
     StoreLimits {
@@ -58,11 +59,11 @@ pub(super) fn max_batch_bytes(capacity: u64) -> usize {
     usize::try_from(capacity / BATCH_SHARE).unwrap_or(usize::MAX)
 }
 
-/// The maximum of one group of values.
+/// The limits of one group of values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GroupLimits {
     pub(crate) values: usize,
-    /// The bytes of the encoded values.
+    /// The maximum number of bytes of all encoded values together.
     pub(crate) bytes: u64,
 }
 

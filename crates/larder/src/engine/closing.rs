@@ -30,7 +30,7 @@ enum ClosingStage {
     Open,
     /// This thread is closing the cache.
     Busy(ThreadId),
-    /// A thread of the cache has done its part. The next caller does the rest.
+    /// A thread of the cache has done a part of the work. The next caller does the rest.
     Left(Ending),
     Closed,
 }
@@ -48,9 +48,9 @@ pub(crate) struct Ending {
 pub(crate) enum ClosingTurn {
     /// Close the cache.
     First,
-    /// Wait for the part that a thread of the cache has left, and finish the close.
+    /// Wait for the part that a thread of the cache has left, and then finish closing.
     Next(Ending),
-    /// Do nothing. The value is the caller's answer.
+    /// Do nothing. The value is the answer to the caller.
     Over(Result<(), Error>),
 }
 

@@ -1,12 +1,12 @@
 //! The keys of the closures that run on this thread.
 //!
-//! A closure of an atomic change must not change its own key: each round of the change would be lost to the
-//! closure itself, without end. So the calls that change a key refuse to do so on a thread that is in a
-//! closure of this key ([`Error::Reentrant`]). The closure of a transaction has every key that it has read or
-//! changed so far.
+//! A closure of an atomic change must not change its own key. Otherwise each round of the change would lose
+//! against the closure's own change, and the call would never end. So the calls that change a key refuse to
+//! do so on a thread that is in a closure of this key ([`Error::Reentrant`]). The closure of a transaction
+//! owns every key that it has read or changed so far.
 //!
-//! Only this thread is seen. A closure that waits for another thread, which changes the key, is a mistake
-//! that is not found.
+//! The check covers only this thread. If a closure waits for another thread that changes the key, the check
+//! does not detect this mistake.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -30,14 +30,14 @@ struct RunningClosure {
     id: u64,
     /// The address of the keys' memory tier.
     memory: usize,
-    /// A closure may have thousands of keys. They begin and end with it, and its own changes pass them over
-    /// as a whole. So its keys cost no time that grows with their square.
+    /// A closure may have thousands of keys. The keys are added and removed with the closure, and its own
+    /// changes skip all of them at once. So the time does not grow with the square of the number of keys.
     keys: Vec<StoredKey>,
 }
 
 /// A running closure. Dropping this value says that the closure has ended.
 ///
-/// It belongs to the thread that made it.
+/// The value must be dropped on the thread that created it.
 #[derive(Debug)]
 pub(crate) struct InClosure(u64, PhantomData<*const ()>);
 
@@ -51,7 +51,7 @@ impl InClosure {
             closures.running.push(RunningClosure { id, memory: address(memory), keys: Vec::new() });
             id
         };
-        // At the end of a thread, its variables may be gone already. Then nothing is refused.
+        // When a thread ends, its thread-local variables may be dropped already. Then no change is refused.
         Self(CLOSURES.try_with(begin).unwrap_or_default(), PhantomData)
     }
 
@@ -75,7 +75,7 @@ impl InClosure {
 impl Drop for InClosure {
     fn drop(&mut self) {
         _ = CLOSURES.try_with(|closures| {
-            // An inner closure may have begun after this one, and may stay longer.
+            // An inner closure may have begun after this one, and may end later.
             let running = &mut closures.borrow_mut().running;
             running.iter().rposition(|closure| closure.id == self.0).map(|at| running.remove(at))
         });
@@ -90,7 +90,7 @@ pub(crate) fn refuse_in_closure(memory: &Memory, covers: impl Fn(&[u8]) -> bool)
     refuse_in_other_closure(None, memory, covers)
 }
 
-/// As [`refuse_in_closure`], for a change that this closure itself makes.
+/// Like [`refuse_in_closure`], for a change that this closure itself makes.
 ///
 /// # Errors
 /// [`Error::Reentrant`].
@@ -111,7 +111,8 @@ pub(crate) fn refuse_in_other_closure(
     }
 }
 
-/// Returns a number that stands for a cache. A closure of the cache keeps it alive.
+/// Returns a number that identifies a cache. The number stays unique during a closure, because the closure
+/// keeps the cache alive.
 fn address(memory: &Memory) -> usize {
     std::ptr::from_ref(memory).addr()
 }

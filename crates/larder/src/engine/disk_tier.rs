@@ -1,4 +1,4 @@
-//! The disk tier as lookups and statistics see it: the snapshot, the state, and the counts.
+//! The disk tier as lookups and statistics use it: the snapshot, the state, and the counts.
 //!
 //! Only the writer changes the file. The writer publishes each commit here, so that lookups need not wait for
 //! the writer.
@@ -53,8 +53,8 @@ impl DiskTier {
         self.state.load(Ordering::Relaxed) == code(DiskState::On)
     }
 
-    /// Returns whether new writes are kept until they are committed, now or when the disk works again.
-    /// Otherwise new writes are in memory only.
+    /// Returns whether new writes are kept in memory until they are committed, even if the disk must first
+    /// recover. Otherwise new writes are in memory only.
     pub(crate) fn saves(&self) -> bool {
         // Relaxed, because this is only a hint for the preparation of a value. The shard decides, under its
         // lock.

@@ -1,11 +1,10 @@
-//! Single flight: concurrent loads of one key run one loader. A load whose wait would never end gets an
-//! error.
+//! Single flight: concurrent loads of one key run one loader. A load that would wait forever gets an error.
 //!
 //! A flight is attached to the lease of the caller that loads (see the memory tier's leases). Another caller
-//! that finds the flight there waits for its outcome instead of loading. A flight ends exactly once, with a
-//! [`FlightOutcome`]. A removal revokes the lease. So later callers no longer find the flight, and begin a
-//! new load. Callers that wait already get the outcome of the flight. A wait ends at the deadline of the
-//! lease at the latest: the waiter then looks the key up again, and loads it itself.
+//! that finds the flight there waits for its outcome instead of loading. A flight *lands* (ends) exactly
+//! once, with a [`FlightOutcome`]. A removal revokes the lease. So later callers no longer find the flight,
+//! and begin a new load. Callers that are already waiting get the outcome of the flight. A wait ends at the
+//! deadline of the lease at the latest: the waiter then looks the key up again, and loads it itself.
 //!
 //! The wait graph ([`graph`]) records which thread waits for which flight. A process has one graph, because a
 //! loader of one cache may call another cache. A forked child begins with an empty graph. A thread waits for
@@ -20,30 +19,30 @@
 //! 4. The thread removes its wait from the graph. Between (2) and (4) the thread runs no user code, so it
 //!    waits for one flight at most.
 //!
-//! Tasks wait in the same steps, by their wakers ([`tasks`]). In the graph, an asynchronous loader stands for
-//! itself, because any thread may poll it. A wait that a loader makes is known as the loader's wait, because
-//! the thread has a list of the loaders that it runs ([`current`]).
+//! Tasks wait in the same steps, but with wakers ([`tasks`]). An asynchronous loader is a node of the graph
+//! itself, because any thread may poll it. Each thread has a list of the loaders that it runs ([`current`]).
+//! So the graph knows which loader a wait belongs to.
 //!
 //! The graph contains only loads whose loader runs on the thread that leads the flight: inside `get_or_load`,
-//! or on a thread of the [pool](super::load_pool), or inside the asynchronous forms. A thread of the pool
-//! becomes the leader before it runs the loader, so before its own waits. Hence the last wait of a circle
-//! sees the whole circle.
+//! on a thread of the [pool](super::load_pool), or in an asynchronous call. A thread of the pool becomes the
+//! leader before it runs the loader, so before its own waits. Hence the wait that would complete a cycle sees
+//! the whole cycle.
 //!
-//! A load in the queue of the pool has no leader yet, and may queue behind a load that would wait for it. No
-//! circle would show that. So a caller waits for a queued load only if its own timeout ends the wait. Any
-//! other caller takes the load over:
+//! A load in the queue of the pool has no leader yet. The load ahead of it in the queue may wait for it. The
+//! graph would not show this cycle. So a caller waits for a queued load only if its own timeout ends the
+//! wait. Any other caller takes the load over:
 //!
 //! 1. Under the exclusive lock of the shard, it marks the flight as taken over ([`Flight::take_over`]). From
-//!    then on the pool does not begin the load ([`Flight::begin`]): both change the leader under one lock, so
-//!    one of the two wins.
+//!    then on the pool does not begin the load ([`Flight::begin`]): both calls change the leader under one
+//!    lock, so exactly one of them succeeds.
 //! 2. Under the same lock of the shard, the lease of that load is revoked, and the caller's own lease and
 //!    flight take its place.
 //! 3. Without the lock, it lands the old flight as abandoned. Its waiters look the key up again, and find the
 //!    new flight.
 //!
-//! A lease that a caller owns may be filled by any thread, so its flight has no leader, and its deadline ends
-//! a circle. The graph contains only waits for flights. A loader may wait by other means, such as a join, for
-//! a thread that waits for the loader's own key. The graph does not see such a cycle, and only a timeout ends
+//! Any thread may fill a lease that a caller owns. So its flight has no leader, and only its deadline ends a
+//! cycle. The graph contains only waits for flights. A loader may wait by other means, such as a join, for a
+//! thread that waits for the loader's own key. The graph does not see such a cycle, and only a timeout ends
 //! it.
 //!
 //! An outcome holds a user's value or error. No outcome is dropped while the graph or the flight is locked,
@@ -86,7 +85,7 @@ pub(crate) struct Flight {
 enum FlightLeader {
     /// The load is in the queue of the pool, or on its way there.
     Queued,
-    /// The load was in the queue, and another caller loads the key in its place.
+    /// The load was in the queue. Another caller has taken it over and loads the key.
     TakenOver,
     /// Any thread may end the flight.
     Any,
@@ -113,12 +112,12 @@ pub(crate) enum UnfinishedFlight {
 }
 
 impl Flight {
-    /// Returns a flight that the calling thread will land.
+    /// Returns a flight that the calling thread will end.
     pub(crate) fn led(deadline: Deadline) -> Arc<Self> {
         Self::new(FlightLeader::Known(Waiter::Thread(thread::current().id())), deadline)
     }
 
-    /// Returns a flight that any thread may land.
+    /// Returns a flight that any thread may end.
     pub(crate) fn unled(deadline: Deadline) -> Arc<Self> {
         Self::new(FlightLeader::Any, deadline)
     }
@@ -153,8 +152,8 @@ impl Flight {
         true
     }
 
-    /// Takes a load over that has not begun. Returns whether it is taken over now. The caller holds the
-    /// exclusive lock of the key's shard.
+    /// Takes a load over that has not begun. Returns whether this call has taken it over. The caller holds
+    /// the exclusive lock of the key's shard.
     pub(crate) fn take_over(&self) -> bool {
         let mut leader = self.leader.lock();
         let is_queued = *leader == FlightLeader::Queued && !failpoint_is_set(Failpoint::WaitForQueued);
@@ -180,7 +179,7 @@ impl Flight {
         if state.outcome.is_none() {
             state.outcome = left.take();
         }
-        // Under the lock of the outcome, so that no task registers its waker in between.
+        // The wakers are taken under the lock of the outcome, so that no task registers a waker in between.
         #[cfg(feature = "async")]
         let wakers = state.tasks.take_wakers();
         drop(state);
@@ -190,7 +189,7 @@ impl Flight {
         // If the flight had ended already, the new outcome is dropped here, after the lock is released.
     }
 
-    /// Waits for the flight to land, but not past its deadline. Waits up to `max`, if that is set.
+    /// Waits until the flight lands, its deadline passes, or the time `max` (if set) is over.
     pub(crate) fn join(self: &Arc<Self>, max: Option<Duration>) -> Result<FlightOutcome, UnfinishedFlight> {
         #[cfg(feature = "async")]
         let waiters = current::blocked_by_this_thread();

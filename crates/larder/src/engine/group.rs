@@ -1,4 +1,4 @@
-//! What a transaction needs of both tiers: the entries of keys whose values it does not need, and the
+//! The parts of a transaction that need both tiers: reading the entries of keys without their values, and the
 //! confirmation of entries that are on disk alone ([`crate::memory::group_publication`]).
 
 use std::sync::Weak;
@@ -22,12 +22,12 @@ pub(crate) struct LeasedEntry {
     pub(crate) entry: Option<ReadEntry>,
     /// The value, if the entry is in memory.
     pub(crate) value: Option<Value>,
-    /// Whether no entry was found, and the key may have one on disk nevertheless.
+    /// Whether no entry was found in memory, but the key may have an entry on disk.
     pub(crate) is_unread: bool,
 }
 
 impl Tiers {
-    /// Takes a lease on a key in order to change keys, and reads its entry after that.
+    /// Takes a lease on a key in order to change keys, and then reads its entry.
     pub(crate) fn lease_entry(&self, key: SlotKey<'_>) -> LeasedEntry {
         if KeyspaceId::of(key.bytes).is_memory_only() {
             return self.lease_and_read_entry(key);
@@ -66,22 +66,22 @@ impl Tiers {
         }
     }
 
-    /// Returns how often the snapshot of the disk was withdrawn, if there is none now. While this number
-    /// stays the same, no lookup reads the disk.
+    /// Returns how many times the snapshot of the disk was withdrawn. Returns None if there is a snapshot
+    /// now. While this number stays the same, no lookup reads the disk.
     pub(crate) fn withdrawals_without_snapshot(&self) -> Option<u64> {
         let withdrawals = self.disk.snapshots.withdrawals();
         self.disk.snapshots.current().is_none().then_some(withdrawals)
     }
 
-    /// Keeps the current snapshot the current one while the guard is held
+    /// Ensures that the current snapshot is not replaced while the guard is held
     /// ([`keep_current`](crate::disk::store::snapshot::SnapshotCell::keep_current)).
     pub(crate) fn keep_snapshot(&self) -> RwLockReadGuard<'_, ()> {
         self.disk.snapshots.keep_current()
     }
 
-    /// Finds entries in the current snapshot, each by its key and sequence. Returns a token of the snapshot,
-    /// for [`reads_from`](Tiers::reads_from), and for each entry whether it was found. Returns no token if
-    /// there is no snapshot, or if it was replaced meanwhile.
+    /// Looks for entries in the current snapshot, each by its key and sequence. Returns a token of the
+    /// snapshot for [`reads_from`](Tiers::reads_from), and for each entry whether it was found. Returns no
+    /// token if there is no snapshot, or if the snapshot was replaced during the search.
     pub(crate) fn confirm_all<'a>(
         &self,
         entries: impl Iterator<Item = Option<(SlotKey<'a>, u64)>>,

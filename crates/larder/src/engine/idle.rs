@@ -40,8 +40,8 @@ impl Tiers {
         is_old && record.extension.ends_at.is_some()
     }
 
-    /// Extends the life of an entry that is used now to `life` from now. `record` is its record, if it was
-    /// found on disk.
+    /// Extends the life of an entry that is used now to `life` from now. `record` is the record of the entry,
+    /// if the entry was found on disk.
     pub(crate) fn extend_life(&self, key: SlotKey<'_>, life: Duration, record: Option<UsedRecord<'_>>) {
         let extended = self.memory.extend_life(key, life, || self.time.now(), record);
         let stamped = match (extended, record) {
@@ -54,8 +54,8 @@ impl Tiers {
         }
     }
 
-    /// Extends the life of an entry whose record was read before the last commit. Reads the record again, as
-    /// often as a commit comes in between. Otherwise a use beside a commit would count for nothing.
+    /// Extends the life of an entry whose record was read before the last commit. Reads the record again
+    /// until no commit has come in between. Otherwise a use at the time of a commit would have no effect.
     #[cold]
     fn extend_read_again(&self, key: SlotKey<'_>, life: Duration, sequence: u64) -> Option<Stamped> {
         loop {
@@ -75,8 +75,8 @@ impl Tiers {
         }
     }
 
-    /// Makes the writer commit the stamps of uses, if there are any, within the flush interval. They are no
-    /// inserts, so the flush lag does not count them.
+    /// Makes the writer commit the stamps of uses, if there are any, within the flush interval. Stamps are
+    /// not inserts, so the flush lag does not count them.
     pub(super) fn commit_stamps(&self) {
         if self.disk.is_on() && !self.memory.use_stamps.is_empty() && self.writer.arm_for_stamps() {
             self.writer.send(Command::Wake);
@@ -84,7 +84,7 @@ impl Tiers {
     }
 
     /// Returns a token of the snapshot that a record was read from, if uses extend the life of its entry. The
-    /// records of other entries need none, and must not pay for it.
+    /// records of other entries need no token, so they must not have the cost of one.
     pub(super) fn token(snapshot: &Arc<StoreSnapshot>, record: &[u8]) -> Option<Weak<StoreSnapshot>> {
         record::is_extended_by_uses(record).then(|| Arc::downgrade(snapshot))
     }

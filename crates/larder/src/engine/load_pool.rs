@@ -1,25 +1,27 @@
 //! The pool of a cache for loads in the background: a few threads, and a bounded queue.
 //!
-//! Registered loaders need it: for refreshes, and for loads that their caller does not wait for to the end.
+//! Registered loaders need the pool for refreshes, and for loads whose caller stops waiting before the load
+//! ends.
 //!
-//! 1. A load is passed on under the pool's lock. If a thread is idle, it takes the load. Otherwise a thread
-//!    is started, if the pool may have one more. Otherwise the load queues. If the queue is full, the caller
-//!    gets the load back. It also gets the load back if the pool has no thread and none can be started.
+//! 1. A load is passed on under the pool's lock. If a thread is idle, it takes the load. If no thread is idle
+//!    and the pool may have one more, a thread is started. Otherwise the load queues. If the queue is full,
+//!    the caller gets the load back. It also gets the load back if the pool has no thread and none can be
+//!    started.
 //! 2. A thread runs one load after another, with no lock held. Loads that a caller has asked for come before
-//!    refreshes, whose callers have been answered already. Refreshes have a queue of their own, so they leave
-//!    room for the loads. The thread catches the panic of a load.
+//!    refreshes, whose callers have been answered already. Refreshes have a queue of their own, so they do
+//!    not fill the queue of the loads. The thread catches the panic of a load.
 //! 3. A thread that was idle for [`IDLE_TIME`] ends. It decides to end, and leaves the list of threads, under
 //!    one lock, and only while the queues are empty. Otherwise a load that is passed on in between would find
 //!    a thread on the list, queue for it, and never run.
 //! 4. Closing the cache closes the pool. The idle threads end, and are joined. The loads in the queues are
-//!    left to the caller that closes the cache, because a user's `Drop` may run with them.
-//! 5. A thread that runs a load is not joined: the load may hang, and must not hold up the close. The thread
+//!    left to the caller that closes the cache, because dropping them may run a user's `Drop`.
+//! 5. A thread that runs a load is not joined: the load may hang, and must not delay the close. The thread
 //!    ends after its load.
 //!
 //! The threads hold the pool, and not the cache. A load holds weak references to the cache. So a load keeps
 //! neither the cache nor its file open, unless the user's loader itself holds a handle. The last handle may
-//! then be dropped on a thread of the pool, and a loader may close the cache. To the cache this is a thread
-//! like any of the application: it is not idle, so it is never joined by itself.
+//! then be dropped on a thread of the pool, and a loader may close the cache. The cache treats this thread
+//! like a thread of the application. The thread is not idle, so it never joins itself.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -36,7 +38,8 @@ use crate::sys::sync::{Arc, Condvar, Mutex, thread, thread_local};
 
 /// A thread of the pool ends after it was idle for this time.
 const IDLE_TIME: Duration = Duration::from_secs(10);
-/// Loads that may queue, for each thread that the pool may have. As many refreshes may queue.
+/// Maximum number of queued loads for each thread that the pool may have. The same maximum applies to
+/// refreshes.
 const QUEUED_PER_THREAD: usize = 16;
 
 /// A load to run.
@@ -47,7 +50,7 @@ thread_local! {
     static IS_LOAD_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Why a load is made.
+/// The reason for a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoadReason {
     /// A caller has asked for the value.
@@ -75,7 +78,7 @@ struct PoolState {
     is_closed: bool,
     /// Whether it was logged that no thread can be started.
     is_logged: bool,
-    /// Whether the system starts no thread.
+    /// Whether the pool behaves as if the system started no thread, for tests.
     #[cfg(test)]
     starts_none: bool,
 }
@@ -103,11 +106,11 @@ impl LoadPool {
     /// Returns whether the calling thread is a thread of a pool. Such a thread must not wait for a load that
     /// queues: the load may queue behind the thread's own load.
     pub(crate) fn is_load_thread() -> bool {
-        // At the end of a thread, its variables may be gone already. Then no load runs on it.
+        // When a thread ends, its thread-local variables may be dropped already. Then no load runs on it.
         IS_LOAD_THREAD.try_with(Cell::get).unwrap_or(false)
     }
 
-    /// Returns whether a refresh that is passed on now would be run.
+    /// Returns whether the pool would accept a refresh now.
     pub(crate) fn has_room(&self) -> bool {
         self.process.is_current() && {
             let state = self.state.lock();
@@ -123,8 +126,8 @@ impl LoadPool {
         self.submit_locked(&mut self.state.lock(), reason, job)
     }
 
-    /// As [`submit`](Self::submit) for a load that a caller has asked for, and waits until there is room, but
-    /// not past the deadline.
+    /// Like [`submit`](Self::submit), for a load that a caller has asked for. Waits for room until the
+    /// deadline.
     pub(crate) fn submit_before(
         self: &Arc<Self>,
         mut job: LoadJob,
@@ -165,11 +168,11 @@ impl LoadPool {
             return Err(PoolRefusal::Full(job));
         }
         if state.queued() >= state.idle.len() && state.threads.len() < self.max_threads {
-            // Started under the lock, which the new thread takes first. So its handle is there before it
-            // ends.
+            // Started under the lock. The new thread first takes this lock, so its handle is on the list
+            // before the thread can end.
             match self.start_thread(state) {
                 Ok(thread) => state.threads.push(thread),
-                // The threads that there are take the load.
+                // An existing thread takes the load.
                 Err(_) if !state.threads.is_empty() => {}
                 Err(error) => {
                     if !std::mem::replace(&mut state.is_logged, true) {
@@ -209,9 +212,9 @@ impl LoadPool {
         let leaving = LeavingThread(self);
         let pool = &leaving.0;
         while let Some(job) = pool.next() {
-            // A queue that was full has room.
+            // A queue that was full has room again.
             pool.changed.notify_all();
-            // The lease within the load tells the callers that wait of the panic.
+            // The lease inside the load reports the panic to the waiting callers.
             drop(catch_unwind(AssertUnwindSafe(job)));
             // A loader may fork, and return in the child.
             if !pool.process.is_current() {
@@ -220,7 +223,8 @@ impl LoadPool {
         }
     }
 
-    /// Waits for a load. Returns None if the thread should end: it is no longer on the list then (step 3).
+    /// Waits for a load. Returns None if the thread must end. The thread is then no longer on the list (step
+    /// 3).
     fn next(&self) -> Option<LoadJob> {
         let me = thread::current().id();
         let mut state = self.state.lock();
@@ -250,7 +254,7 @@ impl LoadPool {
         let threads = std::mem::take(&mut state.threads);
         drop(state);
         self.changed.notify_all();
-        // Dropping the handle of a busy thread lets it run on.
+        // A busy thread is detached by dropping its handle.
         threads.into_iter().filter(|thread| idle.contains(&thread.thread().id())).collect()
     }
 

@@ -1,20 +1,20 @@
 //! The tasks of a cache for loads in the background: the application's runtime runs them, and their number
 //! is bounded.
 //!
-//! Registered asynchronous loaders need them, as the others need the threads of the
-//! [pool](super::load_pool). A task keeps a load going that no caller waits for to the end: a refresh, or a
+//! Asynchronous registered loaders need these tasks, as synchronous loaders need the threads of the
+//! [pool](super::load_pool). A task drives a load to its end when no caller waits that long: a refresh, or a
 //! load whose caller was answered with the stale value.
 //!
 //! 1. A load reserves a place before it takes its lease. Without a free place, a refresh is refused and
-//!    counted. A load that a caller has asked for is then driven by the tasks that wait for it, and by no
-//!    task of its own. So it needs no queue.
+//!    counted. A load that a caller has asked for gets no task of its own then. The tasks that wait for it
+//!    drive it. So no queue is needed.
 //! 2. The loader is put into the flight. The task is one more wait for this flight ([`super::flights`]). So
-//!    any task that waits drives the load, and a runtime that does not run the task stalls no other.
-//! 3. The spawner is called without a lock. It may run the task at once. A panic of it is caught, and drops
-//!    the task.
-//! 4. The task ends when the flight lands, or at the deadline of the lease. If it is the last wait then, the
-//!    loader is dropped, with its lease. So a load that hangs frees its place. A runtime that drops the task
-//!    has the same effect.
+//!    any waiting task drives the load, and a runtime that does not run one task delays no other task.
+//! 3. The spawner is called without a lock. It may run the task at once. A panic of the spawner is caught,
+//!    and the task is dropped.
+//! 4. The task ends when the flight lands, or at the deadline of the lease. If this was the last wait for the
+//!    flight, the loader is dropped with its lease. So a load that hangs frees its place. A runtime that
+//!    drops the task has the same effect.
 //!
 //! A task holds neither the cache nor the spawner. So it keeps no file open, and a runtime whose handle is
 //! inside the spawner can end while a load hangs. Closing the cache waits for no task.
@@ -37,18 +37,18 @@ pub(crate) struct LoadTasks {
     is_logged: AtomicBool,
 }
 
-/// A place for one task. Dropping it frees the place.
+/// A place for one task. Dropping this value frees the place.
 #[derive(Debug)]
 pub(crate) struct TaskPlace(Arc<AtomicUsize>);
 
 impl Drop for TaskPlace {
     fn drop(&mut self) {
-        // Relaxed, as in `reserve`: the number orders nothing else.
+        // Relaxed, as in `reserve`: the number orders no other memory.
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// A task that keeps a load going.
+/// A task that drives a load to its end.
 struct LoadTask {
     /// None when it has ended. Dropped before the place is freed.
     wait: Option<TaskWait>,
@@ -78,7 +78,7 @@ impl LoadTasks {
         self.spawner.is_some()
     }
 
-    /// Reserves a place. Returns None if there is none, or no spawner.
+    /// Reserves a place. Returns None if no place is free, or if there is no spawner.
     pub(crate) fn reserve(&self) -> Option<TaskPlace> {
         self.spawner.as_ref()?;
         let increase = |running| (running < self.max).then_some(running + 1);
@@ -86,7 +86,8 @@ impl LoadTasks {
         reserved.is_ok().then(|| TaskPlace(self.running.clone()))
     }
 
-    /// Gives a task to the spawner, which waits for a flight. Returns false if there is none, or it panics.
+    /// Passes a task that waits for a flight to the spawner. Returns false if there is no spawner, or if the
+    /// spawner panics.
     pub(crate) fn spawn(&self, place: TaskPlace, wait: TaskWait) -> bool {
         let Some(spawner) = &self.spawner else { return false };
         let task = Box::pin(LoadTask { wait: Some(wait), _place: place });

@@ -29,9 +29,10 @@ pub(crate) struct StoredRecord {
     record: Vec<u8>,
     payload_at: usize,
     /// A token of the snapshot that the record was read from, if uses extend the life of its entry. `None` if
-    /// the record is live only by an expiry that was found elsewhere. Such a value is not promoted.
+    /// the record itself has expired, and its entry lives only by a later expiry from another place. Such a
+    /// value is not promoted.
     pub(super) snapshot: Option<Weak<StoreSnapshot>>,
-    /// Whether the expiry was found elsewhere, because the record and its stamp have expired.
+    /// Whether the record and its stamp have expired, and a later expiry was found in another place.
     lives_elsewhere: bool,
 }
 
@@ -52,9 +53,9 @@ impl Tiers {
         }
     }
 
-    /// Returns the live value of a key that is not encoded, and its expiry, if memory has the value
-    /// and it lives for some milliseconds more. Records a use of the entry. A caller that gets None calls
-    /// [`get_in_memory`](Tiers::get_in_memory).
+    /// Returns the live value of a key that is not encoded, and its expiry, if the value is in memory and
+    /// does not expire within the next milliseconds. Records a use of the entry. A caller that gets None
+    /// calls [`get_in_memory`](Tiers::get_in_memory).
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     pub(crate) fn hit_in_memory(&self, key: &impl UnencodedKey) -> Option<(Value, Timestamp)> {
@@ -70,12 +71,12 @@ impl Tiers {
     }
 
     /// Reads the record of a key from disk. Returns None if the record's sequence is not above
-    /// `min_visible_sequence`, or if the record has surely expired. The caller checks the expiry once more,
+    /// `min_visible_sequence`, or if the record has certainly expired. The caller checks the expiry again
     /// after decoding. Counts damage and faults, and returns None for them. Marks the key of a returned
     /// record as used on disk.
     ///
-    /// A forked child finds nothing on disk. Threads of the parent may hold the locks of the store's page
-    /// cache, and the parent may reuse the pages of the snapshot.
+    /// In a forked child, returns None. Threads of the parent may hold the locks of the store's page cache,
+    /// and the parent may reuse the pages of the snapshot.
     pub(crate) fn read_record(
         &self,
         key: SlotKey<'_>,
@@ -111,7 +112,7 @@ impl Tiers {
         (now, grace): (Timestamp, Duration),
     ) -> Option<StoredRecord> {
         let Ok((mut header, extension, payload)) = record::read(key.bytes, &record) else {
-            // The lookup before the load has counted the record.
+            // With a grace time, the lookup before the load has already counted the record.
             if grace.is_zero() {
                 self.disk.count_damage();
             }
@@ -162,7 +163,7 @@ impl Tiers {
 
     /// Finds the record of a key with this sequence in the current snapshot. Returns a token of that
     /// snapshot, for [`reads_from`](Tiers::reads_from). Returns None if there is no such record, or no
-    /// snapshot now. Waits for nothing, because the caller has reserved room.
+    /// snapshot now. Does not wait, because the caller has reserved room.
     ///
     /// The token does not hold the snapshot. Otherwise the writer would wait for the caller before it can
     /// make room.
@@ -186,9 +187,9 @@ impl Tiers {
     /// Does the same as [`read_record`](Tiers::read_record) for several keys, from one snapshot. Each key
     /// comes with its `min_visible_sequence`.
     ///
-    /// Returns the answers for the first of the keys, in their order. Stops once the records have `max_bytes`
-    /// bytes or more, so that the snapshot is not held for long. Returns at least one answer if there is a
-    /// key.
+    /// Returns the answers for some first keys, in the order of the keys. Stops once the records have
+    /// `max_bytes` bytes or more, so that the snapshot is not held for long. Returns at least one answer if
+    /// there is a key.
     pub(crate) fn read_records<'a>(
         &self,
         keys: impl IntoIterator<Item = (SlotKey<'a>, u64)>,
@@ -220,8 +221,8 @@ impl Tiers {
             Lookup::Unknown(miss) => {
                 let read = || self.read_record(key, miss.min_visible_sequence, Duration::ZERO);
                 let mut record = read()?;
-                // A commit may have come since the record was read, and its stamp may have been removed
-                // before it was looked at. Then the record has the expiry of before the last use.
+                // A commit may have come after the record was read, and may have removed its stamp before the
+                // stamp was read. Then the record has the expiry from before the last use.
                 while self.is_behind_stamps(&record)
                     && let Some(again) = read()
                 {
@@ -229,7 +230,7 @@ impl Tiers {
                 }
                 let mut header = record.header;
                 if record.extension.ends_at.is_some() && !header.has_live_value(now) {
-                    // The coarse time did not find it expired. A use may have extended its life.
+                    // By the coarse time, the record has not expired. A use may also have extended its life.
                     header = header.extended_to(self.extended_expiry(key, header.sequence)?);
                 }
                 header.has_live_value(now).then_some(header.expires_at)
@@ -256,9 +257,9 @@ impl Tiers {
     }
 
     /// Calls `look`, for a caller that must not mistake a missing snapshot for a missing entry. Calls `look`
-    /// again only if it found nothing, and the snapshot was withdrawn during the call. Also returns whether
-    /// an entry that was not found may be on disk nevertheless: there was no snapshot and the file may come
-    /// back, or a read has failed.
+    /// again only if it found nothing, and the snapshot was withdrawn during the call. Also returns whether a
+    /// missing entry may still be on disk: there was no snapshot and the file may come back, or a read has
+    /// failed.
     ///
     /// The number of withdrawals is read before the snapshot is checked. So a later withdrawal changes the
     /// number. After an earlier withdrawal, this function waits for the next snapshot.
@@ -269,8 +270,8 @@ impl Tiers {
             let has_snapshot = self.disk.snapshots.current().is_some() || self.awaited_snapshot().is_some();
             let found = look();
             if found.is_some() || !has_snapshot || self.disk.snapshots.withdrawals() == withdrawals {
-                // The state is read after the snapshot. A file that was discarded before that has no entry
-                // that comes back.
+                // The state is read after the snapshot. If the file was discarded before that, none of its
+                // entries can come back.
                 let may_come_back = !has_snapshot && self.disk.saves();
                 return (found, may_come_back || self.disk.read_faults() != read_faults);
             }
@@ -286,8 +287,8 @@ impl Tiers {
         max: usize,
     ) -> Option<Vec<Arc<[u8]>>> {
         let Some(snapshot) = self.awaited_snapshot() else {
-            // The state is read after the snapshot. A file that was discarded before that has no entry that
-            // comes back.
+            // The state is read after the snapshot. If the file was discarded before that, none of its
+            // entries can come back.
             return (!self.disk.saves()).then(Vec::new);
         };
         snapshot.keys(prefix, after, max).map_err(|fault| self.report(&snapshot, fault)).ok()

@@ -3,8 +3,8 @@
 //! - A lookup searches memory, then the snapshot of the disk ([`lookup`]). It copies a value found on disk
 //!   into memory ([`promotion`]).
 //! - A removal inserts a tombstone in memory ([`tombstone`], [`removal`]) and waits for the writer's commit.
-//! - A change of an entry by a closure is published if the entry has not changed meanwhile. Callers that lose
-//!   too often take [`turns`].
+//! - A change of an entry by a closure is published only if no other change came first. Callers that lose too
+//!   many rounds take [`turns`].
 //! - Concurrent loads of one key share a flight ([`flights`]).
 //! - Several machines share a cache over a server ([`remote`]).
 //! - The [`writer`] commits. The [`sweeper`] deletes expired entries.

@@ -1,8 +1,8 @@
 //! The changes that async code has begun on workers: an insert, a removal, an atomic change.
 //!
-//! Such a change is made even if its future is dropped. So closing the cache waits for the changes that were
-//! begun before it ([`PendingChanges::wait`]). It does not wait for later ones. Otherwise an application that
-//! goes on could delay it without end.
+//! Such a change completes even if its future is dropped. So closing the cache waits for the changes that
+//! were begun before it ([`PendingChanges::wait`]). It does not wait for later changes. Otherwise an
+//! application that continues to make changes could delay the close forever.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ struct ChangeNumbers {
     pending: BTreeSet<u64>,
 }
 
-/// A change that was begun. Dropping it says that the change has ended.
+/// A change that was begun. Dropping this value ends the change.
 #[derive(Debug)]
 pub(crate) struct PendingChange {
     changes: Arc<PendingChanges>,
@@ -73,7 +73,7 @@ mod tests {
         let (first, second) = (changes.begin(), changes.begin());
         thread::scope(|scope| {
             let waiting = scope.spawn(|| changes.wait());
-            // A call that reaches the thread says that the thread waits.
+            // `notify_one` returns true only if the thread waits.
             let waits = || {
                 while !changes.ended.notify_one() {
                     assert!(!waiting.is_finished(), "a change before the wait has not ended");

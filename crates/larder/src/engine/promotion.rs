@@ -3,7 +3,7 @@
 //!
 //! A promotion must not bring back an entry that was removed during the promotion. So the caller gets a
 //! permission before it reads the disk: the epoch token of its miss, or a lease. A write or a removal of the
-//! key revokes the permission. The value is then returned and not copied.
+//! key revokes the permission. In this case the value is returned, but not copied into memory.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(crate) struct Lease<'a> {
     memory: &'a Memory,
     key: SlotKey<'a>,
     pub(crate) id: LeaseId,
-    /// How long the load took. `None` if the lease is not that of a load.
+    /// The duration of the load. `None` if the lease does not belong to a load.
     pub(crate) load_time: Option<Duration>,
 }
 
@@ -59,7 +59,8 @@ impl Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        // A loader may fork, and return in the child. The parent gives the lease back.
+        // A loader may fork, and return in the child. The lease belongs to the parent, and the parent gives
+        // it back.
         if self.memory.process.is_current() {
             self.memory.release(self.key, self.id);
         }
@@ -75,7 +76,7 @@ pub(crate) struct DecodedEntry<V> {
     grace: Grace,
     pub(crate) extras: EntryExtras,
     pub(crate) sequence: u64,
-    /// As [`StoredRecord::snapshot`].
+    /// See [`StoredRecord::snapshot`].
     snapshot: Option<Weak<StoreSnapshot>>,
 }
 
@@ -86,7 +87,8 @@ impl<V> DecodedEntry<V> {
         ReadEntry::new(sequence, expires_at, Some(extras))
     }
 
-    /// Returns whether a use may be noted by the record: its expiry was not found elsewhere.
+    /// Returns whether a use may be recorded with this record. If its expiry was found in another place, it
+    /// may not.
     pub(crate) fn has_snapshot(&self) -> bool {
         self.snapshot.is_some()
     }
@@ -109,7 +111,7 @@ impl Shared {
         self.decode_record(keyspace, key, &record, Duration::ZERO)
     }
 
-    /// As [`read_entry`](Self::read_entry), and reads an entry that has expired up to `grace` ago, too.
+    /// Like [`read_entry`](Self::read_entry), but also reads an entry that expired up to `grace` ago.
     fn read_entry_in_grace<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -121,8 +123,8 @@ impl Shared {
         self.decode_record(keyspace, key, &record, grace)
     }
 
-    /// Decodes a record that was read from disk. A record that does not decode is counted, and is a miss. So
-    /// is an entry that has expired more than `grace` ago in the meantime.
+    /// Decodes a record that was read from disk. A record that does not decode is counted, and is a miss. An
+    /// entry that expired more than `grace` ago is also a miss.
     pub(crate) fn decode_record<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -142,7 +144,7 @@ impl Shared {
                 match keyspace.checks.read(format, compression, extension, record.payload()) {
                     Ok((value, encoded_len)) => (Some(Arc::new(value)), encoded_len),
                     Err(error) => {
-                        // The lookup before the load has counted the record.
+                        // With a grace time, the lookup before the load has already counted the record.
                         if grace.is_zero() {
                             self.note_undecodable(keyspace, key, &error);
                         }
@@ -161,8 +163,8 @@ impl Shared {
         let kept = Grace::between(expires_at, delete_after);
         let mut snapshot = record.snapshot.clone();
         if extension.ends_at.is_some() && !is_live(expires_at) {
-            // A use may have extended its life meanwhile. The value is then returned, and not promoted: what
-            // had the later expiry may be gone by then.
+            // A use may have extended the life of the entry meanwhile. The value is then returned, but not
+            // promoted, because the slot or stamp with the later expiry may be gone by then.
             expires_at = self.tiers.extended_expiry(key, sequence)?;
             snapshot = None;
         }
@@ -179,12 +181,12 @@ impl Shared {
         })
     }
 
-    /// Returns the value of a key and its expiry, if it is live or has expired up to `grace` ago. Nothing is
-    /// promoted, and no use is noted in memory.
+    /// Returns the value of a key and its expiry, if the value is live or expired up to `grace` ago. Promotes
+    /// nothing, and records no use in memory.
     ///
-    /// What was removed is never returned. The value in memory is read from its slot under the lock. A value
-    /// that is on disk alone is returned only if the key has not changed since its shard was asked: the
-    /// permission that a promotion would need is checked after reading.
+    /// A removed value is never returned. The value in memory is read from its slot under the lock. A value
+    /// that is only on disk is returned only if the key has not changed since the lookup in its shard. To
+    /// ensure this, the permission for a promotion is checked after reading.
     pub(crate) fn stale_value<V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -219,11 +221,12 @@ impl Shared {
         let value = decoded.value.clone().map(|value| value as Value);
         let extras = (value.is_some() && keyspace.keeps_extras()).then_some(extras);
         let entry = IncomingEntry { value, expires_at, grace, weight, unsaved: None, extras };
-        // Dropped last, because a user's `Drop` may panic. By then the promotion is counted and its expiry is
-        // planned.
+        // Dropped last, because a user's `Drop` may panic. By that time the promotion is counted and its
+        // expiry is planned.
         let mut evicted_values = EvictedValues::default();
         let is_current = || decoded.is_current(&self.tiers);
-        // Of the record, not of the keyspace: another handle of the keyspace may have a time to idle.
+        // The record decides, not the keyspace, because another handle of the keyspace may have a time to
+        // idle.
         let is_extended = decoded.extras.is_extended_by_uses();
         let is_current = is_extended.then_some(&is_current as &dyn Fn() -> bool);
         let memory = &self.tiers.memory;

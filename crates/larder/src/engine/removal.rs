@@ -62,7 +62,7 @@ struct PendingRemovals {
     /// The number of live entries removed so far.
     live: u64,
     ranges: Vec<RangeRemoval>,
-    /// Whether the entries of at least one range are deleted after the caller is answered.
+    /// Whether at least one range has entries that are deleted only after the caller is answered.
     is_large: bool,
     /// Whether the answer waits for the writer. For a key of a keyspace on disk, the answer always waits,
     /// even if neither tier has an entry for the key. Another program may have put an older file at the path,
@@ -74,13 +74,13 @@ struct PendingRemovals {
     evicted_values: EvictedValues,
 }
 
-/// Removals whose commit is on its way, each with the number of live entries removed from memory.
+/// Removals whose commit was requested, each with the number of live entries removed from memory.
 #[cfg(feature = "async")]
 #[derive(Debug)]
 pub(crate) struct CommittingRemovals {
     live: u64,
     commit: RemovalCommit,
-    /// What the `Drop` of the removed values has come to. A panic is kept until the removals are durable.
+    /// The result of dropping the removed values. A panic is kept until the removals are durable.
     dropped: std::thread::Result<()>,
 }
 
@@ -138,8 +138,8 @@ impl Shared {
         Ok(live)
     }
 
-    /// As [`invalidate`](Self::invalidate), but does not wait for the commit, which is then on its way. The
-    /// caller may block here nevertheless: for a lookup on disk, or behind other large removals.
+    /// Like [`invalidate`](Self::invalidate), but only requests the commit and does not wait for it. The call
+    /// may still block, for a lookup on disk or for other large removals.
     #[cfg(feature = "async")]
     pub(crate) fn begin_invalidation<'a>(
         &self,

@@ -22,21 +22,21 @@ use crate::units::Timestamp;
 /// The number of rows counted in one snapshot.
 const CHUNK: usize = 1024;
 
-/// The conditions that a row must meet to be counted.
+/// The conditions under which a row is counted.
 struct CountFilter<'a> {
-    /// Keys that memory had. Their entries are already counted.
+    /// Keys whose entries were in memory. These entries are already counted.
     memory_keys: HashSet<&'a [u8]>,
     /// Earlier range removals. An entry that one of these removals covers is already removed.
     earlier: &'a [RangeTombstone],
     /// Keyspaces that are not retired.
     keyspaces: BTreeSet<KeyspaceId>,
     now: Timestamp,
-    /// Returns the expiry that uses have given to the entry of a key with this sequence.
+    /// Returns the expiry of an entry after its uses, given its key and sequence.
     extended_expiry: &'a dyn Fn(&[u8], u64) -> Option<Timestamp>,
 }
 
 impl CountFilter<'_> {
-    /// Returns whether a record has a live value. Its use may not be on disk yet.
+    /// Returns whether a record has a live value. Also considers uses that are not on disk yet.
     fn is_live(&self, key: &[u8], header: Header, record: &[u8]) -> bool {
         let extended = || (self.extended_expiry)(key, header.sequence);
         header.has_live_value(self.now)
@@ -56,7 +56,7 @@ struct ChunkCount {
 }
 
 impl Tiers {
-    /// Counts the live entries that a range removal deletes from disk and that memory did not have. Also
+    /// Counts the live entries that a range removal deletes from disk and that were not in memory. Also
     /// returns whether the removal is large. The commit of a large removal does not delete all of its
     /// entries.
     pub(super) fn count_on_disk(

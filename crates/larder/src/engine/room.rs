@@ -8,8 +8,8 @@ impl Tiers {
     /// Wakes the writer, after a change was made that will be committed.
     pub(crate) fn wake_writer_for_room(&self) {
         if self.memory.buffer().has_waiters() {
-            // Callers may have asked for room before this value was stored, and may wait for the room of this
-            // value. If the commit fails, these callers must not wait until the disk works again.
+            // Callers that asked for room before this value was stored may wait until this value gives its
+            // room back. If the commit fails, these callers must not wait until the disk works again.
             self.writer.ask_for_room();
         } else {
             self.wake_writer();
@@ -17,14 +17,14 @@ impl Tiers {
     }
 
     /// Reserves room for a value that will be committed, and waits until there is room. Returns None if the
-    /// disk tier saves no values any more.
+    /// disk tier no longer saves values.
     pub(crate) fn reserve(&self, bytes: u64, evicted_values: &mut EvictedValues) -> Option<BufferRoom> {
         let room = self.memory.reserve_room(bytes, || self.writer.ask_for_room(), evicted_values)?;
         self.commit_when_half_full(bytes);
         Some(room)
     }
 
-    /// Reserves room as [`reserve`](Self::reserve) does, if there is room now.
+    /// Like [`reserve`](Self::reserve), but only if there is room now.
     #[cfg(feature = "async")]
     pub(crate) fn reserve_at_once(&self, bytes: u64) -> Option<BufferRoom> {
         let room = self.memory.buffer().reserve_at_once(bytes)?;
@@ -32,7 +32,7 @@ impl Tiers {
         Some(room)
     }
 
-    /// Begins a commit if the last reservation, of `bytes`, has made the buffer half full.
+    /// Begins a commit if the last reservation, of `bytes` bytes, has filled the buffer to more than a half.
     fn commit_when_half_full(&self, bytes: u64) {
         // When the buffer becomes half full, a commit begins. Meanwhile the empty half receives further
         // writes. This happens once each time that the used bytes pass the middle.

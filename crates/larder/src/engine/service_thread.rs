@@ -4,8 +4,8 @@ use crate::sys::sync::thread::JoinHandle;
 
 /// A thread that serves the cache to other processes, until `stop` is called.
 pub(crate) struct ServiceThread {
-    /// Tells the thread to end, and does not wait for the end, because the caller may be the thread itself.
-    /// Dropping this function does not stop the thread, because a forked child drops its copy too.
+    /// Tells the thread to end. Does not wait for that, because the caller may be the thread itself. Dropping
+    /// this function must not stop the thread, because a forked child drops its copy, too.
     pub(crate) stop: Box<dyn FnOnce() + Send>,
     pub(crate) thread: JoinHandle<()>,
 }

@@ -9,7 +9,7 @@ use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 use crate::units::ByteSize;
 
 impl Shared {
-    /// Returns the statistics of the cache. In a forked child they are empty.
+    /// Returns the statistics of the cache. In a forked child, returns empty statistics.
     pub(crate) fn stats(&self) -> Stats {
         // Collecting takes the lock of every shard, so a forked child must not do it.
         if self.is_forked() {

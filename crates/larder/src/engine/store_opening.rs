@@ -1,5 +1,5 @@
 //! Opens the store in the file of a cache. This step may fail, so it comes before the tiers and threads of
-//! the cache are made.
+//! the cache are created.
 
 use std::path::Path;
 

@@ -30,12 +30,12 @@ use crate::sys::sync::Arc;
 use crate::sys::sync::channel::{Receiver, Sender};
 use crate::units::Timestamp;
 
-/// When this number of bytes has become clean, the evicted values are handed to the sweeper.
+/// Once this number of bytes has become clean, the evicted values are passed to the sweeper.
 const HAND_OVER_BYTES: u64 = 256 << 10;
 /// The maximum number of due entries deleted in one transaction. Other commits wait for one such transaction
 /// at most.
 const SWEEP_ROWS: usize = 1000;
-/// The disk tier is nearly full if less than one part in this number of the usable room is left.
+/// A divisor of the usable room. The disk tier is nearly full if less than this share of the room is left.
 const ROOM_SHARE: u64 = 8;
 
 #[derive(Debug)]
@@ -123,7 +123,7 @@ impl Tiers {
         Ok(())
     }
 
-    /// Deletes expired entries from both tiers, in bounded transactions.
+    /// Deletes expired entries from both tiers, in transactions of bounded size.
     pub(crate) fn sweep(&self) -> Result<SweepReport, Error> {
         self.sweep_parts(usize::MAX).map(|(swept, _)| swept)
     }
@@ -195,7 +195,7 @@ impl Tiers {
     /// opened.
     pub(super) fn begin_totals(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         self.totals.begin(before, count_keyspaces);
-        // Recorded now, so that recent counts begin when the cache is opened.
+        // Recorded now, so that the recent counts start at the opening of the cache.
         self.note_totals(self.time.now());
     }
 
@@ -212,8 +212,8 @@ impl Tiers {
         self.totals.recent(now, totals)
     }
 
-    /// Returns the totals of the file since it was made, plus `commits` more commits. Reads new counts from
-    /// up to `max_asked` keyspaces. Returns None in a cache without a file.
+    /// Returns the totals of the file since it was created, plus `commits` more commits. Reads new counts
+    /// from up to `max_asked` keyspaces. Returns None in a cache without a file.
     pub(super) fn cumulative(&self, commits: u64, max_asked: usize) -> Option<CumulativeStats> {
         let keyspaces = self.totals.of_keyspaces(max_asked)?;
         let memory = self.memory.totals();

@@ -22,7 +22,7 @@ pub(crate) enum RemovedEntry {
     /// There was no live value. The disk may still have an entry of the key, so the tombstone must be
     /// committed. The entry may be an absence: after the removal, the next load must ask the source.
     Dead,
-    /// Neither tier has an entry of the key. No tombstone stays, and no commit is needed.
+    /// Neither tier has an entry of the key. No tombstone is needed, and no commit.
     Nothing,
 }
 
@@ -41,8 +41,8 @@ impl Tiers {
         // whether the removal removes an entry. A removal waits for its commit in any case.
         drop(self.awaited_snapshot());
         // The snapshot is loaded under the lock of the shard, together with the tombstone. At that moment no
-        // change of the key is being committed, so the snapshot shows what the disk has. A later snapshot may
-        // show an entry that was written after this removal.
+        // change of the key is being committed, so the snapshot shows the content of the disk. A later
+        // snapshot may show an entry that was written after this removal.
         let load_snapshot = || self.disk.snapshots.current().clone();
         let (previous, sequence, min_visible_sequence, snapshot) = self
             .memory
@@ -53,7 +53,7 @@ impl Tiers {
             PreviousState::Dead => return Ok(RemovedEntry::Dead),
             PreviousState::Nothing => {}
         }
-        // Without a snapshot it is unknown what the disk has, so the tombstone is committed.
+        // Without a snapshot, the content of the disk is unknown. So the tombstone is committed.
         let Some(snapshot) = snapshot else { return Ok(RemovedEntry::Dead) };
         match snapshot.get(key.bytes) {
             // While a range removal is pending (`min_visible_sequence` is not 0), only the commit can decide

@@ -1,4 +1,4 @@
-//! The counts of all keyspaces since the file was made, and the totals of the last minutes.
+//! The counts of all keyspaces since the file was created, and the totals of the last minutes.
 //!
 //! [`Tiers::cumulative`](super::tiers::Tiers::cumulative) adds the counts of the tiers.
 
@@ -16,8 +16,8 @@ pub(super) type CountKeyspaces = Box<dyn Fn(usize) -> CumulativeStats + Send + S
 /// kilobytes that other threads write.
 pub(super) const MAX_ASKED_BY_COMMIT: usize = 16;
 /// The maximum number of keyspaces from which a note of the totals reads new counts, every ten seconds. This
-/// takes about a millisecond. In a cache with more keyspaces, each keyspace is read by every second note or
-/// less often.
+/// takes about a millisecond. In a cache with more keyspaces, each note reads only some of the keyspaces, in
+/// turn.
 pub(super) const MAX_ASKED_BY_NOTE: usize = 1024;
 
 #[derive(Default)]
@@ -35,7 +35,7 @@ impl Totals {
         drop(self.base.set((before, count_keyspaces)));
     }
 
-    /// Returns the counts of all keyspaces since the file was made. First reads new counts from up to
+    /// Returns the counts of all keyspaces since the file was created. First reads new counts from up to
     /// `max_asked` keyspaces. Returns None in a cache without a file.
     pub(super) fn of_keyspaces(&self, max_asked: usize) -> Option<CumulativeStats> {
         let (before, count_keyspaces) = self.base.get()?;

@@ -1,24 +1,24 @@
 //! Turns: callers that change one key wait for a caller that has lost too many rounds.
 //!
 //! A change of a key by a closure is optimistic: a round is lost if another change comes first. A slow
-//! closure beside fast ones would lose every round. So a caller that has lost [`MAX_LOST_ROUNDS`] takes a
-//! *turn*, and the other callers that change the key wait:
+//! closure that competes with fast closures would lose every round. So a caller that has lost
+//! [`MAX_LOST_ROUNDS`] takes a *turn*, and the other callers that change the key wait:
 //!
-//! 1. Before each round, a caller without a turn checks whether the key has a queue. Hardly ever any key has
-//!    one, and the check reads one number.
+//! 1. Before each round, a caller without a turn checks whether the key has a queue. Queues are rare, and the
+//!    check reads only one number.
 //! 2. If the key has a queue, or if the caller has lost too many rounds, the caller takes the last place of
-//!    the queue, and waits until its place is the first. The first place has the turn.
+//!    the queue, and waits until its place is the first. The caller with the first place has the turn.
 //! 3. The caller keeps the turn for its further rounds. It leaves the queue when the change is done, has
 //!    failed or panics. Then the next place has the turn.
 //! 4. A turn lasts for at most [`MAX_TURN`], on the real monotonic clock. After that, a waiting caller
-//!    removes the first place from the queue. The former holder goes on without a turn.
+//!    removes the first place from the queue. The former holder continues without a turn.
 //!
 //! A caller that began its round before (2) may still publish it. So the holder loses at most one more round
 //! to each such caller. Then its own round is published. Inserts and removals do not wait for turns.
 //!
-//! By (4), a wait ends after at most `MAX_TURN` for each place before. So it ends although the closure of the
-//! holder waits for the waiting caller. Two closures may each change the other's key, or a closure may wait
-//! for a lock of the application.
+//! By (4), a wait ends after at most `MAX_TURN` for each earlier place. So the wait ends even if the closure
+//! of the holder waits for the waiting caller. This can happen if two closures each change the other's key,
+//! or if a closure waits for a lock of the application.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -27,11 +27,11 @@ use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::{AtomicUsize, Condvar, Mutex, Ordering};
 
-/// Number of rounds that a caller loses before it takes a turn. Under the model checker one, so that its few
+/// Number of rounds that a caller loses before it takes a turn. One under the model checker, so that its few
 /// threads take turns in most schedules.
 pub(crate) const MAX_LOST_ROUNDS: u32 = if cfg!(shuttle) { 1 } else { 8 };
-/// Maximum time of a turn. Long for a closure that computes, and short for an application that waits for a
-/// deadlock to end.
+/// Maximum time of a turn. This is long for a closure that only computes, and short for an application that
+/// waits for the end of a deadlock.
 const MAX_TURN: Duration = Duration::from_secs(2);
 
 /// The queues of the keys for which callers take turns.
@@ -41,7 +41,7 @@ pub(crate) struct Turns {
     /// Number of queues.
     count: AtomicUsize,
     queues: Mutex<Queues>,
-    /// Notified when a queue has a new first place.
+    /// Notified when the first place of a queue changes.
     moved: Condvar,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct Rounds<'a> {
 }
 
 impl Queues {
-    /// Removes a place. Returns whether the key has another first place now, or no queue.
+    /// Removes a place. Returns whether this changed the first place of the key, or removed its queue.
     fn remove(&mut self, key: &[u8], place: u64) -> bool {
         let Some(queue) = self.of_keys.get_mut(key) else { return false };
         let was_first = queue.places.front() == Some(&place);
@@ -97,11 +97,12 @@ impl Turns {
 
     /// Step 1. Returns whether callers wait for turns of a key.
     pub(crate) fn has_queue(&self, key: &[u8]) -> bool {
-        // Relaxed, because a caller that reads an older number is one that began its round before.
+        // Relaxed: a caller that reads an older number counts as a caller that began its round earlier.
         self.count.load(Ordering::Relaxed) > 0 && self.queues.lock().of_keys.contains_key(key)
     }
 
-    /// Step 2. Returns the place that has the turn, or had it while this thread was not running.
+    /// Step 2. Returns the caller's place, which has the turn. The turn may already be over if this thread
+    /// was not running.
     fn wait_for_turn(&self, key: &[u8]) -> u64 {
         let mut queues = self.queues.lock();
         queues.last_place += 1;
@@ -234,7 +235,7 @@ mod tests {
         let turns = Turns::new(Process::current());
         let mut holder = begin_late(&turns, b"key");
         let mut second = turns.rounds(b"key");
-        // The holder is this very thread, so only the end of its turn lets the wait end.
+        // This thread itself holds the turn, so the wait ends only at the end of the turn.
         second.begin();
         assert!(!holder.has_place(holder.place.unwrap()) && second.has_place(second.place.unwrap()));
         holder.begin();

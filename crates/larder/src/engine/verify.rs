@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::format::record;
 use crate::sys::sync::Arc;
 
-/// The number of keys that are read from one snapshot while records are verified. So no transaction is open
-/// for long.
+/// The number of keys that are read from one snapshot while records are verified. The limit ensures that no
+/// transaction is open for long.
 const VERIFY_ROWS: usize = 256;
 
 /// The result of [`Cache::verify`](crate::Cache::verify).
@@ -56,7 +56,7 @@ impl Tiers {
             };
             let keys = snapshot.keys(&[], after.as_deref(), VERIFY_ROWS).map_err(failed)?;
             for key in &keys {
-                // A key without a record is not counted.
+                // A key whose record is gone is not counted.
                 if let Some(record) = snapshot.get(key).map_err(failed)? {
                     records += 1;
                     damaged += u64::from(record::read(key, &record).is_err());

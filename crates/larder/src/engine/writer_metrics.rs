@@ -1,4 +1,4 @@
-//! The measurements of the writer: the times of commits, and the time that inserts wait for their commit.
+//! The measurements of the writer: the durations of commits, and the time that inserts wait for their commit.
 
 use std::time::Duration;
 

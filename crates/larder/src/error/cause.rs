@@ -20,12 +20,12 @@ impl ErrorCause {
         self.text.into_owned()
     }
 
-    /// Adds the situation in which the cause was met.
+    /// Adds the situation in which the cause occurred.
     pub(crate) fn in_context(self, context: &str) -> Self {
         Self { text: format!("{context}: {}", self.text).into(), ..self }
     }
 
-    /// Adds the way out.
+    /// Adds the remedy.
     pub(crate) fn with_remedy(self, remedy: &str) -> Self {
         Self { text: format!("{}; {remedy}", self.text).into(), ..self }
     }
@@ -41,8 +41,8 @@ impl ErrorCause {
     }
 }
 
-/// The text alone. The alternate form adds the error of the operating system, for a reader who gets no
-/// sources, such as the listener of an event.
+/// Prints only the text. The alternate form (`{:#}`) adds the error of the operating system. It is for
+/// readers that get no sources, such as the listener of an event.
 impl fmt::Display for ErrorCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
@@ -73,7 +73,7 @@ impl From<&'static str> for ErrorCause {
 /// Divides an I/O error into a text and a source that has other words.
 impl From<io::Error> for ErrorCause {
     fn from(error: io::Error) -> Self {
-        // An error that a program made, larder for example. Its text says more than its kind.
+        // A program such as larder made this error, so its text says more than its kind.
         if error.get_ref().is_some() {
             let kind = error.kind();
             let source = (kind != ErrorKind::Other).then(|| kind.into());
@@ -85,7 +85,7 @@ impl From<io::Error> for ErrorCause {
     }
 }
 
-/// Copies an I/O error that no program made: an error code, or a kind.
+/// Copies an I/O error that is only an error code or a kind.
 pub(crate) fn copy_of(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
@@ -120,7 +120,7 @@ fn in_words_by_kind(error: &io::Error) -> Option<&'static str> {
     })
 }
 
-/// Covers codes that the standard library gives no kind.
+/// Handles error codes for which the standard library has no kind.
 #[cfg(unix)]
 fn in_words_by_code(error: &io::Error) -> Option<&'static str> {
     use rustix::io::Errno;

@@ -39,7 +39,7 @@ pub enum LoadError<E> {
     /// for a load of this thread. Other threads may be part of this cycle, and the keys may belong to several
     /// caches.
     Cycle,
-    /// The load took longer than this caller waits. After the
+    /// The load took longer than the maximum wait of this caller. After the
     /// [`load_timeout`](crate::CacheBuilder::load_timeout), the load of another caller continues, and its
     /// value will be cached. After the [`hard_timeout`](crate::LoadPolicy::hard_timeout), its value will not
     /// be cached.
@@ -47,7 +47,7 @@ pub enum LoadError<E> {
         /// The time that this caller waited.
         waited: Duration,
     },
-    /// The loader returned [`Load::Unchanged`](crate::Load::Unchanged), and got no stale value.
+    /// The loader returned [`Load::Unchanged`](crate::Load::Unchanged), although it had got no stale value.
     NothingUnchanged,
     /// The key is not valid in this keyspace.
     Key(Error),

@@ -43,7 +43,7 @@ pub fn escape_control(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Returns whether a terminal does more with a character than show it.
+/// Returns whether a terminal obeys a character instead of only showing it.
 pub(crate) fn is_obeyed(letter: char) -> bool {
     letter.is_control() || is_format(letter)
 }

@@ -24,9 +24,9 @@
 //! | 1 | fingerprint of the shape that the value was written with, 8 bytes |
 //! | 2 | length of the payload before it was compressed, 4 bytes; a compressed record has this field |
 //! | 3 | how long the load of the value took, in µs, 4 bytes; 2³² − 1 for a longer time |
-//! | 4 | the time from which the entry must not live, however often it is used, ms since 1970, 8 bytes |
+//! | 4 | the time at which the entry expires even if it is used, ms since 1970, 8 bytes |
 //!
-//! The record of an absence says that the source has no value for the key. It has no payload and no flags.
+//! The record of an absence means that the source has no value for the key. It has no payload and no flags.
 //!
 //! A record of format 1 has no flags, and is always of a value. Its extension has no field that this version
 //! reads. When a file is upgraded, such records stay as they are until they are overwritten.
@@ -78,13 +78,13 @@ impl Header {
         Self { expires_at, delete_after: expires_at.after(grace), ..self }
     }
 
-    /// Returns whether the record is of a value that is live at `now`.
+    /// Returns whether the record holds a value that is live at `now`.
     pub(crate) fn has_live_value(&self, now: Timestamp) -> bool {
         self.kind == RecordKind::Value && self.expires_at > now
     }
 }
 
-/// What a record says about its key.
+/// The kind of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum RecordKind {
     /// The key has the value in the payload.
@@ -154,10 +154,9 @@ pub(crate) struct Extension {
     pub(crate) fingerprint: Option<u64>,
     /// The length of the payload before it was compressed.
     pub(crate) inflated_len: Option<u32>,
-    /// How long the load of the value took, in microseconds.
+    /// The duration of the value's load, in microseconds.
     pub(crate) load_micros: Option<u32>,
-    /// The time from which the entry must not live, however often it is used. None if uses do not extend its
-    /// life.
+    /// The time at which the entry expires, even if it is used. None if uses do not extend its life.
     pub(crate) ends_at: Option<Timestamp>,
 }
 
@@ -295,7 +294,7 @@ pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extensio
 /// Moves the expiry of a record to a later time, and its delete-after by as much. Returns the new header.
 ///
 /// # Errors
-/// The damage of the record. The bytes are unchanged then.
+/// Returns the damage of the record, and leaves the bytes unchanged.
 pub(crate) fn extend(record: &mut [u8], key: &[u8], expires_at: Timestamp) -> Result<Header, Damage> {
     let (header, ..) = read(key, record)?;
     let header = header.extended_to(expires_at);

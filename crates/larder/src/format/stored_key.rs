@@ -21,7 +21,7 @@ enum KeyBytes {
 }
 
 impl StoredKey {
-    /// The key of an empty slot.
+    /// The key of a slot that holds no entry.
     pub(crate) const EMPTY: Self = Self(KeyBytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
 }
 
@@ -38,14 +38,14 @@ impl From<&[u8]> for StoredKey {
     }
 }
 
-/// A map with such keys is asked by bytes.
+/// Lets a map with such keys be searched by bytes.
 impl Borrow<[u8]> for StoredKey {
     fn borrow(&self) -> &[u8] {
         self
     }
 }
 
-/// The hash is that of the bytes, as [`Borrow`] demands. Equal keys are stored in the same form.
+/// Hashes only the bytes, because [`Borrow`] requires it. Equal keys are stored in the same form.
 impl Hash for StoredKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (**self).hash(state);

@@ -2,9 +2,8 @@
 //! to save it.
 //!
 //! An entry without a value is an *absence*: the source has no value for the key. It lives, is committed, is
-//! evicted and expires as a value does. Every place that gives out values sees that there is none, so an
-//! absence cannot be taken for a value. A slot needs no room for it, and a hit is found without a check of
-//! its own.
+//! evicted and expires as a value does. Code that returns values finds no value in an absence, so it can't
+//! confuse the two. An absence needs no additional space in a slot, and a hit needs no additional check.
 
 use std::any::Any;
 
@@ -34,7 +33,7 @@ pub(crate) struct Unsaved {
     pub(crate) fits_file: bool,
     /// The group that the value belongs to.
     pub(crate) group: Option<Arc<Group>>,
-    /// Room in the write buffer. It is held for as long as the payload exists.
+    /// Room in the write buffer. The room is held for as long as the payload exists.
     pub(crate) room: BufferRoom,
 }
 
@@ -67,7 +66,7 @@ pub(crate) struct IncomingEntry {
     /// `None` for an absence.
     pub(crate) value: Option<Value>,
     pub(crate) expires_at: Timestamp,
-    /// How much longer the entry is kept, for loads that fail.
+    /// The time for which the entry is kept after its expiry, for failing loads.
     pub(crate) grace: Grace,
     pub(crate) weight: Weight,
     /// `None` for an entry that will never be saved. The caller has already reserved the weight of such an

@@ -1,9 +1,9 @@
 //! Facts about an entry for which its slot has no room. Only some keyspaces need them.
 //!
-//! A slot fills one line of the processor's cache. So these facts are in a side table of the shard, as the
-//! data of dirty values is. A lookup that does not ask for them pays nothing. The table has a row for an
-//! entry whose writer asks for one, and the row leaves with the content of its slot. In a record, the time of
-//! writing is part of the header, and the other facts are fields of the extension.
+//! A slot fills one line of the processor's cache. So these facts are in a side table of the shard, like the
+//! data of dirty values. They cost nothing in a lookup that does not need them. The table has a row only for
+//! an entry whose writer requests one. The row is removed together with the content of the slot. In a record,
+//! the time of writing is part of the header, and the other facts are fields of the extension.
 
 use std::time::Duration;
 
@@ -19,16 +19,16 @@ pub(crate) const EXTRAS_OVERHEAD: u64 = 72;
 pub(crate) struct EntryExtras {
     /// The time at which the value was written.
     pub(crate) written_at: Timestamp,
-    /// The time until which uses may extend the entry's life at most ([`super::use_stamps`]):
-    /// [`Timestamp::NEVER`] if they may do so for ever, [`Timestamp::ZERO`] if uses extend nothing.
+    /// The latest expiry that uses may give to the entry ([`super::use_stamps`]). [`Timestamp::NEVER`] means
+    /// no limit. [`Timestamp::ZERO`] means that uses do not extend the life of the entry.
     pub(crate) ends_at: Timestamp,
-    /// How long the load of the value took, in microseconds. `None` for a value that was not loaded.
+    /// The duration of the value's load, in microseconds. `None` for a value that was not loaded.
     load_micros: Option<u32>,
 }
 
 impl EntryExtras {
     pub(crate) fn new(written_at: Timestamp, load_time: Option<Duration>, ends_at: Timestamp) -> Self {
-        // A longer load takes over an hour, and counts as the longest that has a number.
+        // A load of more than about an hour is recorded as the largest number.
         let load_micros = load_time.map(|took| u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
         Self { written_at, ends_at, load_micros }
     }
@@ -48,7 +48,7 @@ impl EntryExtras {
         Extension { load_micros: self.load_micros, ends_at, ..extension }
     }
 
-    /// Returns the time at which an entry must end, however often it is used.
+    /// Returns the time at which an entry expires even if it is used.
     pub(crate) fn hard_limit(extras: Option<Self>, expires_at: Timestamp) -> Timestamp {
         extras.filter(|extras| extras.is_extended_by_uses()).map_or(expires_at, |extras| extras.ends_at)
     }
@@ -58,7 +58,7 @@ impl EntryExtras {
         self.ends_at > Timestamp::ZERO
     }
 
-    /// Returns how long the load of the value took, if the value was loaded.
+    /// Returns the duration of the value's load, if the value was loaded.
     pub(crate) fn load_time(self) -> Option<Duration> {
         self.load_micros.map(|micros| Duration::from_micros(micros.into()))
     }

@@ -1,16 +1,16 @@
-//! The grace of an entry: how much longer than its expiry the entry is kept, so that a failing load can be
-//! answered with it.
+//! The grace of an entry: the time for which the entry is kept after its expiry, so that a failing load can
+//! be answered with it.
 //!
-//! A slot has one byte for its grace. So the byte is a code of a longer duration: 0 is none, and any other
-//! code is a number of three bits and an exponent. A grace is rounded up, by at most an eighth. That only
-//! keeps an entry a little longer. Whether an entry may be served is decided by the exact grace of its
+//! A slot has one byte for its grace. The byte is a code for a duration. Code 0 means no grace. Any other
+//! code consists of a number of three bits and an exponent. A grace is rounded up, by at most an eighth. That
+//! only keeps an entry a little longer. Whether an entry may be served is decided by the exact grace of its
 //! keyspace.
 
 use std::time::Duration;
 
 use crate::units::{Timestamp, millis};
 
-/// The shortest grace that has a code, divided by eight, in milliseconds.
+/// An eighth of the shortest grace that has a code, in milliseconds.
 const UNIT_MS: u64 = 16;
 
 /// The code of a duration.

@@ -6,7 +6,7 @@ use crate::format::stored_key::StoredKey;
 /// The bytes of the write buffer that a group needs for each key, in addition to the key's own bytes.
 pub(crate) const GROUP_KEY_OVERHEAD: u64 = size_of::<StoredKey>() as u64;
 
-/// The keys of a group. Each of its values that is not committed yet holds it.
+/// The keys of a group. Each uncommitted value of the group holds a reference to this struct.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) keys: Vec<StoredKey>,

@@ -6,24 +6,24 @@
 //!
 //! 1. The group gate is held shared ([`super::store_group`]), so a drain of the writer has every change of
 //!    the transaction, or none.
-//! 2. The shards of all keys are locked, in the order of their numbers, each once. No other caller holds the
-//!    lock of a shard while it waits for the lock of another one, so no two callers wait for each other.
-//! 3. Each read is checked, with the checks of one key: the lease holds, the entry that was read is still
-//!    there, and it is live. The time is read once, under all of the locks. If one check fails, nothing is
-//!    changed.
-//! 4. Each change is checked: its shard is open, and a change that must be committed was prepared for that.
-//! 5. Weight is reserved for the values that are stored clean, because they will not be saved. They take the
-//!    room of the values that they replace. If that is too little, the locks are released, other entries are
-//!    evicted, and all begins again at (1).
+//! 2. The shards of all keys are locked, in the order of their numbers, each once. No other code holds the
+//!    lock of one shard while it waits for the lock of another. So no two callers wait for each other.
+//! 3. Each read is checked as for a change of one key: the lease holds, and the entry that was read is still
+//!    there and live. The time is read once, under all locks. If one check fails, nothing is changed.
+//! 4. Each change is checked: its shard is open, and a change that must be committed was prepared for the
+//!    commit.
+//! 5. Weight is reserved for the values that are stored clean because they will not be saved. These values
+//!    take the room of the values that they replace. If this room is too small, the locks are released, other
+//!    entries are evicted, and the steps begin again at (1).
 //! 6. All changes are made. Each gets a sequence.
-//! 7. The locks are released. Then the values that have left are passed on, and the room is given back.
+//! 7. The locks are released. Then the replaced values are passed on, and their room is given back.
 //!
 //! Every read is valid at the moment of (3), and every change is made before any lock is released. So the
 //! transaction takes place at one moment. A lookup locks one shard at a time. Once a thread has found one of
 //! the new values, it finds no older content of another key of the transaction.
 //!
-//! Without (2), a lookup between two changes would find one of them and not the other. A check of a read
-//! before the lock of another shard is taken would be outdated when the changes are made.
+//! Without (2), a lookup between two changes would find one of them and not the other. If a read were checked
+//! before the lock of another shard is taken, the check could be outdated when the changes are made.
 
 use super::Memory;
 use super::deferred_drops::DeferredDrops;
@@ -47,7 +47,7 @@ pub(crate) struct GroupRead<'a> {
     pub(crate) lease: LeaseId,
     /// The entry that was read. None if the key had no live entry.
     pub(crate) entry: Option<ReadEntry>,
-    /// Whether the entry was confirmed on disk, in the snapshot that [`GroupConditions::is_current`] knows.
+    /// Whether the entry was confirmed on disk, in the snapshot that [`GroupConditions::is_current`] checks.
     pub(crate) is_confirmed: bool,
 }
 
@@ -56,8 +56,8 @@ pub(crate) struct GroupRead<'a> {
 pub(crate) enum GroupChange {
     /// Stores an entry.
     Put(IncomingEntry),
-    /// Removes what the key has on disk and in memory. The removal is committed with its group, if it has
-    /// one. `is_saved` is false if the disk tier saves nothing.
+    /// Removes the entry of the key from memory and disk. The removal is committed with its group, if it has
+    /// one. `is_saved` is false if the disk tier currently saves no changes.
     Remove { group: Option<Arc<Group>>, is_saved: bool },
     /// Removes a key of a memory-only keyspace.
     Forget,
@@ -139,7 +139,8 @@ impl Memory {
         }
     }
 
-    /// Steps 1 to 7. `reserved` is the weight that the caller has reserved of the `weight` of all values.
+    /// Steps 1 to 7. `weight` is the weight of all values. `reserved` is the part of it that the caller has
+    /// already reserved.
     fn publish_locked(
         &self,
         reads: &[GroupRead<'_>],
@@ -191,7 +192,7 @@ impl Memory {
                 self.make_change(locked.of(number), key, change, now, &mut deferred);
             }
         }
-        // 7. The new values take the reserved weight, and as much of the released weight as they need.
+        // 7. The new values use the reserved weight, and as much of the released weight as they need.
         drop(locked);
         deferred.weight = (deferred.weight + reserved).saturating_sub(weight);
         pass_on(deferred, &self.budget, evicted_values);
@@ -237,7 +238,7 @@ impl Memory {
             .try_for_each(|read| confirm(locked.of(self.index_of(read.key.hash)), read, now, conditions))
     }
 
-    /// Returns the present epoch of a key that is watched. The caller looks the key up after this call.
+    /// Returns the present epoch of a watched key. The caller looks the key up after this call.
     pub(crate) fn watch_epoch(&self, key: SlotKey<'_>) -> u64 {
         self.shard(key).write().watch_epochs.take(key, self.shards.len())
     }
@@ -247,7 +248,7 @@ impl Memory {
         self.shard(key).read().watch_epochs.get(key) == epoch
     }
 
-    /// Locks the shards of keys, in the order of their numbers, each once.
+    /// Locks the shards of some keys. Locks each shard once, in the order of their numbers.
     fn lock_shards<'a, G>(
         &self,
         keys: impl Iterator<Item = SlotKey<'a>>,

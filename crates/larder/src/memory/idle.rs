@@ -1,4 +1,4 @@
-//! Uses of entries that have a time to idle: the steps (1) and (4) of [`super::use_stamps`].
+//! Uses of entries that have a time to idle: steps (1) and (4) of [`super::use_stamps`].
 
 use std::time::Duration;
 
@@ -18,19 +18,20 @@ pub(crate) struct UsedRecord<'a> {
     pub(crate) is_current: &'a dyn Fn() -> bool,
 }
 
-/// The record of an entry that was used is not of the current snapshot. A commit has come in between, and may
-/// have changed or deleted the record.
+/// The error for a record that is not from the current snapshot. A later commit may have changed or deleted
+/// the record.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RecordIsOld;
 
 impl Memory {
     /// Extends the life of an entry that is used now. `now` is called under the shard's lock. `record` is the
-    /// record of the entry, if it was found on disk: memory may have had no room for it.
+    /// record of the entry, if the entry was found on disk and memory had no room for it.
     ///
-    /// Takes the exclusive lock only if the entry can live longer. Near its hard limit, uses only read.
+    /// Takes the exclusive lock only if the entry can live longer. Near the hard limit of the entry, a use
+    /// takes only the shared lock.
     ///
     /// # Errors
-    /// [`RecordIsOld`], and nothing is extended. Read the record again.
+    /// [`RecordIsOld`]: the entry's life was not extended. Read the record again.
     pub(crate) fn extend_life(
         &self,
         key: SlotKey<'_>,
@@ -44,7 +45,8 @@ impl Memory {
         if !can_extend.unwrap_or(record.is_some()) {
             return Ok(None);
         }
-        // A forked child must not wait for the lock of a shard. Asked last, because it is a system call.
+        // A forked child must not wait for the lock of a shard. This check comes last, because it is a system
+        // call.
         if !self.process.is_current() {
             return Ok(None);
         }
@@ -71,18 +73,19 @@ impl Memory {
         };
         let is_on_disk = shard.must_save(key);
         let stamped = is_on_disk.then(|| self.use_stamps.add(key.bytes, sequence, expires_at));
-        // The stamp is added under the lock. Otherwise the entry could be evicted in between, and found
-        // expired on disk.
+        // The stamp is added under the lock. Otherwise the entry could be evicted before that, and then be
+        // found expired on disk.
         drop(shard);
         Ok(stamped)
     }
 
-    /// Returns the expiry of a record, or that of its stamp if that is later. Returns None if the snapshot of
-    /// the record is no longer the current one. The caller holds the exclusive lock of the key's shard.
+    /// Returns the expiry of a record, or the expiry of its stamp if that one is later. Returns None if the
+    /// snapshot of the record is no longer the current one. The caller holds the exclusive lock of the key's
+    /// shard.
     ///
-    /// The stamp is read before the snapshot is checked. The writer installs a snapshot and then removes the
-    /// stamps that it shows. So a stamp that is missing here is in the record, or the snapshot is not the
-    /// current one.
+    /// The stamp is read before the snapshot is checked. The writer installs a snapshot, and then removes the
+    /// stamps that the snapshot includes. So if a stamp is missing here, the record includes it, or the
+    /// snapshot is not the current one.
     pub(super) fn latest_expiry(
         &self,
         key: SlotKey<'_>,
@@ -94,8 +97,8 @@ impl Memory {
         is_current().then(|| of_stamp.map_or(in_record, |at| at.max(in_record)))
     }
 
-    /// Returns the expiry that a use has given to an entry with this sequence: that in its slot, or that of
-    /// its stamp.
+    /// Returns the expiry that uses have given to an entry with this sequence, from its slot or from its
+    /// stamp.
     pub(crate) fn extended_expiry(&self, key: SlotKey<'_>, sequence: u64) -> Option<Timestamp> {
         let in_slot = self.read(key.hash)?.expiry_of(key, sequence);
         in_slot.or_else(|| self.use_stamps.expiry_of(key.bytes, sequence))

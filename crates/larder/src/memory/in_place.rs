@@ -1,4 +1,5 @@
-//! A change of an entry whose value is computed under the lock of its shard, as that of a counter.
+//! A change of an entry whose new value is computed under the lock of its shard, such as an increment of a
+//! counter.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
@@ -10,10 +11,10 @@ use crate::units::Timestamp;
 
 impl Memory {
     /// Replaces the live value of a key. Returns None if the shard has no live value, if `change` returns
-    /// none, or if the new value needs more room in the budget than the old one.
+    /// None, or if the new value needs more room in the budget than the old value.
     ///
     /// `now` and `change` run under the lock, so they must not run a user's code. `change` gets the value,
-    /// the time at which the entry must end, and the present time.
+    /// the hard limit of the entry, and the present time.
     pub(crate) fn replace_in_place(
         &self,
         key: SlotKey<'_>,
@@ -38,7 +39,7 @@ impl Memory {
         let deferred = &mut locked.released.deferred;
         let stored = locked.shard.store(key, entry, &self.sequence, deferred);
         if stored.is_ok() {
-            // The new value takes the room of the old one.
+            // The new value takes the room of the old value.
             deferred.give_room(weight);
         }
         Some(stored)

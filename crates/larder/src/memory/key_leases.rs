@@ -1,5 +1,5 @@
-//! The row of one key in the table of leases. A key without leases, fences, a flight, a pass, a cool-down and
-//! a pause has no row.
+//! The row of one key in the table of leases. A key has no row if it has no lease, fence, flight, pass,
+//! cool-down or pause.
 
 use smallvec::SmallVec;
 
@@ -50,7 +50,7 @@ pub(super) struct AttachedFlight {
     pub(super) flight: Value,
     /// The deadline of the lease.
     pub(super) deadline: Deadline,
-    /// Whether the load may end with the answer that the source has no value.
+    /// Whether the load may end with an absence.
     pub(super) may_be_absent: bool,
 }
 

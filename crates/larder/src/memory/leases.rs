@@ -9,24 +9,24 @@
 //! A promotion has no flight and lasts a microsecond. An [`EpochToken`] is enough for a promotion, and taking
 //! it costs almost nothing.
 //!
-//! The lease of a load has a deadline on the real clock. Past its deadline the lease is valid no more, and
-//! the next caller of the key detaches its flight and loads the key itself. So a lease that is never given
-//! back stalls no caller for longer than that, and [`Leases::drop_overdue`] removes what is left of it. A
-//! lease to change a key's content ends within one call of the cache, and needs no deadline.
+//! The lease of a load has a deadline on the real clock. After its deadline the lease is no longer valid, and
+//! the next caller of the key detaches the flight and loads the key itself. So a lease that is never given
+//! back delays no caller beyond its deadline. [`Leases::drop_overdue`] then removes the lease. A lease to
+//! change a key's content ends within one call of the cache, and needs no deadline.
 //!
 //! The holder of a lease may decline to fill. For [`PASS_TIME`] the key then has a *pass*: callers take
-//! leases without a flight, so none waits for another.
+//! leases without a flight, so no caller waits for another.
 //!
 //! If a load fails and the key has a stale value, the key has a *cool-down*: callers are answered with the
-//! stale value, and do not load. It belongs to the row of the key, so that it ends with any change of the
-//! key.
+//! stale value, and do not load. The cool-down is stored in the row of the key, so that any change of the key
+//! ends it.
 //!
 //! Detached flights are added to [`DeferredDrops`], because the last holder of a flight drops a user's value
 //! or error.
 //!
-//! A *fence* bars fills of one key, but not loads. A lease that is taken while the key has a fence is never
-//! valid. A *barrier* does the same for all keys in a scope, while a range removal visits the shards one
-//! after another.
+//! A *fence* prevents fills of one key, but not loads. A lease that is taken while the key has a fence is
+//! never valid. A *barrier* does the same for all keys in a scope, while a range removal visits the shards
+//! one after another.
 
 use std::time::Duration;
 
@@ -67,13 +67,13 @@ impl Leases {
         self.take_unless(key, Some(deadline), |leases| leases.fences > 0)
     }
 
-    /// Takes a lease to write the present value of a key again. A fence does not bar this lease.
+    /// Takes a lease to write the present value of a key again. A fence does not prevent this lease.
     pub(crate) fn take_over(&mut self, key: SlotKey<'_>) -> LeaseId {
         self.take_unless(key, None, |_| false)
     }
 
-    /// Returns whether a refresh of a key may begin: no fence and no barrier bars its lease, no flight of the
-    /// key is in progress, and the key has no cool-down, no pass and no pause of refreshes.
+    /// Returns whether a refresh of a key may begin: no fence and no barrier prevents its lease, no flight of
+    /// the key is in progress, and the key has no cool-down, no pass and no pause of refreshes.
     pub(crate) fn may_refresh(&self, key: SlotKey<'_>) -> bool {
         let ignores_fence = failpoint_is_set(Failpoint::RefreshIgnoresFence);
         let is_fenced = |leases: &KeyLeases| leases.fences > 0 && !ignores_fence;
@@ -108,14 +108,14 @@ impl Leases {
         id
     }
 
-    /// Revokes every lease on keys in a scope, and bars new leases.
+    /// Revokes every lease on keys in a scope, and prevents new leases.
     pub(crate) fn raise_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         self.barriers.push(scope.clone());
         self.revoke_scope(scope, deferred);
     }
 
     /// Removes one barrier, and revokes every lease on keys in its scope. So later callers do not join
-    /// flights that began behind the barrier.
+    /// flights that began while the barrier was raised.
     pub(crate) fn lower_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         if let Some(at) = self.barriers.iter().position(|barrier| barrier == scope) {
             self.barriers.swap_remove(at);
@@ -137,23 +137,23 @@ impl Leases {
         until.is_some_and(|until| !until.is_over())
     }
 
-    /// Gives the key a pass, if the lease holds. Otherwise the key has changed, and the holder declined to
-    /// fill a value of before that change.
+    /// Gives the key a pass, if the lease holds. If the lease does not hold, the key has changed, and the
+    /// holder has declined to fill an older value. So the key then gets no pass.
     pub(crate) fn give_pass(&mut self, key: SlotKey<'_>, id: LeaseId) {
         if self.holds(key, id) {
             self.of(key).pass_until = Some(Deadline::after(PASS_TIME));
         }
     }
 
-    /// Returns whether callers should be answered with a stale value in place of a load, because a load has
-    /// failed lately.
+    /// Returns whether callers should be answered with a stale value instead of a load, because a load has
+    /// failed recently.
     pub(crate) fn is_cooling_down(&self, key: SlotKey<'_>) -> bool {
         let until = self.find(key).and_then(|leases| leases.cool_until);
         until.is_some_and(|until| !until.is_over())
     }
 
-    /// Begins a cool-down of the key, if the lease holds. Otherwise the key has changed, and there is no
-    /// stale value to answer with.
+    /// Begins a cool-down of the key, if the lease holds. If the lease does not hold, the key has changed,
+    /// and has no stale value.
     pub(crate) fn cool_down(&mut self, key: SlotKey<'_>, id: LeaseId, length: Duration) {
         if self.holds(key, id) {
             self.cool_down_now(key, length);
@@ -165,7 +165,7 @@ impl Leases {
         self.of(key).cool_until = Some(Deadline::after(length));
     }
 
-    /// For a while, lets no refresh of the key begin. Loads are not concerned.
+    /// Prevents refreshes of the key for a while. Loads are not affected.
     pub(crate) fn pause_refreshes(&mut self, key: SlotKey<'_>, length: Duration) {
         self.of(key).paused_until = Some(Deadline::after(length));
     }
@@ -183,7 +183,7 @@ impl Leases {
         });
     }
 
-    /// Returns whether no key has a row: a lease, a fence, a flight, a pass or a cool-down.
+    /// Returns whether no key has a row, so no key has a lease, fence, flight, pass or cool-down.
     pub(crate) fn has_none(&self) -> bool {
         self.keys.is_empty()
     }
@@ -195,7 +195,7 @@ impl Leases {
     }
 
     /// Detaches the flight of a key if its load may end with an absence, and revokes its lease. The callers
-    /// that wait for the flight get its outcome nevertheless.
+    /// that already wait for the flight still get its outcome.
     pub(crate) fn detach_optional(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.detach_if(key, |attached| attached.may_be_absent, deferred);
     }
@@ -234,8 +234,8 @@ impl Leases {
     pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
         match permit {
             Permit::Lease(id) => self.holds(key, id),
-            // If a token was taken behind a fence or a barrier, this check finds the fence or barrier. If the
-            // fence or barrier was lowered since, the lowering has revoked the token.
+            // If a token was taken under a fence or a barrier, this check finds the fence or barrier. If the
+            // fence or barrier was lowered since then, the lowering has revoked the token.
             Permit::EpochToken(epoch_token) => {
                 self.epochs.holds(key, epoch_token) && !self.is_behind_barrier(key) && !self.is_fenced(key)
             }
@@ -288,7 +288,7 @@ impl Leases {
         leases.revoke(deferred);
     }
 
-    /// Removes one fence. Loads that began behind the fence are not cached, and later callers do not join
+    /// Removes one fence. Loads that began under the fence are not cached, and later callers do not join
     /// these loads.
     pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.epochs.revoke(key);
@@ -303,7 +303,7 @@ impl Leases {
         self.keys.is_empty() && self.barriers.is_empty()
     }
 
-    /// Returns whether there are no leases except those of loads, no fences and no barriers.
+    /// Returns whether there are no fences, no barriers, and no leases other than those of loads.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn has_only_loads(&self) -> bool {
         let is_load = |leases: &KeyLeases| {

@@ -1,4 +1,5 @@
-//! The leases of loads: each begins with a lookup under the exclusive lock, and ends when it is given back.
+//! The leases of loads. A lease begins with a lookup under the exclusive lock, and ends when it is given
+//! back.
 
 use std::time::Duration;
 
@@ -16,28 +17,28 @@ use crate::units::Timestamp;
 pub(crate) enum LeaseOutcome {
     /// Another caller has stored a value in the meantime. The value comes with its expiry.
     Value(Value, Timestamp),
-    /// The source has no value for the key, until the given time. Only a caller that heeds absences gets this
-    /// answer.
+    /// The source has no value for the key, until the given time. Only a caller that accepts absences gets
+    /// this answer.
     Absent(Timestamp),
-    /// A load of the key has failed lately. The caller answers with the stale value, if there is one.
+    /// A load of the key has failed recently. The caller answers with the stale value, if there is one.
     CoolingDown,
     /// Another caller is loading the key. The caller joins that load's flight.
     Flight(Value),
     /// The lease was taken. With a token, the caller reads the disk next. Without a token, the key has no
-    /// live value on disk.
-    /// `replaced` is the flight of a load that this caller has taken over. The caller lands it.
+    /// live value on disk. `replaced` is the flight of a load that this caller has taken over. The caller
+    /// must land that flight.
     Lease { id: LeaseId, miss_token: Option<MissToken>, replaced: Option<Value> },
 }
 
-/// The answers that a caller takes in place of a lease, besides a live value.
+/// The answers, other than a live value, that a caller accepts instead of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HeededAnswers {
-    /// An absence. A caller that does not heed it loads the key as if there were no entry.
+    /// An absence. A caller that does not accept it loads the key as if there were no entry.
     pub(crate) absence: bool,
     /// A cool-down.
     pub(crate) cool_down: bool,
-    /// The flight of a load that may end with an absence. A caller that does not heed it takes the place of
-    /// such a load.
+    /// The flight of a load that may end with an absence. A caller that does not accept it replaces such a
+    /// load.
     pub(crate) optional_flight: bool,
 }
 
@@ -57,10 +58,10 @@ impl Memory {
         self.lease_or_take_over(key, now, deadline, heeds, |_| false, flight)
     }
 
-    /// As [`lease_to_load`](Self::lease_to_load). If the key has a flight, and `take_over` returns true for
-    /// it, the caller takes the place of that load: its lease is void, and the new flight is attached. Later
+    /// Like [`lease_to_load`](Self::lease_to_load). But if the key has a flight, and `take_over` returns true
+    /// for it, the caller replaces that load: its lease is revoked, and the new flight is attached. Later
     /// callers find the new flight. The caller then lands the old flight, without the lock. In the other
-    /// order, its waiters would look again, and find the flight that has landed.
+    /// order, the waiters of the old flight would look the key up again, and find the flight that has landed.
     pub(crate) fn lease_or_take_over(
         &self,
         key: SlotKey<'_>,
@@ -105,7 +106,8 @@ impl Memory {
         self.shard(key).write().leases.cool_down(key, lease, length);
     }
 
-    /// For a while, lets callers of a key load it without waiting for one another, if the lease holds.
+    /// Gives a key a pass, if the lease holds: for a while, callers load the key without waiting for each
+    /// other.
     pub(crate) fn give_pass(&self, key: SlotKey<'_>, lease: LeaseId) {
         self.shard(key).write().leases.give_pass(key, lease);
     }

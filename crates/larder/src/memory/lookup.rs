@@ -12,7 +12,7 @@ use crate::units::Timestamp;
 pub(crate) enum Lookup {
     /// A live value, and its expiry.
     Value(Value, Timestamp),
-    /// The source has no value for the key, as an absence says that expires at this time.
+    /// The key has a live absence, which expires at this time.
     Absent(Timestamp),
     /// Neither memory nor the disk has a live entry of the key.
     Negative,
@@ -36,9 +36,9 @@ pub(crate) enum StaleLookup {
 pub(crate) struct ReadEntry {
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
-    /// The expiry, or the time until which uses may extend it at most.
+    /// The expiry, or the hard limit if uses extend the life of the entry.
     pub(crate) ends_at: Timestamp,
-    /// How long the load of the value took, if that is known.
+    /// The duration of the value's load, if it is known.
     pub(crate) load_time: Option<Duration>,
 }
 

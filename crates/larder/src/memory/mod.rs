@@ -161,7 +161,7 @@ impl Memory {
 
     /// Returns the live value of a key, and its expiry. Records a use of the entry.
     ///
-    /// Returns None in every other case, and says nothing more: [`get`](Memory::get) tells the cases apart.
+    /// Returns None in every other case. [`get`](Memory::get) distinguishes these cases.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     pub(crate) fn hit(&self, key: &impl UnencodedKey, now: Timestamp) -> Option<(Value, Timestamp)> {
@@ -179,7 +179,8 @@ impl Memory {
         self.read(key.hash).map_or(StaleLookup::NoValue, |shard| shard.stale(key))
     }
 
-    /// Returns whether a permission is still valid, so that what was read with it is still the key's content.
+    /// Returns whether a permission is still valid. If so, the content that was read with it is still the
+    /// key's content.
     pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
         self.read(key.hash).is_some_and(|shard| shard.leases.permits(key, permit))
     }
@@ -270,9 +271,10 @@ impl Memory {
         filled.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Stores a value that was read from disk, if the permit is still valid. `is_current` returns whether the
-    /// snapshot that it was read from is still the current one. It is called under the lock. It is given for
-    /// a record whose life uses extend ([`use_stamps`]), whatever extras the entry gets.
+    /// Stores a value that was read from disk, if the permit is still valid. `is_current` is called under the
+    /// lock. It returns whether the snapshot that the value was read from is still the current one. It must
+    /// be given if uses extend the life of the record's entry ([`use_stamps`]), even if the stored entry gets
+    /// no extras.
     pub(crate) fn promote_entry(
         &self,
         key: SlotKey<'_>,
@@ -347,7 +349,7 @@ impl Memory {
                 idle = 0;
                 continue;
             }
-            // No entry was evictable. Fills that are about to be published have reserved the room.
+            // No entry was evictable. Fills that will be published soon have reserved the room.
             idle += 1;
             if idle > 8 * self.shards.len() {
                 return false;

@@ -16,8 +16,8 @@ pub(crate) struct Mutation {
     pub(crate) change: SlotChange,
     /// Whether this change also makes durable an earlier removal that is not committed yet.
     pub(crate) hides_removal: bool,
-    /// The number of the unit that this change is committed with, or 0 for a change alone. The writer sets
-    /// it.
+    /// The number of the unit to which this change belongs. Zero for a change that belongs to no unit. The
+    /// writer sets this number.
     pub(crate) unit: u32,
 }
 
@@ -31,7 +31,7 @@ pub(crate) enum SlotChange {
         weight: Weight,
     },
     Delete,
-    /// A deletion that is committed in the transaction of its group, and not before it.
+    /// A deletion that is committed in the transaction of its group, not earlier.
     DeleteInGroup(Arc<Group>),
 }
 

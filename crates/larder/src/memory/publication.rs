@@ -1,21 +1,21 @@
 //! The publication of a change that was computed from the content of its key.
 //!
-//! 1. The caller takes a lease on the key, and reads the key after that ([`Memory::lease_over`]).
+//! 1. The caller takes a lease on the key, and then reads the key ([`Memory::lease_over`]).
 //! 2. The caller computes the change. It holds no lock.
-//! 3. The change is published under the exclusive lock of the shard, if all of this is true:
+//! 3. The change is published under the exclusive lock of the shard, if all of these conditions hold:
 //!    - (a) The lease holds. So no write and no removal came after (1).
 //!    - (b) The entry that was read has not expired. The time is read under the lock. Otherwise a lookup that
 //!      found the entry expired could be followed by the publication, which would revive the entry.
-//!    - (c) The entry that was read is still there: in the shard, or on disk alone. Otherwise the same would
-//!      happen with an entry that was evicted. If nothing was read, the shard has no live value. An absence
-//!      is no entry for the caller of a change, so the change replaces it.
+//!    - (c) The entry that was read is still there: in the shard, or on disk alone. Otherwise an evicted
+//!      entry could be revived in the same way. If no entry was read, the shard must have no live value. For
+//!      a change, an absence is not an entry, so the change replaces it.
 //!
 //! Expiry and eviction revoke no lease, because they do not know the leases of a key. So (b) and (c) are
-//! needed beside (a).
+//! needed in addition to (a).
 //!
-//! An entry that is on disk alone can't be read under the lock. So the caller confirms it before: it finds
-//! the record with the same sequence in a snapshot. Under the lock, it checks that this is still the current
-//! snapshot. Lookups see an eviction from disk only in a later snapshot.
+//! An entry that is on disk alone can't be read under the lock. So the caller confirms the entry earlier: it
+//! finds the record with the same sequence in a snapshot. Under the lock, it checks that this is still the
+//! current snapshot. Lookups see an eviction from disk only in a later snapshot.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
@@ -51,8 +51,8 @@ impl Memory {
         self.note_unsaved(key, &entry);
         let weight = entry.clean_weight();
         if weight > 0 {
-            // The value takes the room of the value that it replaces. If room were made instead, the evicted
-            // entry could be the one that was read.
+            // The value takes the room of the value that it replaces. If other entries were evicted instead,
+            // one of them could be the entry that was read.
             let mut locked = self.lock(key, evicted_values);
             if locked.shard.weight_of_clean(key) >= weight {
                 let deferred = &mut locked.released.deferred;

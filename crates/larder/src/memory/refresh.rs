@@ -2,29 +2,31 @@
 //!
 //! 1. Under the shared lock, a caller sees that a refresh may begin ([`Memory::may_refresh`]). So the callers
 //!    that find an old value during a refresh take no exclusive lock.
-//! 2. Under the exclusive lock, the lease is taken, and a flight is attached to it, if all of this is true:
+//! 2. Under the exclusive lock, the lease is taken, and a flight is attached to it, if all of these
+//!    conditions hold:
 //!    - (a) The shard has a live value. The caller gets this value from the slot. An expired value is loaded,
-//!      not refreshed. It is the value that the caller has found old. Otherwise a caller that comes just
-//!      after a refresh would begin another.
-//!    - (b) The key has no flight. So one caller wins, and loads and refreshes of a key never run beside each
-//!      other.
-//!    - (c) The key has no fence and no barrier, no cool-down, no pass and no pause. A refresh behind a fence
+//!      not refreshed. The value must also be the one that the caller found old. Otherwise a caller that
+//!      comes just after a refresh would begin another refresh.
+//!    - (b) The key has no flight. So only one caller begins, and loads and refreshes of a key never run at
+//!      the same time.
+//!    - (c) The key has no fence and no barrier, no cool-down, no pass and no pause. A refresh under a fence
 //!      would read the source while the application changes it.
-//! 3. The source is asked, with no lock held. Lookups find the live value meanwhile. If it expires, a load
+//! 3. The source is queried, with no lock held. Lookups find the live value meanwhile. If it expires, a load
 //!    finds the flight of (2) and waits for it, or takes over from a refresh that has not begun.
-//! 4. The new value is published as that of any load: under the lock, if the lease still holds. A write or a
-//!    removal after (2) has revoked it, and has detached the flight. So what was invalidated is not brought
-//!    back, neither by a new value nor by a new life of the old value.
+//! 4. The new value is published like the value of any load: under the lock, if the lease still holds. A
+//!    write or a removal after (2) has revoked the lease and detached the flight. So a refresh never brings
+//!    back an invalidated value, neither by storing a value nor by extending the life of the old value.
 //!
 //! The value of (2) is the key's content until (4), because every change of the content revokes the lease.
-//! Eviction and expiry do not. They take nothing back that the source has not confirmed in (3).
+//! Eviction and expiry do not revoke the lease. This does no harm, because the source has confirmed the new
+//! value in (3).
 //!
-//! A refresh may publish nothing: its value is too large, or finds no room, or comes past the deadline. Then
+//! A refresh may publish nothing: its value is too large, finds no room, or comes after the deadline. Then
 //! the next hit must not begin the next refresh. So a pause begins between (3) and (4), in which no refresh
 //! of the key begins ([`Memory::pause_refreshes_of`]). The lease may be past its deadline by then. So the
-//! pause does not depend on the lease, but on the value: the slot must still have the value of (2). A change
-//! of the key ends the pause, and (4) is a change. After (4), the pause would come too late for a hit that
-//! comes in between.
+//! condition for the pause is not the lease but the value: the slot must still have the value of (2). A
+//! change of the key ends the pause, and (4) is a change. If the pause began after (4), a hit in between
+//! could begin a refresh.
 
 use std::time::Duration;
 
@@ -40,7 +42,7 @@ use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// What a caller has found old: the expiry and the extras of an entry.
+/// An entry that a caller has found old: its expiry and its extras.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FoundOld {
     pub(crate) expires_at: Timestamp,
@@ -48,7 +50,7 @@ pub(crate) struct FoundOld {
 }
 
 impl FoundOld {
-    /// Returns whether this is the entry that is `present`. A use may have extended its life meanwhile.
+    /// Returns whether `present` is the same entry. A use may have extended its life meanwhile.
     fn is_same_entry(self, present: Self) -> bool {
         let is_extended = present.extras.is_some_and(EntryExtras::is_extended_by_uses);
         self.extras == present.extras && (is_extended || self.expires_at == present.expires_at)
@@ -56,7 +58,7 @@ impl FoundOld {
 }
 
 impl Memory {
-    /// Returns whether a refresh of a key may begin. The answer may be out of date when it arrives.
+    /// Returns whether a refresh of a key may begin. The answer may be outdated when it arrives.
     pub(crate) fn may_refresh(&self, key: SlotKey<'_>) -> bool {
         self.read(key.hash).is_some_and(|shard| shard.leases.may_refresh(key))
     }
@@ -99,12 +101,12 @@ impl Memory {
         }
     }
 
-    /// Returns whether a lease holds. The answer may be out of date when it arrives.
+    /// Returns whether a lease holds. The answer may be outdated when it arrives.
     pub(crate) fn is_leased(&self, key: SlotKey<'_>, lease: LeaseId) -> bool {
         self.read(key.hash).is_some_and(|shard| shard.leases.holds(key, lease))
     }
 
-    /// Returns whether a load or a refresh of a key is under way.
+    /// Returns whether a load or a refresh of a key is in progress.
     pub(crate) fn has_flight(&self, key: SlotKey<'_>) -> bool {
         self.read(key.hash).is_some_and(|shard| shard.leases.has_flight(key))
     }
@@ -115,10 +117,10 @@ impl Memory {
     }
 
     /// Begins a cool-down of a key whose load has timed out, and whose caller was answered with a stale
-    /// value. The lease of that load may be void already, so it is not checked. The stale value may be on
-    /// disk alone. If the key was changed since that answer, a live value or a removal is in its slot, or has
-    /// been there. In the last case the cool-down has no stale value to answer with, and a lookup loads. A
-    /// later change of the key ends the cool-down.
+    /// value. The lease of that load may already be revoked, so it is not checked. The stale value may be on
+    /// disk alone. If the key was changed since that answer, its slot has, or had, a live value or a removal.
+    /// In this case the cool-down finds no stale value, and a lookup loads the key. A later change of the key
+    /// ends the cool-down.
     pub(crate) fn cool_down_after_timeout(&self, key: SlotKey<'_>, now: Timestamp, length: Duration) {
         let mut shard = self.shard(key).write();
         let may_be_stale = match shard.stale(key) {

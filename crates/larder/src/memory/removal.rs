@@ -44,7 +44,7 @@ impl Memory {
         locked.shard.cancel_tombstone(key, sequence, &mut locked.released.deferred);
     }
 
-    /// Bars fills of a key until the fence is lowered, and revokes its leases.
+    /// Prevents fills of a key until the fence is lowered, and revokes its leases.
     pub(crate) fn raise_fence(&self, key: SlotKey<'_>) {
         let mut evicted_values = EvictedValues::default();
         let mut locked = self.lock(key, &mut evicted_values);

@@ -1,11 +1,12 @@
-//! The groups of removals. A removal of a transaction is committed with the other changes of its group
-//! ([`crate::memory::store_group`]), and not before them, as any other removal is.
+//! The groups of removals. A removal of a transaction is committed together with the other changes of its
+//! group ([`crate::memory::store_group`]). All other removals are committed before the groups.
 //!
-//! The group is kept outside the slot, because few slots have one. It leaves with the tombstone:
+//! The group is kept outside the slot, because few slots have a group. It is removed together with the
+//! tombstone:
 //!
 //! - A later write of the key replaces the removal. It is committed with the group if another change of the
-//!   group is still there, because the key is a key of the group. It hides no removal: the caller of the
-//!   transaction waits for the commit of every write.
+//!   group is still there, because the key is a key of the group. The write does not count as hiding a
+//!   removal, because the caller of the transaction waits for the commit of every write.
 //! - A later removal by another call may be committed before the group. Its caller waits for it.
 //! - A removal by another call that the group's removal replaces is still committed before the group. So the
 //!   slot notes that it hides a removal.
@@ -36,7 +37,7 @@ impl RemovalGroups {
         }
     }
 
-    /// Called when a slot gets another content. Almost always there is no group at all.
+    /// Called when a slot gets a new content. In most cases there is no group.
     pub(super) fn leave(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         if !self.0.is_empty() {
             deferred.groups.extend(self.0.remove(&id));

@@ -26,7 +26,7 @@ pub(super) struct Slot {
     pub(super) hides_removal: bool,
     /// Whether the slot's key is in the dirty list.
     pub(super) is_listed: bool,
-    /// How much longer than its expiry the entry is kept.
+    /// The time for which the entry is kept after its expiry.
     pub(super) grace: Grace,
 }
 

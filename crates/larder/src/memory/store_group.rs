@@ -4,21 +4,21 @@
 //!
 //! 1. Everything that can fail or wait comes first. The values are encoded, and room for all of them is
 //!    reserved in the write buffer.
-//! 2. The caller stores the values, one key after another. It holds the *gate* shared meanwhile. Each value
-//!    refers to its group.
-//! 3. The writer holds the gate exclusively while it drains the shards. So a drain has every value of a
-//!    group, or none. Sealing the shards and the begin of saving hold the gate as well. So either the first
-//!    value of a group is refused, or none is.
+//! 2. The caller stores the values, one key after another. Meanwhile it holds a shared lock on the *gate*.
+//!    Each value refers to its group.
+//! 3. The writer holds an exclusive lock on the gate while it drains the shards. So a drain has every value
+//!    of a group, or none. Sealing the shards, and the start of saving, also take this exclusive lock. So
+//!    either the first value of a group is refused, or none.
 //! 4. The writer commits the values of a group in one transaction (`engine/writer/units.rs`).
 //!
-//! A key of a group may change again before the commit. The newest changes of all keys of the group are in
-//! the drain of (3). They take part:
+//! A key of a group may change again before the commit. The drain of (3) has the newest change of each key of
+//! the group. These changes are handled as follows:
 //!
-//! - A newer value is committed in the transaction of the group. If it came in a later transaction, a crash
-//!   in between would leave the value from before the group.
-//! - A removal is committed in the transaction of the group, or before it, as all removals are. A value that
-//!   was stored after such a removal, by another call, comes with the removal. So a crash in between leaves
-//!   no value of the group.
+//! - A newer value is committed in the transaction of the group. If it were committed in a later transaction,
+//!   a crash in between would leave the value from before the group.
+//! - A removal is committed in the transaction of the group, or before it, like all other removals. A value
+//!   that was stored after such a removal, by another call, is drained with the removal. So a crash in
+//!   between leaves no value of the group.
 //! - If each value of the group was replaced, the group has ended.
 //!
 //! After a failed commit the values are still in their shards, and the next drain has them again, with their
@@ -36,11 +36,11 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Stores the entries of a group, as [`store_entry`](Memory::store_entry) stores each. Either the first
-    /// entry is refused, and nothing is stored, or every entry is stored.
+    /// Stores the entries of a group, each like [`store_entry`](Memory::store_entry). Either the first entry
+    /// is refused, and nothing is stored, or every entry is stored.
     ///
     /// An entry that will not be saved, and for which memory has no room, removes its key's previous value.
-    /// The other entries are stored nevertheless, and this function returns [`Refused::NoRoom`].
+    /// The other entries are still stored, and this function returns [`Refused::NoRoom`].
     pub(crate) fn store_group<'a>(
         &self,
         entries: impl IntoIterator<Item = (SlotKey<'a>, IncomingEntry)>,

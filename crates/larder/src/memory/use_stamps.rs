@@ -1,41 +1,46 @@
-//! Uses that have extended the life of an entry in memory, and that the disk does not know yet.
+//! Uses that have extended the life of an entry in memory, but are not on disk yet.
 //!
 //! In a keyspace with a time to idle, a use extends the expiry of an entry. A lookup must not write to disk.
 //! So it only leaves a *stamp* here: the sequence of the entry, and its new expiry. The writer takes the
-//! stamps in bounded batches, and moves the expiry of the records. No entry that a lookup has seen expired
-//! may be seen live again. This order makes that true:
+//! stamps in bounded batches, and moves the expiry of the records. After a lookup has found an entry expired,
+//! no lookup may find it live again. The following order ensures this:
 //!
 //! 1. Under the exclusive lock of its shard, an entry that is live *at that moment* gets its new expiry. The
 //!    time is read under the lock. Its stamp is added under the same lock ([`Memory::extend_life`]). An entry
 //!    that is on disk alone is extended only if its record is of the current snapshot. If a commit has come
-//!    since the lookup, the record is read again. Otherwise a use beside a commit would count for nothing.
-//! 2. The writer copies stamps, and commits them. A stamp applies to the record with its sequence only, and
-//!    never makes an expiry earlier. The stamps come before the sweep of the same transaction, and the sweep
-//!    spares the keys that have a stamp still.
-//! 3. The writer installs the snapshot that shows them, and only then removes the stamps, if they have not
-//!    changed since (2). So between (1) and (3) each lookup finds the later expiry in the shard, or here.
+//!    since the lookup, the record is read again. Otherwise a use at the time of a commit would have no
+//!    effect.
+//! 2. The writer copies stamps, and commits them. A stamp applies only to the record with its sequence, and
+//!    never makes an expiry earlier. Stamps are applied before the sweep of the same transaction, and the
+//!    sweep spares the keys that still have a stamp.
+//! 3. The writer installs the snapshot that includes the stamps. Only then it removes the stamps that have
+//!    not changed since (2). So between (1) and (3) each lookup finds the later expiry in the shard, or in
+//!    the list of stamps.
 //! 4. A record on disk may be older than its stamp, because its snapshot was loaded before (3). So a
 //!    promotion gets the expiry of the stamp, and is stored only if its snapshot is still the current one.
 //!    Both are checked under the exclusive lock, in this order ([`Memory::latest_expiry`]). In the other
-//!    order, the writer could do (3) in between: the stamp would be gone, and the record would not have it.
-//!    So the expiry in a slot is never earlier than that of the stamp or of the record.
+//!    order, the writer could do (3) in between. Then the stamp would be gone, and the record would not
+//!    include it. So the expiry in a slot is never earlier than the expiry of the stamp or of the record.
 //! 5. A lookup that finds a record expired checks the shard, the stamps and the current snapshot, in this
 //!    order, before it answers ([`crate::engine::idle`]). An entry may have been extended after the lookup
-//!    had missed it in the shard. It is then in one of the three. The value is returned, and is neither
-//!    promoted nor stamped: it was the slot that had it, and the slot may have left by now. An expiry that
-//!    only the slot had is then gone, and another lookup may have seen the entry expired.
+//!    had missed it in the shard. In this case, one of these three places has the later expiry. The value is
+//!    then returned, but neither promoted nor stamped. The reason is that perhaps only the slot had the later
+//!    expiry, and the slot may be gone by now. Then another lookup may already have found the entry expired.
 //! 6. A value may be drained, and held until the file has room for it, while a use extends its life. The
-//!    record of its stamp does not exist yet. So the writer gives the expiries of its copies (2) to the held
-//!    values, too. Otherwise the stamp would be removed, and the value written with its earlier expiry.
+//!    record of its stamp does not exist yet. So the writer also applies the expiries of its copies (2) to
+//!    the held values. Otherwise the stamp would be removed, and the value would be written with its earlier
+//!    expiry.
 //!
-//! The writer takes a bounded number of stamps with each commit. If it leaves some, it makes further steps at
-//! once, with the commands that have arrived, until it has dealt with as many as there were. So all of them
-//! are on disk shortly after the first. On a disk that was full, only a flush and a close commit stamps, in
-//! transactions without deletions. A failure of such a transaction costs no removal.
+//! The writer takes a bounded number of stamps with each commit. If some are left, it immediately makes
+//! further steps, with the commands that have arrived, until it has committed as many stamps as there were at
+//! first. So all stamps are on disk shortly after the first one. On a disk that was full, only a flush and a
+//! close commit stamps, in transactions without deletions. So the failure of such a transaction affects no
+//! removal.
 //!
-//! The list is bounded. While it is full, a use extends the expiry in memory only, and is counted. Then the
-//! entry may leave the disk at its earlier expiry. If memory evicts it, or after a restart, it is gone
-//! sooner. No lookup sees it live after that, because no stamp brings it back.
+//! The list is bounded. While the list is full, a use extends the expiry only in memory, and is counted. The
+//! entry may then be deleted from disk at its earlier expiry. So after an eviction from memory, or after a
+//! restart, the entry is gone earlier. After that no lookup finds it live, because no stamp can bring it
+//! back.
 //!
 //! A crash loses the stamps that are not committed. So after a crash an entry may expire earlier, and never
 //! later.
@@ -61,8 +66,8 @@ pub(crate) struct UseStamp {
 /// The stamps that are not on disk yet.
 #[derive(Debug, Default)]
 pub(crate) struct UseStamps {
-    /// Number of stamps. It changes under the lock of the stamps. Most caches have none, and a lookup then
-    /// takes no lock here.
+    /// Number of stamps. It changes under the lock of the stamps. Most caches have no stamps, and a lookup
+    /// then takes no lock here.
     len: AtomicUsize,
     stamps: Mutex<HashMap<StoredKey, (u64, Timestamp), ahash::RandomState>>,
     dropped: StatisticU64,
@@ -116,7 +121,7 @@ impl UseStamps {
         self.len() == 0
     }
 
-    /// Returns copies of up to `max` stamps. They stay until [`settle`](Self::settle).
+    /// Returns copies of up to `max` stamps. The stamps stay in the list until [`settle`](Self::settle).
     pub(crate) fn batch(&self, max: usize) -> Vec<UseStamp> {
         if self.is_empty() {
             return Vec::new();
@@ -130,8 +135,8 @@ impl UseStamps {
         stamps.iter().take(max).map(copy).collect()
     }
 
-    /// Removes committed stamps, unless a later use has changed them. The snapshot that shows them is
-    /// installed.
+    /// Removes committed stamps, unless a later use has changed them. The snapshot that includes the stamps
+    /// is already installed.
     pub(crate) fn settle(&self, committed: &[UseStamp]) {
         if committed.is_empty() {
             return;

@@ -30,12 +30,12 @@ impl Memory {
         assert!(saving == 0 || saving == self.shards.len(), "{saving} of {} shards save", self.shards.len());
     }
 
-    /// Does the same once the cache has ended. Then no caller and no worker has reserved room, and only the
-    /// owner of a load may still have a lease.
+    /// Like [`validate`](Memory::validate), but for a closed cache. No caller and no worker has reserved room
+    /// any more, and only the owner of a load may still have a lease.
     ///
     /// # Panics
-    /// When [`validate`](Memory::validate) panics, and when any other lease, a fence, a barrier, a range
-    /// tombstone or room in the write buffer was not given back.
+    /// If [`validate`](Memory::validate) panics, or if any other lease, a fence, a barrier, a range tombstone
+    /// or room in the write buffer was not given back.
     pub(crate) fn validate_at_end(&self) {
         self.validate();
         let mut dirty = 0;

@@ -1,18 +1,20 @@
-//! The epochs of watched keys: whether a missing key was stored since it was watched.
+//! The epochs of watched keys. An epoch shows whether a missing key was stored since its watch began.
 //!
-//! An entry has a sequence, and no other content of its key ever has the same one. So a watch of an entry
-//! compares sequences. A missing key has none. It may be stored, and be missing again later: removed, expired
-//! or evicted. So a watch of a missing key compares an epoch, which every store of the key increments.
+//! An entry has a sequence, and no other content of its key ever has the same sequence. So a watch of an
+//! entry compares sequences. A missing key has no sequence. It may be stored, and later be missing again,
+//! because the entry was removed, expired or evicted. So a watch of a missing key compares an epoch that
+//! every store of the key increments.
 //!
-//! The keys of a shard share its epochs, by hash: some thousand, or fewer if there are many shards. So a
-//! store of another key breaks a watch, too, but rarely. The epochs of a shard are allocated when one of its
-//! missing keys is watched for the first time. Before that, a store pays one comparison.
+//! The keys of a shard share its epochs, by hash. A shard has some thousand epochs, or fewer if there are
+//! many shards. So in rare cases, a store of another key also breaks a watch. The epochs of a shard are
+//! allocated when one of its missing keys is watched for the first time. Before that, the epochs cost a store
+//! only one comparison.
 
 use crate::memory::slot_key::SlotKey;
 
 /// Maximum number of epochs in a shard: 32 KiB.
 const MAX_SHARD_EPOCHS: usize = if cfg!(shuttle) { 64 } else { 4_096 };
-/// Number of epochs in all shards: 1 MiB. With more shards each of them has fewer.
+/// Number of epochs in all shards: 1 MiB. If there are many shards, each shard has fewer epochs.
 const MAX_EPOCHS: usize = 131_072;
 
 /// The epochs of a shard. Empty until the first watch.

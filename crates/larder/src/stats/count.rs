@@ -8,7 +8,7 @@
 use super::cumulative::CumulativeStats;
 use super::{KeyspaceStats, Stats};
 
-/// Number of counts that fit in a stripe. So many counts fill two lines of the processor's cache.
+/// Number of counts that fit in a stripe. Sixteen counts fill two lines of the processor's cache.
 pub(crate) const COUNTS: usize = 16;
 
 /// Each row has a count and its field in [`KeyspaceStats`]. The fields in [`Stats`] and [`CumulativeStats`]

@@ -55,11 +55,11 @@ impl Counters {
         }
     }
 
-    /// As [`number`](Self::number), for a thread that has no stripe of its own, or none yet.
+    /// Like [`number`](Self::number), for a thread that has no stripe of its own, or has not taken one yet.
     #[cold]
     fn number_slowly(&self, count: Count) -> u64 {
         if STRIPE.get() == NOT_TAKEN {
-            // This fails in a thread that ends and has given back its stripe.
+            // `try_with` fails if the thread is ending and has given back its stripe.
             STRIPE.set(OWNED.try_with(|owned| owned.0).ok().flatten().unwrap_or(SHARED));
         }
         match self.own.get(STRIPE.get()) {
@@ -109,7 +109,8 @@ impl Stripe {
     }
 }
 
-/// Numbers of no stripe: of a thread that has not counted yet, and of a thread that uses the shared stripe.
+/// The special values of `STRIPE`: for a thread that has not counted yet, and for a thread that uses the
+/// shared stripe.
 const NOT_TAKEN: usize = usize::MAX;
 const SHARED: usize = usize::MAX - 1;
 
@@ -117,7 +118,8 @@ const SHARED: usize = usize::MAX - 1;
 struct Owned(Option<usize>);
 
 std::thread_local! {
-    /// The number of the thread's stripe. A copy of `OWNED` that needs no check whether it exists yet.
+    /// The number of the thread's stripe. This copy of `OWNED` is faster to read, because it is initialized
+    /// at compile time.
     static STRIPE: Cell<usize> = const { Cell::new(NOT_TAKEN) };
     static OWNED: Owned = Owned::take();
 }
@@ -138,7 +140,7 @@ impl Owned {
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        // What this thread still counts while it ends goes to the shared stripe.
+        // While this thread ends, its further counts go to the shared stripe.
         STRIPE.set(SHARED);
         if let Some(stripe) = self.0 {
             FREE.fetch_or(1 << stripe, Ordering::Release);
@@ -164,7 +166,7 @@ mod tests {
                     scope.spawn(|| {
                         counters.add(Count::Misses);
                         // All threads live at the same time, so some threads must share the last stripe. In
-                        // the second round, the stripes have had other owners.
+                        // the second round, each stripe already had an earlier owner.
                         all_count.wait();
                         for _ in 0..1_000 {
                             counters.add(Count::Misses);

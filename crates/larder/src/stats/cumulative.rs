@@ -87,7 +87,7 @@ cumulative_stats! {
         /// Failed loads that were answered with a stale value, and answers with a stale value during a
         /// cool-down.
         pub stale_answers: u64,
-        /// Lookups answered with the knowledge that the source has no value. They are not part of
+        /// Lookups answered with a cached absence: the source has no value. They are not part of
         /// [`requests`](Self::requests).
         pub absent_answers: u64,
         /// Refreshes that were started.

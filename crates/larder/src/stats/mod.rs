@@ -85,8 +85,8 @@ pub struct Stats {
     /// Calls of the application that remove entries: by key, by prefix, or all. Each call adds one, even if
     /// it removed no entry or many entries. Removals through the control socket are not included.
     pub invalidations: u64,
-    /// Size of the values that are acknowledged and not yet committed, and of their encodings. It exceeds
-    /// `write_buffer` only while a single value is larger than the write buffer.
+    /// Size of the values that are acknowledged and not yet committed, and of their encodings. This size
+    /// exceeds `write_buffer` only while a single value is larger than the write buffer.
     pub unsaved_bytes: ByteSize,
     /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer): the limit of `unsaved_bytes`.
     pub write_buffer: ByteSize,
@@ -114,9 +114,9 @@ pub struct MemoryStats {
     /// larger than the write buffer also reserves a part of the capacity until the value is committed. Other
     /// entries in the write buffer are not included: see `unsaved_weight`.
     pub weight: ByteSize,
-    /// Weight of the entries in the write buffer. These entries are acknowledged and not yet
-    /// committed. The limit of this weight is the write buffer, not `capacity`. [`Stats::unsaved_bytes`]
-    /// includes the encodings as well.
+    /// Weight of the entries in the write buffer. These entries are acknowledged and not yet committed. The
+    /// write buffer limits this weight, and `capacity` does not. [`Stats::unsaved_bytes`] includes the
+    /// encodings as well.
     pub unsaved_weight: ByteSize,
     /// The maximum weight of clean entries.
     pub capacity: ByteSize,
@@ -184,10 +184,10 @@ pub struct DiskStats {
     pub damaged_records: u64,
     /// Lookups for which the store returned an error. Each such lookup was a miss.
     pub read_faults: u64,
-    /// Uses that extended the life of an entry in memory only, because too many uses waited to be noted on
-    /// disk, or of entries on disk that could not be read again after a commit
-    /// ([`time_to_idle`](crate::KeyspaceDefinition::time_to_idle)). Such an entry may be gone sooner after a
-    /// restart.
+    /// Uses whose later expiry was not recorded on disk
+    /// ([`time_to_idle`](crate::KeyspaceDefinition::time_to_idle)). Either too many uses were waiting to be
+    /// recorded, or the entry on disk could not be read again after a commit. Such an entry may expire sooner
+    /// after a restart.
     pub unstamped_uses: u64,
     /// The path to which the latest damaged file was moved.
     #[serde(serialize_with = "shown")]
@@ -249,14 +249,14 @@ pub struct KeyspaceStats {
     /// and answers with a stale value during the cool-down after such a failure.
     pub stale_answers: u64,
     /// Refreshes that were started: loads of registered loaders that began while the key had a live value
-    /// ([`LoadPolicy`](crate::LoadPolicy)). Each is one of the `loads` too, once its loader runs.
+    /// ([`LoadPolicy`](crate::LoadPolicy)). Each refresh is also counted under `loads` once its loader runs.
     pub refreshes: u64,
     /// Refreshes that were not started, because every thread of the pool was busy and its queue was full.
     /// Loads that hang have this effect.
     pub refreshes_refused: u64,
-    /// Lookups answered with the knowledge that the source has no value
+    /// Lookups answered with a cached absence: the source has no value
     /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)). They are neither hits nor misses. A call that
-    /// takes an absence for nothing, such as [`get`](crate::Keyspace::get), counts a miss.
+    /// does not return absences, such as [`get`](crate::Keyspace::get), counts a miss instead.
     pub absent_answers: u64,
     /// The durations of loaders, including loaders that failed.
     pub load_latency: Latencies,

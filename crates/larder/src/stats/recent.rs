@@ -34,7 +34,7 @@ const MAX_NOTES: usize = 61;
 #[serde(default)]
 #[non_exhaustive]
 pub struct Recent {
-    /// The length of the period.
+    /// The length of the period that the counts cover.
     #[serde(with = "super::seconds")]
     pub over: Duration,
     /// The counts in the period.

@@ -1,20 +1,20 @@
-//! Worker threads for calls that may block, so that a task of an async runtime does not run them itself: a
-//! lookup on disk, an insert that waits for room, the end of a cache.
+//! Worker threads for calls that may block: a lookup on disk, an insert that waits for room, the end of a
+//! cache. So a task of an async runtime does not run such a call itself.
 //!
 //! A process has one set of workers, for all caches. A worker starts when a job finds no idle worker, up to
 //! [`MAX_WORKERS`]. It ends when it has had no job for [`IDLE_TIME`]. Further jobs wait in the queue, in the
 //! order of their arrival.
 //!
-//! A job waits for no job that is still in the queue, so a full set of workers delays jobs and blocks none
-//! for ever. It may wait for a writer thread, for the disk, or for a user's code. If that code submits a job
-//! on the worker, the worker runs this job at once.
+//! A running job never waits for a job that is still in the queue. So if all workers are busy, jobs are
+//! delayed but never blocked forever. A job may wait for a writer thread, for the disk, or for a user's code.
+//! If that code submits a job on a worker, the worker runs the new job immediately.
 //!
-//! A job that was submitted runs, also if no task waits for its result any more. A job of
-//! [`offload_unless_dropped`] leaves the queue when its future is dropped. If the system starts no thread,
-//! and there is no worker, the calling thread runs the jobs.
+//! A submitted job runs even if no task waits for its result any more. Only a job of
+//! [`offload_unless_dropped`] leaves the queue when its future is dropped. If there is no worker and the
+//! system can't start a thread, the calling thread runs the jobs.
 //!
-//! Workers belong to the process that started them. A forked child starts its own, and leaves the jobs in its
-//! copy of the queue to its parent.
+//! Workers belong to the process that started them. A forked child starts its own workers, and leaves the
+//! jobs in its copy of the queue to its parent.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -83,7 +83,7 @@ pub(crate) fn submit<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static
     let (sender, result) = completion();
     let job: Job = Box::new(move || {
         let result = catch_unwind(AssertUnwindSafe(job));
-        // Wakes a task, or drops the result of a task that has left. Both run code of the user.
+        // Sending wakes the task, or drops the result if the task is gone. Both may run the user's code.
         drop(catch_unwind(AssertUnwindSafe(|| sender.send(result))));
     });
     if is_worker() {
@@ -100,7 +100,7 @@ pub(crate) type JobResult<T> = Completion<std::thread::Result<T>>;
 
 /// A job that leaves the queue when this value is dropped.
 struct QueuedJob<T> {
-    /// None once this value is being dropped.
+    /// None while this value is being dropped.
     result: Option<JobResult<T>>,
     /// The place in the queue.
     place: Option<(Arc<Workers>, u64)>,
@@ -150,7 +150,7 @@ pub(crate) async fn offload_unless_dropped<T: Send + 'static>(job: impl FnOnce()
     let workers = Workers::current();
     let number = workers.add(Box::new(move || {
         let result = catch_unwind(AssertUnwindSafe(job));
-        // Wakes a task, or drops the result of a task that has left. Both run code of the user.
+        // Sending wakes the task, or drops the result if the task is gone. Both may run the user's code.
         drop(catch_unwind(AssertUnwindSafe(|| sender.send(result))));
     }));
     returned(QueuedJob { result: Some(result), place: Some((workers, number)) }.await)
@@ -204,7 +204,7 @@ impl Workers {
     }
 
     /// Runs the jobs that no worker will run, because a worker could not be started. Two threads may find
-    /// this at once, and the last of them runs the jobs of both.
+    /// this at the same time. Then the last of them runs the jobs of both.
     fn run_without_worker(&self) {
         let mut queue = self.queue.lock();
         queue.workers -= 1;
@@ -241,7 +241,7 @@ impl Workers {
     }
 }
 
-// The model's channels have one receiver.
+// The model's channels have only one receiver.
 #[cfg(test)]
 #[cfg(not(shuttle))]
 mod tests {
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn a_job_that_no_thread_could_be_started_for_is_not_lost() {
         let (done, is_done) = unbounded();
-        // Two threads have added a job each, and the system has started a worker for neither.
+        // Two threads have each added a job, but the system could start no worker for either.
         let queue = Mutex::new(JobQueue { workers: 2, ..JobQueue::default() });
         let workers = Workers { process: Process::current(), queue, added: Condvar::new() };
         for number in 0..2 {

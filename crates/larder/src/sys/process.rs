@@ -1,7 +1,7 @@
 //! The identity of a process, to detect a fork. A forked child has the memory of its parent, but only the
 //! thread that forked.
 //!
-//! So a lock in a child may be held for ever by a thread that the child does not have. Only the parent may
+//! So in a child, a lock may be held forever by a thread that exists only in the parent. Only the parent may
 //! write, unlock and cleanly close a file that both have open. Code that opens something stores the current
 //! [`Process`]. The code checks in three cases whether the stored process is still the current process:
 //!

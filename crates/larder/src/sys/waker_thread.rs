@@ -1,28 +1,28 @@
-//! The waker thread: it wakes tasks, and does nothing else.
+//! The waker thread, a thread that only wakes tasks.
 //!
-//! It wakes a task at a deadline for which the task has set an [`Alarm`], because the cache has no timer of
-//! its own. And it wakes the tasks for which the writer has an answer: a waker runs code of an executor, and
+//! It wakes a task at the deadline of an [`Alarm`] that the task has set, because the cache has no other
+//! timer. It also wakes the tasks for which the writer has an answer. A waker runs code of an executor, and
 //! may drop a user's future, so the writer must not call it.
 //!
 //! A process has one waker thread, for all caches. It starts with the first alarm or waker, and ends when it
-//! has had none for [`IDLE_TIME`]. It waits for no lock of a cache, for no disk and for no listener, so no
-//! deadline is missed while one of these blocks.
+//! had no alarm and no waker for [`IDLE_TIME`]. It never waits for a lock of a cache, for the disk or for a
+//! listener. So it misses no deadline while one of these blocks.
 //!
 //! 1. Under the lock, a caller adds an alarm or a waker, and takes the place of the thread if that is free.
-//!    After the lock, the caller starts the thread, or calls it.
-//! 2. The thread takes a waker that is due under the lock, and wakes its task after it. A panic is caught, so
-//!    that it does not cost the other tasks their wake-ups.
+//!    After it has released the lock, the caller starts the thread, or notifies it.
+//! 2. The thread takes a due waker under the lock, and wakes its task without the lock. A panic is caught, so
+//!    that the other tasks are still woken.
 //! 3. If no waker is due, the thread waits until the next deadline. When it ends, it frees its place under
-//!    the same lock. So a caller of (1) finds a thread that will look again, or a free place.
-//! 4. Code that runs inside a wake may block nevertheless: the `Drop` of a future may ask the writer, and
-//!    wait for a task that this thread must wake. The calls that may block say so ([`before_blocking`]). The
-//!    thread then gives its place to a new thread, and ends after its wake.
+//!    the same lock. So a caller in (1) finds either a thread that will check again, or a free place.
+//! 4. Code that runs inside a wake may still block. For example, the `Drop` of a future may send a command to
+//!    the writer, and wait for a task that this thread must wake. Calls that may block announce this
+//!    ([`before_blocking`]). The thread then gives its place to a new thread, and ends after its wake.
 //!
 //! If the system starts no thread, the calling thread wakes the tasks. A task whose alarm rings early polls
-//! again, and sets another.
+//! again, and sets another alarm.
 //!
-//! The thread belongs to the process that started it. A forked child starts its own, and leaves the alarms in
-//! its copy to its parent.
+//! The thread belongs to the process that started it. A forked child starts its own thread, and leaves the
+//! alarms in its copy of the state to its parent.
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
@@ -53,15 +53,15 @@ struct WakerState {
     /// The wakers of tasks to wake now.
     due: VecDeque<Waker>,
     last_id: u64,
-    /// The earliest deadline. Of alarms that were cancelled, too, until the thread looks again.
+    /// The earliest deadline. It may belong to a cancelled alarm until the thread checks again.
     next: Option<Deadline>,
     alarms: HashMap<u64, (Deadline, Waker)>,
-    /// Whether the system starts no thread.
+    /// Whether this thread behaves as if the system started no thread, for tests.
     #[cfg(test)]
     starts_none: bool,
 }
 
-/// An alarm that was set. Dropping it cancels it.
+/// An alarm that was set. Dropping this value cancels the alarm.
 #[derive(Debug)]
 pub(crate) struct Alarm {
     thread: Arc<WakerThread>,
@@ -88,7 +88,7 @@ pub(crate) fn set_alarm(deadline: Deadline, waker: Waker) -> Alarm {
     WakerThread::current().set_alarm(deadline, waker)
 }
 
-/// Step 4. Says that the calling thread may be about to wait for another thread.
+/// Step 4. Announces that the calling thread may wait for another thread.
 pub(crate) fn before_blocking() {
     if HAS_PLACE.try_with(|has_place| has_place.replace(false)).unwrap_or(false) {
         WakerThread::current().give_up_place();
@@ -146,7 +146,7 @@ impl WakerThread {
         }
     }
 
-    /// Starts the thread, or tells it that something has changed.
+    /// Starts the thread, or notifies it of a change.
     fn call(self: &Arc<Self>, is_first: bool) {
         if !is_first {
             self.changed.notify_one();
@@ -163,7 +163,7 @@ impl WakerThread {
         }
     }
 
-    /// Starts the thread. Returns false if the system starts none.
+    /// Starts the thread. Returns false if the system can't start it.
     fn start(self: &Arc<Self>) -> bool {
         #[cfg(test)]
         if self.state.lock().starts_none {
@@ -217,7 +217,7 @@ impl WakerThread {
 }
 
 impl WakerState {
-    /// Takes the wakers of the alarms whose deadlines are over.
+    /// Moves the wakers of alarms whose deadlines have passed to the due wakers.
     fn ring(&mut self) {
         if self.alarms.is_empty() {
             self.next = None;
@@ -231,10 +231,11 @@ impl WakerState {
 }
 
 impl Alarm {
-    /// Gives the alarm the waker with which its task has polled last. Returns whether the alarm is still set.
+    /// Replaces the waker of the alarm by the waker of its task's last poll. Returns whether the alarm is
+    /// still set.
     pub(crate) fn renew(&self, waker: Waker) -> bool {
         let mut state = self.thread.state.lock();
-        // The waker that is not used any more is dropped after the lock.
+        // The unused waker is dropped after the lock is released.
         let (is_set, _unused) = match state.alarms.get_mut(&self.id) {
             Some((_, present)) => (true, std::mem::replace(present, waker)),
             None => (false, waker),
@@ -246,7 +247,7 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        // In a forked child, the lock may be held for ever.
+        // In a forked child, the lock may be held forever.
         if !self.thread.process.is_current() {
             return;
         }
@@ -255,7 +256,7 @@ impl Drop for Alarm {
         let is_last = state.alarms.is_empty();
         drop(state);
         drop(left);
-        // The model checker has no time that ends the wait of the thread.
+        // Under the model checker, no time passes that would end the wait of the thread.
         if cfg!(shuttle) && is_last {
             self.thread.changed.notify_one();
         }

@@ -38,9 +38,9 @@ pub struct RecordFields {
     pub fingerprint: Option<u64>,
     /// The payload's length before it was compressed. `None` from [`peek_record`].
     pub inflated_len: Option<u32>,
-    /// How long the load of the value took, in microseconds. `None` from [`peek_record`].
+    /// The duration of the value's load, in microseconds. `None` from [`peek_record`].
     pub load_micros: Option<u32>,
-    /// The time from which the entry must not live. `None` from [`peek_record`].
+    /// The time at which the entry ends, even if it is used. `None` from [`peek_record`].
     pub ends_at: Option<Timestamp>,
     /// The encoded value. Empty from [`peek_record`].
     pub payload: Vec<u8>,
@@ -182,7 +182,7 @@ where
     Values::new(format, true).encode(value)
 }
 
-/// Encodes and reads the values of one keyspace, to measure the cost.
+/// Encodes and decodes the values of one keyspace, for measurements of the cost.
 #[derive(Debug)]
 pub struct Values {
     format: Format,
@@ -190,8 +190,8 @@ pub struct Values {
 }
 
 impl Values {
-    /// Makes the codec of a keyspace of this format. It checks every value, or as many values as a release
-    /// build does.
+    /// Makes the codec of a keyspace of this format. It checks every value, or only the values that a release
+    /// build checks.
     #[must_use]
     pub fn new(format: Format, checks_every_value: bool) -> Self {
         Self { format, checks: ValueChecks::new(checks_every_value) }

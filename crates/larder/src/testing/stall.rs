@@ -1,6 +1,6 @@
 //! A disk that can stall. It uses files of the operating system, and delays their syncs.
 //!
-//! A slow disk answers in the end, and a failing disk returns an error. A stalled disk does neither, so
+//! A slow disk answers after some time, and a failing disk returns an error. A stalled disk does neither, so
 //! entries wait for their commit. A test can't make a real disk stall, but it can stall this disk.
 
 use std::io;

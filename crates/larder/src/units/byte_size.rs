@@ -135,7 +135,7 @@ pub struct ParseByteSizeError {
     text: String,
 }
 
-/// The text, followed by the name of the type.
+/// Prints the text, followed by the name of the type.
 impl fmt::Debug for ParseByteSizeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self} (ParseByteSizeError)")

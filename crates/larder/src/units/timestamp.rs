@@ -28,7 +28,7 @@ impl Timestamp {
     /// The earliest timestamp, before every entry.
     pub const ZERO: Self = Self(0);
 
-    /// The latest timestamp, 2⁶⁴ − 1 ms. As an expiry, it says that the entry never expires.
+    /// The latest timestamp, 2⁶⁴ − 1 ms. As an expiry, it means that the entry never expires.
     pub const NEVER: Self = Self(u64::MAX);
 
     /// Makes a timestamp of this number of milliseconds since 1970.

@@ -1,4 +1,5 @@
-//! The transactions of the model test. Each sees its own changes, and all of them are made at its end.
+//! The transactions of the model test. Each transaction sees its own changes, and makes all of them at its
+//! end.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Tests with pairs of types that are made from a seed.
 //!
 //! The keyspace also has values of the new type, so it has seen the names of that type. Therefore a lookup
-//! must give the same answer, whatever was read before.
+//! must give the same answer, independent of earlier lookups.
 
 use larder::Format;
 use larder::testing::bytes::ReleaseChecks;
@@ -22,7 +22,8 @@ struct Seen {
     adopted: usize,
 }
 
-/// Reads records of one type as another type. `believes` is the way in which a lookup reads a record.
+/// Reads records of one type as another type. `believes` is the function that reads a record as a lookup
+/// does.
 fn tried(
     seed: u64,
     believes: fn(&ReleaseChecks, &[u8], Option<u64>) -> Option<Dynamic>,

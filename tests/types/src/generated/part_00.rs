@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Shows each of them to the judge.
+/// Passes a value of each type to the judge.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T000>("T000", "struct with named fields");
     judge.values_of::<T001>("T001", "struct with named fields");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Shows each of them to the judge.
+/// Passes a value of each type to the judge.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T080>("T080", "`tag` and `content` (adjacently tagged)");
     judge.values_of::<T081>("T081", "`tag` and `content` (adjacently tagged)");

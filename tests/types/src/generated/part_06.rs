@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Shows each of them to the judge.
+/// Passes a value of each type to the judge.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T096>("T096", "`untagged`, variants of the same kind");
     judge.values_of::<T097>("T097", "`untagged`, variants of the same kind");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Shows each of them to the judge.
+/// Passes a value of each type to the judge.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T128>("T128", "`rename`, `rename_all`, `rename_all_fields`");
     judge.values_of::<T129>("T129", "`rename`, `rename_all`, `rename_all_fields`");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Shows each of them to the judge.
+/// Passes a value of each type to the judge.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T144>("T144", "a newtype of bytes or of text");
     judge.values_of::<T145>("T145", "a newtype of bytes or of text");

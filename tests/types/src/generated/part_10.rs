@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Shows each of them to the judge.
+/// Passes a value of each type to the judge.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T160>("T160", "`HashSet`, `BTreeSet`, `BinaryHeap`");
     judge.values_of::<T161>("T161", "`HashSet`, `BTreeSet`, `BinaryHeap`");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Shows each of them to the judge.
+/// Passes a value of each type to the judge.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T176>("T176", "`Result`");
     judge.values_of::<T177>("T177", "`Range`, `RangeInclusive`, `Bound`");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Shows each of them to the judge.
+/// Passes a value of each type to the judge.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T192>("T192", "`alias`");
     judge.values_of::<T193>("T193", "`alias`");

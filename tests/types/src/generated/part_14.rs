@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Shows each of them to the judge.
+/// Passes a value of each type to the judge.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T224>("T224", "`skip_deserializing`");
     judge.values_of::<T225>("T225", "`skip_serializing_if` with a default");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Shows each of them to the judge.
+/// Passes a value of each type to the judge.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T240>("T240", "`skip_serializing_if` without the right default");
     judge.values_of::<T241>("T241", "`flatten` of a struct");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Shows each of them to the judge.
+/// Passes a value of each type to the judge.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T304>("T304", "addresses in what serde buffers");
     judge.values_of::<T305>("T305", "addresses in what serde buffers");

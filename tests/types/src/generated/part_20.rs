@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Shows each of them to the judge.
+/// Passes a value of each type to the judge.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T320>("T320", "all of these inside one another");
     judge.values_of::<T321>("T321", "all of these inside one another");

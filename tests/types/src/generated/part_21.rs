@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Shows each of them to the judge.
+/// Passes a value of each type to the judge.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T336>("T336", "all of these inside one another");
     judge.values_of::<T337>("T337", "all of these inside one another");

@@ -162,7 +162,7 @@ fn dry_run(options: &ImportOptions, index: &ExportIndex) -> Result<(Written, Vec
         for entry in batch {
             let info = snapshot.and_then(|snapshot| Some((snapshot, snapshot.keyspace(keyspace)?)));
             let there = info.map(|(snapshot, info)| snapshot.find(info, &entry.key)).transpose()?;
-            // What the import keeps if it is newer: a live value, or a live absence.
+            // The import keeps these if they are newer: a live value, or a live absence.
             let kept = match &there {
                 Some(RecordStatus::Live(there) | RecordStatus::KnownAbsent(there)) => Some(there),
                 _ => None,

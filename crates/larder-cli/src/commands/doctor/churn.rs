@@ -1,8 +1,8 @@
 //! Checks whether a tier evicts entries that are looked up again.
 //!
-//! A full cache evicts to stay within its capacity, and such evictions are no fault. If evicted entries are
-//! looked up again, the tier is too small. If memory is too small, lookups read the disk too often. If the
-//! disk is too small, lookups load values too often.
+//! A full cache evicts to stay within its capacity, and such evictions are not a fault. If evicted entries
+//! are looked up again, the tier is too small. If memory is too small, lookups read the disk too often. If
+//! the disk is too small, lookups load values too often.
 
 use std::time::Duration;
 

@@ -10,8 +10,8 @@ use crate::term::time::latency;
 
 /// Minimum number of loads for a share of failed loads.
 const MIN_LOADS: u64 = 20;
-/// Minimum share of failed loads. A lower share is no fault, since the loader may return an error for missing
-/// data.
+/// Minimum share of failed loads. A lower share is not a fault, since the loader may return an error for
+/// missing data.
 const FAILING: f64 = 0.25;
 /// Minimum number of fills for a share of voided fills.
 const MIN_FILLS: u64 = 100;

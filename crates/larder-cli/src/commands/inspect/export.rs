@@ -31,7 +31,7 @@ use crate::term::out::progress;
 /// The end of the message after an interruption.
 const INCOMPLETE: &str = "the export is not whole";
 
-// Every entry of a cache fits into an export.
+// Every key and every value of a cache fits into an export.
 const _: () = assert!(larder_export::MAX_KEY_LEN == larder::MAX_KEY_LEN);
 const _: () = assert!(larder_export::MAX_VALUE_LEN as u64 == larder::MAX_VALUE_LEN.as_u64());
 

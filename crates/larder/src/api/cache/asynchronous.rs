@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::sys::offload::offload;
 
 impl Cache {
-    /// As [`clear`](Cache::clear), from async code. The removal goes on even if the future is dropped after
+    /// The async form of [`clear`](Cache::clear). The removal continues even if the future is dropped after
     /// its first poll.
     ///
     /// ```
@@ -28,8 +28,8 @@ impl Cache {
     /// The errors of [`clear`](Cache::clear).
     ///
     /// # Cost
-    /// The cost of [`clear`](Cache::clear). With a disk tier also the way to a worker thread and back. The
-    /// wait for the commit holds no worker thread.
+    /// The cost of [`clear`](Cache::clear). With a disk tier, also a round trip to a worker thread. The wait
+    /// for the commit holds no worker thread.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn clear_async(&self) -> Result<u64, Error> {
         self.shared.refuse_if_unusable()?;
@@ -45,8 +45,8 @@ impl Cache {
         commit?.wait().await
     }
 
-    /// As [`flush`](Cache::flush), from async code. The commit is made even if the future is dropped after
-    /// its first poll.
+    /// The async form of [`flush`](Cache::flush). The commit is made even if the future is dropped after its
+    /// first poll.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -72,10 +72,10 @@ impl Cache {
         self.shared.flush_async().await
     }
 
-    /// As [`close`](Cache::close), from async code. The cache is closed even if the future is dropped after
-    /// its first poll.
+    /// The async form of [`close`](Cache::close). The cache is closed even if the future is dropped after its
+    /// first poll.
     ///
-    /// Changes that async code has begun before are made before the cache is closed, even if their futures
+    /// Changes that async code has already begun are made before the cache is closed, even if their futures
     /// were dropped.
     ///
     /// Call it before the runtime ends. Otherwise the last handle that is dropped closes the cache, and
@@ -91,7 +91,8 @@ impl Cache {
             return Err(Error::Forked);
         }
         if self.shared.is_on_own_thread() {
-            // It does not wait there, and a worker would wait for the end of this thread.
+            // On a thread of the cache, `close` does not wait. On a worker, it would wait for the end of this
+            // thread.
             return self.shared.close();
         }
         let shared = self.shared.clone();

@@ -77,7 +77,7 @@ impl CacheBuilder {
     /// process serves the control socket, the call notices this only after it has opened the cache's file. A
     /// file that the call created then stays.
     ///
-    /// A damaged larder file is no error. It is moved aside
+    /// A damaged larder file is not an error. It is moved aside
     /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)), and a fresh file takes its place.
     ///
     /// # Cost
@@ -201,7 +201,7 @@ impl Cache {
     /// # Errors
     /// [`Error::NotDurable`] when the removal could not be committed and the file could not be discarded
     /// either. Memory is empty even then. [`Error::Closed`], [`Error::Forked`]. [`Error::Reentrant`] in the
-    /// closure of an atomic change: nothing is removed then.
+    /// closure of an atomic change. In this case nothing is removed.
     ///
     /// # Cost
     /// One transaction that deletes all entries: O(entries).

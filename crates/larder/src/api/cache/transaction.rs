@@ -11,7 +11,7 @@ impl Cache {
     ///
     /// No lock is held while `body` runs. If an entry that it has read changes meanwhile, `body` runs again.
     /// So its only effects should be its answer and its changes. After eight lost rounds the caller takes
-    /// turns, for which other transactions and atomic changes of the same keys wait.
+    /// turns. Other transactions and atomic changes of the same keys then wait for these turns.
     ///
     /// ```
     /// # use larder::{Cache, Error, KeyspaceDefinition};
@@ -31,38 +31,39 @@ impl Cache {
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// All changes are made at one moment, and all reads are those of this moment: once a thread has found
-    /// one of the new values, it finds no older content of another key ([contract 1](crate#the-contract)).
-    /// After a crash the file has every change, or none ([contract 4](crate#the-contract)). As with
-    /// [`insert`](crate::Keyspace::insert), they reach the disk within the flush interval. A transaction that
-    /// removes an entry is durable when the call returns `Ok`, and so is one with a value of
-    /// [`Durability::Immediate`](crate::Durability::Immediate).
+    /// All changes are made at one moment, and all reads are valid at the same moment. Once a thread has
+    /// found one of the new values, it finds no older content of the other keys ([contract
+    /// 1](crate#the-contract)). After a crash the file has every change, or none ([contract
+    /// 4](crate#the-contract)). As with [`insert`](crate::Keyspace::insert), the changes reach the disk
+    /// within the flush interval. A transaction is durable when the call returns `Ok`, if it removes an
+    /// entry, or stores a value with [`Durability::Immediate`](crate::Durability::Immediate).
     ///
-    /// A transaction that changes nothing reads several keys as of one moment ([`Transaction::get_many`]).
+    /// A transaction without changes reads several keys at one moment ([`Transaction::get_many`]).
     ///
     /// # Errors
-    /// The errors that `body` returns, among them those of the calls of [`Transaction`]. [`Error::Changed`]
-    /// if a required watch is broken. [`Error::GroupTooLarge`] if the changes would make a transaction that
-    /// is too large for the file, need more room than the write buffer has, or more memory than the cache
-    /// has: 8,192 changes and 32 MiB with the default `disk_capacity`. [`Error::ValueTooLarge`] also for a
-    /// value that is too large for the file. [`Error::Closed`], [`Error::Forked`].
+    /// The errors that `body` returns, including the errors of the calls of [`Transaction`].
+    /// [`Error::Changed`] if a required watch is broken. [`Error::GroupTooLarge`] if the changes are too many
+    /// for one transaction of the file, or need more room than the write buffer has, or more memory than the
+    /// cache has. With the default `disk_capacity`, the limits of a transaction are 8,192 changes and 32 MiB.
+    /// [`Error::ValueTooLarge`], even for a value that is only too large for the file. [`Error::Closed`],
+    /// [`Error::Forked`].
     ///
     /// With [`Error::NotDurable`], all changes are made in memory, and may not be on disk. A transaction that
-    /// removes an entry and stores values returns this error if the disk fails or is off: a restart would not
-    /// find its values.
+    /// removes an entry and stores values returns this error if the disk fails or is off: a restart would
+    /// then not find its values.
     ///
     /// # Panics
-    /// If `body` panics. Nothing is changed then. Reads of a round that will be lost may be from different
-    /// moments, so `body` must not panic if they disagree.
+    /// If `body` panics. In this case nothing is changed. In a round that will be lost, the reads may be from
+    /// different moments. So `body` must not panic if they disagree.
     ///
-    /// If the `Drop` of a replaced or evicted value panics. All changes are made and committed then, as for a
-    /// call that returns.
+    /// If the `Drop` of a replaced or evicted value panics. In this case all changes are made and committed,
+    /// as for a call that returns.
     ///
     /// # Cost
-    /// For each key that of a lookup, and for each change that of an insert, in each round. The locks of the
-    /// shards of all keys are held while the changes are made, about a microsecond for each. Entries that are
-    /// on disk alone are looked up once more. If commits of other keys come in between each time, the answer
-    /// of one commit waits for these lookups.
+    /// In each round, the cost of a lookup for each key, and the cost of an insert for each change. While the
+    /// changes are made, the locks of the shards of all keys are held, for about a microsecond for each
+    /// change. Entries that are on disk alone are looked up once more. If commits of other keys repeatedly
+    /// interfere, one commit is answered only after these lookups.
     pub fn transaction<R, E: From<Error>>(
         &self,
         mut body: impl FnMut(&mut Transaction<'_>) -> Result<R, E>,
@@ -70,8 +71,8 @@ impl Cache {
         rounds::run(&self.shared, &mut body)
     }
 
-    /// As [`transaction`](Cache::transaction), from async code. A worker thread calls `body`, unless the
-    /// cache has no disk tier. The transaction is made even if the future is dropped after its first poll.
+    /// The async form of [`transaction`](Cache::transaction). A worker thread calls `body`, unless the cache
+    /// has no disk tier. The transaction is made even if the future is dropped after its first poll.
     ///
     /// ```
     /// # use larder::{Cache, Error, KeyspaceDefinition};
@@ -100,11 +101,11 @@ impl Cache {
     /// The errors of [`transaction`](Cache::transaction).
     ///
     /// # Cost
-    /// The cost of [`transaction`](Cache::transaction). With a disk tier also the way to a worker thread and
-    /// back.
+    /// The cost of [`transaction`](Cache::transaction). With a disk tier, also a round trip to a worker
+    /// thread.
     ///
     /// # Panics
-    /// As [`transaction`](Cache::transaction).
+    /// Like [`transaction`](Cache::transaction).
     #[cfg(feature = "async")]
     pub async fn transaction_async<R, E>(
         &self,

@@ -1,30 +1,31 @@
 //! Absences: keys for which the source has no value.
 //!
-//! An application asks for keys that its source does not have: a product that was deleted, a user name that
-//! is still free, whatever a crawler makes up. Without absences each such question would reach the source.
+//! An application requests keys that its source does not have: a product that was deleted, a user name that
+//! is still free, or a key that a crawler has invented. Without absences, each such request would reach the
+//! source.
 //!
-//! An absence is an entry without a value ([`crate::memory::entry`]), with a record kind of its own on disk
-//! ([`crate::format::record`]). It has a TTL of its own, because a key may come to be any time. In all else
-//! it is as the entry of a loaded value:
+//! An absence is an entry without a value ([`crate::memory::entry`]), with its own kind of record on disk
+//! ([`crate::format::record`]). It has its own TTL, because the source may get a value at any time. In all
+//! other respects it is like the entry of a loaded value:
 //!
-//! - Only the holder of a load's lease stores one. So a write or a removal that came after the lookup voids
-//!   it, as it voids a loaded value: an absence never hides a value that was inserted.
-//! - A write replaces it. A removal of its key, of a range or of the keyspace removes it, durably, although
-//!   the removal counts no entry. After that, the next load asks the source.
-//! - It expires by the same clock and with the same jitter, is copied from disk into memory under the same
-//!   permissions, is evicted like any entry, and is of no use to another version of the keyspace.
+//! - Only the holder of a load's lease can store an absence. So a write or a removal after the lookup
+//!   prevents it, as for a loaded value. An absence never hides an inserted value.
+//! - A write replaces it. A removal of its key, of a range or of the keyspace removes it durably, although
+//!   the removal does not count it as an entry. After that, the next load queries the source.
+//! - It expires by the same clock and with the same jitter. It is promoted under the same permissions, and
+//!   evicted like any entry. Another version of the keyspace does not find it.
 //!
-//! It differs in this:
+//! It differs in two respects:
 //!
-//! - It has no grace, and is never served stale. An absence takes the place of a stale value, so that a later
-//!   failure is not answered with a value that the source no longer has. If the keyspace remembers no
-//!   absence, the absence is stored for the shortest TTL in that case alone.
-//! - It is no entry for the calls that are about entries: `get`, `contains_key`, `ttl`, `count`, `iter`,
-//!   `keys`, `touch`, `modify` and all that is made of it. `insert_if_absent` stores its value over it.
+//! - It has no grace, and is never served stale. An absence replaces a stale value, so that a later failure
+//!   is not answered with a value that the source no longer has. In a keyspace that caches no absences, this
+//!   is the only case in which an absence is stored, with the shortest TTL.
+//! - It does not count as an entry for the calls on entries: `get`, `contains_key`, `ttl`, `count`, `iter`,
+//!   `keys`, `touch`, `modify`, and the calls that are built on `modify`. `insert_if_absent` replaces it.
 //!
 //! A lookup that is answered with an absence counts as an
-//! [`absent_answer`](crate::KeyspaceStats::absent_answers), and neither as a hit nor as a miss. A call that
-//! takes an absence for nothing counts a miss.
+//! [`absent_answer`](crate::KeyspaceStats::absent_answers), and not as a hit or a miss. A call that treats an
+//! absence as a missing entry counts a miss.
 
 use std::time::Duration;
 
@@ -53,16 +54,16 @@ use crate::memory::weight::{ENTRY_OVERHEAD, Weight};
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 
-/// What the cache knows about a key. [`Keyspace::find`](crate::Keyspace::find) returns it.
+/// The result of [`Keyspace::find`](crate::Keyspace::find): the content of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Found<V> {
     /// The live value of the key.
     Value(Arc<V>),
-    /// The source has no value for the key, as a load has told
+    /// An earlier load found that the source has no value for the key
     /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)).
     Absent,
-    /// Nothing. The source may have a value.
+    /// The cache has no entry of the key. The source may have a value.
     Unknown,
 }
 
@@ -78,18 +79,20 @@ impl<V> Found<V> {
 }
 
 impl<K, V> KeyspaceDefinition<K, V> {
-    /// Caches for this long that the source has no value for a key: 1 ms to ten years. Default: not at all.
+    /// Sets how long the cache remembers that the source has no value for a key: 1 ms to ten years. Default:
+    /// absences are not cached.
     ///
-    /// A loader says so by [`Load::Absent`](crate::Load::Absent), by None in
+    /// A loader reports an absence by [`Load::Absent`](crate::Load::Absent), by None in
     /// [`get_or_load_optional`](crate::Keyspace::get_or_load_optional), by leaving a key out of
     /// [`get_or_load_many`](crate::Keyspace::get_or_load_many), or by
-    /// [`fill_absent`](crate::LoadLease::fill_absent). Until the time is over these calls answer without
-    /// asking the source again. An insert of the key or its removal ends it. Choose a short time if a key may
-    /// come to be without either. It may not be longer than the [`max_age`](Self::max_age).
+    /// [`fill_absent`](crate::LoadLease::fill_absent). Until the time is over, these calls answer without
+    /// querying the source again. An insert or a removal of the key ends the absence. Choose a short time if
+    /// the source may get a value without an insert or a removal in the cache. The time must not be longer
+    /// than the [`max_age`](Self::max_age).
     ///
-    /// Choose a short time, too, if anyone may ask for keys that they make up. Each such key takes the room
-    /// of a small entry in memory, and one committed record in the file. Many of them push other entries out
-    /// of both.
+    /// Also choose a short time if clients can request invented keys. Each such key uses the room of a small
+    /// entry in memory, and one committed record in the file. Many such keys evict other entries from both
+    /// tiers.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -113,7 +116,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Returns for how long it is cached that the source has no value for a key. None if it is not cached.
+    /// Returns how long an absence is cached. None if absences are not cached.
     #[must_use]
     pub const fn default_absent_ttl(&self) -> Option<Duration> {
         self.absent_ttl
@@ -121,8 +124,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Looks a key up as [`get`](Keyspace::get) does, and tells a key that is known to be absent from an
-    /// unknown one.
+    /// Looks a key up like [`get`](Keyspace::get), and distinguishes a key that is known to be absent from an
+    /// unknown key.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -140,7 +143,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// That of [`get`](Keyspace::get).
+    /// The cost of [`get`](Keyspace::get).
     #[must_use]
     pub fn find(&self, key: impl EncodeKey<K>) -> Found<V> {
         if let Some((value, _)) = self.hit(&key) {
@@ -178,9 +181,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// As [`get_or_load`](Keyspace::get_or_load), for a source that may have no value for the key. Returns
-    /// None if it has none, by this load or by an earlier one
-    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)).
+    /// Like [`get_or_load`](Keyspace::get_or_load), for a source that may have no value for the key. Returns
+    /// None if this load, or an earlier load whose result is cached
+    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)), found no value.
     ///
     /// ```
     /// # use std::collections::HashMap;
@@ -197,11 +200,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// Callers that ask for the key at the same time share the answer, a value or none, even if the keyspace
-    /// has no `absent_ttl`.
+    /// Callers that request the key at the same time share the answer, even if it is an absence and the
+    /// keyspace has no `absent_ttl`.
     ///
     /// # Errors
-    /// Those of [`get_or_load`](Keyspace::get_or_load).
+    /// The errors of [`get_or_load`](Keyspace::get_or_load).
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.
@@ -222,8 +225,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(self.load_without_hit(&key, OnAbsence::Answer, load)?.value)
     }
 
-    /// Stores the absence of a key under the lease of a load. Repeats that if the disk tier came back
-    /// meanwhile, so that the absence is saved.
+    /// Stores the absence of a key under the lease of a load. If the disk tier came back in the meantime,
+    /// stores the absence again, so that it is saved.
     pub(super) fn write_absence(
         &self,
         key: SlotKey<'_>,
@@ -254,7 +257,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns the weight of an absence in memory: the key and the overhead. If only the cache has a weigher,
-    /// the weight is its result, because it may count in a unit of its own.
+    /// the weight is the result of that weigher, because it may use its own unit.
     pub(super) fn weigh_absence(&self, key: SlotKey<'_>) -> Weight {
         let key_len = key.bytes.len() - KeyspaceId::LEN;
         let by_cache = if self.definition.own_weigher().is_none() {

@@ -1,4 +1,4 @@
-//! The atomic calls that are made of [`Keyspace::modify`].
+//! The atomic calls that are built on [`Keyspace::modify`].
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,8 +13,8 @@ use crate::format::key::{EncodeKey, Key};
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Stores a value if the key has no live entry. Returns the value of the entry that is there, or none if
-    /// the value was stored.
+    /// Stores a value if the key has no live entry. Returns the value of the existing entry, or None if the
+    /// new value was stored.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -27,7 +27,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// The value is on disk within the flush interval. A crash before that loses it, so the next caller may
-    /// store another value. If the key stands for a right that is given once, use
+    /// store another value. If the key represents a right that is granted only once, use
     /// [`insert_if_absent_with`](Keyspace::insert_if_absent_with) and [`Durability::Immediate`]. Even then an
     /// entry may be evicted ([contract 4](crate#the-contract)).
     ///
@@ -45,7 +45,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Stores a value with its own TTL or durability, if the key has no live entry. Returns the value of the
-    /// entry that is there, or none if the value was stored.
+    /// existing entry, or None if the new value was stored.
     ///
     /// # Errors
     /// The errors of [`insert_with`](Keyspace::insert_with). With [`Error::NotDurable`], memory has the
@@ -107,12 +107,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// With a time that has come already ([`Ttl::Until`]), the entry is removed in place of being replaced,
-    /// and its value is returned.
+    /// With a time in the past ([`Ttl::Until`]), the entry is removed instead of replaced, and its value is
+    /// returned.
     ///
     /// # Errors
     /// The errors of [`insert_with`](Keyspace::insert_with). With [`Error::NotDurable`], memory has the
-    /// value. With a time that has come already, the errors of [`remove`](Keyspace::remove).
+    /// value. With a time in the past, the errors of [`remove`](Keyspace::remove).
     pub fn replace_with(
         &self,
         key: impl EncodeKey<K>,
@@ -129,14 +129,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         };
         match self.change(full.as_slice(), durability, &mut replace)? {
             Modified::Inserted { old, .. } => Ok(old),
-            // The time until which the value lives had come already.
+            // The expiry of the value is in the past.
             Modified::Removed(old) => Ok(Some(old)),
             Modified::Kept(_) => Ok(None),
         }
     }
 
     /// Stores a value for the keyspace's TTL, if the live value of the key equals `expected`. Returns whether
-    /// it did, with the values before and after.
+    /// the value was stored, with the values before and after.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -167,10 +167,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Stores a value with its own TTL or durability, if the live value of the key equals `expected`. Returns
-    /// whether it did, with the values before and after.
+    /// whether the value was stored, with the values before and after.
     ///
     /// With [`insert_if_absent_with`](Keyspace::insert_if_absent_with) and
-    /// [`remove_if`](Keyspace::remove_if), this makes a lock that ends by itself if its holder is gone:
+    /// [`remove_if`](Keyspace::remove_if), this makes a lock that expires by itself if its holder is gone:
     ///
     /// ```
     /// # use std::time::Duration;
@@ -186,12 +186,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// With a time that has come already ([`Ttl::Until`]), an entry with the expected value is removed
+    /// With a time in the past ([`Ttl::Until`]), an entry with the expected value is removed
     /// ([`Modified::Removed`]).
     ///
     /// # Errors
     /// The errors of [`insert_with`](Keyspace::insert_with). With [`Error::NotDurable`], memory has the
-    /// value. With a time that has come already, the errors of [`remove`](Keyspace::remove).
+    /// value. With a time in the past, the errors of [`remove`](Keyspace::remove).
     pub fn compare_and_insert_with(
         &self,
         key: impl EncodeKey<K>,
@@ -230,8 +230,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Errors
     /// The errors of [`remove`](Keyspace::remove). With [`Error::NotDurable`], [`ModifyError::applied`] has
-    /// the value. It has none if the entry may be on disk alone, while the disk tier is off or cannot be
-    /// read: nothing is removed then, and lookups find the entry when the disk is back.
+    /// the value. It has no value if the entry may be only on disk, and the disk tier is off or cannot be
+    /// read. In this case nothing is removed, and lookups find the entry when the disk is back.
     ///
     /// # Cost
     /// The cost of a lookup, and one commit, shared with other waiting callers. Without an entry, no commit.
@@ -265,7 +265,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         mut condition: impl FnMut(&V) -> bool,
     ) -> Result<Option<Arc<V>>, ModifyError<Arc<V>>> {
         let full = self.encode(&key)?;
-        // Without a value there is nothing to remove, unless the disk could not be read: that is an error.
+        // Without a value there is nothing to remove. If the disk could not be read, this is an error.
         let mut remove = |old: Option<&Arc<V>>, _| match old {
             Some(old) if !condition(old) => Change::Keep,
             _ => Change::Remove,

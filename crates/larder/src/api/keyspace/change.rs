@@ -1,9 +1,9 @@
-//! The answer of a closure that changes an entry atomically, and what the change did.
+//! The answer of a closure that changes an entry atomically, and the result of the change.
 
 use super::ttl::Ttl;
 use crate::sys::sync::Arc;
 
-/// What an atomic change does with the entry of its key.
+/// The change that a closure requests for the entry of its key.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Change<V> {
@@ -27,11 +27,11 @@ impl<V> Change<V> {
     }
 }
 
-/// What an atomic change did, with the values before and after it.
+/// The result of an atomic change, with the values before and after it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Modified<V> {
-    /// Nothing was changed. The value is that of the live entry, if there is one.
+    /// Nothing was changed. Holds the value of the live entry, if there is one.
     Kept(Option<Arc<V>>),
     /// A value was stored.
     Inserted {

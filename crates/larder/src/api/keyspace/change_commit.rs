@@ -1,8 +1,9 @@
-//! How a change waits for its commit: the calling thread waits inside the call, or a task after it.
+//! The two ways in which a change waits for its commit: the calling thread waits inside the call, or a task
+//! waits after the call.
 //!
-//! A worker that makes a change for a task asks for the commit and returns. So no worker is held while the
-//! disk works, and any number of changes share a commit. The commit is asked for before the change counts as
-//! ended ([`crate::engine::pending_changes`]), so a close that comes then makes the commit first.
+//! A worker that makes a change for a task requests the commit and returns. So no worker is held while the
+//! disk works, and any number of changes share a commit. The commit is requested before the change counts as
+//! ended ([`crate::engine::pending_changes`]). So a close that comes later first makes the commit.
 
 #[cfg(feature = "async")]
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -16,7 +17,7 @@ use crate::engine::writer::handle::WriterAnswer;
 use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
 
-/// How a change waits for its commit.
+/// The way in which a change waits for its commit.
 #[derive(Debug)]
 pub(super) enum ChangeCommit {
     /// The calling thread waits.
@@ -32,7 +33,7 @@ pub(super) enum ChangeCommit {
 pub(super) struct TaskCommit {
     /// None if the change needs no commit.
     answer: Option<(Acknowledge, WriterAnswer<()>)>,
-    /// What the `Drop` of the removed values has come to. A panic is kept until the removal is durable.
+    /// The result of dropping the removed values. A panic is kept until the removal is durable.
     dropped: std::thread::Result<()>,
 }
 
@@ -53,7 +54,7 @@ impl ChangeCommit {
         }
     }
 
-    /// Waits for the commit that was asked for.
+    /// Waits for the requested commit.
     ///
     /// # Panics
     /// If the `Drop` of a removed value has panicked.
@@ -74,7 +75,7 @@ impl ChangeCommit {
 }
 
 impl<K, V> Keyspace<K, V> {
-    /// Waits for the commit of a change that is made in memory, or asks for the commit.
+    /// Waits for the commit of a change that is made in memory, or only requests it.
     pub(super) fn commit_change_by(
         &self,
         acknowledge: Acknowledge,

@@ -215,14 +215,13 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.weigher(heap::weight::<V>)
     }
 
-    /// Lets a load that fails be answered with a stale value: an entry that has expired up to `grace` ago, 1
-    /// ms to ten years. Default: no grace.
+    /// Allows a stale value as the answer to a failing load: an entry that expired up to `grace` ago, 1 ms to
+    /// ten years. Default: no grace.
     ///
     /// [`get_or_load`](crate::Keyspace::get_or_load) returns the stale value if the loader returns an error,
-    /// and to callers whose wait for another caller's load times out or ends with a panic. After a failure,
-    /// callers get the stale value without a load for the [`cool_down`](Self::cool_down). A value that was
-    /// removed is never served stale. Other calls, such as [`get`](crate::Keyspace::get), return no stale
-    /// value.
+    /// or if the wait for another caller's load times out or ends with a panic. After a failure, callers get
+    /// the stale value without a load for the [`cool_down`](Self::cool_down). A value that was removed is
+    /// never served stale. Other calls, such as [`get`](crate::Keyspace::get), return no stale value.
     ///
     /// An expired entry is kept for the grace: it takes room in memory and on disk, and may be evicted.
     ///
@@ -248,7 +247,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Sets for how long a failed load is not repeated while there is a stale value: 1 ms to an hour, in real
+    /// Sets how long a failed load is not repeated while there is a stale value: 1 ms to an hour, in real
     /// time. Default 1 s. Needs a [`grace`](Self::grace).
     #[must_use]
     pub const fn cool_down(mut self, cool_down: Duration) -> Self {
@@ -259,9 +258,10 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// Shortens the TTL of each entry by a random part of up to `percent` of it, 0 to 100. Default 0. So
     /// entries that were written together do not expire together, and are not all loaded at once.
     ///
-    /// The jitter only shortens, so no entry lives longer than its TTL. It applies to a TTL that is a
-    /// duration: the keyspace's, or that of an insert, a touch or a load. It does not apply to a time
-    /// ([`Ttl::Until`]), and not to an entry that keeps the time that another has left ([`Ttl::Keep`]).
+    /// The jitter only shortens, so no entry lives longer than its TTL. It applies to every TTL that is a
+    /// duration: the TTL of the keyspace, of an insert, of a touch or of a load. It does not apply to a point
+    /// in time ([`Ttl::Until`]), or to an entry that keeps the remaining time of the replaced entry
+    /// ([`Ttl::Keep`]).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -324,7 +324,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.compression
     }
 
-    /// Returns how long after its expiry an entry may be served by a load that fails. Zero without a grace.
+    /// Returns how long after its expiry an entry may be served as the answer to a failing load. Zero without
+    /// a grace.
     #[must_use]
     pub const fn stale_for(&self) -> Duration {
         match self.grace {
@@ -339,7 +340,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.jitter
     }
 
-    /// Returns for how long a failed load is not repeated. `None` without a grace.
+    /// Returns how long a failed load is not repeated. `None` without a grace.
     pub(super) fn cool_down_length(&self) -> Option<Duration> {
         self.grace.map(|_| self.cool_down.unwrap_or(DEFAULT_COOL_DOWN))
     }

@@ -1,4 +1,4 @@
-//! The end of an entry's life before its time.
+//! The call that makes an entry expire immediately.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,15 +16,15 @@ use crate::stats::count::Count;
 use crate::sys::sync::thread;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Ends the life of a key's live entry now. Returns whether there was a live entry.
+    /// Makes the live entry of a key expire now. Returns whether there was a live entry.
     ///
     /// Lookups miss the key from now on, and the next [`get_or_load`](Keyspace::get_or_load) loads it. With a
     /// [`grace`](crate::KeyspaceDefinition::grace), the grace begins now: if that load fails, it is answered
     /// with the old value.
     ///
-    /// **This is no invalidation.** Use it if a new value is wanted soon, and the old one is better than
-    /// none. Use [`remove`](Keyspace::remove) if the old value must not be seen again: it may be served as a
-    /// stale value, and after a crash within the flush interval the entry lives on.
+    /// **This is not an invalidation.** Use it if you want a new value soon, and the old value is better than
+    /// none. Use [`remove`](Keyspace::remove) if the old value must not be seen again: `expire` allows it as
+    /// a stale value, and a crash within the flush interval undoes the call.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -43,12 +43,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert). [`Error::NotDurable`] if the entry may be on disk alone,
-    /// while the disk tier is off or cannot be read: lookups miss the entry now, and find it again when the
-    /// disk is back. Repeat the call then.
+    /// The errors of [`insert`](Keyspace::insert). [`Error::NotDurable`] if the entry may be only on disk,
+    /// and the disk tier is off or cannot be read. Lookups miss such an entry now, and find it again when the
+    /// disk is back. In that case, repeat the call.
     ///
     /// # Cost
-    /// The cost of an insert: the entry is written again. Counted as an insert, as a touch is.
+    /// The cost of an insert: the entry is written again. The call is counted as an insert, like a touch.
     pub fn expire(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.shared.refuse_if_unusable()?;
         let full = self.encode(&key)?;
@@ -56,8 +56,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         closure_keys::refuse_in_closure(memory, |key| key == full.as_slice())?;
         let key = memory.key(full.as_slice());
         let mut rounds = self.shared.turns.rounds(key.bytes);
-        // The rounds of an atomic change ([`super::modify`]), without a closure. An atomic change would
-        // remove an entry whose time has come.
+        // The rounds of an atomic change ([`super::modify`]), without a closure. An atomic change can't be
+        // used here, because it would remove an entry with an expiry in the past.
         loop {
             rounds.begin();
             let LeasedRead { lease, read, is_unread } = self.lease_and_read(key);

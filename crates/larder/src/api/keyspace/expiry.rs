@@ -17,9 +17,9 @@ use crate::units::Timestamp;
 pub(super) const PRECISE_BELOW: Duration = Duration::from_secs(10);
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Returns the time of the write, and the expiry of an entry that is written now. The time may be a tick
-    /// early. With a time to idle, the expiry is the hard limit ([`first_expiry`](Self::first_expiry)).
-    /// `read` is the entry that it replaces.
+    /// Returns the time of the write, and the expiry of an entry that is written now. The returned time may
+    /// be early by one tick. With a time to idle, the expiry is the hard limit
+    /// ([`first_expiry`](Self::first_expiry)). `read` is the entry that the write replaces.
     pub(super) fn expiry_after_write(
         &self,
         key: SlotKey<'_>,

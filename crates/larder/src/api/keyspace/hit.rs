@@ -1,13 +1,13 @@
-//! The path of a hit in memory: all that most lookups do.
+//! The path of a hit in memory. Most lookups execute only this code.
 //!
 //! 1. Hash the borrowed key. Nothing is encoded.
 //! 2. Look in memory under the shared lock, and compare the borrowed key with the stored bytes.
-//! 3. If the keyspace has a time to idle, extend the entry's life when that is due. This encodes the key.
+//! 3. If the keyspace has a time to idle, extend the entry's life if necessary. This encodes the key.
 //! 4. Count the hit.
 //!
-//! Everything else is a lookup without a hit, in functions of their own: a key that memory does not have, an
-//! entry that expires within milliseconds, a key with a zero byte in a text. Such a lookup encodes the key
-//! and looks again. So a hit pays neither for their code nor for their registers.
+//! All other cases are in separate functions: a key that memory does not have, an entry that expires within
+//! milliseconds, and a key with a zero byte in a text. In these cases the key is encoded and looked up again.
+//! So a hit has no cost for their code and their registers.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

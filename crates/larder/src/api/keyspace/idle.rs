@@ -2,7 +2,7 @@
 //!
 //! The expiry of such an entry is 9/8 of the time to idle after a use, or its hard limit if that is earlier.
 //! A hit extends it only if less than the time to idle is left. So an entry is extended at most once in an
-//! eighth of that time, and ends between one and 9/8 of it after its last use.
+//! eighth of that time, and expires between 1 and 9/8 of that time after its last use.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn life(time_to_idle: Duration) -> Duration {
 }
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Returns the expiry and the extras of an entry that is written now, and must end at `ends_at`.
+    /// Returns the expiry and the extras of an entry that is written now, and whose hard limit is `ends_at`.
     pub(super) fn first_expiry(
         &self,
         now: Timestamp,

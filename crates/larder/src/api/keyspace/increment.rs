@@ -43,7 +43,7 @@ mod sealed {
     }
 }
 
-/// The types of counters: the integers. It can't be implemented for other types.
+/// The types of counters: the integers. This trait can't be implemented for other types.
 pub trait Counter:
     sealed::Integer + Serialize + DeserializeOwned + std::fmt::Display + Copy + Send + Sync + 'static
 {
@@ -81,7 +81,7 @@ enum Amount<V> {
 /// The outcome of the attempt to change a counter in memory.
 enum InMemory<V> {
     Stored(V),
-    /// Memory does not have the counter, or no room for it.
+    /// Memory does not have the counter, or has no room for it.
     Elsewhere,
     /// The disk tier came back meanwhile. The attempt is repeated, so that the value is saved.
     Again,
@@ -108,8 +108,8 @@ impl<V: Counter> std::fmt::Display for Amount<V> {
 impl<K: Key, V: Counter> Keyspace<K, V> {
     /// Adds an amount to a counter, atomically. Returns the sum.
     ///
-    /// A missing counter counts from zero, and lives for the keyspace's TTL. Any other keeps its TTL, as in
-    /// Redis. So the time of a window is set when its counter begins:
+    /// A missing counter starts at zero, and gets the keyspace's TTL. An existing counter keeps its TTL, as
+    /// in Redis. So the first increment sets the end of a time window:
     ///
     /// ```
     /// # use std::time::Duration;
@@ -125,16 +125,15 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
     /// ```
     ///
     /// The counter is on disk within the flush interval, as with [`insert`](Keyspace::insert). A crash before
-    /// that takes the counter back, so it may give the same number again ([contract
-    /// 4](crate#the-contract)).
+    /// that sets the counter back, so it may return the same number again ([contract 4](crate#the-contract)).
     ///
     /// # Errors
-    /// [`Error::Overflow`] if the sum does not fit into the type. Nothing is changed then. The others are
-    /// the errors of [`modify`](Keyspace::modify).
+    /// [`Error::Overflow`] if the sum does not fit into the type. In this case nothing is changed. Also the
+    /// errors of [`modify`](Keyspace::modify).
     ///
     /// # Cost
-    /// In memory: one exclusive lock of a shard, under which the sum is encoded. Callers of one counter
-    /// follow one another, and none repeats its work. If the keyspace or the cache has a weigher, or memory
+    /// In memory: one exclusive lock of a shard, under which the sum is encoded. Callers of one counter wait
+    /// for each other, and no caller repeats its work. If the keyspace or the cache has a weigher, or memory
     /// does not have the counter: the cost of [`modify`](Keyspace::modify).
     pub fn increment(&self, key: impl EncodeKey<K>, by: V) -> Result<V, Error> {
         self.add(key, Amount::Plus(by))

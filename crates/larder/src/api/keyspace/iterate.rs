@@ -9,8 +9,8 @@
 //!
 //! While the writer has withdrawn the snapshot to make room, an iteration waits for the next snapshot.
 //! Otherwise the iteration would mistake the missing snapshot for the end of the keys on disk, and leave out
-//! all later keys. During an outage of the disk there is none to wait for. Then the iteration goes on with
-//! the keys in memory, and tells by `is_complete` that it may have left out others.
+//! all later keys. During an outage of the disk there is no next snapshot. Then the iteration continues with
+//! the keys in memory, and `is_complete` reports that it may have left out other keys.
 //!
 //! The keys in memory are collected before the first chunk is read. So an entry that is committed or evicted
 //! between these two steps is in both sources. An entry that is in neither source did not exist during the
@@ -82,7 +82,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns an iterator over the keys of the live entries that come after a key, in order. The key itself
-    /// need not have an entry. So a walk over the keys can end after any key, and go on from there later.
+    /// need not have an entry. So an iteration can stop after any key, and continue from there later.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -185,7 +185,8 @@ pub struct Iter<K, V> {
 
 impl<K, V> Iter<K, V> {
     /// Returns whether no entry was left out so far because the file could not be read. During an outage of
-    /// the disk, an iteration yields what memory has. Its end is then not the end of the keyspace.
+    /// the disk, an iteration yields only the entries in memory. So its end may not be the end of the
+    /// keyspace.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.keys.is_complete
@@ -219,7 +220,7 @@ pub struct Keys<K, V> {
 
 impl<K, V> Keys<K, V> {
     /// Returns whether no key was left out so far because the file could not be read. During an outage of the
-    /// disk, an iteration yields what memory has. Its end is then not the end of the keyspace.
+    /// disk, an iteration yields only the entries in memory. So its end may not be the end of the keyspace.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.keys.is_complete

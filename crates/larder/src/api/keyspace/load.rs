@@ -16,22 +16,23 @@ use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// What a loader of [`get_or_load_with`](crate::Keyspace::get_or_load_with) decides about its value.
+/// The result of a loader of [`get_or_load_with`](crate::Keyspace::get_or_load_with): a value, and how it is
+/// cached.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Load<V> {
     /// Cache the value for the keyspace's TTL.
     Cache(Arc<V>),
-    /// Cache the value for a TTL of its own. A value with a TTL out of range is returned, and not cached.
+    /// Cache the value for this TTL. If the TTL is out of range, the value is returned, but not cached.
     CacheFor(Arc<V>, Ttl),
-    /// The stale value that the loader got is still right: cache it for the keyspace's TTL.
+    /// The stale value that the loader got is still correct: cache it for the keyspace's TTL.
     Unchanged,
-    /// The source has no value for the key. This is cached for the keyspace's
-    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), if it has one. Otherwise only the callers that
-    /// wait are told.
+    /// The source has no value for the key. The absence is cached for the keyspace's
+    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), if that is set. Otherwise only the waiting
+    /// callers get it.
     Absent,
-    /// Return the value to all callers that wait, and do not cache it. For a second, callers of the key do
-    /// not wait for each other's loads.
+    /// Return the value to all waiting callers, and do not cache it. For a second, callers of the key do not
+    /// wait for each other's loads.
     DoNotCache(Arc<V>),
 }
 
@@ -80,9 +81,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// The loader always has a value. So a key that is known to be absent is loaded, as if nothing were known
-    /// about it. Use [`get_or_load_optional`](Keyspace::get_or_load_optional) if the source may have no
-    /// value.
+    /// The loader always has a value. So a key that is known to be absent is loaded like an unknown key. Use
+    /// [`get_or_load_optional`](Keyspace::get_or_load_optional) if the source may have no value.
     ///
     /// A value that can't be cached (it is too large, or does not encode) is still returned, and the next
     /// caller loads it again. The load is counted as [`uncacheable`](crate::KeyspaceStats::uncacheable). The
@@ -96,8 +96,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// - [`LoadError::Timeout`] after [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set.
     /// - [`LoadError::Key`] for a key that is too long.
     ///
-    /// If the keyspace has a [`grace`](crate::KeyspaceDefinition::grace), a stale value is returned in place
-    /// of the first, the second and the fourth of these errors.
+    /// If the keyspace has a [`grace`](crate::KeyspaceDefinition::grace), a stale value is returned instead
+    /// of the first, second and fourth of these errors.
     ///
     /// A failure of the cache is not an error: the value is then returned and not cached.
     ///
@@ -123,10 +123,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// As [`get_or_load`](Keyspace::get_or_load), with a loader that decides what becomes of its value
+    /// Like [`get_or_load`](Keyspace::get_or_load), with a loader that decides how its value is cached
     /// ([`Load`]). The loader gets the stale value of the key, if the keyspace has a
     /// [`grace`](crate::KeyspaceDefinition::grace) and there is such a value. The result says whether the
-    /// value is stale. It has no value if the source has none, by this load or by an earlier one.
+    /// value is stale. It has no value if this load, or an earlier load whose result is cached, found that
+    /// the source has none.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -152,8 +153,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`get_or_load`](Keyspace::get_or_load). [`LoadError::NothingUnchanged`] if the loader returns
-    /// [`Load::Unchanged`] and got no stale value.
+    /// The errors of [`get_or_load`](Keyspace::get_or_load). [`LoadError::NothingUnchanged`] if the loader
+    /// returns [`Load::Unchanged`] although it got no stale value.
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.
@@ -257,7 +258,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns the stale value of a key after a failed load, or the error. The stale value is read now, and
-    /// not kept from before the load: a removal during the load must not be undone.
+    /// not before the load, because a removal during the load must not be undone.
     pub(super) fn stale_or<E>(
         &self,
         key: SlotKey<'_>,

@@ -46,22 +46,22 @@ use loader_panic::LoaderPanic;
 ///
 /// While a lease is held, other callers of the key wait for its value. A lease ends in one of these ways:
 ///
-/// - [`fill`](LoadLease::fill) caches the value, and gives it to the callers that wait.
-/// - [`fill_absent`](LoadLease::fill_absent) says that the source has no value.
-/// - [`fail`](LoadLease::fail) gives them an error.
-/// - [`decline`](LoadLease::decline) says that the value is not to be cached.
+/// - [`fill`](LoadLease::fill) caches the value, and returns it to the waiting callers.
+/// - [`fill_absent`](LoadLease::fill_absent) reports that the source has no value.
+/// - [`fail`](LoadLease::fail) gives an error to the waiting callers.
+/// - [`decline`](LoadLease::decline) ends the load without caching a value.
 /// - If it is dropped, or its [deadline](LoadLease::remaining) has passed, one of the waiting callers loads
 ///   the key. If it is dropped by a panic, the waiting callers get
 ///   [`LoadError::Panicked`](crate::LoadError::Panicked).
 ///
-/// A change of the key voids the lease. The loaded value may be older than the change. So it is not cached.
-/// Only the callers that waited before the change get it.
+/// A change of the key revokes the lease, because the loaded value may be older than the change. Such a value
+/// is not cached. Only the callers that waited before the change get it.
 ///
 /// A lease may be sent to another thread. It keeps neither the cache nor the file open, except while one of
-/// its methods runs: use [`Cache::close`](crate::Cache::close) to close the file at a certain moment.
+/// its methods runs: use [`Cache::close`](crate::Cache::close) to close the file at a defined moment.
 ///
-/// The holder itself must not ask for the key by [`get_or_load`](crate::Keyspace::get_or_load): the call
-/// would wait for this lease, until its deadline.
+/// The holder itself must not request the key with [`get_or_load`](crate::Keyspace::get_or_load). That call
+/// would wait for this lease until its deadline.
 #[must_use = "a lease that is dropped at once makes the next caller load"]
 pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
     shared: Weak<Shared>,
@@ -76,14 +76,15 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     /// The process that took the lease. A loader may fork, and return in the child. The waiters are in the
     /// parent, where the loader returns as well. So the child does not end the flight.
     pub(super) process: Process,
-    /// For how long callers are answered with the stale value if the load fails.
+    /// The time for which callers are answered with the stale value after a failed load.
     pub(super) cool_down_length: Option<Duration>,
-    /// When the load began, on the cache's monotonic clock. `None` if there is no load, because the value was
-    /// found on disk.
+    /// The time when the load began, on the cache's monotonic clock. `None` if there is no load, because the
+    /// value was found on disk.
     began: Option<Duration>,
-    /// How long the load took. `None` until it ends.
+    /// The duration of the load. `None` until it ends.
     took: Option<Duration>,
-    /// Whether this lease measures the time of the load. Of the leases of one loader, only the first does.
+    /// Whether this lease measures the duration of the load. If a loader has several leases, only the first
+    /// one measures.
     measures: bool,
     /// Whether a load that ends now has failed.
     has_failed: bool,
@@ -126,7 +127,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         lease
     }
 
-    /// Ends the lookup with what was found on disk. None is an absence.
+    /// Ends the lookup with the result from the disk. None means an absence.
     pub(super) fn found(mut self, value: Option<Arc<V>>) {
         self.outcome = Some(match value {
             Some(value) => FlightOutcome::Value(value),
@@ -134,7 +135,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         });
     }
 
-    /// Runs a loader, as the loader of this lease's flight.
+    /// Runs a loader, and registers it as the loader of this lease's flight.
     pub(super) fn run_loader<R>(&self, loader: impl FnOnce() -> R) -> R {
         let loader = || self.loader_panic.record(loader);
         match &self.flight {
@@ -150,7 +151,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.flight.get_or_insert_with(|| Flight::of_task(LoadId::next(), self.deadline))
     }
 
-    /// Counts the begin of a load.
+    /// Counts the beginning of a load.
     pub(super) fn begin(&mut self, keyspace: &Keyspace<K, V>) {
         keyspace.shared.count(&keyspace.opened.counters, Count::Loads, &self.key);
         self.began = Some(keyspace.shared.tiers.time.clock().monotonic());
@@ -163,7 +164,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.deadline.left()
     }
 
-    /// Caches a value for the keyspace's TTL, and gives it to the callers that wait. Returns whether the
+    /// Caches a value for the keyspace's TTL, and returns it to the waiting callers. Returns whether the
     /// value is cached. It is not cached if the key was changed since the lookup, if the deadline has passed,
     /// if the cache is closed, or if memory has no room and the disk tier is off.
     ///
@@ -180,17 +181,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// ```
     ///
     /// # Errors
-    /// [`Error::ValueTooLarge`] and [`Error::Encode`]. The callers that wait get the value nevertheless.
+    /// [`Error::ValueTooLarge`] and [`Error::Encode`]. The waiting callers still get the value.
     pub fn fill(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
         let ttl = self.definition.default_ttl();
         self.publish(&value.into(), ttl)
     }
 
-    /// As [`fill`](LoadLease::fill), with a [`Ttl`] for this value. A value whose time has come already
-    /// ([`Ttl::Until`]) is given to the callers that wait, and is not cached.
+    /// Like [`fill`](LoadLease::fill), with a [`Ttl`] for this value. A value with an expiry in the past
+    /// ([`Ttl::Until`]) is returned to the waiting callers, but not cached.
     ///
     /// # Errors
-    /// Those of [`fill`](LoadLease::fill). [`Error::InvalidSetting`] for a TTL out of range.
+    /// The errors of [`fill`](LoadLease::fill). [`Error::InvalidSetting`] for a TTL out of range.
     pub fn fill_with(self, value: impl Into<Arc<V>>, ttl: impl Into<Ttl>) -> Result<bool, Error> {
         let (value, ttl) = (value.into(), ttl.into());
         let Some(now) = self.keyspace().map(|keyspace| keyspace.now()) else {
@@ -204,7 +205,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         checked.map(|()| false)
     }
 
-    /// Returns the value that a failing load of the key may be answered with: see
+    /// Returns the stale value that may be the answer to a failing load of the key: see
     /// [`grace`](KeyspaceDefinition::grace). A loader can use it for a conditional request.
     #[must_use]
     pub fn stale(&self) -> Option<Arc<V>> {
@@ -213,8 +214,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         keyspace.stale_value(key).map(|(value, _)| value)
     }
 
-    /// Gives an error to the callers that wait. Nothing is cached. A caller that waits for errors of another
-    /// type looks the key up again. With a [`grace`](KeyspaceDefinition::grace), the key's cool-down begins.
+    /// Gives an error to the waiting callers. Caches nothing. A caller that expects another type of error
+    /// looks the key up again. With a [`grace`](KeyspaceDefinition::grace), the key's cool-down begins.
     pub fn fail<E: Send + Sync + 'static>(self, error: E) {
         self.fail_with(Arc::new(error));
     }
@@ -231,14 +232,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
-    /// Caches nothing. The callers that wait load the key themselves. For a second, callers of the key do not
+    /// Caches nothing. The waiting callers load the key themselves. For a second, callers of the key do not
     /// wait for each other, unless the key is changed.
     pub fn decline(mut self) {
         self.give_pass();
         self.has_failed = false;
     }
 
-    /// Caches nothing, and gives a value to the callers that wait. For a second, callers of the key do not
+    /// Caches nothing, and returns a value to the waiting callers. For a second, callers of the key do not
     /// wait for each other, unless the key is changed.
     ///
     /// ```
@@ -258,8 +259,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.share(value.into());
     }
 
-    /// Leaves the time of the load to another lease of the same loader. Otherwise one slow loader of many
-    /// keys would be recorded and logged for each key.
+    /// Leaves the measurement of the load to another lease of the same loader. Otherwise one slow loader of
+    /// many keys would be recorded and logged for each key.
     pub(super) fn measure_nothing(&mut self) {
         self.measures = false;
     }
@@ -346,11 +347,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
             return;
         }
         let has_panicked = self.loader_panic.has_panicked();
-        // Dropped last: this may be the last handle of the cache.
+        // Dropped last, because this may be the last handle of the cache.
         let keyspace = self.keyspace();
         if let Some(keyspace) = &keyspace {
-            // A panic before the load began, in a weigher or in the `Drop` of a value, is no failure of the
-            // source.
+            // A panic before the load began, in a weigher or in the `Drop` of a value, is not a failure of
+            // the source.
             let has_panicked = has_panicked && self.began.is_some();
             self.count_end(keyspace);
             if has_panicked || matches!(self.outcome, Some(FlightOutcome::Error(_))) {
@@ -369,7 +370,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
     }
 }
 
-/// Shows no key, because the key may be a secret.
+/// Prints no key, because the key may be a secret.
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> fmt::Debug for LoadLease<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keyspace = self.definition.name();

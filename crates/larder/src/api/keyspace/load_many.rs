@@ -1,18 +1,18 @@
 //! Loads of several keys with one loader. Each key is looked up, leased and filled as in a load of one key:
 //! the steps of [`super::lookup`] apply to each.
 //!
-//! 1. Encode the keys. Each key is looked up once, wherever it occurs in the input.
-//! 2. Look every key up. Keep the leases and the loads of other callers that this gives.
+//! 1. Encode the keys. A key that occurs several times in the input is looked up once.
+//! 2. Look every key up. Keep the leases, and the loads of other callers, that the lookups return.
 //! 3. Call the loader, once, with the keys that have a lease.
 //! 4. Land every flight of these leases: with its value, or as absent if the loader has omitted its key. The
-//!    absence is cached as that of any other load ([`super::absence`]). If
-//!    the loader fails or panics, all flights land with that error or panic.
+//!    absence is cached like the absence of any other load ([`super::absence`]). If the loader fails or
+//!    panics, all flights land with that error or panic.
 //! 5. Only then wait for the loads of other callers. Otherwise two callers with overlapping keys could each
 //!    wait for a flight that the other lands after its own wait.
 //! 6. A load of another caller may have ended without an answer. The keys of such loads begin again at (2).
 //!
-//! [`steps`] decides what comes next. The calls for threads and for tasks only do it: a thread blocks, and a
-//! task awaits.
+//! [`steps`] decides the next step. The calls for threads and for tasks only execute it: a thread blocks, and
+//! a task awaits.
 
 #[cfg(feature = "async")]
 mod asynchronous;
@@ -30,12 +30,12 @@ use steps::{BulkStep, LoadOfMany, fill, omit};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live values of several keys, in the order of the keys. Calls `loader` with the keys that
-    /// have none, and caches the values that it returns for the keyspace's TTL.
+    /// have no live value, and caches the returned values for the keyspace's TTL.
     ///
     /// The loader gets each missing key once. It returns pairs of a key and a value, in any order: a `Vec`, a
     /// `HashMap`, an iterator. A key that it omits has no value: its result is None. If the keyspace has an
-    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), that is cached, and later calls do not ask the
-    /// loader for the key until then. Other keys that the loader returns are ignored.
+    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), this absence is cached. Until it expires, later
+    /// calls do not call the loader for the key. Other keys that the loader returns are ignored.
     ///
     /// ```
     /// # use std::collections::HashMap;
@@ -54,27 +54,27 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Callers that ask for one key at the same time share its load, as those of
-    /// [`get_or_load`](Keyspace::get_or_load) do. Another caller may be loading some of the keys. This call
-    /// leaves these keys to it, first loads its own keys, and then waits. So calls with overlapping keys
-    /// never wait for each other in a circle. If such a load of another caller ends without an answer, the
-    /// loader is called again with the keys of that load.
+    /// Callers that request one key at the same time share its load, as with
+    /// [`get_or_load`](Keyspace::get_or_load). If another caller is loading some of the keys, this call
+    /// leaves these keys to that caller. It first loads its own keys, and then waits. So calls with
+    /// overlapping keys never wait for each other in a cycle. If such a load of another caller ends without
+    /// an answer, the loader is called again with the keys of that load.
     ///
     /// If a key is written or invalidated during the load, its loaded value is returned and not cached.
     ///
     /// # Errors
-    /// Those of [`get_or_load`](Keyspace::get_or_load). An error of the loader is the result for all of the
-    /// keys, and for all callers that wait for one of the loads that it ended. With [`LoadError::Key`] no key
-    /// was looked up. The [`load_timeout`](crate::CacheBuilder::load_timeout) limits the whole wait for other
-    /// callers. With a [`grace`](crate::KeyspaceDefinition::grace), stale values take the place of an error,
-    /// if each key that it concerns has one.
+    /// The errors of [`get_or_load`](Keyspace::get_or_load). An error of the loader is the result of the
+    /// whole call, and of all callers that wait for one of its loads. With [`LoadError::Key`] no key was
+    /// looked up. The [`load_timeout`](crate::CacheBuilder::load_timeout) limits the whole wait for other
+    /// callers. With a [`grace`](crate::KeyspaceDefinition::grace), stale values are returned instead of an
+    /// error, if each affected key has a stale value.
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.
     ///
     /// # Cost
-    /// For each distinct key that of [`lookup`](Keyspace::lookup), and two small allocations. Each loaded key
-    /// counts as a load. The time of the loader is recorded once.
+    /// For each distinct key, the cost of [`lookup`](Keyspace::lookup), and two small allocations. Each
+    /// loaded key counts as a load. The duration of the loader is recorded once.
     pub fn get_or_load_many<Q, E, L, R, I, F>(
         &self,
         keys: impl IntoIterator<Item = Q>,

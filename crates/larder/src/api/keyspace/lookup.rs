@@ -1,5 +1,5 @@
-//! The lookup that every load is built on. It returns the value, or the permission to load it, or the load of
-//! another caller to wait for.
+//! The lookup that every load is built on. It returns the value, the permission to load the value, or the
+//! load of another caller for which the caller can wait.
 //!
 //! 1. Look in memory under the shared lock. A hit ends the lookup.
 //! 2. Under the exclusive lock, look again. If the key's lease has a flight, return the flight. Otherwise
@@ -14,10 +14,10 @@
 //! Steps 4 to 6 belong to [`LoadLease`]. Steps 2, 5 and 6 take an exclusive lock. A forked child skips these
 //! steps, and so does a lookup in a closed cache. Its lease fills nothing.
 //!
-//! A key may be known to be absent ([`super::absence`]). In steps 1 to 3 that ends the lookup as well, unless
-//! the caller's loader always has a value ([`OnAbsence`]).
+//! A key may be known to be absent ([`super::absence`]). In steps 1 to 3, an absence ends the lookup as well,
+//! unless the caller's loader always has a value ([`OnAbsence`]).
 //!
-//! How a load ends, and what the callers get that wait for it:
+//! The table lists the ways in which a load can end, and the results of the waiting callers:
 //!
 //! | end | waiters get | the next caller |
 //! |---|---|---|
@@ -59,7 +59,7 @@ use crate::sys::process::Process;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// What [`Keyspace::lookup`](crate::Keyspace::lookup) found.
+/// The result of [`Keyspace::lookup`](crate::Keyspace::lookup).
 #[derive(Debug)]
 #[non_exhaustive]
 #[expect(
@@ -71,16 +71,16 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
     Hit {
         /// The value.
         value: Arc<V>,
-        /// When the value expires. For a stale value, when it expired.
+        /// The time when the value expires. For a stale value, this time is in the past.
         expires_at: Timestamp,
-        /// Whether the value has expired, and is returned because a load of the key has failed lately
+        /// Whether the value has expired, and is returned because a load of the key has failed recently
         /// ([`grace`](crate::KeyspaceDefinition::grace)).
         is_stale: bool,
     },
-    /// The source has no value for the key, as an earlier load has told
+    /// An earlier load found that the source has no value for the key
     /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)).
     Absent {
-        /// When this ends, so that the next lookup asks the source again.
+        /// The time when the absence expires. After that, the next lookup loads the key again.
         expires_at: Timestamp,
     },
     /// The key has no live value, and this caller may load it. Other callers may wait for this load.
@@ -89,7 +89,8 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
     Wait(PendingLoad<V>),
 }
 
-/// A load of another caller, to wait for. [`Keyspace::lookup`](crate::Keyspace::lookup) returns it.
+/// A load of another caller, for which the caller can wait. [`Keyspace::lookup`](crate::Keyspace::lookup)
+/// returns it.
 ///
 /// It keeps neither the cache nor the file open.
 #[derive(Debug)]
@@ -102,13 +103,13 @@ pub struct PendingLoad<V> {
     value: PhantomData<fn() -> V>,
 }
 
-/// How the wait for a load of another caller ended. [`PendingLoad::wait`] returns it.
+/// The result of waiting for the load of another caller. [`PendingLoad::wait`] returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Waited<V> {
     /// The loaded value.
     Value(Arc<V>),
-    /// The source has no value for the key. The caller need not ask it again.
+    /// The source has no value for the key. The caller need not query it again.
     Absent,
     /// There is no answer. Look the key up again.
     Unanswered,
@@ -125,15 +126,15 @@ impl<V> Waited<V> {
     }
 }
 
-/// What a lookup does with a key that is known to be absent.
+/// The reaction of a lookup to a key that is known to be absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnAbsence {
-    /// Answers that the source has no value.
+    /// Returns the absence as the answer.
     Answer,
-    /// Loads the key, as if nothing were known about it. The caller's loader always has a value.
+    /// Loads the key like an unknown key. The caller's loader always has a value.
     Load,
-    /// As `Load`, and takes the place of a load that may end with an absence. The caller has waited for such
-    /// a load. It could go on like that for ever, behind one after another.
+    /// Like `Load`, but also replaces a load that may end with an absence. The caller has already waited for
+    /// such a load, and could otherwise wait for one such load after another, forever.
     LoadNow,
 }
 
@@ -142,22 +143,23 @@ pub(super) enum OnAbsence {
 pub(super) enum LoadThread {
     /// The calling thread, which runs the loader.
     Caller,
-    /// Any thread. The load takes no part in the detection of circles.
+    /// Any thread. The load does not take part in the detection of cycles.
     Any,
     /// A thread of the pool, which begins the load and becomes its leader. The caller's own timeout ends its
     /// waits, so it may wait for a load that has not begun. Any other caller takes such a load over. This
-    /// caller takes over only from a refresh, which comes after all loads.
+    /// caller takes over only a refresh, because refreshes run after all loads.
     Pool,
     /// The threads that poll an asynchronous loader.
     #[cfg(feature = "async")]
     Poller(LoadId),
-    /// The same, for a registered loader. It may end with an absence for any caller.
+    /// The threads that poll a registered asynchronous loader. Its load may end with an absence for any
+    /// caller.
     #[cfg(feature = "async")]
     RegisteredPoller(LoadId),
 }
 
 impl LoadThread {
-    /// Returns whether the loader is a registered one, which may find that the source has no value.
+    /// Returns whether the loader is registered. Such a loader may find that the source has no value.
     fn is_registered(self) -> bool {
         match self {
             Self::Pool => true,
@@ -168,14 +170,14 @@ impl LoadThread {
     }
 }
 
-/// Returns whether a flight is as `test` says.
+/// Returns whether a flight passes `test`.
 fn is_flight(flight: &Value, test: impl FnOnce(&Flight) -> bool) -> bool {
     flight.downcast_ref().is_some_and(test)
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Looks a key up. If there is no live value, returns the permission to load it, or the load of another
-    /// caller.
+    /// Looks a key up. If there is no live value, returns the permission to load the value, or the load of
+    /// another caller.
     ///
     /// [`get_or_load`](Keyspace::get_or_load) is simpler. Use `lookup` where the value comes later or from
     /// another thread: in a batch, in a task, in a server that passes the load on.
@@ -204,8 +206,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`Error::KeyTooLarge`].
     ///
     /// # Cost
-    /// A hit: that of [`get`](Keyspace::get). A miss: one exclusive lock of a shard, a lookup on disk, and
-    /// two small allocations.
+    /// A hit: the cost of [`get`](Keyspace::get). A miss: one exclusive lock of a shard, a lookup on disk,
+    /// and two small allocations.
     pub fn lookup(&self, key: impl EncodeKey<K>) -> Result<LookupOutcome<K, V>, Error> {
         if let Some((value, expires_at)) = self.hit(&key) {
             return Ok(LookupOutcome::Hit { value, expires_at, is_stale: false });
@@ -251,7 +253,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.lease_or_join_for(key, load_thread, on_absence, lease_time, counts)
     }
 
-    /// As [`lease_or_join`](Self::lease_or_join), with the time until the deadline of a lease.
+    /// Like [`lease_or_join`](Self::lease_or_join), with the time until the deadline of a lease.
     pub(super) fn lease_or_join_for(
         &self,
         key: SlotKey<'_>,
@@ -290,14 +292,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     Flight::of_task(load, deadline)
                 }
             };
-            // The caller of `get_or_load` has a loader that always has a value. A registered loader need not.
+            // The loader of `get_or_load` always has a value. A registered loader may have none.
             let may_be_absent = heeds.absence || load_thread.is_registered();
             (new_flight.insert(flight).clone() as Value, may_be_absent)
         };
         let memory = &self.shared.tiers.memory;
         let mut leased = memory.lease_to_load(key, self.now(), deadline, heeds, &mut attach);
         if let LeaseOutcome::CoolingDown = leased {
-            // A live value that a failed load has overlooked is found below, and promoted.
+            // If there is a live value after a failed load, it is found below and promoted.
             if let Some((value, expires_at)) = self.stale_value(key).filter(|(_, at)| *at <= self.now()) {
                 self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
                 return LookupOutcome::Hit { value, expires_at, is_stale: true };

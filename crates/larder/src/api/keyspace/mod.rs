@@ -1,14 +1,14 @@
 //! A keyspace: a named group of entries with one key type and one value type.
 //!
 //! - [`definition`]: the declaration of a keyspace. [`insert_options`]: the options of an insert. [`ttl`]:
-//!   how long its entries live. [`expiry`]: the time at which an entry expires. [`idle`]: what a use
-//!   does to it.
+//!   the life of its entries. [`expiry`]: the time at which an entry expires. [`idle`]: the effect of a use
+//!   on the expiry.
 //! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`expire`], [`lookup`], [`load`],
 //!   [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
 //! - [`hit`]: the path of a hit in memory.
 //! - [`loading`]: keyspaces with a registered loader.
-//! - `asynchronous`: the forms of these calls for async code.
-//! - [`absence`]: keys that are known to have no value.
+//! - `asynchronous`: the async forms of these calls.
+//! - [`absence`]: keys that are known to be absent.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
 //! - [`transaction`]: changes of several keys at one moment.
 //! - [`prepare`]: the preparation of a value before it is stored.

@@ -3,7 +3,7 @@
 //! A change is optimistic. One round goes as follows:
 //!
 //! 1. Take a lease on the key, and read the key.
-//! 2. Call the closure with what was read. No lock is held.
+//! 2. Call the closure with the value that was read. No lock is held.
 //! 3. Publish the answer of the closure, if nothing has changed since (1)
 //!    ([`crate::memory::publication`]). Otherwise the round is lost, and the next one begins. A caller that
 //!    loses too many rounds takes a turn ([`crate::engine::turns`]).
@@ -35,14 +35,14 @@ use crate::sys::sync::{Arc, thread};
 use crate::units::Remaining;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Changes the entry of a key atomically. `change` gets the live value, if there is one, and the TTL that
-    /// it has left ([`Ttl::Default`] without an entry). It returns the change to make. Returns what was done,
-    /// with the values before and after.
+    /// Changes the entry of a key atomically. `change` gets the live value, if there is one, and its
+    /// remaining TTL ([`Ttl::Default`] without an entry). `change` returns the change to make. The call
+    /// returns the result, with the values before and after.
     ///
     /// No lock is held while `change` runs. If the entry has changed meanwhile, `change` runs again, with the
     /// new value. So its only effect should be its answer. After eight lost rounds the caller takes a turn,
-    /// for which other changes of the key wait. So a slow closure finishes beside fast ones, if it takes less
-    /// than two seconds. Plain inserts do not wait.
+    /// and other changes of the key wait for it. So even a slow closure that competes with fast ones
+    /// finishes, if it takes less than two seconds. Plain inserts do not wait.
     ///
     /// ```
     /// # use larder::{Cache, Change, KeyspaceDefinition};
@@ -69,14 +69,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// The errors of [`insert`](Keyspace::insert) and [`remove`](Keyspace::remove). [`Error::InvalidSetting`]
     /// for a TTL out of range. With [`Error::NotDurable`], [`ModifyError::applied`] has the change that was
-    /// made in memory. It has none if the closure got no value, removes the entry, and the entry may be on
-    /// disk alone while the disk tier is off or cannot be read.
+    /// made in memory. It has no change in one case: the closure got no value and returned a removal, but the
+    /// entry may be on disk, and the disk tier is off or cannot be read.
     ///
-    /// Any other change takes such an entry for missing ([contract 6](crate#the-contract)). A value that it
+    /// Any other change treats such an entry as missing ([contract 6](crate#the-contract)). A value that it
     /// stores replaces the entry when the disk is back.
     ///
     /// # Panics
-    /// If `change` panics. Nothing is changed then.
+    /// If `change` panics. In this case nothing is changed.
     ///
     /// # Cost
     /// The cost of a lookup and an insert, in each round.
@@ -104,7 +104,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.change(full.as_slice(), durability, &mut |value, ttl| change(value.map(|value| &**value), ttl))
     }
 
-    /// Changes the entry of a whole key, in as many rounds as it takes.
+    /// Changes the entry of a whole key, in as many rounds as necessary.
     pub(super) fn change(
         &self,
         full: &[u8],
@@ -114,7 +114,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.change_by(full, durability, &mut ChangeCommit::OnThread, compute)
     }
 
-    /// As [`change`](Self::change). `wait` says how the commit is waited for.
+    /// Like [`change`](Self::change). `wait` is the way in which the call waits for the commit.
     pub(super) fn change_by(
         &self,
         full: &[u8],
@@ -132,13 +132,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if let Some(modified) = self.round(key, durability, wait, compute)? {
                 return Ok(modified);
             }
-            // The next round looks up what has changed.
+            // The next round reads the changed entry.
             thread::yield_now();
         }
     }
 
-    /// As [`change`](Self::change), without a wait for a turn. Returns None if the caller would have to take
-    /// one. Nothing is changed then.
+    /// Like [`change`](Self::change), without a wait for a turn. If the caller would have to wait for a turn,
+    /// changes nothing and returns None.
     #[cfg(feature = "async")]
     pub(super) fn change_without_turn(
         &self,
@@ -182,8 +182,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         drop(in_closure);
         // The closure may have closed the cache, or forked.
         self.shared.refuse_if_unusable()?;
-        // 3.
-        // A touch returns the very value that it got.
+        // 3. The closure of a touch returns the same value that it got.
         let keeps_value = match (&change, &value) {
             (Change::Insert(new, _), Some(value)) => Arc::ptr_eq(new, value),
             _ => false,
@@ -202,14 +201,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 }
             }
             Change::Insert(..) | Change::Remove => match value {
-                // Otherwise the caller would take the key for removed, and find its entry later.
+                // Otherwise the caller would believe that the key is removed, and find its entry later.
                 None if is_unread => Err(not_durable_while_off(None).into()),
                 None => Ok(Some(Modified::Kept(None))),
                 Some(value) => self.remove_read(key, value, wait, condition),
             },
         }
     }
-    /// Stores a value in place of what was read. Returns false if that has changed.
+    /// Stores a value in place of the entry that was read. Returns false if that entry has changed.
     fn insert_read(
         &self,
         key: SlotKey<'_>,
@@ -241,7 +240,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return self.commit_change_by(Acknowledge::Write, wait);
         }
         self.commit_write()?;
-        // There was no file to save the value in. If the commit has made a file, the value is written again.
+        // When the value was stored, there was no file for it. If the commit has made a file, the value is
+        // written again.
         loop {
             let LeasedRead { lease, read, .. } = self.lease_over(key);
             let ReadValue { value, entry, is_in_memory, .. } =

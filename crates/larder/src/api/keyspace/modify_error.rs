@@ -1,4 +1,4 @@
-//! The error of an atomic change, with the change if it was made all the same.
+//! The error of an atomic change. If the change was made in memory, the error contains it.
 
 use std::fmt;
 
@@ -7,27 +7,27 @@ use crate::error::Error;
 /// The error of a call that changes an entry atomically.
 ///
 /// The change may have been made although the call failed: with [`Error::NotDurable`], memory has the change,
-/// and the disk may not. Then `applied` has what the call would have returned. For example, a `take` gives
-/// its value in either case.
+/// but the disk may not. In this case `applied` has the value that the call would have returned. For example,
+/// `take` returns the removed value in both cases.
 ///
 /// `?` converts it into an [`Error`].
 #[non_exhaustive]
 pub struct ModifyError<T> {
     /// The error.
     pub error: Error,
-    /// What the call would have returned, if the change is visible in this process. None if nothing was
-    /// changed.
+    /// The value that the call would have returned, if the change is visible in this process. None if nothing
+    /// was changed.
     pub applied: Option<T>,
 }
 
 impl<T> ModifyError<T> {
-    /// Converts what was applied.
+    /// Converts the applied value.
     pub(super) fn map<U>(self, map: impl FnOnce(T) -> U) -> ModifyError<U> {
         ModifyError { error: self.error, applied: self.applied.map(map) }
     }
 }
 
-/// Nothing was changed.
+/// Makes an error of a call that changed nothing.
 impl<T> From<Error> for ModifyError<T> {
     fn from(error: Error) -> Self {
         Self { error, applied: None }

@@ -16,7 +16,7 @@ use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::units::{Remaining, Timestamp};
 
-/// The live value of a key, as a caller has read it that will change the key.
+/// The live value of a key, read by a caller that will change the key.
 pub(super) struct ReadValue<V> {
     pub(super) value: Arc<V>,
     pub(super) entry: ReadEntry,
@@ -26,17 +26,17 @@ pub(super) struct ReadValue<V> {
     pub(super) decoded: Option<DecodedEntry<V>>,
 }
 
-/// A lease on a key, and what its holder has read.
+/// A lease on a key, and the value that its holder has read.
 pub(super) struct LeasedRead<'a, V> {
     pub(super) lease: Lease<'a>,
     pub(super) read: Option<ReadValue<V>>,
-    /// Whether nothing was read, and the key may have an entry on disk nevertheless.
+    /// Whether no entry was found, but the key may have an entry on disk.
     pub(super) is_unread: bool,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live value of a key, from memory or from disk. [`find`](Keyspace::find) also tells a key
-    /// that is known to be absent from an unknown one.
+    /// Returns the live value of a key, from memory or from disk. [`find`](Keyspace::find) also distinguishes
+    /// a key that is known to be absent from an unknown key.
     ///
     /// A value found on disk is copied into memory. A key that is too long, a damaged record and a failing
     /// disk are misses. In a forked child, a key is a miss if memory did not have it at the fork.
@@ -66,7 +66,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the live value of a key, from memory or from disk. The lookup is not counted as a hit or a
     /// miss. The entry is not copied into memory, and does not stay in memory longer.
     ///
-    /// Use this call to read many entries that no caller will read again soon. With [`get`](Keyspace::get),
+    /// Use this call to read many entries that will not be read again soon. With [`get`](Keyspace::get),
     /// these entries would evict more useful entries.
     ///
     /// ```
@@ -176,12 +176,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Reads the live value of a key from disk, and copies it into memory if the permission still holds. An
-    /// absence is copied as well, and gives no value.
+    /// absence is copied as well, but no value is returned.
     fn promote(&self, key: SlotKey<'_>, permit: Permit, min_visible_sequence: u64) -> Option<Arc<V>> {
         self.promote_decoded(key, permit, min_visible_sequence)?.value
     }
 
-    /// As [`promote`](Self::promote), and returns the whole entry.
+    /// Like [`promote`](Self::promote), and returns the whole entry.
     pub(super) fn promote_decoded(
         &self,
         key: SlotKey<'_>,
@@ -243,7 +243,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         LeasedRead { lease: Lease::new(memory, key, id), read, is_unread }
     }
 
-    /// As [`lease_over`](Self::lease_over), for a caller that must not mistake a missing snapshot for a
+    /// Like [`lease_over`](Self::lease_over), for a caller that must not mistake a missing snapshot for a
     /// missing entry. The key is reported as unread only if the disk could not be read.
     pub(super) fn lease_and_read<'a>(&'a self, key: SlotKey<'a>) -> LeasedRead<'a, V> {
         let last = Cell::new(None);

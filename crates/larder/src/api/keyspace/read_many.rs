@@ -1,12 +1,12 @@
 //! The lookup of several keys.
 //!
-//! 1. Each key is looked up in memory, in the order of the input. Each miss gives an epoch token.
+//! 1. Each key is looked up in memory, in the order of the input. Each miss returns an epoch token.
 //! 2. The keys that memory did not have are read from disk, in the order of their bytes, so that neighbours
 //!    in the file are read one after another. They are read from one snapshot, which is loaded after (1)
 //!    (invariant 4). Once [`MAX_COPIED`] bytes are copied, the snapshot is released.
 //! 3. With no snapshot held, the copied records are decoded, and copied into memory under their epoch tokens.
-//! 4. Steps 2 and 3 are repeated for the keys that are left. A snapshot that is held for long would keep old
-//!    pages allocated, and a list of all records would use as much memory as the values do.
+//! 4. Steps 2 and 3 are repeated for the remaining keys. A snapshot that is held for long would keep old
+//!    pages allocated, and a list of all records would use as much memory as the values.
 
 use std::time::Duration;
 
@@ -48,12 +48,11 @@ impl MissedKey {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live values of several keys, in the order of the keys. Each value is found as
-    /// [`get`](Keyspace::get) finds it. A key without a live value gives None.
+    /// Returns the live values of several keys, in the order of the keys. Each key is looked up like with
+    /// [`get`](Keyspace::get). The result of a key without a live value is None.
     ///
-    /// The keys are not looked up at one instant. Another thread may change one of them during the call, and
-    /// the change of a later key may then be seen without the earlier change of another ([contract
-    /// 1](crate#the-contract)).
+    /// The keys are not looked up at one instant. If another thread changes two of the keys during the call,
+    /// the result may include the later change without the earlier one ([contract 1](crate#the-contract)).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -69,8 +68,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// For keys in memory: that of as many calls of [`get`](Keyspace::get). Keys on disk are sorted and read
-    /// from one snapshot, or from one for each 4 MiB of records.
+    /// For keys in memory, the cost of [`get`](Keyspace::get) for each key. Keys on disk are sorted, and read
+    /// from one snapshot for each 4 MiB of records.
     #[must_use]
     pub fn get_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Vec<Option<Arc<V>>> {
         let (mut found, missed) = self.get_many_in_memory(keys);
@@ -78,8 +77,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// As [`get_many`](Keyspace::get_many), from async code. If memory has all of the values, they are
-    /// returned at the first poll. Otherwise a worker thread looks on disk.
+    /// The async form of [`get_many`](Keyspace::get_many). If memory has all of the values, they are returned
+    /// at the first poll. Otherwise a worker thread reads the disk.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -97,8 +96,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// The cost of [`get_many`](Keyspace::get_many). If a key is looked up on disk, also the way to a worker
-    /// thread and back, once for all keys.
+    /// The cost of [`get_many`](Keyspace::get_many). If a key is looked up on disk, also one round trip to a
+    /// worker thread for all keys.
     #[cfg(feature = "async")]
     pub async fn get_many_async<Q: EncodeKey<K>>(
         &self,
@@ -115,7 +114,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.off_executor(read).await
     }
 
-    /// Step 1. Returns what was found, and the keys to look for on disk.
+    /// Step 1. Returns the values that were found, and the keys to look up on disk.
     fn get_many_in_memory<Q: EncodeKey<K>>(
         &self,
         keys: impl IntoIterator<Item = Q>,
@@ -154,7 +153,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// Step 1 for a key that memory has no value of. Returns None if there is nothing to look for on disk.
+    /// Step 1 for a key that has no value in memory. Returns None if the key need not be looked up on disk.
     pub(super) fn missed_key(&self, at: usize, key: SlotKey<'_>) -> Option<MissedKey> {
         match self.shared.tiers.get_in_memory(key) {
             Lookup::Unknown(miss) if self.may_be_on_disk() => Some(MissedKey::new(at, key, miss)),
@@ -185,7 +184,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) {
         missed.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         let mut missed = missed.as_slice();
-        // The key before, and its value: a key may occur several times in the input.
+        // The previous key and its value, because a key may occur several times in the input.
         let mut before: Option<(&MissedKey, Option<Arc<V>>)> = None;
         while !missed.is_empty() {
             let keys = missed.iter().map(|missed| (missed.slot_key(), missed.miss.min_visible_sequence));

@@ -29,7 +29,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be discarded.
     /// In both cases the entry is removed from memory. [`Error::KeyTooLarge`], [`Error::Closed`],
     /// [`Error::Forked`]. [`Error::Reentrant`] in the closure of an atomic change of a key that the call
-    /// would remove: nothing is removed then.
+    /// would remove. In this case nothing is removed.
     ///
     /// # Cost
     /// One commit, shared with other waiting callers. If neither tier has the key, the cost is one step of

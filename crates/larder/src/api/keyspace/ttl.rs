@@ -1,4 +1,4 @@
-//! How long an entry lives: the choice of a write.
+//! The TTL that a write chooses for its entry.
 
 use std::time::{Duration, SystemTime};
 
@@ -32,13 +32,13 @@ pub enum Ttl {
     Default,
     /// This long, from 1 ms to ten years, counted from the write.
     For(Duration),
-    /// Until this time, at most ten years ahead. If the time has come already, the write removes the entry
-    /// instead, as a removal does: durably, and before the call returns. (Redis does the same with
+    /// Until this time, at most ten years ahead. If the time is in the past, the write removes the entry
+    /// instead. Like any removal, this is durable when the call returns. (Redis does the same with
     /// `EXPIREAT`.)
     Until(Timestamp),
     /// The entry never expires. It stays until it is removed, replaced or evicted.
     Never,
-    /// The time that the replaced entry has left. [`Default`](Ttl::Default) if the key has no live entry.
+    /// The remaining time of the replaced entry. [`Default`](Ttl::Default) if the key has no live entry.
     Keep,
 }
 
@@ -60,7 +60,7 @@ impl From<SystemTime> for Ttl {
     }
 }
 
-/// Gives an entry the rest of the life of another entry.
+/// Converts the remaining time of an entry into a TTL.
 impl From<Remaining> for Ttl {
     fn from(remaining: Remaining) -> Self {
         match remaining {

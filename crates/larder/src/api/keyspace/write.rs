@@ -46,11 +46,11 @@ pub(super) enum InsertOutcome {
 /// The condition under which a value is stored.
 #[derive(Clone, Copy)]
 pub(super) enum WriteCondition<'a> {
-    /// An explicit write: none.
+    /// No condition, for an explicit write.
     Always,
-    /// A load: its lease holds.
+    /// The lease holds, for a load.
     Lease(&'a Lease<'a>),
-    /// A change of what was read with a lease.
+    /// The entry is still the one that was read under a lease, for a change.
     Unchanged(ReadCondition<'a>),
 }
 
@@ -61,8 +61,8 @@ pub(super) struct ReadCondition<'a> {
     pub(super) read: Option<ReadEntry>,
     /// Whether the entry may be on disk alone, so that it must be confirmed.
     pub(super) may_be_on_disk: bool,
-    /// Whether the change keeps the value, and gives it another life. Then the time that its load took is
-    /// kept, too.
+    /// Whether the change keeps the value and changes only its TTL. Then the duration of its load is kept,
+    /// too.
     pub(super) keeps_value: bool,
 }
 
@@ -113,8 +113,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With
     /// [`Durability::Immediate`], [`Error::NotDurable`] when the value is in memory but could not be
-    /// committed. With a time that has come already ([`Ttl::Until`]), the errors of
-    /// [`remove`](Keyspace::remove).
+    /// committed. With a time in the past ([`Ttl::Until`]), the errors of [`remove`](Keyspace::remove).
     pub fn insert_with(
         &self,
         key: impl EncodeKey<K>,
@@ -155,7 +154,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Ok(());
         }
         if outcome != InsertOutcome::Saved {
-            // There was no file to save the value in. If the commit makes a file, the value is written again.
+            // When the value was stored, there was no file for it. If the commit makes a file, the value is
+            // written again.
             self.commit_write()?;
             if self.write(key, value, ttl, durability, None)? != InsertOutcome::Saved {
                 return Err(not_durable_while_off(None));
@@ -194,7 +194,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Errors
     /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With a
-    /// time that has come already ([`Ttl::Until`]), the errors of [`remove`](Keyspace::remove).
+    /// time in the past ([`Ttl::Until`]), the errors of [`remove`](Keyspace::remove).
     ///
     /// # Cost
     /// The cost of an insert: the entry is written again.
@@ -314,8 +314,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_saved { InsertOutcome::Saved } else { InsertOutcome::InMemory })
     }
 
-    /// Calls `publish` with the conditions under which a change is published. Confirms the entry on disk
-    /// before, if it may be there alone.
+    /// Calls `publish` with the conditions under which a change is published. If the entry may be only on
+    /// disk, first confirms it there.
     pub(super) fn publish<R>(
         &self,
         key: SlotKey<'_>,
@@ -330,17 +330,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         publish(Publication { lease: lease.id, read, now: &|| self.now(), is_on_disk: &is_on_disk })
     }
 
-    /// As [`Tiers::wake_writer_for_room`](crate::engine::tiers::Tiers::wake_writer_for_room).
+    /// See [`Tiers::wake_writer_for_room`](crate::engine::tiers::Tiers::wake_writer_for_room).
     pub(super) fn wake_writer(&self) {
         self.shared.tiers.wake_writer_for_room();
     }
 
-    /// As [`Tiers::reserve`](crate::engine::tiers::Tiers::reserve).
+    /// See [`Tiers::reserve`](crate::engine::tiers::Tiers::reserve).
     pub(super) fn reserve(&self, bytes: u64, evicted_values: &mut EvictedValues) -> Option<BufferRoom> {
         self.shared.tiers.reserve(bytes, evicted_values)
     }
 
-    /// Reserves room as [`reserve`](Self::reserve) does, if there is room now.
+    /// Like [`reserve`](Self::reserve), but only if there is room now.
     #[cfg(feature = "async")]
     pub(super) fn reserve_at_once(&self, bytes: u64) -> Option<BufferRoom> {
         self.shared.tiers.reserve_at_once(bytes)

@@ -1,12 +1,13 @@
-//! The calls that store several values as a group: after a crash all of them are there, or none is.
+//! The calls that store several values as a group: after a crash the file has all of them or none.
 //!
-//! 1. Encode every key and prepare every value. The first that is refused ends the call.
+//! 1. Encode every key and prepare every value. The first refusal ends the call.
 //! 2. Check that the group is not too large for one transaction.
 //! 3. Reserve room for the whole group in the write buffer.
 //! 4. Store the values ([`crate::memory::store_group`]), and wake the writer.
 //!
-//! Nothing is changed before (4). In (4) either the first value is refused or none is. If the disk tier came
-//! back after (1), the group was prepared without encodings and is refused. Then all begins again at (1).
+//! Nothing is changed before (4). In (4), either the first value is refused, or no value. If the disk tier
+//! came back after (1), the group was prepared without encodings and is refused. Then the steps begin again
+//! at (1).
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,12 +52,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Stores several values for the keyspace's TTL, as a group. After a crash, the file has every value of
     /// the group or none of them.
     ///
-    /// Every thread sees all of the values when the call returns. A lookup that runs meanwhile may find one
-    /// of them and not yet another. The group reaches the disk within the flush interval. If a key occurs
+    /// Every thread sees all of the values when the call returns. During the call, a lookup may find one
+    /// value and not yet another. The group reaches the disk within the flush interval. If a key occurs
     /// twice, its last value is stored.
     ///
-    /// Once they are stored, the entries of a group are as any others. Each may be overwritten, removed or
-    /// evicted alone ([contract 4](crate#the-contract)).
+    /// Once they are stored, the entries of a group are like other entries. Each entry may be overwritten,
+    /// removed or evicted separately ([contract 4](crate#the-contract)).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -69,15 +70,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert). A value that is too large for the file is refused with
+    /// The errors of [`insert`](Keyspace::insert). A value that is too large for the file is refused with
     /// [`Error::ValueTooLarge`], although `insert` keeps such a value in memory. [`Error::GroupTooLarge`] if
     /// the group needs more room than the write buffer has (8 MiB by default), or would make a transaction
-    /// that is too large for the file: 8,192 values and 32 MiB with the default `disk_capacity`, and in
-    /// proportion with another one. A keyspace in memory only has no such limits. After an error nothing is
-    /// stored, and the previous entries stay.
+    /// that is too large for the file: 8,192 values and 32 MiB with the default `disk_capacity`. The limits
+    /// are proportional to `disk_capacity`. A memory-only keyspace has no such limits. After an error nothing
+    /// is stored, and the previous entries stay.
     ///
     /// # Cost
-    /// For each value that of [`insert`](Keyspace::insert). The group waits for room in the write buffer
+    /// For each value, the cost of [`insert`](Keyspace::insert). The group waits for room in the write buffer
     /// once, and is committed in one transaction.
     pub fn insert_many<Q, T>(&self, entries: impl IntoIterator<Item = (Q, T)>) -> Result<(), Error>
     where
@@ -90,7 +91,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Stores several values as a group, with their own TTL or durability.
     ///
     /// # Errors
-    /// Those of [`insert_many`](Keyspace::insert_many) and of [`insert_with`](Keyspace::insert_with).
+    /// The errors of [`insert_many`](Keyspace::insert_many) and of [`insert_with`](Keyspace::insert_with).
     /// [`Error::InvalidSetting`] for [`Ttl::Keep`](crate::Ttl::Keep): a group has one TTL.
     pub fn insert_many_with<Q, T>(
         &self,
@@ -105,8 +106,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_group(&entries, options, &mut ChangeCommit::OnThread)
     }
 
-    /// As [`insert_many`](Keyspace::insert_many), from async code. The values are stored even if the future
-    /// is dropped after its first poll.
+    /// The async form of [`insert_many`](Keyspace::insert_many). The values are stored even if the future is
+    /// dropped after its first poll.
     ///
     /// ```
     /// # use larder::{Cache, InsertOptions, KeyspaceDefinition};
@@ -126,11 +127,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`insert_many`](Keyspace::insert_many).
+    /// The errors of [`insert_many`](Keyspace::insert_many).
     ///
     /// # Cost
-    /// The cost of [`insert_many`](Keyspace::insert_many). With a disk tier also the way to a worker thread
-    /// and back.
+    /// The cost of [`insert_many`](Keyspace::insert_many). With a disk tier, also a round trip to a worker
+    /// thread.
     #[cfg(feature = "async")]
     pub async fn insert_many_async<Q, T>(
         &self,
@@ -143,16 +144,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_many_with_async(entries, InsertOptions::new()).await
     }
 
-    /// As [`insert_many_with`](Keyspace::insert_many_with), from async code. The values are stored even if
-    /// the future is dropped after its first poll. [`insert_many_async`](Keyspace::insert_many_async) has an
+    /// The async form of [`insert_many_with`](Keyspace::insert_many_with). The values are stored even if the
+    /// future is dropped after its first poll. [`insert_many_async`](Keyspace::insert_many_async) has an
     /// example.
     ///
     /// # Errors
-    /// Those of [`insert_many_with`](Keyspace::insert_many_with).
+    /// The errors of [`insert_many_with`](Keyspace::insert_many_with).
     ///
     /// # Cost
     /// The cost of [`insert_many_async`](Keyspace::insert_many_async). A durable group also waits for a
-    /// commit, which holds no worker thread.
+    /// commit. The wait holds no worker thread.
     #[cfg(feature = "async")]
     pub async fn insert_many_with_async<Q, T>(
         &self,
@@ -218,7 +219,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Ok(());
         }
         if outcome != InsertOutcome::Saved {
-            // There was no file to save the values in. If the commit makes a file, they are written again.
+            // When the values were stored, there was no file for them. If the commit makes a file, the values
+            // are written again.
             self.commit_write()?;
             if self.write_group(entries, ttl)? != InsertOutcome::Saved {
                 return Err(not_durable_while_off(None));
@@ -248,19 +250,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     Err(Refused::Unsaved | Refused::Revoked | Refused::Unconfirmed) => {}
                 }
             }
-            // The disk tier came back, or was lost, in between.
+            // The disk tier came back, or went off, in the meantime.
             thread::yield_now();
         }
     }
 
-    /// Steps 1 and 2. Returns None if the disk tier came back or was lost in between, so that some values
-    /// have encodings and some have none.
+    /// Steps 1 and 2. Returns None if the disk tier came back or went off in the meantime, so that some
+    /// values have encodings and others have none.
     fn prepare_group(&self, entries: &[GroupEntry<V>]) -> Result<Option<Vec<PreparedValue>>, Error> {
         let mut prepared = Vec::new();
         let (mut saved, mut bytes, mut room) = (0, 0, 0);
         for entry in entries {
-            // A value that is in memory only would not be there after a crash. So it is refused, as in an
-            // insert that must be durable.
+            // A crash would lose a value that is only in memory. So such a value is refused, as in an insert
+            // that must be durable.
             let value = self.prepare(entry.slot_key(), &entry.value, Durability::Immediate)?;
             if let Some(payload) = &value.payload {
                 saved += 1;
@@ -338,7 +340,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_saved { InsertOutcome::Saved } else { InsertOutcome::InMemory })
     }
 
-    /// Step 3. Returns None if the values are not saved, or if the disk tier saves no values any more.
+    /// Step 3. Returns None if the values are not saved, or if the disk tier no longer saves values.
     fn reserve_group(
         &self,
         entries: &[GroupEntry<V>],
@@ -364,7 +366,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 }
 
-/// Returns the bytes that an entry of a group uses in the write buffer, besides those of any other entry.
+/// Returns the bytes that an entry of a group uses in the write buffer, in addition to the bytes of an entry
+/// without a group.
 fn group_room<V>(entry: &GroupEntry<V>) -> u64 {
     entry.key.len() as u64 + GROUP_KEY_OVERHEAD
 }

@@ -19,8 +19,8 @@ use redb::StorageBackend;
 use super::names::{BALLAST, beside};
 use crate::sys::volume::{FileKind, Volume};
 
-/// The first bytes of a ballast. A file of this name is not larder's if it begins neither with these bytes
-/// nor with zeros only. Such a file is left unchanged.
+/// The first bytes of a ballast. A file of this name that begins with other bytes, and not with zeros, does
+/// not belong to larder. Such a file is left unchanged.
 const MARK: &[u8] = b"larder: room kept for deletions on a full disk\n";
 const LEAST: u64 = 256 << 10;
 const MOST: u64 = 1 << 20;

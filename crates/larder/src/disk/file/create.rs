@@ -17,7 +17,7 @@ use crate::disk::store::redb_store::Store;
 use crate::error::Error;
 use crate::sys::volume::{Anchor, Identity};
 
-/// Returns the temporary name of a file that is being made.
+/// Returns the temporary name of a file while it is being created.
 pub(crate) fn unfinished(path: &Path) -> PathBuf {
     beside(path, UNFINISHED)
 }

@@ -50,8 +50,8 @@ pub(crate) fn error_of(action: FileAction, path: &Path, error: StoreError) -> Er
         (StoreErrorKind::Damage, FileAction::Follow) => {
             format!("it is damaged ({cause}); open it as a cache, which moves it aside").into()
         }
-        // An opener has written its own process id into the lock file. So the lock file does not name the
-        // process that has the file open.
+        // The opener has written its own process id into the lock file. So the lock file does not name the
+        // process that has the cache file open.
         (StoreErrorKind::Locked, FileAction::Open | FileAction::Change | FileAction::Follow) => {
             return Owner::default().in_use(path);
         }

@@ -47,7 +47,7 @@ impl Owner {
         read_info(path).as_ref().map(Self::of).unwrap_or_default()
     }
 
-    /// Returns the error for a file that this owner has open.
+    /// Returns the error for a file that is open in this owner's process.
     pub(crate) fn in_use(self, path: &Path) -> Error {
         let Self { pid, has_ended, is_elsewhere, socket } = self;
         let holders = if has_ended { holders(path) } else { Vec::new() };

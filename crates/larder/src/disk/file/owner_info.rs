@@ -185,7 +185,7 @@ fn escaped(path: &Path) -> String {
     text
 }
 
-/// Returns the path of a text that [`escaped`] returned. None for a text with a wrong escape.
+/// Returns the path of a text that [`escaped`] returned. Returns none if the text has an invalid escape.
 fn unescaped(text: &str) -> Option<PathBuf> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -97,7 +97,7 @@ impl EditedFile {
         refused(&self.options.path, error)
     }
 
-    /// Takes the open store. Opens the file again after a compaction. The caller puts the next state.
+    /// Takes the open store. Opens the file again after a compaction. The caller must set the next state.
     pub(super) fn take_store(&mut self) -> Result<Store, Error> {
         self.refuse_if_forked()?;
         let interrupted = EditState::Failed(StoreError::io("an earlier change did not end"));
@@ -117,7 +117,7 @@ impl EditedFile {
         self.state = state;
     }
 
-    /// Reads from the store. The file stays open, whatever is found.
+    /// Reads from the store. The file stays open, even after an error.
     pub(super) fn read<T>(&mut self, read: impl FnOnce(&Store) -> T) -> Result<T, Error> {
         let store = self.take_store()?;
         let found = read(&store);

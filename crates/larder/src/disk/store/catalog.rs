@@ -15,7 +15,7 @@ pub(crate) struct Catalog {
     pub(crate) format: u32,
     /// The features that readers must know, one bit each.
     pub(crate) features: u64,
-    /// The identity of the file. A file of format 1 has no identity yet.
+    /// The identity of the file. A file of format 1 has none.
     pub(crate) identity: Option<FileIdentity>,
     pub(crate) state: CommitState,
     pub(crate) keyspaces: Keyspaces,

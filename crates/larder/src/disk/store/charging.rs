@@ -9,8 +9,8 @@
 /// The rule by which entries are charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Charging {
-    /// By the length that an entry adds to the file: a page whose size is a power of two. A file without the
-    /// metadata row has this rule.
+    /// By the length that an entry adds to the file, as a page whose size is a power of two. A file without
+    /// the metadata row has this rule.
     #[default]
     ByLength,
     /// By the blocks that an entry needs, including its part of the free space in the leaves of the tree.
@@ -49,8 +49,8 @@ impl Charging {
 }
 
 /// Returns the charge by blocks, without the expiry row. A large record has blocks of its own. Small records
-/// share a leaf that is between half full and full. On average a quarter of a leaf is free, and more if its
-/// rows are larger. Both rules were measured (`docs/adr/0009`).
+/// share a leaf that is between half full and full. On average a quarter of a leaf is free. If its rows are
+/// larger, more is free. Both rules were measured (`docs/adr/0009`).
 fn by_blocks(row: u64) -> u64 {
     if row <= SHARED_UP_TO {
         row + row / 4 + row * row / BLOCK

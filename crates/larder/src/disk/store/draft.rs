@@ -246,7 +246,7 @@ impl RetiredDraft<'_> {
         self.changed.insert(id, Some(bytes));
     }
 
-    /// Removes a retired keyspace whose entries are all deleted.
+    /// Removes a retired keyspace after all its entries were deleted.
     pub(crate) fn remove(&mut self, id: KeyspaceId) {
         self.changed.insert(id, None);
     }

@@ -20,8 +20,8 @@ pub(crate) struct EntryChange<'a> {
     /// Whether this change follows a removal that is not committed yet. If the value is not written, the
     /// entry must still be deleted.
     pub(crate) hides_removal: bool,
-    /// Whether this change is part of a group. If it is a deletion, it is made with the values of its batch.
-    /// If they are not written, it is not made either.
+    /// Whether this change is part of a group. A deletion of a group is made together with the values of its
+    /// batch, or not at all.
     pub(crate) is_with_values: bool,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct NewValue<'a> {
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,
     pub(crate) expires_at: Timestamp,
-    /// The expiry, and the grace after it.
+    /// The time until which the record is kept: the expiry plus the grace time.
     pub(crate) delete_after: Timestamp,
     /// Whether the value fits the file. The commit of a value that does not fit deletes the previous value.
     pub(crate) fits_file: bool,

@@ -28,7 +28,7 @@ use crate::units::Timestamp;
 pub(super) const UNCLASSED: u8 = 0;
 /// The class of entries that never expire. It comes after the class of the longest lifetime.
 const NEVER: u8 = 66;
-/// The largest time in a row. It stands for this time and all later times.
+/// The largest time in a row. It represents this time and all later times.
 const LAST_MS: u64 = (1 << 56) - 1;
 
 /// Returns the row of an entry.
@@ -65,8 +65,8 @@ fn row_of(class: u8, delete_after: Timestamp, key: &[u8]) -> Vec<u8> {
     row
 }
 
-/// Splits a row into its time and the entry's key. The time is the one when the entry may be deleted, or the
-/// time of writing in the class of entries that never expire. If the time did not fit
+/// Splits a row into its time and the entry's key. The time is the earliest time when the entry may be
+/// deleted. In the class of entries that never expire, it is the time of writing. If the time did not fit
 /// into 7 bytes, it is `LAST_MS`, and only the entry has the exact time ([`is_rounded`]).
 pub(crate) fn split(row: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (mut head, key) = row.split_first_chunk::<8>().map(|(head, key)| (*head, key))?;

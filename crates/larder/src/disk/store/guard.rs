@@ -49,7 +49,7 @@ pub(crate) enum StoreErrorKind {
     Denied,
     /// The open file is not at its path: it was moved away or replaced.
     Displaced,
-    /// The file was removed: it has no name any more, and no file is at its path.
+    /// The file was removed. It has no other name, and no file is at its path.
     Removed,
     /// The device or the operating system failed in another way.
     Io,
@@ -78,7 +78,8 @@ impl StoreError {
     }
 }
 
-/// The whole cause, with the error of the operating system: events and statistics have no sources.
+/// Prints the whole cause, including the error of the operating system, because events and statistics have no
+/// sources.
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#}", self.cause)
@@ -122,8 +123,8 @@ fn of_io(error: &io::Error) -> StoreErrorKind {
 
 /// Runs a call into redb. A panic inside the call is caught and returned as damage.
 ///
-/// A panic may leave a transaction half done. Such a transaction is dropped and never committed, so none of
-/// its changes is used.
+/// A panic may interrupt a transaction. Such a transaction is dropped and never committed, so none of its
+/// changes is used.
 pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(StoreError::from),

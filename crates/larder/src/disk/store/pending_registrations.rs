@@ -30,7 +30,7 @@ pub(crate) struct PendingRegistrations {
     /// are in `retired`.
     pub(crate) keyspaces: BTreeMap<String, (Registration, KeyspaceId, Timestamp)>,
     pub(crate) retired: BTreeSet<KeyspaceId>,
-    /// Greater than the number of each pending keyspace.
+    /// A number that is greater than the number of each pending keyspace.
     next: u32,
     /// Whether a keyspace was opened during an outage. Such a keyspace is entered as soon as the file is in
     /// service again.

@@ -14,7 +14,7 @@ use super::tables::{ENTRIES, after_prefix};
 use crate::sys::clock::pause;
 use crate::sys::sync::{Arc, AtomicSnapshot, AtomicU64, Ordering, RwLock, RwLockReadGuard, thread};
 
-/// Number of times that the thread yields to lookups that hold a snapshot, before each pause.
+/// Number of times that the writer yields before each pause, while it waits for lookups that hold a snapshot.
 const MAX_YIELDS: u32 = 1_000;
 /// Maximum number of pauses while waiting for lookups.
 const MAX_PAUSES: u32 = 20;
@@ -23,8 +23,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// The committed entries at one moment.
 pub(crate) struct StoreSnapshot {
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
-    /// The number of the file's handle to which this snapshot belongs. An error of an older handle says
-    /// nothing about the current handle (invariant 7).
+    /// The number of the file's handle to which this snapshot belongs. An error of an older handle is not an
+    /// error of the current handle (invariant 7).
     pub(crate) generation: u64,
 }
 
@@ -123,8 +123,8 @@ pub(crate) struct SnapshotCell {
     latest: AtomicSnapshot<StoreSnapshot>,
     /// Number of times that the snapshot was withdrawn.
     withdrawals: AtomicU64,
-    /// Held shared by a caller for which the snapshot must stay the current one, and exclusively to replace
-    /// the snapshot.
+    /// A caller that needs the snapshot to stay current takes a shared lock. Replacing the snapshot takes an
+    /// exclusive lock.
     gate: RwLock<()>,
 }
 
@@ -146,9 +146,10 @@ impl SnapshotCell {
         self.latest.load()
     }
 
-    /// Keeps the current snapshot the current one while the guard is held. The writer waits then, before it
-    /// answers the callers of a commit. So the guard is held for some milliseconds, by a caller that waits
-    /// for no other thread, except for locks that the writer does not hold while it replaces a snapshot.
+    /// Prevents the snapshot from being replaced while the guard is held. Meanwhile the writer waits before
+    /// it answers the callers of a commit. So a caller holds the guard only for some milliseconds. It waits
+    /// for no other thread in that time, except for locks that the writer does not hold while it replaces a
+    /// snapshot.
     pub(crate) fn keep_current(&self) -> RwLockReadGuard<'_, ()> {
         self.gate.read()
     }

@@ -28,9 +28,9 @@ use crate::sys::volume::file::VolumeFile;
 /// Offsets of the commit slots (redb's design document, "Database header").
 const SLOTS: [usize; 2] = [64, 192];
 const SLOT_LEN: usize = 128;
-/// Offset in a slot: the byte that says whether larder's tables have a tree.
+/// Offset in a slot of the byte that says whether larder's tables have a tree.
 const HAS_TREE_AT: usize = 1;
-/// Offset in a slot: the checksum of the bytes before this offset.
+/// Offset in a slot of the checksum. It covers the bytes before this offset.
 const CHECKSUM_AT: usize = SLOT_LEN - 16;
 /// The progress that redb reports when it has verified the trees of the chosen slot.
 const VERIFIED: f64 = 0.6;
@@ -131,7 +131,7 @@ mod tests {
     }
 
     /// Changes one number at a time, at each of the first offsets of each page. If the number is the end of a
-    /// row, the end is then far beyond the page.
+    /// row, the changed end is far beyond the page.
     #[test]
     fn a_file_that_passes_can_be_committed_to_whichever_page_is_damaged() {
         let whole = crashed();

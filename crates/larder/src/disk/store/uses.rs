@@ -43,8 +43,8 @@ impl Uses {
         self.words.get_or_init(|| (0..bits / 64).map(|_| StatisticU64::new(0)).collect());
     }
 
-    /// Makes the used part large enough for the entries of the file. `bytes` is what they are charged for,
-    /// and `usable` its limit. Called by one thread at a time.
+    /// Makes the used part large enough for the entries of the file. `bytes` is the charge of these entries,
+    /// and `usable` is the limit of the charge. Called by one thread at a time.
     ///
     /// A use that a lookup records during the call may be forgotten. Then its entry is spared once less.
     pub(crate) fn grow_for(&self, entries: u64, bytes: u64, usable: u64) {
@@ -148,7 +148,7 @@ mod tests {
             let bits = uses.used() as u64 * 64;
             assert!(bits >= BITS_PER_ENTRY * entries && bits.is_power_of_two());
         }
-        // Of the others, a few had the same bit in the small part.
+        // Only a few other hashes had the same bit in the small part.
         assert!(others.iter().filter(|hash| uses.take(**hash)).count() < 100);
         assert!(marked.iter().filter(|hash| uses.take(**hash)).count() > 450);
     }

@@ -1,12 +1,12 @@
-//! The loaders that run on this thread, so that a wait of one of them is known as its wait.
+//! The loaders that run on this thread. With this list, the wait graph knows which loader a wait belongs to.
 //!
 //! A synchronous loader is on the list while it runs. An asynchronous loader is on the list while it is
-//! polled. A loader that spawns a task or starts a thread leaves the list there: waits of the new task are
-//! not known as waits of the loader, and only the deadline ends a circle through them.
+//! polled. A task or thread that a loader starts does not inherit the list. Waits of the new task are not
+//! attributed to the loader, so only the deadline ends a cycle through them.
 //!
 //! A synchronous loader that drives a runtime on its own thread (`block_on` on a current-thread runtime)
-//! polls other tasks of that runtime, too. Their waits look as if the loader made them. So such a task may
-//! get an error for a circle that is none.
+//! polls other tasks of that runtime, too. The graph attributes the waits of these tasks to the loader. So
+//! such a task may get an error for a cycle that does not exist.
 
 use std::cell::RefCell;
 
@@ -29,17 +29,17 @@ impl Drop for RunningLoader {
     }
 }
 
-/// Runs a loader, or polls it, as the loader that this waiter stands for.
+/// Runs or polls a loader, with `waiter` as its node in the wait graph.
 pub(super) fn run_loader<R>(waiter: Option<Waiter>, loader: impl FnOnce() -> R) -> R {
     let _running = waiter.map(|waiter| {
-        // At the end of a thread, its variables may be gone already. Then no circle is found.
+        // When a thread ends, its thread-local variables may be dropped already. Then no cycle is found.
         _ = LOADERS.try_with(|loaders| loaders.borrow_mut().push(waiter));
         RunningLoader(())
     });
     loader()
 }
 
-/// Returns the waiters that a wait stands for which blocks this thread: the thread, and all loaders on it.
+/// Returns the waiters that are blocked if this thread waits: the thread, and all loaders that run on it.
 pub(super) fn blocked_by_this_thread() -> Waiters {
     let mut waiters = SmallVec::from_slice(&[Waiter::Thread(thread::current().id())]);
     _ = LOADERS.try_with(|loaders| waiters.extend(loaders.borrow().iter().copied()));
@@ -47,9 +47,9 @@ pub(super) fn blocked_by_this_thread() -> Waiters {
     waiters
 }
 
-/// Returns the waiter that the wait of a task stands for: the loader that polls it. The loaders around this
-/// one wait for it, so they need no wait of their own. Returns none for a task that no loader polls: no
-/// flight waits for such a task.
+/// Returns the waiter that is blocked if the current task waits: the loader that polls the task. The outer
+/// loaders already wait for that loader, so they need no entry of their own. Returns no waiter if no loader
+/// polls the task, because no flight waits for such a task.
 pub(super) fn blocked_by_this_task() -> Waiters {
     let innermost = LOADERS.try_with(|loaders| loaders.borrow().last().copied());
     innermost.ok().flatten().into_iter().collect()

@@ -11,7 +11,8 @@ use crate::sys::sync::{Arc, AtomicSnapshot, Mutex, process_static};
 #[cfg(feature = "async")]
 use crate::sys::sync::{AtomicU64, Ordering};
 
-/// What runs the loader of a flight, and so ends the flight, and may wait for another flight before.
+/// A waiter that runs the loader of a flight, and ends the flight. It may wait for another flight before
+/// that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Waiter {
     /// A thread that runs the loader, and waits by blocking.
@@ -40,16 +41,16 @@ impl LoadId {
     }
 }
 
-/// What a waiter waits for: a flight.
+/// The object of a wait: a flight.
 pub(super) trait Waitable: std::fmt::Debug + Send + Sync {
-    /// Returns what runs the loader of the flight, if that is known.
+    /// Returns the waiter that runs the loader of the flight, if it is known.
     fn leader(&self) -> Option<Waiter>;
 
     /// Returns whether the flight has ended.
     fn has_landed(&self) -> bool;
 }
 
-/// The waiters that one wait stands for.
+/// The waiters that are blocked by one wait.
 #[cfg(feature = "async")]
 pub(super) type Waiters = SmallVec<[Waiter; 2]>;
 
@@ -122,7 +123,7 @@ impl WaitGraph {
     }
 }
 
-/// Returns whether a flight can't end before one of `waiters` goes on.
+/// Returns whether a flight can't end before one of `waiters` continues.
 fn leads_to(waits: &Waits, flight: &Arc<dyn Waitable>, waiters: &[Waiter]) -> bool {
     let mut visited: SmallVec<[usize; 4]> = SmallVec::new();
     let mut next: SmallVec<[&Arc<dyn Waitable>; 4]> = SmallVec::new();

@@ -1,4 +1,4 @@
-//! The result with which a flight ends.
+//! The outcome of a flight.
 
 use std::any::Any;
 
@@ -8,7 +8,7 @@ use crate::sys::sync::Arc;
 /// An error of a loader. `get_or_load` downcasts the error to its type.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
 
-/// The result with which a flight ended.
+/// The outcome of a flight.
 #[derive(Debug, Clone)]
 pub(crate) enum FlightOutcome {
     Value(Value),
@@ -16,7 +16,7 @@ pub(crate) enum FlightOutcome {
     Panicked,
     /// The source has no value for the key.
     Absent,
-    /// The loader says that the stale value is unchanged, and there was none.
+    /// The loader says that the stale value is unchanged, but there was no stale value.
     NothingUnchanged,
     /// There is no answer. The waiters look the key up again.
     Abandoned,

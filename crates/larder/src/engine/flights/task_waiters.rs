@@ -18,7 +18,7 @@ pub(crate) type SharedLoader = Pin<Box<dyn Future<Output = Option<FlightOutcome>
 #[derive(Default)]
 pub(super) struct TaskWaiters {
     pub(super) last_ticket: u64,
-    /// Number of tasks that wait, or are about to.
+    /// Number of tasks that wait, or will wait at their next poll.
     pub(super) count: usize,
     /// The wakers of the tasks that sleep, by ticket.
     pub(super) wakers: HashMap<u64, Waker>,
@@ -49,7 +49,7 @@ impl TaskWaiters {
         std::mem::take(&mut self.wakers)
     }
 
-    /// Takes the wakers to wake because the loader was woken.
+    /// Takes the wakers that must be called because the loader was woken.
     pub(super) fn take_to_poll(&mut self) -> HashMap<u64, Waker> {
         let mut wakers = self.take_wakers();
         if failpoint_is_set(Failpoint::WakeOneTask)

@@ -4,32 +4,33 @@
 //! task polls its wait in these steps:
 //!
 //! 1. Under the lock of the state, the task takes the outcome, if the flight has landed. Otherwise it stores
-//!    its waker, under the same lock. So a landing either is seen here, or finds the waker.
+//!    its waker, under the same lock. So either the task sees the outcome here, or the thread that lands the
+//!    flight finds the waker.
 //! 2. Under the same lock, it takes the loader out of the flight, if the loader is there and was woken since
 //!    it was last polled.
 //! 3. Without the lock, it polls the loader. The waker of the loader belongs to the flight, not to the task.
 //! 4. Under the lock, it puts the loader back. If the loader was woken during (3), it then wakes all tasks.
 //!
-//! The waker of the loader marks the loader as woken and wakes *all* tasks that wait, except during (3),
-//! where (4) does. The first task that polls takes the loader. So no task is chosen as the one that must
-//! poll: a task that is dropped, or never polled again, stalls no other task. No waker is stored while the
-//! loader is in the flight and marked, because a task that polls then takes the loader.
+//! The waker of the loader marks the loader as woken and wakes *all* waiting tasks. During (3) it only marks
+//! the loader, and (4) wakes the tasks. The first task that polls takes the loader. So the protocol does not
+//! depend on one chosen task. A task that is dropped, or never polled again, delays no other task. No waker
+//! is stored while the loader is in the flight and marked, because a task that polls then takes the loader.
 //!
 //! When the last task is dropped, the loader is dropped with its lease. The flight then lands as abandoned,
 //! and a thread that waits looks the key up again and loads it itself. A thread never polls a loader, because
-//! the loader may need its runtime. So the deadline of the lease is the bound for a thread that waits beside
-//! tasks of which none is polled any more.
+//! the loader may need its runtime. So if no waiting task is polled any more, a thread that waits for the
+//! flight waits until the deadline of the lease.
 //!
 //! A task waits until the deadline of the flight's lease. An alarm wakes it then
-//! ([`crate::sys::waker_thread`]), also while the cache is being closed, or is closed. The task that began
-//! the load waits without a bound: its loader is this one.
+//! ([`crate::sys::waker_thread`]), even if the cache is closing or closed. The task that began the load waits
+//! without a deadline, because it runs its own loader.
 //!
-//! A loader may fork, and return in the child. The flight is the parent's there, and its lock may be held for
-//! ever. So the child never touches it: the task that polls the loader keeps the loader, polls it with its
-//! own waker, and takes the outcome from it. Another wait that a child has of its parent ends without an
-//! outcome.
+//! A loader may fork, and return in the child. In the child, the flight still belongs to the parent, and its
+//! lock may be held forever. So the child never touches it: the task that polls the loader keeps the loader,
+//! polls it with its own waker, and takes the outcome from it. Any other wait that the child inherited from
+//! its parent ends without an outcome.
 //!
-//! The numbers in the code are those of this list, not those of the wait graph.
+//! The step numbers in this file refer to this list, not to the list of the wait graph.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -65,7 +66,7 @@ impl Wake for LoaderWaker {
     }
 }
 
-/// What a poll of a loader has come to.
+/// The result of polling a loader.
 enum PolledLoader {
     Ended,
     Pending,
@@ -73,13 +74,13 @@ enum PolledLoader {
     Forked(Result<FlightOutcome, SharedLoader>),
 }
 
-/// Polls a loader. Returns the outcome that it has not landed, because this is a forked child.
+/// Polls a loader. In a forked child, returns the outcome, because the lease lands nothing there.
 fn poll_caught(loader: &mut SharedLoader, context: &mut Context<'_>) -> Poll<Option<FlightOutcome>> {
     match catch_unwind(AssertUnwindSafe(|| loader.as_mut().poll(context))) {
         Ok(polled) => polled,
         Err(panic) => {
             // The lease has landed the flight while the panic unwound the loader. Each waiter gets
-            // `LoadError::Panicked`, because the task that polled is any of them.
+            // `LoadError::Panicked`, because any of them may have polled the loader.
             drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
             Poll::Ready(Some(FlightOutcome::Panicked))
         }
@@ -141,14 +142,15 @@ impl Flight {
         };
         state.tasks.loader = LoaderPlace::None;
         drop(state);
-        // The lease of a load that a forked child has begun is one of the parent, and lands nothing.
+        // A load that a forked child has begun uses a lease of the parent's cache. Such a lease lands
+        // nothing.
         if let Some(outcome) = outcome {
             self.land(outcome);
         }
         PolledLoader::Ended
     }
 
-    /// Returns the numbers of tasks that wait, and of their wakers.
+    /// Returns the number of waiting tasks, and the number of their wakers.
     #[cfg(test)]
     pub(crate) fn waiting_tasks(&self) -> (usize, usize) {
         let state = self.state.lock();
@@ -156,28 +158,28 @@ impl Flight {
     }
 }
 
-/// What a task does after it has looked for the outcome.
+/// The next step of a task after it has checked for an outcome.
 enum NextStep {
     Landed(FlightOutcome),
     PollLoader(SharedLoader),
     Sleep,
 }
 
-/// The wait of a task for a flight. It is a future, of the flight's outcome.
+/// The wait of a task for a flight. This future resolves to the outcome of the flight.
 #[must_use = "a wait that is not polled waits for nothing"]
 pub(crate) struct TaskWait {
     flight: Arc<Flight>,
     ticket: u64,
-    /// Whether the task has begun the load, and so waits without a bound.
+    /// Whether the task has begun the load, and therefore waits without a deadline.
     is_leader: bool,
     /// The end of the caller's own timeout.
     until: Option<Deadline>,
     alarm: Option<Alarm>,
-    /// What this wait stands for in the graph. None before the first poll.
+    /// The waiters in the graph that this wait blocks. None before the first poll.
     waiters: Option<Waiters>,
     /// The process in which the wait began.
     process: Process,
-    /// The loader that this task has polled when it forked, in the child.
+    /// In a forked child: the loader that this task was polling at the fork.
     forked_loader: Option<SharedLoader>,
 }
 
@@ -193,7 +195,7 @@ impl TaskWait {
         Self::new(flight, true, None)
     }
 
-    /// Returns the wait of another task: until the deadline of the lease, for `max` at most.
+    /// Returns the wait of another task. It ends at the deadline of the lease, or after `max`.
     pub(crate) fn joining(flight: Arc<Flight>, max: Option<Duration>) -> Self {
         Self::new(flight, false, max.map(Deadline::after))
     }
@@ -208,7 +210,7 @@ impl TaskWait {
         Self { flight, ticket, is_leader, until, alarm: None, waiters: None, process, forked_loader: None }
     }
 
-    /// Sets the end of the caller's own timeout. Also for a wait that has timed out: it goes on then.
+    /// Sets the end of the caller's own timeout. A wait that has timed out continues with the new end.
     pub(crate) fn set_until(&mut self, until: Option<Deadline>) {
         self.until = until;
         self.alarm = None;
@@ -250,7 +252,8 @@ impl TaskWait {
         next
     }
 
-    /// Returns the reason why the task waits no longer. Sets an alarm for the time when there will be one.
+    /// Returns the reason why the task stops waiting, if there is one. Otherwise sets an alarm for the next
+    /// deadline.
     fn check_deadline(&mut self, waker: &Waker) -> Option<UnfinishedFlight> {
         if self.is_leader {
             return None;
@@ -272,8 +275,8 @@ impl TaskWait {
         None
     }
 
-    /// Polls a wait that began in the parent of this process. The loader is polled here if this task has
-    /// forked inside it, or if no other task was polling it at the fork.
+    /// Polls a wait that began in the parent of this process. Polls the loader, too, if this task has forked
+    /// inside the loader, or if no task was polling it at the fork.
     fn poll_in_child(&mut self, context: &mut Context<'_>) -> Poll<FlightOutcome> {
         if self.forked_loader.is_none()
             && let Some(mut state) = self.flight.state.try_lock()
@@ -322,7 +325,7 @@ impl Future for TaskWait {
                 PolledLoader::Forked(Ok(outcome)) => return Poll::Ready(Ok(outcome)),
                 PolledLoader::Forked(Err(loader)) => {
                     self.forked_loader = Some(loader);
-                    // The loader has a waker of the parent. The next poll gives it that of this task.
+                    // The loader has a waker of the parent. The next poll gives it the waker of this task.
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }

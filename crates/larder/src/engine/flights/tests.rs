@@ -89,7 +89,7 @@ fn a_flight_that_any_thread_may_end_makes_no_circle() {
     assert_eq!(flight.join(SOON).unwrap_err(), UnfinishedFlight::TimedOut);
 }
 
-/// A value whose `Drop` acquires the locks that a load acquires.
+/// A value whose `Drop` acquires the same locks as a load.
 struct Asks(Arc<Flight>, crate::sys::sync::channel::Sender<bool>);
 
 impl Drop for Asks {

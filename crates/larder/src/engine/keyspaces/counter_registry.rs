@@ -33,7 +33,7 @@ struct KeyspaceCounters {
 }
 
 impl KeyspaceCounters {
-    /// Returns the keyspace's new counts since the last call.
+    /// Returns the counts of the keyspace since the last call.
     fn take_new(&mut self) -> CumulativeStats {
         let counted = counted(&self.open_keyspace);
         let new = counted.since(&self.noted);

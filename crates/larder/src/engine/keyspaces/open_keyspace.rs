@@ -27,24 +27,24 @@ pub(crate) struct OpenKeyspace {
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) schema: Option<&'static str>,
     pub(crate) counters: Counters,
-    /// Checks that the keyspace's values decode to the values that were encoded.
+    /// Checks whether each encoded value of the keyspace decodes to the same value.
     pub(crate) checks: ValueChecks,
-    /// Whether the log already has a warning about a record of this keyspace that did not decode.
+    /// Whether a warning was already logged about a record of this keyspace that did not decode.
     pub(in crate::engine) has_told_undecodable: AtomicBool,
     /// A load that takes at least this time is logged as slow.
     pub(crate) slow_load: Duration,
-    /// Whether the entries that are stored from now on have extras ([`crate::memory::extras`]).
+    /// Whether newly stored entries get extras ([`crate::memory::extras`]).
     pub(super) keeps_extras: AtomicBool,
 }
 
 impl OpenKeyspace {
-    /// Gives extras to each entry that is stored from now on.
+    /// Makes every entry that is stored from now on have extras.
     pub(crate) fn keep_extras(&self) {
         self.keeps_extras.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether an entry that is stored now has extras. Relaxed order is enough: an entry that another
-    /// thread stores at this moment may be without.
+    /// Returns whether newly stored entries get extras. Relaxed order is enough: an entry that another thread
+    /// stores at the same moment may have none.
     pub(crate) fn keeps_extras(&self) -> bool {
         self.keeps_extras.load(Ordering::Relaxed)
     }

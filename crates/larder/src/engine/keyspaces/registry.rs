@@ -23,7 +23,7 @@ use crate::stats::counters::Counters;
 use crate::stats::observe::named_keyspace::NamedKeyspace;
 use crate::sys::sync::{Arc, AtomicBool, Mutex};
 
-/// A keyspace to open.
+/// The properties of a keyspace that a caller asks to open.
 #[derive(Debug)]
 pub(crate) struct KeyspaceRequest {
     pub(crate) name: &'static str,
@@ -59,7 +59,7 @@ impl KeyspaceRegistry {
         let replaced = match self.by_name.lock().get(*name) {
             Some(open) if open.kind == *kind => return Ok(open.clone()),
             // `by_name` holds one reference, and `counters` holds a second reference. Any further reference
-            // belongs to a handle. A handle is cloned from another handle, or made in a turn.
+            // belongs to a handle. A handle is cloned from another handle, or created in a turn.
             Some(open) if Arc::strong_count(open) > 2 => return Err(open.kind.conflict(name, kind)),
             open => open.cloned(),
         };
@@ -112,7 +112,7 @@ impl KeyspaceRegistry {
         Ok(KeyspaceId::memory_only(*last))
     }
 
-    /// Returns the names of the open keyspaces, by number.
+    /// Returns the names of the open keyspaces, each under the number of its keyspace.
     pub(crate) fn names(&self) -> BTreeMap<KeyspaceId, NamedKeyspace> {
         self.by_name.lock().values().map(|open| (open.id, open.named())).collect()
     }

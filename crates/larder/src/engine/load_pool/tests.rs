@@ -1,4 +1,4 @@
-// The model's channels have one receiver, and errors that can't be compared.
+// The model's channels have only one receiver, and their errors can't be compared.
 #![cfg(not(shuttle))]
 
 use super::*;
@@ -10,7 +10,7 @@ fn pool(max_threads: usize) -> Arc<LoadPool> {
     LoadPool::new(max_threads, Process::current())
 }
 
-/// A load that says when it runs, and runs until the test lets it go on.
+/// A load that reports when it runs, and then runs until the test lets it continue.
 fn hanging(is_running: &Sender<()>, go_on: &Receiver<()>) -> LoadJob {
     let (is_running, go_on) = (is_running.clone(), go_on.clone());
     Box::new(move || {
@@ -195,7 +195,7 @@ fn a_load_for_which_no_thread_can_be_started_is_given_back() {
     assert!(pool.submit(LoadReason::Call, Box::new(move || runs.send(()).unwrap())).is_ok());
     has_run.recv_timeout(LONG).unwrap();
     pool.state.lock().starts_none = true;
-    // The thread that there is takes the load.
+    // The existing thread takes the load.
     assert!(pool.submit(LoadReason::Call, Box::new(|| ())).is_ok());
     for thread in pool.close() {
         thread.join().unwrap();

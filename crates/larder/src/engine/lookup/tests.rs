@@ -105,7 +105,8 @@ fn what_was_not_found_while_there_was_no_snapshot_is_looked_up_again() {
     assert!(tiers.look_in_both(miss) == (None, true) && looks.get() == 2, "there is no snapshot");
 }
 
-/// Returns a cache whose only entry has a time to idle of 8 minutes and is on disk, and the key of the entry.
+/// Returns a cache with one entry, and the key of this entry. The entry is on disk, and has a time to idle of
+/// 8 minutes.
 fn idling() -> (SimulatedVolume, Arc<ManualClock>, Cache, Keyspace<u64, u64>, Vec<u8>) {
     let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
     let cache = timed(&disk, &clock);
@@ -133,7 +134,7 @@ fn a_value_that_lives_by_its_slot_alone_is_returned_and_not_promoted() {
     assert_eq!(users.get(&1).as_deref(), Some(&10));
     clock.advance(Duration::from_mins(5));
     assert!(read().unwrap().snapshot.is_some(), "its stamp is looked at again, under the lock");
-    // The list was full, so only the slot has the use.
+    // The list of stamps was full, so only the slot records the use.
     let stamps = &tiers.memory.use_stamps;
     stamps.settle(&stamps.batch(9));
     assert!(read().unwrap().snapshot.is_none());

@@ -1,13 +1,13 @@
 //! The steps of closing a cache.
 //!
 //! 0. The changes that async code has begun on workers are made ([`crate::engine::pending_changes`]). A
-//!    thread of the cache does not wait for them, and neither does a worker: it may be in the middle of one.
+//!    thread of the cache or a worker does not wait for these changes, because it may be making one of them.
 //!    `close_async` waits for them itself.
 //! 1. The first caller marks the cache as closed. From then on no operation begins. A running operation still
 //!    takes effect if the writer's last commit (3) includes it.
 //! 2. The service threads and the idle threads of the load pool end, then the sweeper. These threads may wait
-//!    for the writer, so the writer still runs. A thread of the pool that runs a load is left behind: the
-//!    load may hang, and caches nothing any more.
+//!    for the writer, so the writer still runs. A thread of the pool that runs a load is not joined: the load
+//!    may hang, and its value is no longer cached.
 //! 3. The writer seals the shards, makes the last commit, closes the file and ends. After that, the file's
 //!    lock is free.
 //! 4. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no lookup finds
@@ -15,7 +15,7 @@
 //! 5. The callers that wait for the close are answered.
 //! 6. Values are dropped only in this step: the loads that were left in the queue of the pool, the values of
 //!    (4), and the values that the writer released after the sweeper had ended. If a user's `Drop` panics,
-//!    the others are dropped nevertheless, and the caller gets the first panic at the end. The listener gets
+//!    the other values are still dropped, and the caller gets the first panic at the end. The listener gets
 //!    the events that happened after the sweeper had ended. A user's `Drop`, or the listener, may close the
 //!    cache, or wait for a thread that closes it.
 //!
@@ -95,7 +95,7 @@ impl Shared {
         outcome
     }
 
-    /// Returns whether the calling thread is one that [`close`](Self::close) ends.
+    /// Returns whether [`close`](Self::close) ends the calling thread.
     #[cfg(feature = "async")]
     pub(crate) fn is_on_own_thread(&self) -> bool {
         self.threads.has_current()
@@ -109,7 +109,8 @@ impl Shared {
         threads.extend(self.load_pool.close());
         self.tiers.sweeper.stop();
         threads.extend(self.threads.take_sweeper());
-        // The writer does not join these threads, because they may be waiting for the writer.
+        // If this thread is the writer, it does not join these threads, because they may be waiting for the
+        // writer.
         if !self.threads.is_writer() {
             threads = join_others(threads);
         }

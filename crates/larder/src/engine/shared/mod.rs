@@ -1,8 +1,8 @@
 //! The state that all handles of one cache share.
 //!
 //! The handles own [`Shared`]. The cache's threads own only the [`Tiers`], so that dropping the last handle
-//! ends the threads. The last handle may be dropped inside a user's `Drop`, on a thread of the cache. So each
-//! thread is told to end, and no thread joins itself ([`close`]).
+//! ends the threads. The last handle may be dropped inside a user's `Drop`, on a thread of the cache. So a
+//! thread may tell itself to end, but it never joins itself ([`close`]).
 
 mod close;
 mod observe;
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     pub(crate) keyspaces: KeyspaceRegistry,
     pub(crate) turns: Turns,
     pub(crate) identity: Arc<CacheIdentity>,
-    /// The changes of async code that are on their way.
+    /// The changes that async code has begun on workers.
     #[cfg(feature = "async")]
     pub(crate) changes: Arc<PendingChanges>,
     is_closed: AtomicBool,
@@ -58,7 +58,7 @@ pub(crate) struct Shared {
     pub(crate) files: Option<Arc<TrackedVolume>>,
 }
 
-/// Tells one cache from another, for what outlives the cache. Each cache has an allocation of its own.
+/// Identifies a cache, also after the cache is gone. Each cache has an allocation of its own.
 #[derive(Debug)]
 pub(crate) struct CacheIdentity(
     #[expect(dead_code, reason = "a type of no size has no address of its own")] u8,
@@ -75,9 +75,9 @@ pub(crate) struct SharedSettings {
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) lease_timeout: Duration,
     pub(crate) disk_capacity: u64,
-    /// The largest page, in bytes, that one value may have in the file.
+    /// The size of the largest page in bytes that one value may use in the file.
     pub(crate) max_page: u64,
-    /// The maximum of one group of values, so that the file has room for the transaction of the group.
+    /// The limits of one group of values. Within them, the file has room for the transaction of the group.
     pub(crate) max_group: GroupLimits,
     pub(crate) slow_load: Duration,
     pub(crate) logs_keys: bool,
@@ -94,7 +94,7 @@ impl std::fmt::Debug for SharedSettings {
 }
 
 impl SharedSettings {
-    /// Returns the smallest disk capacity with which the file accepts a value with this page size.
+    /// Returns the smallest disk capacity with which the file accepts a value whose page has this size.
     pub(crate) const fn disk_capacity_for(page: u64) -> u64 {
         page.saturating_mul(PAGE_SHARE)
     }
@@ -135,7 +135,7 @@ impl Shared {
         if self.tiers.has_disk() { self.tiers.writer.commit(Acknowledge::Flush) } else { Ok(()) }
     }
 
-    /// As [`flush`](Self::flush), from async code.
+    /// The async form of [`flush`](Self::flush).
     #[cfg(feature = "async")]
     pub(crate) async fn flush_async(&self) -> Result<(), Error> {
         self.refuse_if_unusable()?;
@@ -146,8 +146,8 @@ impl Shared {
         self.tiers.writer.ask_for_task(ask)?.wait().await
     }
 
-    /// Closes the files that a forked child has inherited (see [`crate::sys::volume`]). Waits for nothing,
-    /// and writes and unlocks nothing.
+    /// Closes the files that a forked child has inherited (see [`crate::sys::volume`]). Does not wait, write
+    /// or unlock.
     pub(crate) fn abandon(&self) -> Result<(), Error> {
         if !self.is_forked() {
             return Err(Error::NotForked);
@@ -168,7 +168,7 @@ impl Drop for Shared {
         }
         // The error is not reported. A caller that needs the error calls `close`.
         drop(self.close());
-        // A wrong sum would not show in any answer of the cache, so every test checks the sums here. The last
+        // A wrong sum would not change any answer of the cache, so every test checks the sums here. The last
         // handle is dropped, so no call is running.
         #[cfg(any(test, feature = "test-util"))]
         if !std::thread::panicking() && !self.threads.has_current() {

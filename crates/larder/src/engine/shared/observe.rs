@@ -22,8 +22,8 @@ impl Shared {
         }
     }
 
-    /// As [`count`](Shared::count), for a key that is not encoded yet. `encode` returns the whole key, and is
-    /// called only if the operation is sampled.
+    /// Like [`count`](Shared::count), for a key that is not encoded yet. `encode` returns the whole key, and
+    /// is called only if the operation is sampled.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     pub(crate) fn count_unencoded(
@@ -64,7 +64,7 @@ impl Shared {
         let _ = (sample, start);
     }
 
-    /// Keeps a slow load for [`slow_loads`](Shared::slow_loads). Does nothing in a forked child.
+    /// Records a slow load for [`slow_loads`](Shared::slow_loads). Does nothing in a forked child.
     #[cold]
     pub(crate) fn note_slow(
         &self,

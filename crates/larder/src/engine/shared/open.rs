@@ -128,8 +128,8 @@ impl Shared {
         });
         let mut sweeper = Sweeper::new(tiers, config.sweep_interval);
         if config.hash_seed.is_some() {
-            // A test makes the steps of a cache with a seed. A sweep that comes by itself would race with
-            // them.
+            // If the cache has a seed, the test makes its steps. A first sweep by the thread would race with
+            // these steps.
             sweeper = sweeper.without_first_sweep();
         }
         shared.threads.add_sweeper(spawn("larder-sweeper", move || sweeper.run(messages))?);

@@ -167,8 +167,8 @@ const CASES: &[Case] = &[
     Case { name: "a name that leaves no room, in a new directory", path: "new/below/MMM", prepare: |_| None },
 ];
 
-/// `NNN` stands for a name that no file system accepts. `MMM` stands for a valid name. But the names of the
-/// files beside that file are too long.
+/// `NNN` stands for a name that no file system accepts. `MMM` stands for a valid name. With this name, the
+/// names of the files beside the cache file are too long.
 fn expanded(dir: &Path, path: &str) -> PathBuf {
     dir.join(path.replace("NNN", &"n".repeat(300)).replace("MMM", &"m".repeat(240)))
 }

@@ -26,7 +26,7 @@ pub(crate) struct SweeperHandle {
     /// The time of the next sweep, in ms.
     next_sweep: AtomicU64,
     listener: Option<Listener>,
-    /// Values that the sweeper could not drop, because the sweeper had ended.
+    /// Values that the sweeper could not drop, because it had ended.
     left_values: Mutex<EvictedValues>,
     /// Events that happened after the sweeper had ended.
     left_events: Mutex<Vec<Event>>,
@@ -39,7 +39,8 @@ impl SweeperHandle {
             messages,
             is_woken: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
-            // The first sweep begins immediately, because entries may have expired while the file was closed.
+            // Zero: the first sweep begins immediately, because entries may have expired while the file was
+            // closed.
             next_sweep: AtomicU64::new(0),
             listener,
             left_values: Mutex::default(),
@@ -71,8 +72,8 @@ impl SweeperHandle {
         self.is_stopping.load(Ordering::SeqCst)
     }
 
-    /// Makes the sweeper wake at `due`, if its next sweep is planned for later. Called after an entry was
-    /// stored.
+    /// Makes the sweeper wake at `due`, unless a sweep is planned for an earlier time. Called after an entry
+    /// was stored.
     pub(crate) fn plan(&self, due: Timestamp) {
         if due.as_millis() < self.next_sweep.load(Ordering::Relaxed) {
             self.lower(due);
@@ -85,7 +86,7 @@ impl SweeperHandle {
         self.next_sweep.fetch_min(due.as_millis(), Ordering::SeqCst);
     }
 
-    /// Cancels the next sweep. Storing an entry plans a sweep again.
+    /// Cancels the next sweep. The next stored entry plans a new sweep.
     pub(in crate::engine) fn plan_nothing(&self) {
         self.next_sweep.store(NEVER, Ordering::SeqCst);
     }

@@ -8,8 +8,8 @@ use crate::memory::evicted_values::EvictedValues;
 pub(crate) enum SweeperMessage {
     /// The time, or the next expiry, has changed.
     Wake,
-    /// Call the application's listener with an event.
+    /// Calls the application's listener with an event.
     Tell(Event),
-    /// Drop values that the writer must not drop: a user's `Drop` may wait for the writer.
+    /// Drops values that the writer must not drop, because a user's `Drop` may wait for the writer.
     DropValues(EvictedValues),
 }

@@ -8,9 +8,9 @@
 //!
 //! A sweep of many entries is made in parts. A part is one transaction on disk, and the sweeper pauses
 //! between two parts ([`pause_after`]). During a transaction, one lookup in fifty on disk waits: the lookup
-//! and the writer free pages of redb's page cache that the other has allocated, so they contend for the locks
-//! of the memory allocator. With the pauses, few lookups meet a transaction. Messages are handled between two
-//! parts. [`Cache::sweep`](crate::Cache::sweep) does not pause, because its caller waits.
+//! and the writer each free pages of redb's page cache that the other has allocated, so they contend for the
+//! locks of the memory allocator. With the pauses, few lookups happen during a transaction. Messages are
+//! handled between two parts. [`Cache::sweep`](crate::Cache::sweep) does not pause, because its caller waits.
 //!
 //! The sweeper also wakes every [`WATCH_INTERVAL`]. It then removes the leases that are past their deadlines.
 //! In a cache with a file, it makes the writer check whether the file is still in its place. So even an idle
@@ -30,7 +30,8 @@ use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::units::Timestamp;
 use message::SweeperMessage;
 
-/// Maximum time of one sleep. The bound only limits the arithmetic: nothing depends on this wake-up.
+/// Maximum time of one sleep. The bound only prevents overflow in the arithmetic. Nothing depends on this
+/// wake-up.
 const MAX_SLEEP: Duration = Duration::from_hours(24);
 
 /// The interval at which an idle cache checks whether its file is still in its place. If the
@@ -39,12 +40,13 @@ const MAX_SLEEP: Duration = Duration::from_hours(24);
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The pause after a part of a sweep, as a multiple of the time that the part took. So at most one lookup in
-/// 32 meets a part.
+/// 32 happens during a part.
 const PAUSE_TIMES: u32 = 31;
 /// Maximum pause. A part takes longer than usual if it waits for the commits of other callers.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
-/// The sweeper pauses less, the longer its next entry is due. When the entry is due for this time, the
-/// sweeper does not pause. So the sweeper keeps up with any number of entries that the writer can delete.
+/// The longer the next entry has been due, the shorter are the pauses. Once the entry has been due for this
+/// time, the sweeper does not pause. So the sweeper keeps up with any number of entries that the writer can
+/// delete.
 const MAX_SWEEP_DELAY: Duration = Duration::from_mins(1);
 
 /// Returns the pause after a part of a sweep. `late` is the time for which the next entry has been due.
@@ -62,7 +64,7 @@ pub(crate) struct Sweeper {
     tiers: Arc<Tiers>,
     interval: Duration,
     last_sweep: Option<Timestamp>,
-    /// When the next part of a sweep begins. None if the last sweep has deleted all that was due.
+    /// When the next part of a sweep begins. None if the last sweep has deleted all due entries.
     next_part: Option<Deadline>,
     /// The time of the last check of the file, or of the start of the sweeper.
     last_watch: Timestamp,
@@ -144,7 +146,7 @@ impl Sweeper {
 
     fn step(&mut self) {
         let now = self.tiers.time.now();
-        // A panic comes from the `Drop` of a value that a forgotten load had for its waiters.
+        // A panic comes from the `Drop` of a value that an abandoned load held for its waiters.
         drop(catch_unwind(AssertUnwindSafe(|| self.tiers.memory.drop_overdue_leases())));
         if self.until_watch(now).is_zero() {
             self.last_watch = now;
@@ -260,7 +262,7 @@ mod tests {
         assert_eq!(pause_after(Duration::MAX, ms(0), false), MAX_PAUSE);
     }
 
-    /// A clock that advances with each reading, while it is busy.
+    /// A clock that advances with each reading. The number is the advance in ms.
     #[derive(Debug, Default)]
     struct Busy(ManualClock, StatisticU64);
 
@@ -346,8 +348,7 @@ mod tests {
         tiers.sweeper.next_sweep().unwrap().since(tiers.time.now()).as_secs()
     }
 
-    /// A name, the number of seconds after which the entry expires, and a function that adds the entry to
-    /// memory.
+    /// A name, the number of seconds until the entry expires, and a function that adds the entry to memory.
     type Gift = (&'static str, u64, fn(&Cache, Keyspace<u64, u64>) -> bool);
 
     #[test]

@@ -1,10 +1,10 @@
 //! Turns of a transaction, which changes several keys.
 //!
-//! A transaction learns its keys only from its first round. So it goes as follows:
+//! A transaction learns its keys only in its first round. Its steps are:
 //!
 //! 1. It takes turns of all keys of its last round, in the order of their bytes, as soon as it has lost too
-//!    many rounds, or another caller has the turn of one of them. By the order, no two transactions wait for
-//!    each other.
+//!    many rounds, or another caller has the turn of one of them. Because of this order, no two transactions
+//!    wait for each other.
 //! 2. Before it publishes a round, it checks that no other caller has the turn of one of its keys. Otherwise
 //!    a stream of new transactions would make the holder of a turn lose each of its rounds.
 //! 3. It keeps its turns for its further rounds, and leaves the queues when it ends.
@@ -31,12 +31,12 @@ impl Turns {
 }
 
 impl GroupRounds<'_> {
-    /// Step 1. Begins a round, and waits for the turns of other callers. If the caller may not wait and would
-    /// have to, returns false.
+    /// Step 1. Begins a round, and waits for the turns of other callers. Returns false if it would have to
+    /// wait and `may_wait` is false.
     pub(crate) fn begin(&mut self, may_wait: bool) -> bool {
         let is_late = self.lost >= MAX_LOST_ROUNDS;
         let needs_turns = if is_late {
-            // A turn may have ended, and a later round may have other keys.
+            // An old turn may have ended, and the next round may have other keys.
             self.places.is_empty() || !self.keys.iter().all(|key| self.is_own(key))
         } else {
             !self.may_publish(self.keys.iter())
@@ -67,7 +67,7 @@ impl GroupRounds<'_> {
         self.keys.sort_unstable_by(|one, other| one.cmp(other));
     }
 
-    /// Returns whether this caller has the turn of a key. The turn may have ended.
+    /// Returns whether this caller has taken the turn of a key. The turn may already be over.
     fn is_own(&self, key: &StoredKey) -> bool {
         let at = self.places.binary_search_by(|(own, _)| own.cmp(key));
         let Some((_, place)) = at.ok().and_then(|at| self.places.get(at)) else { return false };

@@ -20,8 +20,8 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// The number of short parts that follow a command. So a caller that soon sends its next command waits for a
-/// short part at most. This wait is no longer than the wait for the caller's commit.
+/// The number of short parts that follow a command. A caller that soon sends its next command then waits for
+/// one short part at most. This wait is no longer than the wait for its commit.
 const SHORT_PARTS: u32 = 64;
 
 impl Writer {
@@ -96,7 +96,8 @@ impl Writer {
         }
     }
 
-    /// If the failpoint is set, removes range tombstones too early. The model checker must find this fault.
+    /// If the failpoint is active, removes range tombstones too early. The model checker must find this
+    /// fault.
     pub(super) fn remove_range_tombstones_early(&mut self, waiting: &Waiting) {
         if failpoint_is_set(Failpoint::RemoveRangeTombstoneEarly) {
             self.note_range_tombstones(waiting);

@@ -3,10 +3,10 @@
 //! If the file's blocks are counted, the file refuses every write that would exceed its capacity
 //! ([`crate::disk::store::sparse`]). After a refusal:
 //!
-//! 1. The transaction has failed as a whole: nothing of it is in the file, and the store accepts no more
+//! 1. The whole transaction has failed: none of its changes are in the file, and the store accepts no more
 //!    transactions.
 //! 2. The snapshot is withdrawn, so that no lookup reads the file, and the file is opened again.
-//! 3. The file is compacted, unless another process reads it. Its entries get less room
+//! 3. The file is compacted, unless another process reads it. The limit of its live entries is lowered
 //!    ([`crate::disk::store::pressure`]). A file of one region can't grow within its bounds, so it is then
 //!    replaced by a fresh file ([`crate::disk::file::compact`]).
 //! 4. The transaction is repeated. It may now evict entries and write no values. The rest of the step then
@@ -88,8 +88,9 @@ impl Writer {
         }
         let extent = self.file.extent();
         self.tiers.disk.change_status(|status| status.extent = extent);
-        // A slow lookup that still has a snapshot keeps the file too large for a moment. A follower's
-        // transaction, or a value that is a large part of the capacity, keeps the file too large for longer.
+        // A slow lookup that still holds a snapshot keeps the file too large for a moment. A follower's
+        // transaction keeps it too large for longer, and so does a value that takes a large part of the
+        // capacity.
         if self.file.is_too_large() {
             self.compact_at = self.now().after(self.compact_wait);
             self.compact_wait = (2 * self.compact_wait).min(MAX_RETRY_DELAY);

@@ -9,7 +9,7 @@ use crate::sys::sync::channel::Sender;
 #[cfg(feature = "async")]
 use crate::sys::sync::completion::Completer;
 
-/// The way of the answer to a command: to a thread that waits, or to a task.
+/// The receiver of a command's answer: a waiting thread or a task.
 #[derive(Debug)]
 pub(crate) enum Reply<T> {
     Thread(Sender<Result<T, Error>>),
@@ -36,21 +36,22 @@ pub(crate) enum Acknowledge {
     Invalidation,
     /// A write succeeds only with a commit.
     Write,
-    /// A group of removals succeeds with the commit of all changes before it, and also if the file is durably
-    /// discarded.
+    /// A group of removals succeeds when it and all earlier changes are committed, and also if the file is
+    /// durably discarded.
     Group,
     /// A group with removals and values succeeds only with a commit, because a restart must find its values,
-    /// too. Its removals can't wait for the disk, as those of [`Group`](Acknowledge::Group). One command asks
-    /// for both. With two commands, the second would not know of values that the step of the first has lost.
+    /// too. As with [`Group`](Acknowledge::Group), its removals can't wait for the disk. One command requests
+    /// both. With two commands, the second command would not know which values the step of the first command
+    /// has lost.
     GroupWithValues,
-    /// A flush succeeds only when a restart would find every inserted entry.
+    /// A flush succeeds only if a restart would find every inserted entry.
     Flush,
 }
 
 /// A command to the writer.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// An entry is dirty: commit within the flush interval.
+    /// An entry is dirty. The writer commits it within the flush interval.
     Wake,
     /// Commit now. No caller waits for this commit.
     Hurry,
@@ -58,7 +59,7 @@ pub(crate) enum Command {
     Full,
     /// The clock has jumped: try to bring the disk tier back, if a retry is due.
     CheckRetry,
-    /// Check whether the file is still in its place, though no caller waits for an answer.
+    /// Check whether the file is still in its place. No caller waits for the answer.
     Watch,
     /// Commit everything that is dirty now.
     Commit(Acknowledge, Reply<()>),

@@ -13,7 +13,7 @@ pub(super) fn entry_changes(mutations: &[Mutation]) -> Vec<EntryChange<'_>> {
     mutations.iter().map(entry_change).collect()
 }
 
-/// Returns the extensions of expiries that stamps of uses ask for.
+/// Returns the extensions of expiries that are recorded in stamps of uses.
 pub(super) fn expiry_extensions(stamps: &[UseStamp]) -> Vec<ExpiryExtension<'_>> {
     stamps.iter().map(expiry_extension).collect()
 }

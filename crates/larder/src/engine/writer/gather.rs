@@ -9,7 +9,7 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::Receiver;
 
 /// The maximum time for which the writer delays callers, so that other callers can share their commit. This
-/// time is a third of the time of a commit.
+/// is about a third of the duration of a commit.
 ///
 /// Zero under the model checker, because a wait there ends only when no other thread can run.
 const MAX_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
@@ -25,10 +25,10 @@ pub(super) enum Registered {
 impl Writer {
     /// Takes the commands that have arrived.
     ///
-    /// Threads that were answered together often send their next commands at nearly the same time. The writer
-    /// waits a moment for as many callers as shared the recent commits, so that these callers share the next
-    /// commit too. Otherwise the callers would form two groups that take turns. After many callers shared a
-    /// commit, a single caller is delayed only a few times.
+    /// Threads whose commands were answered together often send their next commands at nearly the same time.
+    /// The writer waits a moment for as many callers as shared the recent commits, so that these callers
+    /// share the next commit too. Otherwise the callers would form two groups that take turns. After many
+    /// callers shared a commit, a single caller is delayed only a few times.
     pub(super) fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
         let until = Deadline::after(MAX_GATHERING);
         loop {

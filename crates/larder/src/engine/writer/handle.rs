@@ -18,8 +18,8 @@ pub(crate) struct WriterHandle {
     commands: Option<Sender<Command>>,
     /// Whether the writer was told that an entry is dirty.
     is_armed: AtomicBool,
-    /// Whether the writer was told that there are stamps of uses. A flag of its own, because the first dirty
-    /// entry must still begin the flush lag.
+    /// Whether the writer was told that there are stamps of uses. This is a separate flag, because the first
+    /// dirty entry must still begin the flush lag.
     is_armed_for_stamps: AtomicBool,
 }
 
@@ -51,7 +51,7 @@ impl WriterHandle {
     }
 
     /// Sends a command whose answer a task waits for. The writer does not wake the task itself: the waker may
-    /// panic, and it may drop a user's future, whose `Drop` may ask the writer.
+    /// panic, or may drop a user's future, whose `Drop` may send a command to the writer.
     #[cfg(feature = "async")]
     pub(crate) fn ask_for_task<T>(
         &self,
@@ -129,8 +129,8 @@ fn no_answer() -> Error {
     Error::not_durable("the writer ended before it answered")
 }
 
-/// The answer of the writer, for a task. The writer carries the command out, no matter whether this future is
-/// polled or dropped.
+/// The answer of the writer, for a task. The writer executes the command even if this future is not polled,
+/// or is dropped.
 #[cfg(feature = "async")]
 #[derive(Debug)]
 pub(crate) struct WriterAnswer<T>(Completion<Result<T, Error>>);

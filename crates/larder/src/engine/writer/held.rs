@@ -5,14 +5,14 @@
 //! transaction evicts as many entries as it may, and does not write the batch's values. These values are
 //! *held*: they stay dirty in their shards, and are kept here. The order is:
 //!
-//! 1. Removals come first in each step, and are never held, except those of a group (6). A value may replace
-//!    a removal that a caller waits for. If this value is held, the transaction makes the deletion instead of
-//!    the write.
+//! 1. Removals come first in each step, and are never held. Only removals of a group can be held (6). A value
+//!    may replace a removal that a caller waits for. If this value is held, the transaction makes the
+//!    deletion instead of the write.
 //! 2. A held value whose key was removed later is dropped. If a newer value has replaced the removal, the
 //!    newer value takes the place of the held value, for the caller that waits for the held value. The
-//!    deletion comes first, as always. A held value that a range removal covers becomes a deletion: its slot
-//!    is a tombstone with the same sequence. All this happens before the step commits anything. Otherwise a
-//!    value could be written after the change that removed it.
+//!    deletion still comes first. A held value that a range removal covers becomes a deletion: its slot is a
+//!    tombstone with the same sequence. All this happens before the step commits anything. Otherwise a value
+//!    could be written after the change that removed it.
 //! 3. Values are written in the order of the steps that drained them. So a newer value of a key is written
 //!    after an older value.
 //! 4. A transaction that made room and wrote nothing ends the step. The callers of its removals are answered,
@@ -20,8 +20,8 @@
 //!    one such transaction, not for a series of such transactions. The last step closes the file, so it
 //!    continues until all values are written.
 //! 5. A caller that waits for values (an insert with `Durability::Immediate`, a flush) is answered when every
-//!    value of its step and of earlier steps is committed. No caller overtakes another caller, so no caller
-//!    waits forever.
+//!    value of its step and of earlier steps is committed. Callers are answered in order, so no caller waits
+//!    forever.
 //!
 //! 6. The removals of a group are among its writes, and are held with them. The caller of the group waits as
 //!    in (5).
@@ -85,15 +85,15 @@ impl HeldWrites {
         commits.any(|(kind, _)| *kind == Acknowledge::Flush)
     }
 
-    /// Returns whether a caller waits for a group with removals. They must be durable when it is answered, as
-    /// those of an invalidation.
+    /// Returns whether a caller waits for a group with removals. Like the removals of an invalidation, these
+    /// must be durable when the caller is answered.
     pub(super) fn has_group_with_removals(&self) -> bool {
         let mut commits = self.groups.iter().flat_map(|group| &group.commits);
         commits.any(|(kind, _)| matches!(kind, Acknowledge::Group | Acknowledge::GroupWithValues))
     }
 
-    /// Gives the later expiries of stamps to the writes that are not committed yet: the record of such a
-    /// stamp does not exist, so the stamp alone would change nothing.
+    /// Applies the later expiries of stamps to the writes that are not committed yet. The record of such an
+    /// entry does not exist yet, so the stamp alone would have no effect.
     pub(super) fn extend(&mut self, stamps: &[UseStamp]) {
         if stamps.is_empty() || !self.has_writes() {
             return;
@@ -173,7 +173,7 @@ impl HeldWrites {
             if !removal.is_put() {
                 return false;
             }
-            // No slot becomes clean by this deletion, because its sequence belongs to a value that was
+            // This deletion makes no slot clean, because its sequence belongs to a value that was
             // overwritten.
             let unit = write.unit;
             let deletion = Mutation { change: SlotChange::Delete, unit: 0, ..write.clone() };
@@ -200,8 +200,8 @@ impl HeldWrites {
     }
 
     /// Takes back the values of a batch that was committed without its values. Writes that were taken from
-    /// the step at `at` return to the front of that step. Values whose deletions were made become the last
-    /// writes of the current step.
+    /// the step at `at` return to the front of that step. Values that were replaced by deletions become the
+    /// last writes of the current step.
     pub(super) fn put_back(&mut self, mut batch: Vec<Mutation>, removing: usize, at: Option<usize>) {
         let writes = batch.split_off(removing);
         if let Some(group) = at.and_then(|at| self.groups.get_mut(at)) {

@@ -19,8 +19,8 @@ pub(crate) struct WriterLimits {
     pub(crate) deletes_between_steps: bool,
 }
 
-/// A divisor of the limits of a transaction. The stamps of uses rewrite records and replace pages of this
-/// share, beside the changes.
+/// A divisor of the limits of a transaction. The stamps of uses rewrite records and replace pages, in
+/// addition to the changes. Their limit is this share.
 const STAMP_SHARE: usize = 4;
 
 impl WriterLimits {
@@ -29,7 +29,7 @@ impl WriterLimits {
         (self.max_changes / STAMP_SHARE).max(1)
     }
 
-    /// Returns the number of bytes of records after which a transaction applies no further stamp.
+    /// Returns the number of rewritten record bytes after which a transaction applies no more stamps.
     pub(super) fn max_stamped_bytes(self) -> usize {
         self.max_bytes / STAMP_SHARE
     }

@@ -3,14 +3,14 @@
 //! A step is one group commit. [`step`] contains the normal path of a step. The contract depends on this
 //! order:
 //!
-//! 1. Take the commands that have arrived, and the commands that are about to arrive ([`gather`]). A caller
+//! 1. Take the commands that have arrived, and wait a moment for further commands ([`gather`]). A caller
 //!    changes its shard before it sends its command.
 //! 2. Disarm, then drain the dirty keys of the shards. So the drain sees every change that a caller of (1)
 //!    waits for. A thread that makes a key dirty after the drain finds the flag clear, and wakes the writer.
 //! 3. Commit, removals first. The removals include a removal whose key has a newer write. If there are too
 //!    many changes for one transaction, steps 3 to 5 are done in parts. The first part includes the range
-//!    removals, the registrations and the sweep. A put that a range removal covers becomes a deletion, in any
-//!    part. The writes of a group of values are in one part ([`units`]). A transaction that may not evict
+//!    removals, the registrations and the sweep. In every part, a put that a range removal covers becomes a
+//!    deletion. All writes of a group of values are in one part ([`units`]). A transaction that may not evict
 //!    enough for its values does not write these values. The values are held, the step ends, and the next
 //!    step begins immediately ([`held`]).
 //! 4. Check that a restart would find the file that was committed to ([`crate::disk::file::cache_file`]).
@@ -62,18 +62,18 @@ pub(crate) struct Writer {
     limits: WriterLimits,
     /// The state of the file that was last announced to users.
     announced: ServiceState,
-    /// Whether memory accepted values while there was no file, and no flush has reported this since.
+    /// Whether memory accepted values while there was no file, and no flush has reported this yet.
     has_unsaved: bool,
     /// Writes that wait for their commit.
     held: HeldWrites,
-    /// Number of stamps of uses that the writer commits before it waits for a command again.
+    /// Number of stamps of uses that the writer must still commit before it waits for a command again.
     stamps_due: usize,
-    /// Keeps the values of a group together.
+    /// Keeps the values of a group in one transaction.
     units: Units,
     /// Whether values were committed to the file since a flush was last answered.
     has_unflushed: bool,
     /// Whether the file was discarded because of a fault in work without a waiting caller, and no step has
-    /// followed since.
+    /// run since then.
     must_renew: bool,
     /// The recent number of callers per commit. Decays by half.
     companions: usize,
@@ -81,7 +81,7 @@ pub(crate) struct Writer {
     range_tombstones: Vec<u64>,
     /// The time from which the writer may try again to shorten the file.
     compact_at: Timestamp,
-    /// The wait after the next failed try to shorten the file. Doubles with each failed try.
+    /// The wait after the next failed attempt to shorten the file. Doubles with each failed attempt.
     compact_wait: Duration,
 }
 

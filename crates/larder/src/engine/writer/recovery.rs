@@ -8,8 +8,8 @@
 //!    can't wait, because it must be durable when its caller is answered. A caller that waits for room in the
 //!    write buffer can't wait for the disk either. If this attempt fails too, the file is *discarded*: it is
 //!    renamed, durably.
-//! 3. A fresh file is made in its place and the step is repeated. It commits the dirty entries to the fresh
-//!    file.
+//! 3. A fresh file is created in its place, and the step is repeated. The step commits the dirty entries to
+//!    the fresh file.
 //! 4. If that fails, writes are not saved any more: every shard stops saving, dirty entries become clean, and
 //!    tombstones are removed.
 //! 5. Now the callers are answered. Invalidations succeed if a restart would find no entries, even if another
@@ -18,7 +18,7 @@
 //!
 //! After a wait, step 2 or 3 is tried again. The wait doubles each time. Before the first commit to a fresh
 //! file, every shard begins to save again. A shard then refuses a value that was prepared without saving.
-//! Otherwise, after the eviction of that value, lookups would find the older value that the file has by then.
+//! Otherwise, after the eviction of that value, lookups would find an older value from the file.
 
 use super::Writer;
 use super::command::Acknowledge;
@@ -32,8 +32,8 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::stats::DiskState;
 
 impl Writer {
-    /// Returns whether this step tries to bring a file back into service. Such a step tries step 2 and step 3
-    /// at most once each.
+    /// Returns whether this step tries to bring a file back into service. If so, it tries each of steps 2 and
+    /// 3 at most once.
     pub(super) fn takes_retry(&mut self, waiting: &Waiting) -> bool {
         let is_due = self.file.retry_at().is_some_and(|at| at <= self.now());
         is_due || waiting.shut_down.is_some() || std::mem::take(&mut self.must_renew)
@@ -112,7 +112,7 @@ impl Writer {
         self.file.fail(fault, self.now());
         self.tiers.memory.requeue();
         self.held.forget_writes();
-        // The stamps stay. They are tried again with a later commit, not at once.
+        // The stamps are kept. A later commit tries them again.
         self.stamps_due = 0;
     }
 
@@ -124,7 +124,7 @@ impl Writer {
         self.must_renew = matches!(self.file.state(), ServiceState::Discarded { .. });
     }
 
-    /// Discards the file after a panic, because it is unknown which work is half done.
+    /// Discards the file after a panic, because it is unknown which work was interrupted.
     pub(super) fn give_up(&mut self, why: StoreError) {
         let mut evicted_values = EvictedValues::default();
         self.tiers.disk.hide();
@@ -159,7 +159,7 @@ impl Writer {
         for (kind, reply) in replies.commits {
             let is_done = match kind {
                 Acknowledge::Invalidation => holds,
-                // The removals of a group are not among those that were committed first.
+                // The removals that were committed first do not include the removals of a group.
                 Acknowledge::Group => self.file.leaves_nothing(),
                 Acknowledge::Write | Acknowledge::GroupWithValues | Acknowledge::Flush => false,
             };

@@ -32,7 +32,7 @@ pub(super) struct StepProgress {
     pub(super) writes_are_lost: bool,
 }
 
-/// The position of a transaction among the parts of its step.
+/// The position of a transaction in the order of its step's parts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BatchPosition {
     pub(super) is_first: bool,
@@ -59,8 +59,8 @@ impl Writer {
         if let Err(fault) = self.check_file(waiting) {
             self.fail(fault);
         }
-        // Sealed before the last drain. An entry that is stored before the sealing is committed. A later
-        // entry is refused.
+        // Sealed before the last drain. So an entry that is stored before the sealing is committed, and a
+        // later entry is refused.
         if waiting.shut_down.is_some() && !failpoint_is_set(Failpoint::DrainBeforeSealing) {
             self.tiers.memory.seal();
         }
@@ -101,8 +101,8 @@ impl Writer {
         progress: &mut StepProgress,
         evicted_values: &mut EvictedValues,
     ) -> Result<(), StoreError> {
-        // Copied before the drain. So a stamp of a value that is not committed yet is not later than the
-        // expiry that the drain finds in its slot.
+        // Copied before the drain. So if a value is not committed yet, its stamp is not later than the expiry
+        // that the drain finds in the slot.
         let (needs_all, max) = (self.needs_all_stamps(waiting), self.limits.max_stamps());
         let mut stamps = self.copy_stamps(needs_all);
         let mut drained = Vec::new();
@@ -118,7 +118,7 @@ impl Writer {
             // On a full disk deletions are committed in transactions of their own.
             let may_write = removals.is_empty() && (removing == 0 || !self.file.is_short_of_room());
             let group = if may_write { self.held.fill(&mut batch, self.limits) } else { None };
-            // Stamps never share a transaction with the deletions of a full disk.
+            // Stamps never share a transaction with the deletions that are made on a full disk.
             let stamped = if may_write { stamps.get(..max).unwrap_or(&stamps) } else { &[] };
             let is_last = removals.is_empty() && !self.held.has_writes() && stamped.len() == stamps.len();
             let position = BatchPosition { is_first: progress.first.is_none(), is_last };
@@ -149,7 +149,8 @@ impl Writer {
                 self.file.committed(self.now());
                 return Ok(());
             }
-            // The callers of a flush are answered if no value is held, so every stamp must be committed.
+            // If no value is held, the callers of a flush are answered. So every stamp must be committed by
+            // then.
             let is_held = self.held.has_writes() || stamps.is_empty();
             if removals.is_empty() && needs_room && is_held && waiting.shut_down.is_none() {
                 return Ok(());
@@ -163,7 +164,8 @@ impl Writer {
         waiting.shut_down.is_some() || self.held.has_flush()
     }
 
-    /// Returns copies of the stamps that the step commits. If there are more, the next step follows at once.
+    /// Returns copies of the stamps that the step commits. If there are more stamps, the next step follows
+    /// immediately.
     fn copy_stamps(&mut self, needs_all: bool) -> Vec<UseStamp> {
         let stamps = &self.tiers.memory.use_stamps;
         if needs_all {
@@ -175,16 +177,16 @@ impl Writer {
             return Vec::new();
         }
         let batch = stamps.batch(self.limits.max_stamps());
-        // A round ends after as many stamps as there were when it began. Otherwise uses that never pause
-        // would keep the writer at work.
+        // A round ends after the number of stamps that existed when it began. Otherwise a constant stream of
+        // uses would never let the writer rest.
         if self.stamps_due == 0 || batch.is_empty() {
             self.stamps_due = if batch.is_empty() { 0 } else { stamps.len() };
         }
         batch
     }
 
-    /// Steps 3 to 5 for one part: commits, installs the snapshot, marks clean, and settles the stamps of
-    /// uses.
+    /// Steps 3 to 5 for one part: commits, installs the snapshot, marks clean, and removes the committed
+    /// stamps of uses.
     pub(super) fn commit_part(
         &mut self,
         (mutations, stamps): (&[Mutation], &[UseStamp]),
@@ -195,7 +197,7 @@ impl Writer {
         // Step 3.
         let now = self.now();
         let pending = self.file.pending_registrations().clone();
-        // A step that only sweeps leaves the pending keyspaces to a later commit. Otherwise a sweep with
+        // A step that only sweeps leaves the pending keyspaces to a later commit. Otherwise even a sweep with
         // nothing to delete would commit.
         let leaves_new =
             mutations.is_empty() && stamps.is_empty() && waiting.only_sweeps() && pending.may_wait();
@@ -228,7 +230,7 @@ impl Writer {
         // Step 5.
         self.tiers.memory.use_stamps.settle(settled);
         if outcome.needs_room {
-            // The values were not written, so they stay dirty. So do the removals of their groups.
+            // The values were not written, so they stay dirty. The removals of their groups stay dirty, too.
             let is_made = |mutation: &&Mutation| !mutation.is_put() && mutation.unit == 0;
             let deletions: Vec<_> = mutations.iter().filter(is_made).cloned().collect();
             self.tiers.mark_clean(&deletions, evicted_values);

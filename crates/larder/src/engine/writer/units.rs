@@ -1,14 +1,15 @@
 //! Units: changes that the writer commits in one transaction, because they belong to one group of values
 //! ([`crate::memory::store_group`]).
 //!
-//! A drain has the newest change of every key of a group. For each drain:
+//! A drain returns the newest change of every key of a group. For each drain:
 //!
-//! 1. A change of a group may have replaced a removal for which a caller waits. Removals are committed first,
-//!    and may be many. So the removal becomes a change of its own, and the change stays with its group.
-//! 2. Of each group, the writes of all its keys form a unit, whether or not a later call made the write. The
-//!    removals of a group are such writes, too: they are not committed first.
-//!    Groups that share a key are in one unit. Otherwise one of them would be split at that key.
-//! 3. The changes of a unit get its number, and follow one another, at the place of the first of them.
+//! 1. A change of a group may have replaced a removal for which a caller waits. Removals are committed before
+//!    the groups, in any number of transactions. So the removal becomes a separate change, and the change of
+//!    the group stays with its group.
+//! 2. The writes of all keys of a group form a unit, even if a later call made some of these writes. The
+//!    removals of a group belong to its writes, too, and are not committed first. Groups that share a key are
+//!    in one unit. Otherwise one of these groups would be split at that key.
+//! 3. The changes of a unit get the unit's number, and are moved together to the place of the first change.
 //!
 //! A unit may exceed the limits of a transaction. The limits of a single group are chosen so that its
 //! transaction still fits into the file ([`crate::engine::capacity`]).
@@ -35,7 +36,7 @@ impl Units {
         let (mut removals, mut writes) = (Vec::new(), Vec::new());
         for mut mutation in drained {
             if mutation.hides_removal && mutation.group().is_some() {
-                // 1. No slot becomes clean by this deletion, because no slot has its sequence.
+                // 1. This deletion makes no slot clean, because no slot has its sequence.
                 let sequence = mutation.sequence.saturating_sub(1);
                 removals.push(Mutation { change: SlotChange::Delete, sequence, ..mutation.clone() });
                 mutation.hides_removal = false;

@@ -18,7 +18,7 @@ pub(super) struct Waiting {
     /// Each reply with the number of ranges that its caller removes.
     pub(super) range_replies: Vec<(Reply<u64>, usize)>,
     pub(super) parts: Vec<Reply<()>>,
-    /// The maximum time of a part of a pending range removal, if no caller requested the part.
+    /// The maximum duration of a part of a pending range removal, if no caller requested the part.
     pub(super) part_time: Option<Duration>,
     pub(super) registrations: Vec<Registration>,
     pub(super) registration_replies: Vec<Reply<KeyspaceId>>,

@@ -34,10 +34,10 @@ use crate::format::record;
 use crate::format::record::Extension;
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// Number of first trials of a keyspace. Until this number is reached, every value is tried.
+/// Number of first trials of a keyspace. The first values up to this number are all tried.
 const FIRST_VALUES: u64 = 16;
-/// Number of trials after which a new shape alone causes no trial. Otherwise a type whose values all differ
-/// would be tried without end.
+/// Number of trials after which a new shape alone causes no trial. Otherwise every value of a type whose
+/// values all differ would be tried.
 const MAX_TRIALS: u64 = 1_024;
 /// Number of remembered sets of names. Each set is remembered by its hash.
 const REMEMBERED: usize = 64;
@@ -75,7 +75,7 @@ impl ValueChecks {
         Self { is_thorough: false, ..Self::new(false) }
     }
 
-    /// Decodes an encoded value and compares it with the original, if this value is to be tried.
+    /// Decodes an encoded value and compares it with the original, if this value must be tried.
     ///
     /// # Errors
     /// Returns an error if the value does not come back. The text of the error gives advice.
@@ -253,7 +253,7 @@ impl Drop for Trial {
     }
 }
 
-/// Returns how often each byte value occurs.
+/// Returns the number of occurrences of each byte value.
 fn counted(bytes: &[u8]) -> [u32; 256] {
     let mut counts = [0; 256];
     for byte in bytes {
@@ -264,7 +264,7 @@ fn counted(bytes: &[u8]) -> [u32; 256] {
     counts
 }
 
-/// A value whose `Drop` may panic. The panic is ignored, because it says nothing about the stored value.
+/// A value whose `Drop` may panic. The panic is ignored, because the stored value is not affected.
 struct SwallowDropPanic<V>(Option<V>);
 
 impl<V> SwallowDropPanic<V> {

@@ -26,7 +26,8 @@ pub(crate) struct ErasedCodec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Whole(Vec<u8>),
-    /// The encoding would be longer than the limit, so it was not made. Holds the length of the encoding.
+    /// The encoding would be longer than the limit, so it was not produced. Holds the length that the
+    /// encoding would have.
     TooLong(usize),
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct CodecError(String);
 
-/// The text, followed by the name of the type.
+/// Prints the text, followed by the name of the type.
 impl fmt::Debug for CodecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self} (CodecError)")

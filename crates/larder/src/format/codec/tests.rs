@@ -49,7 +49,7 @@ enum List {
     Next(Box<List>),
 }
 
-/// A map of this many entries without bytes, as a multimap could be. It stores only the number.
+/// A map of this many entries without bytes, as a multimap could have. It stores only the number.
 #[derive(PartialEq, Debug)]
 struct Entries(usize);
 

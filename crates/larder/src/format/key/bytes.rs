@@ -14,13 +14,13 @@ const ESCAPED: u8 = 0xFF;
 #[derive(Debug)]
 pub struct KeyWriter<'a>(PartTarget<'a>);
 
-/// The use of the parts. A small value, so that the compiler keeps it in registers and removes the other
-/// cases.
+/// The use of the parts. This value is small, so that the compiler keeps it in registers and removes the
+/// unused cases.
 #[derive(Debug)]
 enum PartTarget<'a> {
     /// Their encoding is added to a buffer.
     Buffer(&'a mut KeyBuffer),
-    /// They are hashed. A text or byte part with a zero byte is hashed as it stands, and not as it is
+    /// They are hashed. A text or byte part with a zero byte is hashed as raw bytes, and not as it is
     /// encoded.
     Hasher(KeyHasher),
     /// They are compared with stored bytes.
@@ -97,8 +97,9 @@ impl<'a> KeyWriter<'a> {
         self.u32(value.into());
     }
 
-    /// Writes a part that has the same length in every key, as the bytes of an array or of a digest have. The
-    /// bytes have no end mark. So if the length differed, one key's bytes could begin another key's bytes.
+    /// Writes a part that has the same length in every key, such as an array or a digest. The bytes have no
+    /// end mark. So if the length differed, the bytes of one key could be the beginning of the bytes of
+    /// another key.
     #[inline(always)]
     pub fn array<const N: usize>(&mut self, bytes: &[u8; N]) {
         self.push(bytes);
@@ -183,7 +184,7 @@ impl<'a> KeyReader<'a> {
     /// Reads a `bool` part.
     ///
     /// # Errors
-    /// When the bytes have ended, or the next byte is neither 0 nor 1.
+    /// Returns an error if the bytes have ended, or the next byte is neither 0 nor 1.
     pub fn bool(&mut self) -> Result<bool, KeyError> {
         match self.u8()? {
             0 => Ok(false),
@@ -195,7 +196,7 @@ impl<'a> KeyReader<'a> {
     /// Reads a `char` part.
     ///
     /// # Errors
-    /// When the bytes end before the part does, or are no character.
+    /// Returns an error if the bytes end before the part does, or are not a character.
     pub fn char(&mut self) -> Result<char, KeyError> {
         let number = self.u32()?;
         char::from_u32(number).ok_or_else(|| KeyError::new(format!("U+{number:X} is no character")))
@@ -204,7 +205,7 @@ impl<'a> KeyReader<'a> {
     /// Reads a part of exactly `N` bytes.
     ///
     /// # Errors
-    /// When the bytes end before the part does.
+    /// Returns an error if the bytes end before the part does.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], KeyError> {
         let Some((head, rest)) = self.rest.split_first_chunk::<N>() else {
             return Err(self.cut_off(N));

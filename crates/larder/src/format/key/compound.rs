@@ -79,7 +79,7 @@ impl<K: Key, F: EncodeKey<K>> EncodeKey<Option<K>> for Option<F> {
     }
 }
 
-/// `None` begins the one key `None`. `Some` of a prefix begins the keys that are `Some` of a key with this
+/// The prefix `None` matches only the key `None`. `Some` of a prefix matches every `Some` of a key with this
 /// prefix.
 impl<K: Key, P: KeyPrefix<K>> KeyPrefix<Option<K>> for Option<P> {
     fn encode_prefix(&self, out: &mut KeyWriter) {

@@ -1,4 +1,5 @@
-//! Implements the key traits for texts and bytes, and for the forms that look them up.
+//! Implements the key traits for texts and bytes, and for the borrowed forms with which a caller looks them
+//! up.
 
 use std::borrow::Cow;
 
@@ -8,7 +9,7 @@ use super::{EncodeKey, Key, KeyPrefix};
 use crate::format::key::error::KeyError;
 use crate::sys::sync::Arc;
 
-/// Implements a text type as a key, and the forms that look it up.
+/// Implements a text type as a key, and the borrowed forms for its lookups.
 macro_rules! text_key {
     ($key:ty: $($form:ty),+) => {
         impl Key for $key {
@@ -59,7 +60,7 @@ impl Key for Vec<u8> {
     }
 }
 
-/// Implements a form that looks up bytes.
+/// Implements a borrowed form for lookups of bytes.
 macro_rules! bytes_form {
     ($form:ty $(, $size:ident)?) => {
         impl$(<const $size: usize>)? EncodeKey<Vec<u8>> for $form {

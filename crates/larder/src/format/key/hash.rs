@@ -1,21 +1,21 @@
 //! The hash of a key: a function of its bytes alone, and of secret numbers of the cache.
 //!
-//! The bytes may come in pieces of any lengths. So a lookup hashes the parts of a borrowed key as they stand,
-//! and gets the hash of the encoded key without encoding it. No crate's hash is used, because the hashes of
-//! crates depend on the pieces, or need all bytes in one slice.
+//! The bytes may come in pieces of any lengths. So a lookup hashes the raw parts of a borrowed key, and gets
+//! the hash of the encoded key without encoding it. No crate's hash is used, because the hashes of crates
+//! depend on the pieces, or need all bytes in one slice.
 //!
 //! 1. The state begins with a secret number, into which the number of the keyspace is mixed.
-//! 2. The bytes of the key are read as words of eight bytes, the first byte lowest. The last word is filled
-//!    up with zeros. It is left out if it is zero. So the end mark of a text, two zeros, adds no word.
+//! 2. The bytes of the key are read as words of eight bytes, the first byte lowest. The last word is padded
+//!    with zeros. It is left out if it is zero. So the end mark of a text, two zeros, adds no word.
 //! 3. Each word is mixed into the state.
-//! 4. The length is mixed into the state, with another secret number. The length tells keys apart that
+//! 4. The length is mixed into the state, with another secret number. The length distinguishes keys that
 //!    differ only in the zeros at their end. It is multiplied first, so that two lengths differ in many bits.
 //!    With a difference in the lowest bits alone, one product spreads some lengths unevenly for many seeds.
 //!
 //! One mixing is a *folded product*: the product of two words has 128 bits, and its halves are combined by
-//! exclusive or. So each bit of the result depends on all bits of both words. Every key passes at least two
-//! products: after one product, keys of one word have spread unevenly. `memory/tests/hash_distribution.rs`
-//! tests the spread.
+//! exclusive or. So each bit of the result depends on all bits of both words. Every hash has at least two
+//! products. With only one product, the hashes of keys of one word were distributed unevenly.
+//! `memory/tests/hash_distribution.rs` tests the spread.
 //!
 //! Sources: Wang, Liu, Gao, Zhang, Yu, "Modern non-cryptographic hash function and pseudorandom number
 //! generator" (wyhash), for the folded product; the crate foldhash, for a secret factor.
@@ -50,7 +50,7 @@ pub(crate) struct KeyHasher {
     state: u64,
     factor: u64,
     last_factor: u64,
-    /// The bytes since the last whole word. The rest is zero.
+    /// The bytes after the last whole word. The other bytes are zero.
     pending: u64,
     /// Number of bytes so far.
     len: usize,
@@ -62,8 +62,8 @@ impl HashSeed {
         Self { start, factor: factor | 1, last_factor: last_factor | 1 }
     }
 
-    /// Returns a seed that is no secret: two caches with the same number hash alike. The other numbers are
-    /// digits of pi.
+    /// Returns a seed that is not secret: two caches with the same number compute the same hashes. The other
+    /// numbers are digits of pi.
     pub(crate) const fn fixed(start: u64) -> Self {
         Self::new([start, 0x1319_8A2E_0370_7344, 0xA409_3822_299F_31D0])
     }
@@ -124,7 +124,7 @@ impl KeyHasher {
         self.pending |= value << shift;
         if used + len >= WORD {
             self.mix(self.pending);
-            // The bytes that did not fit. In two steps, because a shift by 64 would overflow.
+            // Keeps the bytes that did not fit. Shifts in two steps, because a shift by 64 would overflow.
             self.pending = value >> 1 >> (63 - shift);
         }
         self.len += len;
@@ -146,8 +146,8 @@ impl KeyHasher {
     }
 }
 
-/// Returns the last `len` of these bytes as a number, the first byte lowest. `len` is less than a word, and
-/// all of the bytes or the rest after whole words.
+/// Returns the last `len` of these bytes as a number, the first byte lowest. `len` is less than a word. It is
+/// either the length of `bytes`, or the number of bytes after the whole words.
 #[inline(always)]
 fn last_bytes(bytes: &[u8], len: usize) -> u64 {
     if let Some(last) = bytes.last_chunk::<WORD>() {
@@ -171,14 +171,14 @@ fn folded_product(a: u64, b: u64) -> u64 {
     low ^ high
 }
 
-/// The secret numbers are not shown.
+/// Prints no secret number.
 impl std::fmt::Debug for HashSeed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HashSeed").finish_non_exhaustive()
     }
 }
 
-/// The secret numbers are not shown.
+/// Prints no secret number.
 impl std::fmt::Debug for KeyspaceSeed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KeyspaceSeed").field("keyspace", &self.keyspace).finish_non_exhaustive()
@@ -232,7 +232,7 @@ mod tests {
         }
     }
 
-    /// Each bit of a key changes each bit of the hash for about half of the keys.
+    /// A change of any one bit of a key changes each bit of the hash for about half of the keys.
     #[test]
     fn every_bit_of_a_key_changes_half_of_the_bits() {
         const KEYS: u32 = 512;
@@ -254,7 +254,8 @@ mod tests {
                         *count += (difference >> at & 1) as u32;
                     }
                 }
-                // A fair coin leaves this range less than once in ten thousand million times.
+                // The number of heads of a fair coin is outside this range less than once in ten thousand
+                // million tries.
                 let fair = 180..=332;
                 assert!(changes.iter().all(|count| fair.contains(count)), "{len} B, bit {bit}: {changes:?}");
             }

@@ -1,12 +1,12 @@
 //! Compares a key with stored bytes, part by part, without encoding the key.
 //!
-//! The invariant: a key matches only the bytes that it is encoded as. A text or byte part is compared as it
-//! stands, and the end mark after it. That is the part's encoding only if the part has no zero byte. Two
-//! examples show why a part with a zero byte never matches here:
+//! The invariant: a key matches only its own encoding. A text or byte part is compared as raw bytes, and then
+//! the end mark. These bytes are the part's encoding only if the part has no zero byte. Two examples show why
+//! a part with a zero byte never matches here:
 //!
-//! - The bytes `00 FF` as they stand are the encoding of the one byte `00`.
-//! - The parts `"a\0"` and then `00 00 00 'x'` as they stand are the encoding of `"a"`, then of another
-//!   number, and then of a text that begins with `x`.
+//! - The raw bytes `00 FF` are the encoding of the single byte `00`.
+//! - The raw parts `"a\0"` and then `00 00 00 'x'` are the encoding of `"a"`, then of another number, and
+//!   then of a text that begins with `x`.
 //!
 //! So a key with such a part matches nothing, not even its own encoding. The lookup then encodes the key.
 
@@ -15,7 +15,7 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 /// The top bit of each byte.
 const TOP_BITS: u64 = ONES << 7;
 
-/// The stored bytes that the parts so far have not matched yet.
+/// The stored bytes that no part has matched yet.
 #[derive(Debug)]
 pub(crate) struct KeyMatcher<'a> {
     rest: &'a [u8],
@@ -28,7 +28,7 @@ impl<'a> KeyMatcher<'a> {
         Self { rest: stored, is_equal: true }
     }
 
-    /// Compares bytes that are encoded as they stand.
+    /// Compares bytes that are encoded unchanged.
     #[inline(always)]
     pub(super) fn exact(&mut self, bytes: &[u8]) {
         match self.rest.split_at_checked(bytes.len()) {
@@ -46,7 +46,7 @@ impl<'a> KeyMatcher<'a> {
         }
     }
 
-    /// Returns whether the parts are all of the stored bytes.
+    /// Returns whether the parts have matched all of the stored bytes.
     #[inline(always)]
     pub(super) fn is_match(&self) -> bool {
         self.is_equal && self.rest.is_empty()
@@ -97,11 +97,11 @@ pub(super) fn has_zero(bytes: &[u8]) -> bool {
     (suspects & TOP_BITS != 0 && bytes.contains(&0)) || rest.contains(&0)
 }
 
-/// Returns a number with a top bit of a byte set if any byte of a word is zero. Bytes above 0x80, which
-/// letters outside of ASCII have, can set a top bit too.
+/// Returns a number in which the top bit of some byte is set if any byte of the word is zero. Bytes above
+/// 0x80, as in letters outside of ASCII, can also set a top bit.
 ///
-/// If no byte is zero, subtracting one from each borrows nothing, and a byte of up to 0x80 gets no top bit.
-/// Otherwise the lowest zero byte becomes 0xFF.
+/// If no byte is zero, subtracting one from each byte needs no borrow, and a byte of up to 0x80 gets no top
+/// bit. Otherwise the lowest zero byte becomes 0xFF.
 #[inline(always)]
 const fn suspect_zeros(word: u64) -> u64 {
     word.wrapping_sub(ONES)

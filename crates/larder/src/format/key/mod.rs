@@ -1,4 +1,5 @@
-//! Keys: typed, looked up by any borrowed form, and encoded so that the bytes sort as the keys do.
+//! Keys. A key has a type, can be looked up by any borrowed form, and is encoded so that the bytes sort in
+//! the order of the keys.
 //!
 //! The encoding is *prefix-free* within a type: the bytes of one key never begin with the bytes of another
 //! key. So no two keys have the same bytes. A key begins with the bytes of a tuple's first parts only if the
@@ -19,9 +20,9 @@
 //! These bytes are part of the file format, and a test pins them. larder has its own encoding because every
 //! lookup takes a borrowed form of its key. A serde codec would need the owned type.
 //!
-//! One function of a form, [`EncodeKey::encode`], gives its parts to a [`KeyWriter`]. The writer encodes them
-//! into a [`buffer`], or gives them to a [`hash`], or compares them with stored bytes ([`matcher`]). A lookup
-//! hashes and compares ([`unencoded`]), and encodes only if that finds nothing.
+//! Each form has the function [`EncodeKey::encode`], which passes its parts to a [`KeyWriter`]. The writer
+//! encodes the parts into a [`buffer`], adds them to a [`hash`], or compares them with stored bytes
+//! ([`matcher`]). A lookup hashes and compares ([`unencoded`]), and encodes only if that finds nothing.
 
 #![expect(
     clippy::inline_always,
@@ -58,9 +59,8 @@ pub const MAX_KEY_LEN: usize = 4096;
 /// - `Option` of a key, tuples of two to four keys, and `()`.
 ///
 /// # Your own types
-/// With the feature `derive`, a newtype, a struct or an enum is a key by one line. A newtype is encoded as
-/// its field. It is looked up by the field's type, and by `&str` if the field is text:
-///
+/// With the feature `derive`, one line makes a newtype, a struct or an enum a key. A newtype is encoded like
+/// its field. It is looked up by the field's type, and also by `&str` if the field is text:
 #[cfg_attr(feature = "derive", doc = "```")]
 #[cfg_attr(not(feature = "derive"), doc = "```ignore")]
 /// use larder::{Any, Cache, KeyspaceDefinition};
@@ -147,7 +147,8 @@ pub trait Key: EncodeKey<Self> + Sized + Send + Sync + 'static {
     fn decode(reader: &mut KeyReader<'_>) -> Result<Self, KeyError>;
 }
 
-/// A form of a key that looks up a `K`. The form encodes to the same bytes as the equal `K`.
+/// A form of a key with which a caller can look up a `K`. The form encodes to the same bytes as the equal
+/// `K`.
 ///
 /// Examples are `str` for `String`, `[u8]` for `Vec<u8>`, `(&str, u64)` for `(String, u64)`, `Option<&str>`
 /// for `Option<String>`, and references to any of these forms.
@@ -164,8 +165,8 @@ pub trait EncodeKey<K: ?Sized> {
     /// Writes the key's bytes.
     ///
     /// A call of a keyspace may call this function several times: to hash the key, to compare it with a
-    /// stored key, and to encode it. Each call must write the same. Otherwise the call may miss an entry. It
-    /// finds no entry whose key this function has not written.
+    /// stored key, and to encode it. Each call must write the same. Otherwise the call may miss an entry. But
+    /// it never returns the entry of a different key.
     fn encode(&self, out: &mut KeyWriter);
 }
 

@@ -156,7 +156,7 @@ const OPTIONAL: u8 = 3;
 /// The first byte of an option that is `None`.
 const NONE: u8 = 0;
 
-/// Maximum depth of options within options. A shape has no deeper ones.
+/// Maximum depth of nested options. No shape is deeper.
 const MAX_DEPTH: usize = shape::MAX_DEPTH;
 
 fn length_bytes(len: usize) -> [u8; 4] {
@@ -211,8 +211,8 @@ impl PatternWriter {
         }
     }
 
-    /// Returns the scope of the pattern in a keyspace. If the width of an open part is unknown, returns the
-    /// shape of that part.
+    /// Returns the scope of the pattern in a keyspace. If the pattern has an [`Any`] for a part of unknown
+    /// width, returns the shape of that part as the error.
     pub(crate) fn into_scope(self, keyspace: &[u8]) -> Result<Scope, String> {
         if let Some(shape) = self.unknown {
             return Err(shape);
@@ -229,7 +229,7 @@ impl PatternWriter {
 }
 
 /// Returns the widths of the parts of a shape, such as `(string, u64)`. If the shape is not made of larder's
-/// own parts, returns the shape.
+/// own parts, returns the shape as the error.
 fn widths(shape: String) -> Result<Vec<Width>, String> {
     shape.parse().map(|shape| widths_of(&shape)).map_err(|_| shape)
 }

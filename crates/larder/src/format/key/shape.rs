@@ -51,7 +51,7 @@ pub enum KeyShape {
     Array(usize),
     /// `uuid`
     Uuid,
-    /// `option<…>`: the shape of the key that there may be.
+    /// `option<…>`. Holds the shape of the optional key.
     Option(Box<KeyShape>),
     /// `(…, …)`: the shapes of the parts.
     Tuple(Vec<KeyShape>),
@@ -77,7 +77,7 @@ pub enum KeyValue {
     Char(char),
     /// The bytes of a UUID.
     Uuid([u8; 16]),
-    /// The key that there may be, for a shape `option<…>`.
+    /// The optional key, for a shape `option<…>`.
     Option(Option<Box<KeyValue>>),
     /// The parts of a tuple.
     Tuple(Vec<KeyValue>),

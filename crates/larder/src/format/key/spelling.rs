@@ -287,7 +287,7 @@ fn read_escape<'a>(text: &'a str, out: &mut Vec<u8>) -> Option<&'a str> {
     Some(rest)
 }
 
-/// Writes the form that can be read back in any position. In this form, texts have quotes.
+/// Writes a form that can be read back in any position. In this form, texts have quotes.
 impl fmt::Display for KeyValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

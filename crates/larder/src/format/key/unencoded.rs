@@ -1,4 +1,4 @@
-//! A key as the caller has it, hashed and compared without encoding it.
+//! A key in the form that the caller passed. It is hashed and compared without being encoded.
 
 use std::marker::PhantomData;
 
@@ -6,7 +6,8 @@ use super::EncodeKey;
 use super::bytes::KeyWriter;
 use super::hash::KeyspaceSeed;
 
-/// A whole key that is not encoded. A trait, because a closure can't be inlined by force.
+/// A whole key that is not encoded. This is a trait and not a closure, because a closure can't be marked
+/// `inline(always)`.
 pub(crate) trait UnencodedKey {
     /// Returns the hash of the key. It is the hash of the encoded key, unless a text or byte part has a zero
     /// byte.
@@ -32,8 +33,8 @@ impl<'a, K, Q: EncodeKey<K> + ?Sized> KeyForm<'a, K, Q> {
     }
 }
 
-/// Both functions call the form's `encode`, as a write of the key does. So a key type of a user finds only
-/// the bytes that it writes.
+/// Both functions call the form's `encode`, as a write of the key does. So a lookup by a user's key type
+/// matches only the bytes that this type writes.
 impl<K, Q: EncodeKey<K> + ?Sized> UnencodedKey for KeyForm<'_, K, Q> {
     #[inline(always)]
     fn hash(&self) -> u64 {

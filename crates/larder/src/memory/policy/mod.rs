@@ -7,8 +7,8 @@
 //!    used go back to the start of main.) The sketch tells how often each key was used. A newcomer that was
 //!    used while it was in the small queue replaces the rival, unless the rival was used more than
 //!    [`MAX_LEAD`] times as often. Any other newcomer must have been used at least twice more than the rival.
-//!    If the newcomer loses, it is evicted. A rival that was ahead goes back to the start of main then, and
-//!    any other rival meets the next newcomer.
+//!    If the newcomer loses, it is evicted. In that case, a rival that was ahead goes back to the start of
+//!    main, and any other rival competes with the next newcomer.
 //! 3. While main has not filled its share, there is no rival. An entry that was used while it was in the
 //!    small queue, or twice according to the sketch, joins main. Any other entry is evicted.
 //! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. These
@@ -20,7 +20,7 @@
 //! have not been used more often than the entries of main. So a part of the loop stays in the cache. The
 //! entries of a new working set move into main, because they are used twice or used in the small queue.
 //!
-//! Uses in quick succession are one event: an entry counts one use for each visit, however many hits it had.
+//! Uses in quick succession are one event: an entry counts one use for each visit, even if it had many hits.
 //! Otherwise a short burst of hits would outweigh a key that returns regularly.
 //!
 //! Cost: a hit is one relaxed load. The first hit between two visits of the policy also makes one relaxed
@@ -59,10 +59,10 @@ use super::weight::Weight;
 const MAX_RIVALS_TRIED: usize = 8;
 /// A newcomer that was used in the small queue loses only against a rival that was used more than this number
 /// of times as often. A recent use counts more than old ones, because the old ones may belong to a phase that
-/// is over. But keys that are used again and again must not give way to each short burst.
+/// is over. But keys that are used regularly must not be replaced by each short burst.
 const MAX_LEAD: u64 = 3;
 /// After this number of newcomers that lost, a rival that is not ahead goes back to the start of main too.
-/// Otherwise the uses of the entries behind it would not be noticed.
+/// Otherwise the policy would not see the uses of the entries behind it.
 const MAX_LOSERS: u8 = 16;
 
 /// The eviction policy of one shard.

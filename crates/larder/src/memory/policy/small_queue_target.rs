@@ -19,8 +19,8 @@
 
 /// A share of 100 %.
 const WHOLE: u64 = 1 << 32;
-/// Small, because a small share costs little where keys return soon: then the share grows fast. A large share
-/// costs a part of each loop from the start.
+/// The initial share is small. If keys return soon, a small share costs little, because the share then grows
+/// fast. A large share would cost a part of each loop from the start.
 const INITIAL_SHARE: u64 = WHOLE / 100 * 3;
 const MIN_SHARE: u64 = WHOLE / 100;
 const MAX_SHARE: u64 = WHOLE / 5 * 4;

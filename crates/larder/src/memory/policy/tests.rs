@@ -60,8 +60,8 @@ fn numbers(mut seed: u64) -> impl Iterator<Item = u64> {
     })
 }
 
-/// Requests that are mostly for a few popular keys: the logarithm of the key is uniform (Zipf's law with
-/// exponent 1).
+/// Returns requests that are mostly for a few popular keys: the logarithm of the key is uniform (Zipf's law
+/// with exponent 1).
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -64,7 +64,7 @@ impl Shard {
     /// the range and returns `None`.
     ///
     /// An entry of the range stays in its slot until it is removed. No further old entry can appear in the
-    /// meantime, because the barrier bars fills and a write has a later sequence.
+    /// meantime, because the barrier prevents fills and a write has a later sequence.
     pub(crate) fn purge_part(
         &mut self,
         range: &RangeTombstone,

@@ -16,8 +16,8 @@ impl Shard {
     }
 
     /// Extends the life of a key's entry to `expires_at`, or to its hard limit if that is earlier. Returns
-    /// the entry's sequence and its new expiry. Returns None if the entry is not live at `now`, or does not
-    /// live longer by that.
+    /// the entry's sequence and its new expiry. Returns None if the entry is not live at `now`, or if this
+    /// does not extend its life.
     pub(in crate::memory) fn extend(
         &mut self,
         key: SlotKey<'_>,

@@ -24,7 +24,7 @@ impl Shard {
         }
     }
 
-    /// As [`get`](Shard::get), for a caller that wants a live value only.
+    /// Like [`get`](Shard::get), for a caller that needs only a live value.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     pub(crate) fn hit(
@@ -64,8 +64,8 @@ impl Shard {
         }
     }
 
-    /// Returns the value of a key, live or expired. A removed key has none, so a caller never gets what was
-    /// invalidated. Neither has a key that is known to be absent.
+    /// Returns the value of a key, live or expired. A removed key has no value, so a caller never gets an
+    /// invalidated value. A key that is known to be absent has no value either.
     pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
         match self.find(key) {
             None => StaleLookup::Unknown(self.miss_token(key)),
@@ -83,7 +83,7 @@ impl Shard {
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     fn find_unencoded(&self, key: &impl UnencodedKey, short_hash: u32) -> Option<(SlotId, &Slot)> {
-        // Not `find`, which keeps the comparison out of line.
+        // `find` is not used, because it does not inline the comparison.
         for &id in self.ids.iter_hash(table_hash(short_hash)) {
             // The table has no vacant slot.
             let slot = self.slots.at(id)?;

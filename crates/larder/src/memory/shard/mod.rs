@@ -60,9 +60,9 @@ pub(crate) struct Shard {
     /// Data that only dirty slots need. Few slots are dirty at a time, so this data is kept outside the
     /// slots.
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
-    /// The groups of the removals that belong to one ([`super::removal_groups`]).
+    /// The groups of removals that belong to a group ([`super::removal_groups`]).
     removal_groups: RemovalGroups,
-    /// The extras of the entries whose writers asked for them ([`crate::memory::extras`]).
+    /// The extras of the entries whose writers requested them ([`crate::memory::extras`]).
     extras: HashMap<SlotId, EntryExtras, ahash::RandomState>,
     /// Range removals whose entries may still be in the installed snapshot.
     ranges: Vec<RangeTombstone>,

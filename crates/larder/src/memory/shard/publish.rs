@@ -12,11 +12,11 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Makes the checks of step 3. Returns the time at which they hold.
+    /// Does the checks of step 3. Returns the time at which they hold.
     ///
     /// # Errors
-    /// [`Refused::Revoked`] if the key has changed. [`Refused::Unconfirmed`] if the entry may be on disk
-    /// alone, and the caller has not confirmed that in the current snapshot.
+    /// [`Refused::Revoked`] if the key has changed. [`Refused::Unconfirmed`] if the entry may be only on
+    /// disk, and the caller has not confirmed it in the current snapshot.
     pub(crate) fn confirm(
         &self,
         key: SlotKey<'_>,

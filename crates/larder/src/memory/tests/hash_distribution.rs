@@ -2,9 +2,9 @@
 //! bits that hash tables use first.
 //!
 //! The hash has a seed that is new for each cache, so an attacker can't compute keys of one shard or one
-//! bucket. These tests check that a structure in the keys never shows in the hash, for any seed. The tests
-//! use several seeds, and families of keys on which weak hashes are known to fail. The tests also use weak
-//! hashes. With a weak hash, the check must fail.
+//! bucket. These tests check that for any seed, a structure in the keys leaves no structure in the hashes.
+//! The tests use several seeds, and families of keys on which weak hashes are known to fail. The tests also
+//! use weak hashes. With a weak hash, the check must fail.
 
 use std::ptr;
 
@@ -13,7 +13,8 @@ use crate::memory::Memory;
 const KEYS: u64 = 4096;
 const SHARDS: usize = 16;
 const SEEDS: usize = 6;
-/// Number of seeds for the keys on which one seed in sixty was bad while the length was mixed as it stands.
+/// Number of seeds for some families of keys. In an earlier version of the hash, which mixed the length
+/// without multiplying it first, one seed in sixty was bad for these keys.
 const MANY_SEEDS: usize = 300;
 
 type Family = (&'static str, Vec<Vec<u8>>);

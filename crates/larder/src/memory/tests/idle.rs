@@ -1,4 +1,4 @@
-//! Uses of entries with a time to idle: the steps (1) and (4) of [`crate::memory::use_stamps`].
+//! Tests of uses of entries with a time to idle: steps (1) and (4) of [`crate::memory::use_stamps`].
 
 use std::time::Duration;
 
@@ -110,7 +110,7 @@ fn a_stamp_is_read_before_its_snapshot_is_found_to_be_the_current_one() {
     let memory = Memory::new(1, 1_000, 1 << 20, 0);
     let bytes = on_disk(1);
     let key = memory.key(&bytes);
-    // As soon as the snapshot has been checked, the writer installs the next one, and removes the stamp.
+    // Just after the snapshot was checked, the writer installs the next snapshot, and removes the stamp.
     let is_current = || {
         memory.use_stamps.settle(&memory.use_stamps.batch(9));
         true

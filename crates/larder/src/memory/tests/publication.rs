@@ -1,4 +1,4 @@
-//! The checks of a change that is published: each of them alone refuses the change.
+//! Tests of the checks before a change is published: each check alone is enough to refuse the change.
 
 use super::*;
 use crate::memory::lookup::ReadEntry;
@@ -7,7 +7,7 @@ use crate::memory::publication::Publication;
 const START: Timestamp = Timestamp::from_millis(1_000);
 const EXPIRY: Timestamp = Timestamp::from_millis(9_000);
 
-/// A memory with a change in progress: its entry was read, and is not published yet.
+/// A memory with a change in progress: its entry was read, and the change is not published yet.
 struct Changing {
     memory: Memory,
     bytes: [u8; 5],

@@ -28,9 +28,9 @@ pub struct NewKeyspace {
 
 /// An entry for [`Admin::write`](super::Admin::write).
 ///
-/// It carries no hard limit beside its expiry: in a keyspace with a
-/// [`time_to_idle`](crate::KeyspaceDefinition::time_to_idle), uses do not extend the life of such an entry.
-/// It ends at its expiry, until it is written or touched. Nor does it carry the time of a load, so
+/// It has no limit of its life other than its expiry. So in a keyspace with a
+/// [`time_to_idle`](crate::KeyspaceDefinition::time_to_idle), uses do not extend its life, until the entry is
+/// written or touched again. It also has no duration of a load, so
 /// [`early_expiration`](crate::LoadPolicy::early_expiration) does not refresh it.
 ///
 /// Programs build this struct with a literal, so a new field would be a breaking change.
@@ -40,11 +40,11 @@ pub struct NewEntry {
     pub key: Vec<u8>,
     /// The time at which the entry was written.
     pub written_at: Timestamp,
-    /// The time at which the entry expires. [`Timestamp::NEVER`] if it never does. Uses do not change it.
+    /// The time at which the entry expires. [`Timestamp::NEVER`] if it never expires. Uses do not change it.
     pub expires_at: Timestamp,
-    /// The time from which the entry may be deleted: the expiry, and after it the grace in which a failing
-    /// load may be answered with the entry. It counts as the expiry if it is earlier, and as twelve and a
-    /// half years after the expiry if it is later than that.
+    /// The time from which the entry may be deleted: the expiry plus the grace time. During the grace time, a
+    /// failing load may be answered with the entry. An earlier time than the expiry is replaced by the
+    /// expiry. A time more than twelve and a half years after the expiry is replaced by that maximum.
     pub delete_after: Timestamp,
     /// The fingerprint of the value's shape at the time of writing, if there is one.
     pub fingerprint: Option<u64>,
@@ -86,7 +86,7 @@ impl NewEntry {
     }
 
     /// Returns the time from which the entry may be deleted, within the limits of a keyspace's grace.
-    /// Otherwise an entry that expires could stay in the file for ever.
+    /// Otherwise an expired entry could stay in the file forever.
     fn bounded_delete_after(&self) -> Timestamp {
         let latest = self.expires_at.expiry_after(MAX_TTL + MAX_TTL / 4);
         self.delete_after.min(latest).max(self.expires_at)

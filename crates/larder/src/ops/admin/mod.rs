@@ -64,8 +64,8 @@ pub struct Compacted {
 
 /// A cache file that this process owns and changes without a cache.
 ///
-/// After a change has failed, every later call returns the same error. Drop the value then, and open the file
-/// again.
+/// After a change has failed, every later call returns the same error. In that case, drop this value and open
+/// the file again.
 #[derive(Debug)]
 #[must_use = "what was changed is durable, but the file counts as left by a crash until it is closed"]
 pub struct Admin {
@@ -107,7 +107,7 @@ impl Admin {
         self.edit.now()
     }
 
-    /// Returns the keyspaces, sorted by name. There are none after a change has failed.
+    /// Returns the keyspaces, sorted by name. Returns none after a change has failed.
     #[must_use]
     pub fn keyspaces(&self) -> Vec<KeyspaceInfo> {
         self.edit.catalog().map(of_catalog).unwrap_or_default()
@@ -286,7 +286,7 @@ impl Admin {
         }))
     }
 
-    /// Closes the file as a cache does. A changed file that is not closed counts as left by a crash.
+    /// Closes the file as a cache does. Otherwise a changed file looks like a file that a crash left.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`].

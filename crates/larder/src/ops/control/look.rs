@@ -6,10 +6,10 @@
 //!
 //! 1. List the keys in memory.
 //! 2. Read the disk, from one snapshot. If an entry is committed and evicted between (1) and (2), both lists
-//!    have it. If the disk were read first, neither list would have it.
-//! 3. List the keys in memory again, if there is a disk. After (1), an entry on disk may come to be in memory
-//!    only. Either its new value is too large for the file, or the file evicted the entry after a lookup.
-//!    Only this step finds such an entry.
+//!    have it. If the disk were read before memory, such an entry would be in neither list.
+//! 3. List the keys in memory again, if there is a disk. After (1), an entry on disk may move to memory only.
+//!    This happens if its new value is too large for the file, or if the file evicts the entry after its
+//!    promotion. Only this step finds such an entry.
 //! 4. Read the slot of each listed key in memory. If the key has left memory since and (2) did not find it,
 //!    look the key up again, because a later snapshot may have its entry.
 //!

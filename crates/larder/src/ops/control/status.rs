@@ -12,8 +12,8 @@ use crate::units::ByteSize;
 pub enum EntryState {
     /// A live value.
     Live,
-    /// A live absence: the source has no value for the key, as the application has told. A lookup is answered
-    /// with that, or is a miss.
+    /// A live absence: the application has stored that the source has no value for the key. A lookup returns
+    /// the absence, or is a miss.
     KnownAbsent,
     /// An entry that has expired: a miss.
     Expired,

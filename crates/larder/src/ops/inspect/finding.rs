@@ -19,12 +19,11 @@ pub struct Record {
     pub sequence: u64,
     /// The time at which the record was written.
     pub written_at: Timestamp,
-    /// The time at which the entry expires. [`Timestamp::NEVER`] if it never does.
+    /// The time at which the entry expires. [`Timestamp::NEVER`] if it never expires.
     pub expires_at: Timestamp,
     /// The earliest time at which the sweeper may delete the record.
     pub delete_after: Timestamp,
-    /// Whether the record is of an absence: the source has no value for the key. The record has no payload
-    /// then.
+    /// Whether the record is an absence: the source has no value for the key. An absence has no payload.
     pub is_absence: bool,
     /// Fingerprint of the shape of the value, if the record has one.
     pub fingerprint: Option<u64>,
@@ -91,8 +90,8 @@ pub const fn compression_name(compression: u8) -> &'static str {
 pub enum RecordStatus {
     /// A live value.
     Live(Record),
-    /// A live absence: the source has no value for the key, as the application has told. A lookup is answered
-    /// with that, or is a miss.
+    /// A live absence: the application has stored that the source has no value for the key. A lookup returns
+    /// the absence, or is a miss.
     KnownAbsent(Record),
     /// An entry that has expired. A lookup is a miss. The entry is in the file until the sweeper deletes it.
     Expired(Record),

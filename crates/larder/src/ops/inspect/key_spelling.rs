@@ -54,14 +54,14 @@ pub trait KeySpelling {
     /// keyspace of this name, or if that keyspace has no such key.
     fn spell(&self, keyspace: &str, key: &KeyValue) -> Option<String>;
 
-    /// Reads the text for a key. Returns the name of the keyspace, and the key. Returns None if the text
-    /// stands for no key.
+    /// Reads the text for a key. Returns the name of the keyspace, and the key. Returns None if no key has
+    /// this text.
     fn read(&self, text: &str) -> Option<(String, KeyValue)>;
 
     /// Reads the beginning of a text for a key. Returns the name of the keyspace, and the prefix in the form
     /// that [`KeyShape::encode_prefix`](crate::format::key::shape::KeyShape::encode_prefix) accepts. Returns
-    /// None if no text for a key begins with `text`, or if the beginning ends inside a part that a prefix
-    /// must contain completely.
+    /// None if no text for a key begins with `text`, or if `text` ends inside a part that a prefix must
+    /// contain completely.
     ///
     /// A tool uses this function only to give advice. As a prefix, the tool accepts only a prefix of the keys
     /// themselves.

@@ -1,17 +1,17 @@
-//! A [`Summary`] with decay. The summary has the keys that came most often in the last minutes.
+//! A [`Summary`] with decay. It contains the most frequent keys of the last minutes.
 //!
-//! A key that came [`HALF_LIFE`] ago has half the weight of a key that comes now. Old counts are not changed
-//! for the decay. Instead, new counts are added with a greater weight (Cormode, Shkapenyuk, Srivastava, Xu,
-//! "Forward decay: a practical time decay model for streaming systems", ICDE 2009). Time is measured in whole
-//! seconds, so the weight is computed once a second. Before the weights become too large for exact sums, all
-//! counts are scaled down.
+//! A key that was added [`HALF_LIFE`] ago has half the weight of a key that is added now. Old counts are not
+//! changed for the decay. Instead, new counts are added with a greater weight (Cormode, Shkapenyuk,
+//! Srivastava, Xu, "Forward decay: a practical time decay model for streaming systems", ICDE 2009). Time is
+//! measured in whole seconds, so the weight is computed once a second. Before the weights become too large
+//! for exact sums, all counts are scaled down.
 
 use std::time::Duration;
 
 use super::summary::Summary;
 
-/// The time after which a lookup has half its weight in [`HotKeys`](crate::HotKeys). With one minute, an
-/// answer covers the last few minutes.
+/// The age at which a lookup has half of its initial weight in [`HotKeys`](crate::HotKeys). With one minute,
+/// an answer covers the last few minutes.
 pub const HALF_LIFE: Duration = Duration::from_mins(1);
 
 /// Number of half-lives after which all counts are scaled down. Much larger weights would make sums inexact.
@@ -32,7 +32,7 @@ pub(super) struct DecayingSummary {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Frequent<'a> {
     pub(super) key: &'a [u8],
-    /// The key's share of all keys that came.
+    /// The key's share of all added keys.
     pub(super) share: f64,
     /// The possible error of the share. The error is the sum of two bounds. The first bound is the certain
     /// bound of the summary's error. The second bound is a bound of the sampling error in 19 cases of 20.
@@ -51,7 +51,7 @@ impl DecayingSummary {
         self.summary.add(key, self.weight);
     }
 
-    /// Returns the decayed number of keys that came. The weight of each key halves with every half-life.
+    /// Returns the decayed number of added keys. The weight of each key halves with every half-life.
     pub(super) fn total(&mut self, now: Duration) -> f64 {
         self.advance(now);
         self.summary.total() / self.weight

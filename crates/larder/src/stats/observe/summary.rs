@@ -1,4 +1,4 @@
-//! A summary of a stream. The summary finds the keys that come most often, in bounded memory.
+//! A summary of a stream. The summary finds the most frequent keys, in bounded memory.
 //!
 //! This is Space-Saving: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements
 //! in data streams", ICDT 2005. The algorithm keeps a counter for each of at most `capacity` keys. A new key
@@ -244,7 +244,7 @@ mod tests {
             let mut summary = Summary::new(capacity);
             let mut truth = BTreeMap::new();
             for (key, weight, then) in added {
-                // Some keys come far more often than other keys. Sometimes all weights are scaled.
+                // Some keys are far more frequent than other keys. Sometimes all weights are scaled.
                 let key = vec![key / (1 + key % 4), 7];
                 summary.add(&key, f64::from(weight));
                 *truth.entry(key).or_insert(0.0) += f64::from(weight);

@@ -1,20 +1,20 @@
-//! The cache's time. It never runs backwards, and is never behind the wall clock at a reading.
+//! The cache's time. It never decreases, and a reading is never behind the wall clock.
 //!
 //! The time is the count of the monotonic clock since the cache was opened, plus an offset. The offset only
 //! grows: each reading raises the offset to `wall - counted` if that value is larger. So a wall clock that is
 //! set back changes nothing, and no entry lives longer than its TTL. A wall clock that is set forward expires
 //! entries early. The time for which a machine is suspended is included.
 //!
-//! Time ends at `u64::MAX` milliseconds. Every sum saturates there. An entry has expired when its expiry is
-//! not after the time, so no entry outlives the end of time, for any readings of the clocks. The monotonic
-//! count begins at zero and the offset is never negative. So no reading of either clock is out of range, and
-//! no sum saturates before the end of time.
+//! Time ends at `u64::MAX` milliseconds. Every sum saturates there. An entry has expired once the time has
+//! reached its expiry. So at the end of time every entry has expired, for any readings of the clocks. The
+//! monotonic count begins at zero and the offset is never negative. So no reading of either clock is out of
+//! range, and no sum saturates before the end of time.
 //!
 //! Reading two clocks takes 45 ns, a large part of a hit. So a cheaper reading uses a coarse clock that
 //! changes only at each tick of the kernel. The result is [`TimeBounds`]: the time is between the two bounds.
-//! A lookup whose entry outlives both bounds does not need the exact time. Any other lookup reads the exact
-//! time. With the coarse clock, the wall clock is read once a tick, so a jump forward is noticed one tick
-//! late.
+//! If the entry of a lookup expires after both bounds, the lookup does not need the exact time. Any other
+//! lookup reads the exact time. With the coarse clock, the wall clock is read once a tick. So a jump forward
+//! is noticed up to one tick late.
 //!
 //! The upper bound is the same during a tick. So it is computed once a tick and stored as the *limit*. A hit
 //! reads the coarse clock, compares two integers, and loads the limit. The order of steps:
@@ -24,12 +24,13 @@
 //! 3. It raises the limit to the upper bound of its tick. The limit only grows.
 //! 4. It stores the tick.
 //!
-//! A thread that finds its own tick stored loads a limit of at least step 3, because step 3 comes before step
+//! A thread that reads its own tick as the stored tick also reads a limit of at least step 3, because step 3
+//! comes before step
 //! 4. If a slow thread has stored an earlier tick in between, the limit is still that of the later tick. A
 //! limit that is too high only makes a lookup read the exact time.
 //!
-//! A reading of the exact time raises the limit to the time that it returns. So no thread that knows an exact
-//! time finds an entry that had expired at that time.
+//! A reading of the exact time raises the limit to the time that it returns. So a thread that has read an
+//! exact time never finds an entry that had already expired at that time.
 
 use std::any::Any;
 use std::time::Duration;
@@ -52,8 +53,8 @@ pub(crate) struct TimeBounds {
 #[derive(Debug)]
 pub(crate) struct CacheTime {
     clock: Arc<dyn Clock>,
-    /// A copy of `clock`, if that is the system's and has a coarse clock. A hit reads it without a virtual
-    /// call.
+    /// A copy of the coarse clock, if `clock` is the system's clock and has one. A hit reads the copy without
+    /// a virtual call.
     system: Option<CoarseClock>,
     /// The reading of the monotonic clock when the cache was opened.
     origin: Duration,
@@ -61,7 +62,8 @@ pub(crate) struct CacheTime {
     offset_ms: AtomicU64,
     /// The number of the tick at which the wall clock was last read.
     tick: AtomicU64,
-    /// The limit, in milliseconds: no time that is later was returned, or will be returned during `tick`.
+    /// The limit, in milliseconds. No time later than the limit has been returned, or will be returned during
+    /// `tick`.
     limit_ms: AtomicU64,
 }
 
@@ -83,9 +85,9 @@ impl CacheTime {
 
     /// Returns the time.
     pub(crate) fn now(&self) -> Timestamp {
-        // The wall clock is read first. Then the time that passes between the two readings makes the
-        // difference smaller. In the other order that time would make the difference larger for good. A
-        // thread that is delayed between the readings would move the time forward.
+        // The wall clock is read first. So a delay between the two readings only makes the difference
+        // smaller. In the other order, a delayed thread would make the offset larger and move the time
+        // forward permanently.
         let wall = self.clock.wall().as_millis();
         let counted = self.counted(self.clock.monotonic());
         let by_wall = wall.saturating_sub(counted);
@@ -120,7 +122,8 @@ impl CacheTime {
     #[cold]
     fn begin_tick(&self, tick: Option<Tick>) -> Timestamp {
         let now = self.now();
-        // Read after the tick, so its upper bound is that of the tick or of a later one.
+        // The coarse clock is read after the tick, so the upper bound belongs to this tick or to a later
+        // tick.
         let (Some(tick), Some(coarse)) = (tick, self.clock.coarse_monotonic()) else { return now };
         let store_tick = || self.tick.store(tick.number(), Ordering::Release);
         if failpoint_is_set(Failpoint::StoreTickBeforeLimit) {
@@ -150,8 +153,8 @@ impl CacheTime {
             let now = self.now();
             return TimeBounds { earliest: now, latest: now };
         };
-        // Read after the coarse clock, so it is the upper bound of this tick or of a later one. And it raises
-        // the offset, before the offset is loaded for the lower bound.
+        // Called after the coarse clock was read, so it returns the upper bound of this tick or of a later
+        // tick. The call may raise the offset, so it comes before the offset is loaded for the lower bound.
         let latest = self.latest();
         let earliest = self.counted(coarse).saturating_add(self.offset_ms.load(Ordering::Relaxed));
         TimeBounds { earliest: Timestamp::from_millis(earliest), latest }

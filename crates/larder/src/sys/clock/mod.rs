@@ -155,7 +155,7 @@ pub(crate) struct Deadline {
 #[cfg(not(shuttle))]
 impl Deadline {
     /// Returns the deadline at the end of a wait. A wait of more than a century ends after a century, because
-    /// the sum could overflow.
+    /// a longer sum could overflow.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub(crate) fn after(wait: Duration) -> Self {
         const CENTURY: Duration = Duration::from_hours(876_600);

@@ -1,4 +1,4 @@
-//! A completion: one answer, from a thread to a task. The task waits for the answer by its waker.
+//! A completion: one answer, sent from a thread to a task. The task waits with its waker.
 //!
 //! The answer and the waker are changed under one lock, so no wake-up is lost:
 //!
@@ -6,12 +6,13 @@
 //! 2. The sender stores the answer and takes the waker, under one lock. After the lock it wakes the task.
 //!
 //! A sender that is dropped without an answer ends the wait too. A task may drop its end at any time. The
-//! answer is then dropped by the sender, after the lock, because the `Drop` of a user's value may wait.
+//! sender then drops the answer after it has released the lock, because the `Drop` of a user's value may
+//! wait.
 //!
-//! A waker is code of an executor. It may panic, and it may drop a user's future. So a panic of it is caught,
-//! and a sender that must run no such code gives the waker to another thread ([`completion_woken_by`]).
+//! A waker is code of an executor. It may panic, and it may drop a user's future. So its panic is caught. A
+//! sender that must not run such code passes the waker to another thread ([`completion_woken_by`]).
 //!
-//! In a forked child, the lock may be held for ever, and the sender is in the parent. So the child takes no
+//! In a forked child, the lock may be held forever, and the sender is in the parent. So the child takes no
 //! lock, and gets no answer.
 
 use std::future::Future;
@@ -52,7 +53,7 @@ pub(crate) fn completion<T>() -> (Completer<T>, Completion<T>) {
     completion_woken_by(wake_task)
 }
 
-/// Returns both ends of a completion. The sender gives the waker of the task to `wake`.
+/// Returns both ends of a completion. The sender passes the waker of the task to `wake`.
 pub(crate) fn completion_woken_by<T>(wake: fn(Waker)) -> (Completer<T>, Completion<T>) {
     let state = CompletionState { answer: None, waker: None, has_sender: true, has_receiver: true };
     let state = Arc::new(Mutex::new(state));
@@ -68,7 +69,7 @@ pub(crate) fn wake_task(waker: Waker) {
 }
 
 impl<T> Completer<T> {
-    /// Sends the answer. Drops it if no task waits for it any more.
+    /// Sends the answer. Drops the answer if no task waits for it any more.
     pub(crate) fn send(self, answer: T) {
         let mut left = Some(answer);
         let mut state = self.state.lock();
@@ -100,7 +101,7 @@ impl<T> Future for Completion<T> {
         if !self.process.is_current() {
             return Poll::Ready(None);
         }
-        // Cloned before the lock is taken, because it runs code of the executor.
+        // Cloned before the lock is taken, because cloning runs code of the executor.
         let waker = context.waker().clone();
         if failpoint_is_set(Failpoint::RegisterLate) {
             let mut state = self.state.lock();

@@ -19,17 +19,18 @@ pub enum Failpoint {
     PublishEvicted,
     /// A use extends the life of an entry that has expired.
     ExtendExpired,
-    /// The writer removes the stamps of uses before the snapshot that shows them is installed.
+    /// The writer removes the stamps of uses before it installs the snapshot with their expiries.
     SettleEarly,
-    /// A failed load is answered with the stale value that was read before the load.
+    /// A failed load is answered with the stale value from before the load, even if that value has been
+    /// removed.
     KeepStale,
     /// A load is published after the deadline of its lease.
     FillLate,
-    /// A refresh begins although the value that was found old has been replaced.
+    /// A refresh begins although the old value has already been replaced.
     RefreshWhatIsNew,
-    /// A fence does not bar the lease of a refresh.
+    /// A fence does not prevent the lease of a refresh.
     RefreshIgnoresFence,
-    /// A caller waits for a load that has not begun, and does not take it over.
+    /// A caller waits for a queued load and does not take it over.
     WaitForQueued,
     /// The pool runs a load that another caller has taken over.
     RunTakenOver,
@@ -66,13 +67,13 @@ pub enum Failpoint {
     ForgetOmitted,
     /// A load of several keys waits for other callers before it lands its own flights.
     WaitBeforeLanding,
-    /// A task looks for the answer, and stores its waker after it has released the lock.
+    /// A task checks for the answer under the lock, and stores its waker only after it has released the lock.
     #[cfg(feature = "async")]
     RegisterLate,
-    /// A loader that is woken wakes one of the tasks that wait, and not all.
+    /// The waker of a loader wakes only one of the waiting tasks.
     #[cfg(feature = "async")]
     WakeOneTask,
-    /// A loader that no task waits for any more is not dropped.
+    /// A loader is not dropped when no task waits for it any more.
     #[cfg(feature = "async")]
     KeepDroppedLoad,
     /// Closing the cache does not wait for the changes that tasks have begun.
@@ -82,15 +83,15 @@ pub enum Failpoint {
     KeepDroppedLease,
     /// The shards are drained while a group is being stored.
     OpenGroupGate,
-    /// The writer commits the values of a group one by one.
+    /// The writer commits the values of a group in separate transactions.
     SplitGroup,
     /// The removals of a transaction are committed before its values.
     RemoveBeforeGroup,
     /// A transaction makes its changes one after another, each under the lock of its own shard.
     PublishOneByOne,
-    /// A watch compares the sequence of its key, and not the epoch.
+    /// A watch compares the sequence of its key instead of the epoch.
     WatchBySequence,
-    /// A tick is stored before the upper bound of the time is raised to that of the tick.
+    /// A tick is stored before the limit is raised to the upper bound of the tick.
     StoreTickBeforeLimit,
 }
 

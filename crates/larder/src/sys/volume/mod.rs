@@ -33,7 +33,7 @@ pub(crate) struct Metadata {
     pub(crate) allocated: Option<u64>,
     pub(crate) identity: Identity,
     /// The time when the file was created, in ns since 1970. `None` if the file system does not store this
-    /// time. Together with the identity, this time identifies one file for ever. The identity alone is not
+    /// time. Together with the identity, this time identifies one file forever. The identity alone is not
     /// enough: after the file is deleted, another file may get the same identity.
     pub(crate) born: Option<u64>,
 }

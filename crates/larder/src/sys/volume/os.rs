@@ -103,7 +103,7 @@ impl Volume for OsVolume {
     #[cfg(unix)]
     fn longest_name(&self, directory: &Path) -> io::Result<usize> {
         let longest = rustix::fs::statvfs(directory)?.f_namemax;
-        // A system that does not know the maximum length returns zero.
+        // A system returns zero if it does not know the maximum length.
         Ok(usize::try_from(longest).ok().filter(|longest| *longest > 0).unwrap_or(255))
     }
 

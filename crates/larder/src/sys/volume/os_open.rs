@@ -29,7 +29,7 @@ pub(super) fn read_only(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes opening fail for a symbolic link. Opening a pipe does not wait for the other end of the pipe.
+/// Sets options: opening a symbolic link fails, and opening a pipe does not wait for its other end.
 #[cfg(unix)]
 fn no_detour(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;

@@ -10,14 +10,14 @@
 //!    because an unlock would take the lock from the parent. So a child never changes the file, even if it
 //!    drops a handle.
 //! 3. In a child, [`TrackedVolume::release`] empties the slots without waiting. This closes the descriptors
-//!    and unlocks nothing. If a thread of the parent held a slot at the fork, the slot is held for ever and
+//!    and unlocks nothing. If a thread of the parent held a slot at the fork, the slot is held forever and
 //!    keeps its descriptor.
 //!
 //! That thread may have been reading, writing or syncing, and each of these operations can last long. So
 //! locks are on a descriptor that is used for nothing else (see [`VolumeFile::with_locks`]). The store takes
 //! some of its locks for each transaction. So the descriptor of the locks may be in use at the fork, too.
-//! Then the child gets an error. This happens a few times in a thousand forks of a process that commits all
-//! the time.
+//! Then the child gets an error. In a process that commits all the time, this happens a few times in a
+//! thousand forks.
 
 use std::io;
 use std::ops::{Bound, Range};

@@ -79,11 +79,11 @@ fn alarms_ring_while_a_waker_blocks() {
     is_done.recv().unwrap();
 }
 
-/// Longer than any of these tests takes. An alarm that has not rung by then was forgotten.
+/// This is longer than any of these tests takes. An alarm that has not rung by then was lost.
 const LONG: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A waker thread of its own, apart from that of the process.
+/// A separate waker thread that is not the one of the process.
 fn alone(idle_time: Duration) -> Arc<WakerThread> {
     WakerThread::new(Process::current(), idle_time)
 }
@@ -92,7 +92,7 @@ fn set(thread: &Arc<WakerThread>, after: Duration, waker: Waker) -> Alarm {
     thread.clone().set_alarm(Deadline::after(after), waker)
 }
 
-/// Waits until the thread waits. A call that reaches it says so.
+/// Waits until the thread waits. Only a waiting thread receives the notification.
 fn await_wait(thread: &WakerThread) {
     while !thread.changed.notify_one() {
         thread::yield_now();
@@ -103,7 +103,7 @@ fn await_wait(thread: &WakerThread) {
 fn an_earlier_alarm_rings_before_a_later_one() {
     let thread = alone(LONG);
     let _later = set(&thread, HOUR, Waker::noop().clone());
-    // The thread waits for the later alarm when most of these are set.
+    // When most of these alarms are set, the thread already waits for the later alarm.
     for _ in 0..20 {
         await_wait(&thread);
         (0..10).for_each(|_| thread::yield_now());

@@ -1,9 +1,10 @@
 //! Changes from async code: inserts, removals and atomic changes.
 //!
 //! A change is made by a worker thread, because it may wait for the disk or for room in the write buffer.
-//! Only an insert that finds room needs none. The wait for a commit holds no worker: the writer answers the
-//! task ([`crate::api::keyspace::change_commit`]). So any number of changes share a commit. While the disk
-//! tier is off, a durable insert or change waits on its worker, because it may have to store its value again.
+//! Only an insert that finds room needs no worker thread. The wait for a commit holds no worker, because the
+//! writer answers the task directly ([`crate::api::keyspace::change_commit`]). So any number of changes can
+//! share a commit. While the disk tier is off, a durable insert or change holds its worker while it waits,
+//! because it may have to store its value again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,8 +30,8 @@ use crate::sys::offload::offload;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// As [`insert`](Keyspace::insert), from async code. While the write buffer is full, the task waits, and
-    /// not its executor.
+    /// The async form of [`insert`](Keyspace::insert). While the write buffer is full, only the task waits.
+    /// The executor is not blocked.
     ///
     /// The value is stored even if the future is dropped after its first poll.
     ///
@@ -55,13 +56,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The errors of [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// The cost of [`insert`](Keyspace::insert), at the first poll. If there is no room, the way to a worker
-    /// thread and back, and the wait.
+    /// The cost of [`insert`](Keyspace::insert), at the first poll. If there is no room, also a round trip to
+    /// a worker thread, and the wait.
     pub async fn insert_async(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with_async(key, value, InsertOptions::new()).await
     }
 
-    /// As [`insert_with`](Keyspace::insert_with), from async code. The value is stored even if the future is
+    /// The async form of [`insert_with`](Keyspace::insert_with). The value is stored even if the future is
     /// dropped after its first poll. [`insert_async`](Keyspace::insert_async) has an example.
     ///
     /// # Errors
@@ -87,9 +88,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.commit_in_task(move |keyspace, wait| keyspace.insert_full(&full, &value, options, wait)).await
     }
 
-    /// As [`modify`](Keyspace::modify), from async code. A worker thread calls `change`, unless the keyspace
-    /// is in memory only and no other caller takes a turn for the key. The change is made even if the future
-    /// is dropped after its first poll.
+    /// The async form of [`modify`](Keyspace::modify). A worker thread calls `change`, unless the keyspace is
+    /// memory-only and no other caller takes a turn for the key. The change is made even if the future is
+    /// dropped after its first poll.
     ///
     /// ```
     /// # use larder::{Cache, Change, KeyspaceDefinition};
@@ -114,11 +115,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The errors of [`modify`](Keyspace::modify).
     ///
     /// # Cost
-    /// The cost of [`modify`](Keyspace::modify), and the way to a worker thread and back if a worker thread
-    /// calls `change`.
+    /// The cost of [`modify`](Keyspace::modify), and a round trip to a worker thread if a worker thread calls
+    /// `change`.
     ///
     /// # Panics
-    /// If `change` panics. Nothing is changed then.
+    /// If `change` panics. In this case nothing is changed.
     pub async fn modify_async(
         &self,
         key: impl EncodeKey<K>,
@@ -127,8 +128,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.modify_with_async(key, Durability::Buffered, change).await
     }
 
-    /// As [`modify_with`](Keyspace::modify_with), from async code. [`modify_async`](Keyspace::modify_async)
-    /// says what is different, and has an example.
+    /// The async form of [`modify_with`](Keyspace::modify_with). [`modify_async`](Keyspace::modify_async)
+    /// describes the differences, and has an example.
     ///
     /// # Errors
     /// The errors of [`modify_with`](Keyspace::modify_with).
@@ -138,7 +139,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// shares with other callers. The wait holds no worker thread.
     ///
     /// # Panics
-    /// If `change` panics. Nothing is changed then.
+    /// If `change` panics. In this case nothing is changed.
     pub async fn modify_with_async(
         &self,
         key: impl EncodeKey<K>,
@@ -168,10 +169,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// As [`remove`](Keyspace::remove), from async code.
+    /// The async form of [`remove`](Keyspace::remove).
     ///
-    /// Dropping the future after its first poll does not undo the removal: the removal goes on, and may
-    /// become visible only after the drop. Await the future to know that it is durable.
+    /// Dropping the future after its first poll does not undo the removal: the removal continues, and may
+    /// become visible only after the drop. To know that the removal is durable, await the future.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -191,8 +192,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The errors of [`remove`](Keyspace::remove).
     ///
     /// # Cost
-    /// The cost of [`remove`](Keyspace::remove). With a disk tier also the way to a worker thread and back.
-    /// The wait for the commit holds no worker thread.
+    /// The cost of [`remove`](Keyspace::remove). With a disk tier, also a round trip to a worker thread. The
+    /// wait for the commit holds no worker thread.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_async(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         let mut invalidation = Invalidation::new(&self.shared);
@@ -200,15 +201,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(invalidation.commit_async().await? > 0)
     }
 
-    /// As [`remove_many`](Keyspace::remove_many), from async code. Dropping the future after its first poll
+    /// The async form of [`remove_many`](Keyspace::remove_many). Dropping the future after its first poll
     /// does not undo the removals. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors
     /// The errors of [`remove_many`](Keyspace::remove_many).
     ///
     /// # Cost
-    /// The cost of [`remove_many`](Keyspace::remove_many), and what [`remove_async`](Keyspace::remove_async)
-    /// adds.
+    /// The cost of [`remove_many`](Keyspace::remove_many), and the additional cost of
+    /// [`remove_async`](Keyspace::remove_async).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_many_async<Q: EncodeKey<K>>(
         &self,
@@ -221,8 +222,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         invalidation.commit_async().await
     }
 
-    /// As [`remove_prefix`](Keyspace::remove_prefix), from async code. Dropping the future after its first
-    /// poll does not undo the removal.
+    /// The async form of [`remove_prefix`](Keyspace::remove_prefix). Dropping the future after its first poll
+    /// does not undo the removal.
     ///
     /// ```
     /// # use larder::{Any, Cache, KeyspaceDefinition};
@@ -247,8 +248,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The errors of [`remove_prefix`](Keyspace::remove_prefix).
     ///
     /// # Cost
-    /// The cost of [`remove_prefix`](Keyspace::remove_prefix), and what
-    /// [`remove_async`](Keyspace::remove_async) adds.
+    /// The cost of [`remove_prefix`](Keyspace::remove_prefix), and the additional cost of
+    /// [`remove_async`](Keyspace::remove_async).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_prefix_async(&self, prefix: impl KeyPrefix<K>) -> Result<u64, Error> {
         let mut invalidation = Invalidation::new(&self.shared);
@@ -256,16 +257,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         invalidation.commit_async().await
     }
 
-    /// As [`remove_matching`](Keyspace::remove_matching), from async code. Dropping the future after its
-    /// first poll does not undo the removal. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an
-    /// example.
+    /// The async form of [`remove_matching`](Keyspace::remove_matching). Dropping the future after its first
+    /// poll does not undo the removal. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors
     /// The errors of [`remove_matching`](Keyspace::remove_matching).
     ///
     /// # Cost
-    /// The cost of [`remove_matching`](Keyspace::remove_matching), and what
-    /// [`remove_async`](Keyspace::remove_async) adds.
+    /// The cost of [`remove_matching`](Keyspace::remove_matching), and the additional cost of
+    /// [`remove_async`](Keyspace::remove_async).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_matching_async(&self, pattern: impl KeyPattern<K>) -> Result<u64, Error> {
         let mut invalidation = Invalidation::new(&self.shared);
@@ -273,14 +273,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         invalidation.commit_async().await
     }
 
-    /// As [`clear`](Keyspace::clear), from async code. Dropping the future after its first poll does not undo
+    /// The async form of [`clear`](Keyspace::clear). Dropping the future after its first poll does not undo
     /// the removal. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors
     /// The errors of [`clear`](Keyspace::clear).
     ///
     /// # Cost
-    /// The cost of [`clear`](Keyspace::clear), and what [`remove_async`](Keyspace::remove_async) adds.
+    /// The cost of [`clear`](Keyspace::clear), and the additional cost of
+    /// [`remove_async`](Keyspace::remove_async).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn clear_async(&self) -> Result<u64, Error> {
         let mut invalidation = Invalidation::new(&self.shared);
@@ -288,8 +289,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         invalidation.commit_async().await
     }
 
-    /// Stores a value, if that needs no wait. Returns the wait for its commit if it is stored. A durable
-    /// insert then has asked for the commit.
+    /// Stores a value, if this is possible without waiting. If the value is stored, returns the wait for its
+    /// commit. For a durable insert, the commit is already requested.
     fn insert_at_once(
         &self,
         full: &[u8],
@@ -327,13 +328,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Ok(Some(wait))
             }
             Err(Refused::Closed) => Err(Error::Closed),
-            // The disk tier came back meanwhile. A worker prepares the value again, to be saved.
+            // The disk tier came back meanwhile. A worker prepares the value again, so that it is saved.
             Err(Refused::Unsaved | Refused::Revoked | Refused::Unconfirmed) => Ok(None),
         }
     }
 
-    /// Refuses a change of a key in a closure of this key. Made on the calling thread, because a worker is in
-    /// no closure.
+    /// Refuses a change of a key in a closure of this key. Called on the calling thread, because a worker is
+    /// not inside the closure.
     fn refuse_in_closure(&self, full: &[u8]) -> Result<(), Error> {
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full)
     }

@@ -1,4 +1,4 @@
-//! The ends of a load, and the waits for one, from async code.
+//! The async calls that end a load, or wait for a load.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::sys::offload::{offload, submit};
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// As [`fill`](LoadLease::fill), from async code. The value is stored even if the future is dropped after
+    /// The async form of [`fill`](LoadLease::fill). The value is stored even if the future is dropped after
     /// its first poll.
     ///
     /// ```
@@ -37,10 +37,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// ```
     ///
     /// # Errors
-    /// Those of [`fill`](LoadLease::fill).
+    /// The errors of [`fill`](LoadLease::fill).
     ///
     /// # Cost
-    /// The cost of [`fill`](LoadLease::fill). With a disk tier also the way to a worker thread and back.
+    /// The cost of [`fill`](LoadLease::fill). With a disk tier, also a round trip to a worker thread.
     pub async fn fill_async(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
         let value = value.into();
         if self.may_block() { offload(move || self.fill(value)).await } else { self.fill(value) }
@@ -50,8 +50,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.keyspace().is_some_and(|keyspace| keyspace.may_block())
     }
 
-    /// Steps 5 and 6, for a loader that lives in the flight. In a forked child, returns the outcome, because
-    /// the flight is the parent's. Nothing is cached then.
+    /// Steps 5 and 6, for a loader that lives in the flight. In a forked child, returns the outcome and
+    /// caches nothing, because the flight belongs to the parent.
     pub(in crate::api::keyspace) fn end_with<E: Send + Sync + 'static>(
         self,
         loaded: Result<Load<V>, E>,
@@ -77,7 +77,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             (Ok(Load::DoNotCache(value)), _) => return self.decline_with(value),
             (Err(error), _) => return self.fail(error),
             (Ok(Load::Absent), _) => return self.end_absent(),
-            // The lease ends without an answer. The task that leads the load knows why.
+            // The lease ends without an answer. The task that began the load knows the reason.
             (Ok(Load::Unchanged), None) => return,
         };
         // A failure of the cache is not an error. The lease counts it.
@@ -88,21 +88,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.publish_off_executor(|lease| _ = lease.fill_absent());
     }
 
-    /// Publishes what was loaded, on a worker thread if that may block. The flight lands when it is stored,
-    /// so no task waits for the worker thread itself.
+    /// Publishes a loaded value, on a worker thread if that may block. The flight lands when the value is
+    /// stored, so no task waits for the worker thread itself.
     fn publish_off_executor(self, publish: impl FnOnce(Self) + Send + 'static) {
         if self.may_block() { drop(submit(move || publish(self))) } else { publish(self) }
     }
 }
 
 impl<V: Send + Sync + 'static> PendingLoad<V> {
-    /// As [`wait`](PendingLoad::wait), from async code. [`LoadLease::fill_async`] has an example.
+    /// The async form of [`wait`](PendingLoad::wait). [`LoadLease::fill_async`] has an example.
     ///
-    /// If the load is an asynchronous one, this task may poll its loader
+    /// If the load is asynchronous, this task may poll its loader
     /// ([`get_or_load_async`](crate::Keyspace::get_or_load_async)).
     ///
     /// # Errors
-    /// Those of [`wait`](PendingLoad::wait).
+    /// The errors of [`wait`](PendingLoad::wait).
     ///
     /// # Cost
     /// A waker in the flight. With a timeout, also an entry in the list of the thread that wakes tasks.
@@ -111,11 +111,11 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self.outcome_async(max).await
     }
 
-    /// As [`wait_for`](PendingLoad::wait_for), from async code. [`LoadLease::fill_async`] has an example of a
+    /// The async form of [`wait_for`](PendingLoad::wait_for). [`LoadLease::fill_async`] has an example of a
     /// wait.
     ///
     /// # Errors
-    /// Those of [`wait`](PendingLoad::wait).
+    /// The errors of [`wait`](PendingLoad::wait).
     ///
     /// # Cost
     /// The cost of [`wait_async`](PendingLoad::wait_async).

@@ -3,16 +3,16 @@
 //! There are two forms of loader:
 //!
 //! - The loader of [`get_or_load_async`](Keyspace::get_or_load_async) lives in the flight
-//!   ([`crate::engine::flights`]). Whichever task polls its wait first drives it. The loader is put into the
-//!   flight by the thread that took the lease, before any task is asked to poll. So there is no moment at
-//!   which a task must be polled for the load to go on.
+//!   ([`crate::engine::flights`]). The task that next polls its wait drives the loader. The thread that took
+//!   the lease puts the loader into the flight before any task polls. So the progress of the load never
+//!   depends on one certain task.
 //! - The loader of [`get_or_load_local_async`](Keyspace::get_or_load_local_async) may borrow
-//!   ([`super::local_load`]), so its caller alone drives it, and owns the lease. A caller that is dropped
-//!   gives the lease back, and one of the tasks or threads that wait loads the key. A caller that is never
-//!   polled again keeps it until its deadline.
+//!   ([`super::local_load`]), so only its caller drives it, and owns the lease. If the caller is dropped, the
+//!   lease is given back, and one of the waiting tasks or threads loads the key. If the caller is never
+//!   polled again, it keeps the lease until the deadline.
 //!
-//! The value of both is stored by a worker thread, because an insert may wait for room. That step lands the
-//! flight, and runs to its end, no matter which tasks are dropped.
+//! In both forms, a worker thread stores the value, because an insert may wait for room. This step lands the
+//! flight, and completes even if tasks are dropped.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -34,23 +34,23 @@ use crate::memory::lookup::Lookup;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 
-/// The answer to a caller that would load a key.
+/// The answer to a caller that wants to load a key.
 enum SharedLoad<V, F> {
     Answer(Loaded<V>),
     /// The loader is in the flight of this wait.
     Led(TaskWait),
-    /// Another caller is loading the key. The loader comes back.
+    /// Another caller is loading the key. The loader is returned to the caller.
     Joined(PendingLoad<V>, F),
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// As [`get_or_load`](Keyspace::get_or_load), from async code. A value in memory is returned at the first
+    /// The async form of [`get_or_load`](Keyspace::get_or_load). A value in memory is returned at the first
     /// poll.
     ///
     /// Tasks and threads that ask for one key at the same time run one loader and share its result. The
-    /// loader is a part of the load, not of the task that began it: any task that waits for the load polls
-    /// it. So a task that is dropped, or never polled again, stalls no other task. When no task waits any
-    /// more, the loader is dropped. A thread that waits then loads the key itself.
+    /// loader belongs to the load, not to the task that began it: any waiting task polls it. So a task that
+    /// is dropped, or never polled again, delays no other task. When no task waits any more, the loader is
+    /// dropped. A waiting thread then loads the key itself.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -66,27 +66,27 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// The loader is called at its first poll. It runs with the task-local values and the tracing span of the
-    /// task that happens to poll it: give it what it needs by value, or instrument it. It runs on the runtime
-    /// of that task, too. So all callers of a key must be where each other's loaders can run. A loader that
-    /// uses tokio's timers panics if a task outside of tokio polls it.
-    /// [`get_or_load_local_async`](Keyspace::get_or_load_local_async) takes a loader that borrows.
+    /// The loader is called at its first poll. It runs with the task-local values, the tracing span and the
+    /// runtime of the task that polls it. So pass its data by value, and instrument it if it needs a span.
+    /// All callers of a key must run in runtimes in which the loaders of the other callers can run. A loader
+    /// that uses tokio's timers panics if a task outside of tokio polls it.
+    /// [`get_or_load_local_async`](Keyspace::get_or_load_local_async) accepts a loader that borrows.
     ///
-    /// A thread that waits in `get_or_load` while no task polls the loader waits until the
+    /// If no task polls the loader, a thread that waits in `get_or_load` waits until the
     /// [`lease_timeout`](crate::CacheBuilder::lease_timeout) at most.
     ///
     /// # Errors
-    /// Those of [`get_or_load`](Keyspace::get_or_load). If the loader panics, every caller gets
-    /// [`LoadError::Panicked`], the caller that began the load too. The panic hook prints the panic.
+    /// The errors of [`get_or_load`](Keyspace::get_or_load). If the loader panics, every caller gets
+    /// [`LoadError::Panicked`], including the caller that began the load. The panic hook prints the panic.
     ///
-    /// A loader that waits for a load which waits for this loader gets [`LoadError::Cycle`]. A wait in a task
-    /// or a thread that the loader has spawned is not known as the loader's wait. Such a circle ends with the
-    /// `lease_timeout`.
+    /// If a loader waits for a load that waits for this loader, it gets [`LoadError::Cycle`]. The cache does
+    /// not know that a task or a thread was spawned by a loader. A cycle through such a task or thread ends
+    /// with the `lease_timeout`.
     ///
     /// # Cost
-    /// A value in memory: that of [`get`](Keyspace::get), at the first poll. A load: a boxed future for each
-    /// waiting task and one for the loader. With a disk tier also the way to a worker thread and back for the
-    /// lookup on disk, and a worker thread that stores the value.
+    /// A value in memory: the cost of [`get`](Keyspace::get), at the first poll. A load: a boxed future for
+    /// each waiting task, and one for the loader. With a disk tier, also a round trip to a worker thread for
+    /// the lookup on disk, and another one to store the value.
     pub async fn get_or_load_async<E, R, F, L>(
         &self,
         key: impl EncodeKey<K>,
@@ -108,7 +108,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// As [`get_or_load_optional`](Keyspace::get_or_load_optional), from async code: see
+    /// The async form of [`get_or_load_optional`](Keyspace::get_or_load_optional): see
     /// [`get_or_load_async`](Keyspace::get_or_load_async).
     ///
     /// ```
@@ -128,10 +128,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`get_or_load_async`](Keyspace::get_or_load_async).
+    /// The errors of [`get_or_load_async`](Keyspace::get_or_load_async).
     ///
     /// # Cost
-    /// That of [`get_or_load_async`](Keyspace::get_or_load_async).
+    /// The cost of [`get_or_load_async`](Keyspace::get_or_load_async).
     pub async fn get_or_load_optional_async<E, R, F, L>(
         &self,
         key: impl EncodeKey<K>,
@@ -149,8 +149,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.get_or_load_with_async(key, loader).await.map(|answer| answer.value)
     }
 
-    /// As [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that gets the stale value and
-    /// decides what becomes of its own: see [`get_or_load_with`](Keyspace::get_or_load_with).
+    /// Like [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that gets the stale value, and
+    /// decides how its own value is cached: see [`get_or_load_with`](Keyspace::get_or_load_with).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, Load};
@@ -171,11 +171,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`get_or_load_async`](Keyspace::get_or_load_async). [`LoadError::NothingUnchanged`] if the
-    /// loader returns [`Load::Unchanged`] and got no stale value.
+    /// The errors of [`get_or_load_async`](Keyspace::get_or_load_async). [`LoadError::NothingUnchanged`] if
+    /// the loader returns [`Load::Unchanged`] although it got no stale value.
     ///
     /// # Cost
-    /// That of [`get_or_load_async`](Keyspace::get_or_load_async).
+    /// The cost of [`get_or_load_async`](Keyspace::get_or_load_async).
     pub async fn get_or_load_with_async<E, F, L>(
         &self,
         key: impl EncodeKey<K>,
@@ -196,8 +196,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Step 1, for a value that was not hit. Returns the value, or the whole key. Never inlined. Otherwise it
-    /// would be on the path of a hit.
+    /// Step 1, for a key that [`hit`](Self::hit) has not found. Returns the value, or the whole key. Never
+    /// inlined. Otherwise it would be on the path of a hit.
     #[inline(never)]
     pub(super) fn find_in_memory<E>(
         &self,
@@ -263,7 +263,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match PendingLoad::answer(wait.await, None) {
             Ok(Waited::Value(value)) => Ok(Loaded::fresh(Some(value))),
             Ok(Waited::Absent) => Ok(Loaded::fresh(None)),
-            // Only one end of a load gives no answer to the task that began it.
+            // A load ends without an answer for the task that began it in only one case.
             Ok(Waited::Unanswered) => Err(LoadError::NothingUnchanged),
             Err(error) => self.stale_or_async(key, error).await,
         }
@@ -305,7 +305,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Steps 2 and 3. Only the first of several rounds is counted. A further round also makes step 1.
+    /// Steps 2 and 3. Only the first of several rounds is counted. A further round also does step 1.
     pub(super) fn find_or_lease_again(
         &self,
         full: &[u8],
@@ -339,7 +339,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 }
 
-/// Returns the value of a load that takes an absence for no answer.
+/// Returns the value of a load that does not accept an absence as its answer.
 pub(super) fn present<V>(loaded: Loaded<V>) -> Arc<V> {
     loaded.value.expect("the loader has a value, and an absence is no answer here")
 }

@@ -1,8 +1,8 @@
-//! Loads from async code with a loader that borrows: its caller alone drives it. The steps are those of
-//! [`crate::api::keyspace::lookup`].
+//! Loads from async code with a loader that borrows. Only its caller drives the loader. The steps are those
+//! of [`crate::api::keyspace::lookup`].
 //!
-//! The caller owns the lease. A caller that is dropped gives it back, and one of the callers that wait loads
-//! the key. A caller that is never polled again keeps it until its deadline.
+//! The caller owns the lease. If the caller is dropped, the lease is given back, and one of the waiting
+//! callers loads the key. If the caller is never polled again, it keeps the lease until the deadline.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -20,11 +20,11 @@ use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// As [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that may borrow, and need not be
-    /// `Send`. Only the caller drives the loader.
+    /// Like [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that may borrow, and need not
+    /// be `Send`. Only the caller drives the loader.
     ///
-    /// If the future is dropped, the loader is dropped, and one of the callers that wait loads the key. If
-    /// the future is kept and not polled, the callers that wait do so until the
+    /// If the future is dropped, the loader is dropped, and one of the waiting callers loads the key. If the
+    /// future is kept but not polled, the other callers wait until the
     /// [`lease_timeout`](crate::CacheBuilder::lease_timeout).
     ///
     /// ```
@@ -43,13 +43,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`get_or_load`](Keyspace::get_or_load).
+    /// The errors of [`get_or_load`](Keyspace::get_or_load).
     ///
     /// # Cost
-    /// That of [`get_or_load_async`](Keyspace::get_or_load_async), without a boxed future.
+    /// The cost of [`get_or_load_async`](Keyspace::get_or_load_async), without a boxed future.
     ///
     /// # Panics
-    /// If the loader panics. The callers that wait get [`LoadError::Panicked`].
+    /// If the loader panics. The waiting callers get [`LoadError::Panicked`].
     pub async fn get_or_load_local_async<E, R, F>(
         &self,
         key: impl EncodeKey<K>,
@@ -69,7 +69,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Steps 2 to 6, with a loader that its caller alone drives.
+    /// Steps 2 to 6, with a loader that only its caller drives.
     async fn load_missing_locally<E, R, F>(
         &self,
         key: StoredKey,

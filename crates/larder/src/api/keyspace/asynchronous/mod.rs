@@ -1,16 +1,16 @@
 //! The calls for async code, for any runtime: `get_async`, `get_or_load_async` and others.
 //!
-//! A future of these calls never blocks the thread that polls it. What the memory tier answers is done at the
-//! first poll. What may block, such as a lookup on disk or an insert that waits for room, runs on a worker
-//! thread ([`crate::sys::offload`]). A wait for a load of another caller is a waker in its flight
-//! ([`crate::engine::flights`]). No lock is held across an await.
+//! A future of these calls never blocks the thread that polls it. If the memory tier has the answer, the
+//! future completes at its first poll. Work that may block, such as a lookup on disk or an insert that waits
+//! for room, runs on a worker thread ([`crate::sys::offload`]). A task waits for the load of another caller
+//! with a waker in the flight ([`crate::engine::flights`]). No lock is held across an await.
 //!
 //! A future that is dropped leaves nothing behind: no lease, no waker, no alarm. A lookup that no worker has
-//! begun leaves the queue. A step that has begun on a worker thread runs to its end, and so does a change
-//! that was begun at all.
+//! begun leaves the queue. A step that has begun on a worker thread completes. A change completes even if no
+//! worker has begun it yet.
 //!
-//! - [`read`]: lookups. [`load`], [`local_load`]: loads. [`lease`]: the ends of a load, and the waits for
-//!   one. [`change`]: inserts, removals and atomic changes. [`stream`]: all entries.
+//! - [`read`]: lookups. [`load`], [`local_load`]: loads. [`lease`]: calls that end a load, or wait for a
+//!   load. [`change`]: inserts, removals and atomic changes. [`stream`]: all entries.
 
 mod change;
 mod lease;
@@ -30,12 +30,13 @@ use crate::sys::offload::{offload, offload_unless_dropped};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns whether a call may have to wait for the disk, or for room in the write buffer. In a forked
-    /// child nothing waits.
+    /// child, returns false, because no call waits there.
     fn may_block(&self) -> bool {
         !self.is_memory_only() && self.shared.tiers.has_disk() && !self.shared.is_forked()
     }
 
-    /// Makes a call that may block on a worker thread. If it can't block, makes it at once.
+    /// Makes a call that may block on a worker thread. If the call can't block, makes it immediately on the
+    /// calling thread.
     ///
     /// If the future is dropped before a worker has begun the call, the call is not made.
     pub(super) async fn off_executor<T: Send + 'static>(
@@ -49,8 +50,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         offload_unless_dropped(move || call(&keyspace)).await
     }
 
-    /// Makes a change as [`change_off_executor`](Self::change_off_executor) does. The change asks for its
-    /// commit, and the task waits for the commit, which holds no worker.
+    /// Makes a change like [`change_off_executor`](Self::change_off_executor). The change requests its
+    /// commit. The task waits for the commit, and holds no worker.
     pub(super) async fn commit_in_task(
         &self,
         change: impl FnOnce(&Self, &mut ChangeCommit) -> Result<(), Error> + Send + 'static,
@@ -65,8 +66,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         wait.finish().await
     }
 
-    /// As [`off_executor`](Self::off_executor), for a change. It is made even if the future is dropped after
-    /// its first poll, and closing the cache waits for it.
+    /// Like [`off_executor`](Self::off_executor), for a change. The change is made even if the future is
+    /// dropped after its first poll, and closing the cache waits for the change.
     pub(super) async fn change_off_executor<T: Send + 'static>(
         &self,
         change: impl FnOnce(&Self) -> T + Send + 'static,

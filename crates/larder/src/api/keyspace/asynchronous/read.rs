@@ -13,7 +13,7 @@ use crate::stats::count::Count;
 use crate::sys::offload::offload_unless_dropped;
 use crate::sys::sync::Arc;
 
-/// What a lookup found in memory.
+/// The result of a lookup in memory.
 enum MemoryAnswer<V> {
     Found(Option<Arc<V>>),
     /// The value may be on disk.
@@ -21,8 +21,8 @@ enum MemoryAnswer<V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// As [`get`](Keyspace::get), from async code. A value in memory is returned at the first poll. Otherwise
-    /// a worker thread looks on disk, so that the executor is not blocked.
+    /// The async form of [`get`](Keyspace::get). A value in memory is returned at the first poll. Otherwise a
+    /// worker thread reads the disk, so that the executor is not blocked.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -39,10 +39,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// In memory: the cost of [`get`](Keyspace::get). On disk: its cost, and the way to a worker thread and
-    /// back, about 20 µs for a lookup alone.
+    /// In memory: the cost of [`get`](Keyspace::get). On disk: that cost and a round trip to a worker thread,
+    /// about 20 µs for a lookup alone.
     pub async fn get_async(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
-        // As `get` does, so that nothing of the other paths is on that of a hit.
+        // The same structure as in `get`, so that a hit does not execute code of the other paths.
         if let Some((value, _)) = self.hit(&key) {
             return Some(value);
         }
@@ -52,7 +52,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Looks in memory for a value that was not hit. Never inlined: see [`get_async`](Self::get_async).
+    /// Looks in memory for a key that [`hit`](Self::hit) has not found. Never inlined: see
+    /// [`get_async`](Self::get_async).
     #[inline(never)]
     fn look_in_memory(&self, key: &impl EncodeKey<K>) -> MemoryAnswer<V> {
         let mut full = KeyBuffer::default();
@@ -75,7 +76,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Reads a value from disk on a worker thread, and copies it into memory, as [`get`](Keyspace::get) does.
-    /// The permission for the copy was taken with the miss, before the disk is asked (invariant 4).
+    /// The permission for the copy was taken with the miss, before the disk is read (invariant 4).
     ///
     /// Never inlined. Otherwise the future of a lookup in memory would be as large as this one.
     #[inline(never)]

@@ -1,7 +1,7 @@
 //! Streams over the entries of a keyspace.
 //!
 //! A worker thread makes the iterator of [`crate::api::keyspace::iterate`], and takes [`CHUNK`] items from it
-//! at a time. Between two chunks it does nothing: a stream that is not polled holds no worker, and no
+//! at a time. Between two chunks it does nothing. So a stream that is not polled holds no worker and no
 //! snapshot.
 
 use std::collections::VecDeque;
@@ -32,7 +32,8 @@ pub struct EntryStream<K, V>(Chunks<Iter<K, V>, (K, Arc<V>)>);
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct KeyStream<K, V>(Chunks<Keys<K, V>, K>);
 
-/// What a worker has read: the iterator, and the next items. Without items, the iterator is at its end.
+/// The result of a worker: the iterator, and the next items. If there are no items, the iterator is at its
+/// end.
 type Chunk<I, T> = (I, VecDeque<T>);
 
 /// An iterator that worker threads advance.
@@ -78,9 +79,10 @@ impl<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> Chunks<I, T> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// As [`iter`](Keyspace::iter), from async code: a stream.
+    /// The async form of [`iter`](Keyspace::iter). Returns a stream.
     ///
-    /// Worker threads read the entries, 64 at a time. No chunk is read before the one before it was taken.
+    /// Worker threads read the entries, 64 at a time. A chunk is read only after the previous chunk was
+    /// consumed.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -101,24 +103,24 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// The cost of [`iter`](Keyspace::iter), and the way to a worker thread and back for each 64 entries.
+    /// The cost of [`iter`](Keyspace::iter), and a round trip to a worker thread for each 64 entries.
     pub fn iter_async(&self) -> EntryStream<K, V> {
         let keyspace = self.clone();
         EntryStream(Chunks::new(move || keyspace.iter()))
     }
 
-    /// As [`keys`](Keyspace::keys), from async code: a stream. [`iter_async`](Keyspace::iter_async) has an
-    /// example.
+    /// The async form of [`keys`](Keyspace::keys). Returns a stream. [`iter_async`](Keyspace::iter_async) has
+    /// an example.
     ///
     /// # Cost
-    /// The cost of [`keys`](Keyspace::keys), and the way to a worker thread and back for each 64 keys.
+    /// The cost of [`keys`](Keyspace::keys), and a round trip to a worker thread for each 64 keys.
     pub fn keys_async(&self) -> KeyStream<K, V> {
         let keyspace = self.clone();
         KeyStream(Chunks::new(move || keyspace.keys()))
     }
 }
 
-// No item is ever pinned: each is moved out of the chunk.
+// No item is ever pinned, because each item is moved out of the chunk.
 impl<K, V> Unpin for EntryStream<K, V> {}
 impl<K, V> Unpin for KeyStream<K, V> {}
 
@@ -138,14 +140,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Stream for
     }
 }
 
-/// Shows no keys, because a key may be a secret.
+/// Prints no keys, because a key may be a secret.
 impl<K, V> fmt::Debug for EntryStream<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EntryStream").finish_non_exhaustive()
     }
 }
 
-/// Shows no keys, because a key may be a secret.
+/// Prints no keys, because a key may be a secret.
 impl<K, V> fmt::Debug for KeyStream<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyStream").finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Limits of an entry's life: the longest life, however it is written, and the longest time without a use.
+//! Limits of an entry's life: the longest life after a write, and the longest time without a use.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// Sets the longest life of an entry: from 1 ms to ten years, and no less than the keyspace's TTL
     /// and its [`absent_ttl`](Self::absent_ttl). Default: no limit.
     ///
-    /// No call gives an entry more life than this, counted from the call: no insert, touch, atomic change or
-    /// load, whatever its [`Ttl`](crate::Ttl). A longer TTL is shortened, and so is
-    /// [`Ttl::Never`](crate::Ttl::Never). An entry that was written before the keyspace had this limit keeps
-    /// its expiry, until it is written again or touched. Entries that a tool imports are not limited.
+    /// An insert, touch, atomic change or load gives an entry at most this life, counted from the call. A
+    /// longer [`Ttl`](crate::Ttl) is shortened, including [`Ttl::Never`](crate::Ttl::Never). An entry that
+    /// was written before the keyspace had this limit keeps its expiry, until it is written again or touched.
+    /// Entries that a tool imports are not limited.
     ///
-    /// It limits what a call may ask for, not the age of a value: a touch begins it anew. A
-    /// [`grace`](Self::grace) comes on top.
+    /// This limits the TTL of a call, not the age of a value: a touch begins a new life. A
+    /// [`grace`](Self::grace) is added to this limit.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -40,21 +40,21 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.max_age
     }
 
-    /// Ends an entry that is not used for this time: from 1 ms to ten years, and shorter than the keyspace's
-    /// TTL and its `max_age`. The TTL stays a hard limit: an entry ends at the earlier of the two. An entry
-    /// that never expires ends by this alone. Default: no such limit.
+    /// Makes an entry expire if it is not used for this time: from 1 ms to ten years, and shorter than the
+    /// keyspace's TTL and its `max_age`. The TTL stays a hard limit: an entry expires at the earlier of the
+    /// two times. If the keyspace has no TTL, only this time counts. Default: no such limit.
     ///
-    /// An entry ends between one and 9/8 of this time after its last use. A use is a hit of
+    /// An entry expires between 1 and 9/8 of this time after its last use. A use is a hit of
     /// [`get`](crate::Keyspace::get), [`find`](crate::Keyspace::find),
     /// [`get_many`](crate::Keyspace::get_many), [`lookup`](crate::Keyspace::lookup) or
     /// [`get_or_load`](crate::Keyspace::get_or_load) and its variants, in memory or on disk.
     /// [`peek`](crate::Keyspace::peek), [`contains_key`](crate::Keyspace::contains_key),
-    /// [`ttl`](crate::Keyspace::ttl) and iterations are none. A write, and a touch, begin a new time.
-    /// [`ttl`](crate::Keyspace::ttl) tells the nearer of both ends.
+    /// [`ttl`](crate::Keyspace::ttl) and iterations are not uses. A write or a touch begins a new time.
+    /// [`ttl`](crate::Keyspace::ttl) returns the time until the earlier expiry.
     ///
-    /// A use writes nothing to disk. The disk learns of uses in bounded batches: with the next commit, within
-    /// ten seconds or a sweep interval, and by a flush or the close of the cache. After a crash, later uses
-    /// are forgotten: an entry may end earlier, and never later.
+    /// A use does not write to the disk. Uses are recorded on disk in bounded batches: with the next commit,
+    /// within ten seconds or a sweep interval, and by a flush or the close of the cache. A crash loses the
+    /// uses since then. So after a crash an entry may expire earlier, but never later.
     ///
     /// ```
     /// # use std::{sync::Arc, time::Duration};
@@ -76,15 +76,15 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     ///
     /// # Cost
-    /// In a hit of such a keyspace, one comparison. For each entry, at most once in an eighth of this time,
-    /// one exclusive lock of a shard. Each entry takes 72 bytes more in memory, and 11 in the file.
+    /// One comparison in each hit. At most once in an eighth of this time, one exclusive lock of a shard for
+    /// each used entry. Each entry needs 72 additional bytes in memory, and 11 in the file.
     #[must_use]
     pub const fn time_to_idle(mut self, time_to_idle: Duration) -> Self {
         self.time_to_idle = Some(time_to_idle);
         self
     }
 
-    /// Returns the time without a use that ends an entry, if there is such a limit.
+    /// Returns the time to idle, if it is set.
     #[must_use]
     pub const fn idle_limit(&self) -> Option<Duration> {
         self.time_to_idle

@@ -15,14 +15,14 @@ use crate::format::key::Key;
 use crate::memory::slot_key::SlotKey;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// Says that the source has no value for the key. Caches that for the keyspace's
-    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), and tells the callers that wait.
+    /// Reports that the source has no value for the key. Caches this absence for the keyspace's
+    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), and answers the waiting callers.
     ///
-    /// Returns whether it is cached. It is not cached if the keyspace has no `absent_ttl`, or where
+    /// Returns whether the absence is cached. It is not cached if the keyspace has no `absent_ttl`, or if
     /// [`fill`](LoadLease::fill) would not cache a value: for example, if the key was inserted since the
-    /// lookup. While the lease holds, a stale value of the key is gone afterwards, even if the absence is not
-    /// cached: no later failure is answered with it. Past the deadline, or in a closed cache, nothing
-    /// changes.
+    /// lookup. If the lease holds, the call also removes a stale value of the key, even if the absence is not
+    /// cached. So no later failure is answered with that value. After the deadline, or in a closed cache, the
+    /// call changes nothing.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -42,13 +42,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.publish_absence(Some(Ttl::Default))
     }
 
-    /// As [`fill_absent`](LoadLease::fill_absent), with a [`Ttl`] for this absence, even if the keyspace has
-    /// no `absent_ttl`. [`Ttl::Default`] and [`Ttl::Keep`] stand for the `absent_ttl`. With a time that has
-    /// come already ([`Ttl::Until`]), only the callers that wait are told. A
-    /// [`max_age`](crate::KeyspaceDefinition::max_age) of the keyspace limits every TTL, [`Ttl::Never`] too.
+    /// Like [`fill_absent`](LoadLease::fill_absent), with a [`Ttl`] for this absence, even if the keyspace
+    /// has no `absent_ttl`. [`Ttl::Default`] and [`Ttl::Keep`] mean the `absent_ttl`. With a time in the past
+    /// ([`Ttl::Until`]), only the waiting callers are answered. The
+    /// [`max_age`](crate::KeyspaceDefinition::max_age) of the keyspace limits every TTL, including
+    /// [`Ttl::Never`].
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a TTL out of range. The callers that wait are told nevertheless.
+    /// [`Error::InvalidSetting`] for a TTL out of range. The waiting callers are still answered.
     pub fn fill_absent_with(self, ttl: impl Into<Ttl>) -> Result<bool, Error> {
         let ttl = ttl.into();
         let checked = self.keyspace().map_or(Ok(()), |keyspace| ttl.check(keyspace.now()));
@@ -56,7 +57,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         checked.map(|()| is_cached)
     }
 
-    /// Steps 5 and 6, for an absence. Without a TTL, only the callers that wait are told.
+    /// Steps 5 and 6, for an absence. Without a TTL, only the waiting callers are answered.
     fn publish_absence(self, ttl: Option<Ttl>) -> bool {
         let keyspace = self.keyspace();
         // Dropped before `keyspace`, which may be the last handle of the cache: the waiters get the answer
@@ -81,12 +82,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the TTL for which an absence is stored, and whether it is stored to be found. Returns None if
-    /// nothing is stored. If the absence is not to be cached but there may be a stale value, the absence is
-    /// stored for the shortest TTL: a later failure must not be answered with a value that the source no
-    /// longer has. A stale value that is on disk alone is not found while the disk tier is off. It would be
-    /// found later. The absence that a refresh has found is stored in
-    /// the same way, in place of the live value.
+    /// Returns the TTL for which an absence is stored, and whether lookups should find it. Returns None if no
+    /// absence is stored. If the keyspace caches no absences but there may be a stale value, the absence is
+    /// stored for the shortest TTL. Otherwise a later failure could be answered with a value that the source
+    /// no longer has. A stale value that is only on disk can't be found while the disk tier is off, but would
+    /// be found later. An absence from a refresh is stored in the same way, and replaces the live value.
     fn ttl_of_absence(&self, key: SlotKey<'_>, ttl: Option<Ttl>, is_refresh: bool) -> Option<(Ttl, bool)> {
         let wanted = match ttl {
             Some(Ttl::Default | Ttl::Keep) => self.definition.default_absent_ttl().map(Ttl::For),

@@ -1,17 +1,17 @@
-//! Which panics end a load as panicked: those of its loader.
+//! The panics that end a load as panicked. These are the panics of its loader.
 //!
-//! A thread that runs a loader, or holds a lease, drops the lease while its panic unwinds it. A task that
-//! drives an asynchronous loader may also be unwound by a panic of its own, which has nothing to do with the
-//! load. So for such a load, a panic counts only if it was raised while the loader was polled.
+//! If a thread that runs a loader or holds a lease panics, it drops the lease while it unwinds. A task that
+//! drives an asynchronous loader may also unwind because of its own panic, which is not related to the load.
+//! So for such a load, a panic counts only if it occurred while the loader was polled.
 
 use crate::sys::sync::{Arc, AtomicBool, Ordering};
 
 /// Whether the loader of a lease has panicked.
 #[derive(Debug)]
 pub(super) struct LoaderPanic {
-    /// Whether the thread was unwinding already when it took the lease.
+    /// Whether the thread was already unwinding when it took the lease.
     was_panicking: bool,
-    /// Whether a poll of the loader has panicked. None if the loader is no future.
+    /// Whether a poll of the loader has panicked. None if the loader is not a future.
     pub(super) of_polls: Option<PollRecord>,
 }
 

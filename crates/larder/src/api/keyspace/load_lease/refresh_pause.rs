@@ -1,5 +1,5 @@
-//! Loads on another thread than that of their lookup, and the pause after a refresh that publishes nothing
-//! ([`crate::memory::refresh`]).
+//! Loads on a thread other than the thread of the lookup, and the pause after a refresh that publishes
+//! nothing ([`crate::memory::refresh`]).
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -30,9 +30,10 @@ pub(in crate::api::keyspace) struct RefreshPause {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// Begins a load on another thread than that of the lookup.
+    /// Begins a load on a thread other than the thread of the lookup.
     pub(in crate::api::keyspace) fn begin_on_this_thread(&mut self, keyspace: &Keyspace<K, V>) {
-        // The thread of the lookup may have been unwinding. A panic of the loader must be known as such.
+        // The thread of the lookup may have been unwinding. The record begins again, so that a panic of the
+        // loader is detected.
         self.loader_panic = LoaderPanic::none();
         self.begin(keyspace);
     }
@@ -55,7 +56,7 @@ impl Drop for RefreshPause {
         if !self.process.is_current() {
             return;
         }
-        // Dropped last: this may be the last handle of the cache.
+        // Dropped last, because this may be the last handle of the cache.
         let Some(shared) = self.shared.upgrade() else { return };
         let memory = &shared.tiers.memory;
         memory.pause_refreshes_of(memory.key(&self.key), &self.value, self.length);

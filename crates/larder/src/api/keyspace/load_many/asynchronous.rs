@@ -1,5 +1,5 @@
 //! Loads of several keys from async code. The steps are those of [`super`]. Steps 2 and 4 run on a worker
-//! thread, because they may wait for the disk or for room. Memory is asked before.
+//! thread, because they may wait for the disk or for room. Memory is searched before that.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -18,11 +18,11 @@ use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// As [`get_or_load_many`](Keyspace::get_or_load_many), from async code. If memory has all of the values,
+    /// The async form of [`get_or_load_many`](Keyspace::get_or_load_many). If memory has all of the values,
     /// they are returned at the first poll.
     ///
     /// The loader may borrow, and only the caller drives it. If the future is dropped, the loader is dropped,
-    /// and the callers that wait load their keys. If the future is kept and not polled, they wait until the
+    /// and the waiting callers load their keys. If the future is kept but not polled, they wait until the
     /// [`lease_timeout`](crate::CacheBuilder::lease_timeout).
     ///
     /// ```
@@ -47,14 +47,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`get_or_load_many`](Keyspace::get_or_load_many).
+    /// The errors of [`get_or_load_many`](Keyspace::get_or_load_many).
     ///
     /// # Cost
-    /// The cost of [`get_or_load_many`](Keyspace::get_or_load_many). With a disk tier also the way to a
-    /// worker thread and back, once for all lookups on disk, and once for all values that are stored.
+    /// The cost of [`get_or_load_many`](Keyspace::get_or_load_many). With a disk tier, also a round trip to a
+    /// worker thread, once for all lookups on disk, and once for all values that are stored.
     ///
     /// # Panics
-    /// If the loader panics. The callers that wait get [`LoadError::Panicked`].
+    /// If the loader panics. The waiting callers get [`LoadError::Panicked`].
     pub async fn get_or_load_many_local_async<Q, E, L, R, I, F>(
         &self,
         keys: impl IntoIterator<Item = Q>,
@@ -72,8 +72,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         loop {
             match load.next_step() {
                 BulkStep::LookUp(missing) => {
-                    // The flights of one loader have one number, so that each of them is known as led by this
-                    // loader.
+                    // All flights of one loader share a number, so that the wait graph knows this loader as
+                    // the leader of each flight.
                     let (poller, record) = (LoadThread::Poller(LoadId::next()), PollRecord::default());
                     let look_up = move |keyspace: &Self| {
                         missing.look_up(keyspace, poller, |lease| lease.expect_polls(&record))

@@ -1,7 +1,7 @@
-//! What a load of several keys does next. The numbers are the steps of [`super`].
+//! Decides the next step of a load of several keys. The numbers are the steps of [`super`].
 //!
-//! The caller asks for the next step, makes it, and passes on what came of it. No step is made here, so this
-//! holds for threads and for tasks.
+//! The caller requests the next step, executes it, and passes the result back. No step is executed here, so
+//! this code serves threads and tasks.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -33,16 +33,16 @@ pub(super) enum BulkStep<Q, V, E> {
     Load(Vec<Q>),
     /// Step 5: wait for the load of another caller, and pass its end to [`LoadOfMany::note_waited`].
     Wait {
-        /// The place of the key.
+        /// The index of the key.
         at: usize,
         load: PendingLoad<V>,
-        /// How long to wait at most.
+        /// The maximum time to wait.
         left: Option<Duration>,
     },
     /// A load of the key has failed: read the stale value now, and pass it to [`LoadOfMany::note_stale`], or
     /// return the error.
     ReadStale {
-        /// The place of the key.
+        /// The index of the key.
         at: usize,
         error: LoadError<E>,
     },
@@ -50,13 +50,13 @@ pub(super) enum BulkStep<Q, V, E> {
     Return(Vec<Option<Arc<V>>>),
 }
 
-/// Keys that memory does not have, each with its place.
+/// Keys that memory does not have, each with its index.
 pub(super) struct MissingKeys {
     keys: Vec<(usize, StoredKey)>,
     counts: bool,
 }
 
-/// What the lookup of missing keys has found. Each key comes back to its place.
+/// The results of the lookup of missing keys. Each key is returned with its index.
 pub(super) type FoundKeys<K, V> = Vec<(usize, StoredKey, LookupOutcome<K, V>)>;
 
 /// A load of several keys.
@@ -64,20 +64,20 @@ pub(super) struct LoadOfMany<'a, Q, K: Key, V: Serialize + DeserializeOwned + Se
     keyspace: &'a Keyspace<K, V>,
     /// The distinct keys.
     keys: Vec<WantedKey<Q, K, V>>,
-    /// The places of the keys in `keys`, by hash.
+    /// The indices of the keys in `keys`, by hash.
     places: HashTable<usize>,
-    /// The place of each key of the input.
+    /// The index of each key of the input.
     input: Vec<usize>,
     stage: Stage,
-    /// The places of the keys to look up.
+    /// The indices of the keys to look up.
     open: Vec<usize>,
     /// Whether the answers of the next lookup are counted.
     counts: bool,
-    /// The loads of other callers, each with the place of its key.
+    /// The loads of other callers, each with the index of its key.
     pending: VecDeque<(usize, PendingLoad<V>)>,
-    /// The end of the wait for them.
+    /// The end of the wait for these loads.
     until: Option<Deadline>,
-    /// The keys of failed loads, by their places.
+    /// The keys of failed loads, by their indices.
     failed: VecDeque<(usize, LoadError<E>)>,
 }
 
@@ -95,7 +95,7 @@ struct WantedKey<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'sta
     /// The whole key. Empty during a lookup of the key.
     full: StoredKey,
     /// The lease, while the loader runs. If the loader panics, the dropped lease gives an error to the
-    /// callers that wait.
+    /// waiting callers.
     lease: Option<LoadLease<K, V>>,
     value: Option<Arc<V>>,
 }
@@ -168,7 +168,7 @@ where
         Ok(load)
     }
 
-    /// Returns what to do next.
+    /// Returns the next step.
     pub(super) fn next_step(&mut self) -> BulkStep<Q, V, E> {
         loop {
             if let Some((at, error)) = self.failed.pop_front() {
@@ -192,7 +192,7 @@ where
                 }
                 Stage::Load => {
                     self.stage = Stage::Wait;
-                    // The wait begins when the own loads have ended.
+                    // The wait for other callers begins when this call's own loads have ended.
                     self.until = None;
                     let missing = self.take_missing();
                     if !missing.is_empty() {
@@ -227,7 +227,7 @@ where
         missing
     }
 
-    /// Notes what the lookups have found. Of the leases of one loader, only the first measures.
+    /// Stores the results of the lookups. Of the leases of one loader, only the first one measures the load.
     pub(super) fn note_found(&mut self, found: FoundKeys<K, V>) {
         let mut measures = true;
         for (at, full, found) in found {
@@ -247,7 +247,7 @@ where
         }
     }
 
-    /// Runs the loader of step 3, or polls it, as the load of its first key.
+    /// Runs or polls the loader of step 3, as the loader of its first key's lease.
     pub(super) fn run_loader<R>(&self, run: impl FnOnce() -> R) -> R {
         match self.keys.iter().find_map(|wanted| wanted.lease.as_ref()) {
             Some(lease) => lease.run_loader(run),
@@ -308,12 +308,12 @@ where
         }
     }
 
-    /// Returns the key at a place.
+    /// Returns the key at an index.
     pub(super) fn slot_key(&self, at: usize) -> SlotKey<'_> {
         self.keys.get(at).map_or(SlotKey { hash: 0, bytes: &[] }, WantedKey::slot_key)
     }
 
-    /// Returns the place of a key. Adds the key if it is new.
+    /// Returns the index of a key. Adds the key if it is new.
     fn place(&mut self, key: Q) -> Result<usize, LoadError<E>> {
         let full = self.keyspace.encode(&key).map_err(LoadError::Key)?;
         let SlotKey { hash, bytes } = self.keyspace.shared.tiers.memory.key(full.as_slice());
@@ -342,8 +342,8 @@ where
         self.keys.iter_mut().filter(|wanted| wanted.lease.is_some())
     }
 
-    /// Notes a value that the loader has returned. Returns it with the lease to fill. Ignores a key for which
-    /// the loader was not called, and a second value of one key.
+    /// Notes a value that the loader has returned. Returns the value with the lease to fill. Ignores a key
+    /// for which the loader was not called, and a second value of one key.
     fn note_value<L: EncodeKey<K>>(
         &mut self,
         key: &L,

@@ -1,4 +1,4 @@
-//! A load that finds a refresh of its key under way, while the key has a live value.
+//! The case that a load finds a refresh of its key in progress, while the key has a live value.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,8 +15,9 @@ use crate::stats::count::Count;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live value of a key during a refresh of it. The refresh began with a live value, which
-    /// memory may have evicted since. Then the value is on disk alone, or another caller has just promoted
-    /// it. A refresh that has just ended has published one. It is no reason to wait.
+    /// memory may have evicted since. In this case the value is only on disk, or another caller has just
+    /// promoted it. A refresh that has just ended has published a value. With a live value, the caller need
+    /// not wait.
     pub(in crate::api::keyspace) fn hit_beside_refresh(
         &self,
         key: SlotKey<'_>,

@@ -1,12 +1,11 @@
 //! Several keys of a registered loader.
 //!
-//! 1. Encode all keys. After an error, nothing was looked up.
+//! 1. Encode all keys. If a key is refused, no key is looked up.
 //! 2. Look every key up in memory, as [`LoadingKeyspace::get`] does.
 //! 3. Read the keys that memory does not have from disk, as `Keyspace::get_many` does
 //!    ([`super::super::read_many`]). A value that is old begins a refresh.
-//! 4. Load the keys that are left, one after another, in the order of the input. Each load looks its key up
-//!    again under a lease, because only a lease taken before the disk is asked may publish a load
-//!    (invariant 4).
+//! 4. Load the remaining keys, one after another, in the order of the input. Each load looks its key up again
+//!    under a lease, because only a lease taken before the disk is read may publish a load (invariant 4).
 
 use std::collections::HashMap;
 
@@ -24,11 +23,11 @@ use crate::sys::sync::Arc;
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
     LoadingKeyspace<K, V, E>
 {
-    /// Returns the values of several keys, in the order of the keys. Each is found, refreshed and loaded as
-    /// [`get`](Self::get) does it. A key that occurs twice is loaded once.
+    /// Returns the values of several keys, in the order of the keys. Each key is looked up, refreshed and
+    /// loaded like with [`get`](Self::get). A key that occurs twice is loaded once.
     ///
     /// The loader takes one key, so the missing keys are loaded one after another. If the source can answer
-    /// several keys at once, ask it with [`get_or_load_many`](crate::Keyspace::get_or_load_many).
+    /// several keys at once, use [`get_or_load_many`](crate::Keyspace::get_or_load_many).
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -48,16 +47,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// ```
     ///
     /// # Errors
-    /// Those of [`get`](Self::get). The first error ends the call: the keys after it are not loaded. The
-    /// values that were loaded before it stay in the cache. With [`LoadError::Key`] no key was looked up.
+    /// The errors of [`get`](Self::get). The first error ends the call: the later keys are not loaded. The
+    /// values that were already loaded stay in the cache. With [`LoadError::Key`] no key was looked up.
     ///
     /// # Panics
-    /// As [`get`](Self::get).
+    /// Like [`get`](Self::get).
     ///
     /// # Cost
-    /// For hits that of [`get_many`](crate::Keyspace::get_many). For each missing key that of a load, and a
-    /// second lookup on disk. The call may take as long as all loads together: a
-    /// [`hard_timeout`](crate::LoadPolicy::hard_timeout) limits each of them, and not the call.
+    /// For hits, the cost of [`get_many`](crate::Keyspace::get_many). For each missing key, the cost of a
+    /// load, and a second lookup on disk. The call may take as long as all loads together, because a
+    /// [`hard_timeout`](crate::LoadPolicy::hard_timeout) limits each load, but not the call.
     pub fn get_many<Q: EncodeKey<K>>(
         &self,
         keys: impl IntoIterator<Item = Q>,

@@ -1,4 +1,4 @@
-//! What a registered loader does with a lease: on a thread of the pool, or of its caller.
+//! The use of a lease by a registered loader, on a thread of the pool or on the thread of its caller.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,28 +21,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.id.is_some()
     }
 
-    /// Returns whether a load with this lease can be cached and waited for now. It can't be while an update
-    /// of the key is in progress, and shortly after a load of it was declined.
+    /// Returns whether a load with this lease can be cached and waited for now. This is false while an update
+    /// of the key is in progress, and shortly after a load of the key was declined.
     pub(super) fn is_of_use(&self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) -> bool {
         let is_leased = |id| keyspace.shared.tiers.memory.is_leased(key, id);
         self.flight.is_some() && self.id.is_some_and(is_leased)
     }
 
-    /// Returns the flight of this load, to wait for. A load that no other caller waits for gets a flight.
+    /// Returns the flight of this load, so that the caller can wait for it. A load that no other caller waits
+    /// for gets a flight.
     pub(super) fn flight_to_wait_for(&mut self) -> Arc<Flight> {
         self.flight.get_or_insert_with(|| Flight::queued(self.deadline)).clone()
     }
 
-    /// Makes this the lease of a refresh. A refresh that fails begins a cool-down even without a grace.
-    /// Otherwise the next caller would begin the next refresh.
+    /// Turns this lease into the lease of a refresh. A refresh that fails begins a cool-down even without a
+    /// grace. Otherwise the next caller would begin the next refresh.
     pub(super) fn of_refresh(mut self) -> Self {
         self.cool_down_length = self.cool_down_length.or(Some(DEFAULT_COOL_DOWN));
         self
     }
 
     /// Begins the load on the calling thread, which becomes the leader of the flight. Returns false if the
-    /// load would be of no use: it is too late, the cache has no handle any more, or another caller has taken
-    /// the load over.
+    /// load would be useless, because it is too late, because the cache has no handle any more, or because
+    /// another caller has taken the load over.
     fn begin_here(&mut self) -> bool {
         if self.deadline.is_over() {
             return false;
@@ -55,7 +56,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         true
     }
 
-    /// Tells the callers that wait that the loader has returned [`Load::Unchanged`] without a stale value.
+    /// Tells the waiting callers that the loader has returned [`Load::Unchanged`] without a stale value.
     pub(super) fn end_without_value(mut self) {
         self.outcome = Some(FlightOutcome::NothingUnchanged);
     }
@@ -64,10 +65,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
     RegisteredLoader<ThreadLoader<K, V, E>>
 {
-    /// Runs the loader, and ends the load as it decides. `live` is the live value of a refresh.
+    /// Runs the loader, and ends the load according to the result. `live` is the live value of a refresh.
     ///
-    /// Holds no handle of the cache while the loader runs. If the loader panics, the lease is dropped by the
-    /// panic, and tells the callers that wait.
+    /// Holds no handle of the cache while the loader runs. If the loader panics, the panic drops the lease,
+    /// and the lease answers the waiting callers.
     pub(super) fn load(&self, mut lease: LoadLease<K, V>, key: &K, live: Option<Arc<V>>) {
         // Dropped when the loader returns, or if it does not run, or panics. A publication ends the pause.
         let pause = live.clone().map(|live| lease.pause_after(live));
@@ -81,7 +82,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         match decision {
             Ok(Load::Cache(value)) => drop(lease.fill(value)),
             Ok(Load::CacheFor(value, ttl)) => drop(lease.fill_with(value, ttl)),
-            // The content of the key is still what the loader got, if the lease holds.
+            // If the lease holds, the content of the key is still the value that the loader got.
             Ok(Load::Unchanged) => match known {
                 Some(value) => drop(lease.fill(value)),
                 None => lease.end_without_value(),
@@ -93,7 +94,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     }
 }
 
-/// Returns the lease of a refresh that was taken with this number.
+/// Returns the lease of a refresh, given the number of the taken lease.
 pub(super) fn refresh_lease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
     keyspace: &Keyspace<K, V>,
     key: SlotKey<'_>,

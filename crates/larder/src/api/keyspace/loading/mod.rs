@@ -1,34 +1,37 @@
 //! Keyspaces with a registered loader: refreshes in the background, and timeouts of loads.
 //!
-//! A registered loader may run when no caller waits for it, and on another thread. So it is `'static`, and is
-//! given once, with its policy ([`policy`]). `get_or_load` takes any loader, and needs none of this.
+//! A registered loader may run on another thread, even if no caller waits for it. So it is `'static`, and is
+//! registered once, with its policy ([`policy`]). `get_or_load` accepts any loader, and does not need this
+//! module.
 //!
-//! A lookup that finds a live value:
+//! A lookup that finds a live value does these steps:
 //!
-//! 1. It looks in memory, with the extras of the entry: when it was written, and how long its load took.
-//! 2. If the policy says that the value is due, it begins a refresh, and does not wait for it. One caller
-//!    wins ([`crate::memory::refresh`]). If the pool has no room, the refresh is refused and counted.
+//! 1. It looks the key up in memory, with the extras of the entry: its time of writing, and the duration of
+//!    its load.
+//! 2. If the policy says that the value is due, it begins a refresh, and does not wait for it. Of several
+//!    callers, only one begins the refresh ([`crate::memory::refresh`]). If the pool has no room, the refresh
+//!    is refused and counted.
 //! 3. It returns the value.
 //!
-//! A lookup that finds none makes the steps of [`super::lookup`]. Without a timeout, the loader runs on the
-//! calling thread. With one, it runs on a thread of the pool ([`crate::engine::load_pool`]):
+//! A lookup that finds no live value does the steps of [`super::lookup`]. Without a timeout, the loader runs
+//! on the calling thread. With a timeout, it runs on a thread of the pool ([`crate::engine::load_pool`]):
 //!
 //! 1. The caller takes the lease, whose deadline is the hard timeout, and passes it to the pool. Other
 //!    callers of the key wait for the same flight.
 //! 2. It waits until the soft timeout, then reads the stale value from its slot, at that moment. If there is
-//!    one, that is the answer. The load goes on, and is cached.
+//!    a stale value, this is the answer. The load continues, and its value is cached.
 //! 3. Otherwise it waits until the hard timeout. The answer is then the stale value of that moment, or an
-//!    error. The lease is void by then.
+//!    error. By then the lease is no longer valid.
 //!
-//! If the pool is full, the caller is answered with the stale value at once, if the policy has a soft
-//! timeout. Otherwise it waits for a place until the hard timeout. Without a hard timeout, it runs the loader
-//! itself. It does so too if no thread can be started.
+//! If the pool is full, and the policy has a soft timeout, the caller is answered with the stale value
+//! immediately. Otherwise it waits for a place until the hard timeout. If there is no hard timeout, or if no
+//! thread can be started, the caller runs the loader itself.
 //!
-//! A load that queues may stand behind loads that hang, or that would wait for it. So only a caller with a
-//! timeout waits for a load that has not begun. Any other caller takes the load over, in the steps of
-//! [`crate::engine::flights`], and runs its own loader: a thread of the pool whose loader asks for a further
-//! key, a caller of `get_or_load`, a caller of a policy without timeouts, and a caller whose soft timeout is
-//! over, if it has no stale value and no hard timeout.
+//! A queued load may be behind loads that hang, or that would wait for it. So only a caller with a timeout
+//! waits for a load that has not begun. Any other caller takes the load over, in the steps of
+//! [`crate::engine::flights`], and runs its own loader. Such callers are: a thread of the pool whose loader
+//! requests a further key, a caller of `get_or_load`, a caller whose policy has no timeouts, and a caller
+//! whose soft timeout is over without a stale value and without a hard timeout.
 
 #[cfg(feature = "async")]
 pub(crate) mod asynchronous;
@@ -68,11 +71,12 @@ use crate::units::Timestamp;
 use policy::LoadPolicy;
 use registered::{RegisteredLoader, ThreadLoader};
 
-/// A keyspace with a loader: a handle whose [`get`](Self::get) loads what is missing, and refreshes what is
-/// old. [`Keyspace::with_loader`](crate::Keyspace::with_loader) makes it.
+/// A keyspace with a loader: a handle whose [`get`](Self::get) loads missing values, and refreshes old
+/// values. [`Keyspace::with_loader`](crate::Keyspace::with_loader) makes it.
 ///
 /// It is cheap to clone, and may be shared between threads. [`keyspace`](Self::keyspace) has all other calls.
-/// A handle keeps its loader. A loader that holds a handle of the cache keeps the cache open for as long.
+/// A handle owns its loader. If the loader holds a handle of the cache, it keeps the cache open for that
+/// time.
 pub struct LoadingKeyspace<K, V, E> {
     keyspace: Keyspace<K, V>,
     registered: Arc<RegisteredLoader<ThreadLoader<K, V, E>>>,
@@ -91,10 +95,10 @@ impl<K, V, E> fmt::Debug for LoadingKeyspace<K, V, E> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Registers a loader, and returns a handle that loads with it. The loader gets the key, and the value
-    /// that is still there: the live value of a refresh, or a stale value
-    /// ([`grace`](crate::KeyspaceDefinition::grace)). It may run on a thread of the cache's pool
-    /// ([`load_threads`](crate::CacheBuilder::load_threads)), also when no caller waits for it.
+    /// Registers a loader, and returns a handle that loads with it. The loader gets the key and the present
+    /// value: the live value of a refresh, or a stale value ([`grace`](crate::KeyspaceDefinition::grace)). It
+    /// may run on a thread of the cache's pool ([`load_threads`](crate::CacheBuilder::load_threads)), even if
+    /// no caller waits for it.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -116,8 +120,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a policy that contradicts itself or the keyspace. [`Error::Closed`] and
-    /// [`Error::Forked`].
+    /// [`Error::InvalidSetting`] for a policy whose settings contradict each other or the keyspace.
+    /// [`Error::Closed`] and [`Error::Forked`].
     pub fn with_loader<E, F>(&self, policy: LoadPolicy, loader: F) -> Result<LoadingKeyspace<K, V, E>, Error>
     where
         E: Send + Sync + 'static,
@@ -160,24 +164,25 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         &self.keyspace
     }
 
-    /// Returns the live value of a key. If there is none, loads it, as
-    /// [`get_or_load_with`](Keyspace::get_or_load_with) does. If the value is old, begins a refresh in the
-    /// background, and returns the value at once. The result says whether the value is stale. It has no value
-    /// if the source has none ([`Load::Absent`]).
+    /// Returns the live value of a key. If there is no live value, loads it like
+    /// [`get_or_load_with`](Keyspace::get_or_load_with). If the value is old, begins a refresh in the
+    /// background, and returns the old value immediately. The result says whether the value is stale. It has
+    /// no value if the source has none ([`Load::Absent`]).
     ///
     /// A refresh is a load like any other: if the key is written or removed meanwhile, its value is not
     /// cached.
     ///
     /// # Errors
-    /// Those of [`get_or_load`](Keyspace::get_or_load), and [`LoadError::NothingUnchanged`].
+    /// The errors of [`get_or_load`](Keyspace::get_or_load), and [`LoadError::NothingUnchanged`].
     /// [`LoadError::Timeout`] after the [`hard_timeout`](LoadPolicy::hard_timeout).
     ///
     /// # Panics
-    /// If the loader panics in the calling thread. On a thread of the pool its panic is caught, and the
-    /// callers get [`LoadError::Panicked`].
+    /// If the loader panics in the calling thread. On a thread of the pool, a panic of the loader is caught,
+    /// and the callers get [`LoadError::Panicked`].
     ///
     /// # Cost
-    /// A hit: that of [`get`](Keyspace::get), and with a refresh in the policy one more look into the shard.
+    /// A hit: the cost of [`get`](Keyspace::get). If the policy has refreshes, also one more lookup in the
+    /// shard.
     pub fn get(&self, key: impl EncodeKey<K>) -> Result<Loaded<V>, LoadError<E>> {
         if !self.registered.policy.refreshes()
             && let Some((value, _)) = self.keyspace.hit(&key)
@@ -193,12 +198,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Begins to load a key in the background, whatever its age, and does not wait for the load. A live value
-    /// stays until the load has succeeded. Returns whether a load of the key is under way now. It is not if
-    /// the pool is full, which is counted as
-    /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). It is not if a refresh of the key has
-    /// published nothing lately, if a load of it has declined lately, or if an update of it is in progress.
-    /// The call is no use of the value: it extends no time to idle.
+    /// Begins to load a key in the background, independent of the age of its value. Does not wait for the
+    /// load. A live value stays until the load has succeeded. Returns whether a load of the key is in
+    /// progress now. Returns false if the pool is full, and counts this as
+    /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). Also returns false if a recent refresh
+    /// of the key published nothing, if a recent load of it was declined, or if an update of it is in
+    /// progress. The call does not count as a use of the value, so it does not extend the life of the entry.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -255,14 +260,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         Some(value)
     }
 
-    /// Begins a refresh if the policy says so. The value is live.
+    /// Begins a refresh of a live value, if the policy requires it.
     fn refresh_if_due(&self, slot: SlotKey<'_>, expires_at: Timestamp, extras: Option<EntryExtras>) {
         if self.registered.is_due(&self.keyspace, expires_at, extras) {
             self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));
         }
     }
 
-    /// Begins a refresh of a live value. Returns whether a refresh or a load of the key is under way.
+    /// Begins a refresh of a live value. Returns whether a refresh or a load of the key is in progress.
     #[cold]
     fn begin_refresh(&self, slot: SlotKey<'_>, found_old: Option<FoundOld>) -> bool {
         let Keyspace { shared, opened, .. } = &self.keyspace;
@@ -274,7 +279,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             return memory.has_flight(slot);
         }
         let Ok(key) = self.keyspace.decode(slot) else { return false };
-        // Asked before the lease is taken. Otherwise each caller would take a lease in vain.
+        // Checked before the lease is taken. Otherwise each caller would take a lease without using it.
         if !shared.load_pool.has_room() {
             shared.count(&opened.counters, Count::RefreshesRefused, slot.bytes);
             return false;
@@ -291,13 +296,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         is_begun
     }
 
-    /// Returns the load with a lease, to run on any thread. `live` is the live value of a refresh.
+    /// Returns a job that runs the load of a lease on any thread. `live` is the live value of a refresh.
     fn job(&self, lease: LoadLease<K, V>, key: Arc<K>, live: Option<Arc<V>>) -> LoadJob {
         let registered = self.registered.clone();
         Box::new(move || registered.load(lease, &key, live))
     }
 
-    /// As [`Keyspace::find_or_lease`], with the deadline of this loader's leases.
+    /// Like [`Keyspace::find_or_lease`], with the deadline of this loader's leases.
     fn find_or_lease(
         &self,
         slot: SlotKey<'_>,

@@ -1,4 +1,4 @@
-//! When a registered loader runs, and how long its callers wait.
+//! The policy of a registered loader: when the loader runs, and how long its callers wait.
 
 use std::time::Duration;
 
@@ -11,8 +11,9 @@ use crate::units::Timestamp;
 /// The largest result of `-ln(random)`: the random numbers are multiples of 2⁻⁵³, and above zero.
 const MAX_DRAW: f64 = 53.0 * std::f64::consts::LN_2;
 
-/// When the loader of a [`LoadingKeyspace`](crate::LoadingKeyspace) runs, and how long its callers wait.
-/// Without any setting, the loader runs in the thread of its caller, for keys without a live value.
+/// The policy of a [`LoadingKeyspace`](crate::LoadingKeyspace): when its loader runs, and how long its
+/// callers wait. Without any setting, the loader runs in the thread of its caller, for keys without a live
+/// value.
 ///
 /// ```
 /// use std::time::Duration;
@@ -38,31 +39,32 @@ impl LoadPolicy {
         Self { refresh_after: None, early_expiration: None, soft_timeout: None, hard_timeout: None }
     }
 
-    /// Refreshes a value in the background when it is asked for `age` after it was written, or later. All
-    /// callers are served the present value meanwhile. The age must be shorter than the keyspace's TTL,
-    /// and than its `max_age`.
+    /// Refreshes a value in the background if a lookup finds that it was written `age` ago or earlier.
+    /// Meanwhile all callers get the present value. The age must be shorter than the keyspace's TTL, and than
+    /// its `max_age`.
     ///
-    /// Every write begins a new age: an insert, a load, a refresh, and a touch, also with
+    /// Every write begins a new age: an insert, a load, a refresh, and a touch, including
     /// [`touch_with`](crate::Keyspace::touch_with) and [`persist`](crate::Keyspace::persist). A touch loads
-    /// nothing, but says that the value is good for another life. So a value that is touched more often than
-    /// its `age` is not refreshed. A value that was in memory already when the loader was registered counts
-    /// as written at that moment.
+    /// nothing, but confirms the value for another TTL. So a value that is touched more often than its `age`
+    /// is not refreshed. If a value was already in memory when the loader was registered, its age begins at
+    /// that moment.
     pub const fn refresh_after(mut self, age: Duration) -> Self {
         self.refresh_after = Some(age);
         self
     }
 
-    /// Refreshes a value in the background shortly before it expires, at a random time. Of the callers of a
-    /// popular key one is likely to refresh it in time, so the key never expires under load. A value that
-    /// takes longer to load is refreshed earlier.
+    /// Refreshes a value in the background shortly before it expires, at a random time. One of the callers of
+    /// a popular key is likely to refresh it in time, so such a key hardly ever expires under load. A value
+    /// that takes longer to load is refreshed earlier.
     ///
     /// This is the paper's `XFetch`: a caller begins a refresh if `now - load_time * beta * ln(random) >=
-    /// expires_at`. A `beta` of 1 is optimal for most uses, and a larger one refreshes earlier. It must be a
-    /// finite number above 0. A value that was not loaded (by an insert, or in another version of larder),
-    /// and a value that never expires, is not refreshed early. A touch keeps the time that the load took.
+    /// expires_at`. A `beta` of 1 is optimal for most uses, and a larger `beta` refreshes earlier. `beta`
+    /// must be a finite number above 0. Two kinds of values are not refreshed early: values without a
+    /// recorded load (inserted, or written by another version of larder), and values that never expire. A
+    /// touch keeps the recorded duration of the load.
     ///
-    /// In a keyspace with a [`time_to_idle`](KeyspaceDefinition::time_to_idle), it is the end of the value's
-    /// TTL that counts. A value in use is not about to expire by its time to idle.
+    /// In a keyspace with a [`time_to_idle`](KeyspaceDefinition::time_to_idle), only the end of the value's
+    /// TTL counts, because a value in use does not expire by its time to idle.
     ///
     /// Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede Prevention. VLDB 2015.
     pub const fn early_expiration(mut self, beta: f64) -> Self {
@@ -70,9 +72,9 @@ impl LoadPolicy {
         self
     }
 
-    /// Answers a caller with the stale value after `timeout`, if there is one
-    /// ([`grace`](KeyspaceDefinition::grace)). The load goes on, and its value is cached. 1 ms to an hour, in
-    /// real time, and shorter than the hard timeout. The keyspace must have a grace.
+    /// Answers a caller with the stale value after `timeout`, if there is a stale value
+    /// ([`grace`](KeyspaceDefinition::grace)). The load continues, and its value is cached. 1 ms to an hour,
+    /// in real time, and shorter than the hard timeout. The keyspace must have a grace.
     pub const fn soft_timeout(mut self, timeout: Duration) -> Self {
         self.soft_timeout = Some(timeout);
         self
@@ -81,9 +83,9 @@ impl LoadPolicy {
     /// Lets a caller wait for `timeout` at most. After that time the caller gets the stale value, or
     /// [`LoadError::Timeout`](crate::LoadError::Timeout) if there is none. 1 ms to an hour, in real time.
     ///
-    /// It takes the place of the cache's [`lease_timeout`](crate::CacheBuilder::lease_timeout) for this
-    /// loader: a load that takes longer is void. Its value is not cached, and another caller may load the
-    /// key. The loader itself is not stopped, so also limit the time of its queries.
+    /// For this loader, it replaces the cache's [`lease_timeout`](crate::CacheBuilder::lease_timeout): the
+    /// value of a load that takes longer is not cached, and another caller may load the key. The loader
+    /// itself is not stopped, so also limit the time of its queries.
     pub const fn hard_timeout(mut self, timeout: Duration) -> Self {
         self.hard_timeout = Some(timeout);
         self
@@ -107,9 +109,8 @@ impl LoadPolicy {
         self.refresh_after.is_some() || self.early_expiration.is_some()
     }
 
-    /// Returns whether a hit begins a refresh. The entry is the time of writing, the time at which it must
-    /// end however often it is used, and how long its load took. `random` returns a number above 0 and up to
-    /// 1.
+    /// Returns whether a hit begins a refresh. The entry is described by its time of writing, its hard limit,
+    /// and the duration of its load. `random` returns a number above 0 and up to 1.
     pub(super) fn is_due(
         &self,
         now: Timestamp,
@@ -125,7 +126,7 @@ impl LoadPolicy {
             return false;
         }
         let (left, mean) = (expires_at.since(now).as_secs_f64(), load_time.as_secs_f64() * beta);
-        // No number is drawn if no number could make a difference, as for most hits.
+        // For most hits, no random number could begin a refresh, so none is drawn.
         left <= mean * MAX_DRAW && left <= mean * -random().ln()
     }
 
@@ -198,7 +199,7 @@ mod tests {
         let is_due = |left: u64, load_time, random: f64| {
             policy.is_due(at(100_000 - left), (at(0), at(100_000), load_time), || random)
         };
-        // The load took 3 s, and -ln(1/e) is 1: so six seconds before the expiry.
+        // The load took 3 s, and -ln(1/e) is 1. So the refresh begins six seconds before the expiry.
         let random = 1.0 / std::f64::consts::E;
         assert!(is_due(5_990, Some(3 * SECOND), random) && !is_due(6_010, Some(3 * SECOND), random));
         assert!(!is_due(1, None, 1e-300), "an unknown load time");

@@ -1,4 +1,4 @@
-//! A registered loader: the function, its policy, and what its decisions need.
+//! A registered loader: the function, its policy, and the data for its decisions.
 
 use std::time::Duration;
 
@@ -27,11 +27,11 @@ pub(super) type TaskLoader<K, V, E> = Box<dyn Fn(K, Option<Arc<V>>) -> TaskLoad<
 #[cfg(feature = "async")]
 type TaskLoad<V, E> = std::pin::Pin<Box<dyn Future<Output = Result<Load<V>, E>> + Send>>;
 
-/// A loader, its policy, and what its decisions need. `L` is the type of the function.
+/// A loader, its policy, and the data for its decisions. `L` is the type of the function.
 pub(super) struct RegisteredLoader<L> {
     pub(super) loader: L,
     pub(super) policy: LoadPolicy,
-    /// The age of a value without extras begins here.
+    /// The time from which the age of a value without extras is counted.
     pub(super) registered_at: Timestamp,
     /// Number of random numbers that were drawn.
     pub(super) draws: AtomicU64,
@@ -39,7 +39,7 @@ pub(super) struct RegisteredLoader<L> {
 }
 
 impl<L> RegisteredLoader<L> {
-    /// Registers a loader, if its policy suits the keyspace.
+    /// Registers a loader, if its policy is valid for the keyspace.
     pub(super) fn new<K: Key, V>(
         keyspace: &Keyspace<K, V>,
         policy: LoadPolicy,
@@ -63,7 +63,7 @@ impl<L> RegisteredLoader<L> {
         self.policy.hard().unwrap_or(shared.settings.lease_timeout)
     }
 
-    /// Returns whether the policy says that a live value is to be refreshed. It has these extras.
+    /// Returns whether the policy requires a refresh of a live value with these extras.
     pub(super) fn is_due<K: Key, V>(
         &self,
         keyspace: &Keyspace<K, V>,
@@ -73,8 +73,8 @@ impl<L> RegisteredLoader<L> {
         let written_at = extras.map_or(self.registered_at, |extras| extras.written_at);
         let load_time = extras.and_then(EntryExtras::load_time);
         let now = keyspace.shared.tiers.time.bounds().earliest;
-        // With a time to idle, this hit is a use: it moves the expiry, and the value is not about to expire.
-        // Only the hard limit comes near, however often the value is used.
+        // With a time to idle, this hit is a use and extends the expiry. So only the hard limit counts,
+        // because uses don't extend it.
         let ends_at = match keyspace.definition.idle_limit() {
             Some(_) => EntryExtras::hard_limit(extras, expires_at),
             None => expires_at,
@@ -82,8 +82,8 @@ impl<L> RegisteredLoader<L> {
         self.policy.is_due(now, (written_at, ends_at, load_time), || self.random())
     }
 
-    /// Returns a random number above 0 and up to 1. Each call draws anew, so that of many callers of one
-    /// millisecond only some are early.
+    /// Returns a random number above 0 and up to 1. Each call draws a new number, so that of many callers in
+    /// one millisecond only some refresh early.
     fn random(&self) -> f64 {
         // Relaxed: the numbers must only differ.
         let draw = self.draws.fetch_add(1, Ordering::Relaxed);

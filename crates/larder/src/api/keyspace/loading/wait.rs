@@ -27,16 +27,16 @@ pub(super) struct Limits {
     pub(super) max: Duration,
 }
 
-/// How a load began that the pool was asked to run.
+/// The result of passing a load to the pool.
 enum BegunLoad<V> {
-    /// The load is under way, or has ended.
+    /// The load is in progress, or has ended.
     Pending(PendingLoad<V>),
     /// The load was not begun, and this is the answer.
     Answer(Loaded<V>),
 }
 
 impl Limits {
-    /// The wait begins. Another caller's load is waited for until the load timeout at most.
+    /// Begins the limits of a wait. A caller waits for another caller's load until the load timeout at most.
     pub(super) fn begin(policy: &LoadPolicy, load_timeout: Option<Duration>) -> Self {
         let max = match (policy.hard(), load_timeout) {
             (Some(hard), Some(load)) => Some(hard.min(load)),
@@ -56,7 +56,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
 {
     /// Loads a key that was not found in memory.
     ///
-    /// Never inlined, as [`Keyspace::load_without_hit`] is not.
+    /// Never inlined, like [`Keyspace::load_without_hit`].
     #[inline(never)]
     pub(super) fn load_missing(&self, slot: SlotKey<'_>) -> Result<Loaded<V>, LoadError<E>> {
         let Self { keyspace, registered } = self;
@@ -88,7 +88,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
                 return Ok(loaded);
             }
             counts = false;
-            // Without a hard timeout, nothing else would end a wait for loads that queue.
+            // Without a hard timeout, nothing would end a wait for queued loads.
             uses_pool &= registered.policy.hard().is_some() || !limits.soft.is_some_and(Deadline::is_over);
         }
     }
@@ -102,7 +102,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Passes a load on to the pool. If the pool has no room, does what the module's documentation says.
+    /// Passes a load on to the pool. If the pool has no room, continues as the module's documentation
+    /// describes.
     fn begin_load(
         &self,
         slot: SlotKey<'_>,
@@ -117,7 +118,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             if self.registered.policy.soft().is_some()
                 && let Some(stale) = self.keyspace.stale_answer(slot)
             {
-                // The lease within the load is given back.
+                // Dropping the job gives the lease inside it back.
                 drop(job);
                 return Ok(BegunLoad::Answer(stale));
             }
@@ -169,8 +170,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Answers a caller whose time is over: with what the key has by now, or with the stale value, or with an
-    /// error. A stale answer begins a cool-down.
+    /// Answers a caller whose time is over: with the present value of the key, with the stale value, or with
+    /// an error. A stale answer begins a cool-down.
     pub(super) fn answer_in_time<E>(
         &self,
         slot: SlotKey<'_>,

@@ -14,7 +14,7 @@ use crate::stats::count::Count;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Step 3 for the holder of a lease. Without an entry on disk, the load begins, on the given thread. An
-    /// absence is an answer only if the caller heeds it.
+    /// absence is an answer only if the caller accepts it.
     pub(super) fn answer_from_disk(
         &self,
         key: SlotKey<'_>,

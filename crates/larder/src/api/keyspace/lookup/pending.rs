@@ -1,4 +1,4 @@
-//! The waits for a load of another caller.
+//! The calls that wait for a load of another caller.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::error::load_error::LoadError;
 use crate::sys::sync::Arc;
 
 impl<V: Send + Sync + 'static> PendingLoad<V> {
-    /// Waits until the load ends, and returns its answer: a value, or that the source has none. Waits for the
-    /// cache's [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, but never past the
-    /// deadline of the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
+    /// Waits until the load ends, and returns its result: a value or an absence. Waits for the cache's
+    /// [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, but never past the deadline of
+    /// the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
     ///
     /// Returns [`Waited::Unanswered`] if the load ended without an answer: the lease was dropped, declined,
     /// or is past its deadline, or the error has another type than `E`. Look the key up again. In a forked
-    /// child, returns that at once, because the load goes on in the parent.
+    /// child, returns `Unanswered` immediately, because the load continues only in the parent.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome, Waited};
@@ -31,34 +31,35 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// ```
     ///
     /// # Errors
-    /// [`LoadError::Loader`], [`LoadError::Panicked`], [`LoadError::Timeout`] and [`LoadError::Cycle`]. No
-    /// stale value takes their place, as it does in [`get_or_load`](crate::Keyspace::get_or_load).
+    /// [`LoadError::Loader`], [`LoadError::Panicked`], [`LoadError::Timeout`] and [`LoadError::Cycle`].
+    /// Unlike [`get_or_load`](crate::Keyspace::get_or_load), this call does not return a stale value instead
+    /// of an error.
     pub fn wait<E: Send + Sync + 'static>(self) -> Result<Waited<V>, LoadError<E>> {
         let max = self.load_timeout;
         self.outcome(max)
     }
 
-    /// As [`wait`](PendingLoad::wait), but waits for `timeout` at most.
+    /// Like [`wait`](PendingLoad::wait), but waits for `timeout` at most.
     ///
     /// # Errors
-    /// Those of [`wait`](PendingLoad::wait).
+    /// The errors of [`wait`](PendingLoad::wait).
     pub fn wait_for<E: Send + Sync + 'static>(self, timeout: Duration) -> Result<Waited<V>, LoadError<E>> {
         self.outcome(Some(timeout))
     }
 
-    /// As [`outcome`](Self::outcome), and leaves the load to be waited for once more.
+    /// Like [`outcome`](Self::outcome), but keeps the load, so that the caller can wait for it again.
     pub(in crate::api::keyspace) fn outcome_of<E: Send + Sync + 'static>(
         &self,
         max: Option<Duration>,
     ) -> Result<Waited<V>, LoadError<E>> {
-        // The thread that ends the load is in the parent, and the locks of the flight may be held for ever.
+        // The thread that ends the load is in the parent, and the locks of the flight may be held forever.
         if !self.process.is_current() {
             return Ok(Waited::Unanswered);
         }
         Self::answer(self.flight.join(max), max)
     }
 
-    /// Returns whether the load has not begun: another caller may take it over.
+    /// Returns whether the load has not begun, so that another caller may take it over.
     pub(in crate::api::keyspace) fn is_queued(&self) -> bool {
         self.process.is_current() && self.flight.is_queued()
     }
@@ -95,8 +96,8 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
 
 #[cfg(feature = "async")]
 impl<V> PendingLoad<V> {
-    /// Returns the wait of a task, for `max` at most. Returns None in a forked child, because the load goes
-    /// on in the parent.
+    /// Returns the wait of a task, for `max` at most. Returns None in a forked child, because the load
+    /// continues only in the parent.
     pub(in crate::api::keyspace) fn into_task_wait(self, max: Option<Duration>) -> Option<TaskWait> {
         self.process.is_current().then(|| TaskWait::joining(self.flight, max))
     }

@@ -20,8 +20,8 @@ impl Transaction<'_> {
     /// Returns the live value of a key, from memory or from disk, or the value that this transaction stores.
     /// If the entry changes before the transaction is complete, the closure runs again.
     ///
-    /// Counted as a lookup if the transaction is completed. Each round of the closure is a use of the entry,
-    /// as a lookup is, whether it is completed or not: an entry with a time to idle lives longer.
+    /// The call is counted as a lookup if the transaction is completed. In every round it counts as a use of
+    /// the entry, even if the round is lost: it extends the life of an entry with a time to idle.
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`]. [`Error::GroupTooLarge`] for more than
@@ -41,7 +41,7 @@ impl Transaction<'_> {
         Ok(value.and_then(Keyspace::<K, V>::typed))
     }
 
-    /// Returns the live values of several keys, in the order of the keys, all as of one moment: that of the
+    /// Returns the live values of several keys, in the order of the keys, all at the moment of the
     /// transaction.
     ///
     /// # Errors
@@ -100,8 +100,9 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// The errors of [`get`](Transaction::get), and [`Error::ValueTooLarge`] and [`Error::Encode`].
-    /// [`Error::Reentrant`] in another closure that is changing the same key. The value is then not part of
-    /// the transaction. A closure that returns another answer nevertheless stores its other values.
+    /// [`Error::Reentrant`] inside another closure that is changing the same key. After an error, the value
+    /// is not part of the transaction. If the closure does not return the error, the transaction still stores
+    /// its other values.
     pub fn insert<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -115,8 +116,7 @@ impl Transaction<'_> {
     /// [`Durability::Immediate`](crate::Durability::Immediate), the whole transaction is on disk when the
     /// call returns.
     ///
-    /// With a time that has come already ([`Ttl::Until`]), the entry is removed. With [`Ttl::Keep`], the
-    /// entry is read.
+    /// With a time in the past ([`Ttl::Until`]), the entry is removed. With [`Ttl::Keep`], the entry is read.
     ///
     /// # Errors
     /// The errors of [`insert`](Transaction::insert). [`Error::InvalidSetting`] for a TTL out of range.
@@ -138,19 +138,19 @@ impl Transaction<'_> {
     }
 
     /// Removes the entry of a key. Returns whether there was a live entry. While the disk tier is off, it
-    /// also returns false for an entry on disk alone, which is removed nevertheless.
+    /// also returns false for an entry that is only on disk. Such an entry is still removed.
     ///
-    /// The removal is durable when the call of the transaction returns `Ok`, and with it the whole
-    /// transaction. No crash brings the entry back, and no load that began earlier. If the disk fails or is
-    /// off, a transaction that also stores values returns [`Error::NotDurable`].
+    /// The removal makes the whole transaction durable when its call returns `Ok`. Then neither a crash nor
+    /// an earlier load brings the entry back. If the disk fails or is off, a transaction that also stores
+    /// values returns [`Error::NotDurable`].
     ///
     /// # Errors
-    /// The errors of [`get`](Transaction::get). [`Error::Reentrant`] in another closure that is changing the
-    /// same key.
+    /// The errors of [`get`](Transaction::get). [`Error::Reentrant`] inside another closure that is changing
+    /// the same key.
     ///
     /// # Cost
-    /// That of a lookup, and a commit, for which the call of the transaction waits. Unlike
-    /// [`Keyspace::remove`], this is also the cost if neither tier has the key.
+    /// The cost of a lookup, and a commit for which the call of the transaction waits. Unlike with
+    /// [`Keyspace::remove`], the cost is the same if neither tier has the key.
     pub fn remove<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -164,8 +164,8 @@ impl Transaction<'_> {
     /// entry. With [`Ttl::Never`], the entry lives until it is removed, replaced or evicted.
     ///
     /// # Errors
-    /// The errors of [`insert_with`](Transaction::insert_with). [`Error::NotDurable`] if the entry may be on
-    /// disk alone, while the disk tier is off or cannot be read: lookups miss the entry now, and find it
+    /// The errors of [`insert_with`](Transaction::insert_with). [`Error::NotDurable`] if the entry may be
+    /// only on disk, and the disk tier is off or cannot be read. Lookups miss such an entry now, and find it
     /// again when the disk is back.
     pub fn touch_with<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
@@ -177,7 +177,7 @@ impl Transaction<'_> {
         ttl.check(keyspace.now())?;
         let at = self.place_to_change(keyspace, &key)?;
         let Some(value) = self.value(keyspace, at).and_then(Keyspace::<K, V>::typed) else {
-            // Otherwise the caller would take the entry for gone, and find it later.
+            // Otherwise the caller would believe that the entry is gone, and find it later.
             let is_unread = self.keys.get(at).is_some_and(TransactionKey::is_unread);
             return if is_unread { Err(not_durable_while_off(None)) } else { Ok(false) };
         };
@@ -185,7 +185,8 @@ impl Transaction<'_> {
         Ok(true)
     }
 
-    /// Notes a lookup of a key, and a use of its entry. A lookup of what this transaction stores is none.
+    /// Notes a lookup of a key, and a use of its entry. A lookup of a value that this transaction stores is
+    /// not counted.
     fn note_lookup<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -243,8 +244,9 @@ impl Transaction<'_> {
     ) -> bool {
         let is_live = self.value(keyspace, at).is_some();
         if let Some(key) = self.keys.get_mut(at) {
-            // Also if there was no live entry: the next load must not find what has expired, and a value that
-            // was read as missing may be on disk while the disk tier is off.
+            // The removal is kept even if there was no live entry. The next load must not find an expired
+            // value, and while the disk tier is off, a key that seems to be missing may have an entry on
+            // disk.
             key.change = Some(KeyChange::Remove);
         }
         is_live

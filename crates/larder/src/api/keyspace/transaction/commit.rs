@@ -23,7 +23,7 @@ use crate::units::Timestamp;
 
 /// Number of times that entries are confirmed on disk in one round.
 const MAX_CONFIRMATIONS: usize = 8;
-/// Number of times that room in memory is sought for values that are not saved.
+/// Maximum number of searches for room in memory, for values that are not saved.
 const MAX_ROOM_SEARCHES: usize = 64;
 
 impl TransactionKey {
@@ -40,7 +40,7 @@ impl TransactionKey {
         self.keyspace.as_ref().map(|keyspace| keyspace.name.clone()).unwrap_or_default()
     }
 
-    /// Returns the read of the key, for the checks.
+    /// Returns the read of the key, in the form that the checks need.
     fn group_read(&self, is_confirmed: bool) -> Option<GroupRead<'_>> {
         let read = self.read.as_ref()?;
         Some(GroupRead { key: self.slot_key(), lease: read.lease, entry: read.entry, is_confirmed })
@@ -85,7 +85,7 @@ impl Transaction<'_> {
         }
         let tiers = &self.shared.tiers;
         if self.must_save_values() && !tiers.disk.saves() {
-            // There is no file to save the values in. The commit may make one.
+            // There is no file for the values. The commit may make a file.
             _ = tiers.writer.commit(Acknowledge::Write);
         }
         let mut searches = 0;
@@ -111,7 +111,7 @@ impl Transaction<'_> {
                         return Err(self.too_heavy(size.weight));
                     }
                 }
-                // The disk tier came back, or was lost, in between.
+                // The disk tier came back, or went off, in the meantime.
                 Err(Refused::Unsaved) => {}
             }
             thread::yield_now();
@@ -157,7 +157,8 @@ impl Transaction<'_> {
             let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
             let entry = key.read.as_ref().and_then(KeyRead::found);
             if let Some(change) = &mut key.change {
-                // A single change takes the whole room, with the weight that a large value has reserved.
+                // A single change takes all of the room, including the weight that a large value has
+                // reserved.
                 let mut part = |bytes: u64| match &mut room {
                     Some(room) if size.changes > 1 => Some(room.split_off(bytes)),
                     room => room.take(),
@@ -202,8 +203,8 @@ impl Transaction<'_> {
         self.shared.tiers.has_disk() && self.keys.iter().any(|key| !key.is_memory_only() && is_removal(key))
     }
 
-    /// Returns whether the call must return after the commit of values: a restart then finds them with the
-    /// removals of their group, or they are required to be durable.
+    /// Returns whether the call must wait for the commit of its values. This is necessary if they belong to a
+    /// group with removals, or must be durable.
     fn must_save_values(&self) -> bool {
         let is_put = |key: &TransactionKey| matches!(key.change, Some(KeyChange::Put(_)));
         let is_durable = || self.durability == Durability::Immediate || self.removes();
@@ -212,7 +213,7 @@ impl Transaction<'_> {
             && is_durable()
     }
 
-    /// `is_saved` is whether the disk tier saves the changes.
+    /// Returns the wait for the commit. `is_saved` says whether the disk tier saves the changes.
     fn commit_wait(&mut self, is_saved: bool, mut evicted_values: EvictedValues) -> CommitWait {
         // This transaction may have the last handle of a value that it has read, or stored.
         for key in &mut self.keys {
@@ -235,7 +236,7 @@ impl Transaction<'_> {
         CommitWait { kind, is_unsaved: must_save && !is_saved, evicted_values }
     }
 
-    /// Counts what the transaction has done.
+    /// Counts the lookups and changes of the transaction.
     fn count(&self) {
         for key in &self.keys {
             let Some(keyspace) = &key.keyspace else { continue };
@@ -249,7 +250,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// As [`confirmed`], with the reads of this transaction.
+    /// Like [`confirmed`], with the reads of this transaction.
     fn with_confirmations<R>(
         &self,
         check: impl FnMut(&[GroupRead<'_>], GroupConditions<'_>) -> Result<R, Refused>,
@@ -262,14 +263,14 @@ impl Transaction<'_> {
     }
 }
 
-/// Calls `check` with reads of which none is confirmed on disk. If one of them may be on disk alone, confirms
-/// the reads, and calls `check` again:
+/// Calls `check` with the reads, none of which is confirmed on disk. If one of the entries may be only on
+/// disk, confirms the reads, and calls `check` again:
 ///
 /// 1. Only the entries that memory does not have are confirmed.
-/// 2. A commit in between makes the confirmation worthless. It is then repeated. With many keys, and commits
-///    of other keys all the time, each repetition may come too late.
-/// 3. So the last confirmation keeps the snapshot the current one, until `check` has returned. All entries
-///    are confirmed, because any of them may be evicted from memory meanwhile.
+/// 2. A commit in between invalidates the confirmation. The confirmation is then repeated. With many keys,
+///    and constant commits of other keys, each repetition may come too late.
+/// 3. So during the last confirmation the snapshot is not replaced until `check` has returned. This time all
+///    entries are confirmed, because any of them may be evicted from memory meanwhile.
 fn confirmed<R>(
     shared: &Shared,
     reads: &[(SlotKey<'_>, LeaseId, Option<ReadEntry>)],

@@ -13,21 +13,22 @@ use crate::engine::writer::handle::WriterAnswer;
 use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
 
-/// What the caller of a transaction waits for after its changes are made.
+/// The wait of a transaction's caller after the changes are made.
 #[derive(Debug, Default)]
 pub(crate) struct CommitWait {
     /// None if the call returns before the commit.
     pub(super) kind: Option<Acknowledge>,
     /// Whether values that must be on disk are in memory only.
     pub(super) is_unsaved: bool,
-    /// The values that were replaced or read. Dropped after the commit, or after it was asked for, because a
-    /// user's `Drop` may panic. Otherwise the changes would be made, and the removals not committed.
+    /// The values that were replaced or read. They are dropped after the commit, or after the commit was
+    /// requested, because a user's `Drop` may panic. Otherwise the changes could be made in memory without a
+    /// commit of the removals.
     pub(super) evicted_values: EvictedValues,
 }
 
 impl CommitWait {
-    /// Step 6. One command asks for everything. A second one would not know of values that the step of the
-    /// first has lost.
+    /// Step 6. One command requests everything. A second command would not know which values the step of the
+    /// first command has lost.
     pub(super) fn wait(self, shared: &Shared) -> Result<(), Error> {
         let committed = self.kind.map_or(Ok(()), |kind| shared.tiers.writer.commit(kind));
         drop(self.evicted_values);
@@ -35,7 +36,8 @@ impl CommitWait {
         result(self.is_unsaved)
     }
 
-    /// Begins step 6, for a task that waits for the answer. A panic of a value's `Drop` is kept until then.
+    /// Begins step 6, for a task that waits for the answer. A panic of a value's `Drop` is kept until the
+    /// answer.
     #[cfg(feature = "async")]
     pub(super) fn ask(self, shared: &Shared) -> Result<CommitAnswer, Error> {
         let ask = |kind| shared.tiers.writer.ask_for_task(|reply| Command::Commit(kind, reply));

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::memory::weight::UNSAVED_OVERHEAD;
 use crate::units::ByteSize;
 
-/// The size of the changes that will be saved.
+/// The size of the changes of a transaction.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct GroupSize {
     pub(super) changes: usize,
@@ -22,7 +22,7 @@ pub(super) struct GroupSize {
 
 impl Transaction<'_> {
     /// Step 2. Returns None if some values of the disk tier have encodings and some have none, because the
-    /// disk tier came back or was lost in between.
+    /// disk tier came back or went off in the meantime.
     pub(super) fn check_size(&self) -> Result<Option<GroupSize>, Error> {
         let saves = self.shared.tiers.disk.saves();
         let mut size = GroupSize::default();

@@ -2,26 +2,25 @@
 //!
 //! A transaction is optimistic. One round goes as follows:
 //!
-//! 1. Call the closure. Each key that it reads gets a lease before it is read, in memory and then on disk.
-//!    The changes that it makes are kept in the [`Transaction`], and each new value is encoded. No lock is
-//!    held.
+//! 1. Call the closure. A lease is taken on each key before the key is read, in memory and then on disk. The
+//!    changes are collected in the [`Transaction`], and each new value is encoded. No lock is held.
 //! 2. Check that the changes are not too many for one transaction of the file.
 //! 3. Reserve room for all of them in the write buffer. This may wait.
 //! 4. Lock the shards of all keys in order, check every read, and make all changes
-//!    ([`crate::memory::group_publication`]). If a read is not valid any more, the round is lost, and the
-//!    next one begins. A caller that loses too many rounds takes turns ([`crate::engine::turns`]).
+//!    ([`crate::memory::group_publication`]). If a read is no longer valid, the round is lost, and the next
+//!    round begins. A caller that loses too many rounds takes turns ([`crate::engine::turns`]).
 //! 5. Wake the writer. It commits the changes in one transaction of the file
 //!    ([`crate::memory::store_group`]).
 //! 6. Wait for the commit, if the transaction removes an entry from the disk tier, or must be durable.
 //!
-//! Before (4) nothing is changed. So a closure that returns an error or panics changes nothing, and neither
-//! does a change that is refused. With (4) before (3), the locks would be held while the caller waits for the
-//! writer, which needs them. A lease that is taken after its key was read would not notice a change in
-//! between.
+//! Before (4) nothing is changed. So nothing is changed if the closure returns an error or panics, or if a
+//! change is refused. With (4) before (3), the caller would hold the locks while it waits for the writer, and
+//! the writer needs these locks. If a lease were taken after its key was read, a change in between would not
+//! be detected.
 //!
-//! Reads of one round may be from different moments. So an error that the closure returns is given to the
-//! caller only if all reads are valid at one moment. Otherwise the round is lost. After a broken watch no
-//! round can succeed, so the caller gets [`Error::Changed`] instead.
+//! Reads of one round may be from different moments. So the caller gets an error of the closure only if all
+//! reads are valid at one moment. Otherwise the round is lost. After a broken watch no round can succeed, so
+//! the caller gets [`Error::Changed`] instead.
 //!
 //! - [`calls`]: the calls that the closure makes. [`put`]: a value that is not stored yet. [`watch`]: a
 //!   content of a key that a later transaction requires.
@@ -62,24 +61,24 @@ use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use put::PendingPut;
 
-/// Maximum number of keys that one transaction reads or changes. The locks are held for some milliseconds
-/// then.
+/// Maximum number of keys that one transaction reads or changes. With this number, the locks are held for
+/// some milliseconds.
 pub const MAX_TRANSACTION_KEYS: usize = 8_192;
 
-/// A running transaction: what its closure has read, and the changes that it will make.
+/// A running transaction: the reads of its closure, and the changes to make.
 /// [`Cache::transaction`](crate::Cache::transaction) calls a closure with it.
 ///
 /// Its calls do what the calls of a [`Keyspace`] with the same names do. Nothing is changed before the
 /// closure returns. The transaction itself sees its own changes.
 pub struct Transaction<'a> {
     shared: &'a Arc<Shared>,
-    /// None when the closure has ended.
+    /// None after the closure has ended.
     in_closure: Option<InClosure>,
     keys: Vec<TransactionKey>,
-    /// The places of the keys in `keys`, by hash.
+    /// The indices of the keys in `keys`, by hash.
     places: HashTable<usize>,
     durability: Durability,
-    /// Whether a watch was found broken. Then nothing is changed, whatever the closure returns.
+    /// Whether a broken watch was found. In this case nothing is changed, even if the closure returns `Ok`.
     is_broken: bool,
     /// Whether two reads of a key have disagreed, so that the round is lost.
     is_lost: bool,
@@ -93,18 +92,18 @@ struct TransactionKey {
     keyspace: Option<Arc<OpenKeyspace>>,
     read: Option<KeyRead>,
     change: Option<KeyChange>,
-    /// How a lookup of the key is counted, if there was one.
+    /// The count for the lookup of the key, if there was a lookup.
     answered: Option<Count>,
 }
 
-/// What was read of a key, under a lease.
+/// The content that was read of a key, under a lease.
 struct KeyRead {
     lease: LeaseId,
     /// The entry that the key must have when the transaction is made.
     entry: Option<ReadEntry>,
     value: KeyContent,
     is_in_memory: bool,
-    /// Whether no entry was found, and the key may have one on disk nevertheless.
+    /// Whether no entry was found, but the key may have an entry on disk.
     is_unread: bool,
 }
 
@@ -135,7 +134,7 @@ impl TransactionKey {
         SlotKey { hash: self.hash, bytes: &self.full }
     }
 
-    /// Returns whether no entry was found, and the key may have one on disk nevertheless.
+    /// Returns whether no entry was found, but the key may have an entry on disk.
     fn is_unread(&self) -> bool {
         self.change.is_none() && self.read.as_ref().is_some_and(|read| read.is_unread)
     }
@@ -171,7 +170,7 @@ impl Transaction<'_> {
         self.in_closure = None;
     }
 
-    /// Returns the place of a key, for a call that reads it.
+    /// Returns the index of a key, for a call that reads it.
     fn place<K: Key, V>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -193,7 +192,7 @@ impl Transaction<'_> {
         Ok(at)
     }
 
-    /// Returns the place of a key, for a call that changes it.
+    /// Returns the index of a key, for a call that changes it.
     fn place_to_change<K: Key, V>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -205,7 +204,7 @@ impl Transaction<'_> {
         self.place(keyspace, key)
     }
 
-    /// Returns the place of a whole key. `name` returns the name of its keyspace.
+    /// Returns the index of a whole key. `name` returns the name of its keyspace.
     fn place_of(&mut self, full: &[u8], name: impl FnOnce() -> String) -> Result<usize, Error> {
         let memory = &self.shared.tiers.memory;
         let SlotKey { hash, bytes } = memory.key(full);
@@ -255,7 +254,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// Reads a key, unless it was read before. The value is read as well.
+    /// Reads a key with its value, unless it was already read.
     fn read<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -286,8 +285,8 @@ impl Transaction<'_> {
             // The key is watched, and its value was not read. The earlier lease stays.
             Some(read) => {
                 drop(lease);
-                // The entry is there, too, if its record does not decode. Otherwise each round would be lost
-                // to such a record, without end.
+                // The entry exists even if its record does not decode. Otherwise such a record would make
+                // every round lose, without end.
                 let entry = entry.or_else(|| entry_now(tiers, slot_key));
                 self.is_lost |= read.entry.map(|entry| entry.sequence) != entry.map(|entry| entry.sequence);
                 read.value = value;
@@ -297,7 +296,7 @@ impl Transaction<'_> {
     }
 }
 
-/// Returns the entry of a key, whether its record decodes or not.
+/// Returns the entry of a key, even if its record does not decode.
 fn entry_now(tiers: &Tiers, key: SlotKey<'_>) -> Option<ReadEntry> {
     let LeasedEntry { lease, entry, .. } = tiers.lease_entry(key);
     tiers.memory.release(key, lease);

@@ -18,12 +18,12 @@ use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// The bytes of a value that will be saved.
+/// The sizes of a value that will be saved.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PutSize {
-    /// The bytes of its encoding.
+    /// The number of bytes of the encoding.
     pub(super) payload: u64,
-    /// The bytes that it uses in the write buffer.
+    /// The number of bytes in the write buffer.
     pub(super) room: u64,
 }
 
@@ -33,11 +33,11 @@ pub(super) trait PendingPut {
 
     fn ttl(&self) -> Ttl;
 
-    /// Returns the expiry of the entry if it were stored now in place of `read`.
+    /// Returns the expiry that the entry would have if it were stored now in place of `read`.
     fn ends_at(&self, key: SlotKey<'_>, read: Option<ReadEntry>) -> Timestamp;
 
     /// Encodes the value, for the present state of the disk tier. A value that is too large for the file is
-    /// refused, because it would not be there after a crash.
+    /// refused, because a crash would lose it.
     fn prepare(&mut self, key: SlotKey<'_>) -> Result<(), Error>;
 
     /// Returns the size of the prepared value. None if it will not be saved.
@@ -46,8 +46,8 @@ pub(super) trait PendingPut {
     /// Returns the weight of the prepared value.
     fn weight(&self) -> u64;
 
-    /// Takes the prepared value, as an entry in place of `read`. `saved` is the room for a value that will be
-    /// saved, and its group.
+    /// Takes the prepared value as an entry that replaces `read`. `saved` is the room for a value that will
+    /// be saved, and its group.
     fn take_entry(
         &mut self,
         key: SlotKey<'_>,

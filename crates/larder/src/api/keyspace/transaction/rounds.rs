@@ -11,7 +11,7 @@ use crate::sys::sync::{Arc, thread};
 /// The closure of a transaction.
 type Body<'a, R, E> = &'a mut dyn FnMut(&mut Transaction<'_>) -> Result<R, E>;
 
-/// Makes a transaction. Its caller waits for its commit, if that is necessary.
+/// Runs a transaction. Waits for its commit, if that is necessary.
 pub(crate) fn run<R, E: From<Error>>(shared: &Arc<Shared>, body: Body<'_, R, E>) -> Result<R, E> {
     loop {
         if let Some((answer, commit)) = complete(shared, true, body)? {
@@ -21,7 +21,7 @@ pub(crate) fn run<R, E: From<Error>>(shared: &Arc<Shared>, body: Body<'_, R, E>)
     }
 }
 
-/// As [`run`], from async code.
+/// The async form of [`run`].
 #[cfg(feature = "async")]
 pub(crate) async fn run_for_task<R, E>(
     shared: &Arc<Shared>,
@@ -42,7 +42,7 @@ where
         let _pending = pending;
         loop {
             if let Some((answer, commit)) = complete(&of_worker, true, &mut body)? {
-                // Asked for by the worker, so that the commit is on its way if the task is dropped.
+                // The worker requests the commit, so that it is made even if the task is dropped.
                 return Ok::<_, E>((answer, commit.ask(&of_worker)?));
             }
         }
@@ -52,8 +52,8 @@ where
     Ok(answer)
 }
 
-/// Makes as many rounds as it takes. Returns none if the caller may not wait, and would have to wait for a
-/// turn. Nothing is changed then.
+/// Runs as many rounds as necessary. If the caller may not wait but would have to wait for a turn, changes
+/// nothing and returns None.
 fn complete<R, E: From<Error>>(
     shared: &Arc<Shared>,
     may_wait: bool,
@@ -71,7 +71,7 @@ fn complete<R, E: From<Error>>(
         // The closure may have closed the cache, or forked.
         shared.refuse_if_unusable()?;
         if transaction.is_broken {
-            // Another error may come from reads that disagree.
+            // Any other error may be caused by reads that disagree.
             let error = answer.err().filter(|_| matches!(transaction.reads_hold(), Ok(true)));
             return Err(error.unwrap_or_else(|| Error::Changed.into()));
         }

@@ -1,4 +1,4 @@
-//! Rounds that are awkward: values that do not decode, and the waits for a commit.
+//! Tests of difficult rounds: values that do not decode, and waits for a commit.
 
 use super::*;
 use crate::api::cache::Cache;
@@ -14,7 +14,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 const NUMBERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("number");
-/// The same keyspace, with values that those of [`NUMBERS`] do not decode to.
+/// The same keyspace as [`NUMBERS`], with another type of values. The values of `NUMBERS` do not decode as
+/// this type.
 const TRIPLES: KeyspaceDefinition<u64, (u64, u64, u64)> = KeyspaceDefinition::new("number");
 /// More rounds than any transaction of these tests needs.
 const MAX_ROUNDS: u32 = 20;
@@ -25,7 +26,7 @@ fn open(disk: &SimulatedVolume) -> Cache {
     builder.flush_interval(Duration::from_hours(1)).open().unwrap()
 }
 
-/// Returns a cache whose file has a record of key 1 that does not decode, and one of key 2 that is missing.
+/// Returns a cache whose file has a record of key 1 that does not decode. Key 2 is missing.
 fn with_undecodable(disk: &SimulatedVolume) -> (Cache, Keyspace<u64, (u64, u64, u64)>) {
     let cache = open(disk);
     cache.keyspace(NUMBERS).unwrap().insert(&1, 10).unwrap();
@@ -35,7 +36,7 @@ fn with_undecodable(disk: &SimulatedVolume) -> (Cache, Keyspace<u64, (u64, u64, 
     (cache, triples)
 }
 
-/// A round that is lost to a record that does not decode is lost again and again.
+/// If a record that does not decode made a round lose, every later round would lose, too.
 #[test]
 fn a_record_that_does_not_decode_is_required_and_read_in_both_orders() {
     for requires_first in [true, false] {
@@ -60,7 +61,7 @@ fn a_record_that_does_not_decode_is_required_and_read_in_both_orders() {
         change(1).unwrap();
         change(2).unwrap();
         assert_eq!(triples.get(&2).as_deref(), Some(&(2, 0, 0)));
-        // The watch of the record breaks as any other does.
+        // The watch of such a record breaks like any other watch.
         triples.insert(&1, (0, 0, 0)).unwrap();
         let broken = cache.transaction(|tx| tx.require(&watch));
         assert!(matches!(broken, Err(Error::Changed)));
@@ -70,8 +71,8 @@ fn a_record_that_does_not_decode_is_required_and_read_in_both_orders() {
 
 const BYTES: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("bytes");
 
-/// A large value of a transaction keeps what its excess over the write buffer has reserved, as that of an
-/// insert does.
+/// A large value of a transaction keeps the reservation for its excess over the write buffer, like a large
+/// value of an insert.
 #[test]
 fn a_large_value_of_a_transaction_holds_its_weight_until_it_is_committed() {
     let weight_with = |store: fn(&Cache, &Keyspace<u64, Vec<u8>>)| {
@@ -81,7 +82,7 @@ fn a_large_value_of_a_transaction_holds_its_weight_until_it_is_committed() {
         let cache = builder.flush_interval(Duration::from_hours(1)).open().unwrap();
         await_first_sweep(&cache).unwrap();
         let bytes = cache.keyspace(BYTES).unwrap();
-        // A value that fills the buffer half would be committed at once.
+        // A value that fills half of the buffer would be committed immediately.
         disk.fail_from(0, Failure::Io);
         store(&cache, &bytes);
         let weight = cache.stats().memory.weight.as_u64();
@@ -97,8 +98,8 @@ fn a_large_value_of_a_transaction_holds_its_weight_until_it_is_committed() {
     assert_eq!(changed, inserted);
 }
 
-/// While the disk is off, an entry on disk alone is missed, and is found later. So a transaction that must
-/// know whether it is there is refused.
+/// While the disk is off, lookups miss an entry that is only on disk, and find it later. So a transaction
+/// that must know whether the entry exists is refused.
 #[test]
 fn a_touch_of_an_entry_that_cannot_be_read_is_refused() {
     let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
@@ -126,7 +127,7 @@ fn a_touch_of_an_entry_that_cannot_be_read_is_refused() {
     disk.heal();
 }
 
-/// An error that may come from reads that disagree is not given to the caller.
+/// An error that may be caused by reads that disagree is not returned to the caller.
 #[test]
 fn an_error_after_a_broken_watch_is_changed_unless_all_reads_hold() {
     let cache = Cache::builder().open().unwrap();
@@ -163,8 +164,8 @@ fn a_weigher_that_panics_leaves_no_lease() {
     assert!(!cache.shared().tiers.memory.has_leases());
 }
 
-/// Commits of other keys replace the snapshot all the time. A transaction over many keys that are on disk
-/// alone confirms its reads nevertheless.
+/// Commits of other keys replace the snapshot all the time. Still, a transaction over many keys that are only
+/// on disk confirms its reads.
 #[test]
 fn many_keys_on_disk_alone_are_read_at_one_moment_beside_commits() {
     const KEYS: u64 = 1_000;

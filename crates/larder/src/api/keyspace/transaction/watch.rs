@@ -1,21 +1,21 @@
 //! Watches: a transaction is made only if keys have not changed since an earlier moment.
 //!
-//! 1. A watch takes the epoch of its key ([`crate::memory::watch_epochs`]), and reads the key's entry after
-//!    that. If there is an entry, the watch keeps its sequence. Otherwise it keeps the epoch.
+//! 1. A watch takes the epoch of its key ([`crate::memory::watch_epochs`]), and then reads the key's entry.
+//!    If there is an entry, the watch keeps its sequence. Otherwise it keeps the epoch.
 //! 2. A transaction that requires the watch takes a lease on the key, and reads the entry again.
-//! 3. The watch holds if the entry has the sequence of (1). If there was none, it holds if there is none now,
-//!    and the epoch is that of (1).
+//! 3. The watch holds if the entry has the sequence of (1). If there was no entry, the watch holds if there
+//!    is no entry now, and the epoch is the same as in (1).
 //! 4. The transaction is published only if its lease holds, and the entry is still there and live.
 //!
-//! Each content of a key has another sequence, so (3) misses no change of an entry, whatever happened in
-//! between. A missing key that was stored, and is missing again, has another epoch. With sequences alone, its
-//! watch would hold. A change between (2) and (4) has revoked the lease, or is seen by the checks of (4).
+//! Each content of a key has a different sequence, so (3) detects every change of an entry. A missing key
+//! that was stored, and is missing again, has a different epoch. With sequences alone, its watch would hold.
+//! A change between (2) and (4) has revoked the lease, or is detected by the checks of (4).
 //!
-//! A record that does not decode is an entry here, and a miss for the calls that read its value. If the value
-//! was read first, (2) reads the entry as well.
+//! Here, a record that does not decode counts as an entry. For the calls that read its value, it is a miss.
+//! If the value was read first, (2) reads the entry as well.
 //!
 //! While the disk tier is off, it is unknown whether a key is missing. Such a watch holds only while the disk
-//! tier stays off, because an entry may be found in between, and be gone again.
+//! tier stays off, because in the meantime an entry may be found, and disappear again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,11 +32,11 @@ use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// The content of a key at one moment, for a later transaction that requires it
+/// The content of a key at one moment. A later transaction can require that the key still has this content
 /// ([`Transaction::require`]). [`Keyspace::watch`] makes it.
 ///
-/// A watch owns what it needs, and may be kept for any time. It keeps neither the cache nor the keyspace
-/// open. It needs about a hundred bytes.
+/// A watch borrows nothing, and may be kept for any time. It keeps neither the cache nor the keyspace open.
+/// It needs about a hundred bytes.
 #[derive(Debug, Clone)]
 pub struct Watch {
     cache: Arc<CacheIdentity>,
@@ -59,7 +59,7 @@ enum WatchedContent {
 }
 
 impl WatchedContent {
-    /// Returns whether a key that was read again still has this content.
+    /// Returns whether a key still has this content, given a new read of the key.
     fn holds(self, tiers: &Tiers, key: SlotKey<'_>, sequence: Option<u64>, is_unread: bool) -> bool {
         let is_unstored =
             |epoch: u64| tiers.memory.is_unstored(key, epoch) || failpoint_is_set(Failpoint::WatchBySequence);
@@ -96,14 +96,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// Every change of the key breaks the watch: an insert (also of the same value), a load, a removal, its
-    /// expiry, and its eviction from the cache. If the key has no entry, a store of another key may break the
-    /// watch, too, but rarely does.
+    /// expiry, and its eviction from the cache. If the key has no entry, in rare cases a store of another key
+    /// also breaks the watch.
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
-    /// The cost of a lookup that decodes nothing, and three locks of a shard.
+    /// The cost of a lookup without decoding, and three locks of a shard.
     pub fn watch(&self, key: impl EncodeKey<K>) -> Result<Watch, Error> {
         self.watch_full(self.encode(&key)?.as_slice())
     }
@@ -125,7 +125,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(Watch { cache: self.shared.identity.clone(), key: full.into(), content })
     }
 
-    /// As [`watch`](Keyspace::watch), from async code.
+    /// The async form of [`watch`](Keyspace::watch).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -151,7 +151,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The errors of [`watch`](Keyspace::watch).
     ///
     /// # Cost
-    /// The cost of [`watch`](Keyspace::watch). With a disk tier also the way to a worker thread and back.
+    /// The cost of [`watch`](Keyspace::watch). With a disk tier, also a round trip to a worker thread.
     #[cfg(feature = "async")]
     pub async fn watch_async(&self, key: impl EncodeKey<K>) -> Result<Watch, Error> {
         let full: StoredKey = self.encode(&key)?.as_slice().into();
@@ -204,8 +204,8 @@ impl Transaction<'_> {
             };
             KeyRead { lease, entry, value, is_in_memory, is_unread }
         });
-        // A value that was read before may not have decoded. Its entry is there nevertheless: a sequence
-        // never comes back.
+        // A value that was read earlier may not have decoded. Its entry may still be the watched one, because
+        // a sequence is never used again.
         if let (WatchedContent::Entry(watched), None) = (watch.content, read.entry) {
             read.entry = entry_now(tiers, slot_key).filter(|entry| entry.sequence == watched);
         }

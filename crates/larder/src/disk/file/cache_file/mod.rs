@@ -15,8 +15,8 @@
 //! A suspended file contains no invalidated entries. An invalidation can't wait, so either the removal of its
 //! entries is committed or the file is discarded. This process never opens a discarded file again. A
 //! discarded file is *gone* once its rename is durable. Only then is an invalidation of its entries reported
-//! as successful. Handles of the file are numbered (`generation`). So an error of an older handle changes
-//! nothing (invariant 7).
+//! as successful. Handles of the file are numbered (`generation`). So an error of an older handle is ignored
+//! (invariant 7).
 //!
 //! This module handles the file only. The writer decides what lookups and writes see during an outage.
 
@@ -56,8 +56,8 @@ pub(crate) const FIRST_GENERATION: u64 = 1;
 #[derive(Debug)]
 pub(crate) struct CacheFile {
     options: OpenOptions,
-    /// Identifies the file. None once a discarded file is gone: an anchor would keep the blocks of a deleted
-    /// file allocated.
+    /// Identifies the file. None once a discarded file is gone. Otherwise the anchor would keep the blocks of
+    /// the deleted file allocated.
     anchor: Option<Box<dyn Anchor>>,
     /// A fresh file that was made but could not be put in service.
     unused: CreatedFile,
@@ -72,8 +72,8 @@ pub(crate) struct CacheFile {
     pending: PendingRegistrations,
     ballast: Ballast,
     ballast_again_at: Timestamp,
-    /// Whether the disk was full, and no commit of everything has succeeded since. While this flag is set,
-    /// deletions are committed first.
+    /// Whether the disk was full, and no commit of all changes has succeeded since then. While this flag is
+    /// set, deletions are committed first.
     is_short_of_room: bool,
     /// The new path of the latest damaged file, until [`CacheFile::take_quarantined`] returns it.
     quarantined: Option<PathBuf>,
@@ -316,8 +316,8 @@ impl CacheFile {
         self.pending = PendingRegistrations::default();
     }
 
-    /// Notes that the disk has room, and writes the ballast again if it is due. Called after a commit of
-    /// everything.
+    /// Notes that the disk has room, and writes the ballast again if it is due. Called after a commit of all
+    /// changes.
     pub(crate) fn committed(&mut self, now: Timestamp) {
         self.is_short_of_room = false;
         if !self.ballast.is_held() && now >= self.ballast_again_at {

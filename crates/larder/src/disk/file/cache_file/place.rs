@@ -30,7 +30,7 @@ pub(super) enum PathPlace {
     /// At its path: a number that was written into the open file was read through the path. The identity at
     /// the path differs.
     HereByProbe,
-    /// The file was removed: it has no name.
+    /// The file was removed, and has no other name.
     Removed,
     /// At another path, and no file is at its own path.
     Moved,

@@ -70,9 +70,9 @@ impl CacheFile {
             Ok(Some(store)) => self.enter_service(store, now),
             Ok(None) => self.discard(why, now),
             Err(error) if error.kind == StoreErrorKind::Damage => self.discard(error, now),
-            // The first error of an outage explains the outage best, so it is kept. A new error replaces the
-            // first error in two cases: the disk has become full, or the file has left its path or is back at
-            // its path.
+            // The first error of an outage is kept, because it explains the outage best. A new error replaces
+            // the first error in two cases: the disk has become full, or the file has left its path or is
+            // back at its path.
             Err(error) => {
                 let is_news =
                     error.kind == StoreErrorKind::Full || error.is_displacement() || why.is_displacement();

@@ -84,7 +84,7 @@ impl CacheFile {
         found.ok().flatten().is_none_or(|metadata| self.unused.is(metadata.identity))
     }
 
-    /// Returns the events since the last call.
+    /// Returns the events since the last call of this function.
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.watch.events)
     }

@@ -134,10 +134,10 @@ impl<'txn> Entries<'txn> {
         Ok(())
     }
 
-    /// Examines up to `limit` expiry rows whose time has passed. Deletes the rows of entries that are due,
-    /// and these entries. The rows of the entries that `spares` names are passed over, and do not count.
-    /// Otherwise they could hide all other rows from every sweep. Returns the number of deleted rows and the
-    /// number of deleted entries.
+    /// Examines up to `limit` expiry rows whose time has passed. Deletes the entries that are due, and their
+    /// rows. The rows of entries for which `spares` returns true are skipped and not counted. Otherwise these
+    /// rows could use up the limit of every sweep. Returns the number of deleted rows and the number of
+    /// deleted entries.
     pub(crate) fn sweep(
         &mut self,
         limit: usize,

@@ -10,8 +10,8 @@
 //!   is the lifetime of the first entry in the row's group of [`ROWS`] rows. The entry of each row is not
 //!   read, because its page may not be in memory.
 //! - A *turn* covers the entries that were written before the turn began. Then the hand returns to the first
-//!   rows. So no entry is deleted before all older entries were examined, even if only a few older entries
-//!   are unused.
+//!   rows. So an entry is deleted only after all older entries were examined, even if only a few of the older
+//!   entries are unused.
 //! - Entries that memory holds are spared too, because lookups in memory are not recorded as uses of the
 //!   disk. After [`MAX_LOOKS`] rows, or a whole turn, used entries and entries in memory are no longer
 //!   spared. Otherwise a memory tier that holds nearly all entries would make each eviction scan the whole
@@ -40,7 +40,7 @@ const MAX_LOOKS: usize = 4096;
 /// spares only entries that the batch is about to write.
 const MAX_TURNS: usize = 2;
 
-/// A function that is called with the key of an entry before the entry is evicted.
+/// A predicate that is called with the key of an entry before the entry is evicted.
 type IsKey<'a> = &'a dyn Fn(&[u8]) -> bool;
 
 /// The conditions under which the hand spares an entry.

@@ -8,8 +8,8 @@ use crate::disk::store::expiry;
 use crate::format::record;
 
 impl Entries<'_> {
-    /// Applies extensions, until they have rewritten `max_bytes` of records. Returns the number of extensions
-    /// that were dealt with: at least one, if there is one.
+    /// Applies extensions, until they have rewritten `max_bytes` of records. Returns the number of processed
+    /// extensions: at least one, if there are any.
     pub(crate) fn extend(
         &mut self,
         extensions: &[ExpiryExtension<'_>],
@@ -26,8 +26,8 @@ impl Entries<'_> {
         Ok(done)
     }
 
-    /// Moves the expiry of one entry, if the file has the entry with this sequence, whole, and with an
-    /// earlier expiry. Returns the number of bytes written.
+    /// Moves the expiry of one entry, if the file has an undamaged record with this sequence and an earlier
+    /// expiry. Returns the number of bytes written.
     fn extend_entry(&mut self, extension: &ExpiryExtension<'_>) -> Result<usize, StorageError> {
         let &ExpiryExtension { key, sequence, expires_at } = extension;
         self.record.clear();
@@ -38,7 +38,7 @@ impl Entries<'_> {
         let Some(old) = record::peek(&self.record).filter(is_earlier) else { return Ok(0) };
         let Ok(new) = record::extend(&mut self.record, key, expires_at) else { return Ok(0) };
         self.rows.insert(key, self.record.as_slice())?;
-        // The record keeps its length, so the charges stay as they are.
+        // The record keeps its length, so the charges do not change.
         self.remove_row(&old, key)?;
         self.expiry.insert(expiry::row(&new, key).as_slice(), ())?;
         Ok(self.record.len())

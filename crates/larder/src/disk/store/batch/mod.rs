@@ -1,5 +1,5 @@
 //! The changes of one transaction to the tables of entries: writes, deletions, range removals, evictions, and
-//! extensions of lives.
+//! extensions of expiries.
 
 pub(crate) mod entries;
 pub(crate) mod evict;

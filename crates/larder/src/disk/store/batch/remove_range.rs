@@ -1,5 +1,5 @@
-//! Deletes the entries of a range removal in a transaction. A small removal is done at once, a large removal
-//! in parts.
+//! Deletes the entries of a range removal in a transaction. A small removal is done in one transaction, and a
+//! large removal in parts.
 
 use std::collections::HashSet;
 use std::ops::Bound;
@@ -33,7 +33,7 @@ pub(crate) struct RemovalPart {
     pub(crate) last: Option<Vec<u8>>,
     /// Number of deleted rows.
     pub(crate) deleted: u64,
-    /// Number of deleted rows that were live and not of a retired keyspace.
+    /// Number of deleted rows that were live and did not belong to a retired keyspace.
     pub(crate) live: u64,
 }
 

@@ -22,7 +22,7 @@ enum Step {
     /// Adds entries and bytes to the keyspace with this number. The keyspace may be current, retired or
     /// missing.
     Count(u32, i64, i64),
-    /// Removes a retired keyspace, as happens when its last entries are deleted.
+    /// Removes a retired keyspace, as when its last entries are deleted.
     Swept(usize),
 }
 
@@ -222,7 +222,7 @@ fn the_sums_of_a_damaged_file_do_not_overflow() {
         retired_versions: Vec::new(),
         unknown: Vec::new(),
     };
-    // Two keyspaces have the same number.
+    // Two keyspaces share a number.
     for (name, number) in [("one", 1), ("two", 2), ("three", 2)] {
         catalog.keyspaces.put(name.to_owned(), row(number));
     }

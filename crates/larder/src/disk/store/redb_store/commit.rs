@@ -32,7 +32,7 @@ pub(crate) struct Batch<'a> {
     /// Keyspaces that are not in the file yet, with the numbers that their handles use.
     pub(crate) pending: &'a PendingRegistrations,
     pub(crate) register: &'a [Registration],
-    /// Maximum number of due and retired entries to delete. With 0 there is no sweep.
+    /// Maximum number of due and retired entries to delete. Zero means no sweep.
     pub(crate) sweep: usize,
     pub(crate) now: Timestamp,
     pub(crate) sequence: u64,
@@ -51,7 +51,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) extensions: &'a [ExpiryExtension<'a>],
     /// Returns whether an entry was used, and its later expiry is not on disk yet. The sweep spares it.
     pub(crate) has_stamp: &'a dyn Fn(&[u8]) -> bool,
-    /// Number of bytes of records after which the transaction applies no further extension.
+    /// Number of rewritten record bytes after which the transaction applies no more extensions.
     pub(crate) max_extended_bytes: usize,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct CommitOutcome {
     /// twice.
     pub(crate) gone: Vec<(KeyspaceId, u64, u64)>,
     pub(crate) next_expiry: Option<Timestamp>,
-    /// Number of extensions of the batch that were dealt with: the first ones.
+    /// Number of processed extensions of the batch, counted from the first one.
     pub(crate) extended: usize,
 }
 
@@ -139,8 +139,8 @@ impl Store {
     }
 }
 
-/// Changes the entries, in this order, so that no sweep deletes an entry that was used, and there is room for
-/// each value before it is written:
+/// Changes the entries in the order below. So no sweep deletes an entry whose life was extended, and each
+/// value has room before it is written.
 ///
 /// 1. The expiries of entries that were used are moved. Then entries are deleted: by range removals, by the
 ///    sweep, and by changes that are deletions.

@@ -206,8 +206,8 @@ fn overwriting_removing_and_sweeping_keep_every_count() {
     validate(&store);
 }
 
-/// Both the sweep and the eviction follow the rows of the expiry table. Damage may leave such a row without
-/// an entry.
+/// Both the sweep and the eviction follow the rows of the expiry table. Damage may leave a row that does not
+/// belong to an entry.
 #[test]
 fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
     let soon = Timestamp::from_millis(5_000);

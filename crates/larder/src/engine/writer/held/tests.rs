@@ -47,7 +47,7 @@ const MAX_EVICTIONS: usize = 4;
 const SMALL: usize = 100;
 const LARGE: usize = 3_900;
 
-/// A writer whose steps the test makes.
+/// A writer that a test drives step by step.
 struct Machine {
     disk: SimulatedVolume,
     clock: Arc<ManualClock>,

@@ -12,12 +12,12 @@ use super::value::Digest;
 use crate::format::codec::error::CodecError;
 use crate::format::codec::shape::{fold, name};
 
-/// The way in which the digests of parts are combined.
+/// The order in which the digests of parts are combined.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PartOrder {
-    /// In their order, in both digests.
+    /// In the order of the parts, in both digests.
     Ordered,
-    /// In their order in the strict digest, and in any order in the loose digest.
+    /// In the order of the parts in the strict digest, and in any order in the loose digest.
     Sequence,
     /// In any order, in both digests.
     Unordered,

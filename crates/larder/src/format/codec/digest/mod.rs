@@ -1,10 +1,11 @@
 //! The digest of a value, for comparing two values that have no `Eq`. It covers every call of the value's
 //! `Serialize`.
 //!
-//! The digest is not computed from the encoded bytes. An untagged `A(u8)` and `B(u16)` of one number have the
-//! same bytes, but are two values. Two hash maps with the same entries may have different bytes, but are the
-//! same value. So the digest includes each call of serde with its kind: widths, `Some` and `None`, names, the
-//! bits of floats. The order of a map's entries does not change the digest.
+//! The digest is not computed from the encoded bytes. The variants `A(u8)` and `B(u16)` of an untagged enum
+//! with the same number have the same bytes, but are different values. Two hash maps with the same entries
+//! may have different bytes, but are the same value. So the digest includes each call of serde with its kind:
+//! widths, `Some` and `None`, names, the bits of floats. The order of a map's entries does not change the
+//! digest.
 
 mod compound;
 mod value;

@@ -103,7 +103,7 @@ fn keys_that_are_not_text_are_spelled_as_json() {
     }
 }
 
-/// The codec's own reader reaches the end of the bytes inside the data that follows the value.
+/// The codec's own reader reaches the end of the bytes only inside the data after the value.
 #[test]
 fn what_follows_a_value_is_an_error_also_if_it_is_cut_off() {
     for rest in [&[0xC0][..], &[0x81], &[0x92, 0x01], &[0xC1], &[0xA3, b'a'], &[0xD4]] {

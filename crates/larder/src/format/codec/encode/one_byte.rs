@@ -49,7 +49,7 @@ where
         return Leading { bytes: Vec::new(), other: Some(first) };
     };
     // Allocated only after the first byte, because most sequences have other elements. The vector is filled
-    // in place: the compiler turns that into a copy if every element is a byte.
+    // in place: the compiler turns this loop into a copy if every element is a byte.
     let mut bytes = vec![0; len];
     let (mut filled, mut other) = (0, None);
     if let Some((head, tail)) = bytes.split_first_mut() {
@@ -159,7 +159,7 @@ impl Serializer for OneByte {
         Err(NotAByte)
     }
 
-    // The same answer as in the encodings that use this serializer.
+    // Must be the same answer as in the encodings that use this serializer.
     fn is_human_readable(&self) -> bool {
         false
     }

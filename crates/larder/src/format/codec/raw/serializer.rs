@@ -12,7 +12,7 @@ pub(super) fn bytes_of<V: Serialize>(value: &V) -> Result<Vec<u8>, CodecError> {
 
 struct BytesSerializer;
 
-/// The bytes of a sequence that were collected so far.
+/// The bytes that were collected so far from a sequence.
 struct CollectedBytes(Vec<u8>);
 
 fn refused<T>(what: &str) -> Result<T, CodecError> {

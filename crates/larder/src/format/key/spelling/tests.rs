@@ -50,7 +50,7 @@ fn a_key_is_spelled_as_the_table_says() {
     spelled("option<string>", "Some( None )", r#"Some("None")"#);
     spelled("option<option<u8>>", "Some(None)", "Some(None)");
     spelled("(option<(u8, char)>, bool)", "(Some((7,',')),false)", "(Some((7, ',')), false)");
-    // One byte of `bool` is 0 or 1.
+    // A `bool` is one byte, 0 or 1.
     spelled("bool", "0x02", "0x02");
     spelled("u16", "0x0102", "258");
     // A `u16` has two bytes, so one byte is not a key of the shape.

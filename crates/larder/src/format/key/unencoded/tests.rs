@@ -25,7 +25,7 @@ fn encoded<K>(form: &(impl EncodeKey<K> + ?Sized)) -> Vec<u8> {
     buffer.as_slice().to_vec()
 }
 
-/// Returns stored keys that are nearly `key`: with a byte changed, inserted or left out.
+/// Returns stored keys that differ slightly from `key`: one byte is changed, inserted or left out.
 fn neighbours(key: &[u8]) -> Vec<Vec<u8>> {
     let mut all = vec![key.to_vec()];
     for at in 0..key.len() {
@@ -154,7 +154,7 @@ fn a_uuid_has_the_hash_and_the_bytes_of_its_encoding() {
 fn bytes_as_they_stand_are_not_taken_for_another_keys_encoding() {
     let stored = encoded::<Vec<u8>>(&[0][..]);
     assert!(!KeyForm::<Vec<u8>, [u8]>::new(seed(), &[0, 0xFF]).is(&stored));
-    // Without the look for zeros, the parts of the second key would be the bytes of the first key.
+    // Without the check for zero bytes, the parts of the second key would match the bytes of the first key.
     let stored = encoded::<Triple>(&("a", i32::from_be_bytes([0x80, 1, 2, 3]), "xt"));
     let form = ("a\0", i32::from_be_bytes([1 ^ 0x80, 2, 3, b'x']), "t");
     assert!(!KeyForm::<Triple, _>::new(seed(), &form).is(&stored));
@@ -165,7 +165,7 @@ fn bytes_as_they_stand_are_not_taken_for_another_keys_encoding() {
     assert!(!KeyForm::<Triple, _>::new(seed(), &form).is(&as_it_stands));
 }
 
-/// A form that writes another key at each call.
+/// A form that writes a different key at each call.
 #[derive(Debug)]
 struct Changing(Cell<usize>, [&'static str; 2]);
 
@@ -183,7 +183,7 @@ impl EncodeKey<String> for Changing {
     }
 }
 
-/// A form that writes the bytes of a text as a part that is encoded as it stands.
+/// A form that writes the bytes of a text as a part that is encoded unchanged.
 #[derive(Debug)]
 struct WithoutEscape(&'static [u8; 4]);
 
@@ -205,8 +205,8 @@ fn a_wrong_form_finds_only_the_bytes_that_it_writes() {
     assert!(unescaped.is(&[&ID.to_bytes()[..], b"a\0b\0"].concat()));
 }
 
-/// A key type with texts and arrays in one place. An array may be what a text with a zero byte would be if
-/// it were not escaped.
+/// A key type that has a text or an array at the same place. The array may have the bytes that a text with a
+/// zero byte would have without its escape.
 struct TextOrArray;
 
 impl Key for TextOrArray {

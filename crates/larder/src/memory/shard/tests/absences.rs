@@ -1,4 +1,4 @@
-//! Absences: entries without a value.
+//! Tests of absences: entries without a value.
 
 use super::*;
 

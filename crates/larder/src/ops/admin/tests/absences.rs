@@ -1,4 +1,4 @@
-//! Absences that are written by hand.
+//! Tests of absences that a tool writes.
 
 use super::*;
 

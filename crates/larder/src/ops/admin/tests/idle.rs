@@ -1,4 +1,4 @@
-//! Entries that are written by hand, in a keyspace with a time to idle.
+//! Tests of entries that a tool writes, in a keyspace with a time to idle.
 
 use super::*;
 

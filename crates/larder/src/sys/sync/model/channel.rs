@@ -133,7 +133,7 @@ impl<T> Drop for Sender<T> {
 pub(super) trait Wait {
     fn end(&self);
 
-    /// Returns whether the wait has ended. Otherwise [`pass_time`] ends it again.
+    /// Returns whether the wait has ended. While it has not, [`pass_time`] tries again to end it.
     fn has_ended(&self) -> bool;
 }
 
@@ -236,7 +236,7 @@ impl<T> Receiver<T> {
                 Some(message) => return Ok(message),
                 None if permit.is_err() => return Err(Disconnected),
                 // `pass_time` released this permit for a timed wait. That wait ended with a message, so the
-                // permit is left over.
+                // permit has no message.
                 None => {}
             }
         }

@@ -26,7 +26,7 @@ use crate::sys::sync::Arc;
 /// The answer to a caller of a key without a live value in memory.
 enum BegunTaskLoad<V> {
     Answer(Loaded<V>),
-    /// The load of this caller has begun: its own wait, and the wait of the task that keeps it going.
+    /// The load of this caller has begun: its own wait, and the wait of the task that drives it.
     Led(TaskWait, Option<Box<TaskWait>>),
     /// Another caller is loading the key.
     Joined(PendingLoad<V>),
@@ -88,7 +88,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
                 } else {
                     TaskWait::of_leader(flight.clone())
                 };
-                // A load that can't be cached is of use to its caller alone.
+                // A load that can't be cached is useful only to its caller.
                 let goes_on = policy.soft().is_some() && lease.is_held();
                 let of_task = goes_on.then(|| Box::new(TaskWait::joining(flight.clone(), None)));
                 lease.expect_polls(&PollRecord::default());
@@ -111,7 +111,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             if let Some(stale) = self.stale_answer(key).await {
                 return Ok(Some(stale));
             }
-            // The same wait. Otherwise the load would be without any for a moment, and would be dropped.
+            // The same wait is used again. Otherwise the load would have no wait for a moment, and would be
+            // dropped.
             wait.set_until(limits.hard);
             ended = PendingLoad::answer(Pin::new(&mut wait).await, Some(limits.max));
         }
@@ -138,7 +139,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         self.keyspace.off_executor(answer).await
     }
 
-    /// Begins a refresh of a key that has no value in memory. Returns whether a load of the key is under way.
+    /// Begins a refresh of a key that has no value in memory. Returns whether a load of the key is in
+    /// progress.
     pub(super) async fn refresh_missing(&self, key: StoredKey) -> Result<bool, Error> {
         let (full, this) = (key.clone(), self.clone());
         let find = move |keyspace: &Keyspace<K, V>| {
@@ -182,8 +184,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     }
 }
 
-/// Runs a loader in its flight, and ends the load as it decides. `live` is the live value of a refresh, and
-/// `known` is what the loader gets. In a forked child, returns the outcome.
+/// Runs a loader in its flight, and ends the load according to the result. `live` is the live value of a
+/// refresh, and `known` is the value that the loader gets. In a forked child, returns the outcome.
 async fn run<K, V, E>(
     registered: Arc<RegisteredLoader<TaskLoader<K, V, E>>>,
     mut lease: LoadLease<K, V>,

@@ -1,22 +1,23 @@
-//! Keyspaces with a registered asynchronous loader. The lookups are those of [`super`], with tasks in place
-//! of the threads of the pool.
+//! Keyspaces with a registered asynchronous loader. The lookups are those of [`super`], with tasks instead of
+//! the threads of the pool.
 //!
 //! A load of a key without a live value lives in its flight ([`crate::engine::flights`]): the tasks that wait
 //! for it drive it. There is no queue.
 //!
 //! - Without a soft timeout, the load ends when no task waits any more.
-//! - With one, a task of the application's runtime keeps the load going ([`crate::engine::load_tasks`]). If
-//!   there is no place for it, the caller is answered with the stale value at once. If there is none, the
-//!   load goes on without a task of its own.
+//! - With a soft timeout, a task of the application's runtime drives the load
+//!   ([`crate::engine::load_tasks`]). If no place is free for this task, the caller is answered with the
+//!   stale value immediately. If there is no stale value, the load continues without a task of its own.
 //!
 //! A refresh always has a task of its own. Its steps:
 //!
-//! 1. A place is reserved, before the lease is taken. Otherwise each caller would take a lease in vain.
-//! 2. The lease is taken, if the value is still the one that was found old ([`crate::memory::refresh`]).
-//! 3. The task's wait is added to the flight, and then the loader is put into it. In the other order, a task
-//!    that leaves in between could take the loader with it.
-//! 4. The spawner gets the task. If it drops the task, the wait leaves the flight. If it was the last, the
-//!    loader and the lease are dropped, and the refresh counts as refused.
+//! 1. A place is reserved before the lease is taken. Otherwise each caller would take a lease without using
+//!    it.
+//! 2. The lease is taken, if the value is still the value that was found old ([`crate::memory::refresh`]).
+//! 3. The task's wait is added to the flight, and then the loader is put into the flight. In the other order,
+//!    a task that is dropped in between could drop the loader with it.
+//! 4. The spawner gets the task. If it drops the task, the wait leaves the flight. If this was the last wait,
+//!    the loader and the lease are dropped, and the refresh counts as refused.
 
 mod load;
 
@@ -44,12 +45,12 @@ use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
-/// A keyspace with an asynchronous loader: a handle whose [`get_async`](Self::get_async) loads what is
-/// missing, and refreshes what is old. [`Keyspace::with_async_loader`](crate::Keyspace::with_async_loader)
+/// A keyspace with an asynchronous loader: a handle whose [`get_async`](Self::get_async) loads missing
+/// values, and refreshes old values. [`Keyspace::with_async_loader`](crate::Keyspace::with_async_loader)
 /// makes it.
 ///
-/// It is cheap to clone, and may be shared between tasks. [`keyspace`](Self::keyspace) has all other calls.
-/// A handle keeps its loader. A loader that holds a handle of the cache keeps the cache open for as long.
+/// It is cheap to clone, and may be shared between tasks. [`keyspace`](Self::keyspace) has all other calls. A
+/// handle owns its loader. If the loader holds a handle of the cache, it keeps the cache open for that time.
 pub struct AsyncLoadingKeyspace<K, V, E> {
     keyspace: Keyspace<K, V>,
     registered: Arc<RegisteredLoader<TaskLoader<K, V, E>>>,
@@ -69,11 +70,11 @@ impl<K, V, E> fmt::Debug for AsyncLoadingKeyspace<K, V, E> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Registers an asynchronous loader, and returns a handle that loads with it. The loader gets the key,
-    /// and the value that is still there: the live value of a refresh, or a stale value
+    /// Registers an asynchronous loader, and returns a handle that loads with it. The loader gets the key and
+    /// the present value: the live value of a refresh, or a stale value
     /// ([`grace`](crate::KeyspaceDefinition::grace)).
     ///
-    /// Refreshes, and loads with a soft timeout, go on when no caller waits for them. They run on the
+    /// Refreshes, and loads with a soft timeout, continue even if no caller waits for them. They run on the
     /// application's runtime, so the cache needs a [`spawner`](crate::CacheBuilder::spawner).
     ///
     /// ```
@@ -100,17 +101,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// The loader runs in the task that happens to poll it: see
-    /// [`get_or_load_async`](Keyspace::get_or_load_async). A load that no caller waits for is dropped at its
-    /// deadline: the [`hard_timeout`](LoadPolicy::hard_timeout), or the cache's
-    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout). Its value would not be cached any more.
+    /// The loader runs in whichever task polls it: see [`get_or_load_async`](Keyspace::get_or_load_async). A
+    /// load that no caller waits for is dropped at its deadline: the
+    /// [`hard_timeout`](LoadPolicy::hard_timeout), or the cache's
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout). After that time, its value would not be cached.
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a policy that contradicts itself or the keyspace, and for a policy with
-    /// refreshes or a soft timeout in a cache without a spawner. [`Error::Closed`] and [`Error::Forked`].
+    /// [`Error::InvalidSetting`] for a policy whose settings contradict each other or the keyspace, and for a
+    /// policy with refreshes or a soft timeout in a cache without a spawner. [`Error::Closed`] and
+    /// [`Error::Forked`].
     ///
     /// # Cost
-    /// A few allocations. It loads nothing.
+    /// A few allocations. The call itself loads nothing.
     pub fn with_async_loader<E, F, L>(
         &self,
         policy: LoadPolicy,
@@ -152,22 +154,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         &self.keyspace
     }
 
-    /// Returns the live value of a key. If there is none, loads it, as
-    /// [`get_or_load_with_async`](Keyspace::get_or_load_with_async) does. If the value is old, begins a
-    /// refresh in the background, and returns the value at once. The result says whether the value is stale.
-    /// It has no value if the source has none ([`Load::Absent`]).
+    /// Returns the live value of a key. If there is no live value, loads it like
+    /// [`get_or_load_with_async`](Keyspace::get_or_load_with_async). If the value is old, begins a refresh in
+    /// the background, and returns the old value immediately. The result says whether the value is stale. It
+    /// has no value if the source has none ([`Load::Absent`]).
     ///
     /// A refresh is a load like any other: if the key is written or removed meanwhile, its value is not
     /// cached. [`with_async_loader`](Keyspace::with_async_loader) has an example.
     ///
     /// # Errors
-    /// Those of [`get_or_load_async`](Keyspace::get_or_load_async), and [`LoadError::NothingUnchanged`].
+    /// The errors of [`get_or_load_async`](Keyspace::get_or_load_async), and [`LoadError::NothingUnchanged`].
     /// [`LoadError::Timeout`] after the [`hard_timeout`](LoadPolicy::hard_timeout).
     ///
     /// # Cost
-    /// A hit: that of [`get`](Keyspace::get), at the first poll, and with a refresh in the policy one more
-    /// look into the shard. A refresh that begins: an exclusive lock of a shard, five small allocations, and
-    /// the call of the spawner.
+    /// A hit: the cost of [`get`](Keyspace::get), at the first poll. If the policy has refreshes, also one
+    /// more lookup in the shard. The begin of a refresh: an exclusive lock of a shard, five small
+    /// allocations, and the call of the spawner.
     pub async fn get_async(&self, key: impl EncodeKey<K>) -> Result<Loaded<V>, LoadError<E>> {
         if !self.registered.policy.refreshes()
             && let Some((value, _)) = self.keyspace.hit(&key)
@@ -183,7 +185,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Returns the live value of a key in memory. Begins a refresh of it, if it is due.
+    /// Returns the live value of a key in memory. Begins a refresh of the value, if it is due.
     fn hit_and_refresh(&self, slot: SlotKey<'_>) -> Option<Arc<V>> {
         if !self.registered.policy.refreshes() {
             return self.keyspace.hit_in_memory(slot, true).map(|(value, _)| value);
@@ -197,9 +199,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         Some(value)
     }
 
-    /// Begins to load a key in the background, whatever its age, and does not wait for the load: see
-    /// [`LoadingKeyspace::refresh`](crate::LoadingKeyspace::refresh). Returns whether a load of the key is
-    /// under way now. It is not if as many tasks run as [`load_tasks`](crate::CacheBuilder::load_tasks) says.
+    /// Begins to load a key in the background, independent of the age of its value. Does not wait for the
+    /// load: see [`LoadingKeyspace::refresh`](crate::LoadingKeyspace::refresh). Returns whether a load of the
+    /// key is in progress now. Returns false if the maximum number of tasks
+    /// ([`load_tasks`](crate::CacheBuilder::load_tasks)) are running.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -222,8 +225,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// without a [`spawner`](crate::CacheBuilder::spawner).
     ///
     /// # Cost
-    /// With a value in memory: that of a refresh that begins, at the first poll. Otherwise also a lookup on
-    /// disk, on a worker thread.
+    /// With a value in memory: the cost of the begin of a refresh, at the first poll. Otherwise also a lookup
+    /// on disk, on a worker thread.
     pub async fn refresh_async(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.keyspace.shared.refuse_if_unusable()?;
         self.keyspace.refuse_without_spawner()?;
@@ -235,7 +238,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         self.refresh_missing(slot.bytes.into()).await
     }
 
-    /// Begins a refresh of a live value. Returns whether a refresh or a load of the key is under way.
+    /// Begins a refresh of a live value. Returns whether a refresh or a load of the key is in progress.
     #[cold]
     fn begin_refresh(&self, slot: SlotKey<'_>, found_old: Option<FoundOld>) -> bool {
         let shared = &self.keyspace.shared;
@@ -269,7 +272,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         self.keyspace.shared.count(&self.keyspace.opened.counters, count, slot.bytes);
     }
 
-    /// As [`Keyspace::find_or_lease`], for this loader.
+    /// Like [`Keyspace::find_or_lease`], for this loader.
     fn find_or_lease(&self, slot: SlotKey<'_>, on_absence: OnAbsence, counts: bool) -> LookupOutcome<K, V> {
         if on_absence == OnAbsence::Answer
             && let Some((value, expires_at)) = self.keyspace.hit_in_memory(slot, counts)

@@ -1,4 +1,5 @@
-//! Extensions of expiries: each moves its own entry only, keeps every count, and comes before the sweep.
+//! Tests of extensions of expiries: an extension changes only its own entry, changes no count, and is applied
+//! before the sweep.
 
 use super::*;
 use crate::disk::store::entry_change::ExpiryExtension;
@@ -28,9 +29,9 @@ fn an_extension_moves_its_own_entry_alone_and_comes_before_the_sweep() {
     let bytes = store.catalog.live_bytes();
     let extensions = [
         extension(&used, 1, 20),
-        extension(&idle, 9, 20),          // another entry of the key
-        extension(&other, 3, 4),          // an earlier expiry
-        extension(b"\0\0\0\x01x", 1, 20), // no entry
+        extension(&idle, 9, 20),          // The key has another sequence.
+        extension(&other, 3, 4),          // The expiry is earlier than the present one.
+        extension(b"\0\0\0\x01x", 1, 20), // The key has no entry.
         extension(&other, 3, 30),
     ];
     let outcome = store

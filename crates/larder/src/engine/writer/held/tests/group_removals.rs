@@ -1,4 +1,4 @@
-//! Groups with removals, as transactions make them: the removals are committed with the values.
+//! Groups with removals, as a transaction commits them: the removals are committed with the values.
 
 use super::{Answer, LARGE, Machine, SMALL, commit};
 use crate::disk::file::cache_file::ServiceState;
@@ -90,7 +90,8 @@ fn the_removals_of_a_group_are_committed_with_its_values() {
     machine.tiers.memory.validate();
 }
 
-/// The group is larger than a transaction of the machine, so removals of other calls come before it.
+/// The group is larger than one transaction of the machine, so the removals of other calls are committed
+/// before the group.
 #[test]
 fn a_large_group_with_removals_has_a_transaction_of_its_own() {
     let old: Vec<u16> = (1..=8).collect();
@@ -104,7 +105,8 @@ fn a_large_group_with_removals_has_a_transaction_of_its_own() {
     assert_eq!(machine.is_on_disk(&[7, 8, 20, 23]), [true, false, true, true]);
 }
 
-/// A removal for which another caller waits is made at once, whatever the group waits for.
+/// If another caller waits for a removal, the removal is made immediately, even while the group waits for
+/// room.
 #[test]
 fn a_removal_that_a_removal_of_a_group_has_replaced_is_made_before_it() {
     let mut machine = Machine::new();
@@ -151,8 +153,8 @@ fn a_group_with_removals_waits_for_room_as_a_whole() {
     machine.tiers.memory.validate();
 }
 
-/// Each of the disk's operations fails once. The caller of the group is answered when a restart finds all of
-/// it, or nothing.
+/// Each of the disk's operations fails once. When the caller of the group is answered, a restart finds the
+/// whole group or nothing.
 #[test]
 fn a_group_with_removals_whose_commit_failed_is_committed_as_a_whole() {
     let old: Vec<u16> = (1..=6).collect();
@@ -186,8 +188,9 @@ fn a_group_with_removals_is_answered_while_the_disk_is_gone() {
     machine.disk.heal();
 }
 
-/// Another program removes the file beside each of the disk's operations. The step has several parts, so
-/// some parts may be committed by then. A restart finds the values if the caller was answered with `Ok`.
+/// Another program removes the file at each of the disk's operations, one after another. The step has several
+/// parts, so some parts may be committed by then. A restart finds the values if the caller was answered with
+/// `Ok`.
 #[test]
 fn the_values_of_a_group_with_removals_are_on_disk_or_reported_as_lost() {
     let old: Vec<u16> = (1..=6).collect();
@@ -216,7 +219,7 @@ fn the_values_of_a_group_with_removals_are_on_disk_or_reported_as_lost() {
     assert!(lost > 0, "the file went away after the part of the group");
 }
 
-/// A group with values is as urgent as one of removals alone, and is not durable while there is no file.
+/// A group with values is as urgent as a group of only removals. While there is no file, it is not durable.
 #[test]
 fn a_group_with_values_is_not_durable_while_the_disk_is_gone() {
     let mut machine = machine_with(&[1, 2]);

@@ -1,4 +1,4 @@
-//! Groups of values: each is committed in one transaction, whatever happens to its keys before that.
+//! Groups of values. Each group is committed in one transaction, even if its keys change before that.
 
 use super::{LARGE, Machine, SMALL, commit};
 use crate::engine::writer::command::Acknowledge;
@@ -9,7 +9,7 @@ fn names() -> Vec<u16> {
     (1..=12).collect()
 }
 
-/// Returns how many commits the file had.
+/// Returns the number of commits to the file.
 fn commits(machine: &Machine) -> u64 {
     machine.tiers.disk.status().commits
 }
@@ -90,7 +90,7 @@ fn a_removed_key_leaves_its_group_and_the_others_stay_together() {
 }
 
 /// The group needs more room than one transaction may make. Meanwhile one of its keys is overwritten, and
-/// another is removed.
+/// another key of it is removed.
 #[test]
 fn a_group_that_waits_for_room_waits_as_a_whole() {
     let mut machine = Machine::new();

@@ -1,4 +1,4 @@
-//! Random histories of a machine, and the check of its answers.
+//! Random histories of a machine, and the checks of its answers.
 
 use std::collections::HashMap;
 
@@ -109,8 +109,8 @@ impl History {
     /// Compares the answers with the entries that a restart would find.
     pub(super) fn judge(&mut self) {
         let (machine, removals, cleared) = (&self.machine, &self.removals, self.cleared);
-        // An entry of a group may have been evicted. But an entry from before the group is not beside one of
-        // it.
+        // An entry of a group may have been evicted. But beside an entry of the group, no entry from before
+        // the group may remain.
         for group in &self.groups {
             let found = |(name, sequence): &(u16, u64)| Some((machine.on_disk(*name)?, *sequence));
             let found: Vec<_> = group.iter().filter_map(found).collect();

@@ -6,7 +6,7 @@ use crate::memory::extras::EntryExtras;
 const LIFE: Duration = Duration::from_hours(2);
 
 impl Machine {
-    /// Stores a value whose life uses extend. It expires after an hour.
+    /// Stores a value that expires after an hour, and whose life each use extends.
     fn store_idling(&self, name: u16, len: usize) {
         self.clock.advance(Duration::from_millis(1));
         let (memory, key, now) = (&self.tiers.memory, self.key(name), self.tiers.time.now());

@@ -54,7 +54,7 @@ const CHANGEABLE: [(&str, std::ops::RangeInclusive<i64>); 3] = [
 type ConfigChange<'a> = (&'static str, &'static std::ops::RangeInclusive<i64>, &'a [u8]);
 
 /// Returns the changes of a `CONFIG SET`, if each is one of a parameter that can be changed.
-fn changes<'a>(args: Arguments<'a>) -> Option<Vec<ConfigChange<'a>>> {
+fn changes(args: Arguments<'_>) -> Option<Vec<ConfigChange<'_>>> {
     let names = (2..args.len()).step_by(2);
     let changes = names.map(|at| {
         let (name, range) = CHANGEABLE.iter().find(|(name, _)| args.is(at, name))?;

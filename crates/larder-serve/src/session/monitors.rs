@@ -78,8 +78,8 @@ impl Monitors {
 }
 
 impl Monitor {
-    /// Appends the lines that have come to `to`, unless there is no room for them. Ready if there was at least
-    /// one.
+    /// Appends the lines that have come to `to`, unless there is no room for them. Ready if there was at
+    /// least one.
     pub(crate) fn poll_lines(
         &self,
         context: &mut Context<'_>,

@@ -16,6 +16,7 @@ use crate::format::key::unencoded::UnencodedKey;
 use crate::format::record;
 use crate::format::record::{Extension, Header};
 use crate::memory::entry::Value;
+use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
@@ -58,8 +59,17 @@ impl Tiers {
     /// calls [`get_in_memory`](Tiers::get_in_memory).
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
-    pub(crate) fn hit_in_memory(&self, key: &impl UnencodedKey) -> Option<(Value, Timestamp)> {
+    pub(crate) fn hit_in_memory(&self, key: impl UnencodedKey) -> Option<(Value, Timestamp)> {
         self.memory.hit(key, self.time.latest())
+    }
+
+    /// As [`hit_in_memory`](Tiers::hit_in_memory), and returns the extras of the entry.
+    #[inline]
+    pub(crate) fn hit_in_memory_with_extras(
+        &self,
+        key: impl UnencodedKey,
+    ) -> Option<(Value, Timestamp, Option<EntryExtras>)> {
+        self.memory.hit_with_extras(key, self.time.latest())
     }
 
     /// Looks a key up in memory, and records no use of the entry.

@@ -59,7 +59,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub fn get(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         match self.hit(&key) {
             Some((value, _)) => Some(value),
-            None => self.get_without_hit(&key),
+            None => self.get_without_hit(key),
         }
     }
 
@@ -155,9 +155,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
     /// function.
     #[inline(never)]
-    fn get_without_hit<Q: EncodeKey<K>>(&self, key: &Q) -> Option<Arc<V>> {
+    fn get_without_hit(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         let mut full = KeyBuffer::default();
-        self.encode_into(key, &mut full).ok()?;
+        self.encode_into(&key, &mut full).ok()?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         let (found, hit) = match self.shared.tiers.get_in_memory(key) {
             Lookup::Value(value, expires_at) => {

@@ -123,10 +123,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.refuse_if_unusable()?;
         let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
-        self.insert_full(full.as_slice(), &value.into(), options, &mut ChangeCommit::OnThread)
+        self.insert_checked(full.as_slice(), &value.into(), options, &mut ChangeCommit::OnThread)
     }
 
     /// Stores the value of a whole key.
+    #[cfg(feature = "async")]
     pub(super) fn insert_full(
         &self,
         full: &[u8],
@@ -135,6 +136,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
+        self.insert_checked(full, value, options, wait)
+    }
+
+    /// Stores the value of a whole key. The caller has refused a fork and a closed cache. That takes a system
+    /// call, a large part of an insert.
+    fn insert_checked(
+        &self,
+        full: &[u8],
+        value: &Arc<V>,
+        options: InsertOptions,
+        wait: &mut ChangeCommit,
+    ) -> Result<(), Error> {
         let InsertOptions { ttl, durability } = options;
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full)?;
         if !matches!(ttl, Ttl::Default) {

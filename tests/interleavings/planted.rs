@@ -121,6 +121,12 @@ fn a_fill_of_the_server_without_its_lease_is_caught() {
 }
 
 #[test]
+fn a_load_shared_after_a_change_of_another_machine_is_caught() {
+    let scenario = crate::remote::a_load_never_outlives_a_removal_on_another_machine;
+    assert_caught(Failpoint::ShareUnchecked, scenario);
+}
+
+#[test]
 fn a_life_counted_from_the_answer_is_caught() {
     assert_caught(Failpoint::LifeFromAnswer, crate::remote::a_near_copy_never_outlives_its_entry);
 }

@@ -102,8 +102,8 @@ impl<V> DecodedEntry<V> {
         ReadEntry::new(sequence, expires_at, Some(extras))
     }
 
-    /// Says that the entry was read from a remote tier. The sequence of the record is a random number there, and
-    /// has no place in the order of this cache's changes: any later range removal must cover the copy.
+    /// Says that the entry was read from a remote tier. The sequence of the record is a random number there,
+    /// and has no place in the order of this cache's changes: any later range removal must cover the copy.
     pub(super) fn from_remote(self, origin: RemoteOrigin) -> Self {
         Self { remote: Some(origin), sequence: NEAR_SEQUENCE, ..self }
     }

@@ -66,7 +66,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             };
             let (read, may_be_on_disk) = (Some(entry), !is_in_memory);
             let record = record.as_deref();
-            let condition = ReadCondition { lease: &lease, read, may_be_on_disk, keeps_value: true, record };
+            let condition = ReadCondition {
+                lease: &lease,
+                read,
+                may_be_on_disk,
+                keeps_value: true,
+                waits_for_room: true,
+                record,
+            };
             let (ttl, condition) = (Ttl::Until(self.now()), WriteCondition::Unchanged(condition));
             if self.write_if(key, &value, ttl, Durability::Buffered, condition)? != InsertOutcome::Revoked {
                 self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);

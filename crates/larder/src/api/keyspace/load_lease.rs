@@ -20,8 +20,8 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use super::definition::KeyspaceDefinition;
 use super::insert_options::Durability;
+use super::remote::sharing::Sharing;
 use super::ttl::Ttl;
-use super::write::InsertOutcome;
 #[cfg(feature = "async")]
 use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::{AnyError, Flight, FlightOutcome};
@@ -93,6 +93,7 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     pub(super) outcome: Option<FlightOutcome>,
     /// The lease of the slot at a remote tier.
     pub(super) remote: Option<LeaseToken>,
+    pub(super) sharing: Sharing,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
@@ -120,6 +121,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             loader_panic: LoaderPanic::none(),
             outcome: None,
             remote: None,
+            sharing: Sharing::Always,
         }
     }
 
@@ -269,7 +271,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.measures = false;
     }
 
-    fn give_pass(&mut self) {
+    pub(super) fn give_pass(&mut self) {
         if let (Some(id), Some(keyspace)) = (self.id, self.keyspace()) {
             let memory = &keyspace.shared.tiers.memory;
             memory.give_pass(memory.key(&self.key), id);
@@ -306,8 +308,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let written = keyspace.write(key, value, ttl, Durability::Buffered, Some(&lease));
         keyspace.count_fill(key, &written);
         match written {
-            Ok(InsertOutcome::Saved | InsertOutcome::InMemory) => Ok(true),
-            Ok(InsertOutcome::Revoked | InsertOutcome::NoRoom) | Err(Error::Closed) => Ok(false),
+            Ok(outcome) => Ok(outcome.is_stored()),
+            Err(Error::Closed) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -371,6 +373,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
                 let memory = &keyspace.shared.tiers.memory;
                 memory.release(memory.key(&self.key), id);
             }
+            self.unshare_if_changed(keyspace);
         }
         if let Some(flight) = self.flight.take().filter(|_| self.process.is_current()) {
             let without = if has_panicked { FlightOutcome::Panicked } else { FlightOutcome::Abandoned };

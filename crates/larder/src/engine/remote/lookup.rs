@@ -44,7 +44,7 @@ pub(crate) struct RemoteRead<V> {
 impl Tiers {
     /// Steps 1 and 2 of a hit, for a key that is not encoded.
     #[inline(never)]
-    pub(crate) fn near_hit(&self, key: &impl UnencodedKey) -> Option<(Value, Timestamp)> {
+    pub(crate) fn near_hit(&self, key: impl UnencodedKey) -> Option<(Value, Timestamp)> {
         let remote = self.remote()?;
         let validity = remote.tier.validity();
         let is_current = failpoint_is_set(Failpoint::ValidityBeforeRead) && remote.tier.is_current(validity);

@@ -36,6 +36,8 @@ pub enum Failpoint {
     LifeFromAnswer,
     /// A loaded value is kept in memory although the remote tier did not store it.
     NearFillAlone,
+    /// All callers that wait for a load at a remote tier get its value.
+    ShareUnchecked,
     /// A loaded value is stored at the remote tier without its lease.
     RemoteFillWithoutLease,
     /// A fence does not prevent the lease of a refresh.

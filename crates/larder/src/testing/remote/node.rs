@@ -99,12 +99,6 @@ impl RemoteNode {
         self.state.lock().stream.len()
     }
 
-    /// Returns the number of held requests.
-    #[must_use]
-    pub fn held_requests(&self) -> usize {
-        self.state.lock().outgoing.len()
-    }
-
     /// Lets memory be valid only for this time after a PING was sent that was answered.
     pub fn bound_validity(&self, bound: Duration) {
         self.state.lock().bound = Some(bound);

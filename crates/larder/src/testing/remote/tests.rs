@@ -59,6 +59,9 @@ fn a_value_of_one_node_is_found_by_the_other_and_then_in_its_memory() {
     let stats = other.stats();
     assert_eq!((stats.memory_hits, stats.disk_hits, stats.misses), (1, 1, 0));
     assert!(one.get("AIRTEL").is_none());
+    let remote = two.caches[1].stats().remote.unwrap();
+    assert_eq!((remote.server.as_str(), remote.hits, remote.failures), ("memory://server", 1, 0));
+    assert_eq!((two.caches[1].stats().requests(), two.caches[1].stats().disk), (2, None));
 }
 
 #[test]
@@ -118,6 +121,8 @@ fn a_lost_connection_empties_the_near_cache_and_changes_are_errors() {
     other.get("MTNVTU");
     two.nodes[1].lose();
     assert!(other.get("MTNVTU").is_none(), "a counted miss");
+    let stats = two.caches[1].stats();
+    assert_eq!((stats.misses, stats.remote.map(|remote| remote.failures)), (1, Some(1)));
     assert!(matches!(other.insert("MTNVTU", 120), Err(Error::Remote { .. })));
     assert!(matches!(other.remove("MTNVTU"), Err(Error::Remote { .. })));
     assert!(matches!(other.clear(), Err(Error::Remote { .. })));
@@ -390,6 +395,7 @@ fn what_a_remote_tier_does_not_have_is_an_error_that_names_it() {
     let [one, _] = two.prices();
     let refused = two.caches[0].transaction(|transaction| transaction.insert(&one, "MTNVTU", 100));
     assert!(matches!(refused, Err(Error::NotRemote { what: "a transaction", .. })));
+    assert!(matches!(one.watch("MTNVTU"), Err(Error::NotRemote { what: "a watch", .. })));
     let idle = PRICES.time_to_idle(SECOND);
     assert!(matches!(two.caches[0].keyspace(idle), Err(Error::NotRemote { what: "time_to_idle", .. })));
     const REFUSED: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("refused");

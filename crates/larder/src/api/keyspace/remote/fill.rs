@@ -3,11 +3,11 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::sharing::Sharing;
 use super::write::OutgoingRecord;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::ttl::Ttl;
-use crate::engine::flights::FlightOutcome;
 use crate::engine::promotion::RemoteOrigin;
 use crate::engine::remote::link::RemoteLink;
 use crate::engine::remote::lookup::is_plain;
@@ -22,7 +22,7 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
     /// Stores a loaded value, or an absence, with the lease of the server. Returns whether it is stored. The
-    /// outcome of the flight is set already, and is taken back if the server says that the lease held no
+    /// outcome of the flight is set already, and is not shared if the server says that the lease held no
     /// more.
     pub(in crate::api::keyspace) fn fill_remote(
         &mut self,
@@ -37,7 +37,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let Some(token) = self.remote.take() else { return Ok(false) };
         let is_storable = value.is_some() || !is_plain(keyspace.opened.kind.format);
         if !is_storable || keyspace.shared.is_closed() || self.deadline.is_over() {
-            self.give_back(link, key, token);
+            self.give_back(keyspace, key, token);
             return Ok(false);
         }
         let now = keyspace.now();
@@ -45,16 +45,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let outgoing = match keyspace.outgoing(key, value, (now, expires_at)) {
             Ok(Some(outgoing)) => outgoing,
             not_stored => {
-                self.give_back(link, key, token);
+                self.give_back(keyspace, key, token);
                 return not_stored.map(|_| false);
             }
         };
+        self.share_if_unchanged(keyspace, key);
         let filled = keyspace.send_fill(link, key, token, value, outgoing);
         match filled {
             Some(true) => {}
             Some(false) => {
                 keyspace.opened.counters.add(Count::VoidedFills);
-                self.unshare();
+                self.sharing = Sharing::Never;
             }
             None => keyspace.opened.counters.add(Count::VoidedFills),
         }
@@ -80,36 +81,26 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// Gives the lease of the server back, and waits for the answer. If a change has voided it meanwhile, the
     /// callers that wait look again.
-    fn give_back(&mut self, link: &RemoteLink, key: SlotKey<'_>, token: LeaseToken) {
+    fn give_back(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>, token: LeaseToken) {
+        let Some(link) = keyspace.link() else { return };
+        self.share_if_unchanged(keyspace, key);
         let held = link.ask(|tier, reply| tier.release(key.bytes.into(), token, reply));
         if link.count(held) == Some(false) {
-            self.unshare();
+            self.sharing = Sharing::Never;
         }
     }
 
     /// As [`give_back`](Self::give_back), for a value that is given to the waiting callers, and not cached.
     pub(in crate::api::keyspace) fn give_back_with_value(&mut self) {
         let (Some(token), Some(keyspace)) = (self.remote.take(), self.keyspace()) else { return };
-        if let Some(link) = keyspace.link() {
-            let key = self.key.clone();
-            self.give_back(link, keyspace.shared.tiers.memory.key(&key), token);
-        }
+        let key = self.key.clone();
+        self.give_back(&keyspace, keyspace.shared.tiers.memory.key(&key), token);
     }
 
     /// Gives the lease of the server back, and waits for nothing.
     pub(in crate::api::keyspace) fn drop_remote(&mut self, keyspace: &Keyspace<K, V>) {
         if let (Some(token), Some(link)) = (self.remote.take(), keyspace.link()) {
             drop(link.begin(|tier, reply| tier.release((&*self.key).into(), token, reply)));
-        }
-    }
-
-    /// Takes the value back from the callers that wait. They may have come after the change that has voided
-    /// the lease.
-    fn unshare(&mut self) {
-        match self.outcome.take() {
-            Some(FlightOutcome::Value(value)) => self.outcome = Some(FlightOutcome::Unshared(value)),
-            Some(FlightOutcome::Absent) => self.outcome = Some(FlightOutcome::UnsharedAbsence),
-            other => self.outcome = other,
         }
     }
 }

@@ -3,11 +3,13 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::sharing::Sharing;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome};
 use crate::engine::promotion::DecodedEntry;
 use crate::format::key::Key;
+use crate::memory::epochs::EpochToken;
 use crate::memory::leases::Permit;
 use crate::memory::slot_key::SlotKey;
 use crate::remote::tier::{LeaseReply, LeaseToken, RemoteRecord};
@@ -19,9 +21,12 @@ const MAX_REMOVED: usize = 8;
 
 /// How the question of a load was answered.
 enum Asked<V> {
-    Found(DecodedEntry<V>),
+    /// The entry, and the token of before the question.
+    Found(DecodedEntry<V>, EpochToken),
     /// The load begins, with this permission to fill the slot, if it has one.
     Load(Option<LeaseToken>),
+    /// The load begins, and its value is for its leader alone: the key is being updated.
+    LoadAlone,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -33,7 +38,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         (load_thread, heeds_absence, counts): (LoadThread, bool, bool),
     ) -> LookupOutcome<K, V> {
         match self.ask_to_load(key, lease.deadline, heeds_absence) {
-            Asked::Found(found) => {
+            Asked::Found(found, token) => {
+                lease.sharing = Sharing::IfUnchanged(token);
                 lease.found(found.value.clone());
                 let count = if found.value.is_some() { Count::DiskHits } else { Count::AbsentAnswers };
                 self.answered_if(counts, count, key);
@@ -43,15 +49,31 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     None => LookupOutcome::Absent { expires_at },
                 }
             }
+            Asked::LoadAlone => {
+                // The callers that wait look again. Without this they would load one after another.
+                lease.give_pass();
+                lease.sharing = Sharing::Never;
+                self.begin_remote_load(key, lease, load_thread, counts)
+            }
             Asked::Load(token) => {
                 lease.remote = token;
-                self.answered_if(counts, Count::Misses, key);
-                if load_thread != LoadThread::Pool {
-                    lease.begin(self);
-                }
-                LookupOutcome::Load(lease)
+                self.begin_remote_load(key, lease, load_thread, counts)
             }
         }
+    }
+
+    fn begin_remote_load(
+        &self,
+        key: SlotKey<'_>,
+        mut lease: LoadLease<K, V>,
+        load_thread: LoadThread,
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
+        self.answered_if(counts, Count::Misses, key);
+        if load_thread != LoadThread::Pool {
+            lease.begin(self);
+        }
+        LookupOutcome::Load(lease)
     }
 
     fn ask_to_load(&self, key: SlotKey<'_>, deadline: Deadline, heeds_absence: bool) -> Asked<V> {
@@ -70,7 +92,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     let decoded = self.shared.decode_remote::<V>(&self.opened, key, &record, asked_at);
                     if let Some(found) = decoded.filter(|found| found.value.is_some() || heeds_absence) {
                         self.copy_to_memory(key, Permit::EpochToken(miss.epoch_token), &found);
-                        return Asked::Found(found);
+                        return Asked::Found(found, miss.epoch_token);
                     }
                     // The record is of no use to this load, and no lease can be taken over it.
                     removed += 1;
@@ -89,7 +111,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     }
                     wait.wait(left.min(max));
                 }
-                Some(LeaseReply::Fenced) | None => return Asked::Load(None),
+                Some(LeaseReply::Fenced) => return Asked::LoadAlone,
+                None => return Asked::Load(None),
             }
         }
     }

@@ -19,19 +19,21 @@
 //! 5. Take a new token, then send the value with the lease. The server stores it only over this lease: any
 //!    change of the slot since (2) has voided the lease.
 //! 6. If the server has stored it, fill memory under the token of (5). Otherwise keep nothing: the value may
-//!    be older than a change that another machine has made. The callers that wait for the flight look again,
-//!    because they may have come after that change.
+//!    be older than a change that another machine has made. The callers that wait for the flight may have
+//!    come after that change, so not all of them get the value ([`sharing`]).
 //!
 //! A push voids tokens and leaves the flight: taking the lease in (2) is pushed, too. The server alone
 //! decides whether the load may still fill.
 //!
 //! If the server does not answer in (2), the loader runs without a lease, and nothing is kept.
 //!
-//! - [`write`]: changes. [`load`]: the lookup of a load. [`fill`]: its end. [`scan`]: all keys.
+//! - [`write`]: changes. [`load`]: the lookup of a load. [`fill`]: its end. [`sharing`]: who gets its value.
+//!   [`scan`]: all keys.
 
 mod fill;
 mod load;
 mod scan;
+pub(super) mod sharing;
 mod write;
 
 use serde::Serialize;

@@ -201,7 +201,7 @@ mod tests {
             "redis://:s3cret@[::1",
             "redis://s3cret@h",
             "http://:s3cret@h",
-            "rediss://:s3cret@h",
+            "rediss://:s3cret@h:0",
             "redis+unix://:s3cret@relative",
         ];
         for url in urls {

@@ -184,7 +184,8 @@ fn async_callers_share_the_connection() {
 
 #[test]
 fn a_url_that_is_wrong_is_an_error_before_the_server_is_asked() {
-    for url in ["redis://127.0.0.1:1/?flush=1s", "redis://127.0.0.1:1/?memroy=1MiB", "rediss://h", "redis://"]
+    for url in
+        ["redis://127.0.0.1:1/?flush=1s", "redis://127.0.0.1:1/?memroy=1MiB", "rediss://h:0", "redis://"]
     {
         assert!(larder_redis::open_url(url).is_err(), "{url}");
     }

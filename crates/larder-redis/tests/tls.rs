@@ -73,7 +73,7 @@ fn an_encrypted_connection_carries_large_values_and_many_requests() {
                     let name = key(&format!("{thread}"));
                     let bytes = vec![round; usize::from(round) * 100];
                     let set = |reply| {
-                        tier.set(name.clone(), bytes.clone(), Life::Never, SetCondition::Always, reply)
+                        tier.set(name.clone(), bytes.clone(), Life::Never, SetCondition::Always, reply);
                     };
                     assert!(ask(set).unwrap());
                     assert_eq!(ask(|reply| tier.get(name.clone(), reply)).unwrap().unwrap().bytes, bytes);

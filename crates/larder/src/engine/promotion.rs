@@ -104,7 +104,7 @@ impl<V> DecodedEntry<V> {
 
     /// Says that the entry was read from a remote tier. The sequence of the record is a random number there,
     /// and has no place in the order of this cache's changes: any later range removal must cover the copy.
-    pub(super) fn from_remote(self, origin: RemoteOrigin) -> Self {
+    pub(super) fn of_remote(self, origin: RemoteOrigin) -> Self {
         Self { remote: Some(origin), sequence: NEAR_SEQUENCE, ..self }
     }
 

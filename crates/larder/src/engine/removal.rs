@@ -211,7 +211,7 @@ impl Shared {
                 }
             }
         }
-        pending.live += self.tiers.remove_remotely(remote, &mut pending.evicted_values)?;
+        pending.live += self.tiers.remove_remotely(&remote, &mut pending.evicted_values)?;
         Ok(pending)
     }
 

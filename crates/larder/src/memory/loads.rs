@@ -32,6 +32,7 @@ pub(crate) enum LeaseOutcome {
 
 /// The answers, other than a live value, that a caller accepts instead of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 pub(crate) struct HeededAnswers {
     /// A value or an absence in memory. A caller that has looked already, and may not answer with what memory
     /// has, does not heed them: a remote tier holds the key.

@@ -124,7 +124,7 @@ impl Shared {
         let stored = self.tiers.remote_record(keyspace, key, record, asked_at)?;
         let decoded = self.decode_record(keyspace, key, &stored, Duration::ZERO)?;
         let origin = RemoteOrigin { generation: record.generation, is_tracked: record.is_tracked };
-        Some(decoded.from_remote(origin))
+        Some(decoded.of_remote(origin))
     }
 }
 

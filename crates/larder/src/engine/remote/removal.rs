@@ -41,12 +41,14 @@ impl Tiers {
     /// Does steps 1 to 3. Returns the number of records that were there, as far as the server knows.
     pub(in crate::engine) fn remove_remotely(
         &self,
-        removals: Vec<RemoteRemoval>,
+        removals: &[RemoteRemoval],
         evicted_values: &mut EvictedValues,
     ) -> Result<u64, Error> {
         let Some(link) = self.remote().filter(|_| !removals.is_empty()) else { return Ok(0) };
         // 1.
-        removals.iter().for_each(|removal| self.void(removal, evicted_values));
+        for removal in removals {
+            self.void(removal, evicted_values);
+        }
         // 2.
         let answers: Vec<_> = removals
             .iter()
@@ -66,7 +68,9 @@ impl Tiers {
             }
         }
         // 3.
-        removals.iter().for_each(|removal| self.void(removal, evicted_values));
+        for removal in removals {
+            self.void(removal, evicted_values);
+        }
         failed.map_or(Ok(live), |cause| Err(link.error("remove entries", cause)))
     }
 

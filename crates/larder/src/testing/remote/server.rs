@@ -72,9 +72,13 @@ impl RemoteServer {
         let mut state = self.state.lock();
         state.slots.clear();
         let nodes = state.nodes();
-        nodes.iter().for_each(|node| node.queue_push_of_all());
+        for node in &nodes {
+            node.queue_push_of_all();
+        }
         drop(state);
-        nodes.iter().for_each(|node| node.pump_stream());
+        for node in &nodes {
+            node.pump_stream();
+        }
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -93,9 +97,13 @@ impl RemoteServer {
         let answer = request(&mut state, self.now(), &mut changed);
         send(answer);
         let nodes = if changed.is_empty() { Vec::new() } else { state.nodes() };
-        nodes.iter().for_each(|node| node.queue_push(&changed));
+        for node in &nodes {
+            node.queue_push(&changed);
+        }
         drop(state);
-        nodes.iter().for_each(|node| node.pump_stream());
+        for node in &nodes {
+            node.pump_stream();
+        }
     }
 }
 

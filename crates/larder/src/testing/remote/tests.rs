@@ -17,6 +17,8 @@ use crate::units::Remaining;
 
 const PRICES: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
 const PACKAGES: KeyspaceDefinition<(String, String), u64> = KeyspaceDefinition::new("package");
+const LOCAL: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("local").memory_only();
+const REFUSED: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("refused");
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Caches on two machines, and the server that they share.
@@ -239,7 +241,7 @@ fn a_lease_that_is_not_given_back_ends_by_its_time() {
     let [one, other] = two.prices();
     let lease = one.lookup("MTNVTU").unwrap();
     std::mem::forget(lease);
-    two.clock.advance(Duration::from_secs(3600));
+    two.clock.advance(Duration::from_hours(1));
     let loaded = other.get_or_load("MTNVTU", || Ok::<_, Error>(100_u64)).unwrap();
     assert_eq!((*loaded, two.server.records()), (100, 1));
 }
@@ -380,7 +382,6 @@ fn another_version_is_another_slot_and_a_memory_only_keyspace_stays_at_home() {
     one.insert("MTNVTU", 100).unwrap();
     let newer = two.caches[1].keyspace(PRICES.version(7)).unwrap();
     assert!(newer.get("MTNVTU").is_none());
-    const LOCAL: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("local").memory_only();
     let [here, there] = [0, 1].map(|node| two.caches[node].keyspace(LOCAL).unwrap());
     let asked = two.server.requests();
     here.insert("MTNVTU", 100).unwrap();
@@ -398,7 +399,6 @@ fn what_a_remote_tier_does_not_have_is_an_error_that_names_it() {
     assert!(matches!(one.watch("MTNVTU"), Err(Error::NotRemote { what: "a watch", .. })));
     let idle = PRICES.time_to_idle(SECOND);
     assert!(matches!(two.caches[0].keyspace(idle), Err(Error::NotRemote { what: "time_to_idle", .. })));
-    const REFUSED: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("refused");
     assert!(matches!(two.caches[0].keyspace(REFUSED), Err(Error::Remote { .. })));
     let with_path = Cache::builder().path("/shop.larder").remote(two.server.node()).open();
     assert!(matches!(with_path, Err(Error::InvalidSetting { setting: "path", .. })));

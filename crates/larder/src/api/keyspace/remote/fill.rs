@@ -70,13 +70,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     ) -> bool {
         let stored_key = self.key.clone();
         let key = keyspace.shared.tiers.memory.key(&stored_key);
-        match keyspace.ttl_of_absence(key, ttl, false) {
-            Some((ttl, true)) => self.fill_remote(keyspace, None, ttl).unwrap_or(false),
-            _ => {
-                self.give_back_with_value();
-                false
-            }
+        if let Some((ttl, true)) = keyspace.ttl_of_absence(key, ttl, false) {
+            return self.fill_remote(keyspace, None, ttl).unwrap_or(false);
         }
+        self.give_back_with_value();
+        false
     }
 
     /// Gives the lease of the server back, and waits for the answer. If a change has voided it meanwhile, the

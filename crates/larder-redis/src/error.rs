@@ -72,6 +72,10 @@ pub enum Error {
     #[error("the server answered {0} in an unknown form")]
     Garbled(&'static str),
 
+    /// The answer is larger than any of larder's. It was read to its end, and dropped.
+    #[error("the answer of the server is larger than allowed")]
+    Oversize,
+
     /// More waits to be sent than is allowed. Nothing was sent.
     #[error("more than {0} bytes wait to be sent")]
     Full(usize),
@@ -85,7 +89,7 @@ impl Error {
     /// Returns whether the server may have applied the request, now or later.
     #[must_use]
     pub const fn may_be_applied(&self) -> bool {
-        matches!(self, Self::TimedOut { .. } | Self::Unavailable { .. } | Self::Garbled(_))
+        matches!(self, Self::TimedOut { .. } | Self::Unavailable { .. } | Self::Garbled(_) | Self::Oversize)
     }
 }
 
@@ -101,6 +105,7 @@ impl fmt::Debug for Error {
             Self::Unsupported { .. } => "Unsupported",
             Self::Server(_) => "Server",
             Self::Garbled(_) => "Garbled",
+            Self::Oversize => "Oversize",
             Self::Full(_) => "Full",
             Self::Closed => "Closed",
         };

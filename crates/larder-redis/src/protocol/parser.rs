@@ -5,12 +5,20 @@
 //! program at its address, can't make the client hold more than [`ReplyLimits::reply_len`] bytes and one
 //! buffer.
 //!
+//! A reply that is larger than allowed is read to its end, and its bytes are dropped as they arrive. It becomes
+//! [`Reply::Oversize`], so that one request has no answer and the others go on. A push that is larger than
+//! allowed is an error: what it says must not be lost, and the end of the connection voids everything.
+//!
 //! After an error the stream has no known place to go on. The connection is closed then.
 
 use super::reply::Reply;
 
 /// Maximum length of a line: a status, an error, or a number.
 const MAX_LINE: usize = 64 << 10;
+/// Maximum length of a string that is skipped. A server has 512 MiB at most, if it is not told otherwise.
+const MAX_SKIPPED: u64 = 4 << 30;
+/// Lists whose announced length is this often the limit of a reply are not skipped, but are an error.
+const MAX_SKIPPED_LISTS: usize = 8;
 /// Bytes that an element counts against the limit of a reply, besides the bytes of its text.
 const ELEMENT_LEN: usize = 64;
 
@@ -82,6 +90,10 @@ pub(crate) struct ReplyParser {
     used: usize,
     /// Bytes that must be there before it is worth to look again.
     needed: usize,
+    /// Whether the reply is larger than allowed: its elements are counted and not kept.
+    is_oversize: bool,
+    /// Bytes of a string that are still to be skipped, with its end.
+    skips: u64,
 }
 
 /// What was found at the start of the bytes.
@@ -90,6 +102,8 @@ enum Token {
     Whole(Reply, usize),
     /// The beginning of a list, and its length in bytes.
     Open(OpenList, usize),
+    /// The beginning of a string that is skipped: its length in bytes, and the bytes behind it.
+    Skip(usize, u64),
     /// More bytes are needed: this many in all.
     Incomplete(usize),
 }
@@ -107,7 +121,17 @@ impl ReplyParser {
     pub(crate) fn advance(&mut self, input: &[u8]) -> Result<(usize, Option<Reply>), ProtocolError> {
         let mut at = 0;
         loop {
+            let skipped = usize::try_from(self.skips).unwrap_or(usize::MAX).min(input.len() - at);
+            (at, self.skips) = (at + skipped, self.skips - skipped as u64);
             let rest = input.get(at..).unwrap_or_default();
+            if self.skips > 0 {
+                return Ok((at, None));
+            }
+            if skipped > 0
+                && let Some(reply) = self.attach(Some(Reply::Oversize))
+            {
+                return Ok((at, Some(self.end_reply(reply))));
+            }
             if rest.len() < self.needed.max(1) {
                 return Ok((at, None));
             }
@@ -124,16 +148,30 @@ impl ReplyParser {
                     }
                     list.close()
                 }
+                Token::Skip(len, skips) => {
+                    (at, self.needed, self.skips) = (at + len, 0, skips);
+                    continue;
+                }
                 Token::Whole(reply, len) => {
                     (at, self.needed) = (at + len, 0);
                     Some(reply)
                 }
             };
             if let Some(reply) = self.attach(reply) {
-                self.used = 0;
-                return Ok((at, Some(reply)));
+                return Ok((at, Some(self.end_reply(reply))));
             }
         }
+    }
+
+    /// Begins a new reply. Returns the one that is complete.
+    fn end_reply(&mut self, reply: Reply) -> Reply {
+        self.used = 0;
+        if std::mem::take(&mut self.is_oversize) { Reply::Oversize } else { reply }
+    }
+
+    /// Returns whether a part of a reply was taken, and not its end.
+    pub(crate) fn is_within_reply(&self) -> bool {
+        !self.open.is_empty() || self.skips > 0
     }
 
     /// Returns the number of bytes that [`ReplyParser::advance`] waits for.
@@ -148,7 +186,9 @@ impl ReplyParser {
             let Some(list) = self.open.last_mut() else { return element };
             // An attribute stands before an element and is none of the list's.
             if let Some(element) = element {
-                list.elements.push(element);
+                if !self.is_oversize {
+                    list.elements.push(element);
+                }
                 list.left -= 1;
             }
             if list.left > 0 {
@@ -188,7 +228,15 @@ impl ReplyParser {
         let len = length(line)?;
         // Before the bytes are awaited: the buffer must not grow towards a length that is not allowed.
         if len > self.limits.bytes_len || self.used.saturating_add(len) > self.limits.reply_len {
-            return Err(ProtocolError::TooLarge);
+            self.exceed()?;
+        }
+        if self.is_oversize {
+            let skips = (len as u64).saturating_add(2);
+            return if skips > MAX_SKIPPED {
+                Err(ProtocolError::TooLarge)
+            } else {
+                Ok(Token::Skip(start, skips))
+            };
         }
         let Some(text) = input.get(start..start + len + 2) else {
             return Ok(Token::Incomplete(start + len + 2));
@@ -216,22 +264,39 @@ impl ReplyParser {
             _ => (ListKind::List, 1),
         };
         let left = length(line)?.checked_mul(per_entry).ok_or(ProtocolError::TooLarge)?;
-        if left > self.limits.reply_len / ELEMENT_LEN {
+        let most = self.limits.reply_len / ELEMENT_LEN;
+        if left > most.saturating_mul(MAX_SKIPPED_LISTS) {
             return Err(ProtocolError::TooLarge);
+        }
+        if kind == ListKind::Push && (left > most || self.is_oversize) {
+            return Err(ProtocolError::TooLarge);
+        }
+        if left > most {
+            self.exceed()?;
         }
         if self.open.len() >= self.limits.depth {
             return Err(ProtocolError::TooDeep);
         }
         self.charge(0)?;
         // Grows with the elements that arrive, not with the number that was announced.
-        let elements = Vec::with_capacity(left.min(64));
+        let elements = Vec::with_capacity(if self.is_oversize { 0 } else { left.min(64) });
         Ok(Token::Open(OpenList { kind, left, elements }, start))
     }
 
     /// Counts an element against the limit of the reply.
     fn charge(&mut self, len: usize) -> Result<(), ProtocolError> {
         self.used = self.used.saturating_add(len).saturating_add(ELEMENT_LEN);
-        if self.used > self.limits.reply_len { Err(ProtocolError::TooLarge) } else { Ok(()) }
+        if self.used > self.limits.reply_len { self.exceed() } else { Ok(()) }
+    }
+
+    /// The reply is larger than allowed. What was read of it is dropped.
+    fn exceed(&mut self) -> Result<(), ProtocolError> {
+        if self.open.iter().any(|list| list.kind == ListKind::Push) {
+            return Err(ProtocolError::TooLarge);
+        }
+        self.is_oversize = true;
+        self.open.iter_mut().for_each(|list| list.elements = Vec::new());
+        Ok(())
     }
 }
 

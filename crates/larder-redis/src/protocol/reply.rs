@@ -23,6 +23,8 @@ pub enum Reply {
     Error(Vec<u8>),
     /// A message that is no reply to a request.
     Push(Vec<Reply>),
+    /// A reply that was larger than allowed. Its bytes were dropped.
+    Oversize,
 }
 
 impl Reply {

@@ -20,7 +20,7 @@ pub(super) fn remote_error(error: &Error) -> RemoteError {
             RemoteErrorKind::Unsupported
         }
         Error::InvalidSetting { .. } => RemoteErrorKind::Unsupported,
-        Error::Garbled(_) => RemoteErrorKind::Garbled,
+        Error::Garbled(_) | Error::Oversize => RemoteErrorKind::Garbled,
         Error::Unavailable { .. } | Error::TimedOut { .. } | Error::Closed => RemoteErrorKind::Unavailable,
     };
     let remote = RemoteError::new(kind, error.to_string());
@@ -33,6 +33,7 @@ pub(super) fn accepted(answer: Result<Answered, Error>) -> Result<Answered, Erro
         Ok(Answered { reply: Reply::Error(text), .. }) => {
             Err(Error::Server(String::from_utf8_lossy(&text).into_owned()))
         }
+        Ok(Answered { reply: Reply::Oversize, .. }) => Err(Error::Oversize),
         other => other,
     }
 }
@@ -91,11 +92,11 @@ pub(super) fn lookup(answered: Answered, is_plain: bool) -> Result<Option<Remote
     }
 }
 
-/// Reads the answers to a lookup of several keys.
+/// Reads the answers to a lookup of several keys: of the first of them, at least one.
 pub(super) fn lookups(answered: Answered, plain: &[bool]) -> Result<Vec<Option<RemoteRecord>>, Error> {
     let generation = answered.generation;
     let elements = answered.reply.into_list().ok_or(Error::Garbled("lookups"))?;
-    if elements.len() != plain.len() {
+    if elements.is_empty() || elements.len() > plain.len() {
         return Err(Error::Garbled("lookups"));
     }
     let pairs = elements.into_iter().zip(plain);

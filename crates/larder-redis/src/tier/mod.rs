@@ -26,7 +26,6 @@ use larder::{Remaining, RemoteError};
 use crate::clock::SystemBootClock;
 use crate::connection::ConnectionHandle;
 use crate::error::Error;
-use crate::protocol::command::Command;
 use crate::random;
 use crate::settings::Settings;
 pub use requests::RedisTier;
@@ -221,8 +220,7 @@ impl RemoteTier for RedisTier {
     fn ttl(&self, key: RemoteKey, sender: Sender<Option<Remaining>>) {
         let Some((place, sender)) = self.place(&key, sender) else { return };
         if place.is_plain {
-            let command = Command::new("PTTL").arg(place.slot());
-            return self.send_command(command, sender, |answered| answers::ttl(&answered));
+            return self.send(&scripts::TTL_PLAIN, place.keys(1), sender, |answered| answers::ttl(&answered));
         }
         self.send(&scripts::TTL, place.keys(2), sender, |answered| answers::ttl(&answered));
     }

@@ -10,6 +10,7 @@ use super::joined::Joined;
 use super::scripts;
 use super::session::{Directory, TierState};
 use crate::connection::ConnectionHandle;
+use crate::connection::link::Connection;
 use crate::connection::request::{Answered, Request, Script};
 use crate::error::Error;
 use crate::protocol::command::Command;
@@ -36,12 +37,6 @@ pub(super) struct SlotKeys {
 }
 
 impl SlotKeys {
-    /// Returns the slot.
-    pub(super) fn slot(&self) -> &[u8] {
-        let [slot, _, _] = &self.keys;
-        slot
-    }
-
     /// Begins a script with the first keys: the slot, the generation, the fences.
     pub(super) fn keys(&self, count: usize) -> Command {
         self.keys.iter().take(count).fold(Command::tail().number(count), Command::arg)
@@ -142,47 +137,62 @@ impl RedisTier {
         self.handle.0.submit(Request::script(script, command, completion(sender, decode)));
     }
 
-    /// Sends a command, and what its answer means.
-    pub(super) fn send_command<T: Send + 'static>(
-        &self,
-        command: Command,
-        sender: Sender<T>,
-        decode: impl FnOnce(Answered) -> Result<T, Error> + Send + 'static,
-    ) {
-        self.handle.0.submit(Request::new(command, completion(sender, decode)));
-    }
-
     /// Looks several keys up, by as many scripts as it takes.
     pub(super) fn get_all(&self, keys: &[RemoteKey], sender: Sender<Vec<Option<RemoteRecord>>>) {
         let joined = Joined::new(keys.len().div_ceil(MAX_KEYS), sender, |parts: Vec<Vec<_>>| {
             parts.into_iter().flatten().collect()
         });
         for (part, keys) in keys.chunks(MAX_KEYS).enumerate() {
-            let mut plain = Vec::with_capacity(keys.len());
-            match self.pairs(keys, &mut plain) {
+            match self.places(keys) {
                 Err(error) => joined.complete(part, Err(error)),
-                Ok(command) => {
-                    let joined = joined.clone();
-                    let complete = move |answer: Result<Answered, Error>| {
-                        let found = accepted(answer).and_then(|found| answers::lookups(found, &plain));
-                        joined.complete(part, found);
-                    };
-                    self.handle.0.submit(Request::script(&scripts::GET_MANY, command, complete));
+                Ok(places) => {
+                    let (connection, joined) = (self.handle.0.clone(), joined.clone());
+                    let done = move |found| joined.complete(part, found);
+                    Lookups { connection, places, found: Vec::new(), done }.next();
                 }
             }
         }
     }
 
-    /// Begins a script with pairs of slots and generations.
-    pub(super) fn pairs(&self, keys: &[RemoteKey], plain: &mut Vec<bool>) -> Result<Command, Error> {
+    /// Returns the places of keys.
+    pub(super) fn places(&self, keys: &[RemoteKey]) -> Result<Vec<SlotKeys>, Error> {
         let directory = self.state.directory.read();
-        let mut command = Command::tail().number(keys.len() * 2);
-        for key in keys {
-            let place = directory.place(key)?;
-            place.push_pair(&mut command);
-            plain.push(place.is_plain);
+        keys.iter().map(|key| directory.place(key)).collect()
+    }
+}
+
+/// Begins a script with pairs of slots and generations.
+pub(super) fn pairs(places: &[SlotKeys]) -> Command {
+    let mut command = Command::tail().number(places.len() * 2);
+    places.iter().for_each(|place| place.push_pair(&mut command));
+    command
+}
+
+/// The lookup of several keys. The server answers as many as one answer may have, and is asked for the rest.
+struct Lookups<F> {
+    connection: Arc<Connection>,
+    places: Vec<SlotKeys>,
+    found: Vec<Option<RemoteRecord>>,
+    done: F,
+}
+
+impl<F: FnOnce(Result<Vec<Option<RemoteRecord>>, Error>) + Send + 'static> Lookups<F> {
+    fn next(mut self) {
+        let rest = self.places.get(self.found.len()..).unwrap_or_default();
+        if rest.is_empty() {
+            return (self.done)(Ok(self.found));
         }
-        Ok(command)
+        let (command, connection) = (pairs(rest), self.connection.clone());
+        let plain: Vec<_> = rest.iter().map(|place| place.is_plain).collect();
+        connection.submit(Request::script(&scripts::GET_MANY, command, move |answer| {
+            match accepted(answer).and_then(|answered| answers::lookups(answered, &plain)) {
+                Err(error) => (self.done)(Err(error)),
+                Ok(found) => {
+                    self.found.extend(found);
+                    self.next();
+                }
+            }
+        }));
     }
 }
 

@@ -10,9 +10,15 @@
 //! Anything else is as nothing: damage, or what another program has put there. So is everything under another
 //! generation than the keyspace has now. A generation is random, never a counter: a counter that was evicted
 //! begins again, and would make records of an earlier time valid. A generation that is missing is made anew.
-//! A slot of another type than a string is as nothing, too: `pcall` gives a table then.
+//! A slot of another type than a string is as nothing, too: `pcall` gives a table then. So is a slot that is
+//! longer than any record: its length is asked for before its bytes.
 //!
-//! A script that only reads, or that removes, works while the server's memory is full.
+//! A script that only reads, or that removes, works while the server's memory is full. So does one whose first
+//! write is a removal, even of nothing: the server refuses the first write of a script alone.
+//!
+//! A server of version 7.0 that tracks per key notes all declared keys of a script again at each read in it. So
+//! the cost of a script grows with the square of its keys: a script has [`MAX_KEYS`](super::requests::MAX_KEYS)
+//! slots at most, and reads each generation once.
 //!
 //! Keys of the slot scripts: 1 the slot, 2 the generation, 3 the fences. The fences of a key are a sorted set
 //! of tokens by their deadlines on the server's clock.
@@ -28,34 +34,56 @@ pub(super) const GENERATION_LEN: usize = 8;
 /// Length of what stands before a record.
 pub(super) const HEADER_LEN: usize = 1 + GENERATION_LEN;
 
+/// Bytes of a slot at most: a record of the longest value, and its header. A reply may have such a string.
+#[cfg(test)]
+const MAX_SLOT: usize = 80 << 20;
+/// Bytes of all slots in one answer at most, if they are more than one.
+#[cfg(test)]
+const MAX_ANSWER: usize = 8 << 20;
+
 /// The record of a slot and its remaining time, or nothing.
 pub(super) static GET: Script = Script::new(
-    "local v = redis.pcall('GET', KEYS[1])
+    "local len = redis.pcall('STRLEN', KEYS[1])
+if type(len) ~= 'number' or len > 83886080 then return false end
+local v = redis.pcall('GET', KEYS[1])
 if type(v) ~= 'string' or v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return false end
 return {v, redis.call('PTTL', KEYS[1])}",
 );
 
-/// As `GET`, for pairs of a slot and its generation. A pair of the same key twice is a plain slot.
+/// As `GET`, for pairs of a slot and its generation. A pair of the same key twice is a plain slot. It ends
+/// before the slot that would make the answer too large: the caller asks for the rest. The first slot is
+/// always answered.
 pub(super) static GET_MANY: Script = Script::new(
-    "local found = {}
+    "local found, generations, sum = {}, {}, 0
 for i = 1, #KEYS, 2 do
-  local v = redis.pcall('GET', KEYS[i])
-  if type(v) ~= 'string' then v = false end
-  if v and KEYS[i] ~= KEYS[i + 1] and (v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[i + 1])) then v = false end
-  found[#found + 1] = v and {v, redis.call('PTTL', KEYS[i])} or false
+  local slot, of = KEYS[i], KEYS[i + 1]
+  local len = redis.pcall('STRLEN', slot)
+  local v = false
+  if type(len) == 'number' and len <= 83886080 then
+    if i > 1 and sum + len > 8388608 then break end
+    sum = sum + len
+    v = redis.call('GET', slot)
+  end
+  if v and slot ~= of then
+    if generations[of] == nil then generations[of] = redis.call('GET', of) end
+    if v:byte(1) ~= 1 or v:sub(2, 9) ~= generations[of] then v = false end
+  end
+  found[#found + 1] = v and {v, redis.call('PTTL', slot)} or false
 end
 return found",
 );
 
 /// Arguments: a generation to begin with, a token, the length of the lease in ms. Returns the kind of the
-/// answer (1 a record, 2 busy, 3 fenced, 4 leased), then what belongs to it.
+/// answer (1 a record, 2 busy, 3 fenced, 4 leased), then what belongs to it. A lease marker that never ends is
+/// as nothing: another program has taken its end away, and no load would ever be made.
 pub(super) static LEASE_OR_GET: Script = Script::new(
     "local g = redis.call('GET', KEYS[2])
-local v = redis.pcall('GET', KEYS[1])
+local len = redis.pcall('STRLEN', KEYS[1])
+local v = type(len) == 'number' and len <= 83886080 and redis.pcall('GET', KEYS[1])
 if type(v) == 'string' and g and v:sub(2, 9) == g then
-  local kind = v:byte(1)
-  if kind == 1 then return {1, v, redis.call('PTTL', KEYS[1])} end
-  if kind == 2 then return {2, redis.call('PTTL', KEYS[1])} end
+  local kind, left = v:byte(1), redis.call('PTTL', KEYS[1])
+  if kind == 1 then return {1, v, left} end
+  if kind == 2 and left >= 0 then return {2, left} end
 end
 local t = redis.call('TIME')
 if redis.call('ZCOUNT', KEYS[3], t[1] * 1000 + math.floor(t[2] / 1000), '+inf') > 0 then return {3} end
@@ -70,20 +98,20 @@ return {4, g}",
 /// Arguments: the lease marker, the record with its header, the time to live in ms or 0. The generation is
 /// compared, so a lease does not outlive the removal of its keyspace's entries.
 pub(super) static FILL: Script = Script::new(
-    "if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= ARGV[1]:sub(2, 9) then return 0 end
+    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= ARGV[1]:sub(2, 9) then return 0 end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1",
 );
 
 /// Arguments: the lease marker, the length of the lease in ms.
 pub(super) static RENEW: Script = Script::new(
-    "if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= ARGV[1]:sub(2, 9) then return 0 end
+    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= ARGV[1]:sub(2, 9) then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])",
 );
 
 /// Arguments: the bytes of the slot: a lease marker. Returns whether they were there, and are removed.
 pub(super) static RELEASE: Script = Script::new(
-    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])",
 );
 
@@ -113,7 +141,8 @@ return 1",
 /// that are expected.
 pub(super) static SET_PLAIN: Script = Script::new(
     "if ARGV[3] ~= 'always' or ARGV[2] == 'keep' then
-  local v = redis.call('GET', KEYS[1])
+  local v = redis.pcall('GET', KEYS[1])
+  if type(v) ~= 'string' then v = false end
   if ARGV[3] == 'absent' and v then return 0 end
   if (ARGV[3] == 'present' or ARGV[2] == 'keep') and not v then return 0 end
   if ARGV[3] == 'unchanged' and v ~= ARGV[4] then return 0 end
@@ -126,7 +155,7 @@ return 1",
 
 /// As `EXPIRE`, for a plain slot.
 pub(super) static EXPIRE_PLAIN: Script = Script::new(
-    "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+    "if redis.call('TYPE', KEYS[1]).ok ~= 'string' then return 0 end
 if ARGV[1] == '0' then redis.call('PERSIST', KEYS[1]) elseif ARGV[1] ~= 'keep' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return 1",
 );
@@ -134,20 +163,22 @@ return 1",
 /// Arguments: the record without its header.
 pub(super) static REMOVE_UNCHANGED: Script = Script::new(
     "local g = redis.call('GET', KEYS[2])
-if not g or redis.call('GET', KEYS[1]) ~= '\\1' .. g .. ARGV[1] then return 0 end
+if not g or redis.pcall('GET', KEYS[1]) ~= '\\1' .. g .. ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])",
 );
 
 /// Removes pairs of a slot and its generation, leases too. Returns the number of records among them. The
 /// fences of the keys stay.
 pub(super) static REMOVE: Script = Script::new(
-    "local live = 0
+    "local live, generations = 0, {}
 for i = 1, #KEYS, 2 do
-  if KEYS[i] == KEYS[i + 1] then live = live + redis.call('UNLINK', KEYS[i])
+  local slot, of = KEYS[i], KEYS[i + 1]
+  if slot == of then live = live + redis.call('UNLINK', slot)
   else
-    local v = redis.pcall('GETRANGE', KEYS[i], 0, 8)
-    if type(v) == 'string' and v:byte(1) == 1 and v:sub(2, 9) == redis.call('GET', KEYS[i + 1]) then live = live + 1 end
-    redis.call('UNLINK', KEYS[i])
+    if generations[of] == nil then generations[of] = redis.call('GET', of) end
+    local v = redis.pcall('GETRANGE', slot, 0, 8)
+    if type(v) == 'string' and v:byte(1) == 1 and v:sub(2, 9) == generations[of] then live = live + 1 end
+    redis.call('UNLINK', slot)
   end
 end
 return live",
@@ -155,25 +186,33 @@ return live",
 
 /// Arguments: the time to live in ms, or 0 for none.
 pub(super) static EXPIRE: Script = Script::new(
-    "local v = redis.call('GETRANGE', KEYS[1], 0, 8)
-if v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return 0 end
+    "local v = redis.pcall('GETRANGE', KEYS[1], 0, 8)
+if type(v) ~= 'string' or v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return 0 end
 if ARGV[1] == '0' then redis.call('PERSIST', KEYS[1]) elseif ARGV[1] ~= 'keep' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return 1",
 );
 
 /// The remaining time of a record in ms, -1 for none, -2 for no record.
 pub(super) static TTL: Script = Script::new(
-    "local v = redis.call('GETRANGE', KEYS[1], 0, 8)
-if v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return -2 end
+    "local v = redis.pcall('GETRANGE', KEYS[1], 0, 8)
+if type(v) ~= 'string' or v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return -2 end
 return redis.call('PTTL', KEYS[1])",
 );
 
-/// Arguments: a token, the length of the fence in ms. The slot is removed first: that works when the memory
-/// is full, too.
+/// As `TTL`, for a plain slot.
+pub(super) static TTL_PLAIN: Script = Script::new(
+    "if redis.call('TYPE', KEYS[1]).ok ~= 'string' then return -2 end
+return redis.call('PTTL', KEYS[1])",
+);
+
+/// Arguments: a token, the length of the fence in ms. The slot is removed, unless the fence of this token has
+/// held without a break: then no lease can be in it, and what is there was written on purpose. A removal is
+/// the first write, so it works when the memory is full, too.
 pub(super) static FENCE: Script = Script::new(
-    "redis.call('UNLINK', KEYS[1])
-local t = redis.call('TIME')
+    "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local ends = redis.call('ZSCORE', KEYS[3], ARGV[1])
+if not ends or tonumber(ends) <= now then redis.call('UNLINK', KEYS[1]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
 redis.call('ZADD', KEYS[3], now + ARGV[2], ARGV[1])
 if redis.call('PTTL', KEYS[3]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[3], ARGV[2]) end
@@ -195,13 +234,15 @@ pub(super) static END_GENERATION: Script = Script::new("return redis.call('GETDE
 ///
 /// `list` returns the keys with records. `remove` removes all keys, and counts those with records. `ended`
 /// removes all that is under another generation than the present one, and counts the records of the given
-/// generation. `plain` and `remove-plain` are for keyspaces without generations; `any` removes all keys.
+/// generation. `plain` and `remove-plain` are for keyspaces without generations; `any` removes all keys, and
+/// `forget` does so without counting: a generation may begin as a record does.
 pub(super) static WALK: Script = Script::new(
     "local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', 500)
 local g = KEYS[1] and redis.call('GET', KEYS[1])
 local keys, count = {}, 0
 for _, k in ipairs(page[2]) do
   if ARGV[3] == 'plain' then keys[#keys + 1] = k
+  elseif ARGV[3] == 'forget' then redis.call('UNLINK', k)
   elseif ARGV[3] == 'remove-plain' then count = count + redis.call('UNLINK', k)
   elseif redis.call('TYPE', k).ok == 'string' then
     local v = redis.call('GETRANGE', k, 0, 8)
@@ -223,26 +264,35 @@ return {page[1], count, keys}",
 );
 
 /// Says which data this is. Keys: the marker. Arguments: the run id and the replication id of the server,
-/// whether its data is never older than what it has acknowledged (`1`), a random name, and the name that this
-/// client knows of a connection to the same server, or nothing.
+/// whether its data is never older than what it has acknowledged (`1`), a random name, the name that this
+/// client knows of a connection to the same server, or nothing, and then the names of data that this client has
+/// used and left.
 ///
 /// The marker has the ids of the server that has written the data. With other ids, the data may be that of
 /// an earlier time: it gets another name, and all records of before are under another one. It is read after
 /// it was written: otherwise the server would forget with the push of the write that this client has read it.
+///
+/// A name that this client has left belongs to a master that was away: what was removed at another one
+/// meanwhile is still there. It gets a new name, too.
+///
+/// The marker is removed before it is set: that works when the memory is full, too.
 pub(super) static IDENTIFY: Script = Script::new(
-    "local m = redis.call('GET', KEYS[1])
+    "local m = redis.pcall('GET', KEYS[1])
 local run, repl, name
-if m then run, repl, name = m:match('^(%w+) (%w+) (%w+)$') end
-if name and run == ARGV[1] and repl == ARGV[2] then return name end
+if type(m) == 'string' then run, repl, name = m:match('^(%w+) (%w+) (%w+)$') end
+local left = false
+for i = 6, #ARGV do left = left or name == ARGV[i] end
+if name and not left and run == ARGV[1] and repl == ARGV[2] then return name end
 if not name and ARGV[5] ~= '' then name = ARGV[5]
-elseif not name or ARGV[3] ~= '1' then name = ARGV[4] end
+elseif not name or left or ARGV[3] ~= '1' then name = ARGV[4] end
+redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. name)
 redis.call('GET', KEYS[1])
 return name",
 );
 
 /// The scripts that are loaded at the beginning of a connection.
-pub(super) static ALL: [&Script; 17] = [
+pub(super) static ALL: [&Script; 18] = [
     &GET,
     &GET_MANY,
     &LEASE_OR_GET,
@@ -256,8 +306,25 @@ pub(super) static ALL: [&Script; 17] = [
     &REMOVE,
     &EXPIRE,
     &TTL,
+    &TTL_PLAIN,
     &FENCE,
     &UNFENCE,
     &END_GENERATION,
     &WALK,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::parser::ReplyLimits;
+
+    #[test]
+    fn the_limits_in_the_scripts_are_those_of_a_reply() {
+        let limits = ReplyLimits::default();
+        assert!(MAX_SLOT <= limits.bytes_len && MAX_SLOT + MAX_ANSWER < limits.reply_len);
+        for script in [&GET, &GET_MANY, &LEASE_OR_GET] {
+            assert!(script.text.contains(&format!(" {MAX_SLOT} ")), "{}", script.text);
+        }
+        assert!(GET_MANY.text.contains(&format!("> {MAX_ANSWER} ")));
+    }
+}

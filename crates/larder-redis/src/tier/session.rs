@@ -9,6 +9,10 @@
 //! 2. when the server says that all keys may have changed, which it says when it is filled from another
 //!    server, too. Until the answer is there, no request is sent;
 //! 3. when the marker has changed or was evicted.
+//!
+//! A master that was away, and is the master again without having been filled from the other one, has a marker
+//! with its own ids. But it has entries that were removed at the other one meanwhile. A client that has used
+//! other data since gives this data a new name, too. A client that has seen none of it can't know.
 
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -33,7 +37,12 @@ pub(super) struct Directory {
     pub(super) world: Option<Arc<str>>,
     /// The last name that was known, and the ids of the server that it belongs to.
     last: Option<(Identity, Arc<str>)>,
+    /// The names that were known before, the latest one last.
+    left: Vec<Arc<str>>,
 }
+
+/// Names of data that are remembered when they are left. Each is one change of the master, or one restart.
+const MAX_LEFT: usize = 16;
 
 /// The run id and the replication id of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +61,7 @@ pub(super) struct TierState {
 
 impl TierState {
     pub(super) fn new(prefix: &str, is_durable: bool) -> Self {
-        let directory = Directory { names: Names::new(prefix), world: None, last: None };
+        let directory = Directory { names: Names::new(prefix), world: None, last: None, left: Vec::new() };
         Self { directory: RwLock::new(directory), near: OnceLock::new(), is_durable }
     }
 
@@ -70,14 +79,17 @@ impl TierState {
     fn identify(&self, identity: &Identity) -> Command {
         let directory = self.directory.read();
         let known = directory.last.as_ref().filter(|(of, _)| of == identity);
-        Command::tail()
+        let command = Command::tail()
             .arg("1")
             .arg(directory.names.world())
             .arg(&identity.run)
             .arg(&identity.replication)
             .arg(if self.is_durable { "1" } else { "0" })
             .arg(format!("{:016x}", random::number()))
-            .arg(known.map_or("", |(_, world)| world))
+            .arg(known.map_or("", |(_, world)| world));
+        // Data that is declared durable is never that of an earlier time.
+        let left = directory.left.iter().filter(|_| !self.is_durable);
+        left.fold(command, |command, world| command.arg(world.as_bytes()))
     }
 
     /// The data has this name. Returns whether it is another one than before.
@@ -85,9 +97,15 @@ impl TierState {
         let world = reply.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok());
         let world: Arc<str> = world.ok_or(Error::Garbled("the name of the data"))?.into();
         let mut directory = self.directory.write();
-        let is_other = directory.last.as_ref().is_none_or(|(_, last)| *last != world);
-        directory.world = Some(world.clone());
-        directory.last = Some((identity, world));
+        let before = directory.last.replace((identity, world.clone())).map(|(_, before)| before);
+        let is_other = before.as_ref() != Some(&world);
+        if let Some(before) = before.filter(|_| is_other) {
+            let excess = (directory.left.len() + 1).saturating_sub(MAX_LEFT);
+            directory.left.drain(..excess);
+            directory.left.push(before);
+        }
+        directory.left.retain(|left| *left != world);
+        directory.world = Some(world);
         Ok(is_other)
     }
 

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 
 use super::answers::{accepted, number, remote_error};
 use super::joined::Joined;
-use super::requests::{MAX_KEYS, RedisTier};
+use super::requests::{MAX_KEYS, RedisTier, pairs};
 use super::scripts;
 use super::session::TierState;
 use crate::connection::link::Connection;
@@ -117,10 +117,10 @@ impl RedisTier {
         let parts = if scripts > 0 && replicas > 0 { scripts + 1 } else { scripts };
         let joined = Joined::new(parts, sender, |counts: Vec<u64>| counts.into_iter().sum());
         for (part, keys) in keys.chunks(MAX_KEYS).enumerate() {
-            match self.pairs(keys, &mut Vec::new()) {
+            match self.places(keys) {
                 Err(error) => joined.complete(part, Err(error)),
-                Ok(command) => {
-                    let joined = joined.clone();
+                Ok(places) => {
+                    let (joined, command) = (joined.clone(), pairs(&places));
                     let complete = move |answer: Result<Answered, Error>| {
                         joined.complete(part, accepted(answer).and_then(|answered| number(&answered)));
                     };

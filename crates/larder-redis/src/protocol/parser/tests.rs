@@ -92,8 +92,35 @@ fn sizes_are_refused_before_their_bytes_arrive() {
     let limits = ReplyLimits { bytes_len: 100, reply_len: 250, depth: 2 };
     let (_, error) = read(b"*3\r\n$60\r\n", usize::MAX, limits);
     assert_eq!(error, None);
-    let two = [b"*3\r\n$60\r\n".as_slice(), &[b'a'; 60], b"\r\n$60\r\n", &[b'a'; 60], b"\r\n"].concat();
+    // A push must not be lost, so the connection ends.
+    let two = [b">3\r\n$60\r\n".as_slice(), &[b'a'; 60], b"\r\n$60\r\n", &[b'a'; 60], b"\r\n"].concat();
     assert_eq!(read(&two, usize::MAX, limits).1, Some(ProtocolError::TooLarge));
+    assert_eq!(read(b">9\r\n", usize::MAX, limits).1, Some(ProtocolError::TooLarge));
+}
+
+#[test]
+fn a_reply_that_is_too_large_is_dropped_and_the_next_one_is_read() {
+    let limits = ReplyLimits { bytes_len: 100, reply_len: 250, depth: 3 };
+    let text = |len: usize| [format!("${len}\r\n").as_bytes(), &vec![b'a'; len], b"\r\n"].concat();
+    let too_large = [
+        text(101),
+        // The sum of two strings, then more elements, strings and lists among them.
+        [b"*5\r\n".as_slice(), &text(60), &text(60), b":1\r\n*2\r\n+a\r\n$-1\r\n", &text(500)].concat(),
+        // More elements than fit.
+        [b"*6\r\n".as_slice(), &b":1\r\n".repeat(6)].concat(),
+        [b"*1\r\n*1\r\n".as_slice(), &text(101)].concat(),
+    ];
+    for reply in too_large {
+        let stream = [reply.as_slice(), b":7\r\n", &text(100)].concat();
+        let expected = vec![Reply::Oversize, Reply::Integer(7), Reply::Bytes(vec![b'a'; 100])];
+        for part in [1, 2, 7, 64, usize::MAX] {
+            assert_eq!(read(&stream, part, limits), (expected.clone(), None), "{part}");
+        }
+    }
+    // It takes no memory: the parser has taken each byte that has arrived.
+    let mut parser = ReplyParser::new(limits);
+    assert_eq!(parser.advance(b"$9999\r\naaaaaa"), Ok((13, None)));
+    assert!(parser.is_within_reply() && parser.needed() == 0);
 }
 
 #[test]
@@ -145,6 +172,7 @@ fn write_reply(reply: &Reply, out: &mut Vec<u8>) {
         }
         Reply::Integer(number) => out.extend_from_slice(format!(":{number}\r\n").as_bytes()),
         Reply::Double(number) => out.extend_from_slice(format!(",{number}\r\n").as_bytes()),
+        Reply::Oversize => panic!("no server writes it"),
         Reply::Boolean(truth) => out.extend_from_slice(if *truth { b"#t\r\n" } else { b"#f\r\n" }),
     }
 }

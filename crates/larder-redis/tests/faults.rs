@@ -28,6 +28,17 @@ fn a_wrong_password_is_refused_and_not_shown() {
 }
 
 #[test]
+fn no_error_of_a_server_that_does_not_know_the_greeting_shows_the_password() {
+    // It answers an error that has the words of the command, and so the password.
+    let arguments = ["--requirepass", "s3cret-word", "--rename-command", "HELLO", ""];
+    let Some(server) = RedisServer::start(&arguments) else { return };
+    let url = server.url("").replace("redis+unix://", "redis+unix://:s3cret-word@");
+    let error = RedisTier::open(&url).map(drop).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+}
+
+#[test]
 fn a_user_with_the_rights_of_its_prefix_is_enough() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let rights =

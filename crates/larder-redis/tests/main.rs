@@ -8,6 +8,7 @@
     reason = "a test fails by a panic, and prints why it is skipped"
 )]
 
+mod busy;
 mod cache;
 mod cache_judge;
 mod faults;
@@ -18,6 +19,7 @@ mod proxy;
 mod requests;
 mod restarts;
 mod server;
+mod sizes;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;

@@ -100,6 +100,11 @@ impl Node {
         found.filter(|_| is_legal)
     }
 
+    /// Returns whether memory may answer now.
+    pub(crate) fn tier_is_current(&self) -> bool {
+        self.tier.is_current(self.tier.validity())
+    }
+
     fn token(&self, key: &RemoteKey) -> (u64, u64) {
         let slots = self.near.slots.lock().unwrap();
         (slots.epochs.get(key).copied().unwrap_or_default(), slots.epoch_of_all)

@@ -54,6 +54,12 @@ impl RedisServer {
         }
     }
 
+    /// Starts the server again, with arguments behind its own.
+    pub(crate) fn restart_with(&mut self, arguments: &[&str]) {
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self.restart();
+    }
+
     /// Ends the process at once.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

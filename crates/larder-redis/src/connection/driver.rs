@@ -124,14 +124,19 @@ impl Connection {
                 return unavailable(&self.settings, &error);
             }
             let now = self.clock.now();
+            // An answer that goes on arriving is not late, however large it is. What is behind it has the
+            // whole time limit from then on.
+            if read != Read::Nothing && input.is_within_reply() {
+                forgiven_until = forgiven_until.max(now + limit);
+            }
             // Before more is read: a stream of pushes without end must not delay the PINGs.
             if heartbeat.due().is_some_and(|due| due <= now) {
                 // Before the PING is sent (validity, step 1).
                 heartbeat.sends(now);
-                self.outbox.append_ping(now + self.settings.timing.request);
+                self.outbox.append_heartbeat(heartbeat.has_ping(), now + self.settings.timing.request);
                 self.flush();
             }
-            if read == Read::Some {
+            if read == Read::More {
                 continue;
             }
             if self.outbox.has_failed() {
@@ -189,11 +194,17 @@ impl Connection {
             return Err(io::Error::other("the server sent an answer without a request"));
         };
         match awaited.purpose {
-            Purpose::Ping => match reply.get("role").and_then(Reply::as_bytes) {
+            Purpose::Hello => match reply.get("role").and_then(Reply::as_bytes) {
+                Some(b"master") if heartbeat.has_ping() => {}
                 Some(b"master") => heartbeat.answered(&self.deadline),
                 // A replica is never read: it may be behind its master by any time.
                 Some(_) => return Err(io::Error::other("the server is no master any more")),
                 None => return Err(io::Error::other(format!("the answer to a HELLO is {reply:?}"))),
+            },
+            Purpose::Ping => match &reply {
+                Reply::Status(_) => heartbeat.answered(&self.deadline),
+                Reply::Error(text) if text.starts_with(b"BUSY") => heartbeat.refused(),
+                _ => return Err(io::Error::other(format!("the answer to a PING is {reply:?}"))),
             },
             Purpose::Request(request) if request.is_unknown_script(&reply) => {
                 self.outbox.append_by_text(request, self.clock.now() + self.settings.timing.request);

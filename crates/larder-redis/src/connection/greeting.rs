@@ -35,10 +35,12 @@ const CHUNK: usize = 64 << 10;
 /// How a read ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Read {
+    /// Nothing has arrived.
+    Nothing,
     /// All that has arrived was read.
     All,
     /// There may be more.
-    Some,
+    More,
 }
 
 impl Input {
@@ -59,11 +61,16 @@ impl Input {
         self.buffer.truncate(len + *read.as_ref().unwrap_or(&0));
         match read {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(read) => Ok(if read < room { Read::All } else { Read::Some }),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::All),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Read::Some),
+            Ok(read) => Ok(if read < room { Read::All } else { Read::More }),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::Nothing),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Read::More),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns whether a reply has arrived in part.
+    pub(crate) fn is_within_reply(&self) -> bool {
+        self.start < self.buffer.len() || self.parser.is_within_reply()
     }
 
     /// Returns the next reply or push that has arrived completely.
@@ -139,7 +146,10 @@ impl Greeting<'_> {
             let user = settings.server.user.as_deref().unwrap_or("default");
             hello = hello.arg("AUTH").arg(user).arg(password.reveal());
         }
-        let hello = self.require(&hello.arg("SETNAME").arg(format!("larder-{}", settings.prefix)))?;
+        let hello = match self.ask(&hello.arg("SETNAME").arg(format!("larder-{}", settings.prefix)))? {
+            Reply::Error(text) => return Err(self.refusal_of_hello(&text)),
+            reply => reply,
+        };
         self.check_server(&hello)?;
         if settings.server.database != 0 {
             self.require(&Command::new("SELECT").number(settings.server.database))?;
@@ -165,7 +175,25 @@ impl Greeting<'_> {
         }
     }
 
-    /// Returns the error for a request of the greeting that the server has refused.
+    /// Returns the error for a `HELLO` that the server has refused. Of the server's text, it has the code
+    /// alone: a server that does not know the command repeats its words, and one of them is the password.
+    fn refusal_of_hello(&self, text: &[u8]) -> Error {
+        let text = String::from_utf8_lossy(text);
+        let code = text.split(' ').next().unwrap_or_default();
+        let is_code = code.len() < 32 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+        let code = if is_code { code } else { "an unknown error" };
+        if code == "ERR" && text.contains("unknown command") {
+            return self.unsupported("it does not know HELLO", "use Redis 6.2 or later, or Valkey");
+        }
+        match self.refusal(code.as_bytes()) {
+            Error::Unavailable { server, cause } => {
+                Error::Unavailable { server, cause: format!("it answers HELLO with {cause}") }
+            }
+            other => other,
+        }
+    }
+
+    /// Returns the error for another request of the greeting that the server has refused.
     pub(crate) fn refusal(&self, text: &[u8]) -> Error {
         let answer = String::from_utf8_lossy(text).into_owned();
         let (server, code) = (self.server(), answer.split(' ').next().unwrap_or_default());

@@ -140,11 +140,16 @@ impl Outbox {
         queue.awaited.push_back(Awaited { purpose: Purpose::Request(request), until });
     }
 
-    /// Appends a PING: a `HELLO` without arguments, whose answer says that the server is still a master, too.
-    pub(crate) fn append_ping(&self, until: Duration) {
+    /// Appends a heartbeat: a `HELLO` without arguments, whose answer says that the server is still a master,
+    /// and then a `PING` if it is wanted.
+    pub(crate) fn append_heartbeat(&self, has_ping: bool, until: Duration) {
         let mut queue = self.queue.lock();
         queue.output.extend_from_slice(b"*1\r\n$5\r\nHELLO\r\n");
-        queue.awaited.push_back(Awaited { purpose: Purpose::Ping, until });
+        queue.awaited.push_back(Awaited { purpose: Purpose::Hello, until });
+        if has_ping {
+            queue.output.extend_from_slice(b"*1\r\n$4\r\nPING\r\n");
+            queue.awaited.push_back(Awaited { purpose: Purpose::Ping, until });
+        }
     }
 
     /// Returns what the next answer of the stream is for.

@@ -93,6 +93,9 @@ impl Request {
 /// What an answer of the stream is for.
 #[derive(Debug)]
 pub(crate) enum Purpose {
+    /// The role of the server.
+    Hello,
+    /// That the server is not within a script.
     Ping,
     Request(Request),
 }

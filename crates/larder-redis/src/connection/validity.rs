@@ -3,7 +3,8 @@
 //! The bound: no answer from memory is older than an acknowledged change by more than `S`
 //! ([`Timing::staleness`](crate::settings::Timing)), whatever the clocks of the machines say. It follows from
 //! these steps, whose numbers are in the code. A PING is a request whose answer is awaited for this purpose
-//! alone; it is a `HELLO` here, whose answer also says whether the server is a master.
+//! alone. In default mode it is a `HELLO`, whose answer also says whether the server is a master. In broadcast
+//! mode a `PING` follows the `HELLO`, and the answer to the `PING` alone counts.
 //!
 //! 1. The driver reads the clock *before* it sends a PING. So a change that was acknowledged before this time
 //!    was applied before the server reads the PING.
@@ -13,6 +14,13 @@
 //!    end of its turn, behind the answers of that turn. The answer to a PING may then stand before a push of
 //!    the same turn. But it stands before the turn in which the next PING is read, if the next PING is sent
 //!    only after this answer has arrived. So the answer to a PING vouches for the PING *before* it.
+//!
+//!    A turn that runs a slow script lasts until the script ends. Past its `busy-reply-threshold`, the server
+//!    reads requests and sends answers in the midst of that turn, and no pushes: a writer then gets its answer
+//!    to a change of that turn. The server answers a `HELLO` there, so a row of those would vouch for each
+//!    other while the push waits. It answers a `PING` with `-BUSY`. That vouches for nothing, and the next
+//!    answer does not either: the row of PINGs begins anew. In default mode the push stands before the answer
+//!    there, too.
 //! 3. One PING is under way at a time. Two that are read in one turn would make (2) false.
 //! 4. The driver handles pushes and answers in the order of the stream. So when it publishes a deadline,
 //!    memory has lost every value that was changed before the vouched time.
@@ -94,6 +102,17 @@ impl Heartbeat {
         self.due = now + self.staleness / PINGS;
     }
 
+    /// Returns whether a `PING` follows each `HELLO`, and vouches in its place (step 2).
+    pub(crate) fn has_ping(&self) -> bool {
+        self.tracking == Tracking::Broadcast
+    }
+
+    /// The PING was refused, because a script keeps the server. No PING before it vouches for anything any more
+    /// (step 2).
+    pub(crate) fn refused(&mut self) {
+        (self.sent, self.answered) = (None, None);
+    }
+
     /// The PING was answered, and every push before its answer was handled.
     pub(crate) fn answered(&mut self, deadline: &Deadline) {
         let Some(sent) = self.sent.take() else { return };
@@ -149,6 +168,25 @@ mod tests {
         heartbeat.sends(ms(5300));
         heartbeat.answered(&deadline);
         assert_eq!(nanos(&deadline), ms(6010));
+    }
+
+    #[test]
+    fn a_ping_that_a_script_refuses_begins_the_row_anew() {
+        let (deadline, mut heartbeat) = (Deadline::default(), Heartbeat::new(Tracking::Broadcast, S));
+        for sent in [ms(5000), ms(5010)] {
+            heartbeat.sends(sent);
+            heartbeat.answered(&deadline);
+        }
+        heartbeat.sends(ms(5300));
+        heartbeat.refused();
+        assert_eq!((nanos(&deadline), heartbeat.due()), (ms(6000), Some(ms(5550))));
+        // Neither the refused PING nor the one before it is vouched for.
+        heartbeat.sends(ms(5550));
+        heartbeat.answered(&deadline);
+        assert_eq!((nanos(&deadline), heartbeat.due()), (ms(6000), Some(Duration::ZERO)));
+        heartbeat.sends(ms(5560));
+        heartbeat.answered(&deadline);
+        assert_eq!(nanos(&deadline), ms(6550));
     }
 
     #[test]

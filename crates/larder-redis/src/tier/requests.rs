@@ -164,7 +164,9 @@ impl RedisTier {
 /// Begins a script with pairs of slots and generations.
 pub(super) fn pairs(places: &[SlotKeys]) -> Command {
     let mut command = Command::tail().number(places.len() * 2);
-    places.iter().for_each(|place| place.push_pair(&mut command));
+    for place in places {
+        place.push_pair(&mut command);
+    }
     command
 }
 

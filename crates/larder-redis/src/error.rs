@@ -68,6 +68,10 @@ pub enum Error {
     #[error("the server answered: {0}")]
     Server(String),
 
+    /// The server has applied the removal, and not as many replicas as asked for are known to have it.
+    #[error("the removal was made, but {0}")]
+    NotReplicated(String),
+
     /// The answer has another form than the request has.
     #[error("the server answered {0} in an unknown form")]
     Garbled(&'static str),
@@ -76,8 +80,8 @@ pub enum Error {
     #[error("the answer of the server is larger than allowed")]
     Oversize,
 
-    /// More waits to be sent than is allowed. Nothing was sent.
-    #[error("more than {0} bytes wait to be sent")]
+    /// More requests wait for their answers than is allowed. Nothing was sent.
+    #[error("requests of more than {0} bytes wait for their answers")]
     Full(usize),
 
     /// The client has been closed.
@@ -89,7 +93,14 @@ impl Error {
     /// Returns whether the server may have applied the request, now or later.
     #[must_use]
     pub const fn may_be_applied(&self) -> bool {
-        matches!(self, Self::TimedOut { .. } | Self::Unavailable { .. } | Self::Garbled(_) | Self::Oversize)
+        matches!(
+            self,
+            Self::TimedOut { .. }
+                | Self::Unavailable { .. }
+                | Self::NotReplicated(_)
+                | Self::Garbled(_)
+                | Self::Oversize
+        )
     }
 }
 
@@ -104,6 +115,7 @@ impl fmt::Debug for Error {
             Self::Refused { .. } => "Refused",
             Self::Unsupported { .. } => "Unsupported",
             Self::Server(_) => "Server",
+            Self::NotReplicated(_) => "NotReplicated",
             Self::Garbled(_) => "Garbled",
             Self::Oversize => "Oversize",
             Self::Full(_) => "Full",

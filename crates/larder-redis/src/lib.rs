@@ -31,10 +31,10 @@
 //! | `prefix=shop` | `larder` | the first part of each key at the server |
 //! | `staleness=500ms` | `1s` | how old an answer from memory may be, compared with an acknowledged change |
 //! | `tracking=broadcast` | `per-key` | which changes the server pushes ([`Tracking`]) |
-//! | `request_timeout=1s` | `2s` | after this time without an answer, the connection counts as lost |
-//! | `connect_timeout=1s` | `2s` | the time within which a connection is made and greeted |
+//! | `request_timeout=1s` | `2s` | after this time without a part of the answer, the connection counts as lost |
+//! | `connect_timeout=1s` | `2s` | the time within which a name is resolved, and a connection is made and greeted |
 //! | `fsync=always` | `no` | declares that the data is never older than what the server has acknowledged |
-//! | `replicas=1` | `0` | a removal is an error if fewer replicas have it |
+//! | `replicas=1` | `0` | each removal waits for so many replicas, and is an error if fewer have it |
 //! | `memory=64MiB` and others | | the options of [`CacheBuilder::from_url`](larder::CacheBuilder::from_url) that are not of a file |
 //!
 //! # What holds
@@ -45,15 +45,17 @@
 //! - **A removal voids every load that is under way, on every machine.** A miss takes a lease in the key's
 //!   slot, and a load is stored only over its own lease. A plain `DEL` or `FLUSHALL` of another program does
 //!   the same.
-//! - **A restart with older data makes all a miss**, and so does another master. The ids of the server are
-//!   compared with a marker in the data. `fsync=always` declares that a server has `appendfsync always`, and
+//! - **A restart with older data makes all a miss**, and so does another master, also one that comes back
+//!   without the changes of the one between. The ids of the server are compared with a marker in the data. `fsync=always` declares that a server has `appendfsync always`, and
 //!   that no replica takes its place: then the entries are kept.
 //! - **A server that is away is an error at once**, not after a time limit for each request. The client tries
 //!   again after a wait that doubles up to 5 s, with a random part.
 //!
 //! # What does not
 //! - A removal that was acknowledged by a master that fails before its replicas have it is lost. `replicas=1`
-//!   waits for one. A master that is cut off from its Sentinels still answers: `min-replicas-to-write` at the
+//!   waits for one. A master that was away for a time comes back with what was removed meanwhile, unless it is
+//!   filled from the other one first: a client that has used the other one sees it, and a client that has
+//!   started since does not. A master that is cut off from its Sentinels still answers: `min-replicas-to-write` at the
 //!   server bounds for how long.
 //! - `SWAPDB` is not pushed by the server. Do not use it with a cache.
 //! - In a keyspace of [`Format::Raw`](larder::Format::Raw), the slot has the value's bytes alone, so that
@@ -61,6 +63,8 @@
 //!   it ran. After a restart with older data, its entries are that old, too.
 //! - The removal of a range within a keyspace walks over all keys of the database (`SCAN`), and removes what
 //!   begins so. The removal of a whole keyspace is one step, with such a walk behind it that frees the room.
+//! - Entries without a TTL that a restart has made a miss keep their room, until they are written again, their
+//!   keyspace is removed, or the server evicts them.
 //! - A Redis Cluster, a replica and the address of a Sentinel are not supported. They are clear errors.
 //!
 //! # Keys at the server
@@ -68,7 +72,8 @@
 //! `PREFIX:VERSION:` is as Django's cache spells it. Keys that begin with `PREFIX::` are the cache's own.
 //! Nothing outside the prefix is read or written, and `KEYS` is never used.
 //!
-//! A user needs the rights `~PREFIX:* +@read +@write +@scripting +@connection +info +time`.
+//! A user needs the rights `~PREFIX:* +@read +@write +@scripting +@connection +info +time`, and `+wait` with
+//! `replicas`.
 //!
 //! # Layout
 //! ```text

@@ -18,8 +18,8 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub const MAX_STALENESS: Duration = Duration::from_mins(1);
 /// Minimum of `staleness`. A shorter one would need a PING every few milliseconds.
 pub const MIN_STALENESS: Duration = Duration::from_millis(100);
-/// Maximum number of bytes that wait to be sent.
-pub(crate) const MAX_OUTPUT: usize = 128 << 20;
+/// Maximum number of bytes of the requests that wait for their answers.
+pub(crate) const MAX_AWAITED: usize = 128 << 20;
 
 /// The time limits of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -146,14 +146,6 @@ fn a_paused_server_is_waited_for_within_the_time_limit() {
 }
 
 #[test]
-fn a_removal_waits_for_as_many_replicas_as_it_is_told() {
-    let Some(server) = RedisServer::start(&[]) else { return };
-    let tier = open(&server.url("replicas=1&request_timeout=400ms"));
-    let error = ask(|reply| tier.remove(vec![key("k")], reply)).unwrap_err();
-    assert!(error.to_string().contains("0 of 1 replicas"), "{error}");
-}
-
-#[test]
 fn a_user_of_the_crate_can_drop_the_tier_at_any_time() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let tier = open(&server.url(""));
@@ -170,4 +162,44 @@ fn a_user_of_the_crate_can_drop_the_tier_at_any_time() {
         drop(answer.wait());
     }
     eventually("the connection ends", || server.cli(&["CLIENT", "LIST"]).lines().count() == 1);
+}
+
+#[test]
+fn a_request_that_was_sent_may_be_applied_when_the_client_is_closed() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let proxy = Proxy::start(server.socket());
+    let tier = open(&proxy.url("request_timeout=20s"));
+    proxy.hold_answers(true);
+    let (sender, answer) = larder::remote::reply();
+    tier.set(key("k"), b"v".to_vec(), Life::Never, SetCondition::Always, sender);
+    tier.close();
+    assert!(answer.wait().unwrap_err().may_be_applied());
+    proxy.hold_answers(false);
+}
+
+#[test]
+fn a_server_that_accepts_no_connections_does_not_hold_up_the_client() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("full.sock");
+    let listener = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+    listen(&listener, 0).unwrap();
+    // It fills the queue of the listener, which never accepts.
+    let first = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    let url = format!("redis+unix://{}?connect_timeout=200ms", path.display());
+    let (sender, opened) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(RedisTier::open(&url).map(|tier| tier.why_down())));
+    let why = opened.recv_timeout(Duration::from_secs(5)).expect("it returns").unwrap();
+    assert!(matches!(why, Some(Error::Unavailable { .. })), "{why:?}");
+    drop((first, listener));
+}
+
+#[test]
+fn a_server_that_is_far_away_is_greeted_in_few_times_of_travel() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let proxy = Proxy::start(server.socket());
+    proxy.delay(Duration::from_millis(50));
+    let tier = RedisTier::open(&proxy.url("connect_timeout=900ms")).unwrap();
+    assert!(tier.why_down().is_none(), "{:?}", tier.why_down());
 }

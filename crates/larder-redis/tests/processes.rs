@@ -119,7 +119,7 @@ fn trial(ignores_validity: bool, length: Duration) -> Option<Duration> {
     let writer = Node::open(&url, NodeFault::None);
     let readers: Vec<_> = (0..3).map(|_| ReaderProcess::start(&url, ignores_validity)).collect();
     let (keys, mut acknowledged) = (keys(), vec![Vec::new(); KEYS]);
-    let (began, mut step) = (now(), 0_u32);
+    let (began, mut is_stopped) = (now(), false);
     while began.elapsed() < length {
         for (at, key) in keys.iter().enumerate() {
             let number = acknowledged[at].len() + 1;
@@ -127,12 +127,11 @@ fn trial(ignores_validity: bool, length: Duration) -> Option<Duration> {
             acknowledged[at].push(time());
             pause(Duration::from_millis(1));
         }
-        step += 1;
-        match step % 100 {
-            20 => readers[0].signal("STOP"),
-            // Changed meanwhile for longer than the bound.
-            80 => readers[0].signal("CONT"),
-            _ => {}
+        // By the time, because steps are slow on a busy machine. Stopped for longer than the bound.
+        let stops = began.elapsed().as_millis() % 1000 >= 400;
+        if stops != is_stopped {
+            readers[0].signal(if stops { "STOP" } else { "CONT" });
+            is_stopped = stops;
         }
     }
     readers[0].signal("CONT");

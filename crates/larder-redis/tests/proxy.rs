@@ -24,6 +24,7 @@ struct Switches {
 /// A proxy on a Unix socket of its own.
 pub(crate) struct Proxy {
     switches: Arc<Switches>,
+    server: Arc<Mutex<PathBuf>>,
     dir: tempfile::TempDir,
     connections: Arc<Mutex<Vec<(UnixStream, UnixStream)>>>,
 }
@@ -34,24 +35,30 @@ impl Proxy {
         let listener = UnixListener::bind(dir.path().join("proxy.sock")).unwrap();
         let switches = Arc::new(Switches::default());
         let connections: Arc<Mutex<Vec<(UnixStream, UnixStream)>>> = Arc::default();
-        let (of_thread, list) = (switches.clone(), connections.clone());
+        let server = Arc::new(Mutex::new(server));
+        let (of_thread, list, place) = (switches.clone(), connections.clone(), server.clone());
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 if of_thread.is_ended.load(Ordering::SeqCst) {
                     return;
                 }
                 let client = client.unwrap();
-                let Ok(server) = UnixStream::connect(&server) else { continue };
+                let Ok(server) = UnixStream::connect(&*place.lock().unwrap()) else { continue };
                 list.lock().unwrap().push((client.try_clone().unwrap(), server.try_clone().unwrap()));
                 pass(client.try_clone().unwrap(), server.try_clone().unwrap(), of_thread.clone(), false);
                 pass(server, client, of_thread.clone(), true);
             }
         });
-        Self { switches, dir, connections }
+        Self { switches, server, dir, connections }
     }
 
     pub(crate) fn url(&self, options: &str) -> String {
         format!("redis+unix://{}?{options}", self.dir.path().join("proxy.sock").display())
+    }
+
+    /// Passes later connections to another server.
+    pub(crate) fn aim(&self, server: PathBuf) {
+        *self.server.lock().unwrap() = server;
     }
 
     /// Holds back the bytes of the server, or lets them go.

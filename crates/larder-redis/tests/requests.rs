@@ -11,13 +11,13 @@ use larder_redis::RedisTier;
 use crate::server::RedisServer;
 use crate::support::{ask, eventually, key, key_of, keyspace, open, pause};
 
-const MINUTE: Life = Life::For(Duration::from_mins(1));
+pub(crate) const MINUTE: Life = Life::For(Duration::from_mins(1));
 /// A removal by a client, or by another program at the server.
 type RemovalWay = fn(&RedisTier, &RedisServer);
 
-const TEN_SECONDS: Duration = Duration::from_secs(10);
+pub(crate) const TEN_SECONDS: Duration = Duration::from_secs(10);
 
-fn get(tier: &RedisTier, name: &str) -> Option<RemoteRecord> {
+pub(crate) fn get(tier: &RedisTier, name: &str) -> Option<RemoteRecord> {
     // After a flush, the tier asks which data the server has now. Until then, a lookup is an error.
     let mut found = None;
     eventually("the tier answers", || {
@@ -27,7 +27,7 @@ fn get(tier: &RedisTier, name: &str) -> Option<RemoteRecord> {
     found.flatten()
 }
 
-fn bytes(tier: &RedisTier, name: &str) -> Option<Vec<u8>> {
+pub(crate) fn bytes(tier: &RedisTier, name: &str) -> Option<Vec<u8>> {
     get(tier, name).map(|record| record.bytes)
 }
 
@@ -35,7 +35,7 @@ fn set_if(tier: &RedisTier, name: &str, bytes: &[u8], condition: SetCondition) -
     ask(|reply| tier.set(key(name), bytes.to_vec(), MINUTE, condition, reply)).unwrap()
 }
 
-fn set(tier: &RedisTier, name: &str, bytes: &[u8]) {
+pub(crate) fn set(tier: &RedisTier, name: &str, bytes: &[u8]) {
     assert!(set_if(tier, name, bytes, SetCondition::Always));
 }
 
@@ -43,14 +43,14 @@ fn lease(tier: &RedisTier, name: &str) -> LeaseReply {
     ask(|reply| tier.lease(key(name), TEN_SECONDS, reply)).unwrap()
 }
 
-fn leased(tier: &RedisTier, name: &str) -> LeaseToken {
+pub(crate) fn leased(tier: &RedisTier, name: &str) -> LeaseToken {
     match lease(tier, name) {
         LeaseReply::Leased(token) => token,
         other => panic!("{other:?}"),
     }
 }
 
-fn is_filled(tier: &RedisTier, name: &str, token: LeaseToken, bytes: &[u8]) -> bool {
+pub(crate) fn is_filled(tier: &RedisTier, name: &str, token: LeaseToken, bytes: &[u8]) -> bool {
     let filled = ask(|reply| tier.fill(key(name), token, bytes.to_vec(), MINUTE, reply)).unwrap();
     matches!(filled, FillReply::Stored { .. })
 }

@@ -88,3 +88,24 @@ fn an_answer_that_arrives_slowly_is_waited_for_while_it_goes_on() {
     assert_eq!(found.map(|record| record.bytes.len()), Some(4 << 20));
     assert_eq!(tier.generation(), generation, "the connection was kept");
 }
+
+#[test]
+fn requests_that_wait_for_their_answers_are_bounded() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let proxy = Proxy::start(server.socket());
+    let tier = RedisTier::open(&proxy.url("request_timeout=20s")).unwrap();
+    tier.register(records()).unwrap();
+    // The server takes all of them, and its answers are held back.
+    proxy.hold_answers(true);
+    let mut answers = Vec::new();
+    for _ in 0..150 {
+        let (sender, answer) = larder::remote::reply();
+        tier.set(key("k"), vec![7; 1 << 20], Life::Never, SetCondition::Always, sender);
+        answers.push(answer);
+    }
+    proxy.hold_answers(false);
+    let refused: Vec<_> = answers.into_iter().filter_map(|answer| answer.wait().err()).collect();
+    assert!((15..30).contains(&refused.len()), "{} were refused", refused.len());
+    assert!(refused.iter().all(|error| !error.may_be_applied()), "{refused:?}");
+    assert!(set(&tier, "k", b"v".to_vec()), "there is room again");
+}

@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::backoff::Backoff;
+use super::connect::{Attempt, Connector};
 use super::greeting::{Greeting, Input, Read, unavailable};
 use super::link::Connection;
 use super::request::{Answered, Purpose};
@@ -27,10 +28,10 @@ use crate::random;
 pub(super) fn run(connection: &Arc<Connection>) {
     // A panic of this thread must not leave callers waiting.
     let _guard = EndOfDriver(connection);
-    let mut backoff = Backoff::default();
+    let (mut backoff, mut connector) = (Backoff::default(), Connector::default());
     while !connection.is_closed() {
         let mut input = Input::new();
-        let failure = match connection.greet(&mut input) {
+        let failure = match connection.greet(&mut connector, &mut input) {
             Ok(socket) => {
                 backoff.reset();
                 connection.report_attempt(Ok(()));
@@ -85,20 +86,15 @@ impl Connection {
     }
 
     /// Connects, and greets the server. Requests are sent from the return of this function on.
-    fn greet(self: &Arc<Self>, input: &mut Input) -> Result<Arc<Socket>, Error> {
-        let timing = &self.settings.timing;
-        let until = self.clock.now() + timing.connect;
-        let socket = Socket::connect(&self.settings);
+    fn greet(self: &Arc<Self>, connector: &mut Connector, input: &mut Input) -> Result<Arc<Socket>, Error> {
+        let until = self.clock.now() + self.settings.timing.connect;
+        let (waker, clock, is_closed) = (&self.waker, &*self.clock, &self.is_closed);
+        let socket = connector.connect(&self.settings, Attempt { waker, clock, is_closed, until });
         let socket = Arc::new(socket.map_err(|error| unavailable(&self.settings, &error))?);
-        let mut greeting = Greeting {
-            socket: &socket,
-            input,
-            waker: &self.waker,
-            clock: &*self.clock,
-            settings: &self.settings,
-            until,
-        };
+        let mut greeting =
+            Greeting { socket: &socket, input, waker, clock, settings: &self.settings, is_closed, until };
         greeting.begin()?;
+        greeting.track()?;
         self.session.greet(&mut greeting)?;
         self.outbox.connect(socket.clone());
         tracing::debug!(server = %self.settings.server.place, "connected to the server of the remote tier");
@@ -229,7 +225,9 @@ impl Connection {
         let awaited = self.outbox.disconnect(why.clone());
         // Step 2.
         self.session.is_lost();
-        // Step 3.
+        // Step 3. Of a client that was closed, these requests were sent: they may be applied.
+        let closed = || io::Error::other("the client was closed before the answer");
+        let why = if *why == Error::Closed { &unavailable(&self.settings, &closed()) } else { why };
         for awaited in awaited {
             if let Purpose::Request(request) = awaited.purpose {
                 request.complete(Err(why.clone()));

@@ -10,6 +10,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::stream::{PollWaker, Socket, wait_for};
@@ -88,21 +89,31 @@ impl Input {
     }
 }
 
-/// A connection that is being greeted: one request at a time, within one time limit.
+/// A connection that is being greeted: some requests at a time, all within one time limit.
 pub(crate) struct Greeting<'a> {
     pub(crate) socket: &'a Arc<Socket>,
     pub(crate) input: &'a mut Input,
     pub(crate) waker: &'a PollWaker,
     pub(crate) clock: &'a dyn BootClock,
     pub(crate) settings: &'a Settings,
+    pub(crate) is_closed: &'a AtomicBool,
     pub(crate) until: Duration,
 }
 
 impl Greeting<'_> {
     /// Sends a request and waits for its answer, which may be an error of the server.
     pub(crate) fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
-        let mut bytes = Vec::new();
-        command.write_after(&[], &mut bytes);
+        let mut replies = self.ask_all(std::slice::from_ref(command))?;
+        replies.pop().ok_or(Error::Garbled("a request"))
+    }
+
+    /// Sends requests at once, and waits for their answers, which may be errors of the server. A server that is
+    /// far away answers all of them after one time of travel.
+    pub(crate) fn ask_all(&mut self, commands: &[Command]) -> Result<Vec<Reply>, Error> {
+        let (mut bytes, mut replies) = (Vec::new(), Vec::with_capacity(commands.len()));
+        for command in commands {
+            command.write_after(&[], &mut bytes);
+        }
         let mut rest = bytes.as_slice();
         loop {
             if !rest.is_empty() {
@@ -115,8 +126,14 @@ impl Greeting<'_> {
             let is_sent = rest.is_empty() && self.socket.flush().is_ok();
             while let Some(reply) = self.input.next().map_err(|error| unavailable(self.settings, &error))? {
                 if !matches!(reply, Reply::Push(_)) {
-                    return Ok(reply);
+                    replies.push(reply);
                 }
+            }
+            if replies.len() >= commands.len() {
+                return Ok(replies);
+            }
+            if self.is_closed.load(Ordering::Acquire) {
+                return Err(Error::Closed);
             }
             let now = self.clock.now();
             if now >= self.until {
@@ -138,7 +155,7 @@ impl Greeting<'_> {
         }
     }
 
-    /// Steps 1 to 3.
+    /// Step 1.
     pub(crate) fn begin(&mut self) -> Result<(), Error> {
         let settings = self.settings;
         let mut hello = Command::new("HELLO").arg("3");
@@ -150,15 +167,23 @@ impl Greeting<'_> {
             Reply::Error(text) => return Err(self.refusal_of_hello(&text)),
             reply => reply,
         };
-        self.check_server(&hello)?;
-        if settings.server.database != 0 {
-            self.require(&Command::new("SELECT").number(settings.server.database))?;
-        }
+        self.check_server(&hello)
+    }
+
+    /// Steps 2 and 3.
+    pub(crate) fn track(&mut self) -> Result<(), Error> {
+        let settings = self.settings;
         let mut tracking = Command::new("CLIENT").arg("TRACKING").arg("ON");
         if settings.tracking == Tracking::Broadcast {
             tracking = tracking.arg("BCAST").arg("PREFIX").arg(format!("{}:", settings.prefix));
         }
-        self.require(&tracking).map(drop)
+        let select = Command::new("SELECT").number(settings.server.database);
+        for reply in self.ask_all(&[select, tracking])? {
+            if let Reply::Error(text) = reply {
+                return Err(self.refusal(&text));
+            }
+        }
+        Ok(())
     }
 
     fn check_server(&self, hello: &Reply) -> Result<(), Error> {
@@ -219,7 +244,7 @@ impl Greeting<'_> {
 }
 
 /// Returns the error for an error of the socket.
-pub(super) fn unavailable(settings: &Settings, error: &io::Error) -> Error {
+pub(crate) fn unavailable(settings: &Settings, error: &io::Error) -> Error {
     let server = settings.server.place.to_string();
     let cause = match error.kind() {
         io::ErrorKind::UnexpectedEof => "the server has closed it".to_owned(),

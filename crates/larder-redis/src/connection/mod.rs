@@ -4,6 +4,7 @@
 //! - [`link`]: the connection as its callers see it.
 //! - [`driver`]: the one thread that reads. It handles answers and pushes in the order of the stream, sends
 //!   the PINGs, watches the time limits, and connects again.
+//! - [`connect`]: how a socket is made.
 //! - [`greeting`]: the first requests of a connection.
 //! - [`validity`]: until when values in memory may be answered.
 //!
@@ -13,12 +14,13 @@
 //! nothing does not close the circuit.
 
 mod backoff;
+pub(crate) mod connect;
 mod driver;
 pub(crate) mod greeting;
 pub(crate) mod link;
 mod outbox;
 pub(crate) mod request;
-mod stream;
+pub(crate) mod stream;
 #[cfg(feature = "tls")]
 mod tls;
 pub(crate) mod validity;

@@ -8,7 +8,11 @@
 //! 3. The thread with the lock takes what is in the outbox, writes it, and releases the lock of the socket.
 //! 4. After the release it looks into the outbox again, and begins anew at (2) if there is something. So a
 //!    request is never left by a caller that has failed at (2): it was appended before, and is seen here.
-//! 5. A socket that takes no more bytes is left to the driver, which waits until it does.
+//! 5. A socket that takes no more bytes is left to the driver, which waits until it does. So is the rest when a
+//!    caller has written for a while what others have appended: otherwise it would have no end, and its own
+//!    request would wait longest.
+//!
+//! What waits for its answer is bounded, in bytes: a request is kept until then, sent or not.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,7 +25,7 @@ use parking_lot::Mutex;
 use super::request::{Awaited, Purpose, Request};
 use super::stream::Socket;
 use crate::error::Error;
-use crate::settings::MAX_OUTPUT;
+use crate::settings::MAX_AWAITED;
 
 /// Whether requests can be sent.
 #[derive(Debug)]
@@ -37,6 +41,28 @@ struct Queue {
     state: LinkState,
     output: Vec<u8>,
     awaited: VecDeque<Awaited>,
+    /// Bytes of the requests in `awaited`.
+    awaited_len: usize,
+}
+
+/// Bytes that a request takes besides its words.
+const REQUEST_LEN: usize = 256;
+
+impl Awaited {
+    fn len(&self) -> usize {
+        match &self.purpose {
+            Purpose::Request(request) => request.len() + REQUEST_LEN,
+            Purpose::Hello | Purpose::Ping => 0,
+        }
+    }
+}
+
+impl Queue {
+    fn wait_for(&mut self, purpose: Purpose, until: Duration) {
+        let awaited = Awaited { purpose, until };
+        self.awaited_len += awaited.len();
+        self.awaited.push_back(awaited);
+    }
 }
 
 /// The half of the socket that is written to.
@@ -50,7 +76,10 @@ struct WriteHalf {
 
 /// How a write ended.
 enum Wrote {
+    /// There is nothing more.
     All,
+    /// What was there at the beginning.
+    Batch,
     Blocked,
     Failed,
 }
@@ -65,13 +94,17 @@ pub(crate) struct Outbox {
     has_failed: AtomicBool,
 }
 
+/// Batches that a caller writes. The second one has its own request at the latest.
+const MAX_BATCHES: usize = 4;
+
 /// A buffer with more room than this is not kept for later requests.
 const MAX_KEPT: usize = 1 << 20;
 
 impl Outbox {
     /// Makes an outbox without a connection.
     pub(crate) fn new(why: Error) -> Self {
-        let queue = Queue { state: LinkState::Down(why), output: Vec::new(), awaited: VecDeque::new() };
+        let state = LinkState::Down(why);
+        let queue = Queue { state, output: Vec::new(), awaited: VecDeque::new(), awaited_len: 0 };
         Self {
             queue: Mutex::new(queue),
             writer: Mutex::default(),
@@ -97,6 +130,7 @@ impl Outbox {
         let mut queue = self.queue.lock();
         queue.state = LinkState::Down(why);
         queue.output = Vec::new();
+        queue.awaited_len = 0;
         std::mem::take(&mut queue.awaited)
     }
 
@@ -124,12 +158,12 @@ impl Outbox {
             drop(queue);
             return Err((request, why));
         }
-        if queue.output.len() > MAX_OUTPUT {
+        if queue.awaited_len > MAX_AWAITED {
             drop(queue);
-            return Err((request, Error::Full(MAX_OUTPUT)));
+            return Err((request, Error::Full(MAX_AWAITED)));
         }
         request.write(&mut queue.output, false);
-        queue.awaited.push_back(Awaited { purpose: Purpose::Request(request), until });
+        queue.wait_for(Purpose::Request(request), until);
         Ok(())
     }
 
@@ -137,7 +171,7 @@ impl Outbox {
     pub(crate) fn append_by_text(&self, request: Request, until: Duration) {
         let mut queue = self.queue.lock();
         request.write(&mut queue.output, true);
-        queue.awaited.push_back(Awaited { purpose: Purpose::Request(request), until });
+        queue.wait_for(Purpose::Request(request), until);
     }
 
     /// Appends a heartbeat: a `HELLO` without arguments, whose answer says that the server is still a master,
@@ -145,16 +179,19 @@ impl Outbox {
     pub(crate) fn append_heartbeat(&self, has_ping: bool, until: Duration) {
         let mut queue = self.queue.lock();
         queue.output.extend_from_slice(b"*1\r\n$5\r\nHELLO\r\n");
-        queue.awaited.push_back(Awaited { purpose: Purpose::Hello, until });
+        queue.wait_for(Purpose::Hello, until);
         if has_ping {
             queue.output.extend_from_slice(b"*1\r\n$4\r\nPING\r\n");
-            queue.awaited.push_back(Awaited { purpose: Purpose::Ping, until });
+            queue.wait_for(Purpose::Ping, until);
         }
     }
 
     /// Returns what the next answer of the stream is for.
     pub(crate) fn next_awaited(&self) -> Option<Awaited> {
-        self.queue.lock().awaited.pop_front()
+        let mut queue = self.queue.lock();
+        let next = queue.awaited.pop_front()?;
+        queue.awaited_len = queue.awaited_len.saturating_sub(next.len());
+        Some(next)
     }
 
     /// Returns until when the next answer is awaited.
@@ -178,14 +215,16 @@ impl Outbox {
     }
 
     /// Steps 2 to 5: writes what is there, unless another thread does. Returns whether the driver must be
-    /// woken, because the socket takes no more or has failed.
+    /// woken, because the socket takes no more or has failed, or because others have appended more and more.
     #[must_use]
     pub(crate) fn flush(&self) -> bool {
-        loop {
+        for _ in 0..MAX_BATCHES {
             // Step 2.
             let Some(mut writer) = self.writer.try_lock() else { return false };
             // Step 3.
             match writer.write(&self.queue) {
+                // Not the end of it: with TLS, bytes may be left to flush.
+                Wrote::Batch => continue,
                 Wrote::All => self.is_blocked.store(false, Ordering::Relaxed),
                 // Step 5.
                 Wrote::Blocked => return !self.is_blocked.swap(true, Ordering::Relaxed),
@@ -197,15 +236,23 @@ impl Outbox {
                 return false;
             }
         }
+        // Step 5. The driver finds that the socket takes bytes, and goes on. If it sets this after another caller
+        // has written everything, the driver finds nothing to write.
+        !self.is_blocked.swap(true, Ordering::Relaxed)
     }
 }
 
 impl WriteHalf {
     fn write(&mut self, queue: &Mutex<Queue>) -> Wrote {
         let Some(socket) = &self.socket else { return Wrote::All };
+        let mut has_swapped = false;
         loop {
             let rest = self.taken.get(self.written..).unwrap_or_default();
             if rest.is_empty() {
+                if has_swapped {
+                    return Wrote::Batch;
+                }
+                has_swapped = true;
                 self.taken.clear();
                 self.written = 0;
                 if self.taken.capacity() > MAX_KEPT {
@@ -229,5 +276,48 @@ impl WriteHalf {
                 Err(_) => return Wrote::Failed,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::protocol::command::Command;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "threads keep real time")]
+    fn a_caller_does_not_write_for_others_without_end() {
+        let (ours, mut theirs) = UnixStream::pair().expect("two sockets");
+        ours.set_nonblocking(true).expect("a socket that never blocks");
+        let outbox = Outbox::new(Error::Closed);
+        outbox.connect(Arc::new(Socket::Unix(ours)));
+        std::thread::scope(|scope| {
+            let (began, outbox) = (Instant::now(), &outbox);
+            // It takes all that is written, so that the socket never blocks.
+            scope.spawn(move || while matches!(theirs.read(&mut [0; 8 << 10]), Ok(1..)) {});
+            let appends = move || {
+                while began.elapsed() < Duration::from_millis(800) {
+                    let request = Request::new(Command::new("GET"), drop);
+                    drop(outbox.append(request, Duration::MAX));
+                    drop(outbox.next_awaited());
+                }
+            };
+            let others = [scope.spawn(appends), scope.spawn(appends)];
+            let mut longest = Duration::ZERO;
+            while began.elapsed() < Duration::from_millis(400) {
+                let asked = Instant::now();
+                let _ = outbox.flush();
+                longest = longest.max(asked.elapsed());
+            }
+            for other in others {
+                drop(other.join());
+            }
+            drop(outbox.disconnect(Error::Closed));
+            assert!(longest < Duration::from_millis(300), "{longest:?}");
+        });
     }
 }

@@ -69,6 +69,11 @@ impl Request {
         Self { command, script: Some(script), complete: Box::new(complete) }
     }
 
+    /// Returns the number of bytes that the words take.
+    pub(crate) fn len(&self) -> usize {
+        self.command.len()
+    }
+
     /// Appends the request to a buffer. A script goes by its text if its digest is not known, or if the
     /// server does not know the script.
     pub(crate) fn write(&self, buffer: &mut Vec<u8>, is_by_text: bool) {

@@ -1,7 +1,7 @@
 //! A socket that never blocks, and the means to wake the thread that waits for it.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -10,7 +10,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 #[cfg(feature = "tls")]
 use super::tls::TlsSocket;
-use crate::address::ServerPlace;
 use crate::settings::Settings;
 
 /// A connected socket. Reads and writes end with `WouldBlock` where they would wait.
@@ -23,44 +22,19 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
-    /// Connects within a time limit.
-    pub(crate) fn connect(settings: &Settings) -> io::Result<Self> {
-        let limit = settings.timing.connect;
-        match &settings.server.place {
-            ServerPlace::Tcp(host, port) => {
-                let mut refused =
-                    io::Error::new(io::ErrorKind::NotFound, "the name of the host has no address");
-                for address in (host.as_str(), *port).to_socket_addrs()? {
-                    match TcpStream::connect_timeout(&address, limit) {
-                        Ok(stream) => {
-                            stream.set_nodelay(true)?;
-                            stream.set_nonblocking(true)?;
-                            return Self::over(stream, host, settings);
-                        }
-                        Err(error) => refused = error,
-                    }
-                }
-                Err(refused)
-            }
-            ServerPlace::Unix(path) => {
-                let stream = UnixStream::connect(path)?;
-                stream.set_nonblocking(true)?;
-                Ok(Self::Unix(stream))
-            }
-        }
-    }
-
+    /// Begins a session of TLS over a connected socket, if the settings say so.
     #[cfg(feature = "tls")]
-    fn over(stream: TcpStream, host: &str, settings: &Settings) -> io::Result<Self> {
+    pub(super) fn over(stream: TcpStream, host: &str, settings: &Settings) -> io::Result<Self> {
         if !settings.server.is_tls {
             return Ok(Self::Tcp(stream));
         }
         Ok(Self::Tls(Box::new(TlsSocket::new(stream, host, settings.authority.as_deref())?)))
     }
 
+    /// Takes a connected socket as it is.
     #[cfg(not(feature = "tls"))]
     #[expect(clippy::unnecessary_wraps, reason = "with TLS, it may fail")]
-    fn over(stream: TcpStream, _host: &str, _settings: &Settings) -> io::Result<Self> {
+    pub(super) fn over(stream: TcpStream, _host: &str, _settings: &Settings) -> io::Result<Self> {
         Ok(Self::Tcp(stream))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larder::remote::RemoteReply as Sender;
+use larder::remote::RemoteResult;
 use parking_lot::Mutex;
 
 use super::answers::remote_error;
@@ -11,41 +11,46 @@ use crate::error::Error;
 /// The answers to the parts of a request, which are joined to one.
 pub(super) struct Joined<P, T>(Mutex<JoinState<P, T>>);
 
+/// What is done with the answer.
+pub(super) type End<T> = Box<dyn FnOnce(RemoteResult<T>) + Send>;
+
 /// How the parts become one answer.
 type Join<P, T> = Box<dyn FnOnce(Vec<P>) -> T + Send>;
 
 struct JoinState<P, T> {
     left: usize,
     parts: Vec<Option<P>>,
-    end: Option<(Sender<T>, Join<P, T>)>,
+    end: Option<(End<T>, Join<P, T>)>,
 }
 
 impl<P: Send + 'static, T: Send + 'static> Joined<P, T> {
     /// Awaits a number of parts. Without parts, the answer is sent at once.
     pub(super) fn new(
         parts: usize,
-        sender: Sender<T>,
+        end: End<T>,
         join: impl FnOnce(Vec<P>) -> T + Send + 'static,
     ) -> Arc<Self> {
         let slots = std::iter::repeat_with(|| None).take(parts).collect();
         let mut state = JoinState { left: parts, parts: slots, end: None };
         if parts == 0 {
-            sender.send(Ok(join(Vec::new())));
+            end(Ok(join(Vec::new())));
         } else {
-            state.end = Some((sender, Box::new(join)));
+            state.end = Some((end, Box::new(join)));
         }
         Arc::new(Self(Mutex::new(state)))
     }
 
-    /// A part was answered. The first error is the answer to all.
+    /// A part was answered. The first error is the answer to all. Other parts may have been applied then.
     pub(super) fn complete(&self, part: usize, answer: Result<P, Error>) {
         let mut state = self.0.lock();
         match answer {
             Err(error) => {
-                let end = state.end.take();
+                let (end, is_one_of_several) = (state.end.take(), state.parts.len() > 1);
                 drop(state);
-                if let Some((sender, _)) = end {
-                    sender.send(Err(remote_error(&error)));
+                let error = remote_error(&error);
+                let error = if is_one_of_several { error.maybe_applied() } else { error };
+                if let Some((end, _)) = end {
+                    end(Err(error));
                 }
             }
             Ok(answer) => {
@@ -58,10 +63,32 @@ impl<P: Send + 'static, T: Send + 'static> Joined<P, T> {
                 }
                 let (parts, end) = (std::mem::take(&mut state.parts), state.end.take());
                 drop(state);
-                if let Some((sender, join)) = end {
-                    sender.send(Ok(join(parts.into_iter().flatten().collect())));
+                if let Some((end, join)) = end {
+                    end(Ok(join(parts.into_iter().flatten().collect())));
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larder::remote::reply;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_one_part_says_that_others_may_be_applied() {
+        for parts in [1, 2] {
+            let (sender, answer) = reply::<u64>();
+            let end = Box::new(move |result| sender.send(result));
+            let joined = Joined::new(parts, end, |counts: Vec<u64>| counts.into_iter().sum());
+            joined.complete(0, Err(Error::Server("OOM".to_owned())));
+            for part in 1..parts {
+                joined.complete(part, Ok(1));
+            }
+            let error = answer.wait().expect_err("a part has failed");
+            assert_eq!(error.may_be_applied(), parts > 1);
         }
     }
 }

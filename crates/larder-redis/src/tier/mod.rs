@@ -4,11 +4,13 @@
 //! - [`scripts`]: what is done there in one step, and what a slot holds.
 //! - [`session`]: what happens at the beginning of a connection, and at a push.
 //! - [`walks`]: what touches more keys than one step may.
+//! - [`replicas`]: the wait until replicas have a removal.
 //! - [`answers`]: answers as the core's types.
 
 mod answers;
 mod joined;
 mod names;
+mod replicas;
 mod requests;
 mod scripts;
 mod session;
@@ -28,6 +30,7 @@ use crate::connection::ConnectionHandle;
 use crate::error::Error;
 use crate::random;
 use crate::settings::Settings;
+use replicas::ReplicasHandle;
 pub use requests::RedisTier;
 use requests::expiry;
 use session::{TierSession, TierState};
@@ -54,11 +57,14 @@ impl RedisTier {
     pub(crate) fn start(settings: Settings) -> Result<Self, Error> {
         let state = Arc::new(TierState::new(&settings.prefix, settings.is_durable));
         let session = Arc::new(TierSession(state.clone()));
+        let replicas =
+            (settings.replicas > 0).then(|| ReplicasHandle::start(settings.clone(), state.clone()));
+        let replicas = replicas.transpose()?;
         let handle = ConnectionHandle::start(settings, Arc::new(SystemBootClock), session)?;
         if let Err(error @ (Error::Refused { .. } | Error::Unsupported { .. })) = handle.0.first_attempt() {
             return Err(error);
         }
-        Ok(Self { state, handle })
+        Ok(Self { state, handle, replicas })
     }
 
     /// Returns why there is no connection to the server. None if there is one.
@@ -193,9 +199,9 @@ impl RemoteTier for RedisTier {
         let Some((place, sender)) = self.place(&key, sender) else { return };
         let decode = |answered| answers::is_done(&answered);
         if place.is_plain {
-            return self.send(&scripts::RELEASE, place.keys(1).arg(&record), sender, decode);
+            return self.send_removal(&scripts::RELEASE, place.keys(1).arg(&record), sender, decode);
         }
-        self.send(&scripts::REMOVE_UNCHANGED, place.keys(2).arg(&record), sender, decode);
+        self.send_removal(&scripts::REMOVE_UNCHANGED, place.keys(2).arg(&record), sender, decode);
     }
 
     fn remove(&self, keys: Vec<RemoteKey>, sender: Sender<u64>) {
@@ -230,18 +236,23 @@ impl RemoteTier for RedisTier {
     }
 
     fn fence(&self, key: RemoteKey, token: u128, length: Duration, sender: Sender<()>) {
-        let Some((place, sender)) = self.place(&key, sender) else { return };
+        let Some((place, sender)) = self.place_to_remove(&key, sender) else { return };
         let command = place.keys(3).arg(token.to_be_bytes()).number(requests::ms(length));
         self.send(&scripts::FENCE, command, sender, |answered| answers::is_done(&answered).map(drop));
     }
 
     fn unfence(&self, key: RemoteKey, token: u128, sender: Sender<()>) {
-        let Some((place, sender)) = self.place(&key, sender) else { return };
+        let Some((place, sender)) = self.place_to_remove(&key, sender) else { return };
         let command = place.keys(3).arg(token.to_be_bytes());
-        self.send(&scripts::UNFENCE, command, sender, |answered| answers::is_done(&answered).map(drop));
+        self.send_removal(&scripts::UNFENCE, command, sender, |answered| {
+            answers::is_done(&answered).map(drop)
+        });
     }
 
     fn close(&self) {
         self.handle.0.close();
+        if let Some(replicas) = &self.replicas {
+            replicas.0.close();
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! | `PREFIX:VERSION:NAME:KEY` | the slot of a key: `KEY` is the text of a text key, or the encoded key, of any bytes |
 //! | `PREFIX::g:WORLD:VERSION:NAME` | the generation of a keyspace |
 //! | `PREFIX::f:VERSION:NAME:KEY` | the fences of a key |
+//! | `PREFIX::mark` | what shows that a replica has all that was written before it |
 //! | `PREFIX::world` | which data this is: its name is the `WORLD` of the keys above |
 //!
 //! `PREFIX:VERSION:` is as Django's cache spells it. A prefix has no colon, a version has digits alone, and a
@@ -97,6 +98,11 @@ impl Names {
     /// Returns the key with the name of the data.
     pub(super) fn world(&self) -> Vec<u8> {
         [&self.prefix, b"::world".as_slice()].concat()
+    }
+
+    /// Returns the key of the mark for replicas.
+    pub(super) fn mark(&self) -> Vec<u8> {
+        [&self.prefix, b"::mark".as_slice()].concat()
     }
 
     /// Returns the pattern of all slots that begin with a key. Of texts, it may find longer ones, too.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use larder::remote::{Life, RemoteKey, RemoteRecord, RemoteReply as Sender, SetCondition};
 
 use super::answers::{self, accepted, remote_error};
-use super::joined::Joined;
+use super::joined::{End, Joined};
+use super::replicas::ReplicasHandle;
 use super::scripts;
 use super::session::{Directory, TierState};
 use crate::connection::ConnectionHandle;
@@ -27,6 +28,8 @@ pub(super) const MAX_KEYS: usize = 4;
 pub struct RedisTier {
     pub(super) state: Arc<TierState>,
     pub(super) handle: ConnectionHandle,
+    /// The waits for replicas, if there are any to wait for.
+    pub(super) replicas: Option<ReplicasHandle>,
 }
 
 /// The keys at the server that belong to a key of the cache.
@@ -97,11 +100,20 @@ impl TierState {
 
 impl Directory {
     pub(super) fn place(&self, key: &[u8]) -> Result<SlotKeys, Error> {
-        let world = self.world()?;
+        self.place_in(self.world()?, key)
+    }
+
+    fn place_in(&self, world: &str, key: &[u8]) -> Result<SlotKeys, Error> {
         let (space, rest) = self.names.space(key).ok_or(Error::Garbled("the number of a keyspace"))?;
         let (slot, fences) = (self.names.slot(space, rest), self.names.fences(space, rest));
         let keys = [slot, self.names.generation(space, world), fences];
         Ok(SlotKeys { keys, is_plain: space.is_plain })
+    }
+
+    /// Returns the name of the data for a removal: the last one, while the present one is not known. Removals
+    /// remove slots, whatever data they are of. The name only says which of them are counted.
+    pub(super) fn world_to_remove(&self) -> Result<&str, Error> {
+        self.world().or_else(|error| self.last_world().ok_or(error))
     }
 
     /// Returns the name of the data.
@@ -137,13 +149,41 @@ impl RedisTier {
         self.handle.0.submit(Request::script(script, command, completion(sender, decode)));
     }
 
+    /// Sends a removal, and what its answer means. With replicas, the answer waits for them.
+    pub(super) fn send_removal<T: Send + 'static>(
+        &self,
+        script: &'static Script,
+        command: Command,
+        sender: Sender<T>,
+        decode: impl FnOnce(Answered) -> Result<T, Error> + Send + 'static,
+    ) {
+        let end = self.end_of_removal(sender);
+        let complete =
+            move |answer| end(accepted(answer).and_then(decode).map_err(|error| remote_error(&error)));
+        self.handle.0.submit(Request::script(script, command, complete));
+    }
+
+    /// Returns what is done with the answer to a removal.
+    pub(super) fn end_of_removal<T: Send + 'static>(&self, sender: Sender<T>) -> End<T> {
+        let Some(replicas) = self.replicas.as_ref().map(|handle| handle.0.clone()) else {
+            return Box::new(move |answer| sender.send(answer));
+        };
+        Box::new(move |answer| match answer {
+            Err(error) => sender.send(Err(error)),
+            Ok(answer) => replicas.wait(move |reached| {
+                sender.send(reached.map(|()| answer).map_err(|error| remote_error(&error)));
+            }),
+        })
+    }
+
     /// Looks several keys up, by as many scripts as it takes.
     pub(super) fn get_all(&self, keys: &[RemoteKey], sender: Sender<Vec<Option<RemoteRecord>>>) {
-        let joined = Joined::new(keys.len().div_ceil(MAX_KEYS), sender, |parts: Vec<Vec<_>>| {
+        let end = Box::new(move |answer| sender.send(answer));
+        let joined = Joined::new(keys.len().div_ceil(MAX_KEYS), end, |parts: Vec<Vec<_>>| {
             parts.into_iter().flatten().collect()
         });
         for (part, keys) in keys.chunks(MAX_KEYS).enumerate() {
-            match self.places(keys) {
+            match self.places(keys, Directory::world) {
                 Err(error) => joined.complete(part, Err(error)),
                 Ok(places) => {
                     let (connection, joined) = (self.handle.0.clone(), joined.clone());
@@ -154,10 +194,28 @@ impl RedisTier {
         }
     }
 
-    /// Returns the places of keys.
-    pub(super) fn places(&self, keys: &[RemoteKey]) -> Result<Vec<SlotKeys>, Error> {
+    /// Returns the places of keys, in the data of this name.
+    pub(super) fn places(
+        &self,
+        keys: &[RemoteKey],
+        world: impl FnOnce(&Directory) -> Result<&str, Error>,
+    ) -> Result<Vec<SlotKeys>, Error> {
         let directory = self.state.directory.read();
-        keys.iter().map(|key| directory.place(key)).collect()
+        let world = world(&directory)?;
+        keys.iter().map(|key| directory.place_in(world, key)).collect()
+    }
+
+    /// Returns the place of a key to remove. Sends the error if the key can't be sent.
+    pub(super) fn place_to_remove<T>(&self, key: &[u8], sender: Sender<T>) -> Option<(SlotKeys, Sender<T>)> {
+        let directory = self.state.directory.read();
+        match directory.world_to_remove().and_then(|world| directory.place_in(world, key)) {
+            Ok(place) => Some((place, sender)),
+            Err(error) => {
+                drop(directory);
+                sender.send(Err(remote_error(&error)));
+                None
+            }
+        }
     }
 }
 

@@ -44,10 +44,17 @@ pub(super) struct Directory {
 /// Names of data that are remembered when they are left. Each is one change of the master, or one restart.
 const MAX_LEFT: usize = 16;
 
+impl Directory {
+    /// Returns the last name that was known.
+    pub(super) fn last_world(&self) -> Option<&str> {
+        self.last.as_ref().map(|(_, world)| &**world)
+    }
+}
+
 /// The run id and the replication id of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Identity {
-    run: String,
+pub(super) struct Identity {
+    pub(super) run: String,
     replication: String,
 }
 
@@ -63,6 +70,11 @@ impl TierState {
     pub(super) fn new(prefix: &str, is_durable: bool) -> Self {
         let directory = Directory { names: Names::new(prefix), world: None, last: None, left: Vec::new() };
         Self { directory: RwLock::new(directory), near: OnceLock::new(), is_durable }
+    }
+
+    /// Returns the run id of the server that was identified last.
+    pub(super) fn run_id(&self) -> Option<String> {
+        self.directory.read().last.as_ref().map(|(identity, _)| identity.run.clone())
     }
 
     fn near(&self) -> Option<Arc<dyn NearTier>> {
@@ -131,7 +143,7 @@ impl TierState {
 }
 
 /// Reads the ids of a server out of the answer to `INFO`. A replica has none: it is not used.
-fn identity_of(reply: &Reply) -> Result<Identity, Error> {
+pub(super) fn identity_of(reply: &Reply) -> Result<Identity, Error> {
     let text = reply.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
     let field = |name: &str| {
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -149,7 +161,17 @@ pub(super) struct TierSession(pub(super) Arc<TierState>);
 
 impl Session for TierSession {
     fn greet(&self, greeting: &mut Greeting<'_>) -> Result<(), Error> {
-        let info = greeting.require(&Command::new("INFO"))?;
+        let load = |script: &&Script| Command::new("SCRIPT").arg("LOAD").arg(script.text);
+        let mut commands: Vec<_> = scripts::ALL.iter().map(load).collect();
+        commands.push(Command::new("INFO"));
+        let mut replies = greeting.ask_all(&commands)?;
+        let info = replies.pop().ok_or(Error::Garbled("INFO"))?;
+        if let Reply::Error(text) = &info {
+            return Err(greeting.refusal(text));
+        }
+        for (script, reply) in scripts::ALL.into_iter().zip(replies) {
+            is_loaded(greeting, script, reply)?;
+        }
         let identity = identity_of(&info).map_err(|_| {
             greeting.unsupported("its INFO has no ids of a master", "use Redis 6.2 or later, or Valkey")
         })?;
@@ -158,14 +180,11 @@ impl Session for TierSession {
         script.append(&command);
         let world = greeting.require(&script)?;
         self.0.is_world(identity, &world)?;
-        for script in scripts::ALL {
-            load(greeting, script)?;
-        }
         Ok(())
     }
 
     fn keys_changed(&self, keys: &[Reply], connection: &Arc<Connection>) {
-        let Some(near) = self.0.near() else { return };
+        let near = self.0.near();
         let directory = self.0.directory.read();
         let world = directory.world.clone().unwrap_or_default();
         let mut changed = Vec::with_capacity(keys.len());
@@ -179,11 +198,13 @@ impl Session for TierSession {
             }
         }
         drop(directory);
-        if !changed.is_empty() {
-            near.invalidate(&changed.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        }
-        for number in keyspaces {
-            near.invalidate_range(&number);
+        if let Some(near) = near {
+            if !changed.is_empty() {
+                near.invalidate(&changed.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            }
+            for number in keyspaces {
+                near.invalidate_range(&number);
+            }
         }
         if is_other_world {
             self.0.identify_again(connection);
@@ -202,9 +223,9 @@ impl Session for TierSession {
     }
 }
 
-/// Loads a script, and keeps its digest. A user that may not do so sends the script's text each time.
-fn load(greeting: &mut Greeting<'_>, script: &Script) -> Result<(), Error> {
-    match greeting.ask(&Command::new("SCRIPT").arg("LOAD").arg(script.text))? {
+/// Keeps the digest of a script. A user that may not load it sends the script's text each time.
+fn is_loaded(greeting: &Greeting<'_>, script: &Script, reply: Reply) -> Result<(), Error> {
+    match reply {
         Reply::Error(text) if text.starts_with(b"NOPERM") => Ok(()),
         Reply::Error(text) => Err(greeting.refusal(&text)),
         digest => {

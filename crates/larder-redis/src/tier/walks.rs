@@ -11,16 +11,16 @@
 //! behind it removes the bytes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use larder::remote::{RemoteKey, RemoteReply as Sender, ScanCursor, ScanPage};
 use parking_lot::Mutex;
 
 use super::answers::{accepted, number, remote_error};
-use super::joined::Joined;
+use super::joined::{End, Joined};
 use super::requests::{MAX_KEYS, RedisTier, pairs};
 use super::scripts;
-use super::session::TierState;
+use super::session::{Directory, TierState};
 use crate::connection::link::Connection;
 use crate::connection::request::{Answered, Request};
 use crate::error::Error;
@@ -31,13 +31,14 @@ use crate::protocol::reply::Reply;
 struct Removal {
     connection: Arc<Connection>,
     generation_key: Option<Vec<u8>>,
-    verb: &'static str,
     /// The generation whose records are counted.
     ended: Vec<u8>,
-    /// The patterns that are still to be walked, the last one first.
-    patterns: Mutex<Vec<Vec<u8>>>,
+    /// What is still to be done with the keys of which patterns, the last one first.
+    patterns: Mutex<Vec<(&'static str, Vec<u8>)>>,
     removed: AtomicU64,
-    sender: Mutex<Option<Sender<u64>>>,
+    /// Whether a part of it was applied.
+    has_begun: AtomicBool,
+    end: Mutex<Option<End<u64>>>,
 }
 
 /// Returns one page of a walk as a command.
@@ -65,24 +66,25 @@ impl Removal {
     fn next_pattern(self: Arc<Self>) {
         let pattern = self.patterns.lock().last().cloned();
         match pattern {
-            Some(pattern) => self.next_page("0", &pattern),
+            Some((verb, pattern)) => self.next_page("0", verb, &pattern),
             None => self.end(Ok(())),
         }
     }
 
-    fn next_page(self: Arc<Self>, cursor: &str, pattern: &[u8]) {
-        let command = page(self.generation_key.as_deref(), cursor, pattern, self.verb, &self.ended);
+    fn next_page(self: Arc<Self>, cursor: &str, verb: &'static str, pattern: &[u8]) {
+        let command = page(self.generation_key.as_deref(), cursor, pattern, verb, &self.ended);
         let (connection, pattern) = (self.connection.clone(), pattern.to_vec());
         connection.submit(Request::script(&scripts::WALK, command, move |answer| {
             match accepted(answer).and_then(read_page) {
                 Err(error) => self.end(Err(error)),
                 Ok((cursor, count, _)) => {
                     self.removed.fetch_add(count, Ordering::Relaxed);
+                    self.has_begun.store(true, Ordering::Relaxed);
                     if cursor == "0" {
                         self.patterns.lock().pop();
                         self.next_pattern();
                     } else {
-                        self.next_page(&cursor, &pattern);
+                        self.next_page(&cursor, verb, &pattern);
                     }
                 }
             }
@@ -90,34 +92,38 @@ impl Removal {
     }
 
     fn end(&self, result: Result<(), Error>) {
-        if let Some(sender) = self.sender.lock().take() {
+        let end = self.end.lock().take();
+        if let Some(end) = end {
             let removed = self.removed.load(Ordering::Relaxed);
-            sender.send(result.map(|()| removed).map_err(|error| remote_error(&error)));
+            // Relaxed, because one page after another is sent, each from the completion of the one before.
+            let has_begun = self.has_begun.load(Ordering::Relaxed);
+            end(result.map(|()| removed).map_err(|error| {
+                let error = remote_error(&error);
+                if has_begun { error.maybe_applied() } else { error }
+            }));
         }
     }
 }
 
 impl RedisTier {
-    fn removal(&self, verb: &'static str, patterns: Vec<Vec<u8>>, sender: Sender<u64>) -> Removal {
+    fn removal(&self, patterns: Vec<(&'static str, Vec<u8>)>, sender: Sender<u64>) -> Removal {
         Removal {
             connection: self.handle.0.clone(),
             generation_key: None,
-            verb,
             ended: Vec::new(),
             patterns: Mutex::new(patterns),
             removed: AtomicU64::new(0),
-            sender: Mutex::new(Some(sender)),
+            has_begun: AtomicBool::new(false),
+            end: Mutex::new(Some(self.end_of_removal(sender))),
         }
     }
 
-    /// Removes keys, by as many scripts as it takes. With replicas, it waits for them.
+    /// Removes keys, by as many scripts as it takes.
     pub(super) fn remove_all_of(&self, keys: &[RemoteKey], sender: Sender<u64>) {
-        let replicas = self.handle.0.settings.replicas;
-        let scripts = keys.len().div_ceil(MAX_KEYS);
-        let parts = if scripts > 0 && replicas > 0 { scripts + 1 } else { scripts };
-        let joined = Joined::new(parts, sender, |counts: Vec<u64>| counts.into_iter().sum());
+        let (parts, end) = (keys.len().div_ceil(MAX_KEYS), self.end_of_removal(sender));
+        let joined = Joined::new(parts, end, |counts: Vec<u64>| counts.into_iter().sum());
         for (part, keys) in keys.chunks(MAX_KEYS).enumerate() {
-            match self.places(keys) {
+            match self.places(keys, Directory::world_to_remove) {
                 Err(error) => joined.complete(part, Err(error)),
                 Ok(places) => {
                     let (joined, command) = (joined.clone(), pairs(&places));
@@ -128,30 +134,12 @@ impl RedisTier {
                 }
             }
         }
-        if parts > scripts {
-            self.wait_for_replicas(replicas, move |result| joined.complete(scripts, result.map(|()| 0)));
-        }
-    }
-
-    /// Waits until the earlier requests of this connection are at replicas. Later ones wait, too.
-    fn wait_for_replicas(&self, replicas: u32, done: impl FnOnce(Result<(), Error>) + Send + 'static) {
-        let limit = self.handle.0.settings.timing.request / 2;
-        let command = Command::new("WAIT").number(replicas).number(limit.as_millis());
-        self.handle.0.submit(Request::new(command, move |answer| {
-            let reached = accepted(answer).and_then(|answered| number(&answered));
-            done(reached.and_then(|reached| {
-                if reached >= u64::from(replicas) {
-                    return Ok(());
-                }
-                Err(Error::Server(format!("{reached} of {replicas} replicas have the removal")))
-            }));
-        }));
     }
 
     /// Removes all keys with a prefix.
     pub(super) fn walk_away(&self, prefix: &[u8], sender: Sender<u64>) {
         let directory = self.state.directory.read();
-        let found = directory.world().and_then(|world| {
+        let found = directory.world_to_remove().and_then(|world| {
             let (space, rest) =
                 directory.names.space(prefix).ok_or(Error::Garbled("the number of a keyspace"))?;
             let pattern = directory.names.pattern(space, rest);
@@ -167,7 +155,7 @@ impl RedisTier {
             (false, true) => "ended",
             (false, false) => "remove",
         };
-        let removal = self.removal(verb, vec![pattern], sender);
+        let removal = self.removal(vec![(verb, pattern)], sender);
         if verb != "ended" {
             let generation_key = (!is_plain).then_some(generation_key);
             return Arc::new(Removal { generation_key, ..removal }).next_pattern();
@@ -178,6 +166,7 @@ impl RedisTier {
                 Err(error) => removal.end(Err(error)),
                 Ok(answered) => {
                     // Without a generation there is no record. The walk still frees the room.
+                    removal.has_begun.store(true, Ordering::Relaxed);
                     let ended = answered.reply.into_bytes().unwrap_or_default();
                     let generation_key = Some(generation_key);
                     Arc::new(Removal { generation_key, ended, ..removal }).next_pattern();
@@ -189,12 +178,13 @@ impl RedisTier {
     /// Removes the keys of all keyspaces: the generations first, so that all records and leases are void.
     pub(super) fn walk_all_away(&self, sender: Sender<u64>) {
         let directory = self.state.directory.read();
-        let patterns = directory.world().map(|_| directory.names.patterns_of_all());
+        let patterns = directory.world_to_remove().map(|_| directory.names.patterns_of_all());
         drop(directory);
         match patterns {
             Err(error) => sender.send(Err(remote_error(&error))),
             Ok([generations, slots]) => {
-                Arc::new(self.removal("any", vec![slots, generations], sender)).next_pattern();
+                let patterns = vec![("any", slots), ("forget", generations)];
+                Arc::new(self.removal(patterns, sender)).next_pattern();
             }
         }
     }

@@ -12,6 +12,12 @@ use crate::tier::RedisTier;
 const SCHEMES: [&str; 6] =
     ["redis:", "rediss:", "redis+unix:", "unix:", "redis+sentinel:", "redis-sentinel:"];
 
+/// Returns whether a URL names a server, and not a file or memory.
+#[must_use]
+pub fn is_server_url(url: &str) -> bool {
+    SCHEMES.iter().any(|scheme| url.trim_ascii().starts_with(scheme))
+}
+
 /// An error of opening a cache by a URL.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -40,7 +46,7 @@ pub enum OpenError {
 /// # Errors
 /// The errors of [`RedisTier::open`] and of [`CacheBuilder::from_url`].
 pub fn builder(url: &str) -> Result<CacheBuilder, OpenError> {
-    if !SCHEMES.iter().any(|scheme| url.trim_ascii().starts_with(scheme)) {
+    if !is_server_url(url) {
         return Ok(CacheBuilder::from_url(url)?);
     }
     let settings = Settings::from_url(url)?;

@@ -46,25 +46,26 @@
 //!   slot, and a load is stored only over its own lease. A plain `DEL` or `FLUSHALL` of another program does
 //!   the same.
 //! - **A restart with older data makes all a miss**, and so does another master, also one that comes back
-//!   without the changes of the one between. The ids of the server are compared with a marker in the data. `fsync=always` declares that a server has `appendfsync always`, and
-//!   that no replica takes its place: then the entries are kept.
+//!   without the changes of the one between. The ids of the server are compared with a marker in the data.
+//!   `fsync=always` declares that a server has `appendfsync always`, and that no replica takes its place:
+//!   then the entries are kept.
 //! - **A server that is away is an error at once**, not after a time limit for each request. The client tries
 //!   again after a wait that doubles up to 5 s, with a random part.
 //!
 //! # What does not
 //! - A removal that was acknowledged by a master that fails before its replicas have it is lost. `replicas=1`
-//!   waits for one. A master that was away for a time comes back with what was removed meanwhile, unless it is
-//!   filled from the other one first: a client that has used the other one sees it, and a client that has
-//!   started since does not. A master that is cut off from its Sentinels still answers: `min-replicas-to-write` at the
-//!   server bounds for how long.
+//!   waits for one. A master that was away for a time comes back with what was removed meanwhile, unless it
+//!   is filled from the other one first: a client that has used the other one sees it, and a client that has
+//!   started since does not. A master that is cut off from its Sentinels still answers:
+//!   `min-replicas-to-write` at the server bounds for how long.
 //! - `SWAPDB` is not pushed by the server. Do not use it with a cache.
 //! - In a keyspace of [`Format::Raw`](larder::Format::Raw), the slot has the value's bytes alone, so that
 //!   other programs read it. Such a keyspace has no leases: a load may store a value that was changed while
 //!   it ran. After a restart with older data, its entries are that old, too.
 //! - The removal of a range within a keyspace walks over all keys of the database (`SCAN`), and removes what
 //!   begins so. The removal of a whole keyspace is one step, with such a walk behind it that frees the room.
-//! - Entries without a TTL that a restart has made a miss keep their room, until they are written again, their
-//!   keyspace is removed, or the server evicts them.
+//! - Entries without a TTL that a restart has made a miss keep their room, until they are written again,
+//!   their keyspace is removed, or the server evicts them.
 //! - A Redis Cluster, a replica and the address of a Sentinel are not supported. They are clear errors.
 //!
 //! # Keys at the server

@@ -1,9 +1,9 @@
 //! Makes the socket of a connection, within a time limit. The end of the client ends the attempt.
 //!
-//! The socket never blocks, not while it connects either: a server that is stopped accepts no more connections
-//! when its queue of them is full, and a Unix socket would wait for it without end. The system resolves the
-//! name of a host without a time limit, so a thread of its own asks for it. There is one such thread at a
-//! time: a later attempt waits for the answer to an earlier one.
+//! The socket never blocks, not while it connects either: a server that is stopped accepts no more
+//! connections when its queue of them is full, and a Unix socket would wait for it without end. The system
+//! resolves the name of a host without a time limit, so a thread of its own asks for it. There is one such
+//! thread at a time: a later attempt waits for the answer to an earlier one.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -36,7 +36,8 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Returns the time that is left until a moment, or an error if there is none, or if the client is closed.
+    /// Returns the time that is left until a moment, or an error if there is none, or if the client is
+    /// closed.
     fn left(&self, until: Duration) -> io::Result<Duration> {
         if self.is_closed.load(Ordering::Acquire) {
             return Err(io::Error::other("the client is closed"));

@@ -107,8 +107,8 @@ impl Greeting<'_> {
         replies.pop().ok_or(Error::Garbled("a request"))
     }
 
-    /// Sends requests at once, and waits for their answers, which may be errors of the server. A server that is
-    /// far away answers all of them after one time of travel.
+    /// Sends requests at once, and waits for their answers, which may be errors of the server. A server that
+    /// is far away answers all of them after one time of travel.
     pub(crate) fn ask_all(&mut self, commands: &[Command]) -> Result<Vec<Reply>, Error> {
         let (mut bytes, mut replies) = (Vec::new(), Vec::with_capacity(commands.len()));
         for command in commands {

@@ -79,8 +79,8 @@ impl Connection {
     /// Waits until the first attempt to connect has ended. Returns its error.
     pub(crate) fn first_attempt(&self) -> Result<(), Error> {
         let mut ended = self.first_attempt.lock();
-        // An attempt has this limit itself. What takes longer is the system: a starved thread, or the reading of
-        // its certificates. The tier then connects later.
+        // An attempt has this limit itself. What takes longer is the system: a starved thread, or the reading
+        // of its certificates. The tier then connects later.
         let limit = self.settings.timing.connect * 2;
         self.attempted.wait_while_for(&mut ended, |ended| ended.is_none(), limit);
         ended.clone().unwrap_or(Ok(()))

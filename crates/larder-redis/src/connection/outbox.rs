@@ -8,8 +8,8 @@
 //! 3. The thread with the lock takes what is in the outbox, writes it, and releases the lock of the socket.
 //! 4. After the release it looks into the outbox again, and begins anew at (2) if there is something. So a
 //!    request is never left by a caller that has failed at (2): it was appended before, and is seen here.
-//! 5. A socket that takes no more bytes is left to the driver, which waits until it does. So is the rest when a
-//!    caller has written for a while what others have appended: otherwise it would have no end, and its own
+//! 5. A socket that takes no more bytes is left to the driver, which waits until it does. So is the rest when
+//!    a caller has written for a while what others have appended: otherwise it would have no end, and its own
 //!    request would wait longest.
 //!
 //! What waits for its answer is bounded, in bytes: a request is kept until then, sent or not.
@@ -236,8 +236,8 @@ impl Outbox {
                 return false;
             }
         }
-        // Step 5. The driver finds that the socket takes bytes, and goes on. If it sets this after another caller
-        // has written everything, the driver finds nothing to write.
+        // Step 5. The driver finds that the socket takes bytes, and goes on. If it sets this after another
+        // caller has written everything, the driver finds nothing to write.
         !self.is_blocked.swap(true, Ordering::Relaxed)
     }
 }

@@ -3,8 +3,8 @@
 //! The bound: no answer from memory is older than an acknowledged change by more than `S`
 //! ([`Timing::staleness`](crate::settings::Timing)), whatever the clocks of the machines say. It follows from
 //! these steps, whose numbers are in the code. A PING is a request whose answer is awaited for this purpose
-//! alone. In default mode it is a `HELLO`, whose answer also says whether the server is a master. In broadcast
-//! mode a `PING` follows the `HELLO`, and the answer to the `PING` alone counts.
+//! alone. In default mode it is a `HELLO`, whose answer also says whether the server is a master. In
+//! broadcast mode a `PING` follows the `HELLO`, and the answer to the `PING` alone counts.
 //!
 //! 1. The driver reads the clock *before* it sends a PING. So a change that was acknowledged before this time
 //!    was applied before the server reads the PING.
@@ -16,11 +16,11 @@
 //!    only after this answer has arrived. So the answer to a PING vouches for the PING *before* it.
 //!
 //!    A turn that runs a slow script lasts until the script ends. Past its `busy-reply-threshold`, the server
-//!    reads requests and sends answers in the midst of that turn, and no pushes: a writer then gets its answer
-//!    to a change of that turn. The server answers a `HELLO` there, so a row of those would vouch for each
-//!    other while the push waits. It answers a `PING` with `-BUSY`. That vouches for nothing, and the next
-//!    answer does not either: the row of PINGs begins anew. In default mode the push stands before the answer
-//!    there, too.
+//!    reads requests and sends answers in the midst of that turn, and no pushes: a writer then gets its
+//!    answer to a change of that turn. The server answers a `HELLO` there, so a row of those would vouch for
+//!    each other while the push waits. It answers a `PING` with `-BUSY`. That vouches for nothing, and the
+//!    next answer does not either: the row of PINGs begins anew. In default mode the push stands before the
+//!    answer there, too.
 //! 3. One PING is under way at a time. Two that are read in one turn would make (2) false.
 //! 4. The driver handles pushes and answers in the order of the stream. So when it publishes a deadline,
 //!    memory has lost every value that was changed before the vouched time.
@@ -107,8 +107,8 @@ impl Heartbeat {
         self.tracking == Tracking::Broadcast
     }
 
-    /// The PING was refused, because a script keeps the server. No PING before it vouches for anything any more
-    /// (step 2).
+    /// The PING was refused, because a script keeps the server. No PING before it vouches for anything any
+    /// more (step 2).
     pub(crate) fn refused(&mut self) {
         (self.sent, self.answered) = (None, None);
     }

@@ -5,9 +5,9 @@
 //! program at its address, can't make the client hold more than [`ReplyLimits::reply_len`] bytes and one
 //! buffer.
 //!
-//! A reply that is larger than allowed is read to its end, and its bytes are dropped as they arrive. It becomes
-//! [`Reply::Oversize`], so that one request has no answer and the others go on. A push that is larger than
-//! allowed is an error: what it says must not be lost, and the end of the connection voids everything.
+//! A reply that is larger than allowed is read to its end, and its bytes are dropped as they arrive. It
+//! becomes [`Reply::Oversize`], so that one request has no answer and the others go on. A push that is larger
+//! than allowed is an error: what it says must not be lost, and the end of the connection voids everything.
 //!
 //! After an error the stream has no known place to go on. The connection is closed then.
 

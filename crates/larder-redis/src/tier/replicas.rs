@@ -3,14 +3,14 @@
 //! `WAIT` blocks its connection. On the shared connection it would hold up all requests behind it, and the
 //! heartbeats among them. So it has a connection and a thread of its own.
 //!
-//! 1. A removal is answered on the shared connection. Only then is its wait queued. So the removal is applied,
-//!    whatever was sent again, and stands in what the server sends to its replicas.
+//! 1. A removal is answered on the shared connection. Only then is its wait queued. So the removal is
+//!    applied, whatever was sent again, and stands in what the server sends to its replicas.
 //! 2. The thread takes all waits that are queued, and writes a mark. The mark stands behind the removals of
 //!    these waits in what the replicas get.
-//! 3. `WAIT` counts the replicas that have the mark. They have the removals, too. So one `WAIT` is for as many
-//!    removals as were answered since the one before.
-//! 4. The connection must be one to the server that has answered the removal, by its run id. Another master has
-//!    not got the removal from it for sure.
+//! 3. `WAIT` counts the replicas that have the mark. They have the removals, too. So one `WAIT` is for as
+//!    many removals as were answered since the one before.
+//! 4. The connection must be one to the server that has answered the removal, by its run id. Another master
+//!    has not got the removal from it for sure.
 
 use std::fmt;
 use std::sync::Arc;

@@ -13,12 +13,12 @@
 //! A slot of another type than a string is as nothing, too: `pcall` gives a table then. So is a slot that is
 //! longer than any record: its length is asked for before its bytes.
 //!
-//! A script that only reads, or that removes, works while the server's memory is full. So does one whose first
-//! write is a removal, even of nothing: the server refuses the first write of a script alone.
+//! A script that only reads, or that removes, works while the server's memory is full. So does one whose
+//! first write is a removal, even of nothing: the server refuses the first write of a script alone.
 //!
-//! A server of version 7.0 that tracks per key notes all declared keys of a script again at each read in it. So
-//! the cost of a script grows with the square of its keys: a script has [`MAX_KEYS`](super::requests::MAX_KEYS)
-//! slots at most, and reads each generation once.
+//! A server of version 7.0 that tracks per key notes all declared keys of a script again at each read in it.
+//! So the cost of a script grows with the square of its keys: a script has
+//! [`MAX_KEYS`](super::requests::MAX_KEYS) slots at most, and reads each generation once.
 //!
 //! Keys of the slot scripts: 1 the slot, 2 the generation, 3 the fences. The fences of a key are a sorted set
 //! of tokens by their deadlines on the server's clock.
@@ -74,8 +74,8 @@ return found",
 );
 
 /// Arguments: a generation to begin with, a token, the length of the lease in ms. Returns the kind of the
-/// answer (1 a record, 2 busy, 3 fenced, 4 leased), then what belongs to it. A lease marker that never ends is
-/// as nothing: another program has taken its end away, and no load would ever be made.
+/// answer (1 a record, 2 busy, 3 fenced, 4 leased), then what belongs to it. A lease marker that never ends
+/// is as nothing: another program has taken its end away, and no load would ever be made.
 pub(super) static LEASE_OR_GET: Script = Script::new(
     "local g = redis.call('GET', KEYS[2])
 local len = redis.pcall('STRLEN', KEYS[1])
@@ -265,8 +265,8 @@ return {page[1], count, keys}",
 
 /// Says which data this is. Keys: the marker. Arguments: the run id and the replication id of the server,
 /// whether its data is never older than what it has acknowledged (`1`), a random name, the name that this
-/// client knows of a connection to the same server, or nothing, and then the names of data that this client has
-/// used and left.
+/// client knows of a connection to the same server, or nothing, and then the names of data that this client
+/// has used and left.
 ///
 /// The marker has the ids of the server that has written the data. With other ids, the data may be that of
 /// an earlier time: it gets another name, and all records of before are under another one. It is read after

@@ -10,9 +10,9 @@
 //!    server, too. Until the answer is there, no request is sent;
 //! 3. when the marker has changed or was evicted.
 //!
-//! A master that was away, and is the master again without having been filled from the other one, has a marker
-//! with its own ids. But it has entries that were removed at the other one meanwhile. A client that has used
-//! other data since gives this data a new name, too. A client that has seen none of it can't know.
+//! A master that was away, and is the master again without having been filled from the other one, has a
+//! marker with its own ids. But it has entries that were removed at the other one meanwhile. A client that
+//! has used other data since gives this data a new name, too. A client that has seen none of it can't know.
 
 use std::sync::{Arc, OnceLock, Weak};
 

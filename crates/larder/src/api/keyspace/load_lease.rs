@@ -20,13 +20,13 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use super::definition::KeyspaceDefinition;
 use super::insert_options::Durability;
-use super::remote::sharing::Sharing;
 use super::ttl::Ttl;
 #[cfg(feature = "async")]
 use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::{AnyError, Flight, FlightOutcome};
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::promotion::Lease;
+use crate::engine::remote::sharing::Sharing;
 use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::key::Key;

@@ -123,7 +123,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.refuse_if_unusable()?;
         let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
-        self.insert_checked(full.as_slice(), &value.into(), options, &mut ChangeCommit::OnThread)
+        self.insert_checked(full.as_slice(), value.into(), options, &mut ChangeCommit::OnThread)
     }
 
     /// Stores the value of a whole key.
@@ -136,7 +136,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
-        self.insert_checked(full, value, options, wait)
+        self.insert_checked(full, value.clone(), options, wait)
     }
 
     /// Stores the value of a whole key. The caller has refused a fork and a closed cache. That takes a system
@@ -144,7 +144,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn insert_checked(
         &self,
         full: &[u8],
-        value: &Arc<V>,
+        value: Arc<V>,
         options: InsertOptions,
         wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
@@ -161,9 +161,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         }
         let key = self.shared.tiers.memory.key(full);
+        if self.is_memory_only() {
+            self.write_in_memory(key, value, ttl)?;
+            self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
+            return Ok(());
+        }
+        let value = &value;
         let outcome = self.write(key, value, ttl, durability, None)?;
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
-        if durability == Durability::Buffered || self.is_memory_only() {
+        if durability == Durability::Buffered {
             return Ok(());
         }
         if outcome != InsertOutcome::Saved {
@@ -226,6 +232,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Waits for the commit of a value that is stored in memory.
     pub(super) fn commit_write(&self) -> Result<(), Error> {
         self.commit_change_by(Acknowledge::Write, &mut ChangeCommit::OnThread)
+    }
+
+    /// Stores a value of a keyspace that is in memory only. Such a value is never prepared a second time, so
+    /// it is moved. A copy of the pointer would cost two atomic operations.
+    fn write_in_memory(&self, key: SlotKey<'_>, value: Arc<V>, ttl: Ttl) -> Result<(), Error> {
+        let prepared = self.prepare(key, &value, Durability::Buffered)?;
+        match self.store(key, Some(value), prepared, ttl, WriteCondition::Always) {
+            Err(Refused::Closed) => Err(Error::Closed),
+            Ok(_) | Err(Refused::NoRoom) => Ok(()),
+            Err(refused) => unreachable!("a write without a condition that is not saved: {refused:?}"),
+        }
     }
 
     /// Stores a value. With a `lease`, the value is stored only if the lease is still valid.

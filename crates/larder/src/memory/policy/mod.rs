@@ -77,6 +77,9 @@ pub(super) struct Policy {
     warmup_cursor: SlotId,
     /// Whether an entry was ever evicted. Until then the sketch counts no use.
     is_full: bool,
+    /// The number of entries to which the sketch and the ghosts are fitted. `usize::MAX` before the first
+    /// eviction.
+    fitted: usize,
     /// Number of newcomers that lost against a rival, up to [`MAX_LOSERS`].
     losers: u8,
     sketch: Sketch,
@@ -96,6 +99,7 @@ impl Policy {
             main: Queue::new(),
             warmup_cursor: NONE,
             is_full: false,
+            fitted: usize::MAX,
             losers: 0,
             sketch: Sketch::default(),
             small_queue_target: SmallQueueTarget::new(),
@@ -152,8 +156,11 @@ impl Policy {
     /// Chooses an entry to evict, and removes it from the policy. Returns `None` when no entry is evictable.
     pub(super) fn evict(&mut self) -> Option<SlotId> {
         let entries = self.small.len + self.main.len;
-        self.sketch.fit(entries);
-        self.small_queue_target.fit(entries);
+        if entries != self.fitted {
+            self.fitted = entries;
+            self.sketch.fit(entries);
+            self.small_queue_target.fit(entries);
+        }
         if !std::mem::replace(&mut self.is_full, true) {
             self.begin_warmup();
         }

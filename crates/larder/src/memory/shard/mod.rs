@@ -274,7 +274,7 @@ impl Shard {
                 deferred.unsaved.extend(pending.map(|pending| pending.unsaved));
             }
         }
-        deferred.values.extend(slot.value.take());
+        deferred.value(slot.value.take());
         self.take_extras(id);
     }
 

@@ -26,6 +26,7 @@ pub(super) struct Released<'a> {
 }
 
 impl<'a> LockedShard<'a> {
+    #[inline]
     pub(super) fn new(
         shard: &'a RwLock<Shard>,
         budget: &'a Budget,

@@ -82,6 +82,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(PreparedValue { weight, payload, page_beyond_file, room: None })
     }
 
+    /// Weighs and checks a value of a keyspace that is in memory only.
+    pub(super) fn weigh_in_memory(&self, key: SlotKey<'_>, value: &Arc<V>) -> Result<Weight, Error> {
+        let len = self
+            .measure(value)
+            .map_err(|cause| Error::Encode { keyspace: self.opened.name.clone(), cause })?;
+        let weight = self.weigh(key, len, value);
+        self.check_len(len)?;
+        self.check_size(weight, None)?;
+        Ok(weight)
+    }
+
     /// Returns the length of a value's encoding. Called for a value that is not saved now. Returns 0 for a
     /// value that is never encoded and has a weigher of its own, because nothing asks for the length then.
     fn measure(&self, value: &V) -> Result<usize, CodecError> {

@@ -119,9 +119,9 @@ impl Policy {
 
     /// Makes an entry evictable, by adding it to a queue.
     pub(super) fn attach(&mut self, id: SlotId, hash: u32, weight: Weight) {
-        self.nodes.fill_up(id as usize + 1, &QueueNode::VACANT);
         self.entry_flags.cover(id);
         self.detach(id);
+        self.nodes.fill_up(id as usize + 1, &QueueNode::VACANT);
         if let Some(node) = self.nodes.get_mut(id as usize) {
             node.hash = hash;
             node.weight = weight;
@@ -149,8 +149,11 @@ impl Policy {
 
     /// Clears all data of an entry, because another entry may get its id.
     pub(super) fn forget(&mut self, id: SlotId) {
-        self.unlink(id);
-        self.entry_flags.clear(id);
+        // A victim was forgotten when it was chosen.
+        if !self.entry_flags.is_clear(id) {
+            self.unlink(id);
+            self.entry_flags.clear(id);
+        }
     }
 
     /// Chooses an entry to evict, and removes it from the policy. Returns `None` when no entry is evictable.

@@ -245,27 +245,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.commit_change_by(Acknowledge::Write, &mut ChangeCommit::OnThread)
     }
 
-    /// Stores a value of a keyspace that is in memory only: as [`write`](Self::write), without what only the
-    /// disk needs. Such a value is never prepared a second time, so it is moved. A copy of the pointer would
-    /// cost two atomic operations.
-    fn write_in_memory(&self, key: SlotKey<'_>, value: Arc<V>, ttl: Ttl) -> Result<(), Error> {
-        let tiers = &self.shared.tiers;
-        // Dropped last, because a user's `Drop` may panic.
-        let mut evicted_values = EvictedValues::default();
-        let weight = self.weigh_in_memory(key, &value)?;
-        let (now, ends_at) = self.expiry_after_write(key, ttl, None);
-        let (expires_at, extras) = self.first_expiry(now, ends_at, None);
-        let grace = Grace::at_least(self.definition.stale_for());
-        let entry = IncomingEntry { value: Some(value), expires_at, grace, weight, unsaved: None, extras };
-        match tiers.memory.store_entry(key, entry, now, &mut evicted_values) {
-            Ok(_) => tiers.sweeper.plan(grace.after(expires_at)),
-            Err(Refused::Closed) => return Err(Error::Closed),
-            // No other reason concerns a write without a condition that is not saved.
-            Err(_) => {}
-        }
-        Ok(())
-    }
-
     /// Stores a value. With a `lease`, the value is stored only if the lease is still valid.
     pub(super) fn write(
         &self,

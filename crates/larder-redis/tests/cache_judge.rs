@@ -1,5 +1,5 @@
-//! The judge over whole caches: several nodes load from one database, which is changed meanwhile. No answer may
-//! be older than an acknowledged invalidation by more than the bound.
+//! The judge over whole caches: several nodes load from one database, which is changed meanwhile. No answer
+//! may be older than an acknowledged invalidation by more than the bound.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

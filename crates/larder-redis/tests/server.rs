@@ -33,8 +33,8 @@ impl RedisServer {
         self.dir.path().join("redis.sock")
     }
 
-    /// The URL of the server, with options behind it. A busy machine has time to answer, unless a test is about
-    /// that.
+    /// The URL of the server, with options behind it. A busy machine has time to answer, unless a test is
+    /// about that.
     pub(crate) fn url(&self, options: &str) -> String {
         let patience = if options.contains("request_timeout") { "" } else { "&request_timeout=20s" };
         format!("redis+unix://{}?connect_timeout=5s{patience}&{options}", self.socket().display())

@@ -11,8 +11,8 @@
 //! colon or a percent sign of a name is written `%3A` or `%25`. So no two keys of the cache have the same key
 //! at the server, and no key of the cache is one of the other kinds.
 //!
-//! An encoded text ends with two zero bytes. They are left out if the text has no other zero byte, so that other
-//! programs can write the key. A text with one keeps them, so it is no other text's key.
+//! An encoded text ends with two zero bytes. They are left out if the text has no other zero byte, so that
+//! other programs can write the key. A text with one keeps them, so it is no other text's key.
 
 use std::collections::HashMap;
 

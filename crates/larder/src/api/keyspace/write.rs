@@ -154,7 +154,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Stores the value of a whole key. The caller has refused a fork and a closed cache. That takes a system
     /// call, a large part of an insert.
-    fn insert_checked(
+    pub(super) fn insert_checked(
         &self,
         full: &[u8],
         value: &Arc<V>,

@@ -15,8 +15,8 @@ pub(super) static COMMANDS: &[Command] = family! { "server";
     "config" -2 (CONTAINER | ADMIN | NOSCRIPT | LOADING | STALE) NONE config, "A container for server configuration commands.";
 };
 
-/// Maximum length of the patterns of `CONFIG GET`. The other connections of the thread wait while they are
-/// compared.
+/// Maximum length of the patterns of `CONFIG GET`. The other connections of the thread wait while the server
+/// compares the patterns.
 const MAX_PATTERNS: usize = 16 << 10;
 
 /// `CONFIG GET pattern ...`, `CONFIG RESETSTAT`, `CONFIG SET`
@@ -74,7 +74,8 @@ fn settings(session: &Session) -> Vec<(&'static str, String)> {
         ("maxclients", served.max_connections.to_string()),
         ("appendonly", yes_no(has_disk)),
         ("appendfsync", fsync.to_owned()),
-        // Snapshots in intervals: there are none. The file is always up to date by the flush interval.
+        // Redis makes snapshots at these intervals. This server makes none, because it writes the file at
+        // each flush interval.
         ("save", String::new()),
         ("proto-max-bulk-len", served.limits.bulk_len.to_string()),
         ("slowlog-log-slower-than", "-1".to_owned()),
@@ -94,7 +95,7 @@ fn reset_counts(session: &Session) {
         (&baseline.expirations, expirations),
         (&baseline.evictions, evictions),
         (&baseline.connections, served.clients.total()),
-        // The counts themselves go on, because those of `/metrics` must not fall.
+        // The counts themselves do not restart, because the counts of `/metrics` must not decrease.
         (&baseline.requests, counters.requests.load(Relaxed)),
         (&baseline.refused, counters.refused.load(Relaxed)),
         (&baseline.cut_off, counters.cut_off.load(Relaxed)),

@@ -1,7 +1,7 @@
 //! `SLOWLOG`, `LATENCY`, `MONITOR` and `TIME`.
 //!
-//! The server keeps no log of slow requests and no latency events: their lists are empty, and `CONFIG GET`
-//! says that both are off. `larder stats` and the metrics have the durations of commits.
+//! The server keeps no log of slow requests and no latency events. Their lists are empty, and `CONFIG GET`
+//! reports both as off. `larder stats` and the metrics have the durations of commits.
 
 use super::errors;
 use super::expiry::now_ms;

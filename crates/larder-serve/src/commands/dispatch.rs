@@ -1,16 +1,17 @@
-//! Finds a request's command, checks what the table says about it, and runs it.
+//! Finds a request's command, checks the request against the command's row in the table, and runs the
+//! command.
 
 use super::{errors, strings, subcommands};
 use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::session::output::Output;
 use crate::session::{Command, Hot, Session, flags};
 
-/// Carries out a request.
+/// Executes a request.
 pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     session.uncounted += 1;
     let Some(command) = session.commands.find(args.get(0)) else {
-        // A web page can make a browser send a request of HTTP here, whose lines would be carried out as
-        // commands. The connection is closed at its first line, as in Redis.
+        // A web page can make a browser send an HTTP request here. The server would execute its lines as
+        // commands. So the server closes the connection at the first line of HTTP, as Redis does.
         if args.is(0, "post") || args.is(0, "host:") {
             session.is_closing = true;
             return;
@@ -64,7 +65,7 @@ fn has_arity(command: &Command, words: usize) -> bool {
     if command.arity < 0 { words >= needed } else { words == needed }
 }
 
-/// Replies with an error. A transaction with such a request is not carried out.
+/// Replies with an error. A transaction with such a request is not executed.
 fn refuse(session: &mut Session, out: &mut Output, error: &str) {
     if let Some(queue) = &mut session.queue {
         queue.is_broken = true;

@@ -22,7 +22,7 @@ use crate::session::databases::{DatabaseModes, Databases};
 use crate::session::output::OutputLimits;
 use crate::session::served::{Baseline, Served, ServerCounters};
 
-/// A peer that never lets the server wait: it has sent all of its requests, and takes all replies.
+/// A peer for which the server never waits: it has sent all of its requests, and reads all replies.
 struct EagerPeer {
     requests: Vec<u8>,
     taken: usize,

@@ -26,7 +26,7 @@ test *args:
 tidy:
     cargo test -p larder-tests tidy -- --nocapture
 
-# Fuzz one target (record, value, key, file, operations, settings, url, export, control, request) for a minute (needs cargo-fuzz and a C++ compiler): `just fuzz record`.
+# Fuzz one target (record, value, key, file, operations, settings, url, export, control, request, answer) for a minute (needs cargo-fuzz and a C++ compiler): `just fuzz record`.
 fuzz target="record" seconds="60":
     mkdir -p target/fuzz/{{target}}
     RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_LTO=off cargo fuzz run --fuzz-dir tests/fuzz --features libfuzzer {{target}} target/fuzz/{{target}} tests/fuzz/corpus/{{target}} -- -max_total_time={{seconds}} -max_len=4000 -timeout=20
@@ -38,6 +38,10 @@ fuzz-corpus rounds="200":
 # The server and its clients: redis-cli, redis-py and Django, where they can be had.
 serve *args:
     cargo test -p larder-serve {{args}}
+
+# The remote tier and a redis-server, where one is installed.
+redis *args:
+    cargo test -p larder-redis {{args}}
 
 # Hundreds of generated types in each format, and types that change; `just types -- --nocapture` prints what became of their values.
 types *args:

@@ -11,6 +11,7 @@ mod access;
 mod basics;
 mod clients;
 mod commands;
+mod diagnostics;
 mod differential;
 mod hostile;
 mod http;

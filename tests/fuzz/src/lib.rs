@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a target that panics has found something")]
 
+mod answer;
 mod control;
 mod export;
 mod file;
@@ -33,7 +34,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "record", run: record, rounds: 400 },
     Target { name: "value", run: value, rounds: 4_000 },
     Target { name: "key", run: key, rounds: 4_000 },
@@ -44,6 +45,7 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "export", run: export, rounds: 2_000 },
     Target { name: "control", run: control, rounds: 400 },
     Target { name: "request", run: request, rounds: 4_000 },
+    Target { name: "answer", run: answer, rounds: 4_000 },
 ];
 
 /// Records: header, checksum and payload.
@@ -117,6 +119,14 @@ pub fn export(data: &[u8]) {
 /// Panics if a line has no answer, or a key is removed that was not requested.
 pub fn control(data: &[u8]) {
     control::check(larder::testing::answer_line, data);
+}
+
+/// Answers of a server in Redis' protocol.
+///
+/// # Panics
+/// Panics if answers depend on the parts in which their bytes arrive, or a limit does not hold.
+pub fn answer(data: &[u8]) {
+    answer::check(larder_redis::testing::read_replies, data);
 }
 
 /// Requests in Redis' protocol.

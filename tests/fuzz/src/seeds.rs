@@ -26,6 +26,7 @@ pub fn all() -> Vec<Seed> {
         control(),
         crate::value::seeds(),
         crate::request::seeds(),
+        crate::answer::seeds(),
     ]
     .concat()
 }

@@ -168,6 +168,11 @@ fn request_inputs_pass() {
 }
 
 #[test]
+fn answer_inputs_pass() {
+    passes("answer");
+}
+
+#[test]
 fn settings_inputs_pass() {
     passes("settings");
 }
@@ -336,4 +341,18 @@ fn a_parser_that_forgets_its_place_between_two_parts_is_found() {
         (all, error)
     };
     finds_fault("request", |data| request::check(forgets, data));
+}
+
+#[test]
+fn a_reader_of_answers_that_forgets_its_place_between_two_parts_is_found() {
+    let forgets = |stream: &[u8], part: usize, limits: larder_redis::testing::ReplyLimits| {
+        let (mut all, mut error) = (Vec::new(), None);
+        for part in stream.chunks(part.min(stream.len()).max(1)) {
+            let (replies, failed) = larder_redis::testing::read_replies(part, usize::MAX, limits);
+            all.extend(replies);
+            error = error.or(failed);
+        }
+        (all, error)
+    };
+    finds_fault("answer", |data| answer::check(forgets, data));
 }

@@ -1,4 +1,7 @@
 //! `CONFIG`: the settings under the names of Redis' parameters, and the reset of the counts.
+//!
+//! `CONFIG SET` changes what an operator changes while looking for a slow request: the thresholds of
+//! `SLOWLOG` and of `LATENCY`. Any other setting is given when the server starts.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -6,9 +9,11 @@ use super::family::family;
 use super::glob::Pattern;
 use super::{errors, info};
 use crate::protocol::arguments::Arguments;
+use crate::protocol::number::integer;
 use crate::session::databases::WriteMode;
 use crate::session::flags::{ADMIN, CONTAINER, LOADING, NOSCRIPT, STALE};
 use crate::session::output::Output;
+use crate::session::slow_log;
 use crate::session::{Command, Session};
 
 pub(super) static COMMANDS: &[Command] = family! { "server";
@@ -26,6 +31,8 @@ async fn config(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     } else if args.is(1, "resetstat") {
         reset_counts(session);
         out.reply().ok();
+    } else if let Some(changes) = changes(args) {
+        set(session, &changes, out);
     } else {
         let name = errors::repeated(args.get(2), 128);
         let text = format!(
@@ -34,6 +41,52 @@ async fn config(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         );
         out.reply().error(&text);
     }
+}
+
+/// The parameters that can be changed, each with its highest and lowest value.
+const CHANGEABLE: [(&str, std::ops::RangeInclusive<i64>); 3] = [
+    ("slowlog-log-slower-than", -1..=i64::MAX),
+    ("slowlog-max-len", 0..=slow_log::MAX_LEN),
+    ("latency-monitor-threshold", 0..=i64::MAX),
+];
+
+/// A changeable parameter, with the given value.
+type ConfigChange<'a> = (&'static str, &'static std::ops::RangeInclusive<i64>, &'a [u8]);
+
+/// Returns the changes of a `CONFIG SET`, if each is one of a parameter that can be changed.
+fn changes(args: Arguments<'_>) -> Option<Vec<ConfigChange<'_>>> {
+    let names = (2..args.len()).step_by(2);
+    let changes = names.map(|at| {
+        let (name, range) = CHANGEABLE.iter().find(|(name, _)| args.is(at, name))?;
+        Some((*name, range, args.find(at + 1)?))
+    });
+    changes.collect()
+}
+
+/// Makes all changes, or none if a value is not a valid one.
+fn set(session: &Session, changes: &[ConfigChange<'_>], out: &mut Output) {
+    let mut values = Vec::new();
+    for (name, range, value) in changes {
+        let Some(value) = integer(value).filter(|value| range.contains(value)) else {
+            let text = format!(
+                "ERR CONFIG SET failed (possibly related to argument '{name}') - argument must be between {} and {} \
+                 inclusive",
+                range.start(),
+                range.end()
+            );
+            return out.reply().error(&text);
+        };
+        values.push((*name, value));
+    }
+    let served = &session.served;
+    for (name, value) in values {
+        match name {
+            "slowlog-log-slower-than" => served.slow_log.threshold.store(value, Relaxed),
+            "slowlog-max-len" => served.slow_log.set_max_len(usize::try_from(value).unwrap_or(0)),
+            _ => served.latencies.threshold_ms.store(value.unsigned_abs(), Relaxed),
+        }
+    }
+    out.reply().ok();
 }
 
 fn get(session: &Session, args: Arguments<'_>, out: &mut Output) {
@@ -78,8 +131,9 @@ fn settings(session: &Session) -> Vec<(&'static str, String)> {
         // each flush interval.
         ("save", String::new()),
         ("proto-max-bulk-len", served.limits.bulk_len.to_string()),
-        ("slowlog-log-slower-than", "-1".to_owned()),
-        ("latency-monitor-threshold", "0".to_owned()),
+        ("slowlog-log-slower-than", served.slow_log.threshold.load(Relaxed).to_string()),
+        ("slowlog-max-len", served.slow_log.max_len.load(Relaxed).to_string()),
+        ("latency-monitor-threshold", served.latencies.threshold_ms.load(Relaxed).to_string()),
         ("larder-flush-interval", format!("{seconds}")),
         ("larder-read-only", yes_no(served.is_read_only)),
     ]

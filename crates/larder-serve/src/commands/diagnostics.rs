@@ -1,55 +1,238 @@
 //! `SLOWLOG`, `LATENCY`, `MONITOR` and `TIME`.
 //!
-//! The server keeps no log of slow requests and no latency events. Their lists are empty, and `CONFIG GET`
-//! reports both as off. `larder stats` and the metrics have the durations of commits.
+//! [`note`] is called for each request that took time: see [`super::dispatch`] for what is measured.
+
+use std::fmt::Write;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::errors;
 use super::expiry::now_ms;
 use super::family::family;
 use crate::protocol::arguments::Arguments;
 use crate::protocol::number::integer;
-use crate::session::flags::{ADMIN, CONTAINER, FAST, LOADING, NOSCRIPT, STALE};
+use crate::session::flags::{ADMIN, CONTAINER, FAST, LOADING, NO_AUTH, NOSCRIPT, SKIP_MONITOR, STALE};
+use crate::session::latency::{LatencyEvent, LatencySamples};
+use crate::session::monitors::MAX_MONITORS;
 use crate::session::output::Output;
 use crate::session::{Command, Session};
 
 pub(super) static COMMANDS: &[Command] = family! { "server";
     "latency" -2 (CONTAINER | ADMIN | NOSCRIPT | LOADING | STALE) NONE latency, "A container for latency diagnostics commands.";
-    "monitor" 1 (ADMIN | NOSCRIPT | LOADING | STALE) NONE monitor, "Not supported: shows no requests.";
+    "monitor" 1 (ADMIN | NOSCRIPT | LOADING | STALE) NONE monitor, "Listens for all requests received by the server in real-time.";
     "slowlog" -2 (CONTAINER | ADMIN | LOADING | STALE) NONE slowlog, "A container for slow log commands.";
     "time" 1 (LOADING | STALE | FAST) NONE time, "Returns the server time.";
 };
 
-/// `SLOWLOG GET [count]`, `SLOWLOG LEN`, `SLOWLOG RESET`
-async fn slowlog(_session: &mut Session, args: Arguments<'_>, out: &mut Output) {
-    let reply = out.reply();
-    if args.is(1, "get") {
-        match args.find(2).map(integer) {
-            Some(None) => reply.error(errors::NOT_AN_INTEGER),
-            Some(Some(count)) if count < -1 => reply.error("ERR count should be greater than or equal to -1"),
-            _ => reply.array(0),
+/// The number of requests of `SLOWLOG GET` without a number, as in Redis.
+const DEFAULT_SHOWN: usize = 10;
+
+const SLOWLOG_HELP: [&str; 7] = [
+    "SLOWLOG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "GET [<count>]",
+    "    Return the newest <count> slow requests, 10 without a count, all for -1.",
+    "LEN",
+    "    Return the number of slow requests that are kept.",
+    "RESET",
+    "    Drop the slow requests.",
+];
+
+const LATENCY_HELP: [&str; 9] = [
+    "LATENCY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "DOCTOR",
+    "    Return a report about the latencies for people.",
+    "HISTORY <event>",
+    "    Return the samples of <event>: command, fast-command or commit.",
+    "LATEST",
+    "    Return the latest sample of each event.",
+    "RESET [<event> ...]",
+    "    Drop the samples of the events, or of all events.",
+];
+
+/// Takes note of a request that took this time.
+pub(super) fn note(session: &Session, command: &Command, args: Arguments<'_>, took: Duration) {
+    // The words of these may be a password. And a `WAIT` takes as long as it is asked to.
+    if command.flags & NO_AUTH != 0 || command.name == "wait" {
+        return;
+    }
+    let served = &session.served;
+    let time = now_ms() / 1000;
+    served.slow_log.note(args, took, time, &session.client);
+    let is_fast = command.flags & FAST != 0;
+    let event = if is_fast { LatencyEvent::FastCommand } else { LatencyEvent::Command };
+    served.latencies.note(event, took, time);
+}
+
+/// Shows a request to the monitors.
+pub(super) fn show(session: &Session, command: &Command, args: Arguments<'_>) {
+    // The words of these may be secrets, or they are no requests of an application.
+    if command.flags & (SKIP_MONITOR | ADMIN) != 0 {
+        return;
+    }
+    let now = now_ms();
+    let client = &session.client;
+    let mut line = String::new();
+    // Writing to a string does not fail.
+    let _ = write!(line, "+{}.{:06} [{} ", now / 1000, now % 1000 * 1000, session.db);
+    let peer = client.peer.strip_suffix(":0").filter(|_| client.is_unix);
+    let _ = match peer {
+        Some(path) => write!(line, "unix:{path}]"),
+        None => write!(line, "{}]", client.peer),
+    };
+    for word in args.from(0) {
+        line.push(' ');
+        push_quoted(&mut line, word);
+    }
+    line.push_str("\r\n");
+    session.served.monitors.show(line.as_bytes());
+}
+
+/// Appends a word as Redis quotes it, so that it has only printable characters of ASCII.
+fn push_quoted(line: &mut String, word: &[u8]) {
+    line.push('"');
+    for byte in word {
+        match byte {
+            b'\\' | b'"' => line.extend(['\\', char::from(*byte)]),
+            b'\n' => line.push_str("\\n"),
+            b'\r' => line.push_str("\\r"),
+            b'\t' => line.push_str("\\t"),
+            7 => line.push_str("\\a"),
+            8 => line.push_str("\\b"),
+            b' '..=b'~' => line.push(char::from(*byte)),
+            _ => {
+                let _ = write!(line, "\\x{byte:02x}");
+            }
         }
-    } else if args.is(1, "len") {
-        reply.integer(0);
-    } else {
-        reply.ok();
+    }
+    line.push('"');
+}
+
+fn help(out: &mut Output, lines: &[&str]) {
+    out.reply().array(lines.len());
+    for line in lines {
+        out.reply().simple(line);
     }
 }
 
-/// `LATENCY LATEST`, `LATENCY HISTORY event`, `LATENCY RESET [event ...]`
-async fn latency(_session: &mut Session, args: Arguments<'_>, out: &mut Output) {
+/// `SLOWLOG GET [count]`, `SLOWLOG LEN`, `SLOWLOG RESET`, `SLOWLOG HELP`
+async fn slowlog(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
+    let log = &session.served.slow_log;
+    if args.is(1, "len") {
+        return out.reply().count(log.len() as u64);
+    } else if args.is(1, "reset") {
+        log.reset();
+        return out.reply().ok();
+    } else if args.is(1, "help") {
+        return help(out, &SLOWLOG_HELP);
+    }
+    let shown = match args.find(2).map(integer) {
+        None => DEFAULT_SHOWN,
+        Some(None) => return out.reply().error(errors::NOT_AN_INTEGER),
+        Some(Some(-1)) => usize::MAX,
+        Some(Some(count)) => match usize::try_from(count) {
+            Ok(count) => count,
+            Err(_) => return out.reply().error("ERR count should be greater than or equal to -1"),
+        },
+    };
+    let requests = log.newest(shown);
     let reply = out.reply();
-    if args.is(1, "reset") {
-        reply.integer(0);
-    } else if args.is(1, "histogram") {
-        reply.map(0);
-    } else {
-        reply.array(0);
+    reply.array(requests.len());
+    for request in requests {
+        reply.array(6);
+        reply.count(request.id);
+        reply.integer(request.time);
+        reply.integer(i64::try_from(request.duration.as_micros()).unwrap_or(i64::MAX));
+        reply.array(request.words.len());
+        for word in &request.words {
+            reply.bulk(word);
+        }
+        reply.bulk(request.peer.as_bytes());
+        reply.bulk(request.name.as_bytes());
     }
 }
 
-/// `MONITOR`
-async fn monitor(_session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
-    out.reply().error("ERR MONITOR is not supported: this server does not show the requests of its clients");
+/// `LATENCY LATEST`, `LATENCY HISTORY event`, `LATENCY RESET [event ...]`, `LATENCY DOCTOR`, `LATENCY HELP`,
+/// and `LATENCY HISTOGRAM`, which is empty.
+async fn latency(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
+    let latencies = &session.served.latencies;
+    if args.is(1, "reset") {
+        let events: Vec<_> = args.from(2).filter_map(LatencyEvent::find).collect();
+        // An unknown event has no samples.
+        let is_none = args.len() > 2 && events.is_empty();
+        let reset = if is_none { 0 } else { latencies.reset(&events) };
+        out.reply().count(reset as u64);
+    } else if args.is(1, "latest") {
+        let all = latencies.all();
+        out.reply().array(all.len());
+        for (event, kept) in all {
+            let (time, millis) = kept.samples.back().copied().unwrap_or_default();
+            out.reply().array(4);
+            out.reply().bulk(event.name().as_bytes());
+            out.reply().integer(time);
+            out.reply().count(millis);
+            out.reply().count(kept.max);
+        }
+    } else if args.is(1, "history") {
+        let wanted = LatencyEvent::find(args.get(2));
+        let kept = latencies.all().into_iter().find(|(event, _)| Some(*event) == wanted);
+        let samples = kept.map(|(_, kept)| kept.samples).unwrap_or_default();
+        out.reply().array(samples.len());
+        for (time, millis) in samples {
+            out.reply().array(2);
+            out.reply().integer(time);
+            out.reply().count(millis);
+        }
+    } else if args.is(1, "doctor") {
+        let threshold = latencies.threshold_ms.load(Ordering::Relaxed);
+        out.reply().verbatim(&report(threshold, &latencies.all()));
+    } else if args.is(1, "help") {
+        help(out, &LATENCY_HELP);
+    } else {
+        out.reply().map(0);
+    }
+}
+
+/// Returns a report about the latencies, for people.
+fn report(threshold: u64, events: &[(LatencyEvent, LatencySamples)]) -> String {
+    if threshold == 0 {
+        return "The latency monitor is off. CONFIG SET latency-monitor-threshold <milliseconds> turns it on.\n"
+            .to_owned();
+    }
+    if events.is_empty() {
+        return format!("Nothing has taken {threshold} ms or more since the last reset.\n");
+    }
+    let mut text = format!("Events that took {threshold} ms or more:\n");
+    for (event, kept) in events {
+        let seconds = kept.samples.len() as u64;
+        let mean = kept.samples.iter().map(|(_, millis)| millis).sum::<u64>() / seconds.max(1);
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "- {}: in {seconds} of the seconds, {mean} ms on average, {} ms at most. {}",
+            event.name(),
+            kept.max,
+            match event {
+                LatencyEvent::Command => "SLOWLOG GET shows the requests.",
+                LatencyEvent::FastCommand =>
+                    "Their keys were read from disk, or they waited for a commit. More memory for the cache, or \
+                     buffered writes, help.",
+                LatencyEvent::Commit =>
+                    "The disk is slow to sync. See larder_flush_lag_ms of INFO persistence.",
+            }
+        );
+    }
+    text
+}
+
+/// `MONITOR`. From now on the connection gets a line for each request that arrives at the server.
+async fn monitor(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
+    if session.monitor.is_none() {
+        session.monitor = session.served.monitors.add();
+    }
+    match session.monitor {
+        Some(_) => out.reply().ok(),
+        None => out.reply().error(&format!("ERR there are {MAX_MONITORS} monitors already")),
+    }
 }
 
 /// `TIME`
@@ -58,4 +241,16 @@ async fn time(_session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     out.reply().array(2);
     out.reply().bulk((now / 1000).to_string().as_bytes());
     out.reply().bulk((now % 1000 * 1000).to_string().as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push_quoted;
+
+    #[test]
+    fn a_word_of_any_bytes_is_shown_in_printable_characters() {
+        let mut line = String::new();
+        push_quoted(&mut line, b"a \"\\\n\r\t\x07\x08\x00\xff~");
+        assert_eq!(line, r#""a \"\\\n\r\t\a\b\x00\xff~""#);
+    }
 }

@@ -1,7 +1,16 @@
-//! Finds a request's command, checks the request against the command's row in the table, and runs the
-//! command.
+//! Finds a request's command, checks what the table says about it, and runs it.
+//!
+//! What a request takes is measured for `SLOWLOG` and `LATENCY`. A command that is flagged as fast, or is a
+//! `SET`, is measured from the moment when it begins to wait: otherwise each of them would read the clock
+//! twice. The time until a removal is durable is not that of its request, because the connection goes on.
 
-use super::{errors, strings, subcommands};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use tokio::time::Instant;
+
+use super::{diagnostics, errors, strings, subcommands};
 use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::session::output::Output;
 use crate::session::{Command, Hot, Session, flags};
@@ -35,15 +44,38 @@ pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &
     if session.queue.is_some() && command.flags & flags::NO_MULTI != 0 {
         return refuse(session, out, errors::NO_MULTI);
     }
+    if session.served.monitors.is_watched() {
+        diagnostics::show(session, command, args);
+    }
     if session.queue.is_some() && command.flags & flags::UNQUEUED == 0 {
         return enqueue(session, command, args, out);
     }
     session.last_command = command.name;
-    match command.hot {
-        Hot::Get => strings::get(session, args, out).await,
-        Hot::Set => strings::set(session, args, out).await,
-        Hot::No => (command.run)(session, args, out).await,
+    let since = match command.hot {
+        Hot::Get => measured(strings::get(session, args, out), None).await,
+        Hot::Set => measured(strings::set(session, args, out), None).await,
+        Hot::No => {
+            let since = (command.flags & flags::FAST == 0).then(Instant::now);
+            measured((command.run)(session, args, out), since).await
+        }
+    };
+    if let Some(since) = since {
+        diagnostics::note(session, command, args, since.elapsed());
     }
+}
+
+/// Runs a command. Returns since when it was measured: since `since`, or since it has begun to wait. None if
+/// it did not wait.
+async fn measured(command: impl Future<Output = ()>, mut since: Option<Instant>) -> Option<Instant> {
+    let mut command = pin!(command);
+    poll_fn(|context| {
+        if command.as_mut().poll(context).is_ready() {
+            return Poll::Ready(since);
+        }
+        since.get_or_insert_with(Instant::now);
+        Poll::Pending
+    })
+    .await
 }
 
 /// Keeps a request for `EXEC`, if there is room for it.

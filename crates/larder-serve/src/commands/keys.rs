@@ -76,7 +76,7 @@ async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output)
     }
     let mut flush = session.served.cache.invalidation();
     flush.clear(&session.database().keyspace);
-    removal::commit(session.database().removals, flush, out, |_| LateReply::Ok).await;
+    removal::commit(&session.served, session.database().removals, flush, out, |_| LateReply::Ok).await;
 }
 
 /// `FLUSHALL [ASYNC | SYNC]`. Removes the entries of all databases. Other keyspaces of the cache stay. The
@@ -93,5 +93,5 @@ async fn flush_all(session: &mut Session, args: Arguments<'_>, out: &mut Output)
             mode = RemovalMode::Durable;
         }
     }
-    removal::commit(mode, flush, out, |_| LateReply::Ok).await;
+    removal::commit(&session.served, mode, flush, out, |_| LateReply::Ok).await;
 }

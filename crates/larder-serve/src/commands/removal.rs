@@ -1,14 +1,20 @@
 //! Removals outside of a transaction. Their commits are shared, because a connection executes its next
 //! requests before its removal is durable.
 
+use std::sync::Arc;
+
 use larder::{Error, Invalidation};
+use tokio::time::Instant;
 
 use super::errors;
+use super::expiry::now_ms;
 use crate::failpoint::{Failpoint, failpoint_is_set};
 use crate::protocol::arguments::Arguments;
 use crate::session::Session;
 use crate::session::databases::RemovalMode;
+use crate::session::latency::LatencyEvent;
 use crate::session::output::{LateReply, Output};
+use crate::session::served::Served;
 
 /// `DEL key [key ...]` and `UNLINK`, alone. Later requests of the connection do not find the keys. The reply
 /// is sent when the removal is durable.
@@ -22,12 +28,13 @@ pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output
             Err(error) => return out.reply().error(&errors::of(&error)),
         }
     }
-    commit(session.database().removals, removal, out, LateReply::Count).await;
+    commit(&session.served, session.database().removals, removal, out, LateReply::Count).await;
 }
 
 /// Starts the commit of a removal. The reply is sent when the removal is durable. With a `mode` of
 /// [`RemovalMode::Buffered`], the reply is sent immediately.
 pub(super) async fn commit(
+    served: &Arc<Served>,
     mode: RemovalMode,
     removal: Invalidation,
     out: &mut Output,
@@ -44,8 +51,11 @@ pub(super) async fn commit(
             _ => out.reply().ok(),
         };
     }
+    let (served, since) = (served.clone(), Instant::now());
     out.reply_later(async move {
-        match commit.wait().await {
+        let committed = commit.wait().await;
+        served.latencies.note(LatencyEvent::Commit, since.elapsed(), now_ms() / 1000);
+        match committed {
             Ok(removed) => reply(removed),
             Err(error) => LateReply::Error(errors::of(&error)),
         }

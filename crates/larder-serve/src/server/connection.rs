@@ -28,6 +28,7 @@ use crate::commands::dispatch;
 use crate::protocol::parser::{Parsed, Parser};
 use crate::session::Session;
 use crate::session::client::Client;
+use crate::session::monitors::Overfull;
 use crate::session::output::Output;
 
 /// The time for which a connection without a timeout sleeps at most.
@@ -252,11 +253,13 @@ impl<S: PeerStream, P> Connection<S, P> {
         if self.session.client.is_killed() {
             return Poll::Ready(Event::End);
         }
-        if self.output.poll_pending(context).is_ready() {
+        let shown = self.session.poll_monitor(context, &mut self.output);
+        if self.output.poll_pending(context).is_ready() || shown.is_ready() {
             self.last_used = Instant::now();
         }
-        // Checked before a part of the reply is sent, because a reply that is too large is not sent in part.
-        if self.output.is_too_large(&self.session.served.output_limits) {
+        // Checked before anything of it is sent: a reply that is too large is not sent in part.
+        let is_overfull = shown == Poll::Ready(Err(Overfull));
+        if is_overfull || self.output.is_too_large(&self.session.served.output_limits) {
             self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
             return Poll::Ready(Event::End);
         }

@@ -24,7 +24,9 @@ use tokio::time::Instant;
 use crate::error::Error;
 use crate::session::cursors::Cursors;
 use crate::session::databases::Databases;
+use crate::session::latency::Latencies;
 use crate::session::served::{Baseline, Served, ServerCounters};
+use crate::session::slow_log::SlowLog;
 use address::Address;
 use builder::ServerBuilder;
 use connection::Timeouts;
@@ -141,6 +143,9 @@ impl ServerBuilder {
             clients: Arc::default(),
             counters: ServerCounters::default(),
             cursors: Cursors::default(),
+            slow_log: SlowLog::default(),
+            latencies: Latencies::default(),
+            monitors: Arc::default(),
             baseline: Baseline::default(),
             since: Instant::now(),
             is_cut_off: Arc::default(),

@@ -5,25 +5,31 @@
 //! - [`entries`]: the entries that a data command reads and changes. [`cursors`]: the places of walks over
 //!   the keys.
 //! - [`output`]: the replies of a connection, in the order of its requests.
+//! - [`slow_log`], [`latency`] and [`monitors`]: what an operator may see of the requests.
 
 pub(crate) mod client;
 pub(crate) mod cursors;
 pub(crate) mod databases;
 pub(crate) mod entries;
+pub(crate) mod latency;
+pub(crate) mod monitors;
 pub(crate) mod output;
 pub(crate) mod served;
+pub(crate) mod slow_log;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 
 use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::protocol::limits::RequestLimits;
 use client::Client;
 use databases::Database;
 use entries::DataCommand;
+use monitors::{Monitor, Overfull};
 use output::{Output, OutputLimits};
 use served::Served;
 
@@ -172,6 +178,8 @@ pub(crate) struct Session {
     pub(crate) queue: Option<TransactionQueue>,
     /// The keys that must not change before `EXEC`, each with its database.
     pub(crate) watches: HashMap<(usize, Vec<u8>), larder::Watch>,
+    /// Whether the connection sees the requests of all others.
+    pub(crate) monitor: Option<Monitor>,
     /// Whether the connection is closed as soon as its replies are sent.
     pub(crate) is_closing: bool,
     /// The number of requests that were executed and not yet added to the counts of the server.
@@ -191,6 +199,7 @@ impl Session {
             is_authenticated,
             queue: None,
             watches: HashMap::new(),
+            monitor: None,
             is_closing: false,
             uncounted: 0,
             last_command: "",
@@ -216,6 +225,7 @@ impl Session {
     pub(crate) fn reset(&mut self) {
         self.queue = None;
         self.watches.clear();
+        self.monitor = None;
         self.select(0);
         self.is_authenticated = self.served.password.is_none();
         self.client.labels().name.clear();
@@ -246,7 +256,18 @@ impl Session {
         limits
     }
 
-    /// Adds the counts of executed requests to the counts of the server.
+    /// Replies with the requests of others, if the connection is a monitor. Ready if there was at least one.
+    pub(crate) fn poll_monitor(
+        &self,
+        context: &mut Context<'_>,
+        out: &mut Output,
+    ) -> Poll<Result<(), Overfull>> {
+        let Some(monitor) = &self.monitor else { return Poll::Pending };
+        let has_room = out.len() <= self.output_limits().pause;
+        monitor.poll_lines(context, has_room.then(|| &mut out.reply().bytes))
+    }
+
+    /// Adds what was carried out to the counts of the server.
     pub(crate) fn publish_counts(&mut self) {
         if self.uncounted == 0 {
             return;

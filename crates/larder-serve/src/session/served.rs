@@ -9,7 +9,10 @@ use tokio::time::Instant;
 use super::client::Clients;
 use super::cursors::Cursors;
 use super::databases::Databases;
+use super::latency::Latencies;
+use super::monitors::Monitors;
 use super::output::OutputLimits;
+use super::slow_log::SlowLog;
 use crate::protocol::limits::RequestLimits;
 
 /// The cache, the databases, the settings and the counts.
@@ -25,6 +28,9 @@ pub(crate) struct Served {
     pub(crate) clients: Arc<Clients>,
     pub(crate) counters: ServerCounters,
     pub(crate) cursors: Cursors,
+    pub(crate) slow_log: SlowLog,
+    pub(crate) latencies: Latencies,
+    pub(crate) monitors: Arc<Monitors>,
     /// The counts at the last `CONFIG RESETSTAT`.
     pub(crate) baseline: Baseline,
     pub(crate) since: Instant,

@@ -16,6 +16,7 @@ use crate::format::key::unencoded::UnencodedKey;
 use crate::format::record;
 use crate::format::record::{Extension, Header};
 use crate::memory::entry::Value;
+use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
@@ -58,8 +59,17 @@ impl Tiers {
     /// calls [`get_in_memory`](Tiers::get_in_memory).
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
-    pub(crate) fn hit_in_memory(&self, key: &impl UnencodedKey) -> Option<(Value, Timestamp)> {
+    pub(crate) fn hit_in_memory(&self, key: impl UnencodedKey) -> Option<(Value, Timestamp)> {
         self.memory.hit(key, self.time.latest())
+    }
+
+    /// As [`hit_in_memory`](Tiers::hit_in_memory), and returns the extras of the entry.
+    #[inline]
+    pub(crate) fn hit_in_memory_with_extras(
+        &self,
+        key: impl UnencodedKey,
+    ) -> Option<(Value, Timestamp, Option<EntryExtras>)> {
+        self.memory.hit_with_extras(key, self.time.latest())
     }
 
     /// Looks a key up in memory, and records no use of the entry.
@@ -276,6 +286,15 @@ impl Tiers {
                 return (found, may_come_back || self.disk.read_faults() != read_faults);
             }
         }
+    }
+
+    /// Returns how often the snapshot was withdrawn, and how many reads have failed. Returns None without a
+    /// snapshot. A lookup between two equal answers has missed no entry on disk.
+    #[cfg(feature = "async")]
+    pub(crate) fn read_conditions(&self) -> Option<(u64, u64)> {
+        let withdrawals = self.disk.snapshots.withdrawals();
+        let has_snapshot = self.disk.snapshots.current().is_some();
+        has_snapshot.then(|| (withdrawals, self.disk.read_faults()))
     }
 
     /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`. Returns None

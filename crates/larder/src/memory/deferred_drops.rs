@@ -32,6 +32,11 @@ impl DeferredDrops {
         self.values.extend(flight);
     }
 
+    /// Returns whether nothing was released.
+    pub(super) fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.unsaved.is_empty() && self.weight == 0
+    }
+
     /// Gives `weight` to a new entry, instead of to the budget. Returns whether there was enough weight. If
     /// there was too little weight, gives nothing.
     pub(super) fn give_room(&mut self, weight: u64) -> bool {

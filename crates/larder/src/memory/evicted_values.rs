@@ -50,7 +50,12 @@ impl EvictedValues {
     }
 
     pub(super) fn extend(&mut self, values: SmallVec<[Value; 2]>) {
-        self.values.extend(values);
+        if self.values.is_empty() {
+            // The usual case: one victim.
+            self.values = values;
+        } else {
+            self.values.extend(values);
+        }
     }
 
     /// Drops the values if there are more than [`MAX_WAITING`]. A panic of one value continues when this list

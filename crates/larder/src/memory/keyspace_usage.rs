@@ -30,9 +30,15 @@ impl KeyspaceUsage {
 }
 
 /// The usage of each keyspace, and the evictions and expirations of all keyspaces together.
+///
+/// One insert counts up to four times, mostly for one keyspace. So the place of the last counted keyspace is
+/// kept.
 #[derive(Debug)]
 pub(super) struct KeyspaceUsages {
-    by_keyspace: HashMap<KeyspaceId, KeyspaceUsage, ahash::RandomState>,
+    usages: Vec<(KeyspaceId, KeyspaceUsage)>,
+    /// The place of each keyspace in `usages`.
+    places: HashMap<KeyspaceId, usize, ahash::RandomState>,
+    last: usize,
     evictions: u64,
     expirations: u64,
 }
@@ -40,8 +46,8 @@ pub(super) struct KeyspaceUsages {
 impl Default for KeyspaceUsages {
     fn default() -> Self {
         // Fixed seeds are enough. Keyspaces are numbered in sequence, so no attacker can choose the numbers.
-        let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
-        Self { by_keyspace: HashMap::with_hasher(hasher), evictions: 0, expirations: 0 }
+        let places = HashMap::with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4));
+        Self { usages: Vec::new(), places, last: 0, evictions: 0, expirations: 0 }
     }
 }
 
@@ -72,8 +78,25 @@ impl KeyspaceUsages {
         (usage.unsaved_weight, usage.weight) = (usage.unsaved_weight - bytes, usage.weight + bytes);
     }
 
+    #[inline]
     fn of(&mut self, key: &[u8]) -> &mut KeyspaceUsage {
-        self.by_keyspace.entry(KeyspaceId::of(key)).or_default()
+        let id = KeyspaceId::of(key);
+        if self.usages.get(self.last).is_none_or(|(last, _)| *last != id) {
+            self.last = self.place_of(id);
+        }
+        match self.usages.get_mut(self.last) {
+            Some((_, usage)) => usage,
+            None => unreachable!("`place_of` returns the place of an element"),
+        }
+    }
+
+    /// Returns the place of a keyspace, and adds the keyspace if it has none.
+    #[inline(never)]
+    fn place_of(&mut self, id: KeyspaceId) -> usize {
+        *self.places.entry(id).or_insert_with(|| {
+            self.usages.push((id, KeyspaceUsage::default()));
+            self.usages.len() - 1
+        })
     }
 
     /// Counts an entry that was evicted to make room.
@@ -94,17 +117,52 @@ impl KeyspaceUsages {
     }
 
     pub(super) fn get(&self, id: KeyspaceId) -> KeyspaceUsage {
-        self.by_keyspace.get(&id).copied().unwrap_or_default()
+        let place = self.places.get(&id);
+        place.and_then(|&place| self.usages.get(place)).map(|(_, usage)| *usage).unwrap_or_default()
     }
 
     /// Removes the usage of a retired keyspace, unless the keyspace still has entries.
     pub(super) fn forget(&mut self, id: KeyspaceId) {
-        if self.get(id).entries == 0 {
-            self.by_keyspace.remove(&id);
+        if self.get(id).entries > 0 {
+            return;
+        }
+        if let Some(place) = self.places.remove(&id) {
+            self.usages.swap_remove(place);
+            if let Some((moved, _)) = self.usages.get(place) {
+                self.places.insert(*moved, place);
+            }
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (KeyspaceId, KeyspaceUsage)> + '_ {
-        self.by_keyspace.iter().map(|(id, usage)| (*id, *usage))
+        self.usages.iter().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_keyspace_keeps_its_own_counts_when_others_are_forgotten() {
+        let key = |number: u32| KeyspaceId::on_disk(number).to_bytes();
+        let mut usages = KeyspaceUsages::default();
+        for number in [1, 2, 3, 1, 2, 3] {
+            usages.add_clean(&key(number), Weight::of(u64::from(number)));
+        }
+        usages.subtract_clean(&key(1), Weight::of(1));
+        usages.forget(KeyspaceId::on_disk(1));
+        assert_eq!(usages.get(KeyspaceId::on_disk(1)).entries, 1, "it still has an entry");
+        usages.subtract_clean(&key(1), Weight::of(1));
+        usages.forget(KeyspaceId::on_disk(1));
+        usages.forget(KeyspaceId::on_disk(1));
+        usages.evicted(&key(3));
+        usages.add_clean(&key(2), Weight::of(5));
+        let of = |number| {
+            let usage = usages.get(KeyspaceId::on_disk(number));
+            (usage.entries, usage.weight, usage.evictions)
+        };
+        assert_eq!((of(1), of(2), of(3)), ((0, 0, 0), (3, 9, 0), (2, 6, 1)));
+        assert_eq!((usages.iter().count(), usages.removed()), (2, (1, 0)));
     }
 }

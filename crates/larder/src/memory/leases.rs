@@ -333,6 +333,9 @@ impl Leases {
     }
 
     fn change(&mut self, key: SlotKey<'_>, change: impl FnOnce(&mut KeyLeases)) {
+        if self.keys.is_empty() {
+            return;
+        }
         if let Ok(mut found) = self.keys.find_entry(key.hash, |leases| *leases.key == *key.bytes) {
             change(found.get_mut());
             if found.get().is_idle() {

@@ -59,6 +59,9 @@ impl<'a> LockedShard<'a> {
 
 impl Released<'_> {
     fn pass_on(&mut self) {
+        if self.deferred.is_empty() {
+            return;
+        }
         if let Some(evicted_values) = &mut self.evicted_values {
             pass_on(std::mem::take(&mut self.deferred), self.budget, evicted_values);
         }

@@ -31,12 +31,14 @@ mod policy;
 pub(crate) mod publication;
 mod purge;
 pub(crate) mod purged;
+mod reading;
 pub(crate) mod refresh;
 mod removal;
 mod removal_groups;
 mod segments;
 pub(crate) mod shard;
 mod slot;
+mod slot_index;
 pub(crate) mod slot_key;
 mod slots;
 mod store_group;
@@ -54,9 +56,9 @@ use leases::Permit;
 use locked_shard::LockedShard;
 use use_stamps::UseStamps;
 
-use crate::memory::entry::{IncomingEntry, Refused, Value};
-use crate::memory::lookup::{Lookup, ReadEntry, StaleLookup};
-use crate::memory::slot_key::{SlotKey, short_hash};
+use crate::memory::entry::{IncomingEntry, Refused};
+use crate::memory::lookup::{Lookup, ReadEntry};
+use crate::memory::slot_key::SlotKey;
 
 use std::ops::Deref;
 
@@ -64,12 +66,10 @@ use budget::Budget;
 use shard::Shard;
 
 use crate::format::key::hash::{HashSeed, KeyspaceSeed};
-use crate::format::key::unencoded::UnencodedKey;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::process::Process;
 use crate::sys::sync::{
-    Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, RwLockReadGuard, StatisticU64, key_seeds,
-    thread,
+    Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, StatisticU64, key_seeds, thread,
 };
 use crate::units::Timestamp;
 
@@ -152,53 +152,6 @@ impl Memory {
 
     pub(crate) fn last_sequence(&self) -> u64 {
         self.sequence.load(Ordering::SeqCst)
-    }
-
-    /// Looks a key up. In a forked child, reports a key as absent if its shard can't be locked.
-    pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
-        self.read(key.hash).map_or(Lookup::Negative, |shard| shard.get(key, now))
-    }
-
-    /// Returns the live value of a key, and its expiry. Records a use of the entry.
-    ///
-    /// Returns None in every other case. [`get`](Memory::get) distinguishes these cases.
-    #[expect(clippy::inline_always, reason = "of the path of a hit")]
-    #[inline(always)]
-    pub(crate) fn hit(&self, key: &impl UnencodedKey, now: Timestamp) -> Option<(Value, Timestamp)> {
-        let hash = key.hash();
-        self.read(hash)?.hit(key, short_hash(hash), now)
-    }
-
-    /// Looks a key up without counting the lookup as a use.
-    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
-        self.read(key.hash).map_or(Lookup::Negative, |shard| shard.peek(key, now))
-    }
-
-    /// Returns the content of a key, live or expired. Counts no use.
-    pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
-        self.read(key.hash).map_or(StaleLookup::NoValue, |shard| shard.stale(key))
-    }
-
-    /// Returns whether a permission is still valid. If so, the content that was read with it is still the
-    /// key's content.
-    pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
-        self.read(key.hash).is_some_and(|shard| shard.leases.permits(key, permit))
-    }
-
-    /// Locks the shard of a key for reading. Returns `None` in a forked child, if a thread of the parent was
-    /// changing the shard at the fork.
-    ///
-    /// The process is checked only if the lock is not free, so the check costs a hit nothing. A child that
-    /// gets the lock can release it without waiting, because no other thread of the child waits for it.
-    #[inline]
-    fn read(&self, hash: u64) -> Option<RwLockReadGuard<'_, Shard>> {
-        let shard = self.shard_of(hash);
-        shard.try_read().or_else(|| self.wait_to_read(shard))
-    }
-
-    #[cold]
-    fn wait_to_read<'a>(&self, shard: &'a RwLock<Shard>) -> Option<RwLockReadGuard<'a, Shard>> {
-        self.process.is_current().then(|| shard.read())
     }
 
     /// Takes a lease on a key in order to change its content ([`publication`]). Returns the lease, the

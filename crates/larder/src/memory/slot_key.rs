@@ -17,11 +17,11 @@ impl SlotKey<'_> {
 }
 
 impl UnencodedKey for SlotKey<'_> {
-    fn hash(&self) -> u64 {
+    fn hash(self) -> u64 {
         self.hash
     }
 
-    fn is(&self, stored: &[u8]) -> bool {
+    fn is(self, stored: &[u8]) -> bool {
         self.bytes == stored
     }
 }

@@ -19,8 +19,10 @@ use crate::session::Session;
 use crate::session::client::Peer;
 use crate::session::cursors::Cursors;
 use crate::session::databases::{DatabaseModes, Databases};
+use crate::session::latency::Latencies;
 use crate::session::output::OutputLimits;
 use crate::session::served::{Baseline, Served, ServerCounters};
+use crate::session::slow_log::SlowLog;
 
 /// A peer for which the server never waits: it has sent all of its requests, and reads all replies.
 struct EagerPeer {
@@ -74,6 +76,9 @@ fn served() -> Arc<Served> {
         clients: Arc::default(),
         counters: ServerCounters::default(),
         cursors: Cursors::default(),
+        slow_log: SlowLog::default(),
+        latencies: Latencies::default(),
+        monitors: Arc::default(),
         baseline: Baseline::default(),
         since: Instant::now(),
         is_cut_off: Arc::default(),

@@ -16,6 +16,8 @@ use super::Keyspace;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::unencoded::KeyForm;
 use crate::format::key::{EncodeKey, Key};
+use crate::memory::entry::Value;
+use crate::memory::extras::EntryExtras;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
@@ -26,8 +28,31 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     #[expect(clippy::inline_always, reason = "more callers would keep it out of line")]
     #[inline(always)]
     pub(super) fn hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
-        let unencoded = KeyForm::new(self.seed, key);
-        let (value, expires_at) = self.shared.tiers.hit_in_memory(&unencoded)?;
+        let unencoded = KeyForm::new(&self.seed, key);
+        let (value, expires_at) = self.shared.tiers.hit_in_memory(unencoded)?;
+        Some((self.note_hit(key, value, expires_at)?, expires_at))
+    }
+
+    /// As [`hit`](Self::hit), and returns the extras of the entry.
+    #[inline]
+    pub(super) fn hit_with_extras<Q: EncodeKey<K> + ?Sized>(
+        &self,
+        key: &Q,
+    ) -> Option<(Arc<V>, Timestamp, Option<EntryExtras>)> {
+        let unencoded = KeyForm::new(&self.seed, key);
+        let (value, expires_at, extras) = self.shared.tiers.hit_in_memory_with_extras(unencoded)?;
+        Some((self.note_hit(key, value, expires_at)?, expires_at, extras))
+    }
+
+    /// Steps 3 and 4. Returns the value as its type.
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
+    #[inline(always)]
+    fn note_hit<Q: EncodeKey<K> + ?Sized>(
+        &self,
+        key: &Q,
+        value: Value,
+        expires_at: Timestamp,
+    ) -> Option<Arc<V>> {
         let value = Self::typed(value)?;
         if self.definition.idle_limit().is_some() {
             self.note_unencoded_use(key, expires_at);
@@ -37,7 +62,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.count_unencoded(counters, Count::MemoryHits, id, || self.encode_sampled(key));
         #[cfg(feature = "trace-lookups")]
         self.trace(Count::MemoryHits);
-        Some((value, expires_at))
+        Some(value)
     }
 
     /// Extends the life of an entry with a time to idle.

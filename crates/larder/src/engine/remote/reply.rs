@@ -50,7 +50,6 @@ struct AnswerState<T> {
 }
 
 /// Returns both ends of the answer to one request.
-#[must_use]
 pub fn reply<T>() -> (RemoteReply<T>, RemoteAnswer<T>) {
     let state = Mutex::new(AnswerState { answer: None, waker: None });
     let place = Arc::new(AnswerPlace { state, answered: Condvar::new() });

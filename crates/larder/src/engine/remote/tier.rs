@@ -156,7 +156,6 @@ pub trait RemoteTier: Debug + Send + Sync {
 
 /// A keyspace, with the data by which the remote tier names it.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct RemoteKeyspace {
     /// The first 4 bytes of the keyspace's keys, big endian.
     pub number: u32,

@@ -78,6 +78,10 @@ impl<'a> KeyWriter<'a> {
     /// Writes a part of any bytes.
     #[inline(always)]
     pub fn bytes(&mut self, bytes: &[u8]) {
+        if let PartTarget::Matcher(matcher) = &mut self.0 {
+            matcher.terminated(bytes);
+            return;
+        }
         self.unterminated(bytes);
         match &mut self.0 {
             PartTarget::Hasher(hasher) => hasher.write_end_mark(),

@@ -37,6 +37,15 @@ impl<'a> KeyMatcher<'a> {
         }
     }
 
+    /// Compares a text or byte part, and its end mark.
+    #[inline(always)]
+    pub(super) fn terminated(&mut self, part: &[u8]) {
+        match self.rest.split_at_checked(part.len()) {
+            Some((head, [0, 0, tail @ ..])) if is_equal_without_zero(head, part) => self.rest = tail,
+            _ => self.is_equal = false,
+        }
+    }
+
     /// Compares a text or byte part, without an end mark.
     #[inline(always)]
     pub(super) fn part(&mut self, part: &[u8]) {
@@ -78,6 +87,12 @@ fn is_equal_without_zero(stored: &[u8], part: &[u8]) -> bool {
             let (Some(stored), Some(part)) = (ends(stored), ends(part)) else { return false };
             compare(stored, part);
         }
+        4..=7 => {
+            // As one word of both ends.
+            let ends = |bytes: &[u8]| Some(half(bytes.first_chunk()?) | half(bytes.last_chunk()?) << 32);
+            let (Some(stored), Some(part)) = (ends(stored), ends(part)) else { return false };
+            compare([stored; 2], [part; 2]);
+        }
         _ => return is_equal_without_zero_of_any_length(stored, part),
     }
     differences == 0 && (suspects & TOP_BITS == 0 || !part.contains(&0))
@@ -86,7 +101,16 @@ fn is_equal_without_zero(stored: &[u8], part: &[u8]) -> bool {
 /// Never inlined. Otherwise every lookup would prepare the registers of these loops.
 #[inline(never)]
 fn is_equal_without_zero_of_any_length(stored: &[u8], part: &[u8]) -> bool {
-    stored == part && !has_zero(part)
+    let (Some(stored_end), Some(part_end)) = (stored.last_chunk(), part.last_chunk()) else {
+        return stored == part && !part.contains(&0);
+    };
+    // The words from the start, and the word at the end, which may overlap.
+    let (mut differences, mut suspects) = (word(stored_end) ^ word(part_end), suspect_zeros(word(part_end)));
+    for (stored, part) in stored.as_chunks().0.iter().zip(part.as_chunks().0) {
+        differences |= word(stored) ^ word(part);
+        suspects |= suspect_zeros(word(part));
+    }
+    differences == 0 && (suspects & TOP_BITS == 0 || !part.contains(&0))
 }
 
 /// Returns whether any of these bytes is zero.
@@ -110,6 +134,11 @@ const fn suspect_zeros(word: u64) -> u64 {
 #[inline(always)]
 const fn word(bytes: &[u8; 8]) -> u64 {
     u64::from_le_bytes(*bytes)
+}
+
+#[inline(always)]
+fn half(bytes: &[u8; 4]) -> u64 {
+    u32::from_le_bytes(*bytes).into()
 }
 
 #[inline(always)]

@@ -8,43 +8,55 @@ use super::hash::KeyspaceSeed;
 
 /// A whole key that is not encoded. This is a trait and not a closure, because a closure can't be marked
 /// `inline(always)`.
-pub(crate) trait UnencodedKey {
+///
+/// A key is passed by value, also to functions that are not inlined. Otherwise its address would keep it in
+/// memory, and every hit would write it there.
+pub(crate) trait UnencodedKey: Copy {
     /// Returns the hash of the key. It is the hash of the encoded key, unless a text or byte part has a zero
     /// byte.
-    fn hash(&self) -> u64;
+    fn hash(self) -> u64;
 
     /// Returns whether the key is certainly encoded as `stored`. A key with a zero byte in a text or byte
     /// part is never certain ([`super::matcher`]).
-    fn is(&self, stored: &[u8]) -> bool;
+    fn is(self, stored: &[u8]) -> bool;
 }
 
-/// A borrowed form of a key, with the keyspace of the key.
+/// A borrowed form of a key, with the keyspace of the key. Two pointers, so that it stays in registers.
 #[derive(Debug)]
 pub(crate) struct KeyForm<'a, K, Q: ?Sized> {
-    seed: KeyspaceSeed,
+    seed: &'a KeyspaceSeed,
     form: &'a Q,
     key: PhantomData<fn() -> K>,
 }
 
 impl<'a, K, Q: EncodeKey<K> + ?Sized> KeyForm<'a, K, Q> {
     #[inline(always)]
-    pub(crate) const fn new(seed: KeyspaceSeed, form: &'a Q) -> Self {
+    pub(crate) const fn new(seed: &'a KeyspaceSeed, form: &'a Q) -> Self {
         Self { seed, form, key: PhantomData }
     }
 }
+
+// Not derived: a derived copy would need copies of `K` and `Q`.
+impl<K, Q: ?Sized> Clone for KeyForm<'_, K, Q> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, Q: ?Sized> Copy for KeyForm<'_, K, Q> {}
 
 /// Both functions call the form's `encode`, as a write of the key does. So a lookup by a user's key type
 /// matches only the bytes that this type writes.
 impl<K, Q: EncodeKey<K> + ?Sized> UnencodedKey for KeyForm<'_, K, Q> {
     #[inline(always)]
-    fn hash(&self) -> u64 {
-        let mut writer = KeyWriter::to_hasher(self.seed);
+    fn hash(self) -> u64 {
+        let mut writer = KeyWriter::to_hasher(*self.seed);
         self.form.encode(&mut writer);
         writer.hash()
     }
 
     #[inline(always)]
-    fn is(&self, stored: &[u8]) -> bool {
+    fn is(self, stored: &[u8]) -> bool {
         let Some((start, rest)) = stored.split_first_chunk() else { return false };
         if *start != self.seed.keyspace().to_bytes() {
             return false;

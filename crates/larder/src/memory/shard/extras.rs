@@ -21,7 +21,12 @@ impl Shard {
             return None;
         }
         let (id, _) = self.find(key)?;
-        self.extras.get(&id).copied()
+        self.extras_of_slot(id)
+    }
+
+    /// Returns the extras of a slot's entry.
+    pub(super) fn extras_of_slot(&self, id: SlotId) -> Option<EntryExtras> {
+        if self.extras.is_empty() { None } else { self.extras.get(&id).copied() }
     }
 
     /// Removes the extras of a slot whose content leaves.

@@ -1,11 +1,13 @@
 //! Lookups of a key in its shard. They need only the shared lock.
 
-use super::{Shard, table_hash};
+use super::Shard;
 use crate::format::key::unencoded::UnencodedKey;
 use crate::memory::entry::Value;
+use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::{Lookup, StaleLookup};
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::slot::Slot;
+use crate::memory::slot_index::Candidates;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
@@ -29,11 +31,31 @@ impl Shard {
     #[inline(always)]
     pub(crate) fn hit(
         &self,
-        key: &impl UnencodedKey,
+        key: impl UnencodedKey,
         short_hash: u32,
         now: Timestamp,
     ) -> Option<(Value, Timestamp)> {
         let (id, slot) = self.find_unencoded(key, short_hash)?;
+        self.use_live(id, slot, now)
+    }
+
+    /// As [`hit`](Shard::hit), and returns the extras of the entry.
+    #[inline]
+    pub(crate) fn hit_with_extras(
+        &self,
+        key: impl UnencodedKey,
+        short_hash: u32,
+        now: Timestamp,
+    ) -> Option<(Value, Timestamp, Option<EntryExtras>)> {
+        let (id, slot) = self.find_unencoded(key, short_hash)?;
+        let (value, expires_at) = self.use_live(id, slot, now)?;
+        Some((value, expires_at, self.extras_of_slot(id)))
+    }
+
+    /// Returns the live value of a slot and its expiry, and counts a use.
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
+    #[inline(always)]
+    fn use_live(&self, id: SlotId, slot: &Slot, now: Timestamp) -> Option<(Value, Timestamp)> {
         match &slot.value {
             Some(value) if slot.expires_at > now => {
                 self.policy.touch(id);
@@ -77,15 +99,25 @@ impl Shard {
     }
 
     pub(super) fn find(&self, key: SlotKey<'_>) -> Option<(SlotId, &Slot)> {
-        self.find_unencoded(&key, key.short_hash())
+        self.find_unencoded(key, key.short_hash())
     }
 
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
-    fn find_unencoded(&self, key: &impl UnencodedKey, short_hash: u32) -> Option<(SlotId, &Slot)> {
-        // `find` is not used, because it does not inline the comparison.
-        for &id in self.ids.iter_hash(table_hash(short_hash)) {
-            // The table has no vacant slot.
+    fn find_unencoded(&self, key: impl UnencodedKey, short_hash: u32) -> Option<(SlotId, &Slot)> {
+        // The first candidate is almost always the key's slot. A loop would prepare the comparison for all
+        // candidates before it compares the first.
+        let mut candidates = self.index.candidates(short_hash);
+        let id = candidates.first()?;
+        // The index has no vacant slot.
+        let slot = self.slots.at(id)?;
+        if key.is(&slot.key) { Some((id, slot)) } else { self.find_among(candidates, key) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_among(&self, candidates: Candidates<'_>, key: impl UnencodedKey) -> Option<(SlotId, &Slot)> {
+        for id in candidates {
             let slot = self.slots.at(id)?;
             if key.is(&slot.key) {
                 return Some((id, slot));

@@ -23,14 +23,13 @@ pub(crate) mod validate;
 
 use std::collections::HashMap;
 
-use hashbrown::HashTable;
-
 use super::expiry::ExpiryIndex;
 use super::key_leases::LeaseId;
 use super::leases::{Leases, Permit};
 use super::policy::Policy;
 use super::removal_groups::RemovalGroups;
 use super::slot::{DirtyValue, SlotState};
+use super::slot_index::SlotIndex;
 use super::slots::Slots;
 use super::watch_epochs::WatchEpochs;
 use super::weight::Weight;
@@ -50,7 +49,7 @@ use crate::units::Timestamp;
 
 #[derive(Debug)]
 pub(crate) struct Shard {
-    ids: HashTable<SlotId>,
+    index: SlotIndex,
     slots: Slots,
     policy: Policy,
     expiry: ExpiryIndex,
@@ -78,7 +77,7 @@ pub(crate) struct Shard {
 impl Shard {
     pub(crate) fn new() -> Self {
         Self {
-            ids: HashTable::new(),
+            index: SlotIndex::new(),
             slots: Slots::new(),
             policy: Policy::new(),
             expiry: ExpiryIndex::new(),
@@ -280,10 +279,11 @@ impl Shard {
     }
 
     fn take(&mut self, key: SlotKey<'_>) -> SlotId {
+        if self.index.is_full() {
+            self.index.grow(self.slots.iter().map(|(id, slot)| (id, slot.hash)));
+        }
         let id = self.slots.take(key.bytes, key.short_hash());
-        let slots = &self.slots;
-        let hash_of = |&id: &SlotId| slots.get(id).map_or(0, |slot| table_hash(slot.hash));
-        self.ids.insert_unique(table_hash(key.short_hash()), id, hash_of);
+        self.index.insert(id, key.short_hash());
         id
     }
 
@@ -291,11 +291,9 @@ impl Shard {
         self.take_content(id, deferred);
         self.removal_groups.leave(id, deferred);
         self.policy.forget(id);
-        let Some(slot) = self.slots.vacate(id) else {
-            return;
-        };
-        if let Ok(found) = self.ids.find_entry(table_hash(slot.hash), |&other| other == id) {
-            found.remove();
+        if let Some(slot) = self.slots.vacate(id) {
+            let slots = &self.slots;
+            self.index.remove(id, slot.hash, |other| slots.at(other).map_or(0, |slot| slot.hash));
         }
     }
 }
@@ -309,12 +307,6 @@ enum SlotValue {
     Dirty(Option<Value>, DirtyValue),
     /// A removal to commit.
     Tombstone,
-}
-
-/// Spreads a short hash over 64 bits. The table uses the low bits for the bucket and the high bits for the
-/// tag.
-const fn table_hash(short: u32) -> u64 {
-    (short as u64) << 32 | short as u64
 }
 
 /// Takes the next sequence. The caller holds the lock of the key's shard, so for each key the order of

@@ -319,10 +319,10 @@ const fn table_place(element: usize) -> usize {
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
     // The sum of these sizes: the slot, the nodes of the policy and of the expiry list, ten bytes of sketch
-    // and ghosts, the place in the table, two reference counts of the value. Key bytes that are inside the
+    // and ghosts, the place in the index, two reference counts of the value. Key bytes that are inside the
     // slot are counted twice.
     let kept = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10;
-    let bytes = kept + table_place(size_of::<SlotId>()) + 2 * size_of::<usize>();
+    let bytes = kept + SlotIndex::MAX_BYTES + 2 * size_of::<usize>();
     // The overhead of the allocator, for the block of the value and for a small block that the value owns.
     let blocks = block(16 + 24) - (16 + 24) + block(10) - 10;
     assert!((bytes + blocks) as u64 <= crate::memory::weight::ENTRY_OVERHEAD, "{bytes} {blocks}");

@@ -74,7 +74,7 @@ impl Shard {
         assert_eq!(self.extras.len(), extras, "only entries have extras");
         assert_eq!(self.pending.len(), sums.dirty, "only dirty entries have something pending");
         assert_eq!(self.policy.weight(), sums.clean_weight, "the policy holds exactly the clean entries");
-        assert_eq!(self.ids.len(), self.slots.len());
+        assert_eq!(self.index.len(), self.slots.len());
         assert_eq!(held(&self.usages), held(&usages), "the counts by keyspace are those of the slots");
         let lost = self.usages.iter().fold((0, 0), |(evictions, expirations), (_, usage)| {
             (evictions + usage.evictions, expirations + usage.expirations)

@@ -77,22 +77,22 @@ fn unevenness(counts: &[u32]) -> f64 {
     (chi_squared - freedom) / (2.0 * freedom).sqrt()
 }
 
-/// Returns the largest unevenness over the places that the hash chooses: a shard, a control byte and a bucket
-/// of a hash table, and a ghost.
+/// Returns the largest unevenness over the places that the hash chooses: a shard, a tag and a bucket of its
+/// index, and a ghost.
 fn worst(keys: &[Vec<u8>], hash: impl Fn(&[u8]) -> u64, shard: impl Fn(&[u8]) -> usize) -> f64 {
     let mut shards = [0; SHARDS];
-    let (mut controls, mut buckets, mut ghosts) = ([0; 128], [0; 256], [0; 256]);
+    let (mut tags, mut buckets, mut ghosts) = ([0; 256], [0; 256], [0; 256]);
     for key in keys {
         let hash = hash(key);
         let bits = |from: u32, mask: u64| usize::try_from((hash >> from) & mask).unwrap();
         shards[shard(key)] += 1;
-        // hashbrown first compares seven bits. `table_hash` fills them from the top of the half that does not
-        // choose the shard. The search begins at the bucket that the lowest bits choose.
-        controls[bits(25, 127)] += 1;
-        buckets[bits(0, 255)] += 1;
-        ghosts[bits(24, 255)] += 1;
+        // The index of a shard uses the half that does not choose the shard: the top of it for the bucket,
+        // and the lowest bits for the tag. A ghost keeps the upper bits of that half.
+        tags[bits(0, 255)] += 1;
+        buckets[bits(24, 255)] += 1;
+        ghosts[bits(16, 255)] += 1;
     }
-    [&shards[..], &controls, &buckets, &ghosts].into_iter().map(unevenness).fold(f64::MIN, f64::max)
+    [&shards[..], &tags, &buckets, &ghosts].into_iter().map(unevenness).fold(f64::MIN, f64::max)
 }
 
 const TOO_UNEVEN: f64 = 10.0;

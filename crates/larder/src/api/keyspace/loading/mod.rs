@@ -143,7 +143,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Looks a key up in memory, with the extras of its entry.
-    fn hit_with_extras(&self, key: SlotKey<'_>) -> Option<(Arc<V>, Timestamp, Option<EntryExtras>)> {
+    fn encoded_hit_with_extras(&self, key: SlotKey<'_>) -> Option<(Arc<V>, Timestamp, Option<EntryExtras>)> {
         let tiers = &self.shared.tiers;
         let mut found = tiers.memory.get_with_extras(key, tiers.time.bounds().latest);
         if let Lookup::Negative = found.0 {
@@ -184,9 +184,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// A hit: the cost of [`get`](Keyspace::get). If the policy has refreshes, also one more lookup in the
     /// shard.
     pub fn get(&self, key: impl EncodeKey<K>) -> Result<Loaded<V>, LoadError<E>> {
-        if !self.registered.policy.refreshes()
-            && let Some((value, _)) = self.keyspace.hit(&key)
-        {
+        if self.registered.policy.refreshes() {
+            if let Some((value, expires_at, extras)) = self.keyspace.hit_with_extras(&key) {
+                if self.registered.is_due(&self.keyspace, expires_at, extras) {
+                    self.refresh_unencoded(&key, FoundOld { expires_at, extras });
+                }
+                return Ok(Loaded::fresh(Some(value)));
+            }
+        } else if let Some((value, _)) = self.keyspace.hit(&key) {
             return Ok(Loaded::fresh(Some(value)));
         }
         let mut full = KeyBuffer::default();
@@ -253,7 +258,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         if !self.registered.policy.refreshes() {
             return self.keyspace.hit_in_memory(slot, true).map(|(value, _)| value);
         }
-        let (value, expires_at, extras) = self.keyspace.hit_with_extras(slot)?;
+        let (value, expires_at, extras) = self.keyspace.encoded_hit_with_extras(slot)?;
         self.keyspace.answered(Count::MemoryHits, slot);
         self.refresh_if_due(slot, expires_at, extras);
         self.keyspace.note_use(slot, expires_at);
@@ -264,6 +269,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     fn refresh_if_due(&self, slot: SlotKey<'_>, expires_at: Timestamp, extras: Option<EntryExtras>) {
         if self.registered.is_due(&self.keyspace, expires_at, extras) {
             self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));
+        }
+    }
+
+    /// Begins a refresh of a key that is not encoded yet.
+    #[cold]
+    #[inline(never)]
+    fn refresh_unencoded(&self, key: &impl EncodeKey<K>, found_old: FoundOld) {
+        if let Ok(full) = self.keyspace.encode(key) {
+            self.begin_refresh(self.keyspace.shared.tiers.memory.key(full.as_slice()), Some(found_old));
         }
     }
 

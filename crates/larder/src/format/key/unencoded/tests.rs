@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::num::{NonZeroI16, NonZeroU64};
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
@@ -15,8 +16,9 @@ use crate::sys::sync::Arc;
 
 const ID: KeyspaceId = KeyspaceId::on_disk(7);
 
-fn seed() -> KeyspaceSeed {
-    HashSeed::new([1, 2, 3]).of(ID)
+fn seed() -> &'static KeyspaceSeed {
+    static SEED: LazyLock<KeyspaceSeed> = LazyLock::new(|| HashSeed::new([1, 2, 3]).of(ID));
+    &SEED
 }
 
 fn encoded<K>(form: &(impl EncodeKey<K> + ?Sized)) -> Vec<u8> {

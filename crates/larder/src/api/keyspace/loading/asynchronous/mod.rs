@@ -190,7 +190,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         if !self.registered.policy.refreshes() {
             return self.keyspace.hit_in_memory(slot, true).map(|(value, _)| value);
         }
-        let (value, expires_at, extras) = self.keyspace.hit_with_extras(slot)?;
+        let (value, expires_at, extras) = self.keyspace.encoded_hit_with_extras(slot)?;
         self.keyspace.answered(Count::MemoryHits, slot);
         if self.registered.is_due(&self.keyspace, expires_at, extras) {
             self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));
@@ -287,7 +287,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// Begins a refresh of a value that was just copied from disk into memory, if it is due.
     fn refresh_what_was_read(&self, slot: SlotKey<'_>) {
         if self.registered.policy.refreshes()
-            && let Some((_, expires_at, extras)) = self.keyspace.hit_with_extras(slot)
+            && let Some((_, expires_at, extras)) = self.keyspace.encoded_hit_with_extras(slot)
             && self.registered.is_due(&self.keyspace, expires_at, extras)
         {
             self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));

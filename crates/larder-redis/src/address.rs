@@ -1,0 +1,208 @@
+//! Where a server is, as a URL names it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use percent_encoding::percent_decode_str;
+
+use crate::error::Error;
+
+/// The port of a server without one in its URL.
+const DEFAULT_PORT: u16 = 6379;
+
+/// The place of a server. Shown without user and password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ServerPlace {
+    /// A name or an address, and a port.
+    Tcp(String, u16),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for ServerPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(host, port) if host.contains(':') => write!(f, "redis://[{host}]:{port}"),
+            Self::Tcp(host, port) => write!(f, "redis://{host}:{port}"),
+            Self::Unix(path) => write!(f, "redis+unix://{}", path.display()),
+        }
+    }
+}
+
+/// A password. Neither `Debug` nor an error shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Password(String);
+
+impl Password {
+    /// Returns the text, for the connection alone.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(not shown)")
+    }
+}
+
+/// What a URL says of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServerUrl {
+    pub(crate) place: ServerPlace,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Password>,
+    pub(crate) database: u32,
+    /// The options after `?`, decoded, in their order.
+    pub(crate) options: Vec<(String, String)>,
+}
+
+impl ServerUrl {
+    /// Reads a URL: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?OPTIONS]`, or `redis+unix:///PATH`,
+    /// whose database is the option `db`.
+    pub(crate) fn parse(url: &str) -> Result<Self, Error> {
+        let Some((scheme, rest)) = url.trim_ascii().split_once("://") else {
+            return Err(invalid("it has no scheme"));
+        };
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let mut options = parse_options(query)?;
+        // The last one, because a password may contain the sign when it is not encoded.
+        let (user_info, rest) = rest.rsplit_once('@').map_or((None, rest), |(user, rest)| (Some(user), rest));
+        let (user, password) = user_info.map_or(Ok((None, None)), parse_user)?;
+        let (place, path_database) = match scheme {
+            "redis" => parse_tcp(rest)?,
+            "unix" | "redis+unix" => (parse_unix(rest)?, None),
+            "rediss" => return Err(invalid("rediss:// needs TLS, which this version does not have")),
+            "redis+sentinel" | "redis-sentinel" => {
+                return Err(invalid("the address of a Sentinel is not supported; write that of the master"));
+            }
+            _ => return Err(invalid("its scheme is none of redis and redis+unix")),
+        };
+        let from_option = options.iter().position(|(name, _)| name == "db").map(|at| options.remove(at).1);
+        let database = match (path_database, from_option) {
+            (Some(_), Some(_)) => return Err(invalid("it names a database twice")),
+            (Some(text), None) | (None, Some(text)) => {
+                text.parse().map_err(|_| invalid("its database is not a number"))?
+            }
+            (None, None) => 0,
+        };
+        Ok(Self { place, user, password, database, options })
+    }
+}
+
+fn invalid(why: &str) -> Error {
+    Error::InvalidUrl { why: why.to_owned() }
+}
+
+fn decode(text: &str) -> Result<String, Error> {
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map(std::borrow::Cow::into_owned).map_err(|_| invalid("a part of it is not UTF-8"))
+}
+
+fn parse_options(query: &str) -> Result<Vec<(String, String)>, Error> {
+    let mut options: Vec<(String, String)> = Vec::new();
+    for option in query.split('&').filter(|option| !option.is_empty()) {
+        let Some((name, value)) = option.split_once('=') else {
+            return Err(invalid("an option has no value; write NAME=VALUE, with & between options"));
+        };
+        let name = decode(name)?;
+        if options.iter().any(|(given, _)| *given == name) {
+            return Err(invalid("it has an option twice"));
+        }
+        options.push((name, decode(value)?));
+    }
+    Ok(options)
+}
+
+fn parse_user(info: &str) -> Result<(Option<String>, Option<Password>), Error> {
+    let Some((user, password)) = info.split_once(':') else {
+        return Err(invalid("it has a user without a password"));
+    };
+    let user = decode(user)?;
+    Ok(((!user.is_empty()).then_some(user), Some(Password(decode(password)?))))
+}
+
+fn parse_tcp(rest: &str) -> Result<(ServerPlace, Option<String>), Error> {
+    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(bracketed) => {
+            let Some((host, after)) = bracketed.split_once(']') else {
+                return Err(invalid("its address has no closing bracket"));
+            };
+            (host, after.strip_prefix(':').unwrap_or(after))
+        }
+        None => authority.split_once(':').unwrap_or((authority, "")),
+    };
+    if host.is_empty() {
+        return Err(invalid("it names no host"));
+    }
+    let port = match port {
+        "" => DEFAULT_PORT,
+        port => port.parse().ok().filter(|port| *port != 0).ok_or_else(|| invalid("its port is not one"))?,
+    };
+    let database = (!database.is_empty()).then(|| database.to_owned());
+    Ok((ServerPlace::Tcp(decode(host)?, port), database))
+}
+
+fn parse_unix(rest: &str) -> Result<ServerPlace, Error> {
+    let path = decode(rest)?;
+    if !path.starts_with('/') || path.contains('\0') {
+        return Err(invalid("the path of its socket is not absolute"));
+    }
+    Ok(ServerPlace::Unix(PathBuf::from(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(url: &str) -> (String, u32) {
+        let parsed = ServerUrl::parse(url).unwrap();
+        (parsed.place.to_string(), parsed.database)
+    }
+
+    #[test]
+    fn the_urls_of_the_guide_are_read() {
+        assert_eq!(place("redis://127.0.0.1:6379/1"), ("redis://127.0.0.1:6379".to_owned(), 1));
+        assert_eq!(place("redis://redis.example.com"), ("redis://redis.example.com:6379".to_owned(), 0));
+        assert_eq!(place("redis://:password@127.0.0.1:6380/1"), ("redis://127.0.0.1:6380".to_owned(), 1));
+        assert_eq!(place("redis://[::1]:7000/"), ("redis://[::1]:7000".to_owned(), 0));
+        assert_eq!(
+            place("redis+unix:///run/redis.sock?db=3"),
+            ("redis+unix:///run/redis.sock".to_owned(), 3)
+        );
+        assert_eq!(place(" unix:///run/a%20b.sock\n"), ("redis+unix:///run/a b.sock".to_owned(), 0));
+    }
+
+    #[test]
+    fn user_and_password_are_decoded_and_never_shown() {
+        let url = ServerUrl::parse("redis://shop:s%40cret@h/1?prefix=shop&staleness=500ms").unwrap();
+        assert_eq!(url.user.as_deref(), Some("shop"));
+        assert_eq!(url.password.as_ref().map(Password::reveal), Some("s@cret"));
+        assert!(!format!("{url:?}{}", url.place).contains("cret"));
+        assert_eq!(url.options, [("prefix".into(), "shop".into()), ("staleness".into(), "500ms".into())]);
+    }
+
+    #[test]
+    fn no_error_shows_a_password() {
+        let urls = [
+            "redis//:s3cret@h",
+            "redis://:s3cret@",
+            "redis://:s3cret@h:0",
+            "redis://:s3cret@h:99999",
+            "redis://:s3cret@h/x",
+            "redis://:s3cret@h/1?db=1",
+            "redis://:s3cret@h?a",
+            "redis://:s3cret@h?a=1&a=2",
+            "redis://:s3cret@[::1",
+            "redis://s3cret@h",
+            "http://:s3cret@h",
+            "rediss://:s3cret@h",
+            "redis+unix://:s3cret@relative",
+        ];
+        for url in urls {
+            let error = ServerUrl::parse(url).expect_err(url);
+            assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The clock of the validity: it counts while the process is stopped and while the machine is suspended.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+/// A clock that never goes back and never stands still, as nanoseconds since some moment before the start of
+/// the process.
+///
+/// A memory hit is legal until a deadline on this clock. A clock that stands still while the machine is
+/// suspended would let a copy of yesterday be answered.
+pub(crate) trait BootClock: Debug + Send + Sync {
+    /// Returns the time.
+    fn now(&self) -> Duration;
+}
+
+/// The clock of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SystemBootClock;
+
+impl BootClock for SystemBootClock {
+    fn now(&self) -> Duration {
+        // On other systems than these, the monotonic clock counts while the machine is suspended (macOS), or
+        // there is no better one.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let clock = rustix::time::ClockId::Boottime;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let clock = rustix::time::ClockId::Monotonic;
+        let time = rustix::time::clock_gettime(clock);
+        Duration::new(
+            u64::try_from(time.tv_sec).unwrap_or_default(),
+            u32::try_from(time.tv_nsec).unwrap_or_default(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_of_the_system_goes_on() {
+        let first = SystemBootClock.now();
+        assert!(first > Duration::ZERO);
+        while SystemBootClock.now() == first {
+            std::hint::spin_loop();
+        }
+        assert!(SystemBootClock.now() > first);
+    }
+}

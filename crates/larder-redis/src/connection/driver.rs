@@ -1,0 +1,227 @@
+//! The thread that reads a connection, and makes a new one when it is lost.
+//!
+//! When a connection is lost:
+//!
+//! 1. The deadline of the values in memory is cleared, and the generation moves. From here on, no answer of
+//!    the lost connection is filled into memory.
+//! 2. The session is told. It empties memory.
+//! 3. The requests that were under way are answered with an error. The server may have applied them.
+//! 4. The driver connects again. So the first answer of the next connection comes after (2).
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::backoff::Backoff;
+use super::greeting::{Greeting, Input, Read};
+use super::link::Connection;
+use super::request::{Answered, Purpose};
+use super::stream::{Socket, wait_for};
+use super::validity::Heartbeat;
+use crate::error::Error;
+use crate::protocol::reply::Reply;
+use crate::random;
+
+/// Reads until the client is closed.
+pub(super) fn run(connection: &Arc<Connection>) {
+    // A panic of this thread must not leave callers waiting.
+    let _guard = EndOfDriver(connection);
+    let mut backoff = Backoff::default();
+    while !connection.is_closed() {
+        let mut input = Input::new();
+        let failure = match connection.greet(&mut input) {
+            Ok(socket) => {
+                backoff.reset();
+                connection.report_attempt(Ok(()));
+                let why = connection.drive(&socket, input);
+                socket.shutdown();
+                connection.lose(&why);
+                why
+            }
+            Err(why) => {
+                connection.outbox.explain(why.clone());
+                connection.report_attempt(Err(why.clone()));
+                why
+            }
+        };
+        if !connection.is_closed() {
+            tracing::warn!(error = ?failure, "no connection to the server of the remote tier");
+            connection.pause(backoff.next(&connection.settings.timing, random::number()));
+        }
+    }
+}
+
+/// Ends what waits for the driver when the driver ends.
+struct EndOfDriver<'a>(&'a Connection);
+
+impl Drop for EndOfDriver<'_> {
+    fn drop(&mut self) {
+        self.0.is_closed.store(true, Ordering::Release);
+        self.0.lose(&Error::Closed);
+        self.0.report_attempt(Err(Error::Closed));
+    }
+}
+
+impl Connection {
+    fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    fn report_attempt(&self, result: Result<(), Error>) {
+        self.first_attempt.lock().get_or_insert(result);
+        self.attempted.notify_all();
+    }
+
+    /// Waits, unless the client is closed.
+    fn pause(&self, wait: Duration) {
+        let until = self.clock.now() + wait;
+        loop {
+            let left = until.saturating_sub(self.clock.now());
+            if left.is_zero() || self.is_closed() || wait_for(None, &self.waker, left).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Connects, and greets the server. Requests are sent from the return of this function on.
+    fn greet(self: &Arc<Self>, input: &mut Input) -> Result<Arc<Socket>, Error> {
+        let timing = &self.settings.timing;
+        let until = self.clock.now() + timing.connect;
+        let socket = Socket::connect(&self.settings.server.place, timing.connect);
+        let socket = Arc::new(socket.map_err(|error| self.unavailable(&error))?);
+        let mut greeting = Greeting {
+            socket: &socket,
+            input,
+            waker: &self.waker,
+            clock: &*self.clock,
+            settings: &self.settings,
+            until,
+        };
+        greeting.begin()?;
+        self.session.greet(&mut greeting)?;
+        self.outbox.connect(socket.clone());
+        tracing::debug!(server = %self.settings.server.place, "connected to the server of the remote tier");
+        Ok(socket)
+    }
+
+    /// Reads until the connection is lost. Returns the reason.
+    fn drive(self: &Arc<Self>, socket: &Arc<Socket>, mut input: Input) -> Error {
+        let mut heartbeat = Heartbeat::new(self.settings.tracking, self.settings.timing.staleness);
+        loop {
+            if self.is_closed() {
+                return Error::Closed;
+            }
+            // All that has arrived is handled before a time limit is checked: this process may have been
+            // stopped while the server answered in time.
+            let read = match input.fill(socket) {
+                Ok(read) => read,
+                Err(error) => return self.unavailable(&error),
+            };
+            if let Err(error) = self.handle(&mut input, &mut heartbeat) {
+                return self.unavailable(&error);
+            }
+            let now = self.clock.now();
+            // Before more is read: a stream of pushes without end must not delay the PINGs.
+            if heartbeat.due().is_some_and(|due| due <= now) {
+                // Before the PING is sent (validity, step 1).
+                heartbeat.sends(now);
+                self.outbox.append_ping(now + self.settings.timing.request);
+                self.flush();
+            }
+            if read == Read::Some {
+                continue;
+            }
+            if self.outbox.has_failed() {
+                return self.unavailable(&io::ErrorKind::BrokenPipe.into());
+            }
+            let until = self.outbox.first_deadline().unwrap_or(Duration::MAX);
+            if until <= now {
+                let limit_ms = u64::try_from(self.settings.timing.request.as_millis()).unwrap_or(u64::MAX);
+                return Error::TimedOut { server: self.settings.server.place.to_string(), limit_ms };
+            }
+            let next = heartbeat.due().map_or(until, |due| until.min(due));
+            let is_blocked = self.outbox.is_blocked();
+            if is_blocked {
+                self.flush();
+            }
+            let waited = wait_for(Some((socket, is_blocked)), &self.waker, next.saturating_sub(now));
+            if let Err(error) = waited {
+                return self.unavailable(&error);
+            }
+        }
+    }
+
+    /// Handles what has arrived, in the order of the stream (validity, step 4).
+    fn handle(self: &Arc<Self>, input: &mut Input, heartbeat: &mut Heartbeat) -> io::Result<()> {
+        while let Some(reply) = input.next()? {
+            match reply {
+                Reply::Push(words) => self.handle_push(words),
+                reply => self.handle_answer(reply, heartbeat)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_push(self: &Arc<Self>, words: Vec<Reply>) {
+        let mut words = words.into_iter();
+        if words.next().as_ref().and_then(Reply::as_bytes) != Some(b"invalidate") {
+            return;
+        }
+        match words.next() {
+            Some(Reply::List(keys)) => self.session.keys_changed(&keys, self),
+            // The null of FLUSHALL, and any form that is not known.
+            _ => self.session.all_changed(self),
+        }
+    }
+
+    fn handle_answer(&self, reply: Reply, heartbeat: &mut Heartbeat) -> io::Result<()> {
+        let Some(awaited) = self.outbox.next_awaited() else {
+            return Err(io::Error::other("the server sent an answer without a request"));
+        };
+        match awaited.purpose {
+            Purpose::Ping => match reply.get("role").and_then(Reply::as_bytes) {
+                Some(b"master") => heartbeat.answered(&self.deadline),
+                // A replica is never read: it may be behind its master by any time.
+                Some(_) => return Err(io::Error::other("the server is no master any more")),
+                None => return Err(io::Error::other(format!("the answer to a HELLO is {reply:?}"))),
+            },
+            Purpose::Request(request) if request.is_unknown_script(&reply) => {
+                self.outbox.append_by_text(request, self.clock.now() + self.settings.timing.request);
+                self.flush();
+            }
+            Purpose::Request(request) => {
+                let is_demoted = matches!(&reply, Reply::Error(text) if text.starts_with(b"READONLY"));
+                request.complete(Ok(Answered { reply, generation: self.generation() }));
+                if is_demoted {
+                    return Err(io::Error::other("the server is no master any more"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a connection that was greeted.
+    fn lose(&self, why: &Error) {
+        // Step 1. Release: pairs with the Acquire in `generation`.
+        self.deadline.clear();
+        self.generation.fetch_add(1, Ordering::Release);
+        let awaited = self.outbox.disconnect(why.clone());
+        // Step 2.
+        self.session.is_lost();
+        // Step 3.
+        for awaited in awaited {
+            if let Purpose::Request(request) = awaited.purpose {
+                request.complete(Err(why.clone()));
+            }
+        }
+    }
+
+    fn unavailable(&self, error: &io::Error) -> Error {
+        let cause = match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the server has closed it".to_owned(),
+            _ => error.to_string(),
+        };
+        Error::Unavailable { server: self.settings.server.place.to_string(), cause }
+    }
+}

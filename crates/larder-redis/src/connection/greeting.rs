@@ -1,0 +1,193 @@
+//! The first requests of a connection. Nothing else is sent until they are answered.
+//!
+//! 1. `HELLO 3` with user and password. Its answer says what kind of server it is.
+//! 2. `SELECT` of the database.
+//! 3. `CLIENT TRACKING ON`, never with `NOLOOP`: our own changes void our own copies, too. Otherwise a fill
+//!    that was under way during our own change would be kept.
+//! 4. What the session asks (scripts, and which data this is).
+//!
+//! Pushes during the greeting have nothing to void: memory was emptied when the connection before was lost.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::stream::{PollWaker, Socket, wait_for};
+use super::validity::Tracking;
+use crate::clock::BootClock;
+use crate::error::Error;
+use crate::protocol::command::Command;
+use crate::protocol::parser::ReplyParser;
+use crate::protocol::reply::Reply;
+use crate::settings::Settings;
+
+/// The bytes of the server that were read and not used yet.
+#[derive(Debug)]
+pub(crate) struct Input {
+    parser: ReplyParser,
+    buffer: Vec<u8>,
+    start: usize,
+}
+
+/// Bytes that one read takes at most.
+const CHUNK: usize = 64 << 10;
+
+/// How a read ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// All that has arrived was read.
+    All,
+    /// There may be more.
+    Some,
+}
+
+impl Input {
+    pub(crate) fn new() -> Self {
+        Self { parser: ReplyParser::default(), buffer: Vec::new(), start: 0 }
+    }
+
+    /// Reads once from the socket. The end of the stream is an error.
+    pub(crate) fn fill(&mut self, socket: &Socket) -> io::Result<Read> {
+        if self.start > 0 {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
+        let len = self.buffer.len();
+        let room = CHUNK.max(self.parser.needed().saturating_sub(len).min(1 << 20));
+        self.buffer.resize(len + room, 0);
+        let read = socket.read(self.buffer.get_mut(len..).unwrap_or_default());
+        self.buffer.truncate(len + *read.as_ref().unwrap_or(&0));
+        match read {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => Ok(if read < room { Read::All } else { Read::Some }),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::All),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Read::Some),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the next reply or push that has arrived completely.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Reply>> {
+        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        let (taken, reply) = self.parser.advance(rest).map_err(io::Error::other)?;
+        self.start += taken;
+        if reply.is_none() && self.start == self.buffer.len() {
+            self.buffer.clear();
+            self.start = 0;
+            // A large reply must not hold its memory for the life of the connection.
+            self.buffer.shrink_to(16 * CHUNK);
+        }
+        Ok(reply)
+    }
+}
+
+/// A connection that is being greeted: one request at a time, within one time limit.
+pub(crate) struct Greeting<'a> {
+    pub(crate) socket: &'a Arc<Socket>,
+    pub(crate) input: &'a mut Input,
+    pub(crate) waker: &'a PollWaker,
+    pub(crate) clock: &'a dyn BootClock,
+    pub(crate) settings: &'a Settings,
+    pub(crate) until: Duration,
+}
+
+impl Greeting<'_> {
+    /// Sends a request and waits for its answer, which may be an error of the server.
+    pub(crate) fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
+        let mut bytes = Vec::new();
+        command.write_after(&[], &mut bytes);
+        let mut rest = bytes.as_slice();
+        loop {
+            if !rest.is_empty() {
+                match self.socket.write(rest) {
+                    Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(self.unavailable(&error)),
+                }
+            }
+            while let Some(reply) = self.input.next().map_err(|error| self.unavailable(&error))? {
+                if !matches!(reply, Reply::Push(_)) {
+                    return Ok(reply);
+                }
+            }
+            let now = self.clock.now();
+            if now >= self.until {
+                let limit_ms = u64::try_from(self.settings.timing.connect.as_millis()).unwrap_or(u64::MAX);
+                return Err(Error::TimedOut { server: self.server(), limit_ms });
+            }
+            let waited =
+                wait_for(Some((self.socket, !rest.is_empty())), self.waker, self.until.saturating_sub(now));
+            waited.and_then(|()| self.input.fill(self.socket)).map_err(|error| self.unavailable(&error))?;
+        }
+    }
+
+    /// Sends a request whose answer is not an error.
+    pub(crate) fn require(&mut self, command: &Command) -> Result<Reply, Error> {
+        match self.ask(command)? {
+            Reply::Error(text) => Err(self.refusal(&text)),
+            reply => Ok(reply),
+        }
+    }
+
+    /// Steps 1 to 3.
+    pub(crate) fn begin(&mut self) -> Result<(), Error> {
+        let settings = self.settings;
+        let mut hello = Command::new("HELLO").arg("3");
+        if let Some(password) = &settings.server.password {
+            let user = settings.server.user.as_deref().unwrap_or("default");
+            hello = hello.arg("AUTH").arg(user).arg(password.reveal());
+        }
+        let hello = self.require(&hello.arg("SETNAME").arg(format!("larder-{}", settings.prefix)))?;
+        self.check_server(&hello)?;
+        if settings.server.database != 0 {
+            self.require(&Command::new("SELECT").number(settings.server.database))?;
+        }
+        let mut tracking = Command::new("CLIENT").arg("TRACKING").arg("ON");
+        if settings.tracking == Tracking::Broadcast {
+            tracking = tracking.arg("BCAST").arg("PREFIX").arg(format!("{}:", settings.prefix));
+        }
+        self.require(&tracking).map(drop)
+    }
+
+    fn check_server(&self, hello: &Reply) -> Result<(), Error> {
+        let text = |key| hello.get(key).and_then(Reply::as_bytes).unwrap_or_default();
+        let unsupported = |why: &str, remedy| Err(self.unsupported(why, remedy));
+        match (text("mode"), text("role")) {
+            (b"cluster", _) => unsupported(
+                "it is a node of a Redis Cluster",
+                "use one master, with replicas by choice; a Cluster is not supported",
+            ),
+            (b"sentinel", _) => unsupported("it is a Sentinel", "use the address of the master"),
+            (_, b"replica" | b"slave") => unsupported("it is a replica", "use the address of the master"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the error for a request of the greeting that the server has refused.
+    pub(crate) fn refusal(&self, text: &[u8]) -> Error {
+        let answer = String::from_utf8_lossy(text).into_owned();
+        let (server, code) = (self.server(), answer.split(' ').next().unwrap_or_default());
+        match code {
+            "WRONGPASS" | "NOAUTH" | "NOPERM" => Error::Refused { server, answer },
+            "NOPROTO" => self.unsupported("it does not speak RESP3", "use Redis 6 or later, or Valkey"),
+            "ERR" if answer.contains("unknown command") => {
+                self.unsupported(&answer, "use Redis 6 or later, or Valkey")
+            }
+            "MOVED" | "CLUSTERDOWN" => self.unsupported(&answer, "a Redis Cluster is not supported"),
+            _ => Error::Unavailable { server, cause: answer },
+        }
+    }
+
+    /// Returns an error of a server that can't be used.
+    pub(crate) fn unsupported(&self, why: &str, remedy: &'static str) -> Error {
+        Error::Unsupported { server: self.server(), why: why.to_owned(), remedy }
+    }
+
+    fn server(&self) -> String {
+        self.settings.server.place.to_string()
+    }
+
+    fn unavailable(&self, error: &io::Error) -> Error {
+        Error::Unavailable { server: self.server(), cause: error.to_string() }
+    }
+}

@@ -1,0 +1,224 @@
+//! What waits to be sent, and what waits for its answer.
+//!
+//! Both are changed under one lock, so that the answers of the stream belong to the requests in their order.
+//! Any thread writes for all threads:
+//!
+//! 1. A caller appends its request, then releases the lock of the outbox.
+//! 2. It tries to take the lock of the socket. If another thread has it, the caller leaves.
+//! 3. The thread with the lock takes what is in the outbox, writes it, and releases the lock of the socket.
+//! 4. After the release it looks into the outbox again, and begins anew at (2) if there is something. So a
+//!    request is never left by a caller that has failed at (2): it was appended before, and is seen here.
+//! 5. A socket that takes no more bytes is left to the driver, which waits until it does.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::request::{Awaited, Purpose, Request};
+use super::stream::Socket;
+use crate::error::Error;
+use crate::settings::MAX_OUTPUT;
+
+/// Whether requests can be sent.
+#[derive(Debug)]
+enum LinkState {
+    /// There is a connection that was greeted.
+    Up,
+    /// There is none, for this reason.
+    Down(Error),
+}
+
+#[derive(Debug)]
+struct Queue {
+    state: LinkState,
+    output: Vec<u8>,
+    awaited: VecDeque<Awaited>,
+}
+
+/// The half of the socket that is written to.
+#[derive(Debug, Default)]
+struct WriteHalf {
+    socket: Option<Arc<Socket>>,
+    /// What was taken from the outbox, and the place up to which it was written.
+    taken: Vec<u8>,
+    written: usize,
+}
+
+/// How a write ended.
+enum Wrote {
+    All,
+    Blocked,
+    Failed,
+}
+
+/// What waits to be sent, and what waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    queue: Mutex<Queue>,
+    writer: Mutex<WriteHalf>,
+    /// Whether the socket takes no more bytes. Changed under the lock of the writer.
+    is_blocked: AtomicBool,
+    has_failed: AtomicBool,
+}
+
+/// A buffer with more room than this is not kept for later requests.
+const MAX_KEPT: usize = 1 << 20;
+
+impl Outbox {
+    /// Makes an outbox without a connection.
+    pub(crate) fn new(why: Error) -> Self {
+        let queue = Queue { state: LinkState::Down(why), output: Vec::new(), awaited: VecDeque::new() };
+        Self {
+            queue: Mutex::new(queue),
+            writer: Mutex::default(),
+            is_blocked: AtomicBool::new(false),
+            has_failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Begins to send by a connection.
+    pub(crate) fn connect(&self, socket: Arc<Socket>) {
+        let mut writer = self.writer.lock();
+        *writer = WriteHalf { socket: Some(socket), ..WriteHalf::default() };
+        self.is_blocked.store(false, Ordering::Relaxed);
+        self.has_failed.store(false, Ordering::Relaxed);
+        // Under the lock of the writer: what is appended from now on is sent by this connection alone.
+        self.queue.lock().state = LinkState::Up;
+    }
+
+    /// Ends the sending. Returns what was waiting for an answer.
+    pub(crate) fn disconnect(&self, why: Error) -> VecDeque<Awaited> {
+        let mut writer = self.writer.lock();
+        *writer = WriteHalf::default();
+        let mut queue = self.queue.lock();
+        queue.state = LinkState::Down(why);
+        queue.output = Vec::new();
+        std::mem::take(&mut queue.awaited)
+    }
+
+    /// Replaces the reason why there is no connection.
+    pub(crate) fn explain(&self, why: Error) {
+        let mut queue = self.queue.lock();
+        if let LinkState::Down(reason) = &mut queue.state {
+            *reason = why;
+        }
+    }
+
+    /// Returns why there is no connection. None if there is one.
+    pub(crate) fn why_down(&self) -> Option<Error> {
+        match &self.queue.lock().state {
+            LinkState::Up => None,
+            LinkState::Down(why) => Some(why.clone()),
+        }
+    }
+
+    /// Step 1: appends a request. Gives it back if it can't be sent.
+    pub(crate) fn append(&self, request: Request, until: Duration) -> Result<(), (Request, Error)> {
+        let mut queue = self.queue.lock();
+        if let LinkState::Down(why) = &queue.state {
+            let why = why.clone();
+            drop(queue);
+            return Err((request, why));
+        }
+        if queue.output.len() > MAX_OUTPUT {
+            drop(queue);
+            return Err((request, Error::Full(MAX_OUTPUT)));
+        }
+        request.write(&mut queue.output, false);
+        queue.awaited.push_back(Awaited { purpose: Purpose::Request(request), until });
+        Ok(())
+    }
+
+    /// Appends a request again, with the text of its script.
+    pub(crate) fn append_by_text(&self, request: Request, until: Duration) {
+        let mut queue = self.queue.lock();
+        request.write(&mut queue.output, true);
+        queue.awaited.push_back(Awaited { purpose: Purpose::Request(request), until });
+    }
+
+    /// Appends a PING: a `HELLO` without arguments, whose answer says that the server is still a master, too.
+    pub(crate) fn append_ping(&self, until: Duration) {
+        let mut queue = self.queue.lock();
+        queue.output.extend_from_slice(b"*1\r\n$5\r\nHELLO\r\n");
+        queue.awaited.push_back(Awaited { purpose: Purpose::Ping, until });
+    }
+
+    /// Returns what the next answer of the stream is for.
+    pub(crate) fn next_awaited(&self) -> Option<Awaited> {
+        self.queue.lock().awaited.pop_front()
+    }
+
+    /// Returns until when the next answer is awaited.
+    pub(crate) fn first_deadline(&self) -> Option<Duration> {
+        self.queue.lock().awaited.front().map(|awaited| awaited.until)
+    }
+
+    /// Returns whether the socket takes no more bytes.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.is_blocked.load(Ordering::Relaxed)
+    }
+
+    /// Lets the driver end the connection.
+    pub(crate) fn fail(&self) {
+        self.has_failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether a write has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
+    }
+
+    /// Steps 2 to 5: writes what is there, unless another thread does. Returns whether the driver must be
+    /// woken, because the socket takes no more or has failed.
+    #[must_use]
+    pub(crate) fn flush(&self) -> bool {
+        loop {
+            // Step 2.
+            let Some(mut writer) = self.writer.try_lock() else { return false };
+            // Step 3.
+            match writer.write(&self.queue) {
+                Wrote::All => self.is_blocked.store(false, Ordering::Relaxed),
+                // Step 5.
+                Wrote::Blocked => return !self.is_blocked.swap(true, Ordering::Relaxed),
+                Wrote::Failed => return !self.has_failed.swap(true, Ordering::Relaxed),
+            }
+            drop(writer);
+            // Step 4.
+            if self.queue.lock().output.is_empty() {
+                return false;
+            }
+        }
+    }
+}
+
+impl WriteHalf {
+    fn write(&mut self, queue: &Mutex<Queue>) -> Wrote {
+        let Some(socket) = &self.socket else { return Wrote::All };
+        loop {
+            let rest = self.taken.get(self.written..).unwrap_or_default();
+            if rest.is_empty() {
+                self.taken.clear();
+                self.written = 0;
+                if self.taken.capacity() > MAX_KEPT {
+                    self.taken = Vec::new();
+                }
+                std::mem::swap(&mut self.taken, &mut queue.lock().output);
+                if self.taken.is_empty() {
+                    return Wrote::All;
+                }
+                continue;
+            }
+            match socket.write(rest) {
+                Ok(0) => return Wrote::Failed,
+                Ok(written) => self.written += written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Wrote::Blocked,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Wrote::Failed,
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A request, and what waits for its answer.
+
+use std::fmt;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::protocol::command::Command;
+use crate::protocol::reply::Reply;
+
+/// A script of the server. It is sent by its digest, which the server tells when it loads the script.
+#[derive(Debug)]
+pub(crate) struct Script {
+    pub(crate) text: &'static str,
+    digest: OnceLock<Vec<u8>>,
+}
+
+impl Script {
+    /// Makes a script.
+    pub(crate) const fn new(text: &'static str) -> Self {
+        Self { text, digest: OnceLock::new() }
+    }
+
+    /// Keeps the digest that a server told. It depends on the text alone, so any server tells the same.
+    pub(crate) fn is_loaded_as(&self, digest: Vec<u8>) {
+        self.digest.get_or_init(|| digest);
+    }
+}
+
+/// An answer, and the generation of the connection that it came from.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) reply: Reply,
+    pub(crate) generation: u64,
+}
+
+/// What is done with the answer, on the driver's thread. It must not wait.
+type Complete = Box<dyn FnOnce(Result<Answered, Error>) + Send>;
+
+/// A request that has not been answered.
+pub(crate) struct Request {
+    command: Command,
+    script: Option<&'static Script>,
+    complete: Complete,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the words, which have values, and passwords.
+        write!(f, "Request({} bytes)", self.command.len())
+    }
+}
+
+impl Request {
+    /// Makes a request of a command.
+    pub(crate) fn new(
+        command: Command,
+        complete: impl FnOnce(Result<Answered, Error>) + Send + 'static,
+    ) -> Self {
+        Self { command, script: None, complete: Box::new(complete) }
+    }
+
+    /// Makes a request of a script. The command has the number of its keys, its keys and its arguments.
+    pub(crate) fn script(
+        script: &'static Script,
+        command: Command,
+        complete: impl FnOnce(Result<Answered, Error>) + Send + 'static,
+    ) -> Self {
+        Self { command, script: Some(script), complete: Box::new(complete) }
+    }
+
+    /// Appends the request to a buffer. A script goes by its text if its digest is not known, or if the
+    /// server does not know the script.
+    pub(crate) fn write(&self, buffer: &mut Vec<u8>, is_by_text: bool) {
+        let Some(script) = self.script else { return self.command.write_after(&[], buffer) };
+        match script.digest.get().filter(|_| !is_by_text) {
+            Some(digest) => self.command.write_after(&[b"EVALSHA", digest], buffer),
+            None => self.command.write_after(&[b"EVAL", script.text.as_bytes()], buffer),
+        }
+    }
+
+    /// Returns whether the answer says that the server does not know the script. It then did nothing.
+    pub(crate) fn is_unknown_script(&self, reply: &Reply) -> bool {
+        self.script.is_some() && matches!(reply, Reply::Error(text) if text.starts_with(b"NOSCRIPT"))
+    }
+
+    /// Ends the request.
+    pub(crate) fn complete(self, answer: Result<Answered, Error>) {
+        (self.complete)(answer);
+    }
+}
+
+/// What an answer of the stream is for.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    Ping,
+    Request(Request),
+}
+
+/// An answer that is awaited, until a time on the boot clock.
+#[derive(Debug)]
+pub(crate) struct Awaited {
+    pub(crate) purpose: Purpose,
+    pub(crate) until: Duration,
+}

@@ -1,0 +1,132 @@
+//! A socket that never blocks, and the means to wake the thread that waits for it.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::address::ServerPlace;
+
+/// A connected socket. Reads and writes end with `WouldBlock` where they would wait.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    /// Connects within a time limit.
+    pub(crate) fn connect(place: &ServerPlace, limit: Duration) -> io::Result<Self> {
+        match place {
+            ServerPlace::Tcp(host, port) => {
+                let mut refused =
+                    io::Error::new(io::ErrorKind::NotFound, "the name of the host has no address");
+                for address in (host.as_str(), *port).to_socket_addrs()? {
+                    match TcpStream::connect_timeout(&address, limit) {
+                        Ok(stream) => {
+                            stream.set_nodelay(true)?;
+                            stream.set_nonblocking(true)?;
+                            return Ok(Self::Tcp(stream));
+                        }
+                        Err(error) => refused = error,
+                    }
+                }
+                Err(refused)
+            }
+            ServerPlace::Unix(path) => {
+                let stream = UnixStream::connect(path)?;
+                stream.set_nonblocking(true)?;
+                Ok(Self::Unix(stream))
+            }
+        }
+    }
+
+    /// Reads what has arrived. `Ok(0)` is the end of the stream.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => (&*stream).read(buffer),
+            Self::Unix(stream) => (&*stream).read(buffer),
+        }
+    }
+
+    /// Writes as much as the socket takes now.
+    pub(crate) fn write(&self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => (&*stream).write(buffer),
+            Self::Unix(stream) => (&*stream).write(buffer),
+        }
+    }
+
+    /// Ends the connection in both directions.
+    pub(crate) fn shutdown(&self) {
+        // A connection that has ended already has nothing to end.
+        drop(match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Both),
+        });
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+/// Wakes the thread that waits in [`wait_for`].
+#[derive(Debug)]
+pub(crate) struct PollWaker {
+    sender: UnixStream,
+    receiver: UnixStream,
+}
+
+impl PollWaker {
+    pub(crate) fn new() -> io::Result<Self> {
+        let (sender, receiver) = UnixStream::pair()?;
+        sender.set_nonblocking(true)?;
+        receiver.set_nonblocking(true)?;
+        Ok(Self { sender, receiver })
+    }
+
+    /// Ends the present or the next wait.
+    pub(crate) fn wake(&self) {
+        // A full socket has a wake-up that was not seen yet.
+        drop((&self.sender).write(&[1]));
+    }
+
+    /// Takes the wake-ups that have arrived.
+    fn drain(&self) {
+        let mut buffer = [0; 64];
+        while matches!((&self.receiver).read(&mut buffer), Ok(read) if read == buffer.len()) {}
+    }
+}
+
+/// Waits until the socket has bytes, or takes bytes if `is_blocked`, or the waker wakes, or the time is over.
+pub(crate) fn wait_for(
+    socket: Option<(&Socket, bool)>,
+    waker: &PollWaker,
+    limit: Duration,
+) -> io::Result<()> {
+    // Rounded up, so that the wait does not end before a deadline and is repeated.
+    let limit = limit.saturating_add(Duration::from_micros(1)).min(Duration::from_hours(1));
+    let limit = Timespec { tv_sec: limit.as_secs().cast_signed(), tv_nsec: limit.subsec_nanos().into() };
+    let mut places = vec![PollFd::new(&waker.receiver, PollFlags::IN)];
+    if let Some((socket, is_blocked)) = socket {
+        let flags = if is_blocked { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+        places.push(PollFd::new(socket, flags));
+    }
+    match poll(&mut places, Some(&limit)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if places.first().is_some_and(|place| !place.revents().is_empty()) {
+        waker.drain();
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+//! Redis or Valkey as the shared tier of [`larder`] caches on several machines.
+//!
+//! ```no_run
+//! let tier = larder_redis::RedisTier::open("redis://shop:password@redis.example.com:6379/1?prefix=shop")?;
+//! assert!(tier.why_down().is_none());
+//! # Ok::<(), larder_redis::Error>(())
+//! ```
+//!
+//! [`RedisTier`] implements [`RemoteTier`](larder::remote::RemoteTier): a cache has its entries in memory in
+//! front, and at the server behind. The server is one master of Redis 6.2 or later, or of Valkey.
+//!
+//! # The URL
+//! `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `redis+unix:///PATH` for a Unix socket, whose
+//! database is the option `db=1`. Bytes that a URL can't contain are written `%XX`. No error and no log line
+//! shows a password.
+//!
+//! | option | default | means |
+//! |---|---|---|
+//! | `prefix=shop` | `larder` | the first part of each key at the server |
+//! | `staleness=500ms` | `1s` | how old an answer from memory may be, compared with an acknowledged change |
+//! | `tracking=broadcast` | `per-key` | which changes the server pushes ([`Tracking`]) |
+//! | `request_timeout=1s` | `2s` | after this time without an answer, the connection counts as lost |
+//! | `connect_timeout=1s` | `2s` | the time within which a connection is made and greeted |
+//! | `fsync=always` | `no` | declares that the data is never older than what the server has acknowledged |
+//! | `replicas=1` | `0` | a removal is an error if fewer replicas have it |
+//!
+//! # What holds
+//! - **No answer from memory is older than an acknowledged change by more than `staleness`.** The server
+//!   pushes each change, and one thread handles pushes and answers in their order. Memory answers only while
+//!   a heartbeat that was answered was *sent* less than that time ago, on a clock that counts while the
+//!   process is stopped and while the machine is suspended. No clock of another machine matters.
+//! - **A removal voids every load that is under way, on every machine.** A miss takes a lease in the key's
+//!   slot, and a load is stored only over its own lease. A plain `DEL` or `FLUSHALL` of another program does
+//!   the same.
+//! - **A restart with older data makes all a miss**, and so does another master. The ids of the server are
+//!   compared with a marker in the data. `fsync=always` declares that a server has `appendfsync always`, and
+//!   that no replica takes its place: then the entries are kept.
+//! - **A server that is away is an error at once**, not after a time limit for each request. The client tries
+//!   again after a wait that doubles up to 5 s, with a random part.
+//!
+//! # What does not
+//! - A removal that was acknowledged by a master that fails before its replicas have it is lost. `replicas=1`
+//!   waits for one. A master that is cut off from its Sentinels still answers: `min-replicas-to-write` at the
+//!   server bounds for how long.
+//! - `SWAPDB` is not pushed by the server. Do not use it with a cache.
+//! - In a keyspace of [`Format::Raw`](larder::Format::Raw), the slot has the value's bytes alone, so that
+//!   other programs read it. Such a keyspace has no leases: a load may store a value that was changed while
+//!   it ran. After a restart with older data, its entries are that old, too.
+//! - The removal of a range within a keyspace walks over all keys of the database (`SCAN`), and removes what
+//!   begins so. The removal of a whole keyspace is one step, with such a walk behind it that frees the room.
+//! - A Redis Cluster, a replica and TLS are not supported. They are clear errors.
+//!
+//! # Keys at the server
+//! `PREFIX:VERSION:NAME:KEY`, with the keyspace's version and name. `PREFIX:VERSION:` is as Django's cache
+//! spells it. Keys that begin with `PREFIX::` are the cache's own. Nothing outside the prefix is read or
+//! written, and `KEYS` is never used.
+//!
+//! A user needs the rights `~PREFIX:* +@read +@write +@scripting +@connection +info +time`.
+//!
+//! # Layout
+//! ```text
+//! tier → connection → protocol, settings, clock
+//! ```
+//!
+//! - `protocol`: requests and replies as bytes, without input and output.
+//! - `connection`: one connection, its order, its heartbeat, and its end.
+//! - `tier`: the requests of a cache as scripts, and the keys at the server.
+
+mod address;
+mod clock;
+mod connection;
+mod error;
+mod protocol;
+mod random;
+mod settings;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
+mod tier;
+
+pub use connection::validity::Tracking;
+pub use error::Error;
+pub use settings::{
+    DEFAULT_CONNECT_TIMEOUT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_STALENESS, MAX_STALENESS, MIN_STALENESS,
+};
+pub use tier::RedisTier;
+
+/// Compiles the example of the package's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

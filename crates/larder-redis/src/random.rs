@@ -1,0 +1,20 @@
+//! Random numbers that no other client has.
+
+/// Returns a random number.
+pub(crate) fn number() -> u64 {
+    u64::from_le_bytes(bytes())
+}
+
+/// Returns random bytes. They name a lease or a generation, which no other client may name by chance.
+pub(crate) fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    if getrandom::fill(&mut bytes).is_err() {
+        // Without the system's source, the standard library's is left. It takes from the system at start.
+        for part in bytes.chunks_mut(8) {
+            let hasher = std::hash::BuildHasher::build_hasher(&std::hash::RandomState::new());
+            let number = std::hash::Hasher::finish(&hasher).to_le_bytes();
+            part.iter_mut().zip(number).for_each(|(byte, random)| *byte = random);
+        }
+    }
+    bytes
+}

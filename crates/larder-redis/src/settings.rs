@@ -1,0 +1,189 @@
+//! The settings of a connection.
+
+use std::time::Duration;
+
+use crate::address::ServerUrl;
+use crate::connection::validity::Tracking;
+use crate::error::Error;
+
+/// Default of `staleness`: how old an answer from memory may be, compared with a change that the server has
+/// acknowledged.
+pub const DEFAULT_STALENESS: Duration = Duration::from_secs(1);
+/// Default of `request_timeout`: the time within which the server answers a request.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// Default of `connect_timeout`: the time within which a connection is made and greeted.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Maximum of `staleness`.
+pub const MAX_STALENESS: Duration = Duration::from_mins(1);
+/// Minimum of `staleness`. A shorter one would need a PING every few milliseconds.
+pub const MIN_STALENESS: Duration = Duration::from_millis(100);
+/// Maximum number of bytes that wait to be sent.
+pub(crate) const MAX_OUTPUT: usize = 128 << 20;
+
+/// The time limits of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timing {
+    /// How old an answer from memory may be, compared with a change that the server has acknowledged.
+    pub(crate) staleness: Duration,
+    /// The time within which the server answers a request. After it, the connection counts as lost.
+    pub(crate) request: Duration,
+    /// The time within which a connection is made and greeted.
+    pub(crate) connect: Duration,
+    /// The wait before the second attempt to connect. Doubles with each failure.
+    pub(crate) min_backoff: Duration,
+    /// The longest wait before an attempt to connect.
+    pub(crate) max_backoff: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            staleness: DEFAULT_STALENESS,
+            request: DEFAULT_REQUEST_TIMEOUT,
+            connect: DEFAULT_CONNECT_TIMEOUT,
+            min_backoff: Duration::from_millis(50),
+            max_backoff: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The settings of a connection: what its URL says.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) server: ServerUrl,
+    pub(crate) timing: Timing,
+    pub(crate) tracking: Tracking,
+    /// The first part of every key at the server.
+    pub(crate) prefix: String,
+    /// Whether the server's data is never older than what it has acknowledged, even after a crash.
+    pub(crate) is_durable: bool,
+    /// The number of replicas that must have a removal before it counts. 0: none.
+    pub(crate) replicas: u32,
+    /// The options that are not the connection's. The cache reads them.
+    pub(crate) others: Vec<(String, String)>,
+}
+
+/// The prefix of keys without another one in the URL.
+pub(crate) const DEFAULT_PREFIX: &str = "larder";
+
+impl Settings {
+    /// Reads the settings of a URL.
+    pub(crate) fn from_url(url: &str) -> Result<Self, Error> {
+        let mut server = ServerUrl::parse(url)?;
+        let mut settings = Self {
+            timing: Timing::default(),
+            tracking: Tracking::default(),
+            prefix: DEFAULT_PREFIX.to_owned(),
+            is_durable: false,
+            replicas: 0,
+            others: Vec::new(),
+            server: ServerUrl { options: Vec::new(), ..server.clone() },
+        };
+        for (name, value) in std::mem::take(&mut server.options) {
+            settings.set(name, value)?;
+        }
+        settings.validate()?;
+        Ok(settings)
+    }
+
+    fn set(&mut self, name: String, value: String) -> Result<(), Error> {
+        let invalid = |setting, allowed| Error::InvalidSetting { setting, value: value.clone(), allowed };
+        let time =
+            |setting| duration(&value).ok_or_else(|| invalid(setting, "write a number with ms, s or m"));
+        match name.as_str() {
+            "prefix" => self.prefix = value,
+            "staleness" => self.timing.staleness = time("staleness")?,
+            "request_timeout" => self.timing.request = time("request_timeout")?,
+            "connect_timeout" => self.timing.connect = time("connect_timeout")?,
+            "tracking" => {
+                self.tracking = match value.as_str() {
+                    "broadcast" => Tracking::Broadcast,
+                    "per-key" => Tracking::PerKey,
+                    _ => return Err(invalid("tracking", "write per-key or broadcast")),
+                }
+            }
+            "fsync" => {
+                self.is_durable = match value.as_str() {
+                    "always" => true,
+                    "everysec" | "no" => false,
+                    _ => return Err(invalid("fsync", "write what appendfsync of the server is")),
+                }
+            }
+            "replicas" => {
+                self.replicas = value.parse().map_err(|_| invalid("replicas", "write a number"))?;
+            }
+            _ => self.others.push((name, value)),
+        }
+        Ok(())
+    }
+
+    fn validate(&self) -> Result<(), Error> {
+        let invalid =
+            |setting, value: String, allowed| Err(Error::InvalidSetting { setting, value, allowed });
+        let timing = &self.timing;
+        if !(MIN_STALENESS..=MAX_STALENESS).contains(&timing.staleness) {
+            return invalid("staleness", format!("{:?}", timing.staleness), "it may be from 100ms to 60s");
+        }
+        for (setting, value) in [("request_timeout", timing.request), ("connect_timeout", timing.connect)] {
+            if !(Duration::from_millis(10)..=Duration::from_mins(1)).contains(&value) {
+                return invalid(setting, format!("{value:?}"), "it may be from 10ms to 60s");
+            }
+        }
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+        if self.prefix.is_empty() || self.prefix.len() > 64 || !self.prefix.bytes().all(is_plain) {
+            let allowed = "it may be from 1 to 64 ASCII characters long, without spaces and colons";
+            return invalid("prefix", format!("{:?}", self.prefix), allowed);
+        }
+        Ok(())
+    }
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_of_a_url_are_settings_and_the_rest_is_left_to_the_cache() {
+        let url =
+            "redis://h/2?prefix=shop&staleness=500ms&tracking=broadcast&fsync=always&replicas=1&memory=64MiB";
+        let settings = Settings::from_url(url).unwrap();
+        assert_eq!((settings.prefix.as_str(), settings.server.database), ("shop", 2));
+        assert_eq!(settings.timing.staleness, Duration::from_millis(500));
+        assert_eq!(
+            (settings.tracking, settings.is_durable, settings.replicas),
+            (Tracking::Broadcast, true, 1)
+        );
+        assert_eq!(settings.others, [("memory".to_owned(), "64MiB".to_owned())]);
+    }
+
+    #[test]
+    fn a_setting_outside_its_range_is_refused() {
+        for option in [
+            "staleness=99ms",
+            "staleness=61s",
+            "staleness=1",
+            "staleness=99999999999999999999s",
+            "request_timeout=0ms",
+            "tracking=on",
+            "prefix=",
+            "prefix=a:b",
+            "prefix=a%20b",
+            "fsync=maybe",
+            "replicas=-1",
+        ] {
+            assert!(Settings::from_url(&format!("redis://h?{option}")).is_err(), "{option}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What tests and fuzz targets need. No program needs it.
+
+use crate::protocol::parser::ReplyParser;
+pub use crate::protocol::parser::{ProtocolError, ReplyLimits};
+pub use crate::protocol::reply::Reply;
+
+/// Reads the replies of a stream whose bytes arrive in parts. Each part but the last has `part` bytes.
+/// Returns the replies, and the error that has ended the stream.
+///
+/// # Panics
+/// If the parser takes more bytes than it has.
+#[must_use]
+pub fn read_replies(stream: &[u8], part: usize, limits: ReplyLimits) -> (Vec<Reply>, Option<ProtocolError>) {
+    let (mut parser, mut start, mut replies) = (ReplyParser::new(limits), 0, Vec::new());
+    let ends = (1..).map(|parts| part.max(1).saturating_mul(parts)).take_while(|end| *end < stream.len());
+    for end in ends.chain([stream.len()]) {
+        loop {
+            let buffer = stream.get(start..end).unwrap_or_default();
+            match parser.advance(buffer) {
+                Err(error) => return (replies, Some(error)),
+                Ok((taken, reply)) => {
+                    assert!(taken <= buffer.len(), "it takes bytes that have not arrived");
+                    start += taken;
+                    match reply {
+                        Some(reply) => replies.push(reply),
+                        None => break,
+                    }
+                }
+            }
+        }
+    }
+    (replies, None)
+}

@@ -1,0 +1,124 @@
+//! Answers of the server as the core's types.
+
+use std::time::Duration;
+
+use larder::Remaining;
+use larder::remote::{LeaseReply, LeaseToken, RemoteRecord};
+use larder::{RemoteError, RemoteErrorKind};
+
+use super::scripts::{self, HEADER_LEN};
+use crate::connection::request::Answered;
+use crate::error::Error;
+use crate::protocol::reply::Reply;
+
+/// Returns the error as the core's.
+pub(super) fn remote_error(error: &Error) -> RemoteError {
+    let kind = match error {
+        Error::Server(text) if text.starts_with("WRONGTYPE") => RemoteErrorKind::Garbled,
+        Error::Server(_) | Error::Full(_) => RemoteErrorKind::Refused,
+        Error::Refused { .. } | Error::Unsupported { .. } | Error::InvalidUrl { .. } => {
+            RemoteErrorKind::Unsupported
+        }
+        Error::InvalidSetting { .. } => RemoteErrorKind::Unsupported,
+        Error::Garbled(_) => RemoteErrorKind::Garbled,
+        Error::Unavailable { .. } | Error::TimedOut { .. } | Error::Closed => RemoteErrorKind::Unavailable,
+    };
+    let remote = RemoteError::new(kind, error.to_string());
+    if error.may_be_applied() { remote.maybe_applied() } else { remote }
+}
+
+/// Returns the answer, or the error that the server answered with.
+pub(super) fn accepted(answer: Result<Answered, Error>) -> Result<Answered, Error> {
+    match answer {
+        Ok(Answered { reply: Reply::Error(text), .. }) => {
+            Err(Error::Server(String::from_utf8_lossy(&text).into_owned()))
+        }
+        other => other,
+    }
+}
+
+/// Reads a number.
+pub(super) fn number(answered: &Answered) -> Result<u64, Error> {
+    let number = answered.reply.as_integer().and_then(|number| u64::try_from(number).ok());
+    number.ok_or(Error::Garbled("a number"))
+}
+
+/// Reads whether something was done.
+pub(super) fn is_done(answered: &Answered) -> Result<bool, Error> {
+    number(answered).map(|number| number != 0)
+}
+
+/// Reads the remaining time of a record. None if there is no record.
+pub(super) fn ttl(answered: &Answered) -> Result<Option<Remaining>, Error> {
+    let ttl = answered.reply.as_integer().ok_or(Error::Garbled("a time"))?;
+    Ok(left(ttl))
+}
+
+/// The answer of PTTL: -1 for no end, -2 for no key.
+fn left(ms: i64) -> Option<Remaining> {
+    match ms {
+        -1 => Some(Remaining::Never),
+        ms => u64::try_from(ms).ok().map(|ms| Remaining::For(Duration::from_millis(ms))),
+    }
+}
+
+/// Reads a record and its remaining time: two elements. None if the slot has no record.
+fn record(fields: &mut impl Iterator<Item = Reply>, header: usize, generation: u64) -> Option<RemoteRecord> {
+    let mut bytes = fields.next()?.into_bytes()?;
+    let left = left(fields.next()?.as_integer()?)?;
+    if header > bytes.len() {
+        return None;
+    }
+    bytes.drain(..header);
+    Some(RemoteRecord { bytes, left, generation, is_tracked: true })
+}
+
+/// Returns the number of bytes before the record of a slot.
+pub(super) const fn header_len(is_plain: bool) -> usize {
+    if is_plain { 0 } else { HEADER_LEN }
+}
+
+/// Reads the answer to a lookup.
+pub(super) fn lookup(answered: Answered, is_plain: bool) -> Result<Option<RemoteRecord>, Error> {
+    match answered.reply {
+        // The false of a script, in version 2 of the protocol and in version 3.
+        Reply::Null | Reply::Boolean(false) => Ok(None),
+        Reply::List(fields) => {
+            let mut fields = fields.into_iter();
+            Ok(record(&mut fields, header_len(is_plain), answered.generation))
+        }
+        _ => Err(Error::Garbled("a lookup")),
+    }
+}
+
+/// Reads the answers to a lookup of several keys.
+pub(super) fn lookups(answered: Answered, plain: &[bool]) -> Result<Vec<Option<RemoteRecord>>, Error> {
+    let generation = answered.generation;
+    let elements = answered.reply.into_list().ok_or(Error::Garbled("lookups"))?;
+    if elements.len() != plain.len() {
+        return Err(Error::Garbled("lookups"));
+    }
+    let pairs = elements.into_iter().zip(plain);
+    pairs.map(|(reply, is_plain)| lookup(Answered { reply, generation }, *is_plain)).collect()
+}
+
+/// Reads the answer to a lookup that takes the lease on a miss. `token` is the token that was offered.
+pub(super) fn lease(answered: Answered, token: &[u8]) -> Result<LeaseReply, Error> {
+    let garbled = || Error::Garbled("a lease");
+    let generation = answered.generation;
+    let mut fields = answered.reply.into_list().ok_or_else(garbled)?.into_iter();
+    match fields.next().as_ref().and_then(Reply::as_integer) {
+        Some(1) => record(&mut fields, HEADER_LEN, generation).map(LeaseReply::Hit).ok_or_else(garbled),
+        Some(2) => {
+            let ms = fields.next().as_ref().and_then(Reply::as_integer).ok_or_else(garbled)?;
+            Ok(LeaseReply::Busy(Duration::from_millis(u64::try_from(ms).unwrap_or_default())))
+        }
+        Some(3) => Ok(LeaseReply::Fenced),
+        Some(4) => {
+            let of = fields.next().and_then(Reply::into_bytes);
+            let of = of.filter(|of| of.len() == scripts::GENERATION_LEN).ok_or_else(garbled)?;
+            Ok(LeaseReply::Leased(LeaseToken([&[scripts::LEASE], of.as_slice(), token].concat().into())))
+        }
+        _ => Err(garbled()),
+    }
+}

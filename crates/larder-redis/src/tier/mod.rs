@@ -1,0 +1,248 @@
+//! The remote tier of a cache at a server of Redis or Valkey.
+//!
+//! - [`names`]: the keys at the server.
+//! - [`scripts`]: what is done there in one step, and what a slot holds.
+//! - [`session`]: what happens at the beginning of a connection, and at a push.
+//! - [`walks`]: what touches more keys than one step may.
+//! - [`answers`]: answers as the core's types.
+
+mod answers;
+mod joined;
+mod names;
+mod requests;
+mod scripts;
+mod session;
+mod walks;
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use larder::remote::{
+    FillReply, LeaseReply, LeaseToken, Life, NearTier, RemoteKey, RemoteKeyspace, RemoteRecord,
+    RemoteReply as Sender, RemoteTier, ScanCursor, ScanPage, SetCondition, Validity,
+};
+use larder::{Remaining, RemoteError};
+
+use crate::clock::SystemBootClock;
+use crate::connection::ConnectionHandle;
+use crate::error::Error;
+use crate::protocol::command::Command;
+use crate::random;
+use crate::settings::Settings;
+pub use requests::RedisTier;
+use requests::expiry;
+use session::{TierSession, TierState};
+
+impl RedisTier {
+    /// Connects to the server of a URL. Returns when the server has answered, or when it does not.
+    ///
+    /// A server that can't be reached is no error: the tier connects when the server is there. Until then,
+    /// lookups are misses, and changes are errors.
+    ///
+    /// # Errors
+    /// [`Error::InvalidUrl`] and [`Error::InvalidSetting`] for a URL that can't be used,
+    /// [`Error::Refused`] for a wrong user or password, [`Error::Unsupported`] for a server that can't be
+    /// used, such as a node of a Cluster or a replica.
+    pub fn open(url: &str) -> Result<Self, Error> {
+        let settings = Settings::from_url(url)?;
+        if let Some((name, _)) = settings.others.first() {
+            return Err(Error::InvalidUrl { why: format!("its option {name:?} is not known") });
+        }
+        Self::start(settings)
+    }
+
+    fn start(settings: Settings) -> Result<Self, Error> {
+        let state = Arc::new(TierState::new(&settings.prefix, settings.is_durable));
+        let session = Arc::new(TierSession(state.clone()));
+        let handle = ConnectionHandle::start(settings, Arc::new(SystemBootClock), session)?;
+        if let Err(error @ (Error::Refused { .. } | Error::Unsupported { .. })) = handle.0.first_attempt() {
+            return Err(error);
+        }
+        Ok(Self { state, handle })
+    }
+
+    /// Returns why there is no connection to the server. None if there is one.
+    #[must_use]
+    pub fn why_down(&self) -> Option<Error> {
+        self.handle.0.why_down()
+    }
+}
+
+/// Returns a generation for a keyspace that has none.
+fn new_generation() -> [u8; scripts::GENERATION_LEN] {
+    random::bytes()
+}
+
+impl RemoteTier for RedisTier {
+    fn attach(&self, near: Weak<dyn NearTier>) {
+        // A second near cache is not attached: the trait says that there is one.
+        drop(self.state.near.set(near));
+    }
+
+    fn register(&self, keyspace: RemoteKeyspace) -> Result<(), RemoteError> {
+        self.state.directory.write().names.register(&keyspace);
+        Ok(())
+    }
+
+    fn name(&self) -> String {
+        self.handle.0.settings.server.place.to_string()
+    }
+
+    fn generation(&self) -> u64 {
+        self.handle.0.generation()
+    }
+
+    fn validity(&self) -> Validity {
+        Validity(self.handle.0.deadline())
+    }
+
+    fn is_current(&self, validity: Validity) -> bool {
+        self.handle.0.is_before(validity.0)
+    }
+
+    fn get(&self, key: RemoteKey, sender: Sender<Option<RemoteRecord>>) {
+        let Some((place, sender)) = self.place(&key, sender) else { return };
+        let (script, is_plain) = (&scripts::GET, place.is_plain);
+        if is_plain {
+            let command = place.pair();
+            let decode =
+                |answered| answers::lookups(answered, &[true]).map(|mut found| found.pop().flatten());
+            return self.send(&scripts::GET_MANY, command, sender, decode);
+        }
+        self.send(script, place.keys(2), sender, move |answered| answers::lookup(answered, is_plain));
+    }
+
+    fn get_many(&self, keys: Vec<RemoteKey>, sender: Sender<Vec<Option<RemoteRecord>>>) {
+        self.get_all(&keys, sender);
+    }
+
+    fn lease(&self, key: RemoteKey, length: Duration, sender: Sender<LeaseReply>) {
+        let Some((place, sender)) = self.place(&key, sender) else { return };
+        if place.is_plain {
+            return self.send(&scripts::GET_MANY, place.pair(), sender, |answered| {
+                let found = answers::lookups(answered, &[true])?.pop().flatten();
+                Ok(found.map_or(LeaseReply::Unleased, LeaseReply::Hit))
+            });
+        }
+        let token: [u8; 16] = random::bytes();
+        let command = place.keys(3).arg(new_generation()).arg(token).number(requests::ms(length));
+        self.send(&scripts::LEASE_OR_GET, command, sender, move |answered| answers::lease(answered, &token));
+    }
+
+    fn fill(
+        &self,
+        key: RemoteKey,
+        token: LeaseToken,
+        record: Vec<u8>,
+        life: Life,
+        sender: Sender<FillReply>,
+    ) {
+        let Some((place, sender)) = self.place(&key, sender) else { return };
+        let decode = |answered| {
+            let is_stored = answers::is_done(&answered)?;
+            // The push of this change comes after the answer, and would drop a near copy. In the mode per
+            // key, the server forgets with that push that this client has the key.
+            let stored = FillReply::Stored { generation: answered.generation, is_tracked: false };
+            Ok(if is_stored { stored } else { FillReply::Void })
+        };
+        if place.is_plain {
+            let command = place.set_plain(&record, life, &SetCondition::Absent);
+            return self.send(&scripts::SET_PLAIN, command, sender, decode);
+        }
+        let Some(generation) = token.0.get(1..scripts::HEADER_LEN) else {
+            return sender.send(Ok(FillReply::Void));
+        };
+        let mut command = place.keys(2).arg(&token.0);
+        command.push_parts(&[&[scripts::RECORD], generation, &record]);
+        self.send(&scripts::FILL, command.arg(expiry(life)), sender, decode);
+    }
+
+    fn renew(&self, key: RemoteKey, token: LeaseToken, length: Duration, sender: Sender<bool>) {
+        let Some((place, sender)) = self.place(&key, sender) else { return };
+        let command = place.keys(2).arg(&token.0).number(requests::ms(length));
+        self.send(&scripts::RENEW, command, sender, |answered| answers::is_done(&answered));
+    }
+
+    fn release(&self, key: RemoteKey, token: LeaseToken, sender: Sender<bool>) {
+        let Some((place, sender)) = self.place(&key, sender) else { return };
+        let command = place.keys(1).arg(&token.0);
+        self.send(&scripts::RELEASE, command, sender, |answered| answers::is_done(&answered));
+    }
+
+    fn set(
+        &self,
+        key: RemoteKey,
+        record: Vec<u8>,
+        life: Life,
+        condition: SetCondition,
+        sender: Sender<bool>,
+    ) {
+        let Some((place, sender)) = self.place(&key, sender) else { return };
+        let decode = |answered| answers::is_done(&answered);
+        if place.is_plain {
+            let command = place.set_plain(&record, life, &condition);
+            return self.send(&scripts::SET_PLAIN, command, sender, decode);
+        }
+        let (name, expected) = requests::condition(&condition);
+        let command =
+            place.keys(2).arg(new_generation()).arg(&record).arg(expiry(life)).arg(name).arg(expected);
+        self.send(&scripts::SET, command, sender, decode);
+    }
+
+    fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, sender: Sender<bool>) {
+        let Some((place, sender)) = self.place(&key, sender) else { return };
+        let decode = |answered| answers::is_done(&answered);
+        if place.is_plain {
+            return self.send(&scripts::RELEASE, place.keys(1).arg(&record), sender, decode);
+        }
+        self.send(&scripts::REMOVE_UNCHANGED, place.keys(2).arg(&record), sender, decode);
+    }
+
+    fn remove(&self, keys: Vec<RemoteKey>, sender: Sender<u64>) {
+        self.remove_all_of(&keys, sender);
+    }
+
+    fn remove_range(&self, prefix: RemoteKey, sender: Sender<u64>) {
+        self.walk_away(&prefix, sender);
+    }
+
+    fn remove_all(&self, sender: Sender<u64>) {
+        self.walk_all_away(sender);
+    }
+
+    fn expire(&self, key: RemoteKey, life: Life, sender: Sender<bool>) {
+        let Some((place, sender)) = self.place(&key, sender) else { return };
+        let script = if place.is_plain { &scripts::EXPIRE_PLAIN } else { &scripts::EXPIRE };
+        let command = place.keys(2).arg(expiry(life));
+        self.send(script, command, sender, |answered| answers::is_done(&answered));
+    }
+
+    fn ttl(&self, key: RemoteKey, sender: Sender<Option<Remaining>>) {
+        let Some((place, sender)) = self.place(&key, sender) else { return };
+        if place.is_plain {
+            let command = Command::new("PTTL").arg(place.slot());
+            return self.send_command(command, sender, |answered| answers::ttl(&answered));
+        }
+        self.send(&scripts::TTL, place.keys(2), sender, |answered| answers::ttl(&answered));
+    }
+
+    fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, sender: Sender<ScanPage>) {
+        self.walk_page(&prefix, &cursor, sender);
+    }
+
+    fn fence(&self, key: RemoteKey, token: u128, length: Duration, sender: Sender<()>) {
+        let Some((place, sender)) = self.place(&key, sender) else { return };
+        let command = place.keys(3).arg(token.to_be_bytes()).number(requests::ms(length));
+        self.send(&scripts::FENCE, command, sender, |answered| answers::is_done(&answered).map(drop));
+    }
+
+    fn unfence(&self, key: RemoteKey, token: u128, sender: Sender<()>) {
+        let Some((place, sender)) = self.place(&key, sender) else { return };
+        let command = place.keys(3).arg(token.to_be_bytes());
+        self.send(&scripts::UNFENCE, command, sender, |answered| answers::is_done(&answered).map(drop));
+    }
+
+    fn close(&self) {
+        self.handle.0.close();
+    }
+}

@@ -1,0 +1,231 @@
+//! What touches more keys than one step of the server may: removals of many keys and of ranges, and walks.
+//!
+//! A walk asks for one page after another (`SCAN`), and looks at the keys of our prefix alone.
+//!
+//! **A range** is removed by a walk that removes the slots, leases too. That is enough for contract 3: a load
+//! that began before the removal has its lease in its slot, and a key that is there from the beginning of the
+//! walk to its end is met by it, filled or not. A load that takes its lease behind the walk began after the
+//! removal was asked for.
+//!
+//! **All entries of a keyspace** are removed at once, by the removal of the keyspace's generation. The walk
+//! behind it removes the bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use larder::remote::{RemoteKey, RemoteReply as Sender, ScanCursor, ScanPage};
+use parking_lot::Mutex;
+
+use super::answers::{accepted, number, remote_error};
+use super::joined::Joined;
+use super::requests::{MAX_KEYS, RedisTier};
+use super::scripts;
+use super::session::TierState;
+use crate::connection::link::Connection;
+use crate::connection::request::{Answered, Request};
+use crate::error::Error;
+use crate::protocol::command::Command;
+use crate::protocol::reply::Reply;
+
+/// A walk that removes, page after page.
+struct Removal {
+    connection: Arc<Connection>,
+    generation_key: Option<Vec<u8>>,
+    verb: &'static str,
+    /// The generation whose records are counted.
+    ended: Vec<u8>,
+    /// The patterns that are still to be walked, the last one first.
+    patterns: Mutex<Vec<Vec<u8>>>,
+    removed: AtomicU64,
+    sender: Mutex<Option<Sender<u64>>>,
+}
+
+/// Returns one page of a walk as a command.
+fn page(generation_key: Option<&[u8]>, cursor: &str, pattern: &[u8], verb: &str, ended: &[u8]) -> Command {
+    let command = match generation_key {
+        Some(key) => Command::tail().arg("1").arg(key),
+        None => Command::tail().arg("0"),
+    };
+    command.arg(cursor).arg(pattern).arg(verb).arg(ended)
+}
+
+/// Reads a page: the next cursor, the number of records that were removed, and the keys.
+fn read_page(answered: Answered) -> Result<(String, u64, Vec<Reply>), Error> {
+    let garbled = || Error::Garbled("a page of a walk");
+    let mut fields = answered.reply.into_list().ok_or_else(garbled)?.into_iter();
+    let cursor = fields.next().and_then(Reply::into_bytes).and_then(|bytes| String::from_utf8(bytes).ok());
+    let count =
+        fields.next().as_ref().and_then(Reply::as_integer).and_then(|count| u64::try_from(count).ok());
+    let keys = fields.next().and_then(Reply::into_list);
+    Ok((cursor.ok_or_else(garbled)?, count.ok_or_else(garbled)?, keys.ok_or_else(garbled)?))
+}
+
+impl Removal {
+    /// Walks the next pattern, from its beginning. The end of the last one is the answer.
+    fn next_pattern(self: Arc<Self>) {
+        let pattern = self.patterns.lock().last().cloned();
+        match pattern {
+            Some(pattern) => self.next_page("0", &pattern),
+            None => self.end(Ok(())),
+        }
+    }
+
+    fn next_page(self: Arc<Self>, cursor: &str, pattern: &[u8]) {
+        let command = page(self.generation_key.as_deref(), cursor, pattern, self.verb, &self.ended);
+        let (connection, pattern) = (self.connection.clone(), pattern.to_vec());
+        connection.submit(Request::script(&scripts::WALK, command, move |answer| {
+            match accepted(answer).and_then(read_page) {
+                Err(error) => self.end(Err(error)),
+                Ok((cursor, count, _)) => {
+                    self.removed.fetch_add(count, Ordering::Relaxed);
+                    if cursor == "0" {
+                        self.patterns.lock().pop();
+                        self.next_pattern();
+                    } else {
+                        self.next_page(&cursor, &pattern);
+                    }
+                }
+            }
+        }));
+    }
+
+    fn end(&self, result: Result<(), Error>) {
+        if let Some(sender) = self.sender.lock().take() {
+            let removed = self.removed.load(Ordering::Relaxed);
+            sender.send(result.map(|()| removed).map_err(|error| remote_error(&error)));
+        }
+    }
+}
+
+impl RedisTier {
+    fn removal(&self, verb: &'static str, patterns: Vec<Vec<u8>>, sender: Sender<u64>) -> Removal {
+        Removal {
+            connection: self.handle.0.clone(),
+            generation_key: None,
+            verb,
+            ended: Vec::new(),
+            patterns: Mutex::new(patterns),
+            removed: AtomicU64::new(0),
+            sender: Mutex::new(Some(sender)),
+        }
+    }
+
+    /// Removes keys, by as many scripts as it takes. With replicas, it waits for them.
+    pub(super) fn remove_all_of(&self, keys: &[RemoteKey], sender: Sender<u64>) {
+        let replicas = self.handle.0.settings.replicas;
+        let scripts = keys.len().div_ceil(MAX_KEYS);
+        let parts = if scripts > 0 && replicas > 0 { scripts + 1 } else { scripts };
+        let joined = Joined::new(parts, sender, |counts: Vec<u64>| counts.into_iter().sum());
+        for (part, keys) in keys.chunks(MAX_KEYS).enumerate() {
+            match self.pairs(keys, &mut Vec::new()) {
+                Err(error) => joined.complete(part, Err(error)),
+                Ok(command) => {
+                    let joined = joined.clone();
+                    let complete = move |answer: Result<Answered, Error>| {
+                        joined.complete(part, accepted(answer).and_then(|answered| number(&answered)));
+                    };
+                    self.handle.0.submit(Request::script(&scripts::REMOVE, command, complete));
+                }
+            }
+        }
+        if parts > scripts {
+            self.wait_for_replicas(replicas, move |result| joined.complete(scripts, result.map(|()| 0)));
+        }
+    }
+
+    /// Waits until the earlier requests of this connection are at replicas. Later ones wait, too.
+    fn wait_for_replicas(&self, replicas: u32, done: impl FnOnce(Result<(), Error>) + Send + 'static) {
+        let limit = self.handle.0.settings.timing.request / 2;
+        let command = Command::new("WAIT").number(replicas).number(limit.as_millis());
+        self.handle.0.submit(Request::new(command, move |answer| {
+            let reached = accepted(answer).and_then(|answered| number(&answered));
+            done(reached.and_then(|reached| {
+                if reached >= u64::from(replicas) {
+                    return Ok(());
+                }
+                Err(Error::Server(format!("{reached} of {replicas} replicas have the removal")))
+            }));
+        }));
+    }
+
+    /// Removes all keys with a prefix.
+    pub(super) fn walk_away(&self, prefix: &[u8], sender: Sender<u64>) {
+        let directory = self.state.directory.read();
+        let found = directory.world().and_then(|world| {
+            let (space, rest) =
+                directory.names.space(prefix).ok_or(Error::Garbled("the number of a keyspace"))?;
+            let pattern = directory.names.pattern(space, rest);
+            Ok((pattern, directory.names.generation(space, world), space.is_plain, rest.is_empty()))
+        });
+        drop(directory);
+        let (pattern, generation_key, is_plain, is_whole) = match found {
+            Ok(found) => found,
+            Err(error) => return sender.send(Err(remote_error(&error))),
+        };
+        let verb = match (is_plain, is_whole) {
+            (true, _) => "remove-plain",
+            (false, true) => "ended",
+            (false, false) => "remove",
+        };
+        let removal = self.removal(verb, vec![pattern], sender);
+        if verb != "ended" {
+            let generation_key = (!is_plain).then_some(generation_key);
+            return Arc::new(Removal { generation_key, ..removal }).next_pattern();
+        }
+        let command = Command::tail().arg("1").arg(&generation_key);
+        self.handle.0.submit(Request::script(&scripts::END_GENERATION, command, move |answer| {
+            match accepted(answer) {
+                Err(error) => removal.end(Err(error)),
+                Ok(answered) => {
+                    // Without a generation there is no record. The walk still frees the room.
+                    let ended = answered.reply.into_bytes().unwrap_or_default();
+                    let generation_key = Some(generation_key);
+                    Arc::new(Removal { generation_key, ended, ..removal }).next_pattern();
+                }
+            }
+        }));
+    }
+
+    /// Removes the keys of all keyspaces: the generations first, so that all records and leases are void.
+    pub(super) fn walk_all_away(&self, sender: Sender<u64>) {
+        let directory = self.state.directory.read();
+        let patterns = directory.world().map(|_| directory.names.patterns_of_all());
+        drop(directory);
+        match patterns {
+            Err(error) => sender.send(Err(remote_error(&error))),
+            Ok([generations, slots]) => {
+                Arc::new(self.removal("any", vec![slots, generations], sender)).next_pattern();
+            }
+        }
+    }
+
+    /// Returns one page of the keys with a prefix.
+    pub(super) fn walk_page(&self, prefix: &[u8], cursor: &ScanCursor, sender: Sender<ScanPage>) {
+        let directory = self.state.directory.read();
+        let command = directory.world().and_then(|world| {
+            let (space, rest) =
+                directory.names.space(prefix).ok_or(Error::Garbled("the number of a keyspace"))?;
+            let generation = (!space.is_plain).then(|| directory.names.generation(space, world));
+            let verb = if space.is_plain { "plain" } else { "list" };
+            let pattern = directory.names.pattern(space, rest);
+            Ok(page(generation.as_deref(), &cursor.0.to_string(), &pattern, verb, &[]))
+        });
+        drop(directory);
+        match command {
+            Err(error) => sender.send(Err(remote_error(&error))),
+            Ok(command) => {
+                let state = self.state.clone();
+                self.send(&scripts::WALK, command, sender, move |answered| keys_of_page(answered, &state));
+            }
+        }
+    }
+}
+
+fn keys_of_page(answered: Answered, state: &TierState) -> Result<ScanPage, Error> {
+    let (cursor, _, keys) = read_page(answered)?;
+    let directory = state.directory.read();
+    let keys = keys.iter().filter_map(Reply::as_bytes);
+    let keys = keys.filter_map(|slot| directory.names.key_of_slot(slot)).map(RemoteKey::from).collect();
+    let next: u64 = cursor.parse().map_err(|_| Error::Garbled("a cursor"))?;
+    Ok(ScanPage { keys, next: (next != 0).then_some(ScanCursor(next)) })
+}

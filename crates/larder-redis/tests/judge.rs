@@ -1,0 +1,231 @@
+//! The judge: nodes race fills with changes and pushes, and no answer may be older than an acknowledged
+//! change by more than the bound. A node with a planted fault must be caught.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use larder::remote::{RemoteKey, RemoteTier};
+
+use crate::node::{Node, NodeFault};
+use crate::proxy::Proxy;
+use crate::server::RedisServer;
+use crate::support::{eventually, key, now, pause};
+
+/// The bound of these tests: the least that there is.
+const BOUND: Duration = Duration::from_millis(100);
+const KEYS: usize = 24;
+
+/// The numbers that were written to each key, and when each was acknowledged.
+struct Acknowledged {
+    began: Instant,
+    times: Vec<Mutex<Vec<Duration>>>,
+    worst: AtomicU64,
+    answers: AtomicU64,
+}
+
+impl Acknowledged {
+    fn new() -> Self {
+        let times = std::iter::repeat_with(Mutex::default).take(KEYS).collect();
+        Self { began: now(), times, worst: AtomicU64::new(0), answers: AtomicU64::new(0) }
+    }
+
+    /// The write of the next number of a key was acknowledged.
+    fn acknowledge(&self, at: usize) {
+        self.times[at].lock().unwrap().push(self.began.elapsed());
+    }
+
+    /// A lookup that began at this time was answered with a number. Keeps how much older the answer is than
+    /// the change that followed that number.
+    fn judge(&self, at: usize, asked: Duration, number: usize) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        let replaced = self.times[at].lock().unwrap().get(number).copied();
+        if let Some(replaced) = replaced {
+            let age = asked.saturating_sub(replaced).as_micros();
+            self.worst.fetch_max(age.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
+    fn worst(&self) -> Duration {
+        Duration::from_micros(self.worst.load(Ordering::Relaxed))
+    }
+}
+
+fn keys() -> Vec<RemoteKey> {
+    (0..KEYS).map(|at| key(&format!("judged{at}"))).collect()
+}
+
+/// What else happens during a trial.
+type Disturbance<'a> = &'a (dyn Fn(usize) + Sync);
+
+/// Writes and reads by all nodes for some time.
+fn trial(nodes: &[Node], length: Duration, disturb: Disturbance<'_>) -> Acknowledged {
+    let (judge, keys, ends) = (Acknowledged::new(), keys(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let (judge, keys, ends) = (&judge, &keys, &ends);
+        // Each writer has keys of its own, so that the order of their numbers is known.
+        for (writer, node) in nodes.iter().enumerate() {
+            scope.spawn(move || {
+                let mut round: usize = 0;
+                while !ends.load(Ordering::Relaxed) {
+                    round += 1;
+                    for at in (0..KEYS).filter(|at| at % nodes.len() == writer) {
+                        let number = judge.times[at].lock().unwrap().len() + 1;
+                        // A write whose answer was lost may be applied: it is repeated until it is known.
+                        while !node.set(&keys[at], &number.to_be_bytes()) {
+                            if ends.load(Ordering::Relaxed) {
+                                return;
+                            }
+                            pause(Duration::from_millis(1));
+                        }
+                        judge.acknowledge(at);
+                        if round.is_multiple_of(64) {
+                            pause(Duration::from_micros(300));
+                        }
+                    }
+                }
+            });
+        }
+        for (reader, node) in nodes.iter().flat_map(|node| [node, node]).enumerate() {
+            scope.spawn(move || {
+                let mut round = reader;
+                while !ends.load(Ordering::Relaxed) {
+                    round = round.wrapping_mul(31).wrapping_add(7);
+                    let at = round % KEYS;
+                    let asked = judge.began.elapsed();
+                    // Some fills are late, so that pushes overtake them.
+                    let delay = || {
+                        if round.is_multiple_of(4) {
+                            pause(Duration::from_micros(200));
+                        }
+                    };
+                    let hits = node.hits.load(Ordering::Relaxed);
+                    if let Some(bytes) = node.get(&keys[at], delay) {
+                        judge.judge(at, asked, usize::from_be_bytes(bytes.try_into().unwrap()));
+                    }
+                    // A hit leaves the processor to the writers: the races are what counts.
+                    if node.hits.load(Ordering::Relaxed) > hits {
+                        pause(Duration::from_micros(30));
+                    }
+                }
+            });
+        }
+        let began = now();
+        let mut step = 0;
+        while began.elapsed() < length {
+            disturb(step);
+            step += 1;
+            pause(Duration::from_millis(20));
+        }
+        ends.store(true, Ordering::Relaxed);
+    });
+    judge
+}
+
+fn nodes(url: &str, count: usize, fault: NodeFault) -> Vec<Node> {
+    (0..count).map(|_| Node::open(url, fault)).collect()
+}
+
+#[test]
+fn no_answer_is_older_than_an_acknowledged_change_by_more_than_the_bound() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    for tracking in ["per-key", "broadcast"] {
+        let nodes = nodes(&server.url(&format!("staleness=100ms&tracking={tracking}")), 3, NodeFault::None);
+        let judge = trial(&nodes, Duration::from_millis(2500), &|_| {});
+        let hits: u64 = nodes.iter().map(|node| node.hits.load(Ordering::Relaxed)).sum();
+        let changes: usize = judge.times.iter().map(|times| times.lock().unwrap().len()).sum();
+        let answers = judge.answers.load(Ordering::Relaxed);
+        println!(
+            "{tracking}: {answers} answers, {hits} of memory, {changes} changes, worst {:?}",
+            judge.worst()
+        );
+        assert!(answers > 1000 && hits > 100 && changes > 300, "the trial tried too little");
+        assert!(judge.worst() <= BOUND, "{tracking}: an answer was {:?} old", judge.worst());
+        // At rest, memory has what the server has.
+        eventually("memory agrees with the server", || {
+            let at_rest = |node: &Node, at: usize| {
+                let last = judge.times[at].lock().unwrap().len();
+                let copy = node.hit(&keys()[at]);
+                copy.is_none_or(|bytes| usize::from_be_bytes(bytes.try_into().unwrap()) >= last)
+            };
+            nodes.iter().all(|node| (0..KEYS).all(|at| at_rest(node, at)))
+        });
+    }
+}
+
+#[test]
+fn a_token_that_is_taken_after_the_request_is_caught() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let nodes = nodes(&server.url("staleness=100ms"), 3, NodeFault::TokenAfterRequest);
+    let began = now();
+    while began.elapsed() < Duration::from_secs(15) {
+        let judge = trial(&nodes, Duration::from_millis(300), &|_| {});
+        // At rest, a copy that was filled after the push of its change stays.
+        pause(BOUND);
+        let is_stale = |node: &Node, at: usize| {
+            let last = judge.times[at].lock().unwrap().len();
+            node.hit(&keys()[at]).is_some_and(|bytes| usize::from_be_bytes(bytes.try_into().unwrap()) < last)
+        };
+        if judge.worst() > BOUND || nodes.iter().any(|node| (0..KEYS).any(|at| is_stale(node, at))) {
+            return;
+        }
+    }
+    panic!("the judge has not seen the planted fault");
+}
+
+/// A node behind a proxy that holds the server's bytes back now and then, and cuts the connection.
+fn behind_a_bad_line(fault: NodeFault) -> Option<Acknowledged> {
+    let server = RedisServer::start(&[])?;
+    let proxy = Proxy::start(server.socket());
+    let mut nodes = nodes(&server.url("staleness=100ms"), 1, NodeFault::None);
+    nodes.push(Node::open(&proxy.url("staleness=100ms&request_timeout=400ms"), fault));
+    let judge = trial(&nodes, Duration::from_secs(3), &|step| match step % 50 {
+        10 => proxy.hold_answers(true),
+        25 => proxy.hold_answers(false),
+        40 => proxy.cut(step % 100 > 50),
+        _ => {}
+    });
+    let behind = &nodes[1];
+    println!("{fault:?}: {} losses, worst {:?}", behind.near.voids.load(Ordering::Relaxed), judge.worst());
+    assert!(behind.hits.load(Ordering::Relaxed) > 100, "memory answered too little");
+    Some(judge)
+}
+
+#[test]
+fn a_node_behind_a_bad_line_keeps_the_bound() {
+    let Some(judge) = behind_a_bad_line(NodeFault::None) else { return };
+    assert!(judge.worst() <= BOUND, "an answer was {:?} old", judge.worst());
+}
+
+#[test]
+fn a_node_that_ignores_the_validity_is_caught() {
+    let Some(judge) = behind_a_bad_line(NodeFault::NoValidity) else { return };
+    assert!(judge.worst() > BOUND, "the judge has not seen the planted fault");
+}
+
+#[test]
+fn a_node_that_keeps_its_memory_after_a_lost_connection_is_caught() {
+    let Some(judge) = behind_a_bad_line(NodeFault::KeepsAfterLoss) else { return };
+    assert!(judge.worst() > BOUND, "the judge has not seen the planted fault");
+}
+
+#[test]
+fn a_value_of_memory_is_answered_only_while_the_validity_holds() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let node = Node::open(&server.url("staleness=100ms&request_timeout=10s"), NodeFault::None);
+    assert!(node.set(&keys()[0], b"12345678"));
+    node.get(&keys()[0], || ());
+    eventually("memory answers", || {
+        node.get(&keys()[0], || ());
+        node.hit(&keys()[0]).is_some()
+    });
+    server.signal("STOP");
+    let stopped = now();
+    eventually("the validity ends", || node.hit(&keys()[0]).is_none());
+    assert!(stopped.elapsed() < BOUND * 20, "{:?}", stopped.elapsed());
+    server.signal("CONT");
+    eventually("memory answers again, without a new lookup", || node.hit(&keys()[0]).is_some());
+    assert_eq!(node.near.voids.load(Ordering::Relaxed), 0, "the connection was not lost");
+    assert!(node.tier.why_down().is_none());
+    drop(node.tier.name());
+}

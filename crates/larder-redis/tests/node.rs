@@ -1,0 +1,167 @@
+//! A small near cache over the tier, which keeps the order of `larder::remote`. It has the faults that a
+//! judge must find.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use larder::Remaining;
+use larder::remote::{FillReply, LeaseReply, Life, NearTier, RemoteKey, RemoteTier, SetCondition};
+use larder_redis::RedisTier;
+
+use crate::support::{ask, now};
+
+/// A mistake of the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NodeFault {
+    None,
+    /// The token is taken after the request was answered.
+    TokenAfterRequest,
+    /// The value is answered whatever the validity says.
+    NoValidity,
+    /// Nothing is emptied when the connection is lost, and the generation is not compared.
+    KeepsAfterLoss,
+}
+
+#[derive(Debug)]
+struct Copied {
+    bytes: Vec<u8>,
+    ends: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    copies: HashMap<RemoteKey, Copied>,
+    epochs: HashMap<RemoteKey, u64>,
+    /// Moved by what voids all keys, or a range.
+    epoch_of_all: u64,
+}
+
+/// The memory of a node.
+#[derive(Debug)]
+pub(crate) struct NearMap {
+    slots: Mutex<Slots>,
+    fault: NodeFault,
+    pub(crate) voids: AtomicU64,
+}
+
+impl NearTier for NearMap {
+    fn invalidate(&self, keys: &[&[u8]]) {
+        let mut slots = self.slots.lock().unwrap();
+        for key in keys {
+            slots.copies.remove(*key);
+            *slots.epochs.entry(RemoteKey::from(*key)).or_default() += 1;
+        }
+    }
+
+    fn invalidate_range(&self, prefix: &[u8]) {
+        let mut slots = self.slots.lock().unwrap();
+        slots.copies.retain(|key, _| !key.starts_with(prefix));
+        slots.epoch_of_all += 1;
+    }
+
+    fn invalidate_all(&self) {
+        self.voids.fetch_add(1, Ordering::Relaxed);
+        if self.fault == NodeFault::KeepsAfterLoss {
+            return;
+        }
+        let mut slots = self.slots.lock().unwrap();
+        slots.copies.clear();
+        slots.epoch_of_all += 1;
+    }
+}
+
+/// A node: a near cache and its tier.
+pub(crate) struct Node {
+    pub(crate) tier: RedisTier,
+    pub(crate) near: Arc<NearMap>,
+    pub(crate) hits: AtomicU64,
+}
+
+impl Node {
+    pub(crate) fn open(url: &str, fault: NodeFault) -> Self {
+        let tier = crate::support::open(url);
+        let near = Arc::new(NearMap { slots: Mutex::default(), fault, voids: AtomicU64::new(0) });
+        let weak: std::sync::Weak<NearMap> = Arc::downgrade(&near);
+        tier.attach(weak);
+        Self { tier, near, hits: AtomicU64::new(0) }
+    }
+
+    /// Answers from memory, if that is legal now.
+    pub(crate) fn hit(&self, key: &RemoteKey) -> Option<Vec<u8>> {
+        let validity = self.tier.validity();
+        let found = {
+            let slots = self.near.slots.lock().unwrap();
+            let copy = slots.copies.get(key);
+            copy.filter(|copy| copy.ends.is_none_or(|ends| now() < ends)).map(|copy| copy.bytes.clone())
+        };
+        let is_legal = self.near.fault == NodeFault::NoValidity || self.tier.is_current(validity);
+        found.filter(|_| is_legal)
+    }
+
+    fn token(&self, key: &RemoteKey) -> (u64, u64) {
+        let slots = self.near.slots.lock().unwrap();
+        (slots.epochs.get(key).copied().unwrap_or_default(), slots.epoch_of_all)
+    }
+
+    /// Answers from memory, or from the server. A value of the server is kept. `delay` is called between the
+    /// answer and the fill.
+    pub(crate) fn get(&self, key: &RemoteKey, delay: impl FnOnce()) -> Option<Vec<u8>> {
+        if let Some(bytes) = self.hit(key) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return Some(bytes);
+        }
+        let mut token = self.token(key);
+        let before = now();
+        let found = ask(|reply| self.tier.get(key.clone(), reply)).ok()??;
+        delay();
+        if self.near.fault == NodeFault::TokenAfterRequest {
+            token = self.token(key);
+        }
+        let ends = match found.left {
+            Remaining::For(left) => Some(before + left),
+            Remaining::Never => None,
+        };
+        let mut slots = self.near.slots.lock().unwrap();
+        let present = (slots.epochs.get(key).copied().unwrap_or_default(), slots.epoch_of_all);
+        let is_of_this_connection =
+            found.generation == self.tier.generation() || self.near.fault == NodeFault::KeepsAfterLoss;
+        if token == present && is_of_this_connection {
+            slots.copies.insert(key.clone(), Copied { bytes: found.bytes.clone(), ends });
+        }
+        drop(slots);
+        Some(found.bytes)
+    }
+
+    /// Sets a value. Returns whether the server has acknowledged it.
+    pub(crate) fn set(&self, key: &RemoteKey, bytes: &[u8]) -> bool {
+        self.near.invalidate(&[key]);
+        let life = Life::For(Duration::from_mins(10));
+        ask(|reply| self.tier.set(key.clone(), bytes.to_vec(), life, SetCondition::Always, reply)).is_ok()
+    }
+
+    /// Removes a key. Returns whether the server has acknowledged it.
+    pub(crate) fn remove(&self, key: &RemoteKey) -> bool {
+        self.near.invalidate(&[key]);
+        ask(|reply| self.tier.remove(vec![key.clone()], reply)).is_ok()
+    }
+
+    /// Answers from memory or from the server, or loads under a lease.
+    pub(crate) fn get_or_load(&self, key: &RemoteKey, load: impl FnOnce() -> Vec<u8>) -> Option<Vec<u8>> {
+        if let Some(bytes) = self.hit(key) {
+            return Some(bytes);
+        }
+        match ask(|reply| self.tier.lease(key.clone(), Duration::from_secs(10), reply)).ok()? {
+            LeaseReply::Hit(record) => Some(record.bytes),
+            LeaseReply::Leased(token) => {
+                let bytes = load();
+                let life = Life::For(Duration::from_mins(10));
+                let filled: Result<FillReply, _> =
+                    ask(|reply| self.tier.fill(key.clone(), token, bytes.clone(), life, reply));
+                filled.ok().map(|_| bytes)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A proxy between a client and a server, which delays, drops and half-closes.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::support::pause;
+
+/// How the proxy treats what passes.
+#[derive(Debug, Default)]
+struct Switches {
+    /// Bytes of the server are held back while this is set, and sent later.
+    holds_answers: AtomicBool,
+    /// Bytes of either side vanish while this is set.
+    drops: AtomicBool,
+    delay_ms: AtomicU64,
+    is_ended: AtomicBool,
+}
+
+/// A proxy on a Unix socket of its own.
+pub(crate) struct Proxy {
+    switches: Arc<Switches>,
+    dir: tempfile::TempDir,
+    connections: Arc<Mutex<Vec<(UnixStream, UnixStream)>>>,
+}
+
+impl Proxy {
+    pub(crate) fn start(server: PathBuf) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(dir.path().join("proxy.sock")).unwrap();
+        let switches = Arc::new(Switches::default());
+        let connections: Arc<Mutex<Vec<(UnixStream, UnixStream)>>> = Arc::default();
+        let (of_thread, list) = (switches.clone(), connections.clone());
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                if of_thread.is_ended.load(Ordering::SeqCst) {
+                    return;
+                }
+                let client = client.unwrap();
+                let Ok(server) = UnixStream::connect(&server) else { continue };
+                list.lock().unwrap().push((client.try_clone().unwrap(), server.try_clone().unwrap()));
+                pass(client.try_clone().unwrap(), server.try_clone().unwrap(), of_thread.clone(), false);
+                pass(server, client, of_thread.clone(), true);
+            }
+        });
+        Self { switches, dir, connections }
+    }
+
+    pub(crate) fn url(&self, options: &str) -> String {
+        format!("redis+unix://{}?{options}", self.dir.path().join("proxy.sock").display())
+    }
+
+    /// Holds back the bytes of the server, or lets them go.
+    pub(crate) fn hold_answers(&self, holds: bool) {
+        self.switches.holds_answers.store(holds, Ordering::SeqCst);
+    }
+
+    /// Lets bytes vanish, or pass again.
+    pub(crate) fn drop_bytes(&self, drops: bool) {
+        self.switches.drops.store(drops, Ordering::SeqCst);
+    }
+
+    /// Delays each part of the server's bytes.
+    pub(crate) fn delay(&self, time: Duration) {
+        self.switches.delay_ms.store(time.as_millis().try_into().unwrap(), Ordering::SeqCst);
+    }
+
+    /// Ends all connections, in the direction to the client alone if `is_half`.
+    pub(crate) fn cut(&self, is_half: bool) {
+        for (client, server) in self.connections.lock().unwrap().drain(..) {
+            drop(client.shutdown(if is_half { Shutdown::Write } else { Shutdown::Both }));
+            if !is_half {
+                drop(server.shutdown(Shutdown::Both));
+            }
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.switches.is_ended.store(true, Ordering::SeqCst);
+        self.hold_answers(false);
+        self.cut(false);
+        drop(UnixStream::connect(self.dir.path().join("proxy.sock")));
+    }
+}
+
+fn pass(mut from: UnixStream, mut to: UnixStream, switches: Arc<Switches>, is_answer: bool) {
+    std::thread::spawn(move || {
+        let mut buffer = [0; 16 << 10];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            if is_answer {
+                pause(Duration::from_millis(switches.delay_ms.load(Ordering::SeqCst)));
+                while switches.holds_answers.load(Ordering::SeqCst) {
+                    pause(Duration::from_millis(1));
+                }
+            }
+            if !switches.drops.load(Ordering::SeqCst) && to.write_all(&buffer[..read]).is_err() {
+                break;
+            }
+        }
+        drop(to.shutdown(Shutdown::Both));
+        drop(from.shutdown(Shutdown::Both));
+    });
+}

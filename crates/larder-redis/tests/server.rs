@@ -1,0 +1,82 @@
+//! A real redis-server, with data in a directory of its own.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{LIMIT, now, pause};
+
+/// A running redis-server on a Unix socket of its own. Dropping it ends the process.
+pub(crate) struct RedisServer {
+    child: Option<Child>,
+    arguments: Vec<String>,
+    dir: tempfile::TempDir,
+}
+
+impl RedisServer {
+    /// Starts a server without persistence. Returns none, and prints the reason, if there is none on this
+    /// machine.
+    pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
+        let version = Command::new("redis-server").arg("--version").output();
+        let has_cli = Command::new("redis-cli").arg("--version").output().is_ok();
+        if version.is_err() || !has_cli {
+            println!("skipped: this machine has no redis-server and redis-cli");
+            return None;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let mut server = Self { child: None, arguments, dir };
+        server.restart();
+        Some(server)
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.dir.path().join("redis.sock")
+    }
+
+    /// The URL of the server, with options behind it.
+    pub(crate) fn url(&self, options: &str) -> String {
+        format!("redis+unix://{}?{options}", self.socket().display())
+    }
+
+    /// Starts the server again, with the data of its directory.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        let mut command = Command::new("redis-server");
+        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(self.socket());
+        command.args(&self.arguments).current_dir(self.dir.path()).stdout(Stdio::null());
+        self.child = Some(command.spawn().unwrap());
+        let began = now();
+        while self.cli(&["PING"]) != "PONG" && !self.cli(&["PING"]).starts_with("NOAUTH") {
+            assert!(began.elapsed() < LIMIT, "redis-server does not answer");
+            pause(std::time::Duration::from_millis(5));
+        }
+    }
+
+    /// Ends the process at once.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+
+    /// Sends a signal to the process: `STOP`, `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// Asks by redis-cli, and returns its output without the line's end.
+    pub(crate) fn cli(&self, words: &[&str]) -> String {
+        let output = Command::new("redis-cli").arg("-s").arg(self.socket()).args(words).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&text).trim_end().to_owned()
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        // A stopped process is ended by this signal, too.
+        self.kill();
+    }
+}

@@ -1,0 +1,62 @@
+//! Time, and what the tests of several modules use.
+
+use std::time::{Duration, Instant};
+
+use larder::Format;
+use larder::remote::{RemoteAnswer, RemoteKey, RemoteKeyspace, RemoteReply, RemoteResult, RemoteTier, reply};
+use larder_redis::RedisTier;
+
+/// No step of a test takes longer than this.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+#[expect(clippy::disallowed_methods, reason = "real servers keep real time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "real servers keep real time")]
+pub(crate) fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// Waits until something is so.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = now();
+    while !is_so() {
+        assert!(began.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+        pause(Duration::from_millis(2));
+    }
+}
+
+/// The keyspace of records that most tests use.
+pub(crate) fn records() -> RemoteKeyspace {
+    keyspace(7, "prices", Format::Bincode)
+}
+
+pub(crate) fn keyspace(number: u32, name: &str, format: Format) -> RemoteKeyspace {
+    RemoteKeyspace { number, name: name.to_owned(), version: 1, shape: "string".to_owned(), format }
+}
+
+/// A key of a keyspace.
+pub(crate) fn key_of(number: u32, key: &str) -> RemoteKey {
+    [&number.to_be_bytes(), key.as_bytes()].concat().into()
+}
+
+/// A key of [`records`].
+pub(crate) fn key(key: &str) -> RemoteKey {
+    key_of(7, key)
+}
+
+/// Sends a request, and waits for its answer.
+pub(crate) fn ask<T>(send: impl FnOnce(RemoteReply<T>)) -> RemoteResult<T> {
+    let (sender, answer): (RemoteReply<T>, RemoteAnswer<T>) = reply();
+    send(sender);
+    answer.wait()
+}
+
+/// Opens a tier with [`records`] and no near cache.
+pub(crate) fn open(url: &str) -> RedisTier {
+    let tier = RedisTier::open(url).unwrap();
+    tier.register(records()).unwrap();
+    tier
+}

@@ -1,0 +1,137 @@
+//! The connections that see the requests of all others, by `MONITOR`.
+//!
+//! 1. A request is shown when it arrives: its line is put into the queue of each monitor. Without a monitor,
+//!    this costs the look at a counter.
+//! 2. The connection of a monitor is woken, and takes the lines that have come.
+//! 3. A queue is bounded. A monitor that does not take its lines in time is cut off: requests never wait for
+//!    a monitor, and none is left out of what a monitor shows.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Maximum number of monitors of a server.
+pub(crate) const MAX_MONITORS: usize = 16;
+
+/// Maximum size of the lines that wait for a monitor.
+const MAX_QUEUE: usize = 4 << 20;
+
+/// The monitors of a server.
+#[derive(Debug, Default)]
+pub(crate) struct Monitors {
+    /// The number of `queues`, to be read without the lock.
+    count: AtomicUsize,
+    queues: Mutex<Vec<Arc<Mutex<LineQueue>>>>,
+}
+
+#[derive(Debug, Default)]
+struct LineQueue {
+    lines: Vec<u8>,
+    is_overfull: bool,
+    waker: Option<Waker>,
+}
+
+/// A connection that is a monitor. Dropping this value ends that.
+#[derive(Debug)]
+pub(crate) struct Monitor(Arc<Monitors>, Arc<Mutex<LineQueue>>);
+
+/// The monitor has not taken its lines in time.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Overfull;
+
+impl Monitors {
+    /// Adds a monitor. None if there are as many as there may be.
+    pub(crate) fn add(self: &Arc<Self>) -> Option<Monitor> {
+        let mut queues = lock(&self.queues);
+        if queues.len() == MAX_MONITORS {
+            return None;
+        }
+        let queue: Arc<Mutex<LineQueue>> = Arc::default();
+        queues.push(queue.clone());
+        self.count.store(queues.len(), Ordering::Relaxed);
+        Some(Monitor(self.clone(), queue))
+    }
+
+    /// Returns whether there is a monitor.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > 0
+    }
+
+    /// Shows a line to all monitors.
+    pub(crate) fn show(&self, line: &[u8]) {
+        let mut wakers = Vec::new();
+        for queue in &*lock(&self.queues) {
+            let mut queue = lock(queue);
+            if queue.lines.len() + line.len() > MAX_QUEUE {
+                queue.is_overfull = true;
+                queue.lines = Vec::new();
+            } else if !queue.is_overfull {
+                queue.lines.extend_from_slice(line);
+            }
+            wakers.extend(queue.waker.take());
+        }
+        // Woken without a lock, because a waker may run code of its own.
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+}
+
+impl Monitor {
+    /// Appends the lines that have come to `to`, unless there is no room for them. Ready if there was at
+    /// least one.
+    pub(crate) fn poll_lines(
+        &self,
+        context: &mut Context<'_>,
+        to: Option<&mut Vec<u8>>,
+    ) -> Poll<Result<(), Overfull>> {
+        let mut queue = lock(&self.1);
+        if queue.is_overfull {
+            return Poll::Ready(Err(Overfull));
+        }
+        queue.waker = Some(context.waker().clone());
+        let Some(to) = to.filter(|_| !queue.lines.is_empty()) else { return Poll::Pending };
+        to.append(&mut queue.lines);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        let mut queues = lock(&self.0.queues);
+        queues.retain(|queue| !Arc::ptr_eq(queue, &self.1));
+        self.0.count.store(queues.len(), Ordering::Relaxed);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_monitor_sees_each_line_once_and_is_cut_off_when_it_takes_none() {
+        let monitors: Arc<Monitors> = Arc::default();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(!monitors.is_watched());
+        let monitor = monitors.add().unwrap();
+        let mut lines = Vec::new();
+        assert!(monitor.poll_lines(&mut context, Some(&mut lines)).is_pending());
+        monitors.show(b"a");
+        monitors.show(b"b");
+        assert_eq!(monitor.poll_lines(&mut context, Some(&mut lines)), Poll::Ready(Ok(())));
+        assert!(monitor.poll_lines(&mut context, Some(&mut lines)).is_pending());
+        assert_eq!(lines, b"ab");
+        let line = vec![b'x'; MAX_QUEUE];
+        monitors.show(&line);
+        monitors.show(b"y");
+        assert_eq!(monitor.poll_lines(&mut context, Some(&mut lines)), Poll::Ready(Err(Overfull)));
+        let others: Vec<_> = (1..MAX_MONITORS).map(|_| monitors.add().unwrap()).collect();
+        assert!(monitors.add().is_none());
+        drop((monitor, others));
+        assert!(!monitors.is_watched());
+    }
+}

@@ -1,0 +1,122 @@
+//! The log of slow requests, for `SLOWLOG`.
+//!
+//! The log is bounded: so many requests, and of each request so many words with so many bytes. The oldest
+//! request is dropped first.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::client::Client;
+use crate::protocol::arguments::Arguments;
+
+/// The threshold without a setting, in microseconds, as in Redis.
+const DEFAULT_THRESHOLD: i64 = 10_000;
+
+/// The number of requests that are kept without a setting, as in Redis.
+const DEFAULT_LEN: usize = 128;
+
+/// Maximum of the number of requests that are kept. They take up to 5 MiB.
+pub(crate) const MAX_LEN: i64 = 1024;
+
+/// Maximum number of words of a request that are kept, and of bytes of a word.
+const MAX_WORDS: usize = 32;
+const MAX_WORD: usize = 128;
+
+/// A request that was slow.
+#[derive(Debug, Clone)]
+pub(crate) struct SlowRequest {
+    pub(crate) id: u64,
+    /// When it ended, as a Unix time in seconds.
+    pub(crate) time: i64,
+    pub(crate) duration: Duration,
+    pub(crate) words: Vec<Vec<u8>>,
+    pub(crate) peer: String,
+    pub(crate) name: String,
+}
+
+/// The slow requests of a server.
+#[derive(Debug)]
+pub(crate) struct SlowLog {
+    /// Requests that take at least so many microseconds are kept. None is if it is negative.
+    pub(crate) threshold: AtomicI64,
+    /// How many requests are kept.
+    pub(crate) max_len: AtomicUsize,
+    kept: Mutex<KeptRequests>,
+}
+
+#[derive(Debug, Default)]
+struct KeptRequests {
+    /// The newest request is the first.
+    requests: VecDeque<SlowRequest>,
+    next_id: u64,
+}
+
+impl Default for SlowLog {
+    fn default() -> Self {
+        Self {
+            threshold: AtomicI64::new(DEFAULT_THRESHOLD),
+            max_len: AtomicUsize::new(DEFAULT_LEN),
+            kept: Mutex::default(),
+        }
+    }
+}
+
+impl SlowLog {
+    /// Keeps a request, if it was slow.
+    pub(crate) fn note(&self, args: Arguments<'_>, duration: Duration, time: i64, client: &Client) {
+        let threshold = self.threshold.load(Ordering::Relaxed);
+        let is_slow = u128::try_from(threshold).is_ok_and(|threshold| duration.as_micros() >= threshold);
+        if !is_slow {
+            return;
+        }
+        let (peer, name) = (client.peer.clone(), client.labels().name.clone());
+        let mut kept = self.lock();
+        let id = kept.next_id;
+        kept.next_id += 1;
+        kept.requests.push_front(SlowRequest { id, time, duration, words: shortened(args), peer, name });
+        kept.requests.truncate(self.max_len.load(Ordering::Relaxed));
+    }
+
+    /// Returns the newest requests.
+    pub(crate) fn newest(&self, max: usize) -> Vec<SlowRequest> {
+        self.lock().requests.iter().take(max).cloned().collect()
+    }
+
+    /// Returns the number of requests that are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().requests.len()
+    }
+
+    /// Drops all requests.
+    pub(crate) fn reset(&self) {
+        self.lock().requests.clear();
+    }
+
+    /// Sets how many requests are kept.
+    pub(crate) fn set_max_len(&self, len: usize) {
+        self.max_len.store(len, Ordering::Relaxed);
+        self.lock().requests.truncate(len);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, KeptRequests> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the words of a request. What is left out is counted in the words, as in Redis.
+fn shortened(args: Arguments<'_>) -> Vec<Vec<u8>> {
+    let shorten = |word: &[u8]| match word.split_at_checked(MAX_WORD) {
+        Some((first, rest)) if !rest.is_empty() => {
+            [first, format!("... ({} more bytes)", rest.len()).as_bytes()].concat()
+        }
+        _ => word.to_vec(),
+    };
+    if args.len() <= MAX_WORDS {
+        return args.from(0).map(shorten).collect();
+    }
+    let mut words: Vec<_> = args.from(0).take(MAX_WORDS - 1).map(shorten).collect();
+    words.push(format!("... ({} more arguments)", args.len() - words.len()).into_bytes());
+    words
+}

@@ -1,0 +1,73 @@
+//! Lookups in the shards. They take the shared lock of one shard, and wait for it only in the process that
+//! opened the cache.
+
+use super::Memory;
+use super::shard::Shard;
+use crate::format::key::unencoded::UnencodedKey;
+use crate::memory::entry::Value;
+use crate::memory::extras::EntryExtras;
+use crate::memory::leases::Permit;
+use crate::memory::lookup::{Lookup, StaleLookup};
+use crate::memory::slot_key::{SlotKey, short_hash};
+use crate::sys::sync::{RwLock, RwLockReadGuard};
+use crate::units::Timestamp;
+
+impl Memory {
+    /// Looks a key up. In a forked child, reports a key as absent if its shard can't be locked.
+    pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
+        self.read(key.hash).map_or(Lookup::Negative, |shard| shard.get(key, now))
+    }
+
+    /// Returns the live value of a key, and its expiry. Records a use of the entry.
+    ///
+    /// Returns None in every other case. [`get`](Memory::get) distinguishes these cases.
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
+    #[inline(always)]
+    pub(crate) fn hit(&self, key: impl UnencodedKey, now: Timestamp) -> Option<(Value, Timestamp)> {
+        let hash = key.hash();
+        self.read(hash)?.hit(key, short_hash(hash), now)
+    }
+
+    /// Like [`hit`](Memory::hit), and also returns the extras of the entry.
+    #[inline]
+    pub(crate) fn hit_with_extras(
+        &self,
+        key: impl UnencodedKey,
+        now: Timestamp,
+    ) -> Option<(Value, Timestamp, Option<EntryExtras>)> {
+        let hash = key.hash();
+        self.read(hash)?.hit_with_extras(key, short_hash(hash), now)
+    }
+
+    /// Looks a key up without counting the lookup as a use.
+    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
+        self.read(key.hash).map_or(Lookup::Negative, |shard| shard.peek(key, now))
+    }
+
+    /// Returns the content of a key, live or expired. Counts no use.
+    pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
+        self.read(key.hash).map_or(StaleLookup::NoValue, |shard| shard.stale(key))
+    }
+
+    /// Returns whether a permission is still valid. If so, the content that was read with it is still the
+    /// key's content.
+    pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
+        self.read(key.hash).is_some_and(|shard| shard.leases.permits(key, permit))
+    }
+
+    /// Locks the shard of a key for reading. Returns `None` in a forked child, if a thread of the parent was
+    /// changing the shard at the fork.
+    ///
+    /// The process is checked only if the lock is not free, so the check costs a hit nothing. A child that
+    /// gets the lock can release it without waiting, because no other thread of the child waits for it.
+    #[inline]
+    pub(super) fn read(&self, hash: u64) -> Option<RwLockReadGuard<'_, Shard>> {
+        let shard = self.shard_of(hash);
+        shard.try_read().or_else(|| self.wait_to_read(shard))
+    }
+
+    #[cold]
+    fn wait_to_read<'a>(&self, shard: &'a RwLock<Shard>) -> Option<RwLockReadGuard<'a, Shard>> {
+        self.process.is_current().then(|| shard.read())
+    }
+}

@@ -1,0 +1,321 @@
+//! The index of a shard: finds the slot of a key by the key's short hash.
+//!
+//! It is a hash table of buckets. A bucket has places for six slots: their numbers, and one byte of each
+//! hash, the *tag*. It fills half a line of the processor's cache. So a lookup that finds its slot in the
+//! first bucket reads one line of the index, and compares all six tags by a few operations on one word.
+//!
+//! 1. The *home* of a hash is one of the buckets, in the order of the hashes.
+//! 2. A slot is in the first bucket with a free place, from its home on. After the last bucket, the first
+//!    follows.
+//! 3. A bucket counts the slots that have passed it in step 2. A lookup ends at a bucket that no slot has
+//!    passed. So a removal leaves nothing behind that later lookups have to skip.
+//! 4. A removal moves a slot that has passed the bucket back into the free place, if one is near, and goes on
+//!    with the place that becomes free. Otherwise more and more slots would be outside of their homes while
+//!    slots are replaced.
+//!
+//! The index grows by a quarter, so between three and four of five places are in use in a large shard.
+//! Growing adds all slots again, in the order of their numbers.
+//!
+//! No crate is used. hashbrown keeps tags and numbers in two places, so a lookup waits for two lines one
+//! after the other, and its search with an inlined comparison is a call for each candidate. It doubles, also
+//! when many slots were removed and added again.
+//!
+//! Source: Bronson, Shi, "Open-sourcing F14 for faster, more memory-efficient hash tables", Meta 2019, for
+//! the buckets with tags and the count of slots that have passed.
+
+#![expect(clippy::inline_always, reason = "the path of a hit leads through this file")]
+
+use crate::memory::policy::slot_id::SlotId;
+
+/// Number of places in a bucket.
+const PLACES: usize = 6;
+/// The bits of the tags in [`Bucket::tags_and_passed`], and a one in the lowest and the top bit of each tag.
+const TAG_BITS: u64 = (1 << 48) - 1;
+const LOW_BITS: u64 = 0x0101_0101_0101_0101 & TAG_BITS;
+const TOP_BITS: u64 = LOW_BITS << 7;
+/// The tag of a free place.
+const FREE: u8 = 0;
+/// How many buckets a slot is moved back at most. A removal reads the hashes of this many buckets.
+const MAX_MOVED: usize = 3;
+/// One slot, in the count of slots that have passed a bucket.
+const ONE_PASSED: u64 = 1 << 48;
+/// The largest count. A bucket with this count keeps it.
+const MAX_PASSED: u64 = !TAG_BITS;
+
+#[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
+struct Bucket {
+    /// The tags in the lower six bytes, the first lowest. Above them the number of slots that have passed.
+    tags_and_passed: u64,
+    ids: [SlotId; PLACES],
+}
+
+const _: () = assert!(size_of::<Bucket>() == 32);
+
+/// The slots of a shard by the short hashes of their keys.
+#[derive(Debug)]
+pub(super) struct SlotIndex {
+    buckets: Vec<Bucket>,
+    len: usize,
+}
+
+impl Bucket {
+    const EMPTY: Self = Self { tags_and_passed: 0, ids: [0; PLACES] };
+
+    /// Returns a number with the top bit of each place set that has this tag. The lowest bit is always right.
+    /// Above it, a place may follow whose tag is larger by one, because the subtraction borrows from it.
+    #[inline(always)]
+    const fn places_with(&self, tag: u8) -> u64 {
+        let differences = self.tags_and_passed ^ (LOW_BITS * tag as u64);
+        differences.wrapping_sub(LOW_BITS) & !differences & TOP_BITS
+    }
+
+    fn has_tag(&self, place: usize, tag: u8) -> bool {
+        (self.tags_and_passed >> (8 * place)) & 0xFF == u64::from(tag)
+    }
+
+    fn set_tag(&mut self, place: usize, tag: u8) {
+        self.tags_and_passed &= !(0xFF << (8 * place));
+        self.tags_and_passed |= u64::from(tag) << (8 * place);
+    }
+
+    #[inline(always)]
+    const fn was_passed(&self) -> bool {
+        self.tags_and_passed >= ONE_PASSED
+    }
+
+    const fn passes(&self) -> u64 {
+        self.tags_and_passed & !TAG_BITS
+    }
+
+    fn add_passed(&mut self) {
+        if self.passes() < MAX_PASSED {
+            self.tags_and_passed += ONE_PASSED;
+        }
+    }
+
+    fn subtract_passed(&mut self) {
+        if self.passes() < MAX_PASSED {
+            self.tags_and_passed -= ONE_PASSED;
+        }
+    }
+}
+
+/// The slots that may have a hash.
+#[derive(Debug)]
+pub(super) struct Candidates<'a> {
+    index: &'a SlotIndex,
+    /// The bucket in which the search is.
+    bucket: Option<&'a Bucket>,
+    /// The places of the bucket that may have the tag, as [`Bucket::places_with`] returns them, and were not
+    /// visited yet.
+    places: u64,
+    at: usize,
+    tag: u8,
+    /// Number of buckets that were not left yet.
+    left: usize,
+}
+
+impl<'a> Candidates<'a> {
+    /// Goes on to the next bucket. Returns false if no slot with the hash can be there.
+    #[inline(always)]
+    fn leave_bucket(&mut self) -> bool {
+        self.left -= 1;
+        self.at = self.index.after(self.at);
+        self.bucket = self.index.buckets.get(self.at);
+        self.places = self.bucket.map_or(0, |bucket| bucket.places_with(self.tag));
+        self.left > 0
+    }
+
+    /// Takes the first slot, at the start of a search: as [`next`](Iterator::next), without a second look at
+    /// the tag.
+    #[inline(always)]
+    pub(super) fn first(&mut self) -> Option<SlotId> {
+        let (bucket, place) = self.next_place()?;
+        bucket.ids.get(place).copied()
+    }
+
+    /// Goes on to the next place that may have the tag. In each bucket, the first one has it.
+    #[inline(always)]
+    fn next_place(&mut self) -> Option<(&'a Bucket, usize)> {
+        let mut bucket = self.bucket?;
+        while self.places == 0 {
+            if !bucket.was_passed() || !self.leave_bucket() {
+                return None;
+            }
+            bucket = self.bucket?;
+        }
+        let place = (self.places.trailing_zeros() / 8) as usize;
+        self.places &= self.places - 1;
+        Some((bucket, place))
+    }
+}
+
+impl Iterator for Candidates<'_> {
+    type Item = SlotId;
+
+    fn next(&mut self) -> Option<SlotId> {
+        loop {
+            let (bucket, place) = self.next_place()?;
+            // A free place still has the number of the slot that has left it.
+            if bucket.has_tag(place, self.tag) {
+                return bucket.ids.get(place).copied();
+            }
+        }
+    }
+}
+
+impl SlotIndex {
+    /// Number of bytes that a slot of a large shard needs here at most: a place, with the free places after
+    /// the index has grown.
+    #[cfg(test)]
+    pub(super) const MAX_BYTES: usize = size_of::<Bucket>().div_ceil(PLACES) * 100 / 64;
+
+    pub(super) const fn new() -> Self {
+        Self { buckets: Vec::new(), len: 0 }
+    }
+
+    /// Returns the number of slots.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Returns the slots that may have a hash. The caller compares the keys.
+    #[inline(always)]
+    pub(super) fn candidates(&self, hash: u32) -> Candidates<'_> {
+        let (at, tag) = (self.home(hash), tag(hash));
+        let bucket = self.buckets.get(at);
+        let places = bucket.map_or(0, |bucket| bucket.places_with(tag));
+        Candidates { index: self, bucket, places, at, tag, left: self.buckets.len() }
+    }
+
+    /// Returns whether the index must grow before a slot is added.
+    pub(super) fn is_full(&self) -> bool {
+        // Four of five places. With more, many slots pass their home.
+        self.len * 5 >= self.buckets.len() * PLACES * 4
+    }
+
+    /// Makes the index larger. `slots` are all its slots, with their hashes.
+    pub(super) fn grow(&mut self, slots: impl Iterator<Item = (SlotId, u32)>) {
+        let len = self.buckets.len();
+        // Both are never allocated at the same time.
+        *self = Self::new();
+        self.buckets = vec![Bucket::EMPTY; len + (len / 4).max(1)];
+        for (id, hash) in slots {
+            self.insert(id, hash);
+        }
+    }
+
+    /// Adds a slot. The index is not full, and does not have the slot.
+    pub(super) fn insert(&mut self, id: SlotId, hash: u32) {
+        let mut at = self.home(hash);
+        while let Some(bucket) = self.buckets.get_mut(at) {
+            let free = bucket.places_with(FREE);
+            if free != 0 {
+                let place = (free.trailing_zeros() / 8) as usize;
+                bucket.set_tag(place, tag(hash));
+                if let Some(entry) = bucket.ids.get_mut(place) {
+                    *entry = id;
+                }
+                self.len += 1;
+                return;
+            }
+            bucket.add_passed();
+            at = self.after(at);
+        }
+    }
+
+    /// Removes a slot that was added with the same hash. `hash_of` returns the hash of any other slot.
+    pub(super) fn remove(&mut self, id: SlotId, hash: u32, hash_of: impl Fn(SlotId) -> u32) {
+        let (home, tag) = (self.home(hash), tag(hash));
+        let mut at = home;
+        for _ in 0..self.buckets.len() {
+            let Some(bucket) = self.buckets.get_mut(at) else { return };
+            let is_it = |place: &usize| bucket.ids.get(*place) == Some(&id) && bucket.has_tag(*place, tag);
+            if let Some(place) = (0..PLACES).find(is_it) {
+                bucket.set_tag(place, FREE);
+                self.len -= 1;
+                self.subtract_passed(home, at);
+                self.fill(at, place, hash_of);
+                return;
+            }
+            at = self.after(at);
+        }
+    }
+
+    /// Subtracts a slot from the buckets that it has passed: from its home up to its bucket.
+    fn subtract_passed(&mut self, mut from: usize, to: usize) {
+        while from != to {
+            if let Some(bucket) = self.buckets.get_mut(from) {
+                bucket.subtract_passed();
+            }
+            from = self.after(from);
+        }
+    }
+
+    /// Step 4: moves a slot to a free place, and then another to its place, as long as one is near.
+    fn fill(&mut self, mut free_at: usize, mut free_place: usize, hash_of: impl Fn(SlotId) -> u32) {
+        while let Some((at, place, hash)) = self.find_passed(free_at, &hash_of) {
+            let moved = self.buckets.get_mut(at).and_then(|bucket| {
+                bucket.set_tag(place, FREE);
+                bucket.ids.get(place).copied()
+            });
+            if let (Some(moved), Some(bucket)) = (moved, self.buckets.get_mut(free_at)) {
+                bucket.set_tag(free_place, tag(hash));
+                if let Some(entry) = bucket.ids.get_mut(free_place) {
+                    *entry = moved;
+                }
+            }
+            self.subtract_passed(free_at, at);
+            (free_at, free_place) = (at, place);
+        }
+    }
+
+    /// Returns the place of a slot that has passed a bucket, and the hash of the slot, if one is near.
+    fn find_passed(&self, bucket: usize, hash_of: impl Fn(SlotId) -> u32) -> Option<(usize, usize, u32)> {
+        let mut at = bucket;
+        for distance in 1..=MAX_MOVED {
+            if !self.buckets.get(at)?.was_passed() {
+                return None;
+            }
+            at = self.after(at);
+            let candidates = self.buckets.get(at)?;
+            for (place, id) in candidates.ids.iter().enumerate() {
+                if candidates.has_tag(place, FREE) {
+                    continue;
+                }
+                let hash = hash_of(*id);
+                let home = self.home(hash);
+                // The way from its home to here is at least as long as the way from the bucket.
+                let way = if home <= at { at - home } else { at + self.buckets.len() - home };
+                if way >= distance {
+                    return Some((at, place, hash));
+                }
+            }
+        }
+        None
+    }
+
+    /// Returns the home of a hash: the hash's share of all hashes, as the same share of the buckets. So any
+    /// number of buckets is possible.
+    #[inline(always)]
+    fn home(&self, hash: u32) -> usize {
+        ((u64::from(hash) * self.buckets.len() as u64) >> 32) as usize
+    }
+
+    #[inline(always)]
+    const fn after(&self, at: usize) -> usize {
+        if at + 1 < self.buckets.len() { at + 1 } else { 0 }
+    }
+}
+
+/// Returns the tag of a hash, from the bits that influence its home least.
+#[inline(always)]
+const fn tag(hash: u32) -> u8 {
+    let [lowest, ..] = hash.to_le_bytes();
+    if lowest == FREE { FREE + 1 } else { lowest }
+}
+
+#[cfg(test)]
+mod tests;

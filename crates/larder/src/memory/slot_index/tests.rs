@@ -1,0 +1,235 @@
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// An index, and what it must find.
+struct Model {
+    index: SlotIndex,
+    hashes: HashMap<SlotId, u32>,
+}
+
+impl Model {
+    fn new() -> Self {
+        Self { index: SlotIndex::new(), hashes: HashMap::new() }
+    }
+
+    fn insert(&mut self, id: SlotId, hash: u32) {
+        if self.index.is_full() {
+            self.index.grow(self.hashes.iter().map(|(id, hash)| (*id, *hash)));
+        }
+        self.index.insert(id, hash);
+        self.hashes.insert(id, hash);
+    }
+
+    fn remove(&mut self, id: SlotId) {
+        if let Some(hash) = self.hashes.remove(&id) {
+            self.index.remove(id, hash, |other| self.hashes[&other]);
+        }
+    }
+
+    fn find(&self, id: SlotId, hash: u32) -> Option<SlotId> {
+        self.index.candidates(hash).find(|other| *other == id)
+    }
+
+    /// Compares every answer, and derives the counts of the buckets anew.
+    fn check(&self) {
+        assert_eq!(self.index.len(), self.hashes.len());
+        let mut passed = vec![0; self.index.buckets.len()];
+        let mut found = HashMap::new();
+        for (at, bucket) in self.index.buckets.iter().enumerate() {
+            for place in (0..PLACES).filter(|place| !bucket.has_tag(*place, FREE)) {
+                let id = bucket.ids[place];
+                let hash = self.hashes[&id];
+                assert!(bucket.has_tag(place, tag(hash)));
+                assert_eq!(found.insert(id, hash), None, "a slot has one place");
+                let mut way = self.index.home(hash);
+                while way != at {
+                    passed[way] += 1;
+                    way = self.index.after(way);
+                }
+            }
+        }
+        assert_eq!(found, self.hashes);
+        let counts: Vec<_> = self.index.buckets.iter().map(|bucket| bucket.passes() / ONE_PASSED).collect();
+        assert_eq!(counts, passed, "each bucket counts the slots that have passed it");
+        for (id, hash) in &self.hashes {
+            assert_eq!(self.find(*id, *hash), Some(*id), "{hash}");
+        }
+    }
+
+    /// Compares the candidates for any hash with the slots: none is missing, none is offered twice, and each
+    /// has the tag.
+    fn check_candidates(&self, hash: u32) {
+        let candidates: Vec<_> = self.index.candidates(hash).collect();
+        let first = self.index.candidates(hash).first();
+        assert_eq!(first, candidates.first().copied(), "both ways of searching begin with the same slot");
+        for (at, id) in candidates.iter().enumerate() {
+            assert!(!candidates[..at].contains(id));
+            assert_eq!(tag(self.hashes[id]), tag(hash), "a slot that has left is no candidate");
+        }
+        for (id, _) in self.hashes.iter().filter(|(_, other)| **other == hash) {
+            assert!(candidates.contains(id));
+        }
+    }
+
+    /// Returns the counts of slots that have passed a bucket.
+    fn passed(&self) -> u64 {
+        self.index.buckets.iter().map(|bucket| bucket.passes() / ONE_PASSED).sum()
+    }
+}
+
+fn spread(number: u32) -> u32 {
+    number.wrapping_mul(0x9E37_79B1).rotate_left(13).wrapping_mul(0x85EB_CA6B)
+}
+
+#[test]
+fn slots_are_found_while_the_index_grows_and_after_many_were_replaced() {
+    let mut model = Model::new();
+    for id in 0..3_000 {
+        model.insert(id, spread(id));
+    }
+    model.check();
+    let buckets = model.index.buckets.len();
+    for round in 1..20_u32 {
+        for id in 0..3_000 {
+            model.remove(id);
+            assert_eq!(model.find(id, spread(id)), None);
+            model.insert(id, spread(id + round * 3_000));
+        }
+    }
+    model.check();
+    assert_eq!(model.index.buckets.len(), buckets, "replacing slots does not make the index larger");
+    assert!(model.passed() < 3_000 / 4, "{} outside of their homes", model.passed());
+    (0..3_000).for_each(|id| model.remove(id));
+    assert_eq!((model.index.len(), model.passed()), (0, 0), "removals leave nothing behind");
+}
+
+#[test]
+fn three_of_five_places_are_used_and_few_slots_pass_their_home() {
+    let mut model = Model::new();
+    for id in 0..20_000 {
+        model.insert(id, spread(id));
+        let places = model.index.buckets.len() * PLACES;
+        if id > 200 {
+            assert!(places * 62 / 100 <= id as usize, "{places} places for {id}");
+            assert!(places * 4 / 5 >= id as usize, "{places} places for {id}");
+        }
+    }
+    let passed = model.passed();
+    assert!(passed < 20_000 / 5, "{passed}");
+}
+
+#[test]
+fn slots_with_one_hash_are_told_apart_by_the_caller() {
+    let mut model = Model::new();
+    for id in 0..100 {
+        model.insert(id, u32::MAX);
+    }
+    model.check();
+    (0..100).step_by(3).for_each(|id| model.remove(id));
+    model.check();
+    assert_eq!(model.find(3, u32::MAX), None);
+}
+
+/// A subtraction that borrows makes a place look as if it had the tag when the place before it has the tag
+/// and its own is larger by one, or is that of a free place.
+#[test]
+fn a_place_beside_one_with_the_tag_is_no_candidate() {
+    for first in 1..=3 {
+        let mut model = Model::new();
+        for (id, hash) in (0..).zip(first..first + 4) {
+            model.insert(id, hash);
+        }
+        model.remove(1);
+        model.check();
+        (0..8).for_each(|hash| model.check_candidates(hash));
+    }
+}
+
+/// A bucket that too many slots have passed is searched to the end from then on, and its count stays.
+#[test]
+fn a_count_that_is_full_stays_so() {
+    let mut bucket = Bucket::EMPTY;
+    bucket.set_tag(5, 0xFF);
+    for _ in 0..u32::from(u16::MAX) + 10 {
+        bucket.add_passed();
+    }
+    assert_eq!(bucket.passes(), MAX_PASSED);
+    for _ in 0..u32::from(u16::MAX) + 10 {
+        bucket.subtract_passed();
+    }
+    assert!(bucket.was_passed() && bucket.has_tag(5, 0xFF) && bucket.has_tag(4, FREE));
+    let mut bucket = Bucket::EMPTY;
+    bucket.add_passed();
+    bucket.add_passed();
+    bucket.subtract_passed();
+    assert!(bucket.was_passed());
+    bucket.subtract_passed();
+    assert!(!bucket.was_passed());
+}
+
+/// The index is never filled up to its last place, but a search ends there, too.
+#[test]
+fn a_search_ends_in_an_index_without_a_free_place() {
+    let mut model = Model::new();
+    let hashes = (0..20 * PLACES).map(|number| [0, 0x5555_5555, 0xAAAA_AAAA][number % 3]);
+    model.index.buckets = vec![Bucket::EMPTY; 20];
+    for (id, hash) in (0..).zip(hashes) {
+        model.index.insert(id, hash);
+        model.hashes.insert(id, hash);
+    }
+    model.check();
+    assert!(model.index.is_full());
+    (0..1_000).for_each(|hash| model.check_candidates(hash << 22));
+    (0..100).for_each(|id| model.remove(id));
+    model.check();
+}
+
+proptest! {
+    #[test]
+    fn the_index_finds_exactly_what_was_added(
+        // Few hashes at both ends, so that buckets overflow, also beyond the last bucket.
+        steps in proptest::collection::vec((any::<bool>(), 0_u32..60, 0_u32..4, any::<bool>()), 0..300)
+    ) {
+        let mut model = Model::new();
+        for (inserts, id, hash, is_high) in steps {
+            model.remove(id);
+            prop_assert_eq!(model.find(id, hash), None);
+            if inserts {
+                model.insert(id, if is_high { u32::MAX - hash } else { hash });
+            }
+            model.check();
+            model.check_candidates(hash);
+            model.check_candidates(u32::MAX - hash);
+        }
+    }
+
+    #[test]
+    fn the_index_agrees_with_a_map_while_slots_come_and_go(
+        // Of 64 hashes each, so that many tags are equal, and more slots than a few growths.
+        steps in proptest::collection::vec((0_u32..4, 0_u32..600, any::<u32>()), 0..900),
+        mask in prop_oneof![Just(u32::MAX), Just(0xFC00_0000), Just(0x0000_003F), Just(0x8000_001F)],
+    ) {
+        let mut model = Model::new();
+        for (at, (kind, id, hash)) in steps.into_iter().enumerate() {
+            let hash = hash & mask;
+            model.remove(id);
+            if kind > 0 {
+                model.insert(id, hash);
+            }
+            model.check_candidates(hash);
+            if at % 64 == 0 {
+                model.check();
+            }
+        }
+        model.check();
+        let ids: Vec<_> = model.hashes.keys().copied().collect();
+        for id in ids {
+            model.remove(id);
+        }
+        model.check();
+        prop_assert_eq!(model.passed(), 0, "removals leave nothing behind");
+    }
+}

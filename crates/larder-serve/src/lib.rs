@@ -57,14 +57,14 @@
 //! - `WAIT` answers 1 when all earlier writes are on disk.
 //! - `EVAL` supports the scripts of redis-py's `Lock`, of django-redis' `incr`, and of the fixed window of
 //!   `limits`.
-//! - A connection that does not give the password within 10 s is closed. So is a connection whose request
-//!   waits and whose peer has gone. `CLIENT KILL` ends a request that waits.
-//! - `CONFIG GET` takes up to 16 KiB of patterns, `CLIENT LIST ID` up to 65,536 numbers.
+//! - A connection that does not give the password within 10 s is closed. The server also closes a connection
+//!   whose request waits and whose peer has disconnected. `CLIENT KILL` ends a request that waits.
+//! - `CONFIG GET` accepts up to 16 KiB of patterns, and `CLIENT LIST ID` accepts up to 65,536 numbers.
 //! - `OBJECT FREQ` and `OBJECT IDLETIME` are errors. `LATENCY HISTOGRAM` is empty. `SLOWLOG` and `LATENCY`
-//!   see a fast command, or a `SET`, only if it waits. Requests of a transaction are shown by `MONITOR` when
-//!   they arrive, and count for `SLOWLOG` as one `EXEC`. `CONFIG SET` changes their thresholds alone.
-//!   `DBSIZE` and `RANDOMKEY` take time that grows with the number of keys.
-//! - `INFO keyspace` may count entries that have expired lately.
+//!   include a fast command or a `SET` only if it waits. `MONITOR` shows the requests of a transaction when
+//!   they arrive, and `SLOWLOG` counts them as one `EXEC`. `CONFIG SET` changes only the thresholds of
+//!   `SLOWLOG` and `LATENCY`. The time of `DBSIZE` and `RANDOMKEY` grows with the number of keys.
+//! - `INFO keyspace` may count entries that have recently expired.
 //!
 //! # Layout
 //! The modules import each other in one direction only:

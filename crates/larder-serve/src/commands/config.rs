@@ -1,7 +1,7 @@
-//! `CONFIG`: the settings under the names of Redis' parameters, and the reset of the counts.
+//! `CONFIG`: reports the settings under the names of Redis' parameters, and resets the counts.
 //!
-//! `CONFIG SET` changes what an operator changes while looking for a slow request: the thresholds of
-//! `SLOWLOG` and of `LATENCY`. Any other setting is given when the server starts.
+//! `CONFIG SET` changes only the settings that an operator needs to find slow requests: the thresholds of
+//! `SLOWLOG` and of `LATENCY`. All other settings are fixed when the server starts.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -53,7 +53,7 @@ const CHANGEABLE: [(&str, std::ops::RangeInclusive<i64>); 3] = [
 /// A changeable parameter, with the given value.
 type ConfigChange<'a> = (&'static str, &'static std::ops::RangeInclusive<i64>, &'a [u8]);
 
-/// Returns the changes of a `CONFIG SET`, if each is one of a parameter that can be changed.
+/// Returns the changes of a `CONFIG SET`, or `None` if one of its parameters can't be changed.
 fn changes(args: Arguments<'_>) -> Option<Vec<ConfigChange<'_>>> {
     let names = (2..args.len()).step_by(2);
     let changes = names.map(|at| {
@@ -63,7 +63,7 @@ fn changes(args: Arguments<'_>) -> Option<Vec<ConfigChange<'_>>> {
     changes.collect()
 }
 
-/// Makes all changes, or none if a value is not a valid one.
+/// Makes all changes. Makes no change if one of the values is invalid.
 fn set(session: &Session, changes: &[ConfigChange<'_>], out: &mut Output) {
     let mut values = Vec::new();
     for (name, range, value) in changes {

@@ -1,8 +1,10 @@
-//! Finds a request's command, checks what the table says about it, and runs it.
+//! Finds a request's command, checks the request against the command's row in the table, and runs the
+//! command.
 //!
-//! What a request takes is measured for `SLOWLOG` and `LATENCY`. A command that is flagged as fast, or is a
-//! `SET`, is measured from the moment when it begins to wait: otherwise each of them would read the clock
-//! twice. The time until a removal is durable is not that of its request, because the connection goes on.
+//! The dispatcher measures the time of a request for `SLOWLOG` and `LATENCY`. The measurement of a `SET`, or
+//! of a command that is flagged as fast, starts when the command begins to wait. Otherwise each such command
+//! would read the clock twice. The time of a removal does not include the wait for its commit, because the
+//! connection executes its next requests during this wait.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -64,8 +66,8 @@ pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &
     }
 }
 
-/// Runs a command. Returns since when it was measured: since `since`, or since it has begun to wait. None if
-/// it did not wait.
+/// Runs a command. Returns the start of the measurement: `since`, or the time at which the command began to
+/// wait. Returns `None` if the command did not wait.
 async fn measured(command: impl Future<Output = ()>, mut since: Option<Instant>) -> Option<Instant> {
     let mut command = pin!(command);
     poll_fn(|context| {

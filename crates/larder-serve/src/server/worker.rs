@@ -3,11 +3,11 @@
 //!
 //! A thread makes short calls of the cache itself ([`Cache::inline_calls`](larder::Cache::inline_calls)):
 //! lookups on disk while the disk is quick, and changes that wait for no other thread. So one read of a disk
-//! that has become slow delays all connections of a thread. After that, a worker makes the lookups for at
-//! least 100 times as long, and until it has found the disk quick.
+//! that has become slow delays all connections of a thread. Afterwards, a worker makes the lookups for at
+//! least 100 times as long, and until a lookup of a worker is quick.
 //!
-//! A connection belongs to the thread that has the fewest connections when it is accepted. The first thread
-//! also accepts.
+//! A new connection goes to the thread with the fewest connections. The first thread also accepts the
+//! connections.
 
 use std::io;
 use std::net::SocketAddr;

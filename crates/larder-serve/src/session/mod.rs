@@ -5,7 +5,7 @@
 //! - [`entries`]: the entries that a data command reads and changes. [`cursors`]: the places of walks over
 //!   the keys.
 //! - [`output`]: the replies of a connection, in the order of its requests.
-//! - [`slow_log`], [`latency`] and [`monitors`]: what an operator may see of the requests.
+//! - [`slow_log`], [`latency`] and [`monitors`]: data about requests for an operator.
 
 pub(crate) mod client;
 pub(crate) mod cursors;
@@ -178,7 +178,7 @@ pub(crate) struct Session {
     pub(crate) queue: Option<TransactionQueue>,
     /// The keys that must not change before `EXEC`, each with its database.
     pub(crate) watches: HashMap<(usize, Vec<u8>), larder::Watch>,
-    /// Whether the connection sees the requests of all others.
+    /// The connection's monitor, if the connection receives the requests of all connections.
     pub(crate) monitor: Option<Monitor>,
     /// Whether the connection is closed as soon as its replies are sent.
     pub(crate) is_closing: bool,
@@ -256,7 +256,8 @@ impl Session {
         limits
     }
 
-    /// Replies with the requests of others, if the connection is a monitor. Ready if there was at least one.
+    /// Replies with the requests of other connections, if the connection is a monitor. Ready if it wrote at
+    /// least one line.
     pub(crate) fn poll_monitor(
         &self,
         context: &mut Context<'_>,

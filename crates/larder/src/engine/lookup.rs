@@ -63,7 +63,7 @@ impl Tiers {
         self.memory.hit(key, self.time.latest())
     }
 
-    /// As [`hit_in_memory`](Tiers::hit_in_memory), and returns the extras of the entry.
+    /// Like [`hit_in_memory`](Tiers::hit_in_memory), and also returns the extras of the entry.
     #[inline]
     pub(crate) fn hit_in_memory_with_extras(
         &self,
@@ -288,8 +288,8 @@ impl Tiers {
         }
     }
 
-    /// Returns how often the snapshot was withdrawn, and how many reads have failed. Returns None without a
-    /// snapshot. A lookup between two equal answers has missed no entry on disk.
+    /// Returns the number of times that the snapshot was withdrawn, and the number of failed reads. Returns
+    /// `None` if no snapshot is published. A lookup between two equal results has missed no entry on disk.
     #[cfg(feature = "async")]
     pub(crate) fn read_conditions(&self) -> Option<(u64, u64)> {
         let withdrawals = self.disk.snapshots.withdrawals();

@@ -32,7 +32,7 @@ impl DeferredDrops {
         self.values.extend(flight);
     }
 
-    /// Returns whether nothing was released.
+    /// Returns whether no value was released.
     pub(super) fn is_empty(&self) -> bool {
         self.values.is_empty() && self.unsaved.is_empty() && self.weight == 0
     }

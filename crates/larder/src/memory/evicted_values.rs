@@ -51,7 +51,7 @@ impl EvictedValues {
 
     pub(super) fn extend(&mut self, values: SmallVec<[Value; 2]>) {
         if self.values.is_empty() {
-            // The usual case: one victim.
+            // The usual case is one victim.
             self.values = values;
         } else {
             self.values.extend(values);

@@ -86,8 +86,8 @@ fn worst(keys: &[Vec<u8>], hash: impl Fn(&[u8]) -> u64, shard: impl Fn(&[u8]) ->
         let hash = hash(key);
         let bits = |from: u32, mask: u64| usize::try_from((hash >> from) & mask).unwrap();
         shards[shard(key)] += 1;
-        // The index of a shard uses the half that does not choose the shard: the top of it for the bucket,
-        // and the lowest bits for the tag. A ghost keeps the upper bits of that half.
+        // The index of a shard uses the half of the hash that does not choose the shard. Its top bits choose
+        // the bucket, and its lowest bits are the tag. A ghost stores the upper bits of this half.
         tags[bits(0, 255)] += 1;
         buckets[bits(24, 255)] += 1;
         ghosts[bits(16, 255)] += 1;

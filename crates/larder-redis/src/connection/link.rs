@@ -1,4 +1,5 @@
-//! The connection as its callers see it: they send requests, and ask until when memory may be answered.
+//! The interface of a connection for its callers. They send requests, and get the time until which values in
+//! memory may be answered.
 
 use std::fmt::Debug;
 use std::io;
@@ -18,18 +19,18 @@ use crate::error::Error;
 use crate::protocol::reply::Reply;
 use crate::settings::Settings;
 
-/// What uses a connection: it is told of what happens, on the driver's thread, in the order of the stream.
+/// The user of a connection. The driver's thread calls it for each event, in the order of the stream.
 pub(crate) trait Session: Debug + Send + Sync {
-    /// The last step of the greeting.
+    /// Makes the last step of the greeting.
     fn greet(&self, greeting: &mut Greeting<'_>) -> Result<(), Error>;
 
-    /// Keys have changed at the server. Returns before a later answer is handled.
+    /// Called when keys have changed at the server. No later answer is handled before it returns.
     fn keys_changed(&self, keys: &[Reply], connection: &Arc<Connection>);
 
-    /// All keys may have changed at the server.
+    /// Called when all keys may have changed at the server.
     fn all_changed(&self, connection: &Arc<Connection>);
 
-    /// The connection is lost. Returns before the requests that were under way are answered.
+    /// Called when the connection is lost. The open requests are answered after it returns.
     fn is_lost(&self);
 }
 
@@ -42,16 +43,16 @@ pub(crate) struct Connection {
     pub(super) outbox: Outbox,
     pub(super) waker: PollWaker,
     pub(super) deadline: Deadline,
-    /// Moves when a connection is lost.
+    /// The generation of the connection. It changes when the connection is lost.
     pub(super) generation: AtomicU64,
     pub(super) is_closed: AtomicBool,
-    /// How the first attempt to connect ended.
+    /// The result of the first attempt to connect.
     pub(super) first_attempt: Mutex<Option<Result<(), Error>>>,
     pub(super) attempted: Condvar,
 }
 
 impl Connection {
-    /// Makes a connection that has no server yet.
+    /// Creates a connection that has no server yet.
     pub(super) fn new(
         settings: Settings,
         clock: Arc<dyn BootClock>,
@@ -104,30 +105,30 @@ impl Connection {
         self.deadline.load()
     }
 
-    /// Returns whether a deadline that was read before has not passed.
+    /// Returns whether a deadline that was read earlier has not passed.
     pub(crate) fn is_before(&self, deadline: u64) -> bool {
         deadline != 0 && self.clock.now() < Duration::from_nanos(deadline)
     }
 
-    /// Returns why there is no connection. None if there is one.
+    /// Returns the reason why there is no connection, or `None` if there is a connection.
     pub(crate) fn why_down(&self) -> Option<Error> {
         self.outbox.why_down()
     }
 
-    /// Ends the present connection, because its answers can't be used. The driver makes a new one.
+    /// Ends the present connection, because its answers can't be used. The driver makes a new connection.
     pub(crate) fn fail(&self, why: &'static str) {
         tracing::warn!(why, "the connection to the server of the remote tier is given up");
         self.outbox.fail();
         self.waker.wake();
     }
 
-    /// Ends the connection, for good.
+    /// Ends the connection. No new connection is made.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.waker.wake();
     }
 
-    /// Writes what waits, unless another thread does.
+    /// Writes the waiting bytes, unless another thread writes.
     pub(super) fn flush(&self) {
         if self.outbox.flush() {
             self.waker.wake();

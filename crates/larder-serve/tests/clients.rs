@@ -1,7 +1,7 @@
-//! Tests real, unmodified clients: redis-py, Django with django-redis, Django's own tests, and redis-cli.
+//! Real clients, unmodified: redis-py, Django with django-redis, Django's own tests, and redis-cli.
 //!
 //! The Python clients are installed by pip into an environment of the build directory, at the versions of
-//! `clients/requirements.txt`. If the installation fails, the tests print the reason and are skipped.
+//! `clients/requirements.txt`. Where they cannot be had, the tests say so and are skipped.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -14,7 +14,7 @@ use crate::support::Served;
 
 const DJANGO: &str = "5.1.4";
 
-/// The environment with the clients. `None`, with a printed reason, if the installation fails.
+/// The environment with the clients. None, with a printed reason, where it cannot be had.
 static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
     let python = dir.join("bin/python");
@@ -46,7 +46,7 @@ fn guide() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide.md")
 }
 
-/// Runs a command until it ends. An error has the output of the command.
+/// Runs a command to its end. An error has its output.
 fn run(command: &mut Command) -> Result<Output, String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
@@ -57,7 +57,7 @@ fn run(command: &mut Command) -> Result<Output, String> {
     Err(format!("{command:?} has failed:\n{text}"))
 }
 
-/// Starts a server at a TCP port, and returns it with its Redis URL.
+/// A server at a TCP port, as the URL of Redis names it.
 fn serve() -> (Served, String) {
     let served = Served::with(|builder| builder.listen("127.0.0.1:0"));
     let addresses = served.server.as_ref().unwrap().addresses();
@@ -88,8 +88,8 @@ fn the_shops_django_settings_work_with_two_workers_and_only_the_url_changed() {
     run_script("shop.py");
 }
 
-/// The directory of Django's tests, from its source distribution. `None`, with a printed reason, if it is not
-/// available.
+/// The directory of Django's tests, from its source distribution. None, with a printed reason, where it
+/// cannot be had.
 static DJANGO_TESTS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     let python = PYTHON.as_ref()?;
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("django");
@@ -112,11 +112,11 @@ static DJANGO_TESTS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     }
 });
 
-/// Runs Django's own tests with these labels. Each test uses the server as its cache.
+/// Runs labels of Django's own tests. The server is the cache of each.
 fn run_django(labels: &[&str], at_least: usize) {
     let (Some(python), Some(tests)) = (&*PYTHON, &*DJANGO_TESTS) else { return };
     let (_served, url) = serve();
-    // Each test chooses its own database number.
+    // A test chooses the number of the database by itself.
     let url = url.strip_suffix("/1").unwrap_or(&url);
     let mut command = Command::new(python);
     command.arg("runtests.py").args(labels).args([
@@ -146,7 +146,7 @@ fn djangos_own_tests_of_sessions_in_the_cache_pass() {
     run_django(&["sessions_tests.tests.CacheSessionTests", "sessions_tests.tests.CacheDBSessionTests"], 60);
 }
 
-/// Runs redis-cli. Returns `None`, with a printed reason, if redis-cli is not installed.
+/// Runs redis-cli. None, with a printed reason, if this machine has none.
 fn redis_cli(served: &Served, args: &[&str]) -> Option<String> {
     let mut command = Command::new("redis-cli");
     command.arg("-s").arg(&served.socket).args(args);
@@ -179,7 +179,7 @@ fn the_modes_of_redis_cli_work() {
     assert!(big.contains("300 strings with"), "{big}");
     let memory = ask(&["--memkeys"]);
     assert!(memory.contains("Biggest string found '\"key:299\"' has 466 bytes"), "{memory}");
-    // Prints one sample of the latency, because the output is not a terminal.
+    // One sample of the latency, because the output is no terminal.
     assert!(ask(&["--latency", "--raw", "-i", "1"]).split(' ').count() >= 4);
     assert!(ask(&["INFO", "stats"]).contains("keyspace_hits"));
     assert!(ask(&["INFO", "memory"]).contains("used_memory_human"));
@@ -198,7 +198,7 @@ fn the_commands_of_the_guide_work_as_they_stand() {
     let (_served, url) = serve();
     let port = url.trim_start_matches("redis://127.0.0.1:").trim_end_matches("/1").to_owned();
     for command in commands {
-        // The guide's server has the default port of redis-cli.
+        // The guide's server has the port that redis-cli takes by itself.
         let command = command.replacen("redis-cli", &format!("redis-cli -p {port}"), 1);
         match Command::new("sh")
             .args(["-c", &format!("command -v redis-cli >/dev/null || exit 77; {command}")])

@@ -1,5 +1,4 @@
-//! The interface of a connection for its callers. They send requests, and get the time until which values in
-//! memory may be answered.
+//! The connection as its callers see it: they send requests, and ask until when memory may be answered.
 
 use std::fmt::Debug;
 use std::io;
@@ -19,18 +18,18 @@ use crate::error::Error;
 use crate::protocol::reply::Reply;
 use crate::settings::Settings;
 
-/// The user of a connection. The driver's thread calls it for each event, in the order of the stream.
+/// What uses a connection: it is told of what happens, on the driver's thread, in the order of the stream.
 pub(crate) trait Session: Debug + Send + Sync {
-    /// Makes the last step of the greeting.
+    /// The last step of the greeting.
     fn greet(&self, greeting: &mut Greeting<'_>) -> Result<(), Error>;
 
-    /// Called when keys have changed at the server. No later answer is handled before it returns.
+    /// Keys have changed at the server. Returns before a later answer is handled.
     fn keys_changed(&self, keys: &[Reply], connection: &Arc<Connection>);
 
-    /// Called when all keys may have changed at the server.
+    /// All keys may have changed at the server.
     fn all_changed(&self, connection: &Arc<Connection>);
 
-    /// Called when the connection is lost. The open requests are answered after it returns.
+    /// The connection is lost. Returns before the requests that were under way are answered.
     fn is_lost(&self);
 }
 
@@ -43,16 +42,16 @@ pub(crate) struct Connection {
     pub(super) outbox: Outbox,
     pub(super) waker: PollWaker,
     pub(super) deadline: Deadline,
-    /// The generation of the connection. It changes when the connection is lost.
+    /// Moves when a connection is lost.
     pub(super) generation: AtomicU64,
     pub(super) is_closed: AtomicBool,
-    /// The result of the first attempt to connect.
+    /// How the first attempt to connect ended.
     pub(super) first_attempt: Mutex<Option<Result<(), Error>>>,
     pub(super) attempted: Condvar,
 }
 
 impl Connection {
-    /// Creates a connection that has no server yet.
+    /// Makes a connection that has no server yet.
     pub(super) fn new(
         settings: Settings,
         clock: Arc<dyn BootClock>,
@@ -105,30 +104,30 @@ impl Connection {
         self.deadline.load()
     }
 
-    /// Returns whether a deadline that was read earlier has not passed.
+    /// Returns whether a deadline that was read before has not passed.
     pub(crate) fn is_before(&self, deadline: u64) -> bool {
         deadline != 0 && self.clock.now() < Duration::from_nanos(deadline)
     }
 
-    /// Returns the reason why there is no connection, or `None` if there is a connection.
+    /// Returns why there is no connection. None if there is one.
     pub(crate) fn why_down(&self) -> Option<Error> {
         self.outbox.why_down()
     }
 
-    /// Ends the present connection, because its answers can't be used. The driver makes a new connection.
+    /// Ends the present connection, because its answers can't be used. The driver makes a new one.
     pub(crate) fn fail(&self, why: &'static str) {
         tracing::warn!(why, "the connection to the server of the remote tier is given up");
         self.outbox.fail();
         self.waker.wake();
     }
 
-    /// Ends the connection. No new connection is made.
+    /// Ends the connection, for good.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.waker.wake();
     }
 
-    /// Writes the waiting bytes, unless another thread writes.
+    /// Writes what waits, unless another thread does.
     pub(super) fn flush(&self) {
         if self.outbox.flush() {
             self.waker.wake();

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::address::ServerPlace;
 
-/// A connected socket. Reads and writes return `WouldBlock` if they would have to wait.
+/// A connected socket. Reads and writes end with `WouldBlock` where they would wait.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpStream),
@@ -44,7 +44,7 @@ impl Socket {
         }
     }
 
-    /// Reads the arrived bytes. `Ok(0)` is the end of the stream.
+    /// Reads what has arrived. `Ok(0)` is the end of the stream.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => (&*stream).read(buffer),
@@ -52,7 +52,7 @@ impl Socket {
         }
     }
 
-    /// Writes as many bytes as the socket has room for.
+    /// Writes as much as the socket takes now.
     pub(crate) fn write(&self, buffer: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => (&*stream).write(buffer),
@@ -62,7 +62,7 @@ impl Socket {
 
     /// Ends the connection in both directions.
     pub(crate) fn shutdown(&self) {
-        // Shutting down a connection that has already ended returns an error, which is ignored.
+        // A connection that has ended already has nothing to end.
         drop(match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
             Self::Unix(stream) => stream.shutdown(Shutdown::Both),
@@ -96,25 +96,24 @@ impl PollWaker {
 
     /// Ends the present or the next wait.
     pub(crate) fn wake(&self) {
-        // A full socket has a wake-up that was not yet received.
+        // A full socket has a wake-up that was not seen yet.
         drop((&self.sender).write(&[1]));
     }
 
-    /// Receives the wake-ups that have arrived.
+    /// Takes the wake-ups that have arrived.
     fn drain(&self) {
         let mut buffer = [0; 64];
         while matches!((&self.receiver).read(&mut buffer), Ok(read) if read == buffer.len()) {}
     }
 }
 
-/// Waits until the socket has bytes, or has room for bytes if `is_blocked`, or the waker wakes, or the time
-/// is over.
+/// Waits until the socket has bytes, or takes bytes if `is_blocked`, or the waker wakes, or the time is over.
 pub(crate) fn wait_for(
     socket: Option<(&Socket, bool)>,
     waker: &PollWaker,
     limit: Duration,
 ) -> io::Result<()> {
-    // The limit is rounded up, so that the wait does not end just before a deadline.
+    // Rounded up, so that the wait does not end before a deadline and is repeated.
     let limit = limit.saturating_add(Duration::from_micros(1)).min(Duration::from_hours(1));
     let limit = Timespec { tv_sec: limit.as_secs().cast_signed(), tv_nsec: limit.subsec_nanos().into() };
     let mut places = vec![PollFd::new(&waker.receiver, PollFlags::IN)];

@@ -1,8 +1,7 @@
-//! The remote tier: a cache on a server that several machines share. It takes the place of the file.
+//! The remote tier: a cache that several machines share over a server, in the place of the file.
 //!
 //! The engine knows the server only as a [`RemoteTier`](tier::RemoteTier). The crate `larder-redis`
-//! implements it. [`near`] is the other direction: the calls by which the tier reports changes at the server
-//! to the cache.
+//! implements it. [`near`] is the other direction: what the tier tells the cache of changes at the server.
 //!
 //! - [`tier`]: the requests, their answers, and the order that the tier must keep.
 //! - [`reply`]: the two ends of an answer, for threads and for tasks.

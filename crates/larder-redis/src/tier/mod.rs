@@ -61,7 +61,7 @@ impl RedisTier {
         Ok(Self { state, handle })
     }
 
-    /// Returns why there is no connection to the server. None if there is one.
+    /// Returns why there is no connection to the server, or `None` if there is one.
     #[must_use]
     pub fn why_down(&self) -> Option<Error> {
         self.handle.0.why_down()

@@ -115,7 +115,7 @@ impl Client {
         self.is_killed.load(Ordering::Acquire)
     }
 
-    /// Sets the waker that the order to end wakes.
+    /// Sets the waker. An order to end wakes it.
     pub(crate) fn wake_by_kill(&self, waker: &Waker) {
         let mut present = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
         if present.as_ref().is_none_or(|present| !present.will_wake(waker)) {

@@ -268,7 +268,7 @@ impl Session {
         monitor.poll_lines(context, has_room.then(|| &mut out.reply().bytes))
     }
 
-    /// Adds what was carried out to the counts of the server.
+    /// Adds the executed requests to the counts of the server.
     pub(crate) fn publish_counts(&mut self) {
         if self.uncounted == 0 {
             return;

@@ -172,8 +172,8 @@ impl Tiers {
     }
 
     /// Finds the record of a key with this sequence in the current snapshot. Returns a token of that
-    /// snapshot, for [`reads_from`](Tiers::reads_from). Returns None if there is no such record, or no
-    /// snapshot now. Does not wait, because the caller has reserved room.
+    /// snapshot, for [`reads_from`](Tiers::reads_from), or `None` if there is no such record, or no snapshot
+    /// now. Does not wait, because the caller has reserved room.
     ///
     /// The token does not hold the snapshot. Otherwise the writer would wait for the caller before it can
     /// make room.
@@ -297,8 +297,8 @@ impl Tiers {
         has_snapshot.then(|| (withdrawals, self.disk.read_faults()))
     }
 
-    /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`. Returns None
-    /// if the disk may have such keys and can't be read now.
+    /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`, or `None` if
+    /// the disk may have such keys and can't be read now.
     pub(crate) fn keys_on_disk(
         &self,
         prefix: &[u8],

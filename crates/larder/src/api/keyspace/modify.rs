@@ -239,8 +239,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Stores a value in place of the entry that was read. Waits for the commit of the value if the value
-    /// must be durable.
+    /// Replaces the entry that was read with a value. Waits for the commit of the value if the value must
+    /// be durable.
     fn insert_read(
         &self,
         key: SlotKey<'_>,

@@ -106,7 +106,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.ttl(key).is_some()
     }
 
-    /// Returns the time that a key's entry has left. Returns None if there is no live entry.
+    /// Returns the time that a key's entry has left, or `None` if there is no live entry.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -78,7 +78,7 @@ pub(super) struct ReadCondition<'a> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Stores a value for the keyspace's TTL, in place of any previous value of the key.
+    /// Stores a value for the keyspace's TTL. It replaces any previous value of the key.
     ///
     /// Every thread sees the value when the call returns. The value reaches the disk within the flush
     /// interval. A crash before the commit loses the value, and the previous value may then return

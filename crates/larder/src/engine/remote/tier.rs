@@ -90,7 +90,7 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// the plain format has no leases, and is answered `Unleased` on a miss.
     fn lease(&self, key: RemoteKey, length: Duration, reply: RemoteReply<LeaseReply>);
 
-    /// Stores a record in place of the lease marker with this token. Any change of the slot since the lease
+    /// Replaces the lease marker that has this token with a record. Any change of the slot since the lease
     /// was taken, and any removal of a range that contains the key, makes the answer `Void`. Then nothing is
     /// stored. `Unleased` loads fill with an empty token, which stores if the key has no value.
     fn fill(

@@ -147,7 +147,7 @@ impl Transaction<'_> {
         Ok(expires_at.map(|expires_at| Remaining::until(expires_at, now)))
     }
 
-    /// Stores a value for the keyspace's TTL, in place of any previous value of the key.
+    /// Stores a value for the keyspace's TTL. It replaces any previous value of the key.
     ///
     /// # Errors
     /// The errors of [`get`](Transaction::get), and [`Error::ValueTooLarge`] and [`Error::Encode`].

@@ -14,7 +14,7 @@ use crate::connection::request::{Answered, Request, Script};
 use crate::error::Error;
 use crate::protocol::command::Command;
 
-/// Maximum number of keys of one script. The server runs nothing else while a script runs.
+/// Keys of one script at most. The server does nothing else while a script runs.
 pub(super) const MAX_KEYS: usize = 512;
 
 /// A server of Redis or Valkey as the remote tier of a cache.

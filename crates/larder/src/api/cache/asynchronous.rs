@@ -105,8 +105,8 @@ impl Cache {
         offload(close).await
     }
 
-    /// Until the returned value is dropped, the calling thread makes short async calls itself, without a worker
-    /// thread. These calls are lookups on disk while the disk is quick, and changes that need no wait.
+    /// Until the returned value is dropped, the calling thread makes short async calls itself, without a
+    /// worker thread. These calls are lookups on disk while the disk is quick, and changes that need no wait.
     ///
     /// It is for the event loop of a server, which serves many clients and runs nothing else. In such an
     /// event loop, the round trip to a worker thread costs more than the lookup. Do not use it on a thread of

@@ -34,7 +34,7 @@ impl fmt::Display for ServerPlace {
 pub(crate) struct Password(String);
 
 impl Password {
-    /// Returns the text, for the connection alone.
+    /// Returns the text. Only the connection may use it.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }

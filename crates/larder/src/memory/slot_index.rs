@@ -13,8 +13,8 @@
 //! 4. A removal moves a slot that has passed the bucket back into the free place, if such a slot is near, and
 //!    then fills the place that has become free in the same way. Without this step, more and more slots would
 //!    be outside of their homes while slots are replaced. A bucket marks the slots that are *away* from their
-//!    homes, so that a removal reads only the hashes of these slots. Each other hash would cost one more cache
-//!    line.
+//!    homes, so that a removal reads only the hashes of these slots. Each other hash would cost one more
+//!    cache line.
 //!
 //! The index grows by a quarter, so between three and four of five places are in use in a large shard. To
 //! grow, the index adds all slots again, in the order of their numbers.
@@ -51,8 +51,8 @@ const FIRST_AWAY: u64 = 1 << 58;
 #[derive(Debug, Clone, Copy)]
 #[repr(align(32))]
 struct Bucket {
-    /// The lower six bytes are the tags, with the first tag lowest. Above them are ten bits with the number of
-    /// slots that have passed, and the marks of the slots that are away from their homes.
+    /// The lower six bytes are the tags, with the first tag lowest. Above them are ten bits with the number
+    /// of slots that have passed, and the marks of the slots that are away from their homes.
     word: u64,
     ids: [SlotId; PLACES],
 }

@@ -15,25 +15,25 @@
 //!    the lock of its shard, if the token still holds and the generation of the answer is the present one. A
 //!    push of (2) voids the token.
 //! 4. When the connection is lost, the tier first moves the generation and makes [`validity`] nothing. Then
-//!    it calls [`NearTier::invalidate_all`]. Then it answers the requests that are left with errors. Only
-//!    after that it may connect again.
+//!    it calls [`NearTier::invalidate_all`]. Then it answers the open requests with errors. Only after that
+//!    it may connect again.
 //! 5. A value in memory may be answered if the validity that was read *before* the value is still current
 //!    *after* the value was read. The validity of a connection ends `S` after the *send* time of a PING that
 //!    was answered, so that every push of a change that was acknowledged before that time has been handled
-//!    when the validity is read. The clock of it counts while the machine is suspended.
+//!    when the validity is read. The clock of the validity counts while the machine is suspended.
 //!
 //! A key of a request is the keyspace's number (4 bytes, big endian) and the encoded key. The number is
 //! valid in this process only. The tier finds the name at the server by [`register`](RemoteTier::register).
 //!
 //! **A slot** at the server holds a record, a lease marker, or nothing. A lease marker is never a value: for
-//! [`get`](RemoteTier::get) it is a miss. The bytes of a record are the core's, and begin with a checksum
-//! and a format number. A record in [`Format::Raw`](crate::Format::Raw) is the value alone. The tier stores
-//! them as they are, with a mark of its own in front if it needs one. No two writes of records have the same
-//! bytes, raw ones excepted, so equal bytes mean an unchanged slot.
+//! [`get`](RemoteTier::get) it is a miss. The bytes of a record are the core's, and begin with a checksum and
+//! a format number. A record in [`Format::Raw`](crate::Format::Raw) is the value alone. The tier stores them
+//! unchanged, after its own mark if it needs one. No two writes of records have the same bytes, raw ones
+//! excepted, so equal bytes mean an unchanged slot.
 //!
-//! **A range** is all keys with a common prefix. Removing one replaces its random generation. A record that
-//! was filled or set under another generation of a range that holds it is a miss. The
-//! [`LeaseToken`] may carry the generations that were read with the lease.
+//! **A range** is all keys with a common prefix. Removing one replaces its random generation. A record is a
+//! miss if it was filled or set under another generation of a range that contains it. The [`LeaseToken`] may
+//! carry the generations that were read with the lease.
 //!
 //! Every request is answered within the tier's own time limit. A request that is dropped is answered with an
 //! error ([`RemoteReply`]).

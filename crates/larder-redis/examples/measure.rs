@@ -1,7 +1,7 @@
 //! Measures a cache over a server: `measure URL`.
 //!
-//! Prints how long a lookup takes that memory answers, one that the server answers, a write and a load, and how
-//! many lookups of the server many threads make in a second.
+//! Prints how long a lookup takes that memory answers, one that the server answers, a write and a load, and
+//! how many lookups of the server many threads make in a second.
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a program that measures real time")]
 

@@ -30,8 +30,8 @@ pub enum OpenError {
     Cache(#[from] larder::Error),
 }
 
-/// Returns a builder for the cache of a URL. A URL of a server (`redis://…`, `redis+unix://…`) connects to it.
-/// Any other URL is read by [`CacheBuilder::from_url`].
+/// Returns a builder for the cache of a URL. A URL of a server (`redis://…`, `redis+unix://…`) connects to
+/// it. Any other URL is read by [`CacheBuilder::from_url`].
 ///
 /// The options of [`CacheBuilder::from_url`] that are not of a file may stand in the URL of a server, too:
 /// `redis://redis.example.com/1?prefix=shop&memory=64MiB`.
@@ -58,8 +58,8 @@ pub fn builder(url: &str) -> Result<CacheBuilder, OpenError> {
 
 /// Opens the cache of a URL, at a server or in a file.
 ///
-/// An application that opens its cache by this function, or by [`from_env`], moves from one machine to several
-/// by another URL:
+/// An application that opens its cache by this function, or by [`from_env`], moves from one machine to
+/// several by another URL:
 ///
 /// ```
 /// let cache = larder_redis::open_url("memory:?memory=64MiB")?; // or redis://redis.example.com/1

@@ -1,11 +1,11 @@
-//! A real redis-server, with data in a directory of its own.
+//! A real redis-server, with its data in its own directory.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{LIMIT, now, pause};
 
-/// A running redis-server on a Unix socket of its own. Dropping it ends the process.
+/// A running redis-server on its own Unix socket. Dropping it ends the process.
 pub(crate) struct RedisServer {
     child: Option<Child>,
     arguments: Vec<String>,
@@ -13,8 +13,7 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server without persistence. Returns none, and prints the reason, if there is none on this
-    /// machine.
+    /// Starts a server without persistence. Returns `None`, and prints the reason, if it is not installed.
     pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
         let version = Command::new("redis-server").arg("--version").output();
         let has_cli = Command::new("redis-cli").arg("--version").output().is_ok();
@@ -74,7 +73,7 @@ impl RedisServer {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
-    /// Asks by redis-cli, and returns its output without the line's end.
+    /// Runs redis-cli, and returns its output without the line end.
     pub(crate) fn cli(&self, words: &[&str]) -> String {
         let output = Command::new("redis-cli").arg("-s").arg(self.socket()).args(words).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
@@ -84,7 +83,7 @@ impl RedisServer {
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        // A stopped process is ended by this signal, too.
+        // This signal also ends a stopped process.
         self.kill();
     }
 }

@@ -13,7 +13,7 @@ pub(crate) fn check(read: Read, data: &[u8]) {
     let Some((part, stream)) = data.split_first() else { return };
     let whole = read(stream, usize::MAX, LIMITS);
     for part in [1, usize::from(*part).max(2)] {
-        // As text, because a number that is none is not equal to itself.
+        // The texts are compared, because a NaN is not equal to itself.
         assert_eq!(
             format!("{:?}", read(stream, part, LIMITS)),
             format!("{whole:?}"),
@@ -32,7 +32,7 @@ pub(crate) fn check(read: Read, data: &[u8]) {
     }
 }
 
-/// What a reply counts against the limit at least.
+/// Returns the minimum length that a reply counts against the limit.
 fn len(reply: &Reply) -> usize {
     match reply {
         Reply::Status(bytes) | Reply::Bytes(bytes) | Reply::Error(bytes) => 64 + bytes.len(),
@@ -59,7 +59,7 @@ fn write(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Null => line(out, b"_"),
         Reply::Status(text) => line(out, &[b"+", text.as_slice()].concat()),
         Reply::Error(text) => {
-            // An error of a length may have line ends.
+            // An error with a length may contain line ends.
             line(out, format!("!{}", text.len()).as_bytes());
             line(out, text);
         }

@@ -1,4 +1,4 @@
-//! Until when a value in memory may be answered without asking the server.
+//! The time until which a value in memory may be answered without a request to the server.
 //!
 //! The bound: no answer from memory is older than an acknowledged change by more than `S`
 //! ([`Timing::staleness`](crate::settings::Timing)), whatever the clocks of the machines say. It follows from
@@ -27,27 +27,27 @@
 //! 5. The deadline is the vouched send time plus `S`. Release: pairs with the Acquire of a reader.
 //! 6. A reader takes the deadline *before* it reads the value, and compares it with the clock *after* it has
 //!    read the value. If it took the deadline after the value, a reader that was paused between could answer
-//!    a value of long ago under the deadline of now. If it read the clock before the value, it could be
-//!    paused between as well.
+//!    an old value under the present deadline. If it read the clock before the value, it could be paused
+//!    between as well.
 //! 7. A lost connection sets the deadline to zero. A reader that has taken the earlier deadline may still
 //!    use it: (1) to (5) hold for it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Which keys the server pushes.
+/// The keys whose changes the server pushes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Tracking {
-    /// The changes of all keys of the prefix, to every client. The server remembers nothing.
+    /// The changes of all keys of the prefix, to every client. The server stores no data about the clients.
     Broadcast,
-    /// The changes of the keys that this client has read. The server remembers who has read what, up to its
-    /// `tracking-table-max-keys`.
+    /// The changes of the keys that this client has read. The server stores which client has read which key,
+    /// up to its `tracking-table-max-keys`.
     #[default]
     PerKey,
 }
 
-/// The deadline that readers see. The nanoseconds of the boot clock; 0 if nothing may be answered.
+/// The deadline that readers see, in nanoseconds of the boot clock. 0 if no value may be answered.
 #[derive(Debug, Default)]
 pub(crate) struct Deadline(AtomicU64);
 
@@ -63,7 +63,7 @@ impl Deadline {
         self.0.store(u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX), Ordering::Release);
     }
 
-    /// Lets nothing be answered (step 7).
+    /// Clears the deadline, so that no value is answered (step 7).
     pub(crate) fn clear(&self) {
         self.0.store(0, Ordering::Release);
     }
@@ -74,29 +74,29 @@ impl Deadline {
 pub(crate) struct Heartbeat {
     tracking: Tracking,
     staleness: Duration,
-    /// When the PING was sent that is under way.
+    /// The time at which the open PING was sent.
     sent: Option<Duration>,
-    /// When the PING was sent that was answered last.
+    /// The time at which the last answered PING was sent.
     answered: Option<Duration>,
-    /// When the next PING is due.
+    /// The time at which the next PING is due.
     due: Duration,
 }
 
-/// PINGs in the time `S`. Four leave the deadline far enough ahead when one answer is late.
+/// Number of PINGs in the time `S`. With four, the deadline does not pass if one answer is late.
 const PINGS: u32 = 4;
 
 impl Heartbeat {
-    /// Makes the heartbeat of a new connection. Its first PING is due at once.
+    /// Creates the heartbeat of a new connection. Its first PING is due immediately.
     pub(crate) fn new(tracking: Tracking, staleness: Duration) -> Self {
         Self { tracking, staleness, sent: None, answered: None, due: Duration::ZERO }
     }
 
-    /// Returns when the next PING is due. None while one is under way (step 3).
+    /// Returns the time at which the next PING is due, or `None` while a PING is open (step 3).
     pub(crate) fn due(&self) -> Option<Duration> {
         self.sent.is_none().then_some(self.due)
     }
 
-    /// A PING is about to be sent, at this time (step 1).
+    /// Records that a PING will be sent at this time (step 1).
     pub(crate) fn sends(&mut self, now: Duration) {
         self.sent = Some(now);
         self.due = now + self.staleness / PINGS;
@@ -123,7 +123,7 @@ impl Heartbeat {
         };
         match vouched {
             Some(vouched) => deadline.publish(vouched + self.staleness),
-            // The first answer vouches for nothing. The second PING follows at once.
+            // The first answer vouches for no PING. So the second PING is due immediately.
             None => self.due = Duration::ZERO,
         }
     }
@@ -149,7 +149,8 @@ mod tests {
         assert_eq!(heartbeat.due(), Some(Duration::ZERO));
         heartbeat.sends(ms(5000));
         assert_eq!((heartbeat.due(), nanos(&deadline)), (None, Duration::ZERO));
-        // The answer takes 900 ms: what was acknowledged meanwhile may not have been pushed before it.
+        // The answer takes 900 ms. Changes that were acknowledged during this time may not have been pushed
+        // before it.
         heartbeat.answered(&deadline);
         assert_eq!(nanos(&deadline), ms(6000));
         assert_eq!(heartbeat.due(), Some(ms(5250)));

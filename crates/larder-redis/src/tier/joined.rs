@@ -1,4 +1,4 @@
-//! One answer of several parts.
+//! Joins the answers of several parts of a request.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::answers::remote_error;
 use crate::error::Error;
 
-/// The answers to the parts of a request, which are joined to one.
+/// The answers to the parts of a request. They are joined to one answer.
 pub(super) struct Joined<P, T>(Mutex<JoinState<P, T>>);
 
 /// What is done with the answer.
@@ -24,7 +24,7 @@ struct JoinState<P, T> {
 }
 
 impl<P: Send + 'static, T: Send + 'static> Joined<P, T> {
-    /// Awaits a number of parts. Without parts, the answer is sent at once.
+    /// Awaits a number of parts. Without parts, the answer is sent immediately.
     pub(super) fn new(
         parts: usize,
         end: End<T>,

@@ -31,7 +31,7 @@ pub(super) const RECORD: u8 = 1;
 pub(super) const LEASE: u8 = 2;
 /// Length of a generation.
 pub(super) const GENERATION_LEN: usize = 8;
-/// Length of what stands before a record.
+/// Length of the header before a record.
 pub(super) const HEADER_LEN: usize = 1 + GENERATION_LEN;
 
 /// Bytes of a slot at most: a record of the longest value, and its header. A reply may have such a string.
@@ -115,8 +115,8 @@ pub(super) static RELEASE: Script = Script::new(
 return redis.call('UNLINK', KEYS[1])",
 );
 
-/// Arguments: a generation to begin with, the record without its header, the time to live in ms or 0 or
-/// `keep`, the condition (`always`, `absent`, `present`, `unchanged`), the record that is expected.
+/// Arguments: a generation for a keyspace without one, the record without its header, the time to live in ms
+/// or 0 or `keep`, the condition (`always`, `absent`, `present`, `unchanged`), the expected record.
 pub(super) static SET: Script = Script::new(
     "local g = redis.call('GET', KEYS[2])
 if ARGV[4] ~= 'always' or ARGV[3] == 'keep' then
@@ -137,8 +137,8 @@ else redis.call('SET', KEYS[1], record, 'PX', ARGV[3]) end
 return 1",
 );
 
-/// Writes a plain slot. Arguments: the bytes, the time to live in ms or 0 or `keep`, the condition, the bytes
-/// that are expected.
+/// Writes a plain slot. Arguments: the bytes, the time to live in ms or 0 or `keep`, the condition, the
+/// expected bytes.
 pub(super) static SET_PLAIN: Script = Script::new(
     "if ARGV[3] ~= 'always' or ARGV[2] == 'keep' then
   local v = redis.pcall('GET', KEYS[1])
@@ -153,7 +153,7 @@ else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
 return 1",
 );
 
-/// As `EXPIRE`, for a plain slot.
+/// Does the same as `EXPIRE`, for a plain slot.
 pub(super) static EXPIRE_PLAIN: Script = Script::new(
     "if redis.call('TYPE', KEYS[1]).ok ~= 'string' then return 0 end
 if ARGV[1] == '0' then redis.call('PERSIST', KEYS[1]) elseif ARGV[1] ~= 'keep' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
@@ -167,8 +167,8 @@ if not g or redis.pcall('GET', KEYS[1]) ~= '\\1' .. g .. ARGV[1] then return 0 e
 return redis.call('UNLINK', KEYS[1])",
 );
 
-/// Removes pairs of a slot and its generation, leases too. Returns the number of records among them. The
-/// fences of the keys stay.
+/// Removes pairs of a slot and its generation, including leases. Returns the number of records among them.
+/// The fences of the keys stay.
 pub(super) static REMOVE: Script = Script::new(
     "local live, generations = 0, {}
 for i = 1, #KEYS, 2 do
@@ -192,7 +192,7 @@ if ARGV[1] == '0' then redis.call('PERSIST', KEYS[1]) elseif ARGV[1] ~= 'keep' t
 return 1",
 );
 
-/// The remaining time of a record in ms, -1 for none, -2 for no record.
+/// Returns the remaining time of a record in ms, -1 for a record without an expiry, or -2 for no record.
 pub(super) static TTL: Script = Script::new(
     "local v = redis.pcall('GETRANGE', KEYS[1], 0, 8)
 if type(v) ~= 'string' or v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return -2 end
@@ -226,8 +226,8 @@ redis.call('ZREM', KEYS[3], ARGV[1])
 return 1",
 );
 
-/// Removes a generation, so that all records under it are nothing and all leases under it are void. Returns
-/// it. It needs no memory.
+/// Removes a generation, so that all its records count as missing and all its leases are void. Returns the
+/// generation. The script needs no memory.
 pub(super) static END_GENERATION: Script = Script::new("return redis.call('GETDEL', KEYS[1])");
 
 /// One page of a walk. Keys: the generation. Arguments: the cursor, the pattern, what to do, a generation.

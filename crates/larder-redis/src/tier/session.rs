@@ -1,4 +1,4 @@
-//! What the tier does when the connection begins, when keys change at the server, and when it is lost.
+//! Handles the start of a connection, changes of keys at the server, and the loss of the connection.
 //!
 //! **Which data this is.** A server that was restarted may have the data of an earlier time, and so may a
 //! replica that was made the master. Both have another run id or another replication id than the marker in
@@ -33,7 +33,7 @@ use crate::random;
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) names: Names,
-    /// The name of the data. None while it is not known.
+    /// The name of the data. `None` while it is not known.
     pub(super) world: Option<Arc<str>>,
     /// The last name that was known, and the ids of the server that it belongs to.
     last: Option<(Identity, Arc<str>)>,
@@ -58,7 +58,7 @@ pub(super) struct Identity {
     replication: String,
 }
 
-/// What the tier knows, apart from its connection.
+/// The state of the tier, except its connection.
 #[derive(Debug)]
 pub(super) struct TierState {
     pub(super) directory: RwLock<Directory>,
@@ -87,7 +87,7 @@ impl TierState {
         }
     }
 
-    /// Returns the request that says which data this is.
+    /// Returns the request that identifies the data.
     fn identify(&self, identity: &Identity) -> Command {
         let directory = self.directory.read();
         let known = directory.last.as_ref().filter(|(of, _)| of == identity);
@@ -104,7 +104,7 @@ impl TierState {
         left.fold(command, |command, world| command.arg(world.as_bytes()))
     }
 
-    /// The data has this name. Returns whether it is another one than before.
+    /// Stores the name of the data. Returns whether the name has changed.
     fn is_world(&self, identity: Identity, reply: &Reply) -> Result<bool, Error> {
         let world = reply.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok());
         let world: Arc<str> = world.ok_or(Error::Garbled("the name of the data"))?.into();
@@ -121,7 +121,7 @@ impl TierState {
         Ok(is_other)
     }
 
-    /// Asks again which data this is, over a connection that is in use.
+    /// Identifies the data again, over a connection that is in use.
     fn identify_again(self: &Arc<Self>, connection: &Arc<Connection>) {
         let (state, again) = (self.clone(), connection.clone());
         connection.submit(Request::new(Command::new("INFO"), move |answer| {

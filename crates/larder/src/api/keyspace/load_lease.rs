@@ -20,13 +20,13 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use super::definition::KeyspaceDefinition;
 use super::insert_options::Durability;
-use super::remote::sharing::Sharing;
 use super::ttl::Ttl;
 #[cfg(feature = "async")]
 use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::{AnyError, Flight, FlightOutcome};
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::promotion::Lease;
+use crate::engine::remote::sharing::Sharing;
 use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::key::Key;
@@ -314,8 +314,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
-    /// Returns the keyspace of this lease. Returns None if the cache or the keyspace has no handle any more,
-    /// or in a forked child.
+    /// Returns the keyspace of this lease, or `None` if the cache or the keyspace has no handle any more, or
+    /// in a forked child.
     pub(super) fn keyspace(&self) -> Option<Keyspace<K, V>> {
         if !self.process.is_current() {
             return None;

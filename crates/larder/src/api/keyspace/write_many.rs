@@ -214,7 +214,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if self.is_remote() {
             // One after another: the server makes no group of them.
             for entry in entries {
-                self.insert_full(&entry.key, &entry.value, options, wait)?;
+                self.insert_checked(&entry.key, entry.value.clone(), options, wait)?;
             }
             return Ok(());
         }

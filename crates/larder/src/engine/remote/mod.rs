@@ -4,6 +4,7 @@
 //! - [`link`]: the requests that wait for their answers.
 //! - [`lookup`]: the steps of a lookup.
 //! - [`removal`]: removals of keys and ranges.
+//! - [`sharing`]: who gets the value of a load.
 //! - [`near`]: what a push does to memory.
 //! - [`push_waits`]: the waits of callers for a push.
 
@@ -12,3 +13,4 @@ pub(crate) mod lookup;
 pub(crate) mod near;
 pub(crate) mod push_waits;
 pub(crate) mod removal;
+pub(crate) mod sharing;

@@ -6,6 +6,7 @@
 //! push of the same change, as a server does that queues pushes until the end of its event loop's turn.
 
 mod node;
+mod requests;
 mod server;
 
 pub use node::RemoteNode;

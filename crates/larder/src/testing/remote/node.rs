@@ -5,20 +5,11 @@ use std::fmt;
 use std::sync::Weak;
 use std::time::Duration;
 
-use super::server::{ReadRecord, RemoteServer, ServerState, SlotName};
-use crate::error::remote_error::{RemoteError, RemoteErrorKind};
+use super::server::{PushTarget, RemoteServer, ServerState, SlotName};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::remote::near::NearTier;
 use crate::remote::reply::RemoteReply;
-use crate::remote::tier::{
-    FillReply, LeaseReply, LeaseToken, Life, RemoteKey, RemoteKeyspace, RemoteRecord, RemoteTier, ScanCursor,
-    ScanPage, SetCondition, Validity,
-};
 use crate::sys::sync::{Arc, AtomicU64, Mutex, Ordering};
-use crate::units::Remaining;
-
-/// The keys of one page of a walk.
-const PAGE: usize = 3;
 
 /// A request on its way to the server.
 type Outgoing = Box<dyn FnOnce(&RemoteNode) + Send>;
@@ -34,24 +25,24 @@ enum StreamItem {
 
 /// The connection of one cache to a [`RemoteServer`].
 pub struct RemoteNode {
-    server: Arc<RemoteServer>,
-    near: Mutex<Option<Weak<dyn NearTier>>>,
-    state: Mutex<NodeState>,
+    pub(super) server: Arc<RemoteServer>,
+    pub(super) near: Mutex<Option<Weak<dyn NearTier>>>,
+    pub(super) state: Mutex<NodeState>,
     /// Held while an item of the stream is handled, so that the items are handled in their order.
     reader: Mutex<()>,
-    generation: AtomicU64,
+    pub(super) generation: AtomicU64,
     /// In milliseconds of the server's clock. `u64::MAX` without PINGs.
-    valid_until: AtomicU64,
+    pub(super) valid_until: AtomicU64,
 }
 
 #[derive(Default)]
-struct NodeState {
+pub(super) struct NodeState {
     is_lost: bool,
     holds_requests: bool,
     holds_stream: bool,
     outgoing: VecDeque<Outgoing>,
     stream: VecDeque<StreamItem>,
-    keyspaces: HashMap<u32, (String, u32)>,
+    pub(super) keyspaces: HashMap<u32, (String, u32)>,
     /// For how long memory is valid after a PING.
     bound: Option<Duration>,
 }
@@ -62,8 +53,19 @@ impl fmt::Debug for RemoteNode {
     }
 }
 
+impl RemoteServer {
+    /// Connects one more node.
+    #[must_use]
+    pub fn node(self: &Arc<Self>) -> Arc<RemoteNode> {
+        let node = RemoteNode::new(self.clone());
+        let target: Weak<RemoteNode> = Arc::downgrade(&node);
+        self.add(target);
+        node
+    }
+}
+
 impl RemoteNode {
-    pub(super) fn new(server: Arc<RemoteServer>) -> Arc<Self> {
+    fn new(server: Arc<RemoteServer>) -> Arc<Self> {
         Arc::new(Self {
             server,
             near: Mutex::new(None),
@@ -143,7 +145,7 @@ impl RemoteNode {
         self.near.lock().as_ref()?.upgrade()
     }
 
-    fn name(&self, key: &[u8]) -> SlotName {
+    pub(super) fn name_of(&self, key: &[u8]) -> SlotName {
         let number = KeyspaceId::of(key).number();
         let (name, version) = self.state.lock().keyspaces.get(&number).cloned().unwrap_or_default();
         (name, version, key.get(KeyspaceId::LEN..).unwrap_or_default().to_vec())
@@ -161,14 +163,6 @@ impl RemoteNode {
         if !state.is_lost {
             state.stream.push_back(item);
         }
-    }
-
-    pub(super) fn queue_push(&self, names: &[SlotName]) {
-        self.queue(StreamItem::Push(names.to_vec()));
-    }
-
-    pub(super) fn queue_push_of_all(&self) {
-        self.queue(StreamItem::PushOfAll);
     }
 
     fn send(&self, request: Outgoing) {
@@ -190,17 +184,6 @@ impl RemoteNode {
             request(self);
         }
         self.pump_stream();
-    }
-
-    pub(super) fn pump_stream(&self) {
-        loop {
-            let _reader = self.reader.lock();
-            let mut state = self.state.lock();
-            let next = if state.holds_stream { None } else { state.stream.pop_front() };
-            drop(state);
-            let Some(item) = next else { return };
-            self.handle(item);
-        }
     }
 
     fn handle(&self, item: StreamItem) {
@@ -226,7 +209,7 @@ impl RemoteNode {
     }
 
     /// Sends a request whose answer `apply` computes at the server.
-    fn ask<T: Send + 'static>(
+    pub(super) fn ask<T: Send + 'static>(
         &self,
         reply: RemoteReply<T>,
         apply: impl FnOnce(&mut ServerState, Duration, &mut Vec<SlotName>) -> T + Send + 'static,
@@ -238,160 +221,23 @@ impl RemoteNode {
     }
 }
 
-fn record((bytes, left): ReadRecord, generation: u64) -> RemoteRecord {
-    RemoteRecord { bytes, left, generation, is_tracked: true }
-}
-
-impl RemoteTier for RemoteNode {
-    fn attach(&self, near: Weak<dyn NearTier>) {
-        *self.near.lock() = Some(near);
+impl PushTarget for RemoteNode {
+    fn queue_push(&self, names: &[SlotName]) {
+        self.queue(StreamItem::Push(names.to_vec()));
     }
 
-    fn register(&self, keyspace: RemoteKeyspace) -> Result<(), RemoteError> {
-        if keyspace.name == "refused" {
-            return Err(RemoteError::new(RemoteErrorKind::Unsupported, "the name is refused"));
+    fn queue_push_of_all(&self) {
+        self.queue(StreamItem::PushOfAll);
+    }
+
+    fn pump_stream(&self) {
+        loop {
+            let _reader = self.reader.lock();
+            let mut state = self.state.lock();
+            let next = if state.holds_stream { None } else { state.stream.pop_front() };
+            drop(state);
+            let Some(item) = next else { return };
+            self.handle(item);
         }
-        self.state.lock().keyspaces.insert(keyspace.number, (keyspace.name, keyspace.version));
-        Ok(())
     }
-
-    fn name(&self) -> String {
-        "memory://server".to_owned()
-    }
-
-    fn generation(&self) -> u64 {
-        self.generation.load(Ordering::SeqCst)
-    }
-
-    fn validity(&self) -> Validity {
-        Validity(self.valid_until.load(Ordering::SeqCst))
-    }
-
-    fn is_current(&self, validity: Validity) -> bool {
-        u128::from(validity.0) > self.server.now().as_millis()
-    }
-
-    fn get(&self, key: RemoteKey, reply: RemoteReply<Option<RemoteRecord>>) {
-        let (name, generation) = (self.name(&key), self.generation());
-        self.ask(reply, move |server, now, _| server.get(&name, now).map(|read| record(read, generation)));
-    }
-
-    fn get_many(&self, keys: Vec<RemoteKey>, reply: RemoteReply<Vec<Option<RemoteRecord>>>) {
-        let names: Vec<_> = keys.iter().map(|key| self.name(key)).collect();
-        let generation = self.generation();
-        self.ask(reply, move |server, now, _| {
-            let read = |name| server.get(name, now).map(|read| record(read, generation));
-            names.iter().map(read).collect()
-        });
-    }
-
-    fn lease(&self, key: RemoteKey, length: Duration, reply: RemoteReply<LeaseReply>) {
-        let (name, generation) = (self.name(&key), self.generation());
-        self.ask(reply, move |server, now, changed| match server.lease(&name, length, now, changed) {
-            Ok(read) => LeaseReply::Hit(record(read, generation)),
-            Err(other) => other,
-        });
-    }
-
-    fn fill(
-        &self,
-        key: RemoteKey,
-        token: LeaseToken,
-        record: Vec<u8>,
-        life: Life,
-        reply: RemoteReply<FillReply>,
-    ) {
-        let (name, generation) = (self.name(&key), self.generation());
-        self.ask(reply, move |server, now, changed| {
-            server.fill(&name, (&token, record, life), now, changed, generation)
-        });
-    }
-
-    fn renew(&self, key: RemoteKey, token: LeaseToken, length: Duration, reply: RemoteReply<bool>) {
-        let name = self.name(&key);
-        self.ask(reply, move |server, now, _| server.renew(&name, &token, now + length, now));
-    }
-
-    fn release(&self, key: RemoteKey, token: LeaseToken, reply: RemoteReply<bool>) {
-        let name = self.name(&key);
-        self.ask(reply, move |server, now, changed| server.release(&name, &token, now, changed));
-    }
-
-    fn set(
-        &self,
-        key: RemoteKey,
-        record: Vec<u8>,
-        life: Life,
-        condition: SetCondition,
-        reply: RemoteReply<bool>,
-    ) {
-        let name = self.name(&key);
-        self.ask(reply, move |server, now, changed| {
-            server.set(&name, (record, life, condition), now, changed)
-        });
-    }
-
-    fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, reply: RemoteReply<bool>) {
-        let name = self.name(&key);
-        self.ask(reply, move |server, now, changed| server.remove_unchanged(&name, &record, now, changed));
-    }
-
-    fn remove(&self, keys: Vec<RemoteKey>, reply: RemoteReply<u64>) {
-        let names: Vec<_> = keys.iter().map(|key| self.name(key)).collect();
-        self.ask(reply, move |server, now, changed| {
-            names.iter().map(|name| u64::from(server.remove(name, now, changed))).sum()
-        });
-    }
-
-    fn remove_range(&self, prefix: RemoteKey, reply: RemoteReply<u64>) {
-        let range = self.name(&prefix);
-        self.ask(reply, move |server, now, changed| {
-            server.remove_range(|name| is_in(name, &range), now, changed)
-        });
-    }
-
-    fn remove_all(&self, reply: RemoteReply<u64>) {
-        self.ask(reply, |server, now, changed| server.remove_range(|_| true, now, changed));
-    }
-
-    fn expire(&self, key: RemoteKey, life: Life, reply: RemoteReply<bool>) {
-        let name = self.name(&key);
-        self.ask(reply, move |server, now, _| server.expire(&name, life, now));
-    }
-
-    fn ttl(&self, key: RemoteKey, reply: RemoteReply<Option<Remaining>>) {
-        let name = self.name(&key);
-        self.ask(reply, move |server, now, _| server.get(&name, now).map(|(_, left)| left));
-    }
-
-    fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>) {
-        let range = self.name(&prefix);
-        let number = KeyspaceId::of(&prefix).to_bytes();
-        self.ask(reply, move |server, _, _| {
-            let from = usize::try_from(cursor.0).unwrap_or(usize::MAX);
-            let names = server.names(|name| is_in(name, &range));
-            let keys = names.iter().skip(from).take(PAGE);
-            let keys = keys.map(|(_, _, encoded)| [&number, encoded.as_slice()].concat().into()).collect();
-            let is_last = names.len() <= from.saturating_add(PAGE);
-            ScanPage { keys, next: (!is_last).then_some(ScanCursor(cursor.0 + PAGE as u64)) }
-        });
-    }
-
-    fn fence(&self, key: RemoteKey, token: u128, length: Duration, reply: RemoteReply<()>) {
-        let name = self.name(&key);
-        self.ask(reply, move |server, now, changed| server.fence(&name, token, now + length, now, changed));
-    }
-
-    fn unfence(&self, key: RemoteKey, token: u128, reply: RemoteReply<()>) {
-        let name = self.name(&key);
-        self.ask(reply, move |server, now, changed| server.unfence(&name, token, now, changed));
-    }
-
-    fn close(&self) {
-        self.lose();
-    }
-}
-
-fn is_in((name, version, encoded): &SlotName, (range, of, prefix): &SlotName) -> bool {
-    name == range && version == of && encoded.starts_with(prefix)
 }

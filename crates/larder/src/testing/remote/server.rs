@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Weak;
 use std::time::Duration;
 
-use super::node::RemoteNode;
 use crate::remote::tier::{FillReply, LeaseReply, LeaseToken, Life, SetCondition};
 use crate::sys::clock::Clock;
 use crate::sys::sync::{Arc, Mutex};
@@ -12,6 +11,16 @@ use crate::units::Remaining;
 
 /// The name of a slot, which is the same on every node: the keyspace's name and version, and the encoded key.
 pub(super) type SlotName = (String, u32, Vec<u8>);
+
+/// A node, as the server sees it.
+pub(super) trait PushTarget: std::fmt::Debug + Send + Sync {
+    /// Adds a push of these names to what the server has sent.
+    fn queue_push(&self, names: &[SlotName]);
+    /// Adds a push of all names.
+    fn queue_push_of_all(&self);
+    /// Lets through what was sent, unless it is held.
+    fn pump_stream(&self);
+}
 
 /// A server that several nodes share.
 #[derive(Debug)]
@@ -24,7 +33,7 @@ pub struct RemoteServer {
 pub(super) struct ServerState {
     slots: BTreeMap<SlotName, ServerSlot>,
     last_token: u64,
-    nodes: Vec<Weak<RemoteNode>>,
+    nodes: Vec<Weak<dyn PushTarget>>,
     requests: u64,
 }
 
@@ -48,11 +57,8 @@ impl RemoteServer {
     }
 
     /// Connects one more node.
-    #[must_use]
-    pub fn node(self: &Arc<Self>) -> Arc<RemoteNode> {
-        let node = RemoteNode::new(self.clone());
-        self.state.lock().nodes.push(Arc::downgrade(&node));
-        node
+    pub(super) fn add(&self, node: Weak<dyn PushTarget>) {
+        self.state.lock().nodes.push(node);
     }
 
     /// Returns the number of requests that the server has applied.
@@ -108,7 +114,7 @@ impl RemoteServer {
 }
 
 impl ServerState {
-    fn nodes(&self) -> Vec<Arc<RemoteNode>> {
+    fn nodes(&self) -> Vec<Arc<dyn PushTarget>> {
         self.nodes.iter().filter_map(Weak::upgrade).collect()
     }
 

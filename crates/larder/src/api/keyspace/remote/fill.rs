@@ -3,7 +3,6 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::sharing::Sharing;
 use super::write::OutgoingRecord;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
@@ -11,6 +10,7 @@ use crate::api::keyspace::ttl::Ttl;
 use crate::engine::promotion::RemoteOrigin;
 use crate::engine::remote::link::RemoteLink;
 use crate::engine::remote::lookup::is_plain;
+use crate::engine::remote::sharing::Sharing;
 use crate::error::Error;
 use crate::format::key::Key;
 use crate::memory::entry::Value;

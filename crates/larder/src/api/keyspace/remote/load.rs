@@ -3,11 +3,11 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::sharing::Sharing;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome};
 use crate::engine::promotion::DecodedEntry;
+use crate::engine::remote::sharing::Sharing;
 use crate::format::key::Key;
 use crate::memory::epochs::EpochToken;
 use crate::memory::leases::Permit;

@@ -33,7 +33,7 @@
 mod fill;
 mod load;
 mod scan;
-pub(super) mod sharing;
+mod sharing;
 mod write;
 
 use serde::Serialize;

@@ -17,22 +17,12 @@ use serde::de::DeserializeOwned;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::engine::flights::FlightOutcome;
+use crate::engine::remote::sharing::Sharing;
 use crate::format::key::Key;
 use crate::memory::epochs::EpochToken;
 use crate::memory::leases::Permit;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
-
-/// Which callers get the value of a load.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::api::keyspace) enum Sharing {
-    /// All that wait. Of a load in this process alone, and of a load while the server does not answer.
-    Always,
-    /// All that wait, if the token holds in step 3.
-    IfUnchanged(EpochToken),
-    /// The leader alone.
-    Never,
-}
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
     /// Does step 1.

@@ -174,7 +174,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         }
         let key = self.shared.tiers.memory.key(full);
-        if self.is_memory_only() {
+        if self.is_memory_only() && !self.is_remote() {
             self.write_in_memory(key, value, ttl)?;
             self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
             return Ok(());
@@ -182,7 +182,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let value = &value;
         let outcome = self.write(key, value, ttl, durability, None)?;
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
-        if durability == Durability::Buffered {
+        if durability == Durability::Buffered || self.is_remote() {
             return Ok(());
         }
         if outcome != InsertOutcome::Saved {

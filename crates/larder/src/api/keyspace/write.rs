@@ -140,7 +140,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Stores the value of a whole key.
-    #[cfg(feature = "async")]
     pub(super) fn insert_full(
         &self,
         full: &[u8],

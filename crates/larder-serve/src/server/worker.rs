@@ -4,7 +4,7 @@
 //! A thread makes short calls of the cache itself ([`Cache::inline_calls`](larder::Cache::inline_calls)):
 //! lookups on disk while the disk is quick, and changes that wait for no other thread. So one read of a disk
 //! that has become slow delays all connections of a thread. After that, a worker makes the lookups for at
-//! least 100 times as long, and until it has found the disk quick.
+//! least 20 times as long, and until it has found the disk quick.
 //!
 //! A connection belongs to the thread that has the fewest connections when it is accepted. The first thread
 //! also accepts.

@@ -16,8 +16,10 @@
 //!    [`MAX_MEAN`] divided by [`SHARE`] (6.4 ms) is enough. One shorter read is not: the system may have run
 //!    another thread meanwhile.
 //! 3. Then workers make the lookups, for [`MIN_PAUSE`] at least, and for [`PAUSE_FACTOR`] times as long as
-//!    the last lookup has read. After that, they still do until one of theirs has taken less than
-//!    [`MAX_OF_WORKER`]. So a disk that does not answer delays the clients of a thread once.
+//!    the last lookup has read. After that, they still do until one of their lookups has read for less than
+//!    [`MAX_OF_WORKER`]. So a disk that does not answer delays the clients of a thread once. The changes that
+//!    workers make in place of the thread count as well: they have looked on disk, or have waited for room,
+//!    which a commit has made.
 //! 4. The thread tries again. Its mean begins at half of [`MAX_MEAN`], so a disk that is still slow is found
 //!    sooner.
 //!
@@ -25,7 +27,7 @@
 //! are [`MIN_PAUSE`] apart, and at least [`PAUSE_FACTOR`] times that last read, if it takes less than
 //! [`MAX_PAUSE`] divided by [`PAUSE_FACTOR`].
 //!
-//! Without (3), a disk of 16 ms for each read would stop a thread for a seventh of the time.
+//! Without the factor, a disk of 16 ms for each read would stop a thread for a seventh of the time.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -49,10 +51,10 @@ const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_mins(1);
 
 /// How much longer that time is than the last read, at least.
-const PAUSE_FACTOR: u32 = 100;
+const PAUSE_FACTOR: u32 = 20;
 
-/// A worker's lookup that took less says that the disk answers. It includes the time in which the system ran
-/// other threads.
+/// A worker's lookup that has read for less says that the disk answers. The time in which the system ran
+/// other threads is a part of it.
 const MAX_OF_WORKER: Duration = Duration::from_millis(2);
 
 thread_local! {
@@ -72,7 +74,11 @@ pub struct InlineCalls {
 
 impl InlineCalls {
     pub(crate) fn begin(clock: Arc<dyn Clock>) -> Self {
-        let before = CALLS.with_borrow_mut(|calls| calls.replace(Rc::new(ThreadCalls::new(clock))));
+        Self::of(Rc::new(ThreadCalls::new(clock)))
+    }
+
+    fn of(calls: Rc<ThreadCalls>) -> Self {
+        let before = CALLS.with_borrow_mut(|present| present.replace(calls));
         Self { before, thread: PhantomData }
     }
 }
@@ -95,6 +101,8 @@ struct ThreadCalls {
     /// Until when workers make the lookups.
     paused_until: Cell<Option<Duration>>,
     found_quick: Arc<AtomicBool>,
+    /// Whether this is a worker, whose reads are measured and which makes no calls itself.
+    is_worker: bool,
 }
 
 impl ThreadCalls {
@@ -105,11 +113,15 @@ impl ThreadCalls {
             reading: Cell::new(None),
             paused_until: Cell::new(None),
             found_quick: Arc::default(),
+            is_worker: false,
         }
     }
 
     /// Returns whether the thread looks on disk itself.
     fn may_look(&self) -> bool {
+        if self.is_worker {
+            return false;
+        }
         let Some(until) = self.paused_until.get() else { return true };
         // Relaxed: the flag alone is passed on.
         if self.clock.monotonic() < until || !self.found_quick.load(Ordering::Relaxed) {
@@ -145,7 +157,7 @@ fn with<R>(call: impl FnOnce(&ThreadCalls) -> R) -> Option<R> {
 
 /// Returns whether the calling thread makes calls itself that wait for nothing.
 pub(crate) fn are_allowed() -> bool {
-    CALLS.try_with(|calls| calls.borrow().is_some()).unwrap_or(false)
+    CALLS.try_with(|calls| calls.borrow().as_ref().is_some_and(|calls| !calls.is_worker)).unwrap_or(false)
 }
 
 /// Returns whether the calling thread looks on disk itself.
@@ -155,11 +167,9 @@ pub(crate) fn may_look() -> bool {
 
 /// Makes a call that may look on disk, once. Step 1.
 pub(crate) fn look<R>(call: impl FnOnce() -> R) -> R {
-    let began = with(|calls| calls.reading.replace(Some(Duration::ZERO)).is_none()).unwrap_or(false);
+    with(|calls| calls.reading.set(Some(Duration::ZERO)));
     let result = call();
-    if began {
-        with(|calls| calls.note(calls.reading.take().unwrap_or_default()));
-    }
+    with(|calls| calls.note(calls.reading.take().unwrap_or_default()));
     result
 }
 
@@ -179,22 +189,27 @@ pub(crate) fn read<R>(read: impl FnOnce() -> R) -> R {
     result
 }
 
-/// A lookup that a worker makes for the calling thread. It says whether the disk is quick again.
+/// A call that a worker makes in place of the calling thread. It says whether the disk is quick again.
 #[derive(Debug)]
 pub(crate) struct WorkerLookup(Option<(Arc<dyn Clock>, Arc<AtomicBool>)>);
 
 impl WorkerLookup {
-    /// Called by the thread that the lookup is made for.
-    pub(crate) fn new() -> Self {
-        Self(with(|calls| (calls.clock.clone(), calls.found_quick.clone())))
+    /// Called by the thread in whose place the call is made. `looks` is whether the call looks on disk, or
+    /// waits for room.
+    pub(crate) fn new(looks: bool) -> Self {
+        let calls = |calls: &ThreadCalls| (calls.clock.clone(), calls.found_quick.clone());
+        Self(if looks { with(calls) } else { None })
     }
 
     /// Called by the worker. Step 3.
     pub(crate) fn look<R>(self, call: impl FnOnce() -> R) -> R {
         let Some((clock, found_quick)) = self.0 else { return call() };
-        let began = clock.monotonic();
+        let reading = Cell::new(Some(Duration::ZERO));
+        let calls = Rc::new(ThreadCalls { is_worker: true, reading, ..ThreadCalls::new(clock) });
+        let measured = InlineCalls::of(calls.clone());
         let result = call();
-        let is_quick = clock.monotonic().saturating_sub(began) < MAX_OF_WORKER;
+        drop(measured);
+        let is_quick = calls.reading.get().unwrap_or_default() < MAX_OF_WORKER;
         found_quick.store(is_quick, Ordering::Relaxed);
         result
     }

@@ -1,8 +1,10 @@
 //! Finds a request's command, checks what the table says about it, and runs it.
 //!
-//! What a request takes is measured for `SLOWLOG` and `LATENCY`. A command that is flagged as fast, or is a
-//! `SET`, is measured from the moment when it begins to wait: otherwise each of them would read the clock
-//! twice. The time until a removal is durable is not that of its request, because the connection goes on.
+//! What a request takes is measured for `SLOWLOG` and `LATENCY`. A `GET`, a `SET`, and a fast command without
+//! entries are measured from the moment when they begin to wait: otherwise each of them would read the clock
+//! twice. So a `GET` for which this thread reads the disk is not measured. After a slow read, other threads
+//! read the disk. The time until a removal is durable is not that of its request, because the connection goes
+//! on.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -55,7 +57,8 @@ pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &
         Hot::Get => measured(strings::get(session, args, out), None).await,
         Hot::Set => measured(strings::set(session, args, out), None).await,
         Hot::No => {
-            let since = (command.flags & flags::FAST == 0).then(Instant::now);
+            let may_read_disk = command.data.is_some();
+            let since = (command.flags & flags::FAST == 0 || may_read_disk).then(Instant::now);
             measured((command.run)(session, args, out), since).await
         }
     };

@@ -2,9 +2,9 @@
 //! the second one.
 //!
 //! The requests are those of redis-benchmark, which sends as fast as replies come.
-//! [`offered`](RespServer::offered) sends at a fixed rate, whether or not replies come, and counts the time of a
-//! request from the moment at which it is due. Otherwise a slow server would be asked less, and its waits
-//! would not be seen.
+//! [`offered`](RespServer::offered) sends at a fixed rate, whether or not replies come, and counts the time
+//! of a request from the moment at which it is due. Otherwise a slow server would be asked less, and its
+//! waits would not be seen.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -192,20 +192,23 @@ impl RespServer {
     pub fn closed_loop(&self, kinds: &[Requests]) -> Result<(f64, f64), Failed> {
         let before = self.processor_nanos()?;
         let running = kinds.iter().map(|requests| self.begin(requests)).collect::<Result<Vec<_>, _>>()?;
-        let mut rate = 0.0;
-        for child in running {
+        let (mut seconds, mut count) = (0.0_f64, 0.0);
+        for (child, requests) in running.into_iter().zip(kinds) {
             let output = child.wait_with_output()?;
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            rate += rate_of(&text).ok_or_else(|| format!("redis-benchmark says {text:?}"))?;
+            let rate = rate_of(&text).ok_or_else(|| format!("redis-benchmark says {text:?}"))?;
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a count of requests is below what a double tells apart"
+            )]
+            let sent = requests.count as f64;
+            // The last kind to end counts: before that, the server has had fewer connections for a while.
+            seconds = seconds.max(sent / rate);
+            count += sent;
         }
         self.settle()?;
-        let count: usize = kinds.iter().map(|requests| requests.count).sum();
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a count of requests is below what a double tells apart"
-        )]
-        let each = (self.processor_nanos()? - before) / count as f64;
-        Ok((rate, each))
+        let each = (self.processor_nanos()? - before) / count;
+        Ok((count / seconds, each))
     }
 
     /// Sends a request at a fixed rate for some time, over as many connections. Each reply has `reply_len`

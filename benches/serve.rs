@@ -22,7 +22,7 @@ const KEYS: usize = 1_000_000;
 /// The keys of `DEL`, which are stored anew for each turn.
 const REMOVED: usize = 20_000;
 const OURS: &str = "larder";
-const PEER: &str = "redis-server";
+const PEER: &str = "Redis";
 const CPU: &str = "processor time for each";
 
 /// A kind of request, and how many times as fast as Redis it should be.
@@ -188,13 +188,13 @@ fn removals(pace: &Pace, dir: &Path) -> Result<(), Box<dyn Error>> {
         RespServer::larder(&dir.join("larder-del")),
         RespServer::redis(
             &dir.join("always"),
-            "redis-server, always",
+            "Redis, always",
             "durable when it is answered",
             &append("always"),
         ),
         RespServer::redis(
             &dir.join("everysec"),
-            "redis-server, everysec",
+            "Redis, everysec",
             "on disk within a second",
             &append("everysec"),
         ),

@@ -11,7 +11,8 @@
 //!    passed. So a removal leaves nothing behind that later lookups have to skip.
 //! 4. A removal moves a slot that has passed the bucket back into the free place, if one is near, and goes on
 //!    with the place that becomes free. Otherwise more and more slots would be outside of their homes while
-//!    slots are replaced.
+//!    slots are replaced. A bucket marks the slots that are *away* from their homes, so that a removal reads
+//!    the hashes of these alone. Each other hash would be one more line of the cache.
 //!
 //! The index grows by a quarter, so between three and four of five places are in use in a large shard.
 //! Growing adds all slots again, in the order of their numbers.
@@ -29,7 +30,7 @@ use crate::memory::policy::slot_id::SlotId;
 
 /// Number of places in a bucket.
 const PLACES: usize = 6;
-/// The bits of the tags in [`Bucket::tags_and_passed`], and a one in the lowest and the top bit of each tag.
+/// The bits of the tags in [`Bucket::word`], and a one in the lowest and the top bit of each tag.
 const TAG_BITS: u64 = (1 << 48) - 1;
 const LOW_BITS: u64 = 0x0101_0101_0101_0101 & TAG_BITS;
 const TOP_BITS: u64 = LOW_BITS << 7;
@@ -39,14 +40,17 @@ const FREE: u8 = 0;
 const MAX_MOVED: usize = 3;
 /// One slot, in the count of slots that have passed a bucket.
 const ONE_PASSED: u64 = 1 << 48;
-/// The largest count. A bucket with this count keeps it.
-const MAX_PASSED: u64 = !TAG_BITS;
+/// The largest count, and the bits of the count. A bucket with this count keeps it.
+const MAX_PASSED: u64 = 0x3FF << 48;
+/// The mark of the first place, if its slot is away from its home.
+const FIRST_AWAY: u64 = 1 << 58;
 
 #[derive(Debug, Clone, Copy)]
 #[repr(align(32))]
 struct Bucket {
-    /// The tags in the lower six bytes, the first lowest. Above them the number of slots that have passed.
-    tags_and_passed: u64,
+    /// The tags in the lower six bytes, the first lowest. Above them ten bits with the number of slots that
+    /// have passed, and the marks of the slots that are away from their homes.
+    word: u64,
     ids: [SlotId; PLACES],
 }
 
@@ -60,43 +64,70 @@ pub(super) struct SlotIndex {
 }
 
 impl Bucket {
-    const EMPTY: Self = Self { tags_and_passed: 0, ids: [0; PLACES] };
+    const EMPTY: Self = Self { word: 0, ids: [0; PLACES] };
 
     /// Returns a number with the top bit of each place set that has this tag. The lowest bit is always right.
     /// Above it, a place may follow whose tag is larger by one, because the subtraction borrows from it.
     #[inline(always)]
     const fn places_with(&self, tag: u8) -> u64 {
-        let differences = self.tags_and_passed ^ (LOW_BITS * tag as u64);
+        let differences = self.word ^ (LOW_BITS * tag as u64);
         differences.wrapping_sub(LOW_BITS) & !differences & TOP_BITS
     }
 
-    fn has_tag(&self, place: usize, tag: u8) -> bool {
-        (self.tags_and_passed >> (8 * place)) & 0xFF == u64::from(tag)
+    /// Returns the place of a slot that has this tag.
+    fn place_of(&self, id: SlotId, tag: u8) -> Option<usize> {
+        let mut places = self.places_with(tag);
+        while places != 0 {
+            let place = (places.trailing_zeros() / 8) as usize;
+            // A free place may still have the number.
+            if self.ids.get(place) == Some(&id) && self.has_tag(place, tag) {
+                return Some(place);
+            }
+            places &= places - 1;
+        }
+        None
     }
 
-    fn set_tag(&mut self, place: usize, tag: u8) {
-        self.tags_and_passed &= !(0xFF << (8 * place));
-        self.tags_and_passed |= u64::from(tag) << (8 * place);
+    fn has_tag(&self, place: usize, tag: u8) -> bool {
+        (self.word >> (8 * place)) & 0xFF == u64::from(tag)
+    }
+
+    /// Frees a place.
+    fn free(&mut self, place: usize) {
+        self.word &= !(0xFF << (8 * place) | FIRST_AWAY << place);
+    }
+
+    /// Puts a slot into a free place.
+    fn put(&mut self, place: usize, (id, tag): (SlotId, u8), is_away: bool) {
+        self.word |= u64::from(tag) << (8 * place);
+        self.word |= if is_away { FIRST_AWAY << place } else { 0 };
+        if let Some(entry) = self.ids.get_mut(place) {
+            *entry = id;
+        }
+    }
+
+    const fn is_away(&self, place: usize) -> bool {
+        self.word & FIRST_AWAY << place != 0
     }
 
     #[inline(always)]
     const fn was_passed(&self) -> bool {
-        self.tags_and_passed >= ONE_PASSED
+        self.word & MAX_PASSED != 0
     }
 
     const fn passes(&self) -> u64 {
-        self.tags_and_passed & !TAG_BITS
+        self.word & MAX_PASSED
     }
 
     fn add_passed(&mut self) {
         if self.passes() < MAX_PASSED {
-            self.tags_and_passed += ONE_PASSED;
+            self.word += ONE_PASSED;
         }
     }
 
     fn subtract_passed(&mut self) {
         if self.passes() < MAX_PASSED {
-            self.tags_and_passed -= ONE_PASSED;
+            self.word -= ONE_PASSED;
         }
     }
 }
@@ -209,15 +240,13 @@ impl SlotIndex {
 
     /// Adds a slot. The index is not full, and does not have the slot.
     pub(super) fn insert(&mut self, id: SlotId, hash: u32) {
-        let mut at = self.home(hash);
+        let home = self.home(hash);
+        let mut at = home;
         while let Some(bucket) = self.buckets.get_mut(at) {
             let free = bucket.places_with(FREE);
             if free != 0 {
                 let place = (free.trailing_zeros() / 8) as usize;
-                bucket.set_tag(place, tag(hash));
-                if let Some(entry) = bucket.ids.get_mut(place) {
-                    *entry = id;
-                }
+                bucket.put(place, (id, tag(hash)), at != home);
                 self.len += 1;
                 return;
             }
@@ -232,12 +261,14 @@ impl SlotIndex {
         let mut at = home;
         for _ in 0..self.buckets.len() {
             let Some(bucket) = self.buckets.get_mut(at) else { return };
-            let is_it = |place: &usize| bucket.ids.get(*place) == Some(&id) && bucket.has_tag(*place, tag);
-            if let Some(place) = (0..PLACES).find(is_it) {
-                bucket.set_tag(place, FREE);
+            if let Some(place) = bucket.place_of(id, tag) {
+                bucket.free(place);
+                let was_passed = bucket.was_passed();
                 self.len -= 1;
                 self.subtract_passed(home, at);
-                self.fill(at, place, hash_of);
+                if was_passed {
+                    self.fill(at, place, hash_of);
+                }
                 return;
             }
             at = self.after(at);
@@ -258,14 +289,12 @@ impl SlotIndex {
     fn fill(&mut self, mut free_at: usize, mut free_place: usize, hash_of: impl Fn(SlotId) -> u32) {
         while let Some((at, place, hash)) = self.find_passed(free_at, &hash_of) {
             let moved = self.buckets.get_mut(at).and_then(|bucket| {
-                bucket.set_tag(place, FREE);
+                bucket.free(place);
                 bucket.ids.get(place).copied()
             });
+            let is_away = free_at != self.home(hash);
             if let (Some(moved), Some(bucket)) = (moved, self.buckets.get_mut(free_at)) {
-                bucket.set_tag(free_place, tag(hash));
-                if let Some(entry) = bucket.ids.get_mut(free_place) {
-                    *entry = moved;
-                }
+                bucket.put(free_place, (moved, tag(hash)), is_away);
             }
             self.subtract_passed(free_at, at);
             (free_at, free_place) = (at, place);
@@ -282,7 +311,7 @@ impl SlotIndex {
             at = self.after(at);
             let candidates = self.buckets.get(at)?;
             for (place, id) in candidates.ids.iter().enumerate() {
-                if candidates.has_tag(place, FREE) {
+                if !candidates.is_away(place) {
                     continue;
                 }
                 let hash = hash_of(*id);

@@ -134,7 +134,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.refuse_if_unusable()?;
         let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
-        self.insert_checked(full.as_slice(), &value.into(), options, &mut ChangeCommit::OnThread)
+        self.insert_checked(full.as_slice(), value.into(), options, &mut ChangeCommit::OnThread)
     }
 
     /// Stores the value of a whole key.
@@ -147,7 +147,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
-        self.insert_checked(full, value, options, wait)
+        self.insert_checked(full, value.clone(), options, wait)
     }
 
     /// Stores the value of a whole key. The caller has refused a fork and a closed cache. That takes a system
@@ -155,7 +155,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn insert_checked(
         &self,
         full: &[u8],
-        value: &Arc<V>,
+        value: Arc<V>,
         options: InsertOptions,
         wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
@@ -172,9 +172,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         }
         let key = self.shared.tiers.memory.key(full);
+        if self.is_memory_only() {
+            self.write_in_memory(key, value, ttl)?;
+            self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
+            return Ok(());
+        }
+        let value = &value;
         let outcome = self.write(key, value, ttl, durability, None)?;
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
-        if durability == Durability::Buffered || self.is_memory_only() {
+        if durability == Durability::Buffered {
             return Ok(());
         }
         if outcome != InsertOutcome::Saved {

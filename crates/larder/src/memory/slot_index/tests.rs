@@ -39,10 +39,13 @@ impl Model {
         let mut passed = vec![0; self.index.buckets.len()];
         let mut found = HashMap::new();
         for (at, bucket) in self.index.buckets.iter().enumerate() {
-            for place in (0..PLACES).filter(|place| !bucket.has_tag(*place, FREE)) {
+            let is_free = |place: &usize| bucket.has_tag(*place, FREE);
+            assert!((0..PLACES).filter(is_free).all(|place| !bucket.is_away(place)));
+            for place in (0..PLACES).filter(|place| !is_free(place)) {
                 let id = bucket.ids[place];
                 let hash = self.hashes[&id];
                 assert!(bucket.has_tag(place, tag(hash)));
+                assert_eq!(bucket.is_away(place), at != self.index.home(hash));
                 assert_eq!(found.insert(id, hash), None, "a slot has one place");
                 let mut way = self.index.home(hash);
                 while way != at {
@@ -152,15 +155,18 @@ fn a_place_beside_one_with_the_tag_is_no_candidate() {
 #[test]
 fn a_count_that_is_full_stays_so() {
     let mut bucket = Bucket::EMPTY;
-    bucket.set_tag(5, 0xFF);
-    for _ in 0..u32::from(u16::MAX) + 10 {
+    bucket.put(5, (7, 0xFF), true);
+    bucket.put(4, (8, 0xFF), true);
+    bucket.free(4);
+    for _ in 0..2_000 {
         bucket.add_passed();
     }
     assert_eq!(bucket.passes(), MAX_PASSED);
-    for _ in 0..u32::from(u16::MAX) + 10 {
+    for _ in 0..2_000 {
         bucket.subtract_passed();
     }
     assert!(bucket.was_passed() && bucket.has_tag(5, 0xFF) && bucket.has_tag(4, FREE));
+    assert!(bucket.is_away(5) && !bucket.is_away(4));
     let mut bucket = Bucket::EMPTY;
     bucket.add_passed();
     bucket.add_passed();

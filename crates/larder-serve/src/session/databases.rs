@@ -10,29 +10,30 @@ pub(crate) const MAX_DATABASES: usize = 256;
 /// A value: bytes as a client has sent them.
 pub(crate) type Value = Box<[u8]>;
 
-/// When a removal is answered.
+/// The time at which the server answers a removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum RemovalMode {
-    /// When it is on disk: no crash brings the entry back. Removals that wait at the same time share a
-    /// commit.
+    /// The server answers when the removal is on disk. The entry does not return after a crash. Removals that
+    /// wait at the same time share a commit.
     #[default]
     Durable,
-    /// When memory has it. The entry may be back after a crash within the flush interval. Holds for `DEL`,
-    /// `UNLINK`, `FLUSHDB` and `FLUSHALL` alone. `GETDEL`, an expiry that has passed, the release of a lock
-    /// by a script, and the removals of an `EXEC` are answered when they are durable in this mode, too.
+    /// The server answers when the removal is in memory. The entry may return after a crash within the flush
+    /// interval. This mode applies to `DEL`, `UNLINK`, `FLUSHDB` and `FLUSHALL` only. `GETDEL`, an expiry in
+    /// the past, the release of a lock by a script, and the removals of an `EXEC` are answered when they are
+    /// durable, in this mode too.
     Buffered,
 }
 
-/// When a write is answered.
+/// The time at which the server answers a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WriteMode {
-    /// When memory has it. The value is on disk within the flush interval.
+    /// The server answers when the value is in memory. The value is on disk within the flush interval.
     #[default]
     Buffered,
-    /// When it is on disk. Writes of all connections that wait at the same time share a commit. Those of one
-    /// pipeline follow one another, each with a commit of its own.
+    /// The server answers when the value is on disk. Writes of all connections that wait at the same time
+    /// share a commit. The writes of one pipeline run one after another, each with its own commit.
     Durable,
 }
 
@@ -76,7 +77,8 @@ impl Databases {
         self.rest.len() + 1
     }
 
-    /// Returns a database. A number that there is not is database 0: `SELECT` checks the number.
+    /// Returns a database. Returns database 0 for a number that does not exist. `SELECT` has checked the
+    /// number.
     pub(crate) fn get(&self, number: usize) -> &Database {
         number.checked_sub(1).and_then(|index| self.rest.get(index)).unwrap_or(&self.first)
     }

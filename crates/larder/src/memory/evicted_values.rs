@@ -52,7 +52,7 @@ impl EvictedValues {
     /// Moves the values of a list into this list.
     #[inline]
     pub(super) fn take(&mut self, values: &mut SmallVec<[Value; 2]>) {
-        // The usual case: one victim.
+        // The usual case is one victim.
         if values.len() == 1
             && let Some(value) = values.pop()
         {
@@ -72,7 +72,7 @@ impl EvictedValues {
 
     fn drop_values(&mut self) {
         if self.values.len() == 1 {
-            // The usual case: one victim.
+            // The usual case is one victim.
             if let Some(value) = self.values.pop() {
                 self.drop_value(value);
             }

@@ -13,7 +13,7 @@ const NONE: SlotId = SlotId::MAX;
 #[derive(Debug)]
 pub(super) struct Slots {
     all: Segments<Slot>,
-    /// The vacant slot to use next. Each vacant slot has the number of the next vacant slot in place of its
+    /// The vacant slot to use next. Each vacant slot has the number of the next vacant slot instead of its
     /// hash.
     vacant: SlotId,
     taken: usize,

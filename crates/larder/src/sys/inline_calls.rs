@@ -78,7 +78,7 @@ impl InlineCalls {
     }
 
     fn of(calls: Rc<ThreadCalls>) -> Self {
-        let before = CALLS.with_borrow_mut(|present| present.replace(calls));
+        let before = CALLS.with(|present| present.borrow_mut().replace(calls));
         Self { before, thread: PhantomData }
     }
 }

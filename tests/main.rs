@@ -22,6 +22,7 @@ mod asynchronous {
     mod circles;
     mod commits;
     mod dropped_tasks;
+    mod inline_calls;
     mod loads;
     mod on_threads;
     mod refreshes;

@@ -3,9 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder::Cache;
+use larder::clock::ManualClock;
+use larder::testing::StallingDisk;
 use larder_serve::{Address, OutputLimits, Server};
 use tokio::time::Instant;
 
@@ -139,4 +142,41 @@ fn a_socket_whose_owner_takes_no_connection_is_in_use() {
     let cache = Cache::builder().open().unwrap();
     let started = Server::builder(&cache).listen(format!("unix:{}", socket.display())).start();
     assert!(started.unwrap_err().to_string().contains("another process has the socket"));
+}
+
+#[test]
+fn a_disk_that_hangs_does_not_hold_up_the_connections_that_need_no_disk() {
+    let (clock, disk) = (Arc::new(ManualClock::new()), StallingDisk::new());
+    let served = Served::over(
+        |cache| {
+            let cache = cache.memory_capacity(64 << 10).page_cache(64 << 10);
+            cache.clock(clock.clone()).stalling_disk(&disk)
+        },
+        |builder| builder.threads(1),
+    );
+    let mut client = served.connect();
+    let value = "x".repeat(2 << 10);
+    for number in 0..500 {
+        client.expect(&["SET", &format!("key:{number}"), &value], "+OK\r\n");
+    }
+    served.cache.flush().unwrap();
+    // The event loop reads the file itself, and finds the disk slow.
+    disk.slow_reads(&clock, Duration::from_millis(10));
+    assert_eq!(client.bulk(&["GET", "key:1"]), value);
+    disk.stall_reads();
+    let mut waiting = [served.connect(), served.connect(), served.connect()];
+    let requests: [&[&str]; 3] = [&["GET", "key:50"], &["APPEND", "key:100", "y"], &["MGET", "key:150"]];
+    for (connection, words) in waiting.iter_mut().zip(requests) {
+        connection.send(request(words));
+    }
+    disk.await_read();
+    client.expect(&["PING"], "+PONG\r\n");
+    assert_eq!(client.bulk(&["GET", "key:1"]), value, "memory has it");
+    client.expect(&["SET", "count", "5"], "+OK\r\n");
+    client.expect(&["INCR", "count"], ":6\r\n");
+    disk.resume();
+    let [get, append, mget] = &mut waiting;
+    get.receive(&format!("$2048\r\n{value}\r\n"));
+    append.receive(":2049\r\n");
+    mget.receive(&format!("*1\r\n$2048\r\n{value}\r\n"));
 }

@@ -129,6 +129,8 @@ pub use crate::stats::observe::recent::HALF_LIFE;
 pub use crate::stats::observe::slow::{MAX_SLOW_LOADS, SlowLoad, SlowLoads};
 pub use crate::stats::recent::Recent;
 pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
+#[cfg(feature = "async")]
+pub use crate::sys::inline_calls::InlineCalls;
 pub use crate::units::{ByteSize, ParseByteSizeError, Remaining, Timestamp};
 
 #[cfg(feature = "derive")]

@@ -1,6 +1,11 @@
 //! The threads that serve connections. Each has an event loop of its own, so the connections of a thread
 //! share its core's caches, and no request moves between threads.
 //!
+//! A thread makes short calls of the cache itself ([`Cache::inline_calls`](larder::Cache::inline_calls)):
+//! lookups on disk while the disk is quick, and changes that wait for no other thread. So one read of a disk
+//! that has become slow delays all connections of a thread. After that, a worker makes the lookups for at
+//! least 100 times as long, and until it has found the disk quick.
+//!
 //! A connection belongs to the thread that has the fewest connections when it is accepted. The first thread
 //! also accepts.
 
@@ -94,6 +99,7 @@ impl Pool {
             let (pool, accepted) = (self.clone(), accepted.take());
             let thread = std::thread::Builder::new().name("larder-serve".to_owned());
             started.push(thread.spawn(move || {
+                let _inline_calls = pool.served.cache.inline_calls();
                 runtime.block_on(pool.run(worker, accepted));
                 // Dropping the event loop would wait without end for a blocking call that hangs.
                 runtime.shutdown_timeout(MAX_BLOCKING_END);

@@ -288,6 +288,15 @@ impl Tiers {
         }
     }
 
+    /// Returns how often the snapshot was withdrawn, and how many reads have failed. Returns None without a
+    /// snapshot. A lookup between two equal answers has missed no entry on disk.
+    #[cfg(feature = "async")]
+    pub(crate) fn read_conditions(&self) -> Option<(u64, u64)> {
+        let withdrawals = self.disk.snapshots.withdrawals();
+        let has_snapshot = self.disk.snapshots.current().is_some();
+        has_snapshot.then(|| (withdrawals, self.disk.read_faults()))
+    }
+
     /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`. Returns None
     /// if the disk may have such keys and can't be read now.
     pub(crate) fn keys_on_disk(

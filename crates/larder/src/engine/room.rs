@@ -25,7 +25,6 @@ impl Tiers {
     }
 
     /// Like [`reserve`](Self::reserve), but only if there is room now.
-    #[cfg(feature = "async")]
     pub(crate) fn reserve_at_once(&self, bytes: u64) -> Option<BufferRoom> {
         let room = self.memory.buffer().reserve_at_once(bytes)?;
         self.commit_when_half_full(bytes);

@@ -144,7 +144,6 @@ impl WriteBuffer {
     }
 
     /// Step 1 alone: reserves room for a small value, if there is room and no large value queues.
-    #[cfg(feature = "async")]
     pub(crate) fn reserve_at_once(self: &Arc<Self>, bytes: u64) -> Option<BufferRoom> {
         let may_take = bytes <= self.capacity
             && !self.closed.load(Ordering::SeqCst)

@@ -2,6 +2,8 @@
 
 pub(crate) mod clock;
 #[cfg(feature = "async")]
+pub(crate) mod inline_calls;
+#[cfg(feature = "async")]
 pub(crate) mod offload;
 pub(crate) mod process;
 pub(crate) mod sync;

@@ -1,4 +1,4 @@
-//! A disk that can stall. It uses files of the operating system, and delays their syncs.
+//! A disk that can stall. It uses files of the operating system, and delays their syncs and reads.
 //!
 //! A slow disk answers after some time, and a failing disk returns an error. A stalled disk does neither, so
 //! entries wait for their commit. A test can't make a real disk stall, but it can stall this disk.
@@ -6,11 +6,13 @@
 use std::io;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use redb::StorageBackend;
 
 use crate::config::CacheBuilder;
+use crate::sys::clock::ManualClock;
 use crate::sys::sync::Arc;
 use crate::sys::volume::Volume;
 use crate::sys::volume::content::FileContent;
@@ -20,8 +22,8 @@ use crate::sys::volume::forward_locks::forward_locks;
 use crate::sys::volume::forward_volume::forward_volume;
 use crate::sys::volume::os::OsVolume;
 
-/// A disk with files of the operating system. Their syncs wait while the disk is stalled. All clones control
-/// the same disk.
+/// A disk with files of the operating system. Their syncs, or reads, wait while the disk is stalled. All
+/// clones control the same disk.
 ///
 /// ```
 /// use larder::{Cache, KeyspaceDefinition, testing::StallingDisk};
@@ -50,26 +52,42 @@ pub struct StallingDisk {
 
 #[derive(Debug, Default)]
 struct Gate {
-    syncs: Mutex<Syncs>,
+    syncs: Mutex<Calls>,
+    reads: Mutex<Calls>,
+    /// The clock that each read advances, and by how much.
+    slowness: Mutex<Option<(Arc<ManualClock>, Duration)>>,
     changed: Condvar,
+    read_changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Syncs {
+struct Calls {
     are_stalled: bool,
     waiting: usize,
 }
 
 impl Gate {
-    /// Waits while the disk is stalled.
-    fn pass(&self) {
-        let mut syncs = self.syncs.lock();
-        syncs.waiting += 1;
-        self.changed.notify_all();
-        while syncs.are_stalled {
-            self.changed.wait(&mut syncs);
+    /// Waits while these calls are stalled.
+    fn pass(calls: &Mutex<Calls>, changed: &Condvar) {
+        let mut calls = calls.lock();
+        calls.waiting += 1;
+        changed.notify_all();
+        while calls.are_stalled {
+            changed.wait(&mut calls);
         }
-        syncs.waiting -= 1;
+        calls.waiting -= 1;
+    }
+
+    fn sync(&self) {
+        Self::pass(&self.syncs, &self.changed);
+    }
+
+    fn read(&self) {
+        Self::pass(&self.reads, &self.read_changed);
+        let slowness = self.slowness.lock().clone();
+        if let Some((clock, took)) = slowness {
+            clock.advance(took);
+        }
     }
 }
 
@@ -93,10 +111,31 @@ impl StallingDisk {
         }
     }
 
-    /// Lets the waiting syncs and all later syncs continue.
+    /// Lets the waiting syncs and reads, and all later ones, continue. Reads are quick again.
     pub fn resume(&self) {
         self.gate.syncs.lock().are_stalled = false;
         self.gate.changed.notify_all();
+        self.gate.reads.lock().are_stalled = false;
+        self.gate.read_changed.notify_all();
+        *self.gate.slowness.lock() = None;
+    }
+
+    /// Makes every read advance this clock from now on, as if it took so long.
+    pub fn slow_reads(&self, clock: &Arc<ManualClock>, took: Duration) {
+        *self.gate.slowness.lock() = Some((clock.clone(), took));
+    }
+
+    /// Makes every read wait from now on.
+    pub fn stall_reads(&self) {
+        self.gate.reads.lock().are_stalled = true;
+    }
+
+    /// Waits until a read waits. It can't end before [`resume`](Self::resume).
+    pub fn await_read(&self) {
+        let mut reads = self.gate.reads.lock();
+        while reads.waiting == 0 {
+            self.gate.read_changed.wait(&mut reads);
+        }
     }
 }
 
@@ -127,12 +166,12 @@ impl Volume for StallingDisk {
     }
 
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
-        self.gate.pass();
+        self.gate.sync();
         OsVolume.sync_directory(directory)
     }
 }
 
-/// A file whose syncs wait while the disk is stalled.
+/// A file whose syncs and reads wait while the disk is stalled.
 #[derive(Debug)]
 struct StallingFile {
     file: VolumeFile,
@@ -150,10 +189,15 @@ impl FileContent for StallingFile {
 }
 
 impl StorageBackend for StallingFile {
-    forward_backend! { file: len read set_len write close }
+    forward_backend! { file: len set_len write close }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.gate.read();
+        self.file.read(offset, out)
+    }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.gate.pass();
+        self.gate.sync();
         self.file.sync_data()
     }
 

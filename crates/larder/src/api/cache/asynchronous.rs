@@ -3,6 +3,7 @@
 use super::Cache;
 use crate::engine::removal::Removal;
 use crate::error::Error;
+use crate::sys::inline_calls::InlineCalls;
 use crate::sys::offload::offload;
 
 impl Cache {
@@ -102,5 +103,34 @@ impl Cache {
             shared.close()
         };
         offload(close).await
+    }
+
+    /// Lets the calling thread make short calls of async code itself, in place of a worker thread, until the
+    /// returned value is dropped: lookups on disk, while the disk is quick, and changes that need no wait.
+    ///
+    /// It is for the event loop of a server, which serves many clients and runs nothing else. There the way
+    /// to a worker thread and back costs more than the lookup. Do not use it on a thread of a runtime that
+    /// runs other tasks: these would wait for the disk.
+    ///
+    /// A lookup may then read the file on the calling thread. If lookups spend more than 25 µs on average in
+    /// such reads, worker threads make them, for 100 ms at least, and until a worker thread has found the
+    /// disk quick. So a disk that does not answer holds up the thread once, for one read.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let dir = tempfile::tempdir()?;
+    /// let cache = Cache::builder().path(dir.path().join("shop.larder")).open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let event_loop = cache.clone();
+    /// let server = std::thread::spawn(move || {
+    ///     let _inline_calls = event_loop.inline_calls();
+    ///     pollster::block_on(prices.get_async("MTNVTU")) // found missing without another thread
+    /// });
+    /// assert_eq!(server.join().expect("the thread does not panic"), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn inline_calls(&self) -> InlineCalls {
+        InlineCalls::begin(self.shared.tiers.time.clock().clone())
     }
 }

@@ -65,7 +65,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 return if is_unread { Err(not_durable_while_off(None)) } else { Ok(false) };
             };
             let (read, may_be_on_disk) = (Some(entry), !is_in_memory);
-            let condition = ReadCondition { lease: &lease, read, may_be_on_disk, keeps_value: true };
+            let condition = ReadCondition {
+                lease: &lease,
+                read,
+                may_be_on_disk,
+                keeps_value: true,
+                waits_for_room: true,
+            };
             let (ttl, condition) = (Ttl::Until(self.now()), WriteCondition::Unchanged(condition));
             if self.write_if(key, &value, ttl, Durability::Buffered, condition)? != InsertOutcome::Revoked {
                 self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);

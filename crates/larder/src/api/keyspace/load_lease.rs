@@ -21,7 +21,6 @@ use super::Keyspace;
 use super::definition::KeyspaceDefinition;
 use super::insert_options::Durability;
 use super::ttl::Ttl;
-use super::write::InsertOutcome;
 #[cfg(feature = "async")]
 use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::{AnyError, Flight, FlightOutcome};
@@ -298,8 +297,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let written = keyspace.write(key, value, ttl, Durability::Buffered, Some(&lease));
         keyspace.count_fill(key, &written);
         match written {
-            Ok(InsertOutcome::Saved | InsertOutcome::InMemory) => Ok(true),
-            Ok(InsertOutcome::Revoked | InsertOutcome::NoRoom) | Err(Error::Closed) => Ok(false),
+            Ok(outcome) => Ok(outcome.is_stored()),
+            Err(Error::Closed) => Ok(false),
             Err(error) => Err(error),
         }
     }

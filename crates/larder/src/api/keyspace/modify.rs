@@ -7,6 +7,11 @@
 //! 3. Publish the answer of the closure, if nothing has changed since (1)
 //!    ([`crate::memory::publication`]). Otherwise the round is lost, and the next one begins. A caller that
 //!    loses too many rounds takes a turn ([`crate::engine::turns`]).
+//!
+//! A round *at once* waits for no other thread. Before it would, it ends, with nothing changed, and its
+//! caller begins again on a thread that may wait: before (2) if the key is on disk and this thread may not
+//! look there ([`crate::sys::inline_calls`]), or if the snapshot is withdrawn; before (3) if the write buffer
+//! has no room. Its commit is asked for, and waited for by the task.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,6 +38,15 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Remaining;
+
+/// How a round has ended.
+enum RoundEnd<V> {
+    Made(Modified<V>),
+    /// The entry has changed meanwhile.
+    Lost,
+    /// The round would have to wait, and may not. Nothing is changed.
+    WouldWait,
+}
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Changes the entry of a key atomically. `change` gets the live value, if there is one, and its
@@ -129,7 +143,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut rounds = self.shared.turns.rounds(full);
         loop {
             rounds.begin();
-            if let Some(modified) = self.round(key, durability, wait, compute)? {
+            if let RoundEnd::Made(modified) = self.round(key, durability, wait, true, compute)? {
                 return Ok(modified);
             }
             // The next round reads the changed entry.
@@ -137,10 +151,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Like [`change`](Self::change), without a wait for a turn. If the caller would have to wait for a turn,
-    /// changes nothing and returns None.
+    /// Like [`change`](Self::change), by rounds at once. If a round would have to wait, or the caller would
+    /// have to wait for a turn, changes nothing and returns None. A durable change of a keyspace on disk is
+    /// not made in this way.
     #[cfg(feature = "async")]
-    pub(super) fn change_without_turn(
+    pub(super) fn change_at_once(
         &self,
         full: &[u8],
         durability: Durability,
@@ -154,23 +169,26 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if self.shared.turns.has_queue(full) {
                 break;
             }
-            if let Some(modified) = self.round(memory.key(full), durability, wait, compute)? {
-                return Ok(Some(modified));
+            match self.round(memory.key(full), durability, wait, false, compute)? {
+                RoundEnd::Made(modified) => return Ok(Some(modified)),
+                RoundEnd::Lost => {}
+                RoundEnd::WouldWait => break,
             }
         }
         Ok(None)
     }
 
-    /// Returns None if the round is lost.
     fn round(
         &self,
         key: SlotKey<'_>,
         durability: Durability,
         wait: &mut ChangeCommit,
+        may_wait: bool,
         compute: Compute<'_, V>,
-    ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
+    ) -> Result<RoundEnd<V>, ModifyError<Modified<V>>> {
         // 1.
-        let LeasedRead { lease, read, is_unread } = self.lease_and_read(key);
+        let leased = if may_wait { Some(self.lease_and_read(key)) } else { self.lease_and_read_at_once(key) };
+        let Some(LeasedRead { lease, read, is_unread }) = leased else { return Ok(RoundEnd::WouldWait) };
         let (value, entry, is_in_memory) = match read {
             Some(ReadValue { value, entry, is_in_memory, .. }) => (Some(value), Some(entry), is_in_memory),
             None => (None, None, true),
@@ -188,27 +206,39 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             _ => false,
         };
         let may_be_on_disk = !is_in_memory;
-        let condition = ReadCondition { lease: &lease, read: entry, may_be_on_disk, keeps_value };
+        let condition = ReadCondition {
+            lease: &lease,
+            read: entry,
+            may_be_on_disk,
+            keeps_value,
+            waits_for_room: may_wait,
+        };
         match change {
-            Change::Keep => Ok(Some(Modified::Kept(value))),
+            Change::Keep => Ok(RoundEnd::Made(Modified::Kept(value))),
             Change::Insert(new, ttl) if !ttl.is_past(self.now()) => {
                 ttl.check(self.now())?;
-                let is_stored = self.insert_read(key, (&new, ttl), durability, wait, condition);
+                let outcome = self.insert_read(key, (&new, ttl), durability, wait, condition);
                 let modified = Modified::Inserted { old: value, new };
-                match is_stored {
-                    Ok(is_stored) => Ok(is_stored.then_some(modified)),
+                match outcome {
+                    Ok(InsertOutcome::Revoked) => Ok(RoundEnd::Lost),
+                    Ok(InsertOutcome::WouldWait) => Ok(RoundEnd::WouldWait),
+                    Ok(_) => Ok(RoundEnd::Made(modified)),
                     Err(error) => Err(error.map(|()| modified)),
                 }
             }
             Change::Insert(..) | Change::Remove => match value {
                 // Otherwise the caller would believe that the key is removed, and find its entry later.
                 None if is_unread => Err(not_durable_while_off(None).into()),
-                None => Ok(Some(Modified::Kept(None))),
-                Some(value) => self.remove_read(key, value, wait, condition),
+                None => Ok(RoundEnd::Made(Modified::Kept(None))),
+                Some(value) => Ok(match self.remove_read(key, value, wait, condition)? {
+                    Some(modified) => RoundEnd::Made(modified),
+                    None => RoundEnd::Lost,
+                }),
             },
         }
     }
-    /// Stores a value in place of the entry that was read. Returns false if that entry has changed.
+
+    /// Stores a value in place of the entry that was read. Waits for its commit if it must be durable.
     fn insert_read(
         &self,
         key: SlotKey<'_>,
@@ -216,17 +246,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         durability: Durability,
         wait: &mut ChangeCommit,
         condition: ReadCondition<'_>,
-    ) -> Result<bool, ModifyError<()>> {
+    ) -> Result<InsertOutcome, ModifyError<()>> {
         let outcome = self.write_if(key, value, ttl, durability, WriteCondition::Unchanged(condition))?;
-        if outcome == InsertOutcome::Revoked {
-            return Ok(false);
+        if !outcome.is_stored() {
+            return Ok(outcome);
         }
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
         if durability == Durability::Immediate && !self.is_memory_only() {
             let committed = self.commit_change(key, outcome, wait);
             committed.map_err(|error| ModifyError { error, applied: Some(()) })?;
         }
-        Ok(true)
+        Ok(outcome)
     }
 
     /// Waits until a value that was stored with this outcome is on disk.
@@ -247,12 +277,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let ReadValue { value, entry, is_in_memory, .. } =
                 read.ok_or_else(|| not_durable_while_off(None))?;
             let (read, may_be_on_disk) = (Some(entry), !is_in_memory);
-            let condition = ReadCondition { lease: &lease, read, may_be_on_disk, keeps_value: true };
+            let condition = ReadCondition {
+                lease: &lease,
+                read,
+                may_be_on_disk,
+                keeps_value: true,
+                waits_for_room: true,
+            };
             let condition = WriteCondition::Unchanged(condition);
             match self.write_if(key, &value, Ttl::Keep, Durability::Immediate, condition)? {
                 InsertOutcome::Saved => return self.commit_change_by(Acknowledge::Write, wait),
                 InsertOutcome::Revoked => thread::yield_now(),
-                InsertOutcome::InMemory | InsertOutcome::NoRoom => return Err(not_durable_while_off(None)),
+                _ => return Err(not_durable_while_off(None)),
             }
         }
     }

@@ -13,6 +13,8 @@ use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, ReadEntry};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
+#[cfg(feature = "async")]
+use crate::sys::inline_calls;
 use crate::sys::sync::Arc;
 use crate::units::{Remaining, Timestamp};
 
@@ -221,6 +223,46 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> LeasedRead<'a, V> {
         let memory = &self.shared.tiers.memory;
         let (id, found, read) = memory.lease_over(key, self.now());
+        self.read_leased(key, Lease::new(memory, key, id), found, read)
+    }
+
+    /// As [`lease_and_read`](Self::lease_and_read), without a wait. Returns None if that would take a wait,
+    /// or a lookup on disk that the calling thread does not make itself.
+    #[cfg(feature = "async")]
+    pub(super) fn lease_and_read_at_once<'a>(&'a self, key: SlotKey<'a>) -> Option<LeasedRead<'a, V>> {
+        let tiers = &self.shared.tiers;
+        let (id, found, read) = tiers.memory.lease_over(key, self.now());
+        let lease = Lease::new(&tiers.memory, key, id);
+        if !matches!(found, Lookup::Unknown(_)) || self.is_memory_only() || !tiers.has_disk() {
+            let leased = self.read_leased(key, lease, found, read);
+            return Some(LeasedRead { is_unread: false, ..leased });
+        }
+        if !inline_calls::may_look() {
+            return None;
+        }
+        // Read before the snapshot is loaded, as in `look_in_both`.
+        let before = tiers.read_conditions()?;
+        let leased = inline_calls::look(|| self.read_leased(key, lease, found, read));
+        if leased.read.is_none() && tiers.read_conditions() != Some(before) {
+            return None;
+        }
+        Some(LeasedRead { is_unread: false, ..leased })
+    }
+
+    /// Without async calls, each caller may wait.
+    #[cfg(not(feature = "async"))]
+    pub(super) fn lease_and_read_at_once<'a>(&'a self, _: SlotKey<'a>) -> Option<LeasedRead<'a, V>> {
+        None
+    }
+
+    /// Returns the entry of a key on which a lease was taken, with what memory has found.
+    fn read_leased<'a>(
+        &'a self,
+        key: SlotKey<'a>,
+        lease: Lease<'a>,
+        found: Lookup,
+        read: Option<ReadEntry>,
+    ) -> LeasedRead<'a, V> {
         let mut is_unread = false;
         let read = match found {
             Lookup::Value(value, _) => Self::typed(value).zip(read).map(|(value, entry)| ReadValue {
@@ -240,7 +282,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => None,
         };
-        LeasedRead { lease: Lease::new(memory, key, id), read, is_unread }
+        LeasedRead { lease, read, is_unread }
     }
 
     /// Like [`lease_over`](Self::lease_over), for a caller that must not mistake a missing snapshot for a

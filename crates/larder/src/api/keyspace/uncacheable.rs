@@ -28,7 +28,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             // The message comes from the value's type, so it may quote the value.
             Err(error @ Error::Encode { .. }) => self.count_uncacheable(key, error, true),
             // The value is cached, or the cache was closed during the load.
-            Ok(InsertOutcome::Saved | InsertOutcome::InMemory) | Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
     }
 

@@ -41,6 +41,15 @@ pub(super) enum InsertOutcome {
     Revoked,
     /// A loaded value is not stored. It would be in memory only, and memory has no room for it.
     NoRoom,
+    /// The value is not stored. The caller would have to wait for room in the write buffer, and does not.
+    WouldWait,
+}
+
+impl InsertOutcome {
+    /// Returns whether the change was made.
+    pub(super) fn is_stored(self) -> bool {
+        matches!(self, Self::Saved | Self::InMemory)
+    }
 }
 
 /// The condition under which a value is stored.
@@ -64,6 +73,8 @@ pub(super) struct ReadCondition<'a> {
     /// Whether the change keeps the value and changes only its TTL. Then the duration of its load is kept,
     /// too.
     pub(super) keeps_value: bool,
+    /// Whether the caller waits for room in the write buffer, if there is none.
+    pub(super) waits_for_room: bool,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -251,7 +262,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         mut condition: WriteCondition<'_>,
     ) -> Result<InsertOutcome, Error> {
         loop {
-            let prepared = self.prepare(key, value, durability)?;
+            let mut prepared = self.prepare(key, value, durability)?;
+            if let WriteCondition::Unchanged(ReadCondition { waits_for_room: false, .. }) = condition
+                && !self.reserve_at_once(&mut prepared)
+            {
+                return Ok(InsertOutcome::WouldWait);
+            }
             match self.store(key, Some(value.clone()), prepared, ttl, condition) {
                 Ok(outcome) => return Ok(outcome),
                 Err(Refused::Revoked) => return Ok(InsertOutcome::Revoked),
@@ -353,9 +369,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.tiers.reserve(bytes, evicted_values)
     }
 
-    /// Like [`reserve`](Self::reserve), but only if there is room now.
-    #[cfg(feature = "async")]
-    pub(super) fn reserve_at_once(&self, bytes: u64) -> Option<BufferRoom> {
-        self.shared.tiers.reserve_at_once(bytes)
+    /// Reserves the room for a value, if it needs room. Returns false if the caller would have to wait.
+    pub(super) fn reserve_at_once(&self, prepared: &mut PreparedValue) -> bool {
+        let Some(payload) = &prepared.payload else { return true };
+        prepared.room = self.shared.tiers.reserve_at_once(room_for(&payload.bytes, prepared.weight));
+        prepared.room.is_some()
     }
 }

@@ -9,6 +9,8 @@ use super::content::FileContent;
 use super::forward_backend::forward_backend;
 use super::forward_locks::forward_locks;
 use super::seal::Seal;
+#[cfg(feature = "async")]
+use crate::sys::inline_calls;
 
 /// An open file of a volume, in the form that redb needs.
 #[derive(Debug)]
@@ -60,7 +62,15 @@ impl FileContent for VolumeFile {
 }
 
 impl StorageBackend for VolumeFile {
-    forward_backend! { content: len read }
+    forward_backend! { content: len }
+
+    #[cfg(feature = "async")]
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        inline_calls::read(|| self.content.read(offset, out))
+    }
+
+    #[cfg(not(feature = "async"))]
+    forward_backend! { content: read }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.seal.check()?;

@@ -15,7 +15,6 @@ use crate::api::keyspace::change::{Change, Modified};
 use crate::api::keyspace::change_commit::ChangeCommit;
 use crate::api::keyspace::insert_options::{Durability, InsertOptions};
 use crate::api::keyspace::modify_error::ModifyError;
-use crate::api::keyspace::prepare::room_for;
 use crate::api::keyspace::ttl::Ttl;
 use crate::api::keyspace::write::{InsertOutcome, WriteCondition};
 use crate::engine::closure_keys;
@@ -26,6 +25,7 @@ use crate::format::key::{EncodeKey, Key, KeyPrefix};
 use crate::format::stored_key::StoredKey;
 use crate::memory::entry::Refused;
 use crate::stats::count::Count;
+use crate::sys::inline_calls;
 use crate::sys::offload::offload;
 use crate::sys::sync::Arc;
 
@@ -89,8 +89,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// The async form of [`modify`](Keyspace::modify). A worker thread calls `change`, unless the keyspace is
-    /// memory-only and no other caller takes a turn for the key. The change is made even if the future is
-    /// dropped after its first poll.
+    /// memory-only and no other caller takes a turn for the key, or the calling thread has
+    /// [`inline_calls`](crate::Cache::inline_calls). The change is made even if the future is dropped after
+    /// its first poll.
     ///
     /// ```
     /// # use larder::{Cache, Change, KeyspaceDefinition};
@@ -150,19 +151,25 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.refuse_in_closure(&full)?;
         let mut compute = move |value: Option<&Arc<V>>, ttl: Ttl| change(value.map(|value| &**value), ttl);
         let mut wait = ChangeCommit::in_task();
-        if !self.may_block()
-            && let Some(modified) = self.change_without_turn(&full, durability, &mut wait, &mut compute)?
-        {
-            return Ok(modified);
+        // Without a disk tier that saves values, a durable change may have to store its value again.
+        let is_inline = durability == Durability::Buffered && inline_calls::are_allowed();
+        let mut changed = None;
+        if is_inline || !self.may_block() {
+            changed = self.change_at_once(&full, durability, &mut wait, &mut compute)?;
         }
-        let keyspace = self.clone();
-        let pending = self.shared.changes.begin();
-        let (changed, wait) = offload(move || {
-            let _pending = pending;
-            (keyspace.change_by(&full, durability, &mut wait, &mut compute), wait)
-        })
-        .await;
-        let modified = changed?;
+        let modified = if let Some(modified) = changed {
+            modified
+        } else {
+            let keyspace = self.clone();
+            let pending = self.shared.changes.begin();
+            let (changed, by_worker) = offload(move || {
+                let _pending = pending;
+                (keyspace.change_by(&full, durability, &mut wait, &mut compute), wait)
+            })
+            .await;
+            wait = by_worker;
+            changed?
+        };
         match wait.finish().await {
             Ok(()) => Ok(modified),
             Err(error) => Err(ModifyError { error, applied: Some(modified) }),
@@ -310,11 +317,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         closure_keys::refuse_in_closure(memory, |key| key == full)?;
         let key = memory.key(full);
         let mut prepared = self.prepare(key, value, durability)?;
-        if let Some(payload) = &prepared.payload {
-            prepared.room = self.reserve_at_once(room_for(&payload.bytes, prepared.weight));
-            if prepared.room.is_none() {
-                return Ok(None);
-            }
+        if !self.reserve_at_once(&mut prepared) {
+            return Ok(None);
         }
         match self.store(key, Some(value.clone()), prepared, ttl, WriteCondition::Always) {
             Ok(outcome) if is_durable && outcome != InsertOutcome::Saved => Ok(None),

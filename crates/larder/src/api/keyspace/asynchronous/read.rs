@@ -9,7 +9,10 @@ use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, MissToken};
+use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
+use crate::sys::inline_calls;
+use crate::sys::inline_calls::WorkerLookup;
 use crate::sys::offload::offload_unless_dropped;
 use crate::sys::sync::Arc;
 
@@ -22,7 +25,8 @@ enum MemoryAnswer<V> {
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// The async form of [`get`](Keyspace::get). A value in memory is returned at the first poll. Otherwise a
-    /// worker thread reads the disk, so that the executor is not blocked.
+    /// worker thread reads the disk, so that the executor is not blocked. A thread with
+    /// [`inline_calls`](crate::Cache::inline_calls) may read the disk itself.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -67,6 +71,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Self::typed(value)
             }
             Lookup::Unknown(miss) if self.may_block() && !self.shared.is_closed() => {
+                if inline_calls::may_look() {
+                    return MemoryAnswer::Found(inline_calls::look(|| self.look_on_disk(key, miss)));
+                }
                 return MemoryAnswer::AskDisk(key.bytes.into(), miss);
             }
             Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => None,
@@ -86,13 +93,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         miss: MissToken,
     ) -> std::pin::Pin<Box<dyn Future<Output = Option<Arc<V>>> + Send>> {
         let keyspace = self.clone();
+        let lookup = WorkerLookup::new();
         Box::pin(offload_unless_dropped(move || {
-            let key = keyspace.shared.tiers.memory.key(&key);
-            let permit = Permit::EpochToken(miss.epoch_token);
-            let found = keyspace.promote_decoded(key, permit, miss.min_visible_sequence);
-            let value = found.and_then(|found| found.value);
-            keyspace.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
-            value
+            lookup.look(|| keyspace.look_on_disk(keyspace.shared.tiers.memory.key(&key), miss))
         }))
+    }
+
+    /// Reads a value from disk on the calling thread, and copies it into memory.
+    fn look_on_disk(&self, key: SlotKey<'_>, miss: MissToken) -> Option<Arc<V>> {
+        let permit = Permit::EpochToken(miss.epoch_token);
+        let found = self.promote_decoded(key, permit, miss.min_visible_sequence);
+        let value = found.and_then(|found| found.value);
+        self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
+        value
     }
 }

@@ -2,13 +2,14 @@
 
 use super::commit_wait::CommitWait;
 use super::group_size::GroupSize;
-use super::{KeyChange, KeyContent, KeyRead, Transaction, TransactionKey};
+use super::{KeyChange, KeyContent, KeyRead, RoundWaits, Transaction, TransactionKey};
 use crate::api::keyspace::insert_options::Durability;
 use crate::engine::shared::Shared;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::stored_key::StoredKey;
+use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::Refused;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::group::{GROUP_KEY_OVERHEAD, Group};
@@ -85,6 +86,10 @@ impl Transaction<'_> {
         }
         let tiers = &self.shared.tiers;
         if self.must_save_values() && !tiers.disk.saves() {
+            if self.waits != RoundWaits::Allowed {
+                self.waits = RoundWaits::Needed;
+                return Ok(None);
+            }
             // There is no file for the values. The commit may make a file.
             _ = tiers.writer.commit(Acknowledge::Write);
         }
@@ -130,6 +135,27 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Step 3. Reserves no room if nothing is saved.
+    fn reserve(
+        &mut self,
+        size: GroupSize,
+        evicted_values: &mut EvictedValues,
+    ) -> Result<Option<BufferRoom>, Refused> {
+        let (tiers, bytes) = (&self.shared.tiers, size.room + size.keys);
+        if size.changes == 0 {
+            return Ok(None);
+        }
+        if self.waits == RoundWaits::Allowed {
+            return tiers.reserve(bytes, evicted_values).ok_or(Refused::Unsaved).map(Some);
+        }
+        let room = tiers.reserve_at_once(bytes);
+        if room.is_none() {
+            self.waits = RoundWaits::Needed;
+            return Err(Refused::Revoked);
+        }
+        Ok(room)
+    }
+
     /// Steps 3 to 5. Returns whether the changes will be saved, and the values that they have replaced.
     fn publish_prepared(&mut self, size: GroupSize) -> Result<(bool, EvictedValues), Refused> {
         let shared = self.shared;
@@ -138,11 +164,7 @@ impl Transaction<'_> {
         // room is given back.
         let mut evicted_values = EvictedValues::default();
         // 3.
-        let mut room = None;
-        if size.changes > 0 {
-            let reserved = tiers.reserve(size.room + size.keys, &mut evicted_values);
-            room = Some(reserved.ok_or(Refused::Unsaved)?);
-        }
+        let mut room = self.reserve(size, &mut evicted_values)?;
         let group = room.as_mut().filter(|_| size.changes > 1).map(|room| {
             let is_saved = |key: &&TransactionKey| key.change.is_some() && !key.is_memory_only();
             let keys = self.keys.iter().filter(is_saved).map(|key| key.full.clone()).collect();

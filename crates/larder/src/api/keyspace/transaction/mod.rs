@@ -22,6 +22,9 @@
 //! reads are valid at one moment. Otherwise the round is lost. After a broken watch no round can succeed, so
 //! the caller gets [`Error::Changed`] instead.
 //!
+//! A round *at once* waits for no other thread: see [`super::modify`], whose rounds at once end in the same
+//! cases. What its closure has read and answered before is void then.
+//!
 //! - [`calls`]: the calls that the closure makes. [`put`]: a value that is not stored yet. [`watch`]: a
 //!   content of a key that a later transaction requires.
 //! - [`rounds`]: the rounds. [`group_size`]: step 2. [`commit`]: steps 3 to 5. [`commit_wait`]: step 6.
@@ -82,6 +85,16 @@ pub struct Transaction<'a> {
     is_broken: bool,
     /// Whether two reads of a key have disagreed, so that the round is lost.
     is_lost: bool,
+    waits: RoundWaits,
+}
+
+/// Whether a round waits for other threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RoundWaits {
+    Allowed,
+    Refused,
+    /// Refused, and it would have had to wait. Then its answer is void, and nothing is changed.
+    Needed,
 }
 
 /// A key of a transaction.
@@ -151,7 +164,7 @@ impl std::fmt::Debug for Transaction<'_> {
 }
 
 impl<'a> Transaction<'a> {
-    fn new(shared: &'a Arc<Shared>) -> Self {
+    fn new(shared: &'a Arc<Shared>, may_wait: bool) -> Self {
         Self {
             shared,
             in_closure: Some(InClosure::begin(&shared.tiers.memory)),
@@ -160,6 +173,7 @@ impl<'a> Transaction<'a> {
             durability: Durability::Buffered,
             is_broken: false,
             is_lost: false,
+            waits: if may_wait { RoundWaits::Allowed } else { RoundWaits::Refused },
         }
     }
 }
@@ -266,7 +280,15 @@ impl Transaction<'_> {
             return key.read.as_ref();
         }
         let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
-        let LeasedRead { lease, read, is_unread } = keyspace.lease_and_read(slot_key);
+        let leased = match self.waits {
+            RoundWaits::Allowed => Some(keyspace.lease_and_read(slot_key)),
+            RoundWaits::Refused => keyspace.lease_and_read_at_once(slot_key),
+            RoundWaits::Needed => None,
+        };
+        let Some(LeasedRead { lease, read, is_unread }) = leased else {
+            self.waits = RoundWaits::Needed;
+            return None;
+        };
         if let Some(ReadValue { decoded: Some(decoded), .. }) = &read {
             // The user's weigher may panic. Until then `lease` gives the lease back when it is dropped.
             keyspace.copy_to_memory(slot_key, Permit::Lease(lease.id), decoded);

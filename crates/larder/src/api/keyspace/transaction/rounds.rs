@@ -1,9 +1,11 @@
 //! The rounds of a transaction, and its calls.
 
-use super::Transaction;
 use super::commit_wait::CommitWait;
+use super::{RoundWaits, Transaction};
 use crate::engine::shared::Shared;
 use crate::error::Error;
+#[cfg(feature = "async")]
+use crate::sys::inline_calls;
 #[cfg(feature = "async")]
 use crate::sys::offload::offload;
 use crate::sys::sync::{Arc, thread};
@@ -32,7 +34,9 @@ where
     E: From<Error> + Send + 'static,
 {
     let may_block = shared.tiers.has_disk() && !shared.is_forked();
-    if !may_block && let Some((answer, commit)) = complete(shared, false, &mut body)? {
+    if (!may_block || inline_calls::are_allowed())
+        && let Some((answer, commit)) = complete(shared, false, &mut body)?
+    {
         commit.ask(shared)?.wait().await?;
         return Ok(answer);
     }
@@ -52,8 +56,8 @@ where
     Ok(answer)
 }
 
-/// Runs as many rounds as necessary. If the caller may not wait but would have to wait for a turn, changes
-/// nothing and returns None.
+/// Runs as many rounds as necessary. If the caller may not wait but would have to, changes nothing and
+/// returns None.
 fn complete<R, E: From<Error>>(
     shared: &Arc<Shared>,
     may_wait: bool,
@@ -65,11 +69,14 @@ fn complete<R, E: From<Error>>(
         if !rounds.begin(may_wait) {
             return Ok(None);
         }
-        let mut transaction = Transaction::new(shared);
+        let mut transaction = Transaction::new(shared, may_wait);
         let answer = body(&mut transaction);
         transaction.leave_closure();
         // The closure may have closed the cache, or forked.
         shared.refuse_if_unusable()?;
+        if transaction.waits == RoundWaits::Needed {
+            return Ok(None);
+        }
         if transaction.is_broken {
             // Any other error may be caused by reads that disagree.
             let error = answer.err().filter(|_| matches!(transaction.reads_hold(), Ok(true)));
@@ -86,6 +93,9 @@ fn complete<R, E: From<Error>>(
                     || rounds.may_publish(transaction.keys.iter().map(|key| &key.full));
                 if may_publish && let Some(commit) = transaction.publish()? {
                     return Ok(Some((answer, commit)));
+                }
+                if transaction.waits == RoundWaits::Needed {
+                    return Ok(None);
                 }
             }
         }

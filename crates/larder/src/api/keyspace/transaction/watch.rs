@@ -20,7 +20,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{KeyContent, KeyRead, Transaction, entry_now};
+use super::{KeyContent, KeyRead, RoundWaits, Transaction, entry_now};
 use crate::api::keyspace::Keyspace;
 use crate::engine::group::LeasedEntry;
 use crate::engine::shared::CacheIdentity;
@@ -191,6 +191,11 @@ impl Transaction<'_> {
             });
         }
         let at = self.place_of(&watch.key, String::new)?;
+        if self.waits != RoundWaits::Allowed {
+            // (2) may wait for a snapshot.
+            self.waits = RoundWaits::Needed;
+            return Ok(());
+        }
         let Some(key) = self.keys.get_mut(at) else { return Ok(()) };
         let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
         // 2.

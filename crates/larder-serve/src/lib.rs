@@ -21,11 +21,10 @@
 //! or evicted, unless its client gave it a TTL.
 //!
 //! # What a reply means
-//! A removal (`DEL`, `UNLINK`, `FLUSHDB`, and an expiry that has passed) is answered when it is durable.
-//! Removals of all connections that wait at the same moment share one commit. So do the `DEL`, `UNLINK`,
-//! `FLUSHDB` and `FLUSHALL` of one pipeline: the connection goes on before they are durable. Any other
-//! removal (`GETDEL`, an expiry, a script, a part of an `EXEC`) delays the requests behind it on its
-//! connection until its commit, and so does a durable write.
+//! A removal is answered when it is durable: that of `DEL`, `UNLINK`, `GETDEL` and `FLUSHDB`, of an expiry
+//! that has passed, of a script, and of an `EXEC`. Removals of all connections that wait at the same moment
+//! share one commit. So do the removals of one pipeline: the connection goes on before they are durable, and
+//! its replies wait. The same holds for durable writes.
 //!
 //! A `SET` is answered when memory has the value, which is on disk within the flush interval. See
 //! [`RemovalMode`] and [`WriteMode`] for other choices.

@@ -18,9 +18,9 @@ pub enum RemovalMode {
     /// commit.
     #[default]
     Durable,
-    /// When memory has it. The entry may be back after a crash within the flush interval. Holds for `DEL`,
-    /// `UNLINK`, `FLUSHDB` and `FLUSHALL` alone. `GETDEL`, an expiry that has passed, the release of a lock
-    /// by a script, and the removals of an `EXEC` are answered when they are durable in this mode, too.
+    /// When memory has it. Its commit begins at once. If the server crashes before it ends, the entry is
+    /// back. A transaction on several databases is answered so if all of them have this mode and buffered
+    /// writes.
     Buffered,
 }
 
@@ -31,8 +31,8 @@ pub enum WriteMode {
     /// When memory has it. The value is on disk within the flush interval.
     #[default]
     Buffered,
-    /// When it is on disk. Writes of all connections that wait at the same time share a commit. Those of one
-    /// pipeline follow one another, each with a commit of its own.
+    /// When it is on disk. Writes that wait at the same time share a commit: those of all connections, and
+    /// those of one pipeline.
     Durable,
 }
 
@@ -42,6 +42,18 @@ pub(crate) struct Database {
     pub(crate) keyspace: Keyspace<Vec<u8>, Value>,
     pub(crate) removals: RemovalMode,
     pub(crate) writes: WriteMode,
+}
+
+impl Database {
+    /// Returns whether a removal is answered before its commit.
+    pub(crate) fn answers_removals_early(&self) -> bool {
+        self.removals == RemovalMode::Buffered
+    }
+
+    /// Returns whether a group of removals and writes is answered before its commit.
+    pub(crate) fn answers_groups_early(&self) -> bool {
+        self.removals == RemovalMode::Buffered && self.writes == WriteMode::Buffered
+    }
 }
 
 /// The modes of one database.

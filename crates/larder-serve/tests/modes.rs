@@ -136,7 +136,8 @@ fn the_durable_changes_of_a_pipeline_share_commits_and_are_answered_in_order() {
         pipeline.extend(request(&["SET", "a", "v"]));
         pipeline.extend(request(&["GETDEL", "a"]));
         pipeline.extend([request(&["MULTI"]), request(&["SET", "b", "1"]), request(&["EXEC"])].concat());
-        replies.push_str(&format!(":{number}\r\n+OK\r\n$1\r\nv\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n"));
+        replies.push_str(&[":", &number.to_string(), "\r\n+OK\r\n$1\r\nv\r\n"].concat());
+        replies.push_str("+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
     }
     client.send(pipeline);
     client.receive(&replies);

@@ -1,9 +1,9 @@
-//! Measures a lookup on disk whose pages are in the page cache: `get`, which looks on the calling thread, and
-//! `get_async`, which sends the lookup to a worker thread, so that the executor is not blocked.
+//! Measures a lookup on disk whose pages are in the page cache: `get`, which reads on the calling thread, and
+//! `get_async`, which sends the lookup to a worker thread, so that it does not block the executor.
 //!
-//! The memory tier is too small for the entries. The difference is the way to a worker and back. First one
-//! task waits for each answer. Then 16 tasks of one thread have one lookup each under way. The calls are
-//! measured in turns, and a figure is the median of the rounds.
+//! The memory tier is too small for the entries. The difference between the two calls is the round trip to a
+//! worker thread. First, one task waits for each answer. Then, 16 tasks of one thread have one active lookup
+//! each. The calls are measured in turns, and a figure is the median of the rounds.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing is the purpose of a bench program")]
@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 const ENTRIES: usize = 50_000;
 const LOOKUPS: usize = 40_000;
 const QUICK_LOOKUPS: usize = 4_000;
-/// The lookups that are under way at once, in the second part.
+/// Number of active lookups in the second part.
 const TASKS: usize = 16;
 
 type Pages = Keyspace<String, Page>;

@@ -33,7 +33,7 @@ const LOAD_TIME: Duration = Duration::from_millis(2);
 
 type Pages = Keyspace<String, Page>;
 
-/// A kind of call, and of the cache for these calls.
+/// The kinds of calls. Each kind has its own cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Calls {
     None,

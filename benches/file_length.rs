@@ -105,7 +105,7 @@ impl Churn {
             }
         }
         self.cache.flush()?;
-        // A follower shows the entries of the file, not those of memory.
+        // A follower shows the entries of the file, not the entries of memory.
         let follower = Follower::open(&path)?;
         let on_disk = follower.keyspace(VALUES);
         let mut held = 0;

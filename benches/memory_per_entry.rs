@@ -4,8 +4,8 @@
 //! include only its own counter of each value. The bytes of the keys are subtracted. Each contestant is
 //! measured twice, in its own process: with as many entries as it has room for, and after four times as many
 //! inserts. The second figure includes the memory for evicted keys. A second column shows the growth of the
-//! process, as the kernel reports it. That figure includes the bytes that an allocator rounds up to, and the
-//! bytes that it cannot give back.
+//! process, as the kernel reports it. That figure includes the bytes that the allocator adds by rounding, and
+//! the bytes that it cannot return to the system.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child's output is what it counted")]

@@ -2,9 +2,9 @@
 //! lifetimes.
 //!
 //! This is a model of two tiers, not a cache. Memory is an LRU list, all entries weigh the same, and a write
-//! is on disk at once. The model compares orders of eviction. Each request looks in memory, then on the disk.
-//! A miss writes the entry to both tiers. An expired entry is a miss. An eviction from disk spares entries
-//! that are in memory, as far as a bounded number of rows allows.
+//! is on disk immediately. The model compares orders of eviction. Each request looks in memory, then on the
+//! disk. A miss writes the entry to both tiers. An expired entry is a miss. An eviction from disk spares
+//! entries that are in memory, as far as a bounded number of rows allows.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -99,7 +99,7 @@ impl Served {
         quantile(&self.nanos, share).unwrap_or(f64::NAN)
     }
 
-    /// Returns a time. The fraction `share` (0 to 1) of the lookups took at most that long.
+    /// Returns the time within which the fraction `share` (0 to 1) of the lookups ended.
     #[must_use]
     pub fn lookup_quantile(&self, share: f64) -> f64 {
         quantile(&self.lookup_nanos, share).unwrap_or(f64::NAN)

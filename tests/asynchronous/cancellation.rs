@@ -160,7 +160,7 @@ fn drop_at_poll(n: usize, name: &str, begin: Begin, place: Option<&Place>) -> bo
             drop(lease);
         }
     }
-    // Checks the sums, and that every lease except those of loads was given back.
+    // Checks the sums, and that every lease except the leases of loads was given back.
     cache.close().unwrap();
     has_ended
 }

@@ -25,7 +25,7 @@ use crate::support::{HOUR, Place, VERSIONS, watch_this_test};
 /// The maximum number of workers of a process.
 const MAX_WORKERS: usize = 16;
 
-/// Opens a cache whose disk fails at once, so that its listener runs on the sweeper.
+/// Opens a cache whose disk fails immediately, so that its listener runs on the sweeper.
 fn failing(listener: impl Fn(&Event) + Send + Sync + 'static) -> (Cache, Keyspace<u64, u64>) {
     let volume = SimulatedVolume::new();
     let cache = Cache::builder()

@@ -133,7 +133,7 @@ fn lookups_on_disk_do_not_hold_the_file_that_is_closed() {
 }
 
 /// Checks a cache that closes itself on one of its own threads. `begin` makes the cache do so. If an
-/// application thread closes the cache in the meantime, that thread may open the file at once.
+/// application thread closes the cache in the meantime, that thread may open the file immediately.
 fn closes_itself(place: &SimulatedPlace, cache: &Cache, is_begun: &AtomicBool, begin: impl FnOnce()) {
     begin();
     wait_until("the cache begins to close itself", || is_begun.load(Ordering::SeqCst));

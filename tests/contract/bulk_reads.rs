@@ -1,4 +1,4 @@
-//! Lookups of several keys with one call, and loads for which the number and the size of the keys matter.
+//! Tests of lookups of several keys with one call, and of loads with many or large keys.
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ const HOUR: Duration = Duration::from_hours(1);
 /// The cool-down lasts for the whole test.
 const PRICES: KeyspaceDefinition<u64, u64> =
     KeyspaceDefinition::new("price").ttl(TTL).grace(GRACE).cool_down(HOUR);
-/// The cool-down is over at once.
+/// The cool-down is over immediately.
 const HOT: KeyspaceDefinition<u64, u64> =
     KeyspaceDefinition::new("hot").ttl(TTL).grace(GRACE).cool_down(Duration::from_millis(1));
 

@@ -104,7 +104,7 @@ fn a_large_value_survives_its_own_commit_in_a_full_file() {
     let large = MIB / 2 - 1_024;
     for key in 10_000..10_010 {
         texts.insert_with(&key, text('b', large), soon).unwrap();
-        // A follower shows the entries of the file, not those of memory.
+        // A follower shows the entries of the file, not the entries of memory.
         assert_eq!(follower.keyspace(TEXTS).get(&key).unwrap().unwrap().len(), large, "{key}");
         let taken = taken(&place.path());
         assert!(taken <= capacity.as_u64(), "the file takes {taken} bytes");

@@ -1,5 +1,5 @@
 //! Tests of loads and refreshes that have not begun, because all threads of the pool are busy. A caller waits
-//! for such a load only if it has a timeout of its own.
+//! for such a load only if it has its own timeout.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};

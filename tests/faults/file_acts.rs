@@ -4,8 +4,8 @@
 //! The test checks these rules. A lookup returns the latest version, or misses. After a restart, no version
 //! is found that is older than an acknowledged removal. An insert that was acknowledged as durable, or by a
 //! flush, is found again, unless an event reported a loss since. If another file replaces the cache's file
-//! after an answer, that answer can't be kept. `close` reports this. So if `close` fails, the restart is not
-//! compared with answers from before the last act.
+//! after an answer, the change of this answer may be lost. `close` reports this. So if `close` fails, the
+//! restart is not compared with answers from before the last act.
 
 use std::collections::BTreeMap;
 use std::fs;

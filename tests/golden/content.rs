@@ -157,7 +157,7 @@ pub(crate) fn follower_finds_what_is_left(follower: &Follower) {
     assert!(follower.keyspace(COUNTERS).keys().unwrap().is_empty());
 }
 
-/// As the owner, checks that every entry is there.
+/// As the owner, checks that every entry exists.
 pub(crate) fn owner_finds_all(cache: &Cache) {
     let products = cache.keyspace(PRODUCTS).unwrap();
     let prices = cache.keyspace(PRICES).unwrap();
@@ -185,7 +185,7 @@ pub(crate) fn owner_finds_all(cache: &Cache) {
     assert!(notes.get(&note_key(8)).is_none() && notes.get(&note_key(9)).is_none());
 }
 
-/// As a follower, checks that every entry is there.
+/// As a follower, checks that every entry exists.
 pub(crate) fn follower_finds_all(follower: &Follower) {
     let (products, prices) = (follower.keyspace(PRODUCTS), follower.keyspace(PRICES));
     for number in 0..12 {

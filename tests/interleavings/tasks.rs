@@ -1,4 +1,4 @@
-//! Tests of loads and removals from async code, together with those of threads.
+//! Tests of loads and removals from async code, together with loads and removals of threads.
 //!
 //! Each thread of the contest drives the future of one task. The workers of the cache are threads of the
 //! model, too.

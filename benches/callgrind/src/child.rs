@@ -15,7 +15,7 @@ const ENTRIES: usize = 10_000;
 const VALUE_LEN: usize = 256;
 /// Number of lookups of each entry.
 const ROUNDS: usize = 20;
-/// Number of entries in a full cache, and how many times as many are inserted.
+/// Number of entries in a full cache, and the ratio of the number of inserts to it.
 const FULL: usize = 4_000;
 const TURNOVER: usize = 10;
 

@@ -1,9 +1,9 @@
 //! Checks that a memory hit needs no more instructions than the stored figure allows.
 //!
 //! A child of this program fills a cache and looks keys up under valgrind. Only the lookups are counted. Each
-//! process seeds its hashes anew, so the counts differ a little, by less than a tenth of a percent. The
-//! directory of the build influences what the compiler inlines. In one case the difference was 7 percent. For
-//! these reasons, there is an allowance.
+//! process chooses new seeds for its hashes, so the counts differ a little, by less than a tenth of a
+//! percent. The directory of the build influences what the compiler inlines. In one case the difference was 7
+//! percent. For these reasons, there is an allowance.
 //!
 //! The figure is in `benches/callgrind/kept.txt`. Without arguments, the program fails if the count is higher
 //! than the figure and its allowance. With `--keep`, the program counts and stores the result as the new

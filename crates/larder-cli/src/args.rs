@@ -157,8 +157,8 @@ pub(crate) enum Command {
 
     /// Return unused space of a cache file to the file system.
     ///
-    /// Deletes expired entries first. No process may own the file. Ctrl-C stops the command at once and loses
-    /// nothing.
+    /// Deletes expired entries first. No process may own the file. Ctrl-C stops the command immediately and
+    /// loses nothing.
     Compact(FileOptions),
 
     /// Write the entries of an export to a cache file.
@@ -171,7 +171,7 @@ pub(crate) enum Command {
 
     /// Open a cache, and serve it to other processes in Redis' protocol.
     ///
-    /// The clients are those of Redis: redis-cli, redis-py, Django and others, with nothing changed but the
+    /// The clients are Redis clients: redis-cli, redis-py, Django and others, with nothing changed but the
     /// address. A removal is answered when it is durable. SIGTERM and Ctrl-C answer what has arrived, commit
     /// what is buffered, and end. Sockets that systemd passes are served too.
     Serve(ServeOptions),

@@ -1,9 +1,9 @@
 //! The restart: the process replaces itself with a new image of the same program.
 //!
-//! `exec` ends the old image at once. Its threads, its memory and its handles on the cache's file are gone.
-//! The new image has only the data that it reads from the disk. The old image passes the handover in a file
-//! beside the database. The file has the results so far, for the report. It also has the minimum revisions.
-//! The new image checks the entries from the disk against them.
+//! `exec` ends the old image immediately. Its threads, its memory and its handles on the cache's file are
+//! gone. The new image has only the data that it reads from the disk. The old image passes the handover in a
+//! file beside the database. The file has the results so far, for the report. It also has the minimum
+//! revisions. The new image checks the entries from the disk against them.
 
 use std::convert::Infallible;
 use std::fs;

@@ -25,9 +25,9 @@
 //! itself. If step 5 came earlier, an answer could be reported as stale before the cache has promised the
 //! removal.
 //!
-//! **No stale answer escapes.** Step 5 follows step 4 at once. The check misses only a request that begins in
-//! the few instructions between the invalidation and the publication. Minimums only rise. At the restart, the
-//! new image receives them. So the check includes entries that come back from the disk.
+//! **No stale answer escapes.** Step 5 follows step 4 immediately. The check misses only a request that
+//! begins in the few instructions between the invalidation and the publication. Minimums only rise. At the
+//! restart, the new image receives them. So the check includes entries that come back from the disk.
 //!
 //! **Why both 1 and 3.** Without step 1, a crash between steps 2 and 3 leaves entries on disk that are older
 //! than the database. The next process serves these entries. Without step 3, only the entries that step 1

@@ -16,8 +16,8 @@
 //! included. A reader skips unknown fields. A keyspace without a schema has no field `schema`. If the value
 //! of an entry was written with a fingerprint, the entry has `"fingerprint":"0x0123456789ABCDEF"`. If the
 //! value was compressed in the cache's file, the entry has `"compression":1` (1 LZ4, 2 Zstandard). In the
-//! export the value is not compressed. An absence has `"absent":true` in place of the value: the source has
-//! no value for the key.
+//! export the value is not compressed. An absence has `"absent":true` instead of the value: the source has no
+//! value for the key.
 
 use std::io::{self, BufRead, Read, Write};
 

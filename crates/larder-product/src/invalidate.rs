@@ -186,7 +186,7 @@ impl<S: Shop> ProductCache<S> {
 /// Declares the helpers. They differ only in the changes that they invalidate.
 macro_rules! helpers {
     ($($(#[$doc:meta])* $name:ident($($part:ident: $kind:ty),*) => $change:expr;)*) => {
-        /// The helpers of the guide, each for one [`Change`]. Their errors and costs are those of
+        /// The helpers of the guide, each for one [`Change`]. They have the errors and costs of
         /// [`invalidate`](Self::invalidate). Each helper returns the number of removed entries.
         impl<S: Shop> ProductCache<S> {
             $(

@@ -97,7 +97,7 @@ fn troubleshooting_a_shape_that_changed_begins_empty_and_answers() {
     assert_eq!(world.ask_everything(&shop)[2], 1);
 }
 
-/// The next test runs this test in a process of its own, because a process has only one environment.
+/// The next test runs this test in its own process, because a process has only one environment.
 #[test]
 #[ignore = "a part of the_environment_says_where_the_cache_is_and_how_long_families_live"]
 fn child_opens_what_the_environment_says() {

@@ -1,4 +1,4 @@
-//! Where a server is, as a URL names it.
+//! The address of a server in the form of a URL.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use percent_encoding::percent_decode_str;
 
 use crate::error::Error;
 
-/// The port of a server without one in its URL.
+/// The default port of a server.
 const DEFAULT_PORT: u16 = 6379;
 
-/// The place of a server. Shown without user and password.
+/// The address of a server. Its `Display` shows neither user nor password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ServerPlace {
     /// A name or an address, and a port.
@@ -34,7 +34,7 @@ impl fmt::Display for ServerPlace {
 pub(crate) struct Password(String);
 
 impl Password {
-    /// Returns the text, for the connection alone.
+    /// Returns the text. Only the connection may use it.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
@@ -46,7 +46,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// What a URL says of a server.
+/// The parts of the URL of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServerUrl {
     pub(crate) place: ServerPlace,
@@ -66,7 +66,7 @@ impl ServerUrl {
         };
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut options = parse_options(query)?;
-        // The last one, because a password may contain the sign when it is not encoded.
+        // The last `@` is the separator, because a password may contain an `@` that is not encoded.
         let (user_info, rest) = rest.rsplit_once('@').map_or((None, rest), |(user, rest)| (Some(user), rest));
         let (user, password) = user_info.map_or(Ok((None, None)), parse_user)?;
         let (place, path_database) = match scheme {

@@ -1,13 +1,13 @@
-//! The clock of the validity: it counts while the process is stopped and while the machine is suspended.
+//! The clock of the validity. It counts while the process is stopped and while the machine is suspended.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
-/// A clock that never goes back and never stands still, as nanoseconds since some moment before the start of
-/// the process.
+/// A clock that never goes back and never stops, in nanoseconds since a moment before the start of the
+/// process.
 ///
-/// A memory hit is legal until a deadline on this clock. A clock that stands still while the machine is
-/// suspended would let a copy of yesterday be answered.
+/// A memory hit is legal until a deadline on this clock. With a clock that stops while the machine is
+/// suspended, the cache could return a copy from before the suspension.
 pub(crate) trait BootClock: Debug + Send + Sync {
     /// Returns the time.
     fn now(&self) -> Duration;
@@ -19,8 +19,8 @@ pub(crate) struct SystemBootClock;
 
 impl BootClock for SystemBootClock {
     fn now(&self) -> Duration {
-        // On other systems than these, the monotonic clock counts while the machine is suspended (macOS), or
-        // there is no better one.
+        // On other systems, the monotonic clock counts while the machine is suspended (macOS), or the system
+        // has no better clock.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let clock = rustix::time::ClockId::Boottime;
         #[cfg(not(any(target_os = "linux", target_os = "android")))]

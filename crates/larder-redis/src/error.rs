@@ -6,12 +6,12 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The URL is not one of a server.
+    /// The URL is not the URL of a server.
     #[error(
         "cannot read the URL of the server: {why}; write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or redis+unix:///PATH"
     )]
     InvalidUrl {
-        /// What is wrong with it.
+        /// The fault of the URL.
         why: String,
     },
 
@@ -20,7 +20,7 @@ pub enum Error {
     InvalidSetting {
         /// The name of the setting.
         setting: &'static str,
-        /// The given value. Never a password.
+        /// The given value. It is never a password.
         value: String,
         /// The valid values.
         allowed: &'static str,
@@ -64,15 +64,15 @@ pub enum Error {
         remedy: &'static str,
     },
 
-    /// The server answered a request with an error, such as `OOM`. Nothing was changed.
+    /// The server answered a request with an error, such as `OOM`. The request changed nothing.
     #[error("the server answered: {0}")]
     Server(String),
 
-    /// The answer has another form than the request has.
+    /// The answer has the wrong form for its request.
     #[error("the server answered {0} in an unknown form")]
     Garbled(&'static str),
 
-    /// More waits to be sent than is allowed. Nothing was sent.
+    /// The unsent bytes exceed the limit. The request was not sent.
     #[error("more than {0} bytes wait to be sent")]
     Full(usize),
 
@@ -89,7 +89,7 @@ impl Error {
     }
 }
 
-/// The text, then the name of the variant.
+/// Writes the text, then the name of the variant.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

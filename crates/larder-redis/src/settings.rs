@@ -6,8 +6,8 @@ use crate::address::ServerUrl;
 use crate::connection::validity::Tracking;
 use crate::error::Error;
 
-/// Default of `staleness`: how old an answer from memory may be, compared with a change that the server has
-/// acknowledged.
+/// Default of `staleness`: the maximum age of an answer from memory, compared with a change that the server
+/// has acknowledged.
 pub const DEFAULT_STALENESS: Duration = Duration::from_secs(1);
 /// Default of `request_timeout`: the time within which the server answers a request.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -15,21 +15,21 @@ pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum of `staleness`.
 pub const MAX_STALENESS: Duration = Duration::from_mins(1);
-/// Minimum of `staleness`. A shorter one would need a PING every few milliseconds.
+/// Minimum of `staleness`. A shorter time would need a PING every few milliseconds.
 pub const MIN_STALENESS: Duration = Duration::from_millis(100);
-/// Maximum number of bytes that wait to be sent.
+/// Maximum number of unsent bytes.
 pub(crate) const MAX_OUTPUT: usize = 128 << 20;
 
 /// The time limits of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timing {
-    /// How old an answer from memory may be, compared with a change that the server has acknowledged.
+    /// The maximum age of an answer from memory, compared with a change that the server has acknowledged.
     pub(crate) staleness: Duration,
-    /// The time within which the server answers a request. After it, the connection counts as lost.
+    /// The time within which the server answers a request. After this time, the connection counts as lost.
     pub(crate) request: Duration,
     /// The time within which a connection is made and greeted.
     pub(crate) connect: Duration,
-    /// The wait before the second attempt to connect. Doubles with each failure.
+    /// The wait before the second attempt to connect. It doubles with each failure.
     pub(crate) min_backoff: Duration,
     /// The longest wait before an attempt to connect.
     pub(crate) max_backoff: Duration,
@@ -47,7 +47,7 @@ impl Default for Timing {
     }
 }
 
-/// The settings of a connection: what its URL says.
+/// The settings of a connection, from its URL.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) server: ServerUrl,
@@ -55,15 +55,16 @@ pub(crate) struct Settings {
     pub(crate) tracking: Tracking,
     /// The first part of every key at the server.
     pub(crate) prefix: String,
-    /// Whether the server's data is never older than what it has acknowledged, even after a crash.
+    /// Whether the server's data always includes every change that it has acknowledged, even after a crash.
     pub(crate) is_durable: bool,
-    /// The number of replicas that must have a removal before it counts. 0: none.
+    /// The number of replicas that must have a removal before it is acknowledged. With 0, no replica is
+    /// needed.
     pub(crate) replicas: u32,
-    /// The options that are not the connection's. The cache reads them.
+    /// The options for the cache. The connection does not use them.
     pub(crate) others: Vec<(String, String)>,
 }
 
-/// The prefix of keys without another one in the URL.
+/// The default prefix of keys.
 pub(crate) const DEFAULT_PREFIX: &str = "larder";
 
 impl Settings {

@@ -1,11 +1,11 @@
-//! What tests and fuzz targets need. No program needs it.
+//! Functions for tests and fuzz targets. Programs do not need them.
 
 use crate::protocol::parser::ReplyParser;
 pub use crate::protocol::parser::{ProtocolError, ReplyLimits};
 pub use crate::protocol::reply::Reply;
 
 /// Reads the replies of a stream whose bytes arrive in parts. Each part but the last has `part` bytes.
-/// Returns the replies, and the error that has ended the stream.
+/// Returns the replies, and the error that ended the stream, if there was one.
 ///
 /// # Panics
 /// If the parser takes more bytes than it has.

@@ -1,4 +1,4 @@
-//! Servers that cannot be used, lines that fail, and time limits.
+//! Tests servers that cannot be used, connections that fail, and time limits.
 
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ fn a_silent_line_ends_in_the_time_limit_and_the_circuit_opens() {
     let began = now();
     assert!(ask(|reply| node.tier.get(key("k"), reply)).is_err());
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    // The proxy accepts connections and answers nothing: that does not close the circuit.
+    // The proxy accepts connections and sends no answer. This does not close the circuit.
     for _ in 0..20 {
         let began = now();
         let error = ask(|reply| node.tier.get(key("k"), reply)).unwrap_err();
@@ -154,7 +154,7 @@ fn a_user_of_the_crate_can_drop_the_tier_at_any_time() {
         })
         .collect();
     drop(tier);
-    // Each is answered, by the server or by the end of the connection.
+    // Each request is answered, by the server or by the end of the connection.
     for answer in answers {
         drop(answer.wait());
     }

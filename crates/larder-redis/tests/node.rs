@@ -1,4 +1,4 @@
-//! A small near cache over the tier, which keeps the order of `larder::remote`. It has the faults that a
+//! A small near cache over the tier, which keeps the order of `larder::remote`. It can have faults, which the
 //! judge must find.
 
 use std::collections::HashMap;
@@ -12,15 +12,15 @@ use larder_redis::RedisTier;
 
 use crate::support::{ask, now};
 
-/// A mistake of the node.
+/// A planted fault of the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NodeFault {
     None,
     /// The token is taken after the request was answered.
     TokenAfterRequest,
-    /// The value is answered whatever the validity says.
+    /// The node returns a value without a check of the validity.
     NoValidity,
-    /// Nothing is emptied when the connection is lost, and the generation is not compared.
+    /// The node does not empty memory when the connection is lost, and does not compare the generation.
     KeepsAfterLoss,
 }
 
@@ -34,7 +34,7 @@ struct Copied {
 struct Slots {
     copies: HashMap<RemoteKey, Copied>,
     epochs: HashMap<RemoteKey, u64>,
-    /// Moved by what voids all keys, or a range.
+    /// Changes when all keys or a range become void.
     epoch_of_all: u64,
 }
 
@@ -88,7 +88,7 @@ impl Node {
         Self { tier, near, hits: AtomicU64::new(0) }
     }
 
-    /// Answers from memory, if that is legal now.
+    /// Returns a value from memory, if the validity allows it now.
     pub(crate) fn hit(&self, key: &RemoteKey) -> Option<Vec<u8>> {
         let validity = self.tier.validity();
         let found = {
@@ -105,8 +105,8 @@ impl Node {
         (slots.epochs.get(key).copied().unwrap_or_default(), slots.epoch_of_all)
     }
 
-    /// Answers from memory, or from the server. A value of the server is kept. `delay` is called between the
-    /// answer and the fill.
+    /// Returns a value from memory or from the server. A value of the server is stored in memory. `delay` is
+    /// called between the answer and the fill.
     pub(crate) fn get(&self, key: &RemoteKey, delay: impl FnOnce()) -> Option<Vec<u8>> {
         if let Some(bytes) = self.hit(key) {
             self.hits.fetch_add(1, Ordering::Relaxed);
@@ -147,7 +147,7 @@ impl Node {
         ask(|reply| self.tier.remove(vec![key.clone()], reply)).is_ok()
     }
 
-    /// Answers from memory or from the server, or loads under a lease.
+    /// Returns a value from memory or from the server, or loads it under a lease.
     pub(crate) fn get_or_load(&self, key: &RemoteKey, load: impl FnOnce() -> Vec<u8>) -> Option<Vec<u8>> {
         if let Some(bytes) = self.hit(key) {
             return Some(bytes);

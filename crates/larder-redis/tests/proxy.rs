@@ -10,18 +10,18 @@ use std::time::Duration;
 
 use crate::support::pause;
 
-/// How the proxy treats what passes.
+/// The faults that the proxy causes.
 #[derive(Debug, Default)]
 struct Switches {
-    /// Bytes of the server are held back while this is set, and sent later.
+    /// While this is set, the proxy delays the bytes of the server.
     holds_answers: AtomicBool,
-    /// Bytes of either side vanish while this is set.
+    /// While this is set, the proxy drops the bytes of both sides.
     drops: AtomicBool,
     delay_ms: AtomicU64,
     is_ended: AtomicBool,
 }
 
-/// A proxy on a Unix socket of its own.
+/// A proxy on its own Unix socket.
 pub(crate) struct Proxy {
     switches: Arc<Switches>,
     dir: tempfile::TempDir,
@@ -54,12 +54,12 @@ impl Proxy {
         format!("redis+unix://{}?{options}", self.dir.path().join("proxy.sock").display())
     }
 
-    /// Holds back the bytes of the server, or lets them go.
+    /// Starts or ends the delay of the server's bytes.
     pub(crate) fn hold_answers(&self, holds: bool) {
         self.switches.holds_answers.store(holds, Ordering::SeqCst);
     }
 
-    /// Lets bytes vanish, or pass again.
+    /// Starts or ends the dropping of bytes.
     pub(crate) fn drop_bytes(&self, drops: bool) {
         self.switches.drops.store(drops, Ordering::SeqCst);
     }
@@ -69,7 +69,7 @@ impl Proxy {
         self.switches.delay_ms.store(time.as_millis().try_into().unwrap(), Ordering::SeqCst);
     }
 
-    /// Ends all connections, in the direction to the client alone if `is_half`.
+    /// Ends all connections, only in the direction to the client if `is_half`.
     pub(crate) fn cut(&self, is_half: bool) {
         for (client, server) in self.connections.lock().unwrap().drain(..) {
             drop(client.shutdown(if is_half { Shutdown::Write } else { Shutdown::Both }));

@@ -1,4 +1,4 @@
-//! Each request of the trait, on a real server.
+//! Tests each request of the trait on a real server.
 
 use std::time::Duration;
 
@@ -139,7 +139,7 @@ fn every_removal_voids_the_loads_that_are_under_way() {
         ("FLUSHALL", |_, server| assert_eq!(server.cli(&["FLUSHALL"]), "OK")),
     ];
     for (name, removal) in removals {
-        // The data must be known again after a flush.
+        // After a flush, the tier must first identify the data again.
         eventually("the tier answers", || ask(|reply| one.get(key("ab"), reply)).is_ok());
         let token = leased(&one, "ab");
         removal(&two, &server);

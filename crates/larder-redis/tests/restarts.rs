@@ -1,4 +1,4 @@
-//! The server restarted with and without data, and what voids memory.
+//! Tests restarts of the server with and without data, and the events that void memory.
 
 use std::time::Duration;
 
@@ -150,7 +150,7 @@ fn a_full_server_still_removes_and_answers() {
         ask(|reply| tier.set(key(name), vec![b'x'; len], Life::Never, SetCondition::Always, reply))
     };
     let mut stored = 0;
-    // Large values first, then small ones, until none fits.
+    // Stores large values first, then small values, until no value fits.
     for len in [64 << 10, 1 << 10, 1] {
         while set_len(&format!("k{stored}"), len).is_ok() {
             stored += 1;

@@ -1,11 +1,11 @@
-//! A real redis-server, with data in a directory of its own.
+//! A real redis-server, with its data in its own directory.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{LIMIT, now, pause};
 
-/// A running redis-server on a Unix socket of its own. Dropping it ends the process.
+/// A running redis-server on its own Unix socket. Dropping it ends the process.
 pub(crate) struct RedisServer {
     child: Option<Child>,
     arguments: Vec<String>,
@@ -13,8 +13,7 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server without persistence. Returns none, and prints the reason, if there is none on this
-    /// machine.
+    /// Starts a server without persistence. Returns `None`, and prints the reason, if it is not installed.
     pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
         let version = Command::new("redis-server").arg("--version").output();
         let has_cli = Command::new("redis-cli").arg("--version").output().is_ok();
@@ -33,7 +32,7 @@ impl RedisServer {
         self.dir.path().join("redis.sock")
     }
 
-    /// The URL of the server, with options behind it.
+    /// Returns the URL of the server with these options.
     pub(crate) fn url(&self, options: &str) -> String {
         format!("redis+unix://{}?{options}", self.socket().display())
     }
@@ -52,7 +51,7 @@ impl RedisServer {
         }
     }
 
-    /// Ends the process at once.
+    /// Kills the process.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             drop(child.kill());
@@ -66,7 +65,7 @@ impl RedisServer {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
-    /// Asks by redis-cli, and returns its output without the line's end.
+    /// Runs redis-cli, and returns its output without the line end.
     pub(crate) fn cli(&self, words: &[&str]) -> String {
         let output = Command::new("redis-cli").arg("-s").arg(self.socket()).args(words).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
@@ -76,7 +75,7 @@ impl RedisServer {
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        // A stopped process is ended by this signal, too.
+        // This signal also ends a stopped process.
         self.kill();
     }
 }

@@ -1,4 +1,4 @@
-//! Time, and what the tests of several modules use.
+//! Time limits and functions that several test modules use.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = now();
     while !is_so() {

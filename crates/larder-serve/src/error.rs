@@ -5,16 +5,16 @@ use std::io;
 
 use crate::server::address::Address;
 
-/// An error of starting a server. Nothing is served then.
+/// An error of starting a server. The server does not run then.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting is outside its range, or does not go with another one.
+    /// A setting is outside its range, or conflicts with another setting.
     #[error("{setting} is {value}; {allowed}")]
     InvalidSetting {
         /// The name of the builder's method.
         setting: &'static str,
-        /// The given value. Never a password.
+        /// The given value. It is never a password.
         value: String,
         /// The valid values.
         allowed: String,
@@ -34,7 +34,7 @@ pub enum Error {
         source: Option<io::Error>,
     },
 
-    /// The system refused a thread, an event loop, or the use of a socket that was passed.
+    /// The system refused a thread, an event loop, or the use of a socket that was passed to the process.
     #[error("the system refused a thread or a socket of the server")]
     System(#[source] io::Error),
 

@@ -1,5 +1,5 @@
-//! Failpoints. Each failpoint makes the server skip one step. The tests set failpoints to show that they find
-//! such faults.
+//! Failpoints. Each failpoint makes the server skip one step. The tests set failpoints to check that they
+//! find such faults.
 //!
 //! Only a build with the feature `test-util` can set a failpoint. In any other build [`failpoint_is_set`] is
 //! a constant, and the compiler removes the code of the failpoints.
@@ -11,9 +11,9 @@
     expect(unreachable_pub, reason = "public where a failpoint can be set")
 )]
 pub enum Failpoint {
-    /// A durable removal is answered when memory has it.
+    /// The server answers a durable removal when the removal is in memory.
     AcknowledgeBeforeCommit,
-    /// A call of `SCAN` that goes on from a cursor leaves out the first key behind it.
+    /// A call of `SCAN` that continues from a cursor leaves out the first key after the cursor.
     SkipAtCursor,
 }
 
@@ -22,7 +22,7 @@ pub(crate) const fn failpoint_is_set(_failpoint: Failpoint) -> bool {
     false
 }
 
-/// The failpoint that is set in this process, as its number and 1. 0 for none.
+/// The failpoint that is set in this process, as its number plus 1. 0 if none is set.
 #[cfg(any(test, feature = "test-util"))]
 static FAILPOINT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 

@@ -2,8 +2,8 @@
 //! A server that speaks Redis' protocol (RESP2 and RESP3) over a [`larder`] cache, so that several
 //! processes on one machine share the cache.
 //!
-//! A cache file has one owner. The owner is this server: the command `larder serve`, or an application that
-//! serves its own cache. Other processes use the clients of Redis that they have already.
+//! A cache file has one owner. Here the owner is the server: the command `larder serve`, or an application
+//! that serves its own cache. Other processes use their existing Redis clients.
 //!
 //! ```no_run
 //! use larder::Cache;
@@ -21,48 +21,49 @@
 //! or evicted, unless its client gave it a TTL.
 //!
 //! # What a reply means
-//! A removal is answered when it is durable: that of `DEL`, `UNLINK`, `GETDEL` and `FLUSHDB`, of an expiry
-//! that has passed, of a script, and of an `EXEC`. Removals of all connections that wait at the same moment
-//! share one commit. So do the removals of one pipeline: the connection goes on before they are durable, and
-//! its replies wait. The same holds for durable writes.
+//! The server answers a removal when it is durable: `DEL`, `UNLINK`, `GETDEL`, `FLUSHDB`, an expiry in the
+//! past, a script, and an `EXEC` that removes. Removals of all connections that wait at the same moment share
+//! one commit. The removals of one pipeline also share a commit, because the connection executes its next
+//! requests before they are durable. A durable write does the same.
 //!
-//! A `SET` is answered when memory has the value, which is on disk within the flush interval. See
-//! [`RemovalMode`] and [`WriteMode`] for other choices.
+//! The server answers a `SET` when the value is in memory. The value is on disk within the flush interval.
+//! [`RemovalMode`] and [`WriteMode`] have the other choices.
 //!
-//! An answer of `MISCONF` says that memory has the change and that the disk may not have it. A client that
-//! repeats an `INCR`, or an `EXEC` with one, then counts twice.
+//! The answer `MISCONF` means that the change is in memory and may not be on disk. A client that then repeats
+//! an `INCR`, or an `EXEC` with an `INCR`, counts twice.
 //!
 //! # Differences from Redis
-//! Values are strings: lists, sets, hashes, streams, and publish and subscribe are refused with an error that
-//! says so. Otherwise the replies and the texts of errors are those of Redis 7, in both versions of the
+//! Values are strings. The server refuses lists, sets, hashes, streams, publish and subscribe, with an error
+//! that says so. Otherwise the replies and the texts of errors are those of Redis 7, in both versions of the
 //! protocol, with these exceptions:
 //!
 //! - A key has up to 4,096 bytes, a value up to 64 MiB. An expiry is at most ten years ahead.
-//! - `EXEC` may abort although no watched key has changed, rarely. An error of the cache, such as a value
-//!   that is too large, fails the whole `EXEC`. Then nothing is changed, unless the error is `MISCONF`.
-//!   Commands on all keys are refused after `MULTI`. A `HELLO` there changes the form of later replies only.
+//! - In rare cases, `EXEC` aborts although no watched key has changed. An error of the cache, such as a value
+//!   that is too large, fails the whole `EXEC`. Then nothing is changed, unless the error is `MISCONF`. The
+//!   server refuses commands on all keys after `MULTI`. A `HELLO` in a transaction changes the form of later
+//!   replies only.
 //! - `MGET`, `EXISTS`, `TOUCH`, `MSET`, `MSETNX` and `EXEC` take up to 8,192 different keys. The changes of
 //!   one `MSET` or `EXEC` have up to 8,192 entries and 32 MiB with the default capacity of the file.
-//! - `EXPIRETIME` and `PEXPIRETIME` are computed from the time that is left. So they may differ from the time
-//!   that was set by some milliseconds, and by as much as the clock was set back.
-//! - A cursor of `SCAN` that the server has forgotten is an error. `SCAN` is in the order of the keys. While
-//!   the file can't be read, walks over all keys (`SCAN`, `KEYS`, `DBSIZE`, `RANDOMKEY`) are errors.
-//! - A request or an `EXEC` whose replies, or whose values that it reads, take more than
-//!   [`OutputLimits::max`] at once is an error. Then it changes nothing. A longer `KEYS` or `SCAN` ends the
-//!   connection.
-//! - `FLUSHALL` waits for its commit unless the removals of each database are buffered.
+//! - `EXPIRETIME` and `PEXPIRETIME` are computed from the remaining time. So they may differ from the given
+//!   time by some milliseconds, and by the amount by which the clock was set back.
+//! - A cursor of `SCAN` that the server no longer stores is an error. `SCAN` returns the keys in their order.
+//!   While the file can't be read, walks over all keys (`SCAN`, `KEYS`, `DBSIZE`, `RANDOMKEY`) return an
+//!   error.
+//! - A request or an `EXEC` returns an error if its replies, or the values that it reads, take more than
+//!   [`OutputLimits::max`] together. It then changes nothing. A longer `KEYS` or `SCAN` ends the connection.
+//! - `FLUSHALL` waits for its commit, unless the removals of all databases are buffered.
 //! - `INCRBYFLOAT` adds decimal fractions exactly.
 //! - `WAIT` answers 1 when all earlier writes are on disk.
-//! - `EVAL` knows the scripts of redis-py's `Lock`, of django-redis' `incr`, and of the fixed window of
+//! - `EVAL` supports the scripts of redis-py's `Lock`, of django-redis' `incr`, and of the fixed window of
 //!   `limits`.
-//! - A connection that does not give the password within 10 s is closed. So is a connection whose request
-//!   waits and whose peer has gone. `CLIENT KILL` ends a request that waits.
-//! - `CONFIG GET` takes up to 16 KiB of patterns, `CLIENT LIST ID` up to 65,536 numbers.
+//! - A connection that does not give the password within 10 s is closed. The server also closes a connection
+//!   whose request waits and whose peer has disconnected. `CLIENT KILL` ends a request that waits.
+//! - `CONFIG GET` accepts up to 16 KiB of patterns, and `CLIENT LIST ID` accepts up to 65,536 numbers.
 //! - `OBJECT FREQ` and `OBJECT IDLETIME` are errors. `LATENCY HISTOGRAM` is empty. `SLOWLOG` and `LATENCY`
-//!   see a fast command, or a `SET`, only if it waits. Requests of a transaction are shown by `MONITOR` when
-//!   they arrive, and count for `SLOWLOG` as one `EXEC`. `CONFIG SET` changes their thresholds alone.
-//!   `DBSIZE` and `RANDOMKEY` take time that grows with the number of keys.
-//! - `INFO keyspace` may count entries that have expired lately.
+//!   include a fast command or a `SET` only if it waits. `MONITOR` shows the requests of a transaction when
+//!   they arrive, and `SLOWLOG` counts them as one `EXEC`. `CONFIG SET` changes only the thresholds of
+//!   `SLOWLOG` and `LATENCY`. The time of `DBSIZE` and `RANDOMKEY` grows with the number of keys.
+//! - `INFO keyspace` may count entries that have recently expired.
 //!
 //! # Layout
 //! The modules import each other in one direction only:
@@ -72,7 +73,7 @@
 //! ```
 //!
 //! - `protocol`: requests and replies as bytes, without input and output.
-//! - `session`: the state of a connection, and what the connections share.
+//! - `session`: the state of a connection, and the state that the connections share.
 //! - `commands`: one module for each family of commands.
 //! - `failpoint`: faults that the tests plant.
 //! - `server`: listeners, threads, and the loop of a connection.

@@ -1,11 +1,11 @@
-//! What tests and fuzz targets need. No program needs it.
+//! Functions for tests and fuzz targets. Programs do not need them.
 
 pub use crate::failpoint::{Failpoint, set_failpoint};
 
 use crate::protocol::limits::RequestLimits;
 use crate::protocol::parser::{Parsed, Parser};
 
-/// The requests of a stream, each with its words, and the error that has ended the stream.
+/// The requests of a stream, each with its words, and the error that ended the stream, if there was one.
 pub type Requests = (Vec<Vec<Vec<u8>>>, Option<String>);
 
 /// Reads the requests of a stream whose bytes arrive in parts. Each part but the last has `part` bytes.

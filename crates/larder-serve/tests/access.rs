@@ -1,4 +1,4 @@
-//! Who may use the server: the password, read-only mode, the mode of the socket, other machines.
+//! Tests access to the server: the password, read-only mode, the mode of the socket, and other machines.
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 

@@ -1,4 +1,4 @@
-//! Requests and replies, over a Unix socket and over TCP.
+//! Tests requests and replies, over a Unix socket and over TCP.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

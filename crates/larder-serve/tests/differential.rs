@@ -1,8 +1,8 @@
-//! The same random requests to a real redis-server and to this server. The replies must be equal.
+//! Sends the same random requests to a real redis-server and to this server. The replies must be equal.
 //!
-//! What differs on purpose is not asked here, and is listed in the documentation of the crate: expiries of
-//! more than ten years, sums of decimal fractions (exact here), keys of more than 4,096 bytes, values of more
-//! than 64 MiB, cursors that were forgotten, and commands that describe the server.
+//! The requests avoid the intended differences, which the documentation of the crate lists: expiries of more
+//! than ten years, sums of decimal fractions (exact here), keys of more than 4,096 bytes, values of more than
+//! 64 MiB, cursors that were forgotten, and commands that describe the server.
 
 use crate::redis_server::RedisServer;
 use crate::resp::{Reply, RespClient};
@@ -69,8 +69,8 @@ const NUMBERS: [&str; 17] = [
     "+1",
     "9223372036854775808",
 ];
-/// Times that are far ahead or long ago, so that no slow machine changes the outcome. In seconds and
-/// milliseconds.
+/// Times in seconds that are far in the future or the past, so that the result does not depend on the speed
+/// of the machine.
 const SECONDS: [&str; 7] =
     ["100000", "200000", "0", "-1", "x", "9223372036854775807", "-9223372036854775808"];
 const MILLIS: [&str; 6] = ["100000000", "200000000", "0", "-1", "1.5", "9223372036854775807"];
@@ -79,19 +79,19 @@ const UNIX_MILLIS: [&str; 5] = ["1950000000000", "1960000000000", "1", "0", "-5"
 const PATTERNS: [&str; 13] =
     ["*", "a*", "user:?", "[ab]", "[^a]", "*:*", "", "a", r"a\]b", "k*y", "[a-c]", "[", "u*r:[1-9]"];
 
-/// A difference makes later ones. So only the first ones are shown.
+/// One difference causes later ones, so only the first differences are printed.
 const MAX_SHOWN: usize = 8;
 
-/// Maximum number of transactions that may be aborted without a cause, of some hundred.
+/// Maximum number of transactions that may abort without a cause, of some hundred transactions.
 const MAX_FALSE_ABORTS: usize = 4;
 
-/// What of a reply is compared.
+/// The way in which replies are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Compare {
     Exactly,
-    /// A time: up to some seconds apart.
+    /// Times may differ by some seconds.
     Time,
-    /// Without the order of the items.
+    /// The order of the items is ignored.
     AnyOrder,
 }
 
@@ -125,7 +125,7 @@ fn request(random: &mut Random) -> (Vec<&'static str>, Compare) {
         28 => vec![random.pick(&["INCR", "DECR"]), key],
         29 | 30 => vec![random.pick(&["INCRBY", "DECRBY"]), key, number],
         31 => vec!["INCRBYFLOAT", key, random.pick(&["x", "", " 1", "1 "])],
-        // Sums that binary numbers have exactly, because Redis adds those.
+        // These sums are exact in binary numbers, because Redis adds binary numbers.
         32 => vec!["INCRBYFLOAT", "float", random.pick(&["0.5", "3", "-2.5", "0.0625", "5e2"])],
         33 => vec!["APPEND", key, value],
         34 => vec!["STRLEN", key],
@@ -188,7 +188,7 @@ fn expire(random: &mut Random, key: &'static str) -> Vec<&'static str> {
     words
 }
 
-/// A request with too few or too many words, or with a subcommand that there is not.
+/// A request with too few or too many words, or with an unknown subcommand.
 fn malformed(random: &mut Random, key: &'static str) -> Vec<&'static str> {
     let names = [
         "GET",
@@ -248,14 +248,14 @@ fn transaction_word(random: &mut Random) -> Vec<&'static str> {
     }
 }
 
-/// Commands that are refused in a transaction here, and are not in Redis.
+/// Commands that this server refuses in a transaction and Redis does not.
 const NOT_IN_TRANSACTION: [&str; 5] = ["FLUSHDB", "FLUSHALL", "KEYS", "SCAN", "DBSIZE"];
 
 /// Returns whether the replies agree.
 fn agree(compare: Compare, redis: &Reply, larder: &Reply) -> bool {
     match (compare, redis, larder) {
         (Compare::Time, ..) => match (redis.integer(), larder.integer()) {
-            // An absence, or no expiry, is told exactly.
+            // A missing entry or a missing expiry must be equal.
             (Some(redis), Some(larder)) if redis >= 0 => larder >= 0 && redis.abs_diff(larder) <= 60_000,
             _ => redis == larder,
         },
@@ -283,8 +283,8 @@ fn agree(compare: Compare, redis: &Reply, larder: &Reply) -> bool {
     }
 }
 
-/// Within the reply of `EXEC`, a time can't be told from another number. So large numbers may be a little
-/// apart.
+/// Compares two replies of `EXEC`. A time in them can't be distinguished from another number. So large
+/// numbers may differ by a small amount.
 fn agree_within(redis: &Reply, larder: &Reply) -> bool {
     redis == larder
         || match (redis.integer(), larder.integer()) {
@@ -293,7 +293,7 @@ fn agree_within(redis: &Reply, larder: &Reply) -> bool {
         }
 }
 
-/// Returns whether a reply is the one to a transaction that was not carried out.
+/// Returns whether a reply is the reply to a transaction that was not executed.
 fn is_null(reply: &Reply) -> bool {
     matches!(reply, Reply::Array('*', None)) || *reply == Reply::Line("_".to_owned())
 }
@@ -315,7 +315,7 @@ fn compare(seed: u64, requests: usize, version: &str) {
             continue;
         }
         if words[0] == "DBSIZE" && !in_transaction {
-            // Redis counts an entry that has expired until it finds it.
+            // Redis counts an expired entry until it finds the entry.
             for peer in [&mut redis, &mut larder] {
                 peer.ask(&[&["EXISTS"][..], &KEYS].concat());
             }
@@ -325,7 +325,7 @@ fn compare(seed: u64, requests: usize, version: &str) {
         let is_queued = expected == Reply::Line("+QUEUED".to_owned());
         let compare = if is_queued { Compare::Exactly } else { compare };
         if words[0] == "EXEC" && is_null(&found) && !is_null(&expected) {
-            // A watch may break although its key has not changed. Then nothing was changed here.
+            // A watch may break although its key has not changed. Then this server has changed nothing.
             false_aborts += 1;
             assert!(false_aborts <= MAX_FALSE_ABORTS, "too many transactions were aborted without a cause");
             redis.ask(&["FLUSHALL"]);
@@ -359,7 +359,8 @@ fn random_requests_are_answered_as_redis_answers_them_in_version_3() {
     compare(seed(), 6000, "3");
 }
 
-/// The seed of `LARDER_SEED`, to repeat a run. Otherwise a fixed one, so that a failure is a change's own.
+/// Returns the seed of `LARDER_SEED`, to repeat a run. Without `LARDER_SEED`, the seed is fixed, so that a
+/// failure has its cause in a change of the code.
 fn seed() -> u64 {
     std::env::var("LARDER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20)
 }

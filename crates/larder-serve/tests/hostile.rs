@@ -1,4 +1,4 @@
-//! Peers that keep to no rule, beside a client that notices nothing of them.
+//! Tests hostile peers while a client works. The client must not be affected.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -21,7 +21,7 @@ impl Random {
     }
 
     fn bytes(&mut self, len: usize) -> Vec<u8> {
-        // Bytes of the protocol come often, so that the storm gets beyond the first byte of a request.
+        // Bytes of the protocol are frequent, so that the parser gets beyond the first byte of a request.
         (0..len)
             .map(|_| match self.next(3) {
                 0 => b"*$\r\n0123456789-+PING"[self.next(20)],
@@ -32,19 +32,19 @@ impl Random {
     }
 }
 
-/// Connects, sends something hostile, and goes away in one of several ways.
+/// Connects, sends hostile bytes, and disconnects in one of several ways.
 fn attack(socket: &Path, random: &mut Random) {
     let Ok(mut stream) = UnixStream::connect(socket) else { return };
     stream.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
     let len = random.next(200) + 1;
     let bytes = match random.next(6) {
         0 => random.bytes(len),
-        // Half a request.
+        // Sends half a request.
         1 => request(&["SET", "half", &"x".repeat(1000)])[..600].to_vec(),
-        // A length that nothing follows.
+        // Sends a length without the bytes.
         2 => b"*1048576\r\n$67108864\r\n".to_vec(),
         3 => b"*2\r\n$3\r\nGET\r\n$99999999999\r\n".to_vec(),
-        // Many requests, whose replies are never read.
+        // Sends many requests, and never reads the replies.
         4 => request(&["ECHO", &"y".repeat(1000)]).repeat(50),
         _ => [request(&["MULTI"]), random.bytes(len), b"\r\n".to_vec()].concat(),
     };
@@ -128,7 +128,7 @@ fn a_slow_reader_is_cut_off_and_takes_no_memory_without_end() {
     good.expect(&["SET", "a", &"x".repeat(32 << 10)], "+OK\r\n");
     let mut slow = served.connect();
     slow.stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
-    // The server stops to read when too many replies wait, so at some time this client can't write either.
+    // The server stops reading when too many replies wait, so at some time this client can't write.
     let requests = request(&["GET", "a"]).repeat(100_000);
     let error = slow.stream.write_all(&requests).unwrap_err();
     assert!(matches!(error.kind(), std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::ConnectionReset));
@@ -173,7 +173,7 @@ fn connections_beyond_the_maximum_are_refused_until_others_end() {
     third.receive("-ERR max number of clients reached\r\n");
     third.expect_end();
     drop(first);
-    // The server takes note of the end in its own time.
+    // The server notices the disconnection after some time.
     loop {
         let mut fourth = served.connect();
         fourth.send(request(&["PING"]));
@@ -188,7 +188,7 @@ fn connections_beyond_the_maximum_are_refused_until_others_end() {
 fn many_connections_are_served_at_the_same_time() {
     let served = Served::with(|builder| builder.max_connections(20_000));
     let possible = served.server.as_ref().unwrap().max_connections();
-    // Each connection takes two descriptors of this process, because it has both ends.
+    // Each connection uses two descriptors of this process, because both ends are in this process.
     let wanted = (possible / 2).saturating_sub(100).min(if cfg!(debug_assertions) { 2_000 } else { 10_000 });
     let mut clients: Vec<_> = (0..wanted).map(|_| served.connect()).collect();
     for client in &mut clients {

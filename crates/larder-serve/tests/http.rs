@@ -1,4 +1,4 @@
-//! `/health` and `/metrics`.
+//! Tests `/health` and `/metrics`.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use larder_serve::{Address, Error};
 
 use crate::support::Served;
 
-/// Sends bytes, and returns what comes back until the server closes the connection.
+/// Sends bytes, and returns the bytes that the server sends until it closes the connection.
 fn ask(served: &Served, request: &str) -> String {
     let Some(Address::Tcp(address)) = served.server.as_ref().unwrap().http_address() else { panic!() };
     let mut stream = TcpStream::connect(address).unwrap();

@@ -1,4 +1,4 @@
-//! What bounds the work and the memory of one request.
+//! Tests the limits of the work and the memory of one request.
 
 use larder_serve::OutputLimits;
 
@@ -24,7 +24,7 @@ fn is_too_large(reply: &Reply) -> bool {
 fn a_request_for_the_same_large_value_many_times_is_refused_before_it_takes_the_memory() {
     let (_served, mut client) = served();
     let many: Vec<&str> = ["MGET"].into_iter().chain(std::iter::repeat_n("big", 20_000)).collect();
-    // Otherwise the replies have 20 GiB.
+    // Without the limit, the replies would have 20 GiB.
     assert!(is_too_large(&client.ask(&many)));
     assert_eq!(client.ask(&many[..=7]).items().len(), 7, "the connection goes on");
 }
@@ -62,7 +62,8 @@ fn a_transaction_does_not_hold_more_large_values_than_replies_may_have() {
     let lengths: Vec<_> = keys.iter().map(|key| vec!["STRLEN", key.as_str()]).collect();
     assert!(is_too_large(&exec(&mut client, &lengths)));
     assert_eq!(exec(&mut client, &lengths[1..]).items().len(), 8);
-    // The same value again takes no more memory, and neither does one that the transaction replaces.
+    // Reading the same value again takes no more memory. A value that the transaction replaces takes no more
+    // memory either.
     let again: Vec<_> = (0..100).map(|_| vec!["STRLEN", "big"]).collect();
     assert_eq!(exec(&mut client, &again).items().len(), 100);
     let replaced: Vec<_> = (0..20).map(|_| vec!["SETRANGE", "big", "0", "w"]).collect();

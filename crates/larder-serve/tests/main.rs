@@ -1,4 +1,4 @@
-//! The server on real sockets.
+//! Tests the server on real sockets.
 
 #![expect(
     clippy::unwrap_used,

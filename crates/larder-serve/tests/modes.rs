@@ -1,4 +1,5 @@
-//! When removals and writes are answered, and what walks say while the disk does not work.
+//! Tests the times at which the server answers removals and writes, and the replies of walks while the disk
+//! does not work.
 
 use larder::testing::{Failure, SimulatedVolume, StallingDisk};
 use larder_serve::{RemovalMode, WriteMode};
@@ -16,7 +17,8 @@ fn stalling() -> (StallingDisk, Served) {
     (disk, served)
 }
 
-/// Lets the disk go on when a test has failed, too. Otherwise the end of the server would wait for it.
+/// Resumes the disk even when a test has failed. Without this, the shutdown of the server would wait for the
+/// disk.
 struct Stalled<'a>(&'a StallingDisk);
 
 impl Drop for Stalled<'_> {

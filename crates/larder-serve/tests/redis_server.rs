@@ -1,4 +1,4 @@
-//! A real redis-server, to compare with.
+//! A real redis-server, for comparison.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::resp::RespClient;
 
-/// A running redis-server on a Unix socket of its own.
+/// A running redis-server on its own Unix socket.
 pub(crate) struct RedisServer {
     child: Child,
     pub(crate) socket: PathBuf,
@@ -14,7 +14,7 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server. Returns none, and prints the reason, if there is none of version 7 on this machine.
+    /// Starts a server. Returns `None`, and prints the reason, if version 7 is not installed.
     pub(crate) fn start() -> Option<Self> {
         let version = Command::new("redis-server").arg("--version").output();
         let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());

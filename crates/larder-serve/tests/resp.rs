@@ -1,4 +1,4 @@
-//! Reads replies off a connection, one at a time, as raw bytes and as a tree.
+//! Reads replies from a connection, one at a time, as raw bytes and as a tree.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -11,14 +11,15 @@ pub(crate) enum Reply {
     /// A line with its sign: a simple string, an error, an integer, a double, a boolean, a big number, a
     /// null.
     Line(String),
-    /// A string with its sign: `$`, or `=` for a verbatim one. None is the null of RESP2.
+    /// A string with its sign: `$`, or `=` for a verbatim string. `None` is the null of RESP2.
     Bulk(char, Option<Vec<u8>>),
-    /// Replies with their sign. A map has two replies for each pair. None is the null array of RESP2.
+    /// Several replies with their sign. A map has two replies for each pair. `None` is the null array of
+    /// RESP2.
     Array(char, Option<Vec<Reply>>),
 }
 
 impl Reply {
-    /// Returns the integer of an integer's reply.
+    /// Returns the integer of an integer reply.
     pub(crate) fn integer(&self) -> Option<i64> {
         match self {
             Self::Line(line) => line.strip_prefix(':')?.parse().ok(),
@@ -79,7 +80,7 @@ impl RespClient {
         self.try_receive()
     }
 
-    /// Sends several requests at once, and returns their replies.
+    /// Sends several requests together, and returns their replies.
     pub(crate) fn try_ask_all(&mut self, requests: &[&[&str]]) -> io::Result<Vec<Reply>> {
         let bytes: Vec<u8> = requests.iter().flat_map(|words| request_of(words)).collect();
         self.stream.get_mut().write_all(&bytes)?;
@@ -97,7 +98,7 @@ impl RespClient {
     fn try_receive(&mut self) -> io::Result<Reply> {
         let mut raw = Vec::new();
         self.stream.read_until(b'\n', &mut raw)?;
-        // A line that the end of the connection has cut off is no reply.
+        // An incomplete line at the end of the connection is not a reply.
         let cut_off = || io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection");
         let line = String::from_utf8_lossy(raw.strip_suffix(b"\r\n").ok_or_else(cut_off)?).into_owned();
         let Some(sign) = line.chars().next() else { return Err(cut_off()) };

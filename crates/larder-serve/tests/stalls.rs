@@ -1,4 +1,4 @@
-//! Peers that try to hold up the server, its shutdown, or the other connections.
+//! Tests peers that try to delay the server, its shutdown, or other connections.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::support::{Served, request};
 
-/// Adds keys for which a pattern of [`slow_pattern`] takes long, so that `KEYS` goes on for minutes.
+/// Adds keys for which a pattern of [`slow_pattern`] takes long, so that `KEYS` runs for minutes.
 fn add_slow_keys(served: &Served) {
     let mut client = served.connect();
     let prefix = "a".repeat(4000);
@@ -45,7 +45,7 @@ fn connections_that_are_reset_at_once_do_not_delay_others() {
     let mut reply = [0; 7];
     client.read_exact(&mut reply).unwrap();
     assert_eq!(&reply, b"+PONG\r\n");
-    // With a pause of 50 ms for each of them it would take 5 s.
+    // With a pause of 50 ms for each connection, this would take 5 s.
     assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
 }
 
@@ -55,7 +55,7 @@ fn a_shutdown_does_not_wait_for_a_walk_over_the_keys() {
     add_slow_keys(&served);
     let mut client = served.connect();
     client.send(request(&["KEYS", &slow_pattern()]));
-    // The walk has begun when a later request of another connection is answered.
+    // When a later request of another connection is answered, the walk has begun.
     served.connect().expect(&["PING"], "+PONG\r\n");
     let begin = Instant::now();
     served.server.take().unwrap().shutdown();
@@ -100,7 +100,7 @@ fn a_setting_without_bound_means_never() {
     let mut client = served.connect();
     let value = "x".repeat(1 << 20);
     client.expect(&["SET", "a", &value], "+OK\r\n");
-    // So the server finds the socket full, and waits by the write timeout.
+    // This fills the socket, so the server waits up to the write timeout.
     for _ in 0..4 {
         client.send(request(&["GET", "a"]));
     }
@@ -126,7 +126,7 @@ fn a_guest_that_does_not_authenticate_is_closed() {
     client.expect(&["AUTH", "open sesame"], "+OK\r\n");
     guest.expect_end();
     client.expect(&["PING"], "+PONG\r\n");
-    // It is a guest again.
+    // The connection is not authenticated any more.
     client.expect(&["RESET"], "+RESET\r\n");
     client.expect_end();
 }
@@ -137,7 +137,7 @@ fn a_socket_whose_owner_takes_no_connection_is_in_use() {
     let socket = dir.path().join("s");
     let owner = UnixListener::bind(&socket).unwrap();
     rustix::net::listen(&owner, 0).unwrap();
-    // The queue of the socket is full: a further connect would wait for the owner.
+    // This fills the queue of the socket. A further connect would wait for the owner.
     let _waiting = UnixStream::connect(&socket).unwrap();
     let cache = Cache::builder().open().unwrap();
     let started = Server::builder(&cache).listen(format!("unix:{}", socket.display())).start();

@@ -1,4 +1,4 @@
-//! A server on a Unix socket of its own, and a client that sends and receives bytes.
+//! A server on its own Unix socket, and a client that sends and receives bytes.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use larder::{Cache, CacheBuilder};
 use larder_serve::{Server, ServerBuilder};
 
-/// How long a test waits for a reply before it fails.
+/// The time for which a test waits for a reply before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server over a cache with a file, in a directory of its own.
+/// A server over a cache with a file, in its own directory.
 pub(crate) struct Served {
     pub(crate) server: Option<Server>,
     pub(crate) cache: Cache,

@@ -160,8 +160,8 @@ async fn price(State(shop): State<Arc<Shop>>, Path(key): Path<ProductKey>) -> Re
 /// Changes the database, and then removes the old entry from the cache. When the client gets the answer, no
 /// crash can bring the old entry back.
 ///
-/// axum drops a request when its client disconnects. So the change runs in a task of its own, and does not
-/// stop between the two steps. Otherwise the cache might keep the old price.
+/// axum drops a request when its client disconnects. So the change runs in its own task, and does not stop
+/// between the two steps. Otherwise the cache might keep the old price.
 async fn set_price(
     State(shop): State<Arc<Shop>>,
     Path(key): Path<ProductKey>,

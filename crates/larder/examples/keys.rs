@@ -36,7 +36,7 @@ enum Channel {
 struct OfferKey {
     product: ProductCode,
     channel: Channel,
-    /// `None` is the offer for users without an offer of their own.
+    /// `None` is the offer for users without their own offer.
     user: Option<u64>,
 }
 

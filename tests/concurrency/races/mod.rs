@@ -320,7 +320,7 @@ fn the_race_harness_catches_a_lock_that_is_taken_away() {
     let owner = race.start().unwrap();
     race.put(owner).unwrap();
     race.try_in_vain(owner).unwrap();
-    // The owner makes the file anew before it commits, so the first sweep may hide one removal.
+    // The owner creates the file again before it commits, so the first sweep may hide one removal.
     let is_caught = (0..3).any(|_| {
         fs::remove_file(race.place.dir().join("shop.larder.lock")).unwrap();
         race.try_in_vain(owner).is_err()

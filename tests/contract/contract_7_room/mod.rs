@@ -171,7 +171,7 @@ fn contract_7_where_blocks_are_not_told_the_length_stays_under_the_capacity() {
     drop(texts);
     cache.close().unwrap();
     // The file moves to a file system that reports blocks, and back again. Each time the sizes of its entries
-    // are computed anew.
+    // are computed again.
     disk.hide_blocks(false);
     let charged = [(); 2].map(|()| {
         let cache = small(builder(), capacity);

@@ -96,7 +96,7 @@ impl ModelRun {
         self.updates.iter().any(|(space, barred, _)| (*space, barred) == (at, key))
     }
 
-    /// Notes a commit. It includes every entry, except those of the keyspace in memory.
+    /// Notes a commit. It includes every entry, except the entries of the keyspace in memory.
     fn commit(&mut self) {
         self.committed = self
             .model

@@ -18,7 +18,7 @@ pub(super) const IMAGES: [(&str, u64); 3] = [("small", 40), ("large", 700), ("cr
 const FIRST: u64 = 1;
 const SECOND: u64 = 2;
 
-/// Returns the version of a key in the earlier image, if the key is there.
+/// Returns the version of a key in the earlier image, if the key exists.
 fn earlier(keys: u64, key: u64) -> Option<u64> {
     (key < keys).then_some(FIRST)
 }

@@ -1,6 +1,6 @@
-//! Answers of a server in Redis' protocol. Any bytes are read to their end or to an error, and in whatever
-//! parts they arrive, the answers are the same. No answer passes the limits. What is read is written again as
-//! an answer that is read as the same.
+//! Answers of a server in Redis' protocol. The parser reads any bytes up to their end or up to an error. The
+//! answers do not depend on the parts in which the bytes arrive. No answer exceeds the limits. An answer that
+//! is written again is read as the same answer.
 
 use larder_redis::testing::{ProtocolError, Reply, ReplyLimits};
 
@@ -13,7 +13,7 @@ pub(crate) fn check(read: Read, data: &[u8]) {
     let Some((part, stream)) = data.split_first() else { return };
     let whole = read(stream, usize::MAX, LIMITS);
     for part in [1, usize::from(*part).max(2)] {
-        // As text, because a number that is none is not equal to itself.
+        // The texts are compared, because a NaN is not equal to itself.
         assert_eq!(
             format!("{:?}", read(stream, part, LIMITS)),
             format!("{whole:?}"),
@@ -29,7 +29,7 @@ pub(crate) fn check(read: Read, data: &[u8]) {
     }
 }
 
-/// What a reply counts against the limit at least.
+/// Returns the minimum length that a reply counts against the limit.
 fn len(reply: &Reply) -> usize {
     match reply {
         Reply::Status(bytes) | Reply::Bytes(bytes) | Reply::Error(bytes) => 64 + bytes.len(),
@@ -55,7 +55,7 @@ fn write(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Null => line(out, b"_"),
         Reply::Status(text) => line(out, &[b"+", text.as_slice()].concat()),
         Reply::Error(text) => {
-            // An error of a length may have line ends.
+            // An error with a length may contain line ends.
             line(out, format!("!{}", text.len()).as_bytes());
             line(out, text);
         }

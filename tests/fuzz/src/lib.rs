@@ -124,7 +124,7 @@ pub fn control(data: &[u8]) {
 /// Answers of a server in Redis' protocol.
 ///
 /// # Panics
-/// Panics if answers depend on the parts in which their bytes arrive, or a limit does not hold.
+/// Panics if the answers depend on the parts in which the bytes arrive, or exceed a limit.
 pub fn answer(data: &[u8]) {
     answer::check(larder_redis::testing::read_replies, data);
 }

@@ -1,5 +1,6 @@
-//! Requests in Redis' protocol. Any bytes are read to their end or to an error. The requests do not depend on
-//! the parts in which the bytes arrive. A request that was read is written again with the same words.
+//! Requests in Redis' protocol. The parser reads any bytes up to their end or up to an error. The requests
+//! do not depend on the parts in which the bytes arrive. A request that was read is written again with the
+//! same words.
 
 use larder_serve::RequestLimits;
 use larder_serve::testing::Requests;

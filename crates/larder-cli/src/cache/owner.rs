@@ -107,7 +107,7 @@ pub(crate) fn socket_of(path: &Path, file_only: bool) -> Result<Option<PathBuf>,
     Ok(client.map(|client| client.path().to_owned()))
 }
 
-/// Returns the note that the owner was asked in place of its file.
+/// Returns the note that the owner was asked instead of its file.
 pub(crate) fn asked(client: &Client) -> String {
     format!("asked process {} at {}, which has the file", client.server().pid, client.path().display())
 }

@@ -4,7 +4,7 @@
 //! 2. It opens the cache, then the sockets. So a process that finds a socket also finds a server.
 //! 3. It tells systemd that it is ready, and waits for SIGTERM or SIGINT.
 //! 4. It answers the requests that have arrived, and closes the sockets and then the cache. So every answered
-//!    change is on disk. A second signal ends the process at once.
+//!    change is on disk. A second signal ends the process immediately.
 
 use std::io::Read;
 use std::os::linux::net::SocketAddrExt;

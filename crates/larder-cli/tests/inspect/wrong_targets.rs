@@ -13,7 +13,7 @@ use crate::support::{Place, larder, stderr, stdout, transcript};
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("larder.meta");
 
-/// Each command, with `CACHE` in place of the cache.
+/// Each command, with `CACHE` instead of the cache.
 const COMMANDS: [&[&str]; 14] = [
     &["info", "CACHE"],
     &["keys", "CACHE"],

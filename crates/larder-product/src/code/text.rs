@@ -109,7 +109,7 @@ text_code! {
 }
 
 text_code! {
-    /// The code of a data package among those of one product, such as `DATA_1GB`.
+    /// The code of a data package among the packages of one product, such as `DATA_1GB`.
     DataCode, "data"
 }
 

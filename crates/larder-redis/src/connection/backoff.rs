@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::settings::Timing;
 
-/// Doubles from one failure to the next, with a random part, so that the clients of a server that comes back
-/// do not all come at the same moment.
+/// The wait doubles after each failure, and has a random part. So the clients of a server that is available
+/// again do not all connect at the same moment.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     failures: u32,
@@ -21,7 +21,7 @@ impl Backoff {
         half + Duration::from_nanos(random % span)
     }
 
-    /// An attempt has succeeded.
+    /// Resets the wait after a successful attempt.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }

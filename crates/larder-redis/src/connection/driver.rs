@@ -1,11 +1,11 @@
-//! The thread that reads a connection, and makes a new one when it is lost.
+//! The thread that reads a connection, and makes a new connection when the connection is lost.
 //!
 //! When a connection is lost:
 //!
 //! 1. The deadline of the values in memory is cleared, and the generation moves. From here on, no answer of
 //!    the lost connection is filled into memory.
-//! 2. The session is told. It empties memory.
-//! 3. The requests that were under way are answered with an error. The server may have applied them.
+//! 2. The driver notifies the session, which empties memory.
+//! 3. The driver answers the open requests with an error. The server may have applied them.
 //! 4. The driver connects again. So the first answer of the next connection comes after (2).
 
 use std::io;
@@ -25,7 +25,7 @@ use crate::random;
 
 /// Reads until the client is closed.
 pub(super) fn run(connection: &Arc<Connection>) {
-    // A panic of this thread must not leave callers waiting.
+    // A panic of this thread must not let callers wait forever.
     let _guard = EndOfDriver(connection);
     let mut backoff = Backoff::default();
     while !connection.is_closed() {
@@ -52,7 +52,7 @@ pub(super) fn run(connection: &Arc<Connection>) {
     }
 }
 
-/// Ends what waits for the driver when the driver ends.
+/// Ends all waits for the driver when the driver ends.
 struct EndOfDriver<'a>(&'a Connection);
 
 impl Drop for EndOfDriver<'_> {
@@ -84,7 +84,7 @@ impl Connection {
         }
     }
 
-    /// Connects, and greets the server. Requests are sent from the return of this function on.
+    /// Connects, and greets the server. Requests of callers are sent after this function has returned.
     fn greet(self: &Arc<Self>, input: &mut Input) -> Result<Arc<Socket>, Error> {
         let timing = &self.settings.timing;
         let until = self.clock.now() + timing.connect;
@@ -112,8 +112,8 @@ impl Connection {
             if self.is_closed() {
                 return Error::Closed;
             }
-            // All that has arrived is handled before a time limit is checked: this process may have been
-            // stopped while the server answered in time.
+            // All received bytes are handled before a time limit is checked, because this process may have
+            // been stopped while the server answered in time.
             let read = match input.fill(socket) {
                 Ok(read) => read,
                 Err(error) => return self.unavailable(&error),
@@ -122,9 +122,9 @@ impl Connection {
                 return self.unavailable(&error);
             }
             let now = self.clock.now();
-            // Before more is read: a stream of pushes without end must not delay the PINGs.
+            // PINGs are sent before more bytes are read, because endless pushes must not delay them.
             if heartbeat.due().is_some_and(|due| due <= now) {
-                // Before the PING is sent (validity, step 1).
+                // The time is recorded before the PING is sent (validity, step 1).
                 heartbeat.sends(now);
                 self.outbox.append_ping(now + self.settings.timing.request);
                 self.flush();
@@ -152,7 +152,7 @@ impl Connection {
         }
     }
 
-    /// Handles what has arrived, in the order of the stream (validity, step 4).
+    /// Handles the received replies and pushes in the order of the stream (validity, step 4).
     fn handle(self: &Arc<Self>, input: &mut Input, heartbeat: &mut Heartbeat) -> io::Result<()> {
         while let Some(reply) = input.next()? {
             match reply {
@@ -170,7 +170,7 @@ impl Connection {
         }
         match words.next() {
             Some(Reply::List(keys)) => self.session.keys_changed(&keys, self),
-            // The null of FLUSHALL, and any form that is not known.
+            // The null of FLUSHALL, and any unknown form.
             _ => self.session.all_changed(self),
         }
     }
@@ -182,7 +182,8 @@ impl Connection {
         match awaited.purpose {
             Purpose::Ping => match reply.get("role").and_then(Reply::as_bytes) {
                 Some(b"master") => heartbeat.answered(&self.deadline),
-                // A replica is never read: it may be behind its master by any time.
+                // The client never reads a replica, because a replica may be behind its master by any amount
+                // of time.
                 Some(_) => return Err(io::Error::other("the server is no master any more")),
                 None => return Err(io::Error::other(format!("the answer to a HELLO is {reply:?}"))),
             },

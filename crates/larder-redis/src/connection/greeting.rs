@@ -1,12 +1,13 @@
-//! The first requests of a connection. Nothing else is sent until they are answered.
+//! The first requests of a connection. No other request is sent until they are answered.
 //!
-//! 1. `HELLO 3` with user and password. Its answer says what kind of server it is.
+//! 1. `HELLO 3` with user and password. Its answer names the kind of the server.
 //! 2. `SELECT` of the database.
-//! 3. `CLIENT TRACKING ON`, never with `NOLOOP`: our own changes void our own copies, too. Otherwise a fill
-//!    that was under way during our own change would be kept.
-//! 4. What the session asks (scripts, and which data this is).
+//! 3. `CLIENT TRACKING ON`, never with `NOLOOP`, so that our own changes also void our own copies. Otherwise
+//!    a fill that runs during our own change would be kept.
+//! 4. The requests of the session (scripts, and the identity of the data).
 //!
-//! Pushes during the greeting have nothing to void: memory was emptied when the connection before was lost.
+//! Pushes during the greeting need not be handled, because memory was emptied when the previous connection
+//! was lost.
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::protocol::parser::ReplyParser;
 use crate::protocol::reply::Reply;
 use crate::settings::Settings;
 
-/// The bytes of the server that were read and not used yet.
+/// The bytes of the server that were read and not parsed yet.
 #[derive(Debug)]
 pub(crate) struct Input {
     parser: ReplyParser,
@@ -29,15 +30,15 @@ pub(crate) struct Input {
     start: usize,
 }
 
-/// Bytes that one read takes at most.
+/// Maximum number of bytes of one read.
 const CHUNK: usize = 64 << 10;
 
-/// How a read ended.
+/// The result of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Read {
-    /// All that has arrived was read.
+    /// All arrived bytes were read.
     All,
-    /// There may be more.
+    /// More bytes may be available.
     Some,
 }
 
@@ -74,14 +75,14 @@ impl Input {
         if reply.is_none() && self.start == self.buffer.len() {
             self.buffer.clear();
             self.start = 0;
-            // A large reply must not hold its memory for the life of the connection.
+            // A large reply must not keep its memory until the connection ends.
             self.buffer.shrink_to(16 * CHUNK);
         }
         Ok(reply)
     }
 }
 
-/// A connection that is being greeted: one request at a time, within one time limit.
+/// A connection during its greeting. It sends one request at a time, within one time limit.
 pub(crate) struct Greeting<'a> {
     pub(crate) socket: &'a Arc<Socket>,
     pub(crate) input: &'a mut Input,

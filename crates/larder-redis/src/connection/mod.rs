@@ -1,16 +1,16 @@
 //! One connection to a server, which all threads and tasks share.
 //!
-//! - [`outbox`]: what callers append, and who writes it.
-//! - [`link`]: the connection as its callers see it.
+//! - [`outbox`]: the requests that callers append, and their writing.
+//! - [`link`]: the interface for callers.
 //! - [`driver`]: the one thread that reads. It handles answers and pushes in the order of the stream, sends
 //!   the PINGs, watches the time limits, and connects again.
 //! - [`greeting`]: the first requests of a connection.
-//! - [`validity`]: until when values in memory may be answered.
+//! - [`validity`]: the time until which values in memory may be answered.
 //!
-//! A server that fails answers nothing for a while, so requests fail at once while there is no connection:
-//! the circuit is open. The driver's attempts to connect are its probes. An attempt has succeeded when the
-//! greeting, which ends with requests for data, was answered. A server that accepts connections and answers
-//! nothing does not close the circuit.
+//! After a failure, a server usually does not answer for some time. So requests fail immediately while there
+//! is no connection: the circuit is open. The driver's attempts to connect are its probes. An attempt has
+//! succeeded when the greeting, which ends with requests for data, was answered. A server that accepts
+//! connections and sends no answer does not close the circuit.
 
 mod backoff;
 mod driver;

@@ -23,12 +23,12 @@ use super::stream::Socket;
 use crate::error::Error;
 use crate::settings::MAX_OUTPUT;
 
-/// Whether requests can be sent.
+/// Whether the connection can send requests.
 #[derive(Debug)]
 enum LinkState {
-    /// There is a connection that was greeted.
+    /// There is a greeted connection.
     Up,
-    /// There is none, for this reason.
+    /// There is no connection, for this reason.
     Down(Error),
 }
 
@@ -39,28 +39,28 @@ struct Queue {
     awaited: VecDeque<Awaited>,
 }
 
-/// The half of the socket that is written to.
+/// The writing half of the socket.
 #[derive(Debug, Default)]
 struct WriteHalf {
     socket: Option<Arc<Socket>>,
-    /// What was taken from the outbox, and the place up to which it was written.
+    /// The bytes that were taken from the outbox, and the number of these bytes that were written.
     taken: Vec<u8>,
     written: usize,
 }
 
-/// How a write ended.
+/// The result of a write.
 enum Wrote {
     All,
     Blocked,
     Failed,
 }
 
-/// What waits to be sent, and what waits for its answer.
+/// The requests that wait to be sent, and the requests that wait for their answers.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     writer: Mutex<WriteHalf>,
-    /// Whether the socket takes no more bytes. Changed under the lock of the writer.
+    /// Whether the socket has no room for more bytes. It is changed under the lock of the writer.
     is_blocked: AtomicBool,
     has_failed: AtomicBool,
 }
@@ -69,7 +69,7 @@ pub(crate) struct Outbox {
 const MAX_KEPT: usize = 1 << 20;
 
 impl Outbox {
-    /// Makes an outbox without a connection.
+    /// Creates an outbox without a connection.
     pub(crate) fn new(why: Error) -> Self {
         let queue = Queue { state: LinkState::Down(why), output: Vec::new(), awaited: VecDeque::new() };
         Self {
@@ -80,17 +80,17 @@ impl Outbox {
         }
     }
 
-    /// Begins to send by a connection.
+    /// Starts sending over a connection.
     pub(crate) fn connect(&self, socket: Arc<Socket>) {
         let mut writer = self.writer.lock();
         *writer = WriteHalf { socket: Some(socket), ..WriteHalf::default() };
         self.is_blocked.store(false, Ordering::Relaxed);
         self.has_failed.store(false, Ordering::Relaxed);
-        // Under the lock of the writer: what is appended from now on is sent by this connection alone.
+        // This happens under the lock of the writer, so only this connection sends later requests.
         self.queue.lock().state = LinkState::Up;
     }
 
-    /// Ends the sending. Returns what was waiting for an answer.
+    /// Stops sending. Returns the requests that wait for an answer.
     pub(crate) fn disconnect(&self, why: Error) -> VecDeque<Awaited> {
         let mut writer = self.writer.lock();
         *writer = WriteHalf::default();
@@ -108,7 +108,7 @@ impl Outbox {
         }
     }
 
-    /// Returns why there is no connection. None if there is one.
+    /// Returns the reason why there is no connection, or `None` if there is a connection.
     pub(crate) fn why_down(&self) -> Option<Error> {
         match &self.queue.lock().state {
             LinkState::Up => None,
@@ -116,7 +116,7 @@ impl Outbox {
         }
     }
 
-    /// Step 1: appends a request. Gives it back if it can't be sent.
+    /// Step 1: appends a request. Returns it if it can't be sent.
     pub(crate) fn append(&self, request: Request, until: Duration) -> Result<(), (Request, Error)> {
         let mut queue = self.queue.lock();
         if let LinkState::Down(why) = &queue.state {
@@ -140,24 +140,25 @@ impl Outbox {
         queue.awaited.push_back(Awaited { purpose: Purpose::Request(request), until });
     }
 
-    /// Appends a PING: a `HELLO` without arguments, whose answer says that the server is still a master, too.
+    /// Appends a PING: a `HELLO` without arguments, whose answer also says whether the server is still a
+    /// master.
     pub(crate) fn append_ping(&self, until: Duration) {
         let mut queue = self.queue.lock();
         queue.output.extend_from_slice(b"*1\r\n$5\r\nHELLO\r\n");
         queue.awaited.push_back(Awaited { purpose: Purpose::Ping, until });
     }
 
-    /// Returns what the next answer of the stream is for.
+    /// Returns the request or the PING that the next answer of the stream belongs to.
     pub(crate) fn next_awaited(&self) -> Option<Awaited> {
         self.queue.lock().awaited.pop_front()
     }
 
-    /// Returns until when the next answer is awaited.
+    /// Returns the deadline of the next answer.
     pub(crate) fn first_deadline(&self) -> Option<Duration> {
         self.queue.lock().awaited.front().map(|awaited| awaited.until)
     }
 
-    /// Returns whether the socket takes no more bytes.
+    /// Returns whether the socket has no room for more bytes.
     pub(crate) fn is_blocked(&self) -> bool {
         self.is_blocked.load(Ordering::Relaxed)
     }
@@ -172,8 +173,8 @@ impl Outbox {
         self.has_failed.load(Ordering::Relaxed)
     }
 
-    /// Steps 2 to 5: writes what is there, unless another thread does. Returns whether the driver must be
-    /// woken, because the socket takes no more or has failed.
+    /// Steps 2 to 5: writes the bytes of the outbox, unless another thread writes. Returns whether the driver
+    /// must be woken, because the socket has no more room or has failed.
     #[must_use]
     pub(crate) fn flush(&self) -> bool {
         loop {

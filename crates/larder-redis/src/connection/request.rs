@@ -1,4 +1,4 @@
-//! A request, and what waits for its answer.
+//! A request, and the callback that waits for its answer.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
 
-/// A script of the server. It is sent by its digest, which the server tells when it loads the script.
+/// A script of the server. It is sent by its digest, which the server returns when it loads the script.
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(crate) text: &'static str,
@@ -16,12 +16,13 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// Makes a script.
+    /// Creates a script.
     pub(crate) const fn new(text: &'static str) -> Self {
         Self { text, digest: OnceLock::new() }
     }
 
-    /// Keeps the digest that a server told. It depends on the text alone, so any server tells the same.
+    /// Stores the digest that a server returned. It depends only on the text, so all servers return the same
+    /// digest.
     pub(crate) fn is_loaded_as(&self, digest: Vec<u8>) {
         self.digest.get_or_init(|| digest);
     }
@@ -34,7 +35,7 @@ pub(crate) struct Answered {
     pub(crate) generation: u64,
 }
 
-/// What is done with the answer, on the driver's thread. It must not wait.
+/// The callback for the answer. The driver's thread calls it, so it must not wait.
 type Complete = Box<dyn FnOnce(Result<Answered, Error>) + Send>;
 
 /// A request that has not been answered.
@@ -46,13 +47,13 @@ pub(crate) struct Request {
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the words, which have values, and passwords.
+        // The words are not printed, because they contain values and passwords.
         write!(f, "Request({} bytes)", self.command.len())
     }
 }
 
 impl Request {
-    /// Makes a request of a command.
+    /// Creates a request from a command.
     pub(crate) fn new(
         command: Command,
         complete: impl FnOnce(Result<Answered, Error>) + Send + 'static,
@@ -60,7 +61,8 @@ impl Request {
         Self { command, script: None, complete: Box::new(complete) }
     }
 
-    /// Makes a request of a script. The command has the number of its keys, its keys and its arguments.
+    /// Creates a request from a script. The command has the number of the script's keys, the keys and the
+    /// arguments.
     pub(crate) fn script(
         script: &'static Script,
         command: Command,
@@ -69,7 +71,7 @@ impl Request {
         Self { command, script: Some(script), complete: Box::new(complete) }
     }
 
-    /// Appends the request to a buffer. A script goes by its text if its digest is not known, or if the
+    /// Appends the request to a buffer. A script is sent by its text if its digest is not known, or if the
     /// server does not know the script.
     pub(crate) fn write(&self, buffer: &mut Vec<u8>, is_by_text: bool) {
         let Some(script) = self.script else { return self.command.write_after(&[], buffer) };
@@ -79,7 +81,8 @@ impl Request {
         }
     }
 
-    /// Returns whether the answer says that the server does not know the script. It then did nothing.
+    /// Returns whether the answer says that the server does not know the script. In this case, the server has
+    /// done nothing.
     pub(crate) fn is_unknown_script(&self, reply: &Reply) -> bool {
         self.script.is_some() && matches!(reply, Reply::Error(text) if text.starts_with(b"NOSCRIPT"))
     }
@@ -90,14 +93,14 @@ impl Request {
     }
 }
 
-/// What an answer of the stream is for.
+/// The purpose of an answer of the stream.
 #[derive(Debug)]
 pub(crate) enum Purpose {
     Ping,
     Request(Request),
 }
 
-/// An answer that is awaited, until a time on the boot clock.
+/// An answer that has not arrived, with its deadline on the boot clock.
 #[derive(Debug)]
 pub(crate) struct Awaited {
     pub(crate) purpose: Purpose,

@@ -1,45 +1,45 @@
-//! Until when a value in memory may be answered without asking the server.
+//! The time until which a value in memory may be answered without a request to the server.
 //!
 //! The bound: no answer from memory is older than an acknowledged change by more than `S`
-//! ([`Timing::staleness`](crate::settings::Timing)), whatever the clocks of the machines say. It follows from
-//! these steps, whose numbers are in the code. A PING is a request whose answer is awaited for this purpose
-//! alone; it is a `HELLO` here, whose answer also says whether the server is a master.
+//! ([`Timing::staleness`](crate::settings::Timing)), independent of the clocks of the machines. It follows
+//! from these steps, whose numbers are in the code. A PING is a request for this purpose only. It is a
+//! `HELLO` here, because the answer to `HELLO` also says whether the server is a master.
 //!
 //! 1. The driver reads the clock *before* it sends a PING. So a change that was acknowledged before this time
 //!    was applied before the server reads the PING.
-//! 2. The server pushes the changes of keys. In *default* mode it appends the push to this connection when
-//!    it applies the change. So each push of a change that was acknowledged before the PING was sent stands
-//!    in the stream before the answer to that PING. In *broadcast* mode the server appends the pushes at the
-//!    end of its turn, behind the answers of that turn. The answer to a PING may then stand before a push of
-//!    the same turn. But it stands before the turn in which the next PING is read, if the next PING is sent
-//!    only after this answer has arrived. So the answer to a PING vouches for the PING *before* it.
-//! 3. One PING is under way at a time. Two that are read in one turn would make (2) false.
+//! 2. The server pushes the changes of keys. In *default* mode it appends the push to this connection when it
+//!    applies the change. So each push of a change that was acknowledged before the PING was sent is in the
+//!    stream before the answer to that PING. In *broadcast* mode the server appends the pushes at the end of
+//!    its turn, after the answers of that turn. So the answer to a PING may come before a push of the same
+//!    turn. But the next PING is sent only after this answer has arrived, so the server reads it in a later
+//!    turn, and that push comes before its answer. So the answer to a PING vouches for the PING *before* it.
+//! 3. Only one PING is open at a time. If the server read two PINGs in one turn, (2) would not hold.
 //! 4. The driver handles pushes and answers in the order of the stream. So when it publishes a deadline,
 //!    memory has lost every value that was changed before the vouched time.
 //! 5. The deadline is the vouched send time plus `S`. Release: pairs with the Acquire of a reader.
 //! 6. A reader takes the deadline *before* it reads the value, and compares it with the clock *after* it has
 //!    read the value. If it took the deadline after the value, a reader that was paused between could answer
-//!    a value of long ago under the deadline of now. If it read the clock before the value, it could be
-//!    paused between as well.
+//!    an old value under the present deadline. If it read the clock before the value, it could be paused
+//!    between as well.
 //! 7. A lost connection sets the deadline to zero. A reader that has taken the earlier deadline may still
 //!    use it: (1) to (5) hold for it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Which keys the server pushes.
+/// The keys whose changes the server pushes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Tracking {
-    /// The changes of all keys of the prefix, to every client. The server remembers nothing.
+    /// The changes of all keys of the prefix, to every client. The server stores no data about the clients.
     Broadcast,
-    /// The changes of the keys that this client has read. The server remembers who has read what, up to its
-    /// `tracking-table-max-keys`.
+    /// The changes of the keys that this client has read. The server stores which client has read which key,
+    /// up to its `tracking-table-max-keys`.
     #[default]
     PerKey,
 }
 
-/// The deadline that readers see. The nanoseconds of the boot clock; 0 if nothing may be answered.
+/// The deadline that readers see, in nanoseconds of the boot clock. 0 if no value may be answered.
 #[derive(Debug, Default)]
 pub(crate) struct Deadline(AtomicU64);
 
@@ -55,7 +55,7 @@ impl Deadline {
         self.0.store(u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX), Ordering::Release);
     }
 
-    /// Lets nothing be answered (step 7).
+    /// Clears the deadline, so that no value is answered (step 7).
     pub(crate) fn clear(&self) {
         self.0.store(0, Ordering::Release);
     }
@@ -66,35 +66,35 @@ impl Deadline {
 pub(crate) struct Heartbeat {
     tracking: Tracking,
     staleness: Duration,
-    /// When the PING was sent that is under way.
+    /// The time at which the open PING was sent.
     sent: Option<Duration>,
-    /// When the PING was sent that was answered last.
+    /// The time at which the last answered PING was sent.
     answered: Option<Duration>,
-    /// When the next PING is due.
+    /// The time at which the next PING is due.
     due: Duration,
 }
 
-/// PINGs in the time `S`. Four leave the deadline far enough ahead when one answer is late.
+/// Number of PINGs in the time `S`. With four, the deadline does not pass if one answer is late.
 const PINGS: u32 = 4;
 
 impl Heartbeat {
-    /// Makes the heartbeat of a new connection. Its first PING is due at once.
+    /// Creates the heartbeat of a new connection. Its first PING is due immediately.
     pub(crate) fn new(tracking: Tracking, staleness: Duration) -> Self {
         Self { tracking, staleness, sent: None, answered: None, due: Duration::ZERO }
     }
 
-    /// Returns when the next PING is due. None while one is under way (step 3).
+    /// Returns the time at which the next PING is due, or `None` while a PING is open (step 3).
     pub(crate) fn due(&self) -> Option<Duration> {
         self.sent.is_none().then_some(self.due)
     }
 
-    /// A PING is about to be sent, at this time (step 1).
+    /// Records that a PING will be sent at this time (step 1).
     pub(crate) fn sends(&mut self, now: Duration) {
         self.sent = Some(now);
         self.due = now + self.staleness / PINGS;
     }
 
-    /// The PING was answered, and every push before its answer was handled.
+    /// Records the answer to the PING. Every push before the answer must have been handled.
     pub(crate) fn answered(&mut self, deadline: &Deadline) {
         let Some(sent) = self.sent.take() else { return };
         let earlier = self.answered.replace(sent);
@@ -104,7 +104,7 @@ impl Heartbeat {
         };
         match vouched {
             Some(vouched) => deadline.publish(vouched + self.staleness),
-            // The first answer vouches for nothing. The second PING follows at once.
+            // The first answer vouches for no PING. So the second PING is due immediately.
             None => self.due = Duration::ZERO,
         }
     }
@@ -130,7 +130,8 @@ mod tests {
         assert_eq!(heartbeat.due(), Some(Duration::ZERO));
         heartbeat.sends(ms(5000));
         assert_eq!((heartbeat.due(), nanos(&deadline)), (None, Duration::ZERO));
-        // The answer takes 900 ms: what was acknowledged meanwhile may not have been pushed before it.
+        // The answer takes 900 ms. Changes that were acknowledged during this time may not have been pushed
+        // before it.
         heartbeat.answered(&deadline);
         assert_eq!(nanos(&deadline), ms(6000));
         assert_eq!(heartbeat.due(), Some(ms(5250)));

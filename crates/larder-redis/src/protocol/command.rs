@@ -1,10 +1,10 @@
-//! Requests as bytes: arrays of strings.
+//! Encodes requests as bytes: arrays of strings.
 
 use std::io::Write as _;
 
-/// A request as the server reads it.
+/// An encoded request.
 ///
-/// The words after the first are kept apart from the head. So a script that the server has forgotten is sent
+/// The words after the first are kept apart from the head. So a script that the server no longer has is sent
 /// again with its text, and no argument is copied twice.
 #[derive(Debug, Clone)]
 pub(crate) struct Command {
@@ -13,14 +13,14 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// Makes a request of one word.
+    /// Creates a request of one word.
     pub(crate) fn new(name: &str) -> Self {
         let mut command = Self::tail();
         command.push(name);
         command
     }
 
-    /// Makes the end of a request, to which [`Command::write_after`] adds the words of its beginning.
+    /// Creates the end of a request. [`Command::write_after`] adds the words of its beginning.
     pub(crate) fn tail() -> Self {
         Self { words: 0, tail: Vec::with_capacity(128) }
     }
@@ -31,7 +31,7 @@ impl Command {
         self
     }
 
-    /// Adds a word that is a number.
+    /// Adds a number as a word.
     pub(crate) fn number(self, number: impl std::fmt::Display) -> Self {
         self.arg(number.to_string())
     }
@@ -42,7 +42,7 @@ impl Command {
         write_word(&mut self.tail, &[word.as_ref()]);
     }
 
-    /// Adds a word that is put together of parts.
+    /// Adds a word that consists of these parts.
     pub(crate) fn push_parts(&mut self, parts: &[&[u8]]) {
         self.words += 1;
         write_word(&mut self.tail, parts);
@@ -54,7 +54,7 @@ impl Command {
         self.tail.extend_from_slice(&other.tail);
     }
 
-    /// Returns the number of bytes that the words take.
+    /// Returns the number of bytes of the words.
     pub(crate) fn len(&self) -> usize {
         self.tail.len()
     }
@@ -79,7 +79,7 @@ fn write_word(buffer: &mut Vec<u8>, parts: &[&[u8]]) {
 
 fn write_header(buffer: &mut Vec<u8>, sign: u8, number: usize) {
     buffer.push(sign);
-    // A write to a vector has no error.
+    // Writing to a vector does not fail.
     drop(write!(buffer, "{number}\r\n"));
 }
 

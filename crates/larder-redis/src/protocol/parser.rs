@@ -1,11 +1,11 @@
 //! Reads replies and pushes from the bytes of a server, in both versions of the protocol.
 //!
-//! The parser keeps its place between two calls, so a long list that arrives in small parts is read once.
-//! Each announced length is checked against the limits before memory is reserved for it. A server, or another
-//! program at its address, can't make the client hold more than [`ReplyLimits::reply_len`] bytes and one
-//! buffer.
+//! The parser stores its place between two calls, so it reads a long list that arrives in small parts only
+//! once. Each announced length is checked against the limits before memory is reserved for it. So a server,
+//! or another program at its address, can't make the client allocate more than [`ReplyLimits::reply_len`]
+//! bytes and one buffer.
 //!
-//! After an error the stream has no known place to go on. The connection is closed then.
+//! After an error, the place of the next reply is unknown, so the connection is closed.
 
 use super::reply::Reply;
 
@@ -14,14 +14,14 @@ const MAX_LINE: usize = 64 << 10;
 /// Bytes that an element counts against the limit of a reply, besides the bytes of its text.
 const ELEMENT_LEN: usize = 64;
 
-/// What a reply may have at most.
+/// The limits of a reply.
 #[derive(Debug, Clone, Copy)]
 pub struct ReplyLimits {
-    /// Bytes of one string.
+    /// Maximum number of bytes of one string.
     pub bytes_len: usize,
-    /// Bytes of all strings of a reply, with 64 bytes for each element.
+    /// Maximum number of bytes of all strings of a reply, plus 64 bytes for each element.
     pub reply_len: usize,
-    /// Lists within lists.
+    /// Maximum depth of lists within lists.
     pub depth: usize,
 }
 
@@ -31,7 +31,7 @@ impl Default for ReplyLimits {
     }
 }
 
-/// The error of a server that does not keep to the protocol.
+/// The error of a server that violates the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
     /// A reply begins with an unknown sign.
@@ -40,27 +40,27 @@ pub enum ProtocolError {
     /// A number can't be read.
     #[error("a reply has a length or a number that can't be read")]
     Number,
-    /// A line does not end.
+    /// A line has no end.
     #[error("a line of a reply has more than 64 KiB")]
     Line,
-    /// A string does not end where its length says.
+    /// A string does not end at its announced length.
     #[error("a string of a reply does not end at its length")]
     End,
     /// A reply is too large.
     #[error("a reply is larger than allowed")]
     TooLarge,
-    /// Lists are within lists too often.
+    /// Lists are nested too deeply.
     #[error("a reply has too many levels")]
     TooDeep,
 }
 
-/// What a list is, once its elements have arrived.
+/// The kind of a list, which decides the reply once its elements have arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListKind {
     List,
     Map,
     Push,
-    /// Told beside a reply. Nothing of it is used.
+    /// Additional data before a reply. The client does not use it.
     Attribute,
 }
 
@@ -68,7 +68,7 @@ enum ListKind {
 #[derive(Debug)]
 struct OpenList {
     kind: ListKind,
-    /// Elements that are still to come.
+    /// The number of elements that have not arrived.
     left: usize,
     elements: Vec<Reply>,
 }
@@ -78,24 +78,24 @@ struct OpenList {
 pub(crate) struct ReplyParser {
     limits: ReplyLimits,
     open: Vec<OpenList>,
-    /// What the reply has used of [`ReplyLimits::reply_len`].
+    /// The part that the reply has used of [`ReplyLimits::reply_len`].
     used: usize,
-    /// Bytes that must be there before it is worth to look again.
+    /// The number of bytes that must have arrived before the parser tries again.
     needed: usize,
 }
 
-/// What was found at the start of the bytes.
+/// The item at the start of the bytes.
 enum Token {
-    /// Something whole, and its length in bytes.
+    /// A complete item, and its length in bytes.
     Whole(Reply, usize),
     /// The beginning of a list, and its length in bytes.
     Open(OpenList, usize),
-    /// More bytes are needed: this many in all.
+    /// More bytes are needed. This is the needed total number.
     Incomplete(usize),
 }
 
 impl ReplyParser {
-    /// Makes a parser with other limits than the defaults.
+    /// Creates a parser with other limits than the defaults.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn new(limits: ReplyLimits) -> Self {
         Self { limits, ..Self::default() }
@@ -141,12 +141,12 @@ impl ReplyParser {
         self.needed
     }
 
-    /// Adds an element to the innermost list, and closes the lists that are complete by it. Returns the reply
-    /// if no list is open any more.
+    /// Adds an element to the innermost list, and closes the lists that it completes. Returns the reply if no
+    /// list is open any more.
     fn attach(&mut self, mut element: Option<Reply>) -> Option<Reply> {
         loop {
             let Some(list) = self.open.last_mut() else { return element };
-            // An attribute stands before an element and is none of the list's.
+            // An attribute comes before an element, and is not an element of the list.
             if let Some(element) = element {
                 list.elements.push(element);
                 list.left -= 1;
@@ -180,13 +180,14 @@ impl ReplyParser {
         }
     }
 
-    /// Reads a string after the line with its length.
+    /// Reads a string that follows the line with its length.
     fn string(&mut self, sign: u8, line: &[u8], input: &[u8], start: usize) -> Result<Token, ProtocolError> {
         if line == b"-1" {
             return self.charge(0).map(|()| Token::Whole(Reply::Null, start));
         }
         let len = length(line)?;
-        // Before the bytes are awaited: the buffer must not grow towards a length that is not allowed.
+        // The length is checked before the parser waits for the bytes, so that the buffer does not grow
+        // towards a forbidden length.
         if len > self.limits.bytes_len || self.used.saturating_add(len) > self.limits.reply_len {
             return Err(ProtocolError::TooLarge);
         }
@@ -197,14 +198,14 @@ impl ReplyParser {
         let Some(text) = text.strip_suffix(b"\r\n") else { return Err(ProtocolError::End) };
         let reply = match sign {
             b'!' => Reply::Error(text.to_vec()),
-            // Three letters and a colon say what kind of text it is.
+            // The text begins with three letters and a colon, which name its kind.
             b'=' => Reply::Bytes(text.get(4..).ok_or(ProtocolError::End)?.to_vec()),
             _ => Reply::Bytes(text.to_vec()),
         };
         Ok(Token::Whole(reply, start + len + 2))
     }
 
-    /// Opens a list after the line with its length.
+    /// Opens a list that follows the line with its length.
     fn list(&mut self, sign: u8, line: &[u8], start: usize) -> Result<Token, ProtocolError> {
         if line == b"-1" && sign == b'*' {
             return self.charge(0).map(|()| Token::Whole(Reply::Null, start));
@@ -223,7 +224,7 @@ impl ReplyParser {
             return Err(ProtocolError::TooDeep);
         }
         self.charge(0)?;
-        // Grows with the elements that arrive, not with the number that was announced.
+        // The memory grows with the elements that arrive, not with the announced number.
         let elements = Vec::with_capacity(left.min(64));
         Ok(Token::Open(OpenList { kind, left, elements }, start))
     }
@@ -236,7 +237,7 @@ impl ReplyParser {
 }
 
 impl OpenList {
-    /// Returns the list as a reply. None for an attribute.
+    /// Returns the list as a reply. Returns `None` for an attribute.
     fn close(self) -> Option<Reply> {
         match self.kind {
             ListKind::List => Some(Reply::List(self.elements)),
@@ -247,7 +248,7 @@ impl OpenList {
     }
 }
 
-/// Returns the line behind the sign, without its end. None if the line has not arrived.
+/// Returns the line after the sign, without its end. Returns `None` if the line has not arrived.
 fn line(input: &[u8]) -> Result<Option<&[u8]>, ProtocolError> {
     let rest = input.get(1..).unwrap_or_default();
     let part = rest.get(..rest.len().min(MAX_LINE)).unwrap_or_default();
@@ -273,7 +274,7 @@ fn double(line: &[u8]) -> Result<f64, ProtocolError> {
     text(line)?.parse().map_err(|_| ProtocolError::Number)
 }
 
-/// Returns a length. It has digits alone: a sign would be read by `parse`, and no server sends one.
+/// Returns a length. It must consist of digits. `parse` would accept a sign, and no server sends a sign.
 fn length(line: &[u8]) -> Result<usize, ProtocolError> {
     if !line.iter().all(u8::is_ascii_digit) {
         return Err(ProtocolError::Number);

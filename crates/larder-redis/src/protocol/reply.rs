@@ -21,7 +21,7 @@ pub enum Reply {
     Map(Vec<Reply>),
     /// An error. The text begins with a code, such as `WRONGPASS`.
     Error(Vec<u8>),
-    /// A message that is no reply to a request.
+    /// A message that is not a reply to a request.
     Push(Vec<Reply>),
 }
 

@@ -1,4 +1,4 @@
-//! Answers of the server as the core's types.
+//! Converts answers of the server into the core's types.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::connection::request::Answered;
 use crate::error::Error;
 use crate::protocol::reply::Reply;
 
-/// Returns the error as the core's.
+/// Converts an error into the core's error.
 pub(super) fn remote_error(error: &Error) -> RemoteError {
     let kind = match error {
         Error::Server(text) if text.starts_with("WRONGTYPE") => RemoteErrorKind::Garbled,
@@ -27,7 +27,7 @@ pub(super) fn remote_error(error: &Error) -> RemoteError {
     if error.may_be_applied() { remote.maybe_applied() } else { remote }
 }
 
-/// Returns the answer, or the error that the server answered with.
+/// Returns the answer, or the error in the answer.
 pub(super) fn accepted(answer: Result<Answered, Error>) -> Result<Answered, Error> {
     match answer {
         Ok(Answered { reply: Reply::Error(text), .. }) => {
@@ -43,18 +43,18 @@ pub(super) fn number(answered: &Answered) -> Result<u64, Error> {
     number.ok_or(Error::Garbled("a number"))
 }
 
-/// Reads whether something was done.
+/// Reads whether the server has made the change.
 pub(super) fn is_done(answered: &Answered) -> Result<bool, Error> {
     number(answered).map(|number| number != 0)
 }
 
-/// Reads the remaining time of a record. None if there is no record.
+/// Reads the remaining time of a record. Returns `None` if the key has no record.
 pub(super) fn ttl(answered: &Answered) -> Result<Option<Remaining>, Error> {
     let ttl = answered.reply.as_integer().ok_or(Error::Garbled("a time"))?;
     Ok(left(ttl))
 }
 
-/// The answer of PTTL: -1 for no end, -2 for no key.
+/// Converts the answer of PTTL: -1 for a key without an expiry, -2 for a missing key.
 fn left(ms: i64) -> Option<Remaining> {
     match ms {
         -1 => Some(Remaining::Never),
@@ -62,7 +62,7 @@ fn left(ms: i64) -> Option<Remaining> {
     }
 }
 
-/// Reads a record and its remaining time: two elements. None if the slot has no record.
+/// Reads a record and its remaining time: two elements. Returns `None` if the slot has no record.
 fn record(fields: &mut impl Iterator<Item = Reply>, header: usize, generation: u64) -> Option<RemoteRecord> {
     let mut bytes = fields.next()?.into_bytes()?;
     let left = left(fields.next()?.as_integer()?)?;
@@ -81,7 +81,7 @@ pub(super) const fn header_len(is_plain: bool) -> usize {
 /// Reads the answer to a lookup.
 pub(super) fn lookup(answered: Answered, is_plain: bool) -> Result<Option<RemoteRecord>, Error> {
     match answered.reply {
-        // The false of a script, in version 2 of the protocol and in version 3.
+        // The value `false` of a script, in versions 2 and 3 of the protocol.
         Reply::Null | Reply::Boolean(false) => Ok(None),
         Reply::List(fields) => {
             let mut fields = fields.into_iter();

@@ -1,4 +1,4 @@
-//! One answer of several parts.
+//! Joins the answers of several parts of a request.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use parking_lot::Mutex;
 use super::answers::remote_error;
 use crate::error::Error;
 
-/// The answers to the parts of a request, which are joined to one.
+/// The answers to the parts of a request. They are joined to one answer.
 pub(super) struct Joined<P, T>(Mutex<JoinState<P, T>>);
 
-/// How the parts become one answer.
+/// The function that joins the parts to one answer.
 type Join<P, T> = Box<dyn FnOnce(Vec<P>) -> T + Send>;
 
 struct JoinState<P, T> {
@@ -21,7 +21,7 @@ struct JoinState<P, T> {
 }
 
 impl<P: Send + 'static, T: Send + 'static> Joined<P, T> {
-    /// Awaits a number of parts. Without parts, the answer is sent at once.
+    /// Awaits a number of parts. Without parts, the answer is sent immediately.
     pub(super) fn new(
         parts: usize,
         sender: Sender<T>,
@@ -37,7 +37,7 @@ impl<P: Send + 'static, T: Send + 'static> Joined<P, T> {
         Arc::new(Self(Mutex::new(state)))
     }
 
-    /// A part was answered. The first error is the answer to all.
+    /// Records the answer to a part. The first error is the answer to the whole request.
     pub(super) fn complete(&self, part: usize, answer: Result<P, Error>) {
         let mut state = self.0.lock();
         match answer {

@@ -61,21 +61,21 @@ impl RedisTier {
         Ok(Self { state, handle })
     }
 
-    /// Returns why there is no connection to the server. None if there is one.
+    /// Returns why there is no connection to the server, or `None` if there is one.
     #[must_use]
     pub fn why_down(&self) -> Option<Error> {
         self.handle.0.why_down()
     }
 }
 
-/// Returns a generation for a keyspace that has none.
+/// Returns a new generation for a keyspace without a generation.
 fn new_generation() -> [u8; scripts::GENERATION_LEN] {
     random::bytes()
 }
 
 impl RemoteTier for RedisTier {
     fn attach(&self, near: Weak<dyn NearTier>) {
-        // A second near cache is not attached: the trait says that there is one.
+        // A second near cache is not attached, because the trait allows only one.
         drop(self.state.near.set(near));
     }
 
@@ -141,7 +141,7 @@ impl RemoteTier for RedisTier {
         let decode = |answered| {
             let is_stored = answers::is_done(&answered)?;
             // The push of this change comes after the answer, and would drop a near copy. In the mode per
-            // key, the server forgets with that push that this client has the key.
+            // key, the server stops tracking the key for this client when it sends that push.
             let stored = FillReply::Stored { generation: answered.generation, is_tracked: false };
             Ok(if is_stored { stored } else { FillReply::Void })
         };

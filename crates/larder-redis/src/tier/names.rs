@@ -104,7 +104,7 @@ impl Names {
         [[&prefix, b"::g:*".as_slice()].concat(), [&prefix, b":[0-9]*".as_slice()].concat()]
     }
 
-    /// Returns the key of the cache whose slot this is. None if it is no slot of this keyspace.
+    /// Returns the key of the cache whose slot this is, or `None` if it is no slot of this keyspace.
     pub(super) fn key_of_slot(&self, slot: &[u8]) -> Option<Vec<u8>> {
         let rest = slot.strip_prefix(self.prefix.as_slice())?.strip_prefix(b":")?;
         let mut colons = rest.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);

@@ -1,4 +1,4 @@
-//! Requests of the tier: the keys of a script, and what is done with its answer.
+//! Requests of the tier: the keys of a script, and the handling of its answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,12 +40,12 @@ impl SlotKeys {
         slot
     }
 
-    /// Begins a script with the first keys: the slot, the generation, the fences.
+    /// Begins the arguments of a script with the first keys: the slot, the generation, the fences.
     pub(super) fn keys(&self, count: usize) -> Command {
         self.keys.iter().take(count).fold(Command::tail().number(count), Command::arg)
     }
 
-    /// Begins a script with a pair of the slot and its generation. A plain slot is its own.
+    /// Begins a script with a pair of the slot and its generation. For a plain slot, both are the slot.
     pub(super) fn pair(&self) -> Command {
         let mut command = Command::tail().arg("2");
         self.push_pair(&mut command);
@@ -65,12 +65,12 @@ impl SlotKeys {
     }
 }
 
-/// Returns whole milliseconds, at least one: the server refuses none.
+/// Returns whole milliseconds. The number is at least one, because the server refuses zero.
 pub(super) fn ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64 / 4)
 }
 
-/// Returns a life as the scripts read it.
+/// Returns a life in the form that the scripts read.
 pub(super) fn expiry(life: Life) -> String {
     match life {
         Life::For(time) => ms(time).to_string(),
@@ -79,14 +79,14 @@ pub(super) fn expiry(life: Life) -> String {
     }
 }
 
-/// Returns a condition as the scripts read it, and the record that is expected.
+/// Returns a condition in the form that the scripts read, and the expected record.
 pub(super) fn condition(condition: &SetCondition) -> (&'static str, &[u8]) {
     match condition {
         SetCondition::Always => ("always", &[]),
         SetCondition::Absent => ("absent", &[]),
         SetCondition::Present => ("present", &[]),
         SetCondition::Unchanged(record) => ("unchanged", record),
-        // A condition of a later core must not be taken for none.
+        // An unknown condition of a later core must not count as no condition.
         _ => ("unknown", &[]),
     }
 }
@@ -129,7 +129,7 @@ impl RedisTier {
         }
     }
 
-    /// Sends a script, and what its answer means.
+    /// Sends a script. `decode` reads its answer.
     pub(super) fn send<T: Send + 'static>(
         &self,
         script: &'static Script,
@@ -140,7 +140,7 @@ impl RedisTier {
         self.handle.0.submit(Request::script(script, command, completion(sender, decode)));
     }
 
-    /// Sends a command, and what its answer means.
+    /// Sends a command. `decode` reads its answer.
     pub(super) fn send_command<T: Send + 'static>(
         &self,
         command: Command,
@@ -150,7 +150,7 @@ impl RedisTier {
         self.handle.0.submit(Request::new(command, completion(sender, decode)));
     }
 
-    /// Looks several keys up, by as many scripts as it takes.
+    /// Looks several keys up, with as many scripts as necessary.
     pub(super) fn get_all(&self, keys: &[RemoteKey], sender: Sender<Vec<Option<RemoteRecord>>>) {
         let joined = Joined::new(keys.len().div_ceil(MAX_KEYS), sender, |parts: Vec<Vec<_>>| {
             parts.into_iter().flatten().collect()
@@ -184,7 +184,7 @@ impl RedisTier {
     }
 }
 
-/// Returns what is done with an answer.
+/// Returns the callback for an answer.
 fn completion<T: Send + 'static>(
     sender: Sender<T>,
     decode: impl FnOnce(Answered) -> Result<T, Error> + Send + 'static,

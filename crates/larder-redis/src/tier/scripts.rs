@@ -7,10 +7,11 @@
 //! | 1 | the generation of the keyspace (8 bytes), and the record |
 //! | 2 | the generation of the keyspace (8 bytes), and the token of a lease (16 bytes) |
 //!
-//! Anything else is as nothing: damage, or what another program has put there. So is everything under another
-//! generation than the keyspace has now. A generation is random, never a counter: a counter that was evicted
-//! begins again, and would make records of an earlier time valid. A generation that is missing is made anew.
-//! A slot of another type than a string is as nothing, too: `pcall` gives a table then.
+//! Any other content counts as an empty slot, such as damage or data of another program. Content with another
+//! generation than the present generation of the keyspace also counts as an empty slot. A generation is
+//! random, and not a counter. A counter that was evicted would restart, and would make old records valid. A
+//! missing generation is created again. A slot of another type than a string also counts as empty: `pcall`
+//! returns a table for it.
 //!
 //! A script that only reads, or that removes, works while the server's memory is full.
 //!
@@ -25,17 +26,18 @@ pub(super) const RECORD: u8 = 1;
 pub(super) const LEASE: u8 = 2;
 /// Length of a generation.
 pub(super) const GENERATION_LEN: usize = 8;
-/// Length of what stands before a record.
+/// Length of the header before a record.
 pub(super) const HEADER_LEN: usize = 1 + GENERATION_LEN;
 
-/// The record of a slot and its remaining time, or nothing.
+/// Returns the record of a slot and its remaining time, or nothing.
 pub(super) static GET: Script = Script::new(
     "local v = redis.pcall('GET', KEYS[1])
 if type(v) ~= 'string' or v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return false end
 return {v, redis.call('PTTL', KEYS[1])}",
 );
 
-/// As `GET`, for pairs of a slot and its generation. A pair of the same key twice is a plain slot.
+/// Does the same as `GET`, for pairs of a slot and its generation. A pair with the same key twice is a plain
+/// slot.
 pub(super) static GET_MANY: Script = Script::new(
     "local found = {}
 for i = 1, #KEYS, 2 do
@@ -47,8 +49,8 @@ end
 return found",
 );
 
-/// Arguments: a generation to begin with, a token, the length of the lease in ms. Returns the kind of the
-/// answer (1 a record, 2 busy, 3 fenced, 4 leased), then what belongs to it.
+/// Arguments: a generation for a keyspace without one, a token, the length of the lease in ms. Returns the
+/// kind of the answer (1 a record, 2 busy, 3 fenced, 4 leased), then the data of this kind.
 pub(super) static LEASE_OR_GET: Script = Script::new(
     "local g = redis.call('GET', KEYS[2])
 local v = redis.pcall('GET', KEYS[1])
@@ -87,8 +89,8 @@ pub(super) static RELEASE: Script = Script::new(
 return redis.call('UNLINK', KEYS[1])",
 );
 
-/// Arguments: a generation to begin with, the record without its header, the time to live in ms or 0 or
-/// `keep`, the condition (`always`, `absent`, `present`, `unchanged`), the record that is expected.
+/// Arguments: a generation for a keyspace without one, the record without its header, the time to live in ms
+/// or 0 or `keep`, the condition (`always`, `absent`, `present`, `unchanged`), the expected record.
 pub(super) static SET: Script = Script::new(
     "local g = redis.call('GET', KEYS[2])
 if ARGV[4] ~= 'always' or ARGV[3] == 'keep' then
@@ -109,8 +111,8 @@ else redis.call('SET', KEYS[1], record, 'PX', ARGV[3]) end
 return 1",
 );
 
-/// Writes a plain slot. Arguments: the bytes, the time to live in ms or 0 or `keep`, the condition, the bytes
-/// that are expected.
+/// Writes a plain slot. Arguments: the bytes, the time to live in ms or 0 or `keep`, the condition, the
+/// expected bytes.
 pub(super) static SET_PLAIN: Script = Script::new(
     "if ARGV[3] ~= 'always' or ARGV[2] == 'keep' then
   local v = redis.call('GET', KEYS[1])
@@ -124,7 +126,7 @@ else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
 return 1",
 );
 
-/// As `EXPIRE`, for a plain slot.
+/// Does the same as `EXPIRE`, for a plain slot.
 pub(super) static EXPIRE_PLAIN: Script = Script::new(
     "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 if ARGV[1] == '0' then redis.call('PERSIST', KEYS[1]) elseif ARGV[1] ~= 'keep' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
@@ -138,8 +140,8 @@ if not g or redis.call('GET', KEYS[1]) ~= '\\1' .. g .. ARGV[1] then return 0 en
 return redis.call('UNLINK', KEYS[1])",
 );
 
-/// Removes pairs of a slot and its generation, leases too. Returns the number of records among them. The
-/// fences of the keys stay.
+/// Removes pairs of a slot and its generation, including leases. Returns the number of records among them.
+/// The fences of the keys stay.
 pub(super) static REMOVE: Script = Script::new(
     "local live = 0
 for i = 1, #KEYS, 2 do
@@ -161,15 +163,15 @@ if ARGV[1] == '0' then redis.call('PERSIST', KEYS[1]) elseif ARGV[1] ~= 'keep' t
 return 1",
 );
 
-/// The remaining time of a record in ms, -1 for none, -2 for no record.
+/// Returns the remaining time of a record in ms, -1 for a record without an expiry, or -2 for no record.
 pub(super) static TTL: Script = Script::new(
     "local v = redis.call('GETRANGE', KEYS[1], 0, 8)
 if v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return -2 end
 return redis.call('PTTL', KEYS[1])",
 );
 
-/// Arguments: a token, the length of the fence in ms. The slot is removed first: that works when the memory
-/// is full, too.
+/// Arguments: a token, the length of the fence in ms. The slot is removed first. This works even when the
+/// server's memory is full.
 pub(super) static FENCE: Script = Script::new(
     "redis.call('UNLINK', KEYS[1])
 local t = redis.call('TIME')
@@ -187,8 +189,8 @@ redis.call('ZREM', KEYS[3], ARGV[1])
 return 1",
 );
 
-/// Removes a generation, so that all records under it are nothing and all leases under it are void. Returns
-/// it. It needs no memory.
+/// Removes a generation, so that all its records count as missing and all its leases are void. Returns the
+/// generation. The script needs no memory.
 pub(super) static END_GENERATION: Script = Script::new("return redis.call('GETDEL', KEYS[1])");
 
 /// One page of a walk. Keys: the generation. Arguments: the cursor, the pattern, what to do, a generation.
@@ -222,9 +224,9 @@ end
 return {page[1], count, keys}",
 );
 
-/// Says which data this is. Keys: the marker. Arguments: the run id and the replication id of the server,
-/// whether its data is never older than what it has acknowledged (`1`), a random name, and the name that this
-/// client knows of a connection to the same server, or nothing.
+/// Identifies the data of the server. Keys: the marker. Arguments: the run id and the replication id of the
+/// server, whether its data is never older than what it has acknowledged (`1`), a random name, and the name
+/// that this client knows of a connection to the same server, or nothing.
 ///
 /// The marker has the ids of the server that has written the data. With other ids, the data may be that of
 /// an earlier time: it gets another name, and all records of before are under another one. It is read after

@@ -1,4 +1,4 @@
-//! What the tier does when the connection begins, when keys change at the server, and when it is lost.
+//! Handles the start of a connection, changes of keys at the server, and the loss of the connection.
 //!
 //! **Which data this is.** A server that was restarted may have the data of an earlier time, and so may a
 //! replica that was made the master. Both have another run id or another replication id than the marker in
@@ -29,7 +29,7 @@ use crate::random;
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) names: Names,
-    /// The name of the data. None while it is not known.
+    /// The name of the data. `None` while it is not known.
     pub(super) world: Option<Arc<str>>,
     /// The last name that was known, and the ids of the server that it belongs to.
     last: Option<(Identity, Arc<str>)>,
@@ -42,7 +42,7 @@ struct Identity {
     replication: String,
 }
 
-/// What the tier knows, apart from its connection.
+/// The state of the tier, except its connection.
 #[derive(Debug)]
 pub(super) struct TierState {
     pub(super) directory: RwLock<Directory>,
@@ -66,7 +66,7 @@ impl TierState {
         }
     }
 
-    /// Returns the request that says which data this is.
+    /// Returns the request that identifies the data.
     fn identify(&self, identity: &Identity) -> Command {
         let directory = self.directory.read();
         let known = directory.last.as_ref().filter(|(of, _)| of == identity);
@@ -80,7 +80,7 @@ impl TierState {
             .arg(known.map_or("", |(_, world)| world))
     }
 
-    /// The data has this name. Returns whether it is another one than before.
+    /// Stores the name of the data. Returns whether the name has changed.
     fn is_world(&self, identity: Identity, reply: &Reply) -> Result<bool, Error> {
         let world = reply.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok());
         let world: Arc<str> = world.ok_or(Error::Garbled("the name of the data"))?.into();
@@ -91,7 +91,7 @@ impl TierState {
         Ok(is_other)
     }
 
-    /// Asks again which data this is, over a connection that is in use.
+    /// Identifies the data again, over a connection that is in use.
     fn identify_again(self: &Arc<Self>, connection: &Arc<Connection>) {
         let (state, again) = (self.clone(), connection.clone());
         connection.submit(Request::new(Command::new("INFO"), move |answer| {
@@ -112,7 +112,8 @@ impl TierState {
     }
 }
 
-/// Reads the ids of a server out of the answer to `INFO`. A replica has none: it is not used.
+/// Reads the ids of a server from the answer to `INFO`. Fails for a replica, because the client does not use
+/// replicas.
 fn identity_of(reply: &Reply) -> Result<Identity, Error> {
     let text = reply.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
     let field = |name: &str| {
@@ -184,7 +185,8 @@ impl Session for TierSession {
     }
 }
 
-/// Loads a script, and keeps its digest. A user that may not do so sends the script's text each time.
+/// Loads a script, and stores its digest. If the user may not load scripts, the client sends the script's
+/// text each time.
 fn load(greeting: &mut Greeting<'_>, script: &Script) -> Result<(), Error> {
     match greeting.ask(&Command::new("SCRIPT").arg("LOAD").arg(script.text))? {
         Reply::Error(text) if text.starts_with(b"NOPERM") => Ok(()),

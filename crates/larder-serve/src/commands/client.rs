@@ -1,4 +1,4 @@
-//! `CLIENT`: what the connections are, and what they say about themselves.
+//! `CLIENT`: lists the connections, ends connections, and stores what a client says about itself.
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
@@ -39,7 +39,8 @@ const HELP: [&str; 19] = [
     "    Print this help.",
 ];
 
-/// Maximum number of IDs in a `CLIENT LIST`. The other connections of the thread wait while they are read.
+/// Maximum number of IDs in a `CLIENT LIST`. Other connections of the thread wait while the server reads the
+/// IDs.
 const MAX_IDS: usize = 65_536;
 
 /// `CLIENT subcommand [argument ...]`
@@ -156,7 +157,7 @@ fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     out.reply().verbatim(&text);
 }
 
-/// Returns the line of a connection. It has the fields of Redis that this server knows.
+/// Returns the line of a connection. It has the fields of Redis that this server supports.
 fn line(client: &Client) -> String {
     let labels = client.labels().clone();
     let mut text = String::new();
@@ -208,13 +209,13 @@ fn kill(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Which connections `CLIENT KILL` ends.
+/// The filters of a `CLIENT KILL`. The command ends the connections that match.
 #[derive(Debug, Default)]
 struct KillFilter<'a> {
     id: Option<u64>,
     peer: Option<&'a [u8]>,
     local: Option<&'a [u8]>,
-    /// Whether the filter names a kind of connection, or a user, that there is not.
+    /// Whether the filter names a kind of connection or a user that does not exist.
     is_none: bool,
     skips_own: bool,
 }

@@ -1,7 +1,7 @@
-//! `CONFIG`: the settings under the names of Redis' parameters, and the reset of the counts.
+//! `CONFIG`: reports the settings under the names of Redis' parameters, and resets the counts.
 //!
-//! `CONFIG SET` changes what an operator changes while looking for a slow request: the thresholds of
-//! `SLOWLOG` and of `LATENCY`. Any other setting is given when the server starts.
+//! `CONFIG SET` changes only the settings that an operator needs to find slow requests: the thresholds of
+//! `SLOWLOG` and of `LATENCY`. All other settings are fixed when the server starts.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -20,8 +20,8 @@ pub(super) static COMMANDS: &[Command] = family! { "server";
     "config" -2 (CONTAINER | ADMIN | NOSCRIPT | LOADING | STALE) NONE config, "A container for server configuration commands.";
 };
 
-/// Maximum length of the patterns of `CONFIG GET`. The other connections of the thread wait while they are
-/// compared.
+/// Maximum length of the patterns of `CONFIG GET`. The other connections of the thread wait while the server
+/// compares the patterns.
 const MAX_PATTERNS: usize = 16 << 10;
 
 /// `CONFIG GET pattern ...`, `CONFIG RESETSTAT`, `CONFIG SET`
@@ -53,7 +53,7 @@ const CHANGEABLE: [(&str, std::ops::RangeInclusive<i64>); 3] = [
 /// A changeable parameter, with the given value.
 type ConfigChange<'a> = (&'static str, &'static std::ops::RangeInclusive<i64>, &'a [u8]);
 
-/// Returns the changes of a `CONFIG SET`, if each is one of a parameter that can be changed.
+/// Returns the changes of a `CONFIG SET`, or `None` if one of its parameters can't be changed.
 fn changes(args: Arguments<'_>) -> Option<Vec<ConfigChange<'_>>> {
     let names = (2..args.len()).step_by(2);
     let changes = names.map(|at| {
@@ -63,7 +63,7 @@ fn changes(args: Arguments<'_>) -> Option<Vec<ConfigChange<'_>>> {
     changes.collect()
 }
 
-/// Makes all changes, or none if a value is not a valid one.
+/// Makes all changes. Makes no change if one of the values is invalid.
 fn set(session: &Session, changes: &[ConfigChange<'_>], out: &mut Output) {
     let mut values = Vec::new();
     for (name, range, value) in changes {
@@ -127,7 +127,8 @@ fn settings(session: &Session) -> Vec<(&'static str, String)> {
         ("maxclients", served.max_connections.to_string()),
         ("appendonly", yes_no(has_disk)),
         ("appendfsync", fsync.to_owned()),
-        // Snapshots in intervals: there are none. The file is always up to date by the flush interval.
+        // Redis makes snapshots at these intervals. This server makes none, because it writes the file at
+        // each flush interval.
         ("save", String::new()),
         ("proto-max-bulk-len", served.limits.bulk_len.to_string()),
         ("slowlog-log-slower-than", served.slow_log.threshold.load(Relaxed).to_string()),
@@ -148,7 +149,7 @@ fn reset_counts(session: &Session) {
         (&baseline.expirations, expirations),
         (&baseline.evictions, evictions),
         (&baseline.connections, served.clients.total()),
-        // The counts themselves go on, because those of `/metrics` must not fall.
+        // The counts themselves do not restart, because the counts of `/metrics` must not decrease.
         (&baseline.requests, counters.requests.load(Relaxed)),
         (&baseline.refused, counters.refused.load(Relaxed)),
         (&baseline.cut_off, counters.cut_off.load(Relaxed)),

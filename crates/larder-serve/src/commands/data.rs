@@ -35,7 +35,7 @@ pub(super) async fn entry(session: &Session, args: Arguments<'_>, out: &mut Outp
     entry_of(session, args, out, args.get(1), run).await;
 }
 
-/// Runs a command that reads and changes the entry of one key.
+/// Runs a command that reads and changes the entry of one key, which may be any argument.
 async fn entry_of(session: &Session, args: Arguments<'_>, out: &mut Output, key: &[u8], run: DataCommand) {
     let database = session.database();
     let version = out.reply().version;
@@ -44,7 +44,7 @@ async fn entry_of(session: &Session, args: Arguments<'_>, out: &mut Output, key:
     let begun = database.keyspace.begin_modify_async(key, durability(database), move |value, left| {
         let mut reply = ReplyBuffer::new(version, usize::MAX);
         let mut entries = OneEntry { value: value.map(|value| &**value), left, change: Change::Keep };
-        // An entry by itself has no errors. The change has them, after the closure.
+        // The functions of one entry return no errors. Errors come from the change, after the closure.
         let ran = run(&mut entries, requested.as_arguments(), &mut reply);
         debug_assert!(ran.is_ok(), "one entry is read and changed without an error");
         *reply_of_round.lock().unwrap_or_else(PoisonError::into_inner) = reply.bytes;
@@ -67,7 +67,7 @@ async fn entry_of(session: &Session, args: Arguments<'_>, out: &mut Output, key:
     }
 }
 
-/// Runs a command on a key that is too long, so that there is no entry. It can't store one.
+/// Runs a command on a key that is too long to have an entry. The command cannot store an entry.
 fn without_entry(args: Arguments<'_>, out: &mut Output, run: DataCommand, error: &Error) {
     let mut reply = ReplyBuffer::new(out.reply().version, usize::MAX);
     let mut entries = OneEntry { value: None, left: Ttl::Default, change: Change::Keep };
@@ -98,11 +98,12 @@ pub(super) async fn group(session: &Session, args: Arguments<'_>, out: &mut Outp
     }
 }
 
-/// Why a transaction makes no changes.
+/// The reason why a transaction makes no changes.
 #[derive(Debug)]
 pub(super) enum Stop {
     Cache(Error),
-    /// Its replies, or the values that it reads, take more memory than a connection may.
+    /// The replies of the transaction, or the values that it reads, take more memory than a connection may
+    /// use.
     TooLarge,
 }
 
@@ -113,7 +114,7 @@ impl From<Error> for Stop {
 }
 
 impl Stop {
-    /// Returns the text for a limit of so many bytes.
+    /// Returns the text of the error for a limit of `max` bytes.
     pub(super) fn text(&self, max: usize) -> String {
         match self {
             Self::Cache(error) => errors::of(error),
@@ -122,12 +123,12 @@ impl Stop {
     }
 }
 
-/// One run of the commands of a transaction, with the memory that it may still take. The transaction holds
-/// each value that it has read until it ends.
+/// One run of the commands of a transaction, with the memory that the run may still use. The transaction
+/// holds each value that it has read until it ends.
 #[derive(Debug)]
 pub(super) struct GroupRun {
     version: Version,
-    /// How many bytes the next replies may have.
+    /// The number of bytes that the next replies may have.
     left: usize,
     read: ReadValues,
 }
@@ -137,7 +138,7 @@ impl GroupRun {
         Self { version, left: max, read: ReadValues::new(max) }
     }
 
-    /// Runs a command. Returns its reply.
+    /// Runs a command, and returns its reply.
     pub(super) fn run(
         &mut self,
         transaction: &mut Transaction<'_>,
@@ -161,10 +162,10 @@ impl GroupRun {
 /// The values that a transaction has read.
 #[derive(Debug)]
 struct ReadValues {
-    /// How many bytes more it may hold. None if it has read more than it may.
+    /// The number of further bytes that the values may take. `None` if the values take more than the limit.
     left: Option<usize>,
-    /// The addresses of the large values. Each lives as long as the transaction, so an address is that of one
-    /// value.
+    /// The addresses of the large values. Each value lives as long as the transaction, so no two values have
+    /// the same address.
     seen: HashSet<usize>,
     /// The keys of large values that the transaction itself has put, each with its keyspace. They are not
     /// counted: the cache limits the changes of a transaction.
@@ -210,7 +211,7 @@ pub(super) async fn object(session: &Session, args: Arguments<'_>, out: &mut Out
     entry_of(session, args, out, args.get(2), run).await;
 }
 
-/// Returns when the writes of a database are answered.
+/// Returns the durability that a write of a database waits for.
 pub(super) const fn durability(database: &Database) -> Durability {
     match database.writes {
         WriteMode::Buffered => Durability::Buffered,
@@ -218,7 +219,7 @@ pub(super) const fn durability(database: &Database) -> Durability {
     }
 }
 
-/// The entry of the only key of a command, and the change of it.
+/// The entry of the only key of a command, and the change that the command makes to the entry.
 struct OneEntry<'a> {
     value: Option<&'a [u8]>,
     left: Ttl,
@@ -259,7 +260,7 @@ struct GroupEntries<'a, 'tx> {
     transaction: &'a mut Transaction<'tx>,
     keyspace: &'a Keyspace<Vec<u8>, Value>,
     durability: Durability,
-    /// The value that was read last.
+    /// The last value that was read.
     held: Option<Arc<Value>>,
     read: &'a mut ReadValues,
 }
@@ -269,7 +270,7 @@ fn is_past(ttl: Ttl) -> bool {
     matches!(ttl, Ttl::Until(until) if until <= SystemClock::new().wall())
 }
 
-/// There is no entry with a key that is too long.
+/// Returns the default for a key that is too long, because such a key has no entry.
 fn none_if_too_long<T: Default>(read: Result<T, Error>) -> Result<T, Error> {
     match read {
         Err(Error::KeyTooLarge { .. }) => Ok(T::default()),
@@ -295,7 +296,7 @@ impl Entries for GroupEntries<'_, '_> {
     }
 
     fn put(&mut self, key: &[u8], value: Value, ttl: Ttl) -> Result<(), Error> {
-        // Otherwise the transaction itself would find the entry until it ends.
+        // Without this step, the transaction itself would find the entry until the transaction ends.
         if is_past(ttl) {
             return self.remove(key).map(|_| ());
         }

@@ -1,12 +1,12 @@
-//! Decimal numbers for `INCRBYFLOAT`: added exactly, with 17 digits behind the point.
+//! Decimal numbers for `INCRBYFLOAT`. They are added exactly, with 17 digits after the point.
 //!
-//! Redis adds in the 80-bit numbers of an Intel processor and shows 17 digits behind the point. So `10.5` and
-//! `0.1` are `10.6` there, as they are here. A number that is too large for 17 such digits is a 64-bit
-//! floating-point number here.
+//! Redis adds in the 80-bit numbers of an Intel processor, and prints 17 digits after the point. So the sum
+//! of `10.5` and `0.1` is `10.6` in Redis, as it is here. A number that is too large for 17 digits after the
+//! point is a 64-bit floating-point number here.
 
 use std::fmt;
 
-/// Digits behind the point.
+/// Number of digits after the point.
 const DIGITS: u32 = 17;
 
 /// 1, as a [`Decimal::Exact`].
@@ -17,7 +17,7 @@ const ONE: i128 = 10_i128.pow(DIGITS);
 pub(super) enum Decimal {
     /// A multiple of 10⁻¹⁷.
     Exact(i128),
-    /// A number that is too large for that.
+    /// A number that is too large for such a multiple.
     Float(f64),
 }
 
@@ -34,7 +34,7 @@ impl Decimal {
         Some(Self::exact(text).unwrap_or(Self::Float(float)))
     }
 
-    /// Reads a number exactly. Digits behind the 17th are rounded.
+    /// Reads a number exactly. Rounds after the 17th digit behind the point.
     fn exact(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
@@ -64,7 +64,7 @@ impl Decimal {
         Some(Self::Exact(if is_negative { -scaled } else { scaled }))
     }
 
-    /// Returns the sum. None if it is not finite.
+    /// Returns the sum, or `None` if the sum is not finite.
     pub(super) fn add(self, other: Self) -> Option<Self> {
         if let (Self::Exact(left), Self::Exact(right)) = (self, other)
             && let Some(sum) = left.checked_add(right)
@@ -96,7 +96,7 @@ impl fmt::Display for Decimal {
                 let fraction = fraction.trim_end_matches('0');
                 if fraction.is_empty() { Ok(()) } else { write!(f, ".{fraction}") }
             }
-            // Such a number has no digits behind the point.
+            // A number of this kind is printed without digits after the point.
             Self::Float(value) => write!(f, "{value:.0}"),
         }
     }

@@ -1,6 +1,6 @@
 //! `SLOWLOG`, `LATENCY`, `MONITOR` and `TIME`.
 //!
-//! [`note`] is called for each request that took time: see [`super::dispatch`] for what is measured.
+//! [`note`] is called for each measured request. [`super::dispatch`] says which time is measured.
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
@@ -24,7 +24,7 @@ pub(super) static COMMANDS: &[Command] = family! { "server";
     "time" 1 (LOADING | STALE | FAST) NONE time, "Returns the server time.";
 };
 
-/// The number of requests of `SLOWLOG GET` without a number, as in Redis.
+/// The number of requests that `SLOWLOG GET` returns if no number is given, as in Redis.
 const DEFAULT_SHOWN: usize = 10;
 
 const SLOWLOG_HELP: [&str; 7] = [
@@ -49,9 +49,9 @@ const LATENCY_HELP: [&str; 9] = [
     "    Drop the samples of the events, or of all events.",
 ];
 
-/// Takes note of a request that took this time.
+/// Records a request and its time.
 pub(super) fn note(session: &Session, command: &Command, args: Arguments<'_>, took: Duration) {
-    // The words of these may be a password. And a `WAIT` takes as long as it is asked to.
+    // The words of such a request may contain a password. A `WAIT` takes as long as its client requests.
     if command.flags & NO_AUTH != 0 || command.name == "wait" {
         return;
     }
@@ -63,9 +63,9 @@ pub(super) fn note(session: &Session, command: &Command, args: Arguments<'_>, to
     served.latencies.note(event, took, time);
 }
 
-/// Shows a request to the monitors.
+/// Sends a request to the monitors.
 pub(super) fn show(session: &Session, command: &Command, args: Arguments<'_>) {
-    // The words of these may be secrets, or they are no requests of an application.
+    // The words of such a request may contain secrets, or the request does not come from an application.
     if command.flags & (SKIP_MONITOR | ADMIN) != 0 {
         return;
     }
@@ -87,7 +87,7 @@ pub(super) fn show(session: &Session, command: &Command, args: Arguments<'_>) {
     session.served.monitors.show(line.as_bytes());
 }
 
-/// Appends a word as Redis quotes it, so that it has only printable characters of ASCII.
+/// Appends a word as Redis quotes it, so that the result has only printable ASCII characters.
 fn push_quoted(line: &mut String, word: &[u8]) {
     line.push('"');
     for byte in word {
@@ -192,7 +192,7 @@ async fn latency(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Returns a report about the latencies, for people.
+/// Returns a report about the latencies in words.
 fn report(threshold: u64, events: &[(LatencyEvent, LatencySamples)]) -> String {
     if threshold == 0 {
         return "The latency monitor is off. CONFIG SET latency-monitor-threshold <milliseconds> turns it on.\n"
@@ -224,7 +224,7 @@ fn report(threshold: u64, events: &[(LatencyEvent, LatencySamples)]) -> String {
     text
 }
 
-/// `MONITOR`. From now on the connection gets a line for each request that arrives at the server.
+/// `MONITOR`. From then on, the connection receives a line for each request that arrives at the server.
 async fn monitor(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     if session.monitor.is_none() {
         session.monitor = session.served.monitors.add();

@@ -1,8 +1,10 @@
-//! Finds a request's command, checks what the table says about it, and runs it.
+//! Finds a request's command, checks the request against the command's row in the table, and runs the
+//! command.
 //!
-//! What a request takes is measured for `SLOWLOG` and `LATENCY`. A command that is flagged as fast, or is a
-//! `SET`, is measured from the moment when it begins to wait: otherwise each of them would read the clock
-//! twice. The time until a removal is durable is not that of its request, because the connection goes on.
+//! The dispatcher measures the time of a request for `SLOWLOG` and `LATENCY`. The measurement of a `SET`, or
+//! of a command that is flagged as fast, starts when the command begins to wait. Otherwise each such command
+//! would read the clock twice. The time of a removal does not include the wait for its commit, because the
+//! connection executes its next requests during this wait.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -15,12 +17,12 @@ use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::session::output::Output;
 use crate::session::{Command, Hot, Session, flags};
 
-/// Carries out a request.
+/// Executes a request.
 pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     session.uncounted += 1;
     let Some(command) = session.commands.find(args.get(0)) else {
-        // A web page can make a browser send a request of HTTP here, whose lines would be carried out as
-        // commands. The connection is closed at its first line, as in Redis.
+        // A web page can make a browser send an HTTP request here. The server would execute its lines as
+        // commands. So the server closes the connection at the first line of HTTP, as Redis does.
         if args.is(0, "post") || args.is(0, "host:") {
             session.is_closing = true;
             return;
@@ -64,8 +66,8 @@ pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &
     }
 }
 
-/// Runs a command. Returns since when it was measured: since `since`, or since it has begun to wait. None if
-/// it did not wait.
+/// Runs a command. Returns the start of the measurement: `since`, or the time at which the command began to
+/// wait. Returns `None` if the command did not wait.
 async fn measured(command: impl Future<Output = ()>, mut since: Option<Instant>) -> Option<Instant> {
     let mut command = pin!(command);
     poll_fn(|context| {
@@ -97,7 +99,7 @@ fn has_arity(command: &Command, words: usize) -> bool {
     if command.arity < 0 { words >= needed } else { words == needed }
 }
 
-/// Replies with an error. A transaction with such a request is not carried out.
+/// Replies with an error. A transaction with such a request is not executed.
 fn refuse(session: &mut Session, out: &mut Output, error: &str) {
     if let Some(queue) = &mut session.queue {
         queue.is_broken = true;

@@ -20,13 +20,13 @@ pub(super) const NO_MULTI: &str = "ERR Command not allowed inside a transaction"
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
 pub(super) const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
 
-/// Maximum number of bytes of a request that an error repeats, as in Redis.
+/// Maximum number of bytes of a request that an error quotes, as in Redis.
 const MAX_REPEATED: usize = 128;
 
 /// Returns the text for an error of the cache.
 pub(crate) fn of(error: &Error) -> String {
     match error {
-        // The cache's own text says "repeat the call". A counter would count twice.
+        // The cache's own text says "repeat the call". A repeated increment would count twice.
         Error::NotDurable { cause, .. } => {
             format!("MISCONF not durable: {cause}; memory has the change, the disk may not have it")
         }
@@ -34,7 +34,7 @@ pub(crate) fn of(error: &Error) -> String {
     }
 }
 
-/// Returns the text for a request with a number of words that its command does not take.
+/// Returns the text for a request whose number of words does not fit its command.
 pub(super) fn wrong_arity(command: &str) -> String {
     format!("ERR wrong number of arguments for '{command}' command")
 }
@@ -44,13 +44,13 @@ pub(super) fn invalid_expire(command: &str) -> String {
     format!("ERR invalid expire time in '{command}' command")
 }
 
-/// Returns the text for a subcommand that there is not.
+/// Returns the text for an unknown subcommand.
 pub(super) fn unknown_subcommand(command: &str, subcommand: &[u8]) -> String {
     let subcommand = repeated(subcommand, MAX_REPEATED);
     format!("ERR unknown subcommand '{subcommand}'. Try {command} HELP.")
 }
 
-/// Returns the text for a request whose command there is not.
+/// Returns the text for a request with an unknown command.
 pub(super) fn unknown_command(args: Arguments<'_>) -> String {
     if let Some(text) = unsupported::purpose(args.get(0)) {
         return text;

@@ -1,8 +1,8 @@
 //! Commands on the time that an entry lives.
 //!
 //! The cache keeps an expiry in milliseconds, at most ten years ahead. A later expiry becomes ten years. An
-//! expiry that has come already removes the entry, and is answered when the removal is durable. Any other
-//! expiry is a write: it is on disk within the flush interval, also if it shortens the entry's life.
+//! expiry in the past removes the entry, and the server answers when the removal is durable. Any other expiry
+//! is a write. It is on disk within the flush interval, even if it shortens the entry's life.
 
 use std::time::Duration;
 
@@ -30,10 +30,10 @@ pub(super) static COMMANDS: &[Command] = family! { "generic";
     "ttl" 2 (READONLY | FAST) FIRST [entry] time_left, "Returns the expiration time in seconds of a key.";
 };
 
-/// The latest expiry, a little before the latest that the cache accepts at the same time.
+/// The latest expiry. It is a little earlier than the latest expiry that the cache accepts at the same time.
 const MAX_AHEAD_MS: i64 = MAX_TTL.as_secs().cast_signed() * 1000 - 60_000;
 
-/// The unit of an expiry, and where it counts from.
+/// The unit of an expiry, and whether it counts from now or from the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
     Seconds,
@@ -43,7 +43,7 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    /// Returns a number of this unit in milliseconds. None if it is too large.
+    /// Returns a number of this unit in milliseconds, or `None` if the result is too large.
     fn millis(self, number: i64) -> Option<i64> {
         match self {
             Self::Seconds | Self::UnixSeconds => number.checked_mul(1000),
@@ -75,7 +75,7 @@ impl Expiry {
         units.iter().find(|(name, _)| args.is(at, name)).map(|(_, unit)| *unit)
     }
 
-    /// Returns the TTL of a write with this expiry. The write removes the entry if the time has come.
+    /// Returns the TTL of a write with this expiry. The write removes the entry if the expiry is in the past.
     pub(super) fn ttl(self) -> Ttl {
         match self {
             Self::In(millis) => match u64::try_from(millis) {
@@ -89,7 +89,7 @@ impl Expiry {
         }
     }
 
-    /// Returns whether the time has come.
+    /// Returns whether the expiry is in the past.
     fn is_past(self) -> bool {
         match self {
             Self::In(millis) => millis <= 0,
@@ -111,14 +111,15 @@ pub(super) fn now_ms() -> i64 {
     i64::try_from(SystemClock::new().wall().as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Reads an expiry that must be positive. `invalid` is the error for one that is not, or is too large.
+/// Reads an expiry that must be positive. `invalid` is the error for an expiry that is not positive or is too
+/// large.
 pub(super) fn parse_expiry(unit: Unit, number: &[u8], invalid: &'static str) -> Result<Expiry, &'static str> {
     let number = integer(number).ok_or(errors::NOT_AN_INTEGER)?;
     let millis = unit.millis(number).filter(|millis| *millis > 0).ok_or(invalid)?;
     expiry(unit, millis).ok_or(invalid)
 }
 
-/// Returns an expiry. None if its Unix time is too large for a number.
+/// Returns an expiry, or `None` if its Unix time does not fit its type.
 fn expiry(unit: Unit, millis: i64) -> Option<Expiry> {
     if unit.is_relative() {
         millis.checked_add(now_ms()).map(|_| Expiry::In(millis))

@@ -5,7 +5,7 @@ use crate::session::Hot;
 /// Makes the table of a family: name, arity, flags, keys, function, summary.
 ///
 /// A row with the name of a function of [`super::data`] in brackets is a data command: a function over
-/// entries, which that function of `data` runs alone, and which `EXEC` runs as a part of a transaction.
+/// entries. The function of `data` runs it alone, and `EXEC` runs it as a part of a transaction.
 macro_rules! family {
     ($group:literal; $($name:literal $arity:literal ($flags:expr) $keys:ident $([$how:ident])? $run:path, $summary:literal;)*) => {
         &[$($crate::session::Command {
@@ -22,7 +22,7 @@ macro_rules! family {
     };
 }
 
-/// How a command runs alone.
+/// The function that runs a command alone.
 macro_rules! runner {
     ($run:path) => {
         |session, args, out| Box::pin($run(session, args, out))
@@ -44,7 +44,7 @@ macro_rules! data {
 
 pub(super) use {data, family, runner};
 
-/// Returns how the dispatcher calls a command.
+/// Returns the way in which the dispatcher calls a command.
 pub(super) const fn hot(name: &str) -> Hot {
     match name.as_bytes() {
         b"get" => Hot::Get,

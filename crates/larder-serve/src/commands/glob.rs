@@ -1,11 +1,11 @@
 //! Patterns of keys, as `KEYS`, `SCAN` and `CONFIG GET` take them: `*`, `?`, `[a-z]`, `[^a]` and `\`.
 //!
-//! A pattern is read once, before it is compared with many keys. Its length may be that of a request, but no
-//! comparison takes longer for that: a run of `*` is one `*`, a class is a set of bytes, and a pattern with
-//! more items than the longest key has bytes matches no key.
+//! A pattern is parsed once, before it is compared with many keys. A pattern may be as long as a request, but
+//! a comparison does not take longer for a long pattern: a run of `*` is one `*`, a class is a set of bytes,
+//! and a pattern with more items than the longest key has bytes matches no key.
 
-/// Maximum number of items beside `*`. No text that is compared with a pattern is longer: a key has up to
-/// 4,096 bytes.
+/// Maximum number of items of a pattern, without `*`. No text that is compared with a pattern is longer,
+/// because a key has up to 4,096 bytes.
 const MAX_ITEMS: usize = 4096;
 
 /// One item of a pattern.
@@ -19,16 +19,17 @@ enum Item {
     Class(ByteSet),
 }
 
-/// A pattern that was read.
+/// A parsed pattern.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pattern {
     items: Vec<Item>,
-    /// The number of items beside `*`: the least length of a text that matches.
+    /// The number of items without `*`. A text that matches has at least this length.
     min_len: usize,
 }
 
 impl Pattern {
-    /// Reads a pattern. None if it has more items than a key has bytes, so that it matches no key.
+    /// Parses a pattern. Returns `None` if it has more items than a key can have bytes, because it then
+    /// matches no key.
     pub(super) fn read(mut pattern: &[u8]) -> Option<Self> {
         let mut read = Self::default();
         while !pattern.is_empty() {
@@ -51,13 +52,15 @@ impl Pattern {
 
     /// Returns whether the pattern matches the whole text.
     ///
-    /// Takes at most the product of both lengths in steps: only the last `*` is ever tried again.
+    /// The number of steps is at most the product of the two lengths, because only the last `*` is tried
+    /// again.
     pub(super) fn matches(&self, text: &[u8]) -> bool {
         if text.len() < self.min_len {
             return false;
         }
         let (mut at, mut seen) = (0, 0);
-        // After the last `*`: the rest of the pattern, and where in the text the next attempt begins.
+        // After the last `*`: the rest of the pattern, and the place in the text at which the next attempt
+        // begins.
         let mut retry = None;
         while let Some(byte) = text.get(seen) {
             match self.items.get(at) {
@@ -106,7 +109,7 @@ impl ByteSet {
     }
 }
 
-/// Reads the first item of a pattern that is not empty. Returns the rest, too.
+/// Reads the first item of a pattern that is not empty. Also returns the rest.
 fn item(pattern: &[u8]) -> (Item, &[u8]) {
     match pattern {
         [b'*', rest @ ..] => (Item::Any, rest),
@@ -117,7 +120,8 @@ fn item(pattern: &[u8]) -> (Item, &[u8]) {
     }
 }
 
-/// Reads a class behind its bracket. A class without an end goes to the end of the pattern, as in Redis.
+/// Reads a class after its opening bracket. A class without a closing bracket extends to the end of the
+/// pattern, as in Redis.
 fn class(mut pattern: &[u8]) -> (Item, &[u8]) {
     let is_negated = pattern.first() == Some(&b'^');
     if is_negated {

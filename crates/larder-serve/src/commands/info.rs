@@ -19,13 +19,13 @@ pub(super) static COMMANDS: &[Command] = family! { "server";
     "info" -1 (LOADING | STALE) NONE info, "Returns information and statistics about the server.";
 };
 
-/// A section: its name, its heading, and what writes its lines.
+/// A section: its name, its heading, and the function that writes its lines.
 struct Section {
     name: &'static str,
     write: fn(&Facts<'_>, &mut String) -> std::fmt::Result,
 }
 
-/// What the sections show.
+/// The data that the sections report.
 struct Facts<'a> {
     served: &'a Served,
     stats: Stats,
@@ -63,7 +63,7 @@ async fn info(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     out.reply().verbatim(&text);
 }
 
-/// Returns the cumulative counts that `CONFIG RESETSTAT` begins anew: hits, misses, expirations, evictions.
+/// Returns the cumulative counts that `CONFIG RESETSTAT` sets to zero: hits, misses, expirations, evictions.
 pub(super) fn cumulative(served: &Served, stats: &Stats) -> [u64; 4] {
     let of = |count: fn(&KeyspaceStats) -> u64| {
         databases(served, stats).map(|(_, keyspace)| count(keyspace)).sum()
@@ -99,7 +99,7 @@ fn clients(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
     write!(text, "maxclients:{}\r\nblocked_clients:0\r\n", facts.served.max_connections)
 }
 
-/// Returns a number of bytes for people, as Redis writes it.
+/// Returns a number of bytes in a form for people, as Redis writes it.
 fn human(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "two digits behind the point are shown")]
     let size = bytes as f64;
@@ -155,7 +155,7 @@ fn stats(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
     write!(text, "keyspace_misses:{}\r\n", since(misses, &baseline.misses))
 }
 
-/// The numbers of keys may include keys that have expired lately. `DBSIZE` counts exactly.
+/// The numbers of keys may include keys that have recently expired. `DBSIZE` counts exactly.
 fn keyspace(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
     for (number, keyspace) in databases(facts.served, &facts.stats) {
         let keys = keyspace.memory_entries.max(keyspace.disk_entries);

@@ -1,4 +1,4 @@
-//! What an entry takes: `OBJECT` and `MEMORY`.
+//! `OBJECT` and `MEMORY`: report the encoding, the memory and the use of an entry.
 
 use larder::ENTRY_OVERHEAD;
 

@@ -1,4 +1,4 @@
-//! `COMMAND`: what the table says about the commands.
+//! `COMMAND`: reports the table of commands.
 
 use super::errors;
 use super::family::family;
@@ -63,7 +63,7 @@ async fn command(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// The ten parts that Redis 7 gives about a command. The last four are empty here.
+/// The ten parts that Redis 7 reports about a command. The last four are empty here.
 fn describe(command: &Command, reply: &mut ReplyBuffer) {
     reply.array(10);
     reply.bulk(command.name.as_bytes());
@@ -75,7 +75,7 @@ fn describe(command: &Command, reply: &mut ReplyBuffer) {
     for number in [first, last, step] {
         reply.integer(i64::from(number));
     }
-    // Categories of ACL, hints, key specifications, subcommands.
+    // The ACL categories, the hints, the key specifications and the subcommands.
     reply.set(0);
     reply.set(0);
     reply.set(0);

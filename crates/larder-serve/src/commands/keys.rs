@@ -1,5 +1,5 @@
-//! Commands on keys, whatever their values are. [`super::expiry`] has the commands on their lives, and
-//! [`super::scan`] those that walk over all keys.
+//! Commands on keys that do not depend on the values. [`super::expiry`] has the commands on expiry, and
+//! [`super::scan`] has the commands that walk over all keys.
 
 use super::family::family;
 use super::{errors, removal};
@@ -11,7 +11,8 @@ use crate::session::flags::{FAST, NO_MULTI, NOSCRIPT, READONLY, WRITE};
 use crate::session::output::{LateReply, Output};
 use crate::session::{Command, Session};
 
-/// The commands that a transaction runs over entries. Alone, a removal is not one: see [`super::removal`].
+/// The commands that a transaction runs over entries. A removal outside of a transaction is not such a
+/// command: see [`super::removal`].
 pub(super) static COMMANDS: &[Command] = family! { "generic";
     "del" -2 (WRITE) ALL [removal] delete, "Deletes one or more keys.";
     "exists" -2 (READONLY | FAST) ALL [group] count_present, "Determines whether one or more keys exist.";
@@ -46,7 +47,7 @@ fn count_present(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut Rep
     Ok(())
 }
 
-/// `TOUCH key [key ...]`. The values are read, which is a use.
+/// `TOUCH key [key ...]`. Reads the values. Each read counts as a use.
 fn touch(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let mut present = 0;
     for key in args.from(1) {
@@ -67,8 +68,8 @@ fn has_flush_mode(args: Arguments<'_>) -> bool {
     args.len() == 1 || (args.len() == 2 && (args.is(1, "async") || args.is(1, "sync")))
 }
 
-/// `FLUSHDB [ASYNC | SYNC]`. The keys are gone at once. The reply is sent when the removal is durable, in
-/// both modes.
+/// `FLUSHDB [ASYNC | SYNC]`. The keys are removed immediately. The reply is sent when the removal is durable,
+/// in both modes.
 async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     if !has_flush_mode(args) {
         return out.reply().error(errors::SYNTAX);
@@ -79,7 +80,7 @@ async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output)
 }
 
 /// `FLUSHALL [ASYNC | SYNC]`. Removes the entries of all databases. Other keyspaces of the cache stay. The
-/// reply waits for the commit unless each database is buffered, whichever one is selected.
+/// reply waits for the commit unless each database is buffered, which one is selected does not matter.
 async fn flush_all(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     if !has_flush_mode(args) {
         return out.reply().error(errors::SYNTAX);

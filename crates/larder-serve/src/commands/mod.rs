@@ -1,21 +1,26 @@
 //! The commands, one module for each family.
 //!
-//! - [`table`]: every command with its arity, flags and keys. [`family`]: its rows. [`dispatch`]: finds a
-//!   request's command, checks what the table says, and runs it.
-//! - [`data`]: how a data command runs. [`strings`], [`numbers`], [`ranges`] and [`many`]: values.
-//!   [`keys`] and [`removal`]: keys and their removal. [`expiry`]: how long they live. [`scan`]: all keys of
-//!   a database. [`walk`]: the threads that walk over them.
+//! - [`table`]: every command with its arity, flags and keys. [`family`]: the rows of the table.
+//! [`dispatch`]: finds the command of a request, checks the request against the table, and runs the command.
+//!
+//! - [`data`]: runs data commands. [`strings`], [`numbers`], [`ranges`] and [`many`]: commands on values.
+//! [`keys`] and [`removal`]: commands on keys, and their removal. [`expiry`]: commands on expiry. [`scan`]:
+//! commands over all keys of a database. [`walk`]: the threads that walk over the keys.
+//!
 //! - [`transactions`] and [`scripts`]: several commands at one moment.
-//! - [`connection`] and [`client`]: the connection itself. [`info`], [`config`], [`introspect`], [`inspect`]
-//!   and [`diagnostics`]: the server.
+//!
+//! - [`connection`] and [`client`]: commands about the connection. [`info`], [`config`], [`introspect`],
+//! [`inspect`] and [`diagnostics`]: commands about the server.
+//!
 //! - [`subcommands`]: the subcommands of containers. [`glob`]: patterns of keys. [`decimal`]: decimal
-//!   numbers. [`unsupported`]: what larder does not have.
+//! numbers. [`unsupported`]: commands that larder does not have.
+//!
 //! - [`errors`]: the texts of errors.
 //!
-//! A command is `async fn(session, arguments, output)`. It has replied once when it returns, or has left its
-//! reply to a future ([`Output::reply_later`](crate::session::output::Output::reply_later)). The next
-//! requests of its connection wait until it returns. So it may wait for the disk, and other connections go
-//! on.
+//! A command is `async fn(session, arguments, output)`. When it returns, it has written its reply, or has
+//! left the reply to a future ([`Output::reply_later`](crate::session::output::Output::reply_later)). The
+//! next requests of its connection wait until it returns. So a command may wait for the disk while other
+//! connections are served.
 
 mod client;
 mod config;

@@ -90,7 +90,7 @@ fn set_range(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBu
         reply.count(old.len() as u64);
         return Ok(());
     }
-    // Before anything is allocated.
+    // Checked before memory is allocated.
     let Some(end) = offset.checked_add(part.len()).filter(|end| *end <= MAX_LEN) else {
         reply.error(TOO_LONG);
         return Ok(());

@@ -23,7 +23,7 @@ pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output
     let mut removal = session.served.cache.invalidation();
     for key in args.from(1) {
         match removal.remove(keyspace, key) {
-            // There is no entry with such a key.
+            // No entry has such a key.
             Ok(_) | Err(Error::KeyTooLarge { .. }) => {}
             Err(error) => return out.reply().error(&errors::of(&error)),
         }
@@ -31,8 +31,8 @@ pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output
     commit(&session.served, session.database().removals, removal, out, LateReply::Count).await;
 }
 
-/// Begins the commit of a removal. The reply is sent when it is durable. With a `mode` of
-/// [`RemovalMode::Buffered`] it is sent at once.
+/// Starts the commit of a removal. The reply is sent when the removal is durable. With a `mode` of
+/// [`RemovalMode::Buffered`], the reply is sent immediately.
 pub(super) async fn commit(
     served: &Arc<Served>,
     mode: RemovalMode,
@@ -45,7 +45,7 @@ pub(super) async fn commit(
         Err(error) => return out.reply().error(&errors::of(&error)),
     };
     if mode == RemovalMode::Buffered || failpoint_is_set(Failpoint::AcknowledgeBeforeCommit) {
-        // The commit goes on by itself.
+        // The commit continues without this call.
         return match reply(commit.removed()) {
             LateReply::Count(removed) => out.reply().count(removed),
             _ => out.reply().ok(),

@@ -1,9 +1,9 @@
 //! Commands that walk over all keys of a database.
 //!
-//! A walk is in key order, so it is never at a wrong place, whatever is added or removed meanwhile. See
-//! [`crate::session::cursors`] for the places of `SCAN`. A walk reads on a thread for blocking work, because
-//! it may wait for the disk. While the file can't be read, a walk would leave out keys, and its end would not
-//! be the end of the keys. So it is an error then.
+//! A walk is in key order, so additions and removals during the walk cannot move its place.
+//! [`crate::session::cursors`] describes the places of `SCAN`. A walk reads on a thread for blocking work,
+//! because it may wait for the disk. While the file can't be read, a walk would leave out keys, and it would
+//! end before the last key. So a walk returns an error in this case.
 
 use larder::{Keys, Keyspace};
 
@@ -31,7 +31,8 @@ pub(super) static SIZE: &[Command] = family! { "server";
     "dbsize" 1 (READONLY | FAST | NO_MULTI) NONE count, "Returns the number of keys in the database.";
 };
 
-/// The number of keys that a walk reads ahead. More would be stale for longer, fewer would begin more walks.
+/// The number of keys that a walk reads ahead. With a larger number, keys would be stale for longer. With a
+/// smaller number, the server would begin more walks.
 const READ_AHEAD: usize = 8192;
 
 const FAILED_WALK: &str = "ERR the walk over the keys has failed";
@@ -44,10 +45,10 @@ type DatabaseKeyspace = Keyspace<Vec<u8>, Value>;
 /// The options of `SCAN`.
 #[derive(Debug)]
 struct ScanOptions {
-    /// How many keys the call passes.
+    /// The number of keys that the call passes.
     count: usize,
     pattern: Option<Vec<u8>>,
-    /// Whether entries of the wanted type exist: strings.
+    /// Whether entries of the requested type can exist. Only strings exist.
     has_type: bool,
 }
 
@@ -73,7 +74,7 @@ impl ScanOptions {
         Ok(options)
     }
 
-    /// Returns which keys are wanted.
+    /// Returns the keys that the call wants.
     fn wanted(&self) -> WantedKeys {
         match &self.pattern {
             _ if !self.has_type => WantedKeys::None,
@@ -143,12 +144,13 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Returns the answer of a walk, if the walk has left out no key.
+/// Returns the result of a walk, if the walk has left out no key.
 fn if_complete<R>(walked: &Keys<Vec<u8>, Value>, answer: R) -> Result<R, String> {
     if walked.is_complete() { Ok(answer) } else { Err(INCOMPLETE.to_owned()) }
 }
 
-/// Passes keys from a place on. Returns those that are wanted, and the next place. None at the end.
+/// Passes keys, starting at a place. Returns the keys that are wanted, and the next place. The next place is
+/// `None` at the end.
 fn walk(
     keyspace: &DatabaseKeyspace,
     mut place: Place,
@@ -169,8 +171,9 @@ fn walk(
             continue;
         };
         if wanted.has(key) {
-            // A key that was read ahead by an earlier call may be gone. But a lookup also misses an entry on
-            // disk while the writer makes room. So the keys are read again, which waits for the writer.
+            // An entry whose key an earlier call has read ahead may have been removed. But a lookup also
+            // misses an entry on disk while the writer makes room. So the keys are read again. This read
+            // waits for the writer.
             if !is_fresh && !keyspace.contains_key(key) {
                 place.ahead = KeysAhead::default();
                 continue;
@@ -222,7 +225,7 @@ async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// `DBSIZE`. Counts the live entries, so it takes time that grows with their number.
+/// `DBSIZE`. Counts the live entries, so its time grows with their number.
 async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let keyspace = session.database().keyspace.clone();
     let counted = walk::run(&session.served.is_cut_off, move |end| {
@@ -237,7 +240,7 @@ async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// `RANDOMKEY`. Each key has the same chance. Takes time that grows with the number of keys.
+/// `RANDOMKEY`. Each key has the same chance. Its time grows with the number of keys.
 async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let keyspace = session.database().keyspace.clone();
     let chosen = walk::run(&session.served.is_cut_off, move |end| {
@@ -245,7 +248,7 @@ async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Outpu
         let random = std::hash::RandomState::new();
         let mut chosen = None;
         for (passed, key) in walked.by_ref().take_while(|_| !end.has_come()).enumerate() {
-            // The n-th key takes the place of the chosen one in one of n cases.
+            // The n-th key replaces the chosen key with a probability of 1/n.
             let number = std::hash::BuildHasher::hash_one(&random, passed);
             if number % (passed as u64 + 1) == 0 {
                 chosen = Some(key);

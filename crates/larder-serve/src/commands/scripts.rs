@@ -1,5 +1,5 @@
-//! Scripts, without an interpreter: the scripts of well-known libraries are recognised by their hash, and
-//! each is an operation here. Any other script is an error.
+//! Scripts, without an interpreter. The server recognises the scripts of well-known libraries by their hash,
+//! and has an operation for each of them. Any other script is an error.
 //!
 //! | library | script | hash begins with |
 //! |---|---|---|
@@ -10,7 +10,7 @@
 //! | django-redis 5.4.0 | `incr` with `ignore_key_check` | `4d15273b` |
 //! | limits 3.14.1 | fixed window | `628bd136` |
 //!
-//! The moving window of `limits` is a list, which this server does not have.
+//! The moving window of `limits` needs a list. This server has no lists.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 struct Call<'a> {
     key: &'a [u8],
     args: Arguments<'a>,
-    /// The first argument that is not a key.
+    /// The index of the first argument that is not a key.
     first: usize,
 }
 
@@ -53,14 +53,14 @@ impl<'a> Call<'a> {
     }
 }
 
-/// A script: its hash, how many keys and arguments it takes, and what it does.
+/// A script: its hash, the numbers of its keys and arguments, and its operation.
 struct Script {
     sha1: &'static str,
     args: usize,
     run: fn(&mut dyn Entries, Call<'_>, &mut ReplyBuffer) -> Done,
 }
 
-/// Maximum length of a script that may be a known one. The longest has less than 1 KiB.
+/// Maximum length of a script that may be a known one. The longest known script has less than 1 KiB.
 const MAX_SCRIPT: usize = 4 << 10;
 
 /// Each script takes one key.
@@ -77,9 +77,9 @@ fn find(sha1: &str) -> Option<&'static Script> {
     SCRIPTS.iter().find(|script| script.sha1.eq_ignore_ascii_case(sha1))
 }
 
-/// Returns the hash and the script of this text, if it is a known one.
+/// Returns the hash and the script of this text, if the script is known.
 fn known(text: &[u8]) -> Option<(String, &'static Script)> {
-    // The other connections of the thread wait while the text is hashed.
+    // Other connections of the thread wait while the server hashes the text.
     let sha1 = (text.len() <= MAX_SCRIPT).then(|| sha1_hex(text))?;
     find(&sha1).map(|script| (sha1, script))
 }
@@ -132,7 +132,7 @@ fn release_lock(entries: &mut dyn Entries, call: Call<'_>, reply: &mut ReplyBuff
     Ok(())
 }
 
-/// Gives the key a TTL in milliseconds. A TTL that is not positive ends its life.
+/// Gives the key a TTL in milliseconds. A TTL that is not positive removes the entry.
 fn set_ttl(entries: &mut dyn Entries, key: &[u8], millis: i64) -> Done {
     match u64::try_from(millis) {
         Ok(millis) if millis > 0 => {
@@ -145,7 +145,7 @@ fn set_ttl(entries: &mut dyn Entries, key: &[u8], millis: i64) -> Done {
     Ok(())
 }
 
-/// The last argument is `0` to add to the time that is left, anything else to replace it.
+/// The last argument is `0` to add to the remaining time. Any other value replaces the remaining time.
 fn extend_lock(entries: &mut dyn Entries, call: Call<'_>, reply: &mut ReplyBuffer) -> Done {
     let left = match entries.remaining(call.key)? {
         Some(Remaining::For(left)) => i64::try_from(left.as_millis()).unwrap_or(i64::MAX),
@@ -233,7 +233,7 @@ async fn script(_session: &mut Session, args: Arguments<'_>, out: &mut Output) {
             reply.integer(i64::from(is_known));
         }
     } else if args.len() == 2 || (args.len() == 3 && (args.is(2, "async") || args.is(2, "sync"))) {
-        // The known scripts stay: they take no memory.
+        // The server keeps the known scripts, because they take no memory.
         reply.ok();
     } else {
         reply.error("ERR SCRIPT FLUSH only support SYNC|ASYNC option");

@@ -1,5 +1,5 @@
-//! Commands on values. [`super::numbers`] has the counters, [`super::ranges`] the parts of values,
-//! [`super::many`] the values of several keys.
+//! Commands on values. [`super::numbers`] has the counters, [`super::ranges`] the commands on parts of
+//! values, and [`super::many`] the commands on the values of several keys.
 
 use larder::{InsertOptions, Ttl};
 
@@ -25,7 +25,7 @@ pub(super) static COMMANDS: &[Command] = family! { "string";
     "setnx" 3 (WRITE | DENYOOM | FAST) FIRST [entry] set_if_absent, "Sets the string value of a key only when the key doesn't exist.";
 };
 
-/// `GET key`, alone. A value in memory is answered without a wait.
+/// `GET key`, outside of a transaction. A value in memory is answered without a wait.
 pub(super) async fn get(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     match session.database().keyspace.get_async(args.get(1)).await {
         Some(value) => out.reply().bulk(&value),
@@ -33,7 +33,8 @@ pub(super) async fn get(session: &mut Session, args: Arguments<'_>, out: &mut Ou
     }
 }
 
-/// `SET key value [option ...]`, alone. Without a condition, it needs no look at the present entry.
+/// `SET key value [option ...]`, outside of a transaction. Without a condition, it does not look up the
+/// present entry.
 pub(super) async fn set(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let options = match SetOptions::parse(args) {
         Ok(options) => options,
@@ -102,7 +103,8 @@ impl SetOptions {
     }
 }
 
-/// Returns whether an expiry may follow another one: the last of the same unit holds.
+/// Returns whether an expiry may follow the expiry that was given before it. The last expiry of one unit
+/// applies.
 fn goes_with(given: Option<(Unit, &[u8])>, unit: Unit) -> bool {
     given.is_none_or(|(present, _)| present == unit)
 }
@@ -223,7 +225,7 @@ fn get_and_expire(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut Re
         return Ok(());
     };
     let ttl = match given {
-        // Looked at only if there is an entry, as in Redis.
+        // Parsed only if an entry exists, as in Redis.
         Some((unit, number)) => match parse_expiry(unit, number, errors::INVALID_EXPIRE_GETEX) {
             Ok(expiry) => Some(expiry.ttl()),
             Err(error) => {

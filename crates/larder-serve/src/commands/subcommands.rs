@@ -1,6 +1,7 @@
 //! The subcommands of the commands that are containers, with their numbers of words.
 //!
-//! They are checked before a request is queued, so an unknown one fails a transaction at once, as in Redis.
+//! The server checks them before it queues a request, so an unknown subcommand immediately fails a
+//! transaction, as in Redis.
 
 use super::errors;
 use crate::protocol::arguments::Arguments;
@@ -34,8 +35,8 @@ const CONTAINERS: [(&str, &[(&str, i32)]); 8] = [
     ("slowlog", &[("get", -2), ("help", 2), ("len", 2), ("reset", 2)]),
 ];
 
-/// Returns the error for a request with an unknown subcommand, or with a wrong number of words. None for a
-/// command that is not a container.
+/// Returns the error for a request with an unknown subcommand or a wrong number of words. Returns `None` for
+/// a command that is not a container.
 pub(super) fn error(command: &Command, args: Arguments<'_>) -> Option<String> {
     let (container, subcommands) = CONTAINERS.iter().find(|(name, _)| *name == command.name)?;
     let given = args.find(1)?;

@@ -1,16 +1,16 @@
 //! `MULTI`, `EXEC`, `DISCARD`, `WATCH`, `UNWATCH`, and `WAIT`.
 //!
-//! `EXEC` goes as follows:
+//! `EXEC` has these steps:
 //!
 //! 1. Find the database of each queued request, as the `SELECT`s in the queue choose them.
-//! 2. Run the data commands, in their order, in one transaction of the cache. It requires each watch. So all
-//!    changes are made at one moment, and are committed together, or none is made.
+//! 2. Run the data commands, in their order, in one transaction of the cache. The transaction requires each
+//!    watch. So either all changes are made at one moment and committed together, or no change is made.
 //! 3. Run the other commands, in their order, each at its place among the replies. They neither read nor
-//!    change entries, so it makes no difference that they run later.
+//!    change entries, so they may run later.
 //! 4. Reply when the changes are durable, if they have to be. The requests behind `EXEC` are carried out
 //!    meanwhile.
 //!
-//! A command on all keys of a database can't be a part of a transaction, and is refused after `MULTI`.
+//! A command on all keys of a database can't be a part of a transaction. The server refuses it after `MULTI`.
 //!
 //! An error of the cache, such as a value that is too large, fails the whole `EXEC`. Then nothing is changed.
 //! The exception is `Error::NotDurable`: all changes are made in memory, and may not be on disk.
@@ -75,7 +75,7 @@ async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     for key in args.from(1) {
         let place = (session.db, key.to_vec());
         if session.watches.contains_key(&place) {
-            // The earlier watch sees every change that a new one would see.
+            // The earlier watch sees every change that a new watch would see.
             continue;
         }
         if session.watches.len() == MAX_WATCHES {
@@ -85,7 +85,7 @@ async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         }
         match session.database().keyspace.watch_async(key).await {
             Ok(watch) => drop(session.watches.insert(place, watch)),
-            // No entry can have such a key.
+            // No entry has such a key.
             Err(Error::KeyTooLarge { .. }) => {}
             Err(error) => return out.reply().error(&errors::of(&error)),
         }
@@ -142,7 +142,7 @@ async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// A place in the queue: another command, or none for the next of the steps.
+/// A place in the queue: a command that is not a data command, or `None` for the next step.
 type Other = Option<(&'static Command, OwnedArguments)>;
 
 fn plan(session: &Session, queue: TransactionQueue) -> (Vec<Step>, Vec<Other>) {
@@ -188,8 +188,8 @@ async fn run_steps(
     Ok((replies, Some(commit)))
 }
 
-/// `WAIT numreplicas timeout`. Answers 1 when all writes until now are on disk: the file takes the part of a
-/// replica. Answers 0 if that fails, or takes longer than the timeout in milliseconds.
+/// `WAIT numreplicas timeout`. Answers 1 when all writes until now are on disk: the file counts as one
+/// replica. Answers 0 if the commit fails, or takes longer than the timeout in milliseconds.
 async fn wait(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let Some(_) = integer(args.get(1)) else { return out.reply().error(errors::NOT_AN_INTEGER) };
     let Some(timeout) = integer(args.get(2)) else {

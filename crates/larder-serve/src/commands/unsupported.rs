@@ -1,6 +1,6 @@
 //! Commands of Redis that a cache of single values does not have. Their error says what to use instead.
 
-/// The families that need another kind of value, and the commands of each.
+/// The families of commands that need a type of value other than a string.
 const FAMILIES: [(&str, &[&str]); 8] = [
     (
         "lists",
@@ -192,7 +192,7 @@ const FAMILIES: [(&str, &[&str]); 8] = [
     ),
 ];
 
-/// Returns the error for a command of such a family.
+/// Returns the error for a command of one of these families.
 pub(super) fn purpose(name: &[u8]) -> Option<String> {
     let is_name = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
     let (family, commands) = FAMILIES.iter().find(|(_, commands)| commands.iter().any(is_name))?;

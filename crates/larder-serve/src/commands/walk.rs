@@ -1,21 +1,20 @@
 //! Walks over all keys of a database, on a thread for blocking work.
 //!
-//! A walk may take long, and nothing interrupts a thread. So the walk itself asks [`WalkEnd`] at each key
-//! whether its reply is still wanted: it is not if the connection has ended, or if a shutdown has cut it off.
-//! Otherwise the walks of peers that have gone would keep the threads from others, and a shutdown from its
-//! end.
+//! A walk may take long, and a thread can't be interrupted. So the walk checks [`WalkEnd`] at each key. The
+//! reply is not wanted any more if the connection has ended, or if a shutdown has closed it. Without these
+//! checks, walks of closed connections would occupy the threads and delay a shutdown.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::spawn_blocking;
 
-/// Tells a walk when its reply is no longer wanted.
+/// The reasons for which a walk must end early.
 #[derive(Debug)]
 pub(super) struct WalkEnd {
-    /// Whether the command of the walk was dropped, with its connection.
+    /// Whether the command of the walk was dropped together with its connection.
     is_dropped: Arc<AtomicBool>,
-    /// Whether a shutdown has cut off the connections.
+    /// Whether a shutdown has closed the connections.
     is_cut_off: Arc<AtomicBool>,
 }
 
@@ -35,7 +34,7 @@ impl Drop for SetOnDrop {
     }
 }
 
-/// Runs a walk. Returns none if it has panicked, or has come to no end.
+/// Runs a walk. Returns `None` if the walk panicked or ended early.
 pub(super) async fn run<T: Send + 'static>(
     is_cut_off: &Arc<AtomicBool>,
     walk: impl FnOnce(&WalkEnd) -> T + Send + 'static,
@@ -44,7 +43,7 @@ pub(super) async fn run<T: Send + 'static>(
     let end = WalkEnd { is_dropped: guard.0.clone(), is_cut_off: is_cut_off.clone() };
     let walked = spawn_blocking(move || {
         let walked = walk(&end);
-        // A walk that was cut off has not seen all keys.
+        // A walk that ended early has not visited all keys.
         (!end.has_come()).then_some(walked)
     });
     let walked = walked.await;

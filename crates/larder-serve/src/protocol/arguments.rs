@@ -1,15 +1,15 @@
-//! The words of a request, read in place: the command's name, then its arguments.
+//! The words of a request, without a copy: the command's name, and its arguments.
 
 use std::fmt;
 
-/// Where a word is in the bytes of its request.
+/// The place of a word in the bytes of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: usize,
     pub(crate) end: usize,
 }
 
-/// The words of a request. Its `Debug` shows no word, because a word may be a secret.
+/// The words of a request. Its `Debug` prints no word, because a word may be a secret.
 #[derive(Clone, Copy)]
 pub(crate) struct Arguments<'a> {
     bytes: &'a [u8],
@@ -26,30 +26,30 @@ impl<'a> Arguments<'a> {
         self.spans.len()
     }
 
-    /// Returns a word. The command's name is word 0. Empty if there is no such word: a command's arity was
-    /// checked before it runs.
+    /// Returns a word. Word 0 is the command's name. Returns an empty word if the request has fewer words,
+    /// because the server checks the arity of a command before it runs the command.
     pub(crate) fn get(&self, index: usize) -> &'a [u8] {
         self.find(index).unwrap_or_default()
     }
 
-    /// Returns a word, if there is one.
+    /// Returns a word, or `None` if the request has fewer words.
     pub(crate) fn find(&self, index: usize) -> Option<&'a [u8]> {
         self.spans.get(index).and_then(|span| self.bytes.get(span.start..span.end))
     }
 
-    /// Returns the words from this one on.
+    /// Returns the words, starting at this index.
     pub(crate) fn from(&self, first: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let Self { bytes, spans } = *self;
         let rest = spans.get(first..).unwrap_or_default();
         rest.iter().map(move |span| bytes.get(span.start..span.end).unwrap_or_default())
     }
 
-    /// Returns whether a word is this one, in any case of letters.
+    /// Returns whether a word equals `word`, without regard to case.
     pub(crate) fn is(&self, index: usize, word: &str) -> bool {
         self.find(index).is_some_and(|given| given.eq_ignore_ascii_case(word.as_bytes()))
     }
 
-    /// Copies the words, for a request that is carried out later.
+    /// Copies the words, for a request that is executed later.
     pub(crate) fn to_owned(self) -> OwnedArguments {
         let mut bytes = Vec::with_capacity(self.from(0).map(<[u8]>::len).sum());
         let spans = self.from(0).map(|word| {
@@ -68,7 +68,7 @@ impl fmt::Debug for Arguments<'_> {
     }
 }
 
-/// The words of a request that is carried out later. Its `Debug` shows no word.
+/// The words of a request that is executed later. Its `Debug` prints no word.
 pub(crate) struct OwnedArguments {
     bytes: Vec<u8>,
     spans: Vec<Span>,
@@ -80,7 +80,7 @@ impl OwnedArguments {
         Arguments::new(&self.bytes, &self.spans)
     }
 
-    /// Returns the memory that the words take, in bytes.
+    /// Returns the memory that the words use, in bytes.
     pub(crate) fn heap_len(&self) -> usize {
         self.bytes.capacity() + self.spans.capacity() * size_of::<Span>()
     }

@@ -1,13 +1,15 @@
-//! Requests as a line of words, which a person types: words between spaces, and quoted words with escapes.
+//! Requests in the form of a line of words, which a person types: words between spaces, and quoted words with
+//! escapes.
 
 use super::arguments::Span;
 
-/// Splits a line into words. Returns false if a quote is not closed, or if more follows it without a space.
+/// Splits a line into words. Returns false if a quote is not closed, or if a character other than a space
+/// follows a closing quote.
 pub(super) fn split(line: &[u8], unquoted: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
     let mut rest = line;
     loop {
         rest = rest.trim_ascii_start();
-        // A space of C, which is none for Rust.
+        // C treats this byte as a space, and Rust does not.
         while let [0x0B, tail @ ..] = rest {
             rest = tail.trim_ascii_start();
         }
@@ -21,7 +23,7 @@ pub(super) fn split(line: &[u8], unquoted: &mut Vec<u8>, spans: &mut Vec<Span>) 
     }
 }
 
-/// Takes one word, with its quotes and escapes undone. Returns what follows the word.
+/// Reads one word, and removes its quotes and escapes. Returns the rest of the line.
 fn word<'a>(mut rest: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
     loop {
         match rest {
@@ -41,7 +43,7 @@ fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0B
 }
 
-/// A closing quote ends its word: a space must follow, or the end of the line.
+/// Checks that a space or the end of the line follows a closing quote.
 fn after_quote(rest: &[u8]) -> Option<&[u8]> {
     match rest {
         [next, ..] if !is_space(*next) => None,

@@ -1,4 +1,5 @@
-//! How large a request may be. A limit is checked when a length is announced, before its bytes are awaited.
+//! The limits of the size of requests. The server checks a limit when the client announces a length, before
+//! it waits for the bytes.
 
 /// The limits of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

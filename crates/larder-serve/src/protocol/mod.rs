@@ -1,9 +1,9 @@
-//! Redis' protocol, without input and output: bytes become requests, and replies become bytes.
+//! Redis' protocol, without input and output. Parses requests and writes replies.
 //!
-//! - [`parser`]: cuts requests out of a buffer. It copies nothing, and it checks every length before anything
-//!   is allocated for it. [`inline`]: requests as a line of words.
-//! - [`arguments`]: the words of a request, read in place.
-//! - [`limits`]: how large a request may be.
+//! - [`parser`]: parses requests from a buffer. It copies no bytes, and it checks every length before it
+//!   allocates memory. [`inline`]: requests in the form of a line of words.
+//! - [`arguments`]: the words of a request, without a copy.
+//! - [`limits`]: the maximum size of a request.
 //! - [`number`]: integers in the only form that Redis accepts.
 //! - [`reply`]: writes replies for RESP2 or RESP3.
 

@@ -1,7 +1,7 @@
 //! Integers in the only form that Redis accepts: decimal digits, without a plus sign, a leading zero or a
 //! space. So a number has one form, and a stored number can be compared as text.
 
-/// Returns the integer that these bytes are.
+/// Parses an integer.
 pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match bytes {
         [b'-', digits @ ..] => (true, digits),
@@ -12,7 +12,7 @@ pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
         [b'1'..=b'9', ..] if digits.len() <= 19 => {}
         _ => return None,
     }
-    // Counted below zero, because the smallest number has no positive counterpart.
+    // Accumulates a negative number, because the smallest number has no positive counterpart.
     let mut value: i64 = 0;
     for digit in digits {
         if !digit.is_ascii_digit() {

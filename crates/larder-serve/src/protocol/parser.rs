@@ -1,53 +1,53 @@
-//! Cuts requests out of a buffer: an array of bulk strings, or a line of words.
+//! Parses the requests of a buffer. A request is an array of bulk strings, or a line of words.
 //!
-//! The parser keeps its place between two calls, so a request that arrives byte by byte is read once. Each
-//! announced length is checked against the limits before its bytes are awaited, so no peer makes the server
-//! hold more than a request's limit. After an error the stream has no known place to go on, and the
-//! connection is closed.
+//! The parser stores its place between two calls, so it reads a request that arrives byte by byte only once.
+//! The parser checks each announced length against the limits before the server waits for the bytes. So a
+//! peer cannot make the server allocate more than the limit of a request. After an error, the place of the
+//! next request is unknown, so the server closes the connection.
 
 use super::arguments::{Arguments, Span};
 use super::inline;
 use super::limits::RequestLimits;
 use super::number::integer;
 
-/// Maximum length of the line with a length, as in Redis.
+/// Maximum length of a line that announces a length, as in Redis.
 const MAX_HEADER: usize = 64 << 10;
 
-/// The error of a peer that does not keep to the protocol. The text is Redis' own.
+/// The error of a peer that violates the protocol. The text is the text of Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ProtocolError(pub(crate) String);
 
 /// What the parser has found at the start of the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parsed {
-    /// A request of this length. [`Parser::arguments`] has its words, until [`Parser::reset`].
+    /// A request of this length. [`Parser::arguments`] returns its words, until [`Parser::reset`] is called.
     Request(usize),
     /// Bytes without a request: an empty line, or an array without elements.
     Nothing(usize),
-    /// The request has not arrived completely. It takes at least this many bytes.
+    /// The request has not arrived completely. It has at least this many bytes.
     Incomplete(usize),
 }
 
-/// The number in the line before an array or an argument. None if the line has no number.
+/// The number in the line before an array or an argument. `None` if the line has no number.
 struct Header(Option<i64>);
 
-/// The parser of one connection. It has the place up to which the request at the start of the buffer was
-/// read.
+/// The parser of one connection. It stores the place up to which it has read the request at the start of the
+/// buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
     spans: Vec<Span>,
-    /// The bytes of an inline request, after quotes and escapes. Empty for any other request.
+    /// The bytes of an inline request, without quotes and escapes. `None` for any other request.
     unquoted: Option<Vec<u8>>,
-    /// The place up to which the request was read.
+    /// The place up to which the parser has read the request.
     at: usize,
-    /// The number of arguments that are still to come. None before the number is known.
+    /// The number of arguments that have not arrived. `None` before the number is known.
     left: Option<usize>,
-    /// The length of the argument at `at`. None before it is known.
+    /// The length of the argument at `at`. `None` before the length is known.
     bulk: Option<usize>,
 }
 
 impl Parser {
-    /// Reads on in a buffer that begins with the same request as in the last call.
+    /// Continues to parse a buffer that begins with the same request as in the last call.
     pub(crate) fn advance(&mut self, buffer: &[u8], limits: &RequestLimits) -> Result<Parsed, ProtocolError> {
         match buffer.first() {
             None => Ok(Parsed::Incomplete(1)),
@@ -63,7 +63,7 @@ impl Parser {
 
     /// Forgets the request, because its bytes were taken out of the buffer.
     pub(crate) fn reset(&mut self) {
-        // A request with very many arguments must not hold its memory for the life of the connection.
+        // A request with very many arguments must not keep its memory until the connection ends.
         if self.spans.capacity() > 1024 {
             self.spans = Vec::new();
         }
@@ -109,7 +109,7 @@ impl Parser {
         Ok(if self.spans.is_empty() { Parsed::Nothing(self.at) } else { Parsed::Request(self.at) })
     }
 
-    /// Reads the line at `at`: a sign and a length. Returns None if the line has not arrived.
+    /// Reads the line at `at`, which has a sign and a length. Returns `None` if the line has not arrived.
     fn header(&mut self, buffer: &[u8], too_long: &str) -> Result<Option<Header>, ProtocolError> {
         let rest = buffer.get(self.at + 1..).unwrap_or_default();
         let line = rest.get(..rest.len().min(MAX_HEADER)).unwrap_or_default();
@@ -135,7 +135,7 @@ impl Parser {
             let which = if is_guest { "unauthenticated" } else { "invalid" };
             return Err(error(format!("{which} multibulk length")));
         }
-        // Grows with the arguments that arrive, not with the number that was announced.
+        // The memory grows with the arguments that arrive, not with the announced number.
         self.spans.reserve(count.min(64));
         Ok(count)
     }

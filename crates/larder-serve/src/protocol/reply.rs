@@ -1,23 +1,24 @@
-//! Writes replies for RESP2 or RESP3. A command names what it replies; the buffer chooses the form of the
-//! connection's version.
+//! Writes replies for RESP2 or RESP3. A command names the type of its reply. The buffer chooses the form for
+//! the connection's version.
 
 use super::number::write_integer;
 
 /// A version of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Version {
-    /// The version that every client begins with.
+    /// The version of every new connection.
     #[default]
     Resp2,
-    /// Maps, sets, doubles, booleans, one null and pushes. A client asks for it by `HELLO 3`.
+    /// The version with maps, sets, doubles, booleans, one null and pushes. A client selects it with `HELLO
+    /// 3`.
     Resp3,
 }
 
-/// Replies that were written and not sent.
+/// Replies that are written and not yet sent.
 ///
-/// A request of a few bytes can ask for the same large value many thousand times. So the length is checked
-/// while the replies are written. Values beyond it are left out, which
-/// [`is_too_large`](ReplyBuffer::is_too_large) says. Such replies are not sent.
+/// A request of a few bytes can ask for the same large value many thousand times. So the buffer checks the
+/// length while it writes the replies. It leaves out values beyond the maximum, and then
+/// [`is_too_large`](ReplyBuffer::is_too_large) returns true. Such replies are not sent.
 #[derive(Debug)]
 pub(crate) struct ReplyBuffer {
     pub(crate) bytes: Vec<u8>,
@@ -27,17 +28,17 @@ pub(crate) struct ReplyBuffer {
 }
 
 impl ReplyBuffer {
-    /// Makes a buffer for up to `max` bytes.
+    /// Creates a buffer for up to `max` bytes.
     pub(crate) const fn new(version: Version, max: usize) -> Self {
         Self { bytes: Vec::new(), version, max, is_too_large: false }
     }
 
-    /// Returns whether a value was left out, because the replies would be too long with it.
+    /// Returns whether the buffer left out a value because the replies would be too long.
     pub(crate) const fn is_too_large(&self) -> bool {
         self.is_too_large
     }
 
-    /// Appends replies that are written already.
+    /// Appends written replies.
     pub(crate) fn append(&mut self, mut replies: Vec<u8>) {
         if self.bytes.is_empty() {
             self.bytes = replies;
@@ -46,7 +47,7 @@ impl ReplyBuffer {
         }
     }
 
-    /// Replies with a line of text, such as `OK`. The text has no line break.
+    /// Replies with a line of text, such as `OK`. The text must have no line break.
     pub(crate) fn simple(&mut self, text: &str) {
         self.line(b'+', text.as_bytes());
     }
@@ -89,28 +90,28 @@ impl ReplyBuffer {
         self.end_line();
     }
 
-    /// Replies that there is no value.
+    /// Replies with a null, for a missing value.
     pub(crate) fn null(&mut self) {
         self.by_version(b"$-1\r\n", b"_\r\n");
     }
 
-    /// Replies that there is no array, as `EXEC` does for a transaction that was not carried out.
+    /// Replies with a null array. `EXEC` sends it for a transaction that was not executed.
     pub(crate) fn null_array(&mut self) {
         self.by_version(b"*-1\r\n", b"_\r\n");
     }
 
-    /// Begins an array. So many replies must follow.
+    /// Begins an array. `len` replies must follow.
     pub(crate) fn array(&mut self, len: usize) {
         self.header(b'*', len);
     }
 
-    /// Begins a set. So many replies must follow.
+    /// Begins a set. `len` replies must follow.
     pub(crate) fn set(&mut self, len: usize) {
         let sign = if self.version == Version::Resp3 { b'~' } else { b'*' };
         self.header(sign, len);
     }
 
-    /// Begins a map. So many pairs of replies must follow. In RESP2 it is an array.
+    /// Begins a map. `pairs` pairs of replies must follow. In RESP2, a map is an array.
     pub(crate) fn map(&mut self, pairs: usize) {
         match self.version {
             Version::Resp3 => self.header(b'%', pairs),
@@ -118,7 +119,7 @@ impl ReplyBuffer {
         }
     }
 
-    /// Replies with a text to be shown to a person as it stands, as `INFO` does.
+    /// Replies with a text that a client shows to a person unchanged. `INFO` uses it.
     pub(crate) fn verbatim(&mut self, text: &str) {
         match self.version {
             Version::Resp2 => self.bulk(text.as_bytes()),

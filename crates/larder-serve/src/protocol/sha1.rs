@@ -1,4 +1,4 @@
-//! SHA-1 (FIPS 180-4), the name that the protocol gives to a script. It protects nothing here.
+//! SHA-1 (FIPS 180-4), which identifies a script in the protocol. It is not used for security here.
 
 /// Returns the hash in lower-case hexadecimal.
 pub(crate) fn sha1_hex(bytes: &[u8]) -> String {
@@ -26,7 +26,7 @@ fn sha1(bytes: &[u8]) -> [u32; 5] {
 
 #[expect(clippy::many_single_char_names, reason = "the names of the standard")]
 fn add_block(state: &mut [u32; 5], block: &[u8]) {
-    // The last sixteen words of the schedule. Each round takes the oldest and adds a new one.
+    // The last sixteen words of the schedule. Each round removes the oldest word and adds a new word.
     let mut window = [0_u32; 16];
     for (word, bytes) in window.iter_mut().zip(block.chunks_exact(4)) {
         *word = bytes.iter().fold(0, |word, byte| (word << 8) | u32::from(*byte));

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub enum Address {
     /// A Unix socket at a path.
     Unix(PathBuf),
-    /// A TCP port. Port 0 is any free port.
+    /// A TCP port. Port 0 means any free port.
     Tcp(SocketAddr),
 }
 

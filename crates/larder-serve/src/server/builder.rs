@@ -14,7 +14,7 @@ use crate::session::databases::{DatabaseModes, MAX_DATABASES, RemovalMode, Write
 use crate::session::output::OutputLimits;
 use crate::session::served::Password;
 
-/// The number of databases without a setting, as in Redis.
+/// The default number of databases, as in Redis.
 pub(super) const DEFAULT_DATABASES: usize = 16;
 
 /// The settings of a server. [`Server::builder`](crate::Server::builder) returns them.
@@ -30,7 +30,8 @@ pub struct ServerBuilder {
     /// Sockets that listen already.
     pub(super) listeners: Vec<Listener>,
     pub(super) databases: usize,
-    /// The modes that were set for all databases, or for one. A later setting replaces an earlier one.
+    /// The modes that were set for all databases or for one database. A later setting replaces an earlier
+    /// one.
     pub(super) modes: Vec<(Option<usize>, DatabaseModeChange)>,
     pub(super) password: Option<Password>,
     pub(super) allows_remote: bool,
@@ -47,7 +48,7 @@ pub struct ServerBuilder {
     pub(super) threads: Option<usize>,
 }
 
-/// A change of a database's modes.
+/// A change to a database's modes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum DatabaseModeChange {
     Removals(RemovalMode),
@@ -85,22 +86,22 @@ impl ServerBuilder {
         self
     }
 
-    /// Serves a Unix socket that listens already, such as one that systemd has passed. Its file is left as it
-    /// is.
+    /// Serves a Unix socket that already listens, such as a socket from systemd. The server does not remove
+    /// its file.
     pub fn unix_listener(mut self, listener: UnixListener) -> Self {
         self.listeners.push(Listener::Unix(listener, None));
         self
     }
 
-    /// Serves a TCP socket that listens already, such as one that systemd has passed. An address that other
+    /// Serves a TCP socket that already listens, such as a socket from systemd. An address that other
     /// machines can reach needs the settings that [`allow_remote`](Self::allow_remote) names.
     pub fn tcp_listener(mut self, listener: TcpListener) -> Self {
         self.listeners.push(Listener::Tcp(listener));
         self
     }
 
-    /// Answers `GET /health` and `GET /metrics` (for Prometheus) at this address, `HOST:PORT`. They show
-    /// counts and no keys. An address that other machines can reach needs
+    /// Answers `GET /health` and `GET /metrics` (for Prometheus) at this address, `HOST:PORT`. The answers
+    /// have counts and no keys. An address that other machines can reach needs
     /// [`allow_remote`](Self::allow_remote).
     pub fn http(mut self, address: impl Into<String>) -> Self {
         self.http = Some(address.into());
@@ -113,38 +114,39 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets when removals are answered, in all databases. Default: when they are durable.
+    /// Sets when the server answers removals, in all databases. Default: when they are durable.
     pub fn removals(mut self, mode: RemovalMode) -> Self {
         self.modes.push((None, DatabaseModeChange::Removals(mode)));
         self
     }
 
-    /// Sets when removals are answered, in one database.
+    /// Sets when the server answers removals, in one database.
     pub fn removals_of(mut self, database: usize, mode: RemovalMode) -> Self {
         self.modes.push((Some(database), DatabaseModeChange::Removals(mode)));
         self
     }
 
-    /// Sets when writes are answered, in all databases. Default: when memory has them.
+    /// Sets when the server answers writes, in all databases. Default: when they are in memory.
     pub fn writes(mut self, mode: WriteMode) -> Self {
         self.modes.push((None, DatabaseModeChange::Writes(mode)));
         self
     }
 
-    /// Sets when writes are answered, in one database.
+    /// Sets when the server answers writes, in one database.
     pub fn writes_of(mut self, database: usize, mode: WriteMode) -> Self {
         self.modes.push((Some(database), DatabaseModeChange::Writes(mode)));
         self
     }
 
-    /// Asks clients for a password: the user `default` of `AUTH` and `HELLO`. Default: no password.
+    /// Requires a password from clients: the password of the user `default` in `AUTH` and `HELLO`. Default:
+    /// no password.
     pub fn password(mut self, password: &str) -> Self {
         self.password = Some(Password::new(password));
         self
     }
 
     /// Allows addresses that other machines can reach. They need a [`password`](Self::password). The
-    /// connections are not encrypted: who can read the network reads the password and the values.
+    /// connections are not encrypted. A person who can read the network can read the password and the values.
     pub fn allow_remote(mut self, allow: bool) -> Self {
         self.allows_remote = allow;
         self
@@ -156,7 +158,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the mode of Unix sockets. Default 0600: the user of this process alone can connect.
+    /// Sets the mode of Unix sockets. Default 0600: only the user of this process can connect.
     pub fn socket_mode(mut self, mode: u32) -> Self {
         self.socket_mode = mode;
         self
@@ -168,34 +170,34 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the maximum number of connections. Default 10,000. The system's limit of open files may be lower:
-    /// see [`Server::max_connections`](crate::Server::max_connections).
+    /// Sets the maximum number of connections. Default 10,000. The system's limit of open files may allow
+    /// fewer: see [`Server::max_connections`](crate::Server::max_connections).
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
     }
 
-    /// Closes connections that have sent nothing, and were sent nothing, for this time. Default: never.
+    /// Closes connections that have neither received nor sent bytes for this time. Default: never.
     pub fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// Cuts off a connection that has taken none of its replies for this time. Default 10 s. It is also the
-    /// time for which a request that waits goes on when its peer has closed its half of the connection.
+    /// Closes a connection that has read none of its replies for this time. Default 10 s. A request that
+    /// waits also ends when this time has passed since its peer closed its half of the connection.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.write_timeout = timeout;
         self
     }
 
-    /// Closes a connection that has not given the [`password`](Self::password) for this time. Default 10 s.
-    /// Otherwise peers without the password could take the places of all others.
+    /// Closes a connection that has not sent the [`password`](Self::password) within this time. Default 10 s.
+    /// Without this limit, peers without the password could use all connections.
     pub fn auth_timeout(mut self, timeout: Duration) -> Self {
         self.auth_timeout = timeout;
         self
     }
 
-    /// Sets how long a shutdown waits for requests that were received and for their replies to be sent.
+    /// Sets the time for which a shutdown waits for received requests and for the sending of their replies.
     /// Default 10 s.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
@@ -208,7 +210,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the limits of replies that wait to be sent on a connection.
+    /// Sets the limits of the unsent replies of a connection.
     pub fn output_limits(mut self, limits: OutputLimits) -> Self {
         self.output_limits = limits;
         self
@@ -220,14 +222,14 @@ impl ServerBuilder {
         self
     }
 
-    /// Returns the addresses, or the reason why the settings do not go together.
+    /// Returns the addresses, or an error if the settings conflict.
     pub(super) fn checked_addresses(&self) -> Result<Vec<Address>, Error> {
         check("databases", self.databases, 1..=MAX_DATABASES)?;
         check("max_connections", self.max_connections, 1..=1_000_000)?;
         check("threads", self.threads.unwrap_or(1), 1..=64)?;
         let limits = &self.output_limits;
         if limits.pending == 0 {
-            // No request would ever be taken.
+            // With 0, the server would never accept a request.
             let allowed = "pending is at least 1";
             return Err(invalid("output_limits", format!("{limits:?}"), allowed));
         }

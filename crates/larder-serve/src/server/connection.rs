@@ -1,15 +1,15 @@
-//! The loop of a connection: receive, carry out, send.
+//! The loop of a connection: receive, execute, send.
 //!
-//! 1. Carry out the requests that have arrived, in order, while there is room for replies. A request that
-//!    must wait, for the disk or for room in the cache, delays the requests behind it on this connection
-//!    alone. The reply of a durable removal is left to a future, and the next requests are carried out.
-//! 2. Send what may be sent: the replies up to the first one that still waits for a commit. All replies of a
-//!    batch of requests go out in one write.
-//! 3. Wait for the first of: a reply that has become known, room in the socket, further bytes, the end of the
-//!    server, a timeout.
+//! 1. Execute the requests that have arrived, in order, while the buffer has room for replies. A request that
+//!    must wait, for the disk or for room in the cache, delays only the later requests of this connection. A
+//!    future writes the reply of a durable removal, and the connection executes the next requests.
+//! 2. Send the replies up to the first reply that still waits for a commit. One write sends all replies of a
+//!    batch of requests.
+//! 3. Wait for the first of these events: a late reply, room in the socket, further bytes, a shutdown, a
+//!    timeout.
 //!
-//! A connection that always has further requests lets others go on after each [`TURN`]. While a request
-//! waits, the connection still ends by `CLIENT KILL`, or because its peer has gone: see [`attend`].
+//! A connection that always has further requests lets other connections run after each [`TURN`]. While a
+//! request waits, `CLIENT KILL` or a disconnection of the peer still ends the connection: see [`attend`].
 
 use std::future::poll_fn;
 use std::io;
@@ -31,21 +31,22 @@ use crate::session::client::Client;
 use crate::session::monitors::Overfull;
 use crate::session::output::Output;
 
-/// The time for which a connection without a timeout sleeps.
+/// The time for which a connection without a timeout sleeps at most.
 const FAR: Duration = Duration::from_hours(24);
 
-/// The longest timeout. A longer one is taken as this one, because no clock goes beyond its end.
+/// The longest timeout. A longer timeout is replaced by this one, because the end of a longer timeout may be
+/// beyond the range of the clock.
 const MAX_TIMEOUT: Duration = Duration::from_hours(24 * 365 * 100);
 
-/// How long a connection may carry out requests before the other connections of its thread go on, and the
-/// maximum number of those requests.
+/// The time for which a connection may execute requests before the other connections of its thread run, and
+/// the maximum number of these requests.
 const TURN: Duration = Duration::from_micros(200);
 const MAX_TURN_REQUESTS: u32 = 256;
 
-/// The number of requests after which a connection looks at the clock.
+/// The number of requests after which a connection reads the clock.
 const REQUESTS_PER_LOOK: u32 = 16;
 
-/// How often a connection whose request waits looks whether its peer has gone.
+/// The interval at which a connection whose request waits checks whether its peer has disconnected.
 const PEER_CHECK: Duration = Duration::from_secs(1);
 
 /// The times after which a connection is closed.
@@ -53,13 +54,13 @@ const PEER_CHECK: Duration = Duration::from_secs(1);
 pub(super) struct Timeouts {
     /// The peer has sent nothing for this time.
     pub(super) idle: Option<Duration>,
-    /// The peer has taken none of its replies for this time.
+    /// The peer has read none of its replies for this time.
     pub(super) write: Duration,
     /// The peer has not authenticated for this time.
     pub(super) auth: Duration,
 }
 
-/// The time for which a connection has carried out requests without a pause.
+/// The time for which a connection has executed requests without a pause.
 struct Turn {
     since: Instant,
     requests: u32,
@@ -70,7 +71,7 @@ impl Turn {
         Self { since: Instant::now(), requests: 0 }
     }
 
-    /// Takes note of one more request. Returns whether the turn was over before it.
+    /// Counts one more request. Returns whether the turn was over before this request.
     fn is_over(&mut self) -> bool {
         self.requests += 1;
         self.requests > MAX_TURN_REQUESTS
@@ -78,23 +79,24 @@ impl Turn {
     }
 }
 
-/// The time after the start of a shutdown in which an event loop sees the bytes that had arrived by then.
+/// The time after the start of a shutdown within which an event loop sees the bytes that arrived before the
+/// shutdown.
 const LAST_LOOK: Duration = Duration::from_millis(5);
 
-/// What a connection has waited for.
+/// The event that ends the wait of a connection.
 enum Event {
-    /// There may be requests to carry out.
+    /// There may be requests to execute.
     Resume,
-    /// All is done, or the peer has gone.
+    /// All requests are answered, or the peer has disconnected.
     End,
-    /// The timer has rung.
+    /// The timer has fired.
     Timer,
 }
 
 /// One connection.
 pub(super) struct Connection<S, P> {
-    /// The place of the connection in the counts and in the list of connections. Dropped before the stream: a
-    /// peer that finds its connection closed does not find it in the list either.
+    /// The place of the connection in the counts and in the list of connections. This field is dropped before
+    /// the stream, so the list does not contain a connection that its peer sees closed.
     _place: P,
     stream: S,
     client: Arc<Client>,
@@ -105,20 +107,20 @@ pub(super) struct Connection<S, P> {
     timeouts: Timeouts,
     /// The least length of the request at the start of the input.
     needed: usize,
-    /// Whether requests were left in the input, because there was no room for their replies.
+    /// Whether the input has requests that wait for room for their replies.
     is_paused: bool,
     /// Whether the peer has sent its last byte.
     is_ended: bool,
-    /// Whether the server shuts down. The requests that have arrived are still answered.
+    /// Whether the server shuts down. The connection still answers the requests that have arrived.
     is_stopping: bool,
-    /// When a connection of a server that shuts down looks for requests for the last time.
+    /// The time at which the connection checks for requests for the last time, during a shutdown.
     last_look: Option<Instant>,
-    /// When the peer last sent a byte, or a request of it was carried out.
+    /// The time at which the peer last sent a byte, or the connection last executed a request.
     last_used: Instant,
-    /// Since when the peer has not authenticated.
+    /// The time since which the peer has not been authenticated.
     guest_since: Option<Instant>,
     turn: Turn,
-    /// Since when the socket has had no room for the next reply.
+    /// The time since which the socket has had no room for the next reply.
     blocked_since: Option<Instant>,
 }
 
@@ -146,7 +148,7 @@ impl<S: PeerStream, P> Connection<S, P> {
         }
     }
 
-    /// Serves the connection to its end. `stop` ends when the server shuts down.
+    /// Serves the connection until it ends. `stop` becomes ready when the server shuts down.
     pub(super) async fn serve(mut self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         let mut timer = pin!(sleep_until(self.deadline()));
@@ -156,11 +158,11 @@ impl<S: PeerStream, P> Connection<S, P> {
                 return;
             }
             self.session.publish_counts();
-            // 2 and 3.
+            // Steps 2 and 3.
             let event = poll_fn(|context| {
                 let event = self.poll_event(context, stop.as_mut(), timer.as_mut());
                 if event.is_pending() {
-                    // Others go on now.
+                    // Other connections run now.
                     self.turn.requests = 0;
                 }
                 event
@@ -186,7 +188,7 @@ impl<S: PeerStream, P> Connection<S, P> {
         }
     }
 
-    /// Carries out the requests that have arrived. Returns whether the connection goes on.
+    /// Executes the requests that have arrived. Returns whether the connection continues.
     async fn carry_out(&mut self) -> bool {
         self.is_paused = false;
         let mut has_run = false;
@@ -286,8 +288,9 @@ impl<S: PeerStream, P> Connection<S, P> {
                     return Poll::Ready(Event::Resume);
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(Event::End),
-                // What had arrived by then is answered. What comes later is not accepted. The event loop may
-                // not have seen yet what has arrived. It has when a timer rings.
+                // The connection answers the requests that arrived before the shutdown, and does not accept
+                // later ones. The event loop may not yet have seen these requests. It has seen them when a
+                // timer fires.
                 Poll::Pending if self.is_stopping => {
                     let last_look = *self.last_look.get_or_insert_with(|| Instant::now() + LAST_LOOK);
                     if last_look <= Instant::now() {
@@ -308,7 +311,7 @@ impl<S: PeerStream, P> Connection<S, P> {
         timer.poll(context).map(|()| Event::Timer)
     }
 
-    /// Sends what may be sent, until the socket has no room.
+    /// Sends the sendable bytes until the socket has no room.
     fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         loop {
             let sendable = self.output.sendable();
@@ -331,7 +334,7 @@ impl<S: PeerStream, P> Connection<S, P> {
         }
     }
 
-    /// Returns when the connection is closed if nothing happens until then.
+    /// Returns the time at which the connection is closed if no event occurs before.
     fn deadline(&self) -> Instant {
         let after = |since: Instant, timeout: Duration| since + timeout.min(MAX_TIMEOUT);
         let mut deadline = match (self.blocked_since, self.timeouts.idle) {
@@ -347,12 +350,15 @@ impl<S: PeerStream, P> Connection<S, P> {
     }
 }
 
-/// Runs a command. Returns whether it has come to its end. It has not if the connection must end before:
+/// Runs a command. Returns whether the command has finished. It has not finished if the connection must end
+/// before:
 ///
-/// - `CLIENT KILL` has ended it.
-/// - The peer takes no reply, as one that has closed a Unix socket, or has reset a TCP connection.
-/// - The peer has closed its half, which is all that is seen of a closed TCP connection, and the command has
-///   gone on for `half_closed` since.
+/// - `CLIENT KILL` has ended the connection.
+///
+/// - The peer can read no reply, because it has closed a Unix socket or has reset a TCP connection.
+///
+/// - The peer has closed its half, and the command has run for `half_closed` since then. The server sees no
+/// more than this of a closed TCP connection.
 async fn attend(
     command: impl Future<Output = ()>,
     client: &Client,

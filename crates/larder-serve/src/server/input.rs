@@ -1,6 +1,6 @@
-//! The bytes that a connection has received and not carried out.
+//! The bytes of requests that a connection has received and not executed.
 //!
-//! A connection without such bytes holds no buffer: it borrows one from its thread for each read. So ten
+//! A connection without such bytes has no buffer. It borrows one from its thread for each read. So ten
 //! thousand idle connections need little memory.
 
 use std::cell::RefCell;
@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// The length of a buffer at first. A longer request gets a longer buffer, as its bytes arrive.
+/// The initial length of a buffer. The buffer grows while the bytes of a longer request arrive.
 const BUFFER_LEN: usize = 16 << 10;
 
 /// Maximum number of buffers that a thread keeps for its connections.
@@ -23,19 +23,19 @@ thread_local! {
 /// The received bytes of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Input {
-    /// Empty while nothing was received.
+    /// Empty if no bytes were received.
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
 }
 
 impl Input {
-    /// Returns the bytes that were not carried out.
+    /// Returns the bytes of requests that were not executed.
     pub(super) fn unread(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Takes away the bytes of a request that was carried out.
+    /// Removes the bytes of a request that was executed.
     pub(super) fn consume(&mut self, len: usize) {
         self.start = (self.start + len).min(self.end);
         if self.start == self.end {
@@ -44,7 +44,7 @@ impl Input {
         }
     }
 
-    /// Receives bytes. The request at the start takes at least `needed` bytes. Returns whether the peer has
+    /// Receives bytes. The request at the start has at least `needed` bytes. Returns whether the peer has
     /// sent its last byte.
     pub(super) fn poll_receive(
         &mut self,
@@ -64,8 +64,8 @@ impl Input {
         Poll::Ready(Ok(received == 0))
     }
 
-    /// Makes room for at least one more byte. The buffer grows to twice its length at a time, so a peer that
-    /// announces a long request and sends little of it holds little.
+    /// Makes room for at least one more byte. The buffer doubles its length at a time. So a peer that
+    /// announces a long request and sends a small part of it occupies little memory.
     fn make_room(&mut self, needed: usize) {
         if self.buffer.is_empty() {
             self.buffer = SPARE.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; BUFFER_LEN].into());
@@ -96,7 +96,7 @@ impl Drop for Input {
 
 fn give_back(buffer: Box<[u8]>) {
     if buffer.len() == BUFFER_LEN {
-        // No thread-local value is left while the thread ends.
+        // The thread-local value no longer exists while the thread ends.
         let _ = SPARE.try_with(|spare| {
             if let Ok(mut spare) = spare.try_borrow_mut()
                 && spare.len() < MAX_SPARE

@@ -1,8 +1,8 @@
-//! Sockets that listen. A Unix socket has its mode before any process can connect.
+//! Listening sockets. A Unix socket gets its mode before any process can connect.
 //!
-//! The mode is set on the socket before it is bound: Linux gives it to the file. A socket with a group is
-//! bound with mode 0600, gets its group, and then its mode. So no process outside of the group can connect at
-//! any moment.
+//! The server sets the mode of the socket before it binds the socket, and Linux applies this mode to the
+//! file. A socket with a group is bound with mode 0600, then gets its group, and then its mode. So no process
+//! outside of the group can connect at any time.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -17,27 +17,27 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use super::address::Address;
 use crate::error::Error;
 
-/// The number of connections that may wait to be accepted. The kernel has a limit of its own.
+/// The number of connections that may wait to be accepted. The kernel may limit this number further.
 const BACKLOG: i32 = 1024;
 
-/// The pause after an accept that failed, as it does when the process has no descriptor left.
+/// The pause after a failed accept, for example when the process has no descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A socket that listens.
+/// A listening socket.
 #[derive(Debug)]
 pub(super) enum Listener {
-    /// With the file to remove at the end. None for a socket that was passed to this process.
+    /// The file is removed at the end. `None` for a socket that was passed to this process.
     Unix(UnixListener, Option<SocketFile>),
     Tcp(TcpListener),
     /// Answers `/health` and `/metrics`.
     Http(TcpListener),
 }
 
-/// The file of a Unix socket. Dropping this value removes the file, if it is still this socket's.
+/// The file of a Unix socket. Dropping this value removes the file, if it still belongs to this socket.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
-    /// Device and file number. Another process may have put its own socket at the path since.
+    /// Device and file number. They tell whether another process has since put a socket at the path.
     identity: (u64, u64),
 }
 
@@ -51,7 +51,7 @@ impl Drop for SocketFile {
 }
 
 impl Listener {
-    /// Prepares a socket that listens already. Returns its address.
+    /// Prepares a socket that already listens. Returns its address.
     pub(super) fn adopt(&self) -> io::Result<Address> {
         match self {
             Self::Unix(listener, _) => {
@@ -97,7 +97,7 @@ fn bind_unix(path: &Path, mode: u32, group: Option<u32>) -> io::Result<(UnixList
     let private = if group.is_some() { 0o600 } else { mode };
     rustix::fs::fchmod(&socket, rustix::fs::Mode::from_raw_mode(private))?;
     rustix::net::bind(&socket, &at)?;
-    // The process' umask may have taken bits away.
+    // The umask of the process may have cleared bits of the mode.
     if let Some(group) = group {
         chown(path, None, Some(group))?;
     }
@@ -107,7 +107,8 @@ fn bind_unix(path: &Path, mode: u32, group: Option<u32>) -> io::Result<(UnixList
     Ok((UnixListener::from(socket), (found.dev(), found.ino())))
 }
 
-/// Removes a socket that a crash has left: a socket that no process answers on. Anything else stays.
+/// Removes a socket that a crash has left. No process answers on such a socket. Any other file is not
+/// removed.
 fn make_room(address: &Address, path: &Path) -> Result<(), Error> {
     let refused = |cause: &str, remedy| Error::Listen {
         address: address.clone(),
@@ -128,7 +129,7 @@ fn make_room(address: &Address, path: &Path) -> Result<(), Error> {
         Err((ErrorKind::ConnectionRefused, _)) => {
             fs::remove_file(path).map_err(|error| failed(address, error))
         }
-        // The owner may have a full queue of connections.
+        // The socket has an owner whose queue of connections may be full.
         Ok(()) | Err((ErrorKind::WouldBlock, _)) => {
             Err(refused("another process has the socket", "stop that process, or choose another path"))
         }
@@ -159,23 +160,23 @@ fn failed(address: &Address, error: io::Error) -> Error {
     Error::Listen { address: address.clone(), cause: cause.to_owned(), remedy, source: Some(error) }
 }
 
-/// Waits a moment after an accept that has failed, if the next one would fail as well.
+/// Waits briefly after a failed accept, if the next accept would fail as well.
 pub(super) async fn pause(error: &io::Error) {
     if is_of_one_connection(error) {
-        // Many such connections must not keep the thread from its other work.
+        // Many such connections must not prevent other work of the thread.
         return tokio::task::yield_now().await;
     }
     tracing::warn!(%error, "a connection could not be accepted");
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
-/// Returns whether an accept has failed because of the connection alone. A pause for each of them would let
+/// Returns whether an accept has failed because of one connection. A pause for each such connection would let
 /// any peer stop the accepts.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use rustix::io::Errno;
 
     let Some(error) = Errno::from_io_error(error) else { return false };
-    // These are the errors of accept(2) that Linux passes on from a connection, and that of a firewall.
+    // The errors of a connection that Linux passes to accept(2), and the error of a firewall.
     [
         Errno::CONNABORTED,
         Errno::CONNRESET,

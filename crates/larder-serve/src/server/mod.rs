@@ -1,8 +1,8 @@
-//! A server: its listeners, its threads, and its end.
+//! A server: its listeners, its threads, and its shutdown.
 //!
-//! - [`builder`]: the settings. [`address`]: where a server listens. [`listener`]: sockets that listen.
+//! - [`builder`]: the settings. [`address`]: the addresses of a server. [`listener`]: listening sockets.
 //! - [`http`]: `/health` and `/metrics`. [`worker`]: the threads. [`connection`]: the loop of a connection.
-//!   [`input`]: what it has received. [`peer`]: the other end of its socket.
+//!   [`input`]: the bytes that it has received. [`peer`]: the state of its peer.
 
 pub(crate) mod address;
 pub(crate) mod builder;
@@ -33,14 +33,14 @@ use connection::Timeouts;
 use listener::Listener;
 use worker::Pool;
 
-/// Descriptors of the process that are not connections: the cache's file, listeners, event loops, and what
-/// the application has open.
+/// Descriptors of the process that are not connections: the cache's file, listeners, event loops, and the
+/// application's open files.
 const OTHER_DESCRIPTORS: u64 = 128;
 
-/// Maximum number of threads without a setting.
+/// Maximum default number of threads.
 const MAX_DEFAULT_THREADS: usize = 4;
 
-/// A server that runs. Dropping it shuts it down, as [`shutdown`](Self::shutdown) does.
+/// A running server. Dropping it shuts the server down in the same way as [`shutdown`](Self::shutdown).
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<Address>,
@@ -56,7 +56,8 @@ impl Server {
         ServerBuilder::new(cache)
     }
 
-    /// Returns the addresses that the server listens at. A port 0 in the settings is the chosen port here.
+    /// Returns the addresses that the server listens at. An address with port 0 in the settings has its
+    /// actual port here.
     #[must_use]
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
@@ -68,14 +69,14 @@ impl Server {
         self.http_address.as_ref()
     }
 
-    /// Returns the maximum number of connections: the setting, or less if the system's limit of open files is
-    /// lower.
+    /// Returns the maximum number of connections: the setting, or fewer if the system's limit of open files
+    /// is lower.
     #[must_use]
     pub const fn max_connections(&self) -> usize {
         self.max_connections
     }
 
-    /// Stops to accept connections and requests, answers the requests that have arrived, and closes the
+    /// Stops accepting connections and requests, answers the requests that have arrived, and closes the
     /// connections. The cache stays open.
     ///
     /// Returns when all replies are sent, or at most a second after the
@@ -101,7 +102,7 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// [`Error::InvalidSetting`] for a setting out of its range. [`Error::Listen`] for an address that can't
-    /// be used. [`Error::System`], [`Error::Cache`]. Nothing is served then.
+    /// be used. [`Error::System`], [`Error::Cache`]. The server does not run after an error.
     pub fn start(self) -> Result<Server, Error> {
         let wanted = self.checked_addresses()?;
         let http = self.checked_http()?;
@@ -159,8 +160,8 @@ fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(MAX_DEFAULT_THREADS)
 }
 
-/// Raises the process' limit of open files to what so many connections need, as far as the system allows.
-/// Returns the number of connections that the limit allows.
+/// Raises the process' limit of open files to the limit that this number of connections needs, if the system
+/// allows it. Returns the number of connections that the limit allows.
 fn raise_descriptor_limit(connections: usize) -> usize {
     let needed = connections as u64 + OTHER_DESCRIPTORS;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);

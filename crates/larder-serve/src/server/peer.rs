@@ -1,4 +1,4 @@
-//! The other end of a connection: whether it is still there.
+//! Reports whether the peer of a connection is still connected.
 
 use std::pin::pin;
 use std::task::{Context, Poll};
@@ -6,20 +6,20 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
-/// What is known of the other end of a connection, without reading from it.
+/// The known state of the peer of a connection. The server gets it without reading from the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PeerState {
-    /// Nothing tells that the peer has gone.
+    /// There is no sign that the peer has disconnected.
     Open,
-    /// The peer sends nothing more. It may still take replies, or has closed a TCP connection.
+    /// The peer will send no more bytes. It may still read replies, or it has closed a TCP connection.
     HalfClosed,
-    /// The peer takes no reply.
+    /// The peer can read no reply.
     Gone,
 }
 
 /// The socket of a connection.
 pub(super) trait PeerStream: AsyncRead + AsyncWrite + Unpin {
-    /// Returns the state of the other end.
+    /// Returns the state of the peer.
     fn peer_state(&self, context: &mut Context<'_>) -> PeerState;
 }
 

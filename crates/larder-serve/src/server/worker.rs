@@ -1,13 +1,13 @@
-//! The threads that serve connections. Each has an event loop of its own, so the connections of a thread
-//! share its core's caches, and no request moves between threads.
+//! The threads that serve connections. Each thread has its own event loop. So the connections of a thread
+//! share the caches of its core, and a request never moves between threads.
 //!
 //! A thread makes short calls of the cache itself ([`Cache::inline_calls`](larder::Cache::inline_calls)):
 //! lookups on disk while the disk is quick, and changes that wait for no other thread. So one read of a disk
-//! that has become slow delays all connections of a thread. After that, a worker makes the lookups for at
-//! least 100 times as long, and until it has found the disk quick.
+//! that has become slow delays all connections of a thread. Afterwards, a worker makes the lookups for at
+//! least 100 times as long, and until a lookup of a worker is quick.
 //!
-//! A connection belongs to the thread that has the fewest connections when it is accepted. The first thread
-//! also accepts.
+//! A new connection goes to the thread with the fewest connections. The first thread also accepts the
+//! connections.
 
 use std::io;
 use std::net::SocketAddr;
@@ -33,11 +33,11 @@ use crate::session::served::Served;
 /// Maximum number of threads of an event loop that make blocking calls.
 const MAX_BLOCKING_THREADS: usize = 16;
 
-/// How long a shutdown waits for blocking calls, after it has cut off the connections. A call that still
-/// waits for the disk then goes on without the server.
+/// The time for which a shutdown waits for blocking calls after it has closed the connections. A call that
+/// still waits for the disk then continues without the server.
 const MAX_BLOCKING_END: Duration = Duration::from_secs(1);
 
-/// What the threads of a server share.
+/// The state that the threads of a server share.
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) served: Arc<Served>,
@@ -49,14 +49,14 @@ pub(super) struct Pool {
     connections: AtomicUsize,
 }
 
-/// A thread, as the thread that accepts sees it.
+/// The data of a thread for the thread that accepts.
 #[derive(Debug, Clone)]
 pub(super) struct Worker {
     handle: Handle,
     connections: Arc<AtomicUsize>,
 }
 
-/// A connection in the counts. Dropping it takes it out.
+/// A connection in the counts. Dropping it removes the connection from the counts.
 struct Counted(Arc<Pool>, Arc<AtomicUsize>);
 
 impl Drop for Counted {
@@ -101,7 +101,7 @@ impl Pool {
             started.push(thread.spawn(move || {
                 let _inline_calls = pool.served.cache.inline_calls();
                 runtime.block_on(pool.run(worker, accepted));
-                // Dropping the event loop would wait without end for a blocking call that hangs.
+                // Dropping the event loop would wait forever for a blocking call that hangs.
                 runtime.shutdown_timeout(MAX_BLOCKING_END);
             })?);
         }
@@ -127,7 +127,7 @@ impl Pool {
         }
     }
 
-    /// Waits for the end of the server.
+    /// Waits until the server shuts down.
     fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut stop = self.stop.clone();
         async move { drop(stop.wait_for(|stop| *stop).await) }
@@ -182,7 +182,7 @@ impl Pool {
         loop {
             match listener.accept().await {
                 Ok((stream, remote)) => {
-                    // The peer may have reset the connection already. Then there is nothing to serve.
+                    // The peer may have reset the connection already. Such a connection is not served.
                     let Ok((stream, local)) = prepare(stream) else { continue };
                     let peer = Peer { remote: remote.to_string(), local: local.to_string(), is_unix: false };
                     self.place(workers, peer, move || TcpStream::from_std(stream));
@@ -192,7 +192,7 @@ impl Pool {
         }
     }
 
-    /// Gives a connection to a thread. `open` registers its socket with that thread's event loop.
+    /// Passes a connection to a thread. `open` registers its socket with that thread's event loop.
     fn place<S>(
         self: &Arc<Self>,
         workers: &[Worker],
@@ -223,7 +223,7 @@ impl Pool {
     }
 }
 
-/// Takes a connection out of the event loop of the thread that has accepted it. Returns its own address, too.
+/// Removes a connection from the event loop of the thread that accepted it. Also returns its local address.
 fn prepare(stream: TcpStream) -> io::Result<(std::net::TcpStream, SocketAddr)> {
     stream.set_nodelay(true)?;
     let local = stream.local_addr()?;

@@ -1,4 +1,5 @@
-//! What other connections may know of a connection: `CLIENT LIST` shows it, and `CLIENT KILL` ends it.
+//! The data of a connection that other connections may use: `CLIENT LIST` shows it, and `CLIENT KILL` ends
+//! the connection.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,7 +11,8 @@ use tokio::time::Instant;
 
 use crate::protocol::reply::Version;
 
-/// A connection, as others see it. Its own thread alone changes it, but for the order to end.
+/// The data of a connection for other connections. Only its own thread changes it, except for the order to
+/// end.
 #[derive(Debug)]
 pub(crate) struct Client {
     /// The number of the connection. No later connection of this server has it.
@@ -20,14 +22,14 @@ pub(crate) struct Client {
     pub(crate) local: String,
     pub(crate) is_unix: bool,
     since: Instant,
-    /// When the peer last sent a byte, in milliseconds after `since`.
+    /// The time at which the peer last sent a byte, in milliseconds after `since`.
     last_used_ms: AtomicU64,
-    /// The number of requests that were carried out.
+    /// The number of requests that were executed.
     pub(crate) requests: AtomicU64,
     pub(crate) db: AtomicUsize,
     is_resp3: AtomicBool,
     is_killed: AtomicBool,
-    /// Woken by the order to end.
+    /// The order to end wakes this waker.
     waker: Mutex<Option<Waker>>,
     labels: Mutex<ClientLabels>,
 }
@@ -40,7 +42,7 @@ pub(crate) struct Peer {
     pub(crate) is_unix: bool,
 }
 
-/// What a client says about itself.
+/// The data that a client sends about itself.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ClientLabels {
     pub(crate) name: String,
@@ -69,23 +71,23 @@ impl Client {
         }
     }
 
-    /// Returns what the client says about itself.
+    /// Returns the data that the client sent about itself.
     pub(crate) fn labels(&self) -> MutexGuard<'_, ClientLabels> {
         self.labels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note that the peer has sent bytes.
+    /// Records that the peer has sent bytes.
     pub(crate) fn note_use(&self, now: Instant) {
         let used = u64::try_from(now.duration_since(self.since).as_millis()).unwrap_or(u64::MAX);
         self.last_used_ms.store(used, Ordering::Relaxed);
     }
 
-    /// Returns for how long there is the connection.
+    /// Returns the time since the connection was accepted.
     pub(crate) fn age(&self) -> Duration {
         self.since.elapsed()
     }
 
-    /// Returns for how long the peer has sent nothing.
+    /// Returns the time since the peer last sent bytes.
     pub(crate) fn idle(&self) -> Duration {
         self.age().saturating_sub(Duration::from_millis(self.last_used_ms.load(Ordering::Relaxed)))
     }
@@ -113,7 +115,7 @@ impl Client {
         self.is_killed.load(Ordering::Acquire)
     }
 
-    /// Sets what the order to end wakes.
+    /// Sets the waker. An order to end wakes it.
     pub(crate) fn wake_by_kill(&self, waker: &Waker) {
         let mut present = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
         if present.as_ref().is_none_or(|present| !present.will_wake(waker)) {
@@ -129,7 +131,7 @@ pub(crate) struct Clients {
     last_id: AtomicU64,
 }
 
-/// A connection in the list. Dropping it takes it out.
+/// A connection in the list. Dropping it removes the connection from the list.
 #[derive(Debug)]
 pub(crate) struct Listed(Arc<Clients>, Arc<Client>);
 

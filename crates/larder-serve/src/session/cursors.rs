@@ -1,30 +1,30 @@
 //! The places of walks over the keys, for `SCAN`.
 //!
-//! A cursor is a number that stands for a place: the last key that the walk has passed. The places are in a
-//! table of the server, so any connection can go on with a cursor. A cursor holds no snapshot.
+//! A cursor is a number that identifies a place. A place is the last key that the walk has passed. The places
+//! are in a table of the server, so any connection can use a cursor. A cursor holds no snapshot.
 //!
-//! 1. A walk reads keys ahead, because it costs a pass over the keys in memory to begin one. A key that
-//!    exists during the whole walk existed when the keys ahead were read. So it is among them, or behind
-//!    them.
-//! 2. Each call gets a place and leaves a new place under a new number. The old cursor stays valid for some
+//! 1. A walk reads keys ahead, because the start of a walk costs a pass over the keys in memory. A key that
+//!    exists during the whole walk existed when the keys ahead were read. So the key is one of the keys
+//!    ahead, or comes after them.
+//! 2. Each call takes a place and stores a new place under a new number. The old cursor stays valid for some
 //!    time, for a client that repeats its call.
-//! 3. The table is bounded. Cursors that a call has gone on from are forgotten first, then the oldest. A
-//!    cursor that the table has forgotten is an error: a walk from another place could leave out keys.
+//! 3. The table is bounded. The table first removes cursors that a call has used, and then the oldest
+//!    cursors. A cursor that the table no longer has is an error, because a walk from another place could
+//!    leave out keys.
 //!
-//! The numbers of two runs of a server differ, so a cursor of an earlier run is forgotten, too.
+//! Two runs of a server use different numbers, so a cursor of an earlier run is also an error.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Maximum number of walks that may go on. One that is given up counts until it is the oldest.
+/// Maximum number of active walks. An abandoned walk counts until it is the oldest.
 const MAX_PLACES: usize = 1024;
 
-/// Maximum number of places that walks have passed already.
+/// Maximum number of places that calls have used already.
 const MAX_PASSED: usize = 256;
 
-/// Maximum size of the keys that were read ahead, of all walks. A walk whose keys are dropped reads them
-/// again.
+/// Maximum size of the keys that all walks have read ahead. A walk whose keys are dropped reads them again.
 const MAX_AHEAD: usize = 16 << 20;
 
 /// A place in a walk over the keys of a database.
@@ -32,7 +32,7 @@ const MAX_AHEAD: usize = 16 << 20;
 pub(crate) struct Place {
     /// The number of the database.
     pub(crate) db: usize,
-    /// The last key that was passed. None at the beginning.
+    /// The last key that was passed. `None` at the start of the walk.
     pub(crate) passed: Option<Vec<u8>>,
     pub(crate) ahead: KeysAhead,
 }
@@ -42,11 +42,11 @@ pub(crate) struct Place {
 pub(crate) struct KeysAhead {
     /// Shared by the places of one walk.
     pub(crate) keys: Arc<Vec<Vec<u8>>>,
-    /// The memory that all of `keys` take, in bytes.
+    /// The memory that all of `keys` use, in bytes.
     size: usize,
-    /// The first of `keys` that was not passed.
+    /// The index of the first of `keys` that the walk has not passed.
     pub(crate) next: usize,
-    /// Whether no key was behind them.
+    /// Whether `keys` end with the last key of the database.
     pub(crate) is_end: bool,
 }
 
@@ -64,11 +64,11 @@ pub(crate) struct Cursors(Mutex<CursorTable>);
 #[derive(Debug)]
 struct CursorTable {
     places: HashMap<u64, Place>,
-    /// The cursors that a walk may go on from, the oldest first.
+    /// The cursors that no call has used yet, the oldest first.
     current: VecDeque<u64>,
-    /// The cursors that a walk has gone on from, the oldest first.
+    /// The cursors that a call has used, the oldest first.
     passed: VecDeque<u64>,
-    /// The cursors whose places may have keys ahead, and the size of these keys. The oldest first.
+    /// The cursors whose places may have keys ahead, and the size of these keys. The oldest cursor is first.
     ahead: VecDeque<(u64, usize)>,
     ahead_len: usize,
     last: u64,
@@ -76,7 +76,7 @@ struct CursorTable {
 
 impl Default for Cursors {
     fn default() -> Self {
-        // 31 random bits before 32 bits of a count: positive, and never 0.
+        // 31 random bits before the 32 bits of a count. The number is positive and never 0.
         let random = RandomState::new().hash_one("cursor") & 0x7FFF_FFFF;
         Self(Mutex::new(CursorTable {
             places: HashMap::new(),
@@ -90,18 +90,19 @@ impl Default for Cursors {
 }
 
 impl Cursors {
-    /// Returns the place of a cursor. None if there is no such cursor any more.
+    /// Returns the place of a cursor, or `None` if the table does not have the cursor.
     pub(crate) fn place(&self, cursor: u64) -> Option<Place> {
         self.lock().places.get(&cursor).cloned()
     }
 
-    /// Adds a place. `from` is the cursor that the walk has gone on from. Returns the cursor of the place.
+    /// Adds a place. `from` is the cursor that the call has used. Returns the cursor of the place.
     pub(crate) fn add(&self, place: Place, from: u64) -> u64 {
         let mut table = self.lock();
         table.pass(from);
         table.last += 1;
         let cursor = table.last;
-        // The keys are shared by the places of a walk, and counted for each place. So the bound is safe.
+        // The places of a walk share the keys, but each place counts them. So the actual size is at most the
+        // counted size.
         let size = place.ahead.size;
         table.ahead_len += size;
         table.ahead.push_back((cursor, size));
@@ -111,7 +112,7 @@ impl Cursors {
         cursor
     }
 
-    /// Takes note that the walk of a cursor has ended.
+    /// Records that the walk of a cursor has ended.
     pub(crate) fn end(&self, from: u64) {
         self.lock().pass(from);
     }
@@ -126,7 +127,7 @@ impl CursorTable {
         if let Ok(at) = self.current.binary_search(&cursor) {
             self.current.remove(at);
             self.passed.push_back(cursor);
-            // A repeated call reads its keys again.
+            // A repeated call reads the keys again.
             self.drop_ahead(cursor);
         }
     }
@@ -197,7 +198,7 @@ mod tests {
         assert!(cursors.place(first).unwrap().ahead.keys.is_empty());
         assert!(!cursors.place(second).unwrap().ahead.keys.is_empty());
         assert!(cursors.lock().ahead_len <= MAX_AHEAD);
-        // A call that has gone on may be repeated.
+        // A client may repeat a call that has succeeded.
         let third = cursors.add(place("c", 1), second);
         assert_eq!(cursors.place(second).unwrap().passed.as_deref(), Some(&b"b"[..]));
         cursors.end(third);

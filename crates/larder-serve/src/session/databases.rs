@@ -10,29 +10,29 @@ pub(crate) const MAX_DATABASES: usize = 256;
 /// A value: bytes as a client has sent them.
 pub(crate) type Value = Box<[u8]>;
 
-/// When a removal is answered.
+/// The time at which the server answers a removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum RemovalMode {
-    /// When it is on disk: no crash brings the entry back. Removals that wait at the same time share a
-    /// commit.
+    /// The server answers when the removal is on disk. The entry does not return after a crash. Removals that
+    /// wait at the same time share a commit.
     #[default]
     Durable,
-    /// When memory has it. Its commit begins at once. If the server crashes before it ends, the entry is
-    /// back. A transaction on several databases is answered so if all of them have this mode and buffered
-    /// writes.
+    /// The server answers when the removal is in memory. Its commit begins at once. The entry may return if
+    /// the server crashes before the commit ends. A transaction is answered in this way if each of its
+    /// databases has this mode and buffered writes.
     Buffered,
 }
 
-/// When a write is answered.
+/// The time at which the server answers a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WriteMode {
-    /// When memory has it. The value is on disk within the flush interval.
+    /// The server answers when the value is in memory. The value is on disk within the flush interval.
     #[default]
     Buffered,
-    /// When it is on disk. Writes that wait at the same time share a commit: those of all connections, and
-    /// those of one pipeline.
+    /// The server answers when the value is on disk. Writes that wait at the same time share a commit: the
+    /// writes of all connections, and the writes of one pipeline.
     Durable,
 }
 
@@ -88,7 +88,8 @@ impl Databases {
         self.rest.len() + 1
     }
 
-    /// Returns a database. A number that there is not is database 0: `SELECT` checks the number.
+    /// Returns a database. Returns database 0 for a number that does not exist. `SELECT` has checked the
+    /// number.
     pub(crate) fn get(&self, number: usize) -> &Database {
         number.checked_sub(1).and_then(|index| self.rest.get(index)).unwrap_or(&self.first)
     }

@@ -1,12 +1,12 @@
 //! The events of the latency monitor, for `LATENCY`.
 //!
-//! | event | what took long |
+//! | event | measured operation |
 //! |---|---|
 //! | `command` | a command that is not flagged as fast |
-//! | `fast-command` | one that is |
+//! | `fast-command` | a command that is flagged as fast |
 //! | `commit` | the commit that a durable removal waited for |
 //!
-//! Each event keeps its last samples, one for each second at most.
+//! The monitor keeps the last samples of each event, at most one for each second.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use std::time::Duration;
 /// The number of samples that an event keeps, as in Redis.
 const MAX_SAMPLES: usize = 160;
 
-/// What took long.
+/// The events of the latency monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LatencyEvent {
     Command,
@@ -44,7 +44,7 @@ impl LatencyEvent {
 /// The samples of an event. There is at least one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LatencySamples {
-    /// Each with its Unix time in seconds, and its milliseconds. The oldest first.
+    /// The Unix time in seconds and the milliseconds of each sample. The oldest sample is first.
     pub(crate) samples: VecDeque<(i64, u64)>,
     /// The longest latency since the last reset, in milliseconds.
     pub(crate) max: u64,
@@ -53,13 +53,13 @@ pub(crate) struct LatencySamples {
 /// The latency monitor of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Latencies {
-    /// Events that take at least so many milliseconds are kept. None is if it is 0.
+    /// The monitor keeps events that take at least this number of milliseconds. With 0, it keeps no event.
     pub(crate) threshold_ms: AtomicU64,
     events: Mutex<BTreeMap<LatencyEvent, LatencySamples>>,
 }
 
 impl Latencies {
-    /// Keeps an event, if it took long.
+    /// Records an event if its duration reaches the threshold.
     pub(crate) fn note(&self, event: LatencyEvent, duration: Duration, time: i64) {
         let threshold = self.threshold_ms.load(Ordering::Relaxed);
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -70,7 +70,7 @@ impl Latencies {
         let kept = events.entry(event).or_default();
         kept.max = kept.max.max(millis);
         match kept.samples.back_mut() {
-            // The longest of a second counts.
+            // The longest sample of each second is kept.
             Some((second, longest)) if *second == time => *longest = millis.max(*longest),
             _ => {
                 if kept.samples.len() == MAX_SAMPLES {
@@ -86,7 +86,8 @@ impl Latencies {
         self.lock().iter().map(|(event, kept)| (*event, kept.clone())).collect()
     }
 
-    /// Drops the samples of events, or of all events if none is named. Returns how many events had samples.
+    /// Drops the samples of the named events, or of all events if no event is named. Returns the number of
+    /// events that had samples.
     pub(crate) fn reset(&self, events: &[LatencyEvent]) -> usize {
         let mut kept = self.lock();
         let before = kept.len();

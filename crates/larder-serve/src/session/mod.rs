@@ -1,10 +1,11 @@
-//! The state of one connection, and what a command is.
+//! The state of one connection, and the definition of a command.
 //!
-//! - [`databases`]: the keyspaces behind the database numbers. [`served`]: what all connections share.
-//! - [`client`]: what other connections may know of a connection.
-//! - [`entries`]: what a data command reads and changes. [`cursors`]: the places of walks over the keys.
+//! - [`databases`]: the keyspaces of the database numbers. [`served`]: the state that all connections share.
+//! - [`client`]: the data of a connection for other connections.
+//! - [`entries`]: the entries that a data command reads and changes. [`cursors`]: the places of walks over
+//!   the keys.
 //! - [`output`]: the replies of a connection, in the order of its requests.
-//! - [`slow_log`], [`latency`] and [`monitors`]: what an operator may see of the requests.
+//! - [`slow_log`], [`latency`] and [`monitors`]: data about requests for an operator.
 
 pub(crate) mod client;
 pub(crate) mod cursors;
@@ -35,7 +36,7 @@ use served::Served;
 /// The run of a command.
 pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// A command: its name, what the table says about it, and the function that carries it out.
+/// A command: its name, its properties from the table, and the function that runs it.
 pub(crate) struct Command {
     /// The name, in lower case.
     pub(crate) name: &'static str,
@@ -51,20 +52,21 @@ pub(crate) struct Command {
     pub(crate) run: for<'a> fn(&'a mut Session, Arguments<'a>, &'a mut Output) -> Running<'a>,
     /// The function over entries, if it is a data command.
     pub(crate) data: Option<DataCommand>,
-    /// The commands of the hot path run without an allocation for their future.
+    /// How the dispatcher calls the command. A command of the hot path needs no allocation for its future.
     pub(crate) hot: Hot,
 }
 
 /// A command that the dispatcher calls directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hot {
-    /// Any command that is not below.
+    /// Any other command.
     No,
     Get,
     Set,
 }
 
-/// Which words of a request are keys: the first, the last (negative: counted from the end), and the step.
+/// The positions of the keys of a request: the first, the last (a negative number counts from the end), and
+/// the step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyPositions(pub(crate) i32, pub(crate) i32, pub(crate) i32);
 
@@ -80,7 +82,7 @@ impl KeyPositions {
     pub(crate) const PAIRS: Self = Self(1, -1, 2);
 }
 
-/// What a command does. `COMMAND` shows these flags under Redis' names.
+/// The properties of a command. `COMMAND` reports these flags under Redis' names.
 pub(crate) mod flags {
     /// Changes entries. Refused in read-only mode.
     pub(crate) const WRITE: u16 = 1;
@@ -90,19 +92,19 @@ pub(crate) mod flags {
     pub(crate) const DENYOOM: u16 = 1 << 2;
     /// For administrators.
     pub(crate) const ADMIN: u16 = 1 << 3;
-    /// Takes time that does not grow with the data.
+    /// Its time does not grow with the data.
     pub(crate) const FAST: u16 = 1 << 4;
     /// Allowed before a client has authenticated.
     pub(crate) const NO_AUTH: u16 = 1 << 5;
     /// Not allowed between `MULTI` and `EXEC`.
     pub(crate) const NO_MULTI: u16 = 1 << 6;
-    /// Carried out at once between `MULTI` and `EXEC`, and not queued.
+    /// Executed immediately between `MULTI` and `EXEC`, and not queued.
     pub(crate) const UNQUEUED: u16 = 1 << 7;
     /// Not shown by `MONITOR`, because its words may be secrets.
     pub(crate) const SKIP_MONITOR: u16 = 1 << 8;
-    /// Allowed while data is loaded, in Redis. Shown by `COMMAND`, and without a meaning here.
+    /// Allowed while data is loaded, in Redis. `COMMAND` reports this flag, and it has no effect here.
     pub(crate) const LOADING: u16 = 1 << 9;
-    /// Allowed on a stale replica, in Redis. Shown by `COMMAND`, and without a meaning here.
+    /// Allowed on a stale replica, in Redis. `COMMAND` reports this flag, and it has no effect here.
     pub(crate) const STALE: u16 = 1 << 10;
     /// Not allowed in a script.
     pub(crate) const NOSCRIPT: u16 = 1 << 11;
@@ -133,7 +135,7 @@ impl CommandTable {
         Self { families, by_name }
     }
 
-    /// Returns the command of this name, in any case of letters.
+    /// Returns the command of this name, without regard to case.
     pub(crate) fn find(&self, name: &[u8]) -> Option<&'static Command> {
         let mut lower = [0; MAX_NAME];
         let lower = lower.get_mut(..name.len())?;
@@ -154,34 +156,33 @@ pub(crate) struct TransactionQueue {
     pub(crate) requests: Vec<(&'static Command, OwnedArguments)>,
     /// The memory that the requests take, in bytes.
     pub(crate) len: usize,
-    /// Whether a request could not be queued, so that `EXEC` must refuse.
+    /// Whether a request could not be queued, so that `EXEC` must fail.
     pub(crate) is_broken: bool,
 }
 
-/// Maximum number of bytes that wait to be sent, before a peer that has not authenticated may send a further
-/// request.
+/// Maximum number of unsent bytes with which a peer that has not authenticated may send a further request.
 const MAX_GUEST_OUTPUT: usize = 4 << 10;
 
 /// The state of one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// What all connections share.
+    /// The state that all connections share.
     pub(crate) served: Arc<Served>,
     pub(crate) commands: &'static CommandTable,
-    /// What other connections may know of this one.
+    /// The data of this connection for other connections.
     pub(crate) client: Arc<Client>,
     /// The number of the selected database.
     pub(crate) db: usize,
     pub(crate) is_authenticated: bool,
-    /// The requests since `MULTI`. None outside of a transaction.
+    /// The requests since `MULTI`. `None` outside of a transaction.
     pub(crate) queue: Option<TransactionQueue>,
     /// The keys that must not change before `EXEC`, each with its database.
     pub(crate) watches: HashMap<(usize, Vec<u8>), larder::Watch>,
-    /// Whether the connection sees the requests of all others.
+    /// The connection's monitor, if the connection receives the requests of all connections.
     pub(crate) monitor: Option<Monitor>,
     /// Whether the connection is closed as soon as its replies are sent.
     pub(crate) is_closing: bool,
-    /// The number of requests that were carried out and not yet added to the counts of the server.
+    /// The number of requests that were executed and not yet added to the counts of the server.
     pub(crate) uncounted: u64,
     /// The name of the last command.
     pub(crate) last_command: &'static str,
@@ -210,7 +211,7 @@ impl Session {
         self.served.databases.get(self.db)
     }
 
-    /// Selects a database. Returns whether there is one of this number.
+    /// Selects a database. Returns whether the number exists.
     pub(crate) fn select(&mut self, number: usize) -> bool {
         if number >= self.served.databases.count() {
             return false;
@@ -220,7 +221,7 @@ impl Session {
         true
     }
 
-    /// Takes the connection back to the state in which it was accepted.
+    /// Restores the state of a newly accepted connection.
     pub(crate) fn reset(&mut self) {
         self.queue = None;
         self.watches.clear();
@@ -230,9 +231,9 @@ impl Session {
         self.client.labels().name.clear();
     }
 
-    /// Authenticates the connection, if the user and the password are right. Returns whether they are.
+    /// Authenticates the connection, if the user and the password are correct. Returns whether they are.
     ///
-    /// Without a password, each password of the user `default` is right, as in Redis.
+    /// Without a password, every password of the user `default` is correct, as in Redis.
     pub(crate) fn authenticate(&mut self, user: &[u8], password: &[u8]) -> bool {
         let is_right = self.served.password.as_ref().is_none_or(|own| own.is(password));
         let is_user = user == b"default";
@@ -245,7 +246,7 @@ impl Session {
         if self.is_authenticated { &self.served.limits } else { &RequestLimits::UNAUTHENTICATED }
     }
 
-    /// Returns the limits of the replies. A peer that has not authenticated makes the server hold little.
+    /// Returns the limits of the replies. The limits are low for a peer that has not authenticated.
     pub(crate) fn output_limits(&self) -> OutputLimits {
         let mut limits = self.served.output_limits;
         limits.pause = limits.pause.min(limits.max);
@@ -255,7 +256,8 @@ impl Session {
         limits
     }
 
-    /// Replies with the requests of others, if the connection is a monitor. Ready if there was at least one.
+    /// Replies with the requests of other connections, if the connection is a monitor. Ready if it wrote at
+    /// least one line.
     pub(crate) fn poll_monitor(
         &self,
         context: &mut Context<'_>,
@@ -266,7 +268,7 @@ impl Session {
         monitor.poll_lines(context, has_room.then(|| &mut out.reply().bytes))
     }
 
-    /// Adds what was carried out to the counts of the server.
+    /// Adds the executed requests to the counts of the server.
     pub(crate) fn publish_counts(&mut self) {
         if self.uncounted == 0 {
             return;

@@ -1,10 +1,10 @@
-//! The connections that see the requests of all others, by `MONITOR`.
+//! The connections that receive all requests, by `MONITOR`.
 //!
-//! 1. A request is shown when it arrives: its line is put into the queue of each monitor. Without a monitor,
-//!    this costs the look at a counter.
-//! 2. The connection of a monitor is woken, and takes the lines that have come.
-//! 3. A queue is bounded. A monitor that does not take its lines in time is cut off: requests never wait for
-//!    a monitor, and none is left out of what a monitor shows.
+//! 1. When a request arrives, its line is added to the queue of each monitor. Without a monitor, this costs
+//!    only a read of a counter.
+//! 2. The connection of a monitor is woken, and takes the lines from its queue.
+//! 3. A queue is bounded. The server closes a monitor that does not take its lines in time. So requests never
+//!    wait for a monitor, and a monitor never misses a request.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ const MAX_QUEUE: usize = 4 << 20;
 /// The monitors of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Monitors {
-    /// The number of `queues`, to be read without the lock.
+    /// The number of `queues`. It can be read without the lock.
     count: AtomicUsize,
     queues: Mutex<Vec<Arc<Mutex<LineQueue>>>>,
 }
@@ -31,7 +31,7 @@ struct LineQueue {
     waker: Option<Waker>,
 }
 
-/// A connection that is a monitor. Dropping this value ends that.
+/// A connection that is a monitor. Dropping this value ends the monitor.
 #[derive(Debug)]
 pub(crate) struct Monitor(Arc<Monitors>, Arc<Mutex<LineQueue>>);
 
@@ -40,7 +40,7 @@ pub(crate) struct Monitor(Arc<Monitors>, Arc<Mutex<LineQueue>>);
 pub(crate) struct Overfull;
 
 impl Monitors {
-    /// Adds a monitor. None if there are as many as there may be.
+    /// Adds a monitor. Returns `None` if the server has the maximum number of monitors.
     pub(crate) fn add(self: &Arc<Self>) -> Option<Monitor> {
         let mut queues = lock(&self.queues);
         if queues.len() == MAX_MONITORS {
@@ -57,7 +57,7 @@ impl Monitors {
         self.count.load(Ordering::Relaxed) > 0
     }
 
-    /// Shows a line to all monitors.
+    /// Adds a line to the queues of all monitors.
     pub(crate) fn show(&self, line: &[u8]) {
         let mut wakers = Vec::new();
         for queue in &*lock(&self.queues) {
@@ -70,7 +70,7 @@ impl Monitors {
             }
             wakers.extend(queue.waker.take());
         }
-        // Woken without a lock, because a waker may run code of its own.
+        // The wakers are called without a lock, because a waker may run foreign code.
         for waker in wakers {
             waker.wake();
         }
@@ -78,8 +78,7 @@ impl Monitors {
 }
 
 impl Monitor {
-    /// Appends the lines that have come to `to`, unless there is no room for them. Ready if there was at
-    /// least one.
+    /// Appends the lines of the queue to `to`, if it has room. Ready if it appended at least one line.
     pub(crate) fn poll_lines(
         &self,
         context: &mut Context<'_>,

@@ -1,8 +1,8 @@
 //! The replies of a connection, in the order of its requests.
 //!
-//! Most replies are known when their command has run. The reply of a durable removal is not: it is written
-//! when the removal is on disk. Meanwhile the connection goes on with its next requests, so the removals of a
-//! pipeline share one commit. Replies that were written behind such a reply wait for it.
+//! Most replies are known when their command has run. The reply of a durable removal is written later, when
+//! the removal is on disk. Meanwhile the connection executes its next requests, so the removals of a pipeline
+//! share one commit. The replies after such a reply wait for it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,8 +12,8 @@ use std::task::{Context, Poll};
 
 use crate::protocol::reply::{ReplyBuffer, Version};
 
-/// Maximum length of an empty buffer that a connection keeps for its next replies. Otherwise each of many
-/// idle connections would hold the memory of its largest reply.
+/// Maximum length of an empty buffer that a connection keeps for its next replies. Without this limit, each
+/// idle connection would keep the memory of its largest reply.
 const MAX_KEPT: usize = 4 << 10;
 
 /// The number of late replies for which a connection keeps memory.
@@ -30,19 +30,19 @@ pub(crate) enum LateReply {
     Error(String),
 }
 
-/// A reply that is on its way.
+/// A reply that is not yet known.
 pub(crate) type PendingReply = Pin<Box<dyn Future<Output = LateReply> + Send>>;
 
-/// The limits of what waits to be sent on a connection.
+/// The limits of the unsent replies of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputLimits {
-    /// The connection takes no further request while more bytes than this wait to be sent. Default 1 MiB.
-    /// It is at most `max`.
+    /// The connection accepts no further request while it has more unsent bytes than this. Default 1 MiB. It
+    /// is at most `max`.
     pub pause: usize,
-    /// The connection is cut off when more bytes than this wait to be sent. A request or a transaction on
-    /// several keys whose replies, or whose values, take more is an error. Default 256 MiB.
+    /// The server closes the connection when it has more unsent bytes than this. A request or a transaction
+    /// on several keys returns an error if its replies or values take more. Default 256 MiB.
     pub max: usize,
-    /// The connection takes no further request while this many replies wait for a commit. Default 1,024.
+    /// The connection accepts no further request while this many replies wait for a commit. Default 1,024.
     pub pending: usize,
 }
 
@@ -63,7 +63,7 @@ struct WaitingReply {
 
 /// The replies of a connection.
 pub(crate) struct Output {
-    /// Replies behind all of `waiting`.
+    /// The replies after all of `waiting`.
     replies: ReplyBuffer,
     /// Replies that wait for a commit.
     waiting: VecDeque<WaitingReply>,
@@ -91,8 +91,8 @@ impl Output {
         &mut self.replies
     }
 
-    /// Replies when the future has ended. The connection goes on with its next requests. So the effects of
-    /// the present request must be visible already.
+    /// Sends a reply when the future is ready. Meanwhile the connection executes its next requests. So the
+    /// effects of the present request must already be visible.
     pub(crate) fn reply_later(&mut self, reply: impl Future<Output = LateReply> + Send + 'static) {
         self.reply_later_of(0, reply);
     }
@@ -109,17 +109,17 @@ impl Output {
         self.waiting.push_back(WaitingReply { before, pending: Box::pin(reply), len });
     }
 
-    /// Returns whether the connection may take a further request.
+    /// Returns whether the connection may accept a further request.
     pub(crate) fn has_room(&self, limits: &OutputLimits) -> bool {
         self.len() <= limits.pause && self.waiting.len() < limits.pending
     }
 
-    /// Returns the number of bytes that wait to be sent.
+    /// Returns the number of unsent bytes.
     pub(crate) fn len(&self) -> usize {
         self.sendable.len() - self.sent + self.held + self.replies.bytes.len()
     }
 
-    /// Returns whether more waits to be sent than the limits allow, or a reply was left out for that reason.
+    /// Returns whether the unsent bytes exceed the limit, or whether a reply was left out for this reason.
     pub(crate) fn is_too_large(&self, limits: &OutputLimits) -> bool {
         self.replies.is_too_large() || self.len() > limits.max
     }
@@ -144,7 +144,7 @@ impl Output {
         self.sendable.get(self.sent..).unwrap_or_default()
     }
 
-    /// Takes note that so many of the bytes were sent.
+    /// Records that `sent` bytes were sent.
     pub(crate) fn advance(&mut self, sent: usize) {
         self.sent = (self.sent + sent).min(self.sendable.len());
         if self.sent == self.sendable.len() {
@@ -153,8 +153,8 @@ impl Output {
         }
     }
 
-    /// Writes the replies that have become known, up to the first one that still waits. Ready if there was at
-    /// least one.
+    /// Writes the replies that have become known, up to the first one that still waits. Ready if it wrote at
+    /// least one reply.
     pub(crate) fn poll_pending(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut polled = Poll::Pending;
         while let Some(first) = self.waiting.front_mut()
@@ -180,7 +180,7 @@ impl Output {
     }
 }
 
-/// Empties a buffer. A long one is given back.
+/// Empties a buffer. Frees a long buffer.
 fn empty(buffer: &mut Vec<u8>) {
     if buffer.capacity() > MAX_KEPT {
         *buffer = Vec::new();
@@ -223,7 +223,7 @@ mod tests {
         let large = vec![b'x'; 1 << 20];
         let mut output = Output::new(&super::OutputLimits::default());
         output.reply().bulk(&large);
-        // A part is sent, and further replies come behind it.
+        // A part is sent, and further replies follow it.
         assert!(output.sendable().len() > large.len());
         output.advance(1000);
         output.reply().bulk(&large);

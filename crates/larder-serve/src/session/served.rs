@@ -1,4 +1,4 @@
-//! What all connections of a server share.
+//! The state that all connections of a server share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -34,7 +34,7 @@ pub(crate) struct Served {
     /// The counts at the last `CONFIG RESETSTAT`.
     pub(crate) baseline: Baseline,
     pub(crate) since: Instant,
-    /// Becomes true when a shutdown has waited for long enough. Walks over the keys end then.
+    /// Becomes true when the time limit of a shutdown has passed. Walks over the keys then end.
     pub(crate) is_cut_off: Arc<AtomicBool>,
 }
 
@@ -54,18 +54,18 @@ pub(crate) struct Baseline {
     pub(crate) cut_off: AtomicU64,
 }
 
-/// What the server has done since it started.
+/// The counts of a server since it started.
 #[derive(Debug, Default)]
 pub(crate) struct ServerCounters {
-    /// Requests that were carried out.
+    /// Requests that were executed.
     pub(crate) requests: AtomicU64,
     /// Connections that were refused, because there were too many.
     pub(crate) refused: AtomicU64,
-    /// Connections that were cut off, because they did not take their replies.
+    /// Connections that were closed because the peer did not read its replies.
     pub(crate) cut_off: AtomicU64,
 }
 
-/// A password. Its `Debug` does not show it.
+/// A password. Its `Debug` does not print it.
 pub(crate) struct Password(Box<[u8]>);
 
 impl Password {
@@ -77,12 +77,12 @@ impl Password {
         self.0.is_empty()
     }
 
-    /// Returns whether this is the password. Takes the same time for each password of the same length, so
-    /// that the time tells nothing about the right one.
+    /// Returns whether this is the password. The time is the same for all passwords of the same length, so
+    /// the time reveals nothing about the correct password.
     pub(crate) fn is(&self, given: &[u8]) -> bool {
         let mut difference = self.0.len() ^ given.len();
         for (index, byte) in given.iter().enumerate() {
-            // Never out of range, and never empty: see `ServerBuilder::start`.
+            // The index is never out of range, and the password is never empty: see `ServerBuilder::start`.
             let own = self.0.get(index % self.0.len().max(1)).copied().unwrap_or_default();
             difference |= usize::from(std::hint::black_box(own ^ byte));
         }

@@ -1,7 +1,7 @@
 //! The log of slow requests, for `SLOWLOG`.
 //!
-//! The log is bounded: so many requests, and of each request so many words with so many bytes. The oldest
-//! request is dropped first.
+//! The log limits the number of requests, the number of words of a request, and the number of bytes of a
+//! word. It drops the oldest request first.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -11,24 +11,24 @@ use std::time::Duration;
 use super::client::Client;
 use crate::protocol::arguments::Arguments;
 
-/// The threshold without a setting, in microseconds, as in Redis.
+/// The default threshold, in microseconds, as in Redis.
 const DEFAULT_THRESHOLD: i64 = 10_000;
 
-/// The number of requests that are kept without a setting, as in Redis.
+/// The default number of requests in the log, as in Redis.
 const DEFAULT_LEN: usize = 128;
 
-/// Maximum of the number of requests that are kept. They take up to 5 MiB.
+/// Maximum number of requests in the log. They take up to 5 MiB.
 pub(crate) const MAX_LEN: i64 = 1024;
 
-/// Maximum number of words of a request that are kept, and of bytes of a word.
+/// Maximum number of words of a logged request, and of bytes of a word.
 const MAX_WORDS: usize = 32;
 const MAX_WORD: usize = 128;
 
-/// A request that was slow.
+/// A slow request.
 #[derive(Debug, Clone)]
 pub(crate) struct SlowRequest {
     pub(crate) id: u64,
-    /// When it ended, as a Unix time in seconds.
+    /// The end of the request, as a Unix time in seconds.
     pub(crate) time: i64,
     pub(crate) duration: Duration,
     pub(crate) words: Vec<Vec<u8>>,
@@ -39,16 +39,17 @@ pub(crate) struct SlowRequest {
 /// The slow requests of a server.
 #[derive(Debug)]
 pub(crate) struct SlowLog {
-    /// Requests that take at least so many microseconds are kept. None is if it is negative.
+    /// The log keeps requests that take at least this number of microseconds. With a negative number, it
+    /// keeps no request.
     pub(crate) threshold: AtomicI64,
-    /// How many requests are kept.
+    /// The maximum number of requests in the log.
     pub(crate) max_len: AtomicUsize,
     kept: Mutex<KeptRequests>,
 }
 
 #[derive(Debug, Default)]
 struct KeptRequests {
-    /// The newest request is the first.
+    /// The newest request is first.
     requests: VecDeque<SlowRequest>,
     next_id: u64,
 }
@@ -64,7 +65,7 @@ impl Default for SlowLog {
 }
 
 impl SlowLog {
-    /// Keeps a request, if it was slow.
+    /// Records a request if it was slow.
     pub(crate) fn note(&self, args: Arguments<'_>, duration: Duration, time: i64, client: &Client) {
         let threshold = self.threshold.load(Ordering::Relaxed);
         let is_slow = u128::try_from(threshold).is_ok_and(|threshold| duration.as_micros() >= threshold);
@@ -84,7 +85,7 @@ impl SlowLog {
         self.lock().requests.iter().take(max).cloned().collect()
     }
 
-    /// Returns the number of requests that are kept.
+    /// Returns the number of requests in the log.
     pub(crate) fn len(&self) -> usize {
         self.lock().requests.len()
     }
@@ -94,7 +95,7 @@ impl SlowLog {
         self.lock().requests.clear();
     }
 
-    /// Sets how many requests are kept.
+    /// Sets the maximum number of requests in the log.
     pub(crate) fn set_max_len(&self, len: usize) {
         self.max_len.store(len, Ordering::Relaxed);
         self.lock().requests.truncate(len);
@@ -105,7 +106,8 @@ impl SlowLog {
     }
 }
 
-/// Returns the words of a request. What is left out is counted in the words, as in Redis.
+/// Returns the words of a request. The result states the number of words and bytes that it leaves out, as in
+/// Redis.
 fn shortened(args: Arguments<'_>) -> Vec<Vec<u8>> {
     let shorten = |word: &[u8]| match word.split_at_checked(MAX_WORD) {
         Some((first, rest)) if !rest.is_empty() => {

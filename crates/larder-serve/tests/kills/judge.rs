@@ -1,15 +1,17 @@
-//! What may be read, given what was sent and what was answered.
+//! Judges which values a read may return, from the requests that were sent and the replies that came.
 //!
-//! Each key, or group of keys, has a history here. A history numbers the changes in their order, and knows:
+//! Each key or group of keys has a history. A history numbers the changes in their order, and stores:
 //!
-//! - `sent`: the last change that was sent, answered or not.
+//! - `sent`: the last change that was sent, whether or not a reply has come.
+//!
 //! - The floor of a life of the server: the last change that a reply of this life has shown. Each later read
-//!   in the same life must show this change, or a later one.
-//! - `durable`: the last change that was answered as durable. Each read of a later life must show this
-//!   change, or a later one.
+//! in the same life must show this change or a later one.
 //!
-//! A worker takes the floor before it sends a read. So what other workers do meanwhile can only make the
-//! check weaker, and never wrong.
+//! - `durable`: the last change that was acknowledged as durable. Each read of a later life must show this
+//! change or a later one.
+//!
+//! A worker takes the floor before it sends a read. So the actions of other workers meanwhile can make the
+//! check weaker, but not wrong.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -18,26 +20,26 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The number of a life of the server: from one start to the next kill.
 pub(super) type Life = u64;
 
-/// What a promise says, as a finding names it.
+/// The promises that the judge checks. A finding names its promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Promise {
-    /// Nothing stale shows after an acknowledged removal.
+    /// A read does not return a stale value after an acknowledged removal.
     NothingStale,
-    /// Nothing is lost that was acknowledged as durable, or that the same life has shown.
+    /// A change is not lost if it was acknowledged as durable, or if the same life has shown it.
     NothingLost,
-    /// No part of a group shows without the rest.
+    /// A read never returns a part of a group.
     WholeGroups,
-    /// A value shows that was sent.
+    /// Every value that a read returns was sent.
     NothingInvented,
-    /// Counters count each increment once, and go back at a crash only.
+    /// Counters count each increment once, and decrease only at a crash.
     ExactCounts,
-    /// A walk returns each key that is present throughout.
+    /// A walk returns each key that is present during the whole walk.
     CompleteWalks,
     /// The server answers, and runs until it is killed.
     Service,
 }
 
-/// A promise that was broken, and how.
+/// A broken promise, with a description.
 #[derive(Debug)]
 pub(super) struct Finding {
     pub(super) promise: Promise,
@@ -56,7 +58,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The last change that the present life has shown, and the last durable one.
+/// The last change that the current life has shown, and the last durable change.
 #[derive(Debug, Default)]
 struct Floor {
     seen: (Life, u64),
@@ -76,13 +78,13 @@ impl Floor {
         }
     }
 
-    /// Takes note that all that a life has shown is on disk.
+    /// Records that all changes that a life has shown are on disk.
     fn keep(&mut self, life: Life) {
         self.durable = self.of(life);
     }
 }
 
-/// The history of a key or of a group of keys. One worker changes it, all read it.
+/// The history of a key or of a group of keys. One worker changes the key or group, and all workers read it.
 #[derive(Debug)]
 pub(super) struct History {
     pub(super) name: String,
@@ -91,7 +93,7 @@ pub(super) struct History {
 
 #[derive(Debug)]
 struct HistoryState {
-    /// Whether each change stores a value. Change 0 is the beginning, without a value.
+    /// Whether each change stores a value. Change 0 is the initial state, without a value.
     stores: Vec<bool>,
     floor: Floor,
 }
@@ -102,14 +104,14 @@ impl History {
         Self { name, state: Mutex::new(state) }
     }
 
-    /// Begins a change: one that stores its number, or a removal. Returns the number.
+    /// Begins a change, which stores its number or is a removal. Returns the number.
     pub(super) fn begin(&self, stores: bool) -> u64 {
         let mut state = self.lock();
         state.stores.push(stores);
         state.stores.len() as u64 - 1
     }
 
-    /// Takes note that a change was answered.
+    /// Records the reply to a change.
     pub(super) fn answered(&self, life: Life, number: u64, is_durable: bool) {
         let floor = &mut self.lock().floor;
         floor.raise(life, number);
@@ -123,18 +125,18 @@ impl History {
         self.lock().floor.of(life)
     }
 
-    /// Takes note that all changes up to this one are on disk.
+    /// Records that all changes up to this one are on disk.
     pub(super) fn kept(&self, number: u64) {
         let floor = &mut self.lock().floor;
         floor.durable = floor.durable.max(number);
     }
 
-    /// Takes note that a life has ended by itself, so that all that it has shown is on disk.
+    /// Records that a life has ended in order, so that all changes that it has shown are on disk.
     pub(super) fn ended(&self, life: Life) {
         self.lock().floor.keep(life);
     }
 
-    /// Judges what a read has shown, which began when the floor was `floor`.
+    /// Judges the value that a read has returned. `floor` is the floor before the read.
     pub(super) fn judge(&self, life: Life, floor: u64, shown: Option<u64>) -> Result<(), Finding> {
         let mut state = self.lock();
         let name = &self.name;
@@ -183,10 +185,10 @@ pub(super) struct Count {
 
 #[derive(Debug, Default)]
 struct CountState {
-    /// How many increments were sent.
+    /// The number of increments that were sent.
     sent: u64,
     floor: Floor,
-    /// The replies of increments in one life. No two are the same.
+    /// The replies of increments in one life. No two replies are equal.
     replies: (Life, HashSet<u64>),
 }
 
@@ -195,7 +197,7 @@ impl Count {
         Self { key, state: Mutex::default() }
     }
 
-    /// Begins an increment. Returns the count that the reply must be above.
+    /// Begins an increment. Returns a count. The reply must be above this count.
     pub(super) fn begin(&self, life: Life) -> u64 {
         let mut state = self.lock();
         state.sent += 1;
@@ -232,7 +234,7 @@ impl Count {
         Err(Finding::new(Promise::ExactCounts, text))
     }
 
-    /// Returns the count that a read in this life must show, or a higher one.
+    /// Returns the lowest count that a read in this life may show.
     pub(super) fn floor(&self, life: Life) -> u64 {
         self.lock().floor.of(life)
     }
@@ -255,13 +257,13 @@ impl Count {
         Ok(())
     }
 
-    /// Takes note that a count is on disk.
+    /// Records that a count is on disk.
     pub(super) fn kept(&self, count: u64) {
         let floor = &mut self.lock().floor;
         floor.durable = floor.durable.max(count);
     }
 
-    /// Takes note that a life has ended by itself, so that all that it has shown is on disk.
+    /// Records that a life has ended in order, so that all counts that it has shown are on disk.
     pub(super) fn ended(&self, life: Life) {
         self.lock().floor.keep(life);
     }
@@ -276,7 +278,7 @@ impl Count {
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) key: String,
-    /// A key that is changed with each removal of `key`. A load watches it, so that it stores nothing that it
+    /// A key that every removal of `key` changes. A load watches it, so that the load stores no value that it
     /// has read before a removal.
     pub(super) fence: String,
     /// The version of the row, and the oldest version that a read may show.
@@ -296,7 +298,8 @@ impl Row {
         versions.0
     }
 
-    /// Takes note that a removal behind a change was answered as durable. No older version may show any more.
+    /// Records that the removal after a change was acknowledged as durable. From now on, a read must not show
+    /// an older version.
     pub(super) fn removed(&self, version: u64) {
         let mut versions = self.lock();
         versions.1 = versions.1.max(version);
@@ -312,7 +315,7 @@ impl Row {
         self.lock().1
     }
 
-    /// Judges what a read has shown, which began when the floor was `floor`.
+    /// Judges the version that a read has returned. `floor` is the floor before the read.
     pub(super) fn judge(&self, life: Life, floor: u64, shown: Option<u64>) -> Result<(), Finding> {
         let Some(version) = shown else { return Ok(()) };
         let (key, last) = (&self.key, self.version());
@@ -340,19 +343,19 @@ fn the_judge_knows_what_is_stale_lost_and_invented() {
         let number = history.begin(stores);
         history.answered(1, number, is_durable);
     }
-    // In the same life the last change shows.
+    // In the same life, the last change shows.
     assert_eq!(history.floor(1), 4);
     assert_eq!(promise(history.judge(1, 4, None)), Some(Promise::NothingLost));
     assert_eq!(promise(history.judge(1, 4, Some(2))), Some(Promise::NothingStale));
     assert_eq!(promise(history.judge(1, 4, Some(3))), Some(Promise::NothingInvented));
     assert_eq!(promise(history.judge(1, 4, Some(5))), Some(Promise::NothingInvented));
     assert_eq!(promise(history.judge(1, 4, Some(4))), None);
-    // In the next one the removal does, or what was written after it.
+    // In the next life, the removal or a later change shows.
     assert_eq!(history.floor(2), 3);
     assert_eq!(promise(history.judge(2, 3, Some(2))), Some(Promise::NothingStale));
     assert_eq!(promise(history.judge(2, 3, None)), None);
     assert_eq!(promise(history.judge(2, 3, Some(4))), None);
-    // What a life has shown does not go back in it.
+    // A change that a life has shown is not undone in this life.
     assert_eq!(promise(history.judge(2, history.floor(2), None)), Some(Promise::NothingLost));
     history.kept(4);
     assert_eq!(history.floor(3), 4);

@@ -1,20 +1,22 @@
-//! Eight workers and a server that is killed again and again.
+//! Runs eight workers and a server that is killed repeatedly.
 //!
-//! A process serves a cache file over a Unix socket. Eight workers, each with a connection of its own, change
-//! and read. After a short time the process is killed as `kill -9` does, or ends in order, and is started
-//! again on the same file. A judge knows what each worker has sent and was answered, and checks each reply:
+//! A process serves a cache file over a Unix socket. Eight workers, each with its own connection, change and
+//! read entries. After a short time, the process is killed with SIGKILL or ends in order, and is started
+//! again with the same file. A judge knows the requests and replies of all workers, and checks each reply:
 //!
-//! - Nothing stale shows after an acknowledged removal, in this life of the server and in all later ones.
-//! - A group of `MSET` or `MULTI` shows whole or not at all.
-//! - Nothing is lost that was acknowledged as durable: in a database with durable writes, or by `WAIT`.
-//! - Counters count each increment once. Those that are buffered go back at a crash only.
-//! - A walk returns each key that is there throughout.
+//! - A read returns no stale value after an acknowledged removal, in this life of the server and in all later
+//!   lives.
+//! - A read returns a group of `MSET` or `MULTI` completely or not at all.
+//! - A change that was acknowledged as durable is not lost. `WAIT` and a database with durable writes
+//!   acknowledge changes in this way.
+//! - Counters count each increment once. Buffered counters decrease only at a crash.
+//! - A walk returns each key that is present during the whole walk.
 //!
-//! [`judge`]: what may be read. [`workers`]: what is sent. [`shop`]: what the workers share. [`server`]: the
-//! process. [`planted`]: faults that must be found.
+//! [`judge`]: the values that a read may return. [`workers`]: the requests. [`shop`]: the state that the
+//! workers share. [`server`]: the process. [`planted`]: faults that the harness must find.
 //!
-//! `LARDER_KILLS_SECONDS` is how long it runs, `LARDER_SEED` the seed of what the workers do and of when the
-//! server is killed. The orders of the threads and processes are not repeated by a seed.
+//! `LARDER_KILLS_SECONDS` sets the time of a run. `LARDER_SEED` sets the seed of the requests and of the
+//! times of the kills. A seed does not repeat the order in which threads and processes run.
 
 mod judge;
 mod planted;
@@ -35,19 +37,19 @@ use server::Process;
 use shop::{Choices, Shop, WORKERS};
 use workers::{Stopped, Worker};
 
-/// How long the harness runs in `cargo test`.
+/// The time for which the harness runs in `cargo test`.
 const USUAL_SECONDS: u64 = 5;
 
-/// What the harness has done.
+/// The counts of a run.
 #[derive(Debug, Default)]
 struct Done {
     kills: u64,
-    /// How often the server has ended in order.
+    /// The number of times that the server has ended in order.
     ends: u64,
     acts: u64,
 }
 
-/// The life that serves, as the workers see it.
+/// The current life of the server, for the workers.
 #[derive(Debug, Default)]
 struct Stage {
     now: Mutex<Now>,
@@ -57,7 +59,7 @@ struct Stage {
 
 #[derive(Debug, Default)]
 struct Now {
-    /// The life that serves. None between two lives.
+    /// The life that serves. `None` between two lives.
     life: Option<Life>,
     is_over: bool,
     finding: Option<Finding>,
@@ -73,7 +75,7 @@ impl Stage {
         self.changed.notify_all();
     }
 
-    /// Waits for a life that serves. None at the end of the run.
+    /// Waits for a life that serves. Returns `None` at the end of the run.
     fn await_life(&self) -> Option<Life> {
         let mut now = self.lock();
         loop {
@@ -101,7 +103,7 @@ impl Stage {
     }
 }
 
-/// Runs until the time is over, or until something is found.
+/// Runs until the time is over, or until the judge finds a broken promise.
 fn run(seed: u64, time: Duration, fault: Option<Fault>) -> Result<Done, Finding> {
     let dir = tempfile::tempdir().unwrap();
     let (shop, stage) = (Shop::new(), Stage::default());
@@ -115,7 +117,7 @@ fn run(seed: u64, time: Duration, fault: Option<Fault>) -> Result<Done, Finding>
         let led = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             lead(seed, time, fault, dir.path(), &shop, &stage, &mut done);
         }));
-        // The workers end in any case.
+        // The workers end even after a failure.
         stage.lock().is_over = true;
         stage.changed.notify_all();
         led.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -143,7 +145,7 @@ fn lead(
     for life in 1.. {
         let mut process = Process::start(dir, flush_interval, fault);
         if life > 1 && choices.below(8) == 0 {
-            // It is killed while it opens the file.
+            // Kills the process while it opens the file.
             let _ = process.run_for(Duration::from_millis(choices.below(30)));
             process.kill();
             done.kills += 1;
@@ -182,14 +184,14 @@ fn lead(
     }
 }
 
-/// Works until the end of the run, with a connection to each life of the server.
+/// Runs a worker until the end of the run. It opens a connection to each life of the server.
 fn work(shop: &Shop, stage: &Stage, dir: &Path, number: usize, mut choices: Choices) {
     while let Some(life) = stage.await_life() {
         let Ok(mut worker) = Worker::connect(shop, number, life, dir, &mut choices) else {
             std::thread::yield_now();
             continue;
         };
-        // Otherwise the connection may be one to the next life.
+        // Without this check, the connection may belong to the next life.
         if !stage.serves(life) {
             continue;
         }

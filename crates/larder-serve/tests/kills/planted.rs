@@ -1,21 +1,21 @@
-//! Checks that the harness finds faults. A planted fault leaves out a step of the server or of the cache, and
-//! the judge must name the promise that is broken.
+//! Checks that the harness finds faults. A planted fault leaves out a step of the server or of the cache. The
+//! judge must name the broken promise.
 
 use std::time::Duration;
 
 use super::judge::Promise;
 
-/// How long a planted fault may stay hidden. It is found after a few kills.
+/// The maximum time to find a planted fault. A few kills usually suffice.
 const ENOUGH: Duration = Duration::from_mins(2);
 
 /// A fault in one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// `DEL` is answered before its commit.
+    /// The server answers `DEL` before its commit.
     AcknowledgeBeforeCommit,
     /// The changes of a group are committed one by one.
     SplitGroup,
-    /// `WATCH` compares the sequence of a key, and not its epoch.
+    /// `WATCH` compares the sequence of a key, instead of its epoch.
     WatchBySequence,
     /// A call of `SCAN` leaves out a key.
     SkipAtCursor,

@@ -1,7 +1,7 @@
-//! The process that serves, and its lives: this test binary, started again for one task.
+//! The server process and its lives. The process is this test binary, started again for one task.
 //!
-//! The parent tells the settings in the environment. The child prints a line when it serves, and serves until
-//! it is killed, or until its standard input ends. Then it shuts down in order.
+//! The parent passes the settings in environment variables. The child prints a line when it serves. It serves
+//! until it is killed or its standard input ends. At the end of its input, it shuts down in order.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -21,24 +21,25 @@ const FLUSH_INTERVAL: &str = "LARDER_KILLS_FLUSH_INTERVAL_MS";
 /// The fault to plant.
 const FAULT: &str = "LARDER_KILLS_FAULT";
 
-/// How long a child may take to serve, or to end. No child needs nearly as long.
+/// The maximum time in which a child must start or end. A child usually needs much less time.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 const READY: &str = "it serves";
 
-/// The database whose writes are answered when they are durable. The writes of the others are buffered.
+/// The database whose writes are answered when they are durable. The writes of the other databases are
+/// buffered.
 pub(super) const DURABLE: usize = 1;
-/// The database whose keys are walked over.
+/// The database for the walks.
 pub(super) const WALKED: usize = 2;
 
 pub(super) fn socket(dir: &Path) -> PathBuf {
     dir.join("s")
 }
 
-/// A process that serves. It is killed when this value is dropped.
+/// A process that serves. Dropping this value kills the process.
 pub(super) struct Process {
     child: Child,
-    /// The lines that the child prints. The channel ends with the child.
+    /// The lines that the child prints. The channel closes when the child ends.
     lines: Receiver<String>,
 }
 
@@ -65,7 +66,7 @@ impl Process {
         Self { child, lines }
     }
 
-    /// Waits until it serves. Returns whether it does.
+    /// Waits until the process serves. Returns whether it serves.
     pub(super) fn await_ready(&self) -> bool {
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             // The test harness may have left an unfinished line.
@@ -81,13 +82,13 @@ impl Process {
         self.lines.recv_timeout(time) == Err(RecvTimeoutError::Timeout)
     }
 
-    /// Kills the process, as `kill -9` does.
+    /// Kills the process with SIGKILL.
     pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Lets the process shut down. Returns whether it has ended in order.
+    /// Shuts the process down. Returns whether it has ended in order.
     pub(super) fn end(&mut self) -> bool {
         drop(self.child.stdin.take());
         while self.lines.recv_timeout(PATIENCE).is_ok() {}
@@ -102,7 +103,7 @@ impl Drop for Process {
     }
 }
 
-/// The child's task. It does nothing unless the harness has started it.
+/// The child's task. It does nothing if the harness has not started it.
 #[test]
 fn process() {
     let Some(dir) = std::env::var_os(DIR) else { return };

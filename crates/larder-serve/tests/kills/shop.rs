@@ -1,4 +1,4 @@
-//! What all workers share, and the choices that a seed makes for them.
+//! The state that all workers share, and the random choices of a seed.
 
 use super::judge::{Count, History, Life, Row};
 use super::server::DURABLE;
@@ -15,7 +15,7 @@ impl Choices {
         Self(seed)
     }
 
-    /// Returns a number below `below`.
+    /// Returns a random number that is less than `below`.
     pub(super) fn below(&mut self, below: u64) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -30,12 +30,12 @@ impl Choices {
     }
 }
 
-/// What all workers share.
+/// The state that all workers share.
 #[derive(Debug)]
 pub(super) struct Shop {
-    /// A value of each worker in each of the two databases.
+    /// The values. Each worker has one value in each of the two databases.
     pub(super) values: Vec<[History; 2]>,
-    /// A group of each worker in each of the two databases.
+    /// The groups. Each worker has one group in each of the two databases.
     pub(super) groups: Vec<[History; 2]>,
     pub(super) counts: [Vec<Count>; 2],
     pub(super) rows: Vec<Row>,
@@ -68,7 +68,7 @@ impl Shop {
         self.counts.iter().flatten()
     }
 
-    /// Takes note that a life has ended by itself, so that all that it has shown is on disk.
+    /// Records that a life has ended in order, so that all changes that it has shown are on disk.
     pub(super) fn ended(&self, life: Life) {
         self.histories().for_each(|history| history.ended(life));
         self.all_counts().for_each(|count| count.ended(life));

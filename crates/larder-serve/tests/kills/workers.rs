@@ -1,4 +1,4 @@
-//! What the workers do: changes and reads of what [`super::judge`] judges.
+//! The requests of the workers: changes and reads of the entries that [`super::judge`] judges.
 //!
 //! | what | where | how it is changed |
 //! |---|---|---|
@@ -22,17 +22,17 @@ const GROUP: usize = 8;
 /// The keys that stay in the walked database.
 const WALKED_KEYS: usize = 64;
 
-/// Why a worker's act has come to no end.
+/// The reason why an action of a worker did not finish.
 #[derive(Debug)]
 pub(super) enum Stopped {
-    /// The server has ended the connection, as it does when it is killed.
+    /// The server has ended the connection, because it was killed.
     Killed,
     Found(Finding),
 }
 
 impl From<io::Error> for Stopped {
     fn from(error: io::Error) -> Self {
-        // A reply that does not come is a hang. It is not a kill, which ends the connection.
+        // A missing reply means that the server hangs. A kill ends the connection instead.
         match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 Self::Found(Finding::new(Promise::Service, "a request was not answered"))
@@ -65,7 +65,7 @@ fn unexpected(what: &str, reply: &Reply) -> Stopped {
     Stopped::Found(Finding::new(Promise::Service, format!("{what} was answered {reply:?}")))
 }
 
-/// Returns the number of a value's reply. None for a missing key.
+/// Returns the number in the reply for a value, or `None` for a missing key.
 fn number(what: &str, reply: &Reply) -> Result<Option<u64>, Stopped> {
     match reply {
         Reply::Bulk(_, None) => Ok(None),
@@ -93,7 +93,7 @@ impl<'a> Worker<'a> {
         Ok(Self { shop, number, life, client, db: 0, choices })
     }
 
-    /// Does one thing.
+    /// Performs one random action.
     pub(super) fn act(&mut self) -> Acted {
         match self.choices.below(20) {
             0..=2 => self.change_value(),
@@ -121,14 +121,15 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Chooses and selects one of [`DATABASES`]. Returns its place there.
+    /// Chooses and selects one of [`DATABASES`]. Returns its index in this array.
     fn choose_database(&mut self) -> Result<usize, Stopped> {
         let at = usize::try_from(self.choices.below(2)).unwrap();
         self.select(DATABASES[at])?;
         Ok(at)
     }
 
-    /// Returns a command that removes a key, each time another one. All are answered when they are durable.
+    /// Returns a command that removes a key. Each call returns a different command. The server answers all of
+    /// them when they are durable.
     fn removal(&mut self, key: &str) -> Vec<String> {
         let words: &[&str] = match self.choices.below(6) {
             0..=1 => &["DEL", key],
@@ -186,8 +187,8 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Sends changes between `MULTI` and `EXEC`. Returns whether they were made. They are not if a watched
-    /// key has changed.
+    /// Sends changes between `MULTI` and `EXEC`. Returns whether they were made. They are not made if a
+    /// watched key has changed.
     fn transact(&mut self, changes: &[Vec<&str>]) -> Result<bool, Stopped> {
         let mut requests: Vec<&[&str]> = vec![&["MULTI"]];
         requests.extend(changes.iter().map(Vec::as_slice));
@@ -235,7 +236,7 @@ impl<'a> Worker<'a> {
         Ok(count.judge_read(self.life, floor, shown.unwrap_or(0))?)
     }
 
-    /// Reads a row through the cache: a miss loads it, and stores what was read unless the key was removed
+    /// Reads a row through the cache. A miss loads the row, and stores it if the key was not removed
     /// meanwhile.
     fn use_row(&mut self) -> Acted {
         self.select(0)?;
@@ -247,17 +248,18 @@ impl<'a> Worker<'a> {
         if shown.is_some() {
             return is_ok("UNWATCH", &self.ask(&["UNWATCH"])?);
         }
-        // Read after the fence is watched. Otherwise a removal in between would go unnoticed.
+        // The row is read after the fence is watched. Otherwise the worker could miss a removal in between.
         let version = row.version().to_string();
         for _ in 0..self.choices.below(40) {
-            // A load takes time. Other workers remove the key meanwhile.
+            // A load takes time, so other workers remove the key meanwhile.
             is_no_error("PING", &self.ask(&["PING"])?)?;
         }
         self.transact(&[vec!["SET", &row.key, &version]])?;
         Ok(())
     }
 
-    /// Changes a row, and removes its key. The fence comes and goes, so it is missing before and after.
+    /// Changes a row, and removes its key. The fence is added and removed, so it is missing before and after
+    /// the change.
     fn remove_row(&mut self) -> Acted {
         self.select(0)?;
         let row = self.choices.pick(&self.shop.rows);
@@ -277,7 +279,7 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Walks over all keys, beside keys that come and go.
+    /// Walks over all keys while other workers add and remove keys.
     fn walk(&mut self) -> Acted {
         self.select(WALKED)?;
         let visitor = format!("walked:{}:{}", self.choices.below(100), self.number);
@@ -305,7 +307,7 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Stores the keys that stay in the walked database. Returns when they are on disk.
+    /// Stores the keys that stay in the walked database. Returns when the keys are on disk.
     pub(super) fn store_walked_keys(&mut self) -> Acted {
         self.select(WALKED)?;
         for number in 0..WALKED_KEYS {
@@ -314,7 +316,7 @@ impl<'a> Worker<'a> {
         self.wait()
     }
 
-    /// Asks that all that was shown until now is on disk.
+    /// Waits until all changes that were shown until now are on disk.
     fn wait(&mut self) -> Acted {
         let life = self.life;
         let histories: Vec<_> = self.shop.histories().map(|history| (history, history.floor(life))).collect();
@@ -337,7 +339,7 @@ fn group_keys(history: &History) -> Vec<String> {
     (0..GROUP).map(|number| format!("{}:{number}", history.name)).collect()
 }
 
-/// Keys between those that come and go.
+/// Returns a key that stays. Its place in the order is between keys that are added and removed.
 fn walked_key(number: usize) -> String {
     format!("walked:{}:stays:{number}", number * 2)
 }

@@ -172,7 +172,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
             .map_err(|error| self.follower.unreadable(format!("a value does not decode: {error}")))
     }
 
-    /// Returns the time that a key's entry has left. Returns None if there is no live entry.
+    /// Returns the time that a key's entry has left, or `None` if there is no live entry.
     ///
     /// # Errors
     /// The errors of [`get`](FollowerKeyspace::get).

@@ -14,7 +14,7 @@ impl CacheBuilder {
     ///
     /// If a loader joins a thread, and that thread requests the loader's own key, only this limit and
     /// [`lease_timeout`](CacheBuilder::lease_timeout) end the wait. (A loader that requests its own key
-    /// directly, or through other loads, gets an error at once.)
+    /// directly, or through other loads, immediately gets an error.)
     ///
     /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
     pub fn load_timeout(mut self, timeout: Duration) -> Self {

@@ -192,7 +192,7 @@ impl CacheBuilder {
 
     /// Sets the maximum size of the file on its disk, in bytes: 1 MiB to 16 TiB. Default 1 GiB.
     ///
-    /// The size is that of the allocated blocks, as `du` shows it. The length of the file may be twice as
+    /// The size is the size of the allocated blocks, as `du` shows it. The length of the file may be twice as
     /// much. Compressing file systems, network file systems and FUSE file systems may not count blocks
     /// correctly. On these file systems, the length is counted instead, and far fewer entries fit.
     ///

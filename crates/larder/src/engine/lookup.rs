@@ -63,7 +63,7 @@ impl Tiers {
         self.memory.hit(key, self.time.latest())
     }
 
-    /// As [`hit_in_memory`](Tiers::hit_in_memory), and returns the extras of the entry.
+    /// Like [`hit_in_memory`](Tiers::hit_in_memory), and also returns the extras of the entry.
     #[inline]
     pub(crate) fn hit_in_memory_with_extras(
         &self,
@@ -172,8 +172,8 @@ impl Tiers {
     }
 
     /// Finds the record of a key with this sequence in the current snapshot. Returns a token of that
-    /// snapshot, for [`reads_from`](Tiers::reads_from). Returns None if there is no such record, or no
-    /// snapshot now. Does not wait, because the caller has reserved room.
+    /// snapshot, for [`reads_from`](Tiers::reads_from), or `None` if there is no such record, or no snapshot
+    /// now. Does not wait, because the caller has reserved room.
     ///
     /// The token does not hold the snapshot. Otherwise the writer would wait for the caller before it can
     /// make room.
@@ -288,8 +288,8 @@ impl Tiers {
         }
     }
 
-    /// Returns how often the snapshot was withdrawn, and how many reads have failed. Returns None without a
-    /// snapshot. A lookup between two equal answers has missed no entry on disk.
+    /// Returns the number of times that the snapshot was withdrawn, and the number of failed reads. Returns
+    /// `None` if no snapshot is published. A lookup between two equal results has missed no entry on disk.
     #[cfg(feature = "async")]
     pub(crate) fn read_conditions(&self) -> Option<(u64, u64)> {
         let withdrawals = self.disk.snapshots.withdrawals();
@@ -297,8 +297,8 @@ impl Tiers {
         has_snapshot.then(|| (withdrawals, self.disk.read_faults()))
     }
 
-    /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`. Returns None
-    /// if the disk may have such keys and can't be read now.
+    /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`, or `None` if
+    /// the disk may have such keys and can't be read now.
     pub(crate) fn keys_on_disk(
         &self,
         prefix: &[u8],

@@ -3,7 +3,7 @@
 //!
 //! 1. A key gets a tombstone under the lock of its shard, and its leases are revoked. A scope is purged from
 //!    the shards. From then on, the shards ignore older entries on disk in this scope. So a removal is
-//!    visible at once, and no running load or promotion can undo it.
+//!    visible immediately, and no running load or promotion can undo it.
 //! 2. The calling thread counts the entries that a scope has on disk
 //!    ([`Tiers::count_on_disk`](super::tiers::Tiers::count_on_disk)). Memory has no entry of the scope by
 //!    then. If the scope looks small, the commit counts its entries again, exactly.

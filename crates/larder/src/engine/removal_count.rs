@@ -1,7 +1,7 @@
 //! Counts the entries that a range removal deletes from disk, before the removal is committed.
 //!
-//! The calling thread counts the entries in chunks, each in a snapshot of its own. So the writer does not
-//! wait for the count, and no transaction is kept open for long. The count may miss entries that another call
+//! The calling thread counts the entries in chunks, each in its own snapshot. So the writer does not wait for
+//! the count, and no transaction is kept open for long. The count may miss entries that another call
 //! overwrites or removes during the count, and entries that are evicted. The count ends early if the disk
 //! fails or is off. The removal does not depend on the count.
 

@@ -1,4 +1,5 @@
-//! Inserts a tombstone, so that the removal of a key is visible at once. Reports the kind of entry removed.
+//! Inserts a tombstone, so that the removal of a key is visible immediately. Reports the kind of entry
+//! removed.
 //!
 //! The tombstone revokes the key's leases under the lock of its shard. So a load that began earlier returns
 //! its value and does not cache it.

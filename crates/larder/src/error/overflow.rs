@@ -1,4 +1,4 @@
-//! The text of the error for a counter that would leave the range of its type.
+//! The text of the error for a counter that would exceed the range of its type.
 
 pub(super) fn overflow(keyspace: &str, key: Option<&str>, value: &str, amount: &str) -> String {
     let of_key = key.map_or_else(String::new, |key| format!(", key {key}"));

@@ -18,9 +18,9 @@ pub enum RemoteErrorKind {
     Unavailable,
     /// The server refuses the request now: it is full, loading, or read-only. Repeat it later.
     Refused,
-    /// The server can't do this, as it is or as it is configured. Another try does not help.
+    /// The server or its configuration does not support the request. Repeating the request does not help.
     Unsupported,
-    /// The answer is not one of larder's.
+    /// The answer does not have larder's format.
     Garbled,
 }
 
@@ -31,8 +31,8 @@ impl RemoteError {
         Self { kind, cause: cause.into(), may_be_applied: false }
     }
 
-    /// Returns the same error, of a request that the server may have applied, now or later. It was written to
-    /// the connection, and there was no answer.
+    /// Returns the same error, of a request that the server may have applied, now or later. The request was
+    /// written to the connection, and no answer came.
     #[must_use]
     pub fn maybe_applied(self) -> Self {
         Self { may_be_applied: true, ..self }
@@ -44,7 +44,7 @@ impl RemoteError {
         self.kind
     }
 
-    /// Returns whether the server may have applied the request nevertheless.
+    /// Returns whether the server may have applied the request despite the error.
     #[must_use]
     pub const fn may_be_applied(&self) -> bool {
         self.may_be_applied

@@ -23,18 +23,21 @@ pub(crate) struct DeferredDrops {
 impl DeferredDrops {
     /// Adds an entry that was refused.
     pub(super) fn refused(&mut self, entry: IncomingEntry) {
-        self.values.extend(entry.value);
+        self.value(entry.value);
         self.unsaved.extend(entry.unsaved);
+    }
+
+    /// Adds the value that an entry had.
+    #[inline]
+    pub(super) fn value(&mut self, value: Option<Value>) {
+        if let Some(value) = value {
+            self.values.push(value);
+        }
     }
 
     /// Adds a flight that was detached from its lease. The flight may hold a value or an error.
     pub(super) fn flight(&mut self, flight: Option<Value>) {
-        self.values.extend(flight);
-    }
-
-    /// Returns whether nothing was released.
-    pub(super) fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.unsaved.is_empty() && self.weight == 0
+        self.value(flight);
     }
 
     /// Gives `weight` to a new entry, instead of to the budget. Returns whether there was enough weight. If

@@ -49,12 +49,16 @@ impl EvictedValues {
         self.values.push(value);
     }
 
-    pub(super) fn extend(&mut self, values: SmallVec<[Value; 2]>) {
-        if self.values.is_empty() {
-            // The usual case: one victim.
-            self.values = values;
-        } else {
-            self.values.extend(values);
+    /// Moves the values of a list into this list.
+    #[inline]
+    pub(super) fn take(&mut self, values: &mut SmallVec<[Value; 2]>) {
+        // The usual case is one victim.
+        if values.len() == 1
+            && let Some(value) = values.pop()
+        {
+            self.values.push(value);
+        } else if !values.is_empty() {
+            self.values.append(values);
         }
     }
 
@@ -67,10 +71,21 @@ impl EvictedValues {
     }
 
     fn drop_values(&mut self) {
-        for value in std::mem::take(&mut self.values) {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-                self.panic.get_or_insert(panic);
+        if self.values.len() == 1 {
+            // The usual case is one victim.
+            if let Some(value) = self.values.pop() {
+                self.drop_value(value);
             }
+        } else if !self.values.is_empty() {
+            for value in std::mem::take(&mut self.values) {
+                self.drop_value(value);
+            }
+        }
+    }
+
+    fn drop_value(&mut self, value: Value) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+            self.panic.get_or_insert(panic);
         }
     }
 }

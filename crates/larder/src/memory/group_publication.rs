@@ -195,7 +195,7 @@ impl Memory {
         // 7. The new values use the reserved weight, and as much of the released weight as they need.
         drop(locked);
         deferred.weight = (deferred.weight + reserved).saturating_sub(weight);
-        pass_on(deferred, &self.budget, evicted_values);
+        pass_on(&mut deferred, &self.budget, evicted_values);
         Ok(())
     }
 

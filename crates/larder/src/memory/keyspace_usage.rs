@@ -31,8 +31,8 @@ impl KeyspaceUsage {
 
 /// The usage of each keyspace, and the evictions and expirations of all keyspaces together.
 ///
-/// One insert counts up to four times, mostly for one keyspace. So the place of the last counted keyspace is
-/// kept.
+/// One insert changes up to four counts, usually of one keyspace. So the struct stores the place of the
+/// keyspace that was counted last.
 #[derive(Debug)]
 pub(super) struct KeyspaceUsages {
     usages: Vec<(KeyspaceId, KeyspaceUsage)>,

@@ -303,7 +303,7 @@ impl Leases {
         self.keys.is_empty() && self.barriers.is_empty()
     }
 
-    /// Returns whether there are no fences, no barriers, and no leases other than those of loads.
+    /// Returns whether there are no fences, no barriers, and no leases other than the leases of loads.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn has_only_loads(&self) -> bool {
         let is_load = |leases: &KeyLeases| {

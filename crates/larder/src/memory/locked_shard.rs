@@ -26,6 +26,7 @@ pub(super) struct Released<'a> {
 }
 
 impl<'a> LockedShard<'a> {
+    #[inline]
     pub(super) fn new(
         shard: &'a RwLock<Shard>,
         budget: &'a Budget,
@@ -59,11 +60,8 @@ impl<'a> LockedShard<'a> {
 
 impl Released<'_> {
     fn pass_on(&mut self) {
-        if self.deferred.is_empty() {
-            return;
-        }
         if let Some(evicted_values) = &mut self.evicted_values {
-            pass_on(std::mem::take(&mut self.deferred), self.budget, evicted_values);
+            pass_on(&mut self.deferred, self.budget, evicted_values);
         }
     }
 }
@@ -76,11 +74,16 @@ impl Drop for Released<'_> {
 
 /// Gives the released weight back to the budget, and adds the released values to a list. The caller holds no
 /// lock.
-pub(super) fn pass_on(deferred: DeferredDrops, budget: &Budget, evicted_values: &mut EvictedValues) {
+pub(super) fn pass_on(deferred: &mut DeferredDrops, budget: &Budget, evicted_values: &mut EvictedValues) {
     let DeferredDrops { values, unsaved, groups, weight } = deferred;
-    budget.release(weight);
-    evicted_values.extend(values);
+    // Almost every insert releases one value, and gives its room to the new entry. The lists stay where they
+    // are, because moving and dropping them empty takes a tenth of an insert.
+    if *weight > 0 {
+        budget.release(std::mem::take(weight));
+    }
+    evicted_values.take(values);
     // Dropped last, because dropping the last holder of an unsaved value wakes the callers that wait for its
     // room.
-    drop((unsaved, groups));
+    unsaved.clear();
+    groups.clear();
 }

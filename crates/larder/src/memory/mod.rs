@@ -262,22 +262,34 @@ impl Memory {
     ///
     /// This function drops no value. It has reserved weight for an entry that is not stored yet, and a user's
     /// `Drop` may wait for that weight.
+    #[inline]
     fn lock_with_room<'a>(
         &'a self,
         key: SlotKey<'_>,
         weight: u64,
-        mut evicted_values: &'a mut EvictedValues,
+        evicted_values: &'a mut EvictedValues,
     ) -> Option<LockedShard<'a>> {
-        if self.budget.try_reserve(weight) {
-            return Some(self.lock(key, evicted_values));
+        let has_room = self.budget.try_reserve(weight);
+        if !has_room && weight > self.budget.capacity() {
+            self.bypassed.fetch_add(1, Ordering::Relaxed);
+            return None;
         }
-        if weight <= self.budget.capacity() {
-            let mut locked = self.lock(key, evicted_values);
-            if locked.evict_for(weight) {
-                return Some(locked);
-            }
-            evicted_values = locked.unlock();
+        // One lock for both cases, so that it is never copied.
+        let mut locked = self.lock(key, evicted_values);
+        if has_room || locked.evict_for(weight) {
+            return Some(locked);
         }
+        self.lock_with_room_of_all(key, weight, locked.unlock())
+    }
+
+    /// Locks the shard of a key, with weight that is reserved at the expense of all shards.
+    #[cold]
+    fn lock_with_room_of_all<'a>(
+        &'a self,
+        key: SlotKey<'_>,
+        weight: u64,
+        evicted_values: &'a mut EvictedValues,
+    ) -> Option<LockedShard<'a>> {
         if !self.reserve_weight(key, weight, evicted_values) {
             self.bypassed.fetch_add(1, Ordering::Relaxed);
             return None;
@@ -335,10 +347,12 @@ impl Memory {
     }
 
     /// Locks the shard of a key. The values that leave the shard are added to `evicted_values`.
+    #[inline]
     fn lock<'a>(&'a self, key: SlotKey<'_>, evicted_values: &'a mut EvictedValues) -> LockedShard<'a> {
         self.lock_shard(self.shard(key), evicted_values)
     }
 
+    #[inline]
     fn lock_shard<'a>(
         &'a self,
         shard: &'a RwLock<Shard>,

@@ -20,7 +20,7 @@ impl Memory {
 
     /// Returns the live value of a key, and its expiry. Records a use of the entry.
     ///
-    /// Returns None in every other case. [`get`](Memory::get) distinguishes these cases.
+    /// Returns `None` in every other case. [`get`](Memory::get) distinguishes these cases.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     pub(crate) fn hit(&self, key: impl UnencodedKey, now: Timestamp) -> Option<(Value, Timestamp)> {

@@ -27,8 +27,9 @@ impl RemovalGroups {
         self.0.get(&id).cloned()
     }
 
+    #[inline]
     pub(super) fn has(&self, id: SlotId) -> bool {
-        self.0.contains_key(&id)
+        !self.0.is_empty() && self.0.contains_key(&id)
     }
 
     pub(super) fn join(&mut self, id: SlotId, group: Option<Arc<Group>>) {
@@ -38,6 +39,7 @@ impl RemovalGroups {
     }
 
     /// Called when a slot gets a new content. In most cases there is no group.
+    #[inline]
     pub(super) fn leave(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         if !self.0.is_empty() {
             deferred.groups.extend(self.0.remove(&id));

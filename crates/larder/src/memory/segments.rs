@@ -66,7 +66,16 @@ impl<T> Segments<T> {
 
 impl<T: Clone> Segments<T> {
     /// Adds copies of an element until the list is `len` long.
+    #[inline]
     pub(super) fn fill_up(&mut self, len: usize, element: &T) {
+        // Almost always the list is long enough.
+        if len > 0 && self.get(len - 1).is_none() {
+            self.push_up_to(len, element);
+        }
+    }
+
+    #[cold]
+    fn push_up_to(&mut self, len: usize, element: &T) {
         while self.len() < len {
             self.push(element.clone());
         }

@@ -1,27 +1,30 @@
-//! The index of a shard: finds the slot of a key by the key's short hash.
+//! The index of a shard. It finds the slot of a key by the key's short hash.
 //!
-//! It is a hash table of buckets. A bucket has places for six slots: their numbers, and one byte of each
-//! hash, the *tag*. It fills half a line of the processor's cache. So a lookup that finds its slot in the
-//! first bucket reads one line of the index, and compares all six tags by a few operations on one word.
+//! The index is a hash table of buckets. A bucket has places for six slots. A place has the number of a slot
+//! and one byte of its hash, the *tag*. A bucket fills half a line of the processor's cache. So a lookup that
+//! finds its slot in the first bucket reads one cache line of the index, and compares all six tags with a few
+//! operations on one word.
 //!
-//! 1. The *home* of a hash is one of the buckets, in the order of the hashes.
-//! 2. A slot is in the first bucket with a free place, from its home on. After the last bucket, the first
-//!    follows.
+//! 1. The *home* of a hash is a bucket. The homes are in the order of the hashes.
+//! 2. A slot is stored in the first bucket with a free place, starting at its home. The first bucket follows
+//!    the last bucket.
 //! 3. A bucket counts the slots that have passed it in step 2. A lookup ends at a bucket that no slot has
-//!    passed. So a removal leaves nothing behind that later lookups have to skip.
-//! 4. A removal moves a slot that has passed the bucket back into the free place, if one is near, and goes on
-//!    with the place that becomes free. Otherwise more and more slots would be outside of their homes while
-//!    slots are replaced.
+//!    passed. So later lookups need not skip removed slots.
+//! 4. A removal moves a slot that has passed the bucket back into the free place, if such a slot is near, and
+//!    then fills the place that has become free in the same way. Without this step, more and more slots would
+//!    be outside of their homes while slots are replaced. A bucket marks the slots that are *away* from their
+//!    homes, so that a removal reads only the hashes of these slots. Each other hash would cost one more
+//!    cache line.
 //!
-//! The index grows by a quarter, so between three and four of five places are in use in a large shard.
-//! Growing adds all slots again, in the order of their numbers.
+//! The index grows by a quarter, so between three and four of five places are in use in a large shard. To
+//! grow, the index adds all slots again, in the order of their numbers.
 //!
-//! No crate is used. hashbrown keeps tags and numbers in two places, so a lookup waits for two lines one
-//! after the other, and its search with an inlined comparison is a call for each candidate. It doubles, also
-//! when many slots were removed and added again.
+//! The index does not use hashbrown. hashbrown stores tags and numbers in two places, so a lookup waits for
+//! two cache lines in sequence, and its search with an inlined comparison makes a call for each candidate.
+//! Its size doubles, even when many slots were removed and added again.
 //!
 //! Source: Bronson, Shi, "Open-sourcing F14 for faster, more memory-efficient hash tables", Meta 2019, for
-//! the buckets with tags and the count of slots that have passed.
+//! the buckets with tags, and for the count of slots that have passed a bucket.
 
 #![expect(clippy::inline_always, reason = "the path of a hit leads through this file")]
 
@@ -29,24 +32,28 @@ use crate::memory::policy::slot_id::SlotId;
 
 /// Number of places in a bucket.
 const PLACES: usize = 6;
-/// The bits of the tags in [`Bucket::tags_and_passed`], and a one in the lowest and the top bit of each tag.
+/// The bits of the tags in [`Bucket::word`], and words with a one in the lowest or the top bit of each tag.
 const TAG_BITS: u64 = (1 << 48) - 1;
 const LOW_BITS: u64 = 0x0101_0101_0101_0101 & TAG_BITS;
 const TOP_BITS: u64 = LOW_BITS << 7;
 /// The tag of a free place.
 const FREE: u8 = 0;
-/// How many buckets a slot is moved back at most. A removal reads the hashes of this many buckets.
+/// The maximum number of buckets by which a slot is moved back. A removal reads the hashes of this number of
+/// buckets.
 const MAX_MOVED: usize = 3;
-/// One slot, in the count of slots that have passed a bucket.
+/// The amount that one slot adds to the count of slots that have passed a bucket.
 const ONE_PASSED: u64 = 1 << 48;
-/// The largest count. A bucket with this count keeps it.
-const MAX_PASSED: u64 = !TAG_BITS;
+/// The largest count, and the bits of the count. A count that has reached it does not change any more.
+const MAX_PASSED: u64 = 0x3FF << 48;
+/// The mark of the first place, if its slot is away from its home.
+const FIRST_AWAY: u64 = 1 << 58;
 
 #[derive(Debug, Clone, Copy)]
 #[repr(align(32))]
 struct Bucket {
-    /// The tags in the lower six bytes, the first lowest. Above them the number of slots that have passed.
-    tags_and_passed: u64,
+    /// The lower six bytes are the tags, with the first tag lowest. Above them are ten bits with the number
+    /// of slots that have passed, and the marks of the slots that are away from their homes.
+    word: u64,
     ids: [SlotId; PLACES],
 }
 
@@ -60,43 +67,71 @@ pub(super) struct SlotIndex {
 }
 
 impl Bucket {
-    const EMPTY: Self = Self { tags_and_passed: 0, ids: [0; PLACES] };
+    const EMPTY: Self = Self { word: 0, ids: [0; PLACES] };
 
-    /// Returns a number with the top bit of each place set that has this tag. The lowest bit is always right.
-    /// Above it, a place may follow whose tag is larger by one, because the subtraction borrows from it.
+    /// Returns a word in which the top bit of each place with this tag is set. The lowest set bit is always
+    /// correct. A higher bit may belong to a place whose tag is larger by one, because the subtraction
+    /// borrows from that place.
     #[inline(always)]
     const fn places_with(&self, tag: u8) -> u64 {
-        let differences = self.tags_and_passed ^ (LOW_BITS * tag as u64);
+        let differences = self.word ^ (LOW_BITS * tag as u64);
         differences.wrapping_sub(LOW_BITS) & !differences & TOP_BITS
     }
 
-    fn has_tag(&self, place: usize, tag: u8) -> bool {
-        (self.tags_and_passed >> (8 * place)) & 0xFF == u64::from(tag)
+    /// Returns the place of a slot that has this tag.
+    fn place_of(&self, id: SlotId, tag: u8) -> Option<usize> {
+        let mut places = self.places_with(tag);
+        while places != 0 {
+            let place = (places.trailing_zeros() / 8) as usize;
+            // A free place may still have the number.
+            if self.ids.get(place) == Some(&id) && self.has_tag(place, tag) {
+                return Some(place);
+            }
+            places &= places - 1;
+        }
+        None
     }
 
-    fn set_tag(&mut self, place: usize, tag: u8) {
-        self.tags_and_passed &= !(0xFF << (8 * place));
-        self.tags_and_passed |= u64::from(tag) << (8 * place);
+    fn has_tag(&self, place: usize, tag: u8) -> bool {
+        (self.word >> (8 * place)) & 0xFF == u64::from(tag)
+    }
+
+    /// Frees a place.
+    fn free(&mut self, place: usize) {
+        self.word &= !(0xFF << (8 * place) | FIRST_AWAY << place);
+    }
+
+    /// Puts a slot into a free place.
+    fn put(&mut self, place: usize, (id, tag): (SlotId, u8), is_away: bool) {
+        self.word |= u64::from(tag) << (8 * place);
+        self.word |= if is_away { FIRST_AWAY << place } else { 0 };
+        if let Some(entry) = self.ids.get_mut(place) {
+            *entry = id;
+        }
+    }
+
+    const fn is_away(&self, place: usize) -> bool {
+        self.word & FIRST_AWAY << place != 0
     }
 
     #[inline(always)]
     const fn was_passed(&self) -> bool {
-        self.tags_and_passed >= ONE_PASSED
+        self.word & MAX_PASSED != 0
     }
 
     const fn passes(&self) -> u64 {
-        self.tags_and_passed & !TAG_BITS
+        self.word & MAX_PASSED
     }
 
     fn add_passed(&mut self) {
         if self.passes() < MAX_PASSED {
-            self.tags_and_passed += ONE_PASSED;
+            self.word += ONE_PASSED;
         }
     }
 
     fn subtract_passed(&mut self) {
         if self.passes() < MAX_PASSED {
-            self.tags_and_passed -= ONE_PASSED;
+            self.word -= ONE_PASSED;
         }
     }
 }
@@ -105,19 +140,19 @@ impl Bucket {
 #[derive(Debug)]
 pub(super) struct Candidates<'a> {
     index: &'a SlotIndex,
-    /// The bucket in which the search is.
+    /// The bucket that the search has reached.
     bucket: Option<&'a Bucket>,
-    /// The places of the bucket that may have the tag, as [`Bucket::places_with`] returns them, and were not
-    /// visited yet.
+    /// The places of the bucket that may have the tag and were not visited yet. They are in the form that
+    /// [`Bucket::places_with`] returns.
     places: u64,
     at: usize,
     tag: u8,
-    /// Number of buckets that were not left yet.
+    /// The number of buckets that the search has not left yet.
     left: usize,
 }
 
 impl<'a> Candidates<'a> {
-    /// Goes on to the next bucket. Returns false if no slot with the hash can be there.
+    /// Moves to the next bucket. Returns false if no slot with the hash can be there.
     #[inline(always)]
     fn leave_bucket(&mut self) -> bool {
         self.left -= 1;
@@ -127,15 +162,15 @@ impl<'a> Candidates<'a> {
         self.left > 0
     }
 
-    /// Takes the first slot, at the start of a search: as [`next`](Iterator::next), without a second look at
-    /// the tag.
+    /// Returns the first slot at the start of a search. It does the same as [`next`](Iterator::next), without
+    /// a second comparison of the tag.
     #[inline(always)]
     pub(super) fn first(&mut self) -> Option<SlotId> {
         let (bucket, place) = self.next_place()?;
         bucket.ids.get(place).copied()
     }
 
-    /// Goes on to the next place that may have the tag. In each bucket, the first one has it.
+    /// Moves to the next place that may have the tag. The first such place of a bucket always has the tag.
     #[inline(always)]
     fn next_place(&mut self) -> Option<(&'a Bucket, usize)> {
         let mut bucket = self.bucket?;
@@ -157,7 +192,7 @@ impl Iterator for Candidates<'_> {
     fn next(&mut self) -> Option<SlotId> {
         loop {
             let (bucket, place) = self.next_place()?;
-            // A free place still has the number of the slot that has left it.
+            // A free place still has the number of its previous slot.
             if bucket.has_tag(place, self.tag) {
                 return bucket.ids.get(place).copied();
             }
@@ -166,8 +201,8 @@ impl Iterator for Candidates<'_> {
 }
 
 impl SlotIndex {
-    /// Number of bytes that a slot of a large shard needs here at most: a place, with the free places after
-    /// the index has grown.
+    /// The maximum number of bytes of this index for one slot of a large shard. It includes the free places
+    /// after the index has grown.
     #[cfg(test)]
     pub(super) const MAX_BYTES: usize = size_of::<Bucket>().div_ceil(PLACES) * 100 / 64;
 
@@ -192,14 +227,14 @@ impl SlotIndex {
 
     /// Returns whether the index must grow before a slot is added.
     pub(super) fn is_full(&self) -> bool {
-        // Four of five places. With more, many slots pass their home.
+        // The limit is four of five places. With a higher limit, many slots would pass their homes.
         self.len * 5 >= self.buckets.len() * PLACES * 4
     }
 
-    /// Makes the index larger. `slots` are all its slots, with their hashes.
+    /// Makes the index larger. `slots` are all slots of the index, with their hashes.
     pub(super) fn grow(&mut self, slots: impl Iterator<Item = (SlotId, u32)>) {
         let len = self.buckets.len();
-        // Both are never allocated at the same time.
+        // The old and the new buckets are never allocated at the same time.
         *self = Self::new();
         self.buckets = vec![Bucket::EMPTY; len + (len / 4).max(1)];
         for (id, hash) in slots {
@@ -207,17 +242,15 @@ impl SlotIndex {
         }
     }
 
-    /// Adds a slot. The index is not full, and does not have the slot.
+    /// Adds a slot. The index must not be full, and must not have the slot.
     pub(super) fn insert(&mut self, id: SlotId, hash: u32) {
-        let mut at = self.home(hash);
+        let home = self.home(hash);
+        let mut at = home;
         while let Some(bucket) = self.buckets.get_mut(at) {
             let free = bucket.places_with(FREE);
             if free != 0 {
                 let place = (free.trailing_zeros() / 8) as usize;
-                bucket.set_tag(place, tag(hash));
-                if let Some(entry) = bucket.ids.get_mut(place) {
-                    *entry = id;
-                }
+                bucket.put(place, (id, tag(hash)), at != home);
                 self.len += 1;
                 return;
             }
@@ -232,12 +265,14 @@ impl SlotIndex {
         let mut at = home;
         for _ in 0..self.buckets.len() {
             let Some(bucket) = self.buckets.get_mut(at) else { return };
-            let is_it = |place: &usize| bucket.ids.get(*place) == Some(&id) && bucket.has_tag(*place, tag);
-            if let Some(place) = (0..PLACES).find(is_it) {
-                bucket.set_tag(place, FREE);
+            if let Some(place) = bucket.place_of(id, tag) {
+                bucket.free(place);
+                let was_passed = bucket.was_passed();
                 self.len -= 1;
                 self.subtract_passed(home, at);
-                self.fill(at, place, hash_of);
+                if was_passed {
+                    self.fill(at, place, hash_of);
+                }
                 return;
             }
             at = self.after(at);
@@ -254,25 +289,25 @@ impl SlotIndex {
         }
     }
 
-    /// Step 4: moves a slot to a free place, and then another to its place, as long as one is near.
+    /// Step 4: moves a slot to a free place, and repeats this for the place of the moved slot, as long as a
+    /// suitable slot is near.
     fn fill(&mut self, mut free_at: usize, mut free_place: usize, hash_of: impl Fn(SlotId) -> u32) {
         while let Some((at, place, hash)) = self.find_passed(free_at, &hash_of) {
             let moved = self.buckets.get_mut(at).and_then(|bucket| {
-                bucket.set_tag(place, FREE);
+                bucket.free(place);
                 bucket.ids.get(place).copied()
             });
+            let is_away = free_at != self.home(hash);
             if let (Some(moved), Some(bucket)) = (moved, self.buckets.get_mut(free_at)) {
-                bucket.set_tag(free_place, tag(hash));
-                if let Some(entry) = bucket.ids.get_mut(free_place) {
-                    *entry = moved;
-                }
+                bucket.put(free_place, (moved, tag(hash)), is_away);
             }
             self.subtract_passed(free_at, at);
             (free_at, free_place) = (at, place);
         }
     }
 
-    /// Returns the place of a slot that has passed a bucket, and the hash of the slot, if one is near.
+    /// Returns the place of a slot that has passed a bucket, and the hash of the slot, if such a slot is
+    /// near.
     fn find_passed(&self, bucket: usize, hash_of: impl Fn(SlotId) -> u32) -> Option<(usize, usize, u32)> {
         let mut at = bucket;
         for distance in 1..=MAX_MOVED {
@@ -282,12 +317,12 @@ impl SlotIndex {
             at = self.after(at);
             let candidates = self.buckets.get(at)?;
             for (place, id) in candidates.ids.iter().enumerate() {
-                if candidates.has_tag(place, FREE) {
+                if !candidates.is_away(place) {
                     continue;
                 }
                 let hash = hash_of(*id);
                 let home = self.home(hash);
-                // The way from its home to here is at least as long as the way from the bucket.
+                // The distance from its home to here is at least as long as the distance from the bucket.
                 let way = if home <= at { at - home } else { at + self.buckets.len() - home };
                 if way >= distance {
                     return Some((at, place, hash));
@@ -297,8 +332,8 @@ impl SlotIndex {
         None
     }
 
-    /// Returns the home of a hash: the hash's share of all hashes, as the same share of the buckets. So any
-    /// number of buckets is possible.
+    /// Returns the home of a hash. The home divides the buckets in the same ratio as the hash divides the
+    /// range of hashes. So any number of buckets is possible.
     #[inline(always)]
     fn home(&self, hash: u32) -> usize {
         ((u64::from(hash) * self.buckets.len() as u64) >> 32) as usize

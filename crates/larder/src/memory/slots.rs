@@ -13,7 +13,7 @@ const NONE: SlotId = SlotId::MAX;
 #[derive(Debug)]
 pub(super) struct Slots {
     all: Segments<Slot>,
-    /// The vacant slot to use next. Each vacant slot has the number of the next vacant slot in place of its
+    /// The vacant slot to use next. Each vacant slot has the number of the next vacant slot instead of its
     /// hash.
     vacant: SlotId,
     taken: usize,
@@ -83,22 +83,16 @@ impl Slots {
         SlotId::try_from(self.all.len() - 1).expect("a shard of 2^32 slots would not fit in memory")
     }
 
-    /// Makes a slot vacant, and returns its former content.
-    pub(super) fn vacate(&mut self, id: SlotId) -> Option<Slot> {
-        let vacant = Slot {
-            key: StoredKey::EMPTY,
-            value: None,
-            expires_at: Timestamp::ZERO,
-            sequence: 0,
-            hash: self.vacant,
-            state: SlotState::Vacant,
-            hides_removal: false,
-            is_listed: false,
-            grace: Grace::NONE,
-        };
-        let slot = std::mem::replace(self.get_mut(id)?, vacant);
+    /// Makes a slot without a value vacant, and returns the hash of its key.
+    pub(super) fn vacate(&mut self, id: SlotId) -> Option<u32> {
+        let next = self.vacant;
+        let slot = self.get_mut(id)?;
+        debug_assert!(slot.value.is_none(), "a value is dropped after the lock is released");
+        // The other fields are not read until the slot is taken again.
+        (slot.key, slot.state) = (StoredKey::EMPTY, SlotState::Vacant);
+        let hash = std::mem::replace(&mut slot.hash, next);
         self.vacant = id;
         self.taken -= 1;
-        Some(slot)
+        Some(hash)
     }
 }

@@ -1,31 +1,31 @@
-//! Calls of async code that a thread makes itself, in place of a worker.
+//! Inline calls: a thread makes async calls itself, without a worker.
 //!
-//! The way to a worker and back takes two switches of threads. That is longer than a lookup of a file that is
-//! in the system's memory. A thread that serves many clients, and runs nothing else, may make such calls
-//! itself ([`InlineCalls`]). An executor of an application must not: its tasks expect that a call never
-//! blocks.
+//! The round trip to a worker takes two switches of threads. This takes longer than a lookup in a file that
+//! is in the system's memory. A thread that only serves many clients may make such calls itself
+//! ([`InlineCalls`]). An application's executor must not make them, because its tasks expect that a call
+//! never blocks.
 //!
-//! A call that would wait for another thread is never made so: for room in the write buffer, for a turn, for
-//! a snapshot. It goes to a worker before it has changed anything. A lookup on disk waits for the disk, so it
-//! is made so only while the disk is quick:
+//! A call that would have to wait for another thread is never inline. Such waits are for room in the write
+//! buffer, for a turn and for a snapshot. The call goes to a worker before it changes anything. A lookup on
+//! disk waits for the disk, so it is inline only while the disk is quick:
 //!
 //! 1. Each lookup on disk measures the time that its reads of the file take. Most lookups read pages that the
-//!    store holds in memory, and take none.
-//! 2. The mean of these times moves: each lookup counts for [`SHARE`] of it. While the mean is above
-//!    [`MAX_MEAN`], a worker is quicker, and leaves the thread to its other clients. So one read of
-//!    [`MAX_MEAN`] divided by [`SHARE`] (6.4 ms) is enough. One shorter read is not: the system may have run
-//!    another thread meanwhile.
-//! 3. Then workers make the lookups, for [`MIN_PAUSE`] at least, and for [`PAUSE_FACTOR`] times as long as
-//!    the last lookup has read. After that, they still do until one of theirs has taken less than
-//!    [`MAX_OF_WORKER`]. So a disk that does not answer delays the clients of a thread once.
-//! 4. The thread tries again. Its mean begins at half of [`MAX_MEAN`], so a disk that is still slow is found
-//!    sooner.
+//!    store has in memory, so their time is zero.
+//! 2. The thread computes a moving mean of these times. One lookup has a weight of one in [`SHARE`]. While
+//!    the mean is above [`MAX_MEAN`], a worker is quicker, and the thread can serve its other clients. One
+//!    read of [`MAX_MEAN`] times [`SHARE`] (6.4 ms) exceeds this limit. One shorter read does not, because
+//!    the system may have run another thread meanwhile.
+//! 3. Then workers make the lookups for at least [`MIN_PAUSE`], and for at least [`PAUSE_FACTOR`] times the
+//!    time that the last lookup has read. Afterwards, workers continue until one of their lookups takes less
+//!    than [`MAX_OF_WORKER`]. So a disk that does not answer delays the clients of a thread only once.
+//! 4. The thread tries again. Its mean begins at half of [`MAX_MEAN`], so a disk that is still slow is
+//!    detected sooner.
 //!
-//! So the reads of one try take at most 6.4 ms, one last read, and [`MAX_MEAN`] for each lookup. Two tries
-//! are [`MIN_PAUSE`] apart, and at least [`PAUSE_FACTOR`] times that last read, if it takes less than
-//! [`MAX_PAUSE`] divided by [`PAUSE_FACTOR`].
+//! So the reads of one try take at most 6.4 ms, one last read, and [`MAX_MEAN`] for each lookup. The time
+//! between two tries is at least [`MIN_PAUSE`]. It is also at least [`PAUSE_FACTOR`] times that last read, if
+//! the read takes less than [`MAX_PAUSE`] divided by [`PAUSE_FACTOR`].
 //!
-//! Without (3), a disk of 16 ms for each read would stop a thread for a seventh of the time.
+//! Without (3), a disk that takes 16 ms for each read would stop a thread for a seventh of the time.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -35,38 +35,38 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::sync::{Arc, AtomicBool, Ordering, thread_local};
 
-/// The mean time that a lookup reads, above which workers make the lookups. It is about the cost of the way
-/// to a worker and back.
+/// The maximum mean reading time of a lookup. Above it, workers make the lookups. It is about the cost of the
+/// round trip to a worker.
 const MAX_MEAN: Duration = Duration::from_micros(25);
 
-/// The part of a lookup in the mean is one of this number.
+/// One lookup has a weight of one in this number in the mean.
 const SHARE: u64 = 256;
 
-/// The least time for which workers make the lookups.
+/// The minimum time for which workers make the lookups.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 
 /// The most.
 const MAX_PAUSE: Duration = Duration::from_mins(1);
 
-/// How much longer that time is than the last read, at least.
+/// The minimum ratio of the time for which workers make the lookups to the time of the last read.
 const PAUSE_FACTOR: u32 = 100;
 
-/// A worker's lookup that took less says that the disk answers. It includes the time in which the system ran
-/// other threads.
+/// If a worker's lookup takes less than this, the disk answers. The time includes the time in which the
+/// system ran other threads.
 const MAX_OF_WORKER: Duration = Duration::from_millis(2);
 
 thread_local! {
-    /// The calls that this thread makes itself. None for any other thread.
+    /// The inline calls of this thread. `None` if the thread makes no inline calls.
     static CALLS: RefCell<Option<Rc<ThreadCalls>>> = const { RefCell::new(None) };
 }
 
-/// Lets the thread that made this value make short calls of async code itself, in place of a worker thread.
-/// Dropping the value ends that. [`Cache::inline_calls`](crate::Cache::inline_calls) makes it.
+/// While this value exists, its thread makes short async calls itself, without a worker thread. Dropping the
+/// value ends this. [`Cache::inline_calls`](crate::Cache::inline_calls) returns it.
 #[derive(Debug)]
 #[must_use = "dropping this value ends it"]
 pub struct InlineCalls {
     before: Option<Rc<ThreadCalls>>,
-    /// The value belongs to its thread.
+    /// The value must stay on its thread.
     thread: PhantomData<Rc<()>>,
 }
 
@@ -84,15 +84,15 @@ impl Drop for InlineCalls {
     }
 }
 
-/// The calls of one thread.
+/// The inline calls of one thread.
 #[derive(Debug)]
 struct ThreadCalls {
     clock: Arc<dyn Clock>,
     /// The moving mean of step 2, in nanoseconds.
     mean: Cell<u64>,
-    /// What the lookup that goes on has read so far. None while there is no lookup.
+    /// The time that the current lookup has read so far. `None` if no lookup runs.
     reading: Cell<Option<Duration>>,
-    /// Until when workers make the lookups.
+    /// The time until which workers make the lookups.
     paused_until: Cell<Option<Duration>>,
     found_quick: Arc<AtomicBool>,
 }
@@ -108,10 +108,10 @@ impl ThreadCalls {
         }
     }
 
-    /// Returns whether the thread looks on disk itself.
+    /// Returns whether the thread may make lookups on disk itself.
     fn may_look(&self) -> bool {
         let Some(until) = self.paused_until.get() else { return true };
-        // Relaxed: the flag alone is passed on.
+        // Relaxed: the flag publishes no other data.
         if self.clock.monotonic() < until || !self.found_quick.load(Ordering::Relaxed) {
             return false;
         }
@@ -121,7 +121,7 @@ impl ThreadCalls {
         true
     }
 
-    /// Step 2, and the beginning of step 3.
+    /// Step 2, and the start of step 3.
     fn note(&self, read: Duration) {
         let mean = self.mean.get();
         let mean = mean - mean / SHARE + nanos(read) / SHARE;
@@ -143,17 +143,17 @@ fn with<R>(call: impl FnOnce(&ThreadCalls) -> R) -> Option<R> {
     Some(call(&calls))
 }
 
-/// Returns whether the calling thread makes calls itself that wait for nothing.
+/// Returns whether the calling thread makes calls itself if they need no wait.
 pub(crate) fn are_allowed() -> bool {
     CALLS.try_with(|calls| calls.borrow().is_some()).unwrap_or(false)
 }
 
-/// Returns whether the calling thread looks on disk itself.
+/// Returns whether the calling thread may make lookups on disk itself.
 pub(crate) fn may_look() -> bool {
     with(ThreadCalls::may_look).unwrap_or(false)
 }
 
-/// Makes a call that may look on disk, once. Step 1.
+/// Step 1: makes a call that may make one lookup on disk.
 pub(crate) fn look<R>(call: impl FnOnce() -> R) -> R {
     let began = with(|calls| calls.reading.replace(Some(Duration::ZERO)).is_none()).unwrap_or(false);
     let result = call();
@@ -163,7 +163,7 @@ pub(crate) fn look<R>(call: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Reads a file, as a part of a lookup or of anything else.
+/// Reads a file, as a part of a lookup or of another operation.
 pub(crate) fn read<R>(read: impl FnOnce() -> R) -> R {
     let began = with(|calls| {
         let before = calls.reading.take()?;
@@ -179,12 +179,12 @@ pub(crate) fn read<R>(read: impl FnOnce() -> R) -> R {
     result
 }
 
-/// A lookup that a worker makes for the calling thread. It says whether the disk is quick again.
+/// A lookup that a worker makes for the calling thread. Its time shows whether the disk is quick again.
 #[derive(Debug)]
 pub(crate) struct WorkerLookup(Option<(Arc<dyn Clock>, Arc<AtomicBool>)>);
 
 impl WorkerLookup {
-    /// Called by the thread that the lookup is made for.
+    /// Called by the thread for which the lookup is made.
     pub(crate) fn new() -> Self {
         Self(with(|calls| (calls.clock.clone(), calls.found_quick.clone())))
     }

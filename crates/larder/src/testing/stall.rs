@@ -22,8 +22,8 @@ use crate::sys::volume::forward_locks::forward_locks;
 use crate::sys::volume::forward_volume::forward_volume;
 use crate::sys::volume::os::OsVolume;
 
-/// A disk with files of the operating system. Their syncs, or reads, wait while the disk is stalled. All
-/// clones control the same disk.
+/// A disk with files of the operating system. Their syncs and reads wait while they are stalled. All clones
+/// control the same disk.
 ///
 /// ```
 /// use larder::{Cache, KeyspaceDefinition, testing::StallingDisk};
@@ -54,7 +54,7 @@ pub struct StallingDisk {
 struct Gate {
     syncs: Mutex<Calls>,
     reads: Mutex<Calls>,
-    /// The clock that each read advances, and by how much.
+    /// The clock that each read advances, and the time by which the read advances it.
     slowness: Mutex<Option<(Arc<ManualClock>, Duration)>>,
     changed: Condvar,
     read_changed: Condvar,
@@ -67,7 +67,7 @@ struct Calls {
 }
 
 impl Gate {
-    /// Waits while these calls are stalled.
+    /// Waits as long as these calls are stalled.
     fn pass(calls: &Mutex<Calls>, changed: &Condvar) {
         let mut calls = calls.lock();
         calls.waiting += 1;
@@ -120,7 +120,7 @@ impl StallingDisk {
         *self.gate.slowness.lock() = None;
     }
 
-    /// Makes every read advance this clock from now on, as if it took so long.
+    /// Makes every read advance this clock from now on, as if the read took this time.
     pub fn slow_reads(&self, clock: &Arc<ManualClock>, took: Duration) {
         *self.gate.slowness.lock() = Some((clock.clone(), took));
     }
@@ -130,7 +130,7 @@ impl StallingDisk {
         self.gate.reads.lock().are_stalled = true;
     }
 
-    /// Waits until a read waits. It can't end before [`resume`](Self::resume).
+    /// Waits until a read waits. The read can't end before [`resume`](Self::resume).
     pub fn await_read(&self) {
         let mut reads = self.gate.reads.lock();
         while reads.waiting == 0 {

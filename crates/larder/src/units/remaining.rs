@@ -38,7 +38,7 @@ impl Remaining {
         if expires_at.is_never() { Self::Never } else { Self::For(expires_at.since(now)) }
     }
 
-    /// Returns the time that is left. None if the entry never expires.
+    /// Returns the time that is left, or `None` if the entry never expires.
     #[must_use]
     pub const fn duration(self) -> Option<Duration> {
         match self {

@@ -55,7 +55,7 @@ fn follow(monitor: &mut Monitor, names: &KeyNames, json: bool) -> Result<Exit, F
             }
             _ => {}
         }
-        // Flush after each operation, so that the operation appears at once, even through a pipe.
+        // Flush after each operation, so that the operation appears immediately, even through a pipe.
         out.flush()?;
     }
 }

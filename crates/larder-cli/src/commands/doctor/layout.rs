@@ -10,7 +10,7 @@ const FOUND_AT: usize = 20;
 const REMEDY_AT: usize = 22;
 /// In a terminal with fewer columns, the finding is on the lines below the name of the check.
 const NARROW: usize = 60;
-/// The column at which a finding begins in such a terminal.
+/// The column at which a finding begins in a narrow terminal.
 const NARROW_AT: usize = 4;
 
 /// The number of columns of the terminal. `None` if a program reads the output, since it needs whole lines.

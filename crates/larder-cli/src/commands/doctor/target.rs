@@ -220,7 +220,7 @@ impl Target {
 
 /// Takes the statistics of a process at once, and several more times while the process is watched.
 ///
-/// Ctrl-C ends the command at once, since there is nothing to undo.
+/// Ctrl-C ends the command immediately, since there is nothing to undo.
 fn watch_stats(client: &mut Client, watch: Duration) -> Result<StatsSeries, ClientError> {
     let began = clock::now();
     let mut series = StatsSeries::new(client.stats()?);

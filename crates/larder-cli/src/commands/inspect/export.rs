@@ -5,7 +5,7 @@
 //!
 //! A file is written under a temporary name in the same directory, synced, and renamed. So the file appears
 //! complete or not at all. Ctrl-C (or SIGTERM) is checked between entries, and the unfinished file is
-//! removed. A second Ctrl-C ends the process at once.
+//! removed. A second Ctrl-C ends the process immediately.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The replies of a stream whose bytes arrive in parts, and the error that ended it.
+/// Returns the replies of a stream whose bytes arrive in parts, and the error that ended the stream.
 fn read(stream: &[u8], part: usize, limits: ReplyLimits) -> (Vec<Reply>, Option<ProtocolError>) {
     crate::testing::read_replies(stream, part, limits)
 }
@@ -125,7 +125,7 @@ fn any_reply() -> impl Strategy<Value = Reply> {
     })
 }
 
-/// Writes a reply as a server of version 3 does.
+/// Writes a reply in version 3 of the protocol.
 fn write_reply(reply: &Reply, out: &mut Vec<u8>) {
     let mut list = |sign: char, len: usize, elements: &[Reply]| {
         out.extend_from_slice(format!("{sign}{len}\r\n").as_bytes());

@@ -28,7 +28,7 @@ fn refusal(buffer: &str) -> String {
 fn an_array_of_bulk_strings_is_a_request_of_any_bytes() {
     assert_eq!(words("*2\r\n$3\r\nGET\r\n$1\r\na\r\n"), ["GET", "a"]);
     assert_eq!(words("*3\r\n$3\r\nSET\r\n$0\r\n\r\n$4\r\n\r\n\0*\r\n"), ["SET", "", "\r\n\0*"]);
-    // The bytes behind an argument are skipped and not read, as in Redis.
+    // The parser skips the bytes after an argument without a check, as Redis does.
     assert_eq!(words("*1\r\n$4\r\nPINGxx"), ["PING"]);
 }
 

@@ -30,7 +30,7 @@ impl Cache {
     ///
     /// # Cost
     /// The cost of [`clear`](Cache::clear). With a disk tier, also a round trip to a worker thread. The wait
-    /// for the commit holds no worker thread.
+    /// for the commit occupies no worker thread.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn clear_async(&self) -> Result<u64, Error> {
         self.shared.refuse_if_unusable()?;
@@ -68,7 +68,7 @@ impl Cache {
     /// The errors of [`flush`](Cache::flush).
     ///
     /// # Cost
-    /// The cost of [`flush`](Cache::flush). The wait for the commit holds no worker thread.
+    /// The cost of [`flush`](Cache::flush). The wait for the commit occupies no worker thread.
     pub async fn flush_async(&self) -> Result<(), Error> {
         self.shared.flush_async().await
     }
@@ -105,16 +105,16 @@ impl Cache {
         offload(close).await
     }
 
-    /// Lets the calling thread make short calls of async code itself, in place of a worker thread, until the
-    /// returned value is dropped: lookups on disk, while the disk is quick, and changes that need no wait.
+    /// Until the returned value is dropped, the calling thread makes short async calls itself, without a
+    /// worker thread. These calls are lookups on disk while the disk is quick, and changes that need no wait.
     ///
-    /// It is for the event loop of a server, which serves many clients and runs nothing else. There the way
-    /// to a worker thread and back costs more than the lookup. Do not use it on a thread of a runtime that
-    /// runs other tasks: these would wait for the disk.
+    /// It is for the event loop of a server, which serves many clients and runs nothing else. In such an
+    /// event loop, the round trip to a worker thread costs more than the lookup. Do not use it on a thread of
+    /// a runtime that runs other tasks, because these tasks would wait for the disk.
     ///
     /// A lookup may then read the file on the calling thread. If lookups spend more than 25 µs on average in
-    /// such reads, worker threads make them, for 100 ms at least, and until a worker thread has found the
-    /// disk quick. So a disk that does not answer holds up the thread once, for one read.
+    /// such reads, worker threads make the lookups, for at least 100 ms and until a lookup of a worker thread
+    /// is quick. So a disk that does not answer delays the thread only once, for one read.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -45,7 +45,7 @@ pub enum Modified<V> {
 }
 
 impl<V> Modified<V> {
-    /// Returns the value before the change. None if there was no live entry.
+    /// Returns the value before the change, or `None` if there was no live entry.
     #[must_use]
     pub fn old(&self) -> Option<&V> {
         match self {
@@ -54,7 +54,7 @@ impl<V> Modified<V> {
         }
     }
 
-    /// Returns the value after the change. None if there is no live entry.
+    /// Returns the value after the change, or `None` if there is no live entry.
     #[must_use]
     pub fn new_value(&self) -> Option<&V> {
         match self {

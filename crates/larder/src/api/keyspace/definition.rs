@@ -183,6 +183,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// weighs the `size_of` its type plus its encoded length. If the type needs no drop, the value weighs the
     /// larger of these two numbers. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
     ///
+    /// In a keyspace that is [in memory only](KeyspaceDefinition::memory_only), a value with such a function
+    /// is never passed to its `Serialize`. So its weight is its only limit.
+    ///
     /// ```
     /// use larder::KeyspaceDefinition;
     ///

@@ -50,8 +50,8 @@ impl<K: Key, V> Keyspace<K, V> {
         self.definition.age_limit().map_or(expires_at, |max_age| expires_at.min(now.expiry_after(max_age)))
     }
 
-    /// Shortens a TTL by the keyspace's jitter. The part depends on the hash of the key, which is seeded anew
-    /// in each process, and on the time of the write.
+    /// Shortens a TTL by the keyspace's jitter. The part depends on the hash of the key, which gets a new
+    /// seed in each process, and on the time of the write.
     fn jittered(&self, key: SlotKey<'_>, ttl: Duration, now: Timestamp) -> Duration {
         let percent = self.definition.jitter_percent();
         if percent == 0 {

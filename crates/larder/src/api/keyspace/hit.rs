@@ -33,7 +33,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some((self.note_hit(key, value, expires_at)?, expires_at))
     }
 
-    /// As [`hit`](Self::hit), and returns the extras of the entry.
+    /// Like [`hit`](Self::hit), and also returns the extras of the entry.
     #[inline]
     pub(super) fn hit_with_extras<Q: EncodeKey<K> + ?Sized>(
         &self,
@@ -44,7 +44,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some((self.note_hit(key, value, expires_at)?, expires_at, extras))
     }
 
-    /// Steps 3 and 4. Returns the value as its type.
+    /// Steps 3 and 4. Returns the value in its own type.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     fn note_hit<Q: EncodeKey<K> + ?Sized>(

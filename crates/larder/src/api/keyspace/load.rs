@@ -1,5 +1,5 @@
 //! Loads of values that neither tier has. Callers that ask for one key at the same time share one loader. The
-//! steps are those of [`super::lookup`].
+//! steps are the same as in [`super::lookup`].
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

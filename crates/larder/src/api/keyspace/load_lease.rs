@@ -303,8 +303,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
-    /// Returns the keyspace of this lease. Returns None if the cache or the keyspace has no handle any more,
-    /// or in a forked child.
+    /// Returns the keyspace of this lease, or `None` if the cache or the keyspace has no handle any more, or
+    /// in a forked child.
     pub(super) fn keyspace(&self) -> Option<Keyspace<K, V>> {
         if !self.process.is_current() {
             return None;

@@ -43,6 +43,7 @@ pub(crate) mod ttl;
 mod uncacheable;
 pub(crate) mod update;
 mod write;
+mod write_in_memory;
 mod write_many;
 
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! Atomic changes of an entry: the new content of a key is computed from its present content.
 //!
-//! A change is optimistic. One round goes as follows:
+//! A change is optimistic. A round has these steps:
 //!
 //! 1. Take a lease on the key, and read the key.
 //! 2. Call the closure with the value that was read. No lock is held.
@@ -8,10 +8,11 @@
 //!    ([`crate::memory::publication`]). Otherwise the round is lost, and the next one begins. A caller that
 //!    loses too many rounds takes a turn ([`crate::engine::turns`]).
 //!
-//! A round *at once* waits for no other thread. Before it would, it ends, with nothing changed, and its
-//! caller begins again on a thread that may wait: before (2) if the key is on disk and this thread may not
-//! look there ([`crate::sys::inline_calls`]), or if the snapshot is withdrawn; before (3) if the write buffer
-//! has no room. Its commit is asked for, and waited for by the task.
+//! A round *at once* does not wait for other threads. If it would have to wait, it ends without a change, and
+//! its caller starts again on a thread that may wait. It ends before (2) if the key is on disk and this
+//! thread may not read the disk ([`crate::sys::inline_calls`]), or if the snapshot is withdrawn. It ends
+//! before (3) if the write buffer has no room. The round requests its commit, and the task waits for the
+//! commit.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,12 +40,12 @@ use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Remaining;
 
-/// How a round has ended.
+/// The result of a round.
 enum RoundEnd<V> {
     Made(Modified<V>),
     /// The entry has changed meanwhile.
     Lost,
-    /// The round would have to wait, and may not. Nothing is changed.
+    /// The round would have to wait, and is not allowed to wait. Nothing is changed.
     WouldWait,
 }
 
@@ -151,9 +152,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Like [`change`](Self::change), by rounds at once. If a round would have to wait, or the caller would
-    /// have to wait for a turn, changes nothing and returns None. A durable change of a keyspace on disk is
-    /// not made in this way.
+    /// Like [`change`](Self::change), with rounds at once. If a round would have to wait, or the caller would
+    /// have to wait for a turn, changes nothing and returns `None`. Callers do not use it for a durable
+    /// change of a keyspace on disk.
     #[cfg(feature = "async")]
     pub(super) fn change_at_once(
         &self,
@@ -238,7 +239,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Stores a value in place of the entry that was read. Waits for its commit if it must be durable.
+    /// Replaces the entry that was read with a value. Waits for the commit of the value if the value must
+    /// be durable.
     fn insert_read(
         &self,
         key: SlotKey<'_>,

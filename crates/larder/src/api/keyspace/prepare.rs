@@ -82,10 +82,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(PreparedValue { weight, payload, page_beyond_file, room: None })
     }
 
-    /// Returns the length of a value's encoding. Called for a value that is not saved now.
-    fn measure(&self, value: &V) -> Result<usize, CodecError> {
+    /// Returns the length of a value's encoding. Called for a value that is not saved now. Returns 0 for a
+    /// value that is never encoded and has a weigher of its own, because nothing asks for the length then.
+    pub(super) fn measure(&self, value: &V) -> Result<usize, CodecError> {
         // A value of a keyspace on disk may be saved later. So the insert fails if the value does not encode.
         if self.is_memory_only() {
+            if self.definition.own_weigher().is_some() {
+                return Ok(0);
+            }
             codec::measured_len(self.opened.kind.format, value)
         } else {
             codec::encoded_len(self.opened.kind.format, value)
@@ -153,7 +157,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         })
     }
 
-    fn check_len(&self, encoded_len: usize) -> Result<(), Error> {
+    pub(super) fn check_len(&self, encoded_len: usize) -> Result<(), Error> {
         if encoded_len as u64 <= MAX_VALUE_LEN.as_u64() {
             return Ok(());
         }
@@ -194,7 +198,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Refuses a value that must fit into memory and is heavier than memory's capacity. `payload` is the
     /// encoding to save, if there is one.
-    fn check_size(&self, weight: Weight, payload: Option<&EncodedValue>) -> Result<(), Error> {
+    pub(super) fn check_size(&self, weight: Weight, payload: Option<&EncodedValue>) -> Result<(), Error> {
         let memory = &self.shared.tiers.memory;
         let capacity = memory.capacity();
         // - A value that is larger than the write buffer uses memory's capacity until it is committed.

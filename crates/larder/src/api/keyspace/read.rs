@@ -106,7 +106,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.ttl(key).is_some()
     }
 
-    /// Returns the time that a key's entry has left. Returns None if there is no live entry.
+    /// Returns the time that a key's entry has left, or `None` if there is no live entry.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -226,8 +226,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.read_leased(key, Lease::new(memory, key, id), found, read)
     }
 
-    /// As [`lease_and_read`](Self::lease_and_read), without a wait. Returns None if that would take a wait,
-    /// or a lookup on disk that the calling thread does not make itself.
+    /// Like [`lease_and_read`](Self::lease_and_read), without a wait. Returns `None` if the call would have
+    /// to wait, or needs a lookup on disk that the calling thread may not make.
     #[cfg(feature = "async")]
     pub(super) fn lease_and_read_at_once<'a>(&'a self, key: SlotKey<'a>) -> Option<LeasedRead<'a, V>> {
         let tiers = &self.shared.tiers;
@@ -240,7 +240,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if !inline_calls::may_look() {
             return None;
         }
-        // Read before the snapshot is loaded, as in `look_in_both`.
+        // The conditions are read before the snapshot is loaded, as in `look_in_both`.
         let before = tiers.read_conditions()?;
         let leased = inline_calls::look(|| self.read_leased(key, lease, found, read));
         if leased.read.is_none() && tiers.read_conditions() != Some(before) {
@@ -249,13 +249,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(LeasedRead { is_unread: false, ..leased })
     }
 
-    /// Without async calls, each caller may wait.
+    /// Without async calls, every caller may wait.
     #[cfg(not(feature = "async"))]
     pub(super) fn lease_and_read_at_once<'a>(&'a self, _: SlotKey<'a>) -> Option<LeasedRead<'a, V>> {
         None
     }
 
-    /// Returns the entry of a key on which a lease was taken, with what memory has found.
+    /// Reads the entry of a key after a lease was taken on it. `found` is the answer of memory.
     fn read_leased<'a>(
         &'a self,
         key: SlotKey<'a>,

@@ -125,8 +125,8 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// # Errors
     /// The errors of [`remove_prefix`](Keyspace::remove_prefix). [`Error::InvalidSetting`] if
-    /// [`Any`](crate::Any) is in the place of a part with a key type of your own, and the shape of this type
-    /// is not one of larder's shapes.
+    /// [`Any`](crate::Any) replaces a part with a key type of your own, and the shape of this type is not one
+    /// of larder's shapes.
     ///
     /// # Cost
     /// One commit, and one pass over the entries in memory. One pass over the keyspace's entries on disk

@@ -41,7 +41,7 @@ pub(super) enum InsertOutcome {
     Revoked,
     /// A loaded value is not stored. It would be in memory only, and memory has no room for it.
     NoRoom,
-    /// The value is not stored. The caller would have to wait for room in the write buffer, and does not.
+    /// The value is not stored. The caller would have to wait for room in the write buffer, and may not wait.
     WouldWait,
 }
 
@@ -73,12 +73,12 @@ pub(super) struct ReadCondition<'a> {
     /// Whether the change keeps the value and changes only its TTL. Then the duration of its load is kept,
     /// too.
     pub(super) keeps_value: bool,
-    /// Whether the caller waits for room in the write buffer, if there is none.
+    /// Whether the caller waits for room in the write bufferif the buffer is full.
     pub(super) waits_for_room: bool,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Stores a value for the keyspace's TTL, in place of any previous value of the key.
+    /// Stores a value for the keyspace's TTL. It replaces any previous value of the key.
     ///
     /// Every thread sees the value when the call returns. The value reaches the disk within the flush
     /// interval. A crash before the commit loses the value, and the previous value may then return
@@ -134,7 +134,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.refuse_if_unusable()?;
         let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
-        self.insert_checked(full.as_slice(), &value.into(), options, &mut ChangeCommit::OnThread)
+        self.insert_checked(full.as_slice(), value.into(), options, &mut ChangeCommit::OnThread)
     }
 
     /// Stores the value of a whole key.
@@ -147,15 +147,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
-        self.insert_checked(full, value, options, wait)
+        self.insert_checked(full, value.clone(), options, wait)
     }
 
-    /// Stores the value of a whole key. The caller has refused a fork and a closed cache. That takes a system
-    /// call, a large part of an insert.
+    /// Stores the value of a whole key. The caller has already checked for a fork and for a closed cache.
+    /// This check needs a system call, which is a large part of the cost of an insert.
     fn insert_checked(
         &self,
         full: &[u8],
-        value: &Arc<V>,
+        value: Arc<V>,
         options: InsertOptions,
         wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
@@ -172,9 +172,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         }
         let key = self.shared.tiers.memory.key(full);
+        if self.is_memory_only() {
+            self.write_in_memory(key, value, ttl)?;
+            self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
+            return Ok(());
+        }
+        let value = &value;
         let outcome = self.write(key, value, ttl, durability, None)?;
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
-        if durability == Durability::Buffered || self.is_memory_only() {
+        if durability == Durability::Buffered {
             return Ok(());
         }
         if outcome != InsertOutcome::Saved {

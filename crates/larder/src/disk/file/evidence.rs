@@ -55,8 +55,8 @@ pub(crate) fn mark(identity: FileIdentity) -> [u8; MARK_LEN] {
     bytes
 }
 
-/// Returns the identity in the mark of a file that begins with these bytes. None if the mark is missing or
-/// incorrect.
+/// Returns the identity in the mark of a file that begins with these bytes, or `None` if the mark is missing
+/// or incorrect.
 pub(super) fn marked(start: &[u8]) -> Option<FileIdentity> {
     let found = start.get(usize::try_from(MARK_AT).ok()?..MARK_END)?;
     let identity = found.get(WORD.len()..WORD.len() + FileIdentity::LEN)?.try_into().ok()?;

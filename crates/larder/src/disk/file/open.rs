@@ -128,7 +128,7 @@ fn remove_discarded(volume: &dyn Volume, path: &Path) {
     }
 }
 
-/// Returns the format of a larder file. None if the file has none of our tables. Writes nothing.
+/// Returns the format of a larder file, or `None` if the file has none of our tables. Writes nothing.
 fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<FileFormat>, StoreError> {
     let file = || volume.open(path, false);
     let read_only = guarded(|| Ok(builder(SMALL_CACHE).open_read_only_with_backend(file()?)?));

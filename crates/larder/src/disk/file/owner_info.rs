@@ -75,7 +75,7 @@ impl OwnerInfo {
         }
     }
 
-    /// Returns the file that was accepted last. None if the lock file names no such file.
+    /// Returns the file that was accepted last, or `None` if the lock file names no such file.
     pub(crate) fn accepted(&self) -> Option<Accepted> {
         let digits = self.get(FILE).filter(|digits| digits.len() == 2 * FileIdentity::LEN)?;
         let identity = FileIdentity::from_bytes(u128::from_str_radix(digits, 16).ok()?.to_be_bytes());

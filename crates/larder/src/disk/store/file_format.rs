@@ -36,7 +36,7 @@ pub(crate) struct FileFormat {
 }
 
 impl FileFormat {
-    /// Returns the format of a larder file. None if the file has no metadata table of ours.
+    /// Returns the format of a larder file, or `None` if the file has no metadata table of ours.
     pub(crate) fn of(db: &impl ReadableDatabase) -> Result<Option<Self>, StoreError> {
         let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
         Self::at(&txn)

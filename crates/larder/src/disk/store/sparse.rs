@@ -164,8 +164,8 @@ impl Blocks {
         word.is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
 
-    /// Returns the part of a range from the first to the last block that may have data. None if no block may
-    /// have data.
+    /// Returns the part of a range from the first to the last block that may have data, or `None` if no block
+    /// may have data.
     fn with_data(&self, mut numbers: Range<u64>) -> Option<Range<u64>> {
         let first = numbers.clone().find(|&number| self.may_have_data(number))?;
         let last = numbers.rfind(|&number| self.may_have_data(number))?;

@@ -86,7 +86,7 @@ pub(super) fn cumulative_to_bytes(counts: &CumulativeStats) -> Vec<u8> {
     bytes
 }
 
-/// Returns the counts of a row. None if the row is damaged.
+/// Returns the counts of a row, or `None` if the row is damaged.
 pub(super) fn read_cumulative(bytes: &[u8]) -> Option<CumulativeStats> {
     let (counts, sum) = bytes.split_last_chunk::<8>()?;
     let (numbers, rest) = counts.as_chunks::<8>();
@@ -94,8 +94,8 @@ pub(super) fn read_cumulative(bytes: &[u8]) -> Option<CumulativeStats> {
     is_whole.then(|| CumulativeStats::of(numbers.iter().map(|number| u64::from_be_bytes(*number))))
 }
 
-/// Returns the smallest byte string that is greater than every byte string with this prefix. None if `prefix`
-/// is empty or has only bytes 255.
+/// Returns the smallest byte string that is greater than every byte string with this prefix, or `None` if
+/// `prefix` is empty or has only bytes 255.
 pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|&byte| byte != u8::MAX)?;
     let mut end = prefix.get(..=last)?.to_vec();

@@ -6,8 +6,8 @@
 //! 1. Under the lock of the state, the task takes the outcome, if the flight has landed. Otherwise it stores
 //!    its waker, under the same lock. So either the task sees the outcome here, or the thread that lands the
 //!    flight finds the waker.
-//! 2. Under the same lock, it takes the loader out of the flight, if the loader is there and was woken since
-//!    it was last polled.
+//! 2. Under the same lock, it takes the loader out of the flight, if the loader exists and was woken since it
+//!    was last polled.
 //! 3. Without the lock, it polls the loader. The waker of the loader belongs to the flight, not to the task.
 //! 4. Under the lock, it puts the loader back. If the loader was woken during (3), it then wakes all tasks.
 //!

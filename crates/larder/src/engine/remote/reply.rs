@@ -1,13 +1,13 @@
-//! The answer to one request to the remote tier: a sender for the tier, and the end at which a thread or a
+//! The answer to one request to the remote tier: a sender for the tier, and a receiver on which a thread or a
 //! task waits.
 //!
 //! The answer and the waker are changed under one lock, so no wake-up is lost:
 //!
-//! 1. The caller takes the answer, if it is there. Otherwise it stores its waker, or waits on the condition
-//!    variable, under the same lock.
+//! 1. The caller takes the answer, if it has arrived. Otherwise it stores its waker, or waits on the
+//!    condition variable, under the same lock.
 //! 2. The sender stores the answer and takes the waker, under one lock. After the lock it wakes the caller.
 //!
-//! A sender that is dropped without an answer sends an error. Otherwise a caller would wait for ever.
+//! A sender that is dropped without an answer sends an error. Otherwise a caller would wait forever.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,15 +21,15 @@ use crate::sys::sync::{Arc, Condvar, Mutex};
 /// The answer to a request, or the reason why there is none.
 pub type RemoteResult<T> = Result<T, RemoteError>;
 
-/// The end of an answer that the remote tier sends. Dropping it without an answer sends an error.
+/// The sender of an answer, for the remote tier. Dropping it without an answer sends an error.
 #[derive(Debug)]
 pub struct RemoteReply<T> {
     place: Arc<AnswerPlace<T>>,
     is_sent: bool,
 }
 
-/// The end of an answer that waits: a future, and [`wait`](RemoteAnswer::wait) for a thread. Dropping it
-/// leaves the request as it is, and its answer is dropped.
+/// The receiver of an answer: a future for a task, and [`wait`](RemoteAnswer::wait) for a thread. Dropping it
+/// does not cancel the request. The answer is then dropped.
 #[derive(Debug)]
 #[must_use = "the answer is lost if no caller waits for it"]
 pub struct RemoteAnswer<T> {
@@ -103,7 +103,7 @@ impl<T> RemoteAnswer<T> {
     /// # Errors
     /// The reason why there is no answer.
     pub fn wait(self) -> RemoteResult<T> {
-        // In a forked child the lock may be held for ever, and the sender is in the parent.
+        // In a forked child, the lock may be held forever, and the sender is in the parent.
         if !self.process.is_current() {
             return forked();
         }
@@ -125,7 +125,7 @@ impl<T> Future for RemoteAnswer<T> {
         if !self.process.is_current() {
             return Poll::Ready(forked());
         }
-        // Cloned before the lock is taken, because it runs code of the executor.
+        // The waker is cloned before the lock is taken, because the clone runs code of the executor.
         let waker = context.waker().clone();
         // Step 1.
         let mut state = self.place.state.lock();

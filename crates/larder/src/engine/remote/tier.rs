@@ -12,24 +12,24 @@
 //!    the lock of its shard, if the token still holds and the generation of the answer is the present one. A
 //!    push of (2) voids the token.
 //! 4. When the connection is lost, the tier first moves the generation and makes [`validity`] nothing. Then
-//!    it calls [`NearTier::invalidate_all`]. Then it answers the requests that are left with errors. Only
-//!    after that it may connect again.
+//!    it calls [`NearTier::invalidate_all`]. Then it answers the open requests with errors. Only after that
+//!    it may connect again.
 //! 5. A value in memory may be answered if the validity that was read *before* the value is still current
 //!    *after* the value was read. The validity of a connection ends `S` after the *send* time of a PING that
 //!    was answered, so that every push of a change that was acknowledged before that time has been handled
-//!    when the validity is read. The clock of it counts while the machine is suspended.
+//!    when the validity is read. The clock of the validity counts while the machine is suspended.
 //!
 //! A key of a request is the keyspace's number (4 bytes, big endian) and the encoded key. The number is
 //! valid in this process only. The tier finds the name at the server by [`register`](RemoteTier::register).
 //!
 //! **A slot** at the server holds a record, a lease marker, or nothing. A lease marker is never a value: for
-//! [`get`](RemoteTier::get) it is a miss. The bytes of a record are the core's, and begin with a checksum
-//! and a format number. The tier stores them as they are, with a mark of its own in front if it needs one.
-//! No two writes of records have the same bytes, so equal bytes mean an unchanged slot.
+//! [`get`](RemoteTier::get) it is a miss. The bytes of a record are the core's, and begin with a checksum and
+//! a format number. The tier stores them unchanged, after its own mark if it needs one. No two writes of
+//! records have the same bytes, so equal bytes mean an unchanged slot.
 //!
-//! **A range** is all keys with a common prefix. Removing one replaces its random generation. A record that
-//! was filled or set under another generation of a range that holds it is a miss. The
-//! [`LeaseToken`] may carry the generations that were read with the lease.
+//! **A range** is all keys with a common prefix. Removing one replaces its random generation. A record is a
+//! miss if it was filled or set under another generation of a range that contains it. The [`LeaseToken`] may
+//! carry the generations that were read with the lease.
 //!
 //! Every request is answered within the tier's own time limit. A request that is dropped is answered with an
 //! error ([`RemoteReply`]).
@@ -72,7 +72,7 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// as soon as a connection is lost.
     fn generation(&self) -> u64;
 
-    /// Returns for how long values in memory may be answered, as known now. One atomic read.
+    /// Returns the time for which values in memory may be answered, as known now. One atomic read.
     fn validity(&self) -> Validity;
 
     /// Returns whether the time of a validity has not passed. Reads a clock. Called after the value was read.
@@ -81,8 +81,8 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// Reads the record of a key, and the time that it has left, at one moment. A lease marker is a miss.
     fn get(&self, key: RemoteKey, reply: RemoteReply<Option<RemoteRecord>>);
 
-    /// As [`get`](RemoteTier::get), for several keys. The answers are in the order of the keys. Each record
-    /// is read at a moment of its own.
+    /// Reads several records, like [`get`](RemoteTier::get). The answers are in the order of the keys. Each
+    /// record is read at its own moment.
     fn get_many(&self, keys: Vec<RemoteKey>, reply: RemoteReply<Vec<Option<RemoteRecord>>>);
 
     /// Reads a key, or takes the lease to fill it for `length`, at one moment. A lease of `Busy` belongs to
@@ -90,9 +90,9 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// the plain format has no leases, and is answered `Unleased` on a miss.
     fn lease(&self, key: RemoteKey, length: Duration, reply: RemoteReply<LeaseReply>);
 
-    /// Stores a record in place of the lease marker with this token. Any change of the slot since the lease
-    /// was taken, and any removal of a range of it, makes the answer `Void`: nothing is stored then.
-    /// `Unleased` loads fill with an empty token, which stores if the key has no value.
+    /// Replaces the lease marker that has this token with a record. Any change of the slot since the lease
+    /// was taken, and any removal of a range that contains the key, makes the answer `Void`. Then nothing is
+    /// stored. `Unleased` loads fill with an empty token, which stores if the key has no value.
     fn fill(
         &self,
         key: RemoteKey,
@@ -102,10 +102,10 @@ pub trait RemoteTier: Debug + Send + Sync {
         reply: RemoteReply<FillReply>,
     );
 
-    /// Lets a lease last `length` from now. The answer is whether the lease still holds.
+    /// Extends a lease to `length` from now. The answer is whether the lease still holds.
     fn renew(&self, key: RemoteKey, token: LeaseToken, length: Duration, reply: RemoteReply<bool>);
 
-    /// Gives a lease back without a value. The answer is whether the lease held until then.
+    /// Returns a lease to the server without a value. The answer is whether the lease held until then.
     fn release(&self, key: RemoteKey, token: LeaseToken, reply: RemoteReply<bool>);
 
     /// Stores a record under a condition. The answer is whether it is stored. Replaces a lease marker, whose
@@ -119,7 +119,7 @@ pub trait RemoteTier: Debug + Send + Sync {
         reply: RemoteReply<bool>,
     );
 
-    /// Removes a record if its bytes are these. The answer is whether they were.
+    /// Removes a record if its bytes equal `record`. The answer is whether they did.
     fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, reply: RemoteReply<bool>);
 
     /// Removes keys, with the leases in their slots. The answer is the number of records that were there.
@@ -133,28 +133,28 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// Removes the keys of all keyspaces of this prefix of the server, of all clients.
     fn remove_all(&self, reply: RemoteReply<u64>);
 
-    /// Changes the time that a record has left. The answer is whether there was a record.
+    /// Changes the time that a record has left. The answer is whether the key had a record.
     fn expire(&self, key: RemoteKey, life: Life, reply: RemoteReply<bool>);
 
     /// Returns the time that a record has left.
     fn ttl(&self, key: RemoteKey, reply: RemoteReply<Option<Remaining>>);
 
-    /// Returns some keys with records that begin with `prefix`, and the cursor to go on with. Every key that
-    /// is there during the whole walk is returned at least once.
+    /// Returns some keys with records that begin with `prefix`, and the cursor for the next call. Every key
+    /// that is present during the whole walk is returned at least once.
     fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>);
 
     /// Bars the leases of a key for `length`, by a fence with this token, and voids the lease in its slot.
-    /// Fences of several tokens are counted. A repeated call lets the fence last longer.
+    /// Fences of several tokens are counted. A repeated call extends the fence.
     fn fence(&self, key: RemoteKey, token: u128, length: Duration, reply: RemoteReply<()>);
 
     /// Removes the key, then the fence with this token.
     fn unfence(&self, key: RemoteKey, token: u128, reply: RemoteReply<()>);
 
-    /// Ends the connection. The requests that are left are answered with errors. Later requests are, too.
+    /// Ends the connection. The tier answers open and later requests with errors.
     fn close(&self);
 }
 
-/// A keyspace, as the remote tier names it.
+/// A keyspace, with the data by which the remote tier names it.
 #[derive(Debug, Clone)]
 pub struct RemoteKeyspace {
     /// The first 4 bytes of the keyspace's keys, big endian.
@@ -169,7 +169,7 @@ pub struct RemoteKeyspace {
     pub format: Format,
 }
 
-/// For how long values in memory may be answered. The meaning of the number is the tier's.
+/// The time for which values in memory may be answered. The tier defines the meaning of the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Validity(pub u64);
 
@@ -181,7 +181,7 @@ impl Validity {
 /// A record that was read from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteRecord {
-    /// The bytes, as they were given to [`fill`](RemoteTier::fill) or [`set`](RemoteTier::set).
+    /// The bytes, as they were passed to [`fill`](RemoteTier::fill) or [`set`](RemoteTier::set).
     pub bytes: Vec<u8>,
     /// The time that it has left, read at the same moment as the bytes.
     pub left: Remaining,
@@ -191,7 +191,7 @@ pub struct RemoteRecord {
     pub is_tracked: bool,
 }
 
-/// The permission to fill a slot. The bytes are the tier's.
+/// The permission to fill a slot. The tier defines the bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LeaseToken(pub Box<[u8]>);
 
@@ -223,7 +223,7 @@ pub enum FillReply {
         /// Whether the near cache may keep it: the server pushes later changes of this key to this client.
         is_tracked: bool,
     },
-    /// The lease held no more. Nothing is stored.
+    /// The lease did not hold any more. Nothing is stored.
     Void,
 }
 
@@ -231,7 +231,7 @@ pub enum FillReply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Life {
-    /// So long, from the moment at which the server applies the request.
+    /// For this time, starting when the server applies the request.
     For(Duration),
     /// Until it is removed, replaced or evicted.
     Never,
@@ -253,7 +253,8 @@ pub enum SetCondition {
     Unchanged(Vec<u8>),
 }
 
-/// The place of a walk over keys. The walk begins with the default, and ends with an answer without one.
+/// The place of a walk over keys. The walk begins with the default cursor, and ends with an answer without a
+/// cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScanCursor(pub u64);
 
@@ -262,6 +263,6 @@ pub struct ScanCursor(pub u64);
 pub struct ScanPage {
     /// The keys, in no order. A key may be returned again in a later page.
     pub keys: Vec<RemoteKey>,
-    /// Where to go on. `None` at the end of the walk.
+    /// The cursor of the next page. `None` at the end of the walk.
     pub next: Option<ScanCursor>,
 }

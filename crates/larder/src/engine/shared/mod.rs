@@ -58,7 +58,7 @@ pub(crate) struct Shared {
     pub(crate) files: Option<Arc<TrackedVolume>>,
 }
 
-/// Identifies a cache, also after the cache is gone. Each cache has an allocation of its own.
+/// Identifies a cache, also after the cache is gone. Each cache has its own allocation.
 #[derive(Debug)]
 pub(crate) struct CacheIdentity(
     #[expect(dead_code, reason = "a type of no size has no address of its own")] u8,

@@ -91,7 +91,7 @@ impl SweeperHandle {
         self.next_sweep.store(NEVER, Ordering::SeqCst);
     }
 
-    /// Returns the time of the next sweep. Returns None if no sweep is planned.
+    /// Returns the time of the next sweep, or `None` if no sweep is planned.
     pub(super) fn next_sweep(&self) -> Option<Timestamp> {
         let next = self.next_sweep.load(Ordering::SeqCst);
         (next != NEVER).then_some(Timestamp::from_millis(next))

@@ -230,7 +230,7 @@ fn delete_if_covered(write: &mut Mutation, ranges: &[RangeRemoval]) {
 
 impl WriterLimits {
     /// Moves changes from a queue to a batch, up to the limits of one transaction. Changes of one unit stay
-    /// together ([`super::units`]). A unit that exceeds the limits has a transaction of its own.
+    /// together ([`super::units`]). A unit that exceeds the limits has its own transaction.
     pub(super) fn fill(self, batch: &mut Vec<Mutation>, from: &mut VecDeque<Mutation>) {
         let payload_len = |mutation: &Mutation| match &mutation.change {
             SlotChange::Put { unsaved, .. } => unsaved.payload.len(),

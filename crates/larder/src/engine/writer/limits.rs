@@ -8,11 +8,11 @@ use std::time::Duration;
 pub(crate) struct WriterLimits {
     pub(crate) flush_interval: Duration,
     /// The maximum number of changes in one transaction. A transaction replaces every page that it touches,
-    /// and the old pages are free only after the next transaction. A single larger unit gets a transaction of
-    /// its own ([`super::units`]).
+    /// and the old pages are free only after the next transaction. A single larger unit gets its own
+    /// transaction ([`super::units`]).
     pub(crate) max_changes: usize,
-    /// The maximum number of value bytes in one transaction. A single larger value, or unit, gets a
-    /// transaction of its own.
+    /// The maximum number of value bytes in one transaction. A single larger value, or unit, gets its own
+    /// transaction.
     pub(crate) max_bytes: usize,
     /// Whether the entries of range removals are deleted between the steps. Otherwise each step deletes a
     /// part.

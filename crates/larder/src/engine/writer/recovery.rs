@@ -91,7 +91,7 @@ impl Writer {
         }
     }
 
-    /// Step 3: makes a fresh file in the place of the discarded file.
+    /// Step 3: replaces the discarded file with a fresh file.
     fn renew(&mut self) {
         self.file.create_fresh(self.now(), self.tiers.memory.last_sequence());
         if self.file.store().is_some() {

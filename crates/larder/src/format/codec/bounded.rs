@@ -51,12 +51,16 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(elements: Elements) -> Self {
-        let (shape, is_after_some) = (Shape::new(), Cell::new(false));
+        Self::with(elements, Shape::new(), false)
+    }
+
+    #[inline]
+    fn with(elements: Elements, shape: Shape, is_measured: bool) -> Self {
         Self {
             elements,
             shape,
-            is_after_some,
-            is_measured: false,
+            is_after_some: Cell::new(false),
+            is_measured,
             asked_for_any: Cell::new(false),
             has_open_map: Cell::new(false),
             is_trial: false,
@@ -69,13 +73,14 @@ impl Session {
     }
 
     /// Makes a session that only computes the length of an encoding, and records no shape.
+    #[inline]
     pub(super) fn counting() -> Self {
-        Self { shape: Shape::unnoted(), ..Self::new(Elements::of_unknown()) }
+        Self::with(Elements::of_unknown(), Shape::unnoted(), false)
     }
 
     /// Makes the session of a value that is only measured and never read back.
     pub(super) fn measuring() -> Self {
-        Self { is_measured: true, ..Self::counting() }
+        Self::with(Elements::of_unknown(), Shape::unnoted(), true)
     }
 
     /// Checks that decoding this number of bytes would allow the elements that were encoded.

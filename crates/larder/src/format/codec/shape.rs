@@ -125,8 +125,13 @@ pub(super) struct Shape {
 
 impl Shape {
     pub(super) fn new() -> Self {
+        Self::with(true)
+    }
+
+    #[inline]
+    fn with(is_noted: bool) -> Self {
         Self {
-            is_noted: true,
+            is_noted,
             kinds: Cell::new(0),
             last: Cell::new(0),
             run: Cell::new(0),
@@ -136,8 +141,9 @@ impl Shape {
     }
 
     /// Makes the shape of a value that is only measured. This shape records nothing.
+    #[inline]
     pub(super) fn unnoted() -> Self {
-        Self { is_noted: false, ..Self::new() }
+        Self::with(false)
     }
 
     /// Returns the hash of the name of a field or a variant. Returns 0 if nothing is recorded.
@@ -241,7 +247,8 @@ pub(super) fn halves(fingerprint: u64) -> (u32, u32) {
 struct Names {
     sum: u64,
     few: SmallVec<[u64; 12]>,
-    many: HashSet<u64>,
+    /// Allocated when `few` is full. So a session that records nothing takes no random seed.
+    many: Option<HashSet<u64>>,
 }
 
 impl Names {
@@ -252,7 +259,7 @@ impl Names {
         }
         if self.few.len() < self.few.inline_size() {
             self.few.push(member);
-        } else if !self.many.insert(member) {
+        } else if !self.many.get_or_insert_default().insert(member) {
             return;
         }
         self.sum = self.sum.wrapping_add(member);

@@ -88,7 +88,7 @@ fn is_equal_without_zero(stored: &[u8], part: &[u8]) -> bool {
             compare(stored, part);
         }
         4..=7 => {
-            // As one word of both ends.
+            // Compares the first and the last bytes as one word.
             let ends = |bytes: &[u8]| Some(half(bytes.first_chunk()?) | half(bytes.last_chunk()?) << 32);
             let (Some(stored), Some(part)) = (ends(stored), ends(part)) else { return false };
             compare([stored; 2], [part; 2]);
@@ -104,7 +104,7 @@ fn is_equal_without_zero_of_any_length(stored: &[u8], part: &[u8]) -> bool {
     let (Some(stored_end), Some(part_end)) = (stored.last_chunk(), part.last_chunk()) else {
         return stored == part && !part.contains(&0);
     };
-    // The words from the start, and the word at the end, which may overlap.
+    // Compares the words from the start, and the word at the end. The last two words may overlap.
     let (mut differences, mut suspects) = (word(stored_end) ^ word(part_end), suspect_zeros(word(part_end)));
     for (stored, part) in stored.as_chunks().0.iter().zip(part.as_chunks().0) {
         differences |= word(stored) ^ word(part);

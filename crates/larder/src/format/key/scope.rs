@@ -248,7 +248,7 @@ fn widths_of(shape: &KeyShape) -> Vec<Width> {
     }]
 }
 
-/// A part of a pattern, in the place of a `K`: [`Any`], or a form of the `K`, by value or by reference.
+/// A part of a pattern, instead of a `K`: [`Any`], or a form of the `K`, by value or by reference.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not stand for a part of type `{K}` in a pattern",
     note = "a part of a pattern is `Any`, or a form that looks up a key of this part, such as `&str` for \

@@ -21,7 +21,7 @@ pub(crate) trait UnencodedKey: Copy {
     fn is(self, stored: &[u8]) -> bool;
 }
 
-/// A borrowed form of a key, with the keyspace of the key. Two pointers, so that it stays in registers.
+/// A borrowed form of a key, with the keyspace of the key. It has two pointers, so it stays in registers.
 #[derive(Debug)]
 pub(crate) struct KeyForm<'a, K, Q: ?Sized> {
     seed: &'a KeyspaceSeed,
@@ -36,7 +36,7 @@ impl<'a, K, Q: EncodeKey<K> + ?Sized> KeyForm<'a, K, Q> {
     }
 }
 
-// Not derived: a derived copy would need copies of `K` and `Q`.
+// `Clone` is not derived, because a derive would require that `K` and `Q` implement it.
 impl<K, Q: ?Sized> Clone for KeyForm<'_, K, Q> {
     fn clone(&self) -> Self {
         *self

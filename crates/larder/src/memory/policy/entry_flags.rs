@@ -97,6 +97,11 @@ impl EntryFlags {
         flags & KNOWN != 0
     }
 
+    /// Returns whether no flag is set. Then the slot is in no queue.
+    pub(super) fn is_clear(&self, id: SlotId) -> bool {
+        self.get(id) == 0
+    }
+
     /// Clears all flags of a slot.
     pub(super) fn clear(&mut self, id: SlotId) {
         self.set(id, 0);

@@ -77,6 +77,9 @@ pub(super) struct Policy {
     warmup_cursor: SlotId,
     /// Whether an entry was ever evicted. Until then the sketch counts no use.
     is_full: bool,
+    /// The number of entries to which the sketch and the ghosts are fitted. `usize::MAX` before the first
+    /// eviction.
+    fitted: usize,
     /// Number of newcomers that lost against a rival, up to [`MAX_LOSERS`].
     losers: u8,
     sketch: Sketch,
@@ -96,6 +99,7 @@ impl Policy {
             main: Queue::new(),
             warmup_cursor: NONE,
             is_full: false,
+            fitted: usize::MAX,
             losers: 0,
             sketch: Sketch::default(),
             small_queue_target: SmallQueueTarget::new(),
@@ -115,9 +119,9 @@ impl Policy {
 
     /// Makes an entry evictable, by adding it to a queue.
     pub(super) fn attach(&mut self, id: SlotId, hash: u32, weight: Weight) {
-        self.nodes.fill_up(id as usize + 1, &QueueNode::VACANT);
         self.entry_flags.cover(id);
         self.detach(id);
+        self.nodes.fill_up(id as usize + 1, &QueueNode::VACANT);
         if let Some(node) = self.nodes.get_mut(id as usize) {
             node.hash = hash;
             node.weight = weight;
@@ -145,15 +149,21 @@ impl Policy {
 
     /// Clears all data of an entry, because another entry may get its id.
     pub(super) fn forget(&mut self, id: SlotId) {
-        self.unlink(id);
-        self.entry_flags.clear(id);
+        // A victim was forgotten when it was chosen.
+        if !self.entry_flags.is_clear(id) {
+            self.unlink(id);
+            self.entry_flags.clear(id);
+        }
     }
 
     /// Chooses an entry to evict, and removes it from the policy. Returns `None` when no entry is evictable.
     pub(super) fn evict(&mut self) -> Option<SlotId> {
         let entries = self.small.len + self.main.len;
-        self.sketch.fit(entries);
-        self.small_queue_target.fit(entries);
+        if entries != self.fitted {
+            self.fitted = entries;
+            self.sketch.fit(entries);
+            self.small_queue_target.fit(entries);
+        }
         if !std::mem::replace(&mut self.is_full, true) {
             self.begin_warmup();
         }

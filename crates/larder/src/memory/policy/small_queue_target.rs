@@ -37,15 +37,17 @@ pub(super) struct SmallQueueTarget {
     share: u64,
     /// Indexed by hash. Each ghost is half of the hash, and the time of its eviction.
     ghosts: Vec<(u16, u16)>,
+    /// The ghosts' clock. It makes a step after each `tick` evictions, and begins anew after its last step.
+    now: u16,
+    /// Number of evictions since the last step.
     evictions: u64,
-    /// Number of evictions in one step of a ghost's 16-bit clock.
     tick: u64,
     ghost_lifetime: u64,
 }
 
 impl SmallQueueTarget {
     pub(super) fn new() -> Self {
-        Self { share: INITIAL_SHARE, ghosts: Vec::new(), evictions: 0, tick: 1, ghost_lifetime: 0 }
+        Self { share: INITIAL_SHARE, ghosts: Vec::new(), now: 0, evictions: 0, tick: 1, ghost_lifetime: 0 }
     }
 
     /// Adapts the table of ghosts to the number of entries.
@@ -67,8 +69,13 @@ impl SmallQueueTarget {
 
     /// Records an eviction from the small queue as a ghost.
     pub(super) fn rejected(&mut self, hash: u32) {
+        // Counted in steps, because an insert would wait long for a division.
         self.evictions += 1;
-        let ghost = (half(hash), self.now());
+        if self.evictions >= self.tick {
+            self.evictions = 0;
+            self.now = self.now.wrapping_add(1);
+        }
+        let ghost = (half(hash), self.now);
         if let Some(slot) = self.slot(hash) {
             *slot = ghost;
         }
@@ -76,7 +83,7 @@ impl SmallQueueTarget {
 
     /// Records the arrival of a key that the shard did not have. The share grows if the key is a ghost.
     pub(super) fn arrived(&mut self, hash: u32) {
-        let (now, ghost_lifetime, tick) = (self.now(), self.ghost_lifetime, self.tick);
+        let (now, ghost_lifetime, tick) = (self.now, self.ghost_lifetime, self.tick);
         let Some(slot) = self.slot(hash) else { return };
         let age = u64::from(now.wrapping_sub(slot.1)) * tick;
         if slot.0 == half(hash) && age < ghost_lifetime {
@@ -93,10 +100,6 @@ impl SmallQueueTarget {
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&*self.ghosts)
-    }
-
-    fn now(&self) -> u16 {
-        u16::try_from((self.evictions / self.tick) & u64::from(u16::MAX)).unwrap_or(0)
     }
 
     fn slot(&mut self, hash: u32) -> Option<&mut (u16, u16)> {

@@ -39,7 +39,7 @@ impl Shard {
         self.use_live(id, slot, now)
     }
 
-    /// As [`hit`](Shard::hit), and returns the extras of the entry.
+    /// Like [`hit`](Shard::hit), and also returns the extras of the entry.
     #[inline]
     pub(crate) fn hit_with_extras(
         &self,
@@ -109,7 +109,7 @@ impl Shard {
         // candidates before it compares the first.
         let mut candidates = self.index.candidates(short_hash);
         let id = candidates.first()?;
-        // The index has no vacant slot.
+        // The index contains no vacant slots.
         let slot = self.slots.at(id)?;
         if key.is(&slot.key) { Some((id, slot)) } else { self.find_among(candidates, key) }
     }

@@ -274,7 +274,7 @@ impl Shard {
                 deferred.unsaved.extend(pending.map(|pending| pending.unsaved));
             }
         }
-        deferred.values.extend(slot.value.take());
+        deferred.value(slot.value.take());
         self.take_extras(id);
     }
 
@@ -291,9 +291,9 @@ impl Shard {
         self.take_content(id, deferred);
         self.removal_groups.leave(id, deferred);
         self.policy.forget(id);
-        if let Some(slot) = self.slots.vacate(id) {
+        if let Some(hash) = self.slots.vacate(id) {
             let slots = &self.slots;
-            self.index.remove(id, slot.hash, |other| slots.at(other).map_or(0, |slot| slot.hash));
+            self.index.remove(id, hash, |other| slots.at(other).map_or(0, |slot| slot.hash));
         }
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// An index, and what it must find.
+/// An index, and the slots that it must find.
 struct Model {
     index: SlotIndex,
     hashes: HashMap<SlotId, u32>,
@@ -33,16 +33,19 @@ impl Model {
         self.index.candidates(hash).find(|other| *other == id)
     }
 
-    /// Compares every answer, and derives the counts of the buckets anew.
+    /// Checks every answer, and computes the counts of the buckets again.
     fn check(&self) {
         assert_eq!(self.index.len(), self.hashes.len());
         let mut passed = vec![0; self.index.buckets.len()];
         let mut found = HashMap::new();
         for (at, bucket) in self.index.buckets.iter().enumerate() {
-            for place in (0..PLACES).filter(|place| !bucket.has_tag(*place, FREE)) {
+            let is_free = |place: &usize| bucket.has_tag(*place, FREE);
+            assert!((0..PLACES).filter(is_free).all(|place| !bucket.is_away(place)));
+            for place in (0..PLACES).filter(|place| !is_free(place)) {
                 let id = bucket.ids[place];
                 let hash = self.hashes[&id];
                 assert!(bucket.has_tag(place, tag(hash)));
+                assert_eq!(bucket.is_away(place), at != self.index.home(hash));
                 assert_eq!(found.insert(id, hash), None, "a slot has one place");
                 let mut way = self.index.home(hash);
                 while way != at {
@@ -59,8 +62,8 @@ impl Model {
         }
     }
 
-    /// Compares the candidates for any hash with the slots: none is missing, none is offered twice, and each
-    /// has the tag.
+    /// Checks the candidates for any hash: no slot is missing, no slot appears twice, and each candidate has
+    /// the tag.
     fn check_candidates(&self, hash: u32) {
         let candidates: Vec<_> = self.index.candidates(hash).collect();
         let first = self.index.candidates(hash).first();
@@ -133,8 +136,8 @@ fn slots_with_one_hash_are_told_apart_by_the_caller() {
     assert_eq!(model.find(3, u32::MAX), None);
 }
 
-/// A subtraction that borrows makes a place look as if it had the tag when the place before it has the tag
-/// and its own is larger by one, or is that of a free place.
+/// A place looks as if it had the tag if the subtraction borrows: the place before it has the tag, and its
+/// own tag is larger by one or is the tag of a free place.
 #[test]
 fn a_place_beside_one_with_the_tag_is_no_candidate() {
     for first in 1..=3 {
@@ -148,19 +151,23 @@ fn a_place_beside_one_with_the_tag_is_no_candidate() {
     }
 }
 
-/// A bucket that too many slots have passed is searched to the end from then on, and its count stays.
+/// After too many slots have passed a bucket, every search continues behind this bucket, and its count does
+/// not change.
 #[test]
 fn a_count_that_is_full_stays_so() {
     let mut bucket = Bucket::EMPTY;
-    bucket.set_tag(5, 0xFF);
-    for _ in 0..u32::from(u16::MAX) + 10 {
+    bucket.put(5, (7, 0xFF), true);
+    bucket.put(4, (8, 0xFF), true);
+    bucket.free(4);
+    for _ in 0..2_000 {
         bucket.add_passed();
     }
     assert_eq!(bucket.passes(), MAX_PASSED);
-    for _ in 0..u32::from(u16::MAX) + 10 {
+    for _ in 0..2_000 {
         bucket.subtract_passed();
     }
     assert!(bucket.was_passed() && bucket.has_tag(5, 0xFF) && bucket.has_tag(4, FREE));
+    assert!(bucket.is_away(5) && !bucket.is_away(4));
     let mut bucket = Bucket::EMPTY;
     bucket.add_passed();
     bucket.add_passed();
@@ -170,7 +177,7 @@ fn a_count_that_is_full_stays_so() {
     assert!(!bucket.was_passed());
 }
 
-/// The index is never filled up to its last place, but a search ends there, too.
+/// In use, the index always has a free place. But a search ends even without one.
 #[test]
 fn a_search_ends_in_an_index_without_a_free_place() {
     let mut model = Model::new();
@@ -190,7 +197,7 @@ fn a_search_ends_in_an_index_without_a_free_place() {
 proptest! {
     #[test]
     fn the_index_finds_exactly_what_was_added(
-        // Few hashes at both ends, so that buckets overflow, also beyond the last bucket.
+        // Few hashes at both ends of the range, so that buckets overflow, even beyond the last bucket.
         steps in proptest::collection::vec((any::<bool>(), 0_u32..60, 0_u32..4, any::<bool>()), 0..300)
     ) {
         let mut model = Model::new();
@@ -208,7 +215,7 @@ proptest! {
 
     #[test]
     fn the_index_agrees_with_a_map_while_slots_come_and_go(
-        // Of 64 hashes each, so that many tags are equal, and more slots than a few growths.
+        // 64 hashes at each place, so that many tags are equal. The number of slots requires several growths.
         steps in proptest::collection::vec((0_u32..4, 0_u32..600, any::<u32>()), 0..900),
         mask in prop_oneof![Just(u32::MAX), Just(0xFC00_0000), Just(0x0000_003F), Just(0x8000_001F)],
     ) {

@@ -24,7 +24,7 @@ fn keys(of: impl Fn(u64) -> Vec<u8>) -> Vec<Vec<u8>> {
     (0..KEYS).map(|number| [&[0, 0, 0, 1], of(number).as_slice()].concat()).collect()
 }
 
-/// Returns a key of 40 equal bytes, with a number in place of two of these bytes.
+/// Returns a key of 40 equal bytes, with a number instead of two of these bytes.
 fn stamped(at: usize, number: u64) -> Vec<u8> {
     let mut key = vec![b'k'; 40];
     key[at..at + 2].copy_from_slice(&number.to_be_bytes()[6..]);
@@ -86,8 +86,8 @@ fn worst(keys: &[Vec<u8>], hash: impl Fn(&[u8]) -> u64, shard: impl Fn(&[u8]) ->
         let hash = hash(key);
         let bits = |from: u32, mask: u64| usize::try_from((hash >> from) & mask).unwrap();
         shards[shard(key)] += 1;
-        // The index of a shard uses the half that does not choose the shard: the top of it for the bucket,
-        // and the lowest bits for the tag. A ghost keeps the upper bits of that half.
+        // The index of a shard uses the half of the hash that does not choose the shard. Its top bits choose
+        // the bucket, and its lowest bits are the tag. A ghost stores the upper bits of this half.
         tags[bits(0, 255)] += 1;
         buckets[bits(24, 255)] += 1;
         ghosts[bits(16, 255)] += 1;

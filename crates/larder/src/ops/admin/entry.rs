@@ -49,8 +49,8 @@ pub struct NewEntry {
     /// The fingerprint of the value's shape at the time of writing, if there is one.
     pub fingerprint: Option<u64>,
     /// Compression of the value in the file: 0 none, 1 LZ4, 2 Zstandard. A build without the feature `zstd`
-    /// uses LZ4 in place of Zstandard. The value is stored uncompressed if compression makes it no shorter,
-    /// or if the number is unknown.
+    /// uses LZ4 instead of Zstandard. The value is stored uncompressed if compression makes it no shorter, or
+    /// if the number is unknown.
     pub compression: u8,
     /// The encoded value, not compressed. `None` for an absence: the source has no value for the key
     /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)).

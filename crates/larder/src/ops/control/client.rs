@@ -160,7 +160,7 @@ impl Client {
         self.ask(&Request::Get { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Returns the time that an entry has left. None if there is no live entry.
+    /// Returns the time that an entry has left, or `None` if there is no live entry.
     ///
     /// # Errors
     /// [`ClientError`].

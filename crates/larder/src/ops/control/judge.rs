@@ -133,7 +133,7 @@ fn show(status: &mut KeyStatus, record: &OnDisk) {
     }
 }
 
-/// Returns whether the state is that of a live value or a live absence.
+/// Returns whether the state belongs to a live value or a live absence.
 const fn is_live(state: EntryState) -> bool {
     matches!(state, EntryState::Live | EntryState::KnownAbsent)
 }

@@ -163,7 +163,7 @@ impl Drop for Private {
     }
 }
 
-/// Refuses a file that is not a socket. Returns the metadata of the socket. Returns None if there is no file.
+/// Refuses a file that is not a socket. Returns the metadata of the socket, or `None` if there is no file.
 fn refuse_unless_socket(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -145,7 +145,7 @@ fn too_long(len: usize) -> String {
 /// The parts of a record: header, extension, payload.
 type RecordParts<'a> = (record::Header, Extension, &'a [u8]);
 
-/// Returns the reason why the record that a lookup would find on disk cannot be decoded. Returns None if the
+/// Returns the reason why the record that a lookup would find on disk cannot be decoded, or `None` if the
 /// record can be decoded.
 fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<'_>>) -> Option<String> {
     if status.found_in != Some(FoundIn::Disk) || status.state != EntryState::Live {

@@ -50,8 +50,8 @@ impl Client {
     }
 }
 
-/// Returns the difference between the process that answers and the owner of a file. Returns None if the
-/// process is the owner.
+/// Returns the difference between the process that answers and the owner of a file, or `None` if the process
+/// is the owner.
 fn differs(server: &Hello, pid: Option<u32>, file: &FileInfo) -> Option<String> {
     let Some(pid) = pid else { return Some("the file does not say which process has it".to_owned()) };
     if server.pid != pid {

@@ -1,4 +1,4 @@
-//! Refusals: the answers to requests that were not carried out.
+//! Refusals: the answers to requests that were not executed.
 
 use std::error::Error as _;
 

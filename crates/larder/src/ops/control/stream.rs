@@ -93,7 +93,7 @@ impl Stream {
         self.until.left()
     }
 
-    /// Returns the reason why the stream is over. Returns None if the stream is not over.
+    /// Returns the reason why the stream is over, or `None` if the stream is not over.
     pub(super) fn end(&self) -> Option<&'static str> {
         match () {
             () if self.left == 0 => Some("count"),

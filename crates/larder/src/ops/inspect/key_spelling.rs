@@ -50,8 +50,8 @@ pub trait KeySpelling {
     /// Returns the name of the schema, as the definitions of its keyspaces declare it.
     fn schema(&self) -> &str;
 
-    /// Returns the text for a key of one of the schema's keyspaces. Returns None if the schema has no
-    /// keyspace of this name, or if that keyspace has no such key.
+    /// Returns the text for a key of one of the schema's keyspaces, or `None` if the schema has no keyspace
+    /// of this name, or if that keyspace has no such key.
     fn spell(&self, keyspace: &str, key: &KeyValue) -> Option<String>;
 
     /// Reads the text for a key. Returns the name of the keyspace, and the key. Returns None if no key has

@@ -26,8 +26,8 @@
 //!
 //! A thread that reads its own tick as the stored tick also reads a limit of at least step 3, because step 3
 //! comes before step
-//! 4. If a slow thread has stored an earlier tick in between, the limit is still that of the later tick. A
-//! limit that is too high only makes a lookup read the exact time.
+//! 4. If a slow thread has stored an earlier tick in between, the limit still belongs to the later tick. A
+//!    limit that is too high only makes a lookup read the exact time.
 //!
 //! A reading of the exact time raises the limit to the time that it returns. So a thread that has read an
 //! exact time never finds an entry that had already expired at that time.

@@ -7,12 +7,12 @@ fn clock() -> (Arc<ManualClock>, InlineCalls) {
     (clock, calls)
 }
 
-/// A lookup whose reads of the file take so long.
+/// Makes a lookup whose reads of the file take this time.
 fn look_for(clock: &ManualClock, took: Duration) {
     look(|| read(|| clock.advance(took)));
 }
 
-/// A lookup of a worker that takes so long.
+/// Makes a lookup of a worker that takes this time.
 fn look_on_worker(clock: &ManualClock, took: Duration) {
     WorkerLookup::new().look(|| clock.advance(took));
 }
@@ -65,7 +65,7 @@ fn a_pause_is_a_hundred_times_as_long_as_the_read() {
     assert!(!may_look());
     clock.advance(Duration::from_millis(1));
     assert!(may_look());
-    // It begins at half of the limit.
+    // The mean begins at half of the limit.
     look_for(&clock, Duration::from_millis(4));
     look_on_worker(&clock, Duration::ZERO);
     clock.advance(MIN_PAUSE.saturating_mul(3));

@@ -2,7 +2,7 @@
 //!
 //! The answer and the waker are changed under one lock, so no wake-up is lost:
 //!
-//! 1. The task takes the answer, if it is there. Otherwise it stores its waker, under the same lock.
+//! 1. The task takes the answer, if it has arrived. Otherwise it stores its waker, under the same lock.
 //! 2. The sender stores the answer and takes the waker, under one lock. After the lock it wakes the task.
 //!
 //! A sender that is dropped without an answer ends the wait too. A task may drop its end at any time. The

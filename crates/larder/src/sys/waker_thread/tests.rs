@@ -83,7 +83,7 @@ fn alarms_ring_while_a_waker_blocks() {
 const LONG: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A separate waker thread that is not the one of the process.
+/// A separate waker thread, which the process does not use otherwise.
 fn alone(idle_time: Duration) -> Arc<WakerThread> {
     WakerThread::new(Process::current(), idle_time)
 }

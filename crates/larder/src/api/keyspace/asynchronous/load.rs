@@ -1,10 +1,10 @@
-//! Loads from async code, and waits for loads. The steps are those of [`crate::api::keyspace::lookup`].
+//! Loads from async code, and waits for loads. The steps are the same as in [`crate::api::keyspace::lookup`].
 //!
 //! There are two forms of loader:
 //!
 //! - The loader of [`get_or_load_async`](Keyspace::get_or_load_async) lives in the flight
 //!   ([`crate::engine::flights`]). The task that next polls its wait drives the loader. The thread that took
-//!   the lease puts the loader into the flight before any task polls. So the progress of the load never
+//!   the lease puts the loader into the flight before any task polls it. So the progress of the load never
 //!   depends on one certain task.
 //! - The loader of [`get_or_load_local_async`](Keyspace::get_or_load_local_async) may borrow
 //!   ([`super::local_load`]), so only its caller drives it, and owns the lease. If the caller is dropped, the

@@ -1,5 +1,5 @@
-//! Loads from async code with a loader that borrows. Only its caller drives the loader. The steps are those
-//! of [`crate::api::keyspace::lookup`].
+//! Loads from async code with a loader that borrows. Only its caller drives the loader. The steps are the
+//! same as in [`crate::api::keyspace::lookup`].
 //!
 //! The caller owns the lease. If the caller is dropped, the lease is given back, and one of the waiting
 //! callers loads the key. If the caller is never polled again, it keeps the lease until the deadline.

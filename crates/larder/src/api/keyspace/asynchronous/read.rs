@@ -25,7 +25,7 @@ enum MemoryAnswer<V> {
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// The async form of [`get`](Keyspace::get). A value in memory is returned at the first poll. Otherwise a
-    /// worker thread reads the disk, so that the executor is not blocked. A thread with
+    /// worker thread reads the disk, so that the lookup does not block the executor. A thread with
     /// [`inline_calls`](crate::Cache::inline_calls) may read the disk itself.
     ///
     /// ```

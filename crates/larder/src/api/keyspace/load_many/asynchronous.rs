@@ -1,5 +1,5 @@
-//! Loads of several keys from async code. The steps are those of [`super`]. Steps 2 and 4 run on a worker
-//! thread, because they may wait for the disk or for room. Memory is searched before that.
+//! Loads of several keys from async code. The steps are the same as in [`super`]. Steps 2 and 4 run on a
+//! worker thread, because they may wait for the disk or for room. Memory is searched before that.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -272,7 +272,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Begins a refresh of a key that is not encoded yet.
+    /// Starts a refresh of a key that is not encoded yet.
     #[cold]
     #[inline(never)]
     fn refresh_unencoded(&self, key: &impl EncodeKey<K>, found_old: FoundOld) {

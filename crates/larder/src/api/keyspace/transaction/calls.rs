@@ -44,8 +44,23 @@ impl Transaction<'_> {
     /// Returns the live values of several keys, in the order of the keys, all at the moment of the
     /// transaction.
     ///
+    /// ```
+    /// # use larder::{Cache, Error, KeyspaceDefinition};
+    /// # const STOCK: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("stock");
+    /// # let cache = Cache::builder().open()?;
+    /// let stock = cache.keyspace(STOCK)?;
+    /// stock.insert_many([("tea", 3), ("salt", 8)])?;
+    /// let found = cache.transaction(|tx| tx.get_many(&stock, ["tea", "rice", "salt"]))?;
+    /// let total: u64 = found.iter().flatten().map(|units| **units).sum();
+    /// assert_eq!((found.len(), total), (3, 11));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The errors of [`get`](Transaction::get).
+    ///
+    /// # Cost
+    /// The cost of [`get`](Transaction::get), for each key.
     pub fn get_many<K, V, Q>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -59,10 +74,29 @@ impl Transaction<'_> {
         keys.into_iter().map(|key| self.get(keyspace, key)).collect()
     }
 
-    /// Returns whether a key has a live entry.
+    /// Returns whether a key has a live entry. The call is not counted as a lookup.
+    ///
+    /// ```
+    /// # use larder::{Cache, Error, KeyspaceDefinition};
+    /// # const STOCK: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("stock");
+    /// # let cache = Cache::builder().open()?;
+    /// let stock = cache.keyspace(STOCK)?;
+    /// let is_new = cache.transaction(|tx| {
+    ///     let is_new = !tx.contains_key(&stock, "tea")?;
+    ///     if is_new {
+    ///         tx.insert(&stock, "tea", 3)?;
+    ///     }
+    ///     Ok::<_, Error>(is_new)
+    /// })?;
+    /// assert!(is_new && stock.contains_key("tea"));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// The errors of [`get`](Transaction::get).
+    ///
+    /// # Cost
+    /// The cost of [`get`](Transaction::get). A value that is on disk is read, as in a lookup.
     pub fn contains_key<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -71,10 +105,27 @@ impl Transaction<'_> {
         Ok(self.ttl(keyspace, key)?.is_some())
     }
 
-    /// Returns the time that a key's entry has left. Returns None if there is no live entry.
+    /// Returns the time that a key's entry has left, or `None` if the key has no live entry. The call is not
+    /// counted as a lookup.
+    ///
+    /// ```
+    /// # use larder::{Cache, Error, KeyspaceDefinition, Remaining};
+    /// # use std::time::Duration;
+    /// # const HOUR: Duration = Duration::from_secs(3600);
+    /// # let cache = Cache::builder().open()?;
+    /// const SESSION: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("session").ttl(HOUR);
+    /// let sessions = cache.keyspace(SESSION)?;
+    /// sessions.insert("ada", 1)?;
+    /// let left = cache.transaction(|tx| tx.ttl(&sessions, "ada"))?;
+    /// assert!(matches!(left, Some(Remaining::For(left)) if left <= HOUR));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// The errors of [`get`](Transaction::get).
+    ///
+    /// # Cost
+    /// The cost of [`get`](Transaction::get). A value that is on disk is read, as in a lookup.
     pub fn ttl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -96,7 +147,7 @@ impl Transaction<'_> {
         Ok(expires_at.map(|expires_at| Remaining::until(expires_at, now)))
     }
 
-    /// Stores a value for the keyspace's TTL, in place of any previous value of the key.
+    /// Stores a value for the keyspace's TTL. It replaces any previous value of the key.
     ///
     /// # Errors
     /// The errors of [`get`](Transaction::get), and [`Error::ValueTooLarge`] and [`Error::Encode`].

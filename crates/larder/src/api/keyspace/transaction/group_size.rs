@@ -12,7 +12,7 @@ pub(super) struct GroupSize {
     pub(super) changes: usize,
     /// The bytes of the encoded values.
     payload: u64,
-    /// The bytes in the write buffer, without those of the keys of the group.
+    /// The bytes in the write buffer, without the bytes of the keys of the group.
     pub(super) room: u64,
     /// The bytes of the keys of the group.
     pub(super) keys: u64,

@@ -1,6 +1,6 @@
 //! Transactions: several keys, of one or more keyspaces, are read and changed at one moment.
 //!
-//! A transaction is optimistic. One round goes as follows:
+//! A transaction is optimistic. A round has these steps:
 //!
 //! 1. Call the closure. A lease is taken on each key before the key is read, in memory and then on disk. The
 //!    changes are collected in the [`Transaction`], and each new value is encoded. No lock is held.
@@ -22,8 +22,8 @@
 //! reads are valid at one moment. Otherwise the round is lost. After a broken watch no round can succeed, so
 //! the caller gets [`Error::Changed`] instead.
 //!
-//! A round *at once* waits for no other thread: see [`super::modify`], whose rounds at once end in the same
-//! cases. What its closure has read and answered before is void then.
+//! A round *at once* does not wait for other threads, and ends in the same cases as in [`super::modify`]. The
+//! reads and the answer of its closure are then void.
 //!
 //! - [`calls`]: the calls that the closure makes. [`put`]: a value that is not stored yet. [`watch`]: a
 //!   content of a key that a later transaction requires.
@@ -88,12 +88,12 @@ pub struct Transaction<'a> {
     waits: RoundWaits,
 }
 
-/// Whether a round waits for other threads.
+/// Whether a round may wait for other threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RoundWaits {
     Allowed,
     Refused,
-    /// Refused, and it would have had to wait. Then its answer is void, and nothing is changed.
+    /// The round may not wait, and would have to wait. Its answer is void, and nothing is changed.
     Needed,
 }
 

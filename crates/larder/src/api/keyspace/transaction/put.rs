@@ -33,14 +33,14 @@ pub(super) trait PendingPut {
 
     fn ttl(&self) -> Ttl;
 
-    /// Returns the expiry that the entry would have if it were stored now in place of `read`.
+    /// Returns the expiry that the entry would have if it were stored now instead of `read`.
     fn ends_at(&self, key: SlotKey<'_>, read: Option<ReadEntry>) -> Timestamp;
 
     /// Encodes the value, for the present state of the disk tier. A value that is too large for the file is
     /// refused, because a crash would lose it.
     fn prepare(&mut self, key: SlotKey<'_>) -> Result<(), Error>;
 
-    /// Returns the size of the prepared value. None if it will not be saved.
+    /// Returns the size of the prepared value, or `None` if it will not be saved.
     fn size(&self) -> Option<PutSize>;
 
     /// Returns the weight of the prepared value.

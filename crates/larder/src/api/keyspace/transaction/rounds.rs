@@ -56,8 +56,8 @@ where
     Ok((answer, TransactionCommit(commit)))
 }
 
-/// Runs as many rounds as necessary. If the caller may not wait but would have to, changes nothing and
-/// returns None.
+/// Runs as many rounds as necessary. If the caller would have to wait and may not wait, changes nothing and
+/// returns `None`.
 fn complete<R, E: From<Error>>(
     shared: &Arc<Shared>,
     may_wait: bool,

@@ -192,7 +192,7 @@ impl Transaction<'_> {
         }
         let at = self.place_of(&watch.key, String::new)?;
         if self.waits != RoundWaits::Allowed {
-            // (2) may wait for a snapshot.
+            // Step 2 may wait for a snapshot.
             self.waits = RoundWaits::Needed;
             return Ok(());
         }

@@ -52,7 +52,7 @@ impl PathPlace {
         })
     }
 
-    /// Returns the error to report for this place. None if the file is at its path.
+    /// Returns the error to report for this place, or `None` if the file is at its path.
     pub(super) fn error(self) -> Option<StoreError> {
         match self {
             Self::Here | Self::HereByProbe => None,

@@ -62,8 +62,8 @@ impl CacheFile {
         if why.kind == StoreErrorKind::Full {
             self.is_short_of_room = true;
             self.ballast.delete(&*self.options.volume);
-            // The ballast is not written again at once. On a nearly full disk, the ballast would use the room
-            // that the next commit needs.
+            // The ballast is not written again immediately. On a nearly full disk, the ballast would use the
+            // room that the next commit needs.
             self.ballast_again_at = now.after(MAX_RETRY_DELAY);
         }
         match self.open_again() {

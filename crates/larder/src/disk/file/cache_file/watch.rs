@@ -10,7 +10,7 @@
 //! 3. After the last change of the step: the content of the file is noted for the next step
 //!    ([`CacheFile::note_content`]).
 //!
-//! **The lock file** may be removed or replaced too. The lock is then taken again at once, unless another
+//! **The lock file** may be removed or replaced too. The lock is then taken again immediately, unless another
 //! process holds it. In that case the file stays in service. redb's own lock on the file keeps the other
 //! process out, and closing the file would release that lock. But this process renames, opens or makes no
 //! file until it holds the owner's lock again. Until then, a file that is out of service may belong to the

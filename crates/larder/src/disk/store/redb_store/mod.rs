@@ -151,8 +151,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Returns the cumulative statistics that the file has after the next commit. None if the statistics are
-    /// missing or can't be decoded.
+    /// Returns the cumulative statistics that the file has after the next commit, or `None` if the statistics
+    /// are missing or can't be decoded.
     pub(crate) fn cumulative_stats(&self) -> Option<&CumulativeStats> {
         self.cumulative.as_ref()
     }

@@ -3,8 +3,8 @@
 //! messages.)
 //!
 //! Time does not pass under the model checker, so the schedule decides when a wait ends. A wait of zero
-//! length ends at once. Any other wait on an empty channel ends in one of three ways. The wait ends (a) at
-//! once, (b) after other threads have run, or (c) only when [`pass_time`] is called. The last way finds a
+//! length ends immediately. Any other wait on an empty channel ends in one of three ways. The wait ends (a)
+//! at once, (b) after other threads have run, or (c) only when [`pass_time`] is called. The last way finds a
 //! thread that only a timeout would wake. A receiver times out at most [`MAX_TIMEOUTS`] times. Otherwise a
 //! thread that only waits for time to pass could make a schedule endless.
 

@@ -1,5 +1,5 @@
-//! Keyspaces with a registered asynchronous loader. The lookups are those of [`super`], with tasks instead of
-//! the threads of the pool.
+//! Keyspaces with a registered asynchronous loader. The lookups are the same as in [`super`], with tasks
+//! instead of the threads of the pool.
 //!
 //! A load of a key without a live value lives in its flight ([`crate::engine::flights`]): the tasks that wait
 //! for it drive it. There is no queue.
@@ -7,9 +7,9 @@
 //! - Without a soft timeout, the load ends when no task waits any more.
 //! - With a soft timeout, a task of the application's runtime drives the load
 //!   ([`crate::engine::load_tasks`]). If no place is free for this task, the caller is answered with the
-//!   stale value immediately. If there is no stale value, the load continues without a task of its own.
+//!   stale value immediately. If there is no stale value, the load continues without its own task.
 //!
-//! A refresh always has a task of its own. Its steps:
+//! A refresh always has its own task. Its steps:
 //!
 //! 1. A place is reserved before the lease is taken. Otherwise each caller would take a lease without using
 //!    it.

@@ -1,0 +1,90 @@
+//! Writes to a keyspace that is in memory only. Nothing is encoded for the disk, and no room is reserved in
+//! the write buffer.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::ttl::Ttl;
+use crate::error::Error;
+use crate::format::key::Key;
+use crate::memory::entry::{IncomingEntry, Refused};
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::grace::Grace;
+use crate::memory::slot_key::SlotKey;
+use crate::memory::weight::Weight;
+use crate::sys::sync::Arc;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Stores a value of a keyspace that is in memory only: as [`write`](Self::write), without what only the
+    /// disk needs. Such a value is never prepared a second time, so it is moved. A copy of the pointer would
+    /// cost two atomic operations.
+    pub(super) fn write_in_memory(&self, key: SlotKey<'_>, value: Arc<V>, ttl: Ttl) -> Result<(), Error> {
+        let tiers = &self.shared.tiers;
+        // Dropped last, because a user's `Drop` may panic.
+        let mut evicted_values = EvictedValues::default();
+        let weight = self.weigh_in_memory(key, &value)?;
+        let (now, ends_at) = self.expiry_after_write(key, ttl, None);
+        let (expires_at, extras) = self.first_expiry(now, ends_at, None);
+        let grace = Grace::at_least(self.definition.stale_for());
+        let entry = IncomingEntry { value: Some(value), expires_at, grace, weight, unsaved: None, extras };
+        match tiers.memory.store_entry(key, entry, now, &mut evicted_values) {
+            Ok(_) => tiers.sweeper.plan(grace.after(expires_at)),
+            Err(Refused::Closed) => return Err(Error::Closed),
+            // No other reason concerns a write without a condition that is not saved.
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Weighs and checks a value of a keyspace that is in memory only.
+    fn weigh_in_memory(&self, key: SlotKey<'_>, value: &Arc<V>) -> Result<Weight, Error> {
+        let len = self
+            .measure(value)
+            .map_err(|cause| Error::Encode { keyspace: self.opened.name.clone(), cause })?;
+        let weight = self.weigh(key, len, value);
+        self.check_len(len)?;
+        self.check_size(weight, None)?;
+        Ok(weight)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize, Serializer};
+
+    use crate::error::Error;
+    use crate::{ByteSize, Cache, KeyspaceDefinition};
+
+    /// A value whose `Serialize` always fails.
+    #[derive(Debug, Deserialize)]
+    struct Unencodable;
+
+    impl Serialize for Unencodable {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("it was encoded"))
+        }
+    }
+
+    #[test]
+    fn a_value_in_memory_is_encoded_only_if_its_length_is_its_weight() {
+        let cache = Cache::builder().memory_capacity(ByteSize::mib(1)).open().unwrap();
+        let definition = KeyspaceDefinition::<u64, Unencodable>::new("weighed").memory_only();
+        let weighed = cache.keyspace(definition.weigher(|_| 100)).unwrap();
+        weighed.insert(&1, Unencodable).unwrap();
+        assert!(weighed.get(&1).is_some());
+        let measured = KeyspaceDefinition::<u64, Unencodable>::new("measured").memory_only();
+        let refused = cache.keyspace(measured).unwrap().insert(&1, Unencodable);
+        assert!(matches!(refused, Err(Error::Encode { .. })));
+    }
+
+    #[test]
+    fn a_weigher_alone_limits_a_value_in_memory() {
+        let cache = Cache::builder().memory_capacity(ByteSize::mib(1)).open().unwrap();
+        let definition = KeyspaceDefinition::<u64, u64>::new("heavy").memory_only();
+        let heavy = cache.keyspace(definition.weigher(|value| *value)).unwrap();
+        assert!(matches!(heavy.insert(&1, 2 << 20), Err(Error::ValueTooLarge { .. })));
+        heavy.insert(&2, 1_000).unwrap();
+        assert_eq!((heavy.get(&1).is_none(), heavy.get(&2).as_deref()), (true, Some(&1_000)));
+    }
+}

@@ -28,6 +28,7 @@ mod place;
 mod planted;
 mod reads;
 mod refresh;
+mod remote;
 mod shutdown;
 mod source;
 mod task_refresh;
@@ -118,6 +119,13 @@ scenarios! {
     shutdown::the_last_handle_may_go_anywhere,
     shutdown::a_closed_cache_has_nothing,
     shutdown::what_is_closed_can_be_opened,
+    remote::no_answer_is_stale_beyond_the_bound,
+    remote::a_push_that_is_late_is_bounded,
+    remote::a_load_never_outlives_a_removal_on_another_machine,
+    remote::a_removal_is_seen_at_once_by_its_own_machine,
+    remote::no_increment_of_two_machines_is_lost,
+    remote::a_near_copy_never_outlives_its_entry,
+    remote::a_lost_connection_leaves_nothing_stale,
     ticks::a_hit_within_a_tick_is_never_late,
     tasks::tasks_and_threads_share_one_load,
     tasks::a_task_that_is_never_polled_again_stalls_no_task,

@@ -99,6 +99,39 @@ fn a_refresh_published_without_its_lease_is_caught() {
 }
 
 #[test]
+fn a_token_taken_after_the_answer_of_a_server_is_caught() {
+    assert_caught(Failpoint::TokenAfterAnswer, crate::remote::no_answer_is_stale_beyond_the_bound);
+}
+
+#[test]
+fn a_validity_checked_before_the_value_is_read_is_caught() {
+    assert_caught(Failpoint::ValidityBeforeRead, crate::remote::a_push_that_is_late_is_bounded);
+}
+
+#[test]
+fn a_near_fill_without_a_fill_of_the_server_is_caught() {
+    let scenario = crate::remote::a_load_never_outlives_a_removal_on_another_machine;
+    assert_caught(Failpoint::NearFillAlone, scenario);
+}
+
+#[test]
+fn a_fill_of_the_server_without_its_lease_is_caught() {
+    let scenario = crate::remote::a_load_never_outlives_a_removal_on_another_machine;
+    assert_caught(Failpoint::RemoteFillWithoutLease, scenario);
+}
+
+#[test]
+fn a_load_shared_after_a_change_of_another_machine_is_caught() {
+    let scenario = crate::remote::a_load_never_outlives_a_removal_on_another_machine;
+    assert_caught(Failpoint::ShareUnchecked, scenario);
+}
+
+#[test]
+fn a_life_counted_from_the_answer_is_caught() {
+    assert_caught(Failpoint::LifeFromAnswer, crate::remote::a_near_copy_never_outlives_its_entry);
+}
+
+#[test]
 fn a_wait_for_a_load_that_queues_is_caught() {
     assert_caught(Failpoint::WaitForQueued, crate::refresh::a_load_in_the_queue_is_taken_over);
 }

@@ -75,7 +75,16 @@ impl Source {
     pub(crate) fn look_again(&self, how: &str, look: impl FnOnce(&dyn Fn()) -> Option<u64>) {
         let least = Cell::new(self.least.load(Ordering::SeqCst));
         let seen = look(&|| least.set(self.least.load(Ordering::SeqCst)));
-        let least = least.get();
+        self.judge(how, seen, least.get());
+    }
+
+    /// Returns the lowest number that a lookup from here on may return.
+    pub(crate) fn least(&self) -> u64 {
+        self.least.load(Ordering::SeqCst)
+    }
+
+    /// Notes an answer that is lower than the lowest right one.
+    pub(crate) fn judge(&self, how: &str, seen: Option<u64>, least: u64) {
         if seen.is_some_and(|seen| seen < least) {
             self.stale.lock().unwrap().push(format!("{how} {seen:?}, when the least was {least}"));
         }

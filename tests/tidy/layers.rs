@@ -5,7 +5,7 @@
 
 use super::imports::Edge;
 
-pub(crate) const LAYERS: [&[&str]; 11] = [
+pub(crate) const LAYERS: [&[&str]; 12] = [
     // The root file only re-exports. The tests' simulated disk may import everything.
     &["lib", "testing"],
     &["api", "ops"],
@@ -14,6 +14,7 @@ pub(crate) const LAYERS: [&[&str]; 11] = [
     &["stats"],
     &["config"],
     &["event"],
+    &["remote"],
     &["error"],
     &["format"],
     &["sys"],

@@ -13,6 +13,9 @@ pub(crate) enum Error {
     #[error(transparent)]
     Cache(#[from] larder::Error),
 
+    #[error(transparent)]
+    Server(#[from] larder_redis::OpenError),
+
     #[error("the shop's database failed")]
     Database(#[from] rusqlite::Error),
 

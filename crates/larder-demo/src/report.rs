@@ -56,7 +56,8 @@ pub(crate) struct CachedTraffic {
 impl CachedTraffic {
     pub(crate) fn of(result: &mut PhaseResult, stats: &Stats, without: &Traffic) -> Self {
         let traffic = Traffic::of(result);
-        let disk_hits = stats.disk.as_ref().map_or(0, |disk| disk.hits);
+        let remote_hits = stats.remote.as_ref().map_or(0, |remote| remote.hits);
+        let disk_hits = stats.disk.as_ref().map_or(remote_hits, |disk| disk.hits);
         let queries_each = ratio(without.queries, without.requests);
         Self {
             hit_rate: ratio(stats.memory.hits + disk_hits, traffic.requests),

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use larder::{ByteSize, Cache};
+use larder::{ByteSize, Cache, URL_VARIABLE};
 
 use crate::args::{DEFAULT_REQUESTS, DemoOptions};
 use crate::demo_dir::DemoDir;
@@ -66,7 +66,10 @@ pub(crate) fn until_restart(options: DemoOptions) -> Result<Infallible, Error> {
     drop(service);
     cache.close()?;
 
-    println!("Restarting process {}: what follows was read from disk.", std::process::id());
+    println!(
+        "Restarting process {}: what follows was read from disk, or from the server.",
+        std::process::id()
+    );
     Handover {
         options,
         dir,
@@ -134,7 +137,15 @@ fn print(report: &Report, options: &DemoOptions) {
     }
 }
 
+/// Opens the cache in the demo's directory, or at the server that `LARDER_URL` names. A URL of a file is not
+/// used: the demo has a directory of its own.
 fn open_cache(dir: &DemoDir) -> Result<Cache, Error> {
+    if let Ok(url) = std::env::var(URL_VARIABLE)
+        && larder_redis::is_server_url(&url)
+    {
+        println!("The entries are at the server of {URL_VARIABLE}.");
+        return Ok(larder_redis::builder(&url)?.memory_capacity(MEMORY_CAPACITY).open()?);
+    }
     Ok(Cache::builder()
         .path(dir.cache())
         .memory_capacity(MEMORY_CAPACITY)

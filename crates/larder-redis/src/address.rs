@@ -53,7 +53,9 @@ pub(crate) struct ServerUrl {
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Password>,
     pub(crate) database: u32,
-    /// The options after `?`, decoded, in their order.
+    /// Whether the connection is encrypted.
+    pub(crate) is_tls: bool,
+    /// The options after `?`, in their order. The values are as they are written.
     pub(crate) options: Vec<(String, String)>,
 }
 
@@ -71,8 +73,9 @@ impl ServerUrl {
         let (user, password) = user_info.map_or(Ok((None, None)), parse_user)?;
         let (place, path_database) = match scheme {
             "redis" => parse_tcp(rest)?,
+            "rediss" if cfg!(feature = "tls") => parse_tcp(rest)?,
             "unix" | "redis+unix" => (parse_unix(rest)?, None),
-            "rediss" => return Err(invalid("rediss:// needs TLS, which this version does not have")),
+            "rediss" => return Err(invalid("rediss:// needs the feature tls of larder-redis")),
             "redis+sentinel" | "redis-sentinel" => {
                 return Err(invalid("the address of a Sentinel is not supported; write that of the master"));
             }
@@ -86,7 +89,7 @@ impl ServerUrl {
             }
             (None, None) => 0,
         };
-        Ok(Self { place, user, password, database, options })
+        Ok(Self { place, user, password, database, is_tls: scheme == "rediss", options })
     }
 }
 
@@ -94,7 +97,8 @@ fn invalid(why: &str) -> Error {
     Error::InvalidUrl { why: why.to_owned() }
 }
 
-fn decode(text: &str) -> Result<String, Error> {
+/// Replaces each `%XX` by its byte.
+pub(crate) fn decode(text: &str) -> Result<String, Error> {
     let decoded = percent_decode_str(text).decode_utf8();
     decoded.map(std::borrow::Cow::into_owned).map_err(|_| invalid("a part of it is not UTF-8"))
 }
@@ -109,7 +113,7 @@ fn parse_options(query: &str) -> Result<Vec<(String, String)>, Error> {
         if options.iter().any(|(given, _)| *given == name) {
             return Err(invalid("it has an option twice"));
         }
-        options.push((name, decode(value)?));
+        options.push((name, value.to_owned()));
     }
     Ok(options)
 }
@@ -197,7 +201,7 @@ mod tests {
             "redis://:s3cret@[::1",
             "redis://s3cret@h",
             "http://:s3cret@h",
-            "rediss://:s3cret@h",
+            "rediss://:s3cret@h:0",
             "redis+unix://:s3cret@relative",
         ];
         for url in urls {

@@ -3,18 +3,28 @@
 //! Redis or Valkey as the shared tier of [`larder`] caches on several machines.
 //!
 //! ```no_run
-//! let tier = larder_redis::RedisTier::open("redis://shop:password@redis.example.com:6379/1?prefix=shop")?;
-//! assert!(tier.why_down().is_none());
-//! # Ok::<(), larder_redis::Error>(())
+//! use larder::KeyspaceDefinition;
+//!
+//! const PRICES: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("prices");
+//!
+//! let cache = larder_redis::open_url("redis://shop:password@redis.example.com:6379/1?prefix=shop&memory=64MiB")?;
+//! let prices = cache.keyspace(PRICES)?;
+//! prices.insert("MTNVTU", 100)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`RedisTier`] implements [`RemoteTier`](larder::remote::RemoteTier): a cache has its entries in memory in
-//! front, and at the server behind. The server is one master of Redis 6.2 or later, or of Valkey.
+//! A cache that is opened by [`open_url`] or [`from_env`] has its entries at a server, and copies of what it
+//! has read in memory. Its keyspaces, loads and invalidations are those of any other cache. [`RedisTier`] is
+//! the [`RemoteTier`](larder::remote::RemoteTier) behind it. The server is one master of Redis 6.2 or later,
+//! or of Valkey.
 //!
 //! # The URL
 //! `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `redis+unix:///PATH` for a Unix socket, whose
 //! database is the option `db=1`. Bytes that a URL can't contain are written `%XX`. No error and no log line
 //! shows a password.
+//!
+//! With the feature `tls`, `rediss://` encrypts the connection. The server's certificate must be for `HOST`,
+//! by an authority that the system trusts, or by that of the option `ca=PATH`, a file of certificates in PEM.
 //!
 //! | option | default | means |
 //! |---|---|---|
@@ -25,6 +35,7 @@
 //! | `connect_timeout=1s` | `2s` | the time within which a connection is made and greeted |
 //! | `fsync=always` | `no` | declares that the data is never older than what the server has acknowledged |
 //! | `replicas=1` | `0` | a removal is an error if fewer replicas have it |
+//! | `memory=64MiB` and others | | the options of [`CacheBuilder::from_url`](larder::CacheBuilder::from_url) that are not of a file |
 //!
 //! # What holds
 //! - **No answer from memory is older than an acknowledged change by more than `staleness`.** The server
@@ -50,12 +61,12 @@
 //!   it ran. After a restart with older data, its entries are that old, too.
 //! - The removal of a range within a keyspace walks over all keys of the database (`SCAN`), and removes what
 //!   begins so. The removal of a whole keyspace is one step, with such a walk behind it that frees the room.
-//! - A Redis Cluster, a replica and TLS are not supported. They are clear errors.
+//! - A Redis Cluster, a replica and the address of a Sentinel are not supported. They are clear errors.
 //!
 //! # Keys at the server
-//! `PREFIX:VERSION:NAME:KEY`, with the keyspace's version and name. `PREFIX:VERSION:` is as Django's cache
-//! spells it. Keys that begin with `PREFIX::` are the cache's own. Nothing outside the prefix is read or
-//! written, and `KEYS` is never used.
+//! `PREFIX:VERSION:NAME:KEY`, with the keyspace's version and name. `KEY` is the text of a text key.
+//! `PREFIX:VERSION:` is as Django's cache spells it. Keys that begin with `PREFIX::` are the cache's own.
+//! Nothing outside the prefix is read or written, and `KEYS` is never used.
 //!
 //! A user needs the rights `~PREFIX:* +@read +@write +@scripting +@connection +info +time`.
 //!
@@ -72,6 +83,7 @@ mod address;
 mod clock;
 mod connection;
 mod error;
+mod open;
 mod protocol;
 mod random;
 mod settings;
@@ -81,6 +93,7 @@ mod tier;
 
 pub use connection::validity::Tracking;
 pub use error::Error;
+pub use open::{OpenError, builder, from_env, is_server_url, open_url};
 pub use settings::{
     DEFAULT_CONNECT_TIMEOUT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_STALENESS, MAX_STALENESS, MIN_STALENESS,
 };

@@ -1,8 +1,9 @@
 //! The settings of a connection.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::address::ServerUrl;
+use crate::address::{ServerUrl, decode};
 use crate::connection::validity::Tracking;
 use crate::error::Error;
 
@@ -53,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) server: ServerUrl,
     pub(crate) timing: Timing,
     pub(crate) tracking: Tracking,
+    /// A file with the certificates to trust, in the place of the system's.
+    pub(crate) authority: Option<PathBuf>,
     /// The first part of every key at the server.
     pub(crate) prefix: String,
     /// Whether the server's data always includes every change that it has acknowledged, even after a crash.
@@ -74,6 +77,7 @@ impl Settings {
         let mut settings = Self {
             timing: Timing::default(),
             tracking: Tracking::default(),
+            authority: None,
             prefix: DEFAULT_PREFIX.to_owned(),
             is_durable: false,
             replicas: 0,
@@ -87,12 +91,14 @@ impl Settings {
         Ok(settings)
     }
 
-    fn set(&mut self, name: String, value: String) -> Result<(), Error> {
+    fn set(&mut self, name: String, written: String) -> Result<(), Error> {
+        let value = decode(&written)?;
         let invalid = |setting, allowed| Error::InvalidSetting { setting, value: value.clone(), allowed };
         let time =
             |setting| duration(&value).ok_or_else(|| invalid(setting, "write a number with ms, s or m"));
         match name.as_str() {
-            "prefix" => self.prefix = value,
+            "ca" if self.server.is_tls => self.authority = Some(PathBuf::from(value)),
+            "prefix" => self.prefix.clone_from(&value),
             "staleness" => self.timing.staleness = time("staleness")?,
             "request_timeout" => self.timing.request = time("request_timeout")?,
             "connect_timeout" => self.timing.connect = time("connect_timeout")?,
@@ -113,7 +119,7 @@ impl Settings {
             "replicas" => {
                 self.replicas = value.parse().map_err(|_| invalid("replicas", "write a number"))?;
             }
-            _ => self.others.push((name, value)),
+            _ => self.others.push((name, written)),
         }
         Ok(())
     }

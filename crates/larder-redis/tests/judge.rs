@@ -86,6 +86,21 @@ fn trial(nodes: &[Node], length: Duration, disturb: Disturbance<'_>) -> Acknowle
                 }
             });
         }
+        // A reader that asks memory alone, and so never waits for a server that is away.
+        for node in nodes {
+            scope.spawn(move || {
+                for at in (0..KEYS).cycle() {
+                    if ends.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let asked = judge.began.elapsed();
+                    if let Some(bytes) = node.hit(&keys[at]) {
+                        judge.judge(at, asked, usize::from_be_bytes(bytes.try_into().unwrap()));
+                    }
+                    pause(Duration::from_micros(100));
+                }
+            });
+        }
         for (reader, node) in nodes.iter().flat_map(|node| [node, node]).enumerate() {
             scope.spawn(move || {
                 let mut round = reader;

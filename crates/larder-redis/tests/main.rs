@@ -8,11 +8,16 @@
     reason = "a test fails by a panic, and prints why it is skipped"
 )]
 
+mod cache;
+mod cache_judge;
 mod faults;
 mod judge;
 mod node;
+mod processes;
 mod proxy;
 mod requests;
 mod restarts;
 mod server;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;

@@ -18,7 +18,13 @@ type RemovalWay = fn(&RedisTier, &RedisServer);
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 
 fn get(tier: &RedisTier, name: &str) -> Option<RemoteRecord> {
-    ask(|reply| tier.get(key(name), reply)).unwrap()
+    // After a flush, the tier asks which data the server has now. Until then, a lookup is an error.
+    let mut found = None;
+    eventually("the tier answers", || {
+        found = ask(|reply| tier.get(key(name), reply)).ok();
+        found.is_some()
+    });
+    found.flatten()
 }
 
 fn bytes(tier: &RedisTier, name: &str) -> Option<Vec<u8>> {

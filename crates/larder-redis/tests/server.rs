@@ -32,9 +32,11 @@ impl RedisServer {
         self.dir.path().join("redis.sock")
     }
 
-    /// Returns the URL of the server with these options.
+    /// Returns the URL of the server with these options. A busy machine has time to answer, unless a test is
+    /// about that.
     pub(crate) fn url(&self, options: &str) -> String {
-        format!("redis+unix://{}?{options}", self.socket().display())
+        let patience = if options.contains("request_timeout") { "" } else { "&request_timeout=20s" };
+        format!("redis+unix://{}?connect_timeout=5s{patience}&{options}", self.socket().display())
     }
 
     /// Starts the server again, with the data of its directory.

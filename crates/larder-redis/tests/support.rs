@@ -34,7 +34,7 @@ pub(crate) fn records() -> RemoteKeyspace {
 }
 
 pub(crate) fn keyspace(number: u32, name: &str, format: Format) -> RemoteKeyspace {
-    RemoteKeyspace { number, name: name.to_owned(), version: 1, shape: "string".to_owned(), format }
+    RemoteKeyspace { number, name: name.to_owned(), version: 1, shape: "bytes".to_owned(), format }
 }
 
 /// A key of a keyspace.

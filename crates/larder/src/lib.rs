@@ -21,6 +21,11 @@ mod event;
 mod format;
 mod memory;
 mod ops;
+#[cfg(any(test, feature = "remote"))]
+pub mod remote;
+#[cfg(not(any(test, feature = "remote")))]
+#[allow(unused_imports, reason = "the module is public with the feature `remote`")]
+mod remote;
 mod stats;
 mod sys;
 #[cfg(any(test, feature = "test-util"))]
@@ -31,18 +36,6 @@ mod units;
 pub mod clock {
     pub use crate::sys::clock::system::SystemClock;
     pub use crate::sys::clock::{Clock, MAX_COARSE_LAG, ManualClock};
-}
-
-/// The seam for a remote tier: a cache that several machines share over a server. For the crate that
-/// implements one.
-#[cfg(any(test, feature = "remote"))]
-pub mod remote {
-    pub use crate::engine::remote::near::NearTier;
-    pub use crate::engine::remote::reply::{RemoteAnswer, RemoteReply, RemoteResult, reply};
-    pub use crate::engine::remote::tier::{
-        FillReply, LeaseReply, LeaseToken, Life, RemoteKey, RemoteKeyspace, RemoteRecord, RemoteTier,
-        ScanCursor, ScanPage, SetCondition, Validity,
-    };
 }
 
 /// Items for the tests under the model checker. No other build has this module.
@@ -132,6 +125,7 @@ pub use crate::stats::observe::hot::{HotKey, HotKeys, HotKeyspace, HotLookups};
 pub use crate::stats::observe::recent::HALF_LIFE;
 pub use crate::stats::observe::slow::{MAX_SLOW_LOADS, SlowLoad, SlowLoads};
 pub use crate::stats::recent::Recent;
+pub use crate::stats::remote::RemoteStats;
 pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
 #[cfg(feature = "async")]
 pub use crate::sys::inline_calls::InlineCalls;

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::greeting::{Greeting, Input, Read};
+use super::greeting::{Greeting, Input, Read, unavailable};
 use super::link::Connection;
 use super::request::{Answered, Purpose};
 use super::stream::{Socket, wait_for};
@@ -88,8 +88,8 @@ impl Connection {
     fn greet(self: &Arc<Self>, input: &mut Input) -> Result<Arc<Socket>, Error> {
         let timing = &self.settings.timing;
         let until = self.clock.now() + timing.connect;
-        let socket = Socket::connect(&self.settings.server.place, timing.connect);
-        let socket = Arc::new(socket.map_err(|error| self.unavailable(&error))?);
+        let socket = Socket::connect(&self.settings);
+        let socket = Arc::new(socket.map_err(|error| unavailable(&self.settings, &error))?);
         let mut greeting = Greeting {
             socket: &socket,
             input,
@@ -108,6 +108,8 @@ impl Connection {
     /// Reads until the connection is lost. Returns the reason.
     fn drive(self: &Arc<Self>, socket: &Arc<Socket>, mut input: Input) -> Error {
         let mut heartbeat = Heartbeat::new(self.settings.tracking, self.settings.timing.staleness);
+        let limit = self.settings.timing.request;
+        let mut forgiven_until = Duration::ZERO;
         loop {
             if self.is_closed() {
                 return Error::Closed;
@@ -116,10 +118,10 @@ impl Connection {
             // been stopped while the server answered in time.
             let read = match input.fill(socket) {
                 Ok(read) => read,
-                Err(error) => return self.unavailable(&error),
+                Err(error) => return unavailable(&self.settings, &error),
             };
             if let Err(error) = self.handle(&mut input, &mut heartbeat) {
-                return self.unavailable(&error);
+                return unavailable(&self.settings, &error);
             }
             let now = self.clock.now();
             // PINGs are sent before more bytes are read, because endless pushes must not delay them.
@@ -133,11 +135,12 @@ impl Connection {
                 continue;
             }
             if self.outbox.has_failed() {
-                return self.unavailable(&io::ErrorKind::BrokenPipe.into());
+                return unavailable(&self.settings, &io::ErrorKind::BrokenPipe.into());
             }
             let until = self.outbox.first_deadline().unwrap_or(Duration::MAX);
+            let until = until.max(forgiven_until);
             if until <= now {
-                let limit_ms = u64::try_from(self.settings.timing.request.as_millis()).unwrap_or(u64::MAX);
+                let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
                 return Error::TimedOut { server: self.settings.server.place.to_string(), limit_ms };
             }
             let next = heartbeat.due().map_or(until, |due| until.min(due));
@@ -145,9 +148,15 @@ impl Connection {
             if is_blocked {
                 self.flush();
             }
-            let waited = wait_for(Some((socket, is_blocked)), &self.waker, next.saturating_sub(now));
-            if let Err(error) = waited {
-                return self.unavailable(&error);
+            let wait = next.saturating_sub(now);
+            if let Err(error) = wait_for(Some((socket, is_blocked)), &self.waker, wait) {
+                return unavailable(&self.settings, &error);
+            }
+            // This process was stopped, or starved. The server, on the same machine perhaps, may have been,
+            // too: it has the whole time limit to answer, from now on.
+            let woken = self.clock.now();
+            if woken.saturating_sub(now) > wait.saturating_add(limit / 4) {
+                forgiven_until = woken + limit;
             }
         }
     }
@@ -216,13 +225,5 @@ impl Connection {
                 request.complete(Err(why.clone()));
             }
         }
-    }
-
-    fn unavailable(&self, error: &io::Error) -> Error {
-        let cause = match error.kind() {
-            io::ErrorKind::UnexpectedEof => "the server has closed it".to_owned(),
-            _ => error.to_string(),
-        };
-        Error::Unavailable { server: self.settings.server.place.to_string(), cause }
     }
 }

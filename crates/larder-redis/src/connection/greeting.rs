@@ -103,10 +103,11 @@ impl Greeting<'_> {
                 match self.socket.write(rest) {
                     Ok(written) => rest = rest.get(written..).unwrap_or_default(),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(error) => return Err(self.unavailable(&error)),
+                    Err(error) => return Err(unavailable(self.settings, &error)),
                 }
             }
-            while let Some(reply) = self.input.next().map_err(|error| self.unavailable(&error))? {
+            let is_sent = rest.is_empty() && self.socket.flush().is_ok();
+            while let Some(reply) = self.input.next().map_err(|error| unavailable(self.settings, &error))? {
                 if !matches!(reply, Reply::Push(_)) {
                     return Ok(reply);
                 }
@@ -116,9 +117,10 @@ impl Greeting<'_> {
                 let limit_ms = u64::try_from(self.settings.timing.connect.as_millis()).unwrap_or(u64::MAX);
                 return Err(Error::TimedOut { server: self.server(), limit_ms });
             }
-            let waited =
-                wait_for(Some((self.socket, !rest.is_empty())), self.waker, self.until.saturating_sub(now));
-            waited.and_then(|()| self.input.fill(self.socket)).map_err(|error| self.unavailable(&error))?;
+            let waited = wait_for(Some((self.socket, !is_sent)), self.waker, self.until.saturating_sub(now));
+            waited
+                .and_then(|()| self.input.fill(self.socket))
+                .map_err(|error| unavailable(self.settings, &error))?;
         }
     }
 
@@ -187,8 +189,19 @@ impl Greeting<'_> {
     fn server(&self) -> String {
         self.settings.server.place.to_string()
     }
+}
 
-    fn unavailable(&self, error: &io::Error) -> Error {
-        Error::Unavailable { server: self.server(), cause: error.to_string() }
+/// Returns the error for an error of the socket.
+pub(super) fn unavailable(settings: &Settings, error: &io::Error) -> Error {
+    let server = settings.server.place.to_string();
+    let cause = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the server has closed it".to_owned(),
+        _ => error.to_string(),
+    };
+    // A certificate that is not trusted, or a server without TLS. It does not pass by itself.
+    if error.kind() == io::ErrorKind::InvalidData && settings.server.is_tls {
+        let remedy = "check its certificate, or name the file of its authority by ca=PATH";
+        return Error::Unsupported { server, why: cause, remedy };
     }
+    Error::Unavailable { server, cause }
 }

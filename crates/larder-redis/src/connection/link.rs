@@ -45,6 +45,8 @@ pub(crate) struct Connection {
     /// Moves when a connection is lost.
     pub(super) generation: AtomicU64,
     pub(super) is_closed: AtomicBool,
+    /// The process that has made the connection.
+    process: u32,
     /// How the first attempt to connect ended.
     pub(super) first_attempt: Mutex<Option<Result<(), Error>>>,
     pub(super) attempted: Condvar,
@@ -68,6 +70,7 @@ impl Connection {
             deadline: Deadline::default(),
             generation: AtomicU64::new(1),
             is_closed: AtomicBool::new(false),
+            process: std::process::id(),
             first_attempt: Mutex::new(None),
             attempted: Condvar::new(),
         })
@@ -86,6 +89,10 @@ impl Connection {
 
     /// Sends a request. Its completion is called once, possibly before this call returns.
     pub(crate) fn submit(&self, request: Request) {
+        // A forked child has the socket of its parent, and would write into the parent's stream.
+        if std::process::id() != self.process {
+            return request.complete(Err(Error::Closed));
+        }
         let until = self.clock.now() + self.settings.timing.request;
         match self.outbox.append(request, until) {
             Ok(()) => self.flush(),

@@ -19,6 +19,8 @@ pub(crate) mod link;
 mod outbox;
 pub(crate) mod request;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 pub(crate) mod validity;
 
 use std::io;

@@ -209,7 +209,11 @@ impl WriteHalf {
                 }
                 std::mem::swap(&mut self.taken, &mut queue.lock().output);
                 if self.taken.is_empty() {
-                    return Wrote::All;
+                    return match socket.flush() {
+                        Ok(()) => Wrote::All,
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Wrote::Blocked,
+                        Err(_) => Wrote::Failed,
+                    };
                 }
                 continue;
             }

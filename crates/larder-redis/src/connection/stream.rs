@@ -8,19 +8,25 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+#[cfg(feature = "tls")]
+use super::tls::TlsSocket;
 use crate::address::ServerPlace;
+use crate::settings::Settings;
 
 /// A connected socket. Reads and writes end with `WouldBlock` where they would wait.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsSocket>),
     Unix(UnixStream),
 }
 
 impl Socket {
     /// Connects within a time limit.
-    pub(crate) fn connect(place: &ServerPlace, limit: Duration) -> io::Result<Self> {
-        match place {
+    pub(crate) fn connect(settings: &Settings) -> io::Result<Self> {
+        let limit = settings.timing.connect;
+        match &settings.server.place {
             ServerPlace::Tcp(host, port) => {
                 let mut refused =
                     io::Error::new(io::ErrorKind::NotFound, "the name of the host has no address");
@@ -29,7 +35,7 @@ impl Socket {
                         Ok(stream) => {
                             stream.set_nodelay(true)?;
                             stream.set_nonblocking(true)?;
-                            return Ok(Self::Tcp(stream));
+                            return Self::over(stream, host, settings);
                         }
                         Err(error) => refused = error,
                     }
@@ -44,10 +50,26 @@ impl Socket {
         }
     }
 
+    #[cfg(feature = "tls")]
+    fn over(stream: TcpStream, host: &str, settings: &Settings) -> io::Result<Self> {
+        if !settings.server.is_tls {
+            return Ok(Self::Tcp(stream));
+        }
+        Ok(Self::Tls(Box::new(TlsSocket::new(stream, host, settings.authority.as_deref())?)))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unnecessary_wraps, reason = "with TLS, it may fail")]
+    fn over(stream: TcpStream, _host: &str, _settings: &Settings) -> io::Result<Self> {
+        Ok(Self::Tcp(stream))
+    }
+
     /// Reads what has arrived. `Ok(0)` is the end of the stream.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => (&*stream).read(buffer),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.read(buffer),
             Self::Unix(stream) => (&*stream).read(buffer),
         }
     }
@@ -56,8 +78,23 @@ impl Socket {
     pub(crate) fn write(&self, buffer: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => (&*stream).write(buffer),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.write(buffer),
             Self::Unix(stream) => (&*stream).write(buffer),
         }
+    }
+
+    /// Sends what was written and is not sent. `WouldBlock` if the socket takes no more.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "with TLS, bytes may be left")
+    )]
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        #[cfg(feature = "tls")]
+        if let Self::Tls(stream) = self {
+            return stream.flush();
+        }
+        Ok(())
     }
 
     /// Ends the connection in both directions.
@@ -65,6 +102,8 @@ impl Socket {
         // A connection that has ended already has nothing to end.
         drop(match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.tcp.shutdown(Shutdown::Both),
             Self::Unix(stream) => stream.shutdown(Shutdown::Both),
         });
     }
@@ -74,6 +113,8 @@ impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(stream) => stream.as_fd(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.tcp.as_fd(),
             Self::Unix(stream) => stream.as_fd(),
         }
     }

@@ -51,7 +51,8 @@ impl RedisTier {
         Self::start(settings)
     }
 
-    fn start(settings: Settings) -> Result<Self, Error> {
+    /// Connects with settings that were read.
+    pub(crate) fn start(settings: Settings) -> Result<Self, Error> {
         let state = Arc::new(TierState::new(&settings.prefix, settings.is_durable));
         let session = Arc::new(TierSession(state.clone()));
         let handle = ConnectionHandle::start(settings, Arc::new(SystemBootClock), session)?;

@@ -2,7 +2,7 @@
 //!
 //! | key | holds |
 //! |---|---|
-//! | `PREFIX:VERSION:NAME:KEY` | the slot of a key: `KEY` is the encoded key, of any bytes |
+//! | `PREFIX:VERSION:NAME:KEY` | the slot of a key: `KEY` is the text of a text key, or the encoded key, of any bytes |
 //! | `PREFIX::g:WORLD:VERSION:NAME` | the generation of a keyspace |
 //! | `PREFIX::f:VERSION:NAME:KEY` | the fences of a key |
 //! | `PREFIX::world` | which data this is: its name is the `WORLD` of the keys above |
@@ -10,6 +10,9 @@
 //! `PREFIX:VERSION:` is as Django's cache spells it. A prefix has no colon, a version has digits alone, and a
 //! colon or a percent sign of a name is written `%3A` or `%25`. So no two keys of the cache have the same key
 //! at the server, and no key of the cache is one of the other kinds.
+//!
+//! An encoded text ends with two zero bytes. They are left out if the text has no other zero byte, so that
+//! other programs can write the key. A text with one keeps them, so it is no other text's key.
 
 use std::collections::HashMap;
 
@@ -19,11 +22,16 @@ use larder::remote::RemoteKeyspace;
 /// Length of the number before each key.
 const NUMBER_LEN: usize = 4;
 
+/// The end of an encoded text.
+const END_OF_TEXT: [u8; 2] = [0, 0];
+
 /// A keyspace at the server.
 #[derive(Debug, Clone)]
 pub(super) struct Space {
     /// `VERSION:NAME`.
     label: Vec<u8>,
+    /// Whether its keys are texts.
+    is_text: bool,
     /// Whether its slots are read by other programs: without header, lease and generation.
     pub(super) is_plain: bool,
 }
@@ -60,7 +68,7 @@ impl Names {
         let name = keyspace.name.replace('%', "%25").replace(':', "%3A");
         let label = format!("{}:{name}", keyspace.version).into_bytes();
         let is_plain = keyspace.format == Format::Raw;
-        let space = Space { label: label.clone(), is_plain };
+        let space = Space { label: label.clone(), is_text: keyspace.shape == "string", is_plain };
         self.by_number.insert(keyspace.number, space);
         self.by_label.insert(label, keyspace.number);
     }
@@ -73,12 +81,12 @@ impl Names {
 
     /// Returns the slot of a key.
     pub(super) fn slot(&self, space: &Space, key: &[u8]) -> Vec<u8> {
-        [&self.prefix, b":".as_slice(), &space.label, b":", key].concat()
+        [&self.prefix, b":".as_slice(), &space.label, b":", space.spelled(key)].concat()
     }
 
     /// Returns the fences of a key.
     pub(super) fn fences(&self, space: &Space, key: &[u8]) -> Vec<u8> {
-        [&self.prefix, b"::f:".as_slice(), &space.label, b":", key].concat()
+        [&self.prefix, b"::f:".as_slice(), &space.label, b":", space.spelled(key)].concat()
     }
 
     /// Returns the generation of a keyspace.
@@ -91,8 +99,9 @@ impl Names {
         [&self.prefix, b"::world".as_slice()].concat()
     }
 
-    /// Returns the pattern of all slots that begin with a key.
+    /// Returns the pattern of all slots that begin with a key. Of texts, it may find longer ones, too.
     pub(super) fn pattern(&self, space: &Space, key: &[u8]) -> Vec<u8> {
+        let key = if space.is_text { without_zeros(key) } else { key };
         let mut pattern = escape(&self.slot(space, key));
         pattern.push(b'*');
         pattern
@@ -110,7 +119,10 @@ impl Names {
         let mut colons = rest.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
         let end = colons.nth(1)?;
         let number = self.by_label.get(rest.get(..end)?)?;
-        Some([&number.to_be_bytes(), rest.get(end + 1..)?].concat())
+        let key = rest.get(end + 1..)?;
+        let is_text = self.by_number.get(number)?.is_text && !key.contains(&0);
+        let end: &[u8] = if is_text { &END_OF_TEXT } else { &[] };
+        Some([&number.to_be_bytes(), key, end].concat())
     }
 
     /// Returns what a changed key at the server is.
@@ -132,6 +144,16 @@ impl Names {
     }
 }
 
+impl Space {
+    /// Returns a key as it is spelled at the server.
+    fn spelled<'a>(&self, key: &'a [u8]) -> &'a [u8] {
+        match key.strip_suffix(&END_OF_TEXT) {
+            Some(text) if self.is_text && !text.contains(&0) => text,
+            _ => key,
+        }
+    }
+}
+
 /// Puts a backslash before each sign that a pattern of the server gives a meaning.
 fn escape(text: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(text.len() + 8);
@@ -142,4 +164,84 @@ fn escape(text: &[u8]) -> Vec<u8> {
         escaped.push(*byte);
     }
     escaped
+}
+
+/// Returns a key without the zero bytes at its end.
+fn without_zeros(key: &[u8]) -> &[u8] {
+    let len = key.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    key.get(..len).unwrap_or(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Names {
+        let mut names = Names::new("shop");
+        let mut register = |number, name: &str, shape: &str| {
+            let (name, shape) = (name.to_owned(), shape.to_owned());
+            names.register(&RemoteKeyspace { number, name, version: 3, shape, format: Format::Bincode });
+        };
+        register(1, "a", "string");
+        register(2, "a:b%", "(string, u64)");
+        register(3, "b", "bytes");
+        names
+    }
+
+    fn slot_of(names: &Names, number: u32, key: &[u8]) -> Vec<u8> {
+        let key = [&number.to_be_bytes(), key].concat();
+        let (space, rest) = names.space(&key).unwrap();
+        let slot = names.slot(space, rest);
+        assert_eq!(names.key_of_slot(&slot), Some(key.clone()), "{}", String::from_utf8_lossy(&slot));
+        assert_eq!(names.changed(&slot, "w"), Changed::Key(key));
+        slot
+    }
+
+    #[test]
+    fn a_slot_is_named_by_one_key_alone() {
+        let names = names();
+        assert_eq!(slot_of(&names, 1, b"MTNVTU\0\0"), b"shop:3:a:MTNVTU");
+        assert_eq!(
+            slot_of(&names, 2, b"x\0\0\0\0\0\0\0\0\0\x03"),
+            b"shop:3:a%3Ab%25:x\0\0\0\0\0\0\0\0\0\x03"
+        );
+        let mut slots = std::collections::BTreeSet::new();
+        let keys = [b"".as_slice(), b"\0\0", b"x\0\0", b"x:y\0\0", b"x\0\xffy\0\0", b"x\0\xff\0\0"];
+        for key in keys {
+            for number in [1, 2, 3] {
+                // A text is never empty: it ends with two zero bytes.
+                if number != 1 || !key.is_empty() {
+                    assert!(slots.insert(slot_of(&names, number, key)), "{number} {key:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_key_is_told_from_the_keys_of_the_cache_itself() {
+        let names = names();
+        let space = names.space(&[0, 0, 0, 2]).unwrap().0;
+        let generation = names.generation(space, "w");
+        assert_eq!(generation, b"shop::g:w:3:a%3Ab%25");
+        assert_eq!(names.changed(&generation, "w"), Changed::Keyspace([0, 0, 0, 2]));
+        assert_eq!(names.changed(&generation, "other"), Changed::Nothing);
+        assert_eq!(names.changed(&names.world(), "w"), Changed::World);
+        assert_eq!(names.changed(&names.fences(space, b"x"), "w"), Changed::Nothing);
+        for foreign in ["other:3:a:x", "shop", "shop:", "shop:3", "shop:3:a", "shop:4:a:x", "shopping:3:a:x"]
+        {
+            assert_eq!(names.changed(foreign.as_bytes(), "w"), Changed::Nothing, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_finds_what_begins_so_and_no_sign_of_a_key_is_one_of_a_pattern() {
+        let names = names();
+        let pattern = |number: u32, key: &[u8]| {
+            let key = [&number.to_be_bytes(), key].concat();
+            let (space, rest) = names.space(&key).unwrap();
+            names.pattern(space, rest)
+        };
+        assert_eq!(pattern(1, b"MTN\0\0"), b"shop:3:a:MTN*");
+        assert_eq!(pattern(3, b"a*?[]^-\\\0"), b"shop:3:b:a\\*\\?\\[\\]\\^\\-\\\\\0*");
+    }
 }

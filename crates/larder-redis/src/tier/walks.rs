@@ -215,17 +215,21 @@ impl RedisTier {
             Err(error) => sender.send(Err(remote_error(&error))),
             Ok(command) => {
                 let state = self.state.clone();
-                self.send(&scripts::WALK, command, sender, move |answered| keys_of_page(answered, &state));
+                let prefix = prefix.to_vec();
+                self.send(&scripts::WALK, command, sender, move |answered| {
+                    keys_of_page(answered, &state, &prefix)
+                });
             }
         }
     }
 }
 
-fn keys_of_page(answered: Answered, state: &TierState) -> Result<ScanPage, Error> {
+fn keys_of_page(answered: Answered, state: &TierState, prefix: &[u8]) -> Result<ScanPage, Error> {
     let (cursor, _, keys) = read_page(answered)?;
     let directory = state.directory.read();
     let keys = keys.iter().filter_map(Reply::as_bytes);
-    let keys = keys.filter_map(|slot| directory.names.key_of_slot(slot)).map(RemoteKey::from).collect();
+    let keys = keys.filter_map(|slot| directory.names.key_of_slot(slot));
+    let keys = keys.filter(|key| key.starts_with(prefix)).map(RemoteKey::from).collect();
     let next: u64 = cursor.parse().map_err(|_| Error::Garbled("a cursor"))?;
     Ok(ScanPage { keys, next: (next != 0).then_some(ScanCursor(next)) })
 }

@@ -240,7 +240,7 @@ impl Invalidation {
         self.refuse_foreign()?;
         self.shared.refuse_if_unusable()?;
         self.shared.refuse_removals_in_closure(&self.removals().collect::<Vec<_>>())?;
-        let may_block = self.shared.tiers.has_disk() && !self.shared.is_forked();
+        let may_block = self.shared.tiers.may_block() && !self.shared.is_forked();
         let change = self.shared.changes.begin();
         let begin = move || {
             let _change = change;

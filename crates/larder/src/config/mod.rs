@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::event::Event;
+use crate::remote::tier::RemoteTier;
 use crate::sys::clock::Clock;
 use crate::sys::clock::system::SystemClock;
 use crate::sys::sync::{Arc, thread};
@@ -100,6 +101,7 @@ impl fmt::Debug for Listener {
 )]
 pub struct CacheBuilder {
     pub(crate) path: Option<PathBuf>,
+    pub(crate) remote: Option<Arc<dyn RemoteTier>>,
     pub(crate) memory_capacity: ByteSize,
     pub(crate) disk_capacity: ByteSize,
     pub(crate) write_buffer: ByteSize,
@@ -135,6 +137,7 @@ impl Default for CacheBuilder {
     fn default() -> Self {
         Self {
             path: None,
+            remote: None,
             memory_capacity: DEFAULT_MEMORY_CAPACITY,
             disk_capacity: DEFAULT_DISK_CAPACITY,
             write_buffer: DEFAULT_WRITE_BUFFER,
@@ -168,6 +171,15 @@ impl Default for CacheBuilder {
 }
 
 impl CacheBuilder {
+    /// Shares the cache with other machines over a server. The keyspaces are at the server, and memory keeps
+    /// copies of what was read ([`larder::remote`](crate::remote)). Such a cache has no file. A keyspace that
+    /// is [`memory_only`](crate::KeyspaceDefinition::memory_only) stays in this process.
+    #[cfg(any(test, feature = "remote"))]
+    pub fn remote(mut self, tier: Arc<dyn RemoteTier>) -> Self {
+        self.remote = Some(tier);
+        self
+    }
+
     /// Sets the path of the cache file. If the file is missing, it is created with its directories. Without a
     /// path, the cache is only in memory.
     ///

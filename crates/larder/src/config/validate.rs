@@ -42,6 +42,13 @@ impl CacheBuilder {
                 allowed: "it must name a file, and not a directory".to_owned(),
             });
         }
+        if let Some(path) = self.path.as_deref().filter(|_| self.remote.is_some()) {
+            return Err(Error::InvalidSetting {
+                setting: "path",
+                value: path.display().to_string(),
+                allowed: "a cache with a remote tier has no file; leave the path out".to_owned(),
+            });
+        }
         Ok(())
     }
 }

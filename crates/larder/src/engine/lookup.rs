@@ -13,6 +13,7 @@ use super::tiers::Tiers;
 use super::writer::command::Command;
 use crate::disk::store::snapshot::StoreSnapshot;
 use crate::format::key::unencoded::UnencodedKey;
+use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
 use crate::format::record::{Extension, Header};
 use crate::memory::entry::Value;
@@ -38,6 +39,11 @@ pub(crate) struct StoredRecord {
 }
 
 impl StoredRecord {
+    /// Returns a record that was read from a remote tier.
+    pub(super) fn remote(header: Header, extension: Extension, record: Vec<u8>, payload_at: usize) -> Self {
+        Self { header, extension, record, payload_at, snapshot: None, lives_elsewhere: false }
+    }
+
     /// Returns the encoded value. Empty for an absence.
     pub(crate) fn payload(&self) -> &[u8] {
         self.record.get(self.payload_at..).unwrap_or_default()
@@ -47,6 +53,9 @@ impl StoredRecord {
 impl Tiers {
     /// Looks a key up in memory, and records a use of the entry.
     pub(crate) fn get_in_memory(&self, key: SlotKey<'_>) -> Lookup {
+        if KeyspaceId::of(key.bytes).is_remote() {
+            return self.look_near(key, true);
+        }
         match self.memory.get(key, self.time.latest()) {
             // The entry may still live for a few milliseconds. Only in this case is the precise time read.
             Lookup::Negative => self.memory.get(key, self.time.now()),
@@ -74,6 +83,9 @@ impl Tiers {
 
     /// Looks a key up in memory, and records no use of the entry.
     pub(crate) fn peek_in_memory(&self, key: SlotKey<'_>) -> Lookup {
+        if KeyspaceId::of(key.bytes).is_remote() {
+            return self.look_near(key, false);
+        }
         match self.memory.peek(key, self.time.latest()) {
             Lookup::Negative => self.memory.peek(key, self.time.now()),
             found => found,

@@ -20,6 +20,7 @@ use crate::format::codec::error::CodecError;
 use crate::format::record::{Header, RecordKind};
 use crate::memory::Memory;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::epochs::EpochToken;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
@@ -29,8 +30,12 @@ use crate::memory::lookup::{ReadEntry, StaleLookup};
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
 use crate::stats::count::Count;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
+
+/// The sequence of a near copy of a remote tier: below that of every change of this cache.
+const NEAR_SEQUENCE: u64 = 1;
 
 /// A lease on a key. Dropping this value gives the lease back.
 #[derive(Debug)]
@@ -78,6 +83,16 @@ pub(crate) struct DecodedEntry<V> {
     pub(crate) sequence: u64,
     /// See [`StoredRecord::snapshot`].
     snapshot: Option<Weak<StoreSnapshot>>,
+    remote: Option<RemoteOrigin>,
+}
+
+/// Where an entry of a remote tier came from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RemoteOrigin {
+    /// The generation of the connection.
+    pub(crate) generation: u64,
+    /// Whether the server pushes later changes of the key.
+    pub(crate) is_tracked: bool,
 }
 
 impl<V> DecodedEntry<V> {
@@ -85,6 +100,12 @@ impl<V> DecodedEntry<V> {
     pub(crate) fn entry(&self) -> ReadEntry {
         let &Self { sequence, expires_at, extras, .. } = self;
         ReadEntry::new(sequence, expires_at, Some(extras))
+    }
+
+    /// Says that the entry was read from a remote tier. The sequence of the record is a random number there,
+    /// and has no place in the order of this cache's changes: any later range removal must cover the copy.
+    pub(super) fn of_remote(self, origin: RemoteOrigin) -> Self {
+        Self { remote: Some(origin), sequence: NEAR_SEQUENCE, ..self }
     }
 
     /// Returns whether a use may be recorded with this record. If its expiry was found in another place, it
@@ -100,13 +121,17 @@ impl<V> DecodedEntry<V> {
 }
 
 impl Shared {
-    /// Reads the live entry of a key from disk.
+    /// Reads the live entry of a key from disk, or from the remote tier.
     pub(crate) fn read_entry<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
         key: SlotKey<'_>,
         min_visible_sequence: u64,
     ) -> Option<DecodedEntry<V>> {
+        if keyspace.id.is_remote() {
+            let link = self.tiers.remote()?;
+            return link.count(self.read_remote(keyspace, key, link))?.decoded;
+        }
         let record = self.tiers.read_record(key, min_visible_sequence, Duration::ZERO)?;
         self.decode_record(keyspace, key, &record, Duration::ZERO)
     }
@@ -178,6 +203,7 @@ impl Shared {
             extras,
             sequence,
             snapshot,
+            remote: None,
         })
     }
 
@@ -218,18 +244,29 @@ impl Shared {
         weight: Weight,
     ) {
         let &DecodedEntry { expires_at, grace, extras, sequence, .. } = decoded;
+        if decoded.remote.is_some_and(|origin| !origin.is_tracked) {
+            return;
+        }
         let value = decoded.value.clone().map(|value| value as Value);
         let extras = (value.is_some() && keyspace.keeps_extras()).then_some(extras);
         let entry = IncomingEntry { value, expires_at, grace, weight, unsaved: None, extras };
         // Dropped last, because a user's `Drop` may panic. By that time the promotion is counted and its
         // expiry is planned.
         let mut evicted_values = EvictedValues::default();
-        let is_current = || decoded.is_current(&self.tiers);
+        let is_current = || match decoded.remote {
+            Some(origin) => self.tiers.is_generation(origin.generation),
+            None => decoded.is_current(&self.tiers),
+        };
         // The record decides, not the keyspace, because another handle of the keyspace may have a time to
         // idle.
-        let is_extended = decoded.extras.is_extended_by_uses();
+        let is_extended = decoded.remote.is_some() || decoded.extras.is_extended_by_uses();
         let is_current = is_extended.then_some(&is_current as &dyn Fn() -> bool);
         let memory = &self.tiers.memory;
+        let permit = if decoded.remote.is_some() && failpoint_is_set(Failpoint::TokenAfterAnswer) {
+            memory.near_token(key).map_or(permit, |late| Permit::EpochToken(late.epoch_token))
+        } else {
+            permit
+        };
         match memory.promote_entry(key, permit, entry, sequence, is_current, &mut evicted_values) {
             Ok(()) => keyspace.counters.add(Count::Promotions),
             // If memory has no room for a value, memory itself counts the value as bypassed.
@@ -237,6 +274,27 @@ impl Shared {
             Err(_) => keyspace.counters.add(Count::VoidedFills),
         }
         self.tiers.sweeper.plan(grace.after(expires_at));
+    }
+
+    /// Keeps what a load of this cache has stored at the server, if the token of before that still holds.
+    pub(crate) fn fill_near(
+        &self,
+        key: SlotKey<'_>,
+        token: EpochToken,
+        (value, expires_at, weight): (Option<Value>, Timestamp, Weight),
+        origin: RemoteOrigin,
+    ) {
+        if !origin.is_tracked {
+            return;
+        }
+        let entry =
+            IncomingEntry { value, expires_at, grace: Grace::NONE, weight, unsaved: None, extras: None };
+        let mut evicted_values = EvictedValues::default();
+        let is_current = || self.tiers.is_generation(origin.generation);
+        let (memory, permit) = (&self.tiers.memory, Permit::EpochToken(token));
+        // Refused if a push came in between. The next lookup then asks the server.
+        _ = memory.promote_entry(key, permit, entry, NEAR_SEQUENCE, Some(&is_current), &mut evicted_values);
+        self.tiers.sweeper.plan(expires_at);
     }
 
     /// Counts a record that does not decode. Logs the first such record of each keyspace, because later

@@ -18,6 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use smallvec::SmallVec;
 
 use super::closure_keys;
+use super::remote::removal::RemoteRemoval;
 use super::shared::Shared;
 use super::tombstone::RemovedEntry;
 use super::writer::command::Acknowledge;
@@ -182,17 +183,35 @@ impl Shared {
         let covers = |key: &[u8]| removals.iter().any(|removal| removal.covers(key));
         closure_keys::refuse_in_closure(&self.tiers.memory, covers)?;
         let mut pending = PendingRemovals::default();
+        // The removals at the server of a remote tier, in the order of the call.
+        let mut remote = Vec::new();
         for removal in removals {
             match removal {
+                Removal::Key { counters, full } if KeyspaceId::of(full).is_remote() => {
+                    self.count(counters, Count::Invalidations, full);
+                    RemoteRemoval::add_key(&mut remote, full);
+                }
+                Removal::Scope { counters, scope } if KeyspaceId::of(scope.start()).is_remote() => {
+                    self.count_prefix(counters, scope.start());
+                    remote.push(RemoteRemoval::Range(scope.start().clone()));
+                }
                 Removal::Key { counters, full } => self.remove_key(counters, full, &mut pending)?,
                 Removal::Scope { counters, scope } => {
                     self.count_prefix(counters, scope.start());
                     let is_memory_only = KeyspaceId::of(scope.start()).is_memory_only();
                     self.purge(scope, self.tiers.has_disk() && !is_memory_only, &mut pending);
                 }
-                Removal::Everything => self.purge(Scope::prefix([]), self.tiers.has_disk(), &mut pending),
+                Removal::Everything => {
+                    if self.tiers.remote().is_some() {
+                        // First, so that no near copy is counted here and at the server.
+                        self.tiers.void(&RemoteRemoval::Everything, &mut pending.evicted_values);
+                        remote.push(RemoteRemoval::Everything);
+                    }
+                    self.purge(Scope::prefix([]), self.tiers.has_disk(), &mut pending);
+                }
             }
         }
+        pending.live += self.tiers.remove_remotely(&remote, &mut pending.evicted_values)?;
         Ok(pending)
     }
 

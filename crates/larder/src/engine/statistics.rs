@@ -5,6 +5,7 @@ use super::keyspaces::open_keyspace::OpenKeyspace;
 use super::shared::Shared;
 use crate::disk::disk_status::DiskStatus;
 use crate::memory::keyspace_usage::KeyspaceUsage;
+use crate::stats::remote::RemoteStats;
 use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 use crate::units::ByteSize;
 
@@ -47,6 +48,11 @@ impl Shared {
             stats.keyspaces.push(keyspace);
         }
         stats.disk = tiers.has_disk().then(|| DiskStats { hits: disk_hits, ..disk_stats(self, disk_status) });
+        stats.remote = tiers.remote().map(|remote| RemoteStats {
+            server: remote.tier.name(),
+            hits: disk_hits,
+            failures: remote.failures(),
+        });
         stats
     }
 

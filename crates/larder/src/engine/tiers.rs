@@ -7,6 +7,7 @@
 use std::panic::resume_unwind;
 
 use super::disk_tier::DiskTier;
+use super::remote::link::RemoteLink;
 use super::sweeper::handle::SweeperHandle;
 use super::sweeper::message::SweeperMessage;
 use super::sweeper::report::SweepReport;
@@ -22,6 +23,7 @@ use crate::error::Error;
 use crate::memory::Memory;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::mutation::Mutation;
+use crate::remote::tier::RemoteTier;
 use crate::stats::cumulative::CumulativeStats;
 use crate::stats::recent::Recent;
 use crate::sys::clock::cache_time::CacheTime;
@@ -48,6 +50,8 @@ pub(crate) struct Tiers {
     pub(crate) writer: WriterHandle,
     pub(crate) sweeper: SweeperHandle,
     pub(super) writer_metrics: WriterMetrics,
+    /// None in a cache without a remote tier.
+    remote: Option<RemoteLink>,
     totals: Totals,
 }
 
@@ -59,10 +63,13 @@ impl Tiers {
         disk: DiskTier,
         commands: Option<Sender<Command>>,
         listener: Option<Listener>,
+        remote: Option<Arc<dyn RemoteTier>>,
     ) -> (Arc<Self>, Receiver<SweeperMessage>) {
         let (sweeper, messages) = SweeperHandle::new(listener);
+        let process = memory.process;
         let tiers = Self {
-            process: memory.process,
+            process,
+            remote: remote.map(|tier| RemoteLink::new(tier, process)),
             memory,
             time,
             disk,
@@ -71,12 +78,27 @@ impl Tiers {
             writer_metrics: WriterMetrics::default(),
             totals: Totals::default(),
         };
-        (Arc::new(tiers), messages)
+        let tiers = Arc::new(tiers);
+        if let Some(remote) = &tiers.remote {
+            let near: std::sync::Weak<Self> = Arc::downgrade(&tiers);
+            remote.tier.attach(near);
+        }
+        (tiers, messages)
     }
 
     /// Returns whether the cache has a file. Even if it has a file, the disk tier may be off.
     pub(crate) fn has_disk(&self) -> bool {
         self.writer.exists()
+    }
+
+    pub(crate) fn remote(&self) -> Option<&RemoteLink> {
+        self.remote.as_ref()
+    }
+
+    /// Returns whether a call may wait for the disk or for a server.
+    #[cfg(feature = "async")]
+    pub(crate) fn may_block(&self) -> bool {
+        self.has_disk() || self.remote.is_some()
     }
 
     /// Tells the writer that an entry is dirty. The writer commits within the flush interval.

@@ -1,16 +1,22 @@
 //! The number of a keyspace. Each key of the keyspace begins with this number.
 
 /// The number of a keyspace. The file stores the numbers of the keyspaces on disk. The number of a
-/// memory-only keyspace has the top bit set, and is valid for the life of the process. So the bytes of a key
-/// alone say in which tiers the entry may be.
+/// memory-only keyspace has the top bit set, and is valid for the life of the process. So does that of a
+/// keyspace that a remote tier holds, which has the next bit set, too. So the bytes of a key alone say in
+/// which tiers the entry may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KeyspaceId(u32);
 
 const MEMORY_ONLY: u32 = 1 << 31;
+/// Set together with [`MEMORY_ONLY`].
+const REMOTE: u32 = 1 << 30;
 
 impl KeyspaceId {
     /// Length of the number at the start of a key, in bytes.
     pub(crate) const LEN: usize = 4;
+
+    /// The first byte of the keys of every keyspace that a remote tier holds. Their numbers count up from 1.
+    pub(crate) const ALL_REMOTE: [u8; 1] = [0xC0];
 
     pub(crate) const fn on_disk(number: u32) -> Self {
         Self(number & !MEMORY_ONLY)
@@ -18,6 +24,16 @@ impl KeyspaceId {
 
     pub(crate) const fn memory_only(number: u32) -> Self {
         Self(number | MEMORY_ONLY)
+    }
+
+    /// Returns the number of a keyspace that a remote tier holds. For the memory tier it is memory-only.
+    pub(crate) const fn remote(number: u32) -> Self {
+        Self(number | MEMORY_ONLY | REMOTE)
+    }
+
+    /// Returns whether a remote tier holds the keyspace.
+    pub(crate) const fn is_remote(self) -> bool {
+        self.0 & (MEMORY_ONLY | REMOTE) == MEMORY_ONLY | REMOTE
     }
 
     pub(crate) const fn is_memory_only(self) -> bool {

@@ -270,6 +270,11 @@ impl Leases {
         self.change(key, |leases| leases.revoke(deferred));
     }
 
+    /// Voids the epoch tokens of a key. Leases and the flight stay.
+    pub(crate) fn revoke_tokens(&mut self, key: SlotKey<'_>) {
+        self.epochs.revoke(key);
+    }
+
     /// Revokes every lease on keys in a scope.
     fn revoke_scope(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         self.epochs.revoke_all();

@@ -32,7 +32,11 @@ pub(crate) enum LeaseOutcome {
 
 /// The answers, other than a live value, that a caller accepts instead of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 pub(crate) struct HeededAnswers {
+    /// A value or an absence in memory. A caller that has looked already, and may not answer with what memory
+    /// has, does not heed them: a remote tier holds the key.
+    pub(crate) entry: bool,
     /// An absence. A caller that does not accept it loads the key as if there were no entry.
     pub(crate) absence: bool,
     /// A cool-down.
@@ -74,6 +78,7 @@ impl Memory {
         let mut evicted_values = EvictedValues::default();
         let mut locked = self.lock(key, &mut evicted_values);
         let miss_token = match locked.shard.get(key, now) {
+            _ if !heeds.entry => Some(locked.shard.miss_token(key)),
             Lookup::Value(value, expires_at) => return LeaseOutcome::Value(value, expires_at),
             Lookup::Absent(expires_at) if heeds.absence => return LeaseOutcome::Absent(expires_at),
             Lookup::Absent(_) | Lookup::Negative => None,

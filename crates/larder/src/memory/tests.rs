@@ -20,7 +20,8 @@ use crate::sys::clock::Deadline;
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 
 /// The answers that a load accepts if its source may have no value.
-const HEEDS_ALL: HeededAnswers = HeededAnswers { absence: true, cool_down: true, optional_flight: true };
+const HEEDS_ALL: HeededAnswers =
+    HeededAnswers { entry: true, absence: true, cool_down: true, optional_flight: true };
 
 fn clean(weight: u64) -> IncomingEntry {
     IncomingEntry {

@@ -9,6 +9,7 @@ pub(crate) mod latency;
 pub(crate) mod observe;
 pub(crate) mod opened;
 pub(crate) mod recent;
+pub(crate) mod remote;
 pub(crate) mod seconds;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use cumulative::CumulativeStats;
 use latency::Latencies;
 
 use recent::Recent;
+use remote::RemoteStats;
 
 use crate::units::ByteSize;
 
@@ -52,6 +54,8 @@ pub struct Stats {
     pub memory: MemoryStats,
     /// The disk tier. `None` in a cache that is only in memory.
     pub disk: Option<DiskStats>,
+    /// The remote tier. `None` in a cache that does not share a server.
+    pub remote: Option<RemoteStats>,
     /// Lookups that neither memory nor the disk could answer. These include lookups that waited for the load
     /// of another caller.
     pub misses: u64,
@@ -237,7 +241,7 @@ pub struct KeyspaceStats {
     pub name: String,
     /// Lookups answered from memory.
     pub memory_hits: u64,
-    /// Lookups answered from disk.
+    /// Lookups answered from disk, or by the server of a remote tier.
     pub disk_hits: u64,
     /// Lookups that neither memory nor the disk could answer.
     pub misses: u64,
@@ -311,10 +315,12 @@ pub struct KeyspaceStats {
 }
 
 impl Stats {
-    /// Returns the number of lookups: memory hits, disk hits and misses.
+    /// Returns the number of lookups: memory hits, hits on disk or at the server, and misses.
     #[must_use]
     pub fn requests(&self) -> u64 {
-        self.memory.hits + self.disk.as_ref().map_or(0, |disk| disk.hits) + self.misses
+        let below =
+            self.disk.as_ref().map(|disk| disk.hits).or(self.remote.as_ref().map(|remote| remote.hits));
+        self.memory.hits + below.unwrap_or_default() + self.misses
     }
 
     /// Returns the share of lookups that memory or the disk answered, from 0 to 1. Returns 0 before the first

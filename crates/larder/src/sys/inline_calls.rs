@@ -72,7 +72,7 @@ pub struct InlineCalls {
 
 impl InlineCalls {
     pub(crate) fn begin(clock: Arc<dyn Clock>) -> Self {
-        let before = CALLS.with_borrow_mut(|calls| calls.replace(Rc::new(ThreadCalls::new(clock))));
+        let before = CALLS.with(|calls| calls.borrow_mut().replace(Rc::new(ThreadCalls::new(clock))));
         Self { before, thread: PhantomData }
     }
 }

@@ -6,6 +6,7 @@
 
 #[doc(hidden)]
 pub mod bytes;
+pub mod remote;
 mod stall;
 pub(crate) mod volume;
 

@@ -42,7 +42,7 @@ impl Cache {
             shared.keyspaces.count_invalidation();
             shared.begin_invalidation([Removal::Everything])
         };
-        let commit = if self.shared.tiers.has_disk() { offload(begin).await } else { begin() };
+        let commit = if self.shared.tiers.may_block() { offload(begin).await } else { begin() };
         commit?.wait().await
     }
 

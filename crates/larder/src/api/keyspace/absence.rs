@@ -161,7 +161,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             Lookup::Absent(_) => (Found::Absent, Count::MemoryHits),
             Lookup::Negative => (Found::Unknown, Count::Misses),
-            Lookup::Unknown(_) if self.is_memory_only() || self.shared.is_closed() => {
+            Lookup::Unknown(_) if !self.has_lower_tier() || self.shared.is_closed() => {
                 (Found::Unknown, Count::Misses)
             }
             Lookup::Unknown(miss) => {

@@ -60,17 +60,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // used here, because it would remove an entry with an expiry in the past.
         loop {
             rounds.begin();
-            let LeasedRead { lease, read, is_unread } = self.lease_and_read(key);
+            let LeasedRead { lease, read, is_unread, record } = self.lease_and_read(key)?;
             let Some(ReadValue { value, entry, is_in_memory, .. }) = read else {
                 return if is_unread { Err(not_durable_while_off(None)) } else { Ok(false) };
             };
             let (read, may_be_on_disk) = (Some(entry), !is_in_memory);
+            let record = record.as_deref();
             let condition = ReadCondition {
                 lease: &lease,
                 read,
                 may_be_on_disk,
                 keeps_value: true,
                 waits_for_room: true,
+                record,
             };
             let (ttl, condition) = (Ttl::Until(self.now()), WriteCondition::Unchanged(condition));
             if self.write_if(key, &value, ttl, Durability::Buffered, condition)? != InsertOutcome::Revoked {

@@ -29,7 +29,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     #[inline(always)]
     pub(super) fn hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
         let unencoded = KeyForm::new(&self.seed, key);
-        let (value, expires_at) = self.shared.tiers.hit_in_memory(unencoded)?;
+        let (value, expires_at) = if self.is_remote() {
+            self.shared.tiers.near_hit(unencoded)?
+        } else {
+            self.shared.tiers.hit_in_memory(unencoded)?
+        };
         Some((self.note_hit(key, value, expires_at)?, expires_at))
     }
 
@@ -40,6 +44,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: &Q,
     ) -> Option<(Arc<V>, Timestamp, Option<EntryExtras>)> {
         let unencoded = KeyForm::new(&self.seed, key);
+        if self.is_remote() {
+            let (value, expires_at) = self.shared.tiers.near_hit(unencoded)?;
+            return Some((self.note_hit(key, value, expires_at)?, expires_at, None));
+        }
         let (value, expires_at, extras) = self.shared.tiers.hit_in_memory_with_extras(unencoded)?;
         Some((self.note_hit(key, value, expires_at)?, expires_at, extras))
     }

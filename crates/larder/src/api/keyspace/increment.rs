@@ -157,7 +157,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
         {
             let mut rounds = self.shared.turns.rounds(key.bytes);
             rounds.begin();
-            while !self.has_weigher() {
+            while !self.has_weigher() && !self.is_remote() {
                 match self.add_in_memory(key, amount)? {
                     InMemory::Stored(sum) => return Ok(sum),
                     InMemory::Elsewhere => break,

@@ -110,7 +110,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let prefix = self.opened.id.to_bytes();
         // Collecting the keys takes the lock of every shard, so a forked child must not do it.
         let is_forked = self.shared.is_forked();
-        let mut in_memory = if is_forked { Vec::new() } else { self.shared.tiers.memory.keys(&prefix) };
+        let (mut in_memory, is_complete) = match is_forked {
+            true => (Vec::new(), true),
+            false if self.is_remote() => self.remote_keys(),
+            false => (self.shared.tiers.memory.keys(&prefix), true),
+        };
         if let Some(after) = after {
             in_memory.drain(..in_memory.partition_point(|key| **key <= *after));
         }
@@ -120,7 +124,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             chunk: VecDeque::new(),
             last_on_disk: after.map(Arc::from),
             disk_is_done: is_forked || self.is_memory_only(),
-            is_complete: true,
+            is_complete,
         }
     }
 }

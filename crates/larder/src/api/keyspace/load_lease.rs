@@ -26,12 +26,14 @@ use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::{AnyError, Flight, FlightOutcome};
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::promotion::Lease;
+use crate::engine::remote::sharing::Sharing;
 use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::key::Key;
 use crate::format::stored_key::StoredKey;
 use crate::memory::key_leases::LeaseId;
 use crate::memory::slot_key::SlotKey;
+use crate::remote::tier::LeaseToken;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
@@ -66,7 +68,7 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     shared: Weak<Shared>,
     opened: Weak<OpenKeyspace>,
     definition: KeyspaceDefinition<K, V>,
-    key: StoredKey,
+    pub(super) key: StoredKey,
     /// `None` for a lease that fills nothing, and once the lease was given back.
     pub(super) id: Option<LeaseId>,
     /// `None` if no caller waits for this load.
@@ -89,6 +91,9 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     has_failed: bool,
     loader_panic: LoaderPanic,
     pub(super) outcome: Option<FlightOutcome>,
+    /// The lease of the slot at a remote tier.
+    pub(super) remote: Option<LeaseToken>,
+    pub(super) sharing: Sharing,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
@@ -115,6 +120,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             has_failed: true,
             loader_panic: LoaderPanic::none(),
             outcome: None,
+            remote: None,
+            sharing: Sharing::Always,
         }
     }
 
@@ -264,7 +271,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.measures = false;
     }
 
-    fn give_pass(&mut self) {
+    pub(super) fn give_pass(&mut self) {
         if let (Some(id), Some(keyspace)) = (self.id, self.keyspace()) {
             let memory = &keyspace.shared.tiers.memory;
             memory.give_pass(memory.key(&self.key), id);
@@ -275,6 +282,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     fn share(mut self, value: Arc<V>) {
         self.has_failed = false;
         self.outcome = Some(FlightOutcome::Value(value));
+        self.give_back_with_value();
     }
 
     /// Steps 5 and 6.
@@ -289,6 +297,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         load.outcome = Some(FlightOutcome::Value(value.clone()));
         let Some(keyspace) = &keyspace else { return Ok(false) };
         load.count_end(keyspace);
+        if keyspace.is_remote() {
+            return load.fill_remote(keyspace, Some(value), ttl);
+        }
         let Some(id) = load.id.take() else { return Ok(false) };
         let memory = &keyspace.shared.tiers.memory;
         let key = memory.key(&load.key);
@@ -356,11 +367,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
             if has_panicked || matches!(self.outcome, Some(FlightOutcome::Error(_))) {
                 self.cool_down(keyspace);
             }
+            self.drop_remote(keyspace);
             // Step 6.
             if let Some(id) = self.id.take() {
                 let memory = &keyspace.shared.tiers.memory;
                 memory.release(memory.key(&self.key), id);
             }
+            self.unshare_if_changed(keyspace);
         }
         if let Some(flight) = self.flight.take().filter(|_| self.process.is_current()) {
             let without = if has_panicked { FlightOutcome::Panicked } else { FlightOutcome::Abandoned };

@@ -266,6 +266,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return LookupOutcome::Load(LoadLease::void(self, key));
         }
         let heeds = HeededAnswers {
+            entry: true,
             absence: on_absence == OnAbsence::Answer,
             cool_down: true,
             optional_flight: on_absence != OnAbsence::LoadNow,
@@ -280,6 +281,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             self.answered_if(counts, Count::Misses, key);
             return LookupOutcome::Load(LoadLease::void(self, key));
         }
+        let heeds = HeededAnswers { entry: !self.is_remote(), ..heeds };
         let deadline = Deadline::after(lease_time);
         let mut new_flight = None;
         let mut attach = || {
@@ -376,7 +378,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// None if the keyspace has no grace.
     pub(super) fn stale_value(&self, key: SlotKey<'_>) -> Option<(Arc<V>, Timestamp)> {
         let grace = self.definition.stale_for();
-        if grace.is_zero() { None } else { self.shared.stale_value(&self.opened, key, grace) }
+        if grace.is_zero() || self.is_remote() {
+            None
+        } else {
+            self.shared.stale_value(&self.opened, key, grace)
+        }
     }
 
     #[inline]

@@ -11,6 +11,7 @@
 //! - [`absence`]: keys that are known to be absent.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
 //! - [`transaction`]: changes of several keys at one moment.
+//! - [`remote`]: keyspaces that a remote tier holds.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
 pub(crate) mod absence;
@@ -37,6 +38,7 @@ pub(crate) mod modify_error;
 mod prepare;
 mod read;
 mod read_many;
+mod remote;
 mod remove;
 pub(crate) mod transaction;
 pub(crate) mod ttl;
@@ -102,6 +104,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(crate) fn open(shared: &Arc<Shared>, definition: KeyspaceDefinition<K, V>) -> Result<Self, Error> {
         shared.refuse_if_unusable()?;
         definition.validate()?;
+        Self::refuse_for_remote(shared, &definition)?;
         let format = definition.value_format();
         let request = KeyspaceRequest {
             name: definition.name(),
@@ -119,6 +122,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             opened.keep_extras();
         }
         Ok(Self::of(shared.clone(), opened, definition))
+    }
+
+    /// Refuses a setting that a remote tier can't keep.
+    fn refuse_for_remote(shared: &Shared, definition: &KeyspaceDefinition<K, V>) -> Result<(), Error> {
+        let is_remote = shared.tiers.remote().is_some() && !definition.is_memory_only();
+        if is_remote && definition.idle_limit().is_some() {
+            let remedy = "give the keyspace a TTL instead, or make it memory_only";
+            return Err(Error::NotRemote { what: "time_to_idle", remedy });
+        }
+        Ok(())
     }
 }
 

@@ -188,8 +188,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         compute: Compute<'_, V>,
     ) -> Result<RoundEnd<V>, ModifyError<Modified<V>>> {
         // 1.
-        let leased = if may_wait { Some(self.lease_and_read(key)) } else { self.lease_and_read_at_once(key) };
-        let Some(LeasedRead { lease, read, is_unread }) = leased else { return Ok(RoundEnd::WouldWait) };
+        let leased =
+            if may_wait { Some(self.lease_and_read(key)?) } else { self.lease_and_read_at_once(key) };
+        let Some(LeasedRead { lease, read, is_unread, record }) = leased else {
+            return Ok(RoundEnd::WouldWait);
+        };
         let (value, entry, is_in_memory) = match read {
             Some(ReadValue { value, entry, is_in_memory, .. }) => (Some(value), Some(entry), is_in_memory),
             None => (None, None, true),
@@ -207,12 +210,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             _ => false,
         };
         let may_be_on_disk = !is_in_memory;
+        let record = record.as_deref();
         let condition = ReadCondition {
             lease: &lease,
             read: entry,
             may_be_on_disk,
             keeps_value,
             waits_for_room: may_wait,
+            record,
         };
         match change {
             Change::Keep => Ok(RoundEnd::Made(Modified::Kept(value))),
@@ -285,6 +290,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 may_be_on_disk,
                 keeps_value: true,
                 waits_for_room: true,
+                record: None,
             };
             let condition = WriteCondition::Unchanged(condition);
             match self.write_if(key, &value, Ttl::Keep, Durability::Immediate, condition)? {
@@ -303,6 +309,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         wait: &mut ChangeCommit,
         mut condition: ReadCondition<'_>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
+        if let Some(record) = condition.record.filter(|_| self.is_remote()) {
+            let is_removed = self.remove_remote_unchanged(key, record)?;
+            if is_removed {
+                self.shared.count(&self.opened.counters, Count::Invalidations, key.bytes);
+            }
+            return Ok(is_removed.then_some(Modified::Removed(value)));
+        }
         let tiers = &self.shared.tiers;
         // Dropped last, because a user's `Drop` may panic. By then the removal is complete.
         let mut evicted_values = EvictedValues::default();

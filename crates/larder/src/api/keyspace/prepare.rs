@@ -53,6 +53,19 @@ pub(super) struct EncodedValue {
     pub(super) fits_file: bool,
 }
 
+impl EncodedValue {
+    /// Returns the encoding of an absence.
+    pub(super) fn absence() -> Self {
+        Self { kind: RecordKind::Absence, ..Self::plain(Vec::new()) }
+    }
+
+    /// Returns a value's encoding without a compression and a fingerprint.
+    pub(super) fn plain(bytes: Vec<u8>) -> Self {
+        let (kind, compression) = (RecordKind::Value, PayloadCompression::None);
+        Self { kind, bytes, compression, extension: Extension::default(), fits_file: true }
+    }
+}
+
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     pub(super) fn prepare(
         &self,
@@ -166,7 +179,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Compresses an encoded value, if the keyspace compresses its values and the result is shorter.
-    fn compress(&self, encoded: Encoded) -> EncodedValue {
+    pub(super) fn compress(&self, encoded: Encoded) -> EncodedValue {
         let extension = Extension { fingerprint: encoded.fingerprint(), ..Extension::default() };
         let Encoded { payload, .. } = encoded;
         let wanted = self.definition.compression().filter(|(_, above)| payload.len() > *above);

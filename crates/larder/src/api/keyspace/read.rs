@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::engine::promotion::{DecodedEntry, Lease};
+use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::leases::Permit;
@@ -34,6 +35,8 @@ pub(super) struct LeasedRead<'a, V> {
     pub(super) read: Option<ReadValue<V>>,
     /// Whether no entry was found, but the key may have an entry on disk.
     pub(super) is_unread: bool,
+    /// The record of a key that a remote tier holds, whether or not it decodes.
+    pub(super) record: Option<Vec<u8>>,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -167,7 +170,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 (Self::typed(value), Count::MemoryHits)
             }
             Lookup::Absent(_) | Lookup::Negative => (None, Count::Misses),
-            Lookup::Unknown(_) if self.is_memory_only() || self.shared.is_closed() => (None, Count::Misses),
+            Lookup::Unknown(_) if !self.has_lower_tier() || self.shared.is_closed() => (None, Count::Misses),
             Lookup::Unknown(miss) => (
                 self.promote(key, Permit::EpochToken(miss.epoch_token), miss.min_visible_sequence),
                 Count::DiskHits,
@@ -214,6 +217,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the time at which the live entry of a whole key expires.
     pub(super) fn expiry_of(&self, full: &[u8], now: Timestamp) -> Option<Timestamp> {
         let key = self.shared.tiers.memory.key(full);
+        if self.is_remote() {
+            return self.remote_expiry_of(key);
+        }
         self.shared.tiers.expiry_of(key, now)
     }
 
@@ -230,6 +236,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// to wait, or needs a lookup on disk that the calling thread may not make.
     #[cfg(feature = "async")]
     pub(super) fn lease_and_read_at_once<'a>(&'a self, key: SlotKey<'a>) -> Option<LeasedRead<'a, V>> {
+        if self.is_remote() {
+            return None;
+        }
         let tiers = &self.shared.tiers;
         let (id, found, read) = tiers.memory.lease_over(key, self.now());
         let lease = Lease::new(&tiers.memory, key, id);
@@ -282,20 +291,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => None,
         };
-        LeasedRead { lease, read, is_unread }
+        LeasedRead { lease, read, is_unread, record: None }
     }
 
     /// Like [`lease_over`](Self::lease_over), for a caller that must not mistake a missing snapshot for a
     /// missing entry. The key is reported as unread only if the disk could not be read.
-    pub(super) fn lease_and_read<'a>(&'a self, key: SlotKey<'a>) -> LeasedRead<'a, V> {
+    ///
+    /// # Errors
+    /// The server of a remote tier could not be read.
+    pub(super) fn lease_and_read<'a>(&'a self, key: SlotKey<'a>) -> Result<LeasedRead<'a, V>, Error> {
+        if self.is_remote() {
+            return self.read_to_change(key);
+        }
         let last = Cell::new(None);
         let (read, may_be_on_disk) = self.look_in_both(|| {
-            let LeasedRead { lease, read, is_unread } = self.lease_over(key);
+            let LeasedRead { lease, read, is_unread, .. } = self.lease_over(key);
             last.set(Some((lease, is_unread)));
             read
         });
         match last.into_inner() {
-            Some((lease, is_unread)) => LeasedRead { lease, read, is_unread: is_unread && may_be_on_disk },
+            Some((lease, is_unread)) => {
+                let is_unread = is_unread && may_be_on_disk;
+                Ok(LeasedRead { lease, read, is_unread, record: None })
+            }
             None => unreachable!("`look_in_both` calls its closure at least once"),
         }
     }
@@ -312,7 +330,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match found {
             Lookup::Value(value, _) => Self::typed(value),
             Lookup::Absent(_) | Lookup::Negative => None,
-            Lookup::Unknown(_) if self.is_memory_only() => None,
+            Lookup::Unknown(_) if !self.has_lower_tier() => None,
             Lookup::Unknown(miss) => {
                 let decoded = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence);
                 decoded.and_then(|decoded| decoded.value)

@@ -162,10 +162,32 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     fn may_be_on_disk(&self) -> bool {
-        !self.is_memory_only() && !self.shared.is_closed()
+        self.has_lower_tier() && !self.shared.is_closed()
     }
 
     /// Steps 2 to 4 for [`get_many`](Keyspace::get_many).
+    /// Reads the missed keys at the server, with one request.
+    fn read_missed_remotely(
+        &self,
+        missed: &[MissedKey],
+        mut note: impl FnMut(usize, SlotKey<'_>, Option<Arc<V>>),
+    ) {
+        let Some(link) = self.link().filter(|_| !missed.is_empty()) else { return };
+        let keys = missed.iter().map(|missed| Box::from(&*missed.key)).collect();
+        let asked_at = self.now();
+        let records = link.count(link.ask(|tier, reply| tier.get_many(keys, reply))).unwrap_or_default();
+        let records = records.into_iter().chain(std::iter::repeat(None));
+        for (missed, record) in missed.iter().zip(records) {
+            let key = missed.slot_key();
+            let decoded = record.and_then(|record| {
+                let decoded = self.shared.decode_remote::<V>(&self.opened, key, &record, asked_at)?;
+                self.copy_to_memory(key, Permit::EpochToken(missed.miss.epoch_token), &decoded);
+                decoded.value
+            });
+            note(missed.at, key, decoded);
+        }
+    }
+
     fn get_from_disk(&self, missed: Vec<MissedKey>, found: &mut [Option<Arc<V>>]) {
         self.read_missed(missed, |at, key, value| {
             self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
@@ -182,6 +204,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         mut missed: Vec<MissedKey>,
         mut note: impl FnMut(usize, SlotKey<'_>, Option<Arc<V>>),
     ) {
+        if self.is_remote() {
+            return self.read_missed_remotely(&missed, note);
+        }
         missed.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         let mut missed = missed.as_slice();
         // The previous key and its value, because a key may occur several times in the input.

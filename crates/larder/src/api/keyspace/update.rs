@@ -6,6 +6,7 @@ use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
+use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::Arc;
 
 /// An update that [`Keyspace::begin_update`](crate::Keyspace::begin_update) began. Until the update is
@@ -16,6 +17,8 @@ use crate::sys::sync::Arc;
 pub struct Update {
     shared: Arc<Shared>,
     full: KeyBuffer,
+    /// The fence in the slot of a remote tier.
+    remote_fence: Option<u128>,
 }
 
 impl<K: Key, V> Keyspace<K, V> {
@@ -46,7 +49,8 @@ impl<K: Key, V> Keyspace<K, V> {
         // Refused before the fence is raised, because a fence revokes the lease of the closure's change.
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full.as_slice())?;
         // The fence is raised first. Otherwise a load between the removal and the fence would be cached.
-        let update = Update::raise_fence(&self.shared, full);
+        let mut update = Update::raise_fence(&self.shared, full);
+        update.raise_remote_fence()?;
         self.remove_full(update.full.as_slice())?;
         Ok(update)
     }
@@ -55,7 +59,7 @@ impl<K: Key, V> Keyspace<K, V> {
 impl Update {
     fn raise_fence(shared: &Arc<Shared>, full: KeyBuffer) -> Self {
         shared.tiers.memory.raise_fence(shared.tiers.memory.key(full.as_slice()));
-        Self { shared: shared.clone(), full }
+        Self { shared: shared.clone(), full, remote_fence: None }
     }
 
     /// Ends the update. Loads that begin after this call are cached, unless another update of the key is in
@@ -65,11 +69,39 @@ impl Update {
     }
 }
 
+impl Update {
+    /// Raises a fence in the slot of a remote tier, for all machines. It ends by itself after the cache's
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout), if this process does not lower it before.
+    fn raise_remote_fence(&mut self) -> Result<(), Error> {
+        let key = self.full.as_slice();
+        let Some(link) = self.shared.tiers.remote().filter(|_| KeyspaceId::of(key).is_remote()) else {
+            return Ok(());
+        };
+        let token = u128::from(link.unique()) << 64 | u128::from(link.unique());
+        let length = self.shared.settings.lease_timeout;
+        link.ask(|tier, reply| tier.fence(key.into(), token, length, reply))
+            .map_err(|cause| link.error("begin an update", cause))?;
+        self.remote_fence = Some(token);
+        Ok(())
+    }
+
+    /// Lowers the fence at the remote tier, which removes the key first. Waits for the answer, so that a load
+    /// that begins after this call may be cached.
+    fn lower_remote_fence(&mut self) {
+        let (Some(token), Some(link)) = (self.remote_fence.take(), self.shared.tiers.remote()) else {
+            return;
+        };
+        let key = self.full.as_slice();
+        link.count(link.ask(|tier, reply| tier.unfence(key.into(), token, reply)));
+    }
+}
+
 impl Drop for Update {
     fn drop(&mut self) {
         if self.shared.is_forked() {
             return;
         }
+        self.lower_remote_fence();
         let memory = &self.shared.tiers.memory;
         memory.lower_fence(memory.key(self.full.as_slice()));
     }

@@ -73,8 +73,10 @@ pub(super) struct ReadCondition<'a> {
     /// Whether the change keeps the value and changes only its TTL. Then the duration of its load is kept,
     /// too.
     pub(super) keeps_value: bool,
-    /// Whether the caller waits for room in the write bufferif the buffer is full.
+    /// Whether the caller waits for room in the write buffer if the buffer is full.
     pub(super) waits_for_room: bool,
+    /// The record that was read from a remote tier.
+    pub(super) record: Option<&'a [u8]>,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -138,7 +140,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Stores the value of a whole key.
-    #[cfg(feature = "async")]
     pub(super) fn insert_full(
         &self,
         full: &[u8],
@@ -152,7 +153,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Stores the value of a whole key. The caller has already checked for a fork and for a closed cache.
     /// This check needs a system call, which is a large part of the cost of an insert.
-    fn insert_checked(
+    pub(super) fn insert_checked(
         &self,
         full: &[u8],
         value: Arc<V>,
@@ -172,7 +173,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         }
         let key = self.shared.tiers.memory.key(full);
-        if self.is_memory_only() {
+        if self.is_memory_only() && !self.is_remote() {
             self.write_in_memory(key, value, ttl)?;
             self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
             return Ok(());
@@ -267,6 +268,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         durability: Durability,
         mut condition: WriteCondition<'_>,
     ) -> Result<InsertOutcome, Error> {
+        if self.is_remote() {
+            return self.write_remote(key, value, ttl, condition);
+        }
         loop {
             let mut prepared = self.prepare(key, value, durability)?;
             if let WriteCondition::Unchanged(ReadCondition { waits_for_room: false, .. }) = condition

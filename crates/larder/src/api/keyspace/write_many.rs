@@ -211,6 +211,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let removals = entries.iter().map(|entry| Removal::Key { counters, full: &entry.key });
             return self.shared.invalidate(removals).map(drop);
         }
+        if self.is_remote() {
+            // One after another: the server makes no group of them.
+            for entry in entries {
+                self.insert_checked(&entry.key, entry.value.clone(), options, wait)?;
+            }
+            return Ok(());
+        }
         let outcome = self.write_group(entries, ttl)?;
         for entry in entries {
             self.shared.count(&self.opened.counters, Count::Inserts, &entry.key);

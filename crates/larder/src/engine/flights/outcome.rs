@@ -18,6 +18,11 @@ pub(crate) enum FlightOutcome {
     Absent,
     /// The loader says that the stale value is unchanged, but there was no stale value.
     NothingUnchanged,
+    /// The value is for the caller that leads the load. The other waiters look the key up again, because they
+    /// may have come after a change that has voided the load at a remote tier.
+    Unshared(Value),
+    /// As `Unshared`, for an absence.
+    UnsharedAbsence,
     /// There is no answer. The waiters look the key up again.
     Abandoned,
 }

@@ -18,6 +18,7 @@ use crate::format::codec::erased::ErasedCodec;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::evicted_values::EvictedValues;
+use crate::remote::tier::RemoteKeyspace;
 use crate::stats::count::Count;
 use crate::stats::counters::Counters;
 use crate::stats::observe::named_keyspace::NamedKeyspace;
@@ -109,7 +110,23 @@ impl KeyspaceRegistry {
         }
         let mut last = self.last_memory_only.lock();
         *last += 1;
-        Ok(KeyspaceId::memory_only(*last))
+        let number = *last;
+        drop(last);
+        if !request.kind.memory_only
+            && let Some(remote) = tiers.remote()
+        {
+            let id = KeyspaceId::remote(number);
+            let keyspace = RemoteKeyspace {
+                number: id.number(),
+                name: request.name.to_owned(),
+                version: request.kind.version,
+                shape: request.shape.clone(),
+                format: request.kind.format,
+            };
+            remote.tier.register(keyspace).map_err(|cause| remote.error("open a keyspace", cause))?;
+            return Ok(id);
+        }
+        Ok(KeyspaceId::memory_only(number))
     }
 
     /// Returns the names of the open keyspaces, each under the number of its keyspace.

@@ -1,12 +1,16 @@
-//! The remote tier: a cache that several machines share over a server, in the place of the file.
+//! The remote tier in the engine: lookups, changes and pushes of keys that a server holds
+//! ([`crate::remote`]).
 //!
-//! The engine knows the server only as a [`RemoteTier`](tier::RemoteTier). The crate `larder-redis`
-//! implements it. [`near`] is the other direction: what the tier tells the cache of changes at the server.
-//!
-//! - [`tier`]: the requests, their answers, and the order that the tier must keep.
-//! - [`reply`]: the two ends of an answer, for threads and for tasks.
-//! - [`near`]: the near cache, which is the memory tier in front of the server.
+//! - [`link`]: the requests that wait for their answers.
+//! - [`lookup`]: the steps of a lookup.
+//! - [`removal`]: removals of keys and ranges.
+//! - [`sharing`]: who gets the value of a load.
+//! - [`near`]: what a push does to memory.
+//! - [`push_waits`]: the waits of callers for a push.
 
+pub(crate) mod link;
+pub(crate) mod lookup;
 pub(crate) mod near;
-pub(crate) mod reply;
-pub(crate) mod tier;
+pub(crate) mod push_waits;
+pub(crate) mod removal;
+pub(crate) mod sharing;

@@ -1,22 +1,50 @@
-//! The near cache as the remote tier sees it: what a change at the server does to memory.
+//! What a change at the server does to memory: the implementation of [`NearTier`].
+//!
+//! The tier calls it in the order of the stream, before it answers any later request. So a request that is
+//! answered after a push has its token from before the push, and is not filled.
 
-use std::fmt::Debug;
+use crate::engine::tiers::Tiers;
+use crate::format::key::scope::Scope;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::memory::evicted_values::EvictedValues;
+use crate::remote::near::NearTier;
 
-/// The memory tier in front of a remote tier. The cache implements it, and the tier calls it from the thread
-/// that reads the connection.
-///
-/// A call drops values and voids the permissions to fill that were taken before it. It does not wait for the
-/// network, and runs neither a loader nor a listener.
-pub trait NearTier: Debug + Send + Sync {
-    /// Drops the near copies of these keys, because their slots have changed at the server. A key is the
-    /// keyspace's number and the encoded key, as in the requests. A key that the cache does not have is
-    /// ignored.
-    fn invalidate(&self, keys: &[&[u8]]);
+impl NearTier for Tiers {
+    fn invalidate(&self, keys: &[&[u8]]) {
+        let mut dropped = EvictedValues::default();
+        for key in keys {
+            self.memory.drop_near(self.memory.key(key), &mut dropped);
+            if let Some(remote) = self.remote() {
+                remote.waits.note_push(Some(key));
+            }
+        }
+        // The `Drop` of a value may ask the server. The calling thread reads the answers, so it must not wait
+        // for one.
+        self.sweeper.drop_values(dropped);
+    }
 
-    /// Drops the near copies of all keys that begin with `prefix`.
-    fn invalidate_range(&self, prefix: &[u8]);
+    fn invalidate_range(&self, prefix: &[u8]) {
+        self.drop_scope(Scope::prefix(prefix));
+    }
 
-    /// Drops all near copies: the connection was lost, or the server says that it has forgotten which keys
-    /// this client has read.
-    fn invalidate_all(&self);
+    fn invalidate_all(&self) {
+        self.drop_scope(Scope::prefix(KeyspaceId::ALL_REMOTE));
+    }
+}
+
+impl Tiers {
+    /// Drops all near copies in a scope, voids the loads and the tokens of its keys.
+    fn drop_scope(&self, scope: Scope) {
+        let mut dropped = EvictedValues::default();
+        self.memory.purge(scope, false, self.time.now(), 0, &mut dropped);
+        if let Some(remote) = self.remote() {
+            remote.waits.note_push(None);
+        }
+        self.sweeper.drop_values(dropped);
+    }
+
+    /// Returns whether the connection of an answer is still the present one.
+    pub(in crate::engine) fn is_generation(&self, generation: u64) -> bool {
+        self.remote().is_some_and(|remote| remote.tier.generation() == generation)
+    }
 }

@@ -141,7 +141,8 @@ impl Shared {
 fn open_in_memory(config: &CacheBuilder) -> OpenTiers {
     let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
     let memory = new_memory(config, 0);
-    let (tiers, messages) = Tiers::new(memory, time, DiskTier::absent(), None, config.listener.clone());
+    let (tiers, messages) =
+        Tiers::new(memory, time, DiskTier::absent(), None, config.listener.clone(), config.remote.clone());
     let max_page = config.disk_capacity.as_u64() / PAGE_SHARE;
     OpenTiers { tiers, messages, writer: None, files: None, before: None, max_page }
 }
@@ -199,7 +200,7 @@ fn start(
     disk.uses.size_for(live_limit(capacity, counts_blocks));
     disk.uses.grow_for(entries, bytes, usable);
     let (commands, inbox) = unbounded();
-    let (tiers, messages) = Tiers::new(memory, time, disk, Some(commands), config.listener.clone());
+    let (tiers, messages) = Tiers::new(memory, time, disk, Some(commands), config.listener.clone(), None);
     if !syncs_directory_of(&*volume, &path) {
         tiers.sweeper.tell(Event::DiskLimited { cause: NO_DIRECTORY_SYNC.to_owned() });
     }

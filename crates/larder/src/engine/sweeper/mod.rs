@@ -193,7 +193,7 @@ mod tests {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(10_000)));
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0);
-        let (tiers, _messages) = Tiers::new(memory, time, DiskTier::absent(), None, None);
+        let (tiers, _messages) = Tiers::new(memory, time, DiskTier::absent(), None, None, None);
         (clock, Sweeper::new(tiers, Duration::from_secs(1)))
     }
 
@@ -229,7 +229,7 @@ mod tests {
         let (commands, _inbox) = unbounded();
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0);
         let disk = DiskTier::open(None, DiskStatus::default(), 0);
-        let (tiers, _messages) = Tiers::new(memory, time, disk, Some(commands), None);
+        let (tiers, _messages) = Tiers::new(memory, time, disk, Some(commands), None, None);
         tiers.sweeper.plan_nothing();
         let misses = Arc::new(StatisticU64::new(0));
         let counted = misses.clone();

@@ -17,6 +17,7 @@ mod idle;
 mod leaving;
 mod listing;
 mod lookup;
+mod near;
 mod publish;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) mod validate;
@@ -94,7 +95,7 @@ impl Shard {
         }
     }
 
-    fn miss_token(&self, key: SlotKey<'_>) -> MissToken {
+    pub(crate) fn miss_token(&self, key: SlotKey<'_>) -> MissToken {
         MissToken {
             min_visible_sequence: self.min_visible_sequence(key),
             epoch_token: self.leases.epoch_token(key),

@@ -8,6 +8,7 @@ mod table;
 
 use std::fmt;
 
+use super::remote::RemoteStats;
 use super::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 use crate::format::escape::escape_control;
 use crate::units::ByteSize;
@@ -94,6 +95,11 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
         "promotions {promotions}, fills voided {voided_fills}, uncacheable {uncacheable}, \
          too large for the disk {too_large_for_disk}"
     ))?;
+    if let Some(RemoteStats { server, hits, failures }) = &stats.remote {
+        out.line(&format!(
+            "remote {server}: {hits} lookups answered, {failures} lookups and fills without an answer"
+        ))?;
+    }
     if stats.disk.is_none() {
         return Ok(());
     }

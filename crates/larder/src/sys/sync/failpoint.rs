@@ -28,6 +28,18 @@ pub enum Failpoint {
     FillLate,
     /// A refresh begins although the old value has already been replaced.
     RefreshWhatIsNew,
+    /// The epoch token of a lookup at the remote tier is taken after the answer.
+    TokenAfterAnswer,
+    /// The validity of memory is checked before the value is read.
+    ValidityBeforeRead,
+    /// The life of a near copy is counted from the answer, and not from the request.
+    LifeFromAnswer,
+    /// A loaded value is kept in memory although the remote tier did not store it.
+    NearFillAlone,
+    /// All callers that wait for a load at a remote tier get its value.
+    ShareUnchecked,
+    /// A loaded value is stored at the remote tier without its lease.
+    RemoteFillWithoutLease,
     /// A fence does not prevent the lease of a refresh.
     RefreshIgnoresFence,
     /// A caller waits for a queued load and does not take it over.

@@ -349,7 +349,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let is_plain = matches!(ttl, Ttl::Default | Ttl::For(_) | Ttl::Never);
         let is_durable = durability == Durability::Immediate && !self.is_memory_only();
         // Without a disk tier that saves values, a durable insert may have to store its value again.
-        if !is_plain || (is_durable && !self.shared.tiers.disk.saves()) {
+        if self.is_remote() || !is_plain || (is_durable && !self.shared.tiers.disk.saves()) {
             return Ok(None);
         }
         self.shared.refuse_if_unusable()?;

@@ -74,7 +74,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let (value, ttl) = match (loaded, stale) {
             (Ok(Load::Cache(value)), _) | (Ok(Load::Unchanged), Some(value)) => (value, Ttl::Default),
             (Ok(Load::CacheFor(value, ttl)), _) => (value, ttl),
-            (Ok(Load::DoNotCache(value)), _) => return self.decline_with(value),
+            (Ok(Load::DoNotCache(value)), _) => {
+                return self.publish_off_executor(move |lease| lease.decline_with(value));
+            }
             (Err(error), _) => return self.fail(error),
             (Ok(Load::Absent), _) => return self.end_absent(),
             // The lease ends without an answer. The task that began the load knows the reason.

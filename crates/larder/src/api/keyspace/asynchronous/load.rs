@@ -24,6 +24,7 @@ use super::Keyspace;
 use crate::api::keyspace::load::{Load, Loaded};
 use crate::api::keyspace::load_lease::loader_panic::PollRecord;
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
+use crate::engine::flights::FlightOutcome;
 use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::tasks::TaskWait;
 use crate::error::load_error::LoadError;
@@ -260,7 +261,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: StoredKey,
         wait: TaskWait,
     ) -> Result<Loaded<V>, LoadError<E>> {
-        match PendingLoad::answer(wait.await, None) {
+        let ended = wait.await.map(|outcome| match outcome {
+            // The caller that leads the load began it.
+            FlightOutcome::Unshared(value) => FlightOutcome::Value(value),
+            FlightOutcome::UnsharedAbsence => FlightOutcome::Absent,
+            other => other,
+        });
+        match PendingLoad::answer(ended, None) {
             Ok(Waited::Value(value)) => Ok(Loaded::fresh(Some(value))),
             Ok(Waited::Absent) => Ok(Loaded::fresh(None)),
             // A load ends without an answer for the task that began it in only one case.

@@ -32,7 +32,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns whether a call may have to wait for the disk, or for room in the write buffer. In a forked
     /// child, returns false, because no call waits there.
     fn may_block(&self) -> bool {
-        !self.is_memory_only() && self.shared.tiers.has_disk() && !self.shared.is_forked()
+        self.has_lower_tier() && self.shared.tiers.may_block() && !self.shared.is_forked()
     }
 
     /// Makes a call that may block on a worker thread. If the call can't block, makes it immediately on the

@@ -71,7 +71,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Self::typed(value)
             }
             Lookup::Unknown(miss) if self.may_block() && !self.shared.is_closed() => {
-                if inline_calls::may_look() {
+                if !self.is_remote() && inline_calls::may_look() {
                     return MemoryAnswer::Found(inline_calls::look(|| self.look_on_disk(key, miss)));
                 }
                 return MemoryAnswer::AskDisk(key.bytes.into(), miss);

@@ -70,6 +70,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let is_refresh = load.flight.as_ref().is_some_and(|flight| flight.is_refresh());
         let Some(keyspace) = &keyspace else { return false };
         load.count_end(keyspace);
+        if keyspace.is_remote() {
+            return load.fill_remote_absence(keyspace, ttl);
+        }
         let Some(id) = load.id.take() else { return false };
         let memory = &keyspace.shared.tiers.memory;
         let key = memory.key(&load.key);
@@ -87,7 +90,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// stored for the shortest TTL. Otherwise a later failure could be answered with a value that the source
     /// no longer has. A stale value that is only on disk can't be found while the disk tier is off, but would
     /// be found later. An absence from a refresh is stored in the same way, and replaces the live value.
-    fn ttl_of_absence(&self, key: SlotKey<'_>, ttl: Option<Ttl>, is_refresh: bool) -> Option<(Ttl, bool)> {
+    pub(in crate::api::keyspace) fn ttl_of_absence(
+        &self,
+        key: SlotKey<'_>,
+        ttl: Option<Ttl>,
+        is_refresh: bool,
+    ) -> Option<(Ttl, bool)> {
         let wanted = match ttl {
             Some(Ttl::Default | Ttl::Keep) => self.definition.default_absent_ttl().map(Ttl::For),
             ttl => ttl.filter(|ttl| !ttl.is_past(self.now())),

@@ -22,6 +22,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         miss_token: Option<MissToken>,
         (load_thread, heeds_absence, counts): (LoadThread, bool, bool),
     ) -> LookupOutcome<K, V> {
+        if self.is_remote() {
+            return self.answer_from_remote(key, lease, (load_thread, heeds_absence, counts));
+        }
         if let (Some(miss), Some(id)) = (miss_token, lease.id)
             && !self.is_memory_only()
             && let Some(found) = self.promote_decoded(key, Permit::Lease(id), miss.min_visible_sequence)

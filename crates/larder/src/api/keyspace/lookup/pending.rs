@@ -89,7 +89,8 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
             }
             Ok(FlightOutcome::NothingUnchanged) => Err(LoadError::NothingUnchanged),
             Ok(FlightOutcome::Absent) => Ok(Waited::Absent),
-            Ok(FlightOutcome::Abandoned) | Err(UnfinishedFlight::Overdue) => Ok(Waited::Unanswered),
+            Ok(FlightOutcome::Abandoned | FlightOutcome::Unshared(_) | FlightOutcome::UnsharedAbsence)
+            | Err(UnfinishedFlight::Overdue) => Ok(Waited::Unanswered),
         }
     }
 }

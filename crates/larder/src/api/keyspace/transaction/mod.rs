@@ -198,6 +198,7 @@ impl Transaction<'_> {
                 allowed: "it must be a keyspace of the cache whose transaction this is".to_owned(),
             });
         }
+        keyspace.refuse_remote("a transaction", "change one key at a time")?;
         let full = keyspace.encode(key)?;
         let at = self.place_of(full.as_slice(), || keyspace.opened.name.clone())?;
         if let Some(key) = self.keys.get_mut(at) {
@@ -281,11 +282,11 @@ impl Transaction<'_> {
         }
         let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
         let leased = match self.waits {
-            RoundWaits::Allowed => Some(keyspace.lease_and_read(slot_key)),
+            RoundWaits::Allowed => keyspace.lease_and_read(slot_key).ok(),
             RoundWaits::Refused => keyspace.lease_and_read_at_once(slot_key),
             RoundWaits::Needed => None,
         };
-        let Some(LeasedRead { lease, read, is_unread }) = leased else {
+        let Some(LeasedRead { lease, read, is_unread, .. }) = leased else {
             self.waits = RoundWaits::Needed;
             return None;
         };

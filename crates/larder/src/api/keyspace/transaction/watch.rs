@@ -110,6 +110,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     fn watch_full(&self, full: &[u8]) -> Result<Watch, Error> {
         self.shared.refuse_if_unusable()?;
+        self.refuse_remote("a watch", "change one key at a time")?;
         let tiers = &self.shared.tiers;
         let key = tiers.memory.key(full);
         // 1.

@@ -89,7 +89,7 @@ impl Machine {
         let (commands, inbox) = unbounded();
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0).seeded(1);
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
-        let (tiers, _messages) = Tiers::new(memory, time, disk_tier, Some(commands), None);
+        let (tiers, _messages) = Tiers::new(memory, time, disk_tier, Some(commands), None, None);
         let limits = WriterLimits {
             flush_interval: Duration::from_hours(1),
             max_changes: 8,

@@ -229,6 +229,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// on disk, on a worker thread.
     pub async fn refresh_async(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.keyspace.shared.refuse_if_unusable()?;
+        self.keyspace.refuse_remote("refresh", "remove the key, and let the next lookup load it")?;
         self.keyspace.refuse_without_spawner()?;
         let full = self.keyspace.encode(&key)?;
         let slot = self.keyspace.shared.tiers.memory.key(full.as_slice());
@@ -242,7 +243,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     #[cold]
     fn begin_refresh(&self, slot: SlotKey<'_>, found_old: Option<FoundOld>) -> bool {
         let shared = &self.keyspace.shared;
-        if shared.is_forked() || shared.is_closed() {
+        if shared.is_forked() || shared.is_closed() || self.keyspace.is_remote() {
             return false;
         }
         let memory = &shared.tiers.memory;

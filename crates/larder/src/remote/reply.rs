@@ -170,8 +170,8 @@ mod tests {
     fn a_reply_that_is_dropped_is_an_error_after_which_the_change_may_have_been_made() {
         let (sender, mut answer) = reply::<u32>();
         let wakes = Arc::new(AnswerWakes::default());
-        let waker = wakes.clone().into();
-        let mut context = Context::from_waker(&waker);
+        let counted = wakes.clone().into();
+        let mut context = Context::from_waker(&counted);
         assert!(Pin::new(&mut answer).poll(&mut context).is_pending());
         drop(sender);
         assert_eq!(wakes.0.load(Ordering::SeqCst), 1);

@@ -1,40 +1,5 @@
-//! The remote tier: the requests of the cache, and the order that the tier must keep.
-//!
-//! The protocol, over one connection at a time. A *push* says that the slot of a key has changed at the
-//! server.
-//!
-//! 1. The tier asks the server to push the changes of the keys that this client reads, and waits for the
-//!    answer. It sends no request of the cache before that. The connection then has a new
-//!    [generation](RemoteTier::generation).
-//! 2. One thread reads the connection. It handles answers and pushes in the order of the stream. A push is
-//!    handled by a call of [`NearTier`], which has returned before any later answer is sent.
-//! 3. The cache takes the epoch token of a key, then gives the request to the tier, then fills the key under
-//!    the lock of its shard, if the token still holds and the generation of the answer is the present one. A
-//!    push of (2) voids the token.
-//! 4. When the connection is lost, the tier first moves the generation and makes [`validity`] nothing. Then
-//!    it calls [`NearTier::invalidate_all`]. Then it answers the open requests with errors. Only after that
-//!    it may connect again.
-//! 5. A value in memory may be answered if the validity that was read *before* the value is still current
-//!    *after* the value was read. The validity of a connection ends `S` after the *send* time of a PING that
-//!    was answered, so that every push of a change that was acknowledged before that time has been handled
-//!    when the validity is read. The clock of the validity counts while the machine is suspended.
-//!
-//! A key of a request is the keyspace's number (4 bytes, big endian) and the encoded key. The number is
-//! valid in this process only. The tier finds the name at the server by [`register`](RemoteTier::register).
-//!
-//! **A slot** at the server holds a record, a lease marker, or nothing. A lease marker is never a value: for
-//! [`get`](RemoteTier::get) it is a miss. The bytes of a record are the core's, and begin with a checksum and
-//! a format number. The tier stores them unchanged, after its own mark if it needs one. No two writes of
-//! records have the same bytes, so equal bytes mean an unchanged slot.
-//!
-//! **A range** is all keys with a common prefix. Removing one replaces its random generation. A record is a
-//! miss if it was filled or set under another generation of a range that contains it. The [`LeaseToken`] may
-//! carry the generations that were read with the lease.
-//!
-//! Every request is answered within the tier's own time limit. A request that is dropped is answered with an
-//! error ([`RemoteReply`]).
-//!
-//! [`validity`]: RemoteTier::validity
+//! The remote tier: the requests of the cache, and their answers. The order that a tier keeps is in
+//! [`crate::remote`].
 
 use std::fmt::Debug;
 use std::sync::Weak;
@@ -52,8 +17,8 @@ pub type RemoteKey = Box<[u8]>;
 /// A server that several caches share, behind one connection.
 ///
 /// A method with a [`RemoteReply`] gives the request to the connection and returns. It waits for no network.
-/// The answer comes by the [`RemoteReply`], from any thread. The module's documentation has the order that
-/// the tier keeps.
+/// The answer comes by the [`RemoteReply`], from any thread. [`larder::remote`](crate::remote) has the order
+/// that the tier keeps.
 pub trait RemoteTier: Debug + Send + Sync {
     /// Sets the near cache that the pushes go to. Called once, before the first request.
     fn attach(&self, near: Weak<dyn NearTier>);

@@ -1,0 +1,131 @@
+//! A socket with TLS.
+//!
+//! The session is under one lock, which is held while bytes are encrypted or decrypted and while the socket
+//! takes them, and never while a thread waits for the socket.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+
+/// Bytes that are encrypted at once.
+const MAX_PART: usize = 64 << 10;
+
+/// A TLS session over a socket that never blocks.
+#[derive(Debug)]
+pub(crate) struct TlsSocket {
+    pub(crate) tcp: TcpStream,
+    session: Mutex<ClientConnection>,
+}
+
+/// Returns an error of what the peer has sent, or of a certificate.
+fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+impl TlsSocket {
+    /// Begins a session. The handshake is a part of the first reads and writes. `authority` is a file with
+    /// the certificates to trust, in the place of the system's.
+    pub(crate) fn new(tcp: TcpStream, host: &str, authority: Option<&Path>) -> io::Result<Self> {
+        let mut roots = RootCertStore::empty();
+        match authority {
+            Some(path) => {
+                for certificate in CertificateDer::pem_file_iter(path).map_err(invalid)? {
+                    roots.add(certificate.map_err(invalid)?).map_err(invalid)?;
+                }
+            }
+            None => {
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            }
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.map_err(invalid)?.with_root_certificates(roots).with_no_client_auth();
+        let name = ServerName::try_from(host.to_owned()).map_err(invalid)?;
+        let session = ClientConnection::new(Arc::new(config), name).map_err(invalid)?;
+        Ok(Self { tcp, session: Mutex::new(session) })
+    }
+
+    /// Reads decrypted bytes. Ends with `WouldBlock` where it would wait.
+    ///
+    /// It reads until the buffer is full or the socket has no more. Otherwise bytes would be left in the
+    /// session, and no event of the socket would say that they are there.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut session = self.session.lock();
+        let mut filled = 0;
+        loop {
+            let rest = buffer.get_mut(filled..).unwrap_or_default();
+            if rest.is_empty() {
+                return Ok(filled);
+            }
+            let outcome = match session.reader().read(rest) {
+                Ok(read @ 1..) => {
+                    filled += read;
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.receive(&mut session),
+                // The end of the stream, and any other error.
+                Ok(_) => Ok(false),
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(true) => {}
+                Ok(false) => return Ok(filled),
+                // What was read is used first. The next read has the error again.
+                Err(_) if filled > 0 => return Ok(filled),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Decrypts what was received, or receives more. Returns whether the stream goes on.
+    fn receive(&self, session: &mut ClientConnection) -> io::Result<bool> {
+        // Bytes that were received earlier may wait to be decrypted: the session decrypts a bounded part.
+        let has_more = |session: &mut ClientConnection| {
+            let state = session.process_new_packets().map_err(invalid);
+            // The handshake, or the alert that says what was wrong. What is left is sent with the next bytes.
+            drop(self.send(session));
+            state.map(|state| state.plaintext_bytes_to_read() > 0)
+        };
+        if has_more(session)? {
+            return Ok(true);
+        }
+        if session.read_tls(&mut &self.tcp)? == 0 {
+            return Ok(false);
+        }
+        has_more(session).map(|_| true)
+    }
+
+    /// Encrypts and sends as much as the socket takes.
+    pub(crate) fn write(&self, buffer: &[u8]) -> io::Result<usize> {
+        let mut session = self.session.lock();
+        // What was encrypted before is sent first, so that no more than one part waits.
+        self.send(&mut session)?;
+        let part = buffer.get(..buffer.len().min(MAX_PART)).unwrap_or(buffer);
+        let taken = session.writer().write(part)?;
+        if taken == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        match self.send(&mut session) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(taken),
+        }
+    }
+
+    /// Sends what is encrypted.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        self.send(&mut self.session.lock())
+    }
+
+    fn send(&self, session: &mut ClientConnection) -> io::Result<()> {
+        while session.wants_write() {
+            session.write_tls(&mut &self.tcp)?;
+        }
+        Ok(())
+    }
+}

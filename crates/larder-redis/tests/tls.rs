@@ -1,0 +1,101 @@
+//! TLS, with a certificate that is made for the test.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use larder_redis::{Error, RedisTier};
+
+use crate::server::RedisServer;
+use crate::support::{ask, eventually, key, open};
+use larder::remote::{Life, RemoteTier, SetCondition};
+
+/// Makes a certificate of its own authority for `localhost`. Returns whether there is an openssl.
+fn made_certificate(dir: &Path) -> bool {
+    let mut command = Command::new("openssl");
+    command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
+    command.args([
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+    ]);
+    command.args(["-keyout", "key.pem", "-out", "cert.pem"]).current_dir(dir);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn an_encrypted_connection_carries_large_values_and_many_requests() {
+    let dir = tempfile::tempdir().unwrap();
+    if !made_certificate(dir.path()) {
+        println!("skipped: this machine has no openssl");
+        return;
+    }
+    let (certificate, private) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    let port = free_port();
+    let arguments = [
+        "--tls-port",
+        &port.to_string(),
+        "--tls-cert-file",
+        certificate.to_str().unwrap(),
+        "--tls-key-file",
+        private.to_str().unwrap(),
+        "--tls-auth-clients",
+        "no",
+        "--bind",
+        "127.0.0.1",
+    ];
+    let Some(server) = RedisServer::start(&arguments) else { return };
+    let url = format!("rediss://localhost:{port}");
+    let error = RedisTier::open(&url).map(drop).unwrap_err();
+    assert!(
+        matches!(error, Error::Unsupported { .. }),
+        "the certificate is of no known authority: {error:?}"
+    );
+    let url = format!("{url}/0?ca={}", certificate.display());
+    let wrong_name = url.replace("localhost", "127.0.0.1");
+    assert!(RedisTier::open(&wrong_name).is_err(), "the certificate is for another name");
+    let tier = open(&url);
+    eventually("it is connected", || tier.why_down().is_none());
+    let large: Vec<u8> = (0..8 << 20).map(|at: u32| (at % 251) as u8).collect();
+    let set = ask(|reply| tier.set(key("large"), large.clone(), Life::Never, SetCondition::Always, reply));
+    assert!(set.unwrap());
+    assert!(ask(|reply| tier.get(key("large"), reply)).unwrap().is_some_and(|found| found.bytes == large));
+    std::thread::scope(|scope| {
+        for thread in 0..4_u8 {
+            let tier = &tier;
+            scope.spawn(move || {
+                for round in 0..200_u8 {
+                    let name = key(&format!("{thread}"));
+                    let bytes = vec![round; usize::from(round) * 100];
+                    let set = |reply| {
+                        tier.set(name.clone(), bytes.clone(), Life::Never, SetCondition::Always, reply);
+                    };
+                    assert!(ask(set).unwrap());
+                    assert_eq!(ask(|reply| tier.get(name.clone(), reply)).unwrap().unwrap().bytes, bytes);
+                }
+            });
+        }
+    });
+    let before = tier.generation();
+    assert_ne!(server.cli(&["CLIENT", "KILL", "TYPE", "normal"]), "0");
+    eventually("the loss is seen", || tier.generation() != before);
+    eventually("it is connected again", || ask(|reply| tier.get(key("large"), reply)).is_ok());
+}
+
+#[test]
+fn a_server_without_tls_is_an_error() {
+    let port = free_port();
+    let Some(_server) = RedisServer::start(&["--port", &port.to_string(), "--bind", "127.0.0.1"]) else {
+        return;
+    };
+    let error =
+        RedisTier::open(&format!("rediss://localhost:{port}?connect_timeout=1s")).map(|tier| tier.why_down());
+    assert!(!matches!(error, Ok(None)), "{error:?}");
+    let tier = open(&format!("redis://127.0.0.1:{port}"));
+    assert!(ask(|reply| tier.get(key("k"), reply)).unwrap().is_none(), "TCP without TLS");
+}

@@ -1,0 +1,148 @@
+//! The end of a load at the server: steps 5 and 6 of a load ([`super`]).
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::write::OutgoingRecord;
+use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::load_lease::LoadLease;
+use crate::api::keyspace::ttl::Ttl;
+use crate::engine::promotion::RemoteOrigin;
+use crate::engine::remote::link::RemoteLink;
+use crate::engine::remote::lookup::is_plain;
+use crate::engine::remote::sharing::Sharing;
+use crate::error::Error;
+use crate::format::key::Key;
+use crate::memory::entry::Value;
+use crate::memory::slot_key::SlotKey;
+use crate::remote::tier::{FillReply, LeaseToken, SetCondition};
+use crate::stats::count::Count;
+use crate::sys::sync::Arc;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
+    /// Stores a loaded value, or an absence, with the lease of the server. Returns whether it is stored. The
+    /// outcome of the flight is set already, and is not shared if the server says that the lease held no
+    /// more.
+    pub(in crate::api::keyspace) fn fill_remote(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        value: Option<&Arc<V>>,
+        ttl: Ttl,
+    ) -> Result<bool, Error> {
+        let Some(link) = keyspace.link() else { return Ok(false) };
+        let memory = &keyspace.shared.tiers.memory;
+        let stored_key = self.key.clone();
+        let key = memory.key(&stored_key);
+        let Some(token) = self.remote.take() else { return Ok(false) };
+        let is_storable = value.is_some() || !is_plain(keyspace.opened.kind.format);
+        if !is_storable || keyspace.shared.is_closed() || self.deadline.is_over() {
+            self.give_back(keyspace, key, token);
+            return Ok(false);
+        }
+        let now = keyspace.now();
+        let (_, expires_at) = keyspace.expiry_after_write(key, ttl, None);
+        let outgoing = match keyspace.outgoing(key, value, (now, expires_at)) {
+            Ok(Some(outgoing)) => outgoing,
+            not_stored => {
+                self.give_back(keyspace, key, token);
+                return not_stored.map(|_| false);
+            }
+        };
+        self.share_if_unchanged(keyspace, key);
+        let filled = keyspace.send_fill(link, key, token, value, outgoing);
+        match filled {
+            Some(true) => {}
+            Some(false) => {
+                keyspace.opened.counters.add(Count::VoidedFills);
+                self.sharing = Sharing::Never;
+            }
+            None => keyspace.opened.counters.add(Count::VoidedFills),
+        }
+        Ok(filled == Some(true))
+    }
+
+    /// Stores an absence as [`fill_remote`](Self::fill_remote) stores a value, if it is to be cached.
+    pub(in crate::api::keyspace) fn fill_remote_absence(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        ttl: Option<Ttl>,
+    ) -> bool {
+        let stored_key = self.key.clone();
+        let key = keyspace.shared.tiers.memory.key(&stored_key);
+        if let Some((ttl, true)) = keyspace.ttl_of_absence(key, ttl, false) {
+            return self.fill_remote(keyspace, None, ttl).unwrap_or(false);
+        }
+        self.give_back_with_value();
+        false
+    }
+
+    /// Gives the lease of the server back, and waits for the answer. If a change has voided it meanwhile, the
+    /// callers that wait look again.
+    fn give_back(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>, token: LeaseToken) {
+        let Some(link) = keyspace.link() else { return };
+        self.share_if_unchanged(keyspace, key);
+        let held = link.ask(|tier, reply| tier.release(key.bytes.into(), token, reply));
+        if link.count(held) == Some(false) {
+            self.sharing = Sharing::Never;
+        }
+    }
+
+    /// As [`give_back`](Self::give_back), for a value that is given to the waiting callers, and not cached.
+    pub(in crate::api::keyspace) fn give_back_with_value(&mut self) {
+        let (Some(token), Some(keyspace)) = (self.remote.take(), self.keyspace()) else { return };
+        let key = self.key.clone();
+        self.give_back(&keyspace, keyspace.shared.tiers.memory.key(&key), token);
+    }
+
+    /// Gives the lease of the server back, and waits for nothing.
+    pub(in crate::api::keyspace) fn drop_remote(&mut self, keyspace: &Keyspace<K, V>) {
+        if let (Some(token), Some(link)) = (self.remote.take(), keyspace.link()) {
+            drop(link.begin(|tier, reply| tier.release((&*self.key).into(), token, reply)));
+        }
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Steps 5 and 6. Returns whether the server has stored the record. None if it did not answer.
+    fn send_fill(
+        &self,
+        link: &RemoteLink,
+        key: SlotKey<'_>,
+        lease: LeaseToken,
+        value: Option<&Arc<V>>,
+        outgoing: OutgoingRecord,
+    ) -> Option<bool> {
+        let OutgoingRecord { bytes, encoded_len, life, expires_at } = outgoing;
+        let weight = match value {
+            Some(value) => self.weigh(key, encoded_len, value),
+            None => self.weigh_absence(key),
+        };
+        // 5.
+        let miss = self.shared.tiers.memory.near_token(key)?;
+        if failpoint_is_set(Failpoint::RemoteFillWithoutLease) {
+            let condition = SetCondition::Always;
+            let stored = link.ask(|tier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply));
+            return link.count(stored);
+        }
+        let filled = link.ask(|tier, reply| tier.fill(key.bytes.into(), lease, bytes, life, reply));
+        let value = value.cloned().map(|value| value as Value);
+        // 6.
+        match link.count(filled) {
+            Some(FillReply::Stored { generation, is_tracked }) => {
+                let origin = RemoteOrigin { generation, is_tracked };
+                self.shared.fill_near(key, miss.epoch_token, (value, expires_at, weight), origin);
+                Some(true)
+            }
+            Some(FillReply::Void) => {
+                if failpoint_is_set(Failpoint::NearFillAlone) {
+                    let generation = link.tier.generation();
+                    let origin = RemoteOrigin { generation, is_tracked: true };
+                    self.shared.fill_near(key, miss.epoch_token, (value, expires_at, weight), origin);
+                }
+                Some(false)
+            }
+            None => None,
+        }
+    }
+}

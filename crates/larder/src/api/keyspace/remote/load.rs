@@ -1,0 +1,127 @@
+//! The lookup of a load at the server: steps 1 to 3 of a load ([`super`]).
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::load_lease::LoadLease;
+use crate::api::keyspace::lookup::{LoadThread, LookupOutcome};
+use crate::engine::promotion::DecodedEntry;
+use crate::engine::remote::sharing::Sharing;
+use crate::format::key::Key;
+use crate::memory::epochs::EpochToken;
+use crate::memory::leases::Permit;
+use crate::memory::slot_key::SlotKey;
+use crate::remote::tier::{LeaseReply, LeaseToken, RemoteRecord};
+use crate::stats::count::Count;
+use crate::sys::clock::Deadline;
+
+/// How often the lookup of one load may remove a record that is no answer to it.
+const MAX_REMOVED: usize = 8;
+
+/// How the question of a load was answered.
+enum Asked<V> {
+    /// The entry, and the token of before the question.
+    Found(DecodedEntry<V>, EpochToken),
+    /// The load begins, with this permission to fill the slot, if it has one.
+    Load(Option<LeaseToken>),
+    /// The load begins, and its value is for its leader alone: the key is being updated.
+    LoadAlone,
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Steps 1 to 3 for the holder of the local lease. An absence is an answer only if the caller heeds it.
+    pub(in crate::api::keyspace) fn answer_from_remote(
+        &self,
+        key: SlotKey<'_>,
+        mut lease: LoadLease<K, V>,
+        (load_thread, heeds_absence, counts): (LoadThread, bool, bool),
+    ) -> LookupOutcome<K, V> {
+        match self.ask_to_load(key, lease.deadline, heeds_absence) {
+            Asked::Found(found, token) => {
+                lease.sharing = Sharing::IfUnchanged(token);
+                lease.found(found.value.clone());
+                let count = if found.value.is_some() { Count::DiskHits } else { Count::AbsentAnswers };
+                self.answered_if(counts, count, key);
+                let expires_at = found.expires_at;
+                match found.value {
+                    Some(value) => LookupOutcome::Hit { value, expires_at, is_stale: false },
+                    None => LookupOutcome::Absent { expires_at },
+                }
+            }
+            Asked::LoadAlone => {
+                // The callers that wait look again. Without this they would load one after another.
+                lease.give_pass();
+                lease.sharing = Sharing::Never;
+                self.begin_remote_load(key, lease, load_thread, counts)
+            }
+            Asked::Load(token) => {
+                lease.remote = token;
+                self.begin_remote_load(key, lease, load_thread, counts)
+            }
+        }
+    }
+
+    fn begin_remote_load(
+        &self,
+        key: SlotKey<'_>,
+        mut lease: LoadLease<K, V>,
+        load_thread: LoadThread,
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
+        self.answered_if(counts, Count::Misses, key);
+        if load_thread != LoadThread::Pool {
+            lease.begin(self);
+        }
+        LookupOutcome::Load(lease)
+    }
+
+    fn ask_to_load(&self, key: SlotKey<'_>, deadline: Deadline, heeds_absence: bool) -> Asked<V> {
+        let Some(link) = self.link() else { return Asked::Load(None) };
+        let load_timeout = self.shared.settings.load_timeout.map(Deadline::after);
+        let mut removed = 0;
+        loop {
+            // 1.
+            let wait = link.waits.register(key.bytes);
+            let Some(miss) = self.shared.tiers.memory.near_token(key) else { return Asked::Load(None) };
+            let asked_at = self.now();
+            // 2.
+            let answer = link.ask(|tier, reply| tier.lease(key.bytes.into(), deadline.left(), reply));
+            match link.count(answer) {
+                Some(LeaseReply::Hit(record)) => {
+                    let decoded = self.shared.decode_remote::<V>(&self.opened, key, &record, asked_at);
+                    if let Some(found) = decoded.filter(|found| found.value.is_some() || heeds_absence) {
+                        self.copy_to_memory(key, Permit::EpochToken(miss.epoch_token), &found);
+                        return Asked::Found(found, miss.epoch_token);
+                    }
+                    // The record is of no use to this load, and no lease can be taken over it.
+                    removed += 1;
+                    if removed > MAX_REMOVED || !self.remove_useless(key, record) {
+                        return Asked::Load(None);
+                    }
+                }
+                Some(LeaseReply::Leased(token)) => return Asked::Load(Some(token)),
+                Some(LeaseReply::Unleased) => return Asked::Load(Some(LeaseToken::default())),
+                // 3.
+                Some(LeaseReply::Busy(left)) => {
+                    let max =
+                        load_timeout.map_or(deadline.left(), |timeout| timeout.left().min(deadline.left()));
+                    if max.is_zero() || self.shared.is_closed() {
+                        return Asked::Load(None);
+                    }
+                    wait.wait(left.min(max));
+                }
+                Some(LeaseReply::Fenced) => return Asked::LoadAlone,
+                None => return Asked::Load(None),
+            }
+        }
+    }
+
+    /// Removes a record that does not decode, or an absence that the caller does not heed. Returns whether
+    /// the server has answered.
+    fn remove_useless(&self, key: SlotKey<'_>, record: RemoteRecord) -> bool {
+        let Some(link) = self.link() else { return false };
+        let removed = link.ask(|tier, reply| tier.remove_unchanged(key.bytes.into(), record.bytes, reply));
+        link.count(removed).is_some()
+    }
+}

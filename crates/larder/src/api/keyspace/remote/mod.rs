@@ -1,0 +1,104 @@
+//! Keyspaces that a remote tier holds: changes and loads at the server. Lookups are in
+//! [`crate::engine::remote::lookup`].
+//!
+//! **A change**:
+//!
+//! 1. Drop the near copy of the key, and void its tokens, its leases and its flight.
+//! 2. Send the change, and wait for the answer of the server.
+//! 3. Do (1) again, whatever the answer is. A lookup or a load that began after (1), and was answered by the
+//!    server before it applied the change, has filled memory before (3) or finds its token void.
+//! 4. Return. So every later lookup of this process asks the server, which has the change.
+//!
+//! **A load**. The holder of the key's local lease and flight, of which there is one in this process:
+//!
+//! 1. Register a wait for a push of the key. Take the epoch token.
+//! 2. Ask the server for the record, or for the lease in the slot of the key.
+//! 3. A record ends the lookup. If another machine has the lease, wait for a push, or for the end of that
+//!    lease, and go back to (1).
+//! 4. Run the loader.
+//! 5. Take a new token, then send the value with the lease. The server stores it only over this lease: any
+//!    change of the slot since (2) has voided the lease.
+//! 6. If the server has stored it, fill memory under the token of (5). Otherwise keep nothing: the value may
+//!    be older than a change that another machine has made. The callers that wait for the flight may have
+//!    come after that change, so not all of them get the value ([`sharing`]).
+//!
+//! A push voids tokens and leaves the flight: taking the lease in (2) is pushed, too. The server alone
+//! decides whether the load may still fill.
+//!
+//! If the server does not answer in (2), the loader runs without a lease, and nothing is kept.
+//!
+//! - [`write`]: changes. [`load`]: the lookup of a load. [`fill`]: its end. [`sharing`]: who gets its value.
+//!   [`scan`]: all keys.
+
+mod fill;
+mod load;
+mod scan;
+mod sharing;
+mod write;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use crate::engine::remote::link::RemoteLink;
+use crate::error::Error;
+use crate::format::key::Key;
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::lookup::Lookup;
+use crate::memory::slot_key::SlotKey;
+use crate::units::Timestamp;
+
+impl<K, V> Keyspace<K, V> {
+    /// Returns whether a remote tier holds the keyspace.
+    pub(super) fn is_remote(&self) -> bool {
+        self.seed.keyspace().is_remote()
+    }
+
+    /// Returns whether a key that memory does not have may be on disk, or at a server.
+    pub(super) fn has_lower_tier(&self) -> bool {
+        !self.opened.id.is_memory_only() || self.is_remote()
+    }
+
+    /// Returns the link to the server, if a remote tier holds the keyspace.
+    pub(super) fn link(&self) -> Option<&RemoteLink> {
+        if self.is_remote() { self.shared.tiers.remote() } else { None }
+    }
+
+    /// Refuses a call that a remote keyspace does not have.
+    pub(super) fn refuse_remote(&self, what: &'static str, remedy: &'static str) -> Result<(), Error> {
+        if self.is_remote() { Err(Error::NotRemote { what, remedy }) } else { Ok(()) }
+    }
+
+    /// Makes a change of one key at the server: steps 1 to 4 of a change.
+    fn change_remote<T>(
+        &self,
+        key: SlotKey<'_>,
+        send: impl FnOnce(&RemoteLink) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Some(link) = self.link() else { return Err(Error::Closed) };
+        let memory = &self.shared.tiers.memory;
+        // Dropped last, because a user's `Drop` may panic. By then the change is complete.
+        let mut dropped = EvictedValues::default();
+        // 1.
+        memory.forget(key, self.now(), &mut dropped);
+        // 2.
+        let answer = send(link);
+        // 3.
+        memory.forget(key, self.now(), &mut dropped);
+        answer
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Returns the time at which the live entry of a key expires. Memory records no use, and keeps nothing.
+    pub(super) fn remote_expiry_of(&self, key: SlotKey<'_>) -> Option<Timestamp> {
+        match self.shared.tiers.peek_in_memory(key) {
+            Lookup::Value(_, expires_at) => Some(expires_at),
+            Lookup::Absent(_) | Lookup::Negative => None,
+            Lookup::Unknown(_) => {
+                let found = self.shared.read_entry::<V>(&self.opened, key, 0)?;
+                found.value.is_some().then_some(found.expires_at)
+            }
+        }
+    }
+}

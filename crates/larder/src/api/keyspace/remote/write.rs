@@ -1,0 +1,170 @@
+//! Changes of one key at the server.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::prepare::EncodedValue;
+use crate::api::keyspace::read::LeasedRead;
+use crate::api::keyspace::read::ReadValue;
+use crate::api::keyspace::ttl::Ttl;
+use crate::api::keyspace::write::{InsertOutcome, ReadCondition, WriteCondition};
+use crate::engine::promotion::Lease;
+use crate::engine::remote::link::RemoteLink;
+use crate::engine::remote::lookup::{RemoteRead, checked_key, is_plain};
+use crate::error::Error;
+use crate::format::codec;
+use crate::format::key::Key;
+use crate::format::record;
+use crate::format::record::{FORMAT, Header, record_len};
+use crate::memory::slot_key::SlotKey;
+use crate::remote::tier::{Life, SetCondition};
+use crate::sys::sync::Arc;
+use crate::units::Timestamp;
+
+/// A record that is ready for the server.
+pub(super) struct OutgoingRecord {
+    pub(super) bytes: Vec<u8>,
+    pub(super) encoded_len: usize,
+    pub(super) life: Life,
+    pub(super) expires_at: Timestamp,
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Returns the record of a value, or of an absence. Returns None if its time has come already.
+    pub(super) fn outgoing(
+        &self,
+        key: SlotKey<'_>,
+        value: Option<&Arc<V>>,
+        (written_at, expires_at): (Timestamp, Timestamp),
+    ) -> Result<Option<OutgoingRecord>, Error> {
+        let life = if expires_at == Timestamp::NEVER {
+            Life::Never
+        } else if expires_at > written_at {
+            Life::For(expires_at.since(written_at))
+        } else {
+            return Ok(None);
+        };
+        let encoded = value.map(|value| self.encode_to_send(value)).transpose()?;
+        let encoded_len = encoded.as_ref().map_or(0, |encoded| encoded.bytes.len());
+        let format = self.opened.kind.format;
+        let bytes = match encoded {
+            Some(encoded) if is_plain(format) => encoded.bytes,
+            encoded => self.record_bytes(key, encoded, (written_at, expires_at)),
+        };
+        Ok(Some(OutgoingRecord { bytes, encoded_len, life, expires_at }))
+    }
+
+    /// Encodes a value, checks it, and compresses it if the keyspace says so.
+    fn encode_to_send(&self, value: &Arc<V>) -> Result<EncodedValue, Error> {
+        let format = self.opened.kind.format;
+        let encode_error = |cause| Error::Encode { keyspace: self.opened.name.clone(), cause };
+        let encoded = codec::encode(format, &**value).map_err(encode_error)?;
+        self.check_len(encoded.payload.len())?;
+        self.opened.checks.check(format, &**value, &encoded).map_err(encode_error)?;
+        Ok(if is_plain(format) { EncodedValue::plain(encoded.payload) } else { self.compress(encoded) })
+    }
+
+    fn record_bytes(
+        &self,
+        key: SlotKey<'_>,
+        encoded: Option<EncodedValue>,
+        (written_at, expires_at): (Timestamp, Timestamp),
+    ) -> Vec<u8> {
+        let EncodedValue { kind, bytes: payload, compression, extension, .. } =
+            encoded.unwrap_or_else(EncodedValue::absence);
+        let header = Header {
+            format: FORMAT,
+            kind,
+            compression,
+            version: self.opened.kind.version,
+            sequence: self.link().map_or(1, RemoteLink::unique),
+            written_at,
+            expires_at,
+            delete_after: expires_at,
+        };
+        let mut bytes = vec![0; record_len(&extension, payload.len())];
+        record::write(&mut bytes, &checked_key(&self.opened.name, key), &header, &extension, &payload);
+        bytes
+    }
+
+    /// Stores a value at the server under a condition, in the place of
+    /// [`write_if`](Keyspace::write_if). The lease of a load is none of the conditions: see
+    /// [`super::fill`].
+    pub(in crate::api::keyspace) fn write_remote(
+        &self,
+        key: SlotKey<'_>,
+        value: &Arc<V>,
+        ttl: Ttl,
+        condition: WriteCondition<'_>,
+    ) -> Result<InsertOutcome, Error> {
+        let read = if let WriteCondition::Unchanged(change) = condition { change.read } else { None };
+        let now = self.now();
+        let (_, ends_at) = self.expiry_after_write(key, ttl, read);
+        let Some(mut outgoing) = self.outgoing(key, Some(value), (now, ends_at))? else {
+            return self.end_remote(key, condition);
+        };
+        if ttl == Ttl::Keep && read.is_some() && self.definition.age_limit().is_none() {
+            outgoing.life = Life::Keep;
+        }
+        let condition = match condition {
+            WriteCondition::Unchanged(ReadCondition { record: Some(record), .. }) => {
+                SetCondition::Unchanged(record.to_vec())
+            }
+            WriteCondition::Unchanged(_) => SetCondition::Absent,
+            WriteCondition::Always | WriteCondition::Lease(_) => SetCondition::Always,
+        };
+        let is_stored = self.change_remote(key, |link| {
+            let OutgoingRecord { bytes, life, .. } = outgoing;
+            link.ask(|tier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply))
+                .map_err(|cause| link.error("store a value", cause))
+        })?;
+        Ok(if is_stored { InsertOutcome::Saved } else { InsertOutcome::Revoked })
+    }
+
+    /// Removes an entry whose time has come by the change itself.
+    fn end_remote(&self, key: SlotKey<'_>, condition: WriteCondition<'_>) -> Result<InsertOutcome, Error> {
+        let record = match condition {
+            WriteCondition::Unchanged(ReadCondition { record, .. }) => record,
+            WriteCondition::Always | WriteCondition::Lease(_) => None,
+        };
+        let is_removed = match record {
+            Some(record) => self.remove_remote_unchanged(key, record)?,
+            None => true,
+        };
+        Ok(if is_removed { InsertOutcome::Saved } else { InsertOutcome::Revoked })
+    }
+
+    /// Removes a record of the server if its bytes are these. Returns whether they were.
+    pub(in crate::api::keyspace) fn remove_remote_unchanged(
+        &self,
+        key: SlotKey<'_>,
+        record: &[u8],
+    ) -> Result<bool, Error> {
+        self.change_remote(key, |link| {
+            link.ask(|tier, reply| tier.remove_unchanged(key.bytes.into(), record.to_vec(), reply))
+                .map_err(|cause| link.error("remove a key", cause))
+        })
+    }
+
+    /// Reads a key at the server, for a caller that changes it. Memory is not asked: the change must name the
+    /// bytes that it replaces.
+    pub(in crate::api::keyspace) fn read_to_change<'a>(
+        &'a self,
+        key: SlotKey<'a>,
+    ) -> Result<LeasedRead<'a, V>, Error> {
+        let Some(link) = self.link() else { return Err(Error::Closed) };
+        let memory = &self.shared.tiers.memory;
+        let (id, _, _) = memory.lease_over(key, self.now());
+        let lease = Lease::new(memory, key, id);
+        let RemoteRead { record, decoded } = self
+            .shared
+            .read_remote(&self.opened, key, link)
+            .map_err(|cause| link.error("read a key", cause))?;
+        let read = decoded.and_then(|decoded| {
+            let (value, entry) = (decoded.value.clone()?, decoded.entry());
+            Some(ReadValue { value, entry, is_in_memory: true, decoded: None })
+        });
+        Ok(LeasedRead { lease, read, is_unread: false, record })
+    }
+}

@@ -1,0 +1,90 @@
+//! The cache's end of the remote tier: requests that wait for their answers.
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::push_waits::PushWaits;
+use crate::error::Error;
+use crate::error::remote_error::RemoteError;
+use crate::remote::reply::{RemoteAnswer, RemoteReply, RemoteResult, reply};
+use crate::remote::tier::RemoteTier;
+use crate::sys::process::Process;
+use crate::sys::sync::{Arc, AtomicU64, Ordering, StatisticU64, key_seeds};
+#[cfg(feature = "async")]
+use crate::sys::waker_thread::before_blocking;
+
+#[derive(Debug)]
+pub(crate) struct RemoteLink {
+    pub(crate) tier: Arc<dyn RemoteTier>,
+    pub(crate) waits: PushWaits,
+    process: Process,
+    /// The lookups and fills that had no answer.
+    failures: StatisticU64,
+    /// The seed and the counter of [`unique`](Self::unique).
+    seed: u64,
+    writes: AtomicU64,
+}
+
+impl RemoteLink {
+    pub(crate) fn new(tier: Arc<dyn RemoteTier>, process: Process) -> Self {
+        let [seed, ..] = key_seeds();
+        // Two caches of one process may have the same seeds, in a test.
+        let seed = seed ^ (Arc::as_ptr(&tier).addr() as u64);
+        let (failures, writes) = (StatisticU64::new(0), AtomicU64::new(0));
+        Self { tier, waits: PushWaits::default(), process, failures, seed, writes }
+    }
+
+    /// Returns a number that no other write has, so that equal bytes of a record mean an unchanged slot. 64
+    /// random bits: two writes of one key have the same number once in 2⁶⁴.
+    pub(crate) fn unique(&self) -> u64 {
+        // Relaxed, because only the number must differ.
+        let number = self.writes.fetch_add(1, Ordering::Relaxed);
+        xxh3_64_with_seed(&number.to_le_bytes(), self.seed)
+    }
+
+    /// Gives a request to the tier. In a forked child, the answer is an error: the connection belongs to the
+    /// parent.
+    pub(crate) fn begin<T>(&self, request: impl FnOnce(&dyn RemoteTier, RemoteReply<T>)) -> RemoteAnswer<T> {
+        let (sender, answer) = reply();
+        if self.process.is_current() {
+            request(&*self.tier, sender);
+        }
+        answer
+    }
+
+    /// Gives a request to the tier, and waits for its answer. The caller holds no lock.
+    pub(crate) fn ask<T>(&self, request: impl FnOnce(&dyn RemoteTier, RemoteReply<T>)) -> RemoteResult<T> {
+        self.wait(self.begin(request))
+    }
+
+    /// Waits for an answer. The caller holds no lock.
+    #[expect(clippy::unused_self, reason = "the link is what is waited for")]
+    pub(crate) fn wait<T>(&self, answer: RemoteAnswer<T>) -> RemoteResult<T> {
+        #[cfg(feature = "async")]
+        before_blocking();
+        answer.wait()
+    }
+
+    /// Returns the answer to a lookup or a fill. A failure is counted, and is no answer.
+    pub(crate) fn count<T>(&self, answer: RemoteResult<T>) -> Option<T> {
+        answer.map_err(|error| self.count_failure(&error)).ok()
+    }
+
+    #[cold]
+    fn count_failure(&self, error: &RemoteError) {
+        // The first is logged, because later failures probably have the same cause.
+        if self.failures.fetch_add(1, Ordering::Relaxed) == 0 {
+            let server = self.tier.name();
+            tracing::warn!(server, %error, "a lookup at the remote tier failed, and is a miss; later ones are counted");
+        }
+    }
+
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// Returns the error of a change.
+    #[cold]
+    pub(crate) fn error(&self, action: &'static str, cause: RemoteError) -> Error {
+        Error::Remote { action, server: self.tier.name(), cause }
+    }
+}

@@ -1,0 +1,159 @@
+//! Lookups of keys that a remote tier holds: in memory first, then at the server.
+//!
+//! 1. Read the [validity](crate::remote::tier::Validity) of memory, then look in memory.
+//! 2. Read the clock. If the validity has not passed, what was found is the answer. With (2) before the value
+//!    is read, a process that is paused in between would answer with a value that was removed long ago.
+//! 3. Otherwise drop what was found, and take the epoch token of the key. A push voids the token.
+//! 4. Read the time, and give the request to the server. The life of the answer is counted from this time.
+//!    With a token or a time of after the answer, a push or a delay in between would be missed.
+//! 5. Decode the record. Fill memory under the lock of the shard, if the token holds, and the connection is
+//!    still that of the answer. Otherwise the value is answered, and not kept.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::link::RemoteLink;
+use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
+use crate::engine::lookup::StoredRecord;
+use crate::engine::promotion::{DecodedEntry, RemoteOrigin};
+use crate::engine::shared::Shared;
+use crate::engine::tiers::Tiers;
+use crate::format::codec::format::Format;
+use crate::format::key::unencoded::UnencodedKey;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::format::record;
+use crate::format::record::{Extension, FORMAT, Header, PayloadCompression, RecordKind};
+use crate::memory::entry::Value;
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::lookup::Lookup;
+use crate::memory::slot_key::SlotKey;
+use crate::remote::reply::RemoteResult;
+use crate::remote::tier::RemoteRecord;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::units::{Remaining, Timestamp};
+
+/// What a lookup at the server found.
+pub(crate) struct RemoteRead<V> {
+    /// The record, whether or not it decodes.
+    pub(crate) record: Option<Vec<u8>>,
+    pub(crate) decoded: Option<DecodedEntry<V>>,
+}
+
+impl Tiers {
+    /// Steps 1 and 2 of a hit, for a key that is not encoded.
+    #[inline(never)]
+    pub(crate) fn near_hit(&self, key: impl UnencodedKey) -> Option<(Value, Timestamp)> {
+        let remote = self.remote()?;
+        let validity = remote.tier.validity();
+        let is_current = failpoint_is_set(Failpoint::ValidityBeforeRead) && remote.tier.is_current(validity);
+        let found = self.memory.hit(key, self.time.latest())?;
+        (is_current || remote.tier.is_current(validity)).then_some(found)
+    }
+
+    /// Steps 1 to 3. Returns a value or an absence only if it may be answered.
+    pub(crate) fn look_near(&self, key: SlotKey<'_>, counts_use: bool) -> Lookup {
+        let Some(remote) = self.remote() else { return Lookup::Negative };
+        let validity = remote.tier.validity();
+        let now = self.time.now();
+        let found = if counts_use { self.memory.get(key, now) } else { self.memory.peek(key, now) };
+        match found {
+            Lookup::Unknown(_) => found,
+            Lookup::Value(..) | Lookup::Absent(_) if remote.tier.is_current(validity) => found,
+            _ if !self.process.is_current() => Lookup::Negative,
+            _ => {
+                let mut dropped = EvictedValues::default();
+                Lookup::Unknown(self.memory.drop_near(key, &mut dropped))
+            }
+        }
+    }
+
+    /// Parses what the server has for a key. Returns None if it is damaged, or of another version.
+    fn remote_record(
+        &self,
+        keyspace: &OpenKeyspace,
+        key: SlotKey<'_>,
+        record: &RemoteRecord,
+        asked_at: Timestamp,
+    ) -> Option<StoredRecord> {
+        let expires_at = match record.left {
+            Remaining::Never => Timestamp::NEVER,
+            Remaining::For(left) => asked_at.expiry_after(left),
+        };
+        if is_plain(keyspace.kind.format) {
+            let header = plain_header(keyspace.kind.version, expires_at);
+            return Some(StoredRecord::remote(header, Extension::default(), record.bytes.clone(), 0));
+        }
+        let Ok((header, extension, payload)) = record::read(&checked_key(&keyspace.name, key), &record.bytes)
+        else {
+            self.disk.count_damage();
+            return None;
+        };
+        let payload_at = record.bytes.len() - payload.len();
+        let header = Header { expires_at, delete_after: expires_at, ..header };
+        Some(StoredRecord::remote(header, extension, record.bytes.clone(), payload_at))
+    }
+}
+
+impl Shared {
+    /// Step 4 and the first half of 5, for one key.
+    pub(crate) fn read_remote<V: Serialize + DeserializeOwned + 'static>(
+        &self,
+        keyspace: &OpenKeyspace,
+        key: SlotKey<'_>,
+        link: &RemoteLink,
+    ) -> RemoteResult<RemoteRead<V>> {
+        let asked_at = self.tiers.time.now();
+        let record = link.ask(|tier, reply| tier.get(key.bytes.into(), reply))?;
+        let decoded = record.as_ref().and_then(|record| self.decode_remote(keyspace, key, record, asked_at));
+        Ok(RemoteRead { record: record.map(|record| record.bytes), decoded })
+    }
+
+    /// The first half of step 5.
+    pub(crate) fn decode_remote<V: Serialize + DeserializeOwned + 'static>(
+        &self,
+        keyspace: &OpenKeyspace,
+        key: SlotKey<'_>,
+        record: &RemoteRecord,
+        mut asked_at: Timestamp,
+    ) -> Option<DecodedEntry<V>> {
+        if failpoint_is_set(Failpoint::LifeFromAnswer) {
+            asked_at = self.tiers.time.now();
+        }
+        let stored = self.tiers.remote_record(keyspace, key, record, asked_at)?;
+        let decoded = self.decode_record(keyspace, key, &stored, Duration::ZERO)?;
+        let origin = RemoteOrigin { generation: record.generation, is_tracked: record.is_tracked };
+        Some(decoded.of_remote(origin))
+    }
+}
+
+/// Returns whether the values of a format are stored at the server as they are, so that other programs can
+/// read them.
+pub(crate) const fn is_plain(format: Format) -> bool {
+    matches!(format, Format::Raw)
+}
+
+/// Returns the bytes with which the checksum of a key's record is seeded. The number of a keyspace is another
+/// in each process, so its name takes its place.
+pub(crate) fn checked_key(keyspace: &str, key: SlotKey<'_>) -> Vec<u8> {
+    let encoded = key.bytes.get(KeyspaceId::LEN..).unwrap_or_default();
+    let mut checked = Vec::with_capacity(keyspace.len() + 1 + encoded.len());
+    checked.extend_from_slice(keyspace.as_bytes());
+    checked.push(0);
+    checked.extend_from_slice(encoded);
+    checked
+}
+
+fn plain_header(version: u32, expires_at: Timestamp) -> Header {
+    Header {
+        format: FORMAT,
+        kind: RecordKind::Value,
+        compression: PayloadCompression::None,
+        version,
+        sequence: 1,
+        written_at: Timestamp::ZERO,
+        expires_at,
+        delete_after: expires_at,
+    }
+}

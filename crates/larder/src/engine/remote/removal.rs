@@ -1,0 +1,95 @@
+//! Removals at the server of a remote tier.
+//!
+//! 1. Drop the near copies, and void the tokens, the leases and the flights, of everything that is removed.
+//! 2. Send all removals, in the order of the call, then wait for all answers. The server applies them in this
+//!    order, as one connection keeps it.
+//! 3. Do (1) again, whatever the answers are. A lookup that was answered before the server applied a removal
+//!    may have filled memory in between.
+//!
+//! A removal at the server also removes the lease in the slot of a key. So it voids every load of the key in
+//! flight, on any machine.
+
+use crate::engine::tiers::Tiers;
+use crate::error::Error;
+use crate::format::key::scope::Scope;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::memory::evicted_values::EvictedValues;
+use crate::remote::tier::RemoteKey;
+use crate::sys::sync::Arc;
+
+/// A removal at the server.
+#[derive(Debug)]
+pub(in crate::engine) enum RemoteRemoval {
+    Keys(Vec<RemoteKey>),
+    /// All keys that begin with these bytes. A pattern removes all keys that begin with its parts before the
+    /// first `Any`: the server has no patterns, and may remove more.
+    Range(Arc<[u8]>),
+    Everything,
+}
+
+impl RemoteRemoval {
+    /// Adds a key. Keys that follow one another are removed with one request.
+    pub(in crate::engine) fn add_key(removals: &mut Vec<Self>, full: &[u8]) {
+        match removals.last_mut() {
+            Some(Self::Keys(keys)) => keys.push(full.into()),
+            _ => removals.push(Self::Keys(vec![full.into()])),
+        }
+    }
+}
+
+impl Tiers {
+    /// Does steps 1 to 3. Returns the number of records that were there, as far as the server knows.
+    pub(in crate::engine) fn remove_remotely(
+        &self,
+        removals: &[RemoteRemoval],
+        evicted_values: &mut EvictedValues,
+    ) -> Result<u64, Error> {
+        let Some(link) = self.remote().filter(|_| !removals.is_empty()) else { return Ok(0) };
+        // 1.
+        for removal in removals {
+            self.void(removal, evicted_values);
+        }
+        // 2.
+        let answers: Vec<_> = removals
+            .iter()
+            .map(|removal| match removal {
+                RemoteRemoval::Keys(keys) => link.begin(|tier, reply| tier.remove(keys.clone(), reply)),
+                RemoteRemoval::Range(prefix) => {
+                    link.begin(|tier, reply| tier.remove_range((&**prefix).into(), reply))
+                }
+                RemoteRemoval::Everything => link.begin(|tier, reply| tier.remove_all(reply)),
+            })
+            .collect();
+        let (mut live, mut failed) = (0, None);
+        for answer in answers {
+            match link.wait(answer) {
+                Ok(removed) => live += removed,
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        // 3.
+        for removal in removals {
+            self.void(removal, evicted_values);
+        }
+        failed.map_or(Ok(live), |cause| Err(link.error("remove entries", cause)))
+    }
+
+    /// Drops the near copies of what is removed, and voids the tokens, the leases and the flights.
+    pub(in crate::engine) fn void(&self, removal: &RemoteRemoval, evicted_values: &mut EvictedValues) {
+        let now = self.time.now();
+        match removal {
+            RemoteRemoval::Keys(keys) => {
+                for key in keys {
+                    self.memory.forget(self.memory.key(key), now, evicted_values);
+                }
+            }
+            RemoteRemoval::Range(prefix) => {
+                self.memory.purge(Scope::prefix(prefix.clone()), false, now, 0, evicted_values);
+            }
+            RemoteRemoval::Everything => {
+                let all = Scope::prefix(KeyspaceId::ALL_REMOTE);
+                self.memory.purge(all, false, now, 0, evicted_values);
+            }
+        }
+    }
+}

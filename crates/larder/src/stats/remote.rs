@@ -1,0 +1,17 @@
+//! The remote tier's part of the statistics.
+
+use serde::{Deserialize, Serialize};
+
+/// The remote tier's part of [`Stats`](crate::Stats).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct RemoteStats {
+    /// The server, without a password.
+    pub server: String,
+    /// Lookups answered by the server.
+    /// [`KeyspaceStats::disk_hits`](crate::KeyspaceStats::disk_hits) has those of each keyspace.
+    pub hits: u64,
+    /// Lookups and fills that the server did not answer. Such a lookup is a miss.
+    pub failures: u64,
+}

@@ -1,0 +1,243 @@
+//! The connection of one cache to the server.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::server::{PushTarget, RemoteServer, ServerState, SlotName};
+use crate::format::keyspace_id::KeyspaceId;
+use crate::remote::near::NearTier;
+use crate::remote::reply::RemoteReply;
+use crate::sys::sync::{Arc, AtomicU64, Mutex, Ordering};
+
+/// A request on its way to the server.
+type Outgoing = Box<dyn FnOnce(&RemoteNode) + Send>;
+
+/// What the server has sent to a node.
+enum StreamItem {
+    Answer(Box<dyn FnOnce() + Send>),
+    Push(Vec<SlotName>),
+    PushOfAll,
+    /// The answer to a PING that was sent at this time.
+    Pong(Duration),
+}
+
+/// The connection of one cache to a [`RemoteServer`].
+pub struct RemoteNode {
+    pub(super) server: Arc<RemoteServer>,
+    pub(super) near: Mutex<Option<Weak<dyn NearTier>>>,
+    pub(super) state: Mutex<NodeState>,
+    /// Held while an item of the stream is handled, so that the items are handled in their order.
+    reader: Mutex<()>,
+    pub(super) generation: AtomicU64,
+    /// In milliseconds of the server's clock. `u64::MAX` without PINGs.
+    pub(super) valid_until: AtomicU64,
+}
+
+#[derive(Default)]
+pub(super) struct NodeState {
+    is_lost: bool,
+    holds_requests: bool,
+    holds_stream: bool,
+    outgoing: VecDeque<Outgoing>,
+    stream: VecDeque<StreamItem>,
+    pub(super) keyspaces: HashMap<u32, (String, u32)>,
+    /// For how long memory is valid after a PING.
+    bound: Option<Duration>,
+}
+
+impl fmt::Debug for RemoteNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteNode").finish_non_exhaustive()
+    }
+}
+
+impl RemoteServer {
+    /// Connects one more node.
+    #[must_use]
+    pub fn node(self: &Arc<Self>) -> Arc<RemoteNode> {
+        let node = RemoteNode::new(self.clone());
+        let target: Weak<RemoteNode> = Arc::downgrade(&node);
+        self.add(target);
+        node
+    }
+}
+
+impl RemoteNode {
+    fn new(server: Arc<RemoteServer>) -> Arc<Self> {
+        Arc::new(Self {
+            server,
+            near: Mutex::new(None),
+            state: Mutex::default(),
+            reader: Mutex::new(()),
+            generation: AtomicU64::new(1),
+            valid_until: AtomicU64::new(u64::MAX),
+        })
+    }
+
+    /// Keeps requests from the server, or lets those through that were kept.
+    pub fn hold_requests(&self, holds: bool) {
+        self.state.lock().holds_requests = holds;
+        self.pump_requests();
+    }
+
+    /// Keeps what the server sends from the cache, or lets that through which was kept.
+    pub fn hold_stream(&self, holds: bool) {
+        self.state.lock().holds_stream = holds;
+        self.pump_stream();
+    }
+
+    /// Lets the next item of a held stream through. Returns whether there was one.
+    pub fn deliver_one(&self) -> bool {
+        let _reader = self.reader.lock();
+        let item = self.state.lock().stream.pop_front();
+        item.map(|item| self.handle(item)).is_some()
+    }
+
+    /// Returns the number of items of a held stream.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.state.lock().stream.len()
+    }
+
+    /// Lets memory be valid only for this time after a PING was sent that was answered.
+    pub fn bound_validity(&self, bound: Duration) {
+        self.state.lock().bound = Some(bound);
+        self.valid_until.store(0, Ordering::SeqCst);
+    }
+
+    /// Sends a PING.
+    pub fn ping(&self) {
+        let sent = self.server.now();
+        self.send(Box::new(move |node| {
+            node.server.apply(|_, _, _| (), |()| node.queue(StreamItem::Pong(sent)));
+        }));
+    }
+
+    /// Loses the connection. Requests and answers that are on their way are lost.
+    pub fn lose(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.valid_until.store(0, Ordering::SeqCst);
+        let reader = self.reader.lock();
+        let mut state = self.state.lock();
+        state.is_lost = true;
+        let lost = (std::mem::take(&mut state.outgoing), std::mem::take(&mut state.stream));
+        drop(state);
+        if let Some(near) = self.near() {
+            near.invalidate_all();
+        }
+        drop(reader);
+        // Each reply sends its error when it is dropped.
+        drop(lost);
+    }
+
+    /// Connects again.
+    pub fn connect(&self) {
+        let mut state = self.state.lock();
+        state.is_lost = false;
+        let valid = if state.bound.is_some() { 0 } else { u64::MAX };
+        drop(state);
+        self.valid_until.store(valid, Ordering::SeqCst);
+    }
+
+    fn near(&self) -> Option<Arc<dyn NearTier>> {
+        self.near.lock().as_ref()?.upgrade()
+    }
+
+    pub(super) fn name_of(&self, key: &[u8]) -> SlotName {
+        let number = KeyspaceId::of(key).number();
+        let (name, version) = self.state.lock().keyspaces.get(&number).cloned().unwrap_or_default();
+        (name, version, key.get(KeyspaceId::LEN..).unwrap_or_default().to_vec())
+    }
+
+    fn key(&self, (name, version, encoded): &SlotName) -> Option<Vec<u8>> {
+        let state = self.state.lock();
+        let is_it = |(_, known): &(&u32, &(String, u32))| known.0 == *name && known.1 == *version;
+        let (number, _) = state.keyspaces.iter().filter(is_it).max_by_key(|(number, _)| **number)?;
+        Some([&number.to_be_bytes(), encoded.as_slice()].concat())
+    }
+
+    fn queue(&self, item: StreamItem) {
+        let mut state = self.state.lock();
+        if !state.is_lost {
+            state.stream.push_back(item);
+        }
+    }
+
+    fn send(&self, request: Outgoing) {
+        let mut state = self.state.lock();
+        if state.is_lost {
+            return;
+        }
+        state.outgoing.push_back(request);
+        drop(state);
+        self.pump_requests();
+    }
+
+    fn pump_requests(&self) {
+        loop {
+            let mut state = self.state.lock();
+            let next = if state.holds_requests { None } else { state.outgoing.pop_front() };
+            drop(state);
+            let Some(request) = next else { break };
+            request(self);
+        }
+        self.pump_stream();
+    }
+
+    fn handle(&self, item: StreamItem) {
+        match item {
+            StreamItem::Answer(send) => send(),
+            StreamItem::Push(names) => {
+                let keys: Vec<_> = names.iter().filter_map(|name| self.key(name)).collect();
+                if let Some(near) = self.near() {
+                    near.invalidate(&keys.iter().map(Vec::as_slice).collect::<Vec<_>>());
+                }
+            }
+            StreamItem::PushOfAll => {
+                if let Some(near) = self.near() {
+                    near.invalidate_all();
+                }
+            }
+            StreamItem::Pong(sent) => {
+                let bound = self.state.lock().bound.unwrap_or_default();
+                let until = u64::try_from((sent + bound).as_millis()).unwrap_or(u64::MAX);
+                self.valid_until.fetch_max(until, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// Sends a request whose answer `apply` computes at the server.
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        reply: RemoteReply<T>,
+        apply: impl FnOnce(&mut ServerState, Duration, &mut Vec<SlotName>) -> T + Send + 'static,
+    ) {
+        self.send(Box::new(move |node| {
+            let answer = |answer| node.queue(StreamItem::Answer(Box::new(move || reply.send(Ok(answer)))));
+            node.server.apply(apply, answer);
+        }));
+    }
+}
+
+impl PushTarget for RemoteNode {
+    fn queue_push(&self, names: &[SlotName]) {
+        self.queue(StreamItem::Push(names.to_vec()));
+    }
+
+    fn queue_push_of_all(&self) {
+        self.queue(StreamItem::PushOfAll);
+    }
+
+    fn pump_stream(&self) {
+        loop {
+            let _reader = self.reader.lock();
+            let mut state = self.state.lock();
+            let next = if state.holds_stream { None } else { state.stream.pop_front() };
+            drop(state);
+            let Some(item) = next else { return };
+            self.handle(item);
+        }
+    }
+}

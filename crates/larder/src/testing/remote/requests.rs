@@ -1,0 +1,178 @@
+//! The requests of a node.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::node::RemoteNode;
+use super::server::{ReadRecord, SlotName};
+use crate::error::remote_error::{RemoteError, RemoteErrorKind};
+use crate::format::keyspace_id::KeyspaceId;
+use crate::remote::near::NearTier;
+use crate::remote::reply::RemoteReply;
+use crate::remote::tier::{
+    FillReply, LeaseReply, LeaseToken, Life, RemoteKey, RemoteKeyspace, RemoteRecord, RemoteTier, ScanCursor,
+    ScanPage, SetCondition, Validity,
+};
+use crate::sys::sync::Ordering;
+use crate::units::Remaining;
+
+/// The keys of one page of a walk.
+const PAGE: usize = 3;
+
+fn record((bytes, left): ReadRecord, generation: u64) -> RemoteRecord {
+    RemoteRecord { bytes, left, generation, is_tracked: true }
+}
+
+impl RemoteTier for RemoteNode {
+    fn attach(&self, near: Weak<dyn NearTier>) {
+        *self.near.lock() = Some(near);
+    }
+
+    fn register(&self, keyspace: RemoteKeyspace) -> Result<(), RemoteError> {
+        if keyspace.name == "refused" {
+            return Err(RemoteError::new(RemoteErrorKind::Unsupported, "the name is refused"));
+        }
+        self.state.lock().keyspaces.insert(keyspace.number, (keyspace.name, keyspace.version));
+        Ok(())
+    }
+
+    fn name(&self) -> String {
+        "memory://server".to_owned()
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    fn validity(&self) -> Validity {
+        Validity(self.valid_until.load(Ordering::SeqCst))
+    }
+
+    fn is_current(&self, validity: Validity) -> bool {
+        u128::from(validity.0) > self.server.now().as_millis()
+    }
+
+    fn get(&self, key: RemoteKey, reply: RemoteReply<Option<RemoteRecord>>) {
+        let (name, generation) = (self.name_of(&key), self.generation());
+        self.ask(reply, move |server, now, _| server.get(&name, now).map(|read| record(read, generation)));
+    }
+
+    fn get_many(&self, keys: Vec<RemoteKey>, reply: RemoteReply<Vec<Option<RemoteRecord>>>) {
+        let names: Vec<_> = keys.iter().map(|key| self.name_of(key)).collect();
+        let generation = self.generation();
+        self.ask(reply, move |server, now, _| {
+            let read = |name| server.get(name, now).map(|read| record(read, generation));
+            names.iter().map(read).collect()
+        });
+    }
+
+    fn lease(&self, key: RemoteKey, length: Duration, reply: RemoteReply<LeaseReply>) {
+        let (name, generation) = (self.name_of(&key), self.generation());
+        self.ask(reply, move |server, now, changed| match server.lease(&name, length, now, changed) {
+            Ok(read) => LeaseReply::Hit(record(read, generation)),
+            Err(other) => other,
+        });
+    }
+
+    fn fill(
+        &self,
+        key: RemoteKey,
+        token: LeaseToken,
+        record: Vec<u8>,
+        life: Life,
+        reply: RemoteReply<FillReply>,
+    ) {
+        let (name, generation) = (self.name_of(&key), self.generation());
+        self.ask(reply, move |server, now, changed| {
+            server.fill(&name, (&token, record, life), now, changed, generation)
+        });
+    }
+
+    fn renew(&self, key: RemoteKey, token: LeaseToken, length: Duration, reply: RemoteReply<bool>) {
+        let name = self.name_of(&key);
+        self.ask(reply, move |server, now, _| server.renew(&name, &token, now + length, now));
+    }
+
+    fn release(&self, key: RemoteKey, token: LeaseToken, reply: RemoteReply<bool>) {
+        let name = self.name_of(&key);
+        self.ask(reply, move |server, now, changed| server.release(&name, &token, now, changed));
+    }
+
+    fn set(
+        &self,
+        key: RemoteKey,
+        record: Vec<u8>,
+        life: Life,
+        condition: SetCondition,
+        reply: RemoteReply<bool>,
+    ) {
+        let name = self.name_of(&key);
+        self.ask(reply, move |server, now, changed| {
+            server.set(&name, (record, life, condition), now, changed)
+        });
+    }
+
+    fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, reply: RemoteReply<bool>) {
+        let name = self.name_of(&key);
+        self.ask(reply, move |server, now, changed| server.remove_unchanged(&name, &record, now, changed));
+    }
+
+    fn remove(&self, keys: Vec<RemoteKey>, reply: RemoteReply<u64>) {
+        let names: Vec<_> = keys.iter().map(|key| self.name_of(key)).collect();
+        self.ask(reply, move |server, now, changed| {
+            names.iter().map(|name| u64::from(server.remove(name, now, changed))).sum()
+        });
+    }
+
+    fn remove_range(&self, prefix: RemoteKey, reply: RemoteReply<u64>) {
+        let range = self.name_of(&prefix);
+        self.ask(reply, move |server, now, changed| {
+            server.remove_range(|name| is_in(name, &range), now, changed)
+        });
+    }
+
+    fn remove_all(&self, reply: RemoteReply<u64>) {
+        self.ask(reply, |server, now, changed| server.remove_range(|_| true, now, changed));
+    }
+
+    fn expire(&self, key: RemoteKey, life: Life, reply: RemoteReply<bool>) {
+        let name = self.name_of(&key);
+        self.ask(reply, move |server, now, _| server.expire(&name, life, now));
+    }
+
+    fn ttl(&self, key: RemoteKey, reply: RemoteReply<Option<Remaining>>) {
+        let name = self.name_of(&key);
+        self.ask(reply, move |server, now, _| server.get(&name, now).map(|(_, left)| left));
+    }
+
+    fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>) {
+        let range = self.name_of(&prefix);
+        let number = KeyspaceId::of(&prefix).to_bytes();
+        self.ask(reply, move |server, _, _| {
+            let from = usize::try_from(cursor.0).unwrap_or(usize::MAX);
+            let names = server.names(|name| is_in(name, &range));
+            let keys = names.iter().skip(from).take(PAGE);
+            let keys = keys.map(|(_, _, encoded)| [&number, encoded.as_slice()].concat().into()).collect();
+            let is_last = names.len() <= from.saturating_add(PAGE);
+            ScanPage { keys, next: (!is_last).then_some(ScanCursor(cursor.0 + PAGE as u64)) }
+        });
+    }
+
+    fn fence(&self, key: RemoteKey, token: u128, length: Duration, reply: RemoteReply<()>) {
+        let name = self.name_of(&key);
+        self.ask(reply, move |server, now, changed| server.fence(&name, token, now + length, now, changed));
+    }
+
+    fn unfence(&self, key: RemoteKey, token: u128, reply: RemoteReply<()>) {
+        let name = self.name_of(&key);
+        self.ask(reply, move |server, now, changed| server.unfence(&name, token, now, changed));
+    }
+
+    fn close(&self) {
+        self.lose();
+    }
+}
+
+fn is_in((name, version, encoded): &SlotName, (range, of, prefix): &SlotName) -> bool {
+    name == range && version == of && encoded.starts_with(prefix)
+}

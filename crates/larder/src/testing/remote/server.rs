@@ -1,0 +1,325 @@
+//! The server: slots with records, leases and fences. Each request is applied at one moment.
+
+use std::collections::BTreeMap;
+use std::sync::Weak;
+use std::time::Duration;
+
+use crate::remote::tier::{FillReply, LeaseReply, LeaseToken, Life, SetCondition};
+use crate::sys::clock::Clock;
+use crate::sys::sync::{Arc, Mutex};
+use crate::units::Remaining;
+
+/// The name of a slot, which is the same on every node: the keyspace's name and version, and the encoded key.
+pub(super) type SlotName = (String, u32, Vec<u8>);
+
+/// A node, as the server sees it.
+pub(super) trait PushTarget: std::fmt::Debug + Send + Sync {
+    /// Adds a push of these names to what the server has sent.
+    fn queue_push(&self, names: &[SlotName]);
+    /// Adds a push of all names.
+    fn queue_push_of_all(&self);
+    /// Lets through what was sent, unless it is held.
+    fn pump_stream(&self);
+}
+
+/// A server that several nodes share.
+#[derive(Debug)]
+pub struct RemoteServer {
+    clock: Arc<dyn Clock>,
+    pub(super) state: Mutex<ServerState>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct ServerState {
+    slots: BTreeMap<SlotName, ServerSlot>,
+    last_token: u64,
+    nodes: Vec<Weak<dyn PushTarget>>,
+    requests: u64,
+}
+
+#[derive(Debug, Default)]
+struct ServerSlot {
+    /// The bytes, and when they expire. None for never.
+    record: Option<(Vec<u8>, Option<Duration>)>,
+    /// The token, and when the lease ends.
+    lease: Option<(u64, Duration)>,
+    fences: Vec<(u128, Duration)>,
+}
+
+/// A record as it was read, with the time that it has left.
+pub(super) type ReadRecord = (Vec<u8>, Remaining);
+
+impl RemoteServer {
+    /// Makes a server without entries. Its time is that of the clock.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { clock, state: Mutex::default() })
+    }
+
+    /// Connects one more node.
+    pub(super) fn add(&self, node: Weak<dyn PushTarget>) {
+        self.state.lock().nodes.push(node);
+    }
+
+    /// Returns the number of requests that the server has applied.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.state.lock().requests
+    }
+
+    /// Returns the number of records.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.state.lock().slots.values().filter(|slot| slot.record.is_some()).count()
+    }
+
+    /// Removes everything, as another client of the server does.
+    pub fn flush_all(&self) {
+        let mut state = self.state.lock();
+        state.slots.clear();
+        let nodes = state.nodes();
+        for node in &nodes {
+            node.queue_push_of_all();
+        }
+        drop(state);
+        for node in &nodes {
+            node.pump_stream();
+        }
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// Applies a request, and lets `send` queue the answer of `sender` before the pushes of the change.
+    pub(super) fn apply<T>(
+        &self,
+        request: impl FnOnce(&mut ServerState, Duration, &mut Vec<SlotName>) -> T,
+        send: impl FnOnce(T),
+    ) {
+        let mut changed = Vec::new();
+        let mut state = self.state.lock();
+        state.requests += 1;
+        let answer = request(&mut state, self.now(), &mut changed);
+        send(answer);
+        let nodes = if changed.is_empty() { Vec::new() } else { state.nodes() };
+        for node in &nodes {
+            node.queue_push(&changed);
+        }
+        drop(state);
+        for node in &nodes {
+            node.pump_stream();
+        }
+    }
+}
+
+impl ServerState {
+    fn nodes(&self) -> Vec<Arc<dyn PushTarget>> {
+        self.nodes.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Returns the slot of a name, without what has expired.
+    fn slot(&mut self, name: &SlotName, now: Duration) -> &mut ServerSlot {
+        let slot = self.slots.entry(name.clone()).or_default();
+        slot.record.take_if(|(_, until)| until.is_some_and(|until| until <= now));
+        slot.lease.take_if(|(_, until)| *until <= now);
+        slot.fences.retain(|(_, until)| *until > now);
+        slot
+    }
+
+    pub(super) fn get(&mut self, name: &SlotName, now: Duration) -> Option<ReadRecord> {
+        let (bytes, until) = self.slot(name, now).record.as_ref()?;
+        let left = until.map_or(Remaining::Never, |until| Remaining::For(until.saturating_sub(now)));
+        Some((bytes.clone(), left))
+    }
+
+    /// Returns a record, or takes the lease. The lease is a change of the slot, so it is pushed.
+    pub(super) fn lease(
+        &mut self,
+        name: &SlotName,
+        length: Duration,
+        now: Duration,
+        changed: &mut Vec<SlotName>,
+    ) -> Result<ReadRecord, LeaseReply> {
+        if let Some(record) = self.get(name, now) {
+            return Ok(record);
+        }
+        let token = self.last_token + 1;
+        let slot = self.slot(name, now);
+        if !slot.fences.is_empty() {
+            return Err(LeaseReply::Fenced);
+        }
+        if let Some((_, until)) = slot.lease {
+            return Err(LeaseReply::Busy(until.saturating_sub(now)));
+        }
+        slot.lease = Some((token, now + length));
+        self.last_token = token;
+        changed.push(name.clone());
+        Err(LeaseReply::Leased(LeaseToken(Box::new(token.to_be_bytes()))))
+    }
+
+    fn holds(&mut self, name: &SlotName, token: &LeaseToken, now: Duration) -> bool {
+        let held = self.slot(name, now).lease;
+        held.is_some_and(|(held, _)| *token.0 == held.to_be_bytes())
+    }
+
+    pub(super) fn fill(
+        &mut self,
+        name: &SlotName,
+        (token, record, life): (&LeaseToken, Vec<u8>, Life),
+        now: Duration,
+        changed: &mut Vec<SlotName>,
+        generation: u64,
+    ) -> FillReply {
+        if !self.holds(name, token, now) {
+            return FillReply::Void;
+        }
+        self.put(name, record, life, now, changed);
+        FillReply::Stored { generation, is_tracked: true }
+    }
+
+    fn put(
+        &mut self,
+        name: &SlotName,
+        record: Vec<u8>,
+        life: Life,
+        now: Duration,
+        changed: &mut Vec<SlotName>,
+    ) {
+        let slot = self.slot(name, now);
+        let until = match life {
+            Life::For(length) => Some(now + length),
+            Life::Never => None,
+            Life::Keep => slot.record.as_ref().and_then(|(_, until)| *until),
+        };
+        slot.record = Some((record, until));
+        slot.lease = None;
+        changed.push(name.clone());
+    }
+
+    pub(super) fn set(
+        &mut self,
+        name: &SlotName,
+        (record, life, condition): (Vec<u8>, Life, SetCondition),
+        now: Duration,
+        changed: &mut Vec<SlotName>,
+    ) -> bool {
+        let there = self.slot(name, now).record.as_ref();
+        let holds = match condition {
+            SetCondition::Always => true,
+            SetCondition::Absent => there.is_none(),
+            SetCondition::Present => there.is_some(),
+            SetCondition::Unchanged(bytes) => there.is_some_and(|(there, _)| *there == bytes),
+        };
+        if holds {
+            self.put(name, record, life, now, changed);
+        }
+        holds
+    }
+
+    pub(super) fn renew(
+        &mut self,
+        name: &SlotName,
+        token: &LeaseToken,
+        until: Duration,
+        now: Duration,
+    ) -> bool {
+        let holds = self.holds(name, token, now);
+        if let (true, Some((_, end))) = (holds, &mut self.slot(name, now).lease) {
+            *end = until;
+        }
+        holds
+    }
+
+    pub(super) fn release(
+        &mut self,
+        name: &SlotName,
+        token: &LeaseToken,
+        now: Duration,
+        changed: &mut Vec<SlotName>,
+    ) -> bool {
+        let holds = self.holds(name, token, now);
+        if holds {
+            self.slot(name, now).lease = None;
+            changed.push(name.clone());
+        }
+        holds
+    }
+
+    pub(super) fn remove_unchanged(
+        &mut self,
+        name: &SlotName,
+        record: &[u8],
+        now: Duration,
+        changed: &mut Vec<SlotName>,
+    ) -> bool {
+        let is_it = self.slot(name, now).record.as_ref().is_some_and(|(there, _)| there == record);
+        if is_it {
+            self.remove(name, now, changed);
+        }
+        is_it
+    }
+
+    /// Removes a record and a lease, and leaves the fences.
+    pub(super) fn remove(&mut self, name: &SlotName, now: Duration, changed: &mut Vec<SlotName>) -> bool {
+        let slot = self.slot(name, now);
+        let (record, lease) = (slot.record.take(), slot.lease.take());
+        if record.is_some() || lease.is_some() {
+            changed.push(name.clone());
+        }
+        record.is_some()
+    }
+
+    pub(super) fn remove_range(
+        &mut self,
+        covers: impl Fn(&SlotName) -> bool,
+        now: Duration,
+        changed: &mut Vec<SlotName>,
+    ) -> u64 {
+        let names: Vec<_> = self.slots.keys().filter(|name| covers(name)).cloned().collect();
+        names.iter().map(|name| u64::from(self.remove(name, now, changed))).sum()
+    }
+
+    pub(super) fn expire(&mut self, name: &SlotName, life: Life, now: Duration) -> bool {
+        let slot = self.slot(name, now);
+        match (&mut slot.record, life) {
+            (Some((_, until)), Life::For(length)) => *until = Some(now + length),
+            (Some((_, until)), Life::Never) => *until = None,
+            (Some(_), Life::Keep) => {}
+            (None, _) => return false,
+        }
+        true
+    }
+
+    pub(super) fn names(&self, covers: impl Fn(&SlotName) -> bool) -> Vec<SlotName> {
+        let live = self.slots.iter().filter(|(name, slot)| slot.record.is_some() && covers(name));
+        live.map(|(name, _)| name.clone()).collect()
+    }
+
+    pub(super) fn fence(
+        &mut self,
+        name: &SlotName,
+        token: u128,
+        until: Duration,
+        now: Duration,
+        changed: &mut Vec<SlotName>,
+    ) {
+        let slot = self.slot(name, now);
+        slot.fences.retain(|(fence, _)| *fence != token);
+        slot.fences.push((token, until));
+        if slot.lease.take().is_some() {
+            changed.push(name.clone());
+        }
+    }
+
+    pub(super) fn unfence(
+        &mut self,
+        name: &SlotName,
+        token: u128,
+        now: Duration,
+        changed: &mut Vec<SlotName>,
+    ) {
+        self.remove(name, now, changed);
+        self.slot(name, now).fences.retain(|(fence, _)| *fence != token);
+    }
+}

@@ -1,0 +1,225 @@
+//! Two caches that share a server: lookups, loads and removals of both, while what the server sends arrives
+//! late.
+//!
+//! The bound of the contract is [`BOUND`]. A change counts as settled for the other node when this time has
+//! passed after it. From then on no lookup there may find what was before the change.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::testing::remote::{RemoteNode, RemoteServer};
+use larder::{Cache, Keyspace};
+use shuttle::thread::sleep;
+
+use crate::explorer::contest;
+use crate::place::{SetTime, TTL, VERSIONS};
+use crate::source::Source;
+
+/// For how long memory is valid after a PING.
+const BOUND: Duration = Duration::from_secs(1);
+
+/// Two caches and their server.
+struct Machines {
+    time: Arc<SetTime>,
+    nodes: [Arc<RemoteNode>; 2],
+    caches: [Cache; 2],
+}
+
+impl Machines {
+    fn new() -> Self {
+        let time = Arc::<SetTime>::default();
+        let server = RemoteServer::new(time.clone());
+        let nodes = [server.node(), server.node()];
+        let open = |node: &Arc<RemoteNode>| {
+            Cache::builder().clock(time.clone()).shards(1).stepped(7).remote(node.clone()).open().unwrap()
+        };
+        let caches = [open(&nodes[0]), open(&nodes[1])];
+        Self { time, nodes, caches }
+    }
+
+    fn versions(&self) -> [Keyspace<u64, u64>; 2] {
+        [0, 1].map(|at| self.caches[at].keyspace(VERSIONS).unwrap())
+    }
+
+    /// Changes the source, and removes the key on one machine. The change settles after the bound.
+    fn change_and_wait(&self, source: &Source, versions: &Keyspace<u64, u64>) {
+        source.change(|| {
+            _ = versions.remove(&1).unwrap();
+            self.time.advance(BOUND);
+        });
+    }
+
+    fn close(self) {
+        for cache in self.caches {
+            cache.close().unwrap();
+        }
+    }
+}
+
+/// Keeps what the server sends to a node for a moment, then asks the server whether it is there.
+fn delay(node: &RemoteNode) {
+    node.hold_stream(true);
+    sleep(Duration::ZERO);
+    node.hold_stream(false);
+    node.ping();
+}
+
+/// Looks key 1 up. A value of memory must be right when it is returned, and any other when the lookup began.
+fn get(source: &Source, versions: &Keyspace<u64, u64>) {
+    let (before, hits) = (source.least(), versions.stats().memory_hits);
+    let seen = versions.get(&1).map(|value| *value);
+    let after = source.least();
+    let is_near = versions.stats().memory_hits > hits;
+    source.judge("got", seen, if is_near { after } else { before });
+}
+
+/// One machine changes the source and removes the key. The other one reads it at the server.
+pub(crate) fn no_answer_is_stale_beyond_the_bound() {
+    let (machines, source) = (Machines::new(), Source::new());
+    let [one, other] = machines.versions();
+    let node = &machines.nodes[1];
+    node.bound_validity(BOUND);
+    node.ping();
+    source.load(&one, &1);
+    contest([
+        &|| machines.change_and_wait(&source, &one),
+        &|| {
+            get(&source, &other);
+            get(&source, &other);
+        },
+        &|| delay(node),
+    ]);
+    node.ping();
+    get(&source, &other);
+    source.load(&other, &1);
+    drop((one, other));
+    machines.close();
+    source.check();
+}
+
+/// The push of a removal does not arrive. The other machine has the value in memory.
+pub(crate) fn a_push_that_is_late_is_bounded() {
+    let (machines, source) = (Machines::new(), Source::new());
+    let [one, other] = machines.versions();
+    let node = &machines.nodes[1];
+    source.load(&one, &1);
+    other.get(&1);
+    node.bound_validity(BOUND);
+    node.ping();
+    node.hold_stream(true);
+    contest([
+        &|| machines.change_and_wait(&source, &one),
+        &|| {
+            get(&source, &other);
+            get(&source, &other);
+        },
+        &|| node.hold_stream(false),
+    ]);
+    node.ping();
+    get(&source, &other);
+    drop((one, other));
+    machines.close();
+    source.check();
+}
+
+/// One machine loads the key while the other one removes it.
+pub(crate) fn a_load_never_outlives_a_removal_on_another_machine() {
+    let (machines, source) = (Machines::new(), Source::new());
+    let [one, other] = machines.versions();
+    let node = &machines.nodes[1];
+    node.bound_validity(BOUND);
+    node.ping();
+    contest([
+        &|| machines.change_and_wait(&source, &one),
+        &|| {
+            source.load(&other, &1);
+            get(&source, &other);
+        },
+        &|| {
+            source.load(&other, &1);
+            delay(node);
+        },
+    ]);
+    node.ping();
+    get(&source, &other);
+    source.load(&other, &1);
+    source.load(&one, &1);
+    drop((one, other));
+    machines.close();
+    source.check();
+}
+
+/// The machine that removes the key finds no older value afterwards, whatever the other one loads.
+pub(crate) fn a_removal_is_seen_at_once_by_its_own_machine() {
+    let (machines, source) = (Machines::new(), Source::new());
+    let [one, other] = machines.versions();
+    contest([
+        &|| {
+            source.change(|| _ = one.remove(&1).unwrap());
+            source.get(&one, &1);
+            source.load(&one, &1);
+        },
+        &|| {
+            source.load(&one, &1);
+            source.get(&one, &1);
+        },
+        &|| drop(other.get_or_load(&1, || Ok::<u64, Infallible>(source.number()))),
+    ]);
+    source.get(&one, &1);
+    source.load(&one, &1);
+    drop((one, other));
+    machines.close();
+    source.check();
+}
+
+/// Counts of two machines are added up.
+pub(crate) fn no_increment_of_two_machines_is_lost() {
+    let machines = Machines::new();
+    let [one, other] = machines.versions();
+    contest([&|| _ = one.increment(&1, 1).unwrap(), &|| _ = other.increment(&1, 1).unwrap(), &|| {
+        delay(&machines.nodes[0])
+    }]);
+    let sums = [one.get(&1), other.get(&1)].map(|sum| sum.map(|sum| *sum));
+    drop((one, other));
+    machines.close();
+    assert_eq!(sums, [Some(2), Some(2)]);
+}
+
+/// A near copy ends when the entry of the server does, however late the answer came.
+pub(crate) fn a_near_copy_never_outlives_its_entry() {
+    let machines = Machines::new();
+    let [one, other] = machines.versions();
+    one.insert(&1, 7).unwrap();
+    let part = TTL / 2;
+    contest([&|| machines.time.advance(part), &|| drop(other.get(&1)), &|| delay(&machines.nodes[1])]);
+    machines.time.advance(TTL - part + Duration::from_secs(1));
+    let seen = other.get(&1).map(|value| *value);
+    drop((one, other));
+    machines.close();
+    assert_eq!(seen, None);
+}
+
+/// A connection that is lost during lookups and loads leaves nothing in memory that nobody watches.
+pub(crate) fn a_lost_connection_leaves_nothing_stale() {
+    let (machines, source) = (Machines::new(), Source::new());
+    let [one, other] = machines.versions();
+    source.load(&other, &1);
+    contest([
+        &|| {
+            machines.nodes[1].lose();
+            source.change(|| _ = one.remove(&1).unwrap());
+            machines.nodes[1].connect();
+        },
+        &|| {
+            drop(other.get(&1));
+            drop(other.get_or_load(&1, || Ok::<u64, Infallible>(source.number())));
+        },
+        &|| drop(other.get(&1)),
+    ]);
+    source.get(&other, &1);
+    source.load(&other, &1);
+    drop((one, other));
+    machines.close();
+    source.check();
+}

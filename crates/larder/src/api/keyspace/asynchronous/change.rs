@@ -26,6 +26,7 @@ use crate::format::stored_key::StoredKey;
 use crate::memory::entry::Refused;
 use crate::stats::count::Count;
 use crate::sys::inline_calls;
+use crate::sys::inline_calls::WorkerLookup;
 use crate::sys::offload::offload;
 use crate::sys::sync::Arc;
 
@@ -206,9 +207,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         } else {
             let keyspace = self.clone();
             let pending = self.shared.changes.begin();
+            let lookup = WorkerLookup::new(is_inline);
             let (changed, by_worker) = offload(move || {
                 let _pending = pending;
-                (keyspace.change_by(&full, durability, &mut wait, &mut compute), wait)
+                let changed = lookup.look(|| keyspace.change_by(&full, durability, &mut wait, &mut compute));
+                (changed, wait)
             })
             .await;
             wait = by_worker;

@@ -9,6 +9,8 @@ use crate::error::Error;
 #[cfg(feature = "async")]
 use crate::sys::inline_calls;
 #[cfg(feature = "async")]
+use crate::sys::inline_calls::WorkerLookup;
+#[cfg(feature = "async")]
 use crate::sys::offload::offload;
 use crate::sys::sync::{Arc, thread};
 
@@ -43,14 +45,17 @@ where
     }
     let pending = shared.changes.begin();
     let of_worker = shared.clone();
+    let lookup = WorkerLookup::new(true);
     let completed = offload(move || {
         let _pending = pending;
-        loop {
-            if let Some((answer, commit)) = complete(&of_worker, true, &mut body)? {
-                // The worker requests the commit, so that it is made even if the task is dropped.
-                return Ok::<_, E>((answer, commit.ask(&of_worker)?));
+        lookup.look(|| {
+            loop {
+                if let Some((answer, commit)) = complete(&of_worker, true, &mut body)? {
+                    // The worker requests the commit, so that it is made even if the task is dropped.
+                    return Ok::<_, E>((answer, commit.ask(&of_worker)?));
+                }
             }
-        }
+        })
     });
     let (answer, commit) = completed.await?;
     Ok((answer, TransactionCommit(commit)))

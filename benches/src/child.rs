@@ -36,6 +36,12 @@ impl Process {
         Ok(Self { child, says: BufReader::new(says) })
     }
 
+    /// Returns the number of the child process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Returns the next line that the child prints. Returns an empty text once the child has ended.
     ///
     /// # Errors

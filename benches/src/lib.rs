@@ -17,6 +17,8 @@ pub mod outcome;
 pub mod pace;
 pub mod peers;
 pub mod report;
+#[cfg(unix)]
+pub mod served;
 pub mod stopwatch;
 pub mod summary;
 pub mod traces;

@@ -21,11 +21,10 @@
 //! or evicted, unless its client gave it a TTL.
 //!
 //! # What a reply means
-//! The server answers a removal (`DEL`, `UNLINK`, `FLUSHDB`, and an expiry in the past) when the removal is
-//! durable. Removals of all connections that wait at the same moment share one commit. The `DEL`, `UNLINK`,
-//! `FLUSHDB` and `FLUSHALL` of one pipeline also share a commit, because the connection executes its next
-//! requests before they are durable. Any other removal (`GETDEL`, an expiry, a script, a part of an `EXEC`)
-//! delays the later requests of its connection until its commit. A durable write does the same.
+//! The server answers a removal when it is durable: `DEL`, `UNLINK`, `GETDEL`, `FLUSHDB`, an expiry in the
+//! past, a script, and an `EXEC` that removes. Removals of all connections that wait at the same moment share
+//! one commit. The removals of one pipeline also share a commit, because the connection executes its next
+//! requests before they are durable. A durable write does the same.
 //!
 //! The server answers a `SET` when the value is in memory. The value is on disk within the flush interval.
 //! [`RemovalMode`] and [`WriteMode`] have the other choices.

@@ -1,10 +1,12 @@
-//! Real clients, unmodified: redis-py, Django with django-redis, Django's own tests, and redis-cli.
+//! Real clients, unmodified: redis-py, Django with django-redis, the own tests of both, and redis-cli.
 //!
-//! The Python clients are installed by pip into an environment of the build directory, at the versions of
-//! `clients/requirements.txt`. Where they cannot be had, the tests say so and are skipped.
+//! The Python clients are installed by pip into environments of the build directory, at the versions of
+//! `clients/requirements.txt` and `clients/requirements-newest.txt`. Where they cannot be had, the tests say
+//! so and are skipped.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
 use larder_serve::Address;
@@ -13,12 +15,20 @@ use crate::resp::RespClient;
 use crate::support::Served;
 
 const DJANGO: &str = "5.1.4";
+const DJANGO_REDIS: &str = "5.4.0";
 
-/// The environment with the clients. None, with a printed reason, where it cannot be had.
-static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
+/// The environment with the clients at the versions that the table of known scripts names.
+static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(|| environment("clients", "requirements.txt"));
+
+/// The environment with the newest versions that were tried.
+static NEWEST_PYTHON: LazyLock<Option<PathBuf>> =
+    LazyLock::new(|| environment("clients-newest", "requirements-newest.txt"));
+
+/// Makes an environment with Python packages. None, with a printed reason, where it cannot be had.
+fn environment(name: &str, requirements: &str) -> Option<PathBuf> {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let python = dir.join("bin/python");
-    let requirements = scripts().join("requirements.txt");
+    let requirements = scripts().join(requirements);
     let stamp = dir.join("requirements.txt");
     if std::fs::read(&stamp).ok() == std::fs::read(&requirements).ok() {
         return Some(python);
@@ -36,7 +46,7 @@ static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
             None
         }
     }
-});
+}
 
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
@@ -69,8 +79,8 @@ fn serve() -> (Served, String) {
     (served, url)
 }
 
-fn run_script(name: &str) {
-    let Some(python) = &*PYTHON else { return };
+fn run_script(python: Option<&PathBuf>, name: &str) {
+    let Some(python) = python else { return };
     let (_served, url) = serve();
     let mut command = Command::new(python);
     command.arg(scripts().join(name)).env("REDIS_URL", url).env("GUIDE", guide());
@@ -80,36 +90,46 @@ fn run_script(name: &str) {
 
 #[test]
 fn redis_py_locks_pipelines_and_the_windows_of_limits_work() {
-    run_script("locks.py");
+    run_script(PYTHON.as_ref(), "locks.py");
+}
+
+#[test]
+fn the_newest_clients_work_as_the_pinned_ones_do() {
+    run_script(NEWEST_PYTHON.as_ref(), "locks.py");
+    run_script(NEWEST_PYTHON.as_ref(), "shop.py");
 }
 
 #[test]
 fn the_shops_django_settings_work_with_two_workers_and_only_the_url_changed() {
-    run_script("shop.py");
+    run_script(PYTHON.as_ref(), "shop.py");
 }
 
-/// The directory of Django's tests, from its source distribution. None, with a printed reason, where it
+/// The directory of a source distribution, such as `Django-5.1.4`. None, with a printed reason, where it
 /// cannot be had.
-static DJANGO_TESTS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-    let python = PYTHON.as_ref()?;
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("django");
-    let tests = dir.join(format!("Django-{DJANGO}/tests"));
-    if tests.join("runtests.py").exists() {
-        return Some(tests);
+fn source_of(python: &Path, package: &str, directory: &str) -> Option<PathBuf> {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sources");
+    let source = dir.join(directory);
+    if source.join("setup.py").exists() || source.join("tests/runtests.py").exists() {
+        return Some(source);
     }
-    let package = format!("Django=={DJANGO}");
     let options =
-        ["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", &package, "--dest"];
-    let archive = dir.join(format!("Django-{DJANGO}.tar.gz"));
+        ["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", package, "--dest"];
+    let archive = dir.join(format!("{directory}.tar.gz"));
     let unpacked = run(Command::new(python).args(options).arg(&dir))
         .and_then(|_| run(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&dir)));
     match unpacked {
-        Ok(_) => Some(tests),
+        Ok(_) => Some(source),
         Err(reason) => {
-            println!("skipped: Django's tests cannot be had: {reason}");
+            println!("skipped: the tests of {package} cannot be had: {reason}");
             None
         }
     }
+}
+
+/// The directory of Django's tests, from its source distribution.
+static DJANGO_TESTS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+    let source = source_of(PYTHON.as_ref()?, &format!("Django=={DJANGO}"), &format!("Django-{DJANGO}"))?;
+    Some(source.join("tests"))
 });
 
 /// Runs labels of Django's own tests. The server is the cache of each.
@@ -146,6 +166,26 @@ fn djangos_own_tests_of_sessions_in_the_cache_pass() {
     run_django(&["sessions_tests.tests.CacheSessionTests", "sessions_tests.tests.CacheDBSessionTests"], 60);
 }
 
+/// None is left out: this version has no calls for other kinds of values.
+#[test]
+fn the_own_tests_of_django_redis_pass() {
+    let Some(python) = &*PYTHON else { return };
+    let (package, directory) =
+        (format!("django-redis=={DJANGO_REDIS}"), format!("django-redis-{DJANGO_REDIS}"));
+    let Some(source) = source_of(python, &package, &directory) else { return };
+    let (_served, url) = serve();
+    let mut command = Command::new(python);
+    command.args(["-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".", "-p", "no:cacheprovider"]);
+    command.args(["--ds=django_redis_settings", "tests"]);
+    command.current_dir(&source).env("REDIS_URL", url);
+    command.env("PYTHONPATH", format!("{}:tests", scripts().display()));
+    let output = run(&mut command).unwrap();
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    let passed = report.lines().last().and_then(|line| line.split(' ').next()?.parse::<usize>().ok());
+    assert!(passed.is_some_and(|passed| passed >= 127), "{report}");
+    println!("{report}");
+}
+
 /// Runs redis-cli. None, with a printed reason, if this machine has none.
 fn redis_cli(served: &Served, args: &[&str]) -> Option<String> {
     let mut command = Command::new("redis-cli");
@@ -161,6 +201,19 @@ fn redis_cli(served: &Served, args: &[&str]) -> Option<String> {
             None
         }
     }
+}
+
+/// Runs `redis-cli --stat`, which never ends, for so many lines of numbers. Returns how many of them begin
+/// with the number of keys.
+fn stat_lines(served: &Served, lines: usize) -> usize {
+    let mut command = Command::new("redis-cli");
+    command.arg("-s").arg(&served.socket).args(["--stat", "-i", "0.05"]).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap()).lines();
+    let shown: Vec<String> = output.map_while(Result::ok).skip(2).take(lines).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    shown.iter().filter(|line| line.split_whitespace().next() == Some("300")).count()
 }
 
 #[test]
@@ -179,6 +232,7 @@ fn the_modes_of_redis_cli_work() {
     assert!(big.contains("300 strings with"), "{big}");
     let memory = ask(&["--memkeys"]);
     assert!(memory.contains("Biggest string found '\"key:299\"' has 466 bytes"), "{memory}");
+    assert_eq!(stat_lines(&served, 3), 3, "the lines of --stat have the numbers of keys and clients");
     // One sample of the latency, because the output is no terminal.
     assert!(ask(&["--latency", "--raw", "-i", "1"]).split(' ').count() >= 4);
     assert!(ask(&["INFO", "stats"]).contains("keyspace_hits"));

@@ -26,7 +26,7 @@ fn slow_requests_are_kept_with_their_words_and_no_password_is_among_them() {
     let long = "x".repeat(200);
     client.ask(&["MSET", "a", &long]);
     let many: Vec<String> = (0..40).map(|number| number.to_string()).collect();
-    client.ask(&[&["MGET".to_owned()][..], &many].concat());
+    client.ask(&[&["DEL".to_owned()][..], &many].concat());
     client.ask(&["MULTI"]);
     client.ask(&["MSET", "b", "1"]);
     client.ask(&["EXEC"]);

@@ -18,6 +18,7 @@ mod http;
 mod kills;
 mod limits;
 mod modes;
+mod redis_crate;
 mod redis_server;
 mod resp;
 mod stalls;

@@ -2,7 +2,7 @@
 //! does not work.
 
 use larder::testing::{Failure, SimulatedVolume, StallingDisk};
-use larder_serve::RemovalMode;
+use larder_serve::{RemovalMode, WriteMode};
 
 use crate::resp::RespClient;
 use crate::support::{Served, request};
@@ -60,4 +60,94 @@ fn a_walk_in_an_outage_is_an_error_and_not_an_early_end() {
         assert!(reply.error().is_some_and(|text| text.contains("keys would be left out")), "{reply:?}");
     }
     disk.heal();
+}
+
+/// The requests that remove, each of its own key, with their replies.
+fn removals() -> Vec<(Vec<u8>, &'static str)> {
+    let unlock = "
+        local token = redis.call('get', KEYS[1])
+        if not token or token ~= ARGV[1] then
+            return 0
+        end
+        redis.call('del', KEYS[1])
+        return 1
+    ";
+    vec![
+        (request(&["DEL", "key:0"]), ":1\r\n"),
+        (request(&["UNLINK", "key:1"]), ":1\r\n"),
+        (request(&["GETDEL", "key:2"]), "$1\r\nv\r\n"),
+        (request(&["PEXPIRE", "key:3", "0"]), ":1\r\n"),
+        (request(&["EVAL", unlock, "1", "key:4", "v"]), ":1\r\n"),
+        (
+            [request(&["MULTI"]), request(&["DEL", "key:5"]), request(&["ECHO", "e"]), request(&["EXEC"])]
+                .concat(),
+            "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n$1\r\ne\r\n",
+        ),
+    ]
+}
+
+#[test]
+fn each_removal_is_answered_when_it_is_durable_unless_its_database_is_buffered() {
+    for database in ["0", "2"] {
+        let (disk, served) = stalling();
+        let mut setup = served.connect();
+        setup.expect(&["SELECT", database], "+OK\r\n");
+        for number in 0..6 {
+            setup.expect(&["SET", &format!("key:{number}"), "v"], "+OK\r\n");
+        }
+        let mut clients: Vec<_> = removals().into_iter().map(|removal| (served.connect(), removal)).collect();
+        for (client, _) in &mut clients {
+            client.expect(&["SELECT", database], "+OK\r\n");
+        }
+        served.cache.flush().unwrap();
+        let stalled = Stalled(&disk);
+        disk.stall();
+        for (client, (requests, reply)) in &mut clients {
+            client.send(requests);
+            if database == "2" {
+                client.receive(reply);
+            }
+        }
+        if database == "0" {
+            disk.await_sync();
+            for (client, _) in &mut clients {
+                client.expect_nothing();
+            }
+            // Every client finds that the keys are gone.
+            setup.expect(&["EXISTS", "key:0", "key:1", "key:2", "key:3", "key:4", "key:5"], ":0\r\n");
+            drop(stalled);
+            for (client, (_, reply)) in &mut clients {
+                client.receive(reply);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_durable_changes_of_a_pipeline_share_commits_and_are_answered_in_order() {
+    let served = Served::with(|builder| builder.writes_of(1, WriteMode::Durable));
+    let mut client = served.connect();
+    client.expect(&["SELECT", "1"], "+OK\r\n");
+    served.cache.flush().unwrap();
+    let commits = || served.cache.stats().disk.unwrap().commits;
+    let before = commits();
+    let mut pipeline = Vec::new();
+    let mut replies = String::new();
+    for number in 1..=100 {
+        pipeline.extend(request(&["INCR", "count"]));
+        pipeline.extend(request(&["SET", "a", "v"]));
+        pipeline.extend(request(&["GETDEL", "a"]));
+        pipeline.extend([request(&["MULTI"]), request(&["SET", "b", "1"]), request(&["EXEC"])].concat());
+        replies.push_str(&[":", &number.to_string(), "\r\n+OK\r\n$1\r\nv\r\n"].concat());
+        replies.push_str("+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+    }
+    client.send(pipeline);
+    client.receive(&replies);
+    let shared = commits() - before;
+    assert!(shared < 200, "{shared} commits for 400 durable changes");
+    // All of it is on disk.
+    let copy = served.dir.path().join("copy.larder");
+    std::fs::copy(served.dir.path().join("shop.larder"), &copy).unwrap();
+    let copied = larder::Cache::builder().path(copy).open().unwrap();
+    assert_eq!(copied.stats().disk.unwrap().entries, 2);
 }

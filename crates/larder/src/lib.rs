@@ -56,6 +56,8 @@ pub use crate::api::keyspace::absence::Found;
 #[cfg(feature = "async")]
 pub use crate::api::keyspace::asynchronous::stream::{EntryStream, KeyStream};
 pub use crate::api::keyspace::change::{Change, Modified};
+#[cfg(feature = "async")]
+pub use crate::api::keyspace::change_commit::ModifyCommit;
 pub use crate::api::keyspace::definition::{DEFAULT_COOL_DOWN, DEFAULT_TTL, KeyspaceDefinition};
 pub use crate::api::keyspace::increment::Counter;
 pub use crate::api::keyspace::insert_options::{Durability, InsertOptions};
@@ -68,6 +70,8 @@ pub use crate::api::keyspace::loading::asynchronous::AsyncLoadingKeyspace;
 pub use crate::api::keyspace::loading::policy::LoadPolicy;
 pub use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad, Waited};
 pub use crate::api::keyspace::modify_error::ModifyError;
+#[cfg(feature = "async")]
+pub use crate::api::keyspace::transaction::commit_wait::TransactionCommit;
 pub use crate::api::keyspace::transaction::watch::Watch;
 pub use crate::api::keyspace::transaction::{MAX_TRANSACTION_KEYS, Transaction};
 pub use crate::api::keyspace::ttl::Ttl;

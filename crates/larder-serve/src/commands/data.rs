@@ -11,9 +11,9 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use larder::clock::{Clock, SystemClock};
-use larder::{Change, Durability, Error, InsertOptions, Keyspace, Remaining, Transaction, Ttl};
+use larder::{Change, Durability, Error, InsertOptions, Keyspace, Modified, Remaining, Transaction, Ttl};
 
-use super::errors;
+use super::{errors, removal};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::{ReplyBuffer, Version};
 use crate::session::Session;
@@ -41,7 +41,7 @@ async fn entry_of(session: &Session, args: Arguments<'_>, out: &mut Output, key:
     let version = out.reply().version;
     let replied = Arc::new(Mutex::new(Vec::new()));
     let (requested, reply_of_round) = (args.to_owned(), replied.clone());
-    let changed = database.keyspace.modify_with_async(key, durability(database), move |value, left| {
+    let begun = database.keyspace.begin_modify_async(key, durability(database), move |value, left| {
         let mut reply = ReplyBuffer::new(version, usize::MAX);
         let mut entries = OneEntry { value: value.map(|value| &**value), left, change: Change::Keep };
         // The functions of one entry return no errors. Errors come from the change, after the closure.
@@ -50,10 +50,15 @@ async fn entry_of(session: &Session, args: Arguments<'_>, out: &mut Output, key:
         *reply_of_round.lock().unwrap_or_else(PoisonError::into_inner) = reply.bytes;
         entries.change
     });
-    match changed.await {
-        Ok(_) => {
+    match begun.await {
+        Ok((modified, commit)) => {
             let bytes = mem::take(&mut *replied.lock().unwrap_or_else(PoisonError::into_inner));
-            out.reply().append(bytes);
+            let is_early = matches!(modified, Modified::Removed(_)) && database.answers_removals_early();
+            if commit.is_needed() && !is_early {
+                removal::reply_when_durable(&session.served, commit.wait(), bytes, out);
+            } else {
+                out.reply().append(bytes);
+            }
         }
         Err(failed) => match failed.error {
             Error::KeyTooLarge { .. } => without_entry(args, out, run, &failed.error),
@@ -80,11 +85,15 @@ pub(super) async fn group(session: &Session, args: Arguments<'_>, out: &mut Outp
     let version = out.reply().version;
     let requested = args.to_owned();
     let max = session.served.output_limits.max;
-    let replied = session.served.cache.transaction_async(move |transaction| {
+    let is_early = database.answers_groups_early();
+    let begun = session.served.cache.begin_transaction_async(move |transaction| {
         GroupRun::new(version, max).run(transaction, &database, run, requested.as_arguments())
     });
-    match replied.await {
-        Ok(bytes) => out.reply().append(bytes),
+    match begun.await {
+        Ok((bytes, commit)) if commit.is_needed() && !is_early => {
+            removal::reply_when_durable(&session.served, commit.wait(), bytes, out);
+        }
+        Ok((bytes, _)) => out.reply().append(bytes),
         Err(stop) => out.reply().error(&stop.text(max)),
     }
 }
@@ -194,7 +203,7 @@ pub(super) async fn removal(
     out: &mut Output,
     _in_group: DataCommand,
 ) {
-    super::removal::run(session, args, out).await;
+    removal::run(session, args, out).await;
 }
 
 /// Runs `OBJECT` or `MEMORY`.

@@ -1,5 +1,5 @@
-//! Removals outside of a transaction. Their commits are shared, because a connection executes its next
-//! requests before its removal is durable.
+//! Removals outside of a transaction, and the replies that wait for a commit. Commits are shared, because a
+//! connection goes on before its change is durable.
 
 use std::sync::Arc;
 
@@ -51,13 +51,35 @@ pub(super) async fn commit(
             _ => out.reply().ok(),
         };
     }
-    let (served, since) = (served.clone(), Instant::now());
+    let committed = timed(served.clone(), commit.wait());
     out.reply_later(async move {
-        let committed = commit.wait().await;
-        served.latencies.note(LatencyEvent::Commit, since.elapsed(), now_ms() / 1000);
-        match committed {
+        match committed.await {
             Ok(removed) => reply(removed),
             Err(error) => LateReply::Error(errors::of(&error)),
         }
     });
+}
+
+/// Sends a reply when a commit has ended. The requests behind it are carried out meanwhile.
+pub(super) fn reply_when_durable(
+    served: &Arc<Served>,
+    commit: impl Future<Output = Result<(), Error>> + Send + 'static,
+    reply: Vec<u8>,
+    out: &mut Output,
+) {
+    let committed = timed(served.clone(), commit);
+    out.reply_later_of(reply.len(), async move {
+        match committed.await {
+            Ok(()) => LateReply::Bytes(reply),
+            Err(error) => LateReply::Error(errors::of(&error)),
+        }
+    });
+}
+
+/// Waits for a commit, and takes note of the time.
+async fn timed<T>(served: Arc<Served>, commit: impl Future<Output = T>) -> T {
+    let since = Instant::now();
+    let committed = commit.await;
+    served.latencies.note(LatencyEvent::Commit, since.elapsed(), now_ms() / 1000);
+    committed
 }

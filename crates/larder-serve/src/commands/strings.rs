@@ -8,6 +8,7 @@ use super::family::family;
 use super::{data, errors};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::ReplyBuffer;
+use crate::session::databases::WriteMode;
 use crate::session::entries::{Done, Entries};
 use crate::session::flags::{DENYOOM, FAST, READONLY, WRITE};
 use crate::session::output::Output;
@@ -39,7 +40,8 @@ pub(super) async fn set(session: &mut Session, args: Arguments<'_>, out: &mut Ou
         Ok(options) => options,
         Err(error) => return out.reply().error(error),
     };
-    if options.needs_entry() {
+    // A durable write lets the requests behind it go on, and shares its commit with them.
+    if options.needs_entry() || session.database().writes == WriteMode::Durable {
         return data::entry(session, args, out, set_entry).await;
     }
     let database = session.database();

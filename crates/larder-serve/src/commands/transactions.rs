@@ -7,6 +7,8 @@
 //!    watch. So either all changes are made at one moment and committed together, or no change is made.
 //! 3. Run the other commands, in their order, each at its place among the replies. They neither read nor
 //!    change entries, so they may run later.
+//! 4. Reply when the changes are durable, if they have to be. The requests behind `EXEC` are carried out
+//!    meanwhile.
 //!
 //! A command on all keys of a database can't be a part of a transaction. The server refuses it after `MULTI`.
 //!
@@ -17,11 +19,11 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{Error, Watch};
+use larder::{Error, TransactionCommit, Watch};
 
 use super::data::{GroupRun, Stop};
-use super::errors;
 use super::family::family;
+use super::{errors, removal};
 use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::protocol::number::integer;
 use crate::protocol::reply::Version;
@@ -114,20 +116,29 @@ async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let total = queue.requests.len();
     // 1.
     let (steps, others) = plan(session, queue);
+    let is_early = steps.iter().all(|step| step.database.answers_groups_early());
     // 2.
     let ran = run_steps(session, Arc::new((steps, watches)), out.reply().version).await;
-    let mut replies = match ran {
-        Ok(replies) => replies.into_iter(),
+    let (replies, commit) = match ran {
+        Ok(ran) => ran,
         Err(Stop::Cache(Error::Changed)) => return out.reply().null_array(),
         Err(stop) => return out.reply().error(&stop.text(session.served.output_limits.max)),
     };
+    let mut replies = replies.into_iter();
     // 3.
+    let before = mem::take(&mut out.reply().bytes);
     out.reply().array(total);
     for other in others {
         match other {
             None => out.reply().append(replies.next().unwrap_or_default()),
             Some((command, args)) => (command.run)(session, args.as_arguments(), out).await,
         }
+    }
+    // 4.
+    let reply = mem::replace(&mut out.reply().bytes, before);
+    match commit.filter(|commit| commit.is_needed() && !is_early) {
+        Some(commit) => removal::reply_when_durable(&session.served, commit.wait(), reply, out),
+        None => out.reply().append(reply),
     }
 }
 
@@ -157,12 +168,12 @@ async fn run_steps(
     session: &Session,
     planned: Arc<(Vec<Step>, Vec<Watch>)>,
     version: Version,
-) -> Result<Vec<Vec<u8>>, Stop> {
+) -> Result<(Vec<Vec<u8>>, Option<TransactionCommit>), Stop> {
     if planned.0.is_empty() && planned.1.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     let max = session.served.output_limits.max;
-    let ran = session.served.cache.transaction_async(move |transaction| {
+    let begun = session.served.cache.begin_transaction_async(move |transaction| {
         let (steps, watches) = &*planned;
         for watch in watches {
             transaction.require(watch)?;
@@ -173,7 +184,8 @@ async fn run_steps(
             .map(|step| run.run(transaction, &step.database, step.command, step.args.as_arguments()));
         replies.collect()
     });
-    ran.await
+    let (replies, commit) = begun.await?;
+    Ok((replies, Some(commit)))
 }
 
 /// `WAIT numreplicas timeout`. Answers 1 when all writes until now are on disk: the file counts as one

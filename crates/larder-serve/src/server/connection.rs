@@ -303,10 +303,11 @@ impl<S: PeerStream, P> Connection<S, P> {
                 Poll::Pending => {}
             }
         }
-        let deadline = self.deadline();
-        let may_be_earlier = self.blocked_since.is_some() || self.guest_since.is_some();
-        if may_be_earlier && timer.deadline() > deadline {
-            timer.as_mut().reset(deadline);
+        if self.blocked_since.is_some() || self.guest_since.is_some() {
+            let deadline = self.deadline();
+            if timer.deadline() > deadline {
+                timer.as_mut().reset(deadline);
+            }
         }
         timer.poll(context).map(|()| Event::Timer)
     }

@@ -4,7 +4,7 @@
 //! A thread makes short calls of the cache itself ([`Cache::inline_calls`](larder::Cache::inline_calls)):
 //! lookups on disk while the disk is quick, and changes that wait for no other thread. So one read of a disk
 //! that has become slow delays all connections of a thread. Afterwards, a worker makes the lookups for at
-//! least 100 times as long, and until a lookup of a worker is quick.
+//! least 20 times as long, and until a lookup of a worker is quick.
 //!
 //! A new connection goes to the thread with the fewest connections. The first thread also accepts the
 //! connections.

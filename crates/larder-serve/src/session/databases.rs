@@ -18,10 +18,9 @@ pub enum RemovalMode {
     /// wait at the same time share a commit.
     #[default]
     Durable,
-    /// The server answers when the removal is in memory. The entry may return after a crash within the flush
-    /// interval. This mode applies to `DEL`, `UNLINK`, `FLUSHDB` and `FLUSHALL` only. `GETDEL`, an expiry in
-    /// the past, the release of a lock by a script, and the removals of an `EXEC` are answered when they are
-    /// durable, in this mode too.
+    /// The server answers when the removal is in memory. Its commit begins at once. The entry may return if
+    /// the server crashes before the commit ends. A transaction is answered in this way if each of its
+    /// databases has this mode and buffered writes.
     Buffered,
 }
 
@@ -32,8 +31,8 @@ pub enum WriteMode {
     /// The server answers when the value is in memory. The value is on disk within the flush interval.
     #[default]
     Buffered,
-    /// The server answers when the value is on disk. Writes of all connections that wait at the same time
-    /// share a commit. The writes of one pipeline run one after another, each with its own commit.
+    /// The server answers when the value is on disk. Writes that wait at the same time share a commit: the
+    /// writes of all connections, and the writes of one pipeline.
     Durable,
 }
 
@@ -43,6 +42,18 @@ pub(crate) struct Database {
     pub(crate) keyspace: Keyspace<Vec<u8>, Value>,
     pub(crate) removals: RemovalMode,
     pub(crate) writes: WriteMode,
+}
+
+impl Database {
+    /// Returns whether a removal is answered before its commit.
+    pub(crate) fn answers_removals_early(&self) -> bool {
+        self.removals == RemovalMode::Buffered
+    }
+
+    /// Returns whether a group of removals and writes is answered before its commit.
+    pub(crate) fn answers_groups_early(&self) -> bool {
+        self.removals == RemovalMode::Buffered && self.writes == WriteMode::Buffered
+    }
 }
 
 /// The modes of one database.

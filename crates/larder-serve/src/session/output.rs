@@ -25,6 +25,8 @@ pub(crate) enum LateReply {
     /// `OK`.
     Ok,
     Count(u64),
+    /// A reply that is written already.
+    Bytes(Vec<u8>),
     Error(String),
 }
 
@@ -50,12 +52,21 @@ impl Default for OutputLimits {
     }
 }
 
+/// A reply that waits for a commit.
+struct WaitingReply {
+    /// The bytes that come before it.
+    before: Vec<u8>,
+    pending: PendingReply,
+    /// The number of bytes of `before`, and of the reply itself if it is written already.
+    len: usize,
+}
+
 /// The replies of a connection.
 pub(crate) struct Output {
     /// The replies after all of `waiting`.
     replies: ReplyBuffer,
-    /// Replies that wait for a commit, each with the bytes before it.
-    waiting: VecDeque<(Vec<u8>, PendingReply)>,
+    /// Replies that wait for a commit.
+    waiting: VecDeque<WaitingReply>,
     /// Bytes that may be sent.
     sendable: Vec<u8>,
     /// The number of bytes of `sendable` that were sent.
@@ -83,9 +94,19 @@ impl Output {
     /// Sends a reply when the future is ready. Meanwhile the connection executes its next requests. So the
     /// effects of the present request must already be visible.
     pub(crate) fn reply_later(&mut self, reply: impl Future<Output = LateReply> + Send + 'static) {
+        self.reply_later_of(0, reply);
+    }
+
+    /// As [`reply_later`](Self::reply_later), for a future that holds a reply of so many bytes.
+    pub(crate) fn reply_later_of(
+        &mut self,
+        len: usize,
+        reply: impl Future<Output = LateReply> + Send + 'static,
+    ) {
         let before = mem::take(&mut self.replies.bytes);
-        self.held += before.len();
-        self.waiting.push_back((before, Box::pin(reply)));
+        let len = before.len() + len;
+        self.held += len;
+        self.waiting.push_back(WaitingReply { before, pending: Box::pin(reply), len });
     }
 
     /// Returns whether the connection may accept a further request.
@@ -136,16 +157,17 @@ impl Output {
     /// least one reply.
     pub(crate) fn poll_pending(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut polled = Poll::Pending;
-        while let Some((_, pending)) = self.waiting.front_mut()
-            && let Poll::Ready(late) = pending.as_mut().poll(context)
+        while let Some(first) = self.waiting.front_mut()
+            && let Poll::Ready(late) = first.pending.as_mut().poll(context)
         {
-            let Some((before, _)) = self.waiting.pop_front() else { break };
-            self.held -= before.len();
+            let Some(WaitingReply { before, len, .. }) = self.waiting.pop_front() else { break };
+            self.held -= len;
             let mut known = ReplyBuffer::new(self.replies.version, usize::MAX);
             known.append(before);
             match late {
                 LateReply::Ok => known.ok(),
                 LateReply::Count(count) => known.count(count),
+                LateReply::Bytes(bytes) => known.append(bytes),
                 LateReply::Error(text) => known.error(&text),
             }
             self.sendable.append(&mut known.bytes);
@@ -184,7 +206,7 @@ mod tests {
     impl Output {
         /// Returns the memory that the connection holds for its replies, in bytes.
         fn kept(&self) -> usize {
-            let waiting = self.waiting.capacity() * size_of::<(Vec<u8>, super::PendingReply)>();
+            let waiting = self.waiting.capacity() * size_of::<super::WaitingReply>();
             self.sendable.capacity() + self.replies.bytes.capacity() + waiting
         }
 

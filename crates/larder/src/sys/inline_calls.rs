@@ -16,8 +16,10 @@
 //!    read of [`MAX_MEAN`] times [`SHARE`] (6.4 ms) exceeds this limit. One shorter read does not, because
 //!    the system may have run another thread meanwhile.
 //! 3. Then workers make the lookups for at least [`MIN_PAUSE`], and for at least [`PAUSE_FACTOR`] times the
-//!    time that the last lookup has read. Afterwards, workers continue until one of their lookups takes less
-//!    than [`MAX_OF_WORKER`]. So a disk that does not answer delays the clients of a thread only once.
+//!    time that the last lookup has read. Afterwards, workers continue until one of their lookups reads for
+//!    less than [`MAX_OF_WORKER`]. So a disk that does not answer delays the clients of a thread only once.
+//!    The changes that workers make for the thread count, too: they have made lookups on disk, or have waited
+//!    for room, which a commit has made.
 //! 4. The thread tries again. Its mean begins at half of [`MAX_MEAN`], so a disk that is still slow is
 //!    detected sooner.
 //!
@@ -25,7 +27,7 @@
 //! between two tries is at least [`MIN_PAUSE`]. It is also at least [`PAUSE_FACTOR`] times that last read, if
 //! the read takes less than [`MAX_PAUSE`] divided by [`PAUSE_FACTOR`].
 //!
-//! Without (3), a disk that takes 16 ms for each read would stop a thread for a seventh of the time.
+//! Without the factor, a disk that takes 16 ms for each read would stop a thread for a seventh of the time.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -49,9 +51,9 @@ const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_mins(1);
 
 /// The minimum ratio of the time for which workers make the lookups to the time of the last read.
-const PAUSE_FACTOR: u32 = 100;
+const PAUSE_FACTOR: u32 = 20;
 
-/// If a worker's lookup takes less than this, the disk answers. The time includes the time in which the
+/// If a worker's lookup reads for less than this, the disk answers. The time includes the time in which the
 /// system ran other threads.
 const MAX_OF_WORKER: Duration = Duration::from_millis(2);
 
@@ -72,7 +74,11 @@ pub struct InlineCalls {
 
 impl InlineCalls {
     pub(crate) fn begin(clock: Arc<dyn Clock>) -> Self {
-        let before = CALLS.with(|calls| calls.borrow_mut().replace(Rc::new(ThreadCalls::new(clock))));
+        Self::of(Rc::new(ThreadCalls::new(clock)))
+    }
+
+    fn of(calls: Rc<ThreadCalls>) -> Self {
+        let before = CALLS.with(|present| present.borrow_mut().replace(calls));
         Self { before, thread: PhantomData }
     }
 }
@@ -95,6 +101,8 @@ struct ThreadCalls {
     /// The time until which workers make the lookups.
     paused_until: Cell<Option<Duration>>,
     found_quick: Arc<AtomicBool>,
+    /// Whether this is a worker, whose reads are measured and which makes no calls itself.
+    is_worker: bool,
 }
 
 impl ThreadCalls {
@@ -105,11 +113,15 @@ impl ThreadCalls {
             reading: Cell::new(None),
             paused_until: Cell::new(None),
             found_quick: Arc::default(),
+            is_worker: false,
         }
     }
 
     /// Returns whether the thread may make lookups on disk itself.
     fn may_look(&self) -> bool {
+        if self.is_worker {
+            return false;
+        }
         let Some(until) = self.paused_until.get() else { return true };
         // Relaxed: the flag publishes no other data.
         if self.clock.monotonic() < until || !self.found_quick.load(Ordering::Relaxed) {
@@ -145,7 +157,7 @@ fn with<R>(call: impl FnOnce(&ThreadCalls) -> R) -> Option<R> {
 
 /// Returns whether the calling thread makes calls itself if they need no wait.
 pub(crate) fn are_allowed() -> bool {
-    CALLS.try_with(|calls| calls.borrow().is_some()).unwrap_or(false)
+    CALLS.try_with(|calls| calls.borrow().as_ref().is_some_and(|calls| !calls.is_worker)).unwrap_or(false)
 }
 
 /// Returns whether the calling thread may make lookups on disk itself.
@@ -155,11 +167,9 @@ pub(crate) fn may_look() -> bool {
 
 /// Step 1: makes a call that may make one lookup on disk.
 pub(crate) fn look<R>(call: impl FnOnce() -> R) -> R {
-    let began = with(|calls| calls.reading.replace(Some(Duration::ZERO)).is_none()).unwrap_or(false);
+    with(|calls| calls.reading.set(Some(Duration::ZERO)));
     let result = call();
-    if began {
-        with(|calls| calls.note(calls.reading.take().unwrap_or_default()));
-    }
+    with(|calls| calls.note(calls.reading.take().unwrap_or_default()));
     result
 }
 
@@ -179,22 +189,27 @@ pub(crate) fn read<R>(read: impl FnOnce() -> R) -> R {
     result
 }
 
-/// A lookup that a worker makes for the calling thread. Its time shows whether the disk is quick again.
+/// A call that a worker makes for the calling thread. Its reads show whether the disk is quick again.
 #[derive(Debug)]
 pub(crate) struct WorkerLookup(Option<(Arc<dyn Clock>, Arc<AtomicBool>)>);
 
 impl WorkerLookup {
-    /// Called by the thread for which the lookup is made.
-    pub(crate) fn new() -> Self {
-        Self(with(|calls| (calls.clock.clone(), calls.found_quick.clone())))
+    /// Called by the thread in whose place the call is made. `looks` is whether the call looks on disk, or
+    /// waits for room.
+    pub(crate) fn new(looks: bool) -> Self {
+        let calls = |calls: &ThreadCalls| (calls.clock.clone(), calls.found_quick.clone());
+        Self(if looks { with(calls) } else { None })
     }
 
     /// Called by the worker. Step 3.
     pub(crate) fn look<R>(self, call: impl FnOnce() -> R) -> R {
         let Some((clock, found_quick)) = self.0 else { return call() };
-        let began = clock.monotonic();
+        let reading = Cell::new(Some(Duration::ZERO));
+        let calls = Rc::new(ThreadCalls { is_worker: true, reading, ..ThreadCalls::new(clock) });
+        let measured = InlineCalls::of(calls.clone());
         let result = call();
-        let is_quick = clock.monotonic().saturating_sub(began) < MAX_OF_WORKER;
+        drop(measured);
+        let is_quick = calls.reading.get().unwrap_or_default() < MAX_OF_WORKER;
         found_quick.store(is_quick, Ordering::Relaxed);
         result
     }

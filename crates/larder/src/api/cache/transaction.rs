@@ -1,6 +1,8 @@
 //! The calls of a cache that make transactions.
 
 use super::Cache;
+#[cfg(feature = "async")]
+use crate::api::keyspace::transaction::commit_wait::TransactionCommit;
 use crate::api::keyspace::transaction::{Transaction, rounds};
 use crate::error::Error;
 
@@ -115,6 +117,49 @@ impl Cache {
         R: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        rounds::run_for_task(&self.shared, body).await
+        let (answer, commit) = self.begin_transaction_async(body).await?;
+        commit.wait().await?;
+        Ok(answer)
+    }
+
+    /// Makes a transaction, as [`transaction_async`](Cache::transaction_async) does, and does not wait for
+    /// its commit. When this call returns, every caller sees the changes. The returned [`TransactionCommit`]
+    /// waits until they are durable, if the transaction removes an entry or has a durable insert.
+    ///
+    /// ```
+    /// # use larder::{Cache, Error, KeyspaceDefinition};
+    /// # const BALANCE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("balance");
+    /// # async fn example() -> Result<(), Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// let balances = cache.keyspace(BALANCE)?;
+    /// balances.insert_async("ada", 70).await?;
+    /// let of_task = balances.clone();
+    /// let (removed, commit) = cache.begin_transaction_async(move |tx| tx.remove(&of_task, "ada")).await?;
+    /// assert!(removed && balances.get("ada").is_none());
+    /// commit.wait().await?; // from here on, no crash brings it back
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`transaction`](Cache::transaction), but for those of the commit.
+    ///
+    /// # Cost
+    /// The cost of [`transaction_async`](Cache::transaction_async).
+    ///
+    /// # Panics
+    /// Like [`transaction`](Cache::transaction).
+    #[cfg(feature = "async")]
+    pub async fn begin_transaction_async<R, E>(
+        &self,
+        body: impl FnMut(&mut Transaction<'_>) -> Result<R, E> + Send + 'static,
+    ) -> Result<(R, TransactionCommit), E>
+    where
+        R: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        rounds::begin_for_task(&self.shared, body).await
     }
 }

@@ -37,6 +37,38 @@ pub(super) struct TaskCommit {
     dropped: std::thread::Result<()>,
 }
 
+/// The commit of a change that was begun. [`Keyspace::begin_modify_async`] returns it.
+///
+/// Dropping it does not stop the commit. But then the caller does not know whether the change is durable.
+#[cfg(feature = "async")]
+#[derive(Debug)]
+#[must_use = "the change is durable when the wait for its commit has ended"]
+pub struct ModifyCommit(pub(super) ChangeCommit);
+
+#[cfg(feature = "async")]
+impl ModifyCommit {
+    /// Returns whether there is a commit to wait for: the change is a removal from the disk tier, or a
+    /// durable insert.
+    #[must_use]
+    pub const fn is_needed(&self) -> bool {
+        matches!(&self.0, ChangeCommit::InTask(TaskCommit { answer: Some(_), .. }))
+    }
+
+    /// Waits until the change is durable. [`Keyspace::begin_modify_async`] has an example.
+    ///
+    /// # Errors
+    /// [`Error::NotDurable`], as with [`Keyspace::modify_with`]. The change is made in memory.
+    ///
+    /// # Cost
+    /// A wait for a commit that is shared with other callers. It holds no worker thread.
+    ///
+    /// # Panics
+    /// If the `Drop` of a removed value has panicked.
+    pub async fn wait(self) -> Result<(), Error> {
+        self.0.finish().await
+    }
+}
+
 impl ChangeCommit {
     #[cfg(feature = "async")]
     pub(super) fn in_task() -> Self {

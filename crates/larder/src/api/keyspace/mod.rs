@@ -19,7 +19,7 @@ pub(crate) mod absence;
 pub(crate) mod asynchronous;
 mod atomic;
 pub(crate) mod change;
-mod change_commit;
+pub(crate) mod change_commit;
 pub(crate) mod definition;
 mod expire;
 mod expiry;

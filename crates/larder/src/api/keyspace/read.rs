@@ -260,6 +260,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Without async calls, every caller may wait.
     #[cfg(not(feature = "async"))]
+    #[expect(clippy::unused_self, reason = "the form of async calls")]
     pub(super) fn lease_and_read_at_once<'a>(&'a self, _: SlotKey<'a>) -> Option<LeasedRead<'a, V>> {
         None
     }

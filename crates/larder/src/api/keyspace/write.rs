@@ -181,7 +181,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let value = &value;
         let outcome = self.write(key, value, ttl, durability, None)?;
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
-        if durability == Durability::Buffered {
+        if durability == Durability::Buffered || self.is_remote() {
             return Ok(());
         }
         if outcome != InsertOutcome::Saved {

@@ -72,6 +72,23 @@ fn a_removal_never_takes_a_withdrawn_snapshot_for_an_empty_disk() {
     assert_eq!(names.count(), ENTRIES / 2 - 4, "none came back");
 }
 
+/// A change at once would wait for the snapshot. So a worker makes the change, which finds the entry.
+#[cfg(feature = "async")]
+#[test]
+fn a_change_at_once_never_takes_a_withdrawn_snapshot_for_an_empty_disk() {
+    let (_disk, cache, names) = on_disk();
+    let withdraw = || assert!(cache.shared().tiers.disk.snapshots.withdraw());
+    let _calls = cache.inline_calls();
+    let add = |value: Option<&u64>, _| crate::Change::insert(value.map_or(0, |value| value + 1));
+    withdraw();
+    let changed = pollster::block_on(names.modify_async(&(0, 8), add)).unwrap();
+    assert_eq!(changed.new_value(), Some(&9));
+    withdraw();
+    let of_task = names.clone();
+    let found = cache.transaction_async(move |tx| tx.get_many(&of_task, [&(0, 10), &(0, 12)]));
+    assert_eq!(pollster::block_on(found).unwrap().iter().flatten().count(), 2);
+}
+
 #[test]
 fn what_was_not_found_while_there_was_no_snapshot_is_looked_up_again() {
     let (_disk, cache, names) = on_disk();

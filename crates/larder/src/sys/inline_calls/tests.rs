@@ -14,7 +14,7 @@ fn look_for(clock: &ManualClock, took: Duration) {
 
 /// Makes a lookup of a worker that takes this time.
 fn look_on_worker(clock: &ManualClock, took: Duration) {
-    WorkerLookup::new().look(|| clock.advance(took));
+    WorkerLookup::new(true).look(|| read(|| clock.advance(took)));
 }
 
 #[test]
@@ -57,20 +57,20 @@ fn a_read_inside_of_a_read_counts_once() {
 }
 
 #[test]
-fn a_pause_is_a_hundred_times_as_long_as_the_read() {
+fn a_pause_is_twenty_times_as_long_as_the_read() {
     let (clock, _calls) = clock();
     look_for(&clock, Duration::from_millis(30));
     look_on_worker(&clock, Duration::ZERO);
-    clock.advance(Duration::from_millis(2_999));
+    clock.advance(Duration::from_millis(599));
     assert!(!may_look());
     clock.advance(Duration::from_millis(1));
     assert!(may_look());
     // The mean begins at half of the limit.
     look_for(&clock, Duration::from_millis(4));
     look_on_worker(&clock, Duration::ZERO);
-    clock.advance(MIN_PAUSE.saturating_mul(3));
-    assert!(!may_look(), "100 × 4 ms");
-    clock.advance(MIN_PAUSE);
+    clock.advance(Duration::from_millis(99));
+    assert!(!may_look(), "20 × 4 ms is less than the least pause");
+    clock.advance(Duration::from_millis(1));
     assert!(may_look());
 }
 
@@ -94,4 +94,35 @@ fn many_lookups_of_a_moderate_disk_go_to_workers_too() {
         !may_look()
     });
     assert_eq!(lookups, Some(7));
+}
+
+#[test]
+fn a_worker_is_measured_and_makes_no_calls_itself() {
+    let (clock, _calls) = clock();
+    look_for(&clock, Duration::from_millis(30));
+    clock.advance(MAX_PAUSE);
+    // It has not looked.
+    WorkerLookup::new(false).look(|| clock.advance(Duration::ZERO));
+    assert!(!may_look());
+    // It has waited, and has read for a short time.
+    WorkerLookup::new(true).look(|| {
+        assert!(!are_allowed() && !may_look());
+        clock.advance(Duration::from_secs(5));
+        read(|| clock.advance(Duration::from_millis(1)));
+    });
+    assert!(may_look());
+}
+
+#[test]
+fn a_lookup_that_panics_leaves_the_measure_right() {
+    let (clock, _calls) = clock();
+    let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        look(|| {
+            read(|| clock.advance(Duration::from_millis(30)));
+            std::panic::resume_unwind(Box::new("it does not decode"))
+        })
+    }));
+    assert!(looked.is_err() && may_look());
+    look_for(&clock, Duration::from_millis(30));
+    assert!(!may_look());
 }

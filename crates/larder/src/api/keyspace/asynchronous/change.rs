@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use crate::api::invalidation::Invalidation;
 use crate::api::keyspace::change::{Change, Modified};
-use crate::api::keyspace::change_commit::ChangeCommit;
+use crate::api::keyspace::change_commit::{ChangeCommit, ModifyCommit};
 use crate::api::keyspace::insert_options::{Durability, InsertOptions};
 use crate::api::keyspace::modify_error::ModifyError;
 use crate::api::keyspace::ttl::Ttl;
@@ -26,6 +26,7 @@ use crate::format::stored_key::StoredKey;
 use crate::memory::entry::Refused;
 use crate::stats::count::Count;
 use crate::sys::inline_calls;
+use crate::sys::inline_calls::WorkerLookup;
 use crate::sys::offload::offload;
 use crate::sys::sync::Arc;
 
@@ -145,8 +146,52 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: impl EncodeKey<K>,
         durability: Durability,
-        mut change: impl FnMut(Option<&V>, Ttl) -> Change<V> + Send + 'static,
+        change: impl FnMut(Option<&V>, Ttl) -> Change<V> + Send + 'static,
     ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
+        let (modified, commit) = self.begin_modify_async(key, durability, change).await?;
+        match commit.wait().await {
+            Ok(()) => Ok(modified),
+            Err(error) => Err(ModifyError { error, applied: Some(modified) }),
+        }
+    }
+
+    /// Makes a change, as [`modify_with_async`](Self::modify_with_async) does, and does not wait for its
+    /// commit. When this call returns, every caller sees the change. The returned [`ModifyCommit`] waits
+    /// until it is durable, if it is a removal, or if `durability` is [`Durability::Immediate`]. So a caller
+    /// can begin its next change meanwhile, and both share a commit.
+    ///
+    /// ```
+    /// # use larder::{Cache, Change, Durability, KeyspaceDefinition};
+    /// # const STOCK: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("stock");
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().open()?;
+    /// let stock = cache.keyspace(STOCK)?;
+    /// let add = |left: Option<&u64>, _| Change::insert(left.map_or(0, |left| *left) + 1);
+    /// let (first, first_commit) = stock.begin_modify_async("MTN100", Durability::Immediate, add).await?;
+    /// let (second, second_commit) = stock.begin_modify_async("MTN100", Durability::Immediate, add).await?;
+    /// assert_eq!((first.new_value(), second.new_value()), (Some(&1), Some(&2)));
+    /// first_commit.wait().await?;
+    /// second_commit.wait().await?;
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`modify_with`](Keyspace::modify_with), but for those of the commit.
+    ///
+    /// # Cost
+    /// The cost of [`modify_async`](Keyspace::modify_async).
+    ///
+    /// # Panics
+    /// If `change` panics. In this case nothing is changed.
+    pub async fn begin_modify_async(
+        &self,
+        key: impl EncodeKey<K>,
+        durability: Durability,
+        mut change: impl FnMut(Option<&V>, Ttl) -> Change<V> + Send + 'static,
+    ) -> Result<(Modified<V>, ModifyCommit), ModifyError<Modified<V>>> {
         let full = self.whole_key(&key)?;
         self.refuse_in_closure(&full)?;
         let mut compute = move |value: Option<&Arc<V>>, ttl: Ttl| change(value.map(|value| &**value), ttl);
@@ -162,18 +207,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         } else {
             let keyspace = self.clone();
             let pending = self.shared.changes.begin();
+            let lookup = WorkerLookup::new(is_inline);
             let (changed, by_worker) = offload(move || {
                 let _pending = pending;
-                (keyspace.change_by(&full, durability, &mut wait, &mut compute), wait)
+                let changed = lookup.look(|| keyspace.change_by(&full, durability, &mut wait, &mut compute));
+                (changed, wait)
             })
             .await;
             wait = by_worker;
             changed?
         };
-        match wait.finish().await {
-            Ok(()) => Ok(modified),
-            Err(error) => Err(ModifyError { error, applied: Some(modified) }),
-        }
+        Ok((modified, ModifyCommit(wait)))
     }
 
     /// The async form of [`remove`](Keyspace::remove).

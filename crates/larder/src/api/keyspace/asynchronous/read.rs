@@ -93,7 +93,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         miss: MissToken,
     ) -> std::pin::Pin<Box<dyn Future<Output = Option<Arc<V>>> + Send>> {
         let keyspace = self.clone();
-        let lookup = WorkerLookup::new();
+        let lookup = WorkerLookup::new(true);
         Box::pin(offload_unless_dropped(move || {
             lookup.look(|| keyspace.look_on_disk(keyspace.shared.tiers.memory.key(&key), miss))
         }))

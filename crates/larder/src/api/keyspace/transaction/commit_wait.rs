@@ -51,6 +51,41 @@ fn result(is_unsaved: bool) -> Result<(), Error> {
     if is_unsaved { Err(not_durable_while_off(None)) } else { Ok(()) }
 }
 
+/// The commit of a transaction that was begun. [`Cache::begin_transaction_async`] returns it.
+///
+/// Dropping it does not stop the commit. But then the caller does not know whether the changes are durable.
+///
+/// [`Cache::begin_transaction_async`]: crate::Cache::begin_transaction_async
+#[cfg(feature = "async")]
+#[derive(Debug)]
+#[must_use = "the changes are durable when the wait for their commit has ended"]
+pub struct TransactionCommit(pub(super) CommitAnswer);
+
+#[cfg(feature = "async")]
+impl TransactionCommit {
+    /// Returns whether the changes are durable only after a commit: the transaction removes an entry, or has
+    /// a durable insert. Other changes reach the disk within the flush interval.
+    #[must_use]
+    pub const fn is_needed(&self) -> bool {
+        self.0.answer.is_some() || self.0.is_unsaved
+    }
+
+    /// Waits until all changes are durable.
+    ///
+    /// # Errors
+    /// [`Error::NotDurable`], as with [`Cache::transaction`](crate::Cache::transaction). All changes are made
+    /// in memory.
+    ///
+    /// # Cost
+    /// A wait for a commit that is shared with other callers. It holds no worker thread.
+    ///
+    /// # Panics
+    /// If the `Drop` of a replaced value has panicked.
+    pub async fn wait(self) -> Result<(), Error> {
+        self.0.wait().await
+    }
+}
+
 /// The answer of the writer, for a task.
 #[cfg(feature = "async")]
 #[derive(Debug)]

@@ -31,7 +31,7 @@
 
 mod calls;
 mod commit;
-mod commit_wait;
+pub(crate) mod commit_wait;
 mod group_size;
 mod put;
 pub(crate) mod rounds;

@@ -1,11 +1,15 @@
 //! The rounds of a transaction, and its calls.
 
 use super::commit_wait::CommitWait;
+#[cfg(feature = "async")]
+use super::commit_wait::TransactionCommit;
 use super::{RoundWaits, Transaction};
 use crate::engine::shared::Shared;
 use crate::error::Error;
 #[cfg(feature = "async")]
 use crate::sys::inline_calls;
+#[cfg(feature = "async")]
+use crate::sys::inline_calls::WorkerLookup;
 #[cfg(feature = "async")]
 use crate::sys::offload::offload;
 use crate::sys::sync::{Arc, thread};
@@ -23,12 +27,12 @@ pub(crate) fn run<R, E: From<Error>>(shared: &Arc<Shared>, body: Body<'_, R, E>)
     }
 }
 
-/// The async form of [`run`].
+/// The async form of [`run`]. The caller waits for the commit.
 #[cfg(feature = "async")]
-pub(crate) async fn run_for_task<R, E>(
+pub(crate) async fn begin_for_task<R, E>(
     shared: &Arc<Shared>,
     mut body: impl FnMut(&mut Transaction<'_>) -> Result<R, E> + Send + 'static,
-) -> Result<R, E>
+) -> Result<(R, TransactionCommit), E>
 where
     R: Send + 'static,
     E: From<Error> + Send + 'static,
@@ -37,23 +41,24 @@ where
     if (!may_block || inline_calls::are_allowed())
         && let Some((answer, commit)) = complete(shared, false, &mut body)?
     {
-        commit.ask(shared)?.wait().await?;
-        return Ok(answer);
+        return Ok((answer, TransactionCommit(commit.ask(shared)?)));
     }
     let pending = shared.changes.begin();
     let of_worker = shared.clone();
+    let lookup = WorkerLookup::new(true);
     let completed = offload(move || {
         let _pending = pending;
-        loop {
-            if let Some((answer, commit)) = complete(&of_worker, true, &mut body)? {
-                // The worker requests the commit, so that it is made even if the task is dropped.
-                return Ok::<_, E>((answer, commit.ask(&of_worker)?));
+        lookup.look(|| {
+            loop {
+                if let Some((answer, commit)) = complete(&of_worker, true, &mut body)? {
+                    // The worker requests the commit, so that it is made even if the task is dropped.
+                    return Ok::<_, E>((answer, commit.ask(&of_worker)?));
+                }
             }
-        }
+        })
     });
     let (answer, commit) = completed.await?;
-    commit.wait().await?;
-    Ok(answer)
+    Ok((answer, TransactionCommit(commit)))
 }
 
 /// Runs as many rounds as necessary. If the caller would have to wait and may not wait, changes nothing and

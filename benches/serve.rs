@@ -1,0 +1,231 @@
+//! Measures `larder serve` beside redis-server, each on the first processor, over a Unix socket, with the
+//! client on the second processor.
+//!
+//! The throughput is that of redis-benchmark. Each figure also has the processor time of the server for a
+//! request, with all its threads. The tail is measured at a fixed rate, half of what the slower server
+//! reaches.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "printing is the purpose of a bench program")]
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Duration;
+
+use larder_benches::served::{Requests, RespServer, run_if_child};
+use larder_benches::{Against, Contest, Measured, Pace, Unit};
+
+const ROW: &str = "serve";
+const TITLE: &str = "A server for several processes";
+/// The random keys of the requests, as `redis-benchmark -r` has them.
+const KEYS: usize = 1_000_000;
+/// The keys of `DEL`, which are stored anew for each turn.
+const REMOVED: usize = 20_000;
+const OURS: &str = "larder";
+const PEER: &str = "Redis";
+const CPU: &str = "processor time for each";
+
+/// A kind of request, and how many times as fast as Redis it should be.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    words: &'static [&'static str],
+    /// Requests in a second of a turn, about.
+    rate: usize,
+}
+
+const GET: Kind = Kind { name: "GET", words: &["GET", "key:__rand_int__"], rate: 100_000 };
+const SET: Kind = Kind { name: "SET", words: &["SET", "key:__rand_int__", "xxx"], rate: 60_000 };
+const INCR: Kind = Kind { name: "INCR", words: &["INCR", "counter:__rand_int__"], rate: 50_000 };
+const MGET: Kind = Kind {
+    name: "MGET of 10 keys",
+    words: &[
+        "MGET",
+        "key:__rand_int__",
+        "key:__rand_int__",
+        "key:__rand_int__",
+        "key:__rand_int__",
+        "key:__rand_int__",
+        "key:__rand_int__",
+        "key:__rand_int__",
+        "key:__rand_int__",
+        "key:__rand_int__",
+        "key:__rand_int__",
+    ],
+    rate: 30_000,
+};
+
+impl Kind {
+    /// Returns the requests of a turn. One connection is about eight times slower than many.
+    fn requests(self, pace: &Pace, connections: usize, pipeline: usize) -> Requests {
+        let count = self.rate * pipeline.min(4) / if connections == 1 { 8 } else { 1 };
+        let words = self.words.iter().map(|&word| word.to_owned()).collect();
+        Requests { connections, pipeline, count: count / pace.pick(1, 10), words, keys: KEYS }
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    if run_if_child()? {
+        return Ok(());
+    }
+    let Some(pace) = Pace::of_program("serve") else { return Ok(()) };
+    let pace = pace.rounds(5);
+    let dir = tempfile::tempdir()?;
+    let larder = RespServer::larder(&dir.path().join("larder"))?;
+    let redis = RespServer::redis(&dir.path().join("redis"), PEER, "none", &["--appendonly", "no"]);
+    let redis = match redis {
+        Ok(redis) => Some(redis),
+        Err(error) => {
+            println!("{error}");
+            None
+        }
+    };
+    let servers: Vec<&RespServer> = [Some(&larder), redis.as_ref()].into_iter().flatten().collect();
+    for kind in [GET, SET, INCR, MGET] {
+        for connections in [1, 50, 500] {
+            let setting = format!("{}, {}", kind.name, of_connections(connections));
+            throughput(&pace, &servers, &setting, &[kind.requests(&pace, connections, 1)], 1.0)?;
+        }
+    }
+    for connections in [50, 500] {
+        // As many connections of each kind as it has of the requests.
+        let mut sets = SET.requests(&pace, connections / 10, 1);
+        let mut gets = GET.requests(&pace, connections - connections / 10, 1);
+        (gets.count, sets.count) = (gets.count * 9 / 10, gets.count / 10);
+        let setting = format!("90 % GET and 10 % SET, {}", of_connections(connections));
+        throughput(&pace, &servers, &setting, &[gets, sets], 1.0)?;
+    }
+    for (kind, at_least) in [(GET, 0.8), (SET, 0.5), (INCR, 0.5)] {
+        let setting = format!("{}, 50 connections, pipelines of 16", kind.name);
+        throughput(&pace, &servers, &setting, &[kind.requests(&pace, 50, 16)], at_least)?;
+    }
+    tail(&pace, &servers)?;
+    drop(redis);
+    drop(larder);
+    removals(&pace, dir.path())
+}
+
+fn of_connections(count: usize) -> String {
+    if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") }
+}
+
+fn throughput(
+    pace: &Pace,
+    servers: &[&RespServer],
+    setting: &str,
+    kinds: &[Requests],
+    at_least: f64,
+) -> Result<(), Box<dyn Error>> {
+    if !pace.wants(ROW, setting) {
+        return Ok(());
+    }
+    let mut contest = Contest::new(ROW, TITLE, setting, Unit::OperationsPerSecond);
+    for server in servers {
+        contest.contestant(server.name(), server.terms(), || {
+            let (rate, cpu) = server.closed_loop(kinds).expect("the server and redis-benchmark run");
+            Measured::new(rate).also(CPU, Unit::NanosPerOperation, cpu)
+        });
+    }
+    if servers.len() > 1 {
+        contest.target(Against::peer(PEER), at_least, &format!("{at_least:.1} × Redis"));
+    } else {
+        contest.skipped(PEER, "redis-server does not start");
+    }
+    contest
+        .note("A turn lasts about a second. larder's write buffer holds about 20,000 of its small entries.");
+    contest.run(pace);
+    Ok(())
+}
+
+/// The 99th percentile of `GET` and of `SET` at a rate that both servers reach.
+fn tail(pace: &Pace, servers: &[&RespServer]) -> Result<(), Box<dyn Error>> {
+    const CONNECTIONS: usize = 50;
+    let kinds: [(Kind, &[u8], usize); 2] = [
+        (GET, b"*2\r\n$3\r\nGET\r\n$4\r\ntail\r\n", b"$3\r\nxxx\r\n".len()),
+        (SET, b"*3\r\n$3\r\nSET\r\n$4\r\ntail\r\n$3\r\nxxx\r\n", b"+OK\r\n".len()),
+    ];
+    for (kind, request, reply_len) in kinds {
+        let setting = format!("{} at half the rate of the slower, 99th percentile", kind.name);
+        if !pace.wants(ROW, &setting) {
+            continue;
+        }
+        let mut slowest = f64::INFINITY;
+        for server in servers {
+            let mut stored = SET.requests(pace, 1, 1);
+            (stored.count, stored.words) = (10, ["SET", "tail", "xxx"].map(str::to_owned).to_vec());
+            server.closed_loop(&[stored])?;
+            slowest = slowest.min(server.closed_loop(&[kind.requests(pace, CONNECTIONS, 1)])?.0);
+        }
+        let mut contest = Contest::new(ROW, TITLE, setting, Unit::Milliseconds);
+        let time = pace.pick(Duration::from_secs(2), Duration::from_millis(300));
+        for server in servers {
+            contest.contestant(server.name(), server.terms(), || {
+                let sent = (request, reply_len);
+                let times = server.offered(CONNECTIONS, slowest / 2.0, time, sent).expect("the server runs");
+                let at = |part: usize| {
+                    times.get(times.len() * part / 100).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+                };
+                Measured::new(at(99)).also("median", Unit::Milliseconds, at(50))
+            });
+        }
+        if servers.len() > 1 {
+            contest.target(Against::peer(PEER), 1.0, "not above Redis'");
+        }
+        contest.note(format!("{:.0} requests a second, over {CONNECTIONS} connections.", slowest / 2.0));
+        contest.run(pace);
+    }
+    Ok(())
+}
+
+/// `DEL` of one key, which larder answers when it is durable.
+fn removals(pace: &Pace, dir: &Path) -> Result<(), Box<dyn Error>> {
+    let setting = "DEL, 50 connections";
+    if !pace.wants(ROW, setting) {
+        return Ok(());
+    }
+    let append = |fsync| ["--appendonly", "yes", "--appendfsync", fsync];
+    let servers = [
+        RespServer::larder(&dir.join("larder-del")),
+        RespServer::redis(
+            &dir.join("always"),
+            "Redis, always",
+            "durable when it is answered",
+            &append("always"),
+        ),
+        RespServer::redis(
+            &dir.join("everysec"),
+            "Redis, everysec",
+            "on disk within a second",
+            &append("everysec"),
+        ),
+    ];
+    let count = REMOVED / pace.pick(1, 10);
+    let requests = |words: &[&str], pipeline| Requests {
+        connections: 50,
+        pipeline,
+        count,
+        words: words.iter().map(|&word| word.to_owned()).collect(),
+        keys: count,
+    };
+    let mut contest = Contest::new(ROW, TITLE, setting, Unit::OperationsPerSecond);
+    for server in &servers {
+        match server {
+            Err(error) => contest.skipped(PEER, &error.to_string()),
+            Ok(server) => {
+                let terms =
+                    if server.name() == OURS { "durable when it is answered" } else { server.terms() };
+                contest.contestant(server.name(), terms, || {
+                    let stored = requests(&["SET", "key:__rand_int__", "xxx"], 16);
+                    server.closed_loop(&[stored]).expect("the server and redis-benchmark run");
+                    let removed = requests(&["DEL", "key:__rand_int__"], 1);
+                    let (rate, cpu) =
+                        server.closed_loop(&[removed]).expect("the server and redis-benchmark run");
+                    Measured::new(rate).also(CPU, Unit::NanosPerOperation, cpu)
+                });
+            }
+        }
+    }
+    contest.note("Two of three keys exist: the keys are random.");
+    contest.run(pace);
+    Ok(())
+}

@@ -1,0 +1,301 @@
+//! Servers that speak Redis' protocol, each in a process on the first processor, and requests to them from
+//! the second one.
+//!
+//! The requests are those of redis-benchmark, which sends as fast as replies come.
+//! [`offered`](RespServer::offered) sends at a fixed rate, whether or not replies come, and counts the time
+//! of a request from the moment at which it is due. Otherwise a slow server would be asked less, and its
+//! waits would not be seen.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::child::Process;
+use crate::peers::pinned::Pinned;
+use crate::stopwatch::{now, pause};
+
+type Failed = Box<dyn Error>;
+
+/// Number of times that the bench tries to connect to a starting server.
+const MAX_TRIES: u32 = 400;
+const BETWEEN_TRIES: Duration = Duration::from_millis(25);
+/// The unit of the processor time in `/proc/PID/stat`, on all platforms of Linux.
+const TICK: f64 = 0.01;
+/// The pages of the larder server's memory and file.
+const MEMORY: larder::ByteSize = larder::ByteSize::mib(256);
+const DISK: larder::ByteSize = larder::ByteSize::mib(4096);
+
+/// A running server.
+#[derive(Debug)]
+pub struct RespServer {
+    name: &'static str,
+    terms: &'static str,
+    socket: PathBuf,
+    process: ServerProcess,
+}
+
+#[derive(Debug)]
+enum ServerProcess {
+    Larder(Process),
+    Redis(Child),
+}
+
+impl Drop for RespServer {
+    fn drop(&mut self) {
+        // `Process` ends itself.
+        if let ServerProcess::Redis(child) = &mut self.process {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// The requests of one run of redis-benchmark.
+#[derive(Debug, Clone)]
+pub struct Requests {
+    /// The number of connections.
+    pub connections: usize,
+    /// The number of requests that a connection sends before it waits for their replies.
+    pub pipeline: usize,
+    /// The number of requests, of all connections.
+    pub count: usize,
+    /// The words of the request. `__rand_int__` is a random number of 12 digits below `keys`.
+    pub words: Vec<String>,
+    /// The number of random keys.
+    pub keys: usize,
+}
+
+/// Runs the larder server of a bench, if this process is its child. Returns whether it is.
+///
+/// # Errors
+/// The reason why the server does not start.
+pub fn run_if_child() -> Result<bool, Failed> {
+    let Some(file) = crate::child::task() else { return Ok(false) };
+    let cache = larder::Cache::builder().path(&file).memory_capacity(MEMORY).disk_capacity(DISK).open()?;
+    let socket = file.with_extension("sock");
+    let _server = larder_serve::Server::builder(&cache)
+        .listen(format!("unix:{}", socket.display()))
+        .threads(1)
+        .start()?;
+    // The parent kills this process.
+    loop {
+        std::thread::park();
+    }
+}
+
+impl RespServer {
+    /// Starts the larder server of this crate's program.
+    ///
+    /// # Errors
+    /// The reason why it does not start.
+    pub fn larder(dir: &Path) -> Result<Self, Failed> {
+        fs::create_dir_all(dir)?;
+        let file = dir.join("shop.larder");
+        let pinned = Pinned::to(0);
+        let process = ServerProcess::Larder(Process::start(&file)?);
+        drop(pinned);
+        Self { name: "larder", terms: "on disk within 100 ms", socket: file.with_extension("sock"), process }
+            .when_ready()
+    }
+
+    /// Starts redis-server with further arguments.
+    ///
+    /// # Errors
+    /// The reason why it does not start, such as that it is not installed.
+    pub fn redis(
+        dir: &Path,
+        name: &'static str,
+        terms: &'static str,
+        arguments: &[&str],
+    ) -> Result<Self, Failed> {
+        fs::create_dir_all(dir)?;
+        let socket = dir.join("redis.sock");
+        let pinned = Pinned::to(0);
+        let mut command = Command::new("redis-server");
+        command.args(["--port", "0", "--save", "", "--maxclients", "2000", "--unixsocket"]).arg(&socket);
+        command.arg("--dir").arg(dir).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = command.spawn();
+        drop(pinned);
+        let process = process.map_err(|error| format!("redis-server does not start: {error}"))?;
+        Self { name, terms, socket, process: ServerProcess::Redis(process) }.when_ready()
+    }
+
+    fn when_ready(self) -> Result<Self, Failed> {
+        for _ in 0..MAX_TRIES {
+            if UnixStream::connect(&self.socket).is_ok() {
+                return Ok(self);
+            }
+            pause(BETWEEN_TRIES);
+        }
+        Err(format!("{} does not answer", self.name).into())
+    }
+
+    #[must_use]
+    /// Returns the name of the contestant.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    #[must_use]
+    /// Returns when a write of this server outlives a crash.
+    pub fn terms(&self) -> &'static str {
+        self.terms
+    }
+
+    /// Returns the processor time that the server has used, in nanoseconds.
+    ///
+    /// # Errors
+    /// The reason why it can't be read.
+    pub fn processor_nanos(&self) -> Result<f64, Failed> {
+        let id = match &self.process {
+            ServerProcess::Larder(process) => process.id(),
+            ServerProcess::Redis(child) => child.id(),
+        };
+        let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+        // The name of the program, in parentheses, may have spaces.
+        let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let ticks: f64 =
+            rest.split_whitespace().skip(11).take(2).map_while(|tick| tick.parse::<f64>().ok()).sum();
+        Ok(ticks * TICK * 1e9)
+    }
+
+    /// Starts redis-benchmark on the second processor.
+    fn begin(&self, requests: &Requests) -> Result<Child, Failed> {
+        let _pinned = Pinned::to(1);
+        let mut command = Command::new("redis-benchmark");
+        command.arg("-s").arg(&self.socket).args(["--csv", "-c", &requests.connections.to_string()]);
+        command.args(["-P", &requests.pipeline.to_string(), "-n", &requests.count.to_string()]);
+        command.args(["-r", &requests.keys.to_string()]).args(&requests.words);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        Ok(child.map_err(|error| format!("redis-benchmark does not start: {error}"))?)
+    }
+
+    /// Waits until larder has written everything to disk. Otherwise it would do so in the turn of another
+    /// server. Redis without replicas answers at once.
+    fn settle(&self) -> Result<(), Failed> {
+        let mut stream = UnixStream::connect(&self.socket)?;
+        stream.write_all(b"WAIT 0 0\r\n")?;
+        let mut reply = [0; 4];
+        Ok(stream.read_exact(&mut reply)?)
+    }
+
+    /// Sends requests as fast as replies come, all kinds of them at once. Returns the requests per second,
+    /// and the server's processor time for each in nanoseconds, with that of the writes to disk.
+    ///
+    /// # Errors
+    /// The reason why redis-benchmark has failed.
+    pub fn closed_loop(&self, kinds: &[Requests]) -> Result<(f64, f64), Failed> {
+        let before = self.processor_nanos()?;
+        let running = kinds.iter().map(|requests| self.begin(requests)).collect::<Result<Vec<_>, _>>()?;
+        let (mut seconds, mut count) = (0.0_f64, 0.0);
+        for (child, requests) in running.into_iter().zip(kinds) {
+            let output = child.wait_with_output()?;
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let rate = rate_of(&text).ok_or_else(|| format!("redis-benchmark says {text:?}"))?;
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a count of requests is below what a double tells apart"
+            )]
+            let sent = requests.count as f64;
+            // The last kind to end counts: before that, the server has had fewer connections for a while.
+            seconds = seconds.max(sent / rate);
+            count += sent;
+        }
+        self.settle()?;
+        let each = (self.processor_nanos()? - before) / count;
+        Ok((count / seconds, each))
+    }
+
+    /// Sends a request at a fixed rate for some time, over as many connections. Each reply has `reply_len`
+    /// bytes. Returns the times of the requests from the moment at which each was due, sorted.
+    ///
+    /// # Errors
+    /// The errors of the connections.
+    pub fn offered(
+        &self,
+        connections: usize,
+        per_second: f64,
+        time: Duration,
+        (request, reply_len): (&[u8], usize),
+    ) -> Result<Vec<Duration>, Failed> {
+        let _pinned = Pinned::to(1);
+        let open = || UnixStream::connect(&self.socket).map(OpenLoop::new);
+        let mut streams = (0..connections).map(|_| open()).collect::<Result<Vec<_>, _>>()?;
+        let mut times = Vec::new();
+        let (began, between) = (now(), Duration::from_secs_f64(1.0 / per_second));
+        let (mut due, mut next) = (began, 0);
+        while due < began + time || streams.iter().any(|stream| !stream.waiting.is_empty()) {
+            let at = now();
+            while due <= at && due < began + time {
+                let Some(stream) = streams.get_mut(next % connections) else { break };
+                stream.stream.set_nonblocking(false)?;
+                stream.stream.write_all(request)?;
+                stream.stream.set_nonblocking(true)?;
+                stream.waiting.push_back(due);
+                (due, next) = (due + between, next + 1);
+            }
+            for stream in &mut streams {
+                stream.receive(reply_len, &mut times)?;
+            }
+        }
+        times.sort_unstable();
+        Ok(times)
+    }
+}
+
+/// A connection whose requests are sent without waiting for replies.
+struct OpenLoop {
+    stream: UnixStream,
+    /// When the requests without a reply were due.
+    waiting: VecDeque<Instant>,
+    /// The number of bytes of the next reply that have arrived.
+    part: usize,
+}
+
+impl OpenLoop {
+    fn new(stream: UnixStream) -> Self {
+        Self { stream, waiting: VecDeque::new(), part: 0 }
+    }
+
+    fn receive(&mut self, reply_len: usize, times: &mut Vec<Duration>) -> io::Result<()> {
+        let mut received = [0; 4096];
+        while !self.waiting.is_empty() {
+            match self.stream.read(&mut received) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(len) => self.part += len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            while self.part >= reply_len
+                && let Some(due) = self.waiting.pop_front()
+            {
+                self.part -= reply_len;
+                times.push(now() - due);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the requests per second from the output of redis-benchmark, in CSV.
+fn rate_of(csv: &str) -> Option<f64> {
+    let line = csv.lines().rfind(|line| line.starts_with('"'))?;
+    line.split("\",\"").nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rate_of;
+
+    #[test]
+    fn the_rate_is_the_second_column_of_the_last_line() {
+        let csv = "\"test\",\"rps\",\"avg_latency_ms\"\n\"MGET a, b\",\"1234.50\",\"0.2\"\n";
+        assert_eq!(rate_of(csv), Some(1234.5));
+        assert_eq!(rate_of("Could not connect"), None);
+    }
+}

@@ -111,8 +111,8 @@ impl Drop for ReaderProcess {
     }
 }
 
-/// Changes the keys while processes read, and stops one of them now and then. Returns how old the oldest
-/// answer was, compared with the change that followed it.
+/// Changes the keys while processes read, and stops one of them now and then. Returns the longest time
+/// between the replacement of a value and a later lookup that still returned this value.
 fn trial(ignores_validity: bool, length: Duration) -> Option<Duration> {
     let server = RedisServer::start(&[])?;
     let url = server.url("staleness=200ms&request_timeout=10s");

@@ -47,7 +47,8 @@ impl SlotKeys {
         self.keys.iter().take(count).fold(Command::tail().number(count), Command::arg)
     }
 
-    /// Begins a script with a pair of the slot and its generation. For a plain slot, both are the slot.
+    /// Begins the arguments of a script with one pair of keys: the slot and its generation. For a plain slot,
+    /// both are the slot.
     pub(super) fn pair(&self) -> Command {
         let mut command = Command::tail().arg("2");
         self.push_pair(&mut command);

@@ -95,7 +95,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.give_back(&keyspace, keyspace.shared.tiers.memory.key(&key), token);
     }
 
-    /// Gives the lease of the server back, and waits for nothing.
+    /// Releases the lease at the server. Does not wait for the answer.
     pub(in crate::api::keyspace) fn drop_remote(&mut self, keyspace: &Keyspace<K, V>) {
         if let (Some(token), Some(link)) = (self.remote.take(), keyspace.link()) {
             drop(link.begin(|tier, reply| tier.release((&*self.key).into(), token, reply)));

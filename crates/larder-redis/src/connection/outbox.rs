@@ -1,14 +1,16 @@
-//! What waits to be sent, and what waits for its answer.
+//! The requests that wait to be sent, and the requests that wait for their answers.
 //!
 //! Both are changed under one lock, so that the answers of the stream belong to the requests in their order.
 //! Any thread writes for all threads:
 //!
 //! 1. A caller appends its request, then releases the lock of the outbox.
-//! 2. It tries to take the lock of the socket. If another thread has it, the caller leaves.
-//! 3. The thread with the lock takes what is in the outbox, writes it, and releases the lock of the socket.
-//! 4. After the release it looks into the outbox again, and begins anew at (2) if there is something. So a
-//!    request is never left by a caller that has failed at (2): it was appended before, and is seen here.
-//! 5. A socket that takes no more bytes is left to the driver, which waits until it does.
+//! 2. It tries to take the lock of the socket. If another thread has the lock, the caller does nothing more.
+//! 3. The thread with the lock takes the bytes in the outbox, writes them, and releases the lock of the
+//!    socket.
+//! 4. After the release, the thread checks the outbox again. If it has bytes, the thread continues at (2). So
+//!    no request stays unsent when its caller finds the lock taken in (2): the request was appended in (1),
+//!    and this check finds it.
+//! 5. If the socket takes no more bytes, the driver waits until the socket has room, and writes the rest.
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,10 +1,10 @@
 //! The remote tier of a cache at a server of Redis or Valkey.
 //!
 //! - [`names`]: the keys at the server.
-//! - [`scripts`]: what is done there in one step, and what a slot holds.
-//! - [`session`]: what happens at the beginning of a connection, and at a push.
-//! - [`walks`]: what touches more keys than one step may.
-//! - [`answers`]: answers as the core's types.
+//! - [`scripts`]: the atomic steps at the server, and the content of a slot.
+//! - [`session`]: the handling of a new connection, and of pushes.
+//! - [`walks`]: requests for more keys than one step may touch.
+//! - [`answers`]: the conversion of answers into the core's types.
 
 mod answers;
 mod joined;
@@ -34,10 +34,11 @@ use requests::expiry;
 use session::{TierSession, TierState};
 
 impl RedisTier {
-    /// Connects to the server of a URL. Returns when the server has answered, or when it does not.
+    /// Connects to the server of a URL. Returns when the server has answered, or when the attempt to connect
+    /// has failed.
     ///
-    /// A server that can't be reached is no error: the tier connects when the server is there. Until then,
-    /// lookups are misses, and changes are errors.
+    /// A server that can't be reached is no error: the tier connects when the server can be reached. Until
+    /// then, lookups are misses, and changes are errors.
     ///
     /// # Errors
     /// [`Error::InvalidUrl`] and [`Error::InvalidSetting`] for a URL that can't be used,

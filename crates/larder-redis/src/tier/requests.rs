@@ -14,9 +14,9 @@ use crate::connection::request::{Answered, Request, Script};
 use crate::error::Error;
 use crate::protocol::command::Command;
 
-/// Keys of the cache in one script at most. With tracking per key, Redis 7.0 notes all keys of a script at
-/// each read in it. So the time of a script grows with the square of its keys: one of 512 took half a second,
-/// and 128 of four take 4 ms.
+/// Maximum number of the cache's keys in one script. With tracking per key, Redis 7.0 records all keys of a
+/// script at each read in the script. So the time of a script grows with the square of the number of its
+/// keys. One script with 512 keys took half a second. 128 scripts with four keys each take 4 ms.
 pub(super) const MAX_KEYS: usize = 4;
 
 /// A server of Redis or Valkey as the remote tier of a cache.
@@ -153,7 +153,7 @@ impl RedisTier {
         self.handle.0.submit(Request::new(command, completion(sender, decode)));
     }
 
-    /// Looks several keys up, with as many scripts as necessary.
+    /// Looks up several keys, with as many scripts as necessary.
     pub(super) fn get_all(&self, keys: &[RemoteKey], sender: Sender<Vec<Option<RemoteRecord>>>) {
         let joined = Joined::new(keys.len().div_ceil(MAX_KEYS), sender, |parts: Vec<Vec<_>>| {
             parts.into_iter().flatten().collect()
@@ -174,7 +174,7 @@ impl RedisTier {
         }
     }
 
-    /// Begins a script with pairs of slots and generations.
+    /// Begins the arguments of a script with pairs of keys: a slot and its generation.
     pub(super) fn pairs(&self, keys: &[RemoteKey], plain: &mut Vec<bool>) -> Result<Command, Error> {
         let directory = self.state.directory.read();
         let mut command = Command::tail().number(keys.len() * 2);

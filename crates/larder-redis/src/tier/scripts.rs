@@ -83,7 +83,7 @@ pub(super) static RENEW: Script = Script::new(
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])",
 );
 
-/// Arguments: the bytes of the slot: a lease marker. Returns whether they were there, and are removed.
+/// Arguments: a lease marker. If the slot has this lease marker, removes it. Returns whether it was removed.
 pub(super) static RELEASE: Script = Script::new(
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])",
@@ -196,7 +196,7 @@ pub(super) static END_GENERATION: Script = Script::new("return redis.call('GETDE
 /// One page of a walk. Keys: the generation. Arguments: the cursor, the pattern, what to do, a generation.
 ///
 /// `list` returns the keys with records. `remove` removes all keys, and counts those with records. `ended`
-/// removes all that is under another generation than the present one, and counts the records of the given
+/// removes all content whose generation is not the present generation, and counts the records of the given
 /// generation. `plain` and `remove-plain` are for keyspaces without generations; `any` removes all keys.
 pub(super) static WALK: Script = Script::new(
     "local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', 500)
@@ -228,9 +228,10 @@ return {page[1], count, keys}",
 /// server, whether its data is never older than what it has acknowledged (`1`), a random name, and the name
 /// that this client knows of a connection to the same server, or nothing.
 ///
-/// The marker has the ids of the server that has written the data. With other ids, the data may be that of
-/// an earlier time: it gets another name, and all records of before are under another one. It is read after
-/// it was written: otherwise the server would forget with the push of the write that this client has read it.
+/// The marker contains the ids of the server that has written the data. If the ids differ, the data may be
+/// from an earlier time. Then the data gets a new name, so that every earlier record becomes a miss. With
+/// `1`, it keeps its name. The marker is read after it was written. Otherwise the push of the write would
+/// make the server forget that this client has read the marker.
 pub(super) static IDENTIFY: Script = Script::new(
     "local m = redis.call('GET', KEYS[1])
 local run, repl, name

@@ -1,4 +1,4 @@
-//! The addresses that a server listens at.
+//! The addresses on which a server listens.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -66,7 +66,7 @@ impl Listener {
         }
     }
 
-    /// Listens at an address. Returns the address with the port that the system has chosen.
+    /// Listens on an address. Returns the address with the port that the system has chosen.
     pub(super) fn bind(address: &Address, mode: u32, group: Option<u32>) -> Result<(Self, Address), Error> {
         match address {
             Address::Unix(path) => {

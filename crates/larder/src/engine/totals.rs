@@ -16,8 +16,8 @@ pub(super) type CountKeyspaces = Box<dyn Fn(usize) -> CumulativeStats + Send + S
 /// kilobytes that other threads write.
 pub(super) const MAX_ASKED_BY_COMMIT: usize = 16;
 /// The maximum number of keyspaces from which new counts are read when the totals are recorded, every ten
-/// seconds. This takes about a millisecond. If a cache has more keyspaces, each recording continues with the
-/// keyspaces after those of the previous recording.
+/// seconds. This takes about a millisecond. If a cache has more keyspaces, each recording continues after the
+/// keyspace that was read last.
 pub(super) const MAX_ASKED_BY_NOTE: usize = 1024;
 
 #[derive(Default)]

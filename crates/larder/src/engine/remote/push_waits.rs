@@ -2,9 +2,9 @@
 //!
 //! 1. The caller registers its wait, and then asks the server.
 //! 2. If the server answers that the key is busy, the caller waits for a push that came after (1).
-//! 3. The thread that reads the connection notes each push of a key that has a wait.
+//! 3. The thread that reads the connection counts each push of a key that has a wait.
 //!
-//! With (1) after the question, the push of a fill between the two would be lost, and the caller would wait
+//! If (1) came after the request to the server, a push in between would be missed. The caller would then wait
 //! until the lease ends.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use crate::sys::sync::{AtomicUsize, Condvar, Mutex, Ordering};
 
 #[derive(Debug, Default)]
 pub(crate) struct PushWaits {
-    /// The number of waits, so that a push without any takes no lock.
+    /// The number of waits. If it is zero, a push takes no lock.
     waits: AtomicUsize,
     keys: Mutex<HashMap<Box<[u8]>, WaitedKey>>,
     pushed: Condvar,
@@ -66,7 +66,7 @@ impl PushWaits {
 }
 
 impl PushWait<'_> {
-    /// Does (2), for `max` at most.
+    /// Does (2). Waits for at most `max`.
     pub(crate) fn wait(&self, max: Duration) {
         let mut keys = self.waits.keys.lock();
         while keys.get(self.key).is_some_and(|waited| waited.pushes == self.seen) {

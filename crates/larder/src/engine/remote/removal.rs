@@ -2,7 +2,7 @@
 //!
 //! 1. Drop the near copies, and void the tokens, the leases and the flights, of everything that is removed.
 //! 2. Send all removals, in the order of the call, then wait for all answers. The server applies them in this
-//!    order, as one connection keeps it.
+//!    order, because they are sent over one connection.
 //! 3. Do (1) again, whatever the answers are. A lookup that was answered before the server applied a removal
 //!    may have filled memory in between.
 //!
@@ -28,7 +28,7 @@ pub(in crate::engine) enum RemoteRemoval {
 }
 
 impl RemoteRemoval {
-    /// Adds a key. Keys that follow one another are removed with one request.
+    /// Adds a key. Keys that are added one after another are removed with one request.
     pub(in crate::engine) fn add_key(removals: &mut Vec<Self>, full: &[u8]) {
         match removals.last_mut() {
             Some(Self::Keys(keys)) => keys.push(full.into()),
@@ -38,7 +38,7 @@ impl RemoteRemoval {
 }
 
 impl Tiers {
-    /// Does steps 1 to 3. Returns the number of records that were there, as far as the server knows.
+    /// Does steps 1 to 3. Returns the number of removed records, as far as the server knows it.
     pub(in crate::engine) fn remove_remotely(
         &self,
         removals: &[RemoteRemoval],
@@ -74,7 +74,7 @@ impl Tiers {
         failed.map_or(Ok(live), |cause| Err(link.error("remove entries", cause)))
     }
 
-    /// Drops the near copies of what is removed, and voids the tokens, the leases and the flights.
+    /// Step 1: drops the near copies of the removed keys, and voids their tokens, leases and flights.
     pub(in crate::engine) fn void(&self, removal: &RemoteRemoval, evicted_values: &mut EvictedValues) {
         let now = self.time.now();
         match removal {

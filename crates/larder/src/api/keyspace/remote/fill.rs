@@ -22,8 +22,8 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
     /// Stores a loaded value, or an absence, with the lease of the server. Returns whether it is stored. The
-    /// outcome of the flight is set already, and is not shared if the server says that the lease held no
-    /// more.
+    /// outcome of the flight is already set. The outcome is not shared if the server says that the lease is
+    /// no longer valid.
     pub(in crate::api::keyspace) fn fill_remote(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -62,7 +62,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         Ok(filled == Some(true))
     }
 
-    /// Stores an absence as [`fill_remote`](Self::fill_remote) stores a value, if it is to be cached.
+    /// Like [`fill_remote`](Self::fill_remote), for an absence. If the absence is not cached, releases the
+    /// lease.
     pub(in crate::api::keyspace) fn fill_remote_absence(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -77,8 +78,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         false
     }
 
-    /// Gives the lease of the server back, and waits for the answer. If a change has voided it meanwhile, the
-    /// callers that wait look again.
+    /// Releases the lease at the server, and waits for the answer. If a change has voided the lease
+    /// meanwhile, the waiting callers look the key up again.
     fn give_back(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>, token: LeaseToken) {
         let Some(link) = keyspace.link() else { return };
         self.share_if_unchanged(keyspace, key);
@@ -88,7 +89,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
-    /// As [`give_back`](Self::give_back), for a value that is given to the waiting callers, and not cached.
+    /// Like [`give_back`](Self::give_back), for a value that is given to the waiting callers, and not cached.
     pub(in crate::api::keyspace) fn give_back_with_value(&mut self) {
         let (Some(token), Some(keyspace)) = (self.remote.take(), self.keyspace()) else { return };
         let key = self.key.clone();
@@ -104,7 +105,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Steps 5 and 6. Returns whether the server has stored the record. None if it did not answer.
+    /// Steps 5 and 6. Returns whether the server has stored the record. None if the server did not answer.
     fn send_fill(
         &self,
         link: &RemoteLink,

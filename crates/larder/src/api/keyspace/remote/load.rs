@@ -16,21 +16,22 @@ use crate::remote::tier::{LeaseReply, LeaseToken, RemoteRecord};
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 
-/// How often the lookup of one load may remove a record that is no answer to it.
+/// Maximum number of unusable records that the lookup of one load removes.
 const MAX_REMOVED: usize = 8;
 
-/// How the question of a load was answered.
+/// The outcome of the request that begins a load.
 enum Asked<V> {
-    /// The entry, and the token of before the question.
+    /// The entry, and the token that was taken before the request.
     Found(DecodedEntry<V>, EpochToken),
     /// The load begins, with this permission to fill the slot, if it has one.
     Load(Option<LeaseToken>),
-    /// The load begins, and its value is for its leader alone: the key is being updated.
+    /// The load begins. Only its leader gets the value, because the key is being updated.
     LoadAlone,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Steps 1 to 3 for the holder of the local lease. An absence is an answer only if the caller heeds it.
+    /// Steps 1 to 3 for the holder of the local lease. An absence is an answer only if `heeds_absence` is
+    /// set.
     pub(in crate::api::keyspace) fn answer_from_remote(
         &self,
         key: SlotKey<'_>,
@@ -50,7 +51,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 }
             }
             Asked::LoadAlone => {
-                // The callers that wait look again. Without this they would load one after another.
+                // The waiting callers look the key up again. Without the pass they would load one after
+                // another.
                 lease.give_pass();
                 lease.sharing = Sharing::Never;
                 self.begin_remote_load(key, lease, load_thread, counts)
@@ -117,7 +119,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Removes a record that does not decode, or an absence that the caller does not heed. Returns whether
+    /// Removes a record that does not decode, or an absence that is no answer for the caller. Returns whether
     /// the server has answered.
     fn remove_useless(&self, key: SlotKey<'_>, record: RemoteRecord) -> bool {
         let Some(link) = self.link() else { return false };

@@ -13,18 +13,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A cache that is opened by [`open_url`] or [`from_env`] has its entries at a server, and copies of what it
-//! has read in memory. Its keyspaces, loads and invalidations are those of any other cache. [`RedisTier`] is
-//! the [`RemoteTier`](larder::remote::RemoteTier) behind it. The server is one master of Redis 6.2 or later,
-//! or of Valkey.
+//! A cache that is opened by [`open_url`] or [`from_env`] has its entries at a server. Memory has copies of
+//! the entries that it has read. The keyspaces, loads and invalidations of such a cache work as in any other
+//! cache. [`RedisTier`] is the [`RemoteTier`](larder::remote::RemoteTier) behind it. The server is one master
+//! of Redis 6.2 or later, or of Valkey.
 //!
 //! # The URL
 //! `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `redis+unix:///PATH` for a Unix socket, whose
 //! database is the option `db=1`. Bytes that a URL can't contain are written `%XX`. No error and no log line
 //! shows a password.
 //!
-//! With the feature `tls`, `rediss://` encrypts the connection. The server's certificate must be for `HOST`,
-//! by an authority that the system trusts, or by that of the option `ca=PATH`, a file of certificates in PEM.
+//! With the feature `tls`, `rediss://` encrypts the connection. The server's certificate must be for `HOST`.
+//! An authority that the system trusts must have signed it, or an authority in the file of the option
+//! `ca=PATH`. This file has certificates in PEM.
 //!
 //! | option | default | means |
 //! |---|---|---|
@@ -42,26 +43,28 @@
 //!   pushes each change, and one thread handles pushes and answers in their order. Memory answers only while
 //!   a heartbeat that was answered was *sent* less than that time ago, on a clock that counts while the
 //!   process is stopped and while the machine is suspended. No clock of another machine matters.
-//! - **A removal voids every load that is under way, on every machine.** A miss takes a lease in the key's
-//!   slot, and a load is stored only over its own lease. A plain `DEL` or `FLUSHALL` of another program does
-//!   the same.
-//! - **A restart with older data makes all a miss**, and so does another master. The ids of the server are
-//!   compared with a marker in the data. `fsync=always` declares that a server has `appendfsync always`, and
-//!   that no replica takes its place: then the entries are kept.
-//! - **A server that is away is an error at once**, not after a time limit for each request. The client tries
-//!   again after a wait that doubles up to 5 s, with a random part.
+//! - **A removal voids every load in progress, on every machine.** A miss takes a lease in the key's slot,
+//!   and a load is stored only over its own lease. A plain `DEL` or `FLUSHALL` of another program does the
+//!   same.
+//! - **After a restart with older data, every entry is a miss.** The same holds after a change of the master.
+//!   The ids of the server are compared with a marker in the data. `fsync=always` declares that a server has
+//!   `appendfsync always`, and that no replica takes its place. Then the entries stay valid.
+//! - **If the server cannot be reached, each request fails immediately**, and not after a time limit. The
+//!   client tries again after a wait that doubles up to 5 s, with a random part.
 //!
 //! # What does not
-//! - A removal that was acknowledged by a master that fails before its replicas have it is lost. `replicas=1`
-//!   waits for one. A master that is cut off from its Sentinels still answers: `min-replicas-to-write` at the
-//!   server bounds for how long.
+//! - If a master acknowledges a removal, and fails before a replica has it, the removal is lost. With
+//!   `replicas=1`, a removal waits for one replica. A master that has lost its Sentinels still answers.
+//!   `min-replicas-to-write` at the server limits this time.
 //! - `SWAPDB` is not pushed by the server. Do not use it with a cache.
-//! - In a keyspace of [`Format::Raw`](larder::Format::Raw), the slot has the value's bytes alone, so that
-//!   other programs read it. Such a keyspace has no leases: a load may store a value that was changed while
-//!   it ran. After a restart with older data, its entries are that old, too.
-//! - The removal of a range within a keyspace walks over all keys of the database (`SCAN`), and removes what
-//!   begins so. The removal of a whole keyspace is one step, with such a walk behind it that frees the room.
-//! - A Redis Cluster, a replica and the address of a Sentinel are not supported. They are clear errors.
+//! - In a keyspace of [`Format::Raw`](larder::Format::Raw), the slot has only the value's bytes, so that
+//!   other programs can read it. Such a keyspace has no leases: a load may store a value that was changed
+//!   while it ran. After a restart with older data, its entries are also older.
+//! - The removal of a range within a keyspace walks over all keys of the database (`SCAN`), and removes the
+//!   keys with this prefix. The removal of a whole keyspace is one step. Such a walk afterwards frees its
+//!   memory.
+//! - A Redis Cluster, a replica and the address of a Sentinel are not supported. Opening such a server
+//!   returns an error that says so.
 //!
 //! # Keys at the server
 //! `PREFIX:VERSION:NAME:KEY`, with the keyspace's version and name. `KEY` is the text of a text key.

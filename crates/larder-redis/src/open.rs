@@ -51,7 +51,8 @@ pub fn builder(url: &str) -> Result<CacheBuilder, OpenError> {
     }
     let settings = Settings::from_url(url)?;
     let options: Vec<_> = settings.others.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    // Read before the server is asked, so that a wrong option is found without it.
+    // The options are read before the connection is made, so that a wrong option is reported without a
+    // server.
     let builder = CacheBuilder::from_url(&format!("memory:?{}", options.join("&")))?;
     Ok(builder.remote(Arc::new(RedisTier::start(settings)?)))
 }

@@ -188,7 +188,7 @@ fn a_token_that_is_taken_after_the_request_is_caught() {
     panic!("the judge has not seen the planted fault");
 }
 
-/// A node behind a proxy that holds the server's bytes back now and then, and cuts the connection.
+/// A node behind a proxy. From time to time, the proxy delays the server's bytes, or cuts the connection.
 fn behind_a_bad_line(fault: NodeFault) -> Option<Acknowledged> {
     let server = RedisServer::start(&[])?;
     let proxy = Proxy::start(server.socket());

@@ -112,7 +112,7 @@ impl Drop for ReaderProcess {
     }
 }
 
-/// Changes the keys while processes read, and stops one of them now and then. Returns the longest time
+/// Changes the keys while processes read, and stops one process from time to time. Returns the longest time
 /// between the replacement of a value and a later lookup that still returned this value.
 fn trial(ignores_validity: bool, length: Duration) -> Option<Duration> {
     let server = RedisServer::start(&[])?;

@@ -128,7 +128,7 @@ impl Connection {
         self.waker.wake();
     }
 
-    /// Ends the connection, for good.
+    /// Ends the connection. No new connection is made.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.waker.wake();

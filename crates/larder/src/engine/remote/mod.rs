@@ -5,7 +5,7 @@
 //! - [`lookup`]: the steps of a lookup.
 //! - [`removal`]: removals of keys and ranges.
 //! - [`sharing`]: which callers get the value of a load.
-//! - [`near`]: applies pushes to memory.
+//! - [`near`]: the effect of a push on memory.
 //! - [`push_waits`]: the waits of callers for a push.
 
 pub(crate) mod link;

@@ -22,7 +22,7 @@ use crate::sys::sync::Arc;
 pub(in crate::engine) enum RemoteRemoval {
     Keys(Vec<RemoteKey>),
     /// All keys that begin with these bytes. A pattern removes all keys that begin with its parts before the
-    /// first `Any`: the server has no patterns, and may remove more.
+    /// first `Any`. So it may remove more keys than match, because the server has no patterns.
     Range(Arc<[u8]>),
     Everything,
 }

@@ -98,6 +98,8 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
 pub struct PendingLoad<V> {
     flight: Arc<Flight>,
     load_timeout: Option<Duration>,
+    /// Whether this caller began the load, and a thread of the pool runs it.
+    is_own: bool,
     /// The process in which the load began.
     process: Process,
     value: PhantomData<fn() -> V>,
@@ -336,6 +338,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         PendingLoad {
             flight,
             load_timeout: self.shared.settings.load_timeout,
+            is_own: false,
             process: self.shared.tiers.process,
             value: PhantomData,
         }

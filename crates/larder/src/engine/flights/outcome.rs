@@ -26,3 +26,15 @@ pub(crate) enum FlightOutcome {
     /// There is no answer. The waiters look the key up again.
     Abandoned,
 }
+
+impl FlightOutcome {
+    /// Returns the outcome for the caller that began the load, on whatever thread the loader ran. The caller
+    /// came before the load, so an unshared value is an answer to it.
+    pub(crate) fn for_its_leader(self) -> Self {
+        match self {
+            Self::Unshared(value) => Self::Value(value),
+            Self::UnsharedAbsence => Self::Absent,
+            other => other,
+        }
+    }
+}

@@ -1,8 +1,9 @@
 //! Removals at the server of a remote tier.
 //!
 //! 1. Drop the near copies, and void the tokens, the leases and the flights, of everything that is removed.
-//! 2. Send all removals, in the order of the call, then wait for all answers. The server applies them in this
-//!    order, as one connection keeps it.
+//! 2. Send all removals, then wait for all answers. Their order at the server does not matter, because each
+//!    of them only removes. It need not be the order of the call: the tier sends a script again that the
+//!    server has forgotten, and removes a range page by page.
 //! 3. Do (1) again, whatever the answers are. A lookup that was answered before the server applied a removal
 //!    may have filled memory in between.
 //!

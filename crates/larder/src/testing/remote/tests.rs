@@ -1,6 +1,7 @@
 //! Two caches over one server.
 
 mod loads;
+mod registered;
 
 use std::time::Duration;
 

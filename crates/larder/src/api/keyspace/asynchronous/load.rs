@@ -261,12 +261,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: StoredKey,
         wait: TaskWait,
     ) -> Result<Loaded<V>, LoadError<E>> {
-        let ended = wait.await.map(|outcome| match outcome {
-            // The caller that leads the load began it.
-            FlightOutcome::Unshared(value) => FlightOutcome::Value(value),
-            FlightOutcome::UnsharedAbsence => FlightOutcome::Absent,
-            other => other,
-        });
+        let ended = wait.await.map(FlightOutcome::for_its_leader);
         match PendingLoad::answer(ended, None) {
             Ok(Waited::Value(value)) => Ok(Loaded::fresh(Some(value))),
             Ok(Waited::Absent) => Ok(Loaded::fresh(None)),

@@ -112,7 +112,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         limits: &Limits,
     ) -> Result<BegunLoad<V>, LoadError<E>> {
         let pool = &self.keyspace.shared.load_pool;
-        let pending = self.keyspace.pending(lease.flight_to_wait_for());
+        let pending = self.keyspace.pending(lease.flight_to_wait_for()).of_own_load();
         let mut submitted = pool.submit(LoadReason::Call, self.job(lease, key.clone(), None));
         if let Err(PoolRefusal::Full(job)) = submitted {
             if self.registered.policy.soft().is_some()

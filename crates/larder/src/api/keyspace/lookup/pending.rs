@@ -56,7 +56,14 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         if !self.process.is_current() {
             return Ok(Waited::Unanswered);
         }
-        Self::answer(self.flight.join(max), max)
+        let joined = self.flight.join(max);
+        Self::answer(if self.is_own { joined.map(FlightOutcome::for_its_leader) } else { joined }, max)
+    }
+
+    /// Makes this the wait of the caller that began the load. Otherwise a value that is for that caller alone
+    /// would be no answer to any caller, and would be loaded again and again.
+    pub(in crate::api::keyspace) fn of_own_load(self) -> Self {
+        Self { is_own: true, ..self }
     }
 
     /// Returns whether the load has not begun, so that another caller may take it over.

@@ -78,14 +78,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Gives the lease of the server back, and waits for the answer. If a change has voided it meanwhile, the
-    /// callers that wait look again.
+    /// callers that wait look again. The order of the steps is in [`super::sharing`].
     fn give_back(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>, token: LeaseToken) {
         let Some(link) = keyspace.link() else { return };
-        self.share_if_unchanged(keyspace, key);
-        let held = link.ask(|tier, reply| tier.release(key.bytes.into(), token, reply));
-        if link.count(held) == Some(false) {
-            self.sharing = Sharing::Never;
+        if let Some(id) = self.id.take() {
+            keyspace.shared.tiers.memory.release(key, id);
         }
+        let held = link.ask(|tier, reply| tier.release(key.bytes.into(), token, reply));
+        self.sharing = if link.count(held) == Some(true) { Sharing::Always } else { Sharing::Never };
     }
 
     /// As [`give_back`](Self::give_back), for a value that is given to the waiting callers, and not cached.

@@ -10,6 +10,18 @@
 //!    Otherwise the callers look again.
 //!
 //! With (3) before (2), a caller could join after the check, and after a change.
+//!
+//! A load that stores nothing gives its lease back, and the server pushes that change like any other. The
+//! push would void the token of (1). So the answer of the server is the check:
+//!
+//! 1. Detach the flight. No caller joins it any more.
+//! 2. Give the lease back. The server says whether the lease held until then.
+//! 3. If it did, give the value or the absence to all callers that wait: they joined before (1), and no
+//!    change was made until (2). Otherwise, or without an answer, the callers look again.
+//!
+//! With (2) before (1), a caller could join after the lease was given back, and after a change.
+//!
+//! The caller that began the load gets its value in each case: it came before the load.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -14,8 +14,8 @@ use crate::api::keyspace::load_lease::loader_panic::PollRecord;
 use crate::api::keyspace::loading::registered::{RegisteredLoader, TaskLoader};
 use crate::api::keyspace::loading::wait::Limits;
 use crate::api::keyspace::lookup::{LookupOutcome, OnAbsence, PendingLoad, Waited};
-use crate::engine::flights::FlightOutcome;
 use crate::engine::flights::tasks::TaskWait;
+use crate::engine::flights::{FlightOutcome, UnfinishedFlight};
 use crate::engine::load_tasks::TaskPlace;
 use crate::error::Error;
 use crate::error::load_error::LoadError;
@@ -44,6 +44,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         loop {
             let (full, this) = (key.clone(), self.clone());
             let begun = keyspace.off_executor(move |_| this.begin_load(&full, counts)).await?;
+            let is_own = matches!(begun, BegunTaskLoad::Led(..));
             let wait = match begun {
                 BegunTaskLoad::Answer(loaded) => {
                     self.refresh_what_was_read(shared.tiers.memory.key(&key));
@@ -61,7 +62,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
                 BegunTaskLoad::Joined(pending) => pending.into_task_wait(None),
             };
             if let Some(wait) = wait
-                && let Some(loaded) = self.wait(&key, wait, &limits).await?
+                && let Some(loaded) = self.wait(&key, (wait, is_own), &limits).await?
             {
                 return Ok(loaded);
             }
@@ -98,15 +99,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         })
     }
 
-    /// Waits for a load. Returns None if the key must be looked up again.
+    /// Waits for a load, of another caller or of this one. Returns None if the key must be looked up again.
     async fn wait(
         &self,
         key: &StoredKey,
-        mut wait: TaskWait,
+        (mut wait, is_own): (TaskWait, bool),
         limits: &Limits,
     ) -> Result<Option<Loaded<V>>, LoadError<E>> {
+        let answer = |joined: Result<FlightOutcome, UnfinishedFlight>| {
+            let joined = if is_own { joined.map(FlightOutcome::for_its_leader) } else { joined };
+            PendingLoad::answer(joined, Some(limits.max))
+        };
         wait.set_until(limits.soft.or(limits.hard));
-        let mut ended = PendingLoad::answer(Pin::new(&mut wait).await, Some(limits.max));
+        let mut ended = answer(Pin::new(&mut wait).await);
         if let (Err(LoadError::Timeout { .. }), Some(_)) = (&ended, limits.soft) {
             if let Some(stale) = self.stale_answer(key).await {
                 return Ok(Some(stale));
@@ -114,7 +119,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             // The same wait is used again. Otherwise the load would have no wait for a moment, and would be
             // dropped.
             wait.set_until(limits.hard);
-            ended = PendingLoad::answer(Pin::new(&mut wait).await, Some(limits.max));
+            ended = answer(Pin::new(&mut wait).await);
         }
         match ended {
             Ok(Waited::Value(value)) => Ok(Some(Loaded::fresh(Some(value)))),

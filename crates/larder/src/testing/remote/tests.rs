@@ -2,6 +2,7 @@
 
 mod loads;
 mod registered;
+mod waits;
 
 use std::time::Duration;
 

@@ -39,7 +39,7 @@ impl Machines {
     }
 
     fn versions(&self) -> [Keyspace<u64, u64>; 2] {
-        [0, 1].map(|at| self.caches[at].keyspace(VERSIONS).unwrap())
+        self.caches.each_ref().map(|cache| cache.keyspace(VERSIONS).unwrap())
     }
 
     /// Changes the source, and removes the key on one machine. The change settles after the bound.
@@ -178,7 +178,7 @@ pub(crate) fn no_increment_of_two_machines_is_lost() {
     let machines = Machines::new();
     let [one, other] = machines.versions();
     contest([&|| _ = one.increment(&1, 1).unwrap(), &|| _ = other.increment(&1, 1).unwrap(), &|| {
-        delay(&machines.nodes[0])
+        delay(&machines.nodes[0]);
     }]);
     let sums = [one.get(&1), other.get(&1)].map(|sum| sum.map(|sum| *sum));
     drop((one, other));
@@ -193,7 +193,7 @@ pub(crate) fn a_near_copy_never_outlives_its_entry() {
     one.insert(&1, 7).unwrap();
     let part = TTL / 2;
     contest([&|| machines.time.advance(part), &|| drop(other.get(&1)), &|| delay(&machines.nodes[1])]);
-    machines.time.advance(TTL - part + Duration::from_secs(1));
+    machines.time.advance(TTL.saturating_sub(part) + Duration::from_secs(1));
     let seen = other.get(&1).map(|value| *value);
     drop((one, other));
     machines.close();

@@ -62,7 +62,7 @@ pub(crate) enum Command {
     /// List the keys of a cache.
     ///
     /// Prints one key on each line, after the name of its keyspace and a tab. `get`, `ttl`, `why` and
-    /// `remove` accept a key in the form that is shown here.
+    /// `remove` accept a key in this form.
     #[command(alias = "scan")]
     Keys(KeysOptions),
 

@@ -85,7 +85,7 @@ impl MinRevisions {
     pub(crate) fn publish(&self, change: Change, revision: u64) {
         for subject in change.subjects() {
             // This Release operation pairs with the Acquire in of(). So if a client reads this minimum, the
-            // invalidation happened before its request. `fetch_max` lets minimums only rise.
+            // invalidation happened before its request. `fetch_max` never lowers a minimum.
             self.minimum(subject).fetch_max(revision, Ordering::Release);
         }
     }

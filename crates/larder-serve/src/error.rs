@@ -20,7 +20,7 @@ pub enum Error {
         allowed: String,
     },
 
-    /// The server can't listen at an address.
+    /// The server can't listen on an address.
     #[error("cannot listen at {address}: {cause}; {remedy}")]
     Listen {
         /// The address.

@@ -24,7 +24,7 @@ fn is_too_large(reply: &Reply) -> bool {
 fn a_request_for_the_same_large_value_many_times_is_refused_before_it_takes_the_memory() {
     let (_served, mut client) = served();
     let many: Vec<&str> = ["MGET"].into_iter().chain(std::iter::repeat_n("big", 20_000)).collect();
-    // Without the limit, the replies would have 20 GiB.
+    // Without the limit, the replies would take 20 GiB.
     assert!(is_too_large(&client.ask(&many)));
     assert_eq!(client.ask(&many[..=7]).items().len(), 7, "the connection goes on");
 }

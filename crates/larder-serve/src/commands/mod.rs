@@ -1,20 +1,16 @@
 //! The commands, one module for each family.
 //!
 //! - [`table`]: every command with its arity, flags and keys. [`family`]: the rows of the table.
-//! [`dispatch`]: finds the command of a request, checks the request against the table, and runs the command.
-//!
+//!   [`dispatch`]: finds the command of a request, checks the request against the table, and runs the
+//!   command.
 //! - [`data`]: runs data commands. [`strings`], [`numbers`], [`ranges`] and [`many`]: commands on values.
-//! [`keys`] and [`removal`]: commands on keys, and their removal. [`expiry`]: commands on expiry. [`scan`]:
-//! commands over all keys of a database. [`walk`]: the threads that walk over the keys.
-//!
+//!   [`keys`] and [`removal`]: commands on keys, and their removal. [`expiry`]: commands on expiry. [`scan`]:
+//!   commands over all keys of a database. [`walk`]: the threads that walk over the keys.
 //! - [`transactions`] and [`scripts`]: several commands at one moment.
-//!
 //! - [`connection`] and [`client`]: commands about the connection. [`info`], [`config`], [`introspect`],
-//! [`inspect`] and [`diagnostics`]: commands about the server.
-//!
+//!   [`inspect`] and [`diagnostics`]: commands about the server.
 //! - [`subcommands`]: the subcommands of containers. [`glob`]: patterns of keys. [`decimal`]: decimal
-//! numbers. [`unsupported`]: commands that larder does not have.
-//!
+//!   numbers. [`unsupported`]: commands that larder does not have.
 //! - [`errors`]: the texts of errors.
 //!
 //! A command is `async fn(session, arguments, output)`. When it returns, it has written its reply, or has

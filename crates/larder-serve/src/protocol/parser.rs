@@ -17,7 +17,7 @@ const MAX_HEADER: usize = 64 << 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ProtocolError(pub(crate) String);
 
-/// What the parser has found at the start of the buffer.
+/// The item that the parser has found at the start of the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parsed {
     /// A request of this length. [`Parser::arguments`] returns its words, until [`Parser::reset`] is called.

@@ -1,10 +1,10 @@
-//! The addresses that a server listens at.
+//! The addresses on which a server listens.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-/// An address that a server listens at.
+/// An address on which a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Address {

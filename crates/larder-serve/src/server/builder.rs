@@ -80,7 +80,7 @@ impl ServerBuilder {
         }
     }
 
-    /// Adds an address to listen at: `unix:PATH`, or `HOST:PORT`. See [`Address::parse`].
+    /// Adds an address to listen on: `unix:PATH`, or `HOST:PORT`. See [`Address::parse`].
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.addresses.push(address.into());
         self

@@ -355,11 +355,9 @@ impl<S: PeerStream, P> Connection<S, P> {
 /// before:
 ///
 /// - `CLIENT KILL` has ended the connection.
-///
 /// - The peer can read no reply, because it has closed a Unix socket or has reset a TCP connection.
-///
 /// - The peer has closed its half, and the command has run for `half_closed` since then. The server sees no
-/// more than this of a closed TCP connection.
+///   more than this of a closed TCP connection.
 async fn attend(
     command: impl Future<Output = ()>,
     client: &Client,

@@ -66,7 +66,7 @@ impl Listener {
         }
     }
 
-    /// Listens at an address. Returns the address with the port that the system has chosen.
+    /// Listens on an address. Returns the address with the port that the system has chosen.
     pub(super) fn bind(address: &Address, mode: u32, group: Option<u32>) -> Result<(Self, Address), Error> {
         match address {
             Address::Unix(path) => {
@@ -176,7 +176,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     use rustix::io::Errno;
 
     let Some(error) = Errno::from_io_error(error) else { return false };
-    // The errors of a connection that Linux passes to accept(2), and the error of a firewall.
+    // On Linux, accept(2) also returns the pending network errors of the new connection. `PERM` is the error
+    // of a firewall.
     [
         Errno::CONNABORTED,
         Errno::CONNRESET,

@@ -56,7 +56,7 @@ impl Server {
         ServerBuilder::new(cache)
     }
 
-    /// Returns the addresses that the server listens at. An address with port 0 in the settings has its
+    /// Returns the addresses on which the server listens. An address with port 0 in the settings has its
     /// actual port here.
     #[must_use]
     pub fn addresses(&self) -> &[Address] {
@@ -98,7 +98,7 @@ impl Drop for Server {
 }
 
 impl ServerBuilder {
-    /// Starts the server: opens the databases, listens at all addresses, and starts the threads.
+    /// Starts the server: opens the databases, listens on all addresses, and starts the threads.
     ///
     /// # Errors
     /// [`Error::InvalidSetting`] for a setting out of its range. [`Error::Listen`] for an address that can't

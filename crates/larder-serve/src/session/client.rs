@@ -15,7 +15,7 @@ use crate::protocol::reply::Version;
 /// end.
 #[derive(Debug)]
 pub(crate) struct Client {
-    /// The number of the connection. No later connection of this server has it.
+    /// The number of the connection. No later connection of this server has the same number.
     pub(crate) id: u64,
     /// The address of the peer, and the address that it has connected to.
     pub(crate) peer: String,

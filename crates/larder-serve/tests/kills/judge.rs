@@ -5,10 +5,10 @@
 //! - `sent`: the last change that was sent, whether or not a reply has come.
 //!
 //! - The floor of a life of the server: the last change that a reply of this life has shown. Each later read
-//! in the same life must show this change or a later one.
+//!   in the same life must show this change or a later one.
 //!
 //! - `durable`: the last change that was acknowledged as durable. Each read of a later life must show this
-//! change or a later one.
+//!   change or a later one.
 //!
 //! A worker takes the floor before it sends a read. So the actions of other workers meanwhile can make the
 //! check weaker, but not wrong.

@@ -80,7 +80,7 @@ pub(crate) struct Flight {
     landed: Condvar,
 }
 
-/// What runs the loader of a flight.
+/// The state of a flight's loader: which thread or task runs it, if this is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FlightLeader {
     /// The load is in the queue of the pool, or on its way there.

@@ -6,8 +6,8 @@
 //! load whose caller was answered with the stale value.
 //!
 //! 1. A load reserves a place before it takes its lease. Without a free place, a refresh is refused and
-//!    counted. A load that a caller has asked for gets no task of its own then. The tasks that wait for it
-//!    drive it. So no queue is needed.
+//!    counted. A load that a caller has requested then gets no task of its own: the tasks that wait for the
+//!    load drive it. So no queue is needed.
 //! 2. The loader is put into the flight. The task is one more wait for this flight ([`super::flights`]). So
 //!    any waiting task drives the load, and a runtime that does not run one task delays no other task.
 //! 3. The spawner is called without a lock. It may run the task at once. A panic of the spawner is caught,

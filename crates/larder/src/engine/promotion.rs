@@ -34,7 +34,7 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
-/// The sequence of a near copy of a remote tier: below that of every change of this cache.
+/// The sequence of a near copy of a remote tier. It is lower than the sequence of every change of this cache.
 const NEAR_SEQUENCE: u64 = 1;
 
 /// A lease on a key. Dropping this value gives the lease back.
@@ -276,7 +276,8 @@ impl Shared {
         self.tiers.sweeper.plan(grace.after(expires_at));
     }
 
-    /// Keeps what a load of this cache has stored at the server, if the token of before that still holds.
+    /// Fills memory with the entry that a load of this cache has stored at the server, if the token that was
+    /// taken before still holds.
     pub(crate) fn fill_near(
         &self,
         key: SlotKey<'_>,
@@ -292,7 +293,7 @@ impl Shared {
         let mut evicted_values = EvictedValues::default();
         let is_current = || self.tiers.is_generation(origin.generation);
         let (memory, permit) = (&self.tiers.memory, Permit::EpochToken(token));
-        // Refused if a push came in between. The next lookup then asks the server.
+        // The fill is refused if a push came in between. The next lookup then asks the server.
         _ = memory.promote_entry(key, permit, entry, NEAR_SEQUENCE, Some(&is_current), &mut evicted_values);
         self.tiers.sweeper.plan(expires_at);
     }

@@ -15,9 +15,9 @@ pub(super) type CountKeyspaces = Box<dyn Fn(usize) -> CumulativeStats + Send + S
 /// The maximum number of keyspaces from which a commit reads new counts. Reading one keyspace touches some
 /// kilobytes that other threads write.
 pub(super) const MAX_ASKED_BY_COMMIT: usize = 16;
-/// The maximum number of keyspaces from which a note of the totals reads new counts, every ten seconds. This
-/// takes about a millisecond. In a cache with more keyspaces, each note reads only some of the keyspaces, in
-/// turn.
+/// The maximum number of keyspaces from which new counts are read when the totals are recorded, every ten
+/// seconds. This takes about a millisecond. If a cache has more keyspaces, each recording continues after the
+/// keyspace that was read last.
 pub(super) const MAX_ASKED_BY_NOTE: usize = 1024;
 
 #[derive(Default)]

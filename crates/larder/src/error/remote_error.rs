@@ -10,7 +10,7 @@ pub struct RemoteError {
     may_be_applied: bool,
 }
 
-/// What a caller can do about a [`RemoteError`].
+/// The kind of a [`RemoteError`]. It tells a caller how to handle the error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RemoteErrorKind {

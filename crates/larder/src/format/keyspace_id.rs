@@ -1,9 +1,9 @@
 //! The number of a keyspace. Each key of the keyspace begins with this number.
 
 /// The number of a keyspace. The file stores the numbers of the keyspaces on disk. The number of a
-/// memory-only keyspace has the top bit set, and is valid for the life of the process. So does that of a
-/// keyspace that a remote tier holds, which has the next bit set, too. So the bytes of a key alone say in
-/// which tiers the entry may be.
+/// memory-only keyspace has the top bit set, and is valid for the life of the process. The same holds for the
+/// number of a keyspace that a remote tier holds. This number also has the next bit set. So the bytes of a
+/// key show in which tiers the entry may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KeyspaceId(u32);
 

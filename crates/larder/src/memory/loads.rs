@@ -34,8 +34,8 @@ pub(crate) enum LeaseOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 pub(crate) struct HeededAnswers {
-    /// A value or an absence in memory. A caller that has looked already, and may not answer with what memory
-    /// has, does not heed them: a remote tier holds the key.
+    /// A value or an absence in memory. If a remote tier holds the key, a caller that has already looked in
+    /// memory does not accept them, because it may not answer with the content of memory.
     pub(crate) entry: bool,
     /// An absence. A caller that does not accept it loads the key as if there were no entry.
     pub(crate) absence: bool,

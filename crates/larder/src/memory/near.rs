@@ -1,9 +1,9 @@
 //! Near copies: entries in memory of keys that a remote tier holds.
 //!
 //! A push says that the slot of a key has changed at the server. It drops the copy and voids the epoch tokens
-//! of the key, so that no answer of before the push is filled. It leaves leases and flights: the server also
-//! pushes the change that a load of this cache makes when it takes its lease there. Whether such a load may
-//! still fill is decided at the server.
+//! of the key, so that no answer from before the push is filled into memory. It leaves leases and flights:
+//! the server also pushes the change that a load of this cache makes when it takes its lease there. The
+//! server decides whether such a load may still fill.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;

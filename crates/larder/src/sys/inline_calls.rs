@@ -47,7 +47,7 @@ const SHARE: u64 = 256;
 /// The minimum time for which workers make the lookups.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 
-/// The most.
+/// The maximum time for which workers make the lookups.
 const MAX_PAUSE: Duration = Duration::from_mins(1);
 
 /// The minimum ratio of the time for which workers make the lookups to the time of the last read.

@@ -175,7 +175,7 @@ fn enough(capacity: ByteSize, answered: f64) -> Option<ByteSize> {
 /// Minimum share of answered lookups for an estimate of the number of keys.
 const MIN_ANSWERED: f64 = 0.01;
 
-/// Reports how full the disk tier is, and how much of its capacity entries may use. Always passes.
+/// Reports how full the disk tier is, and which part of its capacity is usable for entries. Always passes.
 pub(super) fn capacity(disk: &DiskStats) -> CheckResult {
     let check = "capacity";
     let DiskStats { bytes: live, usable_bytes: usable, capacity, .. } = disk;

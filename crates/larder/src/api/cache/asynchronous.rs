@@ -112,9 +112,9 @@ impl Cache {
     /// event loop, the round trip to a worker thread costs more than the lookup. Do not use it on a thread of
     /// a runtime that runs other tasks, because these tasks would wait for the disk.
     ///
-    /// A lookup may then read the file on the calling thread. If lookups spend more than 25 µs on average in
-    /// such reads, worker threads make the lookups, for at least 100 ms and until a lookup of a worker thread
-    /// is quick. So a disk that does not answer delays the thread only once, for one read.
+    /// A lookup may then read the file on the calling thread. If the reads of a lookup take more than 25 µs
+    /// on average, worker threads make the lookups. This lasts for at least 100 ms, and until a lookup of a
+    /// worker thread is quick. So a disk that does not answer delays the thread only once, for one read.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -31,8 +31,8 @@ pub enum Load<V> {
     /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), if that is set. Otherwise only the waiting
     /// callers get it.
     Absent,
-    /// Return the value to all waiting callers, and do not cache it. For a second, callers of the key do not
-    /// wait for each other's loads.
+    /// Return the value to all waiting callers, and do not cache it. For one second after that, callers of
+    /// the key do not wait for each other's loads.
     DoNotCache(Arc<V>),
 }
 
@@ -157,7 +157,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// returns [`Load::Unchanged`] although it got no stale value.
     ///
     /// # Panics
-    /// If `loader` panics, in the thread that runs it.
+    /// If `loader` panics, the call panics in the thread that runs the loader.
     pub fn get_or_load_with<E, F>(&self, key: impl EncodeKey<K>, loader: F) -> Result<Loaded<V>, LoadError<E>>
     where
         E: Send + Sync + 'static,

@@ -238,15 +238,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
-    /// Caches nothing. The waiting callers load the key themselves. For a second, callers of the key do not
-    /// wait for each other, unless the key is changed.
+    /// Caches nothing. The waiting callers load the key themselves. For one second after that, callers of the
+    /// key do not wait for each other, unless the key is changed.
     pub fn decline(mut self) {
         self.give_pass();
         self.has_failed = false;
     }
 
-    /// Caches nothing, and returns a value to the waiting callers. For a second, callers of the key do not
-    /// wait for each other, unless the key is changed.
+    /// Caches nothing, and returns a value to the waiting callers. For one second after that, callers of the
+    /// key do not wait for each other, unless the key is changed.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};

@@ -5,8 +5,8 @@
 //! of a page are not written:
 //!
 //! 1. If a write consists of whole blocks, the blocks of zeros at the end are left out.
-//! 2. If one of the blocks of zeros may have data, because the page was used before, a hole is punched there.
-//!    If the file system has no holes, the zeros are written.
+//! 2. A block that is left out may still have old data in the file, because the page was used before. In this
+//!    case a hole is punched in its place. If the file system has no holes, the zeros are written.
 //!
 //! For each block, a bit in memory says whether the block may have data. When the file is opened, the bits
 //! are set for the blocks that the system reports. The bit of a block is set before the block is written, and

@@ -21,7 +21,7 @@ pub(crate) enum FlightOutcome {
     /// The value is for the caller that leads the load. The other waiters look the key up again, because they
     /// may have come after a change that has voided the load at a remote tier.
     Unshared(Value),
-    /// As `Unshared`, for an absence.
+    /// Like `Unshared`, for an absence.
     UnsharedAbsence,
     /// There is no answer. The waiters look the key up again.
     Abandoned,

@@ -64,7 +64,7 @@ impl Shared {
             ClosingTurn::Over(answer) => return answer,
         };
         if self.threads.is_writer() {
-            // The writer's last step is still to come.
+            // The writer cannot wait for its own end. The next caller does the steps that are left.
             return self.closing.end(Some(ending), None);
         }
         // Waits for the end of step 3.

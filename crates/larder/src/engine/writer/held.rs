@@ -5,9 +5,9 @@
 //! transaction evicts as many entries as it may, and does not write the batch's values. These values are
 //! *held*: they stay dirty in their shards, and are kept here. The order is:
 //!
-//! 1. Removals come first in each step, and are never held. Only removals of a group can be held (6). A value
-//!    may replace a removal that a caller waits for. If this value is held, the transaction makes the
-//!    deletion instead of the write.
+//! 1. Removals come first in each step. Only the removals of a group can be held (6). A value may replace a
+//!    removal that a caller waits for. If this value is held, the transaction makes the deletion instead of
+//!    the write.
 //! 2. A held value whose key was removed later is dropped. If a newer value has replaced the removal, the
 //!    newer value takes the place of the held value, for the caller that waits for the held value. The
 //!    deletion still comes first. A held value that a range removal covers becomes a deletion: its slot is a
@@ -212,7 +212,7 @@ impl HeldWrites {
         self.last().writes.extend(batch.into_iter().filter(Mutation::is_put));
     }
 
-    /// Notes that the batch filled by [`fill`](HeldWrites::fill) was committed.
+    /// Records that the batch filled by [`fill`](HeldWrites::fill) was committed.
     pub(super) fn committed(&mut self, at: Option<usize>) {
         if let Some(group) = at.and_then(|at| self.groups.get_mut(at)) {
             group.is_begun = true;

@@ -147,7 +147,7 @@ impl Shard {
             }
             if slot.state == SlotState::Dirty && slot.delete_after() <= now {
                 self.usages.expired(&slot.key);
-                // Its deletion still belongs to the group of the value.
+                // The deletion of the expired value belongs to the same group as the value.
                 let group = self.pending.get(&id).and_then(|pending| pending.unsaved.group.clone());
                 self.convert_to_tombstone(id, deferred);
                 self.removal_groups.join(id, group);

@@ -62,7 +62,7 @@ pub(crate) struct Shard {
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
     /// The groups of removals that belong to a group ([`super::removal_groups`]).
     removal_groups: RemovalGroups,
-    /// The extras of the entries whose writers requested them ([`crate::memory::extras`]).
+    /// The extras of entries that were stored with extras ([`crate::memory::extras`]).
     extras: HashMap<SlotId, EntryExtras, ahash::RandomState>,
     /// Range removals whose entries may still be in the installed snapshot.
     ranges: Vec<RangeTombstone>,

@@ -233,7 +233,8 @@ impl Drop for SimulatedAnchor {
     }
 }
 
-/// The file of an owner's lock. It is not on the disk, because only the number of a live owner is read.
+/// The file of an owner's lock. It uses no file of the simulated disk. Its content is always the id of this
+/// process, because other openers read the id only while an owner holds the lock.
 #[derive(Debug)]
 pub(super) struct OwnerFile {
     disk: SharedDisk,

@@ -28,8 +28,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.flight.is_some() && self.id.is_some_and(is_leased)
     }
 
-    /// Returns the flight of this load, so that the caller can wait for it. A load that no other caller waits
-    /// for gets a flight.
+    /// Returns the flight of this load, so that the caller can wait for it. Creates a flight if the load has
+    /// none.
     pub(super) fn flight_to_wait_for(&mut self) -> Arc<Flight> {
         self.flight.get_or_insert_with(|| Flight::queued(self.deadline)).clone()
     }

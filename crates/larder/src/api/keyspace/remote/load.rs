@@ -116,7 +116,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.answered_if(counts, Count::Misses, key);
         let parked = ParkedFlight { key: key.bytes.into(), lease: id, flight: flight.clone(), deadline };
         tiers.end_parked(wait.park(parked));
-        // The cache ends the waits after it is marked as closed. So either it finds this one, or it is closed here.
+        // The cache ends the waits after it is marked as closed. So either it finds this one, or it is closed
+        // here.
         if self.shared.is_closed() {
             tiers.end_waits_for_pushes();
         }

@@ -1,4 +1,4 @@
-//! Waits for loads of another machine.
+//! Waits for loads of another machine, and for the end of an update.
 
 use std::sync::mpsc;
 
@@ -102,6 +102,36 @@ fn a_wait_for_another_machine_ends_with_the_load_timeout_the_connection_and_the_
     let wait = pending(&prices, "AIRTEL");
     cache.close().unwrap();
     assert_eq!(wait.wait_for::<Error>(LIMIT).unwrap(), Waited::Unanswered);
+}
+
+#[test]
+fn the_end_of_an_update_is_confirmed_by_the_server_and_its_drop_waits_for_nothing() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    let load = |keyspace: &Keyspace<String, u64>, value| {
+        *keyspace.get_or_load("MTNVTU", || Ok::<u64, Error>(value)).unwrap()
+    };
+    one.begin_update("MTNVTU").unwrap().try_finish().unwrap();
+    // The fence ends before the update does, and the other machine stores what it has loaded before the change.
+    let update = one.begin_update("MTNVTU").unwrap();
+    two.clock.advance(Duration::from_hours(1));
+    assert_eq!((load(&other, 90), one.get("MTNVTU").as_deref()), (90, Some(&90)));
+    update.try_finish().unwrap();
+    assert!(one.get("MTNVTU").is_none() && other.get("MTNVTU").is_none());
+    let update = one.begin_update("MTNVTU").unwrap();
+    two.nodes[0].hold_stream(true);
+    ends(move || drop(update));
+    two.nodes[0].hold_stream(false);
+    assert_eq!((load(&other, 100), two.server.records()), (100, 1));
+    let update = one.begin_update("MTNVTU").unwrap();
+    two.nodes[0].lose();
+    assert!(matches!(update.try_finish(), Err(Error::Remote { action: "finish an update", .. })));
+    assert!(matches!(one.begin_update("MTNVTU"), Err(Error::Remote { action: "begin an update", .. })));
+    two.nodes[0].connect();
+    two.clock.advance(Duration::from_mins(1));
+    assert_eq!((load(&one, 110), load(&other, 120)), (110, 110), "the fence has ended by its time");
+    #[cfg(feature = "async")]
+    pollster::block_on(one.begin_update("MTNVTU").unwrap().finish_async()).unwrap();
 }
 
 /// More tasks than there are worker threads wait for another machine.

@@ -112,7 +112,8 @@ fn the_end_of_an_update_is_confirmed_by_the_server_and_its_drop_waits_for_nothin
         *keyspace.get_or_load("MTNVTU", || Ok::<u64, Error>(value)).unwrap()
     };
     one.begin_update("MTNVTU").unwrap().try_finish().unwrap();
-    // The fence ends before the update does, and the other machine stores what it has loaded before the change.
+    // The fence ends before the update does, and the other machine stores what it has loaded before the
+    // change.
     let update = one.begin_update("MTNVTU").unwrap();
     two.clock.advance(Duration::from_hours(1));
     assert_eq!((load(&other, 90), one.get("MTNVTU").as_deref()), (90, Some(&90)));

@@ -126,6 +126,7 @@ scenarios! {
     remote::no_increment_of_two_machines_is_lost,
     remote::a_near_copy_never_outlives_its_entry,
     remote::a_lost_connection_leaves_nothing_stale,
+    remote::loads_of_several_keys_in_opposite_orders_end,
     ticks::a_hit_within_a_tick_is_never_late,
     tasks::tasks_and_threads_share_one_load,
     tasks::a_task_that_is_never_polled_again_stalls_no_task,

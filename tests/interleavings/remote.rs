@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::testing::remote::{RemoteNode, RemoteServer};
@@ -222,4 +223,22 @@ pub(crate) fn a_lost_connection_leaves_nothing_stale() {
     drop((one, other));
     machines.close();
     source.check();
+}
+
+/// Both machines load two keys with one loader, in opposite orders. Each value is loaded by one of them.
+pub(crate) fn loads_of_several_keys_in_opposite_orders_end() {
+    let (machines, loads) = (Machines::new(), AtomicU64::new(0));
+    let [one, other] = machines.versions();
+    let load = |versions: &Keyspace<u64, u64>, keys: [u64; 2]| {
+        let values = versions.get_or_load_many(keys, |missing: &[u64]| {
+            loads.fetch_add(missing.len() as u64, Ordering::SeqCst);
+            Ok::<_, Infallible>(missing.iter().map(|key| (*key, 10 * key)).collect::<Vec<_>>())
+        });
+        let values: Vec<_> = values.unwrap().iter().map(|value| value.as_deref().copied()).collect();
+        assert_eq!(values, keys.map(|key| Some(10 * key)));
+    };
+    contest([&|| load(&one, [1, 2]), &|| load(&other, [2, 1])]);
+    assert_eq!(loads.load(Ordering::SeqCst), 2);
+    drop((one, other));
+    machines.close();
 }

@@ -55,7 +55,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// One pass over the entries in memory to begin. Then one lookup for each entry, and one decoding for
-    /// each entry that is only on disk.
+    /// each entry that is only on disk. Over a remote tier, one request for each key that memory does not
+    /// have.
     #[must_use]
     pub fn iter(&self) -> Iter<K, V> {
         Iter { keys: self.full_keys(None), keyspace: self.clone() }
@@ -75,7 +76,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// The cost of [`iter`](Keyspace::iter), without decoding values.
+    /// The cost of [`iter`](Keyspace::iter), without decoding values. Over a remote tier, the cost of `iter`.
     #[must_use]
     pub fn keys(&self) -> Keys<K, V> {
         Keys { keys: self.full_keys(None), keyspace: self.clone() }
@@ -188,9 +189,9 @@ pub struct Iter<K, V> {
 }
 
 impl<K, V> Iter<K, V> {
-    /// Returns whether no entry was left out so far because the file could not be read. During an outage of
-    /// the disk, an iteration yields only the entries in memory. So its end may not be the end of the
-    /// keyspace.
+    /// Returns whether no entry was left out so far because the file, or the server of a remote tier, could
+    /// not be read. During an outage of the disk, an iteration yields only the entries in memory. So its end
+    /// may not be the end of the keyspace.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.keys.is_complete
@@ -223,8 +224,9 @@ pub struct Keys<K, V> {
 }
 
 impl<K, V> Keys<K, V> {
-    /// Returns whether no key was left out so far because the file could not be read. During an outage of the
-    /// disk, an iteration yields only the entries in memory. So its end may not be the end of the keyspace.
+    /// Returns whether no key was left out so far because the file, or the server of a remote tier, could not
+    /// be read. During an outage of the disk, an iteration yields only the entries in memory. So its end may
+    /// not be the end of the keyspace.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.keys.is_complete

@@ -189,6 +189,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.encode_into(key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         let mut outcome = self.find_or_lease(key, LoadThread::Caller, on_absence, true);
+        let mut until = None;
         loop {
             match outcome {
                 LookupOutcome::Hit { value, is_stale, .. } => {
@@ -196,7 +197,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 }
                 LookupOutcome::Absent { .. } => return Ok(Loaded::fresh(None)),
                 LookupOutcome::Load(lease) => return self.load(key, lease, loader),
-                LookupOutcome::Wait(pending) => match pending.outcome(self.shared.settings.load_timeout) {
+                LookupOutcome::Wait(pending) => match pending.outcome_before(&mut until) {
                     Ok(Waited::Value(value)) => return Ok(Loaded::fresh(Some(value))),
                     Ok(Waited::Absent) if on_absence == OnAbsence::Answer => return Ok(Loaded::fresh(None)),
                     Ok(Waited::Absent) => on_absence = OnAbsence::LoadNow,

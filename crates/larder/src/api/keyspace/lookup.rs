@@ -35,6 +35,9 @@
 mod disk;
 mod pending;
 
+#[cfg(feature = "async")]
+pub(super) use pending::in_total;
+
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -345,7 +348,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns the answer of step 2 to a caller that has no lease.
-    fn outcome_without_lease(
+    pub(super) fn outcome_without_lease(
         &self,
         key: SlotKey<'_>,
         leased: LeaseOutcome,

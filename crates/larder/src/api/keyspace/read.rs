@@ -320,10 +320,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Calls `look`, for a caller that must not mistake a missing snapshot for a missing entry: see
-    /// [`Tiers::look_in_both`].
+    /// [`Tiers::look_in_both`]. In a remote keyspace, it must not mistake a server that does not answer for a
+    /// missing entry: a failure of any request in the meantime counts as one of this lookup.
     ///
     /// [`Tiers::look_in_both`]: crate::engine::tiers::Tiers::look_in_both
     pub(super) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> (Option<R>, bool) {
+        if let Some(link) = self.link() {
+            let failures = link.failures();
+            let found = look();
+            let may_be_there = found.is_none() && link.failures() != failures;
+            return (found, may_be_there);
+        }
         if self.is_memory_only() { (look(), false) } else { self.shared.tiers.look_in_both(look) }
     }
 

@@ -1,17 +1,30 @@
 //! The fence that keeps loads from caching a key while the application changes the source of its value.
+//!
+//! Over a remote tier, there is a second fence in the slot of the key, for the loads of all machines:
+//!
+//! 1. Raise the fence in memory, then the one at the server. Its token is noted before the server is asked,
+//!    so that a fence whose answer is lost is lowered, too.
+//! 2. Remove the key. The application changes the source.
+//! 3. The server removes the key again, and then lowers its fence. The fence there may have ended before, and
+//!    a load may have stored the value of before the change. This removal ends such a value, on all machines.
+//! 4. Drop the near copy, because the push of (3) comes after its answer. Lower the fence in memory.
 
 use super::Keyspace;
 use crate::engine::closure_keys;
 use crate::engine::shared::Shared;
+use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
+use crate::memory::evicted_values::EvictedValues;
+use crate::remote::reply::{RemoteAnswer, RemoteResult};
 use crate::sys::sync::Arc;
 
 /// An update that [`Keyspace::begin_update`](crate::Keyspace::begin_update) began. Until the update is
 /// finished or dropped, loads of its key return their values and do not cache them. Several updates of one
-/// key may be in progress: loads cache nothing until all of these updates have ended.
+/// key may be in progress: loads cache nothing until all of these updates have ended. Dropping an update does
+/// not wait for the server of a remote tier.
 #[derive(Debug)]
 #[must_use = "an update that is dropped at once bars nothing while the change is made"]
 pub struct Update {
@@ -64,8 +77,54 @@ impl Update {
 
     /// Ends the update. Loads that begin after this call are cached, unless another update of the key is in
     /// progress. Loads that began during the update are not cached.
+    ///
+    /// Over a remote tier, this waits for the server. If the server does not answer, that is a warning in the
+    /// log: use [`try_finish`](Update::try_finish) to get the error.
     pub fn finish(self) {
-        drop(self);
+        if let Err(error) = self.try_finish() {
+            tracing::warn!(%error, "an update was not finished at the server");
+        }
+    }
+
+    /// Like [`finish`](Update::finish), and returns an error if the server of a remote tier does not confirm
+    /// the end. Without a remote tier, this succeeds.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let update = prices.begin_update("MTNVTU")?;
+    /// update.try_finish()?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Remote`]. The server then bars the loads of the key for the cache's
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout) at most. If the update took longer than that, a
+    /// value of before the change may be cached: remove the key. [`Error::Forked`] in a forked child, which
+    /// does not end the update.
+    pub fn try_finish(mut self) -> Result<(), Error> {
+        if self.shared.is_forked() {
+            return Err(Error::Forked);
+        }
+        let Some(answer) = self.lower_remote_fence() else { return Ok(()) };
+        let answer = self.shared.tiers.remote().map_or(Ok(()), |link| link.wait(answer));
+        self.note_lowered(answer)
+    }
+
+    /// The async form of [`try_finish`](Update::try_finish). No thread waits for the server.
+    ///
+    /// # Errors
+    /// The errors of [`try_finish`](Update::try_finish).
+    #[cfg(feature = "async")]
+    pub async fn finish_async(mut self) -> Result<(), Error> {
+        if self.shared.is_forked() {
+            return Err(Error::Forked);
+        }
+        let Some(answer) = self.lower_remote_fence() else { return Ok(()) };
+        let answer = answer.await;
+        self.note_lowered(answer)
     }
 }
 
@@ -79,20 +138,27 @@ impl Update {
         };
         let token = u128::from(link.unique()) << 64 | u128::from(link.unique());
         let length = self.shared.settings.lease_timeout;
-        link.ask(|tier, reply| tier.fence(key.into(), token, length, reply))
-            .map_err(|cause| link.error("begin an update", cause))?;
+        // 1.
         self.remote_fence = Some(token);
-        Ok(())
+        link.ask(|tier, reply| tier.fence(key.into(), token, length, reply))
+            .map_err(|cause| link.error("begin an update", cause))
     }
 
-    /// Lowers the fence at the remote tier, which removes the key first. Waits for the answer, so that a load
-    /// that begins after this call may be cached.
-    fn lower_remote_fence(&mut self) {
-        let (Some(token), Some(link)) = (self.remote_fence.take(), self.shared.tiers.remote()) else {
-            return;
-        };
-        let key = self.full.as_slice();
-        link.count(link.ask(|tier, reply| tier.unfence(key.into(), token, reply)));
+    /// Sends step 3, if there is a fence at a remote tier.
+    fn lower_remote_fence(&mut self) -> Option<RemoteAnswer<()>> {
+        let (token, link) = (self.remote_fence.take()?, self.shared.tiers.remote()?);
+        Some(link.begin(|tier, reply| tier.unfence(self.full.as_slice().into(), token, reply)))
+    }
+
+    /// Does step 4 in memory, whatever the answer of the server is.
+    fn note_lowered(&self, answer: RemoteResult<()>) -> Result<(), Error> {
+        let Tiers { memory, time, .. } = &*self.shared.tiers;
+        let mut evicted_values = EvictedValues::default();
+        memory.forget(memory.key(self.full.as_slice()), time.now(), &mut evicted_values);
+        match (answer, self.shared.tiers.remote()) {
+            (Err(cause), Some(link)) => Err(link.error("finish an update", cause)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -101,7 +167,9 @@ impl Drop for Update {
         if self.shared.is_forked() {
             return;
         }
-        self.lower_remote_fence();
+        // The caller may be a task, so nothing waits for the answer here. Later requests of this cache are
+        // sent after this one.
+        drop(self.lower_remote_fence());
         let memory = &self.shared.tiers.memory;
         memory.lower_fence(memory.key(self.full.as_slice()));
     }

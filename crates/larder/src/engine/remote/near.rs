@@ -3,6 +3,8 @@
 //! The tier calls it in the order of the stream, before it answers any later request. So a request that is
 //! answered after a push has its token from before the push, and is not filled.
 
+use crate::engine::flights::FlightOutcome;
+use crate::engine::remote::push_waits::ParkedFlight;
 use crate::engine::tiers::Tiers;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
@@ -15,7 +17,7 @@ impl NearTier for Tiers {
         for key in keys {
             self.memory.drop_near(self.memory.key(key), &mut dropped);
             if let Some(remote) = self.remote() {
-                remote.waits.note_push(Some(key));
+                self.end_parked(remote.waits.note_push(Some(key)));
             }
         }
         // The `Drop` of a value may ask the server. The calling thread reads the answers, so it must not wait
@@ -38,9 +40,25 @@ impl Tiers {
         let mut dropped = EvictedValues::default();
         self.memory.purge(scope, false, self.time.now(), 0, &mut dropped);
         if let Some(remote) = self.remote() {
-            remote.waits.note_push(None);
+            self.end_parked(remote.waits.note_push(None));
         }
         self.sweeper.drop_values(dropped);
+    }
+
+    /// Ends the waits for other machines. Their callers look again.
+    pub(crate) fn end_waits_for_pushes(&self) {
+        if let Some(remote) = self.remote() {
+            self.end_parked(remote.waits.note_push(None));
+        }
+    }
+
+    /// Ends flights that stand for the loads of other machines. The lease is given back first. Otherwise a
+    /// caller would look again, and find the flight that has landed.
+    pub(crate) fn end_parked(&self, ended: Vec<ParkedFlight>) {
+        for ParkedFlight { key, lease, flight, .. } in ended {
+            self.memory.release(self.memory.key(&key), lease);
+            flight.land(FlightOutcome::Abandoned);
+        }
     }
 
     /// Returns whether the connection of an answer is still the present one.

@@ -1,30 +1,63 @@
 //! The waits of callers for a push of a key: another machine loads the key, and its fill is pushed.
 //!
-//! 1. The caller registers its wait, and then asks the server.
-//! 2. If the server answers that the key is busy, the caller waits for a push that came after (1).
-//! 3. The thread that reads the connection notes each push of a key that has a wait.
+//! No thread is blocked in a lookup for such a wait. Otherwise two calls that load several keys could each
+//! hold a lease that the other one waits for, and all worker threads could wait while the fills that would
+//! end their waits are in the queue behind them.
 //!
-//! With (1) after the question, the push of a fill between the two would be lost, and the caller would wait
-//! until the lease ends.
+//! 1. The caller registers its wait, and then asks the server.
+//! 2. If the server answers that the key is busy, the caller *parks* a flight: the flight stands for the load
+//!    of the other machine, and ends with that machine's lease at the latest. The flight is attached to the
+//!    key, so that further callers of this process join it and do not ask the server.
+//! 3. If a push of the key came after (1), the flight is not parked but ends at once.
+//! 4. The thread that reads the connection notes each push. It takes the parked flights of the key, gives
+//!    their leases in memory back, and lands them without an answer. Then the callers look the key up again.
+//!
+//! With (1) after the question, the push of a fill between the two would be lost, and the callers would wait
+//! until the lease of the other machine ends.
+//!
+//! A flight that no push ends is dropped when the next ones are parked, after its deadline.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use crate::sys::sync::{AtomicUsize, Condvar, Mutex, Ordering};
+use crate::engine::flights::Flight;
+use crate::memory::key_leases::LeaseId;
+use crate::sys::clock::Deadline;
+use crate::sys::sync::{Arc, AtomicUsize, Mutex, Ordering};
+
+/// The number of keys from which on flights past their deadlines are looked for.
+const MIN_KEYS: usize = 64;
 
 #[derive(Debug, Default)]
 pub(crate) struct PushWaits {
-    /// The number of waits, so that a push without any takes no lock.
+    /// The number of waits and parked flights, so that a push without any takes no lock.
     waits: AtomicUsize,
-    keys: Mutex<HashMap<Box<[u8]>, WaitedKey>>,
-    pushed: Condvar,
+    keys: Mutex<WaitedKeys>,
+}
+
+#[derive(Debug, Default)]
+struct WaitedKeys {
+    by_key: HashMap<Box<[u8]>, WaitedKey>,
+    /// The number of keys at which flights past their deadlines are looked for.
+    clean_at: usize,
 }
 
 /// A key that callers wait for.
 #[derive(Debug, Default)]
 struct WaitedKey {
+    /// The number of callers that have registered.
     callers: usize,
     pushes: u64,
+    parked: Vec<ParkedFlight>,
+}
+
+/// A flight that stands for the load of another machine.
+#[derive(Debug)]
+pub(crate) struct ParkedFlight {
+    pub(crate) key: Box<[u8]>,
+    /// The lease in memory that the flight is attached to.
+    pub(crate) lease: LeaseId,
+    pub(crate) flight: Arc<Flight>,
+    pub(crate) deadline: Deadline,
 }
 
 /// The wait of one caller. Dropping it ends the wait.
@@ -42,51 +75,133 @@ impl PushWaits {
         // SeqCst: the caller asks the server only after this, so a push of that answer finds the wait.
         self.waits.fetch_add(1, Ordering::SeqCst);
         let mut keys = self.keys.lock();
-        let waited = keys.entry(key.into()).or_default();
+        let waited = keys.by_key.entry(key.into()).or_default();
         waited.callers += 1;
         PushWait { waits: self, key, seen: waited.pushes }
     }
 
-    /// Does (3). Without a key, all keys were pushed.
-    pub(crate) fn note_push(&self, key: Option<&[u8]>) {
+    /// Notes a push. Returns the flights that it ends, for (4). Without a key, all keys were pushed.
+    #[must_use]
+    pub(crate) fn note_push(&self, key: Option<&[u8]>) -> Vec<ParkedFlight> {
         if self.waits.load(Ordering::SeqCst) == 0 {
-            return;
+            return Vec::new();
         }
+        let mut ended = Vec::new();
         let mut keys = self.keys.lock();
+        let mut note = |waited: &mut WaitedKey| {
+            waited.pushes += 1;
+            ended.append(&mut waited.parked);
+        };
         match key {
-            Some(key) => match keys.get_mut(key) {
-                Some(waited) => waited.pushes += 1,
-                None => return,
-            },
-            None => keys.values_mut().for_each(|waited| waited.pushes += 1),
+            Some(key) => {
+                if let Some(waited) = keys.by_key.get_mut(key) {
+                    note(waited);
+                    if waited.callers == 0 {
+                        keys.by_key.remove(key);
+                    }
+                }
+            }
+            None => {
+                keys.by_key.values_mut().for_each(note);
+                keys.by_key.retain(|_, waited| waited.callers > 0);
+            }
         }
         drop(keys);
-        self.pushed.notify_all();
+        self.waits.fetch_sub(ended.len(), Ordering::SeqCst);
+        ended
+    }
+
+    /// Returns the number of keys with a wait or a parked flight.
+    #[cfg(test)]
+    pub(crate) fn keys(&self) -> usize {
+        self.keys.lock().by_key.len()
+    }
+}
+
+impl WaitedKeys {
+    /// Takes the flights past their deadlines, if there are many keys.
+    fn take_overdue(&mut self, overdue: &mut Vec<ParkedFlight>) {
+        if self.by_key.len() < self.clean_at.max(MIN_KEYS) {
+            return;
+        }
+        self.by_key.retain(|_, waited| {
+            overdue.extend(waited.parked.extract_if(.., |parked| parked.deadline.is_over()));
+            waited.callers > 0 || !waited.parked.is_empty()
+        });
+        self.clean_at = 2 * self.by_key.len();
     }
 }
 
 impl PushWait<'_> {
-    /// Does (2), for `max` at most.
-    pub(crate) fn wait(&self, max: Duration) {
+    /// Parks a flight, unless (3). Returns the flights that the caller must end, for (4).
+    #[must_use]
+    pub(crate) fn park(self, parked: ParkedFlight) -> Vec<ParkedFlight> {
+        let mut ended = Vec::new();
         let mut keys = self.waits.keys.lock();
-        while keys.get(self.key).is_some_and(|waited| waited.pushes == self.seen) {
-            if self.waits.pushed.wait_for(&mut keys, max).timed_out() {
-                return;
+        match keys.by_key.get_mut(self.key) {
+            Some(waited) if waited.pushes == self.seen => {
+                ended.extend(waited.parked.extract_if(.., |parked| parked.deadline.is_over()));
+                waited.parked.push(parked);
+                keys.take_overdue(&mut ended);
+                self.waits.waits.fetch_add(1, Ordering::SeqCst);
+                self.waits.waits.fetch_sub(ended.len(), Ordering::SeqCst);
             }
+            // 3.
+            _ => ended.push(parked),
         }
+        drop(keys);
+        ended
     }
 }
 
 impl Drop for PushWait<'_> {
     fn drop(&mut self) {
         let mut keys = self.waits.keys.lock();
-        if let Some(waited) = keys.get_mut(self.key) {
+        if let Some(waited) = keys.by_key.get_mut(self.key) {
             waited.callers -= 1;
-            if waited.callers == 0 {
-                keys.remove(self.key);
+            if waited.callers == 0 && waited.parked.is_empty() {
+                keys.by_key.remove(self.key);
             }
         }
         drop(keys);
         self.waits.waits.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn parked(key: &[u8], left: Duration) -> ParkedFlight {
+        let deadline = Deadline::after(left);
+        ParkedFlight { key: key.into(), lease: 1, flight: Flight::unled(deadline), deadline }
+    }
+
+    #[test]
+    fn a_push_between_the_question_and_the_wait_ends_the_flight_at_once() {
+        let waits = PushWaits::default();
+        let minute = Duration::from_mins(1);
+        let wait = waits.register(b"MTNVTU");
+        assert!(waits.note_push(Some(b"AIRTEL")).is_empty());
+        assert!(wait.park(parked(b"MTNVTU", minute)).is_empty());
+        assert_eq!(waits.note_push(Some(b"MTNVTU")).len(), 1);
+        let wait = waits.register(b"MTNVTU");
+        assert!(waits.note_push(Some(b"MTNVTU")).is_empty());
+        assert_eq!(wait.park(parked(b"MTNVTU", minute)).len(), 1);
+        let wait = waits.register(b"MTNVTU");
+        assert!(wait.park(parked(b"MTNVTU", minute)).is_empty());
+        assert_eq!((waits.note_push(None).len(), waits.keys()), (1, 0));
+    }
+
+    #[test]
+    fn flights_that_no_push_ends_do_not_pile_up() {
+        let waits = PushWaits::default();
+        for key in 0_u32..1000 {
+            let key = key.to_be_bytes();
+            drop(waits.register(&key).park(parked(&key, Duration::ZERO)));
+            assert!(waits.keys() <= MIN_KEYS);
+        }
     }
 }

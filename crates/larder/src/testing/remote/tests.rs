@@ -2,6 +2,7 @@
 
 mod loads;
 mod registered;
+mod waits;
 
 use std::time::Duration;
 
@@ -204,6 +205,26 @@ fn ranges_and_walks_are_those_of_the_server() {
     two.prices()[0].insert("MTNVTU", 100).unwrap();
     assert_eq!(two.caches[1].clear().unwrap(), 1);
     assert_eq!(two.server.records(), 0);
+}
+
+#[test]
+fn a_walk_during_which_the_server_fails_says_that_it_is_not_complete() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    one.insert_many([("AIRTEL", 90), ("GLO", 80), ("MTNVTU", 100)]).unwrap();
+    let (mut entries, mut keys) = (other.iter(), other.keys());
+    assert_eq!(
+        (entries.next().map(|(key, _)| key), keys.next()),
+        (Some("AIRTEL".into()), Some("AIRTEL".into()))
+    );
+    assert!(entries.is_complete() && keys.is_complete());
+    two.nodes[1].lose();
+    assert_eq!((entries.by_ref().count(), keys.by_ref().count()), (0, 0));
+    assert!(!entries.is_complete() && !keys.is_complete());
+    assert!(!other.iter().is_complete(), "the walk itself fails");
+    two.nodes[1].connect();
+    let mut entries = other.iter();
+    assert!(entries.by_ref().count() == 3 && entries.is_complete());
 }
 
 #[test]

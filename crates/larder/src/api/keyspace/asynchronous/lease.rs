@@ -7,12 +7,13 @@ use serde::de::DeserializeOwned;
 
 use crate::api::keyspace::load::Load;
 use crate::api::keyspace::load_lease::LoadLease;
-use crate::api::keyspace::lookup::{PendingLoad, Waited};
+use crate::api::keyspace::lookup::{PendingLoad, Waited, in_total};
 use crate::api::keyspace::ttl::Ttl;
 use crate::engine::flights::FlightOutcome;
 use crate::error::Error;
 use crate::error::load_error::LoadError;
 use crate::format::key::Key;
+use crate::sys::clock::Deadline;
 use crate::sys::offload::{offload, submit};
 use crate::sys::sync::Arc;
 
@@ -126,6 +127,15 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         timeout: Duration,
     ) -> Result<Waited<V>, LoadError<E>> {
         self.outcome_async(Some(timeout)).await
+    }
+
+    /// The async form of `outcome_before`.
+    pub(in crate::api::keyspace) async fn outcome_before_async<E: Send + Sync + 'static>(
+        self,
+        until: &mut Option<Deadline>,
+    ) -> Result<Waited<V>, LoadError<E>> {
+        let (max, left) = (self.load_timeout(), self.left_before(until));
+        self.outcome_async(left).await.map_err(|error| in_total(error, max))
     }
 
     pub(in crate::api::keyspace) async fn outcome_async<E: Send + Sync + 'static>(

@@ -233,7 +233,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         F: FnOnce(Option<Arc<V>>) -> L + Send + 'static,
         L: Future<Output = Result<Load<V>, E>> + Send + 'static,
     {
-        let mut counts = true;
+        let (mut counts, mut until) = (true, None);
         loop {
             let full = key.clone();
             let begin = move |keyspace: &Self| keyspace.begin_shared_load(&full, on_absence, counts, loader);
@@ -245,7 +245,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     pending
                 }
             };
-            match pending.outcome_async(self.shared.settings.load_timeout).await {
+            match pending.outcome_before_async(&mut until).await {
                 Ok(Waited::Value(value)) => return Ok(Loaded::fresh(Some(value))),
                 Ok(Waited::Absent) if on_absence == OnAbsence::Answer => return Ok(Loaded::fresh(None)),
                 Ok(Waited::Absent) => (counts, on_absence) = (false, OnAbsence::LoadNow),

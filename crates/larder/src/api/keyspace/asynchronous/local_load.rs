@@ -81,6 +81,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         F: AsyncFnOnce() -> Result<R, E>,
     {
         let (mut counts, mut on_absence) = (true, OnAbsence::Load);
+        let mut until = None;
         let lease = loop {
             let full = key.clone();
             let find = move |keyspace: &Self| keyspace.find_or_lease_again(&full, on_absence, counts);
@@ -90,7 +91,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 }
                 LookupOutcome::Absent { .. } => return Ok(Loaded::fresh(None)),
                 LookupOutcome::Load(lease) => break lease,
-                LookupOutcome::Wait(pending) => match pending.wait_async().await {
+                LookupOutcome::Wait(pending) => match pending.outcome_before_async(&mut until).await {
                     Ok(Waited::Value(value)) => return Ok(Loaded::fresh(Some(value))),
                     Ok(Waited::Absent) => (counts, on_absence) = (false, OnAbsence::LoadNow),
                     Ok(Waited::Unanswered) => counts = false,

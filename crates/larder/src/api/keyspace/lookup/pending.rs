@@ -7,6 +7,7 @@ use super::{PendingLoad, Waited};
 use crate::engine::flights::tasks::TaskWait;
 use crate::engine::flights::{FlightOutcome, UnfinishedFlight};
 use crate::error::load_error::LoadError;
+use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
 impl<V: Send + Sync + 'static> PendingLoad<V> {
@@ -66,6 +67,21 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         Self { is_own: true, ..self }
     }
 
+    /// Like [`outcome`](Self::outcome), for a caller that may wait for one load after another. The
+    /// `load_timeout` limits the sum of its waits. The first wait sets its end.
+    pub(in crate::api::keyspace) fn outcome_before<E: Send + Sync + 'static>(
+        self,
+        until: &mut Option<Deadline>,
+    ) -> Result<Waited<V>, LoadError<E>> {
+        let (max, left) = (self.load_timeout, self.left_before(until));
+        self.outcome(left).map_err(|error| in_total(error, max))
+    }
+
+    /// Returns the time that is left for a wait, of the `load_timeout` that began with the first wait.
+    pub(in crate::api::keyspace) fn left_before(&self, until: &mut Option<Deadline>) -> Option<Duration> {
+        self.load_timeout.map(|max| until.get_or_insert_with(|| Deadline::after(max)).left())
+    }
+
     /// Returns whether the load has not begun, so that another caller may take it over.
     pub(in crate::api::keyspace) fn is_queued(&self) -> bool {
         self.process.is_current() && self.flight.is_queued()
@@ -99,6 +115,14 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
             Ok(FlightOutcome::Abandoned | FlightOutcome::Unshared(_) | FlightOutcome::UnsharedAbsence)
             | Err(UnfinishedFlight::Overdue) => Ok(Waited::Unanswered),
         }
+    }
+}
+
+/// Returns the error of a caller whose waits were limited to `max` in total.
+pub(in crate::api::keyspace) fn in_total<E>(error: LoadError<E>, max: Option<Duration>) -> LoadError<E> {
+    match (error, max) {
+        (LoadError::Timeout { .. }, Some(waited)) => LoadError::Timeout { waited },
+        (error, _) => error,
     }
 }
 

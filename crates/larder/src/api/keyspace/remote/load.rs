@@ -1,16 +1,22 @@
 //! The lookup of a load at the server: steps 1 to 3 of a load ([`super`]).
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome};
+use crate::engine::flights::Flight;
 use crate::engine::promotion::DecodedEntry;
+use crate::engine::remote::push_waits::{ParkedFlight, PushWait};
 use crate::engine::remote::sharing::Sharing;
 use crate::format::key::Key;
+use crate::memory::entry::Value;
 use crate::memory::epochs::EpochToken;
 use crate::memory::leases::Permit;
+use crate::memory::loads::{HeededAnswers, LeaseOutcome};
 use crate::memory::slot_key::SlotKey;
 use crate::remote::tier::{LeaseReply, LeaseToken, RemoteRecord};
 use crate::stats::count::Count;
@@ -19,14 +25,19 @@ use crate::sys::clock::Deadline;
 /// How often the lookup of one load may remove a record that is no answer to it.
 const MAX_REMOVED: usize = 8;
 
+/// The shortest wait for another machine, so that a lease that is about to end is not asked for in a loop.
+const MIN_WAIT: Duration = Duration::from_millis(1);
+
 /// How the question of a load was answered.
-enum Asked<V> {
+enum Asked<'a, V> {
     /// The entry, and the token of before the question.
     Found(DecodedEntry<V>, EpochToken),
     /// The load begins, with this permission to fill the slot, if it has one.
     Load(Option<LeaseToken>),
     /// The load begins, and its value is for its leader alone: the key is being updated.
     LoadAlone,
+    /// Another machine has the lease, for this time at most.
+    Busy(PushWait<'a>, Duration),
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -55,6 +66,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 lease.sharing = Sharing::Never;
                 self.begin_remote_load(key, lease, load_thread, counts)
             }
+            Asked::Busy(wait, left) => self.wait_for_push(key, lease, (wait, left), counts),
             Asked::Load(token) => {
                 lease.remote = token;
                 self.begin_remote_load(key, lease, load_thread, counts)
@@ -76,9 +88,44 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         LookupOutcome::Load(lease)
     }
 
-    fn ask_to_load(&self, key: SlotKey<'_>, deadline: Deadline, heeds_absence: bool) -> Asked<V> {
+    /// Parks a flight in the place of the lease's own, and returns it: the caller waits for it when it holds
+    /// no lease of another key any more, and on no worker thread ([`crate::engine::remote::push_waits`]).
+    fn wait_for_push(
+        &self,
+        key: SlotKey<'_>,
+        lease: LoadLease<K, V>,
+        (wait, left): (PushWait<'_>, Duration),
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
+        let tiers = &self.shared.tiers;
+        let deadline = Deadline::after(left.min(lease.deadline.left()).max(MIN_WAIT));
+        let flight = Flight::unled(deadline);
+        let is_own = |attached: &Value| {
+            let own = lease.flight.as_deref();
+            own.is_some_and(|own| attached.downcast_ref().is_some_and(|attached| std::ptr::eq(own, attached)))
+        };
+        let heeds = HeededAnswers { entry: false, absence: false, cool_down: false, optional_flight: true };
+        let attach = || (flight.clone() as Value, false);
+        // The callers that wait for the lease's own flight look again when the lease is dropped, and find the
+        // parked one.
+        let leased = tiers.memory.lease_or_take_over(key, self.now(), deadline, heeds, is_own, attach);
+        drop(lease);
+        let LeaseOutcome::Lease { id, .. } = leased else {
+            return self.outcome_without_lease(key, leased, counts);
+        };
+        self.answered_if(counts, Count::Misses, key);
+        let parked = ParkedFlight { key: key.bytes.into(), lease: id, flight: flight.clone(), deadline };
+        tiers.end_parked(wait.park(parked));
+        // The cache ends the waits after it is marked as closed. So either it finds this one, or it is closed
+        // here.
+        if self.shared.is_closed() {
+            tiers.end_waits_for_pushes();
+        }
+        LookupOutcome::Wait(self.pending(flight))
+    }
+
+    fn ask_to_load<'a>(&'a self, key: SlotKey<'a>, deadline: Deadline, heeds_absence: bool) -> Asked<'a, V> {
         let Some(link) = self.link() else { return Asked::Load(None) };
-        let load_timeout = self.shared.settings.load_timeout.map(Deadline::after);
         let mut removed = 0;
         loop {
             // 1.
@@ -103,14 +150,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Some(LeaseReply::Leased(token)) => return Asked::Load(Some(token)),
                 Some(LeaseReply::Unleased) => return Asked::Load(Some(LeaseToken::default())),
                 // 3.
-                Some(LeaseReply::Busy(left)) => {
-                    let max =
-                        load_timeout.map_or(deadline.left(), |timeout| timeout.left().min(deadline.left()));
-                    if max.is_zero() || self.shared.is_closed() {
-                        return Asked::Load(None);
-                    }
-                    wait.wait(left.min(max));
-                }
+                Some(LeaseReply::Busy(left)) => return Asked::Busy(wait, left),
                 Some(LeaseReply::Fenced) => return Asked::LoadAlone,
                 None => return Asked::Load(None),
             }

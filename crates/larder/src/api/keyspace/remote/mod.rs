@@ -13,8 +13,9 @@
 //!
 //! 1. Register a wait for a push of the key. Take the epoch token.
 //! 2. Ask the server for the record, or for the lease in the slot of the key.
-//! 3. A record ends the lookup. If another machine has the lease, wait for a push, or for the end of that
-//!    lease, and go back to (1).
+//! 3. A record ends the lookup. If another machine has the lease, the lookup ends with a flight that a push,
+//!    or the end of that lease, will land. The caller waits for it as for the load of another caller, and
+//!    then goes back to (1) ([`push_waits`](crate::engine::remote::push_waits)).
 //! 4. Run the loader.
 //! 5. Take a new token, then send the value with the lease. The server stores it only over this lease: any
 //!    change of the slot since (2) has voided the lease.

@@ -1,0 +1,167 @@
+//! Waits for loads of another machine, and for the end of an update.
+
+use std::sync::mpsc;
+
+use super::*;
+use crate::api::keyspace::load_lease::LoadLease;
+use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad, Waited};
+use crate::error::load_error::LoadError;
+
+/// A wait of a test that fails ends after this time.
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn lease(keyspace: &Keyspace<String, u64>, key: &str) -> LoadLease<String, u64> {
+    match keyspace.lookup(key).unwrap() {
+        LookupOutcome::Load(lease) => lease,
+        other => panic!("{key} has {other:?}"),
+    }
+}
+
+fn pending(keyspace: &Keyspace<String, u64>, key: &str) -> PendingLoad<u64> {
+    match keyspace.lookup(key).unwrap() {
+        LookupOutcome::Wait(pending) => pending,
+        other => panic!("{key} has {other:?}"),
+    }
+}
+
+/// Runs a call that must end while others wait.
+fn ends<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
+    let (send, result) = mpsc::channel();
+    std::thread::spawn(move || send.send(call()));
+    result.recv_timeout(LIMIT).expect("the call waits for nothing that this test holds back")
+}
+
+#[test]
+fn a_lookup_of_a_key_that_another_machine_loads_waits_for_nothing() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    let leases = (lease(&one, "MTNVTU"), lease(&other, "AIRTEL"));
+    let (here, there) = (one.clone(), other.clone());
+    let waits =
+        ends(move || (pending(&here, "AIRTEL"), pending(&there, "MTNVTU"), pending(&there, "MTNVTU")));
+    let asked = two.server.requests();
+    let joined = pending(&other, "MTNVTU");
+    assert_eq!(two.server.requests(), asked, "the second caller joins the wait of the first");
+    assert!(leases.0.fill(100).unwrap() && leases.1.fill(90).unwrap());
+    for pending in [waits.0, waits.1, waits.2, joined] {
+        assert_eq!(pending.wait_for::<Error>(LIMIT).unwrap(), Waited::Unanswered, "look again");
+    }
+    assert_eq!((one.get("AIRTEL").as_deref(), other.get("MTNVTU").as_deref()), (Some(&90), Some(&100)));
+}
+
+#[test]
+fn a_bulk_load_loads_its_own_keys_before_it_waits_for_another_machine() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    let held = lease(&one, "MTNVTU");
+    let (begun, wait_for_begin) = mpsc::channel();
+    let load = std::thread::spawn(move || {
+        let values = other.get_or_load_many(["AIRTEL", "MTNVTU"], |missing| {
+            begun.send(missing.to_vec()).unwrap();
+            Ok::<_, Error>([("AIRTEL", 90_u64)])
+        });
+        values.unwrap().iter().map(|value| value.as_deref().copied()).collect::<Vec<_>>()
+    });
+    assert_eq!(wait_for_begin.recv_timeout(LIMIT).unwrap(), ["AIRTEL"]);
+    assert_eq!(*one.get_or_load("AIRTEL", || Ok::<_, Error>(1_u64)).unwrap(), 90);
+    assert!(held.fill(100).unwrap());
+    assert_eq!(load.join().unwrap(), [Some(90), Some(100)]);
+}
+
+#[test]
+fn a_lease_that_another_machine_gives_back_is_taken_by_one_of_those_that_wait() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    let held = lease(&one, "MTNVTU");
+    let waits = [pending(&other, "MTNVTU"), pending(&other, "MTNVTU")];
+    drop(held);
+    assert!(
+        waits.map(|wait| wait.wait_for::<Error>(LIMIT).unwrap()).iter().all(|end| *end == Waited::Unanswered)
+    );
+    let held = lease(&other, "MTNVTU");
+    drop(pending(&other, "MTNVTU"));
+    assert!(held.fill(100).unwrap());
+}
+
+#[test]
+fn a_wait_for_another_machine_ends_with_the_load_timeout_the_connection_and_the_cache() {
+    let two = two_nodes();
+    let [one, _] = two.prices();
+    let _held = (lease(&one, "MTNVTU"), lease(&one, "AIRTEL"));
+    let node = two.server.node();
+    let builder = Cache::builder().clock(two.clock.clone()).remote(node.clone());
+    let cache = builder.load_timeout(Duration::from_millis(20)).open().unwrap();
+    let prices = cache.keyspace(PRICES).unwrap();
+    let loaded = prices.get_or_load("MTNVTU", || Ok::<u64, Error>(1));
+    assert!(matches!(loaded, Err(LoadError::Timeout { waited }) if waited == Duration::from_millis(20)));
+    let wait = pending(&prices, "MTNVTU");
+    node.lose();
+    assert_eq!(wait.wait_for::<Error>(LIMIT).unwrap(), Waited::Unanswered);
+    assert_eq!(*prices.get_or_load("MTNVTU", || Ok::<u64, Error>(2)).unwrap(), 2, "without a server");
+    node.connect();
+    let wait = pending(&prices, "AIRTEL");
+    cache.close().unwrap();
+    assert_eq!(wait.wait_for::<Error>(LIMIT).unwrap(), Waited::Unanswered);
+}
+
+#[test]
+fn the_end_of_an_update_is_confirmed_by_the_server_and_its_drop_waits_for_nothing() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    let load = |keyspace: &Keyspace<String, u64>, value| {
+        *keyspace.get_or_load("MTNVTU", || Ok::<u64, Error>(value)).unwrap()
+    };
+    one.begin_update("MTNVTU").unwrap().try_finish().unwrap();
+    // The fence ends before the update does, and the other machine stores what it has loaded before the
+    // change.
+    let update = one.begin_update("MTNVTU").unwrap();
+    two.clock.advance(Duration::from_hours(1));
+    assert_eq!((load(&other, 90), one.get("MTNVTU").as_deref()), (90, Some(&90)));
+    update.try_finish().unwrap();
+    assert!(one.get("MTNVTU").is_none() && other.get("MTNVTU").is_none());
+    let update = one.begin_update("MTNVTU").unwrap();
+    two.nodes[0].hold_stream(true);
+    ends(move || drop(update));
+    two.nodes[0].hold_stream(false);
+    assert_eq!((load(&other, 100), two.server.records()), (100, 1));
+    let update = one.begin_update("MTNVTU").unwrap();
+    two.nodes[0].lose();
+    assert!(matches!(update.try_finish(), Err(Error::Remote { action: "finish an update", .. })));
+    assert!(matches!(one.begin_update("MTNVTU"), Err(Error::Remote { action: "begin an update", .. })));
+    two.nodes[0].connect();
+    two.clock.advance(Duration::from_mins(1));
+    assert_eq!((load(&one, 110), load(&other, 120)), (110, 110), "the fence has ended by its time");
+    #[cfg(feature = "async")]
+    pollster::block_on(one.begin_update("MTNVTU").unwrap().finish_async()).unwrap();
+}
+
+/// More tasks than there are worker threads wait for another machine.
+#[cfg(feature = "async")]
+#[test]
+fn tasks_that_wait_for_another_machine_keep_no_worker_from_a_fill() {
+    const TASKS: u64 = 40;
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    let held: Vec<_> = (0..TASKS).map(|key| lease(&one, &key.to_string())).collect();
+    let asked = two.server.requests();
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|key| {
+            let other = other.clone();
+            let load = || async { Ok::<u64, Error>(1) };
+            std::thread::spawn(move || {
+                *pollster::block_on(other.get_or_load_async(&key.to_string(), load)).unwrap()
+            })
+        })
+        .collect();
+    // One request fewer than there are worker threads, so that this wait ends with a blocked pool, too.
+    while two.server.requests() < asked + 15 {
+        std::thread::yield_now();
+    }
+    let free = other.clone();
+    let load = || async { Ok::<u64, Error>(100) };
+    assert_eq!(ends(move || *pollster::block_on(free.get_or_load_async("FREE", load)).unwrap()), 100);
+    for lease in held {
+        assert!(lease.fill(7).unwrap());
+    }
+    assert!(tasks.into_iter().all(|task| task.join().unwrap() == 7));
+}

@@ -6,8 +6,10 @@
 //! order of their arrival.
 //!
 //! A running job never waits for a job that is still in the queue. So if all workers are busy, jobs are
-//! delayed but never blocked forever. A job may wait for a writer thread, for the disk, or for a user's code.
-//! If that code submits a job on a worker, the worker runs the new job immediately.
+//! delayed but never blocked forever. A job may wait for a writer thread, for the disk, for one answer of a
+//! server, or for a user's code. If that code submits a job on a worker, the worker runs the new job
+//! immediately. A job never waits for a load of another machine: that load may end by a fill that is in the
+//! queue there.
 //!
 //! A submitted job runs even if no task waits for its result any more. Only a job of
 //! [`offload_unless_dropped`] leaves the queue when its future is dropped. If there is no worker and the

@@ -7,17 +7,17 @@
 //! 2. Remove the key. The application changes the source.
 //! 3. The server removes the key again, and then lowers its fence. The fence there may have ended before, and
 //!    a load may have stored the value of before the change. This removal ends such a value, on all machines.
-//! 4. Drop the near copy, because the push of (3) comes after its answer. Lower the fence in memory.
+//! 4. After the answer, lower the fence in memory. Under it, no near copy of the key is made, and lowering it
+//!    voids the tokens of lookups in flight. In the other order, a lookup that was answered before (3) could
+//!    fill memory, and be found until the push of (3) arrives.
 
 use super::Keyspace;
 use crate::engine::closure_keys;
 use crate::engine::shared::Shared;
-use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
-use crate::memory::evicted_values::EvictedValues;
 use crate::remote::reply::{RemoteAnswer, RemoteResult};
 use crate::sys::sync::Arc;
 
@@ -110,7 +110,7 @@ impl Update {
         }
         let Some(answer) = self.lower_remote_fence() else { return Ok(()) };
         let answer = self.shared.tiers.remote().map_or(Ok(()), |link| link.wait(answer));
-        self.note_lowered(answer)
+        self.confirmed(answer)
     }
 
     /// The async form of [`try_finish`](Update::try_finish). No thread waits for the server.
@@ -124,7 +124,7 @@ impl Update {
         }
         let Some(answer) = self.lower_remote_fence() else { return Ok(()) };
         let answer = answer.await;
-        self.note_lowered(answer)
+        self.confirmed(answer)
     }
 }
 
@@ -150,11 +150,7 @@ impl Update {
         Some(link.begin(|tier, reply| tier.unfence(self.full.as_slice().into(), token, reply)))
     }
 
-    /// Does step 4 in memory, whatever the answer of the server is.
-    fn note_lowered(&self, answer: RemoteResult<()>) -> Result<(), Error> {
-        let Tiers { memory, time, .. } = &*self.shared.tiers;
-        let mut evicted_values = EvictedValues::default();
-        memory.forget(memory.key(self.full.as_slice()), time.now(), &mut evicted_values);
+    fn confirmed(&self, answer: RemoteResult<()>) -> Result<(), Error> {
         match (answer, self.shared.tiers.remote()) {
             (Err(cause), Some(link)) => Err(link.error("finish an update", cause)),
             _ => Ok(()),

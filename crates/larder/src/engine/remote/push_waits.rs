@@ -92,19 +92,16 @@ impl PushWaits {
             waited.pushes += 1;
             ended.append(&mut waited.parked);
         };
-        match key {
-            Some(key) => {
-                if let Some(waited) = keys.by_key.get_mut(key) {
-                    note(waited);
-                    if waited.callers == 0 {
-                        keys.by_key.remove(key);
-                    }
+        if let Some(key) = key {
+            if let Some(waited) = keys.by_key.get_mut(key) {
+                note(waited);
+                if waited.callers == 0 {
+                    keys.by_key.remove(key);
                 }
             }
-            None => {
-                keys.by_key.values_mut().for_each(note);
-                keys.by_key.retain(|_, waited| waited.callers > 0);
-            }
+        } else {
+            keys.by_key.values_mut().for_each(note);
+            keys.by_key.retain(|_, waited| waited.callers > 0);
         }
         drop(keys);
         self.waits.fetch_sub(ended.len(), Ordering::SeqCst);

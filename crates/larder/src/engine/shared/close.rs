@@ -10,9 +10,9 @@
 //!    may hang, and its value is no longer cached.
 //! 3. The writer seals the shards, makes the last commit, closes the file and ends. After that, the file's
 //!    lock is free.
-//! 4. The connection of a remote tier is closed, so that its requests are answered. The waits for other machines
-//!    end. The shards are emptied
-//!    ([`Memory::close`](crate::memory::Memory::close)). From here on no lookup finds a value.
+//! 4. The connection of a remote tier is closed, so that its requests are answered. The waits for other
+//!    machines end. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no
+//!    lookup finds a value.
 //! 5. The callers that wait for the close are answered.
 //! 6. Values are dropped only in this step: the loads that were left in the queue of the pool, the values of
 //!    (4), and the values that the writer released after the sweeper had ended. If a user's `Drop` panics,

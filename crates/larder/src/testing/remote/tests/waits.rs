@@ -117,8 +117,20 @@ fn the_end_of_an_update_is_confirmed_by_the_server_and_its_drop_waits_for_nothin
     let update = one.begin_update("MTNVTU").unwrap();
     two.clock.advance(Duration::from_hours(1));
     assert_eq!((load(&other, 90), one.get("MTNVTU").as_deref()), (90, Some(&90)));
-    update.try_finish().unwrap();
-    assert!(one.get("MTNVTU").is_none() && other.get("MTNVTU").is_none());
+    // The answer arrives, and not yet the push of the removal.
+    two.nodes[0].hold_stream(true);
+    let finish = std::thread::spawn(move || update.try_finish());
+    while !two.nodes[0].deliver_one() {
+        std::thread::yield_now();
+    }
+    finish.join().unwrap().unwrap();
+    let (asked, reader) = (two.server.requests(), one.clone());
+    let read = std::thread::spawn(move || reader.get("MTNVTU"));
+    while two.server.requests() == asked && !read.is_finished() {
+        std::thread::yield_now();
+    }
+    two.nodes[0].hold_stream(false);
+    assert!(read.join().unwrap().is_none() && other.get("MTNVTU").is_none());
     let update = one.begin_update("MTNVTU").unwrap();
     two.nodes[0].hold_stream(true);
     ends(move || drop(update));

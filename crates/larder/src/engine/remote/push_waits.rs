@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::sys::clock::Deadline;
 use crate::sys::sync::{AtomicUsize, Condvar, Mutex, Ordering};
 
 #[derive(Debug, Default)]
@@ -66,11 +67,13 @@ impl PushWaits {
 }
 
 impl PushWait<'_> {
-    /// Does (2), for `max` at most.
+    /// Does (2), for `max` at most. The pushes of other keys wake the caller, and do not extend its wait.
     pub(crate) fn wait(&self, max: Duration) {
+        let deadline = Deadline::after(max);
         let mut keys = self.waits.keys.lock();
         while keys.get(self.key).is_some_and(|waited| waited.pushes == self.seen) {
-            if self.waits.pushed.wait_for(&mut keys, max).timed_out() {
+            let left = deadline.left();
+            if left.is_zero() || self.waits.pushed.wait_for(&mut keys, left).timed_out() {
                 return;
             }
         }
@@ -88,5 +91,30 @@ impl Drop for PushWait<'_> {
         }
         drop(keys);
         self.waits.waits.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pushes_of_another_key_do_not_extend_a_wait() {
+        let waits = PushWaits::default();
+        let wait = waits.register(b"MTNVTU");
+        let _other = waits.register(b"AIRTEL");
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        let limit = Deadline::after(Duration::from_secs(20));
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                while !is_over.load(Ordering::SeqCst) && !limit.is_over() {
+                    waits.note_push(Some(b"AIRTEL"));
+                    std::thread::yield_now();
+                }
+            });
+            wait.wait(Duration::from_millis(200));
+            assert!(!limit.is_over(), "the wait ends by its own limit");
+            is_over.store(true, Ordering::SeqCst);
+        });
     }
 }

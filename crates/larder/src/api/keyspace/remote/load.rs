@@ -23,10 +23,16 @@ const MAX_REMOVED: usize = 8;
 enum Asked<V> {
     /// The entry, and the token of before the question.
     Found(DecodedEntry<V>, EpochToken),
-    /// The load begins, with this permission to fill the slot, if it has one.
-    Load(Option<LeaseToken>),
-    /// The load begins, and its value is for its leader alone: the key is being updated.
+    /// The load begins, with this permission to fill the slot.
+    Load(LeaseToken),
+    /// The load begins, in a keyspace without leases. The token is that of before the question.
+    Unleased(EpochToken),
+    /// The load begins, and its value is for its leader alone: the key is being updated, or the leader waits
+    /// for another machine no longer.
     LoadAlone,
+    /// The load begins, because the server does not answer. This was the generation of the connection before
+    /// the question.
+    Unanswered(u64),
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -50,13 +56,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 }
             }
             Asked::LoadAlone => {
-                // The callers that wait look again. Without this they would load one after another.
-                lease.give_pass();
                 lease.sharing = Sharing::Never;
                 self.begin_remote_load(key, lease, load_thread, counts)
             }
             Asked::Load(token) => {
-                lease.remote = token;
+                lease.remote = Some(token);
+                self.begin_remote_load(key, lease, load_thread, counts)
+            }
+            Asked::Unleased(token) => {
+                lease.remote = Some(LeaseToken::default());
+                lease.sharing = Sharing::IfUnchanged(token);
+                self.begin_remote_load(key, lease, load_thread, counts)
+            }
+            Asked::Unanswered(generation) => {
+                lease.sharing = Sharing::IfUnheard(generation);
                 self.begin_remote_load(key, lease, load_thread, counts)
             }
         }
@@ -77,14 +90,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     fn ask_to_load(&self, key: SlotKey<'_>, deadline: Deadline, heeds_absence: bool) -> Asked<V> {
-        let Some(link) = self.link() else { return Asked::Load(None) };
+        let Some(link) = self.link() else { return Asked::LoadAlone };
         let load_timeout = self.shared.settings.load_timeout.map(Deadline::after);
         let mut removed = 0;
         loop {
             // 1.
             let wait = link.waits.register(key.bytes);
-            let Some(miss) = self.shared.tiers.memory.near_token(key) else { return Asked::Load(None) };
+            let Some(miss) = self.shared.tiers.memory.near_token(key) else { return Asked::LoadAlone };
             let asked_at = self.now();
+            let generation = link.tier.generation();
             // 2.
             let answer = link.ask(|tier, reply| tier.lease(key.bytes.into(), deadline.left(), reply));
             match link.count(answer) {
@@ -96,23 +110,26 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     }
                     // The record is of no use to this load, and no lease can be taken over it.
                     removed += 1;
-                    if removed > MAX_REMOVED || !self.remove_useless(key, record) {
-                        return Asked::Load(None);
+                    if removed > MAX_REMOVED {
+                        return Asked::LoadAlone;
+                    }
+                    if !self.remove_useless(key, record) {
+                        return Asked::Unanswered(generation);
                     }
                 }
-                Some(LeaseReply::Leased(token)) => return Asked::Load(Some(token)),
-                Some(LeaseReply::Unleased) => return Asked::Load(Some(LeaseToken::default())),
+                Some(LeaseReply::Leased(token)) => return Asked::Load(token),
+                Some(LeaseReply::Unleased) => return Asked::Unleased(miss.epoch_token),
                 // 3.
                 Some(LeaseReply::Busy(left)) => {
                     let max =
                         load_timeout.map_or(deadline.left(), |timeout| timeout.left().min(deadline.left()));
                     if max.is_zero() || self.shared.is_closed() {
-                        return Asked::Load(None);
+                        return Asked::LoadAlone;
                     }
                     wait.wait(left.min(max));
                 }
                 Some(LeaseReply::Fenced) => return Asked::LoadAlone,
-                None => return Asked::Load(None),
+                None => return Asked::Unanswered(generation),
             }
         }
     }

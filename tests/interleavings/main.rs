@@ -123,6 +123,7 @@ scenarios! {
     remote::a_push_that_is_late_is_bounded,
     remote::a_load_never_outlives_a_removal_on_another_machine,
     remote::a_removal_is_seen_at_once_by_its_own_machine,
+    remote::a_raw_load_never_outlives_a_removal_of_its_machine,
     remote::no_increment_of_two_machines_is_lost,
     remote::a_near_copy_never_outlives_its_entry,
     remote::a_lost_connection_leaves_nothing_stale,

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::testing::remote::{RemoteNode, RemoteServer};
-use larder::{Cache, Keyspace};
+use larder::{Cache, Format, Keyspace, KeyspaceDefinition};
 use shuttle::thread::sleep;
 
 use crate::explorer::contest;
@@ -19,6 +19,9 @@ use crate::source::Source;
 
 /// For how long memory is valid after a PING.
 const BOUND: Duration = Duration::from_secs(1);
+
+/// A keyspace whose slots other programs can read.
+const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").ttl(TTL).format(Format::Raw);
 
 /// Two caches and their server.
 struct Machines {
@@ -170,6 +173,27 @@ pub(crate) fn a_removal_is_seen_at_once_by_its_own_machine() {
     source.get(&one, &1);
     source.load(&one, &1);
     drop((one, other));
+    machines.close();
+    source.check();
+}
+
+/// A raw slot has no lease. When the loads of this machine have returned, none has left a value of before the
+/// removal.
+pub(crate) fn a_raw_load_never_outlives_a_removal_of_its_machine() {
+    let (machines, source) = (Machines::new(), Source::new());
+    let texts = machines.caches[0].keyspace(TEXTS).unwrap();
+    let number = |text: &Arc<String>| text.parse::<u64>().ok();
+    let load = || {
+        let loaded = texts.get_or_load(&1, || Ok::<_, Infallible>(source.number().to_string()));
+        loaded.ok().as_ref().and_then(number)
+    };
+    contest([&|| source.change(|| _ = texts.remove(&1).unwrap()), &|| _ = load(), &|| {
+        _ = load();
+        _ = load();
+    }]);
+    source.look("got", || texts.get(&1).as_ref().and_then(number));
+    source.look("loaded", load);
+    drop(texts);
     machines.close();
     source.check();
 }

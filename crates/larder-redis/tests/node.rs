@@ -84,7 +84,7 @@ impl Node {
         let tier = crate::support::open(url);
         let near = Arc::new(NearMap { slots: Mutex::default(), fault, voids: AtomicU64::new(0) });
         let weak: std::sync::Weak<NearMap> = Arc::downgrade(&near);
-        tier.attach(weak);
+        tier.attach(weak).expect("the node has one near cache");
         Self { tier, near, hits: AtomicU64::new(0) }
     }
 

@@ -23,7 +23,7 @@ use larder::remote::{
     FillReply, LeaseReply, LeaseToken, Life, NearTier, RemoteKey, RemoteKeyspace, RemoteRecord,
     RemoteReply as Sender, RemoteTier, ScanCursor, ScanPage, SetCondition, Validity,
 };
-use larder::{Remaining, RemoteError};
+use larder::{Remaining, RemoteError, RemoteErrorKind};
 
 use crate::clock::SystemBootClock;
 use crate::connection::ConnectionHandle;
@@ -80,9 +80,11 @@ fn new_generation() -> [u8; scripts::GENERATION_LEN] {
 }
 
 impl RemoteTier for RedisTier {
-    fn attach(&self, near: Weak<dyn NearTier>) {
-        // A second near cache is not attached, because the trait allows only one.
-        drop(self.state.near.set(near));
+    fn attach(&self, near: Weak<dyn NearTier>) -> Result<(), RemoteError> {
+        self.state.near.set(near).map_err(|_| {
+            let cause = "the tier serves another cache; connect one more for this cache";
+            RemoteError::new(RemoteErrorKind::Unsupported, cause)
+        })
     }
 
     fn register(&self, keyspace: RemoteKeyspace) -> Result<(), RemoteError> {

@@ -173,7 +173,8 @@ impl Default for CacheBuilder {
 impl CacheBuilder {
     /// Shares the cache with other machines over a server. The keyspaces are at the server, and memory keeps
     /// copies of what was read ([`larder::remote`](crate::remote)). Such a cache has no file. A keyspace that
-    /// is [`memory_only`](crate::KeyspaceDefinition::memory_only) stays in this process.
+    /// is [`memory_only`](crate::KeyspaceDefinition::memory_only) stays in this process. A tier serves one
+    /// cache: a second one is refused when it is opened.
     #[cfg(any(test, feature = "remote"))]
     pub fn remote(mut self, tier: Arc<dyn RemoteTier>) -> Self {
         self.remote = Some(tier);

@@ -78,12 +78,14 @@ impl Tiers {
             writer_metrics: WriterMetrics::default(),
             totals: Totals::default(),
         };
-        let tiers = Arc::new(tiers);
-        if let Some(remote) = &tiers.remote {
-            let near: std::sync::Weak<Self> = Arc::downgrade(&tiers);
-            remote.tier.attach(near);
-        }
-        (tiers, messages)
+        (Arc::new(tiers), messages)
+    }
+
+    /// Makes the memory tier known to the remote tier, which refuses a second cache.
+    pub(super) fn attach_to_remote(self: &Arc<Self>) -> Result<(), Error> {
+        let Some(remote) = &self.remote else { return Ok(()) };
+        let near: std::sync::Weak<Self> = Arc::downgrade(self);
+        remote.tier.attach(near).map_err(|cause| remote.error("open a cache", cause))
     }
 
     /// Returns whether the cache has a file. Even if it has a file, the disk tier may be off.

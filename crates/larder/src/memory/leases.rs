@@ -141,8 +141,13 @@ impl Leases {
     /// holder has declined to fill an older value. So the key then gets no pass.
     pub(crate) fn give_pass(&mut self, key: SlotKey<'_>, id: LeaseId) {
         if self.holds(key, id) {
-            self.of(key).pass_until = Some(Deadline::after(PASS_TIME));
+            self.give_pass_now(key);
         }
+    }
+
+    /// Gives the key a pass.
+    pub(crate) fn give_pass_now(&mut self, key: SlotKey<'_>) {
+        self.of(key).pass_until = Some(Deadline::after(PASS_TIME));
     }
 
     /// Returns whether callers should be answered with a stale value instead of a load, because a load has

@@ -117,6 +117,11 @@ impl Memory {
         self.shard(key).write().leases.give_pass(key, lease);
     }
 
+    /// Gives a key a pass, whether or not a lease holds.
+    pub(crate) fn give_pass_now(&self, key: SlotKey<'_>) {
+        self.shard(key).write().leases.give_pass_now(key);
+    }
+
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
         let mut evicted_values = EvictedValues::default();
         let mut locked = self.lock(key, &mut evicted_values);

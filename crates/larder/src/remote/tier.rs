@@ -20,8 +20,12 @@ pub type RemoteKey = Box<[u8]>;
 /// The answer comes by the [`RemoteReply`], from any thread. [`larder::remote`](crate::remote) has the order
 /// that the tier keeps.
 pub trait RemoteTier: Debug + Send + Sync {
-    /// Sets the near cache that the pushes go to. Called once, before the first request.
-    fn attach(&self, near: Weak<dyn NearTier>);
+    /// Sets the near cache that the pushes go to. Called before the first request.
+    ///
+    /// # Errors
+    /// The tier has a near cache already, of this or another cache. Its pushes go to one near cache, so
+    /// another one would be stale.
+    fn attach(&self, near: Weak<dyn NearTier>) -> Result<(), RemoteError>;
 
     /// Makes a keyspace known, before its first request. The name and the version tell keyspaces apart on
     /// all machines. Called again when a keyspace is opened again, with a new number.

@@ -121,7 +121,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             loader_panic: LoaderPanic::none(),
             outcome: None,
             remote: None,
-            sharing: Sharing::Always,
+            sharing: if keyspace.is_remote() { Sharing::Never } else { Sharing::Always },
         }
     }
 
@@ -373,8 +373,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
                 let memory = &keyspace.shared.tiers.memory;
                 memory.release(memory.key(&self.key), id);
             }
-            self.unshare_if_changed(keyspace);
         }
+        self.unshare_if_changed(keyspace.as_ref());
         if let Some(flight) = self.flight.take().filter(|_| self.process.is_current()) {
             let without = if has_panicked { FlightOutcome::Panicked } else { FlightOutcome::Abandoned };
             flight.land(self.outcome.take().unwrap_or(without));

@@ -76,7 +76,7 @@ impl Shared {
         let limited = config.fit_file_size_limit(limit)?;
         // Steps 2 and 3.
         let opened = match &config.path {
-            None => open_in_memory(&config),
+            None => open_in_memory(&config)?,
             // The path is made absolute, because the process may change its working directory later.
             Some(path) => open_with_file(&config, &absolute(path)?)?,
         };
@@ -138,13 +138,14 @@ impl Shared {
 }
 
 /// Makes the tiers of a cache that has no file.
-fn open_in_memory(config: &CacheBuilder) -> OpenTiers {
+fn open_in_memory(config: &CacheBuilder) -> Result<OpenTiers, Error> {
     let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
     let memory = new_memory(config, 0);
     let (tiers, messages) =
         Tiers::new(memory, time, DiskTier::absent(), None, config.listener.clone(), config.remote.clone());
+    tiers.attach_to_remote()?;
     let max_page = config.disk_capacity.as_u64() / PAGE_SHARE;
-    OpenTiers { tiers, messages, writer: None, files: None, before: None, max_page }
+    Ok(OpenTiers { tiers, messages, writer: None, files: None, before: None, max_page })
 }
 
 /// Steps 2 and 3 for a cache that has a file, and the start of its writer.

@@ -55,6 +55,7 @@ fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
         Request::Keyspaces {} => done(&keyspaces(shared)),
         Request::Keys { keyspace, prefix, after, limit, all } => {
             let target = Target::find(shared, &keyspace)?;
+            refuse_remote(&target)?;
             let prefix = if prefix.is_empty() { Vec::new() } else { text::prefix(target.shape(), &prefix)? };
             let after = after.map(|after| text::key(target.shape(), &after)).transpose()?;
             let asked = PageRequest { prefix: &prefix, after: after.as_deref(), limit, all };
@@ -145,8 +146,22 @@ fn stats(shared: &Shared) -> Stats {
 /// Returns the answer to `get`, `ttl` and `why`: the result that a lookup of a key would have.
 fn at(shared: &Shared, keyspace: &str, key: &str, wants: KeyQuery) -> Result<Vec<u8>, Refusal> {
     let target = Target::find(shared, keyspace)?;
+    refuse_remote(&target)?;
     let key = text::key(target.shape(), key)?;
     Ok(done(&look::key(shared, &target, &key, wants)))
+}
+
+/// Refuses a request for what a key has, in a keyspace that a remote tier holds. Memory has near copies of it,
+/// which may be older than a change at the server, and most keys are at the server alone.
+fn refuse_remote(target: &Target) -> Result<(), Refusal> {
+    if !target.id.is_remote() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        RefusalKind::Failed,
+        "the keyspace is at a server, and the process has copies of some of its entries",
+        "ask the server",
+    ))
 }
 
 fn remove_all(shared: &Shared, target: &Target, start: Vec<u8>) -> Result<Vec<u8>, Refusal> {

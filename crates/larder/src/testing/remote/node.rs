@@ -1,6 +1,6 @@
 //! The connection of one cache to the server.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Weak;
 use std::time::Duration;
@@ -43,6 +43,9 @@ pub(super) struct NodeState {
     outgoing: VecDeque<Outgoing>,
     stream: VecDeque<StreamItem>,
     pub(super) keyspaces: HashMap<u32, (String, u32)>,
+    /// The numbers of the keyspaces in the format raw.
+    pub(super) plain: HashSet<u32>,
+    pub(super) before_fill: Option<Box<dyn FnOnce() + Send>>,
     /// For how long memory is valid after a PING.
     bound: Option<Duration>,
 }
@@ -101,6 +104,11 @@ impl RemoteNode {
         self.state.lock().stream.len()
     }
 
+    /// Runs a function before the next fill is sent.
+    pub fn before_fill(&self, run: impl FnOnce() + Send + 'static) {
+        self.state.lock().before_fill = Some(Box::new(run));
+    }
+
     /// Lets memory be valid only for this time after a PING was sent that was answered.
     pub fn bound_validity(&self, bound: Duration) {
         self.state.lock().bound = Some(bound);
@@ -149,6 +157,10 @@ impl RemoteNode {
         let number = KeyspaceId::of(key).number();
         let (name, version) = self.state.lock().keyspaces.get(&number).cloned().unwrap_or_default();
         (name, version, key.get(KeyspaceId::LEN..).unwrap_or_default().to_vec())
+    }
+
+    pub(super) fn is_plain(&self, key: &[u8]) -> bool {
+        self.state.lock().plain.contains(&KeyspaceId::of(key).number())
     }
 
     fn key(&self, (name, version, encoded): &SlotName) -> Option<Vec<u8>> {

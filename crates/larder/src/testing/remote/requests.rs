@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::node::RemoteNode;
 use super::server::{ReadRecord, SlotName};
 use crate::error::remote_error::{RemoteError, RemoteErrorKind};
+use crate::format::codec::format::Format;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::remote::near::NearTier;
 use crate::remote::reply::RemoteReply;
@@ -24,15 +25,24 @@ fn record((bytes, left): ReadRecord, generation: u64) -> RemoteRecord {
 }
 
 impl RemoteTier for RemoteNode {
-    fn attach(&self, near: Weak<dyn NearTier>) {
-        *self.near.lock() = Some(near);
+    fn attach(&self, near: Weak<dyn NearTier>) -> Result<(), RemoteError> {
+        let mut attached = self.near.lock();
+        if attached.is_some() {
+            return Err(RemoteError::new(RemoteErrorKind::Unsupported, "the node has a cache already"));
+        }
+        *attached = Some(near);
+        Ok(())
     }
 
     fn register(&self, keyspace: RemoteKeyspace) -> Result<(), RemoteError> {
         if keyspace.name == "refused" {
             return Err(RemoteError::new(RemoteErrorKind::Unsupported, "the name is refused"));
         }
-        self.state.lock().keyspaces.insert(keyspace.number, (keyspace.name, keyspace.version));
+        let mut state = self.state.lock();
+        if keyspace.format == Format::Raw {
+            state.plain.insert(keyspace.number);
+        }
+        state.keyspaces.insert(keyspace.number, (keyspace.name, keyspace.version));
         Ok(())
     }
 
@@ -67,7 +77,13 @@ impl RemoteTier for RemoteNode {
     }
 
     fn lease(&self, key: RemoteKey, length: Duration, reply: RemoteReply<LeaseReply>) {
-        let (name, generation) = (self.name_of(&key), self.generation());
+        let (name, generation, is_plain) = (self.name_of(&key), self.generation(), self.is_plain(&key));
+        if is_plain {
+            return self.ask(reply, move |server, now, _| match server.get(&name, now) {
+                Some(read) => LeaseReply::Hit(record(read, generation)),
+                None => LeaseReply::Unleased,
+            });
+        }
         self.ask(reply, move |server, now, changed| match server.lease(&name, length, now, changed) {
             Ok(read) => LeaseReply::Hit(record(read, generation)),
             Err(other) => other,
@@ -82,8 +98,20 @@ impl RemoteTier for RemoteNode {
         life: Life,
         reply: RemoteReply<FillReply>,
     ) {
-        let (name, generation) = (self.name_of(&key), self.generation());
+        let run = self.state.lock().before_fill.take();
+        if let Some(run) = run {
+            run();
+        }
+        let (name, generation, is_plain) = (self.name_of(&key), self.generation(), self.is_plain(&key));
         self.ask(reply, move |server, now, changed| {
+            if is_plain {
+                let is_stored = server.set(&name, (record, life, SetCondition::Absent), now, changed);
+                return if is_stored {
+                    FillReply::Stored { generation, is_tracked: true }
+                } else {
+                    FillReply::Void
+                };
+            }
             server.fill(&name, (&token, record, life), now, changed, generation)
         });
     }

@@ -1,7 +1,9 @@
 //! Two caches over one server.
 
+mod fills;
 mod loads;
 mod registered;
+mod sharing;
 mod waits;
 
 use std::time::Duration;
@@ -14,6 +16,7 @@ use crate::api::keyspace::change::Change;
 use crate::api::keyspace::definition::KeyspaceDefinition;
 use crate::api::keyspace::insert_options::InsertOptions;
 use crate::api::keyspace::ttl::Ttl;
+use crate::config::CacheBuilder;
 use crate::error::Error;
 use crate::sys::clock::ManualClock;
 use crate::sys::sync::Arc;
@@ -34,12 +37,16 @@ struct TwoNodes {
 }
 
 fn two_nodes() -> TwoNodes {
+    two_nodes_with(|builder| builder)
+}
+
+fn two_nodes_with(set: impl Fn(CacheBuilder) -> CacheBuilder) -> TwoNodes {
     let clock = Arc::new(ManualClock::new());
     let server = RemoteServer::new(clock.clone());
     let nodes = [server.node(), server.node()];
     let open = |node: &Arc<RemoteNode>| {
         let builder = Cache::builder().clock(clock.clone()).remote(node.clone());
-        builder.open().unwrap()
+        set(builder).open().unwrap()
     };
     let caches = [open(&nodes[0]), open(&nodes[1])];
     TwoNodes { clock, server, nodes, caches }
@@ -272,6 +279,33 @@ fn what_a_remote_tier_does_not_have_is_an_error_that_names_it() {
     assert!(matches!(two.caches[0].keyspace(REFUSED), Err(Error::Remote { .. })));
     let with_path = Cache::builder().path("/shop.larder").remote(two.server.node()).open();
     assert!(matches!(with_path, Err(Error::InvalidSetting { setting: "path", .. })));
+}
+
+#[test]
+fn a_tier_serves_one_cache() {
+    let clock = Arc::new(ManualClock::new());
+    let builder = Cache::builder().remote(RemoteServer::new(clock.clone()).node()).clock(clock);
+    let cache = builder.clone().open().unwrap();
+    assert!(matches!(builder.open(), Err(Error::Remote { action: "open a cache", .. })));
+    let prices = cache.keyspace(PRICES).unwrap();
+    prices.insert("MTNVTU", 100).unwrap();
+    assert_eq!(prices.get("MTNVTU").as_deref(), Some(&100), "the refusal leaves the first cache as it was");
+}
+
+#[cfg(all(unix, feature = "control"))]
+#[test]
+fn the_control_socket_does_not_answer_from_near_copies() {
+    let two = two_nodes();
+    let [one, _] = two.prices();
+    one.insert("MTNVTU", 100).unwrap();
+    one.get("MTNVTU");
+    let shared = Arc::downgrade(two.caches[0].shared());
+    for verb in ["get", "ttl", "why"] {
+        let line = format!(r#"{{"v":1,"do":"{verb}","keyspace":"price","key":"MTNVTU"}}"#);
+        let answer = crate::ops::control::answer::answer(&shared, line.as_bytes());
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.contains("the keyspace is at a server"), "{answer}");
+    }
 }
 
 #[cfg(feature = "async")]

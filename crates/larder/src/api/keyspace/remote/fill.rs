@@ -14,11 +14,19 @@ use crate::engine::remote::sharing::Sharing;
 use crate::error::Error;
 use crate::format::key::Key;
 use crate::memory::entry::Value;
+use crate::memory::key_leases::LeaseId;
+use crate::memory::leases::Permit;
 use crate::memory::slot_key::SlotKey;
+use crate::memory::weight::Weight;
 use crate::remote::tier::{FillReply, LeaseToken, SetCondition};
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+
+/// Returns whether the token of a load is that of a keyspace in the format raw, which has no leases.
+fn is_unleased(token: &LeaseToken) -> bool {
+    token.0.is_empty()
+}
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
     /// Stores a loaded value, or an absence, with the lease of the server. Returns whether it is stored. The
@@ -34,32 +42,81 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let memory = &keyspace.shared.tiers.memory;
         let stored_key = self.key.clone();
         let key = memory.key(&stored_key);
-        let Some(token) = self.remote.take() else { return Ok(false) };
-        let is_storable = value.is_some() || !is_plain(keyspace.opened.kind.format);
-        if !is_storable || keyspace.shared.is_closed() || self.deadline.is_over() {
-            self.give_back(keyspace, key, token);
+        if self.remote.is_none() {
             return Ok(false);
         }
+        let is_storable = value.is_some() || !is_plain(keyspace.opened.kind.format);
+        if !is_storable || keyspace.shared.is_closed() || self.deadline.is_over() {
+            self.give_back(keyspace, key);
+            return Ok(false);
+        }
+        // A user's `Serialize` or weigher may panic here. The lease still has its token then, and its `Drop`
+        // gives the token back. The sharing is still that of a load for its leader alone.
         let now = keyspace.now();
         let (_, expires_at) = keyspace.expiry_after_write(key, ttl, None);
         let outgoing = match keyspace.outgoing(key, value, (now, expires_at)) {
             Ok(Some(outgoing)) => outgoing,
             not_stored => {
-                self.give_back(keyspace, key, token);
+                self.give_back(keyspace, key);
                 return not_stored.map(|_| false);
             }
         };
-        self.share_if_unchanged(keyspace, key);
-        let filled = keyspace.send_fill(link, key, token, value, outgoing);
-        match filled {
-            Some(true) => {}
-            Some(false) => {
-                keyspace.opened.counters.add(Count::VoidedFills);
-                self.sharing = Sharing::Never;
-            }
-            None => keyspace.opened.counters.add(Count::VoidedFills),
+        let weight = match value {
+            Some(value) => keyspace.weigh(key, outgoing.encoded_len, value),
+            None => keyspace.weigh_absence(key),
+        };
+        let Some(token) = self.remote.take() else { return Ok(false) };
+        let filled = if is_unleased(&token) {
+            self.fill_plain(keyspace, key, value, (outgoing, weight))
+        } else {
+            self.share_if_unchanged(keyspace, key);
+            keyspace.send_fill(link, key, token, value, (outgoing, weight))
+        };
+        if filled == Some(false) {
+            self.sharing = Sharing::Never;
+        }
+        if filled != Some(true) {
+            keyspace.opened.counters.add(Count::VoidedFills);
         }
         Ok(filled == Some(true))
+    }
+
+    /// Stores a value in the format raw. The server has no lease for it, so the local lease takes its place:
+    ///
+    /// 1. The local lease must hold: no change of the key by this process has come since it was taken.
+    /// 2. Send the value. The server stores it if the key has none.
+    /// 3. If the local lease holds no more, a change of this process has come between (1) and (2), or is
+    ///    on its way to the server. Remove the value, if it is still there. A change that comes after (3)
+    ///    is applied by the server after (2).
+    ///
+    /// Without (3), a removal that is answered between (1) and (2) would be undone. A removal on another
+    /// machine is not noticed, if it comes before (2): the slot has no value then, as at the beginning of the
+    /// load. The waiting callers get the value only if no push has voided the token of before the question.
+    fn fill_plain(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: SlotKey<'_>,
+        value: Option<&Arc<V>>,
+        outgoing: (OutgoingRecord, Weight),
+    ) -> Option<bool> {
+        let link = keyspace.link()?;
+        let memory = &keyspace.shared.tiers.memory;
+        let is_held = |id: Option<LeaseId>| id.is_some_and(|id| memory.permits(key, Permit::Lease(id)));
+        // 1.
+        if !is_held(self.id) {
+            return Some(false);
+        }
+        // 2.
+        let bytes = outgoing.0.bytes.clone();
+        let filled = keyspace.send_fill(link, key, LeaseToken::default(), value, outgoing);
+        // 3.
+        if is_held(self.id) {
+            return filled;
+        }
+        if filled != Some(false) {
+            drop(keyspace.remove_remote_unchanged(key, &bytes));
+        }
+        Some(false)
     }
 
     /// Stores an absence as [`fill_remote`](Self::fill_remote) stores a value, if it is to be cached.
@@ -79,8 +136,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// Gives the lease of the server back, and waits for the answer. If a change has voided it meanwhile, the
     /// callers that wait look again. The order of the steps is in [`super::sharing`].
-    fn give_back(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>, token: LeaseToken) {
-        let Some(link) = keyspace.link() else { return };
+    fn give_back(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) {
+        let (Some(token), Some(link)) = (self.remote.take(), keyspace.link()) else { return };
+        if is_unleased(&token) {
+            return;
+        }
         if let Some(id) = self.id.take() {
             keyspace.shared.tiers.memory.release(key, id);
         }
@@ -90,14 +150,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// As [`give_back`](Self::give_back), for a value that is given to the waiting callers, and not cached.
     pub(in crate::api::keyspace) fn give_back_with_value(&mut self) {
-        let (Some(token), Some(keyspace)) = (self.remote.take(), self.keyspace()) else { return };
+        let Some(keyspace) = self.keyspace() else { return };
         let key = self.key.clone();
-        self.give_back(&keyspace, keyspace.shared.tiers.memory.key(&key), token);
+        self.give_back(&keyspace, keyspace.shared.tiers.memory.key(&key));
     }
 
     /// Gives the lease of the server back, and waits for nothing.
     pub(in crate::api::keyspace) fn drop_remote(&mut self, keyspace: &Keyspace<K, V>) {
-        if let (Some(token), Some(link)) = (self.remote.take(), keyspace.link()) {
+        if let Some(token) = self.remote.take().filter(|token| !is_unleased(token))
+            && let Some(link) = keyspace.link()
+        {
             drop(link.begin(|tier, reply| tier.release((&*self.key).into(), token, reply)));
         }
     }
@@ -111,13 +173,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: SlotKey<'_>,
         lease: LeaseToken,
         value: Option<&Arc<V>>,
-        outgoing: OutgoingRecord,
+        (outgoing, weight): (OutgoingRecord, Weight),
     ) -> Option<bool> {
-        let OutgoingRecord { bytes, encoded_len, life, expires_at } = outgoing;
-        let weight = match value {
-            Some(value) => self.weigh(key, encoded_len, value),
-            None => self.weigh_absence(key),
-        };
+        let OutgoingRecord { bytes, life, expires_at, .. } = outgoing;
         // 5.
         let miss = self.shared.tiers.memory.near_token(key)?;
         if failpoint_is_set(Failpoint::RemoteFillWithoutLease) {

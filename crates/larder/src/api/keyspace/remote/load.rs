@@ -32,12 +32,18 @@ const MIN_WAIT: Duration = Duration::from_millis(1);
 enum Asked<'a, V> {
     /// The entry, and the token of before the question.
     Found(DecodedEntry<V>, EpochToken),
-    /// The load begins, with this permission to fill the slot, if it has one.
-    Load(Option<LeaseToken>),
-    /// The load begins, and its value is for its leader alone: the key is being updated.
+    /// The load begins, with this permission to fill the slot.
+    Load(LeaseToken),
+    /// The load begins, in a keyspace without leases. The token is that of before the question.
+    Unleased(EpochToken),
+    /// The load begins, and its value is for its leader alone: the key is being updated, or its records are
+    /// of no use to this load.
     LoadAlone,
     /// Another machine has the lease, for this time at most.
     Busy(PushWait<'a>, Duration),
+    /// The load begins, because the server does not answer. This was the generation of the connection before
+    /// the question.
+    Unanswered(u64),
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -61,14 +67,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 }
             }
             Asked::LoadAlone => {
-                // The callers that wait look again. Without this they would load one after another.
-                lease.give_pass();
                 lease.sharing = Sharing::Never;
                 self.begin_remote_load(key, lease, load_thread, counts)
             }
             Asked::Busy(wait, left) => self.wait_for_push(key, lease, (wait, left), counts),
             Asked::Load(token) => {
-                lease.remote = token;
+                lease.remote = Some(token);
+                self.begin_remote_load(key, lease, load_thread, counts)
+            }
+            Asked::Unleased(token) => {
+                lease.remote = Some(LeaseToken::default());
+                lease.sharing = Sharing::IfUnchanged(token);
+                self.begin_remote_load(key, lease, load_thread, counts)
+            }
+            Asked::Unanswered(generation) => {
+                lease.sharing = Sharing::IfUnheard(generation);
                 self.begin_remote_load(key, lease, load_thread, counts)
             }
         }
@@ -125,13 +138,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     fn ask_to_load<'a>(&'a self, key: SlotKey<'a>, deadline: Deadline, heeds_absence: bool) -> Asked<'a, V> {
-        let Some(link) = self.link() else { return Asked::Load(None) };
+        let Some(link) = self.link() else { return Asked::LoadAlone };
         let mut removed = 0;
         loop {
             // 1.
             let wait = link.waits.register(key.bytes);
-            let Some(miss) = self.shared.tiers.memory.near_token(key) else { return Asked::Load(None) };
+            let Some(miss) = self.shared.tiers.memory.near_token(key) else { return Asked::LoadAlone };
             let asked_at = self.now();
+            let generation = link.tier.generation();
             // 2.
             let answer = link.ask(|tier, reply| tier.lease(key.bytes.into(), deadline.left(), reply));
             match link.count(answer) {
@@ -143,16 +157,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     }
                     // The record is of no use to this load, and no lease can be taken over it.
                     removed += 1;
-                    if removed > MAX_REMOVED || !self.remove_useless(key, record) {
-                        return Asked::Load(None);
+                    if removed > MAX_REMOVED {
+                        return Asked::LoadAlone;
+                    }
+                    if !self.remove_useless(key, record) {
+                        return Asked::Unanswered(generation);
                     }
                 }
-                Some(LeaseReply::Leased(token)) => return Asked::Load(Some(token)),
-                Some(LeaseReply::Unleased) => return Asked::Load(Some(LeaseToken::default())),
+                Some(LeaseReply::Leased(token)) => return Asked::Load(token),
+                Some(LeaseReply::Unleased) => return Asked::Unleased(miss.epoch_token),
                 // 3.
                 Some(LeaseReply::Busy(left)) => return Asked::Busy(wait, left),
                 Some(LeaseReply::Fenced) => return Asked::LoadAlone,
-                None => return Asked::Load(None),
+                None => return Asked::Unanswered(generation),
             }
         }
     }

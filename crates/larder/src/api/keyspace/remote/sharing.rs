@@ -22,6 +22,24 @@
 //! With (2) before (1), a caller could join after the lease was given back, and after a change.
 //!
 //! The caller that began the load gets its value in each case: it came before the load.
+//!
+//! Until (1), a load is for its leader alone: a panic of the loader's value, of its encoding or of a weigher
+//! ends the load without (1). So is a load that was begun without a lease although the server answers: the
+//! key is being updated, or the caller has found too many records that are of no use.
+//!
+//! A load that was begun because the server did not answer takes no lease, and no push comes. Its value is
+//! shared only if that outage lasts:
+//!
+//! 1. Read the generation of the connection, then ask the server. There is no answer.
+//! 2. Run the loader. Detach the flight.
+//! 3. If the generation is still that of (1), and memory is not valid, give the value to all that wait. After
+//!    a new connection, or a PING that was answered, a caller may have joined after a change that it knows
+//!    of. Then they look again.
+//!
+//! With the generation read after the answer, a connection that was made in between would not be noticed.
+//!
+//! If the value is not shared, the key gets a pass before the callers look again. Otherwise each of them
+//! would lead a load for the next one to wait for, one after another.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,26 +62,41 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
-    /// Does step 3. The flight is detached already.
-    pub(in crate::api::keyspace) fn unshare_if_changed(&mut self, keyspace: &Keyspace<K, V>) {
+    /// Does step 3. The flight is detached already. Without a keyspace, nothing can be checked.
+    pub(in crate::api::keyspace) fn unshare_if_changed(&mut self, keyspace: Option<&Keyspace<K, V>>) {
         let shares = match self.sharing {
             Sharing::Always => true,
             Sharing::Never => false,
+            Sharing::IfUnheard(generation) => {
+                keyspace.is_some_and(|keyspace| keyspace.is_unheard(generation))
+            }
             Sharing::IfUnchanged(token) => {
-                failpoint_is_set(Failpoint::ShareUnchecked) || keyspace.is_unchanged(&self.key, token)
+                failpoint_is_set(Failpoint::ShareUnchecked)
+                    || keyspace.is_some_and(|keyspace| keyspace.is_unchanged(&self.key, token))
             }
         };
-        if !shares {
-            self.outcome = match self.outcome.take() {
-                Some(FlightOutcome::Value(value)) => Some(FlightOutcome::Unshared(value)),
-                Some(FlightOutcome::Absent) => Some(FlightOutcome::UnsharedAbsence),
-                other => other,
-            };
+        if shares {
+            return;
+        }
+        self.outcome = match self.outcome.take() {
+            Some(FlightOutcome::Value(value)) => Some(FlightOutcome::Unshared(value)),
+            Some(FlightOutcome::Absent) => Some(FlightOutcome::UnsharedAbsence),
+            other => other,
+        };
+        if let (Some(keyspace), true) = (keyspace, self.flight.is_some()) {
+            let memory = &keyspace.shared.tiers.memory;
+            memory.give_pass_now(memory.key(&self.key));
         }
     }
 }
 
 impl<K: Key, V> Keyspace<K, V> {
+    /// Returns whether the server is not heard, and was not heard since its connection had this generation.
+    fn is_unheard(&self, generation: u64) -> bool {
+        let Some(link) = self.link() else { return true };
+        link.tier.generation() == generation && !link.tier.is_current(link.tier.validity())
+    }
+
     /// Returns whether the server has told of no change since the token was taken, and is heard.
     fn is_unchanged(&self, full: &[u8], token: EpochToken) -> bool {
         let Some(link) = self.link() else { return true };

@@ -122,15 +122,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_stored { InsertOutcome::Saved } else { InsertOutcome::Revoked })
     }
 
-    /// Removes an entry whose time has come by the change itself.
+    /// Removes an entry whose time has come by the change itself. A write without a condition removes what
+    /// the key has. Otherwise the previous value would stay after a write that has returned `Ok`.
     fn end_remote(&self, key: SlotKey<'_>, condition: WriteCondition<'_>) -> Result<InsertOutcome, Error> {
-        let record = match condition {
-            WriteCondition::Unchanged(ReadCondition { record, .. }) => record,
-            WriteCondition::Always | WriteCondition::Lease(_) => None,
-        };
-        let is_removed = match record {
-            Some(record) => self.remove_remote_unchanged(key, record)?,
-            None => true,
+        let is_removed = match condition {
+            WriteCondition::Unchanged(ReadCondition { record: Some(record), .. }) => {
+                self.remove_remote_unchanged(key, record)?
+            }
+            WriteCondition::Unchanged(_) => true,
+            WriteCondition::Always | WriteCondition::Lease(_) => {
+                self.change_remote(key, |link| {
+                    link.ask(|tier, reply| tier.remove(vec![key.bytes.into()], reply))
+                        .map_err(|cause| link.error("remove a key", cause))
+                })?;
+                true
+            }
         };
         Ok(if is_removed { InsertOutcome::Saved } else { InsertOutcome::Revoked })
     }

@@ -13,18 +13,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A cache that is opened by [`open_url`] or [`from_env`] has its entries at a server, and copies of what it
-//! has read in memory. Its keyspaces, loads and invalidations are those of any other cache. [`RedisTier`] is
-//! the [`RemoteTier`](larder::remote::RemoteTier) behind it. The server is one master of Redis 6.2 or later,
-//! or of Valkey.
+//! A cache that is opened by [`open_url`] or [`from_env`] has its entries at a server. Memory has copies of
+//! the entries that it has read. The keyspaces, loads and invalidations of such a cache work as in any other
+//! cache. [`RedisTier`] is the [`RemoteTier`](larder::remote::RemoteTier) behind it. The server is one master
+//! of Redis 6.2 or later, or of Valkey.
 //!
 //! # The URL
 //! `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `redis+unix:///PATH` for a Unix socket, whose
 //! database is the option `db=1`. Bytes that a URL can't contain are written `%XX`. No error and no log line
 //! shows a password.
 //!
-//! With the feature `tls`, `rediss://` encrypts the connection. The server's certificate must be for `HOST`,
-//! by an authority that the system trusts, or by that of the option `ca=PATH`, a file of certificates in PEM.
+//! With the feature `tls`, `rediss://` encrypts the connection. The server's certificate must be for `HOST`.
+//! An authority that the system trusts must have signed it, or an authority in the file of the option
+//! `ca=PATH`. This file has certificates in PEM.
 //!
 //! | option | default | means |
 //! |---|---|---|

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::settings::Settings;
 use crate::tier::RedisTier;
 
-/// The beginnings of URLs that name a server. Any other URL is the core's.
+/// The beginnings of URLs that name a server. The core reads any other URL.
 const SCHEMES: [&str; 6] =
     ["redis:", "rediss:", "redis+unix:", "unix:", "redis+sentinel:", "redis-sentinel:"];
 
@@ -31,9 +31,9 @@ pub enum OpenError {
 }
 
 /// Returns a builder for the cache of a URL. A URL of a server (`redis://…`, `redis+unix://…`) connects to
-/// it. Any other URL is read by [`CacheBuilder::from_url`].
+/// the server. Any other URL is read by [`CacheBuilder::from_url`].
 ///
-/// The options of [`CacheBuilder::from_url`] that are not of a file may stand in the URL of a server, too:
+/// The URL of a server may also have the options of [`CacheBuilder::from_url`], except the options of a file:
 /// `redis://redis.example.com/1?prefix=shop&memory=64MiB`.
 ///
 /// ```no_run
@@ -51,15 +51,16 @@ pub fn builder(url: &str) -> Result<CacheBuilder, OpenError> {
     }
     let settings = Settings::from_url(url)?;
     let options: Vec<_> = settings.others.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    // Read before the server is asked, so that a wrong option is found without it.
+    // The options are read before the connection is made, so that a wrong option is reported without a
+    // server.
     let builder = CacheBuilder::from_url(&format!("memory:?{}", options.join("&")))?;
     Ok(builder.remote(Arc::new(RedisTier::start(settings)?)))
 }
 
 /// Opens the cache of a URL, at a server or in a file.
 ///
-/// An application that opens its cache by this function, or by [`from_env`], moves from one machine to
-/// several by another URL:
+/// If an application opens its cache with this function, or with [`from_env`], it needs only another URL to
+/// move from one machine to several:
 ///
 /// ```
 /// let cache = larder_redis::open_url("memory:?memory=64MiB")?; // or redis://redis.example.com/1
@@ -81,7 +82,7 @@ pub fn open_url(url: &str) -> Result<Cache, OpenError> {
 pub fn from_env() -> Result<Cache, OpenError> {
     match std::env::var(URL_VARIABLE) {
         Ok(url) => open_url(&url),
-        // Missing, or not UTF-8: the core says so.
+        // The variable is missing, or is not UTF-8. The core returns the error.
         Err(_) => Ok(Cache::from_env()?),
     }
 }

@@ -54,7 +54,7 @@ pub(crate) struct Settings {
     pub(crate) server: ServerUrl,
     pub(crate) timing: Timing,
     pub(crate) tracking: Tracking,
-    /// A file with the certificates to trust, in the place of the system's.
+    /// A file with the certificates to trust, instead of the certificates of the system.
     pub(crate) authority: Option<PathBuf>,
     /// The first part of every key at the server.
     pub(crate) prefix: String,

@@ -1,4 +1,4 @@
-//! Caches of several nodes over one server: what an application sees.
+//! Tests caches of several nodes over one server, through the interface of an application.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -38,7 +38,7 @@ impl Database {
         }
     }
 
-    /// Loads a row. Some loads take a while, so that changes overtake them.
+    /// Loads a row. Some loads take a while, so that rows change during these loads.
     fn load(&self, at: usize) -> u64 {
         let load = self.loads.fetch_add(1, Ordering::Relaxed);
         let number = self.rows[at].load(Ordering::SeqCst);
@@ -48,7 +48,8 @@ impl Database {
         number
     }
 
-    /// Changes a row, and invalidates it until that is acknowledged. Every other change is fenced.
+    /// Changes a row, and repeats its invalidation until the server acknowledges it. Every second change has
+    /// a fence.
     fn change(&self, at: usize, numbers: &Keyspace<u64, u64>, ends: &AtomicBool) {
         let number = self.rows[at].load(Ordering::SeqCst) + 1;
         let key = at as u64;

@@ -12,7 +12,7 @@ use crate::proxy::Proxy;
 use crate::server::RedisServer;
 use crate::support::{eventually, key, now, pause};
 
-/// The bound of these tests: the least that there is.
+/// The bound of these tests: the minimum of `staleness`.
 const BOUND: Duration = Duration::from_millis(100);
 const KEYS: usize = 24;
 
@@ -30,13 +30,13 @@ impl Acknowledged {
         Self { began: now(), times, worst: AtomicU64::new(0), answers: AtomicU64::new(0) }
     }
 
-    /// The write of the next number of a key was acknowledged.
+    /// Records that the write of the next number of a key was acknowledged.
     fn acknowledge(&self, at: usize) {
         self.times[at].lock().unwrap().push(self.began.elapsed());
     }
 
-    /// A lookup that began at this time was answered with a number. Keeps how much older the answer is than
-    /// the change that followed that number.
+    /// Checks a lookup that began at `asked` and returned `number`. Records the time between the change that
+    /// replaced the number and the lookup, if it is the longest.
     fn judge(&self, at: usize, asked: Duration, number: usize) {
         self.answers.fetch_add(1, Ordering::Relaxed);
         let replaced = self.times[at].lock().unwrap().get(number).copied();
@@ -55,7 +55,7 @@ fn keys() -> Vec<RemoteKey> {
     (0..KEYS).map(|at| key(&format!("judged{at}"))).collect()
 }
 
-/// What else happens during a trial.
+/// The other events during a trial.
 type Disturbance<'a> = &'a (dyn Fn(usize) + Sync);
 
 /// Writes and reads by all nodes for some time.
@@ -86,7 +86,7 @@ fn trial(nodes: &[Node], length: Duration, disturb: Disturbance<'_>) -> Acknowle
                 }
             });
         }
-        // A reader that asks memory alone, and so never waits for a server that is away.
+        // This reader reads only memory, so it never waits for a server that does not answer.
         for node in nodes {
             scope.spawn(move || {
                 for at in (0..KEYS).cycle() {
@@ -118,7 +118,7 @@ fn trial(nodes: &[Node], length: Duration, disturb: Disturbance<'_>) -> Acknowle
                     if let Some(bytes) = node.get(&keys[at], delay) {
                         judge.judge(at, asked, usize::from_be_bytes(bytes.try_into().unwrap()));
                     }
-                    // A hit leaves the processor to the writers: the races are what counts.
+                    // After a hit, the reader yields the processor to the writers, so that more races happen.
                     if node.hits.load(Ordering::Relaxed) > hits {
                         pause(Duration::from_micros(30));
                     }
@@ -156,7 +156,7 @@ fn no_answer_is_older_than_an_acknowledged_change_by_more_than_the_bound() {
         );
         assert!(answers > 1000 && hits > 100 && changes > 300, "the trial tried too little");
         assert!(judge.worst() <= BOUND, "{tracking}: an answer was {:?} old", judge.worst());
-        // At rest, memory has what the server has.
+        // When no change is in progress, memory has the same values as the server.
         eventually("memory agrees with the server", || {
             let at_rest = |node: &Node, at: usize| {
                 let last = judge.times[at].lock().unwrap().len();
@@ -175,7 +175,7 @@ fn a_token_that_is_taken_after_the_request_is_caught() {
     let began = now();
     while began.elapsed() < Duration::from_secs(15) {
         let judge = trial(&nodes, Duration::from_millis(300), &|_| {});
-        // At rest, a copy that was filled after the push of its change stays.
+        // When no change is in progress, a copy that was filled after the push of its change stays.
         pause(BOUND);
         let is_stale = |node: &Node, at: usize| {
             let last = judge.times[at].lock().unwrap().len();

@@ -1,4 +1,4 @@
-//! Several processes on one server, one of them stopped now and then for several times the bound.
+//! Several processes share one server. One process is stopped from time to time, for several times the bound.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
@@ -22,7 +22,8 @@ fn keys() -> Vec<RemoteKey> {
     (0..KEYS).map(|at| key(&format!("shared{at}"))).collect()
 }
 
-/// The time that all processes of the machine agree on. It goes on while a process is stopped.
+/// Returns the time since the start of the machine. It is the same for all processes, and continues while a
+/// process is stopped.
 fn time() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
@@ -63,7 +64,7 @@ struct ReaderProcess {
     output: BufReader<std::process::ChildStdout>,
 }
 
-/// What a reader has told: each answer, and when it was asked for last.
+/// The report of a reader: each answer, and the time of the last lookup that returned it.
 type Told = Vec<(usize, usize, Duration)>;
 
 impl ReaderProcess {
@@ -88,7 +89,7 @@ impl ReaderProcess {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
-    /// Ends the trial. Returns the number of answers of memory, and what the reader has told.
+    /// Ends the trial. Returns the number of answers from memory, and the report of the reader.
     fn end(mut self) -> (u64, Told) {
         drop(self.child.stdin.take());
         let mut text = String::new();
@@ -111,8 +112,8 @@ impl Drop for ReaderProcess {
     }
 }
 
-/// Changes the keys while processes read, and stops one of them now and then. Returns how old the oldest
-/// answer was, compared with the change that followed it.
+/// Changes the keys while processes read, and stops one process from time to time. Returns the longest time
+/// between the replacement of a value and a later lookup that still returned this value.
 fn trial(ignores_validity: bool, length: Duration) -> Option<Duration> {
     let server = RedisServer::start(&[])?;
     let url = server.url("staleness=200ms&request_timeout=10s");

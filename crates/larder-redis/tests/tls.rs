@@ -9,7 +9,7 @@ use crate::server::RedisServer;
 use crate::support::{ask, eventually, key, open};
 use larder::remote::{Life, RemoteTier, SetCondition};
 
-/// Makes a certificate of its own authority for `localhost`. Returns whether there is an openssl.
+/// Makes a self-signed certificate for `localhost`. Returns whether this machine has an openssl.
 fn made_certificate(dir: &Path) -> bool {
     let mut command = Command::new("openssl");
     command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
@@ -23,7 +23,7 @@ fn made_certificate(dir: &Path) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// A port that was free a moment ago.
+/// Returns a port that was free a moment ago.
 fn free_port() -> u16 {
     std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }

@@ -153,8 +153,8 @@ impl Connection {
             if let Err(error) = wait_for(Some((socket, is_blocked)), &self.waker, wait) {
                 return unavailable(&self.settings, &error);
             }
-            // This process was stopped, or starved. The server, on the same machine perhaps, may have been,
-            // too: it has the whole time limit to answer, from now on.
+            // This process was stopped, or got no processor time. A server on the same machine may have been
+            // stopped too. So from now on the server has the whole time limit to answer.
             let woken = self.clock.now();
             if woken.saturating_sub(now) > wait.saturating_add(limit / 4) {
                 forgiven_until = woken + limit;
@@ -180,7 +180,7 @@ impl Connection {
         }
         match words.next() {
             Some(Reply::List(keys)) => self.session.keys_changed(&keys, self),
-            // The null of FLUSHALL, and any unknown form.
+            // FLUSHALL sends a null. An unknown form has the same effect.
             _ => self.session.all_changed(self),
         }
     }

@@ -251,7 +251,7 @@ pub(crate) fn unavailable(settings: &Settings, error: &io::Error) -> Error {
         io::ErrorKind::UnexpectedEof => "the server has closed it".to_owned(),
         _ => error.to_string(),
     };
-    // A certificate that is not trusted, or a server without TLS. It does not pass by itself.
+    // The certificate is not trusted, or the server has no TLS. A new attempt would fail too.
     if error.kind() == io::ErrorKind::InvalidData && settings.server.is_tls {
         let remedy = "check its certificate, or name the file of its authority by ca=PATH";
         return Error::Unsupported { server, why: cause, remedy };

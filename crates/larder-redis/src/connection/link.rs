@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::protocol::reply::Reply;
 use crate::settings::Settings;
 
-/// What uses a connection: it is told of what happens, on the driver's thread, in the order of the stream.
+/// The user of a connection. The driver's thread calls it for each event, in the order of the stream.
 pub(crate) trait Session: Debug + Send + Sync {
     /// The last step of the greeting.
     fn greet(&self, greeting: &mut Greeting<'_>) -> Result<(), Error>;
@@ -47,7 +47,7 @@ pub(crate) struct Connection {
     pub(super) is_closed: AtomicBool,
     /// The process that has made the connection.
     process: u32,
-    /// How the first attempt to connect ended.
+    /// The result of the first attempt to connect.
     pub(super) first_attempt: Mutex<Option<Result<(), Error>>>,
     pub(super) attempted: Condvar,
 }
@@ -127,13 +127,13 @@ impl Connection {
         self.waker.wake();
     }
 
-    /// Ends the connection, for good.
+    /// Ends the connection. No new connection is made.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.waker.wake();
     }
 
-    /// Writes what waits, unless another thread does.
+    /// Writes the waiting requests, unless another thread does.
     pub(super) fn flush(&self) {
         if self.outbox.flush() {
             self.waker.wake();

@@ -1,4 +1,4 @@
-//! What waits to be sent, and what waits for its answer.
+//! The requests that wait to be sent, and the requests that wait for their answers.
 //!
 //! Both are changed under one lock, so that the answers of the stream belong to the requests in their order.
 //! Any thread writes for all threads:

@@ -38,7 +38,7 @@ impl Socket {
         Ok(Self::Tcp(stream))
     }
 
-    /// Reads what has arrived. `Ok(0)` is the end of the stream.
+    /// Reads the bytes that have arrived. `Ok(0)` is the end of the stream.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => (&*stream).read(buffer),
@@ -58,7 +58,7 @@ impl Socket {
         }
     }
 
-    /// Sends what was written and is not sent. `WouldBlock` if the socket takes no more.
+    /// Sends the written bytes that are not sent yet. `WouldBlock` if the socket takes no more.
     #[cfg_attr(
         not(feature = "tls"),
         expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "with TLS, bytes may be left")
@@ -128,7 +128,7 @@ pub(crate) fn wait_for(
     waker: &PollWaker,
     limit: Duration,
 ) -> io::Result<()> {
-    // Rounded up, so that the wait does not end before a deadline and is repeated.
+    // Rounded up. Otherwise the wait could end before the deadline, and would be repeated.
     let limit = limit.saturating_add(Duration::from_micros(1)).min(Duration::from_hours(1));
     let limit = Timespec { tv_sec: limit.as_secs().cast_signed(), tv_nsec: limit.subsec_nanos().into() };
     let mut places = vec![PollFd::new(&waker.receiver, PollFlags::IN)];

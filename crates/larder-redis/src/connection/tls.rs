@@ -23,14 +23,14 @@ pub(crate) struct TlsSocket {
     session: Mutex<ClientConnection>,
 }
 
-/// Returns an error of what the peer has sent, or of a certificate.
+/// Returns an error for invalid bytes of the peer, or for an invalid certificate.
 fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 impl TlsSocket {
     /// Begins a session. The handshake is a part of the first reads and writes. `authority` is a file with
-    /// the certificates to trust, in the place of the system's.
+    /// the certificates to trust, instead of the certificates of the system.
     pub(crate) fn new(tcp: TcpStream, host: &str, authority: Option<&Path>) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
         match authority {
@@ -76,19 +76,20 @@ impl TlsSocket {
             match outcome {
                 Ok(true) => {}
                 Ok(false) => return Ok(filled),
-                // What was read is used first. The next read has the error again.
+                // The bytes that were read are used first. The next read returns the error again.
                 Err(_) if filled > 0 => return Ok(filled),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Decrypts what was received, or receives more. Returns whether the stream goes on.
+    /// Decrypts received bytes, or receives more bytes. Returns whether the stream goes on.
     fn receive(&self, session: &mut ClientConnection) -> io::Result<bool> {
         // Bytes that were received earlier may wait to be decrypted: the session decrypts a bounded part.
         let has_more = |session: &mut ClientConnection| {
             let state = session.process_new_packets().map_err(invalid);
-            // The handshake, or the alert that says what was wrong. What is left is sent with the next bytes.
+            // Sends bytes of the handshake, or the alert that reports an error. Bytes that are left are sent
+            // with the next bytes.
             drop(self.send(session));
             state.map(|state| state.plaintext_bytes_to_read() > 0)
         };
@@ -104,7 +105,7 @@ impl TlsSocket {
     /// Encrypts and sends as much as the socket takes.
     pub(crate) fn write(&self, buffer: &[u8]) -> io::Result<usize> {
         let mut session = self.session.lock();
-        // What was encrypted before is sent first, so that no more than one part waits.
+        // Bytes that were encrypted before are sent first, so that at most one part waits.
         self.send(&mut session)?;
         let part = buffer.get(..buffer.len().min(MAX_PART)).unwrap_or(buffer);
         let taken = session.writer().write(part)?;
@@ -117,7 +118,7 @@ impl TlsSocket {
         }
     }
 
-    /// Sends what is encrypted.
+    /// Sends the encrypted bytes.
     pub(crate) fn flush(&self) -> io::Result<()> {
         self.send(&mut self.session.lock())
     }

@@ -26,11 +26,11 @@
 //!    memory has lost every value that was changed before the vouched time.
 //! 5. The deadline is the vouched send time plus `S`. Release: pairs with the Acquire of a reader.
 //! 6. A reader takes the deadline *before* it reads the value, and compares it with the clock *after* it has
-//!    read the value. If it took the deadline after the value, a reader that was paused between could answer
-//!    an old value under the present deadline. If it read the clock before the value, it could be paused
-//!    between as well.
-//! 7. A lost connection sets the deadline to zero. A reader that has taken the earlier deadline may still
-//!    use it: (1) to (5) hold for it.
+//!    read the value. If it took the deadline after the value, a reader that is paused in between could
+//!    answer an old value under the present deadline. If it read the clock before the value, a pause in
+//!    between would have the same effect.
+//! 7. A lost connection sets the deadline to zero. A reader that has taken the earlier deadline may still use
+//!    it, because (1) to (5) hold for this deadline.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

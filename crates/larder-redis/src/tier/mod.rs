@@ -36,10 +36,11 @@ use requests::expiry;
 use session::{TierSession, TierState};
 
 impl RedisTier {
-    /// Connects to the server of a URL. Returns when the server has answered, or when it does not.
+    /// Connects to the server of a URL. Returns when the server has answered, or when the attempt to connect
+    /// has failed.
     ///
-    /// A server that can't be reached is no error: the tier connects when the server is there. Until then,
-    /// lookups are misses, and changes are errors.
+    /// A server that can't be reached is no error: the tier connects when the server can be reached. Until
+    /// then, lookups are misses, and changes are errors.
     ///
     /// # Errors
     /// [`Error::InvalidUrl`] and [`Error::InvalidSetting`] for a URL that can't be used,

@@ -8,12 +8,13 @@
 //! | `PREFIX::mark` | what shows that a replica has all that was written before it |
 //! | `PREFIX::world` | which data this is: its name is the `WORLD` of the keys above |
 //!
-//! `PREFIX:VERSION:` is as Django's cache spells it. A prefix has no colon, a version has digits alone, and a
+//! `PREFIX:VERSION:` is as Django's cache spells it. A prefix has no colon, a version has only digits, and a
 //! colon or a percent sign of a name is written `%3A` or `%25`. So no two keys of the cache have the same key
 //! at the server, and no key of the cache is one of the other kinds.
 //!
 //! An encoded text ends with two zero bytes. They are left out if the text has no other zero byte, so that
-//! other programs can write the key. A text with one keeps them, so it is no other text's key.
+//! other programs can write the key. A text with another zero byte keeps them, so that no two texts have the
+//! same key.
 
 use std::collections::HashMap;
 
@@ -37,7 +38,7 @@ pub(super) struct Space {
     pub(super) is_plain: bool,
 }
 
-/// What a changed key at the server is.
+/// The meaning of a changed key at the server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Changed {
     /// The slot of a key of the cache.
@@ -46,7 +47,7 @@ pub(super) enum Changed {
     Keyspace([u8; NUMBER_LEN]),
     /// The name of the data.
     World,
-    /// Nothing that is kept in memory.
+    /// A key whose content is not kept in memory.
     Nothing,
 }
 
@@ -64,7 +65,8 @@ impl Names {
         Self { prefix, by_number: HashMap::new(), by_label: HashMap::new() }
     }
 
-    /// Makes a keyspace known. A later call with the same name and version has the number that counts.
+    /// Registers a keyspace. If a keyspace with the same name and version is registered again, its new number
+    /// replaces the old number.
     pub(super) fn register(&mut self, keyspace: &RemoteKeyspace) {
         let name = keyspace.name.replace('%', "%25").replace(':', "%3A");
         let label = format!("{}:{name}", keyspace.version).into_bytes();
@@ -131,7 +133,7 @@ impl Names {
         Some([&number.to_be_bytes(), key, end].concat())
     }
 
-    /// Returns what a changed key at the server is.
+    /// Returns the meaning of a changed key at the server.
     pub(super) fn changed(&self, key: &[u8], world: &str) -> Changed {
         let Some(rest) = key.strip_prefix(self.prefix.as_slice()).and_then(|rest| rest.strip_prefix(b":"))
         else {
@@ -160,7 +162,7 @@ impl Space {
     }
 }
 
-/// Puts a backslash before each sign that a pattern of the server gives a meaning.
+/// Puts a backslash before each character that has a special meaning in a pattern of the server.
 fn escape(text: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(text.len() + 8);
     for byte in text {

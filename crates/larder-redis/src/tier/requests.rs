@@ -16,9 +16,9 @@ use crate::connection::request::{Answered, Request, Script};
 use crate::error::Error;
 use crate::protocol::command::Command;
 
-/// Keys of the cache in one script at most. With tracking per key, Redis 7.0 notes all keys of a script at
-/// each read in it. So the time of a script grows with the square of its keys: one of 512 took half a second,
-/// and 128 of four take 4 ms.
+/// Maximum number of the cache's keys in one script. With tracking per key, Redis 7.0 records all keys of a
+/// script at each read in the script. So the time of a script grows with the square of the number of its
+/// keys. One script with 512 keys took half a second. 128 scripts with four keys each take 4 ms.
 pub(super) const MAX_KEYS: usize = 4;
 
 /// A server of Redis or Valkey as the remote tier of a cache.
@@ -45,7 +45,8 @@ impl SlotKeys {
         self.keys.iter().take(count).fold(Command::tail().number(count), Command::arg)
     }
 
-    /// Begins a script with a pair of the slot and its generation. For a plain slot, both are the slot.
+    /// Begins the arguments of a script with one pair of keys: the slot and its generation. For a plain slot,
+    /// both are the slot.
     pub(super) fn pair(&self) -> Command {
         let mut command = Command::tail().arg("2");
         self.push_pair(&mut command);
@@ -176,7 +177,7 @@ impl RedisTier {
         })
     }
 
-    /// Looks several keys up, with as many scripts as necessary.
+    /// Looks up several keys, with as many scripts as necessary.
     pub(super) fn get_all(&self, keys: &[RemoteKey], sender: Sender<Vec<Option<RemoteRecord>>>) {
         let end = Box::new(move |answer| sender.send(answer));
         let joined = Joined::new(keys.len().div_ceil(MAX_KEYS), end, |parts: Vec<Vec<_>>| {

@@ -109,7 +109,7 @@ pub(super) static RENEW: Script = Script::new(
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])",
 );
 
-/// Arguments: the bytes of the slot: a lease marker. Returns whether they were there, and are removed.
+/// Arguments: a lease marker. If the slot has this lease marker, removes it. Returns whether it was removed.
 pub(super) static RELEASE: Script = Script::new(
     "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])",

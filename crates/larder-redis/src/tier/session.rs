@@ -1,13 +1,13 @@
 //! Handles the start of a connection, changes of keys at the server, and the loss of the connection.
 //!
 //! **Which data this is.** A server that was restarted may have the data of an earlier time, and so may a
-//! replica that was made the master. Both have another run id or another replication id than the marker in
-//! the data says. Then the data gets a new random name, the *world*, which is a part of the keys of all
-//! generations. So every record of before is a miss. The marker is compared:
+//! replica that was made the master. In both cases, the run id or the replication id of the server differs
+//! from the marker in the data. Then the data gets a new random name, the *world*, which is a part of the
+//! keys of all generations. So every earlier record is a miss. The marker is compared:
 //!
 //! 1. at the beginning of each connection, before the first request;
-//! 2. when the server says that all keys may have changed, which it says when it is filled from another
-//!    server, too. Until the answer is there, no request is sent;
+//! 2. when the server says that all keys may have changed. It also says so when it is filled from another
+//!    server. No request is sent before the answer has arrived;
 //! 3. when the marker has changed or was evicted.
 //!
 //! A master that was away, and is the master again without having been filled from the other one, has a

@@ -1,14 +1,15 @@
-//! What touches more keys than one step of the server may: removals of many keys and of ranges, and walks.
+//! Requests for more keys than one step of the server may touch: removals of many keys and of ranges, and
+//! walks.
 //!
-//! A walk asks for one page after another (`SCAN`), and looks at the keys of our prefix alone.
+//! A walk asks for one page after another (`SCAN`), and returns only keys of our prefix.
 //!
-//! **A range** is removed by a walk that removes the slots, leases too. That is enough for contract 3: a load
-//! that began before the removal has its lease in its slot, and a key that is there from the beginning of the
-//! walk to its end is met by it, filled or not. A load that takes its lease behind the walk began after the
-//! removal was asked for.
+//! **A range** is removed by a walk that removes the slots, including slots with a lease. This is enough for
+//! contract 3. A load that began before the removal has its lease in its slot. The walk finds every slot that
+//! exists from its beginning to its end, whether the load has filled the slot or not. A load that takes its
+//! lease after the walk has passed its slot began after the request for the removal.
 //!
-//! **All entries of a keyspace** are removed at once, by the removal of the keyspace's generation. The walk
-//! behind it removes the bytes.
+//! **All entries of a keyspace** are removed in one step, by the removal of the keyspace's generation. A walk
+//! afterwards removes the bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -62,7 +63,7 @@ fn read_page(answered: Answered) -> Result<(String, u64, Vec<Reply>), Error> {
 }
 
 impl Removal {
-    /// Walks the next pattern, from its beginning. The end of the last one is the answer.
+    /// Begins to walk the next pattern. After the last pattern, sends the answer.
     fn next_pattern(self: Arc<Self>) {
         let pattern = self.patterns.lock().last().cloned();
         match pattern {

@@ -1,7 +1,7 @@
-//! The seam for a remote tier: a cache that several machines share over a server, in the place of the file.
+//! The interface to a remote tier: a server with a cache that several machines share, instead of a file.
 //!
 //! The cache knows the server only as a [`RemoteTier`]. The crate `larder-redis` implements it. [`NearTier`]
-//! is the other direction: what the tier tells the cache of changes at the server.
+//! is the other direction: the tier reports changes at the server to the cache.
 //!
 //! The protocol, over one connection at a time. A *push* says that the slot of a key has changed at the
 //! server.
@@ -16,7 +16,7 @@
 //!    push of (2) voids the token.
 //! 4. When the connection is lost, the tier first moves the generation and makes [`validity`] nothing. Then
 //!    it calls [`NearTier::invalidate_all`]. Then it answers the open requests with errors. Only after that
-//!    it may connect again.
+//!    may it connect again.
 //! 5. A value in memory may be answered if the validity that was read *before* the value is still current
 //!    *after* the value was read. The validity of a connection ends `S` after the *send* time of a PING that
 //!    was answered, so that every push of a change that was acknowledged before that time has been handled
@@ -28,8 +28,8 @@
 //! **A slot** at the server holds a record, a lease marker, or nothing. A lease marker is never a value: for
 //! [`get`](RemoteTier::get) it is a miss. The bytes of a record are the core's, and begin with a checksum and
 //! a format number. A record in [`Format::Raw`](crate::Format::Raw) is the value alone. The tier stores them
-//! unchanged, after its own mark if it needs one. No two writes of records have the same bytes, raw ones
-//! excepted, so equal bytes mean an unchanged slot.
+//! unchanged, after its own mark if it needs one. Except for raw records, no two writes have the same bytes,
+//! so equal bytes mean an unchanged slot.
 //!
 //! **A range** is all keys with a common prefix. Removing one replaces its random generation. A record is a
 //! miss if it was filled or set under another generation of a range that contains it. The [`LeaseToken`] may

@@ -1,4 +1,4 @@
-//! The near cache as the remote tier sees it: what a change at the server does to memory.
+//! The interface through which the remote tier applies changes at the server to memory.
 
 use std::fmt::Debug;
 

@@ -16,9 +16,9 @@ pub type RemoteKey = Box<[u8]>;
 
 /// A server that several caches share, behind one connection.
 ///
-/// A method with a [`RemoteReply`] gives the request to the connection and returns. It waits for no network.
-/// The answer comes by the [`RemoteReply`], from any thread. [`larder::remote`](crate::remote) has the order
-/// that the tier keeps.
+/// A method with a [`RemoteReply`] gives the request to the connection and returns. It does not wait for the
+/// network. The answer comes through the [`RemoteReply`], from any thread. [`larder::remote`](crate::remote)
+/// has the order that the tier keeps.
 pub trait RemoteTier: Debug + Send + Sync {
     /// Sets the near cache that the pushes go to. Called before the first request.
     ///
@@ -27,8 +27,8 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// another one would be stale.
     fn attach(&self, near: Weak<dyn NearTier>) -> Result<(), RemoteError>;
 
-    /// Makes a keyspace known, before its first request. The name and the version tell keyspaces apart on
-    /// all machines. Called again when a keyspace is opened again, with a new number.
+    /// Registers a keyspace, before its first request. The name and the version identify the keyspace on all
+    /// machines. Called again when a keyspace is opened again, with a new number.
     ///
     /// # Errors
     /// The tier can't hold this keyspace.
@@ -88,7 +88,7 @@ pub trait RemoteTier: Debug + Send + Sync {
         reply: RemoteReply<bool>,
     );
 
-    /// Removes a record if its bytes equal `record`. The answer is whether they did.
+    /// Removes a record if its bytes equal `record`. The answer says whether they were equal.
     fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, reply: RemoteReply<bool>);
 
     /// Removes keys, with the leases in their slots. The answer is the number of records that were there.
@@ -99,7 +99,7 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// the number of records that were there, as far as it is known.
     fn remove_range(&self, prefix: RemoteKey, reply: RemoteReply<u64>);
 
-    /// Removes the keys of all keyspaces of this prefix of the server, of all clients.
+    /// Removes all keys under the prefix of this tier at the server: of all keyspaces and all clients.
     fn remove_all(&self, reply: RemoteReply<u64>);
 
     /// Changes the time that a record has left. The answer is whether the key had a record.
@@ -112,8 +112,8 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// that is present during the whole walk is returned at least once.
     fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>);
 
-    /// Bars the leases of a key for `length`, by a fence with this token, and voids the lease in its slot.
-    /// Fences of several tokens are counted. A repeated call extends the fence.
+    /// Prevents leases of a key for `length`, by a fence with this token. Voids the lease in the slot of the
+    /// key. Fences of several tokens are counted. A repeated call extends the fence.
     fn fence(&self, key: RemoteKey, token: u128, length: Duration, reply: RemoteReply<()>);
 
     /// Removes the key, then the fence with this token.
@@ -192,7 +192,7 @@ pub enum FillReply {
         /// Whether the near cache may keep it: the server pushes later changes of this key to this client.
         is_tracked: bool,
     },
-    /// The lease did not hold any more. Nothing is stored.
+    /// The lease was no longer valid. Nothing is stored.
     Void,
 }
 

@@ -33,10 +33,10 @@ impl RemoteLink {
         Self { tier, waits: PushWaits::default(), process, failures, seed, writes }
     }
 
-    /// Returns a number that no other write has, so that equal bytes of a record mean an unchanged slot. 64
-    /// random bits: two writes of one key have the same number once in 2⁶⁴.
+    /// Returns a number that no other write has, so that equal bytes of a record mean an unchanged slot. The
+    /// number has 64 random bits, so two writes of one key have the same number with a probability of 2⁻⁶⁴.
     pub(crate) fn unique(&self) -> u64 {
-        // Relaxed, because only the number must differ.
+        // Relaxed order is enough, because the numbers must only differ.
         let number = self.writes.fetch_add(1, Ordering::Relaxed);
         xxh3_64_with_seed(&number.to_le_bytes(), self.seed)
     }

@@ -1,13 +1,15 @@
 //! Lookups of keys that a remote tier holds: in memory first, then at the server.
 //!
 //! 1. Read the [validity](crate::remote::tier::Validity) of memory, then look in memory.
-//! 2. Read the clock. If the validity has not passed, what was found is the answer. With (2) before the value
-//!    is read, a process that is paused in between would answer with a value that was removed long ago.
-//! 3. Otherwise drop what was found, and take the epoch token of the key. A push voids the token.
-//! 4. Read the time, and give the request to the server. The life of the answer is counted from this time.
-//!    With a token or a time of after the answer, a push or a delay in between would be missed.
-//! 5. Decode the record. Fill memory under the lock of the shard, if the token holds, and the connection is
-//!    still that of the answer. Otherwise the value is answered, and not kept.
+//! 2. Read the clock. If the validity has not passed, the result of (1) is the answer. If the clock were read
+//!    before the value, a process that is paused in between could answer with a value that was removed long
+//!    ago.
+//! 3. Otherwise drop the entry of (1), and take the epoch token of the key. A push voids the token.
+//! 4. Read the time, and give the request to the server. The life of the answer is counted from this time. If
+//!    the token were taken after the answer, a push in between would be missed. If the time were read after
+//!    the answer, the entry would live longer by the delay of the answer.
+//! 5. Decode the record. Fill memory under the lock of the shard, if the token still holds and the connection
+//!    has not changed since the answer. Otherwise the value is returned, but not kept.
 
 use std::time::Duration;
 
@@ -34,7 +36,7 @@ use crate::remote::tier::RemoteRecord;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::{Remaining, Timestamp};
 
-/// What a lookup at the server found.
+/// The result of a lookup at the server.
 pub(crate) struct RemoteRead<V> {
     /// The record, whether or not it decodes.
     pub(crate) record: Option<Vec<u8>>,
@@ -69,7 +71,7 @@ impl Tiers {
         }
     }
 
-    /// Parses what the server has for a key. Returns None if it is damaged, or of another version.
+    /// Parses the server's record of a key. Returns None if the record is damaged, or has another version.
     fn remote_record(
         &self,
         keyspace: &OpenKeyspace,
@@ -134,8 +136,8 @@ pub(crate) const fn is_plain(format: Format) -> bool {
     matches!(format, Format::Raw)
 }
 
-/// Returns the bytes with which the checksum of a key's record is seeded. The number of a keyspace is another
-/// in each process, so its name takes its place.
+/// Returns the bytes with which the checksum of a key's record is seeded. They contain the name of the
+/// keyspace instead of its number, because the number differs between processes.
 pub(crate) fn checked_key(keyspace: &str, key: SlotKey<'_>) -> Vec<u8> {
     let encoded = key.bytes.get(KeyspaceId::LEN..).unwrap_or_default();
     let mut checked = Vec::with_capacity(keyspace.len() + 1 + encoded.len());

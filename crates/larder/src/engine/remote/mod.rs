@@ -4,8 +4,8 @@
 //! - [`link`]: the requests that wait for their answers.
 //! - [`lookup`]: the steps of a lookup.
 //! - [`removal`]: removals of keys and ranges.
-//! - [`sharing`]: who gets the value of a load.
-//! - [`near`]: what a push does to memory.
+//! - [`sharing`]: which callers get the value of a load.
+//! - [`near`]: the effect of a push on memory.
 //! - [`push_waits`]: the waits of callers for a push.
 
 pub(crate) mod link;

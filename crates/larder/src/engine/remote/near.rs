@@ -1,7 +1,8 @@
-//! What a change at the server does to memory: the implementation of [`NearTier`].
+//! Applies changes at the server to memory: the implementation of [`NearTier`].
 //!
-//! The tier calls it in the order of the stream, before it answers any later request. So a request that is
-//! answered after a push has its token from before the push, and is not filled.
+//! The tier calls it in the order of the stream, before it answers any later request. So if a request was
+//! sent before a push and is answered after the push, its token is void, and the answer is not filled into
+//! memory.
 
 use crate::engine::flights::FlightOutcome;
 use crate::engine::remote::push_waits::ParkedFlight;
@@ -35,7 +36,7 @@ impl NearTier for Tiers {
 }
 
 impl Tiers {
-    /// Drops all near copies in a scope, voids the loads and the tokens of its keys.
+    /// Drops all near copies in a scope. Voids the loads and the tokens of the keys in the scope.
     fn drop_scope(&self, scope: Scope) {
         let mut dropped = EvictedValues::default();
         self.memory.purge(scope, false, self.time.now(), 0, &mut dropped);

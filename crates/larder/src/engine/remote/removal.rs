@@ -23,13 +23,13 @@ use crate::sys::sync::Arc;
 pub(in crate::engine) enum RemoteRemoval {
     Keys(Vec<RemoteKey>),
     /// All keys that begin with these bytes. A pattern removes all keys that begin with its parts before the
-    /// first `Any`: the server has no patterns, and may remove more.
+    /// first `Any`. So it may remove more keys than match, because the server has no patterns.
     Range(Arc<[u8]>),
     Everything,
 }
 
 impl RemoteRemoval {
-    /// Adds a key. Keys that follow one another are removed with one request.
+    /// Adds a key. Keys that are added one after another are removed with one request.
     pub(in crate::engine) fn add_key(removals: &mut Vec<Self>, full: &[u8]) {
         match removals.last_mut() {
             Some(Self::Keys(keys)) => keys.push(full.into()),
@@ -39,7 +39,7 @@ impl RemoteRemoval {
 }
 
 impl Tiers {
-    /// Does steps 1 to 3. Returns the number of records that were there, as far as the server knows.
+    /// Does steps 1 to 3. Returns the number of removed records, as far as the server knows it.
     pub(in crate::engine) fn remove_remotely(
         &self,
         removals: &[RemoteRemoval],
@@ -75,7 +75,7 @@ impl Tiers {
         failed.map_or(Ok(live), |cause| Err(link.error("remove entries", cause)))
     }
 
-    /// Drops the near copies of what is removed, and voids the tokens, the leases and the flights.
+    /// Step 1: drops the near copies of the removed keys, and voids their tokens, leases and flights.
     pub(in crate::engine) fn void(&self, removal: &RemoteRemoval, evicted_values: &mut EvictedValues) {
         let now = self.time.now();
         match removal {

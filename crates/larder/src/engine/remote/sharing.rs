@@ -1,4 +1,4 @@
-//! Which callers get the value of a load: those that wait for its flight, or the leader alone.
+//! Which callers get the value of a load: all callers that wait for its flight, or the leader alone.
 
 use crate::memory::epochs::EpochToken;
 

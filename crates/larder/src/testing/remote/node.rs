@@ -14,7 +14,7 @@ use crate::sys::sync::{Arc, AtomicU64, Mutex, Ordering};
 /// A request on its way to the server.
 type Outgoing = Box<dyn FnOnce(&RemoteNode) + Send>;
 
-/// What the server has sent to a node.
+/// An item that the server has sent to a node.
 enum StreamItem {
     Answer(Box<dyn FnOnce() + Send>),
     Push(Vec<SlotName>),
@@ -31,7 +31,7 @@ pub struct RemoteNode {
     /// Held while an item of the stream is handled, so that the items are handled in their order.
     reader: Mutex<()>,
     pub(super) generation: AtomicU64,
-    /// In milliseconds of the server's clock. `u64::MAX` without PINGs.
+    /// The end of the validity of memory, in milliseconds of the server's clock. `u64::MAX` without PINGs.
     pub(super) valid_until: AtomicU64,
 }
 
@@ -79,19 +79,19 @@ impl RemoteNode {
         })
     }
 
-    /// Keeps requests from the server, or lets those through that were kept.
+    /// Holds requests back from the server, or delivers the held requests.
     pub fn hold_requests(&self, holds: bool) {
         self.state.lock().holds_requests = holds;
         self.pump_requests();
     }
 
-    /// Keeps what the server sends from the cache, or lets that through which was kept.
+    /// Holds answers and pushes back from the cache, or delivers the held answers and pushes.
     pub fn hold_stream(&self, holds: bool) {
         self.state.lock().holds_stream = holds;
         self.pump_stream();
     }
 
-    /// Lets the next item of a held stream through. Returns whether there was one.
+    /// Delivers the next item of a held stream. Returns whether there was one.
     pub fn deliver_one(&self) -> bool {
         let _reader = self.reader.lock();
         let item = self.state.lock().stream.pop_front();

@@ -14,11 +14,11 @@ pub(super) type SlotName = (String, u32, Vec<u8>);
 
 /// A node, as the server sees it.
 pub(super) trait PushTarget: std::fmt::Debug + Send + Sync {
-    /// Adds a push of these names to what the server has sent.
+    /// Adds a push of these names to the stream.
     fn queue_push(&self, names: &[SlotName]);
     /// Adds a push of all names.
     fn queue_push_of_all(&self);
-    /// Lets through what was sent, unless it is held.
+    /// Delivers the items of the stream, unless the stream is held.
     fn pump_stream(&self);
 }
 
@@ -39,9 +39,9 @@ pub(super) struct ServerState {
 
 #[derive(Debug, Default)]
 struct ServerSlot {
-    /// The bytes, and when they expire. None for never.
+    /// The bytes, and the time at which they expire. None if they never expire.
     record: Option<(Vec<u8>, Option<Duration>)>,
-    /// The token, and when the lease ends.
+    /// The token, and the time at which the lease ends.
     lease: Option<(u64, Duration)>,
     fences: Vec<(u128, Duration)>,
 }
@@ -50,7 +50,7 @@ struct ServerSlot {
 pub(super) type ReadRecord = (Vec<u8>, Remaining);
 
 impl RemoteServer {
-    /// Makes a server without entries. Its time is that of the clock.
+    /// Makes a server without entries. It uses the time of `clock`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self { clock, state: Mutex::default() })
@@ -91,7 +91,7 @@ impl RemoteServer {
         self.clock.monotonic()
     }
 
-    /// Applies a request, and lets `send` queue the answer of `sender` before the pushes of the change.
+    /// Applies a request. `send` queues the answer before the pushes of the change are queued.
     pub(super) fn apply<T>(
         &self,
         request: impl FnOnce(&mut ServerState, Duration, &mut Vec<SlotName>) -> T,
@@ -118,7 +118,7 @@ impl ServerState {
         self.nodes.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Returns the slot of a name, without what has expired.
+    /// Returns the slot of a name. First removes an expired record, an expired lease and expired fences.
     fn slot(&mut self, name: &SlotName, now: Duration) -> &mut ServerSlot {
         let slot = self.slots.entry(name.clone()).or_default();
         slot.record.take_if(|(_, until)| until.is_some_and(|until| until <= now));

@@ -30,8 +30,8 @@ fn is_unleased(token: &LeaseToken) -> bool {
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
     /// Stores a loaded value, or an absence, with the lease of the server. Returns whether it is stored. The
-    /// outcome of the flight is set already, and is not shared if the server says that the lease held no
-    /// more.
+    /// outcome of the flight is already set. The outcome is not shared if the server says that the lease is
+    /// no longer valid.
     pub(in crate::api::keyspace) fn fill_remote(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -148,14 +148,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.sharing = if link.count(held) == Some(true) { Sharing::Always } else { Sharing::Never };
     }
 
-    /// As [`give_back`](Self::give_back), for a value that is given to the waiting callers, and not cached.
+    /// Like [`give_back`](Self::give_back), for a value that is given to the waiting callers, and not cached.
     pub(in crate::api::keyspace) fn give_back_with_value(&mut self) {
         let Some(keyspace) = self.keyspace() else { return };
         let key = self.key.clone();
         self.give_back(&keyspace, keyspace.shared.tiers.memory.key(&key));
     }
 
-    /// Gives the lease of the server back, and waits for nothing.
+    /// Releases the lease at the server. Does not wait for the answer.
     pub(in crate::api::keyspace) fn drop_remote(&mut self, keyspace: &Keyspace<K, V>) {
         if let Some(token) = self.remote.take().filter(|token| !is_unleased(token))
             && let Some(link) = keyspace.link()
@@ -166,7 +166,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Steps 5 and 6. Returns whether the server has stored the record. None if it did not answer.
+    /// Steps 5 and 6. Returns whether the server has stored the record. None if the server did not answer.
     fn send_fill(
         &self,
         link: &RemoteLink,

@@ -22,7 +22,7 @@ use crate::remote::tier::{LeaseReply, LeaseToken, RemoteRecord};
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 
-/// How often the lookup of one load may remove a record that is no answer to it.
+/// Maximum number of unusable records that the lookup of one load removes.
 const MAX_REMOVED: usize = 8;
 
 /// The shortest wait for another machine, so that a lease that is about to end is not asked for in a loop.
@@ -47,7 +47,8 @@ enum Asked<'a, V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Steps 1 to 3 for the holder of the local lease. An absence is an answer only if the caller heeds it.
+    /// Steps 1 to 3 for the holder of the local lease. An absence is an answer only if `heeds_absence` is
+    /// set.
     pub(in crate::api::keyspace) fn answer_from_remote(
         &self,
         key: SlotKey<'_>,
@@ -174,7 +175,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Removes a record that does not decode, or an absence that the caller does not heed. Returns whether
+    /// Removes a record that does not decode, or an absence that is no answer for the caller. Returns whether
     /// the server has answered.
     fn remove_useless(&self, key: SlotKey<'_>, record: RemoteRecord) -> bool {
         let Some(link) = self.link() else { return false };

@@ -28,8 +28,8 @@
 //!
 //! If the server does not answer in (2), the loader runs without a lease, and nothing is kept.
 //!
-//! - [`write`]: changes. [`load`]: the lookup of a load. [`fill`]: its end. [`sharing`]: who gets its value.
-//!   [`scan`]: all keys.
+//! - [`write`]: changes. [`load`]: the lookup of a load. [`fill`]: its end. [`sharing`]: which callers get
+//!   its value. [`scan`]: all keys.
 
 mod fill;
 mod load;
@@ -65,7 +65,7 @@ impl<K, V> Keyspace<K, V> {
         if self.is_remote() { self.shared.tiers.remote() } else { None }
     }
 
-    /// Refuses a call that a remote keyspace does not have.
+    /// Returns an error if the keyspace is remote, for a call that remote keyspaces do not support.
     pub(super) fn refuse_remote(&self, what: &'static str, remedy: &'static str) -> Result<(), Error> {
         if self.is_remote() { Err(Error::NotRemote { what, remedy }) } else { Ok(()) }
     }

@@ -1,4 +1,4 @@
-//! Which callers get the value of a load: those that wait for its flight, or the leader alone.
+//! Decides which callers get the value of a load: all callers that wait for its flight, or the leader alone.
 //!
 //! A change on another machine does not detach the flight, so a caller may join it after that change. The
 //! value of the load may be older. So when a load at a server ends:
@@ -7,7 +7,7 @@
 //! 2. Detach the flight. No caller joins it any more.
 //! 3. If the token still holds and memory is valid, give the value to all callers that wait: every change
 //!    that was acknowledged before the bound has been pushed by now, and would have voided the token.
-//!    Otherwise the callers look again.
+//!    Otherwise the callers look the key up again.
 //!
 //! With (3) before (2), a caller could join after the check, and after a change.
 //!

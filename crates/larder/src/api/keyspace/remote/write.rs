@@ -31,7 +31,7 @@ pub(super) struct OutgoingRecord {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the record of a value, or of an absence. Returns None if its time has come already.
+    /// Returns the record of a value, or of an absence. Returns None if it has already expired.
     pub(super) fn outgoing(
         &self,
         key: SlotKey<'_>,
@@ -88,9 +88,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         bytes
     }
 
-    /// Stores a value at the server under a condition, in the place of
-    /// [`write_if`](Keyspace::write_if). The lease of a load is none of the conditions: see
-    /// [`super::fill`].
+    /// Stores a value at the server under a condition, in the place of [`write_if`](Keyspace::write_if). The
+    /// lease of a load is not one of the conditions: see [`super::fill`].
     pub(in crate::api::keyspace) fn write_remote(
         &self,
         key: SlotKey<'_>,
@@ -141,7 +140,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_removed { InsertOutcome::Saved } else { InsertOutcome::Revoked })
     }
 
-    /// Removes a record of the server if its bytes are these. Returns whether they were.
+    /// Removes a record at the server if its bytes equal `record`. Returns whether they did.
     pub(in crate::api::keyspace) fn remove_remote_unchanged(
         &self,
         key: SlotKey<'_>,
@@ -153,8 +152,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         })
     }
 
-    /// Reads a key at the server, for a caller that changes it. Memory is not asked: the change must name the
-    /// bytes that it replaces.
+    /// Reads a key at the server, for a caller that changes it. Memory is not read, because the change must
+    /// name the bytes at the server that it replaces.
     pub(in crate::api::keyspace) fn read_to_change<'a>(
         &'a self,
         key: SlotKey<'a>,

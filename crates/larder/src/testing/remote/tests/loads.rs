@@ -1,4 +1,4 @@
-//! Loads on two machines, and the lives of what they store.
+//! Tests loads on two machines, and the lives of the stored entries.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;

@@ -151,8 +151,8 @@ fn at(shared: &Shared, keyspace: &str, key: &str, wants: KeyQuery) -> Result<Vec
     Ok(done(&look::key(shared, &target, &key, wants)))
 }
 
-/// Refuses a request for what a key has, in a keyspace that a remote tier holds. Memory has near copies of it,
-/// which may be older than a change at the server, and most keys are at the server alone.
+/// Refuses a request for the content of a key in a keyspace of a remote tier. Memory has near copies of some
+/// entries only, and these may be older than a change at the server.
 fn refuse_remote(target: &Target) -> Result<(), Refusal> {
     if !target.id.is_remote() {
         return Ok(());

@@ -153,7 +153,7 @@ fn run(kind: Calls, calls: Calls, measured: Duration) -> Gaps {
         while last < measured {
             yield_now().await;
             let now = watch.elapsed();
-            gaps.push(now - last);
+            gaps.push(now.saturating_sub(last));
             last = now;
         }
         is_over.store(true, Ordering::Relaxed);

@@ -2,13 +2,14 @@
 //!
 //! - `contract/`: the promises of `docs/contract.md`; the tests of promise N are in `contract_N_….rs`;
 //! - `outages/`: the disk tier while its disk fails, and the ways back into service;
-//! - `faults/`: the harnesses that kill the process, cut the power, damage the file, and take the file away;
+//! - `faults/`: harnesses that kill the process, cut the power, damage the file, or replace the file;
 //! - `concurrency/`: threads and processes that work at the same time;
-//! - `asynchronous/`: the calls for async code, on three runtimes;
-//! - `keys/`: the types of keys, and how calls take them;
+//! - `asynchronous/`: the async calls, on three runtimes;
+//! - `keys/`: the types that a key can have, and the arguments that a call accepts for a key;
 //! - `ops/`: statistics, reports on single keys, and the control socket;
-//! - `golden/`: files of every format; `tidy/`: the arrangement of the code; `support/`: shared parts of the
-//!   tests.
+//! - `golden/`: files of every format version;
+//! - `tidy/`: checks of the source tree;
+//! - `support/`: helpers that several tests share.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 

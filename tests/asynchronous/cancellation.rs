@@ -1,5 +1,5 @@
-//! Tests in which the future of each async call is dropped at its n-th poll, for every n. Afterwards no
-//! lease, no flight and no waker may remain, and no worker may still use the cache.
+//! These tests drop the future of each async call at its n-th poll, for every n. Afterwards no lease, flight
+//! or waker may remain, and no worker may still use the cache.
 
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
@@ -14,7 +14,7 @@ use crate::support::{Place, VERSIONS, watch_this_test};
 type Dropped = Pin<Box<dyn Future<Output = ()>>>;
 type Begin = fn(Cache, Keyspace<u64, u64>) -> Dropped;
 
-/// Waits for two more polls.
+/// Returns `Pending` twice, and then completes.
 async fn yield_twice() {
     let mut left = 2;
     poll_fn(|context| {
@@ -28,7 +28,8 @@ async fn yield_twice() {
     .await;
 }
 
-/// Key 1 is in both tiers. Key 2 is in neither. Key 3 is on disk alone, if there is a disk.
+/// Every async call, with a name for messages. Key 1 is in both tiers, and key 2 is in neither tier. With a
+/// file, key 3 is on disk only.
 const CALLS: [(&str, Begin); 18] = [
     ("a lookup", |_, versions| Box::pin(async move { drop(versions.get_async(&1).await) })),
     ("a lookup on disk", |_, versions| Box::pin(async move { drop(versions.get_async(&3).await) })),
@@ -111,7 +112,7 @@ const CALLS: [(&str, Begin); 18] = [
     ("a close", |cache, _| Box::pin(async move { cache.close_async().await.unwrap() })),
 ];
 
-/// Waits until a worker has finished the call that a dropped future had begun.
+/// Waits until the condition is true. A worker may still run a call after its future was dropped.
 fn eventually(is_so: impl Fn() -> bool) {
     while !is_so() {
         std::thread::yield_now();
@@ -138,7 +139,7 @@ fn drop_at_poll(n: usize, name: &str, begin: Begin, place: Option<&Place>) -> bo
     let mut has_ended = false;
     for poll in 0..n {
         if poll > 0 {
-            // A load that never ends is not woken again once its loader has run.
+            // Once its loader has run, a load that never ends is not woken again, so the wait is limited.
             let mut left = if name == "a load that never ends" { 1_000 } else { usize::MAX };
             while !call.is_woken() && left > 0 {
                 std::thread::yield_now();
@@ -151,16 +152,16 @@ fn drop_at_poll(n: usize, name: &str, begin: Begin, place: Option<&Place>) -> bo
         }
     }
     call.leave();
-    // The worker may be in the middle of the call.
+    // A worker may still be running the call.
     eventually(|| call.kept_wakers() == 0);
     if name != "a close" {
-        // While a load exists, the lookup returns it.
+        // `lookup` returns `Wait` until the flight of key 2 has ended.
         eventually(|| !matches!(versions.lookup(&2).unwrap(), LookupOutcome::Wait(_)));
         if let Ok(LookupOutcome::Load(lease)) = versions.lookup(&2) {
             drop(lease);
         }
     }
-    // Checks the sums, and that every lease except the leases of loads was given back.
+    // A close checks the counters, and checks that the cache holds no lease except leases of loads.
     cache.close().unwrap();
     has_ended
 }

@@ -1,4 +1,4 @@
-//! Tests of changes from async code: they keep the same promises as the blocking calls, and do not block an
+//! Tests of changes from async code. They keep the same promises as the blocking calls, and do not block the
 //! executor.
 
 use std::future::poll_fn;
@@ -12,12 +12,12 @@ use larder::{Any, Cache, Change, Durability, Error, InsertOptions, KeyspaceDefin
 use crate::support::tasks::{HandPolled, Runtime};
 use crate::support::{BLOBS, HOUR, Place, VERSIONS, watch_this_test};
 
-/// The length of a value that is larger than the write buffer of these tests.
+/// Length of a value that exceeds the write buffer of these tests.
 const LARGE: usize = 80 << 10;
 
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);
 
-/// Returns the number of entries that a restart finds after a crash at this moment.
+/// Returns the number of entries that the cache would still have after a crash now.
 fn entries_after_a_crash(place: &Place) -> u64 {
     let dir = tempfile::tempdir().unwrap();
     let copy = dir.path().join("shop.larder");
@@ -51,7 +51,7 @@ fn what_an_async_call_has_removed_does_not_come_back() {
             assert_eq!(pairs.clear_async().await.unwrap(), 2);
             pairs.insert_async(&(6, 1), 6).await.unwrap();
             assert_eq!(cache.clear_async().await.unwrap(), 1);
-            // The file is as after a crash. It must contain every acknowledged change.
+            // A copy of the file is what a crash would leave. It must contain every acknowledged change.
             assert_eq!(entries_after_a_crash(&place), 0, "{runtime:?}");
             cache.close_async().await.unwrap();
             assert!(matches!(pairs.insert_async(&(1, 1), 1).await, Err(Error::Closed)));
@@ -96,13 +96,13 @@ fn a_removal_that_is_dropped_after_its_first_poll_is_made() {
     versions.insert(&1, 1).unwrap();
     cache.flush().unwrap();
     let mut removal = HandPolled::new(versions.remove_async(&1));
-    // A fast worker on a fast disk may already have finished the removal.
+    // On a fast disk, the worker may already have finished the removal, so the result of the poll is ignored.
     _ = removal.poll();
     removal.leave();
     while versions.get(&1).is_some() {
         std::thread::yield_now();
     }
-    // A second removal waits for the commit of the existing tombstone.
+    // The key already has a tombstone. A second removal waits until that tombstone is committed.
     assert!(!versions.remove(&1).unwrap());
     assert_eq!(entries_after_a_crash(&place), 0);
     while removal.kept_wakers() > 0 {
@@ -110,7 +110,7 @@ fn a_removal_that_is_dropped_after_its_first_poll_is_made() {
     }
 }
 
-/// Runs `blocked` on a runtime with one thread, while the disk is stalled. Checks that other tasks continue.
+/// Polls `blocked` several times on one thread while the disk is stalled. Checks that the polls do not block.
 async fn goes_on_beside<T>(disk: &StallingDisk, blocked: impl Future<Output = T>) -> T {
     let mut blocked = Box::pin(blocked);
     let mut polls = 0;
@@ -138,7 +138,7 @@ fn a_stalled_disk_and_a_full_write_buffer_block_no_executor() {
         let (place, disk) = (Place::new(), StallingDisk::new());
         let cache = place.builder().write_buffer(64 << 10).stalling_disk(&disk).open().unwrap();
         let blobs = cache.keyspace(BLOBS).unwrap();
-        // A commit is in progress and can't end, and the buffer has no room for `LARGE`.
+        // Stalls the disk during a commit, and fills the buffer, so that `LARGE` bytes do not fit.
         let stall = || {
             cache.flush().unwrap();
             disk.stall();
@@ -186,7 +186,8 @@ fn removals_of_many_tasks_share_commits() {
             assert!(removal.await);
         }
         let commits = cache.stats().disk.unwrap().commits - before;
-        // If each task held a worker, at most 16 tasks could share a commit.
+        // There are at most 16 workers. If each waiting task held a worker, a commit could serve at most 16
+        // tasks.
         assert!(commits < 125, "{commits} commits");
         cache.close_async().await.unwrap();
     });
@@ -211,7 +212,7 @@ fn what_needs_no_wait_is_done_at_the_first_poll() {
     cache.close().unwrap();
     let cache = Cache::builder().open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
-    // Without a file there is no commit to wait for, so every call is ready at its first poll.
+    // Without a file, no change waits for a commit, so every call is ready at its first poll.
     assert!(HandPolled::new(versions.insert_async(&1, 1)).poll().is_ready());
     assert!(HandPolled::new(versions.remove_async(&1)).poll().is_ready());
     assert!(HandPolled::new(versions.clear_async()).poll().is_ready());

@@ -1,4 +1,4 @@
-//! Tests of loads that wait for each other, between tasks, and between tasks and threads.
+//! Tests of loads that wait for each other in a cycle: tasks alone, or tasks together with threads.
 
 use std::convert::Infallible;
 use std::future::{pending, ready};
@@ -32,10 +32,10 @@ fn loads_that_wait_for_one_another_are_refused() {
                 versions.get_or_load_async(&mine, loader).await
             }
         };
-        // A loader that requests its own key.
+        // Key 1: the loader requests its own key.
         let own = runtime.block_on(nested(1, 1)).unwrap_err();
         assert_eq!(own.loader_error(), Some(&true), "{runtime:?}");
-        // A thread inside a loader of a task, and a task inside a loader of a thread.
+        // Keys 2 and 3: a thread waits inside a task's loader, and a task waits inside a thread's loader.
         let in_thread = versions.get_or_load(&2, || runtime.block_on(nested(3, 2)).map(|_| 0_u64));
         let LoadError::Loader(error) = in_thread.unwrap_err() else { panic!("the loader fails") };
         assert_eq!(error.loader_error(), Some(&true), "{runtime:?}");

@@ -1,4 +1,4 @@
-//! Tests of tasks that wait for a commit. The tasks hold no worker, and every acknowledged change outlives a
+//! Tests of tasks that wait for a commit. Such tasks hold no worker, and every acknowledged change survives a
 //! crash.
 
 use std::future::Future;
@@ -16,7 +16,7 @@ const IMMEDIATE: InsertOptions = InsertOptions::new().durability(Durability::Imm
 
 type Waiting<'a> = HandPolled<Pin<Box<dyn Future<Output = ()> + 'a>>>;
 
-/// A number that is larger than the number of workers of a process.
+/// Number of tasks. It exceeds the number of workers of a process.
 const MANY: u64 = 40;
 
 fn waiting<'a>(future: impl Future<Output = ()> + 'a) -> Waiting<'a> {
@@ -72,7 +72,8 @@ fn waits_for_a_commit_hold_no_worker() {
         let base = key * 10;
         (1..=4).all(|key| versions.get(&(base + key)).is_some()) && versions.get(&(base + 5)).is_none()
     };
-    // Each change is made in memory, and waits for its commit. A lookup on disk needs a free worker.
+    // All changes are visible in memory and wait for their commit. A lookup on disk proves that a worker is
+    // free.
     crate::support::simulated::wait_until("the changes", || (0..MANY).all(is_made));
     let mut lookup = HandPolled::new(versions.get_async(&9_999));
     assert_eq!(lookup.finish().as_deref(), Some(&9));
@@ -80,7 +81,7 @@ fn waits_for_a_commit_hold_no_worker() {
     disk.resume();
     waits.iter_mut().for_each(HandPolled::finish);
     flush.join().unwrap();
-    // This copy of the file is as after a crash.
+    // A copy of the file is what a crash would leave.
     let crashed = Place::new();
     std::fs::copy(place.path(), crashed.path()).unwrap();
     let copy = Cache::builder().path(crashed.path()).clock(place.clock.clone()).open().unwrap();
@@ -129,7 +130,7 @@ fn a_durable_insert_without_a_commit_and_one_of_the_past_end() {
             insert.finish().unwrap();
         }
         assert_eq!((versions.get(&1).as_deref(), versions.stats().inserts), (Some(&1), 1));
-        // An insert with an expiry in the past is a removal, and removals are durable.
+        // An insert that is already expired acts as a removal, and removals are durable.
         let past = IMMEDIATE.ttl(Timestamp::from_millis(1));
         HandPolled::new(versions.insert_with_async(&1, 2, past)).finish().unwrap();
         assert_eq!((versions.get(&1), versions.stats().inserts), (None, 1));
@@ -158,7 +159,8 @@ fn durable_inserts_of_many_tasks_share_commits() {
             insert.await;
         }
         let commits = cache.stats().disk.unwrap().commits - before;
-        // If each task held a worker, at most 16 tasks could share a commit.
+        // There are at most 16 workers. If each waiting task held a worker, a commit could serve at most 16
+        // tasks.
         assert!(commits < 125, "{commits} commits");
         cache.close_async().await.unwrap();
     });

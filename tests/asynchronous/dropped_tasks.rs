@@ -1,5 +1,5 @@
-//! Tests of tasks that are dropped at random, together with threads and removals. No answer is older than the
-//! last removal that returned before the lookup began. Every caller that is not dropped gets an answer
+//! Tests that drop tasks at random, while other tasks and threads load and remove. No answer is older than
+//! the last removal that returned before the lookup began. Every caller that is not dropped gets an answer
 //! (contract 3).
 
 use std::convert::Infallible;
@@ -16,7 +16,7 @@ use crate::support::{Place, Random, VERSIONS, watch_this_test};
 
 const ROUNDS: u64 = 400;
 
-/// The source: a number that only increases, and the lowest correct answer.
+/// A source whose number only increases. `least` is the smallest number that a lookup may return.
 #[derive(Default)]
 struct JudgedSource {
     now: AtomicU64,
@@ -30,7 +30,7 @@ impl JudgedSource {
     }
 }
 
-/// Loads the key in a task. The task is dropped after some polls.
+/// Loads the key in a task, and drops the task after `max_polls` polls.
 async fn load(versions: &Keyspace<u64, u64>, numbers: &Arc<JudgedSource>, max_polls: u64) {
     let least = numbers.least.load(Ordering::SeqCst);
     let source = numbers.clone();
@@ -91,7 +91,7 @@ fn tasks_that_are_dropped_stall_no_caller_and_bring_nothing_back() {
                                 let mut random = Random::new(seed * 10 + task);
                                 for _ in 0..ROUNDS {
                                     let max_polls = random.below(6) + 1;
-                                    // Every third call is not dropped.
+                                    // About a third of the calls run to their end.
                                     let max_polls = if max_polls > 4 { u64::MAX } else { max_polls };
                                     load(&versions, &numbers, max_polls).await;
                                 }

@@ -1,5 +1,5 @@
-//! Tests inline calls: async calls that a thread makes itself. They do not wait for other threads, and wait
-//! for the disk only while it is quick.
+//! Tests of inline calls: async calls that run on the caller's thread. They never wait for another thread,
+//! and use the disk only while the disk is fast.
 
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -16,7 +16,7 @@ use crate::support::{BLOBS, Place};
 const LEN: usize = 2 << 10;
 const COUNT: u64 = 500;
 
-/// Opens a cache whose early keys are only on disk, and not in a page cache.
+/// Opens a cache whose first keys are on disk only, and not in a page cache.
 fn filled(place: &Place, disk: &StallingDisk) -> (Cache, Keyspace<u64, Vec<u8>>) {
     let builder = place.builder().memory_capacity(64 << 10).page_cache(64 << 10).write_buffer(64 << 10);
     let cache = builder.stalling_disk(disk).open().unwrap();
@@ -28,7 +28,7 @@ fn filled(place: &Place, disk: &StallingDisk) -> (Cache, Keyspace<u64, Vec<u8>>)
     (cache, blobs)
 }
 
-/// The threads that called a closure.
+/// The ids of the threads that called a closure.
 #[derive(Clone, Default)]
 struct Callers(Arc<Mutex<Vec<ThreadId>>>);
 
@@ -43,7 +43,7 @@ impl Callers {
     }
 }
 
-/// Returns a change that adds a byte.
+/// Returns a change that appends a byte to the value.
 fn add(callers: &Callers) -> impl FnMut(Option<&Vec<u8>>, Ttl) -> Change<Vec<u8>> + Send + 'static {
     let callers = callers.clone();
     move |value, _| {
@@ -91,7 +91,7 @@ fn a_change_without_room_in_the_write_buffer_does_not_block_the_thread() {
     let committer = cache.clone();
     let committing = thread::spawn(move || committer.flush().unwrap());
     disk.await_sync();
-    // The write buffer holds the bytes until the commit ends.
+    // The value fits into the write buffer only after the commit has ended.
     let (callers, value) = (Callers::default(), large.clone());
     let called = callers.clone();
     let mut change = HandPolled::new(blobs.modify_async(&2, move |_, _| {
@@ -153,14 +153,15 @@ fn a_disk_that_hangs_after_a_slow_read_blocks_workers_alone() {
     let mut group = HandPolled::new(cache.transaction_async(move |tx| tx.get_many(&of_task, [200, 250])));
     assert!(group.poll().is_pending());
     disk.await_read();
-    // The value is in memory.
+    // A value in memory needs no disk.
     assert!(matches!(HandPolled::new(blobs.get_async(&1)).poll(), Poll::Ready(Some(_))));
     disk.resume();
     assert!(lookup.finish().is_some());
     change.finish().unwrap();
     assert!(group.finish().unwrap().iter().all(Option::is_some));
     assert!(!callers.are_this_thread());
-    // The reads were slow, so the pause is long. A lookup of a worker detects that the disk is quick again.
+    // The disk was slow, so inline calls stop using it for a while. A lookup on a worker then finds that the
+    // disk is fast again.
     place.clock.advance(Duration::from_secs(59));
     assert!(HandPolled::new(blobs.get_async(&300)).finish().is_some());
     let callers = Callers::default();

@@ -1,5 +1,5 @@
-//! Tests of loads from async code: tasks and threads share one flight, and a task may leave it in several
-//! ways.
+//! Tests of loads from async code. Tasks and threads share one flight, and a task may leave the flight in
+//! several ways.
 
 use std::convert::Infallible;
 use std::future::{Future, pending, ready};
@@ -25,7 +25,7 @@ fn in_memory() -> (Cache, Versions) {
     (cache, versions)
 }
 
-/// Returns a gate that a test opens for the tasks that wait at it.
+/// Returns a sender that opens a gate, and a function whose future waits for that gate.
 fn gate() -> (tokio::sync::watch::Sender<bool>, impl Fn() -> Wait + Clone) {
     let (open, opened) = tokio::sync::watch::channel(false);
     (open, move || {
@@ -37,7 +37,7 @@ fn gate() -> (tokio::sync::watch::Sender<bool>, impl Fn() -> Wait + Clone) {
 type Wait = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 type Loading = std::pin::Pin<Box<dyn Future<Output = Result<u64, LoadError<Infallible>>> + Send>>;
 
-/// Returns a load of key 1 that waits at a gate, and counts the runs of its loader.
+/// Returns a load of key 1 whose loader waits at the gate. `loads` counts the runs of the loader.
 fn load(
     versions: &Versions,
     gate: &(impl Fn() -> Wait + Clone + Send + 'static),
@@ -154,7 +154,7 @@ fn a_waiter_runs_its_own_loader_when_a_borrowed_one_is_dropped() {
         let runs = AtomicU64::new(0);
         let local = || {
             HandPolled::new(versions.get_or_load_local_async(&1, async || {
-                // The loader borrows from the test.
+                // A local loader may borrow from its caller.
                 runs.fetch_add(1, Ordering::SeqCst);
                 pending::<Result<u64, Infallible>>().await
             }))

@@ -1,5 +1,4 @@
-//! Tests of async calls on the threads of the cache, inside closures, during a close, and with wakers that
-//! misbehave.
+//! Tests of async calls on the cache's own threads, inside closures, during a close, and with unusual wakers.
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
@@ -22,10 +21,10 @@ use smol::block_on;
 use crate::support::tasks::HandPolled;
 use crate::support::{HOUR, Place, VERSIONS, watch_this_test};
 
-/// The maximum number of workers of a process.
+/// Maximum number of workers of a process.
 const MAX_WORKERS: usize = 16;
 
-/// Opens a cache whose disk fails immediately, so that its listener runs on the sweeper.
+/// Opens a cache whose disk fails immediately. Its event listener then runs on the sweeper thread.
 fn failing(listener: impl Fn(&Event) + Send + Sync + 'static) -> (Cache, Keyspace<u64, u64>) {
     let volume = SimulatedVolume::new();
     let cache = Cache::builder()
@@ -128,7 +127,7 @@ fn a_closure_is_refused_each_async_change_of_its_own_key() {
     }
 }
 
-/// A waker that runs one function when it is called, and another function when it is dropped.
+/// A waker that calls one function when it wakes, and another function when it is dropped.
 struct OddWaker {
     on_wake: fn(),
     on_drop: Box<dyn Fn() + Send + Sync>,
@@ -163,7 +162,7 @@ fn the_writer_runs_no_waker_and_drops_none() {
         },
         OddWaker {
             on_wake: || (),
-            // Sends commands to the writer, by a blocking call and by an async call.
+            // Both a blocking call and an async call send a command to the writer.
             on_drop: Box::new(move || {
                 let is_removed = first.remove(&2).unwrap();
                 block_on(first.remove_async(&2)).unwrap();
@@ -254,7 +253,7 @@ fn closing_waits_for_the_changes_that_tasks_have_begun() {
     let (versions, others) = (cache.keyspace(VERSIONS).unwrap(), busy.keyspace(VERSIONS).unwrap());
     versions.insert(&1, 1).unwrap();
     cache.flush().unwrap();
-    // A closure holds every worker.
+    // Occupies every worker with a closure that waits for a lock.
     let held = Arc::new(Mutex::new(()));
     let holder = held.lock().unwrap();
     let busy_changes: Vec<_> = (0..u64::try_from(MAX_WORKERS).unwrap())
@@ -351,7 +350,7 @@ fn a_change_in_memory_waits_for_the_turn_of_a_slow_closure_without_its_executor(
             let modified = slow.modify(&1, |_, _| {
                 rounds += 1;
                 if rounds <= 8 {
-                    // This change makes the round lose.
+                    // Another insert changes the value, so `modify` must call this closure again.
                     let other = slow.clone();
                     thread::spawn(move || other.insert(&1, 0).unwrap()).join().unwrap();
                 } else {

@@ -1,5 +1,5 @@
-//! Tests of refreshes of registered asynchronous loaders, and of their results when their key changes
-//! (contract 3).
+//! Tests of refreshes with registered asynchronous loaders. If the key changes during a refresh, the refresh
+//! must not overwrite the change (contract 3).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,7 +32,7 @@ fn an_old_value_is_served_to_all_while_one_refresh_runs() {
     assert_eq!(fares.keyspace().get(1).as_deref(), Some(&101), "its life began with the refresh");
 }
 
-/// Changes the key while a refresh of it runs. Returns the value of the key after the refresh has ended.
+/// Changes the key during a refresh of the key. Returns the value after the refresh has ended.
 fn changed_during_a_refresh(
     place: Option<&Place>,
     loads: impl Fn(Arc<u64>) -> Load<u64> + Send + Sync + 'static,
@@ -109,7 +109,7 @@ fn a_caller_that_finds_the_value_expired_drives_its_refresh() {
     assert_eq!(value(&fares), 100);
     clock.advance(TTL.saturating_sub(AGE));
     assert!(fares.keyspace().get(1).is_none(), "it has expired");
-    // The runtime never polls the task of the refresh.
+    // The runtime never polls the refresh task, so the waiter polls the load itself.
     let mut waiter = HandPolled::new(fares.get_async(1));
     assert!(waiter.poll().is_pending());
     source.permit(1);
@@ -145,7 +145,7 @@ fn the_loader_of_a_refresh_decides_as_any_loader() {
     assert_eq!(refreshed(Ok(Load::Unchanged)), Some(TTL), "a new life");
     assert_eq!(refreshed(Ok(Load::CacheFor(Arc::new(2), (2 * TTL).into()))), Some(2 * TTL));
     assert_eq!(refreshed(Ok(Load::DoNotCache(Arc::new(3)))), Some(TTL.saturating_sub(AGE)), "it stays");
-    // An insert ends the cool-down after the failed load.
+    // After a failed refresh, a cool-down begins. The insert of the next call ends this cool-down.
     assert_eq!(refreshed(Err("the database is away")), Some(TTL.saturating_sub(AGE)), "it stays");
     assert_eq!(refreshed(Ok(Load::Absent)), None);
     assert!(answer(&fares).unwrap().value.is_none(), "an absence");

@@ -1,4 +1,4 @@
-//! Tests of registered asynchronous loaders: their timeouts, and the maximum number of their tasks.
+//! Tests of registered asynchronous loaders: their timeouts, and the limit on the number of their tasks.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -25,15 +25,15 @@ pub(super) const GRACED: KeyspaceDefinition<u64, u64> =
 
 pub(super) type AsyncFares = AsyncLoadingKeyspace<u64, u64, &'static str>;
 
-/// An asynchronous source, which counts its loads. A load waits for a permit.
+/// An asynchronous source that counts its loads. Each load waits for a permit.
 pub(super) struct SlowSource {
     loads: AtomicU64,
-    /// Loads that were dropped before they had ended.
+    /// Number of loads that were dropped before they ended.
     dropped: AtomicU64,
     permits: Semaphore,
 }
 
-/// Counts a load that is dropped.
+/// A guard that counts a load as dropped, unless the load has set the flag.
 struct UnlessEnded<'a>(&'a SlowSource, bool);
 
 impl Drop for UnlessEnded<'_> {
@@ -43,7 +43,7 @@ impl Drop for UnlessEnded<'_> {
 }
 
 impl SlowSource {
-    /// Returns a source that can answer this many loads immediately.
+    /// Returns a source that can complete `permits` loads without waiting.
     pub(super) fn with_permits(permits: usize) -> Arc<Self> {
         Arc::new(Self {
             loads: AtomicU64::new(0),
@@ -52,7 +52,7 @@ impl SlowSource {
         })
     }
 
-    /// Returns the number of this load, plus 100.
+    /// Returns 100 plus the number of earlier loads.
     async fn load(&self) -> u64 {
         let load = self.loads.fetch_add(1, Ordering::SeqCst);
         let mut end = UnlessEnded(self, false);
@@ -99,7 +99,7 @@ pub(super) fn ages() -> LoadPolicy {
     LoadPolicy::new().refresh_after(AGE)
 }
 
-/// Returns the answer to a lookup that waits for no task.
+/// Returns the result of `get_async(1)`, polled by hand.
 pub(super) fn answer(fares: &AsyncFares) -> Result<Loaded<u64>, LoadError<&'static str>> {
     HandPolled::new(fares.get_async(1)).finish()
 }
@@ -209,7 +209,7 @@ fn a_load_that_finds_no_place_is_answered_or_driven_by_its_callers() {
     assert_eq!(value(&fares), 100);
     runtime.finish();
     clock.advance(TTL);
-    // Another key takes the only free place.
+    // The load of key 2 takes the only task, so key 1 can get no task for its refresh.
     let mut other = HandPolled::new(fares.get_async(2));
     assert!(other.poll().is_pending());
     assert_eq!(runtime.tasks(), 1);
@@ -229,7 +229,7 @@ fn a_load_that_finds_no_place_is_answered_or_driven_by_its_callers() {
 fn refreshes_beyond_the_bound_are_refused_and_a_hung_one_frees_its_place() {
     let _watch = watch_this_test();
     let ((_, runtime, builder), source) = (on_hand(), SlowSource::with_permits(0));
-    // The load reaches its deadline.
+    // At most two load tasks run, and a lease times out after 50 ms.
     let builder = builder.load_tasks(2).lease_timeout(Duration::from_millis(50));
     let fares = source.register(&builder.open().unwrap(), FARES, LoadPolicy::new());
     fares.keyspace().insert_many((1..=4).map(|key| (key, key))).unwrap();
@@ -238,7 +238,7 @@ fn refreshes_beyond_the_bound_are_refused_and_a_hung_one_frees_its_place() {
     assert_eq!(runtime.poll(), 2);
     let is_refused = !refresh(3) && !refresh(5);
     let stats = fares.keyspace().stats();
-    // On a slow machine, the deadline may have passed already.
+    // On a slow machine, the two loads may already have timed out, and then no refresh is refused.
     if is_refused {
         assert_eq!((stats.refreshes, stats.refreshes_refused), (2, 2));
     }
@@ -268,7 +268,7 @@ fn a_loader_that_panics_reports_it_to_its_callers_and_ends_no_task_by_it() {
     assert_eq!(value(&fares), 1);
     runtime.finish();
     assert_eq!(fares.keyspace().stats().load_failures, 2);
-    // During the pause after a failed refresh, no other refresh begins.
+    // After a failed refresh, no refresh begins until the cool-down is over.
     assert!(!HandPolled::new(fares.refresh_async(1)).finish().unwrap());
     assert!(DEFAULT_COOL_DOWN > Duration::ZERO);
 }

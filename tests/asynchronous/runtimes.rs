@@ -1,4 +1,5 @@
-//! Tests of registered asynchronous loaders on each runtime, and on runtimes that drop their tasks or end.
+//! Tests of registered asynchronous loaders on each runtime, and on runtimes that drop their tasks or shut
+//! down.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -29,7 +30,7 @@ fn a_task_that_its_runtime_drops_gives_its_load_back() {
         let stats = fares.keyspace().stats();
         assert_eq!(source.dropped(), u64::from(is_begun));
         assert_eq!(stats.refreshes, 1 + u64::from(is_begun));
-        // No flight remains, so a caller that finds the value expired loads it.
+        // No flight remains, so a caller that finds the value expired must load the key itself.
         clock.advance(TTL);
         let found = fares.keyspace().lookup(1).unwrap();
         let LookupOutcome::Load(lease) = found else { panic!("{found:?}") };
@@ -54,7 +55,7 @@ fn a_runtime_that_ends_while_a_refresh_hangs_stalls_no_caller() {
         assert_eq!(waiter.join().unwrap(), 7);
     });
     assert_eq!(source.dropped(), 1);
-    // A runtime that has ended drops each task.
+    // A runtime that has shut down drops every task, so the refresh is refused.
     let begun = HandPolled::new(fares.refresh_async(1)).finish().unwrap();
     assert!(!begun && fares.keyspace().stats().refreshes_refused == 1);
 }

@@ -54,7 +54,7 @@ fn several_keys_are_loaded_once_and_shared() {
         let cache = place.as_ref().map_or_else(|| Cache::builder().open().unwrap(), Place::open);
         let versions = cache.keyspace(VERSIONS).unwrap();
         versions.insert(&1, 10).unwrap();
-        // A thread loads key 4 meanwhile.
+        // Another caller holds the lease of key 4 while `load` runs.
         let LookupOutcome::Load(lease) = versions.lookup(&4).unwrap() else { panic!("it has no value") };
         let runs = AtomicU64::new(0);
         let load = async |missing: &[u64]| {
@@ -114,8 +114,8 @@ fn a_loader_of_several_keys_that_waits_for_one_of_them_is_refused() {
     let cache = Cache::builder().open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
     let load = async |_: &[u64]| {
-        // This is the last key of the call. The wait graph knows this loader as the leader of each flight of
-        // the call.
+        // Key 3 is the last key of this call. A request for it inside the loader is a cycle: the loader leads
+        // the flight of every key of the call.
         let own = versions.get_or_load_async(&3, || async { Ok::<u64, Infallible>(0) }).await;
         assert!(matches!(own, Err(LoadError::Cycle)));
         Ok::<_, Infallible>([(1, 1), (2, 2), (3, 3_u64)])

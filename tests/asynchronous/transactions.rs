@@ -29,7 +29,7 @@ fn a_transaction_of_a_task_holds_no_worker_while_it_is_committed() {
             0,
             "the removal was committed, and the value with it"
         );
-        // Far more tasks than workers. All of them wait for commits.
+        // 100 tasks wait for commits at the same time, which is more than the number of workers.
         let many = (0..100).map(|key| {
             let versions = versions.clone();
             cache.transaction_async(move |tx| {
@@ -46,7 +46,7 @@ fn a_transaction_of_a_task_holds_no_worker_while_it_is_committed() {
     assert_eq!(versions.count(), 100);
 }
 
-/// Polls all futures until each has ended.
+/// Polls all futures until each is ready. Returns their outputs.
 async fn all_of<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(move |context| {

@@ -1,5 +1,5 @@
-//! Tests of closing while other threads work: the results of their calls, and the moment when the file may be
-//! opened again.
+//! Tests of closing while other threads work: the results of their calls, and when the file can be opened
+//! again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
@@ -16,10 +16,10 @@ use crate::support::simulated::{SimulatedPlace, WRITES, wait_until};
 use crate::support::{BLOBS, HOUR, NAMES, OnDrop, Random, SetOnDrop, VERSIONS, WATCHDOG};
 
 const THREADS: u64 = 16;
-/// Number of keys of each thread.
+/// Number of keys per thread.
 const KEYS: u64 = 4;
 
-/// Returns every entry that any kind of lookup finds.
+/// Returns the keys that any kind of lookup finds.
 fn found(versions: &Keyspace<u64, u64>) -> Vec<u64> {
     let looks =
         |key: &u64| versions.get(key).is_some() || versions.peek(key).is_some() || versions.contains_key(key);
@@ -57,8 +57,8 @@ fn write_until_closed(versions: &Keyspace<u64, u64>, thread: u64, mut random: Ra
 fn a_closed_cache_has_nothing_and_the_file_has_what_was_acknowledged() {
     Harness::new("a_closed_cache_has_nothing", "LARDER_CLOSINGS", 300).run(|seed| {
         let place = SimulatedPlace::new();
-        // Every second round has no file. Without a file, no writer thread refuses a write, and no later
-        // opening finds an entry.
+        // Every second round has no file. Such a cache has no writer thread that refuses writes, and the next
+        // cache starts empty.
         let builder = if seed % 2 == 0 { place.builder() } else { Cache::builder().shards(2) };
         let cache = builder.open().unwrap();
         let versions = cache.keyspace(VERSIONS).unwrap();
@@ -81,7 +81,7 @@ fn a_closed_cache_has_nothing_and_the_file_has_what_was_acknowledged() {
                         thread::yield_now();
                     }
                     cache.close().unwrap();
-                    // The other threads continue to write.
+                    // The other threads still write.
                     assert!(found(versions).is_empty());
                 });
             }
@@ -132,8 +132,8 @@ fn lookups_on_disk_do_not_hold_the_file_that_is_closed() {
     });
 }
 
-/// Checks a cache that closes itself on one of its own threads. `begin` makes the cache do so. If an
-/// application thread closes the cache in the meantime, that thread may open the file immediately.
+/// Checks a cache that one of its own threads closes. `begin` starts that close. If an application thread
+/// calls `close` meanwhile, that thread can open the file as soon as its call returns.
 fn closes_itself(place: &SimulatedPlace, cache: &Cache, is_begun: &AtomicBool, begin: impl FnOnce()) {
     begin();
     wait_until("the cache begins to close itself", || is_begun.load(Ordering::SeqCst));
@@ -180,7 +180,7 @@ struct Acts {
 
 const ACTS: KeyspaceDefinition<u64, Acts> = KeyspaceDefinition::new("acts").ttl(HOUR);
 
-/// Returns a value that closes the cache once, when it is dropped.
+/// Returns a value whose drop closes the cache. Only the first drop does so.
 fn closing(cache: &Cache, is_begun: &Arc<AtomicBool>) -> Acts {
     let (cache, is_begun) = (Mutex::new(Some(cache.clone())), is_begun.clone());
     let close = move || {
@@ -209,7 +209,7 @@ fn a_value_may_close_the_cache_wherever_it_is_dropped() {
             let cache = place.builder().memory_capacity(ByteSize::kib(64)).open().unwrap();
             let acts = cache.keyspace(ACTS).unwrap();
             let is_begun = Arc::new(AtomicBool::new(false));
-            // For evictions, the committed values must need more memory than the cache has.
+            // Evictions need more committed values than memory has room for.
             for key in 1..=if what.contains("evicted") { 60 } else { 1 } {
                 // An eviction may close the cache before all values are inserted.
                 if acts.insert(&key, closing(&cache, &is_begun)).is_err() {

@@ -1,8 +1,8 @@
-//! A user's `Drop` may make any call, at every place where the cache drops a value or an error.
+//! A user's `Drop` may make any call, wherever the cache drops a value or an error.
 //!
-//! The cache holds no lock at that moment. Otherwise the calls in the `Drop` would wait forever. So the test
-//! tries each way in which a value is dropped. The value's `Drop` calls most methods of the cache and of its
-//! keyspaces. A watchdog turns a hang into a failure.
+//! The cache must hold no lock while it drops a value. Otherwise a call in the `Drop` would wait forever. The
+//! test tries each way in which a value is dropped, with a `Drop` that calls most methods of the cache and of
+//! its keyspaces. A watchdog turns a hang into a failure.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,22 +18,22 @@ use serde::{Deserialize, Serialize};
 use crate::support::simulated::{SimulatedPlace, WRITES, wait_until};
 use crate::support::{HOUR, NAMES, Place, WATCHDOG};
 
-/// Number of drops in a trial that make their calls. The number is small, because each call on a failing disk
-/// tries to make a fresh file.
+/// Maximum number of drops per trial that call the cache. On a failing disk, each call tries to create a new
+/// file, which takes time.
 const ENOUGH: u64 = 5;
 
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);
 const CALLERS: KeyspaceDefinition<u64, Caller> = KeyspaceDefinition::new("caller").ttl(HOUR);
 
-/// State that the values and errors of one trial share.
+/// State that all values and errors of one trial share.
 struct Calls {
     cache: Mutex<Option<Cache>>,
-    /// Number of drops that have made their calls.
+    /// Number of drops that have called the cache.
     made: AtomicU64,
 }
 
 thread_local! {
-    /// The calls in a `Drop` drop values too. The `Drop` of these values makes no calls.
+    /// Whether a `Drop` of this thread is calling the cache. Values that are dropped meanwhile make no calls.
     static IS_CALLING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -61,7 +61,7 @@ fn call_everything(cache: &Cache) {
     if let Ok(pairs) = cache.keyspace(PAIRS) {
         drop((pairs.insert(&(1, 2), 3), pairs.remove_matching((Any, &2))));
     }
-    // Use the keyspace of the value, if that keyspace can be opened.
+    // Also calls the keyspace of the dropped value, if that keyspace can be opened.
     for version in 0..3 {
         if let Ok(callers) = cache.keyspace(CALLERS.version(version)) {
             drop((callers.get(&1), callers.remove(&1), callers.get_or_load(&2, || Err::<Caller, _>(()))));
@@ -96,7 +96,7 @@ impl fmt::Debug for Caller {
     }
 }
 
-/// One trial: a cache, and values whose `Drop` calls it.
+/// A cache that holds values whose `Drop` calls the cache.
 struct DropTrial {
     place: SimulatedPlace,
     cache: Cache,
@@ -124,7 +124,7 @@ impl DropTrial {
         wait_until("the calls are made", || self.calls.made.load(Ordering::SeqCst) > 0);
     }
 
-    /// Runs a load while another thread runs `meanwhile`, and waits for the load.
+    /// Starts a load, runs `meanwhile` on another thread, and waits until the load has ended.
     fn load_during(
         &self,
         load: impl FnOnce() -> Result<Caller, Caller> + Send,
@@ -250,7 +250,7 @@ const WAYS: [(&str, Way); 16] = [
     ("without a file", |trial| {
         trial.insert();
         trial.place.disk.fail_every(&WRITES, Failure::Io);
-        // The removal can't be committed, so the file is discarded.
+        // The removal can't be committed, so the cache discards its file.
         drop(trial.callers.remove(&1));
         for key in 0..200 {
             trial.callers.insert(&key, trial.caller()).unwrap();
@@ -273,7 +273,8 @@ fn a_drop_may_call_every_verb_wherever_a_value_is_let_go_of() {
         let trial = thread::spawn(move || {
             let calls = way(DropTrial::new());
             let made = calls.made.load(Ordering::SeqCst);
-            // A value in the cache holds a handle of the cache. Taking out this handle ends the cycle.
+            // A value in the cache holds a handle of the cache. Removing this handle breaks the reference
+            // cycle.
             let last = calls.cache.lock().unwrap().take();
             drop(last);
             done.send(made).unwrap();
@@ -288,7 +289,7 @@ fn a_drop_may_call_every_verb_wherever_a_value_is_let_go_of() {
     }
 }
 
-/// A value whose `Drop` panics, even while another value's `Drop` is panicking.
+/// A value whose `Drop` panics, even during another panic.
 #[derive(Serialize, Deserialize)]
 struct PanicsOnDrop {
     filler: Vec<u8>,
@@ -305,8 +306,8 @@ impl Drop for PanicsOnDrop {
     }
 }
 
-/// When several values are dropped together, their panics do not end the process. A panic in the middle of a
-/// removal leaves the keyspace usable.
+/// Checks that panics of several values that are dropped together do not abort the process. After a panic
+/// during a removal, the keyspace is still usable.
 #[test]
 fn drops_that_panic_leave_the_cache_usable() {
     type LetsGo = fn(&SimulatedPlace, &Cache, &Keyspace<u64, PanicsOnDrop>);
@@ -335,7 +336,7 @@ fn drops_that_panic_leave_the_cache_usable() {
         }
         cache.flush().unwrap();
         is_armed.store(true, Ordering::SeqCst);
-        // The panic may reach this thread or another thread, so the result is ignored.
+        // The panic may occur on this thread or on another thread, so the result is ignored.
         drop(catch_unwind(AssertUnwindSafe(|| lets_go(&place, &cache, &panicking))));
         is_armed.store(false, Ordering::SeqCst);
         if what == "closed" {
@@ -352,7 +353,7 @@ fn drops_that_panic_leave_the_cache_usable() {
     }
 }
 
-/// A value that is stored again when it is dropped, if its key has no entry.
+/// A value whose drop inserts it again, if its key has no entry.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Returning(u32);
 

@@ -1,5 +1,4 @@
-//! Values whose `Drop` panics or waits in the middle of the cache's work. The cache still does the rest of
-//! that work.
+//! Tests of values whose `Drop` panics or waits while the cache works. The cache must still finish that work.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +36,7 @@ fn actor(act: &Act) -> Actor {
     Actor { filler: vec![0; 1_000], act: Some(act.clone()) }
 }
 
-/// Returns a function that panics if it is armed.
+/// Returns a function that panics while `is_armed` is set.
 fn panics(is_armed: &Arc<AtomicBool>) -> Act {
     let is_armed = is_armed.clone();
     Arc::new(move || assert!(!is_armed.load(Ordering::SeqCst), "planted"))
@@ -62,7 +61,7 @@ fn what_replaces_a_value_whose_drop_panics_is_committed_in_its_time() {
         actors.insert(&1, actor(&panics(&is_armed))).unwrap();
         actors.insert_with(&2, actor(&panics(&is_armed)), short).unwrap();
         cache.flush().unwrap();
-        // The sweeper has just swept, and does not sweep again for an hour.
+        // The sweeper has just run, and does not run again for an hour.
         cache.sweep().unwrap();
         is_armed.store(true, Ordering::SeqCst);
         if what != "an insert" {
@@ -106,7 +105,7 @@ fn no_value_is_dropped_on_the_thread_that_commits_while_the_cache_is_closed() {
     let tells: Act = Arc::new(move || {
         dropped.lock().unwrap().push(thread::current().name().unwrap_or_default().to_owned());
     });
-    // Insert more values than memory has room for once they are committed.
+    // The values need more memory than the cache has, so committed values are evicted.
     for key in 0..200 {
         actors.insert(&key, actor(&tells)).unwrap();
     }

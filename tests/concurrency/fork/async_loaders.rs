@@ -1,4 +1,4 @@
-//! Tests of asynchronous loaders that fork, and return in both processes.
+//! Tests of asynchronous loaders that fork. The loader then returns in both processes.
 
 use std::future::{Future, poll_fn};
 use std::path::Path;
@@ -11,10 +11,11 @@ use super::split::{Child, Says, split};
 use super::tasks::busy_cache;
 use crate::support::tasks::HandPolled;
 
-/// The handle of a forked child, in the parent.
+/// The handle of a forked child. Only the parent sets it.
 type Forked = Arc<Mutex<Option<Child>>>;
 
-/// Forks. The child does not end here. The pipe stays open, so the parent learns when the child ends.
+/// Forks, and returns in both processes. The child keeps its pipe open, so the parent can detect when the
+/// child ends.
 fn fork_here(forked: &Forked) {
     match split() {
         Ok(child) => *forked.lock().unwrap() = Some(child),
@@ -22,7 +23,7 @@ fn fork_here(forked: &Forked) {
     }
 }
 
-/// Waits for one more poll.
+/// Returns `Pending` once, and then completes.
 async fn yield_once() {
     let mut has_yielded = false;
     poll_fn(move |context| {
@@ -43,8 +44,8 @@ async fn fork_and_go_on(forked: &Forked, value: u64, yields: usize) -> Result<u6
     Ok(value)
 }
 
-/// Finishes a load whose loader forks. The child checks that it gets the value and that a change fails, and
-/// then ends.
+/// Runs a load whose loader forks. The child then checks that it gets the value and that a change fails, and
+/// exits.
 fn load<T: PartialEq + std::fmt::Debug>(
     versions: &Keyspace<u64, u64>,
     forked: &Forked,
@@ -61,7 +62,7 @@ fn load<T: PartialEq + std::fmt::Debug>(
     assert_eq!(forked.lock().unwrap().take().unwrap().ends(), 0, "{expected:?}");
 }
 
-/// Loads a key in a child. The load ends there, and is not cached.
+/// Loads a key in a child process. The load succeeds, but its value is not cached.
 pub(super) fn load_in_child(says: &mut Says, versions: &Keyspace<u64, u64>) {
     says.step("get_or_load_async");
     let loading = async { versions.get_or_load_async(&7, || async { Ok::<u64, ()>(70) }).await };
@@ -89,7 +90,7 @@ pub(super) fn run(path: &Path) {
         load(&versions, &forked, loading, &Some(20));
         assert_eq!(versions.get(&(key + 2)).as_deref(), Some(&20));
     }
-    // A loader that fails, and a loader that finds no value.
+    // Key 5: the loader forks and fails.
     let of_loader = forked.clone();
     let loader = move || async move { fork_and_go_on(&of_loader, 0, 1).await.map_or(Ok(0_u64), |_| Err(7)) };
     let loading = async {

@@ -1,4 +1,4 @@
-//! The tasks whose forked child continues after the parent has closed its cache or has ended.
+//! Tasks of a child that continues after its parent has closed the cache or has ended.
 
 use std::path::Path;
 use std::thread;
@@ -22,7 +22,7 @@ pub(super) fn control(path: &Path) {
         Ok(child) => child,
         Err(says) => says.run(move |_| {
             drop(end);
-            // The child lives until its parent has closed the cache.
+            // The child waits here until its parent has closed the cache.
             std::io::Read::read_to_end(&mut until, &mut Vec::new()).unwrap();
         }),
     };
@@ -36,7 +36,8 @@ pub(super) fn control(path: &Path) {
     cache.close().unwrap();
 }
 
-/// Opens a cache, forks twice, and ends without closing the cache. The last child works for the test.
+/// Opens a cache, forks twice, and ends without closing the cache. The last child then follows the requests
+/// of the test.
 pub(super) fn daemon(path: &Path) {
     let cache = Cache::builder().path(path).control_socket(path.with_extension("sock")).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
@@ -46,7 +47,7 @@ pub(super) fn daemon(path: &Path) {
     match split() {
         Ok(child) => {
             child.ends();
-            // The first process of a daemon ends in this way, without dropping anything.
+            // The first process of a daemon exits this way: it drops nothing.
             drop(parent_lives);
             std::process::exit(0);
         }
@@ -69,8 +70,8 @@ fn serve_as_daemon(path: &Path, inherited: &Cache) {
     inherited.abandon_in_child().unwrap();
     say("abandoned");
     assert_eq!(hear(), "open");
-    // The parent has left a socket at this path, and no process answers there. This child has a descriptor of
-    // that socket.
+    // The parent's socket file is still at this path, but no process answers there. This child inherited a
+    // descriptor of that socket.
     let socket = path.with_extension("sock");
     let own = Cache::builder().path(path).control_socket(&socket).open().unwrap();
     assert_eq!(Client::connect(&socket).unwrap().server().pid, std::process::id());
@@ -82,7 +83,7 @@ fn serve_as_daemon(path: &Path, inherited: &Cache) {
     say("closed");
 }
 
-/// Forks while the writer works, and is then killed. The child abandons the file, and continues.
+/// Forks while the writer works. The parent is then killed. The child abandons the file and continues.
 pub(super) fn abandon(path: &Path) {
     let (cache, versions) = busy_cache(path);
     versions.insert_with(&0, 1, InsertOptions::new().durability(Durability::Immediate)).unwrap();
@@ -92,7 +93,7 @@ pub(super) fn abandon(path: &Path) {
                 versions.insert(&key, key).unwrap();
             }
         });
-        // The fork happens in the middle of the writer's work.
+        // The removals keep the writer busy during the fork.
         for key in 1..20 {
             let _was_there = versions.remove(&key).unwrap();
         }

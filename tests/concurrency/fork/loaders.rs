@@ -1,4 +1,4 @@
-//! A registered loader in a forked child. The threads of its pool are in the parent.
+//! A registered loader in a forked child. The child does not have the threads of the loader's pool.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::split::Says;
 
 pub(super) type Sevens = LoadingKeyspace<u64, u64, ()>;
 
-/// Returns a handle whose loader returns 7. The pool of its cache has a thread, which is idle.
+/// Returns a handle whose loader returns 7. In the parent, the pool of the cache has one idle thread.
 pub(super) fn sevens(versions: &Keyspace<u64, u64>) -> Sevens {
     let policy =
         LoadPolicy::new().refresh_after(Duration::from_millis(1)).hard_timeout(Duration::from_mins(1));
@@ -19,7 +19,7 @@ pub(super) fn sevens(versions: &Keyspace<u64, u64>) -> Sevens {
     sevens
 }
 
-/// Makes every call of the handle. Key 1 has the value 10, and is old.
+/// Makes every call of the handle. Key 1 has the value 10, which is old enough for a refresh.
 pub(super) fn ask(says: &mut Says, sevens: &Sevens) {
     says.step("a registered loader");
     assert_eq!(*sevens.get(1).unwrap().value.unwrap(), 10, "no refresh begins");

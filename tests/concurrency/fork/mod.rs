@@ -1,9 +1,9 @@
-//! Tests with real forks. A child may still make some calls on a cache that its parent opened. These calls
-//! must not affect the parent.
+//! Tests that fork. A child may still make some calls on a cache that its parent opened, and these calls must
+//! not affect the parent.
 //!
-//! Each test starts its own process, and that process forks ([`tasks`]). A fork of the test binary would
-//! inherit the locks of other tests. A child reports each step before it begins, so the step in which a child
-//! hangs is known. A child that hangs is killed after [`split::PATIENCE`].
+//! Each test starts a new process that forks ([`tasks`]), because a fork of the test binary would inherit the
+//! locks of other tests. A child reports each step before the step begins, so the last report names the step
+//! that hangs. The test kills a child that reports nothing for [`split::PATIENCE`].
 
 mod async_loaders;
 mod lasting;
@@ -16,7 +16,7 @@ use larder::{Cache, Error};
 use crate::support::child::Worker;
 use crate::support::{LOCK_WAIT, Place, VERSIONS};
 
-/// Runs a task to its end, and checks that the task succeeds.
+/// Runs a task in a new process, and checks that it succeeds.
 fn passes(task: &str) {
     let place = Place::new();
     let (said, status) = Worker::start(&format!("fork {task}"), &place.path()).wait();
@@ -66,9 +66,9 @@ fn a_cache_with_a_control_socket_is_closed_beside_a_forked_child() {
     passes("control");
 }
 
-/// Asserts that a fork of the owner holds the file after the owner has ended.
+/// Asserts that a child of the owner still holds the file after the owner has ended.
 fn assert_orphaned(place: &Place, owner: u32) {
-    // The owner ends during this loop.
+    // The owner may still be alive in the first attempts.
     for _ in 0..100_000 {
         let error = Cache::builder().path(place.path()).open().unwrap_err();
         let text = error.to_string();
@@ -96,7 +96,7 @@ fn a_daemon_holds_the_file_of_the_process_it_was_forked_from_until_it_abandons_i
     let place = Place::new();
     let mut worker = Worker::start("fork daemon", &place.path());
     assert_eq!(worker.line().unwrap(), "orphaned");
-    // The first process of the worker has ended, and no process has waited for it.
+    // The worker's first process has ended, but its parent has not yet waited for it.
     assert_orphaned(&place, worker.pid());
     worker.tell("abandon");
     assert_eq!(worker.line().unwrap(), "abandoned");
@@ -122,7 +122,7 @@ fn a_child_forked_in_the_middle_of_commits_gives_the_file_up_for_good() {
         let place = Place::new();
         let mut worker = Worker::start("fork abandon", &place.path());
         let said = worker.line().expect("a child is left");
-        // The process that opened the cache is about to be killed, and its child lives.
+        // The process that opened the cache is about to be killed, but its child lives on.
         let opened = Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open();
         if said == "held" {
             continue;

@@ -1,4 +1,4 @@
-//! Forks with a watchdog: the reports of a child, and its end.
+//! Forks a child that reports its steps to the parent. The parent kills a child that hangs.
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,16 +8,16 @@ use fork::{Fork, fork, waitpid};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// If a child reports nothing for this long, the test treats it as hung. A step takes microseconds.
+/// A child that reports nothing for this time is considered hung. A step takes microseconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A forked child, in its parent.
+/// The parent's handle of a forked child.
 pub(super) struct Child {
     pid: i32,
     said: PipeReader,
 }
 
-/// The reports of a forked child, in the child.
+/// The child's end of the pipe to its parent.
 pub(super) struct Says(PipeWriter);
 
 /// Forks. The parent gets a [`Child`], and the child gets a [`Says`].
@@ -30,16 +30,16 @@ pub(super) fn split() -> Result<Child, Says> {
 }
 
 impl Says {
-    /// Reports the next step, before the child makes it.
+    /// Reports a step before the child runs it.
     pub(super) fn step(&mut self, step: &str) {
         writeln!(self.0, "{step}").unwrap();
     }
 
-    /// Runs the child's work, and ends the child in the way of a program that returns from `main`.
+    /// Runs `work` in the child, and then exits as if `main` had returned.
     pub(super) fn run(mut self, work: impl FnOnce(&mut Self)) -> ! {
         let done = catch_unwind(AssertUnwindSafe(|| work(&mut self)));
         if done.is_ok() {
-            // If the parent has ended, this write fails.
+            // The write fails if the parent has ended, so the result is ignored.
             drop(writeln!(self.0, "done"));
         }
         std::process::exit(i32::from(done.is_err()));
@@ -47,7 +47,7 @@ impl Says {
 }
 
 impl Child {
-    /// Waits until the child has reported success and has ended. Returns all its reports.
+    /// Waits until the child has reported success and has ended. Returns all reports of the child.
     pub(super) fn ends_well(mut self) -> String {
         let mut said = String::new();
         while let Some(more) = self.hear(&said) {
@@ -59,7 +59,7 @@ impl Child {
         said
     }
 
-    /// Waits for the child's end, successful or not.
+    /// Waits until the child has ended, and returns its exit status.
     pub(super) fn ends(mut self) -> i32 {
         while self.hear("").is_some() {}
         waitpid(self.pid).unwrap()

@@ -1,4 +1,4 @@
-//! The tasks of processes that fork.
+//! The tasks that the forking processes run.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +38,7 @@ pub(crate) fn run(path: &Path, task: &str) {
     say("passed");
 }
 
-/// Asserts that this process still owns the file, by the cache's lock and by the store's locks.
+/// Asserts that this process still holds the lock of the cache and the locks of the store.
 fn assert_owned(path: &Path) {
     let refused = Cache::builder().path(path).open().unwrap_err();
     let pid = std::process::id();
@@ -56,7 +56,7 @@ fn is_forked<T>(answer: &Result<T, Error>) -> bool {
     matches!(answer, Err(Error::Forked))
 }
 
-/// Makes every call on a keyspace that a child may make and that changes nothing. Key 1 is in memory, and key
+/// Makes every call on a keyspace that is allowed in a child and changes nothing. Key 1 is in memory, and key
 /// 2 is on disk only.
 fn ask_everything(says: &mut Says, cache: &Cache, versions: &Keyspace<u64, u64>) {
     let immediate = InsertOptions::new().durability(Durability::Immediate);
@@ -94,7 +94,8 @@ fn ask_everything(says: &mut Says, cache: &Cache, versions: &Keyspace<u64, u64>)
     assert_eq!((cache.hot_keys(None, 9), cache.slow_loads(None, 9)), (None, SlowLoads::default()));
 }
 
-/// Makes the calls for several keys. Key 1 is in memory. Key 2 has the given value, or is on disk only.
+/// Makes the calls that take several keys. Key 1 is in memory. Key 2 has the value `of_two`, or is on disk
+/// only.
 fn ask_many(says: &mut Says, versions: &Keyspace<u64, u64>, of_two: Option<u64>) {
     says.step("get_many");
     let found: Vec<_> = versions.get_many([1, 2, 5]).iter().map(|value| value.as_deref().copied()).collect();
@@ -114,7 +115,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
     let mut versions = cache.keyspace(VERSIONS).unwrap();
     versions.insert(&2, 20).unwrap();
     if path.is_some() {
-        // From here on key 2 is on disk only.
+        // After reopening, key 2 is on disk only.
         cache.close().unwrap();
         cache = open();
         versions = cache.keyspace(VERSIONS).unwrap();
@@ -124,7 +125,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
     let sevens = super::loaders::sevens(&versions);
     let (mut iter, mut keys) = (versions.iter(), versions.keys());
     let update = pairs.begin_update(&(3, 3)).unwrap();
-    // This flush adds the keyspaces to the file.
+    // The flush stores the keyspaces in the file.
     cache.flush().unwrap();
     let before = path.map(|path| std::fs::read(path).unwrap()).unwrap_or_default();
     let child = match split() {
@@ -159,7 +160,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
             cache.abandon_in_child().unwrap();
             says.step("drop");
             drop((iter, keys, update, pairs, sevens, versions, cache));
-            // The child opens its own cache. The parent's cache does not prevent that.
+            // The parent's cache does not prevent the child from opening its own cache.
             says.step("own");
             let own = Cache::builder().open().unwrap();
             own.keyspace(VERSIONS).unwrap().insert(&1, 1).unwrap();
@@ -184,8 +185,8 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
     }
 }
 
-/// Opens a cache that commits all the time, with a small memory and a small write buffer. So callers often
-/// wait.
+/// Opens a cache with a small memory and a small write buffer that commits continuously. Callers therefore
+/// often wait.
 pub(super) fn busy_cache(path: &Path) -> (Cache, Keyspace<u64, u64>) {
     let cache = Cache::builder()
         .path(path)
@@ -193,8 +194,7 @@ pub(super) fn busy_cache(path: &Path) -> (Cache, Keyspace<u64, u64>) {
         .memory_capacity(larder::ByteSize::kib(64))
         .write_buffer(larder::ByteSize::kib(64))
         .shards(2)
-        // Every load is reported as slow, and some lookups are sampled. A child must neither report a load
-        // nor sample a lookup.
+        // In the parent, every load counts as slow, and lookups are sampled. A child must do neither.
         .slow_load(Duration::ZERO)
         .sample_keys(true)
         .open()
@@ -238,7 +238,7 @@ fn busy(path: &Path) {
                         assert_eq!(*loaded, key);
                     }
                     ask_everything(says, &cache, &versions);
-                    // The same calls also work from threads of the child.
+                    // The calls also work from several threads of the child.
                     says.step("threads");
                     thread::scope(|scope| {
                         for _ in 0..2 {
@@ -253,7 +253,7 @@ fn busy(path: &Path) {
             }
         }
     });
-    // The parent's threads hold the cache's locks for microseconds only.
+    // The parent's threads hold the locks of the cache only for microseconds.
     assert!(held <= FORKS / 10, "{held} of {FORKS} children could not give the file up");
     for key in 0..50 {
         let removed = versions.remove(&key).unwrap();
@@ -333,8 +333,8 @@ fn others(path: &Path) {
     admin.close().unwrap();
 }
 
-/// A closure of a change forks, and returns in both processes. The child is refused, and the parent changes
-/// the entry.
+/// A closure of `modify` forks, and returns in both processes. The child's change is refused, and the
+/// parent's change succeeds.
 fn closure_that_forks(versions: &Keyspace<u64, u64>) {
     let mut child = None;
     let modified = versions.modify(1, |old, _| {
@@ -357,8 +357,8 @@ fn callbacks(path: &Path) {
     let loaded = versions.get_or_load(&1, || {
         match split() {
             Ok(forked) => child = Some(forked),
-            // The child does not end here, because the loader returns in both processes. The pipe stays open,
-            // so the parent learns when the child ends.
+            // The loader returns in both processes. The child keeps its pipe open, so the parent can detect
+            // when the child ends.
             Err(says) => std::mem::forget(says),
         }
         Ok::<u64, ()>(10)
@@ -379,7 +379,7 @@ fn callbacks(path: &Path) {
     assert!(panicked && *versions.get_or_load(&2, || Ok::<u64, ()>(20)).unwrap() == 20);
     cache.close().unwrap();
 
-    // A listener forks on the sweeper's thread. In the child, that thread ends, and then the process ends.
+    // A listener forks on the sweeper thread. In the child, that thread ends, and then the process ends.
     let (told, tells) = std::sync::mpsc::channel();
     let volume = larder::testing::SimulatedVolume::new();
     let cache = Cache::builder()

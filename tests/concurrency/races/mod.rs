@@ -1,8 +1,9 @@
-//! Processes that race to open one file, and followers that read beside the owner (contracts 6 and 8).
+//! Tests of processes that race to open one file, and of followers that read the file beside its owner
+//! (contracts 6 and 8).
 //!
-//! The first process that opens the file owns it. Each other process gets an error that names the owner. If
-//! the owner closes the file within that process's timeout, the process opens the file instead. The loser of
-//! a race changes nothing. A follower sees committed entries only, and blocks no process.
+//! The first process that opens the file owns it. Every other process gets an error that names the owner. If
+//! the owner closes the file before the timeout of a waiting process, that process opens the file instead. A
+//! process that loses a race changes nothing. A follower sees only committed entries, and blocks no process.
 
 mod racer;
 
@@ -20,7 +21,8 @@ use crate::support::{Place, Random};
 
 const RACERS: u64 = 3;
 
-/// Judges a race by the reports and process ids of the racers. Returns the winner's index.
+/// Checks the reports of the racers, which are pairs of a result and a process id. Returns the index of the
+/// winner.
 fn judge(said: &[(String, u32)]) -> Result<usize, String> {
     let winners: Vec<usize> = (0..said.len()).filter(|at| said[*at].0 == "won").collect();
     let [winner] = winners[..] else {
@@ -38,8 +40,8 @@ fn judge(said: &[(String, u32)]) -> Result<usize, String> {
     }
 }
 
-/// The state of the file and of the files beside it. A comparison of two such states shows whether another
-/// process has changed a file.
+/// The state of the file and of the files beside it. Comparing two states shows whether a process has changed
+/// a file.
 #[derive(PartialEq, Eq)]
 struct Standing {
     inode: u64,
@@ -84,7 +86,7 @@ struct Race {
     follower: Worker,
     random: Random,
     version: u64,
-    /// The owner's number of commits at the return of its last put.
+    /// Number of commits of the owner when its last put returned.
     commits: u64,
     /// Versions whose buffered value the owner's sweeper committed before the next put.
     swept_along: Vec<u64>,
@@ -121,7 +123,7 @@ impl Race {
         if said == expected { Ok(()) } else { Err(format!("told {line:?}, expected {expected:?}: {said:?}")) }
     }
 
-    /// Makes all processes open at nearly the same time. Returns the winner's index.
+    /// Makes all racers open the file at nearly the same time. Returns the index of the winner.
     fn start(&mut self) -> Result<usize, String> {
         for racer in &mut self.racers {
             let spin = self.random.below(3) * self.random.below(500);
@@ -134,7 +136,7 @@ impl Race {
         judge(&said)
     }
 
-    /// Notes whether the owner has made further commits since its last put.
+    /// Records whether the owner has committed again since its last put.
     fn note_commits(&mut self, commits: u64) {
         if commits != self.commits {
             self.swept_along.push(self.version);
@@ -152,8 +154,8 @@ impl Race {
         let [before, after] = numbers[..] else {
             return Err(format!("told to put, the owner says {said:?}"));
         };
-        // If there is another commit besides the put's own commit, a commit of the sweeper was in progress. A
-        // commit is counted when it is done.
+        // More than one new commit means that a commit of the sweeper was in progress. A commit is counted
+        // when it ends.
         self.note_commits(if after == before + 1 { before } else { u64::MAX });
         (self.version, self.commits) = (self.version + 1, after);
         Ok(())
@@ -164,8 +166,8 @@ impl Race {
         self.follower.tell(&format!("follow {times}"));
     }
 
-    /// Ends the follower, and returns the number of times that it could open the file. The last buffered
-    /// value of `owner` is not committed yet.
+    /// Ends the follower, and returns how many times it opened the file. The last buffered value of `owner`
+    /// is not committed yet.
     fn end_to_follow(&mut self, owner: usize) -> Result<u64, String> {
         let said = self.follower.line().ok_or("the follower ended by itself")?;
         let mut words = said.split(' ');
@@ -175,7 +177,7 @@ impl Race {
             [opened, version, ref early @ ..] if first == Some("saw") && version <= self.version => {
                 let is_early =
                     |race: &Self| early.iter().find(|version| !race.swept_along.contains(version)).copied();
-                // A commit in progress is counted when it is done.
+                // A commit in progress is counted only when it ends.
                 for _ in 0..2_000 {
                     if is_early(self).is_none() {
                         break;
@@ -192,7 +194,8 @@ impl Race {
         }
     }
 
-    /// Lets the other processes try to open while the owner does nothing. These attempts must change nothing.
+    /// Makes the other processes try to open the file while the owner is idle. These attempts must change
+    /// nothing.
     fn try_in_vain(&mut self, owner: usize) -> Result<(), String> {
         let expected = format!("lost {}", self.racers[owner].pid());
         let mut last = Ok(());
@@ -203,9 +206,9 @@ impl Race {
             }
             let after = Standing::of(&self.place);
             last = after.compare(&before);
-            // The sweeper's first sweep may happen now, and is counted only when it is done. So one attempt
-            // without a change is enough. A process that wrongly changes a file that it can't open would do
-            // so at every attempt.
+            // The sweeper's first sweep may happen now, and is counted only when it ends. So one attempt
+            // without a change is enough: an opener that wrongly changes the file would do so in every
+            // attempt.
             if last.is_ok() && self.commits(owner)? == commits {
                 break;
             }
@@ -213,7 +216,8 @@ impl Race {
         last
     }
 
-    /// Lets another process wait while the owner closes or is killed. Returns the new owner's index.
+    /// Makes another process wait while the owner closes the file or is killed. Returns the index of the new
+    /// owner.
     fn hand_over(&mut self, owner: usize) -> Result<usize, String> {
         let next = (owner + 1) % self.racers.len();
         let spin = self.random.below(2_000);
@@ -320,7 +324,8 @@ fn the_race_harness_catches_a_lock_that_is_taken_away() {
     let owner = race.start().unwrap();
     race.put(owner).unwrap();
     race.try_in_vain(owner).unwrap();
-    // The owner creates the file again before it commits, so the first sweep may hide one removal.
+    // The owner creates the lock file again before it commits. Its first sweep may therefore hide one
+    // removal.
     let is_caught = (0..3).any(|_| {
         fs::remove_file(race.place.dir().join("shop.larder.lock")).unwrap();
         race.try_in_vain(owner).is_err()

@@ -1,5 +1,4 @@
-//! The code of the children: one child opens, writes and closes a cache on request, and another child
-//! follows.
+//! The child processes: a racer opens, writes and closes a cache on request, and a follower reads its file.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,15 +8,16 @@ use larder::{Cache, Error, Follower, Keyspace};
 use crate::support::child::{hear, say};
 use crate::support::{HOUR, Key, WRITTEN, Written, spin};
 
-/// The key whose value is committed before the put is reported.
+/// Key of the value that is committed before a put is reported.
 const COMMITTED: Key = (0, 0);
-/// The key whose value stays in the write buffer. It is committed with the next version of [`COMMITTED`].
+/// Key of the value that stays in the write buffer. It is committed together with the next version of
+/// [`COMMITTED`].
 const BUFFERED: Key = (0, 1);
 
 /// An open cache, with its keyspace.
 type Open = (Cache, Keyspace<Key, Written>);
 
-/// Carries out requests: `open TIMEOUT_MS SPIN_US`, `put VERSION`, `commits`, `read`, `close`. Reports each
+/// Handles the requests `open TIMEOUT_MS SPIN_US`, `put VERSION`, `commits`, `read` and `close`. Reports each
 /// result.
 pub(crate) fn race(path: &Path) {
     let mut open: Option<Open> = None;
@@ -44,8 +44,8 @@ pub(crate) fn race(path: &Path) {
                 say(&format!("found {}", written.get(&COMMITTED).map_or(0, |found| found.version)));
             }
             ("close", Some((cache, written))) => {
-                // Closing would commit the buffered value, but readers may see that value only with the next
-                // version.
+                // A close commits the buffered value. Removing it first ensures that readers see this version
+                // only together with the next one.
                 written.remove(&BUFFERED).unwrap();
                 cache.close().unwrap();
                 open = None;
@@ -56,14 +56,14 @@ pub(crate) fn race(path: &Path) {
     }
 }
 
-/// Returns the number of commits so far. The sweeper makes some of these commits. A commit includes buffered
+/// Returns the number of commits so far, including commits of the sweeper. Every commit includes the buffered
 /// values.
 fn commits(cache: &Cache) -> u64 {
     cache.stats().disk.unwrap().commits
 }
 
 fn try_to_open(path: &Path, timeout: Duration) -> Option<Open> {
-    // This process commits only on request. So if the file changes between two requests, another process has
+    // This process commits only on request. If the file changes between two requests, another process has
     // changed it.
     let builder = Cache::builder().path(path).flush_interval(HOUR).sweep_interval(HOUR);
     match builder.open_timeout(timeout).open() {
@@ -87,8 +87,8 @@ fn try_to_open(path: &Path, timeout: Duration) -> Option<Open> {
     }
 }
 
-/// Follows the file on request: `follow TIMES`. Reports `saw OPENED VERSION` and the buffered versions that
-/// it saw without a later committed version. Reports `bad` and the reason after a wrong answer.
+/// Handles the request `follow TIMES`. Reports `saw OPENED VERSION`, and the buffered versions that it saw
+/// before a later version was committed. After a wrong answer, it reports `bad` and the reason.
 pub(crate) fn follow(path: &Path) {
     say("ready");
     let mut last = 0;
@@ -99,7 +99,7 @@ pub(crate) fn follow(path: &Path) {
         };
         let (mut opened, mut early) = (0, Vec::new());
         let looked = (0..times).try_for_each(|_| {
-            // The file may not exist yet, or may be the file of a killed owner.
+            // The file may not exist yet, or may belong to an owner that was killed.
             let Ok(follower) = Follower::open(path) else { return Ok(()) };
             opened += 1;
             (0..4).try_for_each(|_| look(&follower, &mut last, &mut early))
@@ -116,13 +116,13 @@ pub(crate) fn follow(path: &Path) {
 
 fn look(follower: &Follower, last: &mut u64, early: &mut Vec<u64>) -> Result<(), String> {
     let written = follower.keyspace(WRITTEN);
-    // A lookup in a file that was closed or is being repaired may fail. But it must not return a wrong value.
+    // A lookup may fail in a file that was closed or is being repaired. It must not return a wrong value.
     let version = |key: Key| match written.get(&key) {
         Ok(Some(found)) if !found.is_whole(key) => Err(format!("{key:?} was never written: {found:?}")),
         Ok(found) => Ok(found.map_or(0, |found| found.version)),
         Err(_) => Ok(0),
     };
-    // The order matters: the second lookup sees the same commit as the first lookup, or a later commit.
+    // The order matters: the second lookup sees the same commit as the first lookup, or a later one.
     let (buffered, committed) = (version(BUFFERED)?, version(COMMITTED)?);
     if committed > 0 && buffered >= committed {
         early.push(buffered);

@@ -1,5 +1,5 @@
-//! Runs in a child process: threads that look up, load, write and invalidate, and check each answer. The
-//! memory has room for a few entries.
+//! The child process of the staleness test. Its threads look up, load, write and invalidate, and check each
+//! answer. Memory has room for a few entries only.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,16 +13,16 @@ use crate::support::child::say;
 use crate::support::{Key, Random, WRITTEN, Written};
 
 const THREADS: u64 = 4;
-/// Number of steps of one thread between two lines to the parent.
+/// Number of steps of a thread between two reports to the parent.
 const TICK: u64 = 25;
 
-/// A fault to plant.
+/// A fault that the test plants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PlantedStaleness {
     None,
-    /// Acknowledges a removal that it does not make.
+    /// Acknowledges a removal without removing the entry.
     Forgets,
-    /// Writes the value that it read last, like a cache whose promotions ignore invalidations.
+    /// Writes the value that was read last again, like a cache whose promotions ignore invalidations.
     BringsBack,
 }
 
@@ -33,12 +33,12 @@ struct StalenessThread<'a> {
     steps: &'a AtomicU64,
     random: Random,
     plant: PlantedStaleness,
-    /// The value that the thread read last.
+    /// The value that this thread read last.
     read: Option<Written>,
 }
 
-/// Opens a cache, works and closes it, over and over, until the process is killed. The words are
-/// `SEED PLANT`.
+/// Opens a cache, works on it and closes it, repeatedly, until the process is killed. `words` are `SEED
+/// PLANT`.
 pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
     let mut random = Random::of_round(words[0].parse().unwrap());
     let plant = match words[1] {
@@ -52,10 +52,10 @@ pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
         let cache = Cache::builder()
             .path(path)
             .memory_capacity(ByteSize::kib(64))
-            // Memory has room for a dozen entries. So entries are evicted and promoted again all the time.
+            // Memory has room for a dozen entries, so entries are often evicted and promoted again.
             .weigher(|_| 5_000)
             .write_buffer(ByteSize::kib(256))
-            // The file is too small for all entries.
+            // The file has no room for all entries.
             .disk_capacity(ByteSize::mib(1))
             .flush_interval(Duration::from_millis(1 + random.below(30)))
             .sweep_interval(Duration::from_millis(5))
@@ -90,7 +90,7 @@ pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
     }
 }
 
-/// Reports a stale answer to the parent, and ends the process. The parent waits for the end of the process.
+/// Reports a stale answer to the parent and exits.
 fn told(judged: Result<(), String>) {
     if let Err(why) = judged {
         say(&format!("stale {why}"));
@@ -103,7 +103,7 @@ impl StalenessThread<'_> {
         if self.steps.fetch_add(1, Ordering::SeqCst).is_multiple_of(TICK * THREADS) {
             say("tick");
         }
-        // Half of the requests are for a few keys, so that races happen.
+        // Half of the requests use only a few keys, so that races are likely.
         let key = match self.random.below(2) {
             0 => (0, self.random.below(3)),
             _ => (self.random.below(GROUPS), self.random.below(KEYS)),
@@ -134,7 +134,7 @@ impl StalenessThread<'_> {
         let floor = self.oracle.floor(key);
         let answer = self.written.get_or_load(&key, || {
             let version = self.oracle.source(key);
-            // This gives an invalidation time to happen.
+            // Gives other threads time to invalidate the key during the load.
             thread::yield_now();
             Ok::<_, Error>(Written::new(key, version))
         });
@@ -144,7 +144,8 @@ impl StalenessThread<'_> {
     fn insert(&mut self, key: Key) {
         let change = self.oracle.change(key);
         let version = change.bump();
-        // Some entries expire soon. The values that these entries replaced must not become visible again.
+        // Some entries expire soon. After that, the value that such an entry replaced must not become visible
+        // again.
         let ttl = if self.random.below(6) == 0 { self.random.below(10) + 1 } else { 3_600_000 };
         let options = InsertOptions::new().ttl(Duration::from_millis(ttl));
         self.written.insert_with(&key, Written::new(key, version), options).unwrap();
@@ -160,8 +161,8 @@ impl StalenessThread<'_> {
         self.oracle.settled(key, version);
     }
 
-    /// Changes the source during an update, and so invalidates the key. Loads during the change are not
-    /// cached.
+    /// Changes the source within an update, which invalidates the key. Loads that run during the update are
+    /// not cached.
     fn update(&self, key: Key) {
         let change = self.oracle.change(key);
         let update = self.written.begin_update(&key).unwrap();
@@ -179,7 +180,7 @@ impl StalenessThread<'_> {
     }
 
     fn clear(&mut self) {
-        // The source does not change here, so its versions are still right and may be loaded again.
+        // A clear does not change the source, so loads may cache the current versions again.
         let versions: Vec<(Key, u64)> = all_keys().map(|key| (key, self.oracle.source(key))).collect();
         let cleared = if self.random.below(2) == 0 { self.cache.clear() } else { self.written.clear() };
         cleared.unwrap();

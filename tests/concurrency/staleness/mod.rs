@@ -1,9 +1,9 @@
 //! Checks that no answer is stale: with many threads, across restarts, and after kills (contracts 1 and 3).
 //!
-//! Every key stands for an item of a source. The item's versions only increase ([`oracle`]). A child changes
-//! the source and invalidates in the cache. It compares every answer with the changes that were acknowledged
-//! before the lookup ([`engine`]). It also closes and reopens the cache at times. Its parent kills it from
-//! time to time, and starts another child on the same file.
+//! Every key stands for an item of a source whose versions only increase ([`oracle`]). A child process
+//! changes the source and invalidates in the cache. For every answer, the child checks that it includes all
+//! changes that were acknowledged before the lookup ([`engine`]). The child also closes and reopens the cache
+//! now and then. The parent kills the child from time to time, and starts another child on the same file.
 
 mod engine;
 mod oracle;
@@ -14,14 +14,14 @@ use crate::support::child::Worker;
 use crate::support::harness::Harness;
 use crate::support::{Place, Random};
 
-/// The counts of a round: disk hits, evictions from memory, voided fills and requests of the closed caches,
+/// Counts of a round: disk hits, evictions from memory, voided fills, and requests, all of the closed caches,
 /// and kills.
 type Seen = [u64; 5];
 
-/// Starts several children on one file, one after another, and kills each child.
+/// Starts several children on one file, one after another, and kills each of them.
 fn work_and_kill(seed: u64, plant: &str, totals: &mut Seen) -> Result<(), String> {
     let mut random = Random::of_round(seed);
-    // A file system in memory allows many more steps per second. On a real disk, a commit takes longer.
+    // A file system in memory allows many more steps per second. A real disk makes commits slower.
     let place = if random.below(3) == 0 { Place::new() } else { Place::in_memory() };
     for _ in 0..=random.below(4) {
         let mut worker =
@@ -68,8 +68,8 @@ fn contract_3_no_answer_is_stale_under_threads_restarts_and_kills() {
     assert!(kills > 0);
 }
 
-/// Plants a fault, and returns the message that exposes it. Tries several seeds, because the order of the
-/// threads decides how soon a fault becomes visible.
+/// Plants a fault, and returns the message that reports it. Tries several seeds, because a fault becomes
+/// visible only with some thread schedules.
 fn is_found_out(plant: &str) -> Option<String> {
     (0..20).find_map(|seed| work_and_kill(seed, plant, &mut Seen::default()).err())
 }

@@ -1,9 +1,9 @@
 //! The source behind the cache, and the acknowledged invalidations and writes.
 //!
-//! Each key has a version in the source and a *floor*. Both only increase. An answer to a lookup that begins
-//! now may not be older than the floor. The floor rises when an invalidation or a write returns. Source and
-//! floor are in a file as well as in memory, so they outlive a killed process. A buffered insert may be lost
-//! in a crash. So the file has only the part of the floor that a crash may not undo.
+//! Each key has a source version and a *floor*. Both only increase. A lookup that begins now may not return a
+//! version below the floor. The floor rises when an invalidation or a write returns. Both numbers are also
+//! stored in a file, so they survive a kill. A crash may lose a buffered insert, so the file stores only the
+//! part of the floor that is durable in the cache.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -18,17 +18,17 @@ pub(super) const KEYS: u64 = 12;
 
 const WIDTH: u64 = 8;
 
-/// The state of one key. Version 0 means no version, because sources begin at 1.
+/// The state of one key. Source versions begin at 1, so version 0 means that there is none yet.
 #[derive(Debug, Default)]
 struct Row {
     source: AtomicU64,
     floor: AtomicU64,
     durable: AtomicU64,
-    /// A thread holds this lock while it changes the source and invalidates in the cache. The cache does not
-    /// decide the order of two racing writers.
+    /// Held while a thread changes the source and invalidates the key. The cache does not order two racing
+    /// writers of the source.
     changing: Mutex<()>,
-    /// A thread holds this lock while it writes a floor to the file. Otherwise a lower floor could replace a
-    /// higher floor.
+    /// Held while a thread writes a floor to the file. Otherwise a lower floor could overwrite a higher
+    /// floor.
     keeping: Mutex<()>,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Oracle {
     rows: Vec<Row>,
 }
 
-/// The right to change the source of one key.
+/// Permission to change the source of one key. At most one exists per key.
 pub(super) struct Change<'a> {
     oracle: &'a Oracle,
     key: Key,
@@ -46,11 +46,12 @@ pub(super) struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Increments the source's version, and returns the new version.
+    /// Increments the source version, and returns the new version.
     pub(super) fn bump(&self) -> u64 {
         let row = self.oracle.row(self.key);
         let version = row.source.load(Ordering::SeqCst) + 1;
-        // The version is written to the file first. Otherwise the next process could use the version again.
+        // The version is stored in the file first. Otherwise the process after a crash could use the version
+        // again.
         self.oracle.keep(self.key, 0, version);
         row.source.store(version, Ordering::SeqCst);
         version
@@ -62,7 +63,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = Key> {
 }
 
 impl Oracle {
-    /// Opens the oracle of a file. Creates the file if it is missing.
+    /// Opens the file of the oracle, and creates the file if it is missing.
     pub(super) fn open(path: &Path) -> Self {
         let file = File::options().read(true).write(true).create(true).truncate(false).open(path).unwrap();
         let len = GROUPS * KEYS * 2 * WIDTH;
@@ -94,24 +95,24 @@ impl Oracle {
         Change { oracle: self, key, _changing: self.row(key).changing.lock().unwrap() }
     }
 
-    /// Returns the version that a loader reads.
+    /// Returns the current source version, as a loader reads it.
     pub(super) fn source(&self, key: Key) -> u64 {
         self.row(key).source.load(Ordering::SeqCst)
     }
 
-    /// Returns the oldest version that a lookup may return if it begins now.
+    /// Returns the oldest version that a lookup that begins now may return.
     pub(super) fn floor(&self, key: Key) -> u64 {
         self.row(key).floor.load(Ordering::SeqCst)
     }
 
-    /// Notes that a buffered write of a version has returned. In this process, no lookup may return an older
-    /// version from here on.
+    /// Records that a buffered write of `version` has returned. From now on, no lookup in this process may
+    /// return an older version.
     pub(super) fn wrote(&self, key: Key, version: u64) {
         self.row(key).floor.fetch_max(version, Ordering::SeqCst);
     }
 
-    /// Notes that versions older than `version` must never be returned again: an invalidation or a commit of
-    /// this version has returned.
+    /// Records that an invalidation or a commit of `version` has returned. Older versions must never be
+    /// returned again, even after a crash.
     pub(super) fn settled(&self, key: Key, version: u64) {
         self.wrote(key, version);
         let row = self.row(key);
@@ -121,7 +122,7 @@ impl Oracle {
         }
     }
 
-    /// Judges the answer to a lookup. `floor` is the floor when the lookup began.
+    /// Checks the answer to a lookup. `floor` is the floor when the lookup began.
     pub(super) fn judge(&self, key: Key, floor: u64, answer: Option<&Written>) -> Result<(), String> {
         let Some(answer) = answer else { return Ok(()) };
         let source = self.source(key);

@@ -1,5 +1,5 @@
-//! Tests of absences. If the source has no value for a key, it is not queried again and again. An absence
-//! never hides a value.
+//! Tests of absences. A key that the source does not have is not loaded again and again. An absence never
+//! hides a value.
 
 use std::cell::Cell;
 use std::sync::{Arc, mpsc};
@@ -33,14 +33,14 @@ fn make_absent(products: &Products, key: u64) {
     assert!(lease(products, key).fill_absent());
 }
 
-/// The place of an absence of key 1.
+/// Where the absence of key 1 is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tier {
-    /// In memory, and not committed yet.
+    /// In memory only, because it is not committed yet.
     Uncommitted,
     Both,
     DiskAlone,
-    /// In memory, in a memory-only keyspace.
+    /// In a memory-only keyspace.
     MemoryOnly,
 }
 
@@ -67,7 +67,7 @@ fn absent_in(place: &Place, tier: Tier) -> (Cache, Products) {
     }
 }
 
-/// Loads with a loader that finds nothing, and counts its runs.
+/// A load whose loader finds no value. The counter holds the number of loader runs.
 type LoadNothing = fn(&Products, &Cell<u32>) -> bool;
 
 const LOADS: [LoadNothing; 4] = [
@@ -230,7 +230,7 @@ fn contract_3_a_removed_absence_stays_gone_and_counts_as_no_entry() {
         let (cache, products) = absent_in(&place, tier);
         assert_eq!(remove(&cache, &products), 0, "{tier:?}, removal {at}: there was no value");
         assert_eq!(products.find(&1), Found::Unknown, "{tier:?}, removal {at}");
-        // This copy of the file is as after a crash.
+        // A copy of the file is what a crash would leave.
         let after = Place::new();
         std::fs::copy(place.path(), after.path()).unwrap();
         let again = after.open().keyspace(PRODUCTS).unwrap();
@@ -283,7 +283,7 @@ fn contract_2_an_absence_outlives_a_restart_and_no_expiry() {
     let (cache, products) = absent_in(&place, Tier::DiskAlone);
     place.clock.advance(ABSENT);
     assert_eq!(products.find(&1), Found::Unknown);
-    // The jump has woken the sweeper thread, so it may have swept first.
+    // Advancing the clock wakes the sweeper thread, which may sweep before this call.
     cache.sweep().unwrap();
     assert_eq!(cache.stats().disk.unwrap().entries, 0);
 }
@@ -308,7 +308,7 @@ fn callers_that_wait_share_an_absence_that_is_not_cached() {
         let waiters = [0; 3].map(|_| scope.spawn(move || products.get_or_load_optional(&1, refuse).unwrap()));
         let plain = scope.spawn(|| products.get_or_load(&1, || Ok::<_, Error>(10)).unwrap());
         wait_until("the others have missed", || cache.stats().misses == 5);
-        // A caller that has missed joins the flight soon after.
+        // A caller whose lookup has missed joins the flight a moment later.
         thread::yield_now();
         let pending = match products.lookup(&1).unwrap() {
             LookupOutcome::Wait(pending) => pending,

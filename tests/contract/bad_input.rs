@@ -1,5 +1,5 @@
-//! A path that cannot be opened, or a value that cannot be stored, gives an error with its cause and remedy.
-//! A call that fails changes nothing.
+//! A path that can't be opened and a value that can't be stored give an error that names the cause and the
+//! remedy. A failed call changes nothing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -63,7 +63,8 @@ fn a_file_in_use_names_its_owner_and_can_be_waited_for() {
     place.builder().open_timeout(std::time::Duration::from_secs(20)).open().unwrap();
 }
 
-/// The lock belongs to the directory, so it holds for every path that leads to that directory.
+/// The lock file is in the same directory as the cache file. So every path to that directory leads to the
+/// same lock.
 #[test]
 fn a_file_has_one_owner_by_every_name_of_its_directory() {
     let place = Place::new();
@@ -96,7 +97,8 @@ fn a_file_has_one_owner_by_every_name_of_its_directory() {
     assert_eq!(left, ["shop.larder", "shop.larder.lock"], "one file, and one lock");
 }
 
-/// A second name of the file (a hard link) has its own lock. But the store's own lock allows only one owner.
+/// A second name of the file (a hard link) has its own lock file. The store also locks the file itself, so
+/// there is still one owner.
 #[test]
 fn a_file_with_two_names_has_one_owner() {
     let place = Place::new();
@@ -112,8 +114,8 @@ fn a_file_with_two_names_has_one_owner() {
     drop(other);
 }
 
-/// While a cache is open, its path may begin to lead to another directory. The cache continues with its own
-/// file, and another cache may open the new file.
+/// While a cache is open, a symbolic link in its path may be changed to another directory. The cache keeps
+/// its own file, and another cache can open the new file.
 #[test]
 fn a_link_that_leads_elsewhere_now_gives_another_file() {
     let place = Place::new();
@@ -142,7 +144,7 @@ fn a_link_that_leads_elsewhere_now_gives_another_file() {
 
 #[test]
 fn a_file_without_permission_is_told() {
-    // Root may read every file, so only another user can see this error.
+    // Root may read every file, so this error occurs only for other users.
     if rustix::process::geteuid().is_root() {
         println!("skipped: root has every permission");
         return;
@@ -238,7 +240,7 @@ fn a_value_that_could_not_be_read_back_is_refused_and_leaves_the_entry_before_it
         );
         assert_eq!(units.get(&1).unwrap().len(), MAX_EMPTY_ELEMENTS);
     }
-    // An entry at the limit also reads back from the disk.
+    // A value at the depth limit can also be read back from the disk.
     let place = Place::new();
     let cache = place.open();
     cache.keyspace(LISTS).unwrap().insert(&1, list(MAX_DEPTH - 1)).unwrap();

@@ -1,4 +1,4 @@
-//! Loads of several keys with one call of a loader: its errors, and other callers of the same keys.
+//! Tests of one loader call for several keys: its errors, and other callers that need the same keys.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +22,7 @@ fn the_loader_is_called_once_with_the_missing_keys() {
     let mut calls = Vec::new();
     let mut load = |keys: &[&u64]| {
         calls.push(keys.iter().map(|key| **key).collect::<Vec<_>>());
-        // Key 3 is omitted, key 77 was not requested, and key 2 occurs twice.
+        // The loader returns key 2 twice, omits key 3, and returns key 77, which the caller did not request.
         Ok::<_, String>([(77, 77), (5, 50), (2, 20), (2, 21)])
     };
     let loaded = versions.get_or_load_many(&[5, 1, 3, 2, 5, 3], &mut load).unwrap();
@@ -68,7 +68,7 @@ fn an_error_of_the_loader_reaches_everyone_who_waits_for_one_of_its_keys() {
         wait_until("the others have missed", || cache.stats().misses == 5);
         go_on.send(()).unwrap();
         assert!(matches!(loading.join().unwrap(), Err(LoadError::Loader(_))));
-        // A caller that came a moment too late for the flight has run its own loader.
+        // A caller that came too late to join the flight has run its own loader.
         if let Err(error) = one.join().unwrap() {
             assert_eq!(error.loader_error().unwrap(), "the database is away");
         }
@@ -90,7 +90,7 @@ fn a_panicking_loader_lands_every_flight() {
             catch_unwind(AssertUnwindSafe(|| {
                 versions.get_or_load_many(&[1, 2, 3], |_| {
                     wait.recv().unwrap();
-                    // The first value is taken before the iterator panics.
+                    // The cache takes the first value before the iterator panics.
                     let pairs = [1_u64, 2].into_iter().map(|key| if key == 1 { (1, 10) } else { panic!() });
                     Ok::<_, String>(pairs)
                 })
@@ -115,7 +115,7 @@ fn a_panicking_loader_lands_every_flight() {
     assert_eq!(values(&versions.get_or_load_many(&[3, 2], tenfold).unwrap()), [Some(30), Some(20)]);
 }
 
-/// Two callers want the same two keys in the opposite order, while both keys are being loaded.
+/// Two callers request the same two keys in opposite order, while both keys are being loaded.
 #[test]
 fn two_calls_with_overlapping_keys_do_not_wait_for_each_other_in_a_circle() {
     let _watch = watch_this_test();
@@ -140,7 +140,7 @@ fn two_calls_with_overlapping_keys_do_not_wait_for_each_other_in_a_circle() {
     }
 }
 
-/// A caller that leads one key must land it before it waits for the other key.
+/// A caller that leads the load of one key must complete it before it waits for another key.
 #[test]
 fn a_call_lands_its_own_keys_before_it_waits_for_others() {
     let _watch = watch_this_test();
@@ -176,7 +176,8 @@ fn a_load_of_another_caller_that_ends_without_an_answer_is_loaded_here() {
     assert_eq!(cache.stats().misses, 3, "each distinct key is counted once in a call, and once by `lookup`");
 }
 
-/// Callers that wait for an omitted key do not load it one after another.
+/// If the loader omits a key, the callers that wait for this key get an absence, and do not load it
+/// themselves.
 #[test]
 fn an_omitted_key_is_absent_for_the_other_calls_that_wait_for_it() {
     let _watch = watch_this_test();
@@ -208,7 +209,7 @@ fn an_omitted_key_is_absent_for_the_other_calls_that_wait_for_it() {
         assert_eq!(pending.wait::<String>().unwrap(), Waited::Absent, "the key is omitted");
         for other in waiting {
             let found = other.join().unwrap().unwrap();
-            // A caller that came a moment too late for the flight has loaded the key.
+            // A caller that came too late to join the flight has loaded the key itself.
             assert!([None, Some(11)].contains(&values(&found)[0]));
         }
     });
@@ -259,8 +260,8 @@ fn the_timeout_limits_the_whole_wait() {
     assert!(versions.get_or_load_many(&keys, tenfold).is_ok());
 }
 
-/// If each key of the failed loader has a stale value, these values are the result. Otherwise the error is
-/// the result.
+/// Checks that a failed loader is answered with stale values if every requested key has one, and with the
+/// error otherwise.
 #[test]
 fn a_failed_loader_of_several_keys_is_answered_with_stale_values() {
     const HELD: KeyspaceDefinition<u64, u64> =

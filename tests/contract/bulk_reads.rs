@@ -1,4 +1,4 @@
-//! Tests of lookups of several keys with one call, and of loads with many or large keys.
+//! Tests of lookups of several keys in one call, and of loads with many or large keys.
 
 use std::sync::Arc;
 
@@ -20,12 +20,12 @@ pub(super) fn values<V: Copy>(found: &[Option<Arc<V>>]) -> Vec<Option<V>> {
     found.iter().map(|value| value.as_deref().copied()).collect()
 }
 
-/// A loader that must not run.
+/// A loader that always fails, for calls that must not load.
 pub(super) fn none(keys: &[&u64]) -> Result<Vec<(u64, u64)>, String> {
     Err(format!("no load is needed of {keys:?}"))
 }
 
-/// Returns ten times each key.
+/// A loader that returns ten times each key.
 #[expect(clippy::unnecessary_wraps, reason = "a loader returns a result")]
 pub(super) fn tenfold(keys: &[&u64]) -> Result<Vec<(u64, u64)>, String> {
     Ok(keys.iter().map(|&&key| (key, 10 * key)).collect())
@@ -80,7 +80,7 @@ fn a_hundred_thousand_keys_are_found_and_loaded_at_once() {
     assert_eq!(missing, 75_000);
 }
 
-/// There are more records on disk than one snapshot may be held for.
+/// The number of records exceeds the number that is read under one snapshot.
 #[test]
 fn more_records_than_one_snapshot_is_held_for_are_found() {
     let place = Place::new();
@@ -97,7 +97,7 @@ fn more_records_than_one_snapshot_is_held_for_are_found() {
     assert_eq!(cache.stats().misses, 10);
 }
 
-/// A key that is too long is a miss for a lookup. A load refuses it, and looks up nothing.
+/// A lookup of a key that is too long is a miss. A load refuses such a key before it looks up any key.
 #[test]
 fn a_key_that_is_too_long_is_a_miss_and_no_load() {
     let cache = Cache::builder().open().unwrap();

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::support::simulated::SimulatedPlace;
 use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS, assert_capacity_is_usable};
 
-/// A value that does not encode if it is odd.
+/// A value that can be encoded only if it is even.
 #[derive(Debug, PartialEq, Deserialize)]
 struct Even(u64);
 
@@ -31,7 +31,7 @@ impl Serialize for Even {
 const EVEN: KeyspaceDefinition<u64, Even> = KeyspaceDefinition::new("even").ttl(HOUR);
 const MEMORY_ONLY: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("memory only").memory_only();
 
-/// Returns the values that a restart from the present content of the file finds.
+/// Returns the values that a restart would find if the process crashed now.
 fn on_disk(place: &Place, keys: &[u64]) -> Vec<Option<u64>> {
     let copy = Place::new();
     std::fs::copy(place.path(), copy.path()).unwrap();
@@ -74,7 +74,7 @@ fn a_group_is_inserted_from_what_an_application_has() {
     assert_eq!((names.count(), cache.stats().inserts), (5, 5));
 }
 
-/// Entries that were stored earlier stay, and no value of the group is stored.
+/// Checks that earlier entries stay and that no value of the group is stored.
 #[test]
 fn a_group_with_one_value_that_is_refused_changes_nothing() {
     let place = Place::new();
@@ -92,7 +92,7 @@ fn a_group_with_one_value_that_is_refused_changes_nothing() {
     assert_eq!(names.count(), 0);
 
     let blobs = cache.keyspace(BLOBS).unwrap();
-    // An insert of the second value alone would keep it in memory.
+    // Inserted alone, the second value would be kept in memory.
     blobs.insert(&2, vec![1; 600_000]).unwrap();
     let error = blobs.insert_many([(1, vec![1; 10]), (2, vec![2; 600_000])]).unwrap_err();
     assert!(matches!(error, Error::ValueTooLarge { .. }), "{error}");
@@ -131,14 +131,14 @@ fn a_group_that_is_too_large_for_one_transaction_is_refused() {
     assert_eq!(cache.stats().disk.unwrap().entries, 537);
 }
 
-/// The largest groups that are accepted fit into a full file, again and again.
+/// Checks that groups of the maximum size can repeatedly be written to a full file.
 #[test]
 fn contract_7_groups_of_the_greatest_size_fit_into_a_full_file() {
     let place = Place::new();
     let cache = place.builder().disk_capacity(ByteSize::mib(8)).open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
     for round in 0..40_u64 {
-        // Keys that are far from each other have no leaf in common.
+        // The keys are far apart, so each of them is on another leaf page.
         let small = (0..64).map(|key| ((key << 20) + round * 7_919, vec![1; 900]));
         blobs.insert_many(small).unwrap();
         let large = (0..7).map(|key| ((1 << 40) + (key << 20) + round, vec![2; 30_000]));
@@ -171,7 +171,7 @@ fn a_closed_cache_refuses_a_group() {
     assert!(matches!(versions.insert_many([(1, 1)]), Err(Error::Closed)));
 }
 
-/// While the disk tier is off, a group is kept in memory, like a single insert.
+/// Checks that a group is kept in memory while the disk tier is off, like a single insert.
 #[test]
 fn a_group_during_an_outage_is_kept_and_saved_as_a_whole() {
     let place = SimulatedPlace::new();
@@ -194,8 +194,8 @@ fn a_group_during_an_outage_is_kept_and_saved_as_a_whole() {
     assert_eq!(values(&versions, &[1, 2]), [Some(4); 2]);
 }
 
-/// The disk becomes full while groups are inserted. After a crash at any time, each group is in the file as a
-/// whole or not at all.
+/// The disk becomes full while groups are inserted. After a crash at any time, the file contains each group
+/// completely or not at all.
 #[test]
 fn contract_4_a_full_disk_splits_no_group() {
     let place = SimulatedPlace::new();
@@ -221,8 +221,8 @@ fn contract_4_a_full_disk_splits_no_group() {
     assert_eq!(values(&versions, &[0, 38]), [Some(13); 2]);
 }
 
-/// Each group shares a key with the next, so all of them are one transaction. It is far larger than the file
-/// allows for one group.
+/// Each group shares a key with the next group, so all groups are in one transaction. That transaction is far
+/// larger than the limit for one group.
 #[test]
 fn groups_that_share_keys_are_saved_together_in_a_small_file() {
     let place = Place::new();

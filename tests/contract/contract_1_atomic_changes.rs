@@ -1,5 +1,5 @@
-//! Contract 1: each atomic change is made at one moment, from the content of its key at that moment. Also
-//! tests changes whose closure misbehaves, or whose cache is closed.
+//! Contract 1: each atomic change takes effect at one moment, and depends only on the content of its key at
+//! that moment. Some tests use a closure that misbehaves, or a closed cache.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,8 +21,8 @@ fn add(versions: &Keyspace<u64, u64>, key: u64) {
     versions.modify(&key, |old, _| Change::insert(old.copied().unwrap_or(0) + 1)).unwrap();
 }
 
-/// Runs a test with keyspaces in which a change takes different code paths: in a file, only in memory, and
-/// with a weigher.
+/// Runs a test with keyspaces whose changes take different code paths: in a file, only in memory, and with a
+/// weigher.
 fn each_way(test: impl Fn(&Cache, &Keyspace<u64, u64>)) {
     for weighs in [false, true] {
         let place = Place::new();
@@ -83,7 +83,7 @@ fn contract_1_a_slow_change_finishes_beside_fast_ones() {
         }
         let slow = versions.modify(&1, |old, _| {
             rounds.fetch_add(1, Ordering::SeqCst);
-            // Waits until other threads have changed the key, or can't change it.
+            // Waits until other threads have changed the key, or until they evidently can't.
             let before = fast.load(Ordering::SeqCst);
             for _ in 0..20 {
                 if fast.load(Ordering::SeqCst) > before + 8 {
@@ -98,8 +98,8 @@ fn contract_1_a_slow_change_finishes_beside_fast_ones() {
     });
     let (rounds, fast) = (rounds.into_inner(), fast.into_inner());
     assert_eq!(versions.get(&1).as_deref(), Some(&(fast + 1)), "no change is lost");
-    // The caller loses eight rounds, and then takes a turn. In the turn, each other thread may publish one
-    // more change. On a busy machine, an earlier round may succeed.
+    // After eight failed rounds, `modify` takes an exclusive turn. Each other thread may complete one more
+    // change in that turn. On a busy machine, an earlier round may succeed.
     assert!((1..=16).contains(&rounds), "the slow change took {rounds} rounds, beside {fast} changes");
 }
 

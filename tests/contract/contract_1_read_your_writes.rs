@@ -31,15 +31,15 @@ fn contract_1_a_write_is_seen_at_once_and_after_eviction() {
     assert!(names.get("8").is_none() && names.is_empty());
 }
 
-/// Each key has one writer. The writer's versions only increase. A reader must never see a version older than
-/// a version that was acknowledged before its lookup began. A reader must also never see a version older than
-/// a version that it saw before. After a removal, a lookup may miss until the next write.
+/// Each key has one writer, and its versions only increase. A reader must never see a version older than the
+/// last acknowledged version, or older than a version that it has already seen. After a removal, a lookup may
+/// miss until the next write.
 #[test]
 fn contract_1_no_reader_goes_back_in_time() {
     const KEYS: u64 = 24;
     let place = Place::new();
-    // Memory has room for a few entries, and the cache commits all the time. So eviction, promotion and
-    // marking as clean race with every lookup.
+    // Memory has room for a few entries, and the cache commits all the time. So evictions, promotions and
+    // completed commits race with every lookup.
     let cache = Cache::builder()
         .path(place.path())
         .memory_capacity(ByteSize::kib(64))
@@ -82,8 +82,8 @@ fn contract_1_no_reader_goes_back_in_time() {
                                     assert!(*version > gone, "key {key}: saw {version}, removed at {gone}");
                                     seen[at] = *version;
                                 }
-                                // A miss is right only if version `least` was removed, or if a later version
-                                // was written and may have been removed.
+                                // A miss is correct only if version `least` was removed, or if a later
+                                // version was written, which may have been removed too.
                                 None => assert!(
                                     least == 0
                                         || removed[at].load(Ordering::SeqCst) >= least

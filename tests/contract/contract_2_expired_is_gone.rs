@@ -73,8 +73,8 @@ fn contract_2_a_clock_set_back_between_two_runs_never_prolongs_a_life() {
     place.clock.advance(MINUTE);
     insert(&cache.keyspace(NAMES).unwrap(), "later", HOUR);
     cache.close().unwrap();
-    // The clock is set to a time before the first insert. At the last commit, a minute of the two minutes had
-    // passed.
+    // The clock is set back to the time of the first insert. When the cache was closed, one of the two
+    // minutes had passed.
     place.clock.set_wall(start);
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
@@ -147,13 +147,13 @@ fn contract_2_the_sweeper_deletes_what_expired_and_nothing_else() {
         insert(&names, &format!("short {number}"), MINUTE);
         insert(&names, &format!("long {number}"), HOUR);
     }
-    // This write extends the life of the entry. The entry's earlier row in the order of expiry must not
-    // remove it.
+    // This write extends the life of the entry. The old row in the expiry order must not remove the extended
+    // entry.
     insert(&names, "short 7", HOUR);
     cache.flush().unwrap();
     assert_eq!(cache.stats().disk.unwrap().entries, 5_000);
     place.clock.advance(2 * MINUTE);
-    // The clock woke the sweeper. It may have swept before this call.
+    // Advancing the clock woke the sweeper, which may have swept before this call.
     let SweepReport { .. } = cache.sweep().unwrap();
     let stats = cache.stats();
     let disk = stats.disk.unwrap();
@@ -163,7 +163,8 @@ fn contract_2_the_sweeper_deletes_what_expired_and_nothing_else() {
     assert!(names.contains_key("short 7"));
 }
 
-/// A follower's clock may be behind the owner's. An entry that was expired at the last commit stays expired.
+/// The clock of a follower may be behind the owner's clock. An entry that had expired at the last commit
+/// stays expired.
 #[test]
 fn contract_2_a_follower_goes_by_the_files_time_where_its_own_clock_is_behind() {
     let place = Place::new();
@@ -179,7 +180,7 @@ fn contract_2_a_follower_goes_by_the_files_time_where_its_own_clock_is_behind() 
     let follower = Follower::open_with_clock(place.path(), behind).unwrap().keyspace(NAMES);
     assert_eq!(follower.get("short").unwrap().as_deref(), Some("short"));
     assert_eq!(follower.ttl("long").unwrap(), Some(HOUR.into()));
-    // This commit uses the system's time, and sweeps nothing.
+    // The commit of this removal stores the system's time in the file, and sweeps nothing.
     let mut admin = Admin::open(place.path()).unwrap();
     let key = admin.keyspaces()[0].shape().unwrap().parse_key("removed").unwrap();
     assert!(admin.remove("name", &key).unwrap());
@@ -191,7 +192,7 @@ fn contract_2_a_follower_goes_by_the_files_time_where_its_own_clock_is_behind() 
     assert!(left <= 50 * MINUTE, "{left:?} are left by the file's time");
 }
 
-/// A clock that can be set to any time of its range. The time changes only when the test sets the clock.
+/// A clock that can be set to any time of its range. Its time changes only when the test sets it.
 #[derive(Debug)]
 struct Extreme {
     monotonic: Mutex<Duration>,
@@ -244,7 +245,7 @@ fn contract_2_no_clock_makes_an_entry_immortal() {
             names.insert("dies", "dies".to_owned()).unwrap();
             cache.flush().unwrap();
             clock.advance(Duration::from_millis(59_999));
-            // At the end of the range, time does not advance, and every entry is expired.
+            // At the end of the range, time can't advance, and every entry is expired.
             if wall <= u64::MAX - 70_000 {
                 assert!(names.contains_key("dies"), "{wall} {monotonic:?}: too soon");
             }

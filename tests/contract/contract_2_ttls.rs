@@ -1,4 +1,4 @@
-//! Contract 2: with each kind of TTL, an entry expires exactly at its time.
+//! Contract 2: an entry expires exactly at its expiry, for each kind of TTL.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +53,7 @@ fn contract_2_an_entry_that_never_expires_outlives_every_other_and_a_restart() {
         (names.get("never").as_deref(), names.ttl("never")),
         (Some(&text("a")), Some(Remaining::Never))
     );
-    // An entry that never expires is removed like any other entry, together with its row.
+    // An entry that never expires can be removed like any other entry.
     assert!(names.remove("never").unwrap() && cache.keyspace(FOREVER).unwrap().remove("default").unwrap());
     cache.close().unwrap();
 }
@@ -94,7 +94,7 @@ fn contract_2_a_time_to_expire_at_is_kept_and_one_that_has_come_removes() {
     assert!(names.touch_with("until", now.after(MINUTE)).unwrap(), "it was there, and is removed");
     assert!(!names.touch_with("until", now.after(HOUR)).unwrap());
     assert_eq!(names.count(), 0);
-    // The removals are durable: a copy of the file is what a crash would leave.
+    // A copy of the file is what a crash would leave, so the removals must be durable.
     let crashed = Place::new();
     std::fs::copy(place.path(), crashed.path()).unwrap();
     assert!(crashed.open().keyspace(NAMES).unwrap().is_empty());
@@ -114,7 +114,7 @@ fn contract_2_a_ttl_that_is_kept_is_that_of_the_entry_before() {
         names.insert_with("short", text("d"), with(Ttl::Keep)).unwrap();
         names.insert_with("never", text("d"), with(Ttl::Keep)).unwrap();
         assert!(names.touch_with("short", Ttl::Keep).unwrap());
-        // The next round finds the entries on disk.
+        // In the next round, the entries are on disk.
         cache.flush().unwrap();
     }
     assert_eq!(names.ttl("short"), Some((MINUTE / 2).into()));
@@ -183,7 +183,7 @@ fn contract_2_no_write_gives_an_entry_more_life_than_max_age() {
     assert_eq!(left(), Some(HOUR));
     counts.insert(1, 1).unwrap();
     assert_eq!(left(), Some(MINUTE), "a shorter TTL stays");
-    // An entry from before the limit keeps its expiry until it is written again or touched.
+    // An entry that was written before the limit was set keeps its expiry until the next write or touch.
     let renewals: [fn(&larder::Keyspace<u64, u64>); 3] = [
         |counts| assert!(counts.touch_with(1, Ttl::Keep).unwrap()),
         |counts| counts.insert_with(1, 2, with(Ttl::Keep)).unwrap(),
@@ -231,8 +231,8 @@ fn contract_2_a_jitter_only_shortens_and_spreads_the_expiries() {
     for key in KEYS / 2..KEYS {
         spread.insert(key, key).unwrap();
     }
-    // The number of keys that expire in each interval of 100 ms. There are 50 such intervals, so an even
-    // share is 200 keys.
+    // Number of keys that expire in each 100 ms. The expiries spread over 50 such intervals, so an even share
+    // is 200 keys.
     let mut expiries = [0_u64; 101];
     for key in 0..KEYS {
         let left = spread.ttl(key).and_then(Remaining::duration).unwrap();

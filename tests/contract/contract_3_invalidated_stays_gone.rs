@@ -1,5 +1,5 @@
-//! Contract 3: an invalidated entry does not come back. Neither a load or promotion in flight nor a crash
-//! restores it.
+//! Contract 3: an invalidated entry does not come back. No load or promotion that began earlier restores it,
+//! and no crash does.
 
 use std::sync::mpsc::channel;
 use std::thread;
@@ -37,7 +37,7 @@ fn contract_3_a_load_in_flight_is_answered_and_not_cached() {
             });
             wait_for_start.recv().unwrap();
             invalidate(&cache, names);
-            // A caller after the invalidation does not wait for the load that began before it.
+            // A caller that comes after the invalidation does not wait for the older load.
             let fresh = names.get_or_load("key", || Ok::<_, Error>("new".to_owned())).unwrap();
             assert_eq!(*fresh, "new", "{name}");
             go_on.send(()).unwrap();
@@ -78,7 +78,7 @@ fn contract_3_a_removal_outlives_a_restart_and_what_it_removed_was_on_disk() {
         cache.flush().unwrap();
         names.insert("key", "newer, not committed".to_owned()).unwrap();
         invalidate(&cache, &names);
-        // A copy of the file is the same as the file after a crash at this moment.
+        // A copy of the file is what a crash would leave.
         let crashed = Place::new();
         std::fs::copy(place.path(), crashed.path()).unwrap();
         let cache = crashed.open();
@@ -112,6 +112,6 @@ fn contract_3_removals_by_many_threads_share_commits() {
     for number in 1_000..1_020 {
         assert!(!names.remove(&number.to_string()).unwrap());
     }
-    // The sweeper's first sweep may happen now, and make a commit.
+    // The sweeper's first sweep may add a commit.
     assert!(cache.stats().disk.unwrap().commits <= before + 1, "removing nothing commits nothing");
 }

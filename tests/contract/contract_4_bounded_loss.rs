@@ -1,7 +1,7 @@
-//! Contract 4: a crash loses at most the unflushed entries, and never a part of an entry.
+//! Contract 4: a crash loses at most the unflushed entries, and no entry is ever damaged.
 //!
-//! These tests kill in the simplest way. [`crate::faults::kill`] has several threads and invalidations, and
-//! kills at any moment.
+//! These tests kill a process with one thread. [`crate::faults::kill`] also has several threads and
+//! invalidations, and kills at any moment.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::support::{HOUR, LOCK_WAIT, NAMES, Place, VERSIONS};
 #[test]
 fn contract_4_what_was_acknowledged_survives_kill_9() {
     let place = Place::new();
-    // The same file is killed several times: each run starts from the file that the previous crash left.
+    // All rounds use the same file: each run starts from what the previous crash left.
     for round in 0..4 {
         let mut worker = Worker::start("churn", &place.path());
         let mut said = Vec::new();
@@ -43,7 +43,7 @@ fn contract_4_what_was_acknowledged_survives_kill_9() {
                     "round {round}: {key} came back as {version:?}, removed at {removed}"
                 );
             }
-            // The entry may be missing because a removal was made but not yet reported.
+            // The entry may be missing because a removal was done, but not yet reported.
             let was_flushed = flushed > gone.get(&key).copied().unwrap_or(0);
             if let Some(version) = version.filter(|_| was_flushed) {
                 assert!(version >= flushed, "round {round}: {key} is {version}, flushed at {flushed}");
@@ -72,11 +72,11 @@ fn contract_4_an_insert_reaches_the_disk_within_the_flush_interval() {
     let place = Place::new();
     let cache = larder::Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
-    // Insert several times, because the first insert after each commit must wake the writer.
+    // The first insert after each commit must wake the writer, so the test inserts several times.
     for number in 1..4 {
         names.insert(&number.to_string(), "value".to_owned()).unwrap();
-        // The test does not flush. On a busy machine a test cannot know how long the interval takes. It can
-        // only check that the interval ends.
+        // Without a flush, the entry is committed within the flush interval. The duration of that interval
+        // can't be measured on a busy machine, so the test only checks that the commit happens.
         let waits = (0..20_000_000).find(|_| {
             std::thread::yield_now();
             cache.stats().unsaved_bytes.is_zero()

@@ -1,4 +1,4 @@
-//! Contract 5: damage is a counted miss. A damaged file is moved aside. A file that is not larder's is left
+//! Contract 5: damage is counted as a miss. A damaged file is moved aside. A file of another program is left
 //! unchanged.
 
 use std::fs;
@@ -18,7 +18,7 @@ fn filled(place: &Place) {
     filled_by_commits(place, 0);
 }
 
-/// Fills a file, and makes `commits` further commits at the end. Each commit writes pages to new places. The
+/// Fills a file and then makes `commits` more commits, each of which writes pages at new places. The
 /// sweeper's first sweep may add a commit.
 fn filled_by_commits(place: &Place, commits: u64) {
     let cache = place.open();
@@ -40,7 +40,8 @@ fn redb(path: &Path) -> Database {
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 type Damage = fn(&mut Rows);
 
-/// Changes the records of the file through redb, as damage that the store does not notice.
+/// Changes records through redb, so that the store's checksums are correct and only larder can detect the
+/// damage.
 fn change_records(path: &Path, change: impl Fn(&mut Rows)) {
     let db = redb(path);
     let txn = db.begin_write().unwrap();
@@ -84,8 +85,8 @@ fn contract_5_every_kind_of_record_damage_is_a_counted_miss() {
     }
 }
 
-/// When a damaged record is overwritten, its expiry cannot be read. So its row stays in the order of expiry,
-/// and must not remove a later entry of the key.
+/// The expiry of a damaged record can't be read. When the record is overwritten, its row stays in the expiry
+/// order. That row must not remove a later entry of the key.
 #[test]
 fn contract_5_what_a_damaged_record_leaves_behind_takes_no_later_entry_away() {
     let place = Place::new();
@@ -112,14 +113,15 @@ fn contract_5_a_value_of_another_shape_is_a_counted_miss() {
     let place = Place::new();
     filled(&place);
     let cache = place.open();
-    // The definition has the same name and version, but another value type. Such a change should come with a
-    // new version.
+    // This definition has the same name and version, but another value type. An application should increase
+    // the version for such a change.
     let numbers = cache.keyspace(larder::KeyspaceDefinition::<String, (u64, u64, u64)>::new("name")).unwrap();
     assert!(numbers.get("07").is_none());
     assert_eq!(cache.stats().keyspaces[0].undecodable, 1);
 }
 
-/// Returns the offset of a page that contains `larder.meta`. That name shows that a damaged file is larder's.
+/// Returns the offset of a page that contains `larder.meta`. The name identifies a damaged file as a file of
+/// larder.
 fn page_of_the_name(bytes: &[u8]) -> usize {
     let name = b"larder.meta";
     bytes.windows(name.len()).position(|part| part == name).unwrap() / 4096 * 4096
@@ -128,9 +130,8 @@ fn page_of_the_name(bytes: &[u8]) -> usize {
 #[test]
 fn contract_5_a_damaged_file_is_moved_aside_and_replaced() {
     type FileDamage = fn(&mut Vec<u8>);
-    // Each kind leaves the name of larder's tables intact. Without that name the file would be refused. The
-    // place of that name, and the number of its copies, depend on how many commits the sweeper made beside
-    // this test's commits.
+    // Each kind of damage keeps one copy of the table name `larder.meta`, because a file without it is
+    // refused. The position of the name depends on the number of commits, and the sweeper may add commits.
     let kinds: [(&str, FileDamage); 3] = [
         ("its second half cut off, or what is behind the name", |bytes| {
             let end = (bytes.len() / 2).max(page_of_the_name(bytes) + 4096);
@@ -180,8 +181,7 @@ fn contract_5_random_damage_is_right_or_a_miss_or_a_quarantine() {
     for round in 0..60 {
         let mut damaged = bytes.clone();
         for _ in 0..16 {
-            // The damage is behind redb's magic number. Without that number, the file would be refused as
-            // foreign.
+            // The damage is after redb's magic number. A file without that number is refused as foreign.
             let at = 16 + usize::try_from(random.below(damaged.len() as u64 - 16)).unwrap();
             damaged[at] ^= 1 << random.below(8);
         }
@@ -189,7 +189,7 @@ fn contract_5_random_damage_is_right_or_a_miss_or_a_quarantine() {
         fs::write(place.path(), damaged).unwrap();
         let cache = match place.builder().open() {
             Ok(cache) => cache,
-            // The file is so damaged that no sign of larder is left in it.
+            // The damage has removed every sign that the file belongs to larder.
             Err(Error::Foreign { .. }) => continue,
             Err(error) => panic!("round {round} of seed {seed:#x}: {error}"),
         };
@@ -204,8 +204,8 @@ fn contract_5_random_damage_is_right_or_a_miss_or_a_quarantine() {
     }
 }
 
-/// redb lists its free pages in its own tables. No lookup reads the tables of free pages. Every commit reads
-/// them, including the commit that closes a file.
+/// redb keeps its lists of free pages in tables of the file. Lookups do not read these tables. Every commit
+/// reads them, including the commit of a close.
 #[test]
 fn contract_5_a_damaged_row_on_any_page_ends_no_process_though_the_file_was_not_verified() {
     let original = Place::new();
@@ -222,8 +222,8 @@ fn contract_5_a_damaged_row_on_any_page_ends_no_process_though_the_file_was_not_
         .into_iter()
         .flat_map(|whole| (1..whole.len() / 4096).map(move |page| (whole, page)))
     {
-        // At these positions, a leaf page has the ends of its first rows. The change moves one of these ends
-        // by 8 MiB.
+        // At these positions, a leaf page stores the end offsets of its first rows. Flipping the highest bit
+        // moves such an offset by 8 MiB.
         for at in [6, 10, 18].map(|at| page * 4096 + at) {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x80;
@@ -233,7 +233,7 @@ fn contract_5_a_damaged_row_on_any_page_ends_no_process_though_the_file_was_not_
             drop(Follower::open(place.path()));
             let cache = match place.builder().verify_on_open(0_u64).open() {
                 Ok(cache) => cache,
-                // The file is so damaged that no sign of larder is left in it.
+                // The damage has removed every sign that the file belongs to larder.
                 Err(Error::Foreign { .. }) => continue,
                 Err(error) => panic!("byte {at}: {error}"),
             };
@@ -271,7 +271,7 @@ fn contract_5_a_foreign_file_is_refused_and_left_as_it_is() {
     let txn = db.begin_write().unwrap();
     txn.open_table(others).unwrap().insert(1, 2).unwrap();
     txn.commit().unwrap();
-    // The file is as a crash of its owner leaves it. It would need a repair before a reader could use it.
+    // This is the state after a crash of the owner: a reader would have to repair the file first.
     let crashed = Place::new();
     fs::copy(place.path(), crashed.path()).unwrap();
     refused(&crashed, "without larder's tables");
@@ -333,7 +333,7 @@ fn contract_5_a_file_with_an_unknown_feature_is_refused_and_left_as_it_is() {
         Follower::open(place.path()).unwrap_err(),
         Inspector::open(place.path()).unwrap_err(),
         Admin::open(place.path()).unwrap_err(),
-        // The follower opened the file before it was damaged.
+        // This follower opened the file before the file was changed.
         follower.keyspaces().unwrap_err(),
         follower.keyspace(NAMES).get("07").unwrap_err(),
     ] {

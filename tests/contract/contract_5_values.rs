@@ -1,7 +1,7 @@
-//! Contract 5 for values with any serde attributes. A value comes back as it was inserted, or is refused, or
-//! is a counted miss.
+//! Contract 5 for values with serde attributes. A value is read back as it was inserted, or is refused, or is
+//! a counted miss.
 //!
-//! `tests/types` tries hundreds of types. The tests here check what a keyspace does with such values.
+//! `tests/types` tests hundreds of types. The tests here check how a keyspace handles such values.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -18,7 +18,7 @@ fn keyspace<V>(format: Format) -> KeyspaceDefinition<u32, V> {
     KeyspaceDefinition::new("value").ttl(HOUR).format(format)
 }
 
-/// Stores a value, opens the cache again, and reads it.
+/// Stores a value, reopens the cache, and reads the value.
 fn reopened<V>(format: Format, value: V) -> Result<Option<V>, Error>
 where
     V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
@@ -125,8 +125,8 @@ fn contract_5_what_describes_itself_carries_them() {
     comes_back(Tagged::Data { mb: 1 << 40, name: "x".to_owned() });
     comes_back(flattened());
     comes_back(serde_json::json!({"price": 1.5, "tags": ["a", null], "nested": {"b": [true, -1]}}));
-    // The type itself skips this field. larder detects a skipped field when a value is stored. Here the field
-    // has its default, so nothing is lost.
+    // This type skips a field during serialization. larder detects skipped fields when a value is stored.
+    // Here the field has its default value, so nothing is lost.
     comes_back(Hidden { secret: 0, shown: 3, more: vec![1] });
     comes_back((std::net::IpAddr::from([127, 0, 0, 1]), std::time::Duration::from_millis(1500)));
 }
@@ -209,7 +209,7 @@ fn contract_5_a_struct_that_changed_without_a_version_is_a_counted_miss() {
 
 static PANICS: AtomicBool = AtomicBool::new(false);
 
-/// A value whose `Deserialize` panics when a test sets a flag.
+/// A value whose `Deserialize` panics while a flag is set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Brittle(u32);
 
@@ -263,7 +263,7 @@ fn compressed_values_come_back_and_take_less_room() {
         let weight = cache.stats().memory.weight;
         let on_disk = cache.stats().disk.unwrap().bytes.as_u64();
         cache.close().unwrap();
-        // A keyspace without compression, or with another threshold, reads these values too.
+        // A keyspace without compression, or with another threshold, can read these values too.
         for definition in [PAGES, PAGES.compress(Compression::Lz4, 0)] {
             let cache = place.open();
             let pages = cache.keyspace(definition).unwrap();

@@ -1,11 +1,10 @@
-//! Contract 6: when the disk fails at run time, memory continues to serve, and promise 3 holds across the
+//! Contract 6: when the disk fails at run time, memory continues to serve, and contract 3 holds across the
 //! failure.
 //!
-//! A child process lowers the limit on the length of its files while its cache is open. Beyond the limit
-//! every write fails, as on a device that refuses writes. In the system such a write would raise SIGXFSZ, and
-//! the child does not handle that signal. So the child ends if a write beyond the limit reaches the system.
-//! `outages/states.rs` tests each state of the disk tier. `faults/io_errors.rs` makes every single operation
-//! fail.
+//! A child process lowers the limit on the length of its files while its cache is open. Every write beyond
+//! the limit then fails, as on a device that refuses writes. If such a write reached the operating system, it
+//! would raise SIGXFSZ, which the child does not handle, so the child would end. `outages/states.rs` tests
+//! each state of the disk tier. `faults/io_errors.rs` makes every single operation fail.
 
 use std::path::Path;
 
@@ -34,13 +33,13 @@ fn contract_6_an_invalidation_that_cannot_be_made_durable_is_never_reported_as_d
     let mut worker = Worker::start("fail-moved", &place.path());
     assert_eq!(worker.line().as_deref(), Some("refused to promise"));
     assert_eq!(worker.line(), None);
-    // The file is back, with the entries that the cache could not remove. The errors reported that these
-    // removals are not durable.
+    // The file is back, with the entries that the cache could not remove. The removals had returned an error
+    // that says that they are not durable.
     let cache = Cache::builder().path(place.path()).open().unwrap();
     assert!(cache.keyspace(NAMES).unwrap().get("victim").is_some());
 }
 
-/// The maximum length of the child's files.
+/// Maximum length of the child's files, in bytes.
 const LIMIT: u64 = 2_000 << 10;
 
 fn fill_until_it_fails(path: &Path) -> Cache {
@@ -112,8 +111,8 @@ pub(crate) fn refuse_to_promise(path: &Path) -> &'static str {
     assert!(matches!(cache.clear(), Err(Error::NotDurable { .. })));
     assert_eq!(std::fs::read(path).unwrap(), b"a note of the user");
     std::fs::rename(elsewhere, path).unwrap();
-    // The cache is neither closed nor dropped. The file is back, so a last attempt to put it out of service
-    // would find it.
+    // The cache is neither closed nor dropped. Otherwise it would try again to put the file out of service,
+    // and would find the file back at its path.
     std::mem::forget((cache, names));
     "refused to promise"
 }

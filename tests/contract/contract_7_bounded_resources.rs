@@ -54,8 +54,8 @@ fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
         done.store(true, Ordering::SeqCst);
     });
     let most = most.into_inner();
-    // The statistics sum one shard after another. While an entry moves between two shards, both sums may
-    // include it. This happens to one value at a time.
+    // The statistics sum up one shard after another. While an entry moves between two shards, both sums may
+    // include it. At most one value does so at a time.
     assert!(most <= capacity + buffer + (64 << 10), "{most} in memory");
     assert!(most > capacity / 2, "the test did not fill memory: {most}");
     cache.flush().unwrap();
@@ -63,7 +63,8 @@ fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
     assert_eq!(cache.stats().unsaved_bytes, ByteSize::ZERO, "room was lost");
 }
 
-/// The whole capacity must stay usable. No lookup would show that reserved room is never given back.
+/// Checks that reserved room is always released. If it were not, no lookup would fail, but part of the
+/// capacity would become unusable.
 #[test]
 fn contract_7_all_of_memory_can_be_used_after_any_number_of_overwrites() {
     let place = Place::new();
@@ -87,7 +88,7 @@ fn contract_7_all_of_memory_can_be_used_after_any_number_of_overwrites() {
                     let key = random.below(20);
                     blobs.insert(&key, vec![1; 500]).unwrap();
                     if round % 16 == 0 {
-                        // If the loader writes the key itself, its result is not stored.
+                        // The loader inserts the key itself, so the result of the load is not stored.
                         for keyspace in [blobs, in_memory] {
                             keyspace.remove(&(key + 20)).map(drop).unwrap();
                             let load = || keyspace.insert(&(key + 20), vec![2; 500]).map(|()| vec![3; 500]);
@@ -112,7 +113,7 @@ fn contract_7_one_value_may_take_the_whole_memory_and_a_heavier_one_is_served_fr
         blobs.insert(&key, vec![0; 1000]).unwrap();
     }
     cache.flush().unwrap();
-    // An entry's weight also includes its key, the length in its encoding, and the value's own `Vec`.
+    // The weight of an entry includes its key, the encoded length, and the `Vec` itself.
     let whole = usize::try_from(capacity - ENTRY_OVERHEAD).unwrap() - 8 - 5 - size_of::<Vec<u8>>();
     blobs.insert(&1_000, vec![1; whole]).unwrap();
     cache.flush().unwrap();
@@ -129,8 +130,8 @@ fn contract_7_one_value_may_take_the_whole_memory_and_a_heavier_one_is_served_fr
     assert!(stats.memory.bypassed >= 1);
 }
 
-/// A value of many short strings, for example the keys of a family of products. Its encoding is a fifth of
-/// the memory that it occupies.
+/// A value of many short strings, such as the product codes of a category. In memory it takes five times as
+/// much as its encoding.
 type Codes = Vec<String>;
 
 fn codes(first: u64) -> Codes {
@@ -147,8 +148,8 @@ fn contract_7_a_keyspace_that_weighs_what_values_own_keeps_that_within_the_capac
             keyspace.insert(&key, codes(key)).unwrap();
         }
         let MemoryStats { entries, weight, .. } = cache.stats().memory;
-        // A string of eight bytes takes 24 bytes in the list and 32 bytes in its own block. The list has its
-        // own block.
+        // Each string of eight bytes takes 24 bytes in the list and 32 bytes in a heap block. The list is a
+        // heap block too.
         let taken = 24 + 20 * 24 + 8 + 20 * 32;
         (entries * (taken + 8 + ENTRY_OVERHEAD), weight.as_u64())
     };
@@ -174,7 +175,7 @@ fn contract_7_what_is_promoted_from_disk_is_weighed_as_what_is_inserted() {
     assert_eq!(cache.stats().memory.weight, ByteSize::ZERO);
     assert!(keyspace(&cache).get(&1).is_some());
     let promoted = cache.stats().memory.weight;
-    // Serde may leave unused capacity at the end of the list.
+    // After decoding, the list may have unused capacity.
     assert!(promoted >= inserted && promoted <= inserted + ByteSize::bytes(20 * 24), "{promoted} {inserted}");
 }
 
@@ -205,7 +206,7 @@ fn contract_7_the_file_stays_under_its_capacity() {
     assert!(most.max(taken(&place.path())) <= capacity.as_u64(), "the file took {most} bytes");
     assert!(disk.file_bytes <= capacity + capacity, "{} long", disk.file_bytes);
     assert!(disk.evictions > 0, "the test did not fill the file: {disk:?}");
-    // After all these overwrites and evictions, the counters agree with the entries.
+    // The counters must agree with the entries after all these overwrites and evictions.
     drop(blobs);
     cache.close().unwrap();
     let cache = place.builder().disk_capacity(capacity).open().unwrap();
@@ -273,7 +274,7 @@ fn contract_7_writers_wait_for_room_and_go_on() {
     let place = Place::new();
     let cache = place.builder().write_buffer(ByteSize::kib(64)).open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
-    // Write far more than the buffer's size, without a flush. Each writer must make progress.
+    // The threads write much more than the buffer can hold. Without a flush, every writer must make progress.
     thread::scope(|scope| {
         for thread in 0..4 {
             let blobs = &blobs;
@@ -283,16 +284,16 @@ fn contract_7_writers_wait_for_room_and_go_on() {
         }
     });
     assert_eq!(blobs.count(), 400);
-    // A value larger than the buffer waits until the buffer is empty, and is then the only value in the
-    // buffer.
+    // A value larger than the buffer waits until the buffer is empty. Until it is committed, no other value
+    // enters the buffer.
     blobs.insert(&1, vec![0; 64 << 10]).unwrap();
     blobs.insert(&2, vec![0; 1 << 20]).unwrap();
     assert_eq!((blobs.get(&1).unwrap().len(), blobs.get(&2).unwrap().len()), (64 << 10, 1 << 20));
 }
 
-/// Returns the number of larder's threads in this process. A thread gets its name a moment after its start,
-/// and the kernel still lists it for a moment after its end. So an unexpected number is read again several
-/// times.
+/// Returns the number of larder's threads in this process, and retries while the number differs from
+/// `expected`. A thread gets its name just after it starts, and the kernel still lists it for a moment after
+/// it ends.
 fn threads(expected: usize) -> usize {
     let count = || {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap();
@@ -306,7 +307,7 @@ fn threads(expected: usize) -> usize {
     looks.take(5_000).find(|found| *found == expected).unwrap_or_else(count)
 }
 
-/// A value that holds a handle of its own cache. Its keyspace is in memory only.
+/// A value that holds a handle of its own cache. Such values are in memory only.
 struct Keeper(#[expect(dead_code, reason = "held for its Drop")] Option<OnDrop>);
 
 impl Serialize for Keeper {
@@ -337,8 +338,8 @@ fn contract_7_the_last_handle_may_go_inside_a_users_drop_on_a_worker() {
     }))));
     keepers.insert_with(&1, value, InsertOptions::new().ttl(Duration::from_secs(1))).unwrap();
     drop((cache, keepers));
-    // The sweeper drops the value, and so also the last handle. The sweeper must not join its own thread, and
-    // the file must be closed.
+    // The sweeper drops the value, and with it the last handle of the cache. The sweeper must then close the
+    // file without joining its own thread.
     place.clock.advance(Duration::from_secs(10));
     while !gone.load(Ordering::SeqCst) {
         thread::yield_now();
@@ -356,7 +357,7 @@ fn contract_7_a_users_drop_may_call_the_cache() {
     let counted = calls.clone();
     let value = Keeper(Some(OnDrop(Box::new(move || {
         if let Some(keepers) = weak.lock().unwrap().take() {
-            // If a shard's lock were held here, this call would never return.
+            // If the caller of this drop held the lock of a shard, this call would never return.
             assert!(!keepers.contains_key(&1));
             counted.fetch_add(1, Ordering::SeqCst);
         }
@@ -368,13 +369,14 @@ fn contract_7_a_users_drop_may_call_the_cache() {
 
 #[test]
 fn contract_7_two_threads_and_none_after_close() {
-    // Other tests in this process have their own caches, so the count is done in a child.
+    // Other tests in this process have caches too, so a child process counts its threads.
     let place = Place::new();
     let mut worker = crate::support::child::Worker::start("threads", &place.path());
     assert_eq!(worker.line().as_deref(), Some("open 2 loading 3 closed 0 memory only 1"));
 }
 
-/// Runs in a child process: counts the threads of a cache.
+/// Runs in a child process. Returns the number of larder's threads while a cache is open, is loading, is
+/// closed, and is in memory only.
 pub(crate) fn count_threads(path: &std::path::Path) -> String {
     let cache = Cache::builder().path(path).open().unwrap();
     let open = threads(2);

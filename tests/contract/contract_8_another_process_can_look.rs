@@ -1,4 +1,4 @@
-//! Contract 8: while one process writes the cache, other processes read what that process has committed.
+//! Contract 8: while one process writes to the cache, other processes can read what it has committed.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -148,7 +148,7 @@ fn contract_8_a_file_can_be_inspected_in_every_state_and_is_never_changed() {
     assert_eq!(state(), FileState::Owned { pid: Some(worker.pid()), has_ended: false });
     worker.tell("7");
     assert_eq!(worker.line().as_deref(), Some("done"));
-    // The keyspace is not in the file yet. The first commit adds it.
+    // The first commit has added the keyspace to the file. Key 2 was not written.
     assert_eq!(find(2), RecordStatus::Absent);
     assert_eq!(*find(1).live().unwrap().payload().unwrap(), [7], "a commit is seen");
     drop(worker.kill());
@@ -169,7 +169,7 @@ fn contract_8_a_follower_refuses_a_key_that_is_too_long() {
     place.open().keyspace(NAMES).unwrap().insert("kept", "kept".to_owned()).unwrap();
     let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
     let (there, elsewhere) = (follower.keyspace(NAMES), follower.keyspace(NAMES.version(9)));
-    // Two bytes mark the end of a text key.
+    // The encoding of a text key ends with two extra bytes.
     let longest = "k".repeat(larder::MAX_KEY_LEN - 2);
     let too_long = format!("{longest}k");
     for names in [there, elsewhere] {

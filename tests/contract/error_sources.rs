@@ -1,4 +1,4 @@
-//! The text of an error, its sources, and what a program prints of them.
+//! Tests of the text of errors, of their sources, and of the output of a program that prints them.
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
@@ -9,7 +9,7 @@ use larder::{Cache, Error, Follower};
 use crate::support::Place;
 use crate::support::simulated::{SimulatedPlace, filled};
 
-/// Returns the error of the operating system among the sources.
+/// Returns the first operating system error among the sources.
 fn of_the_system<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e io::Error> {
     let mut source = error.source();
     while let Some(error) = source {
@@ -21,7 +21,7 @@ fn of_the_system<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e io::Erro
     None
 }
 
-/// Returns what `{:#}` of `anyhow` prints: the text of the error, then the text of each source.
+/// Returns the `{:#}` output of `anyhow`: the text of the error, followed by the text of each source.
 fn told_by_anyhow(error: Error) -> String {
     format!("{:#}", anyhow::Error::new(error).context("the shop cannot start"))
 }
@@ -35,7 +35,7 @@ fn a_full_disk_is_the_source_of_a_removal_that_is_not_durable() {
     assert!(matches!(&error, Error::NotDurable { source: Some(_), .. }), "{error:?}");
     assert_eq!(of_the_system(&error).map(io::Error::kind), Some(ErrorKind::StorageFull));
     assert!(error.to_string().contains("no space left on the simulated device"), "{error}");
-    // The answer to a later call has the same source, though the fault was kept in between.
+    // A later call returns the stored fault, with the same source.
     let closed = cache.close().unwrap_err();
     assert!(matches!(&closed, Error::NotDurable { .. }), "{closed:?}");
     assert_eq!(of_the_system(&closed).map(io::Error::kind), Some(ErrorKind::StorageFull));

@@ -1,4 +1,4 @@
-//! Tests which entries a full disk evicts and which it keeps, when they have different lifetimes.
+//! Tests which entries are evicted when the disk is full and the entries have different lifetimes.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const LONG: Duration = Duration::from_hours(2);
 const VALUE: usize = 1_000;
 const VALUES: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("values").ttl(LONG);
 
-/// A cache on a simulated disk with a manual clock.
+/// The setup of a cache on a simulated disk with a manual clock.
 struct Disk {
     volume: SimulatedVolume,
     clock: std::sync::Arc<ManualClock>,
@@ -36,8 +36,8 @@ impl Disk {
         (cache, values)
     }
 
-    /// Writes entries with a lifetime of two hours until the disk evicts some of them. Returns the number of
-    /// written entries.
+    /// Writes entries with a TTL of two hours until the disk has evicted some. Returns the number of entries
+    /// that were written.
     fn fill(&self, cache: &Cache, values: &Keyspace<u64, Vec<u8>>) -> u64 {
         for number in 0.. {
             self.clock.advance(Duration::from_millis(1));
@@ -52,12 +52,12 @@ impl Disk {
         unreachable!("the file is full before that")
     }
 
-    /// Returns the same cache with another state of the disk.
+    /// Returns the same setup with another state of the disk.
     fn with(&self, volume: SimulatedVolume) -> Self {
         Self { volume, clock: self.clock.clone(), ..*self }
     }
 
-    /// Returns how many of these keys are found after a restart.
+    /// Returns how many of these keys a restarted cache finds.
     fn found(&self, keys: std::ops::Range<u64>) -> usize {
         let (cache, values) = self.open();
         let found = keys.filter(|key| values.get(key).is_some()).count();
@@ -92,7 +92,7 @@ fn what_was_acknowledged_as_durable_a_moment_ago_is_not_the_next_victim() {
             let options = InsertOptions::new().ttl(SHORT).durability(Durability::Immediate);
             values.insert_with(&key, vec![2; VALUE], options).unwrap();
         }
-        // This is the disk as a crash leaves it.
+        // A crash at this moment loses everything that was not synced.
         let crashed = disk.volume.after_power_loss(disk.volume.changes(), Loss::Everything, 1);
         let crashed = disk.with(crashed);
         assert_eq!(crashed.found(1_000_000..1_000_100), 100, "memory of {memory}");
@@ -122,8 +122,8 @@ fn what_is_read_from_disk_outlives_what_is_not() {
     cache.close().unwrap();
 }
 
-/// Writes with random lifetimes, sizes and uses. A restart finds the last writes before it, and no key has an
-/// overwritten value. The counters agree with the tables: each cache of a test checks this when it ends.
+/// Writes entries with random TTLs, sizes and uses. A restart must find the last writes, and no key may have
+/// an overwritten value. Closing a cache checks that its counters agree with its tables.
 #[test]
 fn mixed_lifetimes_on_a_full_disk_lose_nothing_but_the_old() {
     let seed = std::env::var("LARDER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
@@ -138,7 +138,7 @@ fn mixed_lifetimes_on_a_full_disk_lose_nothing_but_the_old() {
         for _ in 0..40 {
             last.clear();
             for _ in 0..60 {
-                // Writes within one millisecond have no order.
+                // Advances the clock, because writes within one millisecond have no order.
                 disk.clock.advance(Duration::from_millis(1));
                 let key = random.below(4_000);
                 let version = versions.entry(key).and_modify(|version| *version += 1).or_insert(1_u32);
@@ -175,8 +175,8 @@ fn mixed_lifetimes_on_a_full_disk_lose_nothing_but_the_old() {
     }
 }
 
-/// A value may need more room than one transaction can make. Then it is written after several transactions.
-/// Here the power is lost between these transactions.
+/// If a value needs more room than one transaction can free, several transactions come before its write. This
+/// test loses power between these transactions.
 #[test]
 fn power_lost_while_room_is_made_leaves_whole_entries_and_undoes_no_removal() {
     let disk = Disk { capacity: ByteSize::mib(1), ..Disk::new(ByteSize::kib(64)) };

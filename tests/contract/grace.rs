@@ -1,4 +1,4 @@
-//! Grace: a load that fails is answered with a stale value, but never with a value that was removed.
+//! Tests of a grace: a load that fails returns the stale value, but never a removed value.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,10 +14,10 @@ use crate::support::{Place, watch_this_test};
 const TTL: Duration = Duration::from_mins(1);
 const GRACE: Duration = Duration::from_mins(10);
 const HOUR: Duration = Duration::from_hours(1);
-/// The cool-down lasts for the whole test.
+/// A keyspace whose cool-down outlasts the test.
 const PRICES: KeyspaceDefinition<u64, u64> =
     KeyspaceDefinition::new("price").ttl(TTL).grace(GRACE).cool_down(HOUR);
-/// The cool-down is over immediately.
+/// A keyspace whose cool-down ends almost immediately.
 const HOT: KeyspaceDefinition<u64, u64> =
     KeyspaceDefinition::new("hot").ttl(TTL).grace(GRACE).cool_down(Duration::from_millis(1));
 
@@ -29,7 +29,7 @@ fn in_memory(definition: KeyspaceDefinition<u64, u64>) -> (Arc<ManualClock>, Pri
     (clock, cache.keyspace(definition).unwrap())
 }
 
-/// Loads with a loader that fails, and counts its runs.
+/// Runs a load that fails. `loads` counts the runs of its loader.
 fn failing(prices: &Prices, loads: &Cell<u32>) -> Result<u64, LoadError<&'static str>> {
     let loader = || {
         loads.set(loads.get() + 1);
@@ -109,7 +109,7 @@ fn what_was_removed_is_never_served_stale() {
         |prices| prices.begin_update(&1).unwrap().finish(),
     ];
     for remove in removals {
-        // The removal comes before the load, during the load, or in the cool-down after it.
+        // The removal happens before the load, during the load, or in the cool-down after the load.
         for when in 0..3 {
             for place in [None, Some(Place::new())] {
                 let clock = Arc::new(ManualClock::new());
@@ -170,7 +170,7 @@ fn a_stale_value_survives_a_restart_and_a_removal_of_it_too() {
     cache.close().unwrap();
     let (cache, prices) = open();
     assert!(failing(&prices, &Cell::default()).is_err(), "the removal of a stale value is durable");
-    // The grace is rounded up to a code of one byte, by an eighth at most.
+    // The file stores the grace in one byte, rounded up by at most an eighth.
     clock.advance(GRACE + GRACE / 8);
     cache.sweep().unwrap();
     assert_eq!(cache.stats().disk.unwrap().entries, 0, "past its grace it is deleted");
@@ -308,7 +308,7 @@ fn an_entry_that_is_expired_is_a_miss_at_once_and_may_be_served_stale() {
         if place.is_some() {
             drop(prices);
             cache.close().unwrap();
-            // The entry is on disk alone.
+            // After reopening, the entry is on disk only.
             (cache, prices) = open();
         }
         assert!(prices.expire(&1).unwrap());

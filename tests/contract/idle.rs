@@ -1,5 +1,5 @@
-//! Contract 2: an entry with a time to idle expires between 1 and 9/8 of that time after its last use, and no
-//! later than its TTL. This holds in both tiers, after evictions and after restarts.
+//! Contract 2: an entry with a time to idle expires between 1 and 9/8 of that time after its last use, but no
+//! later than its TTL. This holds in both tiers, after evictions, and after restarts.
 
 mod filler;
 
@@ -17,7 +17,7 @@ use filler::Filler;
 use crate::support::{HOUR, Place};
 
 const IDLE: Duration = Duration::from_mins(8);
-/// The maximum life of an entry after its last use.
+/// Maximum time between the last use of an entry and its expiry.
 const LIFE: Duration = Duration::from_mins(9);
 const MINUTE: Duration = Duration::from_mins(1);
 const MILLI: Duration = Duration::from_millis(1);
@@ -31,8 +31,8 @@ fn left(users: &Users) -> Option<Duration> {
     users.ttl(1).and_then(Remaining::duration)
 }
 
-/// Runs a test with three keyspaces: one in a file, one only in memory, and one whose entries are on disk
-/// when they are used.
+/// Runs a test with three keyspaces: in a file, in memory only, and with entries that are on disk only when
+/// they are used.
 fn each_way(test: impl Fn(&ManualClock, &Users, &dyn Fn())) {
     let place = Place::new();
     let cache = place.open();
@@ -107,7 +107,7 @@ fn contract_2_an_entry_that_is_not_used_ends_although_it_is_looked_at() {
 #[test]
 fn contract_2_an_entry_lives_for_its_time_to_idle_at_least_after_any_use() {
     each_way(|clock, users, settle| {
-        // The steps are short, so that uses happen at every part of the extension.
+        // The intervals differ, so that uses happen at many points of the time to idle.
         for seconds in (1..120).step_by(7) {
             users.insert(1, 10).unwrap();
             settle();
@@ -134,7 +134,7 @@ fn contract_2_a_write_or_a_touch_begins_a_new_time_and_sets_the_limit() {
         assert_eq!(users.increment(1, 1).unwrap(), 11);
         assert_eq!(left(users), Some(LIFE));
         settle();
-        // A change that keeps the TTL also keeps the hard limit that the touch has set.
+        // A change with `Ttl::Keep` also keeps the hard limit that `touch` set.
         let mut seen = Ttl::Default;
         let kept = users.modify(1, |_, ttl| {
             seen = ttl;
@@ -155,7 +155,7 @@ fn contract_2_a_write_or_a_touch_begins_a_new_time_and_sets_the_limit() {
         clock.advance(MINUTE);
         assert!(users.get(1).is_some());
         assert_eq!(left(users), Some(MINUTE));
-        // Without a TTL, only the time to idle ends the entry.
+        // Without a TTL, the entry expires only by its time to idle.
         assert!(users.persist(1).unwrap());
         for _ in 0..100 {
             settle();
@@ -189,7 +189,7 @@ fn contract_2_a_use_writes_nothing_and_the_disk_learns_of_it_later() {
     assert_eq!((commits(), on_disk()), (before + 1, Some(LIFE.into())), "one stamp, in the flush's commit");
     cache.flush().unwrap();
     assert_eq!(commits(), before + 1, "there is nothing more to commit");
-    // Any commit also commits the stamps.
+    // Every commit also writes the waiting stamps.
     place.clock.advance(5 * MINUTE);
     assert!(users.get(1).is_some());
     users.remove(2).unwrap();
@@ -208,7 +208,7 @@ fn contract_2_a_sweep_and_an_eviction_spare_an_entry_whose_use_is_not_on_disk_ye
     cache.flush().unwrap();
     place.clock.advance(8 * MINUTE);
     assert!(users.get(1).is_some());
-    // Evicts the entry before its stamp is committed. Hits of other entries cause no commit.
+    // Evicts the entry before its stamp is committed. Hits of the other entries cause no commit.
     filler.evict_users(&cache);
     let hits = cache.stats().disk.unwrap().hits;
     place.clock.advance(5 * MINUTE);
@@ -217,7 +217,7 @@ fn contract_2_a_sweep_and_an_eviction_spare_an_entry_whose_use_is_not_on_disk_ye
     assert!(users.get(1).is_some());
     assert!(cache.stats().disk.unwrap().hits > hits, "it was evicted");
     place.clock.advance(8 * MINUTE);
-    // The sweep's transaction moves the expiry before it deletes due entries.
+    // The transaction of the sweep first moves the expiry, and then deletes expired entries.
     cache.sweep().unwrap();
     assert!(users.get(1).is_some());
     drop((users, filler));
@@ -245,7 +245,7 @@ fn contract_2_a_clean_close_keeps_the_uses_and_a_crash_ends_an_entry_earlier_at_
     let cache = place.open();
     let users = cache.keyspace(USERS).unwrap();
     assert_eq!(left(&users), Some(LIFE), "the last commit has the use");
-    // The hard limit is on disk, too.
+    // The hard limit is stored on disk too.
     for _ in 0..54 {
         place.clock.advance(MINUTE);
         assert!(users.get(1).is_some());
@@ -277,7 +277,8 @@ fn contract_2_a_value_that_memory_does_not_take_is_used_on_disk() {
 #[test]
 fn contract_2_uses_are_stamped_in_bounded_batches_and_what_is_too_much_is_counted() {
     const KEYS: u64 = 5_000;
-    /// The maximum numbers of waiting stamps, and of stamps in one transaction (with the default capacity).
+    /// `WAITING` is the maximum number of waiting stamps. `BATCH` is the maximum number of stamps in one
+    /// transaction, with the default capacity.
     const WAITING: u64 = 4_096;
     const BATCH: u64 = 256;
     let place = Place::new();
@@ -295,7 +296,7 @@ fn contract_2_uses_are_stamped_in_bounded_batches_and_what_is_too_much_is_counte
     cache.flush().unwrap();
     let after = cache.stats().disk.unwrap();
     assert_eq!(after.unstamped_uses - before.unstamped_uses, KEYS - WAITING);
-    // The writer may have committed some stamps when the list was half full.
+    // The writer may already have committed some stamps, because it is woken when half of the list is full.
     let commits = after.commits - before.commits;
     assert!((WAITING / BATCH..=WAITING / BATCH + 1).contains(&commits), "{commits} commits");
     place.clock.advance(8 * MINUTE);
@@ -347,10 +348,11 @@ fn contract_2_an_entry_of_when_there_was_a_time_to_idle_is_copied_into_memory() 
     cache.close().unwrap();
     let cache = place.open();
     let plain = cache.keyspace(KeyspaceDefinition::<u64, u64>::new("user").ttl(HOUR)).unwrap();
-    // A policy that refreshes keeps the extras of entries, including the hard limit of this entry.
+    // With a refreshing policy, entries keep their extra data, which includes the hard limit of this entry.
     let policy = LoadPolicy::new().refresh_after(30 * MINUTE);
     let loading = plain.with_loader(policy, |_: &u64, _| Err::<Load<u64>, ()>(())).unwrap();
-    // A commit between the lookup and the copy prevents the copy. The first sweep may commit once.
+    // A commit between the lookup and the promotion prevents the promotion. The sweeper's first sweep may
+    // commit once.
     let is_hit = (0..4).any(|_| {
         assert_eq!(plain.get(1).as_deref(), Some(&10));
         cache.stats().memory.hits > 0

@@ -1,5 +1,4 @@
-//! Tests of a time to idle together with other features: commits (contract 2), early expiration, and an
-//! import.
+//! Tests of a time to idle in combination with commits (contract 2), early expiration, and an import.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -14,11 +13,11 @@ use crate::support::simulated::wait_until;
 use crate::support::{HOUR, Place};
 
 const IDLE: Duration = Duration::from_mins(8);
-/// The maximum life of an entry after its last use.
+/// Maximum time between the last use of an entry and its expiry.
 const LIFE: Duration = Duration::from_mins(9);
 
 thread_local! {
-    /// Runs once, when this thread decodes a [`Decoded`].
+    /// A function that runs once, when this thread decodes a [`Decoded`].
     static WHILE_DECODED: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
 
@@ -79,7 +78,7 @@ fn contract_2_a_large_removal_counts_entries_that_live_by_a_use_alone() {
     let blobs: KeyspaceDefinition<u64, Vec<u8>> =
         KeyspaceDefinition::new("blob").ttl(HOUR).time_to_idle(IDLE);
     let blobs = cache.keyspace(blobs).unwrap();
-    // Memory stores none of these entries.
+    // These values are too large for memory, so they are on disk only.
     for key in 0..3 {
         blobs.insert(key, vec![7; 100_000]).unwrap();
     }
@@ -91,7 +90,7 @@ fn contract_2_a_large_removal_counts_entries_that_live_by_a_use_alone() {
     assert_eq!(blobs.clear().unwrap(), 2);
 }
 
-/// Early expiration ignores the time to idle, because an entry in use does not expire by it.
+/// Early expiration depends only on the TTL, because an entry in use does not expire by its time to idle.
 #[test]
 fn early_expiration_goes_by_the_ttl_of_an_entry_in_use() {
     let clock = Arc::new(ManualClock::new());
@@ -137,7 +136,8 @@ fn contract_2_every_use_reaches_the_disk_without_a_flush() {
         cache.flush().unwrap();
         place.clock.advance(Duration::from_mins(5));
         assert!((0..SESSIONS).all(|key| users.get(key).is_some()));
-        // Makes one commit. A cache in use makes commits all the time, and an idle cache within ten seconds.
+        // The sweep makes one commit, and the commit writes the stamps. An unused cache commits within ten
+        // seconds.
         cache.sweep().unwrap();
         wait_until("every use is on disk", || {
             let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();

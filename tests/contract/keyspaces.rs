@@ -48,7 +48,7 @@ fn a_new_version_or_key_shape_begins_empty_and_frees_the_old_entries() {
     let disk = cache.stats().disk.unwrap();
     assert_eq!(disk.bytes, larder_bytes(&cache), "the bytes charged are those of the one entry");
     assert!(disk.bytes < ByteSize::bytes(500));
-    // The definition has the same version and another type of keys.
+    // The version is the same, but the key type differs.
     let keyed = cache.keyspace(KeyspaceDefinition::<u64, String>::new("name").version(1)).unwrap();
     assert!(keyed.is_empty());
     drop(keyed);
@@ -109,7 +109,7 @@ fn a_walk_is_in_key_order_over_all_tiers() {
         pairs.insert(&(name, number), 7).unwrap();
         expected.push((name.to_owned(), number));
         if number == 0 {
-            // Some entries are on disk only, some are in both tiers, and some are not committed yet.
+            // Some entries are on disk only, some are in both tiers, and some are uncommitted.
             cache.flush().unwrap();
         }
     }

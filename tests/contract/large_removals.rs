@@ -1,7 +1,8 @@
-//! Removals of more keys than one commit can delete. Such a removal holds when its call returns. The entries
-//! are deleted later.
+//! Removals of more keys than one commit can delete. Such a removal takes effect before its call returns, and
+//! the entries are deleted later.
 //!
-//! The caches here treat a few keys as very many, and run single steps. Each commit deletes a part.
+//! The caches of these tests treat a few keys as a large removal. The tests run them step by step, and each
+//! commit deletes a part.
 
 use larder::testing::{Act, DiskOperation, Failure, SimulatedVolume};
 use larder::{Any, ByteSize, Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELAY};
@@ -9,13 +10,13 @@ use larder::{Any, ByteSize, Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELA
 use crate::support::simulated::{PATH, SimulatedPlace, wait_until};
 use crate::support::{HOUR, Place};
 
-/// A key is a group and a number.
+/// A keyspace whose keys consist of a group and a number.
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);
 const ROWS: usize = 4;
 const NUMBERS: u64 = 30;
 
 fn open(place: &Place) -> Cache {
-    // Memory has some of the entries, and the disk has all of them.
+    // Some of the entries are in memory, and all of them are on disk.
     let builder = place.builder().stepped(1).range_rows(ROWS);
     builder.memory_capacity(ByteSize::kib(64)).weigher(|_| 2_000).open().unwrap()
 }
@@ -76,7 +77,7 @@ fn contract_3_a_large_removal_holds_from_its_answer_on() {
     assert_eq!(pairs.get(&(1, 8)).as_deref(), Some(&80), "written after the removal");
     drop(pairs);
     cache.close().unwrap();
-    // This is a crash after the call has returned and before any entry is deleted.
+    // This is the state after a crash between the return of the removal and the first deletion.
     let cache = place.builder().path(&crashed).range_rows(ROWS).stepped(1).open().unwrap();
     let pairs = cache.keyspace(PAIRS).unwrap();
     assert_eq!(pairs.keys().collect::<Vec<_>>(), all_but(1).collect::<Vec<_>>());
@@ -111,7 +112,7 @@ fn contract_3_a_cache_that_is_closed_in_between_goes_on_after_it_is_opened() {
     assert_eq!(pairs.remove_prefix((0,)).unwrap(), NUMBERS);
     drop(pairs);
     cache.close().unwrap();
-    // This cache's writer makes the next steps without a call.
+    // This cache is not stepped: its writer runs the remaining deletions on its own.
     let cache = place.builder().range_rows(ROWS).open().unwrap();
     let pairs = cache.keyspace(PAIRS).unwrap();
     assert!(pairs.keys().all(|key| key.0 == 1));
@@ -178,7 +179,7 @@ fn contract_6_a_file_that_is_lost_in_the_middle_of_a_large_removal_is_replaced_a
     let pairs = cache.keyspace(PAIRS).unwrap();
     assert_eq!(pairs.clear().unwrap(), 20 * NUMBERS);
     place.disk.act_at(place.next_operation() + 50, Act::Unlink(PATH.into()));
-    // The test makes no call, and no time passes.
+    // The writer runs the deletions without a call, and the clock stands still.
     let disk = || cache.stats().disk.unwrap();
     wait_until("a part finds that the file is gone", || disk().discards == 1);
     wait_until("there is a fresh one", || disk().state == DiskState::On);

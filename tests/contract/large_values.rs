@@ -1,5 +1,5 @@
-//! Values larger than the write buffer: they are stored and read back within the bounds (contract 7), and
-//! they block no other call.
+//! Values larger than the write buffer are stored and read back within the bounds (contract 7), and block no
+//! other call.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::{HOUR, OnDrop, Place, SetOnDrop, taken};
 
-/// Texts with numbers as keys. A long text is encoded faster than a list of bytes.
+/// A keyspace of texts. A long text is encoded faster than a list of bytes.
 const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").ttl(HOUR);
 
 const MIB: usize = 1 << 20;
@@ -26,7 +26,7 @@ fn a_value_up_to_64_mib_is_stored_and_read_back_with_the_default_settings() {
     let place = Place::new();
     let cache = Cache::builder().path(place.path()).open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
-    // The 1,024 bytes are for the rest of the entry's weight: the key and the overhead.
+    // The subtracted 1,024 bytes leave room for the key and the overhead of the entry.
     let largest = 64 * MIB - 1_024;
     for (key, len) in [(1, 5 * MIB), (2, 9 * MIB), (3, largest)] {
         texts.insert(&key, text('a', len)).unwrap();
@@ -67,15 +67,14 @@ fn what_bounds_a_value_is_named_with_the_remedy() {
     assert_eq!(texts.get(&1).unwrap().len(), 10, "an insert that fails changes nothing");
     drop(texts);
     cache.close().unwrap();
-    // The page of one value may fill a sixteenth of the file. The size of a page is a power of two.
+    // The page of a value may take at most a sixteenth of the file, and its size is a power of two.
     let cache = place.builder().disk_capacity(disk).open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
     let immediate = InsertOptions::new().durability(Durability::Immediate);
     let error = texts.insert_with(&1, text('c', MIB), immediate).unwrap_err().to_string();
     assert!(error.contains("raise disk_capacity to 32 MiB"), "{error}");
     texts.insert_with(&1, text('c', MIB - 1_024), immediate).unwrap();
-    // A value that fits in the write buffer may weigh more than memory's capacity. Such a value is on disk
-    // only.
+    // A value that fits in the write buffer may exceed the capacity of memory. Such a value is on disk only.
     drop(texts);
     cache.close().unwrap();
     let cache = place.builder().disk_capacity(disk).memory_capacity(64 << 10).open().unwrap();
@@ -86,7 +85,7 @@ fn what_bounds_a_value_is_named_with_the_remedy() {
     assert_eq!(cache.stats().disk.unwrap().hits, 1);
 }
 
-/// A value that expires before all others is not evicted by the commit that writes it. The file stays within
+/// A commit does not evict the value that it writes, even if that value expires first. The file stays within
 /// its capacity.
 #[test]
 fn a_large_value_survives_its_own_commit_in_a_full_file() {
@@ -104,7 +103,7 @@ fn a_large_value_survives_its_own_commit_in_a_full_file() {
     let large = MIB / 2 - 1_024;
     for key in 10_000..10_010 {
         texts.insert_with(&key, text('b', large), soon).unwrap();
-        // A follower shows the entries of the file, not the entries of memory.
+        // A follower reads the file, so it can't find entries of memory.
         assert_eq!(follower.keyspace(TEXTS).get(&key).unwrap().unwrap().len(), large, "{key}");
         let taken = taken(&place.path());
         assert!(taken <= capacity.as_u64(), "the file takes {taken} bytes");
@@ -133,8 +132,7 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
         scope.spawn(|| {
             while !done.load(Ordering::SeqCst) {
                 let stats = cache.stats();
-                // The weight and encodings of all uncommitted values are within the buffer, or belong to one
-                // large value.
+                // The unsaved bytes fit in the buffer, or belong to one large value.
                 let unsaved = stats.unsaved_bytes.as_u64();
                 assert!(unsaved <= buffer || unsaved > 2 * (90 << 10));
                 largest.fetch_max(unsaved, Ordering::SeqCst);
@@ -150,14 +148,14 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
         drop(ended);
     });
     let (most, largest) = (most.into_inner(), largest.into_inner());
-    // The statistics sum one shard after another. While an entry moves between two shards, both sums may
-    // include it. This happens to one value at a time.
+    // The statistics sum up one shard after another. While an entry moves between two shards, both sums may
+    // include it. At most one value does so at a time.
     assert!(most <= capacity + buffer + (700 << 10), "{most} in memory");
     assert!(largest > 1_400 << 10, "no look met a large value: {largest}");
     cache.flush().unwrap();
     let stats = cache.stats();
     assert!(stats.memory.weight.as_u64() <= capacity && stats.unsaved_bytes.is_zero(), "{stats}");
-    // The whole capacity is still usable.
+    // The whole capacity must still be usable.
     texts.insert(&1, text('z', (1 << 20) - 1_024)).unwrap();
     cache.flush().unwrap();
     let weight = cache.stats().memory.weight.as_u64();
@@ -170,7 +168,7 @@ fn large_values_and_small_ones_take_their_turns() {
     let cache = place.builder().write_buffer(64 << 10).memory_capacity(4 << 20).open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
     let all = Barrier::new(6);
-    // There is no flush: each caller waits for commits that other callers request.
+    // The test makes no flush: a waiting caller relies on the commits that other callers request.
     thread::scope(|scope| {
         for thread in 0..6_u64 {
             let (texts, all) = (&texts, &all);
@@ -188,8 +186,8 @@ fn large_values_and_small_ones_take_their_turns() {
     assert_eq!(cache.stats().unsaved_bytes, ByteSize::ZERO);
 }
 
-/// While the large value waits for the disk, no other value finds room in the buffer. So the file is
-/// discarded, as with a full buffer, and all callers continue.
+/// While the large value waits for the disk, no other value can enter the buffer. Therefore the cache
+/// discards the file, as it does when the buffer is full, and all callers continue.
 #[test]
 fn a_large_value_does_not_hold_writers_up_while_the_disk_fails() {
     let place = Place::new();
@@ -206,7 +204,7 @@ fn a_large_value_does_not_hold_writers_up_while_the_disk_fails() {
     assert_eq!(texts.get(&2).unwrap().len(), MIB);
     texts.insert(&3, text('c', 2 * MIB)).unwrap();
     texts.insert(&4, text('d', 1_000)).unwrap();
-    // The writer first lets the callers continue, and reports the state after that.
+    // The writer wakes the callers first, and reports the new state afterwards.
     while cache.stats().disk.unwrap().state != DiskState::Discarded {
         thread::yield_now();
     }
@@ -248,7 +246,7 @@ fn closing_turns_a_large_value_away_that_waits() {
     });
 }
 
-/// A value that writes to its cache when memory drops it.
+/// A value whose drop writes to its cache.
 #[derive(Serialize, Deserialize)]
 struct Writes {
     text: String,
@@ -270,7 +268,7 @@ fn what_a_large_value_evicts_may_write_one_when_it_is_dropped() {
     for key in 0..5 {
         let (texts, dropped) = (texts.clone(), dropped.clone());
         let on_drop = OnDrop(Box::new(move || {
-            // At the end the cache is closed, and the insert fails.
+            // When the cache is closed, this insert fails.
             drop(texts.insert(&(1_000 + key), text('w', 300_000)));
             dropped.fetch_add(1, Ordering::SeqCst);
         }));

@@ -1,7 +1,7 @@
-//! Tests of leases to load a key: the ways in which a load ends, and the results of the waiting callers.
+//! Tests of leases: the ways in which a load ends, and the results of the callers that wait for it.
 //!
-//! The deadline of a lease is in real time. Tests that need a lease past its deadline set it to 1 ms, and
-//! wait as a caller of the cache waits: for the load of another caller.
+//! A lease times out in real time. Tests that need a lease that has timed out use a timeout of 1 ms. They
+//! wait like a caller of the cache, for a load of another caller.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,7 +27,7 @@ fn in_memory() -> (Cache, Keyspace<u64, u64>) {
     (cache, versions)
 }
 
-/// Returns a cache whose leases end after 1 ms.
+/// Returns a cache whose leases time out after 1 ms.
 fn with_short_leases() -> (Cache, Keyspace<u64, u64>) {
     let cache = Cache::builder().lease_timeout(SOON).open().unwrap();
     let versions = versions(&cache);
@@ -53,13 +53,13 @@ fn pending(versions: &Keyspace<u64, u64>) -> PendingLoad<u64> {
 /// A change of key 1.
 type KeyChange = fn(&Keyspace<u64, u64>);
 
-/// Returns the result of a caller that waits for the load.
+/// Waits for the load as a caller does, and returns the result.
 fn waited(pending: PendingLoad<u64>) -> Result<Option<u64>, LoadError<String>> {
     pending.wait().map(|waited| waited.value().map(|value| *value))
 }
 
-/// Returns a lease, and the wait of another caller for it. A lease of 1 ms may be over before the other
-/// caller comes. In that case, both begin again.
+/// Returns a lease, and another caller's wait for it. A lease of 1 ms may have timed out before the other
+/// caller comes, and then both are taken again.
 fn lease_and_pending(versions: &Keyspace<u64, u64>) -> (LoadLease<u64, u64>, PendingLoad<u64>) {
     loop {
         let lease = lease(versions);
@@ -314,7 +314,7 @@ fn a_wait_may_be_as_long_as_a_duration_can_be() {
 #[test]
 fn callers_that_wait_learn_that_the_source_has_no_value() {
     const WAITERS: usize = 64;
-    // Without an absent_ttl, another lookup would be another load.
+    // Without an `absent_ttl`, the next lookup starts another load.
     let (cache, versions) = in_memory();
     let lease = lease(&versions);
     let all_wait = Barrier::new(WAITERS + 1);
@@ -348,8 +348,8 @@ fn a_caller_whose_loader_has_a_value_does_not_wait_for_one_absence_after_another
             wait_until("the caller has missed", || cache.stats().misses > misses);
             thread::yield_now();
             first.fill_absent();
-            // In most rounds, this lookup comes before the caller has woken up. So the caller then waits for
-            // this load.
+            // In most rounds, this lookup takes a lease before the waiting caller has woken up. That caller
+            // then waits for this load too.
             let second = versions.lookup(&1).unwrap();
             assert_eq!(*plain.join().unwrap(), 10);
             drop(second);

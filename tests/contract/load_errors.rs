@@ -1,4 +1,4 @@
-//! Errors of `get_or_load`: `?` works for loaders with any type of error, and the caller can get the loader's
+//! Errors of `get_or_load`: `?` works for loaders with any error type, and the caller can get the loader's
 //! own error.
 
 use std::error::Error as StdError;
@@ -19,8 +19,8 @@ fn names() -> larder::Keyspace<String, String> {
     Cache::builder().open().unwrap().keyspace(NAMES).unwrap()
 }
 
-/// Makes a function of an application that loads with `?`. The macro's parameters are the loader's error, the
-/// loader's type of error and the application's type of error.
+/// Defines an application function that loads with `?`. The parameters are the loader's error, its type, and
+/// the error type of the application.
 macro_rules! propagates {
     ($error:expr => $loader:ty => $own:ty) => {{
         fn load(loader: impl FnOnce() -> $loader) -> Result<String, $own> {
@@ -53,7 +53,7 @@ fn a_question_mark_passes_on_loads_that_failed_with_any_type_of_error() {
     for text in texts {
         assert_eq!(text, expected);
     }
-    // The text contains the causes of the loader's error, because the outer error can only pass a text on.
+    // The text contains the cause of the loader's error, because a converted error keeps only the text.
     let caused = propagates!(anyhow::Error::new(io()).context("no price") => anyhow::Error => anyhow::Error);
     assert_eq!(caused, "the loader failed: no price: the database is away");
 }
@@ -102,7 +102,8 @@ fn a_caller_waits_for_anothers_load_no_longer_than_it_may() {
     });
 }
 
-/// The cache cannot know which load a thread waits for in a join. The timeout ends that wait.
+/// The cache can't detect that a loader joins a thread that waits for the same key. The load timeout ends
+/// that wait.
 #[test]
 fn a_loader_that_joins_a_thread_which_asks_for_its_key_is_ended_by_the_timeout() {
     let cache = Cache::builder().load_timeout(Duration::from_millis(2)).open().unwrap();

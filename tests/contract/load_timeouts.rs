@@ -1,7 +1,7 @@
-//! The timeouts of registered loaders, their pool, and loaders that misbehave.
+//! The timeouts of registered loaders, their thread pool, and loaders that misbehave.
 //!
-//! Timeouts are in real time. A test that needs one to end sets it to a few milliseconds, and lets the loader
-//! wait for the test.
+//! Timeouts pass in real time. A test that needs a timeout sets it to a few milliseconds, and its loader
+//! waits for the test.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -27,7 +27,7 @@ fn a_slow_load_is_answered_with_the_stale_value_and_goes_on() {
     let answer = prices.get(1).unwrap();
     assert_eq!((*answer.value.unwrap(), answer.is_stale), (100, true));
     assert_eq!((prices.keyspace().stats().stale_answers, source.loads()), (1, 2));
-    // A removed value is not served as a stale value.
+    // A removed value must not be served as a stale value.
     prices.keyspace().remove(1).unwrap();
     drop(held);
     let answer = prices.get(1).unwrap();
@@ -108,7 +108,7 @@ fn a_caller_whose_time_is_over_gets_the_live_value_if_there_is_one_by_then() {
     let policy = LoadPolicy::new().hard_timeout(Duration::from_millis(500));
     let loader = move |_: &u64, _: Option<Arc<u64>>| {
         inserted.insert(1, 7).unwrap();
-        // The loader hangs here.
+        // The loader hangs until the test ends.
         _ = may_go_on.lock().unwrap().recv();
         Ok(Load::Cache(Arc::new(8)))
     };
@@ -132,7 +132,8 @@ fn a_full_pool_refuses_refreshes_and_holds_up_neither_hits_nor_the_close() {
         assert_eq!(*prices.get(key).unwrap().value.unwrap(), key);
     }
     let stats = cache.stats();
-    // One thread is busy, and sixteen loads queue. The first may have queued for a moment.
+    // One thread is busy, and sixteen loads queue. The first load may have been in the queue for a moment
+    // too.
     assert!((16..=17).contains(&stats.refreshes), "{}", stats.refreshes);
     assert_eq!(stats.refreshes + stats.refreshes_refused, 40);
     assert!(!prices.refresh(39).unwrap());
@@ -153,11 +154,12 @@ fn a_load_that_finds_the_pool_full_is_answered_in_its_time() {
     soft.keyspace().insert(1, 7).unwrap();
     let held = stuck.is_held.lock().unwrap();
     assert!(filler.refresh(0).unwrap());
-    // Otherwise the thread could first take a load of a caller, and leave one place in the queue free.
+    // Waits until the thread is busy. Otherwise it could take a queued load later, which would free a place
+    // in the queue.
     stuck.wait_for(1);
     (1..100).find(|key| !filler.refresh(key).unwrap()).unwrap();
     assert_eq!(filler.keyspace().stats().refreshes_refused, 1, "an explicit refresh is counted");
-    // Refreshes leave room for the loads of callers. These loads have now filled that room.
+    // Refreshes may not fill the whole queue. Loads of callers fill the rest of it.
     let impatient = loading(&cache, GRACEFUL, LoadPolicy::new().soft_timeout(SOON), &stuck);
     for key in 10..26 {
         impatient.keyspace().insert(key, 7).unwrap();
@@ -202,7 +204,7 @@ fn a_loader_that_asks_for_its_own_key_gets_an_error() {
         let asks = own.clone();
         let (_, prices) = with_loader(PRICES, policy, move |key, _| {
             let own = asks.lock().unwrap().clone().unwrap();
-            // The loader of key 1 requests key 2, and the loader of key 2 requests key 1.
+            // The loaders of keys 1 and 2 request each other's key.
             let circle = own.get(3 - key).is_err_and(|error| matches!(error, LoadError::Cycle));
             Ok(Load::Cache(Arc::new(u64::from(circle) + 10 * key)))
         });

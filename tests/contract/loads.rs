@@ -1,4 +1,5 @@
-//! Tests of loads: one loader at a time for each key, errors for all waiting callers, and no endless wait.
+//! Tests of loads: each key has one loader at a time, a failed load fails for all waiting callers, and no
+//! caller waits forever.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
@@ -11,7 +12,7 @@ use crate::support::{NAMES, Place, VERSIONS, watch_this_test};
 
 type Load<'scope, E> = thread::ScopedJoinHandle<'scope, Result<Arc<String>, LoadError<E>>>;
 
-/// Starts a load that waits for a signal. Returns when the loader runs.
+/// Starts a load that waits for a signal. Returns once the loader runs.
 fn load_and_wait<'scope, E: Send + Sync + 'static>(
     scope: &'scope thread::Scope<'scope, '_>,
     names: &'scope larder::Keyspace<String, String>,
@@ -30,8 +31,8 @@ fn load_and_wait<'scope, E: Send + Sync + 'static>(
     (go_on, load)
 }
 
-/// Waits until `misses` lookups have missed. Then all callers of these lookups have joined a flight, or are
-/// about to join it.
+/// Waits until `misses` lookups have missed. The callers of these lookups have then joined a flight, or are
+/// about to.
 fn wait_for_misses(cache: &Cache, misses: u64) {
     wait_until("the callers have missed", || cache.stats().misses >= misses);
 }
@@ -72,7 +73,7 @@ fn an_error_reaches_every_waiter_and_is_not_cached() {
         assert_eq!(*error, "no such product");
         for waiter in waiters {
             let Err(LoadError::Loader(error)) = waiter.join().unwrap() else { panic!("an error") };
-            // A caller that came a moment too late for the flight has run its own loader.
+            // A caller that came too late to join the flight has run its own loader.
             assert!(["no such product", "own"].contains(&*error));
         }
     });
@@ -160,8 +161,7 @@ fn loaders_that_ask_for_one_anothers_keys_do_not_wait_for_ever() {
     });
 }
 
-/// A load of the first cache loads from the second cache, and a load of the second cache loads from the first
-/// cache.
+/// A loader of each cache loads from the other cache.
 #[test]
 fn loaders_that_ask_across_two_caches_do_not_wait_for_ever() {
     let caches = [(); 2].map(|()| Cache::builder().open().unwrap().keyspace(NAMES).unwrap());
@@ -180,8 +180,8 @@ fn loaders_that_ask_across_two_caches_do_not_wait_for_ever() {
         let load = &load;
         [0, 1].map(|mine| scope.spawn(move || load(mine))).map(|end| end.join().unwrap())
     });
-    // One of the two loads detects the circle, and continues without the other load's value. The other load
-    // gets that value, or has detected the circle too.
+    // At least one of the two loads detects the cycle and uses a fallback value. The other load gets that
+    // value, or also detects the cycle.
     assert!(ends.iter().all(|end| end.as_ref().is_ok_and(|value| **value == "a circle")), "{ends:?}");
 }
 

@@ -1,5 +1,5 @@
-//! Tests of many keyspaces. Opening a keyspace commits nothing if that is safe. A number never stands for two
-//! keyspaces.
+//! Tests of many keyspaces. Opening a keyspace makes no commit if that is safe. No two keyspaces ever share a
+//! number.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::{HOUR, Place};
 
 type Numbers = Keyspace<u64, u64>;
 
-/// Returns the definition of the keyspace of this number.
+/// Returns the definition of the keyspace with this number.
 fn numbered(number: u64) -> KeyspaceDefinition<u64, u64> {
     let name = format!("keyspace {number:04}");
     KeyspaceDefinition::new(Box::leak(name.into_boxed_str())).ttl(HOUR)
@@ -21,7 +21,7 @@ fn open(cache: &Cache, number: u64) -> Numbers {
     cache.keyspace(numbered(number)).unwrap()
 }
 
-/// Opens a cache whose file has an entry in keyspace 1, under the key 1.
+/// Opens a cache whose file has one entry: key 1 of keyspace 1.
 fn filled(place: &SimulatedPlace) -> (Cache, Numbers) {
     let cache = place.open();
     let one = open(&cache, 1);
@@ -46,7 +46,8 @@ fn opening_keyspaces_commits_nothing_and_the_next_commit_enters_them_all() {
     assert_eq!(in_file().len(), 1);
     cache.flush().unwrap();
     assert_eq!((in_file().len() as u64, commits()), (MANY, before + 1));
-    // The cache was opened again with other types. The file has the keyspaces with the types of this opening.
+    // After a restart, the keyspaces are opened in reverse order. The file already has them, so no commit is
+    // needed, and each keyspace finds its own entries.
     drop(opened);
     cache.close().unwrap();
     let cache = place.open();
@@ -63,7 +64,7 @@ fn a_new_keyspace_reaches_the_file_in_the_flush_interval_whatever_comes_in_betwe
     for number in 0..5 {
         let commits = disk_of(&cache).commits;
         drop(open(&cache, number));
-        // A sweep makes the writer run a step. That step adds no keyspace to the file.
+        // A sweep wakes the writer. The step that follows stores no keyspace in the file.
         cache.sweep().unwrap();
         wait_until("the commit", || disk_of(&cache).commits > commits);
     }
@@ -101,14 +102,14 @@ fn what_is_counted_of_one_keyspace_is_its_part_of_the_whole() {
         numbers.get(&1_000);
     }
     cache.close().unwrap();
-    // A usual commit reads the counts of fewer keyspaces than there are here. The last commit reads the
-    // counts of all keyspaces.
+    // A commit normally reads the counters of a limited number of keyspaces. The last commit reads the
+    // counters of all keyspaces.
     assert_eq!(place.open().stats().lifetime.unwrap().misses, misses + opened.len() as u64);
 }
 
 #[test]
 fn no_number_is_given_to_two_keyspaces_whenever_the_process_ends() {
-    // Each case: the number of opened keyspaces, and the keyspaces that get an entry before the crash.
+    // Each case is the number of opened keyspaces, and the keyspaces that get an entry before the crash.
     for (opened, filled_first) in [(3, vec![2]), (3, vec![2, 3, 4]), (1, vec![2]), (3, vec![])] {
         let place = SimulatedPlace::new();
         let (cache, _one) = filled(&place);
@@ -120,14 +121,14 @@ fn no_number_is_given_to_two_keyspaces_whenever_the_process_ends() {
         cache.flush().unwrap();
         for (disk, is_flushed) in [(before, false), (place.disk.copy(), true)] {
             let crashed = place.moved_to(disk).open();
-            // The keyspaces are opened in another order than before, and with another keyspace first.
+            // After the crash, the keyspaces are opened in another order, and a new keyspace is opened first.
             let other = open(&crashed, 9);
             assert_eq!(other.get(&1), None, "a keyspace has the entry of another");
             other.insert(&1, 99).unwrap();
             for number in (2..2 + opened).rev() {
                 let found = open(&crashed, number).get(&1).as_deref().copied();
                 let expected = filled_first.contains(&number).then_some(10 * number);
-                // The sweeper's first sweep may have committed these entries early.
+                // If the entries were not flushed, the sweeper's first sweep may have committed them.
                 assert!(
                     found == expected || (found.is_none() && !is_flushed),
                     "keyspace {number}: {found:?}"
@@ -139,8 +140,8 @@ fn no_number_is_given_to_two_keyspaces_whenever_the_process_ends() {
     }
 }
 
-/// A removal that finds nothing in the new version commits nothing. So the old version's entry must already
-/// be deleted.
+/// A removal that finds nothing in the new version makes no commit. Therefore the entry of the old version
+/// must already be deleted.
 #[test]
 fn a_version_that_was_opened_has_taken_the_others_place_for_good() {
     for is_entered in [true, false] {
@@ -152,8 +153,8 @@ fn a_version_that_was_opened_has_taken_the_others_place_for_good() {
             cache.flush().unwrap();
         }
         drop((one, two));
-        // The keyspace that may not be in the file yet comes first, because the commit of the other keyspace
-        // adds it.
+        // Keyspace 2 may not be in the file yet. It comes first, because a commit for keyspace 1 would store
+        // it.
         for number in [2, 1] {
             let newer = cache.keyspace(numbered(number).version(1)).unwrap();
             assert!(!newer.remove(&1).unwrap());
@@ -162,7 +163,7 @@ fn a_version_that_was_opened_has_taken_the_others_place_for_good() {
         for number in [1, 2] {
             assert_eq!(open(&crashed, number).get(&1), None, "keyspace {number} of the version before");
         }
-        // An entry that is written in the new version is found in that version only.
+        // An entry of the new version is found only in that version.
         for number in [1, 2] {
             cache.keyspace(numbered(number).version(1)).unwrap().insert(&1, 100 * number).unwrap();
         }

@@ -1,5 +1,5 @@
-//! Tests of loads and refreshes that have not begun, because all threads of the pool are busy. A caller waits
-//! for such a load only if it has its own timeout.
+//! Tests of loads and refreshes that wait in the queue, because all threads of the pool are busy. A caller
+//! waits for a queued load only if the caller has a timeout.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use super::registered_loaders::{
 use crate::support::simulated::wait_until;
 use crate::support::watch_this_test;
 
-/// A pool of one thread, which is busy until the source is released.
+/// A pool whose only thread is busy until the source is released.
 struct BusyPool {
     source: Arc<Source>,
     filler: Registered,
@@ -30,7 +30,7 @@ impl BusyPool {
         Self { source, filler }
     }
 
-    /// Keeps the thread busy while `run` runs.
+    /// Keeps the thread of the pool busy while `run` runs.
     fn while_busy(&self, run: impl FnOnce()) {
         let held = self.source.is_held.lock().unwrap();
         let loads = self.source.loads();
@@ -40,7 +40,7 @@ impl BusyPool {
         drop(held);
     }
 
-    /// Waits until all loads in the queue have run.
+    /// Waits until all queued loads have run.
     fn wait_for_queue(&self) {
         let loads = self.source.loads();
         assert!(self.filler.refresh(loads).unwrap());
@@ -127,7 +127,7 @@ fn with_a_soft_timeout_alone_no_caller_waits_for_the_queue() {
     assert_eq!(source.loads(), 1, "one of them has taken the load over");
 }
 
-/// Lets a refresh end, and checks that the next hits begin no other refresh. `end` is called while the
+/// Runs a refresh to its end, and checks that the next hits begin no other refresh. Calls `end` while the
 /// refresh runs.
 fn assert_paused(clock: &ManualClock, prices: &Registered, end: impl FnOnce()) {
     prices.keyspace().insert(1, 1).unwrap();
@@ -151,13 +151,13 @@ fn a_refresh_that_is_not_cached_is_not_repeated_by_the_next_hit() {
     let (clock, prices) =
         with_loader(definition, ages(), move |_, _| Ok(Load::CacheFor(Arc::new(2), out_of_range)));
     assert_paused(&clock, &prices, || ());
-    // This load ends after its deadline.
+    // In this part, the load ends after its deadline.
     let (go_on, may_go_on) = mpsc::channel::<()>();
     let (runs, is_running) = mpsc::channel();
     let may_go_on = Mutex::new(may_go_on);
     let timeout = Duration::from_secs(1);
     let (clock, prices) = with_loader(definition, ages().hard_timeout(timeout), move |_, _| {
-        // The loader of key 2 waits for this lock.
+        // A load of key 2 waits for this lock.
         let may_go_on = may_go_on.lock().unwrap();
         _ = runs.send(());
         _ = may_go_on.recv();
@@ -165,7 +165,7 @@ fn a_refresh_that_is_not_cached_is_not_repeated_by_the_next_hit() {
     });
     assert_paused(&clock, &prices, || {
         is_running.recv().unwrap();
-        // The deadline of this load is later.
+        // This load times out later than the refresh of key 1.
         assert!(matches!(prices.get(2), Err(LoadError::Timeout { .. })));
         go_on.send(()).unwrap();
     });
@@ -195,7 +195,7 @@ fn an_explicit_refresh_is_no_use_of_the_value() {
     let held = source.is_held.lock().unwrap();
     clock.advance(idle / 2);
     assert!(prices.refresh(1).unwrap());
-    // A use is recorded with a precision of an eighth of the time to idle.
+    // Uses are recorded with a precision of an eighth of the time to idle.
     clock.advance(idle * 5 / 8);
     assert!(!prices.keyspace().contains_key(1), "it was not used");
     drop(held);

@@ -1,7 +1,7 @@
-//! Tests range removals that are stored as rows of a file. A test plants these rows, or a cache makes them
-//! because it treats a few keys as very many.
+//! Tests of range removals that are stored as rows of the file. A test plants these rows, or uses a cache
+//! that treats a few keys as a large removal.
 //!
-//! No reader shows an entry that a row covers as live. These entries are deleted later.
+//! No reader shows an entry that such a row covers. The entries are deleted later.
 
 use std::path::Path;
 
@@ -17,8 +17,8 @@ use crate::support::{NAMES, Place, VERSIONS};
 const RANGES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("larder.ranges");
 const COUNT: u64 = 2_500;
 
-/// Makes a file with the names "000" to "049" at the sequences 1 to 50. Then adds numbers, and then "049"
-/// again.
+/// Makes a file with the names "000" to "049", which have the sequences 1 to 50. Then adds numbers, and
+/// writes "049" again.
 fn filled(place: &Place) {
     let cache = place.open();
     let (names, versions) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(VERSIONS).unwrap());
@@ -33,7 +33,7 @@ fn filled(place: &Place) {
     cache.close().unwrap();
 }
 
-/// Plants removals. Each row has a sequence and the bytes of a scope.
+/// Plants range removals. Each row is a sequence and an encoded scope.
 fn plant(path: &Path, rows: &[(u64, Vec<u8>)]) {
     let db = Database::builder().set_concurrency_mode(ConcurrencyMode::SingleWriter).create(path).unwrap();
     let txn = db.begin_write().unwrap();
@@ -46,14 +46,15 @@ fn plant(path: &Path, rows: &[(u64, Vec<u8>)]) {
     txn.commit().unwrap();
 }
 
-/// Returns the scope of a keyspace's keys that begin with `start`. The tests of scopes check these bytes.
+/// Returns the encoded scope of the keys that begin with `start` in a keyspace. The unit tests of scopes
+/// check this encoding.
 fn prefix(keyspace: u32, start: &[u8]) -> Vec<u8> {
     let len = u32::try_from(4 + start.len()).unwrap();
     [&len.to_be_bytes()[..], &keyspace.to_be_bytes(), start].concat()
 }
 
-/// Plants three removals: every name as of sequence 50, the names that begin with "00" as of sequence 5, and
-/// all numbers.
+/// Plants three removals: names that begin with "00" up to sequence 5, all names up to sequence 50, and all
+/// numbers.
 fn planted(place: &Place) {
     filled(place);
     plant(&place.path(), &[(5, prefix(1, b"00")), (50, prefix(1, b"")), (50 + COUNT, prefix(2, b""))]);
@@ -97,7 +98,7 @@ fn contract_3_an_owner_shows_nothing_that_the_removals_in_its_file_cover_and_del
     assert_eq!(versions.clear().unwrap(), 0, "nothing is counted twice");
     settle(&cache);
     assert_eq!(disk(&cache).entries, 1);
-    // The removals do not apply to later writes.
+    // A removal does not apply to later writes.
     names.insert("000", "new".to_owned()).unwrap();
     drop((names, versions));
     cache.close().unwrap();
@@ -183,8 +184,8 @@ fn contract_3_power_lost_while_removals_are_made_brings_nothing_back() {
 fn contract_3_a_pattern_takes_the_keys_that_it_covers_and_no_other() {
     let place = Place::new();
     filled(&place);
-    // A pattern for any three letters can't be a part of a text's encoding. But a field of any width may
-    // precede an exact field.
+    // A text can't be matched by a pattern of any three letters, because that is not a whole encoded field.
+    // But a field of any width may precede an exact field.
     let pattern = [prefix(1, b"0"), vec![1, 0, 0, 0, 1], vec![0, 0, 0, 0, 3], b"7\0\0".to_vec()].concat();
     plant(&place.path(), &[(50, pattern)]);
     let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();

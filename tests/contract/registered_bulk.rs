@@ -1,4 +1,4 @@
-//! Tests of calls for several keys of a registered loader.
+//! Tests of calls for several keys with a registered loader.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ fn fresh(value: u64) -> (Option<u64>, bool) {
     (Some(value), false)
 }
 
-/// Returns a handle whose loader notes its keys, and returns ten times the key. The source has no value for
+/// Returns a handle whose loader records its keys and returns ten times the key. The source has no value for
 /// keys from 90 on.
 fn noting(cache: &Cache, policy: LoadPolicy) -> (Registered, Arc<Mutex<Vec<u64>>>) {
     let asked = Arc::new(Mutex::new(Vec::new()));

@@ -25,7 +25,7 @@ pub(super) const GRACEFUL: KeyspaceDefinition<u64, u64> =
 
 pub(super) type Registered = LoadingKeyspace<u64, u64, &'static str>;
 
-/// A source of values, which counts its loads. A load waits while the source is held.
+/// A source that counts its loads. While `is_held` is locked, a load waits.
 #[derive(Debug, Default)]
 pub(super) struct Source {
     loads: AtomicU64,
@@ -33,7 +33,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Returns the number of this load, plus 100.
+    /// Returns 100 plus the number of earlier loads.
     fn load(&self) -> u64 {
         let load = self.loads.fetch_add(1, Ordering::SeqCst);
         drop(self.is_held.lock());
@@ -54,7 +54,7 @@ pub(super) fn builder() -> (Arc<ManualClock>, CacheBuilder) {
     (clock.clone(), Cache::builder().clock(clock))
 }
 
-/// Returns a handle whose loader queries `source`.
+/// Returns a handle whose loader reads from `source`.
 pub(super) fn loading(
     cache: &Cache,
     definition: KeyspaceDefinition<u64, u64>,
@@ -66,7 +66,7 @@ pub(super) fn loading(
     cache.keyspace(definition).unwrap().with_loader(policy, loader).unwrap()
 }
 
-/// Returns a handle with this loader, in memory.
+/// Returns a memory-only cache's clock, and a handle with this loader.
 pub(super) fn with_loader(
     definition: KeyspaceDefinition<u64, u64>,
     policy: LoadPolicy,
@@ -110,7 +110,7 @@ fn an_old_value_is_served_to_all_while_one_refresh_runs() {
     assert_eq!(source.loads(), 2, "another call refreshes nothing");
 }
 
-/// Changes the key while a refresh of it runs. Returns the value of the key after the refresh has ended.
+/// Changes the key during a refresh of the key. Returns the value after the refresh has ended.
 fn changed_during_a_refresh(
     loads: impl Fn(Arc<u64>) -> Load<u64> + Send + Sync + 'static,
     change: impl FnOnce(&Keyspace<u64, u64>),
@@ -133,8 +133,7 @@ fn changed_during_a_refresh(
     let keyspace = prices.keyspace();
     wait_until("the end of the refresh", || keyspace.stats().load_latency.count() == 2);
     wait_until("the end of its lease", || {
-        // A lookup of a key with a flight waits for the flight. So if the lookup returns a lease, the flight
-        // has ended.
+        // A lookup returns a lease only if the key has no flight, so the refresh has ended.
         keyspace.contains_key(1) || matches!(keyspace.lookup(1), Ok(LookupOutcome::Load(_)))
     });
     keyspace.get(1).map(|value| *value)
@@ -201,7 +200,7 @@ fn a_failed_refresh_keeps_the_value_and_is_not_repeated_at_once() {
         clock.advance(AGE);
         assert_eq!(value(&prices), 1);
         wait_until("the failure", || prices.keyspace().stats().load_failures == 1);
-        // The cool-down lasts a second. So a hundred callers begin only a few refreshes.
+        // The cool-down lasts a second, so a hundred callers begin only a few refreshes.
         (0..100).for_each(|_| assert_eq!(value(&prices), 1));
         assert!(prices.keyspace().stats().refreshes < 50);
     }
@@ -253,7 +252,7 @@ fn an_explicit_refresh_needs_no_age_and_no_value() {
     assert_eq!((value(&prices), source.loads()), (7, 2));
 }
 
-/// Returns the number of lookups until a refresh began. Returns None after 10,000 lookups without a refresh.
+/// Returns the number of lookups until a refresh began, or `None` if 10,000 lookups began none.
 fn lookups_until_a_refresh(prices: &Registered) -> Option<u32> {
     (1..=10_000).find(|_| {
         let _ = value(prices);
@@ -263,7 +262,7 @@ fn lookups_until_a_refresh(prices: &Registered) -> Option<u32> {
 
 #[test]
 fn a_value_expires_early_at_random_by_the_time_of_its_load_also_after_a_restart_and_touches() {
-    // The second touch finds the value in memory. The first finds it on disk alone.
+    // The first touch finds the value on disk only. The second touch finds it in memory.
     for touches in 0..=2 {
         let place = Place::new();
         let policy = LoadPolicy::new().early_expiration(1.0);

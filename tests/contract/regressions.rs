@@ -1,4 +1,4 @@
-//! Tests of bugs that reviews found.
+//! Regression tests for bugs that reviews found.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,8 @@ use larder::{ByteSize, Cache, Error, InsertOptions, Keyspace, KeyspaceDefinition
 
 use crate::support::{BLOBS, HOUR, NAMES, Place, SetOnDrop, VERSIONS};
 
-/// Tests a cache of a source. A writer changes the source, and then clears the cache.
+/// A writer changes the source and then clears the cache, while other threads load and touch. No load or
+/// touch may leave a stale value.
 #[test]
 fn a_load_or_touch_that_races_with_clear_leaves_nothing_stale() {
     const KEYS: u64 = 64;
@@ -100,8 +101,8 @@ fn a_second_close_waits_for_the_first() {
                 scope.spawn(move || {
                     both.wait();
                     cache.close().unwrap();
-                    // After its `close` returns, one of the two closers may open the file again. So the other
-                    // closer may find the file in use, but only by the new cache of this process.
+                    // The first closer may reopen the file as soon as its `close` returns. The other closer
+                    // may then find the file in use by this process.
                     match place.builder().open() {
                         Ok(again) => assert_eq!(again.stats().disk.unwrap().recovered_entries, 200),
                         Err(error) => assert!(matches!(error, Error::InUse { .. })),
@@ -122,8 +123,8 @@ fn removing_what_is_not_there_leaves_nothing_behind() {
         assert!(!names.remove(&number.to_string()).unwrap());
     }
     let stats = cache.stats();
-    // One commit added the keyspace to the file. The sweeper's first sweep may commit a tombstone before the
-    // tombstone is cancelled.
+    // One commit stores the keyspace in the file. The sweeper's first sweep may commit a tombstone before
+    // that tombstone is cancelled.
     assert!(stats.disk.unwrap().commits <= 2);
     assert_eq!(stats.memory.entries, 0);
 }
@@ -172,14 +173,14 @@ fn retired_entries_are_swept_without_being_asked_for() {
     drop(names);
     cache.flush().unwrap();
     let _names = cache.keyspace(NAMES.version(2)).unwrap();
-    // The sweeper runs without a call. The test harness ends this wait if it takes too long.
+    // The sweeper runs without a call. The test harness limits this wait.
     while !cache.stats().disk.unwrap().bytes.is_zero() {
         cache_place.clock.advance(Duration::from_secs(1));
         thread::yield_now();
     }
 }
 
-/// A value of a keyspace on disk. When it is dropped, it runs a function.
+/// A value of a keyspace on disk. Its drop runs a function.
 struct Loud(Arc<dyn Fn() + Send + Sync>);
 
 impl serde::Serialize for Loud {
@@ -220,8 +221,7 @@ fn a_users_drop_may_wait_for_a_commit_wherever_the_value_was_let_go() {
             let names: Option<Keyspace<_, _>> = handle.lock().unwrap().clone();
             if let Some(names) = names {
                 names.insert("dropped", String::new()).unwrap();
-                // This removal waits for a commit of the writer, even if the writer has already released the
-                // value.
+                // This removal waits for a commit. The drop may run on any thread except the writer.
                 assert!(names.remove("dropped").is_ok());
                 counted.fetch_add(1, Ordering::SeqCst);
             }
@@ -243,7 +243,7 @@ fn the_last_handle_may_go_with_a_value_that_the_writer_let_go() {
     let loud = cache.keyspace(LOUD).unwrap();
     let handle = Mutex::new(Some((cache.clone(), loud.clone())));
     loud.insert(&0, Loud(Arc::new(move || drop(handle.lock().unwrap().take())))).unwrap();
-    // These inserts commit, and evict the first entry to make room.
+    // The inserts commit, and evict the first entry to make room.
     for key in 1..10 {
         loud.insert(&key, Loud(Arc::new(|| ()))).unwrap();
     }
@@ -253,8 +253,8 @@ fn the_last_handle_may_go_with_a_value_that_the_writer_let_go() {
     place.builder().open_timeout(Duration::from_secs(20)).open().unwrap();
 }
 
-/// In an earlier version, the removal's barriers stayed in the shards that the removal had not reached. After
-/// that, no load in these shards was cached.
+/// In an earlier version, a panic left barriers of the removal in the shards that it had not reached. No
+/// later load in these shards was cached.
 #[test]
 fn a_removal_is_made_though_a_value_panics_when_it_is_dropped() {
     const KEYS: u64 = 40;

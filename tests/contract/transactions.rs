@@ -1,5 +1,5 @@
-//! Tests of transactions over several keys: they take place at one moment, and are in the file as a whole or
-//! not at all. Also tests broken watches, closures that misbehave, and too many changes.
+//! Tests of transactions over several keys. A transaction takes effect at one moment, and the file contains
+//! it completely or not at all. Some tests use broken watches, closures that misbehave, and too many changes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS, watch_this_test};
 const LOCAL: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("local").ttl(HOUR).memory_only();
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Returns the values that a restart from the present content of the file finds.
+/// Returns the values that a restart would find if the process crashed now.
 fn on_disk(place: &Place, keys: &[u64]) -> Vec<Option<u64>> {
     let copy = Place::new();
     std::fs::copy(place.path(), copy.path()).unwrap();
@@ -28,7 +28,7 @@ fn values(versions: &Keyspace<u64, u64>, keys: &[u64]) -> Vec<Option<u64>> {
     versions.get_many(keys).into_iter().map(|value| value.map(|value| *value)).collect()
 }
 
-/// Stores values, and removes keys, in one transaction.
+/// Inserts values and removes keys in one transaction.
 fn change(
     cache: &Cache,
     versions: &Keyspace<u64, u64>,
@@ -56,7 +56,7 @@ fn contract_1_a_transaction_sees_and_changes_keys_of_several_keyspaces() {
         tx.insert(&versions, &1, 11)?;
         tx.insert_with(&names, "a", "one".to_owned(), InsertOptions::new().ttl(MINUTE))?;
         tx.insert(&local, &1, 7)?;
-        // The transaction sees its own changes. No other caller sees them yet.
+        // The transaction sees its own changes, and no other caller sees them yet.
         assert_eq!(tx.get(&versions, &1)?.as_deref(), Some(&11));
         assert_eq!(tx.ttl(&names, "a")?, Some(Remaining::For(MINUTE)));
         assert!(tx.contains_key(&local, &1)? && !tx.contains_key(&local, &2)?);
@@ -165,7 +165,7 @@ fn contract_1_an_error_or_a_panic_of_the_closure_changes_nothing() {
     }));
     assert!(panicked.is_err());
     assert_eq!(values(&versions, &[1, 2]), [Some(10), None]);
-    // The failed transaction has left no lease, no claimed key and no reserved room.
+    // The failed transaction must leave no lease, claimed key or reserved room.
     versions.insert(&1, 12).unwrap();
     change(&cache, &versions, &[(1, 13)], &[]).unwrap();
     assert_eq!(values(&versions, &[1]), [Some(13)]);
@@ -183,13 +183,13 @@ fn contract_1_a_broken_watch_refuses_a_transaction() {
         })
     };
     let set = |key: u64| versions.insert(&key, 1).unwrap();
-    // A missing key that is stored and removed again.
+    // A watched key without an entry: it is inserted and removed again.
     let watch = versions.watch(&1).unwrap();
     require(&watch).unwrap();
     set(1);
     versions.remove(&1).unwrap();
     assert!(matches!(require(&watch), Err(Error::Changed)));
-    // The same value is stored again.
+    // A watched entry: the same value is inserted again.
     set(2);
     let watch = versions.watch(&2).unwrap();
     require(&watch).unwrap();
@@ -197,7 +197,7 @@ fn contract_1_a_broken_watch_refuses_a_transaction() {
     require(&watch).unwrap();
     set(2);
     assert!(matches!(require(&watch), Err(Error::Changed)));
-    // The transaction reads its own change.
+    // The transaction reads and changes the watched key itself.
     let watch = versions.watch(&2).unwrap();
     let changed = cache.transaction(|tx| {
         let value = tx.get(&versions, &2)?.map_or(0, |value| *value);
@@ -206,24 +206,24 @@ fn contract_1_a_broken_watch_refuses_a_transaction() {
     });
     changed.unwrap();
     assert!(matches!(require(&watch), Err(Error::Changed)));
-    // A closure that swallows the error changes nothing either.
+    // A closure that ignores the error changes nothing either.
     let swallowed = cache.transaction(|tx| {
         _ = tx.require(&watch);
         tx.insert(&versions, &2, 100)
     });
     assert!(matches!(swallowed, Err(Error::Changed)));
-    // A change of only the expiry.
+    // Only the expiry of the watched entry takes effect.
     versions.insert_with(&3, 3, InsertOptions::new().ttl(MINUTE)).unwrap();
     let watch = versions.watch(&3).unwrap();
     place.clock.advance(MINUTE);
     assert!(matches!(require(&watch), Err(Error::Changed)));
-    // A range removal. A key that was missing before is still missing.
+    // A range removal changes a watched entry. A key without an entry is unchanged.
     let (watch, missing) = (versions.watch(&2).unwrap(), versions.watch(&3).unwrap());
     versions.clear().unwrap();
     assert!(matches!(require(&watch), Err(Error::Changed)));
     require(&missing).unwrap();
     assert_eq!(values(&versions, &[2]), [None]);
-    // A watch from another cache.
+    // A watch of another cache is refused.
     let other = Cache::builder().open().unwrap();
     let watch = other.keyspace(VERSIONS).unwrap().watch(&9).unwrap();
     assert!(matches!(require(&watch), Err(Error::InvalidSetting { setting: "watch", .. })));
@@ -233,7 +233,7 @@ fn contract_1_a_broken_watch_refuses_a_transaction() {
     assert!(matches!(require(&watch), Err(Error::Closed)));
 }
 
-/// An entry that is evicted from memory, and read back from disk, is the same entry.
+/// Checks that a watched entry is still unchanged after it was evicted from memory and read back from disk.
 #[test]
 fn contract_1_a_watch_survives_the_way_to_disk_and_back() {
     let place = Place::new();
@@ -283,7 +283,7 @@ fn changes_in_the_closure_of_a_transaction_are_refused_for_its_keys() {
         })
         .unwrap();
     assert_eq!(values(&versions, &[1, 2, 3]), [Some(1), Some(22), Some(33)]);
-    // A closure of an atomic change is no transaction of its key.
+    // Inside the closure of an atomic change, a transaction must not use the same key.
     let changed = versions.modify(&1, |_, _| {
         assert!(matches!(change(&cache, &versions, &[(1, 5)], &[]), Err(Error::Reentrant)));
         larder::Change::insert(2_u64)
@@ -321,7 +321,8 @@ fn a_transaction_that_is_too_large_is_refused() {
     assert_eq!(local.count(), 2_000);
 }
 
-/// Values of a memory-only keyspace take the room of other entries, or of the entries that they replace.
+/// Checks that values of a memory-only keyspace take the room of other entries, or of the entries that they
+/// replace.
 #[test]
 fn a_transaction_in_memory_only_finds_room_or_is_refused() {
     let cache = Cache::builder().memory_capacity(ByteSize::kib(64)).open().unwrap();

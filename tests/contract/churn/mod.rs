@@ -1,8 +1,8 @@
 //! The resources of a process stay bounded over many openings and a long mixed load (contract 7).
 //!
-//! A child opens and closes a cache many times, with a mixed load in between ([`work`]). It samples the
-//! file's length, resident memory, descriptors and threads. The bounds of these samples do not depend on how
-//! long the child ran ([`sample`]).
+//! A child process opens and closes a cache many times, with a mixed load in between ([`work`]). It samples
+//! the length of the file, resident memory, descriptors and threads. The bounds of these samples do not
+//! depend on the run time of the child ([`sample`]).
 
 #[cfg(target_os = "linux")]
 mod resident;
@@ -18,16 +18,16 @@ use crate::support::child::Worker;
 use crate::support::harness::Harness;
 use sample::Sample;
 
-/// Minimum number of a child's rounds, even if it has no time left. Each round takes two samples.
+/// Minimum number of rounds of a child, even if its time is over. Each round takes two samples.
 const MIN_ROUNDS: u64 = 5;
-/// Number of warm-up samples of a run of minimum length.
+/// Number of warm-up samples in a run of minimum length.
 const WARM_UP: usize = 6;
-/// Number of warm-up samples of a longer run. By then both tiers have been full once, and the file and the
-/// allocator's memory are fragmented.
+/// Number of warm-up samples in a longer run. By then both tiers have been full once, and the file and the
+/// heap are fragmented.
 const LONG_WARM_UP: usize = 20;
 
 fn wear_out(seed: u64, seconds: u64, plant: &str) -> Result<Vec<Sample>, String> {
-    // A short run checks the counted resources only, so it needs no real disk.
+    // A short run checks only counts, so a file system in memory is enough.
     let place = if seconds < 10 { Place::in_memory() } else { Place::new() };
     let mut worker = Worker::start(&format!("wear {seed} {seconds} {plant}"), &place.path());
     let mut samples = Vec::new();
@@ -77,8 +77,8 @@ fn the_churn_harness_catches_lost_memory_descriptors_and_threads() {
 
 #[test]
 fn contract_7_the_file_stays_under_its_capacity_over_many_openings() {
-    // A file was once cut back when it was closed, and then doubled beyond its capacity. This happened in one
-    // run of six.
+    // Regression test: a close once shrank the file, and the file then doubled beyond its capacity. This
+    // happened in one of six runs.
     for seed in 1..6 {
         wear_out(seed, 0, "none").unwrap();
     }

@@ -1,5 +1,6 @@
-//! Compares the resident memory of a process with the configured memory. The memory of an empty process is
-//! subtracted first. The values have several sizes. Most of the memory of a small value is overhead.
+//! Compares the resident memory of a process with the configured memory, for values of several sizes. The
+//! resident memory of an empty process is subtracted. Small values are the hardest case, because most of
+//! their memory is overhead.
 
 use std::fs;
 use std::path::Path;
@@ -15,15 +16,15 @@ const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").t
 const MEMORY: u64 = 8 << 20;
 const PAGES: u64 = 4 << 20;
 const BUFFER: u64 = 4 << 20;
-/// Total bytes to write, including the overhead of each value.
+/// Total number of bytes to write, including the overhead of each value.
 const WRITTEN: u64 = 2 * (MEMORY + BUFFER);
-/// The approximate overhead of a value, in bytes.
+/// Approximate overhead of a value, in bytes.
 const KEPT: u64 = 200;
-/// Maximum resident memory, as a multiple of the configured memory. The measured figure is lower. But the
-/// allocator keeps some freed memory, and a busy machine wakes threads late.
+/// Maximum resident memory, as a multiple of the configured memory. The measured factor is lower, but the
+/// allocator keeps some freed memory, and threads may wake late on a busy machine.
 const MAX_TIMES: f64 = 1.7;
 
-/// Runs a child. Returns its maximum resident memory as a multiple of the configured memory.
+/// Runs a child process. Returns its maximum resident memory as a multiple of the configured memory.
 fn measured(size: usize, plant: &str) -> f64 {
     let place = Place::in_memory();
     let mut worker = Worker::start(&format!("fill {size} {plant}"), &place.path());
@@ -47,8 +48,8 @@ fn a_process_that_keeps_a_copy_of_each_value_is_caught() {
     assert!(times > MAX_TIMES, "{times:.2} times the configured memory");
 }
 
-/// Runs in a child process, with the words `SIZE PLANT`. Inserts and overwrites values, reads them from the
-/// disk and removes them.
+/// Runs in a child process. Inserts and overwrites values, reads some from the disk, and removes some.
+/// `words` are `SIZE PLANT`.
 pub(crate) fn fill(path: &Path, words: &[&str]) {
     let size: usize = words[0].parse().unwrap();
     let (empty, code) = (status("VmRSS"), status("RssFile"));
@@ -65,7 +66,8 @@ pub(crate) fn fill(path: &Path, words: &[&str]) {
     let mut random = Random::new(7);
     let mut kept = Vec::new();
     for number in 0..writes {
-        // The first half of the writes are new keys. In the second half every other write is an overwrite.
+        // All writes of the first half have new keys. About half of the later writes overwrite an earlier
+        // key.
         let is_new = number < writes / 2 || random.below(2) == 0;
         let key = if is_new { number } else { random.below(number) };
         texts.insert(&key, "x".repeat(size)).unwrap();
@@ -80,8 +82,7 @@ pub(crate) fn fill(path: &Path, words: &[&str]) {
         }
     }
     cache.flush().unwrap();
-    // Program pages that were first used in the meantime are subtracted, because the program of a test is
-    // large.
+    // Subtracts the pages of program code that were loaded during the test, because the test binary is large.
     let taken = status("VmHWM") - empty - status("RssFile").saturating_sub(code);
     let of = u32::try_from(taken * 1_000 / (MEMORY + PAGES + BUFFER)).unwrap();
     say(&format!("resident {:.3}", f64::from(of) / 1_000.0));
@@ -89,7 +90,7 @@ pub(crate) fn fill(path: &Path, words: &[&str]) {
     drop(kept);
 }
 
-/// Returns a field of the kernel's status of this process, in bytes.
+/// Returns a field of `/proc/self/status`, in bytes.
 fn status(field: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with(field)).unwrap();

@@ -8,22 +8,22 @@ use larder::ByteSize;
 
 pub(super) const DISK_CAPACITY: ByteSize = ByteSize::mib(4);
 
-/// Maximum length of the file between commits. A commit that makes redb double the file may exceed this
-/// length for a moment.
+/// Maximum length of the file between commits. During a commit, the file may be longer for a moment, because
+/// redb doubles it.
 pub(super) const FILE_BOUND: u64 = DISK_CAPACITY.as_u64();
 
-/// Maximum growth of resident memory after the warm-up. By then the caches of both tiers have been full and
-/// the allocator has its arenas. The cache may hold 3.5 MiB in all: memory, write buffer and page cache
-/// together. An allocator keeps about as much again. A leak of one page at each opening, or of 100 bytes at
-/// each step, exceeds the bound within a minute.
+/// Maximum growth of resident memory after the warm-up, when both tiers are full and the allocator has its
+/// arenas.
+///
+/// The cache may use 3.5 MiB: memory, write buffer and page cache. The allocator keeps about the same amount
+/// again. A leak of one page per opening, or of 100 bytes per step, exceeds this bound within a minute.
 const GROWTH: u64 = 12 << 20;
-/// Number of files of a cache: the cache's file, its lock, and the files for the recovery from a full disk.
+/// Maximum number of files: the cache file, its lock, and the files that reserve room for a full disk.
 const MAX_FILES: u64 = 4;
-/// Number of threads of a cache: a writer and a sweeper.
+/// Number of threads of an open cache: the writer and the sweeper.
 const THREADS_OF_A_CACHE: u64 = 2;
-/// Maximum number of descriptors of a cache. Three are for the file (one of these punches holes), one is for
-/// its anchor, and one is for its lock. The sixth is a second descriptor of the lock, while another cache is
-/// refused.
+/// Maximum number of descriptors of a cache: three for the file (one of them punches holes), one for its
+/// anchor, and one for its lock. While another cache is refused, the lock has a second descriptor.
 const DESCRIPTORS_OF_A_CACHE: u64 = 6;
 
 /// The resources of a process at one moment.
@@ -73,7 +73,7 @@ impl fmt::Display for Sample {
     }
 }
 
-/// Checks samples in the order in which they were taken. The first `warm_up` samples set the baseline.
+/// Checks samples in the order in which they were taken. The first `warm_up` samples are the baseline.
 pub(super) fn check(samples: &[Sample], warm_up: usize) -> Result<(), String> {
     let (usual, later) = samples.split_at(warm_up.min(samples.len()));
     let most = |of: fn(&Sample) -> u64| usual.iter().map(of).max().unwrap_or(0);

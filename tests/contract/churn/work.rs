@@ -1,4 +1,5 @@
-//! Runs in a child process: opens and closes a cache, with a mixed load in between, and takes samples.
+//! The child process of the churn test: opens and closes a cache, with a mixed load in between, and takes
+//! samples.
 
 use std::fs;
 use std::path::Path;
@@ -11,17 +12,17 @@ use super::sample::{DISK_CAPACITY, Sample};
 use crate::support::child::say;
 use crate::support::{BLOBS, HOUR, Random, assert_capacity_is_usable};
 
-/// Steps between two samples while the cache is open.
+/// Number of steps between two samples while the cache is open.
 const STEPS: u64 = 2_500;
 const MEMORY_CAPACITY: ByteSize = ByteSize::mib(2);
-/// More bytes than any entry weighs.
+/// A bound above the weight of every entry, in bytes.
 const HEAVIEST: u64 = 4 << 10;
-/// Number of keys that the load overwrites all the time.
+/// Number of keys that the load overwrites most often.
 const HOT_KEYS: u64 = 20;
 /// Number of openings and closings between two long loads.
 const CYCLES: u64 = 8;
 
-/// A planted fault: the resource that each opening leaks.
+/// A fault to plant: a resource that every opening leaks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PlantedLeak {
     None,
@@ -30,8 +31,8 @@ enum PlantedLeak {
     Threads,
 }
 
-/// Opens, works and closes for some seconds, and for at least a minimum number of rounds. The words are
-/// `SEED SECONDS PLANT`. Prints the samples of each round.
+/// Opens, works and closes repeatedly, for some seconds and at least for a minimum number of rounds. Prints
+/// the samples of each round. `words` are `SEED SECONDS PLANT`.
 pub(crate) fn wear(path: &Path, words: &[&str]) {
     let mut random = Random::of_round(words[0].parse().unwrap());
     let seconds = Duration::from_secs(words[1].parse().unwrap());
@@ -92,8 +93,8 @@ fn lose(plant: PlantedLeak) {
     }
 }
 
-/// The load: inserts, overwrites, expirations, evictions from both tiers, loads, updates, invalidations, and
-/// sometimes the next version of a keyspace.
+/// Runs a mixed load: inserts, overwrites, expirations, evictions from both tiers, loads, updates,
+/// invalidations, and sometimes a new version of a keyspace.
 fn load(cache: &Cache, random: &mut Random, version: &mut u32) {
     let blobs = cache.keyspace(BLOBS).unwrap();
     *version += 1;
@@ -113,7 +114,7 @@ fn load(cache: &Cache, random: &mut Random, version: &mut u32) {
             12..15 => drop(blobs.get(&key)),
             15..18 => drop(blobs.get_or_load(&key, || Ok::<_, Error>(vec![4; 50])).unwrap()),
             18 => drop(blobs.get_or_load(&key, || Err::<Vec<u8>, _>("no such thing"))),
-            // Each of these calls waits for a commit.
+            // These calls wait for a commit, so they are rare.
             _ if step % 40 == 0 => match random.below(4) {
                 0 => drop(blobs.remove(&key).unwrap()),
                 1 => blobs.begin_update(&key).unwrap().finish(),

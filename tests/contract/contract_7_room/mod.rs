@@ -1,5 +1,5 @@
-//! Contract 7: the room of the file on its disk, the share of that room that entries fill, and values that
-//! are too large for the file.
+//! Contract 7: the space that the file takes on its disk, the part of it that live entries fill, and values
+//! that are too large for the file.
 
 mod older_files;
 
@@ -22,14 +22,14 @@ fn small(builder: CacheBuilder, capacity: ByteSize) -> Cache {
     builder.flush_interval(Duration::from_hours(1)).open().unwrap()
 }
 
-/// Makes a directory in memory, if there is a file system in memory. The tests here sync the file thousands
-/// of times.
+/// Makes a directory on a file system in memory, if there is one. These tests sync the file thousands of
+/// times.
 fn place() -> Place {
     tempfile::tempdir_in("/dev/shm")
         .map_or_else(|_| Place::new(), |dir| Place::at(dir, larder::clock::ManualClock::new()))
 }
 
-/// Returns the bytes in the file's blocks, as `du` shows them, and the file's length.
+/// Returns the size of the file's allocated blocks, as `du` reports it, and the file's length, both in bytes.
 #[cfg(unix)]
 fn extent(place: &Place) -> (u64, u64) {
     use std::os::unix::fs::MetadataExt;
@@ -37,13 +37,13 @@ fn extent(place: &Place) -> (u64, u64) {
     (found.blocks() * 512, found.len())
 }
 
-/// Sizes of texts, one phase after another. A change of sizes needs the most room: pages of one size leave
-/// gaps that are too small for pages of another size.
+/// Sizes of the texts in each phase. A change of sizes needs the most space, because pages of one size leave
+/// gaps that are too small for larger pages.
 #[cfg(unix)]
 const PHASES: [&[usize]; 5] = [&[100], &[5_000], &[100], &[33_000], &[100, 1_000, 5_000, 33_000]];
 
-/// Inserts `capacity` bytes of texts under random keys, and commits after each 64. Returns the largest
-/// extent after a commit.
+/// Inserts `capacity` bytes of texts under random keys, and commits after every 64 inserts. Returns the
+/// largest extent after a commit.
 #[cfg(unix)]
 fn insert_texts(
     place: &Place,
@@ -93,8 +93,8 @@ fn contract_7_the_file_never_takes_more_than_its_capacity_whatever_sizes_come() 
 
 #[test]
 fn contract_7_entries_fill_the_file() {
-    // Each item has a size of values, and the percentage of the capacity that live keys and values must fill
-    // at least.
+    // Each pair is a value size, and the minimum percentage of the capacity that live keys and values must
+    // fill.
     for (size, least) in [(1_000, 40), (5_000, 45), (33_000, 60)] {
         let disk = SimulatedVolume::new();
         let capacity = ByteSize::mib(8);
@@ -135,7 +135,7 @@ fn contract_7_a_full_cache_looks_full() {
     assert!(live > usable / 10 * 9 && live <= usable, "{full:?}");
     let live = format!("live {} of usable {}", full.bytes, full.usable_bytes);
     assert!(stats.to_string().contains(&live), "{stats}");
-    // Opening the file again frees no room.
+    // Reopening the full file evicts no entry.
     drop(texts);
     cache.close().unwrap();
     let cache = small(Cache::builder().path("/cache/room.larder").volume(&disk), ByteSize::mib(2));
@@ -145,8 +145,8 @@ fn contract_7_a_full_cache_looks_full() {
     assert_eq!((again.evictions, again.entries), (0, again.recovered_entries), "{again:?}");
 }
 
-/// If the file system does not report blocks (it compresses, or its kind is unknown), the cache bounds the
-/// length.
+/// If the file system does not report blocks (because it compresses, or its kind is unknown), the cache
+/// bounds the length of the file.
 #[test]
 fn contract_7_where_blocks_are_not_told_the_length_stays_under_the_capacity() {
     let disk = SimulatedVolume::new();
@@ -170,8 +170,8 @@ fn contract_7_where_blocks_are_not_told_the_length_stays_under_the_capacity() {
     assert!(!disk.operations().contains(&DiskOperation::Punch));
     drop(texts);
     cache.close().unwrap();
-    // The file moves to a file system that reports blocks, and back again. Each time the sizes of its entries
-    // are computed again.
+    // The file moves to a file system that reports blocks, and back. After each move, the cache recomputes
+    // the sizes of its entries.
     disk.hide_blocks(false);
     let charged = [(); 2].map(|()| {
         let cache = small(builder(), capacity);
@@ -192,7 +192,7 @@ fn contract_7_a_value_too_large_for_the_file_lives_in_memory_and_nothing_older_s
     let builder = || place.builder().disk_capacity(capacity).memory_capacity(ByteSize::mib(1)).shards(1);
     let cache = builder().open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
-    // The largest value has a sixteenth of the capacity, less the overhead of a record.
+    // The maximum size of a value is a sixteenth of the capacity, minus the overhead of a record.
     let fits = (256 << 10) - 200;
     texts.insert(&1, text(fits)).unwrap();
     texts.insert(&2, "older".to_owned()).unwrap();
@@ -210,7 +210,7 @@ fn contract_7_a_value_too_large_for_the_file_lives_in_memory_and_nothing_older_s
     assert_eq!(texts.get(&2).unwrap().len(), fits + 300, "it is in memory");
     let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
     assert!(follower.keyspace(TEXTS).get(&2).unwrap().is_none());
-    // Memory evicts the entry to make room for other entries. After that the entry is gone.
+    // The entry is only in memory. When memory evicts it to make room for others, it is gone.
     for key in 10..40 {
         texts.insert(&key, text(100_000)).unwrap();
         cache.flush().unwrap();
@@ -235,7 +235,7 @@ fn contract_7_a_value_too_large_for_the_file_is_no_durable_insert_and_names_what
     assert!(matches!(error, Error::ValueTooLarge { .. }));
     assert!(error.to_string().contains("raise disk_capacity to 8 MiB or more"), "{error}");
     assert_eq!(*texts.get(&1).unwrap(), "older", "nothing was changed");
-    // With the capacity that the error names, the file can store the value.
+    // With the capacity that the error message recommends, the file can store the value.
     drop(texts);
     cache.close().unwrap();
     let cache = place.builder().disk_capacity(ByteSize::mib(8)).open().unwrap();
@@ -248,7 +248,8 @@ fn contract_7_a_value_too_large_for_the_file_is_no_durable_insert_and_names_what
     assert!(error.contains("raise memory_capacity or disk_capacity"), "{error}");
 }
 
-/// A file's largest page depends on its first capacity. For a larger capacity, larder makes a new file.
+/// The maximum page size of a file depends on its first capacity. For a larger capacity, larder makes a new
+/// file.
 #[test]
 fn contract_7_a_file_takes_larger_values_when_its_capacity_is_raised() {
     let place = Place::new();
@@ -262,7 +263,7 @@ fn contract_7_a_file_takes_larger_values_when_its_capacity_is_raised() {
     assert!(error.contains("raise disk_capacity to 32 MiB or more"), "{error}");
     drop(texts);
     cache.close().unwrap();
-    // A copy with larger regions may be longer than the original without spare room.
+    // A compacted file with larger regions may be longer than the original, which has no spare room.
     let mut admin = Admin::open(place.path()).unwrap();
     assert!(admin.compact(&mut || true).unwrap().is_some());
     admin.close().unwrap();
@@ -278,8 +279,8 @@ fn contract_7_a_file_takes_larger_values_when_its_capacity_is_raised() {
     }
 }
 
-/// A value of 20 kB leaves three of its page's eight blocks unwritten. When the page is used again, these
-/// blocks are punched out.
+/// A value of 20 kB leaves three of the eight blocks of its page unwritten. When the page is reused, larder
+/// punches these blocks out.
 #[test]
 fn contract_7_no_loss_of_power_shows_what_a_page_had_before() {
     let disk = SimulatedVolume::new();
@@ -291,7 +292,7 @@ fn contract_7_no_loss_of_power_shows_what_a_page_had_before() {
     let value =
         |round: u64, len| char::from(b'a' + u8::try_from(round % 26).unwrap()).to_string().repeat(len);
     for round in 0..40 {
-        // Pages of 32 KiB are full in one round, and have an unwritten end in the next.
+        // A page of 32 KiB is full in one round. In the next round, its last blocks are unwritten.
         texts.insert(&(round % 5), value(round, if round % 2 == 0 { 32_000 } else { 20_000 })).unwrap();
         cache.flush().unwrap();
     }
@@ -312,7 +313,7 @@ fn contract_7_no_loss_of_power_shows_what_a_page_had_before() {
     }
 }
 
-/// While another process reads, the pages that it may need are neither used again nor moved.
+/// Pages that another process may still read are neither reused nor moved.
 #[test]
 fn contract_7_a_reader_that_holds_a_snapshot_of_a_full_file_stops_no_commit() {
     let (place, capacity) = (place(), ByteSize::mib(1));
@@ -333,7 +334,7 @@ fn contract_7_a_reader_that_holds_a_snapshot_of_a_full_file_stops_no_commit() {
     assert!(cache.stats().disk.unwrap().evictions > 0, "the file is not full");
     texts.insert(&1, "removed while it is read".to_owned()).unwrap();
     cache.flush().unwrap();
-    // This is a second handle on the file, with an open transaction like the transaction of another process.
+    // A second handle with an open transaction acts like a reader in another process.
     let mut reader = redb::Database::builder();
     reader.set_concurrency_mode(redb::ConcurrencyMode::SingleWriter);
     let other = reader.open_read_only(place.path()).unwrap();
@@ -343,7 +344,7 @@ fn contract_7_a_reader_that_holds_a_snapshot_of_a_full_file_stops_no_commit() {
     let disk = cache.stats().disk.unwrap();
     assert_eq!((disk.suspensions, disk.discards, disk.quarantines), (0, 0, 0), "{disk:?}");
     assert!(disk.entries > 0, "entries were saved: {disk:?}");
-    // When the reader ends, the file shrinks again.
+    // After the reader has ended, the file can shrink.
     drop((held, other));
     place.clock.advance(Duration::from_mins(1));
     fill(300, &[1_000]);

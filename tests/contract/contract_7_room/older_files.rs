@@ -1,4 +1,4 @@
-//! Contract 7 for files that were not made for their capacity, or that lost their holes.
+//! Contract 7 for files that were created with another layout, or that lost their holes in a copy.
 
 use larder::ByteSize;
 use larder::admin::Admin;
@@ -6,7 +6,7 @@ use larder::admin::Admin;
 use super::{PHASES, TEXTS, extent, insert_texts, place, small, text};
 use crate::support::Random;
 
-/// A backup program that does not support holes writes zeros in their place.
+/// A copy by a program that does not support holes has zeros in their place.
 #[cfg(unix)]
 #[test]
 fn contract_7_a_copy_without_holes_is_brought_down_to_its_capacity() {
@@ -42,8 +42,8 @@ fn contract_7_a_copy_without_holes_is_brought_down_to_its_capacity() {
     }
 }
 
-/// A file of an earlier version has one region. A file that a tool made has one region too, because a tool
-/// does not know the capacity. Such a file doubles when it must grow.
+/// A file of an earlier version has one region. So has a file that a tool made, because the tool does not
+/// know the capacity. When such a file grows, its length doubles.
 #[cfg(unix)]
 #[test]
 fn contract_7_a_file_of_one_region_stays_within_its_capacity() {
@@ -66,7 +66,7 @@ fn contract_7_a_file_of_one_region_stays_within_its_capacity() {
         let cache = small(place.builder(), capacity);
         let mut random = Random::new(7);
         for sizes in PHASES {
-            // The extent after the opening must hold too.
+            // The bounds must also hold for the extent at the start of a phase.
             let opened = extent(&place);
             let most = insert_texts(&place, &cache, &mut random, sizes, capacity);
             let most = (most.0.max(opened.0), most.1.max(opened.1));

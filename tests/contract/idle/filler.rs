@@ -1,4 +1,4 @@
-//! Evicts the entries of the tests of idle entries from memory. It uses other entries for this.
+//! Evicts the entries under test from memory by using other entries.
 
 use std::cell::Cell;
 
@@ -6,7 +6,7 @@ use larder::{Cache, Keyspace, KeyspaceDefinition};
 
 const FILLER: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("filler").never_expires();
 
-/// Entries on disk. When they are used, they displace other entries in memory.
+/// Entries on disk that displace other entries in memory when they are used.
 pub(super) struct Filler {
     entries: Keyspace<u64, String>,
     next: Cell<u64>,
@@ -22,9 +22,8 @@ impl Filler {
         Self { entries, next: Cell::new(0) }
     }
 
-    /// Uses other entries until no user is left in memory. Each round uses its own entries several times,
-    /// because the entries of one round alone would displace neither each other nor a user. The calls commit
-    /// nothing.
+    /// Uses filler entries until memory holds no entry of the keyspace `user`. Each round uses new keys
+    /// several times, because keys that are used once displace no other entry. These lookups commit nothing.
     pub(super) fn evict_users(&self, cache: &Cache) {
         let is_left = |stats: larder::Stats| {
             let mut keyspaces = stats.keyspaces.iter();

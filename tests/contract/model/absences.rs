@@ -1,6 +1,5 @@
-//! The absences of the model test: the keys for which a loader has found no value. The model knows each
-//! absence exactly, like each entry. A crash may bring back an absence that was acknowledged, unless its key
-//! was removed since.
+//! Absences in the model test: keys for which a loader found no value. The model knows each absence exactly.
+//! After a crash, an acknowledged absence may be in the file or not, unless its key was removed since.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +11,14 @@ use super::steps::Step;
 
 #[derive(Default)]
 pub(super) struct Absences {
-    /// The expiry of each absence.
+    /// The expiry of each current absence.
     present: BTreeMap<(usize, ModelKey), Timestamp>,
-    /// The absences that a crash may leave: those at the last requested commit, and all later ones.
+    /// The absences that may exist after a crash: those of the last requested commit, and all later ones.
     possible: BTreeMap<(usize, ModelKey), Vec<Timestamp>>,
 }
 
 impl Absences {
-    /// Notes that a key was written.
+    /// Records that a key was written.
     pub(super) fn replaced(&mut self, at: usize, key: &ModelKey) {
         self.present.remove(&(at, key.clone()));
     }
@@ -29,13 +28,13 @@ impl Absences {
         self.possible.retain(|(at, key), _| !matches(*at, key));
     }
 
-    /// Notes a commit. The commit does not include absences of the keyspace in memory.
+    /// Records a commit. The absences of the memory-only keyspace are not committed.
     pub(super) fn committed(&mut self) {
         let on_disk = self.present.iter().filter(|((at, _), _)| *at != 2);
         self.possible = on_disk.map(|(key, expires_at)| (key.clone(), vec![*expires_at])).collect();
     }
 
-    /// Notes that the cache was opened again.
+    /// Records that the cache was reopened.
     pub(super) fn reopened(&mut self, is_dropped: bool) {
         self.present.retain(|(at, _), _| *at != 2 && !is_dropped);
     }
@@ -46,13 +45,13 @@ impl ModelRun {
         self.absences.present.get(&(at, key.clone())).is_some_and(|expires_at| *expires_at > self.now)
     }
 
-    /// Notes that a loader has found no value.
+    /// Records that a loader found no value.
     pub(super) fn put_absence(&mut self, at: usize, key: ModelKey) {
         let Some(ttl) = absent_ttl_of(at) else { return };
         let expires_at = self.now.after(ttl);
         self.absences.possible.entry((at, key.clone())).or_default().push(expires_at);
         self.cooling.remove(&(at, key.clone()));
-        // The absence replaces a stale value. A crash may bring that value back.
+        // The absence replaces a stale value. After a crash, that value may be found again.
         if self.model.remove(&(at, key.clone())).is_some() {
             self.since.entry((at, key.clone())).or_default();
         }
@@ -90,11 +89,11 @@ impl ModelRun {
         }
     }
 
-    /// Finds the absences that a crash has left.
+    /// Finds the absences that remain after a crash.
     pub(super) fn crash_absences(&mut self) {
         let mut found = Absences::default();
         for ((at, key), possible) in &self.absences.possible {
-            // The key is looked up first, because the lookup must not leave a lease.
+            // `find` comes first, because `lookup` would take a lease for a key without an absence.
             if self.spaces[*at].find(key) != Found::Absent {
                 continue;
             }

@@ -1,5 +1,5 @@
-//! The atomic changes of the model test. Each change must give the same answer as the model, and has the same
-//! effect on the cache as on the model's map.
+//! The atomic changes of the model test. Each change must return the same result as the model, and change the
+//! cache in the same way as the model's map.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ impl ModelRun {
         }
     }
 
-    /// Stores a value, as a write with this TTL does.
+    /// Records a write with this TTL in the model.
     fn write(&mut self, at: usize, key: &ModelKey, value: u64, ttl: ModelTtl) {
         let kept = self.live(at, key).and_then(|_| {
             let key = (at, key.clone());
@@ -123,8 +123,8 @@ impl ModelRun {
             }
             AtomicStep::Take => {
                 assert_eq!(space.take(key).unwrap().as_deref().copied(), old);
-                // Without a live entry, nothing is removed. Even an entry that a crash may bring back is not
-                // removed.
+                // Without a live entry, the call removes nothing. It does not remove an entry that may be
+                // found again after a crash.
                 if old.is_some() {
                     self.remove(|space, other| (space, other) == (at, key));
                 }
@@ -145,7 +145,7 @@ impl ModelRun {
             }
             AtomicStep::Expire => {
                 assert_eq!(space.expire(key).unwrap(), old.is_some());
-                // This is not an invalidation, so a crash may undo it.
+                // `expire` is not an invalidation, so a crash may undo it.
                 if let Some(old) = old {
                     self.put_until(at, key.clone(), old, self.now);
                 }

@@ -8,12 +8,13 @@ use super::{Entries, ModelRun};
 use crate::support::Place;
 
 impl ModelRun {
-    /// Crashes the cache: closes it, and continues with a copy of the file from before the close. `kill -9`
-    /// leaves the same file. Uncommitted entries may be in the copy or not. Here only requested commits and
-    /// the sweeper's commits are made. Both include every entry.
+    /// Crashes the cache: closes it, and continues with a copy of the file from before the close. That copy
+    /// equals the file after `kill -9`. Only requested commits and commits of the sweeper happen here, and
+    /// both include every entry. Uncommitted entries may be in the copy or not.
     ///
-    /// If the wall clock is behind, it is set right first, because the model does not know the last watermark
-    /// that the sweeper committed. (The tests of contract 2 try watermarks and clocks of every kind.)
+    /// If the wall clock is behind, this function sets it right first. The model does not know the last
+    /// watermark that the sweeper committed. The tests of contract 2 cover all combinations of watermark and
+    /// clock.
     pub(super) fn crash(&mut self) {
         self.place.clock.set_wall(self.now);
         self.now = self.now.max(self.place.clock.wall());
@@ -25,8 +26,8 @@ impl ModelRun {
         self.cache.close().unwrap();
         std::fs::copy(crashed.path(), self.place.path()).unwrap();
         self.reopen();
-        // A key may have the entry that was certainly committed, or any entry that the cache has acknowledged
-        // since. It may never have a removed entry.
+        // A key may have its last committed entry, or any entry that the cache has acknowledged since. It
+        // must not have a removed entry.
         let mut found = Entries::new();
         for (at, space) in self.spaces.iter().enumerate() {
             for (key, value) in space {
@@ -45,7 +46,7 @@ impl ModelRun {
             assert!(is_allowed, "{key:?}: {} until {:?} after a crash", entry.0, entry.1);
         }
         for (key, (_, expires_at)) in &self.committed {
-            // A later entry of the key may have been committed, and may have expired.
+            // A later entry of the key may have been committed and may have expired.
             let is_certain = self.ends(key, *expires_at) > self.now && !self.since.contains_key(key);
             assert!(!is_certain || found.contains_key(key), "{key:?} was committed and is gone");
         }
@@ -60,13 +61,13 @@ impl ModelRun {
         }
     }
 
-    /// Returns the entries that a crash may leave under a key, with the ends of their TTLs.
+    /// Returns the entries that a key may have after a crash, each with the end of its TTL.
     pub(super) fn allowed(&self, at: usize, key: &ModelKey) -> impl Iterator<Item = &(u64, Timestamp)> {
         let key = (at, key.clone());
         self.committed.get(&key).into_iter().chain(self.since.get(&key).into_iter().flatten())
     }
 
-    /// Returns the time until which some call certainly finds a committed entry.
+    /// Returns the time until which a committed entry is certainly found by some call.
     fn ends(&self, (at, key): &(usize, ModelKey), expires_at: Timestamp) -> Timestamp {
         match *at {
             STALE => expires_at.after(GRACE),

@@ -1,6 +1,6 @@
-//! The keyspace with a grace, in the model test. A failing load is answered with the last value of its key,
-//! within the grace after its expiry. The model knows each such answer exactly. A removed or replaced value
-//! is never such an answer.
+//! The model of the keyspace with a grace. If a load fails within the grace after an entry has expired, it
+//! returns the last value of its key. The model predicts each such result exactly. A removed or replaced
+//! value is never returned.
 
 use larder::{Load, LoadError, LookupOutcome, Timestamp};
 
@@ -15,7 +15,7 @@ impl ModelRun {
         is_stale.then_some(value)
     }
 
-    /// Returns the value with which a load is answered without a run of its loader.
+    /// Returns the value that a load must return without running its loader.
     pub(super) fn answer(&self, at: usize, key: &ModelKey) -> Option<u64> {
         let is_cooling = self.cooling.contains(&(at, key.clone()));
         self.live(at, key).or_else(|| self.stale(at, key).filter(|_| is_cooling))
@@ -48,7 +48,7 @@ impl ModelRun {
                     }
                     Err(error) => panic!("{error:?}"),
                 }
-                // During an update no load has a lease, and the cool-down is stored with the lease.
+                // The cool-down is stored when a lease ends. During an update, no load has a lease.
                 if live.is_none() && stale.is_some() && !self.is_barred(at, &key) {
                     self.cooling.insert((at, key));
                 }
@@ -69,7 +69,8 @@ impl ModelRun {
         }
     }
 
-    /// Finds the stale values that a crash has left. Afterwards each key with a stale value has a cool-down.
+    /// Finds the stale values that remain after a crash. Afterwards each key with a stale value is in a
+    /// cool-down.
     pub(super) fn find_stale(&mut self, found: &mut Entries) {
         for key in all_model_keys() {
             if self.is_absent(STALE, &key) || found.contains_key(&(STALE, key.clone())) {

@@ -1,7 +1,7 @@
-//! The keyspace with a time to idle, in the model test. The expiry of an entry may be between 1 and 9/8 of
-//! the time to idle after its last use, and no later than its TTL. Before each step on this keyspace, the
-//! model learns the expiries from the cache, and checks these bounds. From then on it knows each answer
-//! exactly, until the entry is used again. An entry that was found expired stays expired.
+//! The model of the keyspace with a time to idle. An entry expires between 1 and 9/8 of that time after its
+//! last use, but no later than its TTL. Before each step on this keyspace, the model reads the exact expiries
+//! from the cache and checks these bounds. After that, the model predicts each result exactly until the next
+//! use. An expired entry stays expired.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,37 +12,37 @@ use super::cache::{IDLE, ModelKey, TIME_TO_IDLE};
 use super::steps::Step;
 use super::{Entries, ModelRun};
 
-/// The maximum life of an entry after its last use.
+/// Maximum time between the last use of an entry and its expiry.
 const LIFE: Duration = Duration::from_secs(18);
 
-/// The times of an entry.
+/// The times that determine the expiry of an entry.
 #[derive(Debug, Clone, Copy)]
 struct IdleLife {
-    /// The time of the last use or write.
+    /// Time of the last use or write.
     used_at: Timestamp,
-    /// The bounds of the expiry.
+    /// Earliest possible expiry.
     earliest: Timestamp,
     latest: Timestamp,
-    /// The end of the TTL.
+    /// End of the TTL.
     ends_at: Timestamp,
 }
 
 #[derive(Default)]
 pub(super) struct IdleLives {
     present: BTreeMap<ModelKey, IdleLife>,
-    /// The times of the entries at the last requested commit.
+    /// The times of each entry at the last requested commit.
     committed: BTreeMap<ModelKey, IdleLife>,
 }
 
 impl IdleLives {
-    /// Notes a write. Returns the latest expiry of the entry.
+    /// Records a write. Returns the latest possible expiry of the entry.
     pub(super) fn written(&mut self, key: &ModelKey, now: Timestamp, ends_at: Timestamp) -> Timestamp {
         let (earliest, latest) = (now.after(TIME_TO_IDLE).min(ends_at), now.after(LIFE).min(ends_at));
         self.present.insert(key.clone(), IdleLife { used_at: now, earliest, latest, ends_at });
         latest
     }
 
-    /// Returns the end of the TTL of an entry with this expiry.
+    /// Returns the end of the entry's TTL if the keyspace has a time to idle, and `expires_at` otherwise.
     pub(super) fn limit(&self, (at, key): &(usize, ModelKey), expires_at: Timestamp) -> Timestamp {
         let life = self.present.get(key).filter(|_| *at == IDLE);
         life.map_or(expires_at, |life| life.ends_at)
@@ -57,14 +57,14 @@ impl IdleLives {
         self.committed.retain(|key, _| !matches(key));
     }
 
-    /// Returns the time until which an entry certainly lives, if it was committed and was not written since
-    /// then.
+    /// Returns the earliest expiry of the entry at the last requested commit. Returns zero if it was not
+    /// committed.
     pub(super) fn earliest_committed(&self, key: &ModelKey) -> Timestamp {
         self.committed.get(key).map_or(Timestamp::ZERO, |life| life.earliest)
     }
 
-    /// Returns whether a crash may leave an entry. It expires at the latest according to its last use, and at
-    /// the earliest according to a committed use.
+    /// Returns whether an entry may exist after a crash. Its expiry is not later than its last use permits,
+    /// and not earlier than its last committed use permits.
     pub(super) fn may_be_after_crash<'a>(
         &self,
         key: &ModelKey,
@@ -77,11 +77,12 @@ impl IdleLives {
 }
 
 impl ModelRun {
-    /// Learns the expiry of each entry that may be live.
+    /// Reads the expiry of each entry that may be live from the cache.
     pub(super) fn learn_idle_expiries(&mut self) {
         for (key, life) in self.idle.present.iter_mut().filter(|(_, life)| life.latest > self.now) {
             let left = self.spaces[IDLE].ttl(key).and_then(Remaining::duration);
-            // A lookup may have found the entry expired. Then the entry is never found again.
+            // `ttl` returns nothing for an expired entry, and then the model treats the entry as expired for
+            // good.
             let expires_at = left.map_or(self.now, |left| self.now.after(left));
             let is_within = life.earliest <= expires_at && expires_at <= life.latest;
             assert!(
@@ -93,7 +94,7 @@ impl ModelRun {
         }
     }
 
-    /// Notes uses of entries that were live.
+    /// Records uses of live entries.
     pub(super) fn note_uses(&mut self, used: Vec<(usize, ModelKey)>) {
         for (_, key) in used.into_iter().filter(|(at, _)| *at == IDLE) {
             let life = self.idle.present.get_mut(&key).expect("the entry was live");
@@ -104,7 +105,7 @@ impl ModelRun {
         }
     }
 
-    /// Looks an entry up when this part of its life is over.
+    /// Looks up an entry after `percent` of its remaining life.
     pub(super) fn linger(&mut self, nth: usize, percent: u64) {
         let live: Vec<_> = self.idle.present.iter().filter(|(_, life)| life.latest > self.now).collect();
         if let Some((key, life)) = live.get(nth % live.len().max(1)) {
@@ -115,8 +116,8 @@ impl ModelRun {
         }
     }
 
-    /// Checks and notes the entries that a crash has left. Returns the keys of entries that may have several
-    /// hard limits.
+    /// Checks and records the entries that remain after a crash. Returns the keys whose entry may have one of
+    /// several hard limits.
     pub(super) fn idle_after_crash(&mut self, found: &Entries) -> Vec<ModelKey> {
         let (mut present, mut ambiguous) = (BTreeMap::new(), Vec::new());
         for ((_, key), (value, expires_at)) in found.iter().filter(|((at, _), _)| *at == IDLE) {

@@ -1,4 +1,4 @@
-//! The steps of the model test that look up, load, insert or change several keys with one call.
+//! The steps of the model test that look up, load, insert or change several keys in one call.
 
 mod transaction;
 
@@ -14,7 +14,7 @@ impl ModelRun {
             Step::InsertMany(at, entries) => {
                 match self.spaces[at].insert_many(entries.iter().cloned()) {
                     Ok(()) => {}
-                    // The write buffer of a tight run has room for a few entries only.
+                    // In a tight run, the group may be too large for the write buffer.
                     Err(Error::GroupTooLarge { .. }) if self.tight => return,
                     Err(error) => panic!("{error}"),
                 }

@@ -1,9 +1,8 @@
-//! Random operations, compared with a simple model: a map with times, and the set of writes that a crash may
-//! lose.
+//! Compares random operations on a cache with a simple model: a map with expiries, and the set of writes that
+//! a crash may lose.
 //!
-//! The model has the right answer: a live entry, or nothing. The cache may also miss an entry that it is
-//! allowed to forget. With ample capacities it forgets no entry, so every answer must be exactly the model's
-//! answer.
+//! The model knows the correct answer: a live entry or nothing. A cache may also miss an entry that it was
+//! allowed to evict. With large capacities it evicts nothing, so every answer must equal the model's answer.
 
 mod absences;
 mod atomic;
@@ -37,12 +36,13 @@ struct ModelRun {
     cache: Cache,
     spaces: Vec<Keyspace<ModelKey, u64>>,
     model: Entries,
-    /// Entries that the file certainly has: the model's entries at the last requested commit.
+    /// The entries that are certainly in the file: the model's entries at the last requested commit.
     committed: Entries,
-    /// Writes since then, oldest first. A commit of the sweeper may have included any of these writes.
+    /// The writes since the last requested commit, oldest first. The sweeper may have committed any of them.
     since: BTreeMap<(usize, ModelKey), Vec<(u64, Timestamp)>>,
     absences: Absences,
-    /// The keys whose source has failed. While such a key has a stale value, the source is not queried again.
+    /// The keys in a cool-down after a failed load. A key with a stale value is not loaded again in its
+    /// cool-down.
     cooling: BTreeSet<(usize, ModelKey)>,
     idle: IdleLives,
     mark: Timestamp,
@@ -96,7 +96,7 @@ impl ModelRun {
         self.updates.iter().any(|(space, barred, _)| (*space, barred) == (at, key))
     }
 
-    /// Notes a commit. It includes every entry, except the entries of the keyspace in memory.
+    /// Records a commit. It includes all entries except those of the memory-only keyspace.
     fn commit(&mut self) {
         self.committed = self
             .model
@@ -110,7 +110,7 @@ impl ModelRun {
         self.mark = self.now;
     }
 
-    /// Removes the matching entries. No later answer may show a removed entry.
+    /// Removes the matching entries. No later answer may return a removed entry.
     fn remove(&mut self, matches: impl Fn(usize, &ModelKey) -> bool) -> u64 {
         self.absences.removed(&matches);
         self.idle.removed(|key| matches(IDLE, key));
@@ -126,12 +126,13 @@ impl ModelRun {
         live as u64
     }
 
-    /// Checks contract 7. Called after each step.
+    /// Checks the bounds of contract 7 after a step.
     fn check_bounds(&self) {
         let stats = self.cache.stats();
         if self.tight {
             assert!(stats.memory.weight <= TIGHT, "{stats}");
-            // A value that is alone in the buffer may exceed the buffer's size by its encoding and overhead.
+            // A value that is alone in the buffer may exceed its size by the encoding and the overhead of one
+            // entry.
             assert!(stats.unsaved_bytes <= TIGHT + larder::ByteSize::bytes(16 + 512), "{stats}");
         }
     }
@@ -195,7 +196,7 @@ impl ModelRun {
             Step::Touch(at, key) => {
                 let expected = self.live(at, &key);
                 if self.is_barred(at, &key) {
-                    // Touching writes the value again with a lease, and an update prevents such a write.
+                    // `touch` needs a lease to write the value again, and an update prevents leases.
                     return;
                 }
                 assert_eq!(self.spaces[at].touch(&key).unwrap(), expected.is_some());
@@ -270,7 +271,7 @@ impl ModelRun {
             Step::SetClock(by) => {
                 let wall = self.place.clock.wall().as_millis().saturating_add_signed(by);
                 self.place.clock.set_wall(Timestamp::from_millis(wall));
-                // The cache must see each jump of the clock before the next jump.
+                // The lookup makes the cache read the clock before the next jump.
                 self.spaces[0].contains_key(&("", 0));
                 self.now = self.now.max(self.place.clock.wall());
             }
@@ -315,13 +316,12 @@ impl ModelRun {
     }
 }
 
-/// Returns the answer of `ttl` for an entry.
+/// Returns the value that `ttl` must return for an entry with this expiry.
 fn left(expires_at: Timestamp, now: Timestamp) -> Remaining {
     if expires_at.is_never() { Remaining::Never } else { expires_at.since(now).into() }
 }
 
-/// Each case is a round with its own seed, so one command replays one case. If a case fails, proptest shrinks
-/// it.
+/// Each case has its own seed, so one command replays it. If a case fails, proptest shrinks it.
 #[test]
 fn the_cache_answers_as_the_model_does() {
     let harness = Harness::new("the_cache_answers_as_the_model_does", "LARDER_MODEL_CASES", 256);
@@ -354,7 +354,7 @@ fn the_model_catches_an_answer_that_is_not_its_own() {
     let wrong = std::panic::catch_unwind(|| {
         let mut run = ModelRun::new(false);
         run.step(Step::Insert(0, ("a".to_owned(), 1), 7));
-        // The model does not see this insert.
+        // Inserts a value without recording it in the model.
         run.spaces[0].insert(&("a", 1), 8_u64).unwrap();
         run.step(Step::Get(0, ("a".to_owned(), 1)));
     });
@@ -376,7 +376,7 @@ fn the_model_catches_a_stale_value_that_is_not_the_last_one() {
     };
     assert!(run_with(|_| ()));
     assert!(!run_with(|run| run.spaces[STALE].insert(&("a", 1), 8_u64).unwrap()), "replaced");
-    // The model takes the key for removed.
+    // Records a removal in the model only.
     assert!(!run_with(|run| assert_eq!(run.remove(|_, _| true), 1)), "removed");
 }
 

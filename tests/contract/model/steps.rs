@@ -1,4 +1,4 @@
-//! The steps of the model test, and the frequency of each.
+//! The steps of the model test, and the probability of each step.
 
 use proptest::prelude::*;
 
@@ -13,29 +13,29 @@ pub(super) enum Step {
     Transaction(Vec<TransactionStep>),
     Get(usize, ModelKey),
     GetMany(usize, Vec<ModelKey>),
-    /// A load of several keys. The loader omits the keys with an odd number.
+    /// A load of several keys. The loader omits keys with an odd number.
     LoadMany(usize, Vec<ModelKey>, u64),
     Load(usize, ModelKey, u64),
     /// A load whose loader may find no value.
     LoadOptional(usize, ModelKey, Option<u64>),
     /// A load whose loader fails.
     FailLoad(usize, ModelKey),
-    /// Loads one of the entries that have a grace, with a loader that fails, this many milliseconds after the
-    /// entry has expired.
+    /// Waits until this many milliseconds after the expiry of an entry with a grace. Then loads its key with
+    /// a loader that fails.
     GoStale(usize, u64),
-    /// Looks up one of the entries that have a time to idle, when this percentage of its life is over.
+    /// Looks up an entry with a time to idle after this percentage of its remaining life.
     Linger(usize, u64),
     Find(usize, ModelKey),
-    /// A load whose loader writes the key itself.
+    /// A load whose loader inserts the key itself.
     LoadBeside(usize, ModelKey, u64),
     Touch(usize, ModelKey),
     Atomic(usize, ModelKey, AtomicStep),
     Remove(usize, ModelKey),
     RemoveMany(usize, Vec<ModelKey>),
     RemovePrefix(usize, String),
-    /// Removes every key with this second part.
+    /// Removes every key whose second part is this number.
     RemoveMatching(usize, u8),
-    /// Removes a key of one keyspace and a prefix of the other keyspace, with one commit.
+    /// Removes a key of one keyspace and a prefix of another keyspace in one commit.
     RemoveTogether(ModelKey, String),
     Clear(usize),
     ClearAll,
@@ -45,14 +45,14 @@ pub(super) enum Step {
     SetClock(i64),
     Flush,
     Sweep,
-    /// Sweeps this many milliseconds before one of the entries expires.
+    /// Sweeps this many milliseconds before the expiry of an entry.
     SweepBefore(usize, u64),
     Walk(usize),
     Reopen,
     Crash,
 }
 
-/// A call of a transaction: the keyspace, the key, and the change.
+/// One call in a transaction: the keyspace, the key, and the operation.
 pub(super) type TransactionStep = (usize, ModelKey, TransactionCall);
 
 #[derive(Debug, Clone, PartialEq)]
@@ -68,13 +68,13 @@ pub(super) enum AtomicStep {
     InsertFor(u64, ModelTtl),
     TouchFor(ModelTtl),
     Modify(u64, ModelTtl),
-    /// Removes the entry by the result of a closure.
+    /// Calls `modify` with a closure that removes the entry.
     ModifyAway,
     Increment(u64),
     Decrement(u64),
     InsertIfAbsent(u64),
     Replace(u64),
-    /// The first number is the expected value.
+    /// The expected value, and the new value.
     CompareAndInsert(u64, u64),
     Take,
     RemoveIfEven,
@@ -82,7 +82,7 @@ pub(super) enum AtomicStep {
     Expire,
 }
 
-/// A kind of TTL, in milliseconds. `Until` counts from the beginning of the step.
+/// A kind of TTL, in milliseconds. `Until` counts from the start of the step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum ModelTtl {
     Default,
@@ -121,7 +121,7 @@ fn atomic_step() -> impl Strategy<Value = AtomicStep> {
 }
 
 impl Step {
-    /// Returns the keyspace of the step, if it has one.
+    /// Returns the keyspace of the step, if it uses only one.
     pub(super) fn space(&self) -> Option<usize> {
         match self {
             Step::Insert(at, ..)
@@ -149,7 +149,7 @@ impl Step {
         }
     }
 
-    /// Returns the keys whose entries this step uses, if they are live.
+    /// Returns the keys whose live entries this step uses.
     pub(super) fn uses(&self) -> Vec<(usize, ModelKey)> {
         match self {
             Step::Get(at, key)
@@ -166,8 +166,8 @@ impl Step {
     }
 }
 
-/// The calls of a transaction. The keyspace with a time to idle is left out, because its uses are noted
-/// elsewhere.
+/// Generates the calls of a transaction. They never use the keyspace with a time to idle, because the model
+/// does not record uses in transactions.
 fn transaction_steps() -> impl Strategy<Value = Vec<TransactionStep>> {
     let key = (proptest::sample::select(&TEXTS[..]).prop_map(str::to_owned), 0..NUMBERS);
     let call = prop_oneof![
@@ -181,7 +181,7 @@ fn transaction_steps() -> impl Strategy<Value = Vec<TransactionStep>> {
 const TEXTS: [&str; 4] = ["a", "ab", "a\0", ""];
 const NUMBERS: u8 = 4;
 
-/// Returns every key of the test.
+/// Returns all keys of the model test.
 pub(super) fn all_model_keys() -> impl Iterator<Item = ModelKey> {
     TEXTS.into_iter().flat_map(|text| (0..NUMBERS).map(move |number| (text.to_owned(), number)))
 }
@@ -220,8 +220,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![-3_000_000_i64..3_000_000, -315_360_000_000_i64..315_360_000_000].prop_map(Step::SetClock),
         4 => Just(Step::Flush),
         2 => Just(Step::Sweep),
-        // Sweeps less than a second before an expiry, and just over a second. Memory rounds an expiry to
-        // seconds, and the disk to milliseconds.
+        // Sweeps up to 1.2 seconds before an expiry. Memory rounds expiries to seconds, and the disk rounds
+        // them to milliseconds.
         2 => (any::<usize>(), 1_u64..1_200).prop_map(|(entry, ms)| Step::SweepBefore(entry, ms)),
         2 => space().prop_map(Step::Walk),
         2 => Just(Step::Reopen),

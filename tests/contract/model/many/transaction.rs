@@ -1,5 +1,5 @@
-//! The transactions of the model test. Each transaction sees its own changes, and makes all of them at its
-//! end.
+//! The transactions of the model test. A transaction sees its own changes, and applies all of them when it
+//! commits.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::super::steps::{TransactionCall, TransactionStep};
 
 impl ModelRun {
     pub(in crate::contract::model) fn transaction(&mut self, steps: Vec<TransactionStep>) {
-        // A tight run does not use the keyspace in memory only.
+        // A tight run does not use the memory-only keyspace.
         let steps: Vec<_> = steps.into_iter().filter(|(at, ..)| !(self.tight && *at == 2)).collect();
         let mut changed: BTreeMap<(usize, ModelKey), Option<u64>> = BTreeMap::new();
         let made = self.cache.transaction(|tx| {
@@ -38,7 +38,7 @@ impl ModelRun {
         });
         match made {
             Ok(()) => {}
-            // The write buffer of a tight run has room for a few entries only.
+            // In a tight run, the transaction may be too large for the write buffer.
             Err(Error::GroupTooLarge { .. }) if self.tight => return,
             Err(error) => panic!("{error}"),
         }

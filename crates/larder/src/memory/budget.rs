@@ -1,9 +1,9 @@
 //! The memory budget: the limit on the weight of all clean entries of the cache.
 //!
-//! Weight is reserved before an entry becomes clean, and given back after the entry has left memory. So the
-//! sum is never above the capacity, not even for a moment. The budget is shared by all shards, so a large
-//! value may replace entries in any shard. A dirty value that is larger than the write buffer reserves the
-//! excess here: see [`Reservation`].
+//! Weight is reserved before an entry becomes clean, and released after the entry has left memory. So the
+//! reserved weight never exceeds the capacity, even briefly. All shards share the budget, so a large value
+//! may displace entries of any shard. A dirty value that is larger than the write buffer reserves its excess
+//! here: see [`Reservation`].
 
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 
@@ -22,19 +22,19 @@ impl Budget {
         self.capacity
     }
 
-    /// Returns the reserved weight. This weight is never more than the capacity.
+    /// Returns the reserved weight, which never exceeds the capacity.
     pub(super) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
 
-    // All accesses are relaxed. The number guards no other memory, and its own modification order is enough
-    // to keep the sum below the capacity.
+    // Relaxed ordering is enough: no other memory depends on `used`, and each update checks the sum
+    // atomically.
     pub(super) fn try_reserve(&self, weight: u64) -> bool {
         let fits = |used: u64| used.checked_add(weight).filter(|&sum| sum <= self.capacity);
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
 
-    /// Reserves the free weight, up to `most`. Returns the reserved weight.
+    /// Reserves as much free weight as there is, up to `most`. Returns the reserved weight.
     fn reserve_up_to(&self, most: u64) -> u64 {
         let left = |used: u64| most.min(self.capacity.saturating_sub(used));
         let take = |used: u64| Some(used + left(used));
@@ -47,8 +47,7 @@ impl Budget {
     }
 }
 
-/// Weight that is reserved in the budget and belongs to no clean entry. Dropping the reservation gives its
-/// remaining weight back.
+/// Reserved weight that belongs to no clean entry. Dropping the reservation releases its remaining weight.
 #[derive(Debug)]
 pub(super) struct Reservation {
     budget: Arc<Budget>,
@@ -56,16 +55,15 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
-    /// Makes a reservation of no weight.
+    /// Creates an empty reservation.
     pub(super) fn new(budget: Arc<Budget>) -> Self {
         Self { budget, held: AtomicU64::new(0) }
     }
 
-    /// Adds free weight of the budget until this reservation has `weight`. Returns whether the reservation
-    /// now has that weight.
+    /// Reserves free weight until this reservation holds `weight`. Returns whether it does.
     ///
-    /// If the free weight is too small, the reservation keeps the free weight that it got. Otherwise other
-    /// callers that need room at the same time could reserve this weight.
+    /// If the free weight is too small, the reservation keeps what it could reserve. Otherwise concurrent
+    /// callers could reserve this weight first.
     pub(super) fn grow_to(&mut self, weight: u64) -> bool {
         let held = self.held();
         let got = self.budget.reserve_up_to(weight.saturating_sub(held));
@@ -73,8 +71,8 @@ impl Reservation {
         held + got >= weight
     }
 
-    /// Passes up to `most` bytes of the weight on to an entry that becomes clean. Returns the passed weight.
-    /// The entry gives that weight back when it leaves memory.
+    /// Transfers up to `most` bytes of this weight to an entry that becomes clean. Returns the transferred
+    /// weight. The entry releases that weight when it leaves memory.
     pub(super) fn pass_on(&self, most: u64) -> u64 {
         let take = |held: u64| Some(held - held.min(most));
         let (Ok(held) | Err(held)) = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);

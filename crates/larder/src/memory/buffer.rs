@@ -1,32 +1,32 @@
 //! The write buffer: the limit on the bytes of values that are acknowledged and not yet committed.
 //!
-//! Room is reserved before a shard is locked, and belongs to one value. The holders of an unsaved value are
-//! its slot and the writer's batch. When the last holder drops the value, the room is given back. So room
-//! can't be given back twice, or too early.
+//! Room is reserved before a shard is locked, and belongs to one value. The slot and the writer's batch may
+//! both hold an unsaved value. The room is released when the last holder drops the value, so it is never
+//! released twice or too early.
 //!
 //! A value that needs more than the whole buffer is *large*. It gets its room only when the buffer is empty.
-//! From then on the sum is above the capacity, so no other value finds room. The excess over the buffer is
-//! reserved in the memory budget ([`Memory::reserve_room`](super::Memory::reserve_room)).
+//! From then on the buffer is over capacity, so no other value finds room. The bytes beyond the buffer's
+//! capacity are reserved in the memory budget ([`Memory::reserve_room`](super::Memory::reserve_room)).
 //!
-//! A caller that needs room makes these steps:
+//! A caller that needs room follows these steps:
 //!
-//! 1. It reserves the room immediately if possible. For a small value this is possible if the value fits and
-//!    no large value queues. For a large value this is possible if the buffer is empty and no value queues.
-//! 2. Otherwise it queues, and is counted as waiting before (3) and (4). So a thread that gives room back
-//!    sees the waiting caller, or the attempt of (4) sees the room. A thread that stores a value also sees
+//! 1. It tries to reserve the room at once. A small value succeeds if it fits and no large value is queued.
+//!    A large value succeeds if the buffer is empty and the queue is empty.
+//! 2. Otherwise the caller enters the queue, and is counted as waiting before (3) and (4). So a thread that
+//!    releases room sees the waiting caller, or (4) sees the room. A thread that stores a value also sees
 //!    the waiting caller.
-//! 3. It wakes the writer for a commit. It holds no lock at that moment.
-//! 4. Under the gate, it tries again. A small value gets room if it fits and no large value queues before it.
-//!    A large value gets room if it is the first of the queue and the buffer is empty. Otherwise the caller
-//!    waits until room is given back, and repeats (3).
-//! 5. It leaves the queue before it releases the gate. It has room, unless the buffer was closed.
+//! 3. It wakes the writer to commit. It holds no lock at that moment.
+//! 4. Under the gate, it tries again. A small value gets room if it fits and no large value precedes it in
+//!    the queue. A large value gets room if it is first in the queue and the buffer is empty. Otherwise the
+//!    caller waits until room is released, and repeats (3).
+//! 5. It leaves the queue before it releases the gate. The caller now has room, unless the buffer was
+//!    closed.
 //!
-//! No caller starves. Once a large value queues, later values wait behind it, so the buffer becomes empty. No
-//! large value passes an earlier small value, so a small value waits for at most the large values before it.
-//! A caller that leaves the queue need not wake the other callers. If it got room, the later return of that
-//! room wakes the other callers. If the buffer was closed, the closing wakes these callers. A caller that has
-//! room waits only for a lock until its value is stored. So the writer can commit the values that fill the
-//! buffer.
+//! No caller starves. Once a large value is queued, later values wait behind it, so the buffer drains. No
+//! large value overtakes an earlier small value, so a small value waits only for the large values before it.
+//! A caller that leaves the queue need not wake the others. If it got room, releasing that room wakes them.
+//! If the buffer was closed, `close` wakes them. A caller that has room waits only for locks until its value
+//! is stored, so the writer can always commit the values that fill the buffer.
 
 use std::collections::VecDeque;
 
@@ -39,7 +39,7 @@ use crate::sys::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, 
 #[derive(Debug)]
 pub(crate) struct WriteBuffer {
     capacity: u64,
-    /// Reserved bytes. The number is above the capacity while a large value has its room.
+    /// Reserved bytes. Exceeds the capacity while a large value holds its room.
     used: AtomicU64,
     /// Number of values in the queue.
     waiting: AtomicUsize,
@@ -50,7 +50,7 @@ pub(crate) struct WriteBuffer {
     freed: Condvar,
 }
 
-/// Values that wait for room, in the order of their arrival.
+/// Values that wait for room, in order of arrival.
 #[derive(Debug, Default)]
 struct WaitQueue {
     last_number: u64,
@@ -75,7 +75,7 @@ impl WaitQueue {
         self.places.retain(|other| other.number != place.number);
     }
 
-    /// Returns whether a value need not wait for any value before it in the queue.
+    /// Returns whether the value need not wait for any earlier value in the queue.
     fn is_next(&self, place: QueuePlace) -> bool {
         let mut before = self.places.iter().take_while(|other| other.number < place.number);
         if place.is_large { before.next().is_none() } else { !before.any(|other| other.is_large) }
@@ -103,10 +103,11 @@ impl WriteBuffer {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Reserves room, and waits for the room if needed. Calls `on_full` before each wait. Returns `None` once
-    /// the buffer is closed.
+    /// Reserves room, waiting if necessary. Calls `on_full` before each wait. Returns `None` once the buffer
+    /// is closed.
     ///
-    /// The caller holds no lock. The numbers in the code are the steps in the module's documentation.
+    /// The caller must not hold a lock. The numbers in the code refer to the steps in the module
+    /// documentation.
     pub(crate) fn reserve(self: &Arc<Self>, bytes: u64, on_full: impl Fn()) -> Option<BufferRoom> {
         if self.closed.load(Ordering::SeqCst) {
             return None;
@@ -117,8 +118,8 @@ impl WriteBuffer {
         if queued.load(Ordering::SeqCst) == 0 && self.try_take(bytes) {
             return Some(self.room(bytes));
         }
-        // 2. SeqCst: the increment of `waiting` pairs with the load in `BufferRoom::drop`. Either the attempt
-        //    of (4) sees the freed room, or the thread that freed it sees the waiting caller. The increment
+        // 2. SeqCst: the increment of `waiting` pairs with the load in `BufferRoom::drop`. Either step 4
+        //    sees the released room, or the thread that released it sees the waiting caller. The increment
         //    also pairs with the load in `has_waiters`: a thread that stores a value after the writer's last
         //    drain wakes the writer again.
         let place = self.gate.lock().enter(is_large);
@@ -135,15 +136,15 @@ impl WriteBuffer {
                 gate.leave(place);
                 self.waiting.fetch_sub(1, Ordering::SeqCst);
                 self.large.fetch_sub(usize::from(is_large), Ordering::SeqCst);
-                // `is_closed` is read only once. So this call returns room exactly if `try_take` reserved it,
-                // even if the buffer is closed or opened meanwhile.
+                // `is_closed` is read only once, so this call returns room if and only if `try_take`
+                // reserved it, even if the buffer is closed or opened concurrently.
                 return (!is_closed).then(|| self.room(bytes));
             }
             self.freed.wait(&mut gate);
         }
     }
 
-    /// Step 1 alone: reserves room for a small value, if there is room and no large value queues.
+    /// Does only step 1: reserves room for a small value, if the value fits and no large value is queued.
     pub(crate) fn reserve_at_once(self: &Arc<Self>, bytes: u64) -> Option<BufferRoom> {
         let may_take = bytes <= self.capacity
             && !self.closed.load(Ordering::SeqCst)
@@ -155,13 +156,13 @@ impl WriteBuffer {
         BufferRoom { buffer: self.clone(), bytes, beyond: None }
     }
 
-    /// Returns whether a caller waits for room. A thread calls this function after it has stored a value,
-    /// because the waiting caller may have called `on_full` before the value was stored.
+    /// Returns whether a caller waits for room. A thread calls this after storing a value, because the
+    /// waiting caller may have called `on_full` before the value was stored.
     pub(crate) fn has_waiters(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0 && !failpoint_is_set(Failpoint::IgnoreWaiters)
     }
 
-    /// Refuses waiting and later callers, because no value will be committed any more.
+    /// Rejects waiting and later callers, because the writer will commit no more values.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         let _gate = self.gate.lock();
@@ -182,23 +183,23 @@ impl WriteBuffer {
     }
 }
 
-/// Room in the write buffer. Dropping this value gives the room back.
+/// Room in the write buffer, released on drop.
 #[derive(Debug)]
 pub(crate) struct BufferRoom {
     buffer: Arc<WriteBuffer>,
     bytes: u64,
-    /// For a large value, the weight that is reserved in the budget for its excess over the buffer.
+    /// For a large value, the budget weight that is reserved for its excess over the buffer.
     beyond: Option<Reservation>,
 }
 
 impl BufferRoom {
-    /// Returns the number of bytes by which this room exceeds the buffer's capacity.
+    /// Returns by how many bytes this room exceeds the buffer's capacity.
     pub(super) fn excess(&self) -> u64 {
         self.bytes.saturating_sub(self.buffer.capacity)
     }
 
-    /// Takes a part of this room, for one value of a group. A group is never larger than the buffer, so its
-    /// room has no excess.
+    /// Splits off room for one value of a group. A group is never larger than the buffer, so its room has no
+    /// excess.
     pub(crate) fn split_off(&mut self, bytes: u64) -> Self {
         debug_assert!(self.beyond.is_none(), "the part would not hold the weight of the excess");
         let bytes = bytes.min(self.bytes);
@@ -206,12 +207,12 @@ impl BufferRoom {
         self.buffer.room(bytes)
     }
 
-    /// Keeps a reservation in the budget for as long as this room is held.
+    /// Holds `beyond` for as long as this room exists.
     pub(super) fn keep(&mut self, beyond: Reservation) {
         self.beyond = Some(beyond);
     }
 
-    /// Passes up to `most` bytes of the reserved weight on to the value's clean entry. Returns the passed
+    /// Transfers up to `most` bytes of the budget weight to the value's clean entry. Returns the transferred
     /// weight.
     pub(super) fn pass_on(&self, most: u64) -> u64 {
         self.beyond.as_ref().map_or(0, |beyond| beyond.pass_on(most))
@@ -226,8 +227,8 @@ impl BufferRoom {
 
 impl Drop for BufferRoom {
     fn drop(&mut self) {
-        // Dropped before the buffer becomes empty, so that the next large value finds this weight free in the
-        // budget.
+        // Released before the buffer becomes empty, so that the next large value finds this weight free in
+        // the budget.
         drop(self.beyond.take());
         self.buffer.used.fetch_sub(self.bytes, Ordering::SeqCst);
         // SeqCst: pairs with the increment of `waiting` in `reserve`.
@@ -283,8 +284,8 @@ mod tests {
         assert!(buffer.reserve(0, || ()).is_none());
     }
 
-    /// Reports that the value queues, and later that it has room. Keeps the room until the sender of `hold`
-    /// is dropped.
+    /// Reports when the value is queued, and again when it has room. Holds the room until the sender of
+    /// `hold` is dropped.
     fn reserve_in_turn(
         buffer: &Arc<WriteBuffer>,
         bytes: u64,
@@ -320,7 +321,7 @@ mod tests {
             wait_for((50, false));
             let large = begin(150);
             wait_for((150, false));
-            // The value of 10 bytes fits beside the first value, but must not pass the large value.
+            // The value of 10 bytes would fit beside the first value, but must not overtake the large value.
             let late = begin(10);
             wait_for((10, false));
             let later = begin(151);

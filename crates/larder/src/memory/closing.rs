@@ -1,16 +1,15 @@
 //! Closes the shards. Afterwards no lookup finds a value, and no acknowledged value is lost.
 //!
 //! 1. Every shard is sealed, under its lock. From then on the shard refuses writes, loads, promotions and
-//!    tombstones. The refused caller gets the answer that the cache is closed, and its reserved room is given
-//!    back.
-//! 2. The writer drains, commits, and marks the committed keys clean. The drain comes after (1), so this last
-//!    commit includes every stored value, and any later write is refused. With (2) before (1), a write
+//!    tombstones. A refused caller is told that the cache is closed, and its reserved room is released.
+//! 2. The writer drains, commits, and marks the committed keys clean. The drain comes after (1), so this
+//!    last commit includes every stored value, and any later write is refused. With (2) before (1), a write
 //!    between the two steps would be acknowledged and never committed.
 //! 3. Every shard is emptied, under its lock. This step comes after (2). Otherwise a lookup could find an
-//!    older value on disk until the last snapshot is dropped. No value is stored after (3), because of (1).
-//!    From then on no lookup finds a value in memory.
+//!    older value on disk until the last snapshot is dropped. Because of (1), no value is stored after (3),
+//!    so no lookup finds a value in memory.
 //!
-//! A cache without a writer does step 3 immediately after step 1. The caller drops the values that (3)
+//! A cache without a writer does step 3 immediately after step 1. The caller drops the values that step 3
 //! removes.
 
 use super::Memory;
@@ -19,7 +18,7 @@ use super::evicted_values::EvictedValues;
 impl Memory {
     /// Does step 1.
     pub(crate) fn seal(&self) {
-        // Otherwise a part of a group could be stored, and the rest refused: see [`super::store_group`].
+        // Otherwise one part of a group could be stored, and the rest refused: see [`super::store_group`].
         let _gate = self.close_group_gate();
         for shard in &self.shards {
             shard.write().seal();

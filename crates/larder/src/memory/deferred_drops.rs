@@ -1,4 +1,4 @@
-//! Values that leave a shard. They are dropped after the shard's lock is released.
+//! Collects the values that leave a shard, to drop them after the shard's lock is released.
 
 use smallvec::SmallVec;
 
@@ -6,28 +6,27 @@ use super::entry::{IncomingEntry, Unsaved, Value};
 use super::group::Group;
 use crate::sys::sync::Arc;
 
-/// Values to drop after the lock is released. Otherwise a user's `Drop` that calls the cache would wait for
-/// the lock forever.
+/// Values to drop after the lock is released. If a user's `Drop` called the cache under the lock, it would
+/// deadlock.
 #[derive(Debug, Default)]
 pub(crate) struct DeferredDrops {
     pub(super) values: SmallVec<[Value; 2]>,
-    /// Uncommitted values. Dropping the last holder of such a value wakes the callers that wait for room in
-    /// the write buffer.
+    /// Uncommitted values. Dropping the last holder of an uncommitted value wakes the callers that wait for
+    /// room in the write buffer.
     pub(super) unsaved: SmallVec<[Arc<Unsaved>; 1]>,
-    /// Groups of removals. Dropping the last holder of a group wakes these callers, too.
+    /// Groups of removals. Dropping the last holder of a group also wakes the callers that wait for room.
     pub(super) groups: Vec<Arc<Group>>,
-    /// Weight to give back to the budget.
+    /// Weight to release to the budget.
     pub(super) weight: u64,
 }
 
 impl DeferredDrops {
-    /// Adds an entry that was refused.
+    /// Adds a refused entry.
     pub(super) fn refused(&mut self, entry: IncomingEntry) {
         self.value(entry.value);
         self.unsaved.extend(entry.unsaved);
     }
 
-    /// Adds the value that an entry had.
     #[inline]
     pub(super) fn value(&mut self, value: Option<Value>) {
         if let Some(value) = value {
@@ -35,13 +34,13 @@ impl DeferredDrops {
         }
     }
 
-    /// Adds a flight that was detached from its lease. The flight may hold a value or an error.
+    /// Adds a flight that was detached from its lease. The flight may own a user's value or error.
     pub(super) fn flight(&mut self, flight: Option<Value>) {
         self.value(flight);
     }
 
-    /// Gives `weight` to a new entry, instead of to the budget. Returns whether there was enough weight. If
-    /// there was too little weight, gives nothing.
+    /// Takes `weight` from the released weight, for a new entry. Returns whether there was enough. Otherwise
+    /// takes nothing.
     pub(super) fn give_room(&mut self, weight: u64) -> bool {
         let left = self.weight.checked_sub(weight);
         self.weight = left.unwrap_or(self.weight);

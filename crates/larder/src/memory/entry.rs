@@ -1,9 +1,9 @@
 //! An entry that is about to be stored in a shard: its value, its weight, and the data that the writer needs
-//! to save it.
+//! to commit it.
 //!
-//! An entry without a value is an *absence*: the source has no value for the key. It lives, is committed, is
-//! evicted and expires as a value does. Code that returns values finds no value in an absence, so it can't
-//! confuse the two. An absence needs no additional space in a slot, and a hit needs no additional check.
+//! An entry without a value is an *absence*: the source has no value for the key. An absence is committed,
+//! evicted and expired like a value. Code that returns values finds no value in an absence, so it cannot
+//! confuse the two. An absence takes no extra space in a slot, and a hit needs no extra check.
 
 use std::any::Any;
 
@@ -16,7 +16,7 @@ use crate::format::record::{Extension, PayloadCompression, RecordKind};
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A user's value. The keyspace determines its type.
+/// A user's value. Its keyspace determines the concrete type.
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
 /// A value or an absence that is acknowledged and not yet committed, with the data for its record.
@@ -28,12 +28,12 @@ pub(crate) struct Unsaved {
     pub(crate) extension: Extension,
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,
-    /// Whether the file can store the value. If not, the payload is empty, and the commit deletes the older
-    /// record.
+    /// Whether the value fits into the file. If it does not, the payload is empty, and the commit deletes
+    /// the older record.
     pub(crate) fits_file: bool,
     /// The group that the value belongs to.
     pub(crate) group: Option<Arc<Group>>,
-    /// Room in the write buffer. The room is held for as long as the payload exists.
+    /// Room in the write buffer, held for as long as the payload exists.
     pub(crate) room: BufferRoom,
 }
 
@@ -66,10 +66,10 @@ pub(crate) struct IncomingEntry {
     /// `None` for an absence.
     pub(crate) value: Option<Value>,
     pub(crate) expires_at: Timestamp,
-    /// The time for which the entry is kept after its expiry, for failing loads.
+    /// How long the entry is kept after its expiry, as a fallback for failing loads.
     pub(crate) grace: Grace,
     pub(crate) weight: Weight,
-    /// `None` for an entry that will never be saved. The caller has already reserved the weight of such an
+    /// `None` for an entry that will never be committed. The caller has already reserved the weight of this
     /// entry in the budget.
     pub(crate) unsaved: Option<Arc<Unsaved>>,
     /// `Some` for an entry of a keyspace that keeps extras.
@@ -77,25 +77,24 @@ pub(crate) struct IncomingEntry {
 }
 
 impl IncomingEntry {
-    /// Returns the weight to reserve before the entry is stored. An entry that will be saved reserves its
-    /// weight when it becomes clean.
+    /// Returns the weight to reserve before the entry is stored. An entry that will be committed reserves
+    /// its weight when it becomes clean.
     pub(super) fn clean_weight(&self) -> u64 {
         if self.unsaved.is_none() { self.weight.bytes() } else { 0 }
     }
 }
 
-/// The reason why a value was not stored.
+/// Why a value was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// The lease of the value was revoked, or the entry from which the value was computed is gone.
+    /// The lease of the value was revoked, or the entry that the value was computed from has changed.
     Revoked,
-    /// The entry from which the value was computed may be on disk alone, and was not found in the current
+    /// The entry that the value was computed from may exist only on disk, and was not found in the current
     /// snapshot.
     Unconfirmed,
-    /// The value must be saved, but was not encoded for saving, because the disk tier came back in the
-    /// meantime.
+    /// The value must be committed, but was not encoded, because the disk tier was unavailable until now.
     Unsaved,
-    /// Memory has no room for the value, and the value will not be saved.
+    /// Memory has no room for the value, and the value will not be committed.
     NoRoom,
     /// The cache is closed.
     Closed,

@@ -1,22 +1,23 @@
-//! Epochs: permissions to fill a key from the disk. A lookup takes such a permission by reading a number.
+//! Epochs: permissions to copy a key from disk into memory. A lookup takes the permission by reading a
+//! number.
 //!
 //! The keys of a shard share a few epochs, by hash. A step that revokes a key's leases also increments the
-//! key's epoch, under the same lock. An [`EpochToken`] is the epoch that a lookup read under the shared lock.
-//! The token is valid while the epoch is unchanged. A change of another key with the same epoch revokes the
-//! token too. Then the promotion is left to the next lookup of the key.
+//! key's epoch, under the same lock. An [`EpochToken`] is the epoch that a lookup read under the shared
+//! lock. The token is valid while the epoch is unchanged. A change of another key with the same epoch also
+//! invalidates the token, and the promotion is left to the next lookup of the key.
 
 use crate::memory::slot_key::SlotKey;
 
-/// Number of epochs in a shard. With this number, a change of another key rarely revokes a promotion. A
-/// promotion lasts a microsecond.
+/// Number of epochs in a shard. A promotion lasts a microsecond, so with 64 epochs another key's change
+/// rarely prevents it.
 const EPOCHS: usize = 64;
 
 /// The epochs of a shard.
 #[derive(Debug)]
 pub(super) struct Epochs([u32; EPOCHS]);
 
-/// The value of an epoch when a lookup read it. The number could return to the same value only after four
-/// thousand million changes within one lookup.
+/// The value of an epoch at the time of a lookup. The counter could only wrap around to this value after 2³²
+/// changes during one lookup.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EpochToken(u32);
 

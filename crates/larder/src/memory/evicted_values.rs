@@ -1,11 +1,11 @@
 //! Values that have left memory, and the code that drops them.
 //!
-//! A user's `Drop` may panic. If two values of a list panicked while the list is dropped, the process would
-//! abort. So the values are dropped one by one, and each panic is caught. After all values are dropped, the
-//! first panic continues in the caller.
+//! A user's `Drop` may panic. If two values panicked while one list is dropped, the process would abort. So
+//! the values are dropped one by one, and each panic is caught. After all values are dropped, the first
+//! panic resumes in the caller.
 //!
-//! A caller that removes very many values drops them in batches ([`EvictedValues::drop_if_many`]). If the
-//! caller kept all values to the end, these values would need as much memory as they did in the cache.
+//! A caller that removes many values drops them in batches ([`EvictedValues::drop_if_many`]). Otherwise the
+//! removed values would keep their memory until the end of the call.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,16 +14,16 @@ use smallvec::SmallVec;
 
 use crate::memory::entry::Value;
 
-/// Values that have left memory. Dropping this list drops the values. The writer thread passes the list on to
-/// another thread, because a user's `Drop` may wait for the writer thread.
+/// Values that have left memory, dropped with this list. The writer thread hands the list to another thread,
+/// because a user's `Drop` may wait for the writer thread.
 #[derive(Debug, Default)]
 pub(crate) struct EvictedValues {
     values: SmallVec<[Value; 2]>,
-    /// The first panic of a value that was dropped already.
+    /// The first panic of a value that is already dropped.
     panic: Option<Box<dyn Any + Send>>,
 }
 
-/// Maximum number of values that are kept until a removal is committed.
+/// Maximum number of values that a removal keeps until its commit.
 pub(super) const MAX_WAITING: usize = 1024;
 
 impl EvictedValues {
@@ -44,7 +44,6 @@ impl EvictedValues {
         }
     }
 
-    /// Adds a value.
     pub(crate) fn push(&mut self, value: Value) {
         self.values.push(value);
     }
@@ -62,8 +61,8 @@ impl EvictedValues {
         }
     }
 
-    /// Drops the values if there are more than [`MAX_WAITING`]. A panic of one value continues when this list
-    /// is dropped. The caller holds no lock.
+    /// Drops the values if there are more than [`MAX_WAITING`]. If a value panics, the panic resumes when
+    /// this list is dropped. The caller must not hold a lock.
     pub(super) fn drop_if_many(&mut self) {
         if self.values.len() > MAX_WAITING {
             self.drop_values();

@@ -1,9 +1,9 @@
-//! The slots of a shard in the order of their expiry. So the cost of expiring depends on the number of
-//! expired entries, not on the number of live entries.
+//! The slots of a shard, ordered by expiry. So the cost of expiring depends on the number of expired
+//! entries, not on the number of live entries.
 //!
-//! Each second has a list of slots. The lists are in a map that is ordered by second. Adding or removing a
-//! slot takes O(log n) for n distinct seconds. A slot needs eight bytes here. The caller passes the expiry of
-//! a slot, so the slot's second is not stored.
+//! Each second has a list of slots. The lists are in a map ordered by second. Adding or removing a slot
+//! takes O(log n) for n distinct seconds. The index uses eight bytes for each slot. The caller passes the
+//! expiry of a slot, so the index does not store it.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ struct ExpiryNode {
     older: SlotId,
 }
 
-/// The slots of one shard, ordered by the second of their expiry.
+/// The slots of one shard, grouped by the second of their expiry.
 #[derive(Debug)]
 pub(super) struct ExpiryIndex {
     nodes: Segments<ExpiryNode>,
@@ -32,7 +32,7 @@ fn bucket(expires_at: Timestamp) -> u64 {
 }
 
 impl ExpiryIndex {
-    /// Number of bytes that a slot needs here.
+    /// Number of bytes that the index uses for each slot.
     #[cfg(test)]
     pub(super) const NODE_LEN: usize = size_of::<ExpiryNode>();
 
@@ -70,8 +70,8 @@ impl ExpiryIndex {
         }
     }
 
-    /// Returns up to `most` slots from seconds that have begun by `now`. Some slots of the current second may
-    /// not have expired yet.
+    /// Returns up to `most` slots whose second has begun at `now`. Slots of the current second may not have
+    /// expired yet.
     pub(super) fn due(&self, now: Timestamp, most: usize) -> Vec<SlotId> {
         let mut due = Vec::new();
         for &newest in self.newest.range(..=bucket(now)).map(|(_, newest)| newest) {
@@ -87,7 +87,7 @@ impl ExpiryIndex {
         due
     }
 
-    /// Returns a time when at least one more slot has expired: the end of the earliest second in the map.
+    /// Returns the end of the earliest second in the map. By then at least one more slot has expired.
     pub(super) fn next(&self) -> Option<Timestamp> {
         let (bucket, _) = self.newest.first_key_value()?;
         Some(Timestamp::from_millis(bucket.saturating_add(1).saturating_mul(BUCKET_MS)))

@@ -1,39 +1,38 @@
-//! Facts about an entry for which its slot has no room. Only some keyspaces need them.
+//! Optional data of an entry for which its slot has no room. Only some keyspaces need it.
 //!
-//! A slot fills one line of the processor's cache. So these facts are in a side table of the shard, like the
-//! data of dirty values. They cost nothing in a lookup that does not need them. The table has a row only for
-//! an entry whose writer requests one. The row is removed together with the content of the slot. In a record,
-//! the time of writing is part of the header, and the other facts are fields of the extension.
+//! A slot fills exactly one CPU cache line. So the extras are in a side table of the shard, like the data of
+//! dirty values. A lookup that does not need the extras pays nothing for them. The table has a row only for
+//! an entry whose writer requests one. The row is removed together with the content of the slot. In a
+//! record, the time of writing is part of the header, and the other extras are fields of the extension.
 
 use std::time::Duration;
 
 use crate::format::record::{Extension, Header};
 use crate::units::Timestamp;
 
-/// Bytes that the extras of one entry need in memory. They are part of the weight of such an entry. A test
-/// compares this number with the sizes of the types.
+/// Memory that the extras of one entry take, in bytes. It is part of the entry's weight. A test compares
+/// this constant with the sizes of the types.
 pub(crate) const EXTRAS_OVERHEAD: u64 = 72;
 
-/// The facts about one entry.
+/// The extras of one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EntryExtras {
-    /// The time at which the value was written.
     pub(crate) written_at: Timestamp,
-    /// The latest expiry that uses may give to the entry ([`super::use_stamps`]). [`Timestamp::NEVER`] means
-    /// no limit. [`Timestamp::ZERO`] means that uses do not extend the life of the entry.
+    /// The latest expiry to which uses may extend the entry ([`super::use_stamps`]). [`Timestamp::NEVER`]
+    /// means no limit. [`Timestamp::ZERO`] means that uses do not extend the entry.
     pub(crate) ends_at: Timestamp,
-    /// The duration of the value's load, in microseconds. `None` for a value that was not loaded.
+    /// How long loading the value took, in microseconds. `None` for a value that was not loaded.
     load_micros: Option<u32>,
 }
 
 impl EntryExtras {
     pub(crate) fn new(written_at: Timestamp, load_time: Option<Duration>, ends_at: Timestamp) -> Self {
-        // A load of more than about an hour is recorded as the largest number.
+        // A load that takes longer than `u32::MAX` µs (71 minutes) is recorded as `u32::MAX`.
         let load_micros = load_time.map(|took| u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
         Self { written_at, ends_at, load_micros }
     }
 
-    /// Returns the extras of a record.
+    /// Returns the extras that are stored in a record.
     pub(crate) fn of_record(header: &Header, extension: &Extension) -> Self {
         Self {
             written_at: header.written_at,
@@ -42,7 +41,7 @@ impl EntryExtras {
         }
     }
 
-    /// Returns the extension of the entry's record.
+    /// Adds the extras to the extension of the entry's record.
     pub(crate) fn extend(self, extension: Extension) -> Extension {
         let ends_at = self.is_extended_by_uses().then_some(self.ends_at);
         Extension { load_micros: self.load_micros, ends_at, ..extension }
@@ -58,7 +57,7 @@ impl EntryExtras {
         self.ends_at > Timestamp::ZERO
     }
 
-    /// Returns the duration of the value's load, if the value was loaded.
+    /// Returns how long loading the value took, if the value was loaded.
     pub(crate) fn load_time(self) -> Option<Duration> {
         self.load_micros.map(|micros| Duration::from_micros(micros.into()))
     }

@@ -1,26 +1,25 @@
-//! The grace of an entry: the time for which the entry is kept after its expiry, so that a failing load can
-//! be answered with it.
+//! The grace of an entry: how long the entry is kept after its expiry, as a fallback for failing loads.
 //!
-//! A slot has one byte for its grace. The byte is a code for a duration. Code 0 means no grace. Any other
-//! code consists of a number of three bits and an exponent. A grace is rounded up, by at most an eighth. That
-//! only keeps an entry a little longer. Whether an entry may be served is decided by the exact grace of its
-//! keyspace.
+//! A slot stores its grace in one byte, as the code of a duration. Code 0 means no grace. Any other code
+//! combines a three-bit mantissa with an exponent. The stored grace is rounded up by at most an eighth, so
+//! the entry is kept slightly longer. The exact grace of the keyspace decides whether the entry may be
+//! served.
 
 use std::time::Duration;
 
 use crate::units::{Timestamp, millis};
 
-/// An eighth of the shortest grace that has a code, in milliseconds.
+/// An eighth of the shortest nonzero grace, in milliseconds.
 const UNIT_MS: u64 = 16;
 
-/// The code of a duration.
+/// A grace, as the code of a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Grace(u8);
 
 impl Grace {
     pub(crate) const NONE: Self = Self(0);
 
-    /// Returns the shortest grace that is at least this long. The longest grace is over ten years.
+    /// Returns the shortest grace that is at least `duration` long. The longest grace is over ten years.
     pub(crate) fn at_least(duration: Duration) -> Self {
         if duration.is_zero() {
             return Self::NONE;
@@ -29,7 +28,7 @@ impl Grace {
         Self(code.unwrap_or(u8::MAX))
     }
 
-    /// Returns the grace between an expiry and the time until which the entry is kept.
+    /// Returns the grace from an expiry to the time until which the entry is kept.
     pub(crate) fn between(expires_at: Timestamp, delete_after: Timestamp) -> Self {
         Self::at_least(delete_after.since(expires_at))
     }

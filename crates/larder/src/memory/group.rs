@@ -1,17 +1,18 @@
-//! A group of values: its keys, and their room in the write buffer. [`super::store_group`] has the protocol.
+//! A group of values: its keys, and their room in the write buffer. For the protocol see
+//! [`super::store_group`].
 
 use super::buffer::BufferRoom;
 use crate::format::stored_key::StoredKey;
 
-/// The bytes of the write buffer that a group needs for each key, in addition to the key's own bytes.
+/// Bytes of the write buffer that a group takes for each key, in addition to the key's bytes.
 pub(crate) const GROUP_KEY_OVERHEAD: u64 = size_of::<StoredKey>() as u64;
 
-/// The keys of a group. Each uncommitted value of the group holds a reference to this struct.
+/// The keys of a group. Each uncommitted value of the group references this struct.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) keys: Vec<StoredKey>,
-    /// Room for the keys in the write buffer. A group that is replaced value by value must not use more
-    /// memory than the buffer allows.
+    /// Room for the keys in the write buffer. The keys stay in memory while any value of the group is
+    /// uncommitted, so they count against the buffer's limit.
     _room: BufferRoom,
 }
 

@@ -1,29 +1,29 @@
 //! The publication of a transaction: changes of several keys, computed from the content of several keys.
 //!
-//! The caller has taken a lease on each key that it read, and has read the key after that, as for a change of
-//! one key ([`super::publication`]). It has computed its changes without a lock, and reserved room for all of
-//! them in the write buffer. Then:
+//! The caller has taken a lease on each key before reading it, as for a change of one key
+//! ([`super::publication`]). It has computed its changes without a lock, and reserved room for all of them
+//! in the write buffer. Then:
 //!
 //! 1. The group gate is held shared ([`super::store_group`]), so a drain of the writer has every change of
 //!    the transaction, or none.
-//! 2. The shards of all keys are locked, in the order of their numbers, each once. No other code holds the
-//!    lock of one shard while it waits for the lock of another. So no two callers wait for each other.
+//! 2. The shards of all keys are locked in the order of their numbers, each once. No other code waits for a
+//!    shard's lock while it holds another shard's lock. So no two callers deadlock.
 //! 3. Each read is checked as for a change of one key: the lease holds, and the entry that was read is still
-//!    there and live. The time is read once, under all locks. If one check fails, nothing is changed.
+//!    there and live. The time is read once, under all locks. If any check fails, nothing is changed.
 //! 4. Each change is checked: its shard is open, and a change that must be committed was prepared for the
 //!    commit.
-//! 5. Weight is reserved for the values that are stored clean because they will not be saved. These values
-//!    take the room of the values that they replace. If this room is too small, the locks are released, other
-//!    entries are evicted, and the steps begin again at (1).
+//! 5. Weight is reserved for the values that are stored clean because they will not be committed. These
+//!    values reuse the weight of the values that they replace. If this weight is too small, the locks are
+//!    released, other entries are evicted, and the steps begin again at (1).
 //! 6. All changes are made. Each gets a sequence.
-//! 7. The locks are released. Then the replaced values are passed on, and their room is given back.
+//! 7. The locks are released. Then the replaced values are passed on, and their weight is released.
 //!
-//! Every read is valid at the moment of (3), and every change is made before any lock is released. So the
-//! transaction takes place at one moment. A lookup locks one shard at a time. Once a thread has found one of
-//! the new values, it finds no older content of another key of the transaction.
+//! Every read is valid at (3), and every change is made before any lock is released. So the transaction is
+//! atomic. A lookup locks one shard at a time. Once a thread has found one of the new values, it finds no
+//! older content of another key of the transaction.
 //!
-//! Without (2), a lookup between two changes would find one of them and not the other. If a read were checked
-//! before the lock of another shard is taken, the check could be outdated when the changes are made.
+//! Without (2), a lookup between two changes would find one of them and not the other. If a read were
+//! checked before another shard is locked, the check could be outdated when the changes are made.
 
 use super::Memory;
 use super::deferred_drops::DeferredDrops;
@@ -45,7 +45,7 @@ use crate::units::Timestamp;
 pub(crate) struct GroupRead<'a> {
     pub(crate) key: SlotKey<'a>,
     pub(crate) lease: LeaseId,
-    /// The entry that was read. None if the key had no live entry.
+    /// The entry that was read, or `None` if the key had no live entry.
     pub(crate) entry: Option<ReadEntry>,
     /// Whether the entry was confirmed on disk, in the snapshot that [`GroupConditions::is_current`] checks.
     pub(crate) is_confirmed: bool,
@@ -57,9 +57,9 @@ pub(crate) enum GroupChange {
     /// Stores an entry.
     Put(IncomingEntry),
     /// Removes the entry of the key from memory and disk. The removal is committed with its group, if it has
-    /// one. `is_saved` is false if the disk tier currently saves no changes.
+    /// one. `is_saved` is false if the disk tier is currently not saving changes.
     Remove { group: Option<Arc<Group>>, is_saved: bool },
-    /// Removes a key of a memory-only keyspace.
+    /// Removes the entry of a key of a memory-only keyspace.
     Forget,
 }
 
@@ -78,12 +78,12 @@ impl GroupChange {
     }
 }
 
-/// Functions that are called under the locks.
+/// Callbacks that run under the locks.
 #[derive(Clone, Copy)]
 pub(crate) struct GroupConditions<'a> {
-    /// Reads the time.
+    /// Returns the current time.
     pub(crate) now: &'a dyn Fn() -> Timestamp,
-    /// Returns whether lookups still read the snapshot in which entries were confirmed.
+    /// Returns whether the snapshot in which entries were confirmed is still the current one.
     pub(crate) is_current: &'a dyn Fn() -> bool,
 }
 
@@ -94,7 +94,7 @@ struct LockedShards<G> {
 }
 
 impl<G> LockedShards<G> {
-    /// Returns the shard with a number.
+    /// Returns the guard of the shard with this number.
     fn of(&mut self, number: usize) -> &mut G {
         let at = self.numbers.binary_search(&number).expect("the shards of all keys are locked");
         self.guards.get_mut(at).expect("there is a guard for each number")
@@ -102,13 +102,13 @@ impl<G> LockedShards<G> {
 }
 
 impl Memory {
-    /// Makes all changes of a transaction, if every read is still valid. Otherwise changes nothing, and
+    /// Makes all changes of a transaction if every read is still valid. Otherwise changes nothing, and
     /// leaves `changes` as it is. The caller drops the values in `evicted_values`.
     ///
     /// # Errors
     /// [`Refused::Revoked`], [`Refused::Unconfirmed`] and [`Refused::Closed`] as for one key.
     /// [`Refused::Unsaved`] if the disk tier came back after the changes were prepared. [`Refused::NoRoom`]
-    /// if memory has no room for the values that are not saved.
+    /// if memory has no room for the values that will not be committed.
     pub(crate) fn publish_group(
         &self,
         reads: &[GroupRead<'_>],
@@ -139,8 +139,8 @@ impl Memory {
         }
     }
 
-    /// Steps 1 to 7. `weight` is the weight of all values. `reserved` is the part of it that the caller has
-    /// already reserved.
+    /// Does steps 1 to 7. `weight` is the weight of all values. `reserved` is the part of `weight` that the
+    /// caller has already reserved.
     fn publish_locked(
         &self,
         reads: &[GroupRead<'_>],
@@ -192,14 +192,14 @@ impl Memory {
                 self.make_change(locked.of(number), key, change, now, &mut deferred);
             }
         }
-        // 7. The new values use the reserved weight, and as much of the released weight as they need.
+        // 7. The new values take the reserved weight, and as much of the released weight as they need.
         drop(locked);
         deferred.weight = (deferred.weight + reserved).saturating_sub(weight);
         pass_on(&mut deferred, &self.budget, evicted_values);
         Ok(())
     }
 
-    /// Step 6 for one change.
+    /// Does step 6 for one change.
     fn make_change(
         &self,
         shard: &mut Shard,
@@ -223,7 +223,7 @@ impl Memory {
         }
     }
 
-    /// Returns whether every read is still valid, at one moment. Steps 2 and 3, with shared locks.
+    /// Does steps 2 and 3 with shared locks: checks that every read is valid at one moment.
     pub(crate) fn confirm_group(
         &self,
         reads: &[GroupRead<'_>],
@@ -238,17 +238,17 @@ impl Memory {
             .try_for_each(|read| confirm(locked.of(self.index_of(read.key.hash)), read, now, conditions))
     }
 
-    /// Returns the present epoch of a watched key. The caller looks the key up after this call.
+    /// Returns the current epoch of a watched key. The caller looks the key up after this call, not before.
     pub(crate) fn watch_epoch(&self, key: SlotKey<'_>) -> u64 {
         self.shard(key).write().watch_epochs.take(key, self.shards.len())
     }
 
-    /// Returns whether a key was not stored since its epoch was read.
+    /// Returns whether no value of the key was stored since its epoch was read.
     pub(crate) fn is_unstored(&self, key: SlotKey<'_>, epoch: u64) -> bool {
         self.shard(key).read().watch_epochs.get(key) == epoch
     }
 
-    /// Locks the shards of some keys. Locks each shard once, in the order of their numbers.
+    /// Locks the shards of the keys, each once, in the order of their numbers.
     fn lock_shards<'a, G>(
         &self,
         keys: impl Iterator<Item = SlotKey<'a>>,
@@ -261,15 +261,15 @@ impl Memory {
         LockedShards { numbers, guards }
     }
 
-    /// Returns the number of the shard of the keys with a hash. The upper half of the hash chooses the shard,
-    /// because the shard's table and its policy use the lower half.
+    /// Returns the number of the shard that a hash belongs to. The upper half of the hash chooses the shard,
+    /// because the shard's index and its policy use the lower half.
     #[inline]
     pub(super) fn index_of(&self, hash: u64) -> usize {
         usize::try_from(hash >> 32).unwrap_or(0) & (self.shards.len() - 1)
     }
 }
 
-/// Step 3 for one read.
+/// Does step 3 for one read.
 fn confirm(
     shard: &Shard,
     read: &GroupRead<'_>,

@@ -7,31 +7,30 @@ use super::use_stamps::Stamped;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
-/// A live record that a lookup has found on disk.
+/// A live record that a lookup found on disk.
 #[derive(Clone, Copy)]
 pub(crate) struct UsedRecord<'a> {
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
     pub(crate) ends_at: Timestamp,
-    /// Returns whether the record was read from the snapshot that is still the current one. Called under the
-    /// shard's lock.
+    /// Returns whether the snapshot from which the record was read is still the current one. Called under
+    /// the shard's lock.
     pub(crate) is_current: &'a dyn Fn() -> bool,
 }
 
-/// The error for a record that is not from the current snapshot. A later commit may have changed or deleted
-/// the record.
+/// The record is not from the current snapshot. A later commit may have changed or deleted it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RecordIsOld;
 
 impl Memory {
-    /// Extends the life of an entry that is used now. `now` is called under the shard's lock. `record` is the
-    /// record of the entry, if the entry was found on disk and memory had no room for it.
+    /// Extends the life of an entry that is used now. `now` is called under the shard's lock. `record` is
+    /// the record of the entry, if the entry was found on disk and memory had no room for it.
     ///
     /// Takes the exclusive lock only if the entry can live longer. Near the hard limit of the entry, a use
     /// takes only the shared lock.
     ///
     /// # Errors
-    /// [`RecordIsOld`]: the entry's life was not extended. Read the record again.
+    /// Returns [`RecordIsOld`] if the record must be read again. The entry's life was not extended.
     pub(crate) fn extend_life(
         &self,
         key: SlotKey<'_>,
@@ -45,8 +44,8 @@ impl Memory {
         if !can_extend.unwrap_or(record.is_some()) {
             return Ok(None);
         }
-        // A forked child must not wait for the lock of a shard. This check comes last, because it is a system
-        // call.
+        // A forked child must not wait for the lock of a shard. This check comes last, because it needs a
+        // system call.
         if !self.process.is_current() {
             return Ok(None);
         }
@@ -73,19 +72,19 @@ impl Memory {
         };
         let is_on_disk = shard.must_save(key);
         let stamped = is_on_disk.then(|| self.use_stamps.add(key.bytes, sequence, expires_at));
-        // The stamp is added under the lock. Otherwise the entry could be evicted before that, and then be
-        // found expired on disk.
+        // The stamp is added before the lock is released. Otherwise the entry could be evicted first, and
+        // then a lookup would find the record on disk expired.
         drop(shard);
         Ok(stamped)
     }
 
-    /// Returns the expiry of a record, or the expiry of its stamp if that one is later. Returns None if the
-    /// snapshot of the record is no longer the current one. The caller holds the exclusive lock of the key's
-    /// shard.
+    /// Returns the expiry of a record, or the expiry of its stamp if the stamp expires later. Returns `None`
+    /// if the snapshot of the record is no longer the current one. The caller holds the exclusive lock of
+    /// the key's shard.
     ///
-    /// The stamp is read before the snapshot is checked. The writer installs a snapshot, and then removes the
-    /// stamps that the snapshot includes. So if a stamp is missing here, the record includes it, or the
-    /// snapshot is not the current one.
+    /// The stamp is read before the snapshot is checked. The writer installs a snapshot first, and then
+    /// removes the stamps that the snapshot includes. So if the stamp is missing, either the record includes
+    /// it, or the snapshot is not the current one.
     pub(super) fn latest_expiry(
         &self,
         key: SlotKey<'_>,
@@ -97,7 +96,7 @@ impl Memory {
         is_current().then(|| of_stamp.map_or(in_record, |at| at.max(in_record)))
     }
 
-    /// Returns the expiry that uses have given to an entry with this sequence, from its slot or from its
+    /// Returns the expiry to which uses have extended an entry with this sequence, from its slot or from its
     /// stamp.
     pub(crate) fn extended_expiry(&self, key: SlotKey<'_>, sequence: u64) -> Option<Timestamp> {
         let in_slot = self.read(key.hash)?.expiry_of(key, sequence);

@@ -1,5 +1,4 @@
-//! A change of an entry whose new value is computed under the lock of its shard, such as an increment of a
-//! counter.
+//! Changes an entry under the lock of its shard, for example to increment a counter.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
@@ -10,11 +9,11 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Replaces the live value of a key. Returns None if the shard has no live value, if `change` returns
-    /// None, or if the new value needs more room in the budget than the old value.
+    /// Replaces the live value of a key. Returns `None` if the shard has no live value, if `change` returns
+    /// `None`, or if the new value needs more weight than the old value.
     ///
     /// `now` and `change` run under the lock, so they must not run a user's code. `change` gets the value,
-    /// the hard limit of the entry, and the present time.
+    /// the hard limit of the entry, and the current time.
     pub(crate) fn replace_in_place(
         &self,
         key: SlotKey<'_>,
@@ -39,7 +38,7 @@ impl Memory {
         let deferred = &mut locked.released.deferred;
         let stored = locked.shard.store(key, entry, &self.sequence, deferred);
         if stored.is_ok() {
-            // The new value takes the room of the old value.
+            // The new value reuses the weight of the old value.
             deferred.give_room(weight);
         }
         Some(stored)

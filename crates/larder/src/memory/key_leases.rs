@@ -1,5 +1,5 @@
-//! The row of one key in the table of leases. A key has no row if it has no lease, fence, flight, pass,
-//! cool-down or pause.
+//! The row of one key in the table of leases. A key without a lease, fence, flight, pass, cool-down or pause
+//! has no row.
 
 use smallvec::SmallVec;
 
@@ -9,10 +9,10 @@ use crate::format::stored_key::StoredKey;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// The number of a lease. It is unique in its shard.
+/// The number of a lease, unique within its shard.
 pub(crate) type LeaseId = u64;
 
-/// The leases, the fences, the flight, the pass and the cool-down of one key.
+/// The leases, fences, flight, pass, cool-down and pause of one key.
 #[derive(Debug)]
 pub(super) struct KeyLeases {
     pub(super) hash: u64,
@@ -21,15 +21,15 @@ pub(super) struct KeyLeases {
     pub(super) holders: SmallVec<[HeldLease; 2]>,
     pub(super) fences: u32,
     pub(super) flight: Option<AttachedFlight>,
-    /// The end of the key's pass.
+    /// When the key's pass ends.
     pub(super) pass_until: Option<Deadline>,
-    /// The end of the key's cool-down.
+    /// When the key's cool-down ends.
     pub(super) cool_until: Option<Deadline>,
-    /// The end of the pause of the key's refreshes.
+    /// When the pause of the key's refreshes ends.
     pub(super) paused_until: Option<Deadline>,
 }
 
-/// A lease that was not given back yet.
+/// A lease that is not released yet.
 #[derive(Debug)]
 pub(super) struct HeldLease {
     pub(super) id: LeaseId,
@@ -63,15 +63,15 @@ impl KeyLeases {
         }
     }
 
-    /// Returns whether a lease is valid: no change of the key has revoked it, and it is not past its
-    /// deadline.
+    /// Returns whether a lease is valid: no change of the key has revoked it, and its deadline has not
+    /// passed.
     pub(super) fn holds(&self, id: LeaseId) -> bool {
         let held = self.holders.iter().find(|held| held.id == id);
         held.is_some_and(|held| !held.is_overdue() || failpoint_is_set(Failpoint::FillLate))
     }
 
-    /// Removes the leases that are past their deadlines, with their flight, and ends a pass, a cool-down and
-    /// a pause that are over.
+    /// Removes the leases whose deadlines have passed, with their flight. Removes a pass, a cool-down or a
+    /// pause that has ended.
     pub(super) fn drop_overdue(&mut self, deferred: &mut DeferredDrops) {
         self.pass_until.take_if(|until| until.is_over());
         self.cool_until.take_if(|until| until.is_over());

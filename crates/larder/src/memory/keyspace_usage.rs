@@ -1,11 +1,11 @@
-//! The number and the weight of each keyspace's entries in a shard, with its evictions and expirations.
+//! Counters of a shard for each keyspace: entries, weight, evictions and expirations.
 
 use std::collections::HashMap;
 
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// The usage of a shard by one keyspace: its entries, evictions and expirations.
+/// The counters of one keyspace in a shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct KeyspaceUsage {
     pub(crate) entries: u64,
@@ -13,9 +13,9 @@ pub(crate) struct KeyspaceUsage {
     pub(crate) weight: u64,
     /// Weight of the dirty entries, without their encodings.
     pub(crate) unsaved_weight: u64,
-    /// Number of entries that were evicted to make room.
+    /// Number of entries evicted for room.
     pub(crate) evictions: u64,
-    /// Number of entries that were removed because they had expired.
+    /// Number of expired entries that were removed.
     pub(crate) expirations: u64,
 }
 
@@ -29,14 +29,14 @@ impl KeyspaceUsage {
     }
 }
 
-/// The usage of each keyspace, and the evictions and expirations of all keyspaces together.
+/// The counters of each keyspace, and the evictions and expirations of all keyspaces together.
 ///
-/// One insert changes up to four counts, usually of one keyspace. So the struct stores the place of the
+/// One insert changes up to four counters, usually of one keyspace. So `last` remembers the place of the
 /// keyspace that was counted last.
 #[derive(Debug)]
 pub(super) struct KeyspaceUsages {
     usages: Vec<(KeyspaceId, KeyspaceUsage)>,
-    /// The place of each keyspace in `usages`.
+    /// The index of each keyspace in `usages`.
     places: HashMap<KeyspaceId, usize, ahash::RandomState>,
     last: usize,
     evictions: u64,
@@ -45,7 +45,7 @@ pub(super) struct KeyspaceUsages {
 
 impl Default for KeyspaceUsages {
     fn default() -> Self {
-        // Fixed seeds are enough. Keyspaces are numbered in sequence, so no attacker can choose the numbers.
+        // Fixed seeds are enough: keyspaces are numbered in sequence, so no attacker can choose the numbers.
         let places = HashMap::with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4));
         Self { usages: Vec::new(), places, last: 0, evictions: 0, expirations: 0 }
     }
@@ -90,7 +90,7 @@ impl KeyspaceUsages {
         }
     }
 
-    /// Returns the place of a keyspace, and adds the keyspace if it has none.
+    /// Returns the index of a keyspace in `usages`. Adds the keyspace if it is missing.
     #[inline(never)]
     fn place_of(&mut self, id: KeyspaceId) -> usize {
         *self.places.entry(id).or_insert_with(|| {
@@ -99,19 +99,19 @@ impl KeyspaceUsages {
         })
     }
 
-    /// Counts an entry that was evicted to make room.
+    /// Counts an entry that was evicted for room.
     pub(super) fn evicted(&mut self, key: &[u8]) {
         self.of(key).evictions += 1;
         self.evictions += 1;
     }
 
-    /// Counts an entry that was removed because it had expired.
+    /// Counts an expired entry that was removed.
     pub(super) fn expired(&mut self, key: &[u8]) {
         self.of(key).expirations += 1;
         self.expirations += 1;
     }
 
-    /// Returns the number of evictions and the number of expirations of all keyspaces.
+    /// Returns the evictions and the expirations of all keyspaces.
     pub(super) fn removed(&self) -> (u64, u64) {
         (self.evictions, self.expirations)
     }
@@ -121,7 +121,7 @@ impl KeyspaceUsages {
         place.and_then(|&place| self.usages.get(place)).map(|(_, usage)| *usage).unwrap_or_default()
     }
 
-    /// Removes the usage of a retired keyspace, unless the keyspace still has entries.
+    /// Removes the counters of a retired keyspace, unless the keyspace still has entries.
     pub(super) fn forget(&mut self, id: KeyspaceId) {
         if self.get(id).entries > 0 {
             return;

@@ -2,31 +2,30 @@
 //!
 //! A lease is taken under the shard's lock before the disk is read or a loader runs. When the fill is
 //! published, the lease is checked under the lock again. A write or an invalidation of the key revokes every
-//! lease on the key, so the lease of an earlier load is no longer valid. A flight is a load for which several
-//! callers wait. It is attached to the lease of the caller that runs the loader. Revoking the lease detaches
-//! the flight. So a caller after an invalidation never joins a load that began before the invalidation.
+//! lease on the key, so the result of an earlier load is not stored. A flight is a load that several callers
+//! wait for. It is attached to the lease of the caller that runs the loader. Revoking the lease detaches the
+//! flight. So a caller after an invalidation never joins a load that began before the invalidation.
 //!
-//! A promotion has no flight and lasts a microsecond. An [`EpochToken`] is enough for a promotion, and taking
-//! it costs almost nothing.
+//! A promotion has no flight and lasts a microsecond. An [`EpochToken`] is enough for a promotion, and
+//! taking it costs almost nothing.
 //!
-//! The lease of a load has a deadline on the real clock. After its deadline the lease is no longer valid, and
-//! the next caller of the key detaches the flight and loads the key itself. So a lease that is never given
-//! back delays no caller beyond its deadline. [`Leases::drop_overdue`] then removes the lease. A lease to
-//! change a key's content ends within one call of the cache, and needs no deadline.
+//! The lease of a load has a deadline on the real clock. After its deadline the lease is no longer valid,
+//! and the next caller of the key detaches the flight and loads the key. So a lease that is never released
+//! delays no caller beyond its deadline. [`Leases::drop_overdue`] then removes the lease. A lease to change
+//! a key's content ends within one call of the cache, and needs no deadline.
 //!
-//! The holder of a lease may decline to fill. For [`PASS_TIME`] the key then has a *pass*: callers take
+//! The holder of a lease may decline to fill. Then the key has a *pass* for [`PASS_TIME`]: callers take
 //! leases without a flight, so no caller waits for another.
 //!
-//! If a load fails and the key has a stale value, the key has a *cool-down*: callers are answered with the
-//! stale value, and do not load. The cool-down is stored in the row of the key, so that any change of the key
-//! ends it.
+//! If a load fails and the key has a stale value, the key has a *cool-down*: callers get the stale value
+//! without a load. The cool-down is stored in the row of the key, so that any change of the key ends it.
 //!
-//! Detached flights are added to [`DeferredDrops`], because the last holder of a flight drops a user's value
-//! or error.
+//! Detached flights are added to [`DeferredDrops`], because dropping a flight's last holder drops a user's
+//! value or error.
 //!
 //! A *fence* prevents fills of one key, but not loads. A lease that is taken while the key has a fence is
-//! never valid. A *barrier* does the same for all keys in a scope, while a range removal visits the shards
-//! one after another.
+//! never valid. A *barrier* does the same for all keys in a scope, while a range removal visits one shard
+//! after another.
 
 use std::time::Duration;
 
@@ -42,7 +41,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// The time for which callers do not wait for each other after a holder has declined to fill.
+/// How long callers do not wait for each other after a holder has declined to fill.
 pub(crate) const PASS_TIME: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
@@ -61,19 +60,18 @@ pub(crate) enum Permit {
 }
 
 impl Leases {
-    /// Takes a lease to fill a key. If the key has a fence or a barrier at this time, the lease is never
-    /// valid.
+    /// Takes a lease to fill a key. If the key is behind a fence or a barrier now, the lease is never valid.
     pub(crate) fn take(&mut self, key: SlotKey<'_>, deadline: Deadline) -> LeaseId {
         self.take_unless(key, Some(deadline), |leases| leases.fences > 0)
     }
 
-    /// Takes a lease to write the present value of a key again. A fence does not prevent this lease.
+    /// Takes a lease to rewrite the current value of a key. A fence does not prevent this lease.
     pub(crate) fn take_over(&mut self, key: SlotKey<'_>) -> LeaseId {
         self.take_unless(key, None, |_| false)
     }
 
-    /// Returns whether a refresh of a key may begin: no fence and no barrier prevents its lease, no flight of
-    /// the key is in progress, and the key has no cool-down, no pass and no pause of refreshes.
+    /// Returns whether a refresh of a key may begin. A fence, a barrier, a flight, a pass, a cool-down or a
+    /// pause of refreshes prevents it.
     pub(crate) fn may_refresh(&self, key: SlotKey<'_>) -> bool {
         let ignores_fence = failpoint_is_set(Failpoint::RefreshIgnoresFence);
         let is_fenced = |leases: &KeyLeases| leases.fences > 0 && !ignores_fence;
@@ -85,7 +83,6 @@ impl Leases {
             && !self.is_refresh_paused(key)
     }
 
-    /// Takes a lease to refresh a key, if a refresh may begin.
     pub(crate) fn take_to_refresh(&mut self, key: SlotKey<'_>, deadline: Deadline) -> Option<LeaseId> {
         let ignores_fence = failpoint_is_set(Failpoint::RefreshIgnoresFence);
         let is_barred = |leases: &KeyLeases| leases.fences > 0 && !ignores_fence;
@@ -108,14 +105,14 @@ impl Leases {
         id
     }
 
-    /// Revokes every lease on keys in a scope, and prevents new leases.
+    /// Adds a barrier: revokes every lease on keys in a scope, and prevents new valid leases.
     pub(crate) fn raise_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         self.barriers.push(scope.clone());
         self.revoke_scope(scope, deferred);
     }
 
     /// Removes one barrier, and revokes every lease on keys in its scope. So later callers do not join
-    /// flights that began while the barrier was raised.
+    /// flights that began behind the barrier.
     pub(crate) fn lower_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         if let Some(at) = self.barriers.iter().position(|barrier| barrier == scope) {
             self.barriers.swap_remove(at);
@@ -123,7 +120,7 @@ impl Leases {
         self.revoke_scope(scope, deferred);
     }
 
-    /// Returns the flight that a caller of this key may join. Detaches a flight whose lease is past its
+    /// Returns the flight that a caller of this key may join. Detaches a flight whose lease has passed its
     /// deadline.
     pub(crate) fn flight(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) -> Option<Value> {
         self.change(key, |leases| leases.drop_overdue(deferred));
@@ -131,46 +128,43 @@ impl Leases {
         leases.flight.as_ref().map(|attached| attached.flight.clone())
     }
 
-    /// Returns whether a caller must load the key without a flight, because a holder has declined to fill.
+    /// Returns whether callers must load the key without a flight, because a holder has declined to fill.
     pub(crate) fn has_pass(&self, key: SlotKey<'_>) -> bool {
         let until = self.find(key).and_then(|leases| leases.pass_until);
         until.is_some_and(|until| !until.is_over())
     }
 
-    /// Gives the key a pass, if the lease holds. If the lease does not hold, the key has changed, and the
-    /// holder has declined to fill an older value. So the key then gets no pass.
+    /// Gives the key a pass, if the lease is valid. Otherwise the key has changed since, and the holder
+    /// declined to fill an outdated value, so the key gets no pass.
     pub(crate) fn give_pass(&mut self, key: SlotKey<'_>, id: LeaseId) {
         if self.holds(key, id) {
             self.give_pass_now(key);
         }
     }
 
-    /// Gives the key a pass.
     pub(crate) fn give_pass_now(&mut self, key: SlotKey<'_>) {
         self.of(key).pass_until = Some(Deadline::after(PASS_TIME));
     }
 
-    /// Returns whether callers should be answered with a stale value instead of a load, because a load has
-    /// failed recently.
+    /// Returns whether callers should get a stale value without a load, because a load has failed recently.
     pub(crate) fn is_cooling_down(&self, key: SlotKey<'_>) -> bool {
         let until = self.find(key).and_then(|leases| leases.cool_until);
         until.is_some_and(|until| !until.is_over())
     }
 
-    /// Begins a cool-down of the key, if the lease holds. If the lease does not hold, the key has changed,
-    /// and has no stale value.
+    /// Begins a cool-down of the key, if the lease is valid. Otherwise the key has changed, and has no stale
+    /// value.
     pub(crate) fn cool_down(&mut self, key: SlotKey<'_>, id: LeaseId, length: Duration) {
         if self.holds(key, id) {
             self.cool_down_now(key, length);
         }
     }
 
-    /// Begins a cool-down of the key.
     pub(crate) fn cool_down_now(&mut self, key: SlotKey<'_>, length: Duration) {
         self.of(key).cool_until = Some(Deadline::after(length));
     }
 
-    /// Prevents refreshes of the key for a while. Loads are not affected.
+    /// Prevents refreshes of the key for this time. Loads are not affected.
     pub(crate) fn pause_refreshes(&mut self, key: SlotKey<'_>, length: Duration) {
         self.of(key).paused_until = Some(Deadline::after(length));
     }
@@ -180,7 +174,7 @@ impl Leases {
         until.is_some_and(|until| !until.is_over())
     }
 
-    /// Removes every lease that is past its deadline, and every pass and pause that has ended.
+    /// Removes every lease whose deadline has passed, and every pass, cool-down and pause that has ended.
     pub(crate) fn drop_overdue(&mut self, deferred: &mut DeferredDrops) {
         self.keys.retain(|leases| {
             leases.drop_overdue(deferred);
@@ -188,12 +182,12 @@ impl Leases {
         });
     }
 
-    /// Returns whether no key has a row, so no key has a lease, fence, flight, pass or cool-down.
+    /// Returns whether no key has a lease, fence, flight, pass, cool-down or pause.
     pub(crate) fn has_none(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// Returns whether a caller is loading this key.
+    /// Returns whether a load of this key is in flight.
     pub(crate) fn has_flight(&self, key: SlotKey<'_>) -> bool {
         let attached = self.find(key).and_then(|leases| leases.flight.as_ref());
         attached.is_some_and(|attached| !attached.deadline.is_over())
@@ -223,7 +217,7 @@ impl Leases {
         });
     }
 
-    /// Attaches a flight to a lease that was just taken, and gives the lease its deadline.
+    /// Attaches a flight to a lease that was just taken.
     pub(super) fn attach(&mut self, key: SlotKey<'_>, attached: AttachedFlight) {
         let leases = self.of(key);
         debug_assert!(leases.flight.is_none(), "a caller that finds a flight joins it");
@@ -235,12 +229,12 @@ impl Leases {
         self.epochs.take(key)
     }
 
-    /// Returns whether data that was read since the permit was given may be published.
+    /// Returns whether data that was read under this permit may be published.
     pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
         match permit {
             Permit::Lease(id) => self.holds(key, id),
-            // If a token was taken under a fence or a barrier, this check finds the fence or barrier. If the
-            // fence or barrier was lowered since then, the lowering has revoked the token.
+            // A token that was taken behind a fence or a barrier is refused here while the fence or barrier
+            // exists. Removing the fence or barrier revokes the token.
             Permit::EpochToken(epoch_token) => {
                 self.epochs.holds(key, epoch_token) && !self.is_behind_barrier(key) && !self.is_fenced(key)
             }
@@ -255,12 +249,13 @@ impl Leases {
         self.find(key).is_some_and(|leases| leases.fences > 0)
     }
 
-    /// Returns whether a lease holds: no change of the key has revoked it, and it is not past its deadline.
+    /// Returns whether a lease is valid: no change of the key has revoked it, and its deadline has not
+    /// passed.
     pub(crate) fn holds(&self, key: SlotKey<'_>, id: LeaseId) -> bool {
         self.find(key).is_some_and(|leases| leases.holds(id))
     }
 
-    /// Releases a lease, with its flight.
+    /// Releases a lease, and removes its flight.
     pub(crate) fn release(&mut self, key: SlotKey<'_>, id: LeaseId, deferred: &mut DeferredDrops) {
         self.change(key, |leases| {
             leases.holders.retain(|held| held.id != id);
@@ -275,12 +270,11 @@ impl Leases {
         self.change(key, |leases| leases.revoke(deferred));
     }
 
-    /// Voids the epoch tokens of a key. Leases and the flight stay.
+    /// Revokes the epoch tokens of a key. Leases and the flight stay valid.
     pub(crate) fn revoke_tokens(&mut self, key: SlotKey<'_>) {
         self.epochs.revoke(key);
     }
 
-    /// Revokes every lease on keys in a scope.
     fn revoke_scope(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         self.epochs.revoke_all();
         self.keys.retain(|leases| {
@@ -298,8 +292,8 @@ impl Leases {
         leases.revoke(deferred);
     }
 
-    /// Removes one fence. Loads that began under the fence are not cached, and later callers do not join
-    /// these loads.
+    /// Removes one fence. Loads that began behind the fence are not cached, and later callers do not join
+    /// them.
     pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.epochs.revoke(key);
         self.change(key, |leases| {
@@ -313,7 +307,7 @@ impl Leases {
         self.keys.is_empty() && self.barriers.is_empty()
     }
 
-    /// Returns whether there are no fences, no barriers, and no leases other than the leases of loads.
+    /// Returns whether the table has no fences, no barriers, and no leases except those of loads.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn has_only_loads(&self) -> bool {
         let is_load = |leases: &KeyLeases| {

@@ -1,5 +1,5 @@
-//! The leases of loads. A lease begins with a lookup under the exclusive lock, and ends when it is given
-//! back.
+//! Leases for loads. A load takes its lease with a lookup under the exclusive lock, and releases it at the
+//! end.
 
 use std::time::Duration;
 
@@ -12,45 +12,43 @@ use crate::memory::slot_key::SlotKey;
 use crate::sys::clock::Deadline;
 use crate::units::Timestamp;
 
-/// The answer to a caller that may fill a key. The answer is found under the exclusive lock of the shard.
+/// The answer to a caller that may fill a key, found under the exclusive lock of the shard.
 #[derive(Debug)]
 pub(crate) enum LeaseOutcome {
-    /// Another caller has stored a value in the meantime. The value comes with its expiry.
+    /// The value that another caller has stored in the meantime, and its expiry.
     Value(Value, Timestamp),
     /// The source has no value for the key, until the given time. Only a caller that accepts absences gets
     /// this answer.
     Absent(Timestamp),
     /// A load of the key has failed recently. The caller answers with the stale value, if there is one.
     CoolingDown,
-    /// Another caller is loading the key. The caller joins that load's flight.
+    /// Another caller is loading the key. The caller joins this flight.
     Flight(Value),
-    /// The lease was taken. With a token, the caller reads the disk next. Without a token, the key has no
-    /// live value on disk. `replaced` is the flight of a load that this caller has taken over. The caller
-    /// must land that flight.
+    /// The lease was taken. With a `miss_token`, the caller reads the disk next. Without it, the key has no
+    /// live value on disk. `replaced` is the flight of a load that this lease replaces. The caller must
+    /// complete that flight.
     Lease { id: LeaseId, miss_token: Option<MissToken>, replaced: Option<Value> },
 }
 
-/// The answers, other than a live value, that a caller accepts instead of a lease.
+/// The answers that a caller accepts instead of a lease, besides a live value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 pub(crate) struct HeededAnswers {
-    /// A value or an absence in memory. If a remote tier holds the key, a caller that has already looked in
-    /// memory does not accept them, because it may not answer with the content of memory.
+    /// A value or an absence in memory. If a remote tier decides about the key, a caller that has already
+    /// looked in memory does not accept them, because it may not answer from memory.
     pub(crate) entry: bool,
     /// An absence. A caller that does not accept it loads the key as if there were no entry.
     pub(crate) absence: bool,
-    /// A cool-down.
     pub(crate) cool_down: bool,
-    /// The flight of a load that may end with an absence. A caller that does not accept it replaces such a
-    /// load.
+    /// The flight of a load that may end with an absence. A caller that does not accept the flight replaces
+    /// the load.
     pub(crate) optional_flight: bool,
 }
 
 impl Memory {
-    /// Takes a lease on a key in order to load it, and attaches `flight` to the lease. `flight` also says
-    /// whether the load may end with an absence. If the key has a flight already, returns that flight. Takes
-    /// over from a lease that is past its deadline. Invariant 4: the caller reads the disk only after this
-    /// call.
+    /// Takes a lease to load a key, and attaches `flight` to the lease. `flight` also says whether the load
+    /// may end with an absence. If the key already has a flight, returns that flight. Takes over a load
+    /// whose lease has passed its deadline. Invariant 4: the caller reads the disk only after this call.
     pub(crate) fn lease_to_load(
         &self,
         key: SlotKey<'_>,
@@ -62,10 +60,10 @@ impl Memory {
         self.lease_or_take_over(key, now, deadline, heeds, |_| false, flight)
     }
 
-    /// Like [`lease_to_load`](Self::lease_to_load). But if the key has a flight, and `take_over` returns true
-    /// for it, the caller replaces that load: its lease is revoked, and the new flight is attached. Later
-    /// callers find the new flight. The caller then lands the old flight, without the lock. In the other
-    /// order, the waiters of the old flight would look the key up again, and find the flight that has landed.
+    /// Like [`lease_to_load`](Self::lease_to_load), but may replace a load in flight. If `take_over` returns
+    /// true for the flight, its lease is revoked, and the new flight is attached. After this call returns,
+    /// the caller completes the old flight without the lock. In the other order, the waiters of the old
+    /// flight would look the key up again, and find the completed flight.
     pub(crate) fn lease_or_take_over(
         &self,
         key: SlotKey<'_>,
@@ -106,18 +104,17 @@ impl Memory {
         LeaseOutcome::Lease { id, miss_token, replaced }
     }
 
-    /// Begins a cool-down of a key, if the lease holds.
     pub(crate) fn cool_down(&self, key: SlotKey<'_>, lease: LeaseId, length: Duration) {
         self.shard(key).write().leases.cool_down(key, lease, length);
     }
 
-    /// Gives a key a pass, if the lease holds: for a while, callers load the key without waiting for each
+    /// Gives a key a pass, if the lease is valid. For a while, callers load the key without waiting for each
     /// other.
     pub(crate) fn give_pass(&self, key: SlotKey<'_>, lease: LeaseId) {
         self.shard(key).write().leases.give_pass(key, lease);
     }
 
-    /// Gives a key a pass, whether or not a lease holds.
+    /// Gives a key a pass, even if no lease is valid.
     pub(crate) fn give_pass_now(&self, key: SlotKey<'_>) {
         self.shard(key).write().leases.give_pass_now(key);
     }

@@ -1,8 +1,9 @@
 //! A shard under its exclusive lock, with the values that leave the shard while it is locked.
 //!
-//! Dropping the guard unlocks the shard first. After that, the released weight is given back to the budget,
+//! Dropping the guard unlocks the shard first. After that, the released weight is returned to the budget,
 //! and the released values are added to the caller's list. The caller drops these values when it holds no
-//! lock and no reserved weight. A user's `Drop` may call the cache, wait for room, or panic (invariant 5).
+//! lock and no reserved weight, because a user's `Drop` may call the cache, wait for room, or panic
+//! (invariant 5).
 
 use super::budget::Budget;
 use super::deferred_drops::DeferredDrops;
@@ -10,18 +11,18 @@ use super::evicted_values::EvictedValues;
 use super::shard::Shard;
 use crate::sys::sync::{RwLock, RwLockWriteGuard};
 
-/// A locked shard and its released values. The fields drop in this order, so the lock is released before the
-/// values are passed on.
+/// A locked shard and its released values. Fields drop in declaration order, so the lock is released before
+/// the values are passed on.
 pub(super) struct LockedShard<'a> {
     pub(super) shard: RwLockWriteGuard<'a, Shard>,
     pub(super) released: Released<'a>,
 }
 
-/// The values that a shard has released since it was locked.
+/// The values that the shard has released since it was locked.
 pub(super) struct Released<'a> {
     pub(super) deferred: DeferredDrops,
     budget: &'a Budget,
-    /// The list that receives the values. `None` once [`LockedShard::unlock`] has returned it.
+    /// The list that receives the values. `None` after [`LockedShard::unlock`].
     evicted_values: Option<&'a mut EvictedValues>,
 }
 
@@ -42,14 +43,14 @@ impl<'a> LockedShard<'a> {
         self.shard.evict(&mut self.released.deferred)
     }
 
-    /// Evicts one clean entry, and keeps `weight` of its room reserved for the caller. Returns whether the
-    /// room was enough. If not, keeps no weight reserved.
+    /// Evicts one clean entry, and keeps `weight` of its weight reserved for the caller. Returns whether the
+    /// evicted weight was enough. If not, keeps nothing reserved.
     pub(super) fn evict_for(&mut self, weight: u64) -> bool {
         self.evict() && self.released.deferred.give_room(weight)
     }
 
-    /// Unlocks the shard. Returns the list to which the released values were added, so that the caller can
-    /// use the list again.
+    /// Unlocks the shard. Returns the list that received the released values, so that the caller can reuse
+    /// it.
     pub(super) fn unlock(self) -> &'a mut EvictedValues {
         let Self { shard, mut released } = self;
         drop(shard);
@@ -72,12 +73,12 @@ impl Drop for Released<'_> {
     }
 }
 
-/// Gives the released weight back to the budget, and adds the released values to a list. The caller holds no
-/// lock.
+/// Returns the released weight to the budget, and adds the released values to a list. The caller must not
+/// hold a lock.
 pub(super) fn pass_on(deferred: &mut DeferredDrops, budget: &Budget, evicted_values: &mut EvictedValues) {
     let DeferredDrops { values, unsaved, groups, weight } = deferred;
-    // Almost every insert releases one value, and gives its room to the new entry. The lists stay where they
-    // are, because moving and dropping them empty takes a tenth of an insert.
+    // Almost every insert releases one value, and gives its weight to the new entry. The lists are borrowed,
+    // because moving and dropping empty lists takes a tenth of an insert.
     if *weight > 0 {
         budget.release(std::mem::take(weight));
     }

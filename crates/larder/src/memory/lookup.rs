@@ -1,4 +1,4 @@
-//! The results that a shard returns for a key.
+//! The results of lookups in a shard.
 
 use std::time::Duration;
 
@@ -7,27 +7,26 @@ use super::epochs::EpochToken;
 use super::extras::EntryExtras;
 use crate::units::Timestamp;
 
-/// The result of a lookup in a shard.
 #[derive(Debug)]
 pub(crate) enum Lookup {
     /// A live value, and its expiry.
     Value(Value, Timestamp),
     /// The key has a live absence, which expires at this time.
     Absent(Timestamp),
-    /// Neither memory nor the disk has a live entry of the key.
+    /// Neither memory nor disk has a live entry of the key.
     Negative,
-    /// The shard has no entry for the key. The disk may have a value.
+    /// The shard has no entry of the key. The disk may have one.
     Unknown(MissToken),
 }
 
-/// The content of a key, live or expired, for a load that has failed.
+/// The content of a key, live or expired, for a caller whose load has failed.
 #[derive(Debug)]
 pub(crate) enum StaleLookup {
     /// The value of the key, and its expiry.
     Value(Value, Timestamp),
-    /// The key was removed, or is known to be absent.
+    /// The key was removed, or the source had no value for it.
     NoValue,
-    /// The shard has no entry for the key. The disk may have a value.
+    /// The shard has no entry of the key. The disk may have one.
     Unknown(MissToken),
 }
 
@@ -36,9 +35,9 @@ pub(crate) enum StaleLookup {
 pub(crate) struct ReadEntry {
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
-    /// The expiry, or the hard limit if uses extend the life of the entry.
+    /// The expiry, or the hard limit if uses extend the entry's life.
     pub(crate) ends_at: Timestamp,
-    /// The duration of the value's load, if it is known.
+    /// How long loading the value took, if known.
     pub(crate) load_time: Option<Duration>,
 }
 
@@ -49,10 +48,10 @@ impl ReadEntry {
     }
 }
 
-/// The data that a caller needs to look a key up on disk after the shard had no entry for the key.
+/// What a caller needs to look up a key on disk after a miss in the shard.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MissToken {
-    /// A record on disk is visible only if its sequence is greater than this number.
+    /// A record on disk is visible only if its sequence is greater than this one.
     pub(crate) min_visible_sequence: u64,
     /// The permission to copy the record into memory.
     pub(crate) epoch_token: EpochToken,
@@ -64,6 +63,6 @@ pub(crate) enum PreviousState {
     Live,
     /// An absence, an expired entry or a tombstone.
     Dead,
-    /// The shard had no entry for the key. The disk may have had a value.
+    /// The shard had no entry of the key. The disk may have had one.
     Nothing,
 }

@@ -11,10 +11,10 @@ use crate::memory::keyspace_usage::KeyspaceUsage;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
-/// Maximum number of expired entries that are removed under one hold of a shard's lock.
+/// Maximum number of expired entries to remove while holding a shard's lock.
 const EXPIRE_BATCH: usize = 256;
 
-/// Maximum number of slots that are visited under one hold of a shard's shared lock, to list keys.
+/// Maximum number of slots to visit while holding a shard's shared lock, when listing keys.
 #[cfg(all(unix, feature = "control"))]
 const LISTED_SLOTS: u32 = 1024;
 
@@ -28,7 +28,7 @@ pub(crate) struct MemoryTotals {
 
 impl Memory {
     /// Removes expired clean entries, and returns their number. The first panic of a user's `Drop` is stored
-    /// in `panic`, because the caller must still plan the next sweep.
+    /// in `panic`, because the caller must still schedule the next sweep.
     pub(crate) fn expire(&self, now: Timestamp, panic: &mut Option<Box<dyn Any + Send>>) -> u64 {
         let mut expired = 0;
         for shard in &self.shards {
@@ -37,7 +37,7 @@ impl Memory {
                 let mut locked = self.lock_shard(shard, &mut evicted_values);
                 let batch = locked.shard.expire(now, EXPIRE_BATCH, &mut locked.released.deferred);
                 drop(locked);
-                // The values are dropped in batches, because the expired entries may be a large part of the
+                // Each batch is dropped at once, because the expired entries may be a large part of the
                 // memory tier.
                 if let Err(dropped) = catch_unwind(AssertUnwindSafe(|| drop(evicted_values))) {
                     panic.get_or_insert(dropped);
@@ -51,7 +51,7 @@ impl Memory {
         expired
     }
 
-    /// Removes the leases that are past their deadlines. Locks a shard exclusively only if it has leases.
+    /// Removes the leases whose deadlines have passed. Locks a shard exclusively only if it has leases.
     pub(crate) fn drop_overdue_leases(&self) {
         for shard in self.shards.iter().filter(|shard| !shard.read().leases.has_none()) {
             let mut evicted_values = EvictedValues::default();
@@ -76,7 +76,7 @@ impl Memory {
         self.shard(key).read().has_entry(key)
     }
 
-    /// Returns whether a key has a lease.
+    /// Returns whether any shard has leases, fences or barriers.
     #[cfg(test)]
     pub(crate) fn has_leases(&self) -> bool {
         self.shards.iter().any(|shard| !shard.read().leases.is_empty())
@@ -95,11 +95,11 @@ impl Memory {
     /// Returns the first `most` keys in memory that begin with `prefix` and come after `after`, in order.
     ///
     /// # Cost
-    /// One pass over all entries in memory, for any prefix. No lock is held for more than [`LISTED_SLOTS`]
-    /// slots at a time. The call needs memory for `most` keys.
+    /// Visits all entries in memory, for any prefix. Holds each lock for at most [`LISTED_SLOTS`] slots at a
+    /// time. Takes memory for `most` keys.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn keys_after(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
-        // The greatest key is at the top of the heap. A smaller key replaces the greatest key.
+        // The greatest key is at the top of the heap, so that a smaller key can replace it.
         let mut least = std::collections::BinaryHeap::<Arc<[u8]>>::new();
         let mut show = |key: &[u8]| {
             if !key.starts_with(prefix) || after.is_some_and(|after| key <= after) {
@@ -120,21 +120,20 @@ impl Memory {
         least.into_sorted_vec()
     }
 
-    /// Describes a key in memory. The call does not count as a use of the key.
+    /// Describes a key in memory. This does not count as a use of the key.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn describe(&self, key: &[u8]) -> super::shard::describe::KeyInMemory {
         let key = self.key(key);
         self.shard(key).read().describe(key)
     }
 
-    /// Returns the reserved part of the capacity, in bytes. The budget keeps this part as one number, so it
-    /// is never above the capacity. A sum over shards could be above the capacity while other threads add and
-    /// remove entries.
+    /// Returns the reserved weight, in bytes. The budget keeps it as one number, which never exceeds the
+    /// capacity. A sum over shards could exceed the capacity while other threads add and remove entries.
     pub(crate) fn taken(&self) -> u64 {
         self.budget.used()
     }
 
-    /// Returns the totals. Locks each shard for a short time. This time does not depend on the number of
+    /// Returns the totals. Locks each shard briefly, for a time that does not depend on the number of
     /// keyspaces.
     pub(crate) fn totals(&self) -> MemoryTotals {
         let mut totals =
@@ -147,7 +146,7 @@ impl Memory {
         totals
     }
 
-    /// Returns the usage of each keyspace, summed over all shards.
+    /// Returns the counters of each keyspace, summed over all shards.
     pub(crate) fn usages(&self) -> BTreeMap<KeyspaceId, KeyspaceUsage> {
         let mut sums = BTreeMap::<_, KeyspaceUsage>::new();
         for shard in &self.shards {
@@ -158,7 +157,7 @@ impl Memory {
         sums
     }
 
-    /// Returns the usage of one keyspace, summed over all shards.
+    /// Returns the counters of one keyspace, summed over all shards.
     pub(crate) fn usage(&self, id: KeyspaceId) -> KeyspaceUsage {
         let mut sum = KeyspaceUsage::default();
         for shard in &self.shards {
@@ -167,7 +166,7 @@ impl Memory {
         sum
     }
 
-    /// Removes the counts of a keyspace that was retired and purged.
+    /// Removes the counters of a keyspace that was retired and purged.
     pub(crate) fn forget_keyspace(&self, id: KeyspaceId) {
         for shard in &self.shards {
             shard.write().usages.forget(id);

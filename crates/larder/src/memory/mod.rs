@@ -1,8 +1,8 @@
 //! The memory tier: shards, their shared budget, and the write buffer.
 //!
-//! A key belongs to one [`shard::Shard`]. The key's hash chooses the shard, and the hash has a random seed
-//! for each process. This module takes the locks of the shards, one at a time. Values that leave a shard are
-//! dropped after its lock is released. The code in this module does no I/O.
+//! The hash of a key chooses its [`shard::Shard`]. The hash has a random seed for each cache. This module
+//! locks one shard at a time. Values that leave a shard are dropped after its lock is released. The code in
+//! this module does no I/O.
 
 mod budget;
 pub(crate) mod buffer;
@@ -74,28 +74,27 @@ use crate::sys::sync::{
 };
 use crate::units::Timestamp;
 
-/// The shards of a cache, and the data that the shards share.
 #[derive(Debug)]
 pub(crate) struct Memory {
     shards: Box<[Padded]>,
     hash_seed: HashSeed,
     budget: Arc<Budget>,
     buffer: Arc<WriteBuffer>,
-    /// The sequence of the last change.
+    /// The sequence of the latest change.
     sequence: AtomicU64,
     next_victim: AtomicUsize,
-    /// Number of values that memory did not store, because each was too heavy or found no room.
+    /// Number of values that memory did not store, because they were too heavy or found no room.
     bypassed: StatisticU64,
-    /// Whether a write to a keyspace of the disk tier was stored although it will not be saved.
+    /// Whether a write to a keyspace of the disk tier was stored although it will not be committed.
     has_unsaved: AtomicBool,
     /// Held shared while the values of a group are stored: see [`store_group`].
     group_gate: RwLock<()>,
     pub(crate) use_stamps: UseStamps,
-    /// The process that opened the cache. Only its threads wait for the locks.
+    /// The process that opened the cache. Only threads of this process wait for the shards' locks.
     pub(crate) process: Process,
 }
 
-/// A shard that shares no line of the processor's cache with another shard.
+/// A shard that shares no CPU cache line with another shard.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Padded(RwLock<Shard>);
@@ -109,7 +108,7 @@ impl Deref for Padded {
 }
 
 impl Memory {
-    /// Makes empty shards. Their number is `shards`, rounded up to a power of two.
+    /// Creates empty shards. Their number is `shards`, rounded up to a power of two.
     pub(crate) fn new(shards: usize, capacity: u64, write_buffer: u64, last_sequence: u64) -> Self {
         let shards = shards.next_power_of_two().min(1 << 16);
         Self {
@@ -127,7 +126,7 @@ impl Memory {
         }
     }
 
-    /// Replaces the random seed of the hashes with `seed`, so that every process computes the same hashes.
+    /// Replaces the random hash seed, so that every process computes the same hashes.
     pub(crate) fn seeded(self, seed: u64) -> Self {
         Self { hash_seed: HashSeed::fixed(seed), ..self }
     }
@@ -155,8 +154,8 @@ impl Memory {
         self.sequence.load(Ordering::SeqCst)
     }
 
-    /// Takes a lease on a key in order to change its content ([`publication`]). Returns the lease, the
-    /// content of the shard, and the entry that was read.
+    /// Takes a lease to change a key's content ([`publication`]). Returns the lease, the content of the
+    /// shard, and the entry that was read.
     pub(crate) fn lease_over(
         &self,
         key: SlotKey<'_>,
@@ -172,12 +171,12 @@ impl Memory {
         (lease, found, read)
     }
 
-    /// Stores an explicit write. If the entry will not be saved and memory has no room for it, removes the
-    /// key's previous value and returns an error.
+    /// Stores an explicit write. If the entry will not be committed and memory has no room for it, removes
+    /// the key's previous value and returns an error.
     ///
-    /// The caller drops the values in `evicted_values`: the replaced value and the victims. The caller may
-    /// have to announce the write first, and a user's `Drop` may panic. [`fill_entry`](Memory::fill_entry)
-    /// and [`promote_entry`](Memory::promote_entry) leave the dropping to the caller too.
+    /// The caller drops the replaced value and the evicted values in `evicted_values`. It may have to
+    /// announce the write first, and a user's `Drop` may panic. [`fill_entry`](Memory::fill_entry) and
+    /// [`promote_entry`](Memory::promote_entry) also leave the dropping to the caller.
     pub(crate) fn store_entry(
         &self,
         key: SlotKey<'_>,
@@ -196,15 +195,15 @@ impl Memory {
         stored.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Notes a write that will not be saved. Called before the write is stored, so that a caller that reads
-    /// the flag after `start_saving` sees every unsaved entry.
+    /// Records that a write will not be committed. Called before the write is stored, so that a caller that
+    /// reads the flag after `start_saving` sees every unsaved entry.
     fn note_unsaved(&self, key: SlotKey<'_>, entry: &IncomingEntry) {
         if entry.unsaved.is_none() && !KeyspaceId::of(key.bytes).is_memory_only() {
             self.has_unsaved.store(true, Ordering::SeqCst);
         }
     }
 
-    /// Returns whether unsaved writes were stored since the last call, and resets the flag.
+    /// Returns whether unsaved writes were stored since the last call, and clears the flag.
     pub(crate) fn take_unsaved(&self) -> bool {
         self.has_unsaved.swap(false, Ordering::SeqCst)
     }
@@ -225,10 +224,9 @@ impl Memory {
         filled.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Stores a value that was read from disk, if the permit is still valid. `is_current` is called under the
-    /// lock. It returns whether the snapshot that the value was read from is still the current one. It must
-    /// be given if uses extend the life of the record's entry ([`use_stamps`]), even if the stored entry gets
-    /// no extras.
+    /// Stores a value that was read from disk, if the permit is still valid. `is_current` is called under
+    /// the lock, and returns whether the snapshot of the value is still the current one. It is required if
+    /// uses extend the life of the record's entry ([`use_stamps`]), even if the stored entry gets no extras.
     pub(crate) fn promote_entry(
         &self,
         key: SlotKey<'_>,
@@ -257,12 +255,11 @@ impl Memory {
     /// Locks the shard of a key, with `weight` reserved in the budget. Returns `None` if memory has no room
     /// for this weight.
     ///
-    /// In a full cache, the room mostly comes from the key's own shard. The victim is evicted under the same
-    /// lock, so no other entry can take the victim's room. If this room is too small, every shard is
-    /// searched.
+    /// In a full cache, the room usually comes from the key's own shard. The victim is evicted under the
+    /// same lock, so no other entry can take its room. If this room is too small, every shard is searched.
     ///
-    /// This function drops no value. It has reserved weight for an entry that is not stored yet, and a user's
-    /// `Drop` may wait for that weight.
+    /// This function drops no value: it has reserved weight for an entry that is not stored yet, and a
+    /// user's `Drop` may wait for that weight.
     #[inline]
     fn lock_with_room<'a>(
         &'a self,
@@ -275,7 +272,7 @@ impl Memory {
             self.bypassed.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        // One lock for both cases, so that it is never copied.
+        // One lock for both cases, so that the guard is never moved in memory.
         let mut locked = self.lock(key, evicted_values);
         if has_room || locked.evict_for(weight) {
             return Some(locked);
@@ -283,7 +280,7 @@ impl Memory {
         self.lock_with_room_of_all(key, weight, locked.unlock())
     }
 
-    /// Locks the shard of a key, with weight that is reserved at the expense of all shards.
+    /// Locks the shard of a key, after evicting entries of any shard to reserve `weight`.
     #[cold]
     fn lock_with_room_of_all<'a>(
         &'a self,
@@ -298,9 +295,9 @@ impl Memory {
         Some(self.lock(key, evicted_values))
     }
 
-    /// Reserves weight in the budget for a key, and evicts entries as needed. The first victim is in the
-    /// key's own shard, so shards keep their sizes and the new entry competes with its neighbours. The other
-    /// victims come from all shards in turn. The caller holds no lock.
+    /// Reserves weight in the budget for a key, evicting entries as needed. The first victim is in the key's
+    /// own shard, so that shards keep their sizes and the new entry competes with its neighbours. The other
+    /// victims come from all shards in turn. The caller must not hold a lock.
     fn reserve_weight(&self, key: SlotKey<'_>, weight: u64, evicted_values: &mut EvictedValues) -> bool {
         if weight > self.budget.capacity() {
             return false;
@@ -315,7 +312,8 @@ impl Memory {
                 idle = 0;
                 continue;
             }
-            // No entry was evictable. Fills that will be published soon have reserved the room.
+            // No entry could be evicted. Other fills have reserved the room, and will store their entries
+            // soon.
             idle += 1;
             if idle > 8 * self.shards.len() {
                 return false;
@@ -339,7 +337,6 @@ impl Memory {
         self.shard_of(key.hash)
     }
 
-    /// Returns the shard of the keys with a hash.
     #[inline]
     fn shard_of(&self, hash: u64) -> &RwLock<Shard> {
         self.shards
@@ -347,7 +344,7 @@ impl Memory {
             .expect("a masked index is below the power of two that is the length")
     }
 
-    /// Locks the shard of a key. The values that leave the shard are added to `evicted_values`.
+    /// Locks the shard of a key. Adds the values that leave the shard to `evicted_values`.
     #[inline]
     fn lock<'a>(&'a self, key: SlotKey<'_>, evicted_values: &'a mut EvictedValues) -> LockedShard<'a> {
         self.lock_shard(self.shard(key), evicted_values)

@@ -1,4 +1,4 @@
-//! The changes of dirty keys that the writer commits.
+//! The changes of dirty keys, in the form in which the writer commits them.
 
 use super::entry::Unsaved;
 use super::grace::Grace;
@@ -8,7 +8,7 @@ use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A dirty key, in the form that the writer receives.
+/// The change of one dirty key.
 #[derive(Debug, Clone)]
 pub(crate) struct Mutation {
     pub(crate) key: StoredKey,
@@ -16,8 +16,7 @@ pub(crate) struct Mutation {
     pub(crate) change: SlotChange,
     /// Whether this change also makes durable an earlier removal that is not committed yet.
     pub(crate) hides_removal: bool,
-    /// The number of the unit to which this change belongs. Zero for a change that belongs to no unit. The
-    /// writer sets this number.
+    /// The number of the unit that the change belongs to, set by the writer. Zero if there is none.
     pub(crate) unit: u32,
 }
 
@@ -31,7 +30,7 @@ pub(crate) enum SlotChange {
         weight: Weight,
     },
     Delete,
-    /// A deletion that is committed in the transaction of its group, not earlier.
+    /// A deletion that is committed in the same transaction as its group.
     DeleteInGroup(Arc<Group>),
 }
 
@@ -57,7 +56,7 @@ impl Mutation {
         }
     }
 
-    /// Returns whether this mutation makes a removal durable. A caller may wait for that removal.
+    /// Returns whether this mutation makes a removal durable. A caller may be waiting for that removal.
     pub(crate) fn removes(&self) -> bool {
         self.hides_removal || !self.is_put()
     }

@@ -1,26 +1,25 @@
 //! Range removals in memory. The entries of a scope leave the shards, and the records of the scope on disk
 //! become invisible.
 //!
-//! 1. In every shard, leases are revoked and new leases are prevented. From then on no load, promotion or
-//!    touch that began earlier can store a value.
+//! 1. In every shard, leases are revoked and new leases are prevented. From then on no earlier load,
+//!    promotion or touch can store a value.
 //! 2. The range removal gets its sequence.
-//! 3. Each shard in turn gets a range tombstone. This raises `min_visible_sequence`: a record of the scope on
-//!    disk is visible only if its sequence is higher. Then the older entries are removed. Each hold of the
-//!    lock visits a bounded number of slots, so that no lookup waits for a whole shard. The last hold also
-//!    lowers the barrier.
+//! 3. Each shard in turn gets a range tombstone. This raises `min_visible_sequence`: a record of the scope
+//!    on disk is visible only if its sequence is higher. Then the older entries are removed. The lock is
+//!    held for a bounded number of slots at a time, so that no lookup waits for a whole shard. The last hold
+//!    of the lock also removes the barrier.
 //! 4. The range tombstone stays until the installed snapshot has no record of the range
 //!    ([`Memory::remove_range_tombstone`]).
 //!
 //! With (2) before (1), a load could store an old value in a shard before (3) reaches that shard. The value
 //! would have a newer sequence, so (3) would not remove it. If an entry were removed before the range
 //! tombstone is inserted, a lookup between the two steps would find the removed record on disk. If the
-//! barrier were lowered before the last slot is visited, a promotion could put an older entry into a slot
-//! that was visited already.
+//! barrier were removed before the last slot is visited, a promotion could put an older entry into a slot
+//! that was already visited.
 //!
-//! The caller drops the removed values after the removal is committed. If they were dropped earlier, a value
-//! whose `Drop` panics would leave a barrier that is never lowered, or a removal that is never committed. If
-//! there are very many values, some are dropped between two holds of the lock. The first panic is kept until
-//! all values are dropped.
+//! The caller drops the removed values after the removal is committed. If a `Drop` panicked earlier, the
+//! barrier would never be removed, or the removal would never be committed. If there are many values, some
+//! are dropped between two holds of the lock. The first panic is kept until all values are dropped.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
@@ -31,15 +30,14 @@ use crate::sys::sync::Ordering;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// Number of slots that are visited under one hold of a shard's lock. If all of these slots are removed, the
-/// hold lasts about 50 µs.
+/// Maximum number of slots to visit while holding a shard's lock. Removing all of them takes about 50 µs.
 ///
 /// The number is 1 under the model checker, so that other threads can run between two slots.
 const SLOTS: u32 = if cfg!(shuttle) { 1 } else { 512 };
 
 impl Memory {
-    /// Removes every key in a scope, under one sequence, and lists up to `most_listed` of the removed keys
-    /// that are on disk. If the scope `is_on_disk`, the range removal stays pending until
+    /// Removes every key in a scope, under one sequence. Lists up to `most_listed` of the removed keys that
+    /// are on disk. If the scope `is_on_disk`, the range removal stays pending until
     /// [`Memory::remove_range_tombstone`].
     pub(crate) fn purge(
         &self,
@@ -78,7 +76,8 @@ impl Memory {
         (range, purged)
     }
 
-    /// Hides the records of each range whose removal is pending in the file. Called before the first lookup.
+    /// Hides the records of each range whose removal is still pending in the file. Called before the first
+    /// lookup.
     pub(crate) fn insert_range_tombstones(&self, ranges: &[RangeTombstone]) {
         for shard in &self.shards {
             let mut shard = shard.write();
@@ -88,7 +87,7 @@ impl Memory {
         }
     }
 
-    /// Does step 4. The disk has no record of the range any more.
+    /// Does step 4. The disk has no more records of the range.
     pub(crate) fn remove_range_tombstone(&self, sequence: u64) {
         for shard in &self.shards {
             shard.write().remove_range_tombstone(sequence);

@@ -3,18 +3,18 @@
 use crate::format::range_tombstone::RangeTombstone;
 use crate::format::stored_key::StoredKey;
 
-/// The entries that a range removal removed from the shards.
+/// The entries that a range removal has removed from the shards.
 #[derive(Debug, Default)]
 pub(crate) struct Purged {
-    /// Live entries of memory-only keyspaces.
+    /// Number of live entries of memory-only keyspaces.
     pub(crate) memory_only: u64,
-    /// Keys of the disk tier that memory had, and whether the entry of each key was live. A record on disk
-    /// for one of these keys is not counted again. The list has all uncommitted keys, and the first committed
-    /// keys up to a bound.
+    /// Keys of the disk tier that memory had, each with whether its entry was live. The records of these
+    /// keys on disk are not counted again. The list has all uncommitted keys, and a bounded number of
+    /// committed keys.
     pub(crate) memory_keys: Vec<(StoredKey, bool)>,
-    /// Number of live entries that are not in `memory_keys` because of its bound. These entries were
-    /// committed, so each is still on disk unless the disk tier evicted it.
+    /// Number of live committed entries that did not fit into `memory_keys`. Each is still on disk unless
+    /// the disk tier evicted it.
     pub(crate) unlisted: u64,
-    /// Range removals that were made before and are still pending. Keys in these ranges were already removed.
+    /// Earlier range removals that are still pending. Keys in these ranges were already removed.
     pub(crate) earlier: Vec<RangeTombstone>,
 }

@@ -13,14 +13,14 @@ use crate::sys::sync::{RwLock, RwLockReadGuard};
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Looks a key up. In a forked child, reports a key as absent if its shard can't be locked.
+    /// Looks up a key. In a forked child, reports a key as absent if its shard cannot be locked.
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         self.read(key.hash).map_or(Lookup::Negative, |shard| shard.get(key, now))
     }
 
     /// Returns the live value of a key, and its expiry. Records a use of the entry.
     ///
-    /// Returns `None` in every other case. [`get`](Memory::get) distinguishes these cases.
+    /// Returns `None` in every other case. [`get`](Memory::get) distinguishes the other cases.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     pub(crate) fn hit(&self, key: impl UnencodedKey, now: Timestamp) -> Option<(Value, Timestamp)> {
@@ -28,7 +28,7 @@ impl Memory {
         self.read(hash)?.hit(key, short_hash(hash), now)
     }
 
-    /// Like [`hit`](Memory::hit), and also returns the extras of the entry.
+    /// Like [`hit`](Memory::hit), but also returns the extras of the entry.
     #[inline]
     pub(crate) fn hit_with_extras(
         &self,
@@ -39,26 +39,26 @@ impl Memory {
         self.read(hash)?.hit_with_extras(key, short_hash(hash), now)
     }
 
-    /// Looks a key up without counting the lookup as a use.
+    /// Looks up a key without counting a use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         self.read(key.hash).map_or(Lookup::Negative, |shard| shard.peek(key, now))
     }
 
-    /// Returns the content of a key, live or expired. Counts no use.
+    /// Returns the content of a key, live or expired. Does not count a use.
     pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
         self.read(key.hash).map_or(StaleLookup::NoValue, |shard| shard.stale(key))
     }
 
-    /// Returns whether a permission is still valid. If so, the content that was read with it is still the
-    /// key's content.
+    /// Returns whether a permit is still valid. If so, the content that was read under it is still current.
     pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
         self.read(key.hash).is_some_and(|shard| shard.leases.permits(key, permit))
     }
 
     /// Locks the shard of a key for reading. Returns `None` in a forked child, if a thread of the parent was
-    /// changing the shard at the fork.
+    /// changing the shard at the time of the fork.
     ///
     /// The process is checked only if the lock is not free, so the check costs a hit nothing. A child that
+    /// gets the lock can release it without waiting, because no other thread of the child waits for it.
     /// gets the lock can release it without waiting, because no other thread of the child waits for it.
     #[inline]
     pub(super) fn read(&self, hash: u64) -> Option<RwLockReadGuard<'_, Shard>> {

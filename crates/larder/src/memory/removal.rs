@@ -1,4 +1,4 @@
-//! Removal of one key from memory. After the removal, no load that began earlier brings the value back.
+//! Removal of one key from memory. Afterwards no earlier load can bring the value back.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
@@ -20,8 +20,7 @@ impl Memory {
     }
 
     /// Replaces a key with a tombstone. Returns the previous state, the sequence of the removal, the
-    /// `min_visible_sequence` of the key, and the result of `read_disk`. `read_disk` runs under the same
-    /// lock.
+    /// `min_visible_sequence` of the key, and the result of `read_disk`, which runs under the same lock.
     pub(crate) fn insert_tombstone<S>(
         &self,
         key: SlotKey<'_>,
@@ -44,7 +43,7 @@ impl Memory {
         locked.shard.cancel_tombstone(key, sequence, &mut locked.released.deferred);
     }
 
-    /// Prevents fills of a key until the fence is lowered, and revokes its leases.
+    /// Prevents fills of a key until the fence is removed, and revokes the key's leases.
     pub(crate) fn raise_fence(&self, key: SlotKey<'_>) {
         let mut evicted_values = EvictedValues::default();
         let mut locked = self.lock(key, &mut evicted_values);

@@ -4,12 +4,12 @@
 //! The group is kept outside the slot, because few slots have a group. It is removed together with the
 //! tombstone:
 //!
-//! - A later write of the key replaces the removal. It is committed with the group if another change of the
-//!   group is still there, because the key is a key of the group. The write does not count as hiding a
-//!   removal, because the caller of the transaction waits for the commit of every write.
+//! - A later write of the key replaces the removal. Its key is a key of the group, so the write is committed
+//!   with any remaining change of the group. The write does not count as hiding a removal, because the
+//!   caller of the transaction waits for the commit of every write.
 //! - A later removal by another call may be committed before the group. Its caller waits for it.
-//! - A removal by another call that the group's removal replaces is still committed before the group. So the
-//!   slot notes that it hides a removal.
+//! - An earlier removal by another call, which the group's removal replaces, is still committed before the
+//!   group. So the slot is marked as hiding a removal.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,6 @@ use super::group::Group;
 use crate::memory::policy::slot_id::SlotId;
 use crate::sys::sync::Arc;
 
-/// The groups of the tombstones of a shard.
 #[derive(Debug, Default)]
 pub(super) struct RemovalGroups(HashMap<SlotId, Arc<Group>, ahash::RandomState>);
 
@@ -38,7 +37,7 @@ impl RemovalGroups {
         }
     }
 
-    /// Called when a slot gets a new content. In most cases there is no group.
+    /// Removes the group of a slot that gets new content. Most slots have no group.
     #[inline]
     pub(super) fn leave(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         if !self.0.is_empty() {

@@ -1,16 +1,16 @@
-//! A numbered list that grows without moving its elements. It holds the data of each slot of a shard.
+//! A list that grows without moving its elements. It holds the data of each slot of a shard.
 //!
-//! The list lives long and mostly grows. A `Vec` would move its elements each time that it grows. The blocks
-//! that the elements leave are too small for the next move. Small allocations between these blocks keep the
-//! allocator from joining or returning the blocks. With glibc these blocks had more bytes than the entries
-//! themselves. In this list, no element moves once the list is larger than a segment, and only room that is
-//! about to be used is reserved.
+//! The list lives long and mostly grows. A `Vec` would move its elements each time it grows, and leave
+//! blocks that are too small for the next move. Small allocations between these blocks keep the allocator
+//! from merging or returning them. With glibc these blocks took more memory than the entries. In this list,
+//! no element moves once the list is larger than a segment, and only memory that is about to be used is
+//! reserved.
 
-/// Number of elements of a segment. For slots, a segment is 16 KiB. This is well below the size that an
-/// allocator maps as a region of its own.
+/// Number of elements in a segment. For slots, a segment is 16 KiB, well below the size from which an
+/// allocator maps a block separately.
 const LEN: usize = 256;
 
-/// A list of elements, in segments. An element is found by its number.
+/// A list of elements, stored in segments and accessed by index.
 #[derive(Debug)]
 pub(super) struct Segments<T>(Vec<Vec<T>>);
 
@@ -43,7 +43,7 @@ impl<T> Segments<T> {
 
     pub(super) fn push(&mut self, element: T) {
         if self.0.last().is_none_or(|last| last.len() == LEN) {
-            // The first segment begins small, because there may be many shards with few entries.
+            // The first segment starts small, because there may be many shards with few entries.
             let capacity = if self.0.is_empty() { 0 } else { LEN };
             make_room(&mut self.0, 1);
             self.0.push(Vec::with_capacity(capacity));
@@ -65,10 +65,10 @@ impl<T> Segments<T> {
 }
 
 impl<T: Clone> Segments<T> {
-    /// Adds copies of an element until the list is `len` long.
+    /// Appends copies of `element` until the list has `len` elements.
     #[inline]
     pub(super) fn fill_up(&mut self, len: usize, element: &T) {
-        // Almost always the list is long enough.
+        // The list is almost always long enough.
         if len > 0 && self.get(len - 1).is_none() {
             self.push_up_to(len, element);
         }
@@ -82,8 +82,8 @@ impl<T: Clone> Segments<T> {
     }
 }
 
-/// Makes room for `more` elements at the end of a list that lives long and mostly grows. A full list grows by
-/// an eighth. Doubling would leave a third of the list empty on average.
+/// Reserves room for `more` elements at the end of a list that lives long and mostly grows. A full list
+/// grows by an eighth. Doubling would leave a third of the list empty on average.
 pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
     if list.capacity() - list.len() < more {
         list.reserve_exact(more.max(list.len() / 8).max(16));

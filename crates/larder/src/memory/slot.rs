@@ -7,26 +7,26 @@ use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A key of a shard, with its state. A slot fills one line of the processor's cache, and a lookup reads
-/// nothing else of the entry.
+/// A key of a shard, with its state. A slot fills one CPU cache line, so a lookup reads one line of the
+/// entry.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Slot {
     pub(super) key: StoredKey,
-    /// `None` in a clean or dirty slot of an absence, and in any other slot.
+    /// `None` for an absence, and in a slot that is vacant or a tombstone.
     pub(super) value: Option<Value>,
     pub(super) expires_at: Timestamp,
     pub(super) sequence: u64,
-    /// The key's [`short_hash`](super::slot_key::SlotKey::short_hash). In a vacant slot, the number of the
-    /// next vacant slot.
+    /// The key's [`short_hash`](super::slot_key::SlotKey::short_hash). In a vacant slot, the id of the next
+    /// vacant slot.
     pub(super) hash: u32,
     pub(super) state: SlotState,
-    /// Whether this slot replaced a removal that is not committed yet. A caller may wait for that removal.
-    /// Only the commit of this key makes the removal durable.
+    /// Whether this slot replaced an uncommitted removal. A caller may be waiting for that removal, and only
+    /// the commit of this slot makes it durable.
     pub(super) hides_removal: bool,
-    /// Whether the slot's key is in the dirty list.
+    /// Whether the slot is in the dirty list.
     pub(super) is_listed: bool,
-    /// The time for which the entry is kept after its expiry.
+    /// How long the entry is kept after its expiry.
     pub(super) grace: Grace,
 }
 
@@ -41,7 +41,7 @@ impl Slot {
         self.value.is_none() && matches!(self.state, SlotState::Clean | SlotState::Dirty)
     }
 
-    /// Returns the time from which the entry may be deleted.
+    /// Returns the time after which the entry may be deleted.
     pub(super) fn delete_after(&self) -> Timestamp {
         self.grace.after(self.expires_at)
     }
@@ -53,16 +53,14 @@ const _: () = assert!(size_of::<Slot>() == 64);
 pub(super) enum SlotState {
     /// The slot belongs to no key.
     Vacant,
-    /// Evictable: the entry is on disk, or it will never be saved. The entry's weight is charged to the
-    /// budget.
+    /// Evictable: the entry is on disk, or will never be committed. Its weight is reserved in the budget.
     Clean,
-    /// Pinned until the entry is committed. The entry's bytes are charged to the write buffer.
+    /// Pinned until the entry is committed. Its bytes are reserved in the write buffer.
     Dirty,
     /// Removed, and pinned until the removal is committed.
     Tombstone,
 }
 
-/// Data that only the slot of a dirty value needs.
 #[derive(Debug)]
 pub(super) struct DirtyValue {
     pub(super) unsaved: Arc<Unsaved>,

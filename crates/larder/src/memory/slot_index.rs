@@ -1,30 +1,29 @@
 //! The index of a shard. It finds the slot of a key by the key's short hash.
 //!
-//! The index is a hash table of buckets. A bucket has places for six slots. A place has the number of a slot
-//! and one byte of its hash, the *tag*. A bucket fills half a line of the processor's cache. So a lookup that
-//! finds its slot in the first bucket reads one cache line of the index, and compares all six tags with a few
+//! The index is a hash table of buckets. A bucket has places for six slots. A place holds the id of a slot
+//! and one byte of its hash, the *tag*. A bucket fills half a CPU cache line. So a lookup that finds its
+//! slot in the first bucket reads one cache line of the index, and compares all six tags with a few
 //! operations on one word.
 //!
-//! 1. The *home* of a hash is a bucket. The homes are in the order of the hashes.
-//! 2. A slot is stored in the first bucket with a free place, starting at its home. The first bucket follows
-//!    the last bucket.
+//! 1. The *home* of a hash is a bucket. Homes follow the order of the hashes.
+//! 2. A slot is stored in the first bucket with a free place, starting at its home. After the last bucket,
+//!    the search continues at the first bucket.
 //! 3. A bucket counts the slots that have passed it in step 2. A lookup ends at a bucket that no slot has
-//!    passed. So later lookups need not skip removed slots.
-//! 4. A removal moves a slot that has passed the bucket back into the free place, if such a slot is near, and
-//!    then fills the place that has become free in the same way. Without this step, more and more slots would
-//!    be outside of their homes while slots are replaced. A bucket marks the slots that are *away* from their
-//!    homes, so that a removal reads only the hashes of these slots. Each other hash would cost one more
-//!    cache line.
+//!    passed. So lookups never step over removed slots.
+//! 4. A removal moves a nearby slot that has passed the bucket back into the free place, and repeats this
+//!    for the place of the moved slot. Without this step, replacing slots would leave more and more slots
+//!    outside their homes. A bucket marks the slots that are *away* from their homes, so that a removal
+//!    reads only the hashes of these slots. Reading any other hash would cost another cache line.
 //!
-//! The index grows by a quarter, so between three and four of five places are in use in a large shard. To
-//! grow, the index adds all slots again, in the order of their numbers.
+//! The index grows by a quarter, so a large shard uses between three and four fifths of the places. To grow,
+//! the index inserts all slots again, in the order of their ids.
 //!
-//! The index does not use hashbrown. hashbrown stores tags and numbers in two places, so a lookup waits for
-//! two cache lines in sequence, and its search with an inlined comparison makes a call for each candidate.
-//! Its size doubles, even when many slots were removed and added again.
+//! The index does not use hashbrown, for two reasons. hashbrown stores tags and ids separately, so a lookup
+//! waits for two cache lines in sequence, and its search with an inlined comparison makes a call for each
+//! candidate. Its size doubles, even if many slots were only removed and added again.
 //!
 //! Source: Bronson, Shi, "Open-sourcing F14 for faster, more memory-efficient hash tables", Meta 2019, for
-//! the buckets with tags, and for the count of slots that have passed a bucket.
+//! the buckets with tags, and for the pass counts.
 
 #![expect(clippy::inline_always, reason = "the path of a hit leads through this file")]
 
@@ -38,28 +37,26 @@ const LOW_BITS: u64 = 0x0101_0101_0101_0101 & TAG_BITS;
 const TOP_BITS: u64 = LOW_BITS << 7;
 /// The tag of a free place.
 const FREE: u8 = 0;
-/// The maximum number of buckets by which a slot is moved back. A removal reads the hashes of this number of
-/// buckets.
+/// Maximum number of buckets by which a slot is moved back. A removal examines this many buckets.
 const MAX_MOVED: usize = 3;
-/// The amount that one slot adds to the count of slots that have passed a bucket.
+/// What one slot adds to the pass count of a bucket.
 const ONE_PASSED: u64 = 1 << 48;
-/// The largest count, and the bits of the count. A count that has reached it does not change any more.
+/// The largest pass count, and its bits. A count that has reached the maximum no longer changes.
 const MAX_PASSED: u64 = 0x3FF << 48;
-/// The mark of the first place, if its slot is away from its home.
+/// The mark for the first place: its slot is away from its home.
 const FIRST_AWAY: u64 = 1 << 58;
 
 #[derive(Debug, Clone, Copy)]
 #[repr(align(32))]
 struct Bucket {
-    /// The lower six bytes are the tags, with the first tag lowest. Above them are ten bits with the number
-    /// of slots that have passed, and the marks of the slots that are away from their homes.
+    /// The lower six bytes are the tags, with the first tag lowest. Above them are the ten bits of the pass
+    /// count, and the marks of the slots that are away from their homes.
     word: u64,
     ids: [SlotId; PLACES],
 }
 
 const _: () = assert!(size_of::<Bucket>() == 32);
 
-/// The slots of a shard by the short hashes of their keys.
 #[derive(Debug)]
 pub(super) struct SlotIndex {
     buckets: Vec<Bucket>,
@@ -71,19 +68,19 @@ impl Bucket {
 
     /// Returns a word in which the top bit of each place with this tag is set. The lowest set bit is always
     /// correct. A higher bit may belong to a place whose tag is larger by one, because the subtraction
-    /// borrows from that place.
+    /// borrows.
     #[inline(always)]
     const fn places_with(&self, tag: u8) -> u64 {
         let differences = self.word ^ (LOW_BITS * tag as u64);
         differences.wrapping_sub(LOW_BITS) & !differences & TOP_BITS
     }
 
-    /// Returns the place of a slot that has this tag.
+    /// Returns the place of a slot with this tag.
     fn place_of(&self, id: SlotId, tag: u8) -> Option<usize> {
         let mut places = self.places_with(tag);
         while places != 0 {
             let place = (places.trailing_zeros() / 8) as usize;
-            // A free place may still have the number.
+            // A free place keeps the id of its previous slot.
             if self.ids.get(place) == Some(&id) && self.has_tag(place, tag) {
                 return Some(place);
             }
@@ -96,12 +93,10 @@ impl Bucket {
         (self.word >> (8 * place)) & 0xFF == u64::from(tag)
     }
 
-    /// Frees a place.
     fn free(&mut self, place: usize) {
         self.word &= !(0xFF << (8 * place) | FIRST_AWAY << place);
     }
 
-    /// Puts a slot into a free place.
     fn put(&mut self, place: usize, (id, tag): (SlotId, u8), is_away: bool) {
         self.word |= u64::from(tag) << (8 * place);
         self.word |= if is_away { FIRST_AWAY << place } else { 0 };
@@ -142,17 +137,17 @@ pub(super) struct Candidates<'a> {
     index: &'a SlotIndex,
     /// The bucket that the search has reached.
     bucket: Option<&'a Bucket>,
-    /// The places of the bucket that may have the tag and were not visited yet. They are in the form that
-    /// [`Bucket::places_with`] returns.
+    /// The unvisited places of the bucket that may have the tag, in the form that [`Bucket::places_with`]
+    /// returns.
     places: u64,
     at: usize,
     tag: u8,
-    /// The number of buckets that the search has not left yet.
+    /// Number of buckets that the search has not left yet.
     left: usize,
 }
 
 impl<'a> Candidates<'a> {
-    /// Moves to the next bucket. Returns false if no slot with the hash can be there.
+    /// Moves to the next bucket. Returns false if all buckets were searched.
     #[inline(always)]
     fn leave_bucket(&mut self) -> bool {
         self.left -= 1;
@@ -162,15 +157,15 @@ impl<'a> Candidates<'a> {
         self.left > 0
     }
 
-    /// Returns the first slot at the start of a search. It does the same as [`next`](Iterator::next), without
-    /// a second comparison of the tag.
+    /// Returns the first slot of a search. Same as [`next`](Iterator::next), but does not compare the tag
+    /// again.
     #[inline(always)]
     pub(super) fn first(&mut self) -> Option<SlotId> {
         let (bucket, place) = self.next_place()?;
         bucket.ids.get(place).copied()
     }
 
-    /// Moves to the next place that may have the tag. The first such place of a bucket always has the tag.
+    /// Moves to the next place that may have the tag. In each bucket, the first such place certainly has it.
     #[inline(always)]
     fn next_place(&mut self) -> Option<(&'a Bucket, usize)> {
         let mut bucket = self.bucket?;
@@ -192,7 +187,7 @@ impl Iterator for Candidates<'_> {
     fn next(&mut self) -> Option<SlotId> {
         loop {
             let (bucket, place) = self.next_place()?;
-            // A free place still has the number of its previous slot.
+            // A free place keeps the id of its previous slot.
             if bucket.has_tag(place, self.tag) {
                 return bucket.ids.get(place).copied();
             }
@@ -201,8 +196,8 @@ impl Iterator for Candidates<'_> {
 }
 
 impl SlotIndex {
-    /// The maximum number of bytes of this index for one slot of a large shard. It includes the free places
-    /// after the index has grown.
+    /// Maximum number of bytes that the index of a large shard takes for each slot, including the free
+    /// places after it has grown.
     #[cfg(test)]
     pub(super) const MAX_BYTES: usize = size_of::<Bucket>().div_ceil(PLACES) * 100 / 64;
 
@@ -216,7 +211,7 @@ impl SlotIndex {
         self.len
     }
 
-    /// Returns the slots that may have a hash. The caller compares the keys.
+    /// Returns the slots that may have this hash. The caller compares the keys.
     #[inline(always)]
     pub(super) fn candidates(&self, hash: u32) -> Candidates<'_> {
         let (at, tag) = (self.home(hash), tag(hash));
@@ -225,16 +220,16 @@ impl SlotIndex {
         Candidates { index: self, bucket, places, at, tag, left: self.buckets.len() }
     }
 
-    /// Returns whether the index must grow before a slot is added.
+    /// Returns whether the index must grow before another slot is added.
     pub(super) fn is_full(&self) -> bool {
-        // The limit is four of five places. With a higher limit, many slots would pass their homes.
+        // The limit is four fifths of the places. With a higher limit, many slots would pass their homes.
         self.len * 5 >= self.buckets.len() * PLACES * 4
     }
 
-    /// Makes the index larger. `slots` are all slots of the index, with their hashes.
+    /// Grows the index. `slots` must yield all slots of the index, with their hashes.
     pub(super) fn grow(&mut self, slots: impl Iterator<Item = (SlotId, u32)>) {
         let len = self.buckets.len();
-        // The old and the new buckets are never allocated at the same time.
+        // Frees the old buckets before allocating the new buckets.
         *self = Self::new();
         self.buckets = vec![Bucket::EMPTY; len + (len / 4).max(1)];
         for (id, hash) in slots {
@@ -242,7 +237,7 @@ impl SlotIndex {
         }
     }
 
-    /// Adds a slot. The index must not be full, and must not have the slot.
+    /// Adds a slot. The index must not be full, and must not contain the slot.
     pub(super) fn insert(&mut self, id: SlotId, hash: u32) {
         let home = self.home(hash);
         let mut at = home;
@@ -279,7 +274,8 @@ impl SlotIndex {
         }
     }
 
-    /// Subtracts a slot from the buckets that it has passed: from its home up to its bucket.
+    /// Subtracts a slot from the pass counts of the buckets that it has passed, from its home up to its
+    /// bucket.
     fn subtract_passed(&mut self, mut from: usize, to: usize) {
         while from != to {
             if let Some(bucket) = self.buckets.get_mut(from) {
@@ -289,8 +285,8 @@ impl SlotIndex {
         }
     }
 
-    /// Step 4: moves a slot to a free place, and repeats this for the place of the moved slot, as long as a
-    /// suitable slot is near.
+    /// Does step 4: moves a slot to a free place, and repeats this for the place of the moved slot, as long
+    /// as a suitable slot is near.
     fn fill(&mut self, mut free_at: usize, mut free_place: usize, hash_of: impl Fn(SlotId) -> u32) {
         while let Some((at, place, hash)) = self.find_passed(free_at, &hash_of) {
             let moved = self.buckets.get_mut(at).and_then(|bucket| {
@@ -306,8 +302,7 @@ impl SlotIndex {
         }
     }
 
-    /// Returns the place of a slot that has passed a bucket, and the hash of the slot, if such a slot is
-    /// near.
+    /// Finds a nearby slot that has passed a bucket. Returns its bucket, its place and its hash.
     fn find_passed(&self, bucket: usize, hash_of: impl Fn(SlotId) -> u32) -> Option<(usize, usize, u32)> {
         let mut at = bucket;
         for distance in 1..=MAX_MOVED {
@@ -322,7 +317,7 @@ impl SlotIndex {
                 }
                 let hash = hash_of(*id);
                 let home = self.home(hash);
-                // The distance from its home to here is at least as long as the distance from the bucket.
+                // The slot has passed the bucket if its home is at least as far from here as the bucket is.
                 let way = if home <= at { at - home } else { at + self.buckets.len() - home };
                 if way >= distance {
                     return Some((at, place, hash));
@@ -332,8 +327,8 @@ impl SlotIndex {
         None
     }
 
-    /// Returns the home of a hash. The home divides the buckets in the same ratio as the hash divides the
-    /// range of hashes. So any number of buckets is possible.
+    /// Returns the home of a hash. The hash is scaled to the number of buckets, which need not be a power of
+    /// two.
     #[inline(always)]
     fn home(&self, hash: u32) -> usize {
         ((u64::from(hash) * self.buckets.len() as u64) >> 32) as usize

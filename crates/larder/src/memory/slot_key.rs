@@ -2,7 +2,7 @@
 
 use crate::format::key::unencoded::UnencodedKey;
 
-/// A whole key: the number of its keyspace, then its own bytes. The hash is computed once for each lookup.
+/// A full key: the number of its keyspace, then the encoded key. Each lookup computes the hash only once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SlotKey<'a> {
     pub(crate) hash: u64,
@@ -10,7 +10,6 @@ pub(crate) struct SlotKey<'a> {
 }
 
 impl SlotKey<'_> {
-    /// Returns the [`short_hash`] of the key.
     pub(super) const fn short_hash(self) -> u32 {
         short_hash(self.hash)
     }
@@ -26,8 +25,8 @@ impl UnencodedKey for SlotKey<'_> {
     }
 }
 
-/// Returns the lower half of a hash. The shard's table and its policy use this half. The upper half chooses
-/// the shard.
+/// Returns the lower half of a hash, which the shard's index and policy use. The upper half chooses the
+/// shard.
 pub(super) const fn short_hash(hash: u64) -> u32 {
     #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
     let short = hash as u32;

@@ -1,4 +1,4 @@
-//! The slots of a shard, by number. Vacant slots form a list, and are reused first.
+//! The slots of a shard, by id. Vacant slots form a list, and are reused first.
 
 use super::grace::Grace;
 use super::segments::Segments;
@@ -9,12 +9,12 @@ use crate::units::Timestamp;
 
 const NONE: SlotId = SlotId::MAX;
 
-/// All slots of a shard. A slot is found by its number.
+/// All slots of a shard, indexed by id.
 #[derive(Debug)]
 pub(super) struct Slots {
     all: Segments<Slot>,
-    /// The vacant slot to use next. Each vacant slot has the number of the next vacant slot instead of its
-    /// hash.
+    /// The vacant slot to reuse next. Each vacant slot stores the id of the next vacant slot in its `hash`
+    /// field.
     vacant: SlotId,
     taken: usize,
 }
@@ -30,7 +30,7 @@ impl Slots {
         self.taken
     }
 
-    /// Returns one more than the highest slot number that was ever in use.
+    /// Returns one more than the highest slot id that was ever in use.
     pub(super) fn end(&self) -> SlotId {
         SlotId::try_from(self.all.len()).unwrap_or(NONE)
     }
@@ -83,12 +83,12 @@ impl Slots {
         SlotId::try_from(self.all.len() - 1).expect("a shard of 2^32 slots would not fit in memory")
     }
 
-    /// Makes a slot without a value vacant, and returns the hash of its key.
+    /// Makes a slot vacant, and returns the hash of its key. The slot must not have a value.
     pub(super) fn vacate(&mut self, id: SlotId) -> Option<u32> {
         let next = self.vacant;
         let slot = self.get_mut(id)?;
         debug_assert!(slot.value.is_none(), "a value is dropped after the lock is released");
-        // The other fields are not read until the slot is taken again.
+        // The other fields are not read until the slot is allocated again.
         (slot.key, slot.state) = (StoredKey::EMPTY, SlotState::Vacant);
         let hash = std::mem::replace(&mut slot.hash, next);
         self.vacant = id;

@@ -4,28 +4,29 @@
 //!
 //! 1. Everything that can fail or wait comes first. The values are encoded, and room for all of them is
 //!    reserved in the write buffer.
-//! 2. The caller stores the values, one key after another. Meanwhile it holds a shared lock on the *gate*.
-//!    Each value refers to its group.
-//! 3. The writer holds an exclusive lock on the gate while it drains the shards. So a drain has every value
-//!    of a group, or none. Sealing the shards, and the start of saving, also take this exclusive lock. So
-//!    either the first value of a group is refused, or none.
+//! 2. The caller stores the values, one key after another. Meanwhile it holds the *gate* shared. Each value
+//!    refers to its group.
+//! 3. The writer holds the gate exclusively while it drains the shards. So a drain has every value of a
+//!    group, or none. Sealing the shards and starting to save also hold the gate exclusively. So either the
+//!    first value of a group is refused, or none.
 //! 4. The writer commits the values of a group in one transaction (`engine/writer/units.rs`).
 //!
-//! A key of a group may change again before the commit. The drain of (3) has the newest change of each key of
-//! the group. These changes are handled as follows:
+//! A key of a group may change again before the commit. The drain of (3) has the newest change of each key
+//! of the group. These changes are handled as follows:
 //!
-//! - A newer value is committed in the transaction of the group. If it were committed in a later transaction,
-//!   a crash in between would leave the value from before the group.
-//! - A removal is committed in the transaction of the group, or before it, like all other removals. A value
-//!   that was stored after such a removal, by another call, is drained with the removal. So a crash in
+//! - A newer value is committed in the transaction of the group. If it were committed in a later
+//!   transaction, a crash in between would leave the value from before the group.
+//! - A removal is committed in the transaction of the group, or before it, like all other removals. If
+//!   another call stores a value after this removal, the value is drained with the removal. So a crash in
 //!   between leaves no value of the group.
-//! - If each value of the group was replaced, the group has ended.
+//! - If every value of the group was replaced, the group has ended.
 //!
-//! After a failed commit the values are still in their shards, and the next drain has them again, with their
-//! group.
+//! After a failed commit the values are still in their shards, and the next drain returns them again, with
+//! their group.
 //!
-//! Lookups may see a part of a group while it is stored: contract 1 promises no order across keys. The gate
-//! is taken before the lock of a shard. No caller waits for room, and no user code runs, while it is held.
+//! Lookups may see a part of a group while it is being stored, because contract 1 promises no order across
+//! keys. The gate is taken before the lock of a shard. While the gate is held, no caller waits for room, and
+//! no user code runs.
 
 use super::Memory;
 use super::entry::{IncomingEntry, Refused};
@@ -37,9 +38,9 @@ use crate::units::Timestamp;
 
 impl Memory {
     /// Stores the entries of a group, each like [`store_entry`](Memory::store_entry). Either the first entry
-    /// is refused, and nothing is stored, or every entry is stored.
+    /// is refused and nothing is stored, or every entry is stored.
     ///
-    /// An entry that will not be saved, and for which memory has no room, removes its key's previous value.
+    /// If an entry will not be committed and memory has no room for it, its key's previous value is removed.
     /// The other entries are still stored, and this function returns [`Refused::NoRoom`].
     pub(crate) fn store_group<'a>(
         &self,
@@ -59,7 +60,7 @@ impl Memory {
         stored
     }
 
-    /// Waits until no group is being stored. No group begins while the guard is held.
+    /// Waits until no group is being stored. While the guard is held, no group can be stored.
     pub(super) fn close_group_gate(&self) -> Option<RwLockWriteGuard<'_, ()>> {
         (!failpoint_is_set(Failpoint::OpenGroupGate)).then(|| self.group_gate.write())
     }

@@ -49,8 +49,7 @@ fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
     IncomingEntry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 
-/// The methods `store`, `fill` and `promote`, for tests. Each method immediately drops the values that leave
-/// memory.
+/// Variants of `store`, `fill` and `promote` for tests. They drop the values that leave memory at once.
 impl Memory {
     pub(crate) fn store(
         &self,
@@ -102,7 +101,7 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     else {
         panic!("a lease")
     };
-    // The state between step 1 and step 3 of a purge on another thread.
+    // The state between step 1 and step 3 of a purge by another thread.
     for shard in &memory.shards {
         shard.write().leases.raise_barrier(&Scope::prefix(&bytes[..4]), &mut DeferredDrops::default());
     }
@@ -123,7 +122,7 @@ impl Drop for Caller {
     }
 }
 
-/// Tries each operation that can drop a flight. The lease has the last reference to the flight.
+/// Checks each operation that can drop a flight. The lease holds the last reference to the flight.
 #[test]
 fn a_flight_is_let_go_of_without_a_lock() {
     type Change = fn(&Memory, SlotKey<'_>, LeaseId);
@@ -199,13 +198,13 @@ fn a_closed_shard_takes_nothing_and_gives_back_what_was_reserved() {
     assert_eq!(drained(&memory), 2, "a value and a tombstone, of before");
     let evicted_values = memory.close();
     assert_eq!((evicted_values.len(), memory.budget.used(), memory.buffer().used()), (2, 0, 0));
-    // No caller gets room any more.
+    // Callers no longer get room.
     refused(|_, weight| clean(weight));
     assert_eq!((memory.budget.used(), memory.buffer().used(), drained(&memory)), (0, 0, 0));
     assert!((0..8).all(|at| matches!(memory.get(key(at), now), Lookup::Unknown(_))));
     memory.validate();
 }
-/// Checks that a cache of a test checks its sums when its last handle is dropped.
+/// Checks that in tests, a cache checks its sums when its last handle is dropped.
 #[test]
 fn a_cache_that_lost_something_fails_the_test_that_had_it() {
     type Lose = (&'static str, fn(&Memory));

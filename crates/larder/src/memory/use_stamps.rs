@@ -1,49 +1,47 @@
 //! Uses that have extended the life of an entry in memory, but are not on disk yet.
 //!
-//! In a keyspace with a time to idle, a use extends the expiry of an entry. A lookup must not write to disk.
-//! So it only leaves a *stamp* here: the sequence of the entry, and its new expiry. The writer takes the
-//! stamps in bounded batches, and moves the expiry of the records. After a lookup has found an entry expired,
-//! no lookup may find it live again. The following order ensures this:
+//! In a keyspace with a time to idle, a use extends the expiry of an entry. A lookup must not write to disk,
+//! so it only leaves a *stamp* here: the sequence of the entry, and its new expiry. The writer takes the
+//! stamps in bounded batches, and updates the expiry of the records. After a lookup has found an entry
+//! expired, no lookup may find it live again. The following order ensures this:
 //!
 //! 1. Under the exclusive lock of its shard, an entry that is live *at that moment* gets its new expiry. The
-//!    time is read under the lock. Its stamp is added under the same lock ([`Memory::extend_life`]). An entry
-//!    that is on disk alone is extended only if its record is of the current snapshot. If a commit has come
-//!    since the lookup, the record is read again. Otherwise a use at the time of a commit would have no
-//!    effect.
+//!    time is read under the lock. The stamp is added under the same lock ([`Memory::extend_life`]). An
+//!    entry that is only on disk is extended only if its record is from the current snapshot. If a commit
+//!    has come since the lookup, the record is read again. Otherwise a use at the time of a commit would
+//!    have no effect.
 //! 2. The writer copies stamps, and commits them. A stamp applies only to the record with its sequence, and
 //!    never makes an expiry earlier. Stamps are applied before the sweep of the same transaction, and the
-//!    sweep spares the keys that still have a stamp.
-//! 3. The writer installs the snapshot that includes the stamps. Only then it removes the stamps that have
-//!    not changed since (2). So between (1) and (3) each lookup finds the later expiry in the shard, or in
-//!    the list of stamps.
-//! 4. A record on disk may be older than its stamp, because its snapshot was loaded before (3). So a
-//!    promotion gets the expiry of the stamp, and is stored only if its snapshot is still the current one.
-//!    Both are checked under the exclusive lock, in this order ([`Memory::latest_expiry`]). In the other
-//!    order, the writer could do (3) in between. Then the stamp would be gone, and the record would not
-//!    include it. So the expiry in a slot is never earlier than the expiry of the stamp or of the record.
+//!    sweep skips the keys that still have a stamp.
+//! 3. The writer installs the snapshot that includes the stamps. Only then does it remove the stamps that
+//!    have not changed since (2). So between (1) and (3) each lookup finds the later expiry in the shard or
+//!    in the list of stamps.
+//! 4. A record on disk may be older than its stamp, if its snapshot was loaded before (3). So a promotion
+//!    gets the expiry of the stamp, and is stored only if its snapshot is still the current one. Both are
+//!    checked under the exclusive lock, in this order ([`Memory::latest_expiry`]). In the other order, the
+//!    writer could do (3) in between. Then the stamp would be gone, and the record would not include it. So
+//!    the expiry in a slot is never earlier than the expiry of the stamp or of the record.
 //! 5. A lookup that finds a record expired checks the shard, the stamps and the current snapshot, in this
-//!    order, before it answers ([`crate::engine::idle`]). An entry may have been extended after the lookup
-//!    had missed it in the shard. In this case, one of these three places has the later expiry. The value is
-//!    then returned, but neither promoted nor stamped. The reason is that perhaps only the slot had the later
-//!    expiry, and the slot may be gone by now. Then another lookup may already have found the entry expired.
+//!    order, before it answers ([`crate::engine::idle`]). The entry may have been extended after the lookup
+//!    had missed it in the shard. In this case, one of these three places has the later expiry, and the
+//!    value is returned. It is neither promoted nor stamped. Perhaps only the slot had the later expiry and
+//!    is gone by now, so that another lookup has already found the entry expired.
 //! 6. A value may be drained, and held until the file has room for it, while a use extends its life. The
-//!    record of its stamp does not exist yet. So the writer also applies the expiries of its copies (2) to
-//!    the held values. Otherwise the stamp would be removed, and the value would be written with its earlier
-//!    expiry.
+//!    record that its stamp would update does not exist yet. So the writer also applies the expiries of its
+//!    copies (2) to the held values. Otherwise the stamp would be removed, and the value would be written
+//!    with its earlier expiry.
 //!
 //! The writer takes a bounded number of stamps with each commit. If some are left, it immediately makes
-//! further steps, with the commands that have arrived, until it has committed as many stamps as there were at
-//! first. So all stamps are on disk shortly after the first one. On a disk that was full, only a flush and a
-//! close commit stamps, in transactions without deletions. So the failure of such a transaction affects no
-//! removal.
+//! further steps, which also execute new commands. It stops when it has committed as many stamps as there
+//! were at first. So all stamps are on disk shortly after the first one. On a disk that was full, only a
+//! flush and a close commit stamps, in transactions without deletions. So the failure of these transactions
+//! affects no removal.
 //!
-//! The list is bounded. While the list is full, a use extends the expiry only in memory, and is counted. The
-//! entry may then be deleted from disk at its earlier expiry. So after an eviction from memory, or after a
-//! restart, the entry is gone earlier. After that no lookup finds it live, because no stamp can bring it
-//! back.
+//! The list is bounded. While it is full, a use extends the expiry only in memory, and is counted as
+//! dropped. The entry may then be deleted from disk at its earlier expiry. So it may be missing after an
+//! eviction from memory or a restart. No stamp can then bring it back.
 //!
-//! A crash loses the stamps that are not committed. So after a crash an entry may expire earlier, and never
-//! later.
+//! A crash loses the uncommitted stamps. So after a crash an entry may expire earlier, but never later.
 
 use std::collections::HashMap;
 
@@ -51,10 +49,10 @@ use crate::format::stored_key::StoredKey;
 use crate::sys::sync::{AtomicUsize, Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
-/// Maximum number of stamps that wait for their commit.
+/// Maximum number of stamps that wait for a commit.
 pub(crate) const MAX_STAMPS: usize = 4096;
 
-/// The expiry that a use has given to an entry.
+/// The expiry to which a use has extended an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UseStamp {
     pub(crate) key: StoredKey,
@@ -66,8 +64,8 @@ pub(crate) struct UseStamp {
 /// The stamps that are not on disk yet.
 #[derive(Debug, Default)]
 pub(crate) struct UseStamps {
-    /// Number of stamps. It changes under the lock of the stamps. Most caches have no stamps, and a lookup
-    /// then takes no lock here.
+    /// Number of stamps, changed under the lock of the stamps. While it is zero, as in most caches, a lookup
+    /// takes no lock here.
     len: AtomicUsize,
     stamps: Mutex<HashMap<StoredKey, (u64, Timestamp), ahash::RandomState>>,
     dropped: StatisticU64,
@@ -76,11 +74,11 @@ pub(crate) struct UseStamps {
 /// The result of adding a stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stamped {
-    /// The list has the stamp.
+    /// The stamp was added.
     Added,
-    /// The list has the stamp, and is at least half full. The writer should take stamps soon.
+    /// The stamp was added, and the list is at least half full. The writer should take stamps soon.
     HalfFull,
-    /// The list is full. The use is not stamped.
+    /// The list is full, and the stamp was not added.
     Full,
 }
 
@@ -150,19 +148,18 @@ impl UseStamps {
         self.len.store(stamps.len(), Ordering::Release);
     }
 
-    /// Counts a use that was not stamped, because its record can't be read now.
+    /// Counts a use that was not stamped, because its record cannot be read now.
     #[cold]
     pub(crate) fn note_dropped(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the number of stamps.
     pub(crate) fn len(&self) -> usize {
         self.len.load(Ordering::Acquire)
     }
 
-    /// Returns the number of uses that were not stamped, because the list was full, or because a record could
-    /// not be read again.
+    /// Returns how many uses were not stamped, because the list was full or a record could not be read
+    /// again.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }

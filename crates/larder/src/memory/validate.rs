@@ -1,8 +1,8 @@
-//! Checks the sums that the memory tier keeps across shards. Each sum is computed again and compared.
+//! Recomputes and compares the sums that the memory tier keeps across shards.
 //!
-//! A call whose value is refused must give the reserved weight back. A leak changes no answer, but slowly
+//! A call whose value is refused must release its reserved weight. A leak changes no answer, but slowly
 //! reduces the capacity. So the sums are compared exactly while no call is in progress. The model test
-//! compares them after each step. Each cache in a test compares the sums when its last handle is dropped.
+//! compares them after each step. In tests, each cache compares them when its last handle is dropped.
 
 use super::Memory;
 use super::shard::validate::ShardSums;
@@ -11,7 +11,7 @@ impl Memory {
     /// Compares every sum with the slots. No call may be in progress.
     ///
     /// # Panics
-    /// If a sum disagrees with the slots.
+    /// Panics if a sum differs from the slots.
     pub(crate) fn validate(&self) {
         let mut all = ShardSums::default();
         let mut saving = 0;
@@ -30,12 +30,12 @@ impl Memory {
         assert!(saving == 0 || saving == self.shards.len(), "{saving} of {} shards save", self.shards.len());
     }
 
-    /// Like [`validate`](Memory::validate), but for a closed cache. No caller and no worker has reserved room
-    /// any more, and only the owner of a load may still have a lease.
+    /// Like [`validate`](Memory::validate), but for a closed cache. No caller or worker may hold reserved
+    /// room, and only the owner of a load may still have a lease.
     ///
     /// # Panics
-    /// If [`validate`](Memory::validate) panics, or if any other lease, a fence, a barrier, a range tombstone
-    /// or room in the write buffer was not given back.
+    /// Panics if [`validate`](Memory::validate) panics, or if any other lease, a fence, a barrier, a range
+    /// tombstone or room in the write buffer is left.
     pub(crate) fn validate_at_end(&self) {
         self.validate();
         let mut dirty = 0;

@@ -1,20 +1,20 @@
 //! The epochs of watched keys. An epoch shows whether a missing key was stored since its watch began.
 //!
-//! An entry has a sequence, and no other content of its key ever has the same sequence. So a watch of an
-//! entry compares sequences. A missing key has no sequence. It may be stored, and later be missing again,
-//! because the entry was removed, expired or evicted. So a watch of a missing key compares an epoch that
-//! every store of the key increments.
+//! An entry has a sequence that no other content of its key ever has, so a watch of an entry compares
+//! sequences. A missing key has no sequence. It may be stored, and later be missing again after a removal,
+//! expiry or eviction. So a watch of a missing key compares an epoch, which every store of the key
+//! increments.
 //!
-//! The keys of a shard share its epochs, by hash. A shard has some thousand epochs, or fewer if there are
-//! many shards. So in rare cases, a store of another key also breaks a watch. The epochs of a shard are
-//! allocated when one of its missing keys is watched for the first time. Before that, the epochs cost a store
+//! The keys of a shard share its epochs, by hash. A shard has up to 4,096 epochs, or fewer if there are many
+//! shards. So a store of another key may, in rare cases, break a watch. The epochs of a shard are allocated
+//! when one of its missing keys is first watched. Before that, the epochs cost a store only one comparison.
 //! only one comparison.
 
 use crate::memory::slot_key::SlotKey;
 
 /// Maximum number of epochs in a shard: 32 KiB.
 const MAX_SHARD_EPOCHS: usize = if cfg!(shuttle) { 64 } else { 4_096 };
-/// Number of epochs in all shards: 1 MiB. If there are many shards, each shard has fewer epochs.
+/// Maximum number of epochs in all shards together: 1 MiB.
 const MAX_EPOCHS: usize = 131_072;
 
 /// The epochs of a shard. Empty until the first watch.
@@ -22,7 +22,8 @@ const MAX_EPOCHS: usize = 131_072;
 pub(super) struct WatchEpochs(Box<[u64]>);
 
 impl WatchEpochs {
-    /// Returns the epoch of a key. Allocates the epochs first, for a memory tier with this number of shards.
+    /// Returns the epoch of a key. Allocates the epochs if necessary, for a memory tier with `shards`
+    /// shards.
     pub(super) fn take(&mut self, key: SlotKey<'_>, shards: usize) -> u64 {
         if self.0.is_empty() {
             self.0 = vec![0; (MAX_EPOCHS / shards.max(1)).clamp(1, MAX_SHARD_EPOCHS)].into();
@@ -34,7 +35,7 @@ impl WatchEpochs {
         self.0.get(self.epoch_of(key)).copied().unwrap_or_default()
     }
 
-    /// Called when a value of a key is stored.
+    /// Records that a value of a key is stored.
     pub(super) fn increment(&mut self, key: SlotKey<'_>) {
         let at = self.epoch_of(key);
         if let Some(epoch) = self.0.get_mut(at) {

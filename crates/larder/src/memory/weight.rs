@@ -1,33 +1,32 @@
 //! The weight of an entry, in four bytes, and the overhead of an entry in the budget and in the write buffer.
 
-/// Bytes of bookkeeping for one entry. Key, value and this overhead together make the weight of an entry. The
-/// overhead covers the slot, and its places in the table, the queue and the expiry list. It also covers the
-/// entry's part of the sketch and the ghosts, and the value's reference counts. Finally it covers the
-/// allocator's overhead for the value and for its heap data. A test compares this number with the sizes of
+/// Overhead of one entry, in bytes. The weight of an entry is the size of its key and value plus this
+/// overhead. It covers the slot, and the places in the index, the queue and the expiry index. It also covers
+/// the entry's share of the sketch and the ghosts, and the value's reference counts. Finally it covers the
+/// allocator's overhead for the value and for its heap data. A test compares this constant with the sizes of
 /// the types.
 pub const ENTRY_OVERHEAD: u64 = 160;
 
-/// Number of bytes that an uncommitted entry needs besides its weight and its encoding. These bytes are for
-/// the fields of the entry's record and for the entry's place in the writer's batch. A test compares this
-/// number with the sizes of the types.
+/// Number of bytes that an uncommitted entry takes besides its weight and its encoding. They hold the fields
+/// of the entry's record and its place in the writer's batch. A test compares this constant with the sizes
+/// of the types.
 pub(crate) const UNSAVED_OVERHEAD: u64 = 320;
 
-/// Weights of at least this number of bytes are kept in units of 64 KiB.
+/// Weights from this number of bytes on are stored in units of 64 KiB.
 const COARSE: u32 = 1 << 31;
 const COARSE_SHIFT: u32 = 16;
 
 /// A weight in bytes. A weight below 2 GiB is exact. From 2 GiB on, a weight is rounded up to a multiple of
 /// 64 KiB.
 ///
-/// Reserving, charging and giving back all use this rounded weight, never the original number. So the sums
-/// agree.
+/// All sums use the rounded weight, never the original number, so they always agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Weight(u32);
 
 impl Weight {
     pub(super) const ZERO: Self = Self(0);
 
-    /// Returns the weight of this number of bytes. The maximum is 128 TiB, more than any capacity.
+    /// Returns the weight of this number of bytes, at most 128 TiB.
     pub(crate) fn of(bytes: u64) -> Self {
         match u32::try_from(bytes) {
             Ok(exact) if exact < COARSE => Self(exact),

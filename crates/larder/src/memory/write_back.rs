@@ -1,4 +1,4 @@
-//! The work of memory for a commit: reserving room for new values, draining the dirty keys, and marking the
+//! What memory does for a commit: reserving room for new values, draining the dirty keys, and marking the
 //! committed keys clean.
 
 use super::Memory;
@@ -11,15 +11,15 @@ use crate::sys::sync::{Ordering, thread};
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Reserves room for a value that will be committed. The room is in the write buffer. A large value also
-    /// reserves its excess in the budget, by evicting entries. Waits for the room, and calls `on_full` before
-    /// each wait. Returns `None` once the buffer is closed.
+    /// Reserves room in the write buffer for a value that will be committed. For a large value, also
+    /// reserves its excess in the budget, by evicting entries. Waits for the room, and calls `on_full`
+    /// before each wait. Returns `None` once the buffer is closed.
     ///
-    /// So memory and the write buffer together never hold more than their capacities. The only exception is a
-    /// value that, with its encoding, is larger than both capacities together. Such a value reserves the
-    /// whole budget.
+    /// So memory and the write buffer together never exceed their capacities. The only exception is a value
+    /// that, with its encoding, is larger than both capacities together. This value reserves the whole
+    /// budget.
     ///
-    /// The caller holds no lock. The caller drops the evicted values after its own value is stored, because a
+    /// The caller must not hold a lock. It drops the evicted values after its own value is stored, because a
     /// user's `Drop` may wait for the room that the caller has reserved.
     pub(crate) fn reserve_room(
         &self,
@@ -34,9 +34,9 @@ impl Memory {
         Some(room)
     }
 
-    /// Reserves weight in the budget, and evicts entries as needed. The loop ends, because all weight in the
-    /// budget is evictable or will be soon. A thread with reserved weight uses it for an entry or gives it
-    /// back, and runs no user code before that. There is one large value at a time.
+    /// Reserves weight in the budget, evicting entries as needed. The loop terminates, because all weight in
+    /// the budget is evictable or soon will be. A thread with reserved weight uses it for an entry or
+    /// releases it, and runs no user code before that. Only one large value exists at a time.
     fn reserve_beyond(&self, weight: u64, evicted_values: &mut EvictedValues) -> Reservation {
         let mut reservation = Reservation::new(self.budget.clone());
         let mut idle = 0;
@@ -53,18 +53,17 @@ impl Memory {
         reservation
     }
 
-    /// Returns every dirty key for the writer thread. The values that the writer thread must not drop itself
-    /// are added to `evicted_values`.
+    /// Returns every dirty key for the writer thread. Adds the values that the writer thread must not drop
+    /// to `evicted_values`.
     pub(crate) fn drain(&self, now: Timestamp, evicted_values: &mut EvictedValues) -> Vec<Mutation> {
         let mut mutations = Vec::new();
         self.drain_into(&mut mutations, now, evicted_values);
         mutations
     }
 
-    /// Does the same as [`drain`](Memory::drain), into a list that every step reuses. A new list for each
-    /// step would be the largest block that is ever freed. glibc's allocator adapts to that size. The
-    /// allocator would then keep all blocks up to that size in its arenas, and would not return the holes
-    /// between these blocks to the system.
+    /// Same as [`drain`](Memory::drain), but adds to a list that every step reuses. A new list for each step
+    /// would be the largest block that is ever freed. glibc's allocator adapts to that size: it would keep
+    /// all smaller blocks in its arenas, and never return the holes between them to the system.
     pub(crate) fn drain_into(
         &self,
         mutations: &mut Vec<Mutation>,
@@ -79,14 +78,14 @@ impl Memory {
         }
     }
 
-    /// Puts the drained keys that are still dirty back on the dirty list, after their commit has failed.
+    /// Puts the drained keys that are still dirty back on the dirty list, after a failed commit.
     pub(crate) fn requeue(&self) {
         for shard in self.shards.iter().filter(|_| !failpoint_is_set(Failpoint::ForgetDrained)) {
             shard.write().requeue();
         }
     }
 
-    /// Makes every shard refuse a value of the disk tier that would not be saved.
+    /// Makes every shard refuse values of the disk tier that would not be committed.
     pub(crate) fn start_saving(&self) {
         let _gate = self.close_group_gate();
         for shard in &self.shards {
@@ -94,19 +93,19 @@ impl Memory {
         }
     }
 
-    /// Called when the file is discarded. From then on values need not be saved, and pending range removals
-    /// have no records to remove.
+    /// Called when the file is discarded. From then on values need not be committed, and pending range
+    /// removals have no records to remove.
     pub(crate) fn stop_saving(&self) {
         for shard in &self.shards {
             shard.write().stop_saving();
         }
     }
 
-    /// Marks a committed key clean. Invariant 2: the snapshot of the commit was installed before.
+    /// Marks a committed key clean. Invariant 2: the snapshot of the commit is already installed.
     pub(crate) fn mark_clean(&self, mutation: &Mutation, evicted_values: &mut EvictedValues) {
         let key = self.key(&mutation.key);
         let (weight, passed) = match &mutation.change {
-            // The weight that a large value has reserved is passed on to the entry. If it were reserved
+            // The weight that a large value has reserved is transferred to the entry. If it were reserved
             // twice, a value of more than half the capacity would find no room.
             SlotChange::Put { weight, unsaved, .. } => (weight.bytes(), unsaved.room.pass_on(weight.bytes())),
             SlotChange::Delete | SlotChange::DeleteInGroup(_) => (0, 0),

@@ -1,7 +1,7 @@
-//! The memory that a value owns. Keyspaces with [`weigh_heap`](crate::KeyspaceDefinition::weigh_heap) charge
-//! their values by this number.
+//! The memory that a value owns. Keyspaces with [`weigh_heap`](crate::KeyspaceDefinition::weigh_heap) weigh
+//! their values by it.
 //!
-//! The number includes what the allocator adds to each block. For example, a `String` of ten bytes uses 32
+//! The size includes the allocator's overhead for each block. For example, a `String` of ten bytes takes 32
 //! bytes. Libraries that only add up capacities report half of the real memory for collections of small
 //! values, so larder has its own trait.
 
@@ -47,15 +47,15 @@ mod std_types;
 ///
 /// # Cost
 /// The call visits every part of the value that may own memory. A `Vec<u64>` needs one step, and a
-/// `Vec<String>` needs one step for each element. The memory of a shared value (an `Arc`) is added in full
-/// for each of its holders.
+/// `Vec<String>` needs one step for each element. The content of an `Arc` is counted in full for each of its
+/// holders.
 pub trait HeapSize {
-    /// Returns the number of bytes of memory that the value owns, without the bytes of the value itself.
+    /// Returns how many bytes of memory the value owns, without the bytes of the value itself.
     fn heap_size(&self) -> usize;
 }
 
 /// Implements [`HeapSize`](crate::heap::HeapSize) for a struct, as the sum of the `heap_size` of the named
-/// fields. A field that is not named adds nothing to the sum.
+/// fields. A field that is not named does not count.
 ///
 /// ```
 /// use larder::heap::HeapSize;
@@ -80,10 +80,10 @@ macro_rules! heap_size {
     };
 }
 
-/// Returns the number of bytes that an allocator uses for a block of `bytes` bytes. Returns 0 for 0 bytes.
+/// Returns how many bytes an allocator uses for a block of `bytes` bytes. Returns 0 for 0 bytes.
 ///
-/// The result is what glibc uses: `bytes` plus eight, rounded up to a multiple of sixteen, and at least 32.
-/// Other allocators use a little less.
+/// The result matches glibc: `bytes` plus eight, rounded up to a multiple of sixteen, and at least 32. Other
+/// allocators use slightly less.
 #[must_use]
 pub const fn block(bytes: usize) -> usize {
     const HEADER: usize = 8;

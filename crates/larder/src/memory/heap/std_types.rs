@@ -59,7 +59,7 @@ own_nothing!(
     Path,
 );
 
-/// A reference does not own its target, so it adds nothing.
+/// A reference does not own its target, so it counts as zero.
 impl<T: ?Sized> HeapSize for &T {
     fn heap_size(&self) -> usize {
         0
@@ -72,7 +72,7 @@ impl<T: ?Sized> HeapSize for std::marker::PhantomData<T> {
     }
 }
 
-/// Returns the memory that the elements own. Visits no element if their type can't own memory.
+/// Returns the memory that the elements own. Skips the loop if their type cannot own memory.
 fn all<'a, T: HeapSize + 'a>(elements: impl IntoIterator<Item = &'a T>) -> usize {
     if needs_drop::<T>() { elements.into_iter().map(HeapSize::heap_size).sum() } else { 0 }
 }
@@ -125,7 +125,7 @@ impl<T: HeapSize + ?Sized> HeapSize for Box<T> {
     }
 }
 
-/// The content is added in full for each holder.
+/// The content is counted in full for each holder.
 impl<T: HeapSize + ?Sized> HeapSize for Arc<T> {
     fn heap_size(&self) -> usize {
         const COUNTERS: usize = 2 * size_of::<usize>();
@@ -182,7 +182,7 @@ impl<T: HeapSize> HeapSize for BTreeSet<T> {
 }
 
 /// Returns the memory of the standard library's hash table. The number of buckets is a power of two, and an
-/// eighth of the buckets stays empty. Each bucket has one control byte, and the table has 16 more control
+/// eighth of the buckets stays empty. Each bucket has one control byte, and the table has 16 extra control
 /// bytes.
 fn hash_table(capacity: usize, bucket: usize) -> usize {
     let buckets = match capacity {
@@ -195,10 +195,9 @@ fn hash_table(capacity: usize, bucket: usize) -> usize {
 }
 
 /// Returns an estimate of the memory of the standard library's B-tree. A tree does not report how full its
-/// nodes are. If the elements came in order, as in a value that was decoded, a leaf and its separator have
-/// seven elements. If a sorted list was collected, a leaf and its separator have twelve elements. This
-/// function assumes eight. So in the first case the tree really uses a seventh more than the estimate, and in
-/// the second case a third less.
+/// nodes are. If elements are inserted in order, as by a decoder, a leaf and its separator hold seven
+/// elements. If a sorted list is collected, they hold twelve. This function assumes eight. So the real size
+/// is a seventh larger in the first case, and a third smaller in the second.
 fn tree(len: usize, element: usize) -> usize {
     const MOST: usize = 11;
     const LINKS: usize = 16;

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{HeapSize, block, weight};
 
-/// A string without spare capacity.
+/// Returns a string without spare capacity.
 fn text(len: usize) -> String {
     "x".repeat(len)
 }
@@ -13,7 +13,7 @@ fn a_block_takes_what_an_allocator_takes() {
     assert_eq!(asked.map(block), [0, 32, 32, 48, 48, 64, 112, 4112]);
 }
 
-/// Adds the blocks by hand. Each block is as large as an allocator makes it.
+/// Checks `heap_size` against a sum that is computed block by block.
 #[test]
 fn what_is_owned_is_counted_block_by_block() {
     let strings: Vec<String> = (0..100).map(|_| text(10)).collect();
@@ -46,8 +46,8 @@ fn a_hash_table_counts_its_empty_places() {
     assert_eq!(HashMap::<u64, u64>::new().heap_size(), 0);
 }
 
-/// A tree does not report its number of nodes. One bound is a tree whose nodes are full. The other bound is a
-/// tree that grew in order.
+/// A tree does not report its number of nodes, so the test computes bounds: one for a tree with full nodes,
+/// and one for a tree that was filled in order.
 #[test]
 fn a_tree_is_about_what_its_nodes_take() {
     for len in [100_u32, 1_000, 10_000] {
@@ -77,8 +77,8 @@ fn a_struct_is_the_sum_of_its_fields() {
     assert_eq!(product.heap_size(), 32 + 96);
 }
 
-/// Checks the table of the guide (`docs/guide.md`, "What the process takes"): the weight of a value by its
-/// encoding, and the memory that the value uses. Both numbers are without key and overhead.
+/// Checks the table of the guide (`docs/guide.md`, "What the process takes"). It compares the weight of a
+/// value by its encoding with the memory that the value takes, both without key and overhead.
 #[test]
 fn the_factors_of_the_guide_are_those_of_the_types() {
     fn row<V: HeapSize + serde::Serialize + 'static>(value: &V) -> (usize, u64) {

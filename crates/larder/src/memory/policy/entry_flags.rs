@@ -1,15 +1,14 @@
-//! The flags of each entry, in one byte. They are so dense that the flags of a whole shard stay in the
-//! processor's cache.
+//! The flags of each entry, in one byte, so that the flags of a whole shard stay in the CPU cache.
 //!
-//! Many readers mark uses at the same time, under a shared lock, with relaxed loads and stores. They all
-//! store the same byte. All other flags change under the exclusive lock, when no reader marks. So a reader's
-//! mark never overwrites such a change.
+//! Concurrent readers mark uses under a shared lock, with relaxed loads and stores. They all store the same
+//! byte. All other flags change under the exclusive lock, when no reader can mark. So a reader never
+//! overwrites another change.
 
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::segments::make_room;
 use crate::sys::sync::{AtomicU8, Ordering};
 
-/// The entry was used since the last visit of the policy. Uses in quick succession are one event, so they are
+/// The entry was used since the last visit of the policy. Further hits on the entry do not write.
 /// marked once. Later hits on the entry do not write.
 const USED: u8 = 1 << 0;
 const IN_SMALL: u8 = 1 << 4;
@@ -19,18 +18,18 @@ const KNOWN: u8 = 1 << 7;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum QueueOfEntry {
-    /// Not evictable: the slot is vacant, or pinned because its entry is not on disk yet.
+    /// Not evictable: the slot is vacant, or its entry is dirty.
     Detached,
     Small,
     Main,
 }
 
-/// The flags of all slots, by slot id.
+/// The flags of all slots, indexed by slot id.
 #[derive(Debug, Default)]
 pub(super) struct EntryFlags(Vec<AtomicU8>);
 
 impl EntryFlags {
-    /// Makes room for the flags of a slot. A full list grows by an eighth.
+    /// Extends the list to include this slot. A full list grows by an eighth.
     pub(super) fn cover(&mut self, id: SlotId) {
         let wanted = id as usize + 1;
         if self.0.len() < wanted {
@@ -40,7 +39,6 @@ impl EntryFlags {
         }
     }
 
-    /// Marks a use.
     #[inline]
     pub(super) fn touch(&self, id: SlotId) {
         if let Some(flags) = self.0.get(id as usize) {
@@ -51,7 +49,7 @@ impl EntryFlags {
         }
     }
 
-    /// Returns whether the entry was used since the last call, and removes the mark.
+    /// Returns whether the entry was used since the last call, and clears the flag.
     pub(super) fn take_use(&mut self, id: SlotId) -> bool {
         let flags = self.get(id);
         self.set(id, flags & !USED);
@@ -79,8 +77,8 @@ impl EntryFlags {
         self.set(id, rest | bits);
     }
 
-    /// Returns whether the entry was in main before it was detached. If so, the next `attach` puts the entry
-    /// into main again.
+    /// Returns whether the entry was in the main queue when it was last detached. If so, the next `attach`
+    /// returns it to the main queue.
     pub(super) fn was_in_main(&self, id: SlotId) -> bool {
         self.get(id) & WAS_IN_MAIN != 0
     }
@@ -90,19 +88,18 @@ impl EntryFlags {
         self.set(id, if was_in_main { rest | WAS_IN_MAIN } else { rest });
     }
 
-    /// Sets the flag `KNOWN`. Returns whether the flag was set already.
+    /// Sets the `KNOWN` flag. Returns whether it was already set.
     pub(super) fn mark_known(&mut self, id: SlotId) -> bool {
         let flags = self.get(id);
         self.set(id, flags | KNOWN);
         flags & KNOWN != 0
     }
 
-    /// Returns whether no flag is set. Then the slot is in no queue.
+    /// Returns whether no flag is set. A slot without flags is in no queue.
     pub(super) fn is_clear(&self, id: SlotId) -> bool {
         self.get(id) == 0
     }
 
-    /// Clears all flags of a slot.
     pub(super) fn clear(&mut self, id: SlotId) {
         self.set(id, 0);
     }

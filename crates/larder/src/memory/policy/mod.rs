@@ -1,34 +1,33 @@
-//! The eviction policy of a shard. The policy chooses the entries to evict, with two first-in-first-out
-//! queues and a sketch. The sketch estimates how often each key was used.
+//! The eviction policy of a shard. It chooses entries to evict, with two FIFO queues and a sketch. The
+//! sketch estimates how often each key was used.
 //!
 //! 1. A new entry joins the *small* queue. This queue has a share of the weight.
 //! 2. At the end of the small queue, the entry competes for a place in the *main* queue. Its rival is the
-//!    first entry at the end of main that was not used since the last visit to that entry. (Entries that were
-//!    used go back to the start of main.) The sketch tells how often each key was used. A newcomer that was
-//!    used while it was in the small queue replaces the rival, unless the rival was used more than
-//!    [`MAX_LEAD`] times as often. Any other newcomer must have been used at least twice more than the rival.
-//!    If the newcomer loses, it is evicted. In that case, a rival that was ahead goes back to the start of
-//!    main, and any other rival competes with the next newcomer.
-//! 3. While main has not filled its share, there is no rival. An entry that was used while it was in the
-//!    small queue, or twice according to the sketch, joins main. Any other entry is evicted.
+//!    oldest entry of main that was not used since the policy last visited it. (Used entries go back to the
+//!    start of main.) A newcomer that was used while in the small queue replaces the rival, unless the
+//!    sketch counts more than [`MAX_LEAD`] times as many uses for the rival. Any other newcomer replaces the
+//!    rival only if it has at least two more uses. A newcomer that loses is evicted. Then a rival with more
+//!    uses goes back to the start of main, and any other rival stays to compete with the next newcomer.
+//! 3. While main has not filled its share, there is no rival. An entry that was used while in the small
+//!    queue, or twice according to the sketch, joins main. Any other entry is evicted.
 //! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. These
-//!    are the older entries that the share of the small queue does not cover. So a loop that is larger than
-//!    the cache finds its first entries again. The `warmup_cursor` points to the next warm-up entry.
+//!    are the older entries that exceed the share of the small queue. So a loop that is larger than the
+//!    cache finds its first entries again. The `warmup_cursor` points to the next warm-up entry.
 //! 5. The share of the small queue adapts to the requests ([`small_queue_target`]).
 //!
-//! A scan passes through the small queue and does not change main. In a loop larger than the cache, newcomers
-//! have not been used more often than the entries of main. So a part of the loop stays in the cache. The
-//! entries of a new working set move into main, because they are used twice or used in the small queue.
+//! A scan passes through the small queue and does not change main. In a loop larger than the cache,
+//! newcomers have no more uses than the entries of main, so a part of the loop stays in the cache. The
+//! entries of a new working set move into main, because they are used twice or are used in the small queue.
 //!
-//! Uses in quick succession are one event: an entry counts one use for each visit, even if it had many hits.
-//! Otherwise a short burst of hits would outweigh a key that returns regularly.
+//! Several hits between two visits of the policy count as one use. Otherwise a short burst of hits would
+//! outweigh a key that returns regularly.
 //!
 //! Cost: a hit is one relaxed load. The first hit between two visits of the policy also makes one relaxed
-//! store. Both happen under a shared lock. Attaching and evicting are O(1) on average: each rival that goes
+//! store. Both happen under a shared lock. Attaching and evicting are O(1) amortized: each rival that goes
 //! back to the start of main had a hit before, or won against a newcomer.
 //!
-//! Memory: 17 bytes for each entry. The sketch and the ghosts need 9 to 18 bytes more for each entry once the
-//! cache has been full.
+//! Memory: 17 bytes for each entry. Once the cache has been full, the sketch and the ghosts take 9 to 18
+//! bytes more for each entry.
 //!
 //! No library is used, because the policies of moka and `quick_cache` are parts of their caches. This policy
 //! uses only slot ids, so a model test can check it without a cache.
@@ -55,14 +54,14 @@ use small_queue_target::SmallQueueTarget;
 use super::segments::Segments;
 use super::weight::Weight;
 
-/// Maximum number of entries of main that are visited to find an unused entry.
+/// Maximum number of main entries to visit when looking for an unused entry.
 const MAX_RIVALS_TRIED: usize = 8;
-/// A newcomer that was used in the small queue loses only against a rival that was used more than this number
-/// of times as often. A recent use counts more than old ones, because the old ones may belong to a phase that
-/// is over. But keys that are used regularly must not be replaced by each short burst.
+/// A newcomer that was used in the small queue loses only if its rival was used more than this many times as
+/// often. A recent use counts more than old uses, which may belong to an earlier phase. But a short burst
+/// must not replace keys that are used regularly.
 const MAX_LEAD: u64 = 3;
-/// After this number of newcomers that lost, a rival that is not ahead goes back to the start of main too.
-/// Otherwise the policy would not see the uses of the entries behind it.
+/// After this many newcomers have lost, even a rival that is not ahead goes back to the start of main.
+/// Otherwise the policy would never visit the entries behind it.
 const MAX_LOSERS: u8 = 16;
 
 /// The eviction policy of one shard.
@@ -72,22 +71,22 @@ pub(super) struct Policy {
     entry_flags: EntryFlags,
     small: Queue,
     main: Queue,
-    /// The newest warm-up entry. The warm-up entries are this entry and all older entries of the small queue.
-    /// [`NONE`] when no warm-up entry is left.
+    /// The newest warm-up entry, or [`NONE`] if none is left. All older entries of the small queue are
+    /// warm-up entries too.
     warmup_cursor: SlotId,
-    /// Whether an entry was ever evicted. Until then the sketch counts no use.
+    /// Whether an entry was ever evicted. Until then the sketch counts no uses.
     is_full: bool,
-    /// The number of entries to which the sketch and the ghosts are fitted. `usize::MAX` before the first
+    /// Number of entries for which the sketch and the ghosts are sized. `usize::MAX` before the first
     /// eviction.
     fitted: usize,
-    /// Number of newcomers that lost against a rival, up to [`MAX_LOSERS`].
+    /// Number of newcomers that lost against a rival, modulo [`MAX_LOSERS`].
     losers: u8,
     sketch: Sketch,
     small_queue_target: SmallQueueTarget,
 }
 
 impl Policy {
-    /// Number of bytes that an entry needs here: its node and its flags.
+    /// Number of bytes that the policy needs for an entry: its node and its flags.
     #[cfg(test)]
     pub(super) const NODE_LEN: usize = size_of::<QueueNode>() + 1;
 
@@ -106,12 +105,12 @@ impl Policy {
         }
     }
 
-    /// Returns the weight that an entry had when it was last attached.
+    /// Returns the weight with which an entry was last attached.
     pub(super) fn weight_of(&self, id: SlotId) -> Weight {
         self.nodes.get(id as usize).map_or(Weight::ZERO, |node| node.weight)
     }
 
-    /// Marks a use. Needs only `&self`, because many readers may call this function at the same time.
+    /// Marks a use. Takes `&self`, because many readers may call it concurrently.
     #[inline]
     pub(super) fn touch(&self, id: SlotId) {
         self.entry_flags.touch(id);
@@ -147,16 +146,16 @@ impl Policy {
         }
     }
 
-    /// Clears all data of an entry, because another entry may get its id.
+    /// Clears all data of an entry, because another entry may reuse its id.
     pub(super) fn forget(&mut self, id: SlotId) {
-        // A victim was forgotten when it was chosen.
+        // `evict` has already cleared the data of its victim.
         if !self.entry_flags.is_clear(id) {
             self.unlink(id);
             self.entry_flags.clear(id);
         }
     }
 
-    /// Chooses an entry to evict, and removes it from the policy. Returns `None` when no entry is evictable.
+    /// Chooses an entry to evict, and removes it from the policy. Returns `None` if no entry is evictable.
     pub(super) fn evict(&mut self) -> Option<SlotId> {
         let entries = self.small.len + self.main.len;
         if entries != self.fitted {
@@ -183,7 +182,7 @@ impl Policy {
         self.small.len + self.main.len
     }
 
-    /// Adds a use of every entry of the small queue to the sketch, and separates the warm-up entries.
+    /// Adds one use for every entry of the small queue to the sketch, and sets the warm-up cursor.
     fn begin_warmup(&mut self) {
         let newcomers = self.small_queue_target.of(self.small.weight);
         let (mut id, mut weight) = (self.small.newest, 0);
@@ -214,8 +213,8 @@ impl Policy {
         loop {
             let newcomers = self.small_queue_target.of(total);
             let id = self.small.oldest;
-            // Half of the target, because entries leave and join a shard at different times. Entries of main
-            // must not be evicted because of that difference.
+            // Half of the target: entries leave and join a shard at different times, and this difference
+            // must not evict entries of main.
             if self.main.len > 0 && (self.small.len == 0 || self.small.weight < newcomers / 2) {
                 return self.rival().or(Some(self.main.oldest));
             }
@@ -223,7 +222,7 @@ impl Policy {
             let was_used = self.take_use(id);
             let frequency = self.sketch.estimate(node.hash);
             let is_wanted = was_used || frequency > 1;
-            // The loop ends, because the small queue only shrinks here.
+            // The loop terminates, because the small queue only shrinks here.
             if self.small.weight - node.weight.bytes() >= newcomers && is_wanted {
                 self.move_to_main(id);
                 continue;
@@ -231,7 +230,7 @@ impl Policy {
             let rival = if is_wanted { self.rival() } else { None };
             if let Some(rival) = rival {
                 let rivals = self.nodes.get(rival as usize).map_or(0, |node| self.sketch.estimate(node.hash));
-                // One more use may be an accident. In a loop, every key is one use ahead of the rival half of
+                // One more use may be chance: in a loop, every key has one use more than its rival half of
                 // the time.
                 if was_used && rivals <= MAX_LEAD * frequency || frequency > rivals + 1 {
                     self.move_to_main(id);
@@ -247,8 +246,8 @@ impl Policy {
         }
     }
 
-    /// Returns the first entry at the end of main that was not used since its last visit. Entries that were
-    /// used go back to the start of main.
+    /// Returns the oldest entry of main that was not used since its last visit. Used entries go back to the
+    /// start of main.
     fn rival(&mut self) -> Option<SlotId> {
         for _ in 0..MAX_RIVALS_TRIED {
             let id = self.main.oldest;

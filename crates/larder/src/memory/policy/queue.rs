@@ -1,4 +1,4 @@
-//! First-in-first-out queues of slots, linked by one node for each slot.
+//! FIFO queues of slots, linked by one node for each slot.
 
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::segments::Segments;
@@ -6,7 +6,7 @@ use crate::memory::weight::Weight;
 
 pub(super) const NONE: SlotId = SlotId::MAX;
 
-/// The data of an entry besides its flags: 16 bytes.
+/// The data of an entry except its flags: 16 bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct QueueNode {
     newer: SlotId,
@@ -19,7 +19,7 @@ impl QueueNode {
     pub(super) const VACANT: Self = Self { newer: NONE, older: NONE, weight: Weight::ZERO, hash: 0 };
 }
 
-/// The two ends of a queue, with its weight and its length.
+/// The two ends of a queue, its weight and its length.
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) newest: SlotId,
@@ -33,7 +33,7 @@ impl Queue {
         Self { newest: NONE, oldest: NONE, weight: 0, len: 0 }
     }
 
-    /// Adds a slot that is in no queue, as the newest slot of this queue.
+    /// Adds a slot as the newest of this queue. The slot must not be in any queue.
     pub(super) fn push(&mut self, nodes: &mut Segments<QueueNode>, id: SlotId) {
         let older = self.newest;
         let Some(node) = nodes.get_mut(id as usize) else {
@@ -49,7 +49,7 @@ impl Queue {
         }
     }
 
-    /// Removes a slot that is in this queue.
+    /// Removes a slot, which must be in this queue.
     pub(super) fn remove(&mut self, nodes: &mut Segments<QueueNode>, id: SlotId) {
         let Some(&QueueNode { newer, older, weight, .. }) = nodes.get(id as usize) else {
             return;

@@ -1,45 +1,43 @@
 //! The sketch: an estimate of how often each key was used recently. All keys of a shard share its counters,
-//! including keys that were evicted.
+//! including evicted keys.
 //!
-//! It is a count-min sketch in blocks. A block is a line of the processor's cache. A key has four counters of
-//! four bits each, all in one block and each in another quarter of it. So reading the counters touches one
-//! cache line, and two keys of a block rarely share all four counters. The smallest of the four counters is
-//! the estimate. The estimate is too high only when other keys share all four counters. A use raises only the
-//! counters that have the smallest value (conservative update). After [`PERIOD`] uses for each entry, all
-//! counters are halved, so old uses are slowly forgotten.
+//! It is a blocked count-min sketch. A block fills one CPU cache line. A key has four counters of four bits
+//! each in one block, one in each quarter of the block. So reading the counters touches one cache line, and
+//! two keys of a block rarely share all four counters. The smallest of the four counters is the estimate.
+//! The estimate is too high only if each of the four counters is shared with other keys. A use raises only
+//! the counters that have the smallest value (conservative update). After [`PERIOD`] uses for each entry,
+//! all counters are halved, so old uses gradually lose weight.
 //!
-//! The sketch needs 8 to 16 bytes for each entry of the shard, and at least 8 KiB.
+//! The sketch takes 8 to 16 bytes for each entry of the shard, and at least 8 KiB.
 //!
-//! No library is used, because the code is a few lines. The code needs only the 32 bits of hash that the
-//! policy keeps for each entry.
+//! No library is used, because the code is short. It needs only the 32 hash bits that the policy keeps for
+//! each entry.
 //!
 //! Sources: Cormode, Muthukrishnan, "An improved data stream summary: the count-min sketch", J. Algorithms
 //! 2005; Einziger, Friedman, Manes, "`TinyLFU`: a highly efficient cache admission policy", ACM Transactions
 //! on Storage 2017; Putze, Sanders, Singler, "Cache-, hash- and space-efficient Bloom filters", WEA 2007, for
 //! the blocks.
 
-/// Number of uses for each entry before all counts are halved. `MIN_PERIOD` is the minimum number of uses,
-/// for a shard of few entries. A key of a loop must be counted a few times in a period. Otherwise a key of
-/// the cache and a newcomer can't be told apart after the counts are halved.
+/// Number of uses for each entry before all counters are halved. `MIN_PERIOD` is the minimum number of uses,
+/// for a small shard. In a loop, each key must be counted several times in a period. Otherwise halving would
+/// erase the difference between a cached key and a newcomer.
 const PERIOD: u64 = 40;
 const MIN_PERIOD: u64 = 2_000;
-/// Number of words of a block. A key has one counter in each quarter of the block.
+/// Number of words in a block. A key has one counter in each quarter of the block.
 const BLOCK_WORDS: usize = 8;
-/// Minimum number of blocks, for a shard of few entries. This number is enough for the keys of the minimum
-/// period.
+/// Minimum number of blocks. This is enough for the keys of the minimum period.
 const MIN_BLOCKS: usize = 128;
 /// The largest value of a counter.
 const MAX_COUNT: u64 = 15;
-/// Mask for the lower three bits of each counter. The mask removes the neighbour's bit after all counters
-/// were shifted right by one.
+/// Keeps the lower three bits of each counter. After shifting all counters right by one, the top bit of each
+/// counter comes from its neighbour.
 const HALVES: u64 = 0x7777_7777_7777_7777;
 
-/// The counters that share a line of the processor's cache.
+/// The counters that share a CPU cache line.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
 struct Block([u64; BLOCK_WORDS]);
 
-/// The counters. Before the first `fit` the sketch is empty, and every estimate is 0.
 #[derive(Debug, Default)]
 pub(super) struct Sketch {
     blocks: Vec<Block>,
@@ -47,7 +45,7 @@ pub(super) struct Sketch {
     period: u64,
 }
 
-/// The place of a counter in its block.
+/// The position of a counter in its block.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     word: usize,
@@ -55,7 +53,7 @@ struct Place {
 }
 
 impl Sketch {
-    /// Makes room for the keys of this number of entries. Keeps all counts.
+    /// Resizes the sketch for this number of entries. Keeps all counts.
     pub(super) fn fit(&mut self, entries: usize) {
         self.period = (entries as u64 * PERIOD).max(MIN_PERIOD);
         let wanted = (entries.next_power_of_two() / BLOCK_WORDS).max(MIN_BLOCKS);
@@ -63,13 +61,12 @@ impl Sketch {
             self.blocks.resize(wanted, Block([0; BLOCK_WORDS]));
         }
         while self.blocks.len() < wanted {
-            // The index becomes one bit longer at the top. Both copies have the key's counts, so the value of
-            // that bit does not matter.
+            // The index grows by one bit at the top. Both copies have the key's counts, so both values of
+            // the new bit find them.
             self.blocks.extend_from_within(..);
         }
     }
 
-    /// Adds a use of a key.
     pub(super) fn add(&mut self, hash: u32) {
         let (index, places) = self.places(hash);
         let Some(block) = self.blocks.get_mut(index) else {
@@ -99,13 +96,14 @@ impl Sketch {
         size_of_val(&*self.blocks)
     }
 
-    /// Returns the index of a key's block, and the places of the key's counters in that block: one in each
+    /// Returns the index of a key's block, and the positions of the key's counters in it, one in each
     /// quarter.
     fn places(&self, hash: u32) -> (usize, [Place; 4]) {
         let mixed = u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let index = usize::try_from(mixed >> 32).unwrap_or(0) & self.blocks.len().wrapping_sub(1);
         let pick = |quarter: usize| {
-            // One of the 32 counters of two words: a bit for the word, and four for the counter.
+            // Chooses one of the 32 counters of two words: one bit for the word, and four bits for the
+            // counter.
             let counter = mixed >> (12 + 5 * quarter) & 31;
             Place {
                 word: 2 * quarter + usize::from(counter > 15),

@@ -1,4 +1,4 @@
-//! The type of the ids of slots.
+//! The type of slot ids.
 
-/// The id of a slot in its shard. The policy and the expiry order keep their own data under the same id.
+/// The id of a slot in its shard. The policy and the expiry index use the same ids.
 pub(in crate::memory) type SlotId = u32;

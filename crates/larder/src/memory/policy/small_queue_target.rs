@@ -1,45 +1,44 @@
 //! The share of the weight that the small queue should have. The share adapts to the requests.
 //!
-//! The share *grows* when a key returns shortly after its eviction from the small queue. With more places,
-//! that queue would still have the entry. To detect this, an evicted entry is remembered as a *ghost* during
-//! as many evictions as a tenth of the entries. The share *shrinks* when the policy finds that an entry of
-//! main was used, because places in main are useful then. A step of growth is smaller if there are more
-//! ghosts. A step of shrinking is smaller if main has more entries. So the share becomes stable where one
-//! more place is equally useful in both queues. When every ghost has returned, the share has grown by 20 % of
-//! the weight. So the share follows a change of phase within a few turnovers of the ghosts. With steps ten
-//! times as large it follows accidents too.
+//! The share *grows* when a key returns shortly after its eviction from the small queue, because a larger
+//! queue would still have the entry. To detect this, an evicted entry is remembered as a *ghost*. A ghost
+//! lives for as many evictions as a tenth of the number of entries. The share *shrinks* when the policy
+//! finds that an entry of main was used, because places in main are useful then. More ghosts make each
+//! growth step smaller, and more entries in main make each shrinking step smaller. So the share settles
+//! where one more place is equally useful in both queues. If every ghost returns once, the share grows by 20
+//! % of the weight. So it follows a change of phase within a few generations of ghosts. Steps ten times as
+//! large would also follow noise.
 //!
-//! A ghost needs four bytes in a table without chains. A later ghost with the same index overwrites an
-//! earlier ghost. Losing some ghosts is harmless, because they are only used to adapt the share. Memory: 0.8
-//! to 1.6 bytes for each entry of the shard.
+//! A ghost takes four bytes in a table without chains. A later ghost with the same index overwrites an
+//! earlier ghost. Losing some ghosts is harmless, because they only adapt the share. Memory: 0.8 to 1.6
+//! bytes for each entry of the shard.
 //!
 //! Sources: Megiddo, Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003, for adapting to
 //! ghosts; Einziger, Eytan, Friedman, Manes, "Adaptive software cache management", Middleware 2018, for
 //! adapting the window of `TinyLFU`.
 
-/// A share of 100 %.
+/// The number that represents a share of 100 %.
 const WHOLE: u64 = 1 << 32;
-/// The initial share is small. If keys return soon, a small share costs little, because the share then grows
-/// fast. A large share would cost a part of each loop from the start.
+/// The initial share. If keys return soon, a small initial share costs little, because the share grows fast.
+/// A large share would lose a part of each loop from the start.
 const INITIAL_SHARE: u64 = WHOLE / 100 * 3;
 const MIN_SHARE: u64 = WHOLE / 100;
 const MAX_SHARE: u64 = WHOLE / 5 * 4;
-/// A ghost is remembered for a number of evictions: the number of entries divided by this constant.
+/// A ghost lives for this fraction of the number of entries, counted in evictions.
 const GHOST_PART: usize = 10;
-/// The growth of the share when every ghost has returned, and its decrease when every entry of main was found
-/// to be used.
+/// How much the share grows if every ghost returns, and how much it shrinks if every entry of main was used.
 const GROWTH: u64 = WHOLE / 5;
 const SHRINKAGE: u64 = WHOLE / 10;
 
-/// The share of the small queue, and the ghosts that adapt it.
+/// The target share of the small queue, and the ghosts that adapt it.
 #[derive(Debug)]
 pub(super) struct SmallQueueTarget {
     share: u64,
-    /// Indexed by hash. Each ghost is half of the hash, and the time of its eviction.
+    /// The ghosts, indexed by hash. Each is half of the hash, and the time of the eviction.
     ghosts: Vec<(u16, u16)>,
-    /// The ghosts' clock. It makes a step after each `tick` evictions, and begins anew after its last step.
+    /// The clock of the ghosts. It advances once for every `tick` evictions, and wraps around.
     now: u16,
-    /// Number of evictions since the last step.
+    /// Number of evictions since the clock last advanced.
     evictions: u64,
     tick: u64,
     ghost_lifetime: u64,
@@ -50,7 +49,7 @@ impl SmallQueueTarget {
         Self { share: INITIAL_SHARE, ghosts: Vec::new(), now: 0, evictions: 0, tick: 1, ghost_lifetime: 0 }
     }
 
-    /// Adapts the table of ghosts to the number of entries.
+    /// Resizes the table of ghosts for this number of entries.
     pub(super) fn fit(&mut self, entries: usize) {
         self.ghost_lifetime = (entries / GHOST_PART).max(1) as u64;
         let slots = (entries / GHOST_PART * 2).next_power_of_two().max(16);
@@ -61,7 +60,7 @@ impl SmallQueueTarget {
         }
     }
 
-    /// Returns the part of a weight that the small queue should have. This part is at least 1.
+    /// Returns the part of `weight` that the small queue should have, at least 1.
     pub(super) fn of(&self, weight: u64) -> u64 {
         let part = u128::from(weight) * u128::from(self.share) / u128::from(WHOLE);
         u64::try_from(part).unwrap_or(weight).max(1)
@@ -69,7 +68,7 @@ impl SmallQueueTarget {
 
     /// Records an eviction from the small queue as a ghost.
     pub(super) fn rejected(&mut self, hash: u32) {
-        // Counted in steps, because an insert would wait long for a division.
+        // Counts evictions instead of dividing, because a division would slow down inserts.
         self.evictions += 1;
         if self.evictions >= self.tick {
             self.evictions = 0;
@@ -81,7 +80,7 @@ impl SmallQueueTarget {
         }
     }
 
-    /// Records the arrival of a key that the shard did not have. The share grows if the key is a ghost.
+    /// Records that a key missed the shard and was stored. The share grows if the key is a ghost.
     pub(super) fn arrived(&mut self, hash: u32) {
         let (now, ghost_lifetime, tick) = (self.now, self.ghost_lifetime, self.tick);
         let Some(slot) = self.slot(hash) else { return };
@@ -92,7 +91,7 @@ impl SmallQueueTarget {
         }
     }
 
-    /// Records that one entry of main was used, and lowers the share. Main has `entries` entries.
+    /// Records that one of the `entries` entries of main was used, and lowers the share.
     pub(super) fn main_was_used(&mut self, entries: usize) {
         self.share = self.share.saturating_sub(SHRINKAGE / entries.max(1) as u64).max(MIN_SHARE);
     }

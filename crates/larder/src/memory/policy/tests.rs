@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A small cache of entries that all weigh 1. The tests run requests through it.
+/// A small cache of entries that all weigh 1.
 struct Toy {
     policy: Policy,
     capacity: usize,
@@ -18,7 +18,7 @@ impl Toy {
         Self { policy: Policy::new(), capacity, ids: HashMap::new(), keys: Vec::new() }
     }
 
-    /// Requests a key, and stores it if it is missing. Returns whether the cache had the key.
+    /// Requests a key, and stores it if it is missing. Returns whether it was a hit.
     fn request(&mut self, key: u64) -> bool {
         if let Some(&id) = self.ids.get(&key) {
             self.policy.touch(id);
@@ -38,7 +38,6 @@ impl Toy {
         false
     }
 
-    /// Returns the number of hits.
     fn run(&mut self, keys: impl IntoIterator<Item = u64>) -> usize {
         keys.into_iter().filter(|&key| self.request(key)).count()
     }
@@ -50,7 +49,7 @@ fn hash(key: u64) -> u32 {
     u32::try_from(mixed & u64::from(u32::MAX)).unwrap()
 }
 
-/// Pseudorandom numbers. They are the same in each run.
+/// Returns pseudorandom numbers, the same in each run.
 fn numbers(mut seed: u64) -> impl Iterator<Item = u64> {
     std::iter::repeat_with(move || {
         seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -60,8 +59,8 @@ fn numbers(mut seed: u64) -> impl Iterator<Item = u64> {
     })
 }
 
-/// Returns requests that are mostly for a few popular keys: the logarithm of the key is uniform (Zipf's law
-/// with exponent 1).
+/// Returns requests that favour a few popular keys: the logarithm of the key is uniform (Zipf's law with
+/// exponent 1).
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -83,7 +82,7 @@ fn a_scan_does_not_flush_what_is_used_again() {
 
 #[test]
 fn a_loop_larger_than_the_cache_keeps_a_part() {
-    // The counts of the sketch are halved at another point of the loop for each capacity.
+    // For each capacity, the sketch halves its counters at a different point of the loop.
     for capacity in [16, 30, 50, 70, 100, 150, 250, 500] {
         let mut toy = Toy::new(capacity);
         toy.run((0..1_000).cycle().take(20_000));
@@ -103,8 +102,8 @@ fn a_loop_is_kept_in_a_cache_that_was_full_of_something_else() {
 
 #[test]
 fn a_working_set_that_shifts_is_followed() {
-    // The minimum period of the sketch is the period of fifty entries. So a smaller cache adapts as slowly as
-    // a cache of fifty entries.
+    // The sketch's minimum period is the period of fifty entries. So a smaller cache adapts as slowly as a
+    // cache of fifty entries.
     for capacity in [16_u64, 200, 2_000] {
         let mut toy = Toy::new(usize::try_from(capacity).unwrap());
         let popular = |base: u64, seed| skewed(capacity * 2, seed).map(move |key| base + key);
@@ -140,7 +139,7 @@ fn a_mix_of_popular_keys_scans_and_a_loop_is_served_well() {
     assert!(hits > 90_000, "{hits} hits of 240000");
 }
 
-/// Fills a policy with an entry of main and a newcomer, whose keys were used `main` and `newcomer` times.
+/// Lets a newcomer compete with an entry of main, after their keys were used `newcomer` and `main` times.
 /// Returns which of them is evicted.
 fn duel(main: u32, newcomer: u32, is_newcomer_used: bool) -> &'static str {
     let mut toy = Toy::new(20);

@@ -1,4 +1,4 @@
-//! Describes the keys of a shard. Describing a key counts no use and changes nothing.
+//! Describes the keys of a shard, without counting a use or changing anything.
 
 use super::Shard;
 use crate::memory::entry::{Unsaved, Value};
@@ -8,26 +8,25 @@ use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// The state of a key in its shard.
 #[derive(Debug, Default)]
 pub(crate) struct KeyInMemory {
     pub(crate) slot: Option<SlotContent>,
-    /// A record on disk is visible only if its sequence is greater than this number.
+    /// A record on disk is visible only if its sequence is greater than this one.
     pub(crate) min_visible_sequence: u64,
-    /// Whether a caller is loading the key.
+    /// Whether a load of the key is in flight.
     pub(crate) is_loading: bool,
 }
 
 /// The content of a key's slot.
 #[derive(Debug)]
 pub(crate) struct SlotContent {
-    /// The value, even if it has expired. `None` for an absence, and for a removal that is not committed yet.
+    /// The value, live or expired. `None` for an absence and for an uncommitted removal.
     pub(crate) value: Option<Value>,
-    /// Whether the source has no value for the key, even if this has expired.
+    /// Whether the entry is an absence, live or expired.
     pub(crate) is_absence: bool,
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
-    /// The weight for which the value is charged.
+    /// The weight of the value in the budget.
     pub(crate) weight: u64,
     /// The data of a value that is not committed yet.
     pub(crate) unsaved: Option<Arc<Unsaved>>,
@@ -36,8 +35,9 @@ pub(crate) struct SlotContent {
 }
 
 impl Shard {
-    /// Calls `show` with each key of up to `most` slots, from the slot `from` on. Returns the next slot to
-    /// visit, or `None` at the end. A key never changes its slot while the shard has the key.
+    /// Calls `show` with each key of up to `most` slots, starting at slot `from`. Returns the next slot to
+    /// visit, or `None` at the end. A key stays in its slot while the shard has the key, so the caller
+    /// misses no key.
     pub(in crate::memory) fn list_part(
         &self,
         (from, most): (SlotId, SlotId),

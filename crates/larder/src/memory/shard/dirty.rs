@@ -1,4 +1,4 @@
-//! Dirty keys: removals and values that are not committed yet.
+//! Dirty keys: uncommitted values and removals.
 
 use super::{Shard, SlotValue, next};
 use crate::format::keyspace_id::KeyspaceId;
@@ -16,7 +16,7 @@ use crate::sys::sync::AtomicU64;
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Replaces a key with a tombstone. The tombstone will be committed.
+    /// Replaces a key with a tombstone, to be committed.
     pub(crate) fn insert_tombstone(
         &mut self,
         key: SlotKey<'_>,
@@ -31,16 +31,16 @@ impl Shard {
         (previous, sequence)
     }
 
-    /// Removes a tombstone if it is still the latest change of the key. Called when the disk has no record
-    /// that the tombstone would remove.
+    /// Removes a tombstone if it is still the latest change of the key. Called if the disk has no record for
+    /// the tombstone to remove.
     pub(crate) fn cancel_tombstone(&mut self, key: SlotKey<'_>, sequence: u64, deferred: &mut DeferredDrops) {
         if let Some((id, slot)) = self.find(key)
             && slot.sequence == sequence
             && slot.state == SlotState::Tombstone
         {
             self.remove(id, deferred);
-            // The slot is removed from the dirty list as well, because the writer may not drain that list for
-            // a long time.
+            // The slot also leaves the dirty list, because the writer may not drain that list for a long
+            // time.
             if let Some(at) = self.dirty.iter().rposition(|&dirty| dirty == id) {
                 self.dirty.swap_remove(at);
             }
@@ -51,17 +51,17 @@ impl Shard {
     /// range removals that are already pending.
     pub(crate) fn insert_range_tombstone(&mut self, range: &RangeTombstone) -> Vec<RangeTombstone> {
         let earlier = self.ranges.clone();
-        // A sealed shard needs no range tombstone. No lookup in a sealed shard leads to a read of the disk.
+        // A sealed shard needs no range tombstone, because none of its lookups reads the disk.
         if !self.is_closed {
             self.ranges.push(range.clone());
         }
         earlier
     }
 
-    /// Visits up to `most` slots from the slot `from` on. Removes the keys of the range whose last change is
-    /// older than the range removal. Adds these keys to `purged`, but adds a clean key only while `purged`
-    /// has fewer than `most_listed` keys. Returns the next slot to visit. At the end, lowers the barrier of
-    /// the range and returns `None`.
+    /// Visits up to `most` slots, starting at slot `from`. Removes the keys of the range whose latest change
+    /// is older than the range removal. Adds these keys to `purged`, but adds a clean key only while
+    /// `purged` has fewer than `most_listed` keys. Returns the next slot to visit. At the end, removes the
+    /// barrier of the range and returns `None`.
     ///
     /// An entry of the range stays in its slot until it is removed. No further old entry can appear in the
     /// meantime, because the barrier prevents fills and a write has a later sequence.
@@ -99,7 +99,7 @@ impl Shard {
                     purged.memory_keys.push((slot.key.clone(), is_live));
                     self.convert_to_tombstone(id, deferred);
                 }
-                // A caller may wait for this removal, so the tombstone stays until it is committed.
+                // A caller may be waiting for this removal, so the tombstone stays until it is committed.
                 SlotState::Tombstone => purged.memory_keys.push((slot.key.clone(), false)),
                 SlotState::Vacant => {}
             }
@@ -111,13 +111,12 @@ impl Shard {
         None
     }
 
-    /// Removes a range tombstone. The records on disk that only this range tombstone has hidden become
-    /// visible again.
+    /// Removes a range tombstone. Records on disk that only this tombstone has hidden become visible again.
     pub(crate) fn remove_range_tombstone(&mut self, sequence: u64) {
         self.ranges.retain(|range| range.sequence != sequence);
     }
 
-    /// Puts the drained keys that are still dirty back on the dirty list, after their commit has failed.
+    /// Puts the drained keys that are still dirty back on the dirty list, after a failed commit.
     pub(crate) fn requeue(&mut self) {
         for (id, slot) in self.slots.iter_mut() {
             let is_dirty = matches!(slot.state, SlotState::Dirty | SlotState::Tombstone);
@@ -136,8 +135,8 @@ impl Shard {
         self.ranges.clear();
     }
 
-    /// Adds the dirty keys to `out` for the writer. The keys stay dirty. A value past its grace becomes a
-    /// tombstone.
+    /// Adds the dirty keys to `out` for the writer. The keys stay dirty. A value whose grace has ended
+    /// becomes a tombstone.
     pub(crate) fn drain(&mut self, now: Timestamp, out: &mut Vec<Mutation>, deferred: &mut DeferredDrops) {
         make_room(out, self.dirty.len());
         for id in std::mem::take(&mut self.dirty) {
@@ -171,8 +170,8 @@ impl Shard {
     }
 
     /// Marks a key clean after its commit, if the key has not changed since. The snapshot of the commit is
-    /// installed already. If `keep` is set, the value's weight is reserved in the budget. Otherwise the value
-    /// leaves memory. Returns whether the value stays.
+    /// already installed. If `keep` is set, the caller has reserved the value's weight in the budget.
+    /// Otherwise the value leaves memory. Returns whether the value stays.
     pub(crate) fn mark_clean(
         &mut self,
         key: SlotKey<'_>,
@@ -199,9 +198,9 @@ impl Shard {
         }
     }
 
-    /// Replaces a dirty value by a tombstone of the same sequence, because the value will not be written. An
-    /// older value of the key may still be on disk, and a caller may still wait for an earlier removal of the
-    /// key.
+    /// Replaces a dirty value that will not be committed with a tombstone of the same sequence. An older
+    /// value of the key may still be on disk, and a caller may still be waiting for an earlier removal of
+    /// the key.
     fn convert_to_tombstone(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         self.take_content(id, deferred);
         if let Some(slot) = self.slots.get_mut(id) {
@@ -209,7 +208,7 @@ impl Shard {
         }
     }
 
-    /// Turns a dirty value into a clean value. The value's weight is already reserved in the budget.
+    /// Turns a dirty value into a clean value, whose weight is already reserved in the budget.
     fn clean(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         let (Some(slot), Some(pending)) = (self.slots.get_mut(id), self.pending.remove(&id)) else {
             return;

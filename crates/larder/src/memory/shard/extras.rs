@@ -8,7 +8,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Looks a key up, and returns the extras of its live entry too. Counts a use.
+    /// Looks up a key, and also returns the extras of its live entry. Counts a use.
     pub(crate) fn get_with_extras(&self, key: SlotKey<'_>, now: Timestamp) -> (Lookup, Option<EntryExtras>) {
         let found = self.get(key, now);
         let extras = if let Lookup::Value(..) = found { self.extras_of(key) } else { None };
@@ -24,14 +24,13 @@ impl Shard {
         self.extras_of_slot(id)
     }
 
-    /// Returns the extras of a slot's entry.
     pub(super) fn extras_of_slot(&self, id: SlotId) -> Option<EntryExtras> {
         if self.extras.is_empty() { None } else { self.extras.get(&id).copied() }
     }
 
-    /// Removes the extras of a slot whose content leaves.
+    /// Removes the extras of a slot whose content is removed.
     pub(super) fn take_extras(&mut self, id: SlotId) {
-        // Most caches have no extras, and then nothing is hashed.
+        // Most shards have no extras. The check avoids hashing the id.
         if !self.extras.is_empty() {
             self.extras.remove(&id);
         }

@@ -13,7 +13,7 @@ use crate::units::Timestamp;
 
 impl Shard {
     /// Replaces a key with a tombstone that is committed with its group. Without a group, the tombstone is
-    /// committed like any other tombstone.
+    /// committed like any other.
     pub(crate) fn insert_group_tombstone(
         &mut self,
         key: SlotKey<'_>,
@@ -31,9 +31,9 @@ impl Shard {
         self.removal_groups.join(id, group.filter(|_| !failpoint_is_set(Failpoint::RemoveBeforeGroup)));
     }
 
-    /// Returns whether a slot is a removal that a caller waits for and that belongs to no group.
+    /// Returns whether a slot is a tombstone that a caller waits for and that belongs to no group.
     pub(super) fn is_removed(&self, id: SlotId) -> bool {
-        // A new slot is a tombstone with sequence 0. Such a slot is not a removal.
+        // A new slot is a tombstone with sequence 0, which is not a removal.
         let is_tombstone = |slot: &Slot| slot.state == SlotState::Tombstone && slot.sequence > 0;
         self.slots.get(id).is_some_and(is_tombstone) && !self.removal_groups.has(id)
     }

@@ -1,4 +1,4 @@
-//! The extension of an entry's life by a use ([`crate::memory::use_stamps`]).
+//! Extends the life of an entry on a use ([`crate::memory::use_stamps`]).
 
 use super::Shard;
 use crate::memory::slot::SlotState;
@@ -7,8 +7,8 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Returns whether a use may extend the life of a key's entry: the entry has a time to idle, and is not
-    /// at its hard limit yet. `None` if the shard does not have the key.
+    /// Returns whether a use may extend the life of a key's entry: the entry has a time to idle, and has not
+    /// reached its hard limit. Returns `None` if the shard does not have the key.
     pub(in crate::memory) fn can_extend(&self, key: SlotKey<'_>) -> Option<bool> {
         let (id, slot) = self.find(key)?;
         let ends_at = self.extras.get(&id).map_or(Timestamp::ZERO, |extras| extras.ends_at);
@@ -16,8 +16,8 @@ impl Shard {
     }
 
     /// Extends the life of a key's entry to `expires_at`, or to its hard limit if that is earlier. Returns
-    /// the entry's sequence and its new expiry. Returns None if the entry is not live at `now`, or if this
-    /// does not extend its life.
+    /// the entry's sequence and its new expiry. Returns `None` if the entry is not live at `now`, or if its
+    /// life was not extended.
     pub(in crate::memory) fn extend(
         &mut self,
         key: SlotKey<'_>,

@@ -8,8 +8,8 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Removes the previous value of a key after an unsaved write of the key found no room. If the key must
-    /// be saved, removes nothing.
+    /// Removes the previous value of a key after an unsaved write of the key found no room. If changes of
+    /// the key must be committed, removes nothing.
     pub(crate) fn forget_replaced(
         &mut self,
         key: SlotKey<'_>,
@@ -26,7 +26,6 @@ impl Shard {
         Refused::NoRoom
     }
 
-    /// Removes a key that is not on disk.
     pub(crate) fn forget(
         &mut self,
         key: SlotKey<'_>,
@@ -53,7 +52,7 @@ impl Shard {
         true
     }
 
-    /// Removes up to `most` clean entries that have expired and are past their grace. Returns the number of
+    /// Removes up to `most` clean entries that have expired and whose grace has ended. Returns the number of
     /// removed entries.
     pub(crate) fn expire(&mut self, now: Timestamp, most: usize, deferred: &mut DeferredDrops) -> usize {
         let mut expired = 0;
@@ -67,7 +66,7 @@ impl Shard {
         expired
     }
 
-    /// Returns a time when at least one more clean entry may be removed.
+    /// Returns a time by which at least one more clean entry can be removed.
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
         self.expiry.next()
     }

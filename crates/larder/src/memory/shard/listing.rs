@@ -1,10 +1,9 @@
-//! A list of the keys of a shard.
+//! Lists the keys of a shard.
 
 use super::Shard;
 use crate::sys::sync::Arc;
 
 impl Shard {
-    /// Adds the keys that begin with a prefix to `out`.
     pub(in crate::memory) fn keys(&self, prefix: &[u8], out: &mut Vec<Arc<[u8]>>) {
         let keys = self.slots.iter().map(|(_, slot)| &*slot.key);
         out.extend(keys.filter(|key| key.starts_with(prefix)).map(Arc::from));

@@ -1,4 +1,4 @@
-//! Lookups of a key in its shard. They need only the shared lock.
+//! Lookups of a key in its shard, under the shared lock.
 
 use super::Shard;
 use crate::format::key::unencoded::UnencodedKey;
@@ -12,7 +12,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Looks a key up, and counts a use of a live entry.
+    /// Looks up a key, and counts a use of a live entry.
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((id, slot)) = self.find(key) else {
             return Lookup::Unknown(self.miss_token(key));
@@ -26,7 +26,7 @@ impl Shard {
         }
     }
 
-    /// Like [`get`](Shard::get), for a caller that needs only a live value.
+    /// Like [`get`](Shard::get), but returns only a live value.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     pub(crate) fn hit(
@@ -39,7 +39,7 @@ impl Shard {
         self.use_live(id, slot, now)
     }
 
-    /// Like [`hit`](Shard::hit), and also returns the extras of the entry.
+    /// Like [`hit`](Shard::hit), but also returns the extras of the entry.
     #[inline]
     pub(crate) fn hit_with_extras(
         &self,
@@ -75,7 +75,7 @@ impl Shard {
         found
     }
 
-    /// Looks a key up without counting the lookup as a use.
+    /// Looks up a key without counting a use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((_, slot)) = self.find(key) else {
             return Lookup::Unknown(self.miss_token(key));
@@ -87,7 +87,7 @@ impl Shard {
     }
 
     /// Returns the value of a key, live or expired. A removed key has no value, so a caller never gets an
-    /// invalidated value. A key that is known to be absent has no value either.
+    /// invalidated value. A key with an absence has no value either.
     pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
         match self.find(key) {
             None => StaleLookup::Unknown(self.miss_token(key)),
@@ -106,7 +106,7 @@ impl Shard {
     #[inline(always)]
     fn find_unencoded(&self, key: impl UnencodedKey, short_hash: u32) -> Option<(SlotId, &Slot)> {
         // The first candidate is almost always the key's slot. A loop would prepare the comparison for all
-        // candidates before it compares the first.
+        // candidates before comparing the first.
         let mut candidates = self.index.candidates(short_hash);
         let id = candidates.first()?;
         // The index contains no vacant slots.
@@ -127,12 +127,12 @@ impl Shard {
     }
 }
 
-/// Returns the result of a lookup that has found a slot without a live value.
+/// Returns the lookup result for a slot without a live value.
 fn without_value(slot: &Slot, now: Timestamp) -> Lookup {
     if slot.is_absence() && slot.expires_at > now {
         return Lookup::Absent(slot.expires_at);
     }
-    // The disk has this entry, or an older entry of the key, or no entry of the key. So the disk has no live
+    // The disk has this entry, an older entry of the key, or no entry of the key. So the disk has no live
     // entry either.
     Lookup::Negative
 }

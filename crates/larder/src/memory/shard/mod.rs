@@ -1,11 +1,11 @@
-//! A shard: the present state of each of its keys, under one lock.
+//! A shard: the current state of each of its keys, under one lock.
 //!
 //! A key's value or tombstone, its sequence and its leases change together, so no two readers can disagree
 //! about the order of changes (contract 1). Dirty entries are the content of the write buffer. An entry
-//! becomes clean only after the writer has committed it *and* installed the snapshot that shows it (invariant
-//! 2). The entry's sequence must still be the committed sequence.
+//! becomes clean only after the writer has committed it *and* installed the snapshot that shows it
+//! (invariant 2). The entry's sequence must still be the committed sequence.
 //!
-//! A shard does no I/O, reads no clock, and drops no value. The values that leave the shard are added to
+//! A shard does no I/O, reads no clock, and drops no value. Values that leave the shard are added to
 //! [`DeferredDrops`].
 
 #[cfg(all(unix, feature = "control"))]
@@ -57,19 +57,18 @@ pub(crate) struct Shard {
     pub(super) leases: Leases,
     /// Slots that became dirty since the writer's last drain.
     dirty: Vec<SlotId>,
-    /// Data that only dirty slots need. Few slots are dirty at a time, so this data is kept outside the
-    /// slots.
+    /// Data that only dirty slots need. Few slots are dirty at a time, so the data is outside the slots.
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
-    /// The groups of removals that belong to a group ([`super::removal_groups`]).
+    /// The groups of tombstones that belong to a group ([`super::removal_groups`]).
     removal_groups: RemovalGroups,
-    /// The extras of entries that were stored with extras ([`crate::memory::extras`]).
+    /// The extras of the entries that have extras ([`crate::memory::extras`]).
     extras: HashMap<SlotId, EntryExtras, ahash::RandomState>,
-    /// Range removals whose entries may still be in the installed snapshot.
+    /// Range removals whose records may still be in the installed snapshot.
     ranges: Vec<RangeTombstone>,
-    /// Whether entries of the disk tier must be committed. If so, the shard refuses an entry that will not be
-    /// committed. Otherwise a lookup could find an older value on disk after the eviction of that entry.
+    /// Whether entries of the disk tier must be committed. If so, the shard refuses an entry that will not
+    /// be committed. Otherwise a lookup could find an older value on disk after the eviction of that entry.
     saves: bool,
-    /// Whether the shard refuses every change from now on ([`super::closing`]).
+    /// Whether the shard refuses every change ([`super::closing`]).
     is_closed: bool,
     pub(super) usages: KeyspaceUsages,
     pub(super) watch_epochs: WatchEpochs,
@@ -136,7 +135,7 @@ impl Shard {
         self.is_closed && !failpoint_is_set(Failpoint::StoreInClosed)
     }
 
-    /// Seals the shard. From now on it refuses writes, fills, promotions and tombstones.
+    /// Seals the shard. Afterwards it refuses writes, fills, promotions and tombstones.
     pub(crate) fn seal(&mut self) {
         self.is_closed = true;
     }
@@ -162,7 +161,7 @@ impl Shard {
         self.store(key, entry, counter, deferred)
     }
 
-    /// Stores a value that was read from disk, if the permit is still valid and the shard has no entry for
+    /// Stores a value that was read from disk, if the permit is still valid and the shard has no entry of
     /// the key.
     pub(crate) fn promote(
         &mut self,
@@ -299,9 +298,8 @@ impl Shard {
     }
 }
 
-/// The new content of a key.
 enum SlotValue {
-    /// A value or an absence that is on disk, or that will never be saved. Its weight is reserved in the
+    /// A value or an absence that is on disk, or that will never be committed. Its weight is reserved in the
     /// budget.
     Clean(Option<Value>, Weight),
     /// A value or an absence to commit.
@@ -310,9 +308,9 @@ enum SlotValue {
     Tombstone,
 }
 
-/// Takes the next sequence. The caller holds the lock of the key's shard, so for each key the order of
-/// sequences is the order of changes. Relaxed order is enough: the lock orders the changes of a key, and
-/// across shards the numbers must only be unique.
+/// Takes the next sequence. The caller holds the lock of the key's shard, so the sequences of a key follow
+/// the order of its changes. Relaxed ordering is enough: the lock orders the changes of a key, and across
+/// shards the numbers must only be unique.
 fn next(counter: &AtomicU64) -> u64 {
     counter.fetch_add(1, Ordering::Relaxed) + 1
 }

@@ -6,7 +6,7 @@ use crate::memory::lookup::MissToken;
 use crate::memory::slot_key::SlotKey;
 
 impl Shard {
-    /// Drops the near copy of a key, and voids its epoch tokens. Leases and flights stay.
+    /// Drops the near copy of a key, and revokes its epoch tokens. Leases and flights stay.
     pub(crate) fn drop_near(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) -> MissToken {
         self.leases.revoke_tokens(key);
         if let Some((id, _)) = self.find(key) {

@@ -1,4 +1,4 @@
-//! The checks and the publication of a change that was computed from the content of its key
+//! Checks and publishes a change that was computed from the content of its key
 //! ([`crate::memory::publication`]).
 
 use super::Shard;
@@ -15,7 +15,7 @@ impl Shard {
     /// Does the checks of step 3. Returns the time at which they hold.
     ///
     /// # Errors
-    /// [`Refused::Revoked`] if the key has changed. [`Refused::Unconfirmed`] if the entry may be only on
+    /// [`Refused::Revoked`] if the key has changed. [`Refused::Unconfirmed`] if the entry may exist only on
     /// disk, and the caller has not confirmed it in the current snapshot.
     pub(crate) fn confirm(
         &self,
@@ -51,7 +51,7 @@ impl Shard {
         }
     }
 
-    /// Publishes a value with a new sequence, if the checks of step 3 hold.
+    /// Publishes a value with a new sequence, if the checks of step 3 succeed.
     pub(crate) fn publish(
         &mut self,
         key: SlotKey<'_>,
@@ -67,13 +67,13 @@ impl Shard {
         self.store(key, entry, counter, deferred)
     }
 
-    /// Returns the weight of a key's clean value in the budget. Zero if the key has no clean value.
+    /// Returns the weight of a key's clean value in the budget, or zero if the key has no clean value.
     pub(crate) fn weight_of_clean(&self, key: SlotKey<'_>) -> u64 {
         let clean = self.find(key).filter(|(_, slot)| slot.state == SlotState::Clean);
         clean.map_or(0, |(id, _)| self.policy.weight_of(id).bytes())
     }
 
-    /// Returns the sequence of a key's latest change. Zero if the shard does not have the key.
+    /// Returns the sequence of a key's latest change, or zero if the shard does not have the key.
     pub(crate) fn sequence_of(&self, key: SlotKey<'_>) -> u64 {
         self.find(key).map_or(0, |(_, slot)| slot.sequence)
     }

@@ -90,7 +90,7 @@ impl Bench {
         (range, purged)
     }
 
-    /// Purges two slots, and lists clean entries only while fewer than `most_listed` keys are in the list.
+    /// Purges two slots, and lists clean entries only while fewer than `most_listed` keys are listed.
     fn purge_part(
         &mut self,
         range: &RangeTombstone,
@@ -203,7 +203,7 @@ fn a_purge_in_parts_lets_nothing_old_come_in_between_two_of_them() {
     let mut purged = Purged::default();
     let next_slot = bench.purge_part(&range, 0, 3, &mut purged);
     assert_eq!(next_slot, Some(2));
-    // The slot of the first key is vacant, because it was visited already.
+    // The slot of the first key is vacant, because it was already visited.
     let first = SlotKey { hash: 10, bytes: &names[0] };
     assert_eq!(bench.shard.min_visible_sequence(first), range.sequence, "its records on disk are hidden");
     let permit = Permit::EpochToken(bench.shard.leases.epoch_token(first));
@@ -310,20 +310,19 @@ fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
     assert!(matches!(bench.shard.get(KEY, NOW), Lookup::Unknown(_)));
 }
 
-/// Returns the number of bytes of one element in a hash table, if the table has 15 places for each seven
-/// elements.
+/// Returns the bytes that one element takes in a hash table with 15 places for every seven elements.
 const fn table_place(element: usize) -> usize {
     (element + 1) * 15 / 7
 }
 
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // The sum of these sizes: the slot, the nodes of the policy and of the expiry list, ten bytes of sketch
-    // and ghosts, the place in the index, two reference counts of the value. Key bytes that are inside the
-    // slot are counted twice.
+    // The sum of the slot, the nodes of the policy and of the expiry index, ten bytes of sketch and ghosts,
+    // the place in the index, and two reference counts of the value. Key bytes that are inside the slot are
+    // counted twice.
     let kept = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10;
     let bytes = kept + SlotIndex::MAX_BYTES + 2 * size_of::<usize>();
-    // The overhead of the allocator, for the block of the value and for a small block that the value owns.
+    // The allocator's overhead for the block of the value, and for a small block that the value owns.
     let blocks = block(16 + 24) - (16 + 24) + block(10) - 10;
     assert!((bytes + blocks) as u64 <= crate::memory::weight::ENTRY_OVERHEAD, "{bytes} {blocks}");
 }

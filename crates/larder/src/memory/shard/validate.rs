@@ -1,8 +1,7 @@
 //! Checks the sums of a shard against its slots.
 //!
-//! A wrong sum changes no answer. But memory then holds fewer and fewer entries, or more entries than it may.
-//! So the tests of a shard and of memory call [`Shard::validate`]. Each cache in a test calls `validate` when
-//! its last handle is dropped.
+//! A wrong sum changes no answer, but lets memory hold too few or too many entries. So the tests of a shard
+//! and of memory call [`Shard::validate`]. In tests, each cache calls it when its last handle is dropped.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,12 +12,11 @@ use crate::memory::slot::SlotState;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
-/// The sums over the slots of one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::memory) struct ShardSums {
-    /// Weight of the clean entries. This weight is charged to the budget.
+    /// Weight of the clean entries, which the budget includes.
     pub(in crate::memory) clean_weight: u64,
-    /// Weight in the budget that is reserved for dirty values larger than the write buffer.
+    /// Budget weight that is reserved for dirty values larger than the write buffer.
     pub(in crate::memory) beyond: u64,
     /// Number of dirty values. Each holds room in the write buffer.
     pub(in crate::memory) dirty: usize,
@@ -29,10 +27,10 @@ pub(in crate::memory) struct ShardSums {
 }
 
 impl Shard {
-    /// Compares every sum with the slots. Returns the sums that other parts of the cache keep as well.
+    /// Compares every sum with the slots. Returns the sums that other parts of the cache also keep.
     ///
     /// # Panics
-    /// If a sum disagrees with the slots.
+    /// Panics if a sum differs from the slots.
     pub(in crate::memory) fn validate(&self) -> ShardSums {
         let mut usages = KeyspaceUsages::default();
         let mut sums = ShardSums { saves: self.saves, ranges: self.ranges.len(), ..ShardSums::default() };
@@ -80,7 +78,7 @@ impl Shard {
             (evictions + usage.evictions, expirations + usage.expirations)
         });
         let (evictions, expirations) = self.usages.removed();
-        // The sums may be larger, because they include keyspaces that were removed.
+        // The totals may be larger, because they include keyspaces that were removed.
         assert!(lost.0 <= evictions && lost.1 <= expirations, "the sums include the counts by keyspace");
         sums
     }

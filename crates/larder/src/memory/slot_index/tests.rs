@@ -33,7 +33,7 @@ impl Model {
         self.index.candidates(hash).find(|other| *other == id)
     }
 
-    /// Checks every answer, and computes the counts of the buckets again.
+    /// Checks every lookup, and recomputes the pass counts of the buckets.
     fn check(&self) {
         assert_eq!(self.index.len(), self.hashes.len());
         let mut passed = vec![0; self.index.buckets.len()];
@@ -62,7 +62,7 @@ impl Model {
         }
     }
 
-    /// Checks the candidates for any hash: no slot is missing, no slot appears twice, and each candidate has
+    /// Checks the candidates for a hash: no slot is missing, no slot appears twice, and each candidate has
     /// the tag.
     fn check_candidates(&self, hash: u32) {
         let candidates: Vec<_> = self.index.candidates(hash).collect();
@@ -77,7 +77,7 @@ impl Model {
         }
     }
 
-    /// Returns the counts of slots that have passed a bucket.
+    /// Returns the sum of the pass counts of all buckets.
     fn passed(&self) -> u64 {
         self.index.buckets.iter().map(|bucket| bucket.passes() / ONE_PASSED).sum()
     }
@@ -136,8 +136,8 @@ fn slots_with_one_hash_are_told_apart_by_the_caller() {
     assert_eq!(model.find(3, u32::MAX), None);
 }
 
-/// A place looks as if it had the tag if the subtraction borrows: the place before it has the tag, and its
-/// own tag is larger by one or is the tag of a free place.
+/// A place falsely seems to have the tag if the subtraction borrows: the place before it has the tag, and
+/// its own tag is larger by one or is the tag of a free place.
 #[test]
 fn a_place_beside_one_with_the_tag_is_no_candidate() {
     for first in 1..=3 {
@@ -151,8 +151,7 @@ fn a_place_beside_one_with_the_tag_is_no_candidate() {
     }
 }
 
-/// After too many slots have passed a bucket, every search continues behind this bucket, and its count does
-/// not change.
+/// A bucket that too many slots have passed keeps its maximum count, and every search continues behind it.
 #[test]
 fn a_count_that_is_full_stays_so() {
     let mut bucket = Bucket::EMPTY;
@@ -177,7 +176,7 @@ fn a_count_that_is_full_stays_so() {
     assert!(!bucket.was_passed());
 }
 
-/// In use, the index always has a free place. But a search ends even without one.
+/// In use, the index always has a free place. A search must end even without one.
 #[test]
 fn a_search_ends_in_an_index_without_a_free_place() {
     let mut model = Model::new();
@@ -197,7 +196,8 @@ fn a_search_ends_in_an_index_without_a_free_place() {
 proptest! {
     #[test]
     fn the_index_finds_exactly_what_was_added(
-        // Few hashes at both ends of the range, so that buckets overflow, even beyond the last bucket.
+        // The hashes are few and lie at both ends of the range, so that buckets overflow, even beyond the
+        // last bucket.
         steps in proptest::collection::vec((any::<bool>(), 0_u32..60, 0_u32..4, any::<bool>()), 0..300)
     ) {
         let mut model = Model::new();
@@ -215,7 +215,7 @@ proptest! {
 
     #[test]
     fn the_index_agrees_with_a_map_while_slots_come_and_go(
-        // 64 hashes at each place, so that many tags are equal. The number of slots requires several growths.
+        // The masks leave few distinct tags or homes, and enough slots to make the index grow several times.
         steps in proptest::collection::vec((0_u32..4, 0_u32..600, any::<u32>()), 0..900),
         mask in prop_oneof![Just(u32::MAX), Just(0xFC00_0000), Just(0x0000_003F), Just(0x8000_001F)],
     ) {

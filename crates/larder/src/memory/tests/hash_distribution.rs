@@ -1,10 +1,10 @@
-//! Tests that keys chosen by an attacker are spread as evenly as other keys, over the shards and over the
+//! Checks that keys chosen by an attacker are spread as evenly as other keys, over the shards and over the
 //! bits that hash tables use first.
 //!
-//! The hash has a seed that is new for each cache, so an attacker can't compute keys of one shard or one
-//! bucket. These tests check that for any seed, a structure in the keys leaves no structure in the hashes.
-//! The tests use several seeds, and families of keys on which weak hashes are known to fail. The tests also
-//! use weak hashes. With a weak hash, the check must fail.
+//! The hash has a new seed for each cache, so an attacker cannot compute keys of one shard or one bucket.
+//! These tests check that for any seed, a structure in the keys leaves no structure in the hashes. They use
+//! several seeds, and families of keys on which weak hashes are known to fail. The tests also check that a
+//! weak hash fails.
 
 use std::ptr;
 
@@ -13,18 +13,18 @@ use crate::memory::Memory;
 const KEYS: u64 = 4096;
 const SHARDS: usize = 16;
 const SEEDS: usize = 6;
-/// Number of seeds for some families of keys. In an earlier version of the hash, which mixed the length
-/// without multiplying it first, one seed in sixty was bad for these keys.
+/// Number of seeds for some families of keys. In an earlier version of the hash, one seed in sixty was bad
+/// for these keys, because the length was mixed in without a multiplication.
 const MANY_SEEDS: usize = 300;
 
 type Family = (&'static str, Vec<Vec<u8>>);
 
-/// Returns keys that begin with a keyspace's number, as all keys do.
+/// Returns keys that begin with the number of a keyspace.
 fn keys(of: impl Fn(u64) -> Vec<u8>) -> Vec<Vec<u8>> {
     (0..KEYS).map(|number| [&[0, 0, 0, 1], of(number).as_slice()].concat()).collect()
 }
 
-/// Returns a key of 40 equal bytes, with a number instead of two of these bytes.
+/// Returns a key of 40 equal bytes, with a number in place of two of them.
 fn stamped(at: usize, number: u64) -> Vec<u8> {
     let mut key = vec![b'k'; 40];
     key[at..at + 2].copy_from_slice(&number.to_be_bytes()[6..]);
@@ -67,8 +67,8 @@ fn families() -> Vec<Family> {
 /// Returns how far the counts are from an even distribution, in standard deviations of the chi-squared
 /// distribution.
 ///
-/// The result of a good hash is a few deviations, and rarely more than five. The result of a hash that keeps
-/// a structure of the keys is tens to thousands of deviations.
+/// A good hash yields a few deviations, rarely more than five. A hash that keeps a structure of the keys
+/// yields tens to thousands.
 #[expect(clippy::cast_precision_loss, reason = "counts of thousands")]
 fn unevenness(counts: &[u32]) -> f64 {
     let expected = f64::from(counts.iter().sum::<u32>()) / counts.len() as f64;
@@ -77,7 +77,7 @@ fn unevenness(counts: &[u32]) -> f64 {
     (chi_squared - freedom) / (2.0 * freedom).sqrt()
 }
 
-/// Returns the largest unevenness over the places that the hash chooses: a shard, a tag and a bucket of its
+/// Returns the largest unevenness over everything that the hash chooses: a shard, a tag and a bucket of its
 /// index, and a ghost.
 fn worst(keys: &[Vec<u8>], hash: impl Fn(&[u8]) -> u64, shard: impl Fn(&[u8]) -> usize) -> f64 {
     let mut shards = [0; SHARDS];
@@ -86,8 +86,9 @@ fn worst(keys: &[Vec<u8>], hash: impl Fn(&[u8]) -> u64, shard: impl Fn(&[u8]) ->
         let hash = hash(key);
         let bits = |from: u32, mask: u64| usize::try_from((hash >> from) & mask).unwrap();
         shards[shard(key)] += 1;
-        // The index of a shard uses the half of the hash that does not choose the shard. Its top bits choose
-        // the bucket, and its lowest bits are the tag. A ghost stores the upper bits of this half.
+        // The index of a shard uses the lower half of the hash, which does not choose the shard. The top
+        // bits of this half choose the bucket, and its lowest bits are the tag. A ghost stores its upper
+        // bits.
         tags[bits(0, 255)] += 1;
         buckets[bits(24, 255)] += 1;
         ghosts[bits(16, 255)] += 1;
@@ -117,7 +118,7 @@ fn chosen_keys_spread_evenly_whatever_the_seed() {
     }
 }
 
-/// Keys that differ only in the number of zeros at their end have the same words, and different lengths.
+/// Keys that differ only in the number of trailing zeros have the same words, and different lengths.
 #[test]
 fn lengths_spread_evenly_for_many_seeds() {
     let keys: Vec<Vec<u8>> = (0..KEYS / 8).map(|zeros| vec![0; usize::try_from(zeros).unwrap()]).collect();
@@ -129,8 +130,8 @@ fn lengths_spread_evenly_for_many_seeds() {
     }
 }
 
-/// Tests only the keys of one shard. The choice of the shard must leave no structure in the bits that its
-/// table uses.
+/// Tests only the keys of one shard. The choice of the shard must leave no structure in the bits that the
+/// shard's index uses.
 #[test]
 fn the_keys_of_one_shard_spread_evenly_over_its_table() {
     for (family, keys) in families() {
@@ -160,7 +161,7 @@ fn a_weak_hash_is_caught() {
     type Hash = fn(&[u8]) -> u64;
     let weak: [(&str, Hash); 3] = [
         ("the sum of the bytes", |key| key.iter().map(|&byte| u64::from(byte)).sum()),
-        // A step of FxHash. The low bits of a product depend only on the low bits of its factors.
+        // One step of FxHash. The low bits of a product depend only on the low bits of its factors.
         ("one multiplication a word", |key| {
             key.chunks(8).fold(0, |hash: u64, word| {
                 let word = word.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));

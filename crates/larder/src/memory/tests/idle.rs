@@ -1,4 +1,4 @@
-//! Tests of uses of entries with a time to idle: steps (1) and (4) of [`crate::memory::use_stamps`].
+//! Tests of the use of entries with a time to idle: steps (1) and (4) of [`crate::memory::use_stamps`].
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn on_disk(number: u8) -> [u8; 5] {
     [0, 0, 0, 1, number]
 }
 
-/// Returns an entry that expires after 9 s, and whose life uses extend up to 20 s.
+/// Returns an entry that expires at 9 s, and that uses can extend up to 20 s.
 fn idling(entry: IncomingEntry) -> IncomingEntry {
     let extras = Some(EntryExtras::new(at(0), None, at(20)));
     IncomingEntry { expires_at: at(9), extras, ..entry }
@@ -110,7 +110,7 @@ fn a_stamp_is_read_before_its_snapshot_is_found_to_be_the_current_one() {
     let memory = Memory::new(1, 1_000, 1 << 20, 0);
     let bytes = on_disk(1);
     let key = memory.key(&bytes);
-    // Just after the snapshot was checked, the writer installs the next snapshot, and removes the stamp.
+    // Just after the snapshot check, the writer installs the next snapshot, and removes the stamp.
     let is_current = || {
         memory.use_stamps.settle(&memory.use_stamps.batch(9));
         true

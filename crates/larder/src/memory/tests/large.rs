@@ -1,5 +1,5 @@
-//! Tests of values larger than the write buffer, in random steps and in chosen cases. Dirty and clean entries
-//! together stay within their bound.
+//! Tests values larger than the write buffer, in random steps and in chosen cases. Dirty and clean entries
+//! together must stay within their bound.
 
 use crate::memory::entry::{IncomingEntry, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
@@ -16,8 +16,8 @@ fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
     encoded(memory, weight, 1, &mut EvictedValues::default())
 }
 
-/// Makes a value with this weight and with an encoding of this length. While there is no room for the value,
-/// commits dirty entries.
+/// Returns a value with this weight and an encoding of this length. Commits dirty entries while there is no
+/// room for the value.
 fn encoded(memory: &Memory, weight: u64, len: usize, evicted_values: &mut EvictedValues) -> IncomingEntry {
     let room = memory.reserve_room(weight + len as u64, || commit(memory, None), evicted_values).unwrap();
     let unsaved = Unsaved::uncompressed(vec![0; len], 0, Timestamp::ZERO, room);
@@ -30,7 +30,7 @@ fn store_encoded(memory: &Memory, key: u8, weight: u64, len: usize) {
     memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap();
 }
 
-/// Commits the dirty entries. If `removed` is given, removes that key during the commit.
+/// Commits the dirty entries. Removes the key `removed`, if given, during the commit.
 fn commit(memory: &Memory, removed: Option<u8>) {
     let mut evicted_values = EvictedValues::default();
     let drained = memory.drain(Timestamp::ZERO, &mut evicted_values);
@@ -45,9 +45,9 @@ fn commit(memory: &Memory, removed: Option<u8>) {
     }
 }
 
-/// Checks contract 7. Clean entries, and dirty entries with their encodings, together stay within the
-/// capacity plus the write buffer. The exception is a single entry that is larger than the capacity and the
-/// write buffer together. Then there is no other entry.
+/// Checks contract 7: clean entries, and dirty entries with their encodings, together stay within the
+/// capacity plus the write buffer. The exception is a single entry larger than both together. Then there is
+/// no other entry.
 fn check_bounds(memory: &Memory) {
     let taken = memory.shards.iter().map(|shard| shard.read().taken());
     let (clean, dirty) = taken.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
@@ -138,7 +138,7 @@ proptest! {
             check_bounds(&memory);
             memory.validate();
         }
-        // All of the capacity must be free again, so no weight was lost.
+        // All of the capacity must be free again, so no weight was leaked.
         commit(&memory, None);
         memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 1000, &mut EvictedValues::default());
         prop_assert_eq!((memory.budget.used(), memory.buffer().used()), (0, 0));
@@ -157,8 +157,8 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
     };
     let bytes = key_of(200);
     let key = memory.key(&bytes);
-    // Each row holds the weight and the length of the encoding. The next number is the weight that clean
-    // entries may have while the value is dirty. The last number is this weight after the value's commit.
+    // In each row, `weight` and `len` describe the large value. `beside` is the weight that clean entries
+    // may have while the large value is dirty, and `after` is this weight after its commit.
     for (weight, len, beside, after) in [(60, 60, 980, 940), (500, 500, 100, 500), (1_000, 900, 0, 0)] {
         assert!(fill() > 900);
         store_encoded(&memory, 200, weight, len);
@@ -179,14 +179,14 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
 fn a_large_value_that_finds_no_room_when_it_is_committed_gives_back_what_it_had() {
     let memory = Memory::new(4, 1_000, 100, 0);
     store_encoded(&memory, 1, 60, 60);
-    // The weight of a fill that another thread is about to publish.
+    // Reserves the weight of a fill that another thread is about to publish.
     assert!(memory.budget.try_reserve(980));
     commit(&memory, None);
     assert!(matches!(memory.get(memory.key(&key_of(1)), Timestamp::ZERO), Lookup::Unknown(_)));
     assert_eq!((memory.budget.used(), memory.buffer().used(), memory.totals().bypassed), (980, 0, 1));
 }
 
-/// A value that writes to memory when it is dropped. A user's value may do this if it keeps a handle of its
+/// A value that writes to memory when it is dropped, as a user's value may do if it owns a handle of its
 /// cache.
 struct WritesOnDrop(std::sync::Weak<Memory>);
 
@@ -201,7 +201,7 @@ impl Drop for WritesOnDrop {
 #[test]
 fn what_is_evicted_may_write_a_large_value_when_it_is_dropped() {
     let memory = Arc::new(Memory::new(4, 1_000, 100, 0));
-    // The store is refused if a large value has all the room. A `Drop` may have written that value.
+    // The store is refused if a large value has all the room, for example a value that a `Drop` has written.
     let store = |key: u8, entry| {
         memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap_or_default();
     };
@@ -209,8 +209,8 @@ fn what_is_evicted_may_write_a_large_value_when_it_is_dropped() {
         value: Some(Arc::new(WritesOnDrop(Arc::downgrade(&memory)))),
         ..clean(weight)
     };
-    // Each value is evicted to make room for a clean entry of its own shard or of another shard. Later,
-    // values are evicted to make room for a large value.
+    // First each value is evicted for a clean entry, of its own shard or of another shard. Then values are
+    // evicted for a large value.
     for key in 2..40 {
         commit(&memory, None);
         store(key, writes(1_000));

@@ -1,9 +1,9 @@
-//! A model test of the memory tier, with random steps, one at a time. After each step the counts agree with
-//! the slots. At the end no reserved room is lost.
+//! A model test of the memory tier: random steps, one at a time. After each step the counters must agree
+//! with the slots. At the end no reserved room may be lost.
 //!
 //! A commit has several steps: drain, then mark each key clean, or requeue the keys after a failure. A load
 //! or a promotion has two steps: take a lease or a token, then publish. A key may change between two steps,
-//! and then reserved room must be given back.
+//! and then reserved room must be released.
 
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
@@ -27,7 +27,7 @@ const KEYS: u8 = 24;
 
 type Key = [u8; 5];
 
-/// Keys of two keyspaces. Even numbers are keys of the disk tier, odd numbers are memory-only keys.
+/// Returns a key. Even numbers are keys of the disk tier, odd numbers are memory-only keys.
 fn key_of(number: u8) -> Key {
     [0x80 * (number % 2), 0, 0, 1, number]
 }
@@ -44,14 +44,14 @@ enum Step {
     AskToLoad(u8),
     /// Takes a token for a promotion.
     AskToPromote(u8),
-    /// Publishes the oldest load or promotion. Its key may have been invalidated since.
+    /// Publishes the oldest load or promotion. Its key may have been invalidated in the meantime.
     Publish(u64, bool),
     Drain,
     /// Marks the next drained key clean.
     MarkClean,
     /// Requeues the drained keys, as after a failed commit.
     Requeue,
-    /// The file is discarded. Values are not committed until `StartSaving`.
+    /// Discards the file. Values are not committed until `StartSaving`.
     StopSaving,
     StartSaving,
     Purge(Option<u8>),
@@ -61,9 +61,9 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let key = || 0..KEYS;
-    // Sometimes the weight exceeds the capacity.
+    // Some weights exceed the capacity.
     let weight = || prop_oneof![15 => 1_u64..60, 1 => CAPACITY - 1..CAPACITY + 2];
-    // Up to four seconds, because entries that expire in the same second share a list.
+    // Up to four seconds, so that several entries expire in the same second and share a list.
     let ttl = || 1_u64..4_000;
     prop_oneof![
         4 => (key(), weight(), ttl()).prop_map(|(key, weight, ttl)| Step::StoreClean(key, weight, ttl)),
@@ -88,7 +88,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct Run {
     memory: Memory,
     now: Timestamp,
-    /// Keys that the writer has drained and has not marked clean yet.
+    /// Keys that the writer has drained and not yet marked clean.
     drained: Vec<Mutation>,
     /// Loads and promotions in progress.
     asked: Vec<(Key, Permit)>,
@@ -182,7 +182,7 @@ impl Run {
         }
     }
 
-    /// Does a step of the writer.
+    /// Does one step of the writer.
     fn work(&mut self, step: &Step) {
         let mut evicted_values = EvictedValues::default();
         match step {
@@ -262,7 +262,7 @@ impl Run {
             SlotChange::Put { unsaved, .. } => Arc::strong_count(unsaved) == 1,
             SlotChange::Delete | SlotChange::DeleteInGroup(_) => false,
         });
-        // Each dirty value has one byte of the write buffer. Its slot and the writer's batch share that byte.
+        // Each dirty value has one byte of the write buffer, shared by its slot and the writer's batch.
         assert_eq!(
             self.memory.buffer().used(),
             (dirty + replaced.count()) as u64,
@@ -270,7 +270,7 @@ impl Run {
         );
     }
 
-    /// Ends the operations in progress and fills memory again, to check that all of its capacity can be used.
+    /// Ends the operations in progress, then fills memory again to check that all of its capacity is usable.
     fn end(mut self) {
         while !self.asked.is_empty() {
             self.publish(1, true);

@@ -7,7 +7,7 @@ use crate::memory::publication::Publication;
 const START: Timestamp = Timestamp::from_millis(1_000);
 const EXPIRY: Timestamp = Timestamp::from_millis(9_000);
 
-/// A memory with a change in progress: its entry was read, and the change is not published yet.
+/// A memory tier with an unpublished change, whose entry was already read.
 struct Changing {
     memory: Memory,
     bytes: [u8; 5],
@@ -16,7 +16,7 @@ struct Changing {
 }
 
 impl Changing {
-    /// Begins a change of a key. `entry` is stored before.
+    /// Stores `entry`, if given, and begins a change of its key.
     fn new(entry: Option<fn(&Memory) -> IncomingEntry>) -> Self {
         let (memory, bytes) = (Memory::new(1, 1_000, 1 << 20, 0), key_of(1));
         let key = memory.key(&bytes);

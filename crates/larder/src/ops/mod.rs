@@ -1,5 +1,4 @@
-//! Parts for operators: inspection of a file, changes to a file without its cache, the control socket,
-//! metrics.
+//! Tools for operators: inspecting a file, changing a file offline, the control socket, and metrics.
 
 #[cfg(any(test, feature = "admin"))]
 pub mod admin;

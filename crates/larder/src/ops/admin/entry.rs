@@ -1,4 +1,4 @@
-//! The keyspaces and entries that [`Admin`](super::Admin) writes, and the result of writing.
+//! The keyspaces and entries that [`Admin`](super::Admin) writes, and the counts that it returns.
 
 use std::borrow::Cow;
 
@@ -28,9 +28,9 @@ pub struct NewKeyspace {
 
 /// An entry for [`Admin::write`](super::Admin::write).
 ///
-/// It has no limit of its life other than its expiry. So in a keyspace with a
-/// [`time_to_idle`](crate::KeyspaceDefinition::time_to_idle), uses do not extend its life, until the entry is
-/// written or touched again. It also has no duration of a load, so
+/// The entry ends at `expires_at`. In a keyspace with a
+/// [`time_to_idle`](crate::KeyspaceDefinition::time_to_idle), lookups do not extend its life until the
+/// application writes or touches the entry. The entry has no recorded load time, so
 /// [`early_expiration`](crate::LoadPolicy::early_expiration) does not refresh it.
 ///
 /// Programs build this struct with a literal, so a new field would be a breaking change.
@@ -40,38 +40,38 @@ pub struct NewEntry {
     pub key: Vec<u8>,
     /// The time at which the entry was written.
     pub written_at: Timestamp,
-    /// The time at which the entry expires. [`Timestamp::NEVER`] if it never expires. Uses do not change it.
+    /// The time at which the entry expires. [`Timestamp::NEVER`] if it never expires. Lookups do not change
+    /// this time.
     pub expires_at: Timestamp,
     /// The time from which the entry may be deleted: the expiry plus the grace time. During the grace time, a
-    /// failing load may be answered with the entry. An earlier time than the expiry is replaced by the
-    /// expiry. A time more than twelve and a half years after the expiry is replaced by that maximum.
+    /// lookup whose load fails may return the entry. A time before the expiry is raised to the expiry. A time
+    /// more than twelve and a half years after the expiry is lowered to that maximum.
     pub delete_after: Timestamp,
     /// The fingerprint of the value's shape at the time of writing, if there is one.
     pub fingerprint: Option<u64>,
-    /// Compression of the value in the file: 0 none, 1 LZ4, 2 Zstandard. A build without the feature `zstd`
-    /// uses LZ4 instead of Zstandard. The value is stored uncompressed if compression makes it no shorter, or
-    /// if the number is unknown.
+    /// The compression of the value in the file: 0 none, 1 LZ4, 2 Zstandard. A build without the feature
+    /// `zstd` uses LZ4 instead of Zstandard. If the number is unknown, or compression does not make the value
+    /// shorter, the value is stored uncompressed.
     pub compression: u8,
-    /// The encoded value, not compressed. `None` for an absence: the source has no value for the key
-    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)).
+    /// The encoded, uncompressed value. `None` stores an absence, which says that the source has no value for
+    /// the key ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)).
     pub value: Option<Vec<u8>>,
 }
 
-/// The result of [`Admin::write`](super::Admin::write): numbers of entries.
+/// The numbers of entries that a call of [`Admin::write`](super::Admin::write) wrote and skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Written {
-    /// Entries that were written.
+    /// Number of entries written.
     pub written: u64,
-    /// Entries that were skipped because they had expired.
+    /// Number of entries skipped because they had expired.
     pub expired: u64,
-    /// Entries that were skipped because the file has a live entry of their key with a later time of writing.
+    /// Number of entries skipped because the file has a live entry of the same key that was written later.
     pub kept_newer: u64,
 }
 
 impl NewEntry {
-    /// If the time of writing is later than `now`, replaces this time by `now` and keeps the TTL (contract
-    /// 2).
+    /// Replaces a time of writing that is later than `now` by `now`, and keeps the TTL (contract 2).
     pub(super) fn not_from_the_future(self, now: Timestamp) -> Self {
         if self.written_at <= now {
             return self;
@@ -85,8 +85,8 @@ impl NewEntry {
         Self { written_at: now, expires_at, delete_after: expires_at.expiry_after(grace), ..self }
     }
 
-    /// Returns the time from which the entry may be deleted, within the limits of a keyspace's grace.
-    /// Otherwise an expired entry could stay in the file forever.
+    /// Returns `delete_after`, limited to the longest grace time of a keyspace. Without the limit, an expired
+    /// entry could stay in the file forever.
     fn bounded_delete_after(&self) -> Timestamp {
         let latest = self.expires_at.expiry_after(MAX_TTL + MAX_TTL / 4);
         self.delete_after.min(latest).max(self.expires_at)
@@ -94,7 +94,7 @@ impl NewEntry {
 
     pub(super) fn change(self, full: &[u8], version: u32, sequence: u64) -> EntryChange<'_> {
         let kind = if self.value.is_some() { RecordKind::Value } else { RecordKind::Absence };
-        // An absence has no grace.
+        // An absence has no grace time.
         let delete_after = match kind {
             RecordKind::Value => self.bounded_delete_after(),
             RecordKind::Absence => self.expires_at,

@@ -1,14 +1,13 @@
-//! Changes a cache file without its cache, and without the application's types. No cache may have the file
-//! open.
+//! Changes a cache file that no cache has open, without the application's types.
 //!
-//! [`Admin`] owns a file as a [`Cache`](crate::Cache) does: it holds the owner's lock. If another process
-//! owns the file, the error names that process. A removal is durable when the call returns. Each written
-//! entry is counted, and gets a sequence and index rows, as in a cache. `Admin` has no memory tier and no
-//! thread, and evicts nothing. If the file has become larger than its cache allows, the cache shortens the
-//! file when it opens the file again.
+//! Like a [`Cache`](crate::Cache), [`Admin`] owns its file and holds the owner's lock. If another process
+//! owns the file, opening fails with an error that names that process. A removal is durable when the call
+//! returns. Each written entry is counted, and gets a sequence and index rows, as in a cache. `Admin` has no
+//! memory tier, starts no thread, and evicts nothing. If the file grows beyond the limit of its cache, the
+//! cache shrinks the file when it next opens it.
 //!
-//! Keys are encoded bytes ([`KeyShape`](crate::inspect::KeyShape) makes them). Values are encoded and not
-//! compressed.
+//! Keys are passed as encoded bytes; [`KeyShape`](crate::inspect::KeyShape) encodes them. Values are passed
+//! encoded and uncompressed.
 //!
 //! ```
 //! # let dir = tempfile::tempdir()?;
@@ -56,16 +55,16 @@ pub use entry::{NewEntry, NewKeyspace, Written};
 pub struct Compacted {
     /// The length of the file before the call.
     pub length_before: ByteSize,
-    /// The length of the file after the call. The file is never longer than before.
+    /// The length of the file after the call, never greater than `length_before`.
     pub length: ByteSize,
     /// Number of expired entries that were not copied.
     pub expired: u64,
 }
 
-/// A cache file that this process owns and changes without a cache.
+/// A cache file that this process owns, and changes without opening a cache.
 ///
-/// After a change has failed, every later call returns the same error. In that case, drop this value and open
-/// the file again.
+/// After a change fails, every later call returns the same error. Drop this value then, and open the file
+/// again.
 #[derive(Debug)]
 #[must_use = "what was changed is durable, but the file counts as left by a crash until it is closed"]
 pub struct Admin {
@@ -81,15 +80,15 @@ impl Admin {
     /// [`Error::Io`]. After each of these errors the file is unchanged.
     ///
     /// # Cost
-    /// The same as the cost of opening a cache.
+    /// The same as opening a cache.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::at(path.as_ref(), false)
     }
 
-    /// Opens a cache file. Creates the file if it is missing.
+    /// Opens a cache file, and creates it if it is missing.
     ///
     /// # Errors
-    /// The errors of [`open`](Self::open), without [`Error::Missing`].
+    /// Returns the same errors as [`open`](Self::open), except [`Error::Missing`].
     pub fn create(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::at(path.as_ref(), true)
     }
@@ -100,24 +99,23 @@ impl Admin {
         Ok(Self { edit: OfflineEdit::open(&absolute(path)?, &clock, verify_up_to, makes)? })
     }
 
-    /// Returns the time that decides which entries have expired. This is the later of the clock's time and
-    /// the time of the last commit.
+    /// Returns the time against which expiry is checked: the clock's time or the time of the last commit,
+    /// whichever is later.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.edit.now()
     }
 
-    /// Returns the keyspaces, sorted by name. Returns none after a change has failed.
+    /// Returns the keyspaces, sorted by name. The list is empty after a change has failed.
     #[must_use]
     pub fn keyspaces(&self) -> Vec<KeyspaceInfo> {
         self.edit.catalog().map(of_catalog).unwrap_or_default()
     }
 
-    /// Opens a keyspace. Creates the keyspace if it is missing.
+    /// Opens a keyspace, and creates it if it is missing.
     ///
-    /// The file may have a keyspace of the same name with another version, format, or shape of keys or
-    /// values. That keyspace is then retired with its entries. The same happens when a service opens a new
-    /// version.
+    /// If the file has a keyspace of this name with another version, format, or shape of keys or values, that
+    /// keyspace is retired with its entries. The same happens when a service opens a new version.
     ///
     /// # Errors
     /// [`Error::InvalidSetting`] if the name of the keyspace or of its schema is empty or longer than 255
@@ -140,11 +138,11 @@ impl Admin {
         self.edit.register(Registration { name, version, shape, format, fingerprint, schema })
     }
 
-    /// Writes entries to a keyspace in one commit. Skips expired entries. Also skips an entry if the file has
-    /// a live entry of its key with a later time of writing.
+    /// Writes entries to a keyspace in one commit. Skips an expired entry, and an entry whose key has a live
+    /// entry in the file that was written later.
     ///
-    /// An entry keeps its time of writing, its expiry and its grace. If its time of writing is in the future,
-    /// its whole TTL begins now.
+    /// Each entry keeps its time of writing, its expiry and its grace time. If the time of writing is in the
+    /// future, the entry counts as written now, with its whole TTL.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -178,8 +176,9 @@ impl Admin {
     /// ```
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::Io`], [`Error::Damaged`]. After an error
-    /// nothing is written. If the file does not have the keyspace, the call succeeds and writes nothing.
+    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::Io`], [`Error::Damaged`]. After an error,
+    /// no entry has been written. If the file does not have the keyspace, the call succeeds and writes
+    /// nothing.
     pub fn write(&mut self, keyspace: &str, entries: Vec<NewEntry>) -> Result<Written, Error> {
         let mut written = Written::default();
         let Some((id, version)) = self.id(keyspace)? else { return Ok(written) };
@@ -205,8 +204,8 @@ impl Admin {
         Ok(written)
     }
 
-    /// Removes an entry. Returns whether there was a live value. An absence is removed as well. The removal
-    /// is durable when the call returns.
+    /// Removes an entry or an absence. Returns whether the entry was a live value. The removal is durable
+    /// when the call returns.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`]. After an error the entry may still be in the file.
@@ -236,14 +235,14 @@ impl Admin {
     /// durable when the call returns.
     ///
     /// # Errors
-    /// The errors of [`remove_prefix`](Self::remove_prefix).
+    /// Returns the same errors as [`remove_prefix`](Self::remove_prefix).
     #[must_use = "an invalidation that failed must be handled: stale data may be served"]
     pub fn clear(&mut self) -> Result<u64, Error> {
         self.edit.remove_scope(Scope::prefix([]))
     }
 
-    /// Deletes expired entries and the entries of retired keyspaces, in bounded transactions, while `go_on`
-    /// returns true. Returns the number of expired entries deleted.
+    /// Deletes expired entries and the entries of retired keyspaces, in bounded transactions, as long as
+    /// `go_on` returns true. Returns the number of deleted expired entries.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`].
@@ -251,12 +250,12 @@ impl Admin {
         self.edit.sweep(go_on)
     }
 
-    /// Makes the file as short as its entries need. Writes a copy beside the file, without expired entries
-    /// and without retired keyspaces. Renames the copy over the file, unless the copy is longer.
+    /// Shrinks the file to the space that its entries need. Writes a copy beside the file, without expired
+    /// entries and retired keyspaces. Then renames the copy over the file, unless the copy is longer.
     ///
-    /// Calls `go_on` between rows. If `go_on` returns false, the file stays unchanged, and the method returns
-    /// None. If the process ends during the call, the file stays whole. Readers keep the old file until they
-    /// open it again. A [`Follower`](crate::Follower) opens the new file by itself.
+    /// Calls `go_on` between rows. If `go_on` returns false, the method leaves the file unchanged and returns
+    /// None. The file stays intact if the process ends during the call. Readers keep the old file until they
+    /// open the path again. A [`Follower`](crate::Follower) switches to the new file by itself.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -270,10 +269,10 @@ impl Admin {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Io`] if there is not enough space for the copy. The copy is at most as long as the file, and
-    /// the text of the error says how much space the copy needs. [`Error::Io`] also if the file has tables of
-    /// a later version that cannot be copied. [`Error::Damaged`]. [`Error::Foreign`] if a foreign file has
-    /// the name of the copy.
+    /// [`Error::Io`] if there is not enough space for the copy. The error says how much space the copy needs,
+    /// which is at most the length of the file. [`Error::Io`] also if the file has tables of a later version
+    /// that cannot be copied. [`Error::Damaged`]. [`Error::Foreign`] if a file that is not larder's has the
+    /// name of the copy.
     ///
     /// # Cost
     /// Reads every entry. Writes each entry once, and some entries twice.
@@ -286,7 +285,7 @@ impl Admin {
         }))
     }
 
-    /// Closes the file as a cache does. Otherwise a changed file looks like a file that a crash left.
+    /// Closes the file as a cache does. A changed file that is not closed looks like a file left by a crash.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`].

@@ -98,7 +98,7 @@ fn what_is_written_by_hand_is_found_by_the_cache() {
     assert_eq!((again.written, again.kept_newer), (0, 1));
     assert_eq!(admin.write("none", vec![entry(b"new\0\0", 0, 600_000, 9)]).unwrap(), Written::default());
     assert!(admin.write("product", vec![entry(&[0; 5000], 0, 600_000, 9)]).is_err());
-    // The grace is bounded, and never negative.
+    // The grace time is limited, and never negative.
     let odd = [(1, at(0)), (2, Timestamp::NEVER)]
         .map(|(key, delete_after)| NewEntry { delete_after, ..entry(&[key, 0, 0], 0, 600_000, 4) });
     assert_eq!(admin.write("product", odd.to_vec()).unwrap().written, 2);
@@ -167,8 +167,7 @@ fn another_version_is_retired_and_swept_and_a_compacted_file_is_shorter() {
     }
     cache.flush().unwrap();
     assert_eq!(products.remove_prefix("P1").unwrap(), 11_111);
-    // The writer executes the removal in parts, one after each step. So the loop makes steps until no part is
-    // left.
+    // The writer executes one part of the removal after each step, so the loop flushes until no part is left.
     while cache.stats().disk.unwrap().pending_removals > 0 {
         cache.flush().unwrap();
     }
@@ -208,8 +207,7 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
         compression,
         value: Some(value.as_bytes().to_vec()),
     };
-    // The fourth value does not become shorter by compression. The last entry has an unknown compression
-    // number.
+    // Compression does not shorten the fourth value. The last entry has an unknown compression number.
     let entries = vec![
         entry("as is", 0, &page),
         entry("LZ4", 1, &page),
@@ -247,7 +245,8 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
     assert_eq!(*pages.get("short").unwrap(), "x");
 }
 
-/// Creates a file with values of these sizes, removes `removed` of every ten values, and closes the file.
+/// Creates a file with `count` values of these sizes, removes `removed` of every ten values, and closes the
+/// file.
 fn worn(path: &std::path::Path, sizes: &[usize], count: u64, removed: u64, clears: bool) {
     const BLOBS: KeyspaceDefinition<u64, Vec<u8>> =
         KeyspaceDefinition::new("blob").format(crate::format::codec::format::Format::Raw);

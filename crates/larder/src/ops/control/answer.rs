@@ -1,4 +1,4 @@
-//! Executes the request in a peer's line, and makes the answer.
+//! Executes the request in a peer's line, and builds the answer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
@@ -15,17 +15,17 @@ use crate::engine::shared::Shared;
 use crate::format::key::scope::Scope;
 use crate::stats::Stats;
 
-/// Number of hot keys in an answer, unless the request gives a number.
+/// Default number of hot keys in an answer.
 const HOT_KEYS: usize = 20;
 
-/// Returns the answer to a line. Drops the stream that would follow the answer.
+/// Returns the answer to a line. Drops the stream that may follow the answer.
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) fn answer(cache: &Weak<Shared>, line: &[u8]) -> Vec<u8> {
     answer_or_stream(cache, line).0
 }
 
-/// Returns the answer to a line, and the stream that follows it, if any. Does not keep the cache open after
-/// it returns.
+/// Returns the answer to a line, and the stream that follows the answer, if any. Neither keeps the cache
+/// open.
 pub(super) fn answer_or_stream(cache: &Weak<Shared>, line: &[u8]) -> (Vec<u8>, Option<Stream>) {
     let answer = Request::read(line).and_then(|request| {
         let shared = cache.upgrade().ok_or_else(Refusal::closed)?;
@@ -34,7 +34,7 @@ pub(super) fn answer_or_stream(cache: &Weak<Shared>, line: &[u8]) -> (Vec<u8>, O
             let (line, stream) = Stream::begin(&shared, request, only.map(|only| only.id))?;
             return Ok((line, Some(stream)));
         }
-        // A removal drops values here, and a user's `Drop` may panic.
+        // A removal drops values here, and the `Drop` of an application's type may panic.
         catch_unwind(AssertUnwindSafe(|| execute(&shared, request)))
             .unwrap_or_else(|_| {
                 Err(Refusal::new(
@@ -78,8 +78,7 @@ fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
             let target = Target::find(shared, &keyspace)?;
             remove_all(shared, &target, target.id.to_bytes().to_vec())?
         }
-        // `Cache::clear` is not used here. That call would add an invalidation by the application to the
-        // statistics.
+        // `Cache::clear` is not used here, because it would count an invalidation by the application.
         Request::ClearAll {} => removed(shared.invalidate([Removal::Everything])?),
         Request::Flush {} => {
             shared.flush()?;
@@ -98,7 +97,7 @@ fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
         }
         Request::Slow { keyspace, limit } => {
             shared.refuse_if_unusable()?;
-            // A keyspace that does not exist is an error, not an empty answer.
+            // An unknown keyspace is an error, not an empty answer.
             keyspace.as_deref().map(|name| Target::find(shared, name)).transpose()?;
             done(&shared.slow_loads(keyspace.as_deref(), limit.unwrap_or(usize::MAX)))
         }
@@ -122,16 +121,15 @@ fn hello(shared: &Shared) -> Hello {
     }
 }
 
-/// Returns the statistics. A cause of an error may quote a value. Such a cause is replaced if the application
-/// does not allow values to be shown.
+/// Returns the statistics. An error text may quote a value, so it is replaced unless the application allows
+/// values to be shown.
 fn stats(shared: &Shared) -> Stats {
     let mut stats = shared.stats();
     for told in &mut stats.keyspaces {
         if let Some(cause) = &mut told.undecodable_cause {
             *cause = look::reason(shared, cause).to_owned();
         }
-        // The latest cause is read from the counters, because `look::cause` needs a `Cause`, and the
-        // statistics hold only its text.
+        // `look::cause` needs a `Cause`, which only the counters hold. The statistics hold only its text.
         let latest = shared
             .keyspaces
             .by_name
@@ -143,7 +141,7 @@ fn stats(shared: &Shared) -> Stats {
     stats
 }
 
-/// Returns the answer to `get`, `ttl` and `why`: the result that a lookup of a key would have.
+/// Returns the answer to `get`, `ttl` and `why`: the result of a lookup of a key.
 fn at(shared: &Shared, keyspace: &str, key: &str, wants: KeyQuery) -> Result<Vec<u8>, Refusal> {
     let target = Target::find(shared, keyspace)?;
     refuse_remote(&target)?;
@@ -151,8 +149,8 @@ fn at(shared: &Shared, keyspace: &str, key: &str, wants: KeyQuery) -> Result<Vec
     Ok(done(&look::key(shared, &target, &key, wants)))
 }
 
-/// Refuses a request for the content of a key in a keyspace of a remote tier. Memory has near copies of some
-/// entries only, and these may be older than a change at the server.
+/// Refuses a request for a key in a remote keyspace. Memory holds near copies of only some entries, and a
+/// near copy may be older than the entry at the server.
 fn refuse_remote(target: &Target) -> Result<(), Refusal> {
     if !target.id.is_remote() {
         return Ok(());
@@ -173,14 +171,14 @@ fn removed(removed: u64) -> Vec<u8> {
     done(&Removed { removed })
 }
 
-/// Returns the open keyspaces, and the keyspaces that are only in the file, sorted by name.
+/// Returns the open keyspaces and those that are only in the file, sorted by name.
 fn keyspaces(shared: &Shared) -> Vec<LiveKeyspaceInfo> {
     let status = shared.tiers.disk.status();
     let open_keyspaces = shared.keyspaces.by_name.lock();
     let open = open_keyspaces.values().map(|open_keyspace| {
         let row = status.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
-        // The schema in the file takes precedence over the schema of the definition. So a command that reads
-        // the file and a peer of this process see the same schema.
+        // The schema in the file takes precedence over the definition's. Otherwise a peer could see a schema
+        // that differs from the one that a reader of the file sees.
         let schema = row.map_or(open_keyspace.schema.map(str::to_owned), |row| row.schema.clone());
         LiveKeyspaceInfo {
             name: open_keyspace.name.clone(),

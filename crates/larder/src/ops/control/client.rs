@@ -20,11 +20,11 @@ use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
 use crate::units::{Remaining, Timestamp};
 
-/// Time limit for the first answer. In this answer the process names itself. The limit is short, because a
-/// person waits, and the socket of a stopped process never answers. The answer is late if the process runs a
-/// verification for another peer.
+/// Time limit for the first answer, in which the process identifies itself. The limit is short because a
+/// person waits, and a stopped process never answers. A process that runs a verification for another peer may
+/// exceed the limit.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
-/// Default time limit for an answer. The limit is long, because a verification reads the whole file.
+/// Default time limit for an answer. Long, because a verification reads the whole file.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// Maximum length of an answer in bytes.
 const MAX_ANSWER: u64 = 64 << 20;
@@ -45,16 +45,17 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to a socket, and requests the identity of the process that answers.
+    /// Connects to a socket, and asks the process that answers to identify itself.
     ///
     /// # Errors
     /// [`ClientError::Connect`] if no process listens. [`ClientError::Silent`] if no answer comes within five
-    /// seconds. Also the errors of every other request.
+    /// seconds. [`ClientError::Garbled`], [`ClientError::Disconnected`] or [`ClientError::Refused`], as for
+    /// every request.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, ClientError> {
         Self::connect_within(path.as_ref(), FIRST_ANSWER)
     }
 
-    /// Connects like [`connect`](Client::connect), with a time limit for the first answer.
+    /// Does the same as [`connect`](Client::connect), with another time limit for the first answer.
     pub(super) fn connect_within(path: &Path, first: Duration) -> Result<Self, ClientError> {
         let path = path.to_owned();
         let stream = connect(&path).map_err(|source| ClientError::Connect { path: path.clone(), source })?;
@@ -73,7 +74,7 @@ impl Client {
     /// Sets the time limit for an answer. Default: ten minutes.
     ///
     /// # Errors
-    /// [`ClientError::Disconnected`] for a limit of zero.
+    /// [`ClientError::Disconnected`] if the limit is zero.
     pub fn set_patience(&mut self, patience: Duration) -> Result<(), ClientError> {
         let stream = self.stream.get_ref();
         let set =
@@ -87,7 +88,7 @@ impl Client {
         &self.path
     }
 
-    /// Returns the identity of the process that answers, and the requests that it understands.
+    /// Returns the identity of the process that answers, and the list of requests that it understands.
     #[must_use]
     pub fn server(&self) -> &Hello {
         &self.server
@@ -101,8 +102,7 @@ impl Client {
         self.ask(&Request::Stats {})
     }
 
-    /// Returns the keyspaces that the process has opened, and the keyspaces that are only in its file, sorted
-    /// by name.
+    /// Returns the keyspaces that the process has opened and those that are only in its file, sorted by name.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -112,9 +112,9 @@ impl Client {
 
     /// Returns a page of the keys of a keyspace, in memory and on disk, in the order of their encoded bytes.
     ///
-    /// The page has keys that begin with `prefix` and come after `after`. An empty prefix selects every key.
-    /// The page has at most `limit` keys, and at most [`MAX_PAGE`](crate::control::MAX_PAGE). If `all` is
-    /// set, the page also has keys whose entry has expired, was removed, or is damaged.
+    /// The page has the keys that begin with `prefix` and come after `after`. An empty prefix selects every
+    /// key. The page has at most `limit` keys, and never more than [`MAX_PAGE`](crate::control::MAX_PAGE). If
+    /// `all` is set, the page includes keys whose entry has expired, was removed, or is damaged.
     ///
     /// ```no_run
     /// let mut client = larder::control::Client::connect("var/shop.sock")?;
@@ -132,7 +132,7 @@ impl Client {
     ///
     /// # Cost
     /// Two passes over the keys in memory, for any prefix, and up to 50 ms of reading the disk. The control
-    /// thread of the process does this work. No lookup waits for that thread.
+    /// thread of the process does this work; no lookup waits for it.
     pub fn keys(
         &mut self,
         keyspace: &str,
@@ -160,7 +160,7 @@ impl Client {
         self.ask(&Request::Get { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Returns the time that an entry has left, or `None` if there is no live entry.
+    /// Returns the remaining TTL of an entry, or `None` if there is no live entry.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -172,7 +172,7 @@ impl Client {
         Ok(status.ttl_ms.map(left))
     }
 
-    /// Returns the status of a key, and the reason why a lookup hits or misses ([`KeyStatus::why`]).
+    /// Returns the status of a key, with the reason why a lookup hits or misses ([`KeyStatus::why`]).
     ///
     /// # Errors
     /// [`ClientError`].
@@ -180,10 +180,10 @@ impl Client {
         self.ask(&Request::Why { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Removes an entry, durably. Returns the number of removed live entries: one or zero.
+    /// Durably removes an entry. Returns the number of removed live entries: one or zero.
     ///
     /// Write the key as `larder keys --keyspace NAME` shows it, in the shape that
-    /// [`keyspaces`](Client::keyspaces) returns. Or write `0x` and the hexadecimal digits of the key's bytes.
+    /// [`keyspaces`](Client::keyspaces) returns, or as `0x` and the hexadecimal digits of the key's bytes.
     ///
     /// # Errors
     /// [`ClientError`]. If the kind of the refusal is [`NotDurable`](super::RefusalKind::NotDurable), the
@@ -192,7 +192,7 @@ impl Client {
         self.invalidate(&Request::Remove { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Removes every entry whose key begins with a prefix, durably. Returns the number of live entries
+    /// Durably removes every entry whose key begins with a prefix. Returns the number of live entries
     /// removed.
     ///
     /// # Errors
@@ -201,7 +201,7 @@ impl Client {
         self.invalidate(&Request::RemovePrefix { keyspace: keyspace.to_owned(), prefix: prefix.to_owned() })
     }
 
-    /// Removes every entry of a keyspace, durably. Returns the number of live entries removed.
+    /// Durably removes every entry of a keyspace. Returns the number of live entries removed.
     ///
     /// # Errors
     /// The errors of [`remove`](Client::remove).
@@ -209,7 +209,7 @@ impl Client {
         self.invalidate(&Request::Clear { keyspace: keyspace.to_owned() })
     }
 
-    /// Removes every entry of every keyspace, durably. Returns the number of live entries removed.
+    /// Durably removes every entry of every keyspace. Returns the number of live entries removed.
     ///
     /// # Errors
     /// The errors of [`remove`](Client::remove).
@@ -217,7 +217,7 @@ impl Client {
         self.invalidate(&Request::ClearAll {})
     }
 
-    /// Commits every insert whose call has returned.
+    /// Commits every insert that has returned.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -241,8 +241,8 @@ impl Client {
         self.ask(&Request::Verify {})
     }
 
-    /// Returns the hottest keys of the last few minutes: up to `limit` keys with hits, and up to `limit` keys
-    /// with misses (default 20). The keys are from all keyspaces, or only from the keyspace with this name.
+    /// Returns the hottest keys of the last few minutes: up to `limit` keys by hits, and up to `limit` keys
+    /// by misses (default 20). With `keyspace`, returns only keys of that keyspace.
     ///
     /// # Errors
     /// [`ClientError`]. The kind of the refusal is [`NotAllowed`](super::RefusalKind::NotAllowed) if the
@@ -251,8 +251,8 @@ impl Client {
         self.ask(&Request::Hot { keyspace: keyspace.map(str::to_owned), limit })
     }
 
-    /// Returns the latest slow loads, newest first, up to `limit` (default: all that are kept). The loads are
-    /// from all keyspaces, or only from the keyspace with this name.
+    /// Returns the latest slow loads, newest first, up to `limit` (default: all that the cache keeps). With
+    /// `keyspace`, returns only loads of that keyspace.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -269,8 +269,8 @@ impl Client {
     }
 
     pub(super) fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
-        // A process with too many peers sends a refusal and closes the connection before it reads a request.
-        // The refusal is more helpful than the error of the failed write.
+        // A process with too many peers sends a refusal and closes the connection without reading the
+        // request. The refusal says more than the error of the failed write.
         let sent = self.stream.get_mut().write_all(&request.to_line());
         let line = self.read_line();
         let line = match (line, sent) {
@@ -285,7 +285,7 @@ impl Client {
         sent.map_err(|source| self.disconnected(source))
     }
 
-    /// Reads a line of the present version of the protocol.
+    /// Reads a line, and checks that it has this version of the protocol.
     pub(super) fn read_line(&mut self) -> Result<Value, ClientError> {
         let mut line = Vec::new();
         let read = self.stream.by_ref().take(MAX_ANSWER).read_until(b'\n', &mut line);
@@ -300,7 +300,7 @@ impl Client {
         Ok(line)
     }
 
-    /// Reads the answer to a request from a line of JSON.
+    /// Extracts the answer to a request from a line of JSON.
     pub(super) fn answer_of<T: DeserializeOwned>(&self, mut line: Value) -> Result<T, ClientError> {
         if let Some(refusal) = line.get_mut("error").map(Value::take) {
             return Err(ClientError::Refused(self.understood(refusal)?));
@@ -318,7 +318,7 @@ impl Client {
 
     fn disconnected(&self, source: io::Error) -> ClientError {
         let source = match source.kind() {
-            // The error of the operating system for a timeout is "Resource temporarily unavailable".
+            // For a timeout, the operating system reports "Resource temporarily unavailable".
             io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
             _ => source,
         };

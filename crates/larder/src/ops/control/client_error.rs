@@ -1,4 +1,4 @@
-//! The error of a client: the reason why there is no answer.
+//! The errors of a control client.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub enum ClientError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// The connection ended, or the answer did not come in time.
+    /// The connection ended, or no answer came in time.
     #[error("no answer from the cache at {}: {}; ask again, unless it is the socket of another program", path.display(), in_words(source))]
     Disconnected {
         /// The path of the socket.
@@ -29,7 +29,7 @@ pub enum ClientError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// A process accepted the connection, but did not send its identity.
+    /// A process accepted the connection, but did not identify itself in time.
     #[error("connected to {}, and no answer came within {waited:?}: its process may be stopped, or have ended, with one that it forked holding the socket (`larder info` of the cache file tells), or be busy with a long verification or removal: then ask again; or it is the socket of another program", path.display())]
     Silent {
         /// The path of the socket.
@@ -42,7 +42,7 @@ pub enum ClientError {
     Garbled {
         /// The path of the socket.
         path: PathBuf,
-        /// The fault of the answer.
+        /// What is wrong with the answer.
         cause: String,
     },
     /// The process that answers is not the owner of the file.
@@ -50,7 +50,7 @@ pub enum ClientError {
     NotOwner {
         /// The path of the socket.
         path: PathBuf,
-        /// The difference between the process and the owner.
+        /// How the process differs from the owner.
         cause: String,
     },
     /// The cache refused the request.
@@ -58,8 +58,8 @@ pub enum ClientError {
     Refused(Refusal),
 }
 
-/// Writes the text of the error, then the name of the variant and the source. So the message of `unwrap` has
-/// the remedy.
+/// Writes the text of the error, then the name of the variant and the source. `unwrap` prints this form, so
+/// its message includes the remedy.
 impl fmt::Debug for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

@@ -1,8 +1,8 @@
-//! Decides the result of a lookup of a key from the evidence of memory and of the disk. Does no I/O and takes
-//! no lock.
+//! Decides the result of a lookup from what memory and the disk hold for the key. Does no I/O and takes no
+//! lock.
 //!
-//! This code checks the tiers in the order of a lookup. If memory has a slot for the key, the slot alone
-//! decides. Otherwise the record on disk decides, unless a removal of many keys covers the record.
+//! The tiers are checked in the same order as in a lookup. If memory has a slot for the key, the slot alone
+//! decides. Otherwise the record on disk decides, unless a pending removal of many keys covers it.
 
 use super::status::{EntryState, FoundIn, KeyStatus};
 use crate::format::record;
@@ -24,7 +24,7 @@ impl OnDisk {
         Ok(Self { header, extension, stored_len: payload.len() })
     }
 
-    /// Returns the number of bytes of the value before compression.
+    /// Returns the length of the encoded value before compression.
     pub(super) fn value_len(&self) -> u64 {
         let inflated =
             self.extension.inflated_len.filter(|_| self.header.compression != PayloadCompression::None);
@@ -32,18 +32,18 @@ impl OnDisk {
     }
 }
 
-/// The evidence of both tiers about a key.
+/// What both tiers hold for a key.
 #[derive(Debug)]
 pub(super) struct KeyEvidence<'a> {
     pub(super) memory: &'a KeyInMemory,
     pub(super) disk: Option<Result<OnDisk, Damage>>,
-    /// The version with which the keyspace is open. None if the keyspace is not open.
+    /// The version with which the keyspace was opened. None if the keyspace is not open.
     pub(super) version: Option<u32>,
     pub(super) now: Timestamp,
 }
 
 impl KeyEvidence<'_> {
-    /// Returns the result that a lookup would have. The caller adds the key and the value.
+    /// Returns the result of a lookup. The caller adds the key and the value.
     pub(super) fn status(&self) -> KeyStatus {
         let mut status = match &self.memory.slot {
             Some(slot) => self.of_slot(slot),
@@ -133,7 +133,7 @@ fn show(status: &mut KeyStatus, record: &OnDisk) {
     }
 }
 
-/// Returns whether the state belongs to a live value or a live absence.
+/// Returns whether the state is a live value or a live absence.
 const fn is_live(state: EntryState) -> bool {
     matches!(state, EntryState::Live | EntryState::KnownAbsent)
 }

@@ -1,15 +1,15 @@
-//! Creates and removes the file of the socket. Only the owner of the file and root can connect. The new
-//! socket replaces only a socket on which no process answers.
+//! Creates and removes the socket file. Only the file's user and root can connect. A new socket replaces only
+//! a socket on which no process answers.
 //!
-//! The socket is bound under another name, in a directory that only this user may enter. The socket gets its
-//! mode there, and is then renamed to its path. The rename fails if another file is at the path. So the path
-//! never has a socket that other users may write. The path also never has a socket that does not listen yet,
-//! because such a socket would look stale to another process.
+//! The socket is first bound under another name, in a directory that only this user may enter. It gets its
+//! mode there, and is then renamed to its path. The rename fails if the path exists. So no socket at the path
+//! is ever writable by other users. No socket at the path is ever without a listener, which another process
+//! would take for stale.
 //!
-//! A forked child inherits the descriptor. While the child lives, a connection to the socket is accepted and
-//! never answered. So each process keeps a list of the sockets that it and its ancestors made, with their
-//! file numbers. A socket of an ancestor that has ended is stale, and the child may make its own socket at
-//! the path. Any other process does not have this list, and leaves the socket in place.
+//! A forked child inherits the descriptor. As long as the child lives, connections to the socket succeed and
+//! are never answered. So each process keeps a list of the sockets that it and its ancestors created, with
+//! their file numbers. If the ancestor that created a socket has ended, the child may replace that socket
+//! with its own. Processes without this list leave the socket in place.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
@@ -27,17 +27,17 @@ use crate::sys::volume::Volume;
 use crate::sys::volume::os::OsVolume;
 
 process_static! {
-    /// The sockets that this process and its ancestors listened on.
+    /// The sockets that this process and its ancestors created.
     static MADE: AtomicSnapshot<Vec<CreatedSocket>> = AtomicSnapshot::empty();
 }
 
-/// A socket that this process or an ancestor has made.
+/// A socket that this process or an ancestor created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct CreatedSocket {
     pid: u32,
     file: (u64, u64),
-    /// Time when the file was renamed to its path, in seconds and nanoseconds. The time is compared too,
-    /// because file numbers are reused.
+    /// Change time of the file (ctime), in seconds and nanoseconds. Compared too, because file numbers are
+    /// reused.
     at: (i64, i64),
 }
 
@@ -63,7 +63,7 @@ impl CreatedSocket {
         });
     }
 
-    /// Returns whether an ancestor that has ended made this socket.
+    /// Returns whether this socket was created by an ancestor that has ended.
     fn is_inherited(found: &fs::Metadata) -> bool {
         let made = MADE.load();
         let mut all = made.iter().flat_map(|made| made.iter());
@@ -73,12 +73,13 @@ impl CreatedSocket {
     }
 }
 
-/// A socket that listens at a path. Dropping the value removes the file of the socket.
+/// A socket that listens at a path. Dropping this value removes the socket file.
 #[derive(Debug)]
 pub(super) struct Listening {
     pub(super) listener: UnixListener,
     path: PathBuf,
-    /// Device and file number of this socket. Another process may have put its own socket at the path since.
+    /// Device and file number of this socket. They tell it from a socket that another process has put at the
+    /// path since.
     identity: (u64, u64),
 }
 
@@ -86,8 +87,8 @@ impl Listening {
     pub(super) fn at(path: &Path) -> Result<Self, Error> {
         let failed = |error: io::Error| failed_at(path, error);
         let path = std::path::absolute(path).map_err(failed)?;
-        // Checks that the path itself can be the address of a socket. Binding does not check the path,
-        // because the socket is bound under another, shorter name.
+        // Checks that the path fits into a socket address. Binding does not check this, because the socket is
+        // bound under another, shorter name.
         SocketAddrUnix::new(&path).map_err(|error| failed(error.into()))?;
         let parent = path.parent().unwrap_or(Path::new("/"));
         OsVolume.create_directories(parent).map_err(failed)?;
@@ -100,8 +101,8 @@ impl Listening {
             fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
             let found = fs::symlink_metadata(&unfinished)?;
             OsVolume.rename(&unfinished, &path)?;
-            // The socket is recorded only if it is at the path, because another process may have put its own
-            // socket there meanwhile.
+            // Another process may have put its own socket at the path meanwhile. That socket must not be
+            // recorded.
             if let Ok(placed) = fs::symlink_metadata(&path)
                 && (placed.dev(), placed.ino()) == (found.dev(), found.ino())
             {
@@ -114,8 +115,8 @@ impl Listening {
     }
 }
 
-/// Refuses a path at which no socket can be made, before the cache has created any file. A later check finds
-/// a process that answers there. That check is late because the previous owner may be about to end.
+/// Refuses a path at which no socket can be created, before the cache creates any file. A process that still
+/// answers at the path is detected later, because the previous owner may be about to end.
 pub(crate) fn refuse_unfit(path: &Path) -> Result<(), Error> {
     let failed = |error: io::Error| failed_at(path, error);
     let path = std::path::absolute(path).map_err(failed)?;
@@ -137,7 +138,7 @@ impl Drop for Listening {
     }
 }
 
-/// A directory that no other user may enter. Dropping this value removes the directory with its content.
+/// A directory that no other user may enter. Dropping this value removes the directory and its content.
 struct Private(PathBuf);
 
 impl Private {
@@ -163,7 +164,8 @@ impl Drop for Private {
     }
 }
 
-/// Refuses a file that is not a socket. Returns the metadata of the socket, or `None` if there is no file.
+/// Returns the metadata of the socket at a path, or `None` if there is no file. Refuses a file that is not a
+/// socket.
 fn refuse_unless_socket(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -176,7 +178,7 @@ fn refuse_unless_socket(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     }
 }
 
-/// Removes a socket that a crash left. If the path has anything else, changes nothing and returns an error.
+/// Removes a socket left by a crash. Returns an error and changes nothing if anything else is at the path.
 fn make_room(path: &Path) -> Result<(), Error> {
     let Some(found) = refuse_unless_socket(path)? else { return Ok(()) };
     match connect(path) {
@@ -217,7 +219,8 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// Connects without waiting. Otherwise a process that does not accept connections would block the opening.
+/// Connects without waiting. Otherwise a process that does not accept connections would block the opening of
+/// the cache.
 pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;

@@ -1,24 +1,23 @@
-//! Reads the keys of a live cache: one key, or a page of keys. Reading changes no statistics and promotes
-//! nothing.
+//! Reads one key or a page of keys of a live cache. Reading changes no statistics and promotes nothing.
 //!
-//! A read looks in memory first, then in the snapshot of the disk, as a lookup does. If an entry left memory
-//! before the read, the snapshot has the entry. A page is made in these steps:
+//! Like a lookup, a read checks memory first, then the snapshot of the disk. An entry that left memory before
+//! the read is in the snapshot. A page is built in these steps:
 //!
 //! 1. List the keys in memory.
 //! 2. Read the disk, from one snapshot. If an entry is committed and evicted between (1) and (2), both lists
 //!    have it. If the disk were read before memory, such an entry would be in neither list.
-//! 3. List the keys in memory again, if there is a disk. After (1), an entry on disk may move to memory only.
-//!    This happens if its new value is too large for the file, or if the file evicts the entry after its
-//!    promotion. Only this step finds such an entry.
-//! 4. Read the slot of each listed key in memory. If the key has left memory since and (2) did not find it,
-//!    look the key up again, because a later snapshot may have its entry.
+//! 3. If there is a disk, list the keys in memory again. After (1), an entry may move from disk to memory
+//!    only: its new value is too large for the file, or the file evicts the entry after its promotion. Only
+//!    this step finds such an entry.
+//! 4. Read the slot of each listed key in memory. If the key has no slot and (2) did not find it, look the
+//!    key up again, because a later snapshot may have its entry.
 //!
-//! So a page has every entry that is live during all steps, and no entry that was removed before the request.
-//! The page misses an entry only if the entry leaves the disk between (1) and (2), and leaves memory again
+//! So a page has no entry that was removed before the request, and every entry that is live during all steps.
+//! It misses a live entry only if that entry leaves the disk between (1) and (2), and leaves memory again
 //! between (2) and (3).
 //!
-//! The number of keys in a page, their bytes, and the time of reading the disk are bounded. So the list of
-//! each source may end at some key. The page ends at the smallest of these last keys.
+//! The number of keys in a page, their bytes, and the time spent reading the disk are bounded, so the list of
+//! each source may be cut at some key. The page ends at the smallest of these last keys.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,11 +45,10 @@ use crate::sys::clock::Deadline;
 const PAGE: u32 = 256;
 /// A page ends when its keys have at least this many bytes.
 const PAGE_BYTES: usize = 256 << 10;
-/// A page ends when reading the disk has taken this time. The writer may have to wait for this time before it
-/// can reuse space.
+/// A page ends when reading the disk has taken this time. Meanwhile the writer may be unable to reuse space.
 const PAGE_TIME: Duration = Duration::from_millis(50);
 
-/// The part of a key's status that a request needs besides the state.
+/// What a request needs besides the state of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeyQuery {
     Status,
@@ -119,15 +117,14 @@ const NOT_ALLOWED: &str = "the application does not allow values to be shown: it
 
 const REASON_NOT_ALLOWED: &str = "the reason may quote it, and the application does not allow values to be shown: it would by CacheBuilder::control_values(true), or control_values=on in its URL; the process's log has the reason of the first";
 
-/// Returns `why`, the reason why a record is not a value of the application's type. Returns a fixed text
-/// instead if `why` may quote the value and the application does not show values. The code of the value's
-/// type writes such a reason.
+/// Returns `why`, the reason why a record does not decode. Returns a fixed text instead if `why` may quote
+/// the value and the application does not allow values to be shown.
 pub(super) fn reason<'a>(shared: &Shared, why: &'a str) -> &'a str {
     if shared.settings.control_values || quotes_nothing(why) { why } else { REASON_NOT_ALLOWED }
 }
 
-/// Returns the reason why values cannot be cached. Returns a fixed text instead if the cause may quote a
-/// value and the application does not show values.
+/// Returns the text of a cause. Returns a fixed text instead if the cause may quote a value and the
+/// application does not allow values to be shown.
 pub(super) fn cause(shared: &Shared, cause: Cause) -> String {
     if shared.settings.control_values || !cause.may_quote {
         cause.text
@@ -145,8 +142,7 @@ fn too_long(len: usize) -> String {
 /// The parts of a record: header, extension, payload.
 type RecordParts<'a> = (record::Header, Extension, &'a [u8]);
 
-/// Returns the reason why the record that a lookup would find on disk cannot be decoded, or `None` if the
-/// record can be decoded.
+/// Returns the reason why the record that a lookup finds on disk does not decode, or `None` if it decodes.
 fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<'_>>) -> Option<String> {
     if status.found_in != Some(FoundIn::Disk) || status.state != EntryState::Live {
         return None;
@@ -155,8 +151,8 @@ fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<
     codec.try_decode(header.compression, &extension, payload).err().map(|error| error.to_string())
 }
 
-/// Returns the encoded value that a lookup would find, or only its length if it has more than `most` bytes.
-/// The error is the reason why there is no value.
+/// Returns the encoded value that a lookup finds, or only its length if it has more than `most` bytes. The
+/// error says why there is no value.
 fn encoded(
     target: &Target,
     memory: &KeyInMemory,
@@ -211,7 +207,7 @@ pub(super) struct PageRequest<'a> {
     pub(super) all: bool,
 }
 
-/// A completed step of a page.
+/// A point between two steps of a page, at which a test can act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PageStep {
     Listed,
@@ -223,7 +219,7 @@ pub(super) fn page(shared: &Shared, target: &Target, asked: &PageRequest<'_>) ->
     page_in_steps(shared, target, asked, PAGE_TIME, |_| ())
 }
 
-/// Makes a page, and calls `between` after each step, for the tests.
+/// Builds a page. Calls `between` after steps 1 and 2, so that tests can act there.
 fn page_in_steps(
     shared: &Shared,
     target: &Target,
@@ -287,7 +283,7 @@ fn page_in_steps(
     Ok(page)
 }
 
-/// Returns the status of a key that was in the snapshot of the page or in a list of keys in memory.
+/// Returns the status of a listed key. `record` is its record in the page's snapshot, if any.
 fn listed(
     shared: &Shared,
     target: &Target,
@@ -297,7 +293,7 @@ fn listed(
     let key = full.get(KeyspaceId::LEN..).unwrap_or_default();
     let memory = shared.tiers.memory.describe(full);
     if record.is_none() && memory.slot.is_none() {
-        // The key left memory meanwhile, so a later snapshot may have it.
+        // The key has left memory since it was listed, so a later snapshot may have its entry.
         return self::key(shared, target, key, KeyQuery::Status);
     }
     let known =

@@ -2,8 +2,8 @@
 //! and removes entries from it.
 //!
 //! The application turns the socket on with [`CacheBuilder::control_socket`], or with `control=PATH` in its
-//! URL. Otherwise the cache has no socket. A process that may write to the socket may make every request. The
-//! mode of the socket is 0600, so only processes of its owner and of root may write to it.
+//! URL. By default there is no socket. A process that can write to the socket can make every request. The
+//! mode of the socket is 0600, so only processes of its user and of root can write to it.
 //!
 //! ```
 //! # let dir = tempfile::tempdir()?;
@@ -26,8 +26,8 @@
 //!
 //! # The protocol
 //!
-//! The protocol consists of lines of JSON: a request, then its answer, any number of times. `docs/control.md`
-//! describes each verb.
+//! A peer sends requests as lines of JSON, and gets an answer line for each, any number of times.
+//! `docs/control.md` describes each verb.
 //!
 //! ```text
 //! → {"v":1,"do":"remove","keyspace":"product","key":"MTNVTU"}
@@ -38,15 +38,14 @@
 //!
 //! # What a peer can't do
 //!
-//! One thread serves all peers, with their sockets in non-blocking mode. A peer may be slow, send half a
-//! line, or not read its answer. Such a peer is disconnected at its deadline, and delays neither the cache
-//! nor another peer. Lines, peers and pending answers are bounded.
+//! One thread serves all peers through non-blocking sockets. A peer that is slow, sends half a line, or does
+//! not read its answer is disconnected at its deadline. It delays neither the cache nor other peers. The
+//! length of a line, the number of peers, and the pending answers are bounded.
 //!
-//! While the thread executes a request, such as the commit of a removal or a verification, the requests of
-//! other peers wait. A page of keys needs two passes over the keys in memory. Besides that, the number of
-//! keys in a page, their bytes and the time of reading the disk are bounded. A value in an answer has a
-//! maximum number of bytes. A peer that monitors operations gets a bounded number of operations at a time,
-//! between the requests of other peers.
+//! While the thread executes one request, such as a removal or a verification, the requests of other peers
+//! wait. A page of keys takes two passes over the keys in memory, and is bounded in its keys, their bytes,
+//! and the time spent reading the disk. A value in an answer has a maximum length. A peer that monitors
+//! operations gets a bounded number at a time, between the requests of other peers.
 
 pub(crate) mod answer;
 mod client;
@@ -83,12 +82,12 @@ use std::path::PathBuf;
 use crate::config::CacheBuilder;
 
 impl CacheBuilder {
-    /// Serves statistics and invalidations on a Unix socket at this path, for the command line: see
-    /// [`control`](crate::control). Default: no socket. Needs the feature `control`.
+    /// Serves statistics and invalidations on a Unix socket at this path, for the `larder` command: see
+    /// [`control`](crate::control). Default: no socket. Requires the feature `control`.
     ///
-    /// Opening the cache makes the socket with mode 0600, and missing directories with mode 0700. Closing the
-    /// cache removes the socket. A socket that a crash left is replaced. If anything else is at the path, it
-    /// is not changed, and opening fails.
+    /// Opening the cache creates the socket with mode 0600, and missing directories with mode 0700. Closing
+    /// the cache removes the socket. A socket left by a crash is replaced. If anything else is at the path,
+    /// opening fails and leaves it unchanged.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -105,13 +104,12 @@ impl CacheBuilder {
         self
     }
 
-    /// Lets the control socket answer with values, up to [`MAX_VALUE_SENT`](crate::control::MAX_VALUE_SENT)
-    /// bytes each. Default: off. If this setting is on, the mode of the socket protects the values, as the
-    /// mode of the file does. Needs the feature `control`.
+    /// Allows the control socket to send values of up to [`MAX_VALUE_SENT`](crate::control::MAX_VALUE_SENT)
+    /// bytes. Default: off. If on, only the mode of the socket keeps other users from reading values.
+    /// Requires the feature `control`.
     ///
-    /// If this setting is off, a peer can read everything about an entry except its value. If a record does
-    /// not decode, the error of the type's own code is not sent either, because the error may quote the
-    /// value.
+    /// If off, a peer can read everything about an entry except its value. Decoding errors of the value's
+    /// type are not sent either, because they may quote the value.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;

@@ -13,14 +13,15 @@ use super::stream::{DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
 /// Extra time that the client waits for a line, beyond the duration of the stream.
 const GRACE: Duration = Duration::from_mins(1);
 
-/// The operations that [`Client::monitor`] shows. Default: a sample of the operations on every keyspace.
+/// Selects the operations that [`Client::monitor`] shows. Default: a sample of the operations on every
+/// keyspace.
 ///
 /// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MonitorOptions {
-    /// Sampling ratio N: one of N operations is shown. Default: 100. With 1, every operation is shown.
+    /// Sampling ratio N: one of N operations is shown. Default: 100. 1 shows every operation.
     pub one_in: Option<u64>,
-    /// Duration in seconds. Default: 60. Maximum: an hour.
+    /// Duration of the stream in seconds. Default: 60. Maximum: 3600.
     pub seconds: Option<u64>,
     /// Maximum number of operations shown. Default: no limit.
     pub count: Option<u64>,
@@ -40,24 +41,24 @@ pub struct Operation {
     pub operation: String,
     /// The name of the keyspace. None if the keyspace was closed meanwhile.
     pub keyspace: Option<String>,
-    /// The key as text, in the shape of its keyspace's keys. Equal to `key_bytes` for a prefix, or if the
-    /// keyspace was closed meanwhile.
+    /// The key as text, in the shape of its keyspace's keys. Equal to `key_bytes` if the key is a prefix, or
+    /// if the keyspace was closed meanwhile.
     pub key: String,
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
     pub key_bytes: String,
 }
 
-/// The reason why a stream ended, and its sums.
+/// The last item of a stream: the reason why it ended, and its totals.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct MonitorEnd {
-    /// The reason: `seconds` or `count` was reached, the cache was `closed`, or the `peer` sent another
-    /// request or ended its side.
+    /// The reason: `seconds` or `count` if that limit was reached, `closed` if the cache was closed, or
+    /// `peer` if the client sent another line or closed its side.
     pub ended: String,
     /// Number of operations shown.
     pub shown: u64,
-    /// Number of sampled operations that were not shown, because the stream was too slow.
+    /// Number of sampled operations that were not shown because the client read too slowly.
     pub missed: u64,
 }
 
@@ -67,13 +68,13 @@ pub struct MonitorEnd {
 pub enum Monitored {
     /// An operation.
     Operation(Operation),
-    /// Number of sampled operations before this point that are not shown, because the stream was too slow.
+    /// Number of sampled operations before this point that are not shown because the client read too slowly.
     Missed(u64),
     /// The stream has ended. This is its last item.
     End(MonitorEnd),
 }
 
-/// A stream of operations. Dropping the value ends the stream.
+/// A stream of operations. Dropping this value ends the stream.
 #[derive(Debug)]
 pub struct Monitor {
     client: Client,
@@ -81,11 +82,11 @@ pub struct Monitor {
 }
 
 impl Client {
-    /// Watches a sample of the cache's operations while they happen. The application must have turned on
+    /// Watches a sample of the cache's operations as they happen. The application must have turned on
     /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
     ///
-    /// The cache does not wait for the client. The cache keeps up to 1,024 operations for the client. Further
-    /// operations are counted and reported as [`Monitored::Missed`].
+    /// The cache does not wait for the client. It buffers up to 1,024 operations; further operations are only
+    /// counted, and reported as [`Monitored::Missed`].
     ///
     /// ```no_run
     /// use larder::control::{Client, MonitorOptions, Monitored};
@@ -98,7 +99,7 @@ impl Client {
     /// ```
     /// # Errors
     /// [`ClientError::Refused`] with [`NotAllowed`](super::RefusalKind::NotAllowed) if keys are not sampled,
-    /// or with [`Busy`](super::RefusalKind::Busy) if four peers watch already. Also the other variants of
+    /// or with [`Busy`](super::RefusalKind::Busy) if four peers already watch. Also the other variants of
     /// [`ClientError`].
     pub fn monitor(mut self, options: &MonitorOptions) -> Result<Monitor, ClientError> {
         let seconds = options.seconds.unwrap_or(DEFAULT_MONITOR_SECONDS).min(MAX_MONITOR_SECONDS);
@@ -126,8 +127,8 @@ impl Monitor {
         self.one_in
     }
 
-    /// Requests the end of the stream. [`next`](Self::next) still returns the operations that are on their
-    /// way, then the end.
+    /// Requests the end of the stream. [`next`](Self::next) still returns the operations that were already
+    /// sent, then [`Monitored::End`].
     ///
     /// # Errors
     /// [`ClientError::Disconnected`].
@@ -139,7 +140,7 @@ impl Monitor {
     ///
     /// # Errors
     /// [`ClientError::Disconnected`] if the process ends, or if no line comes within the duration of the
-    /// stream and one more minute. [`ClientError::Garbled`].
+    /// stream plus one minute. [`ClientError::Garbled`] if a line is not understood.
     #[expect(clippy::should_implement_trait, reason = "an iterator could not return an error and go on")]
     pub fn next(&mut self) -> Result<Monitored, ClientError> {
         loop {
@@ -153,8 +154,7 @@ impl Monitor {
             if line.get("ok").is_some() || line.get("error").is_some() {
                 return self.client.answer_of(line).map(Monitored::End);
             }
-            // A newer process may send kinds of lines that this version cannot read. The loop skips such
-            // lines.
+            // A newer process may send kinds of lines that this version does not know. They are skipped.
         }
     }
 }

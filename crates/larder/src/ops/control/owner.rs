@@ -1,13 +1,13 @@
-//! Connects to the process that owns a file, through the socket that is named in the lock file.
+//! Connects to the process that owns a file, through the socket that the lock file names.
 //!
-//! Every program with write permission may change the lock file, and a crash leaves the file unchanged. So
-//! the content of the lock file is checked:
+//! Any program with write permission may change the lock file, and a crash leaves it in place. So its content
+//! is checked:
 //!
 //! 1. The cache file is locked, and its owner has not ended. Otherwise there is no process to connect to.
 //! 2. The process that answers at the socket has the process id in the lock file, and has the same file open.
 //!    The identities of the files are compared, or their paths if the file has no identity yet.
 //!
-//! An owner that has just ended or was just replaced fails check (2), and gets no further request.
+//! A process that has just stopped being the owner fails check (2), and gets no further request.
 
 use std::fs;
 use std::path::Path;
@@ -21,8 +21,8 @@ impl Client {
     /// Connects to the owner of a file, through the control socket that the lock file names. Returns None if
     /// no process owns the file, or if its owner has no socket.
     ///
-    /// The call requests the process id and the file of the process that answers. So a stale or forged path
-    /// in the lock file does not lead to another cache.
+    /// The process that answers must have the owner's process id and the same file open. So a stale or forged
+    /// path in the lock file does not lead to another cache.
     ///
     /// ```no_run
     /// use larder::{control::Client, inspect::Inspector};
@@ -36,8 +36,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ClientError::NotOwner`] if another process answers. Also the errors of [`connect`](Client::connect).
-    /// Each error is returned within about five seconds.
+    /// [`ClientError::NotOwner`] if another process answers. Otherwise the same errors as
+    /// [`connect`](Client::connect). The call fails within about five seconds.
     pub fn connect_to_owner(file: &FileInfo) -> Result<Option<Self>, ClientError> {
         let (FileState::Owned { pid, has_ended: false }, Some(socket)) = (file.state, &file.socket) else {
             return Ok(None);
@@ -50,8 +50,7 @@ impl Client {
     }
 }
 
-/// Returns the difference between the process that answers and the owner of a file, or `None` if the process
-/// is the owner.
+/// Returns how the process that answers differs from the owner of a file, or `None` if it is the owner.
 fn differs(server: &Hello, pid: Option<u32>, file: &FileInfo) -> Option<String> {
     let Some(pid) = pid else { return Some("the file does not say which process has it".to_owned()) };
     if server.pid != pid {
@@ -96,8 +95,7 @@ mod tests {
         assert_eq!(client.server().pid, std::process::id());
         assert_eq!(client.server().file_identity, found.identity.map(|identity| identity.to_string()));
         client.flush().unwrap();
-        // The owner is found through a link to the file's directory, and by the path alone, as for a file
-        // without an identity.
+        // Without an identity, the paths are compared. A path through a symbolic link matches too.
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(dir.path(), &link).unwrap();
         let by_link = FileInfo { path: link.join("shop.larder"), identity: None, ..found.clone() };

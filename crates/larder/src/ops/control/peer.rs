@@ -13,7 +13,7 @@ use super::refusal::{Refusal, RefusalKind};
 use super::stream::Stream;
 use crate::sys::clock::Deadline;
 
-/// Time limit for a peer to send its next whole request.
+/// Time limit for a peer to send its next complete request.
 pub const IDLE_LIMIT: Duration = Duration::from_mins(1);
 /// Time limit for a peer to read its answer.
 pub const READ_LIMIT: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ pub(super) struct Peer {
     sent: usize,
     /// Time at which the peer is disconnected.
     deadline: Deadline,
-    /// Whether the peer has closed its side for writing, or has sent a line above the maximum length.
+    /// Whether the peer has closed its side for writing, or has sent a line that is too long.
     has_ended: bool,
     /// The stream of operations that the peer watches.
     shown: Option<Stream>,
@@ -40,11 +40,11 @@ pub(super) struct Peer {
 pub(super) enum PeerState {
     ToBeRead,
     ToBeWritten,
-    /// No event: the peer has sent a whole request, and the thread can answer it immediately.
+    /// No event: the peer has sent a complete request, which the thread can answer immediately.
     Attention,
-    /// The peer watches a stream. The thread writes if there are lines for the peer. The thread always reads,
-    /// because the next line of the peer ends the stream. The thread makes the next step when the pause of
-    /// the stream is over.
+    /// The peer watches a stream. The thread waits for the next line of the peer, which ends the stream. If
+    /// lines are pending, it also waits until the peer can take them. It takes the next step when the pause
+    /// of the stream is over.
     Stream,
     Nothing,
 }
@@ -76,8 +76,7 @@ impl Peer {
     pub(super) fn left(&self) -> Duration {
         match &self.shown {
             None => self.deadline.left(),
-            // The stream gives no more lines until the peer has read its pending lines, but the stream may
-            // end.
+            // The stream adds no lines while earlier lines are pending, but it may end.
             Some(stream) if !self.output.is_empty() => stream.left(),
             Some(stream) => stream.pause(),
         }
@@ -88,7 +87,7 @@ impl Peer {
         if self.output.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT }
     }
 
-    /// Reads, answers and writes as far as possible without waiting. Answers at most one request. Returns
+    /// Reads, answers and writes as much as possible without waiting. Answers at most one request. Returns
     /// whether the peer stays connected.
     pub(super) fn step(&mut self, answer: impl FnOnce(&[u8]) -> (Vec<u8>, Option<Stream>)) -> bool {
         let goes_on = self.advance(answer).is_ok() && self.wants() != PeerState::Nothing;
@@ -110,7 +109,7 @@ impl Peer {
         let end = self.line_end().unwrap_or(self.input.len());
         let rest = self.input.split_off(end);
         let line = std::mem::replace(&mut self.input, rest);
-        // An empty line is not a request. A person who types by hand may send empty lines.
+        // An empty line is not a request: a person who types requests by hand may send one.
         if line.iter().any(|byte| !byte.is_ascii_whitespace()) {
             let (answer, shown) = answer(&line);
             self.shown = shown;
@@ -161,7 +160,7 @@ impl Peer {
     }
 
     fn send(&mut self, answer: Vec<u8>) {
-        // The pending last lines of a stream stay before the answer.
+        // Lines of an ended stream may still be pending. They stay before the answer.
         self.output.drain(..self.sent);
         self.sent = 0;
         self.output.extend(answer);
@@ -186,7 +185,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Sends a refusal to a peer when too many peers are connected.
+    /// Refuses a peer because too many peers are connected.
     pub(super) fn turn_away(stream: UnixStream) {
         let busy = Refusal::new(
             RefusalKind::Busy,
@@ -202,8 +201,8 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // Closing the descriptor is not enough, because a forked child may have inherited it. Without the
-        // shutdown, the peer would then not see that it was disconnected.
+        // Closing the descriptor is not enough: if a forked child has inherited it, the peer would not notice
+        // the disconnection.
         drop(self.stream.shutdown(Shutdown::Both));
     }
 }

@@ -9,11 +9,11 @@ use crate::units::ByteSize;
 
 /// Maximum number of keys in a page.
 pub const MAX_PAGE: u32 = 1000;
-/// Maximum number of bytes of an encoded value in the answer to `get`. For a longer value, the answer has
-/// only the length.
+/// Maximum length in bytes of an encoded value in the answer to `get`. For a longer value, the answer has
+/// only its length.
 pub const MAX_VALUE_SENT: usize = 1 << 20;
-/// Maximum length of a request in bytes, with its line end. A request with the longest key fits, in any form
-/// of the key.
+/// Maximum length of a request in bytes, with its line end. A request with the longest possible key fits,
+/// however the key is written.
 pub const MAX_LINE: usize = 64 << 10;
 
 /// A request. Its field `do` names the variant.
@@ -91,7 +91,7 @@ impl Request {
         to_line(&line)
     }
 
-    /// Reads a request from a line. The line may have any bytes.
+    /// Parses a request from a line of arbitrary bytes.
     pub(super) fn read(line: &[u8]) -> Result<Self, Refusal> {
         let malformed = |cause: String| {
             let remedy = "send an object on one line, as in {\"v\":1,\"do\":\"stats\"}";
@@ -170,7 +170,7 @@ pub struct Hello {
 pub struct LiveKeyspaceInfo {
     /// The name of the keyspace.
     pub name: String,
-    /// Whether the process has opened the keyspace. If not, only the fields that the file records are known.
+    /// Whether the process has opened the keyspace. If not, only the fields that the file records are set.
     pub is_open: bool,
     /// The version of the shape of the keyspace's values.
     pub version: Option<u32>,
@@ -185,7 +185,7 @@ pub struct LiveKeyspaceInfo {
     pub is_memory_only: bool,
     /// Number of entries on disk, including expired entries that are not swept yet.
     pub disk_entries: u64,
-    /// The charge of these entries.
+    /// The disk space charged for these entries.
     pub disk_bytes: ByteSize,
 }
 
@@ -196,7 +196,7 @@ pub(super) struct Removed {
     pub(super) removed: u64,
 }
 
-/// Makes the line of a successful answer.
+/// Returns the line of a successful answer.
 pub(super) fn done<T: Serialize>(answer: &T) -> Vec<u8> {
     match serde_json::to_value(answer) {
         Ok(answer) => to_line(&serde_json::json!({ "v": PROTOCOL, "ok": answer })),

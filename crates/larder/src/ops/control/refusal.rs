@@ -13,17 +13,17 @@ use crate::format::escape::escape_control;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The kind of reason, for programs.
+    /// The kind of the reason, for programs.
     pub kind: RefusalKind,
-    /// The cause.
+    /// The cause, as text for people.
     pub cause: String,
-    /// The remedy.
+    /// What to do about it, as text for people.
     pub remedy: String,
 }
 
-/// The kind of reason for which a request was refused.
+/// The kind of the reason why a request was refused.
 ///
-/// Its name on the socket is the variant in `snake_case`, for example `unknown_keyspace`. A process of a
+/// In the protocol, a kind is the name of its variant in `snake_case`, for example `unknown_keyspace`. A
 /// later version may send a kind that this version does not know. The client reads such a kind as
 /// [`Other`](RefusalKind::Other).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub struct Refusal {
 pub enum RefusalKind {
     /// The line is not a request.
     Malformed,
-    /// The request is of another version of the protocol.
+    /// The request uses another version of the protocol.
     UnsupportedVersion,
     /// The process does not understand the request.
     UnknownRequest,
@@ -42,7 +42,7 @@ pub enum RefusalKind {
     BadKey,
     /// The request is too long.
     TooLong,
-    /// The process serves as many peers or streams as it can.
+    /// The process already serves its maximum number of peers or streams.
     Busy,
     /// The change is visible in the process, but may not be on the disk: see
     /// [`Error::NotDurable`](crate::Error::NotDurable).
@@ -57,7 +57,7 @@ pub enum RefusalKind {
     Panicked,
     /// The request failed in another way.
     Failed,
-    /// A kind that this version does not know, by its name.
+    /// A kind that this version does not know, with its name.
     #[serde(untagged)]
     Other(String),
 }
@@ -114,7 +114,7 @@ impl From<Error> for Refusal {
 mod tests {
     use super::*;
 
-    /// The names are part of the protocol: commands of other versions read them.
+    /// The names are part of the protocol, because clients of other versions read them.
     #[test]
     fn each_kind_has_its_name_on_the_socket() {
         for (kind, name) in [

@@ -20,10 +20,10 @@ use crate::error::Error;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
-/// Maximum number of connected peers. A further peer gets a refusal and is disconnected.
+/// Maximum number of connected peers. Any further peer is refused and disconnected.
 pub const MAX_PEERS: usize = 32;
 
-/// Pause after `accept` failed. The process may have no free descriptor.
+/// Pause after `accept` has failed, for example because the process has no free descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Starts the thread that serves a cache on a socket until the cache is closed.
@@ -39,7 +39,7 @@ pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
         accepts_from: Deadline::after(Duration::ZERO),
     };
     let thread = spawn("larder-control", move || server.run())?;
-    // Calls `shutdown`, because dropping is not enough: a forked child may have a copy of this end open.
+    // Dropping `stop` is not enough, because a forked child may have a copy of this end open.
     cache.add_service(ServiceThread { stop: Box::new(move || drop(stop.shutdown(Shutdown::Both))), thread });
     Ok(())
 }

@@ -28,13 +28,13 @@ pub enum EntryState {
     /// No entry.
     #[default]
     Absent,
-    /// A state that a later version of larder added.
+    /// A state that only a later version of larder knows.
     #[serde(other)]
     Unknown,
 }
 
 impl EntryState {
-    /// Returns the state as the protocol writes it.
+    /// Returns the name of the state in the protocol.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -62,13 +62,13 @@ pub enum FoundIn {
     Disk,
     /// Memory and the disk.
     Both,
-    /// A value that a later version of larder added.
+    /// A value that only a later version of larder knows.
     #[serde(other)]
     Unknown,
 }
 
 impl FoundIn {
-    /// Returns the tiers as the protocol writes them.
+    /// Returns the name of the tiers in the protocol.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -80,8 +80,8 @@ impl FoundIn {
     }
 }
 
-/// The status of a key in a live cache. Reading the status does not use the entry: the read changes no
-/// statistics, promotes nothing, and does not delay an eviction.
+/// The status of a key in a live cache. Reading the status does not count as a use of the entry: it changes
+/// no statistics, promotes nothing, and does not delay an eviction.
 ///
 /// ```no_run
 /// let mut client = larder::control::Client::connect("var/shop.sock")?;
@@ -97,7 +97,7 @@ pub struct KeyStatus {
     pub key: String,
     /// The result of a lookup.
     pub state: EntryState,
-    /// The tiers that have the value or the absence, if it is live.
+    /// The tiers that have the live value or absence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found_in: Option<FoundIn>,
     /// Whether the latest change of the key, an insert or a removal, is not committed yet. A crash now would
@@ -111,22 +111,22 @@ pub struct KeyStatus {
     /// The sequence of the change that wrote the entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
-    /// The time at which the entry was written, in milliseconds since 1970. Memory does not keep this time.
-    /// The time is known only if the entry is dirty, or is on disk too.
+    /// The time at which the entry was written, in milliseconds since 1970. Known only if the entry is dirty
+    /// or is on disk, because memory does not keep this time for clean entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written_at_ms: Option<u64>,
-    /// The time at which the entry expires, in milliseconds since 1970. 2⁶⁴ − 1 if it never expires
+    /// The time at which the entry expires, in milliseconds since 1970. 2⁶⁴ − 1 means never
     /// ([`Timestamp::NEVER`](crate::Timestamp::NEVER)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<u64>,
     /// Remaining TTL in milliseconds, by the clock of the cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_ms: Option<u64>,
-    /// Length of the encoded value. For an entry that is only in memory, only `get` and `why` return
-    /// this length.
+    /// Length of the encoded value. For an entry that is only in memory, present only in the answers to `get`
+    /// and `why`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_bytes: Option<ByteSize>,
-    /// Length of the value in the file.
+    /// Length of the value as stored in the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<ByteSize>,
     /// Compression of the value in the file: 0 none, 1 LZ4, 2 Zstandard.
@@ -158,6 +158,6 @@ pub struct KeyStatus {
 pub struct KeysPage {
     /// The keys. A page that is not the last may have fewer keys than requested, or none.
     pub keys: Vec<KeyStatus>,
-    /// Pass this as `after` to get the next page. None in the last page.
+    /// The value to pass as `after` to get the next page. None in the last page.
     pub after: Option<String>,
 }

@@ -1,18 +1,17 @@
 //! The stream of operations to a peer that has sent `monitor`.
 //!
-//! The control thread makes these steps:
+//! The control thread takes these steps:
 //!
 //! 1. Answer the request, and register a watcher
 //!    ([`Observer::watch`](crate::stats::observe::Observer::watch)).
-//! 2. Take up to [`CHUNK`] operations from the watcher and write them. This step is made at most once per
-//!    [`TICK`], and only after the peer has read every earlier line. Then serve the other peers. If the peer
-//!    is slow, the ring of its watcher fills up meanwhile. A line tells the peer how many operations it
-//!    missed.
-//! 3. End the stream when its time is over, its count is reached, or the cache is closed. A further line of
-//!    the peer also ends the stream, and so does the end of the peer's side. Remove the watcher, and write a
-//!    last line with the sums.
+//! 2. Take up to [`CHUNK`] operations from the watcher and write them. After a full chunk, do this again
+//!    immediately, otherwise at the next [`TICK`]. In both cases, first wait until the peer has taken every
+//!    earlier line. The other peers are served in between. If the peer is slow, its watcher's ring fills up,
+//!    and a line reports how many operations were missed.
+//! 3. End the stream when its time is over, its count is reached, the cache is closed, or the peer sends
+//!    another line or closes its side. Remove the watcher, and write a last line with the totals.
 //!
-//! An operation does not wake the thread. While there is a stream, the thread wakes at each tick.
+//! Operations do not wake the thread. While a stream is open, the thread wakes at each tick.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -30,7 +29,7 @@ use crate::sys::sync::Arc;
 
 /// Interval at which a stream takes operations from its watcher.
 pub(super) const TICK: Duration = Duration::from_millis(100);
-/// Maximum number of operations that a stream takes at a time.
+/// Maximum number of operations that a stream takes from its watcher at a time.
 const CHUNK: usize = 256;
 
 /// Default sampling ratio N: one of N operations is shown.
@@ -54,7 +53,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Step 1. `only` is the keyspace that the request names.
+    /// Step 1. `only` is the keyspace that the request names, if any.
     pub(super) fn begin(
         cache: &Arc<Shared>,
         request: &MonitorRequest,
@@ -103,15 +102,15 @@ impl Stream {
         }
     }
 
-    /// Step 2. Returns lines for the peer if the tick is over, if the time of the stream is over, or if
-    /// `are_last` is set.
+    /// Step 2. Returns the new lines for the peer. Returns none before the next tick, unless the time of the
+    /// stream is over or `are_last` is set.
     pub(super) fn lines(&mut self, are_last: bool) -> Vec<u8> {
         if !are_last && !self.next.left().is_zero() && !self.until.left().is_zero() {
             return Vec::new();
         }
         let Some(cache) = self.cache.upgrade() else { return Vec::new() };
         let seen = self.watcher.take(CHUNK.min(usize::try_from(self.left).unwrap_or(CHUNK)));
-        // After a full chunk there may be more operations. Then the next step is made immediately.
+        // After a full chunk, more operations may be waiting, so the next step follows immediately.
         self.next = Deadline::after(if seen.len() < CHUNK { TICK } else { Duration::ZERO });
         let mut lines = Vec::new();
         if !seen.is_empty() {
@@ -130,7 +129,7 @@ impl Stream {
         lines
     }
 
-    /// Step 3. Returns the last line. Operations that are still in the ring are counted as missed.
+    /// Step 3. Returns the last line. Operations that are still in the ring count as missed.
     pub(super) fn last(&self, why: &str) -> Vec<u8> {
         let missed = self.watcher.missed() + self.watcher.waiting();
         done(&json!({ "ended": why, "shown": self.shown, "missed": missed }))
@@ -160,7 +159,7 @@ fn shown(seen: &ObservedOperation, names: &KeyspaceNames) -> Value {
     let key = seen.full.get(KeyspaceId::LEN..).unwrap_or_default();
     let key_bytes = crate::format::key::spelling::spell_hex(key);
     let spelled = match (seen.verb, keyspace) {
-        // A prefix is not a whole key, so it is not written in the shape of the keys.
+        // A prefix is not a complete key, so it cannot be written in the shape of the keys.
         (Verb::RemovePrefix, _) | (_, None) => key_bytes.clone(),
         (_, Some(keyspace)) => keyspace.spell(key),
     };

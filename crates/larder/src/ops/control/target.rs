@@ -8,8 +8,8 @@ use crate::stats::counters::Counters;
 
 /// A keyspace that is open, or that is only in the file.
 ///
-/// A target does not keep the keyspace open. Otherwise an application that opens the keyspace with another
-/// version would get an error, as if another caller had a handle.
+/// A target does not keep the keyspace open. Otherwise the application could not open the keyspace with
+/// another version meanwhile.
 pub(super) struct Target {
     pub(super) id: KeyspaceId,
     /// The shape of the keyspace's keys. None if the keyspace is not open.
@@ -18,9 +18,8 @@ pub(super) struct Target {
     pub(super) codec: Option<ErasedCodec>,
     /// The format of the keyspace's values.
     pub(super) format: Option<u8>,
-    /// Counters that are dropped with the target. The statistics show whether the application invalidates. If
-    /// the statistics included an operator's removals, they would hide that the application does not
-    /// invalidate.
+    /// Counters that are discarded with the target. If the statistics counted an operator's removals, they
+    /// would hide that the application itself never invalidates.
     pub(super) uncounted: Counters,
 }
 

@@ -118,8 +118,8 @@ fn what_a_client_sends_reads_back() {
         assert_eq!(line.iter().position(|&byte| byte == b'\n'), Some(line.len() - 1));
         assert_eq!(Request::read(&line), Ok(request));
     }
-    // A key of the maximum length, in its longest form: each byte as the longest JSON escape of the longest
-    // Rust escape of a control character.
+    // The longest key in its longest form: each byte is a control character, escaped first as in Rust, then
+    // as in JSON.
     let longest = "\u{1}".repeat(crate::format::key::MAX_KEY_LEN - 2);
     let spelled = serde_json::to_string(&longest).unwrap().len() + 255 * 6 + 100;
     assert!(spelled < MAX_LINE && 2 * crate::format::key::MAX_KEY_LEN < MAX_LINE);
@@ -132,7 +132,7 @@ fn statistics_survive_the_wire() {
     let stats = cache.stats();
     let wire = serde_json::to_string(&stats).unwrap();
     assert_eq!(serde_json::from_str::<crate::stats::Stats>(&wire).unwrap(), stats);
-    // An answer of an older or newer version of larder.
+    // An answer from another version of larder: it lacks known fields and has an unknown one.
     let other = r#"{"misses":3,"colour":"red","disk":{"state":"suspended"}}"#;
     let read: crate::stats::Stats = serde_json::from_str(other).unwrap();
     assert_eq!((read.misses, read.disk.unwrap().state), (3, crate::stats::DiskState::Suspended));
@@ -148,8 +148,8 @@ fn an_application_whose_last_handle_goes_meanwhile_is_closed_and_its_socket_with
         let asking = std::thread::spawn(move || while client.stats().is_ok() {});
         drop(cache);
         asking.join().unwrap();
-        // The control thread itself drops the last handle here. It cannot join itself, so it ends after the
-        // drop.
+        // The control thread itself drops the last handle here. A thread cannot join itself, so it ends some
+        // time after the drop.
         for _ in 0..1000 {
             if !socket.exists() {
                 break;
@@ -200,7 +200,7 @@ fn a_keyspace_is_told_with_the_schema_that_the_file_records() {
     cache.close().unwrap();
 }
 
-/// A value that cannot be encoded. Its `Serialize` returns an error that quotes the value.
+/// A value whose `Serialize` fails with an error that quotes the value.
 #[derive(Debug, serde::Deserialize)]
 struct Secret;
 

@@ -1,5 +1,5 @@
-//! Reads keys in requests. A key is written in the shape of its keyspace's keys, as
-//! `larder keys --keyspace NAME` shows the key. Or it is written as `0x` and the digits of its bytes.
+//! Parses keys in requests. A key is written in the shape of its keyspace's keys, as
+//! `larder keys --keyspace NAME` shows it, or as `0x` and the hexadecimal digits of its bytes.
 
 use super::refusal::{Refusal, RefusalKind};
 use crate::format::key::MAX_KEY_LEN;
@@ -7,12 +7,12 @@ use crate::format::key::error::KeyError;
 use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::read_hex;
 
-/// Reads a key. Returns its bytes.
+/// Parses a key. Returns its encoded bytes.
 pub(super) fn key(shape: Option<&str>, text: &str) -> Result<Vec<u8>, Refusal> {
     bytes(shape, text, KeyShape::parse_key)
 }
 
-/// Reads a prefix of keys. Returns its bytes.
+/// Parses a prefix of keys. Returns its encoded bytes.
 pub(super) fn prefix(shape: Option<&str>, text: &str) -> Result<Vec<u8>, Refusal> {
     bytes(shape, text, KeyShape::parse_prefix)
 }

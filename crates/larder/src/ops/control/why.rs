@@ -7,7 +7,7 @@ use crate::memory::shard::describe::SlotContent;
 use crate::stats::DiskState;
 use crate::units::Timestamp;
 
-/// The facts that the explanation needs besides the evidence of the key.
+/// What the explanation needs besides the content of both tiers for the key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     /// Whether the keyspace is open in this process.
@@ -21,7 +21,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) off: Option<&'a str>,
     /// The reason why the disk could not be read.
     pub(super) fault: Option<&'a str>,
-    /// The reason why the record is not a value of the application's type.
+    /// The reason why the record does not decode as the application's type.
     pub(super) undecodable: Option<&'a str>,
 }
 
@@ -78,7 +78,7 @@ fn live(known: &KeyEvidence<'_>, status: &KeyStatus, around: &Surroundings<'_>) 
     place.to_owned()
 }
 
-/// Explains an absence: when it ends, and where it is.
+/// Explains an absence: when it expires, and which tiers have it.
 fn known_absent(known: &KeyEvidence<'_>, status: &KeyStatus, around: &Surroundings<'_>) -> String {
     let ends = match status.expires_at_ms.map(Timestamp::from_millis) {
         Some(expires_at) if !expires_at.is_never() => {
@@ -119,8 +119,8 @@ fn in_memory(known: &KeyEvidence<'_>, slot: &SlotContent, around: &Surroundings<
     said
 }
 
-/// Returns the end of a sentence about the commit: the commit waits until the disk tier is on again. Returns
-/// an empty text if the disk tier is on.
+/// Returns the end of a sentence about a pending commit: the commit waits until the disk tier is on again.
+/// Returns an empty string if the disk tier is on.
 fn until(around: &Surroundings<'_>) -> String {
     match (around.disk, around.off) {
         (DiskState::On, _) => String::new(),

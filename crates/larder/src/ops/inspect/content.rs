@@ -9,13 +9,13 @@ use crate::format::codec::format::Format;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Content<'a> {
-    /// A self-describing value. Serialize it with serde to get JSON.
+    /// A self-describing value. To get JSON, serialize the document with serde.
     Document(Document<'a>),
     /// UTF-8 text.
     Text(&'a str),
     /// Bytes that only the value's type can decode.
     Bytes,
-    /// Bytes that are not a value of their keyspace's format. A lookup with any type misses.
+    /// Bytes that are not a value of their keyspace's format. A lookup misses, whatever the type.
     Unreadable(CodecError),
 }
 

@@ -6,22 +6,22 @@ use crate::disk::reader::file_snapshot::{Condition, FileContents};
 use crate::disk::store::identity::FileIdentity;
 use crate::units::{ByteSize, Timestamp};
 
-/// The ownership of a file: a process owns it, or its last owner closed it or crashed.
+/// Whether a process owns a file, and if not, how its last owner left it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileState {
-    /// A process owns the file, or a fork of that process still has the file open.
+    /// A process owns the file, or a fork of the owner still has it open.
     Owned {
         /// The process id of the owner, if it is known.
         pid: Option<u32>,
-        /// Whether that process has ended. If so, a fork of that process still has the file open. Always
-        /// false if the process is in another PID namespace ([`FileInfo::owner_is_elsewhere`]).
+        /// Whether the owner has ended. If so, a fork of the owner still has the file open. Always false if
+        /// the process is in another PID namespace ([`FileInfo::owner_is_elsewhere`]).
         has_ended: bool,
     },
     /// No process owns the file. Its last owner closed it.
     Closed,
-    /// No process owns the file. Its last owner ended without closing it. The next owner repairs it on
-    /// opening.
+    /// No process owns the file. Its last owner ended without closing it. The next owner repairs the file
+    /// when it opens it.
     Crashed,
 }
 
@@ -33,8 +33,8 @@ pub struct FileInfo {
     pub path: PathBuf,
     /// The length of the file.
     pub len: ByteSize,
-    /// The version of the file's format. The first commit of an owner raises this version to the latest
-    /// version.
+    /// The version of the file's format. The first commit of an owner raises it to the latest version that
+    /// the owner knows.
     pub format: u32,
     /// The identity of the file. None if its format is 1.
     pub identity: Option<FileIdentity>,
@@ -59,20 +59,20 @@ pub struct FileInfo {
     /// Number of entries of all keyspaces: live entries, expired entries, and entries that a pending removal
     /// covers.
     pub entries: u64,
-    /// The charge of all entries, including the entries of retired keyspaces.
+    /// The disk space charged for all entries, including the entries of retired keyspaces.
     pub bytes: ByteSize,
-    /// Number of large removals that are in effect, but whose entries are not all deleted yet.
+    /// Number of large removals that are in effect, but have entries left to delete.
     pub pending_removals: usize,
 }
 
-/// A keyspace that was replaced by another version or shape. No lookup finds its entries. The sweeper has not
-/// deleted all these entries yet.
+/// A keyspace that was replaced by another version or shape. No lookup finds its entries, and the sweeper has
+/// not deleted all of them yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetiredKeyspace {
     /// The number of the keyspace in this file. The file does not keep the keyspace's name.
     pub number: u32,
-    /// The charge of the remaining entries.
+    /// The disk space charged for the remaining entries.
     pub bytes: ByteSize,
 }
 
@@ -104,7 +104,7 @@ pub(super) fn file(contents: &FileContents) -> FileInfo {
     }
 }
 
-/// Returns the retired keyspaces. Their entries are still to be deleted.
+/// Returns the retired keyspaces, which still have entries to delete.
 pub(super) fn retired(contents: &FileContents) -> Vec<RetiredKeyspace> {
     let rows = contents.catalog.retired.iter();
     rows.map(|(id, &bytes)| RetiredKeyspace { number: id.number(), bytes: bytes.into() }).collect()

@@ -25,7 +25,7 @@ pub struct Record {
     pub delete_after: Timestamp,
     /// Whether the record is an absence: the source has no value for the key. An absence has no payload.
     pub is_absence: bool,
-    /// Fingerprint of the shape of the value, if the record has one.
+    /// The fingerprint of the value's shape, if the record has one.
     pub fingerprint: Option<u64>,
     /// Compression of the encoded value: 0 none, 1 LZ4, 2 Zstandard.
     /// [`compression_name`](Self::compression_name) returns the name.
@@ -39,12 +39,12 @@ impl Record {
     /// Returns the encoded value, after decompression.
     ///
     /// # Errors
-    /// [`CodecError`] if the value cannot be decompressed. Either its recorded length is beyond the limit, or
-    /// the compressed bytes do not match the record. Or the value is compressed with Zstandard, and larder is
-    /// built without the features `zstd` and `zstd-read`.
+    /// [`CodecError`] if the value cannot be decompressed: its recorded length is beyond the limit, the
+    /// compressed bytes do not match the record, or it is compressed with Zstandard and larder is built
+    /// without the features `zstd` and `zstd-read`.
     ///
     /// # Cost
-    /// Allocates memory for a compressed value. Otherwise allocates nothing.
+    /// Allocates only if the value is compressed.
     pub fn payload(&self) -> Result<Cow<'_, [u8]>, CodecError> {
         match PayloadCompression::of_code(self.compression) {
             Some(PayloadCompression::None) => Ok(Cow::Borrowed(&self.stored)),
@@ -52,7 +52,7 @@ impl Record {
         }
     }
 
-    /// Returns the length of [`payload`](Self::payload), as the record states it.
+    /// Returns the length of [`payload`](Self::payload) that the record states.
     #[must_use]
     pub fn payload_len(&self) -> ByteSize {
         ByteSize::bytes(self.inflated_len.map_or(self.stored.len() as u64, u64::from))
@@ -93,7 +93,7 @@ pub enum RecordStatus {
     /// A live absence: the application has stored that the source has no value for the key. A lookup returns
     /// the absence, or is a miss.
     KnownAbsent(Record),
-    /// An entry that has expired. A lookup is a miss. The entry is in the file until the sweeper deletes it.
+    /// An entry that has expired. A lookup is a miss. It stays in the file until the sweeper deletes it.
     Expired(Record),
     /// An entry of another version of the keyspace: a miss.
     OtherVersion(Record),
@@ -108,11 +108,10 @@ pub enum RecordStatus {
     },
     /// A damaged record: a miss.
     Damaged {
-        /// The fault.
+        /// What is wrong with the record.
         cause: &'static str,
     },
-    /// No entry. The entry was never written, or was removed, evicted or swept. Or it is only in the owner's
-    /// memory.
+    /// No entry. It was never written, it was removed, evicted or swept, or it is only in the owner's memory.
     Absent,
 }
 
@@ -127,7 +126,7 @@ pub struct Entry {
 }
 
 impl RecordStatus {
-    /// Returns the record, if there is an intact record.
+    /// Returns the intact record, if there is one.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
         match self {
@@ -150,7 +149,8 @@ impl RecordStatus {
         }
     }
 
-    /// Returns the status of `bytes`, the record that the file has for the whole key `full`.
+    /// Returns the status of a key, from `bytes`, the record that the file has for it. `full` is the key with
+    /// the number of its keyspace.
     pub(super) fn of(catalog: &Catalog, full: &[u8], bytes: &[u8], version: u32, now: Timestamp) -> Self {
         match read(full, bytes) {
             Err(cause) => Self::Damaged { cause },

@@ -1,12 +1,12 @@
-//! The trait with which a schema writes its keys as text for people.
+//! The trait through which a schema spells its keys as text for people.
 
 use crate::format::key::shape::KeyValue;
 
 /// Writes the keys of a schema's keyspaces as text for people, and reads such text.
 ///
-/// A schema crate, such as `larder-product`, declares keyspaces by
-/// [`KeyspaceDefinition::schema`](crate::KeyspaceDefinition::schema). The crate implements this trait to give
-/// each key a name of its own, such as `product_MTNVTU`. The `larder` command has a list of implementations.
+/// A schema crate, such as `larder-product`, declares its keyspaces with
+/// [`KeyspaceDefinition::schema`](crate::KeyspaceDefinition::schema). It implements this trait to give each
+/// key a readable name, such as `product_MTNVTU`. The `larder` command has a list of implementations.
 ///
 /// A spelling applies to a keyspace only if the file records the spelling's [`schema`](Self::schema) for that
 /// keyspace ([`KeyspaceInfo::schema`](crate::inspect::KeyspaceInfo::schema)). The name of a keyspace and the
@@ -15,7 +15,7 @@ use crate::format::key::shape::KeyValue;
 ///
 /// # What an implementation must keep
 /// - For each key that [`spell`](Self::spell) writes, [`read`](Self::read) returns the same keyspace and key.
-/// - A spelling never begins with `"` or `0x`. A text with such a beginning is always a literal key.
+/// - A spelling never begins with `"` or `0x`. A text that begins so is always a literal key.
 /// - No two keys of the schema's keyspaces have the same spelling.
 ///
 /// # Examples
@@ -50,21 +50,21 @@ pub trait KeySpelling {
     /// Returns the name of the schema, as the definitions of its keyspaces declare it.
     fn schema(&self) -> &str;
 
-    /// Returns the text for a key of one of the schema's keyspaces, or `None` if the schema has no keyspace
-    /// of this name, or if that keyspace has no such key.
+    /// Returns the text for a key of one of the schema's keyspaces, or `None` if the schema has no such
+    /// keyspace or the keyspace has no such key.
     fn spell(&self, keyspace: &str, key: &KeyValue) -> Option<String>;
 
-    /// Reads the text for a key. Returns the name of the keyspace, and the key. Returns None if no key has
-    /// this text.
+    /// Parses the text of a key. Returns the name of the keyspace and the key, or `None` if no key has this
+    /// text.
     fn read(&self, text: &str) -> Option<(String, KeyValue)>;
 
-    /// Reads the beginning of a text for a key. Returns the name of the keyspace, and the prefix in the form
-    /// that [`KeyShape::encode_prefix`](crate::format::key::shape::KeyShape::encode_prefix) accepts. Returns
-    /// None if no text for a key begins with `text`, or if `text` ends inside a part that a prefix must
-    /// contain completely.
+    /// Parses the beginning of the text of a key. Returns the name of the keyspace, and the prefix in the
+    /// form that [`KeyShape::encode_prefix`](crate::format::key::shape::KeyShape::encode_prefix) accepts.
+    /// Returns `None` if no text of a key begins with `text`, or if `text` ends inside a part that a prefix
+    /// must contain completely.
     ///
-    /// A tool uses this function only to give advice. As a prefix, the tool accepts only a prefix of the keys
-    /// themselves.
+    /// Tools use this function only in hints. Where a tool takes a prefix, it takes a prefix of the key
+    /// itself.
     fn read_prefix(&self, text: &str) -> Option<(String, KeyValue)> {
         self.read(text)
     }

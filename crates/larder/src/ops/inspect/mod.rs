@@ -1,9 +1,9 @@
-//! Reads a cache file without the application's types, and without its owner.
+//! Reads a cache file without the application's types and without help from its owner.
 //!
-//! [`Inspector`] reads a live file beside its owner, a closed file, and a file that a crash left. It shows
-//! the last of these three in the state in which the next owner will find it. An inspector never writes,
-//! repairs or creates a file. Its results are untyped. It shows keys by the shape that the file records
-//! ([`KeyShape`]). It shows values as bytes, or as JSON or text if their format allows it ([`Content`]).
+//! [`Inspector`] reads a file while its owner uses it, a closed file, or a file left by a crash. It shows a
+//! file left by a crash as its next owner will find it. An inspector never writes, repairs or creates a file.
+//! Its results are untyped. It shows keys by the shape that the file records ([`KeyShape`]), and values as
+//! bytes, or as JSON or text if their format allows it ([`Content`]).
 //!
 //! The `larder` command uses this module. To read a live cache with the application's types, use a
 //! [`Follower`](crate::Follower).
@@ -57,10 +57,10 @@ pub use verify::{
     DamagedRecord, FileVerifyReport, MAX_DAMAGED_NAMED, Miscounted, PageVerifyReport, UnreadableRecord,
 };
 
-/// A reader of one cache file. It makes any number of snapshots.
+/// A reader of one cache file, which takes any number of snapshots.
 ///
-/// An inspector keeps no file open between snapshots. So each snapshot reads the file that is at the path
-/// then, and an idle inspector does not prevent an owner from reusing space.
+/// An inspector keeps no file open between snapshots. So each snapshot reads the file that is then at the
+/// path, and an idle inspector does not prevent an owner from reusing space.
 #[derive(Debug, Clone)]
 pub struct Inspector {
     path: PathBuf,
@@ -68,7 +68,7 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    /// Opens a cache file for reading, after a check that it can be read.
+    /// Opens a cache file for reading, and checks that it can be read.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no file. [`Error::Foreign`] if the file is empty or not a larder file.
@@ -78,27 +78,27 @@ impl Inspector {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }
 
-    /// Does the same as [`open`](Self::open). `clock` decides which entries have expired.
+    /// Does the same as [`open`](Self::open), with another clock. `clock` decides which entries have expired.
     ///
     /// # Errors
-    /// The errors of [`open`](Self::open).
+    /// Returns the same errors as [`open`](Self::open).
     pub fn open_with_clock(path: impl AsRef<Path>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let inspector = Self { path: absolute(path.as_ref())?, clock };
         drop(inspector.snapshot()?);
         Ok(inspector)
     }
 
-    /// Opens the file in the state of its last commit.
+    /// Takes a snapshot of the file in the state of its last commit.
     ///
-    /// The owner cannot reuse space while a snapshot exists. If this matters, drop the snapshot within a
-    /// second.
+    /// The owner cannot reuse space while a snapshot exists. Drop the snapshot within a second if this
+    /// matters.
     ///
     /// # Errors
-    /// The errors of [`open`](Self::open).
+    /// Returns the same errors as [`open`](Self::open).
     ///
     /// # Cost
-    /// Opens the file, in well below a millisecond. A file that a crash left is first repaired in memory, in
-    /// a few milliseconds.
+    /// Opens the file, in well below a millisecond. A file left by a crash is first repaired in memory, which
+    /// takes a few milliseconds.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let look = FileSnapshot::open(&self.path)?;
         // The clock of this process may be behind the owner's clock.
@@ -106,7 +106,7 @@ impl Inspector {
         Ok(Snapshot::new(look, now))
     }
 
-    /// Returns the absolute path.
+    /// Returns the absolute path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

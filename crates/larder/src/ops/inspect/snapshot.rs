@@ -53,8 +53,8 @@ impl Snapshot {
         Self { look, now, keyspaces, retired }
     }
 
-    /// Returns the time that decides which entries have expired. This is the later of the clock's time and
-    /// the time of the last commit.
+    /// Returns the time against which expiry is checked: the clock's time or the time of the last commit,
+    /// whichever is later.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
@@ -66,8 +66,8 @@ impl Snapshot {
         file_info::file(&self.look.contents)
     }
 
-    /// Returns the counts since the file was made, as of its last commit. Returns None for a file of an
-    /// earlier version.
+    /// Returns the counts since the file was created, as of its last commit. Returns `None` for a file of an
+    /// earlier format.
     #[must_use]
     pub fn lifetime(&self) -> Option<&CumulativeStats> {
         self.look.contents.cumulative.as_ref()
@@ -86,13 +86,13 @@ impl Snapshot {
         self.keyspaces.get(at)
     }
 
-    /// Returns the retired keyspaces. Their entries are not all deleted yet.
+    /// Returns the retired keyspaces, which still have entries to delete.
     #[must_use]
     pub fn retired(&self) -> &[RetiredKeyspace] {
         &self.retired
     }
 
-    /// Returns the number of expired entries of each keyspace that the sweeper has not deleted yet, in the
+    /// Returns, for each keyspace, the number of expired entries that the sweeper has not deleted yet, in the
     /// order of [`keyspaces`](Self::keyspaces).
     ///
     /// # Errors
@@ -106,15 +106,15 @@ impl Snapshot {
         Ok(self.keyspaces.iter().map(count).collect())
     }
 
-    /// Returns a page of the entries of a keyspace, in the order of their keys. The encoded keys start with
-    /// `prefix` and come after `after`. The page has at most `most` entries.
+    /// Returns a page of at most `most` entries of a keyspace, in the order of their keys. Their encoded keys
+    /// start with `prefix` and come after `after`.
     ///
     /// Only an empty page means that there are no more entries. A page may be shorter than `most`, because
     /// values may be large. To get the next page, pass the last key of this page as `after`.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is not an error. The page has the damaged record
-    /// as an entry with the status [`RecordStatus::Damaged`].
+    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is not an error. The page has an entry for it
+    /// with the status [`RecordStatus::Damaged`].
     pub fn page(
         &self,
         keyspace: &KeyspaceInfo,
@@ -163,7 +163,7 @@ impl Snapshot {
     }
 }
 
-/// Returns the whole key: the number of the keyspace, then the key.
+/// Returns the full key: the number of the keyspace, then the key.
 fn full(id: KeyspaceId, key: &[u8]) -> Vec<u8> {
     [&id.to_bytes(), key].concat()
 }

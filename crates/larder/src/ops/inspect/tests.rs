@@ -27,7 +27,7 @@ fn put(cache: &Cache, key: &str, value: &str) {
     cache.flush().unwrap();
 }
 
-/// Copies an open file. The copy is like a file that a crash left.
+/// Copies an open file. The copy is like a file left by a crash.
 fn crashed(path: &Path) -> (tempfile::TempDir, PathBuf) {
     let (dir, copy) = place();
     fs::copy(path, &copy).unwrap();
@@ -71,7 +71,7 @@ fn a_file_that_a_crash_left_is_read_and_an_owner_that_opens_it_is_noticed() {
     assert_eq!(*find(&snapshot, "one").live().unwrap().payload().unwrap(), *b"\x011");
     assert!(inspector.verify(&mut |_, _| {}).unwrap().is_whole());
     assert!(fs::read(&copy).unwrap() == bytes, "nothing is written");
-    // The snapshot has read pages of the file. The owner that opens the file now may reuse these pages.
+    // The owner that opens the file now may reuse pages that the snapshot reads.
     let owner = open(&copy);
     put(&owner, "two", "2");
     let keyspace = snapshot.keyspace("name").unwrap();
@@ -128,7 +128,7 @@ fn pages_follow_one_another_and_keep_to_their_prefix() {
     assert_eq!(snapshot.page(keyspace, &prefix, Some(&seen[18]), 5).unwrap().len(), 1);
 }
 
-/// The checks are long enough for the owner to commit and reuse pages meanwhile.
+/// The checks take long enough for the owner to commit and reuse pages meanwhile.
 #[test]
 fn verifying_beside_an_owner_at_work_never_tells_of_damage_that_is_not_there() {
     let (_dir, path) = place();
@@ -157,7 +157,7 @@ fn verifying_beside_an_owner_at_work_never_tells_of_damage_that_is_not_there() {
         for _ in 0..10 {
             let found = inspector.verify(&mut |_, _| {});
             told += u32::from(found.as_ref().is_ok_and(|found| found.pages == PageVerifyReport::Whole));
-            // If the check finds damage, the test panics. The other thread must end first.
+            // Stops the other thread before the test panics.
             if !found.as_ref().is_ok_and(FileVerifyReport::is_whole) {
                 is_over.store(true, Ordering::Relaxed);
                 panic!("{found:?}");
@@ -213,7 +213,7 @@ fn an_owner_is_not_kept_out_by_who_looks() {
             }
         });
         for _ in 0..50 {
-            // The timeout is zero. So even a lock that is held for a moment would make the opening fail.
+            // The timeout is zero, so opening fails if an inspector holds the lock even for a moment.
             let cache = Cache::builder().path(&path).open_timeout(Duration::ZERO).open();
             let cache = cache.unwrap_or_else(|error| {
                 is_over.store(true, Ordering::Relaxed);

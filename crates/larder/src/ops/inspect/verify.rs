@@ -1,7 +1,7 @@
 //! Checks a whole file, page by page and record by record, without changing it.
 //!
-//! The check compares the checksum of each record. It also finds values that can't be decompressed, or that
-//! do not have the format of their keyspace.
+//! The check compares the checksum of each record. It also finds values that cannot be decompressed, or are
+//! not in the format of their keyspace.
 
 use std::collections::HashMap;
 
@@ -17,8 +17,8 @@ use crate::format::keyspace_id::KeyspaceId;
 const ROWS: usize = 256;
 const ROW_BYTES: usize = 4 << 20;
 
-/// Maximum number of damaged records in a report, and of unreadable records. The counts include all such
-/// records.
+/// Maximum number of damaged records that a report lists, and of unreadable records. The counts of the report
+/// include all of them.
 pub const MAX_DAMAGED_NAMED: usize = 100;
 
 /// The result of [`Inspector::verify`].
@@ -33,8 +33,8 @@ pub struct FileVerifyReport {
     pub damaged_records: u64,
     /// The first damaged records with their keys, up to [`MAX_DAMAGED_NAMED`].
     pub damaged: Vec<DamagedRecord>,
-    /// Number of intact records whose value no type can read: see [`Content::Unreadable`]. A lookup of such a
-    /// record is a miss.
+    /// Number of intact records whose value cannot be read with any type: see [`Content::Unreadable`]. A
+    /// lookup of such a record is a miss.
     pub unreadable_records: u64,
     /// The first unreadable records with their keys, up to [`MAX_DAMAGED_NAMED`].
     pub unreadable: Vec<UnreadableRecord>,
@@ -50,7 +50,7 @@ pub enum PageVerifyReport {
     Whole,
     /// A page is damaged.
     Damaged {
-        /// The fault.
+        /// What is wrong with the page.
         cause: String,
     },
     /// The state could not be determined, because the owner was at work.
@@ -70,7 +70,7 @@ pub struct DamagedRecord {
     pub key: Vec<u8>,
 }
 
-/// An intact record whose value no lookup can read.
+/// An intact record whose value cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnreadableRecord {
@@ -82,8 +82,8 @@ pub struct UnreadableRecord {
     pub cause: String,
 }
 
-/// A keyspace whose number of entries differs from the number in its row of the catalog. Evictions rely on
-/// the row.
+/// A keyspace whose number of entries differs from the number in its row of the catalog. The disk tier relies
+/// on the row when it chooses entries to evict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Miscounted {
@@ -96,8 +96,8 @@ pub struct Miscounted {
 }
 
 impl FileVerifyReport {
-    /// Returns whether no damage was found. An unreadable value is not damage, because the value was written
-    /// in this form.
+    /// Returns whether no damage was found. An unreadable value is not damage, because it was written that
+    /// way.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let is_damaged = matches!(self.pages, PageVerifyReport::Damaged { .. });
@@ -106,7 +106,7 @@ impl FileVerifyReport {
 }
 
 impl FileVerifyReport {
-    /// Checks the record of a whole key.
+    /// Checks the record `bytes` of the key `full`, and counts it.
     fn check_record(&mut self, info: Option<&KeyspaceInfo>, full: &[u8], bytes: &[u8]) {
         self.records += 1;
         let key = || full.get(KeyspaceId::LEN..).unwrap_or_default().to_vec();
@@ -139,8 +139,8 @@ impl Inspector {
     /// records, calls `progress` with the number of checked records and the total.
     ///
     /// If the owner is at work, the check of the pages and the check of the records each use the state of one
-    /// commit. If the owner commits without a pause, the state of the pages may stay undetermined. The owner
-    /// itself uses [`Cache::verify`](crate::Cache::verify).
+    /// commit. If the owner commits without a pause, the state of the pages may stay undetermined. A program
+    /// that owns the file uses [`Cache::verify`](crate::Cache::verify) instead.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -153,7 +153,7 @@ impl Inspector {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`open`](Self::open), if the file cannot be read at all.
+    /// Returns the same errors as [`open`](Self::open), if the file cannot be read at all.
     ///
     /// # Cost
     /// Reads the whole file, and then its entries again: about three seconds per gigabyte. Meanwhile the
@@ -175,7 +175,7 @@ impl Inspector {
         };
         let is_damaged = !nothing.is_whole();
         match self.snapshot().and_then(|snapshot| snapshot.verify_records(nothing.clone(), progress)) {
-            // The pages are damaged, so a failure of this step adds nothing. The report has no records then.
+            // Damaged pages already explain the failure. The report then has no records.
             Err(_) if is_damaged => Ok(nothing),
             verified => verified,
         }
@@ -189,7 +189,8 @@ impl Snapshot {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<FileVerifyReport, Error> {
         let expected = self.file().entries;
-        // In a damaged file several keyspaces may have the same number. The first of these keyspaces is used.
+        // In a damaged file several keyspaces may have the same number. Their records count for the first of
+        // them.
         let places: HashMap<KeyspaceId, usize> =
             self.keyspaces().iter().enumerate().rev().map(|(at, keyspace)| (keyspace.id(), at)).collect();
         let mut counts = vec![0_u64; self.keyspaces().len()];

@@ -2,8 +2,8 @@
 //! (feature `metrics`).
 //!
 //! A [`Publisher`] reads [`Cache::stats`] and passes the numbers, under the names in [`METRICS`], to the
-//! recorder that the application has installed. This happens when [`Publisher::publish`] is called. Call
-//! [`Publisher::publish`] about as often as the metrics are fetched. Publishing does not slow lookups.
+//! recorder that the application has installed. It does so when the application calls [`Publisher::publish`].
+//! Call it about as often as the metrics are scraped. Publishing does not slow lookups.
 //!
 //! ```
 //! use larder::{Cache, metrics::Publisher};
@@ -14,7 +14,8 @@
 //! # Ok::<(), larder::Error>(())
 //! ```
 //!
-//! The example `metrics` serves the metrics to Prometheus, and `docs/grafana-dashboard.json` shows them.
+//! The example `metrics` serves the metrics to Prometheus. `docs/grafana-dashboard.json` is a dashboard that
+//! shows them.
 
 mod names;
 
@@ -43,14 +44,14 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Makes a publisher for a cache. `name` is the value of the label `cache`. This label distinguishes the
+    /// Creates a publisher for a cache. `name` is the value of the label `cache`, which distinguishes the
     /// caches of one process. The publisher keeps the cache open.
     #[must_use]
     pub fn new(cache: &Cache, name: impl Into<String>) -> Self {
         Self { cache: cache.clone(), name: name.into(), recorded: BTreeMap::new() }
     }
 
-    /// Describes the metrics to the installed recorder.
+    /// Registers the unit and the help text of each metric with the installed recorder.
     pub fn describe() {
         for Metric { name, kind, unit, help } in METRICS {
             match kind {
@@ -64,7 +65,7 @@ impl Publisher {
     /// Publishes the current statistics of the cache.
     ///
     /// # Cost
-    /// The cost of [`Cache::stats`], and of the recorder for about 20 values and 25 values for each
+    /// The same as [`Cache::stats`]. In addition, the recorder takes about 20 values, and about 25 for each
     /// keyspace.
     pub fn publish(&mut self) {
         let stats = self.cache.stats();
@@ -145,8 +146,7 @@ impl Publisher {
         let recorded = self.recorded.entry((name, keyspace.unwrap_or_default().to_owned())).or_default();
         for bucket in &latencies.buckets {
             let before = recorded.insert(bucket.up_to, bucket.count).unwrap_or(0);
-            // The count is smaller if the keyspace was opened with another version: its counts then begin at
-            // zero.
+            // If the keyspace was opened with another version since, its counts have restarted at zero.
             let new = bucket.count.checked_sub(before).unwrap_or(bucket.count);
             histogram.record_many(bucket.up_to.as_secs_f64(), usize::try_from(new).unwrap_or(usize::MAX));
         }

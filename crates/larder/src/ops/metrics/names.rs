@@ -28,7 +28,7 @@ pub struct Metric {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetricKind {
-    /// A value that only grows while the process lives.
+    /// A value that only grows during the life of the process.
     Counter,
     /// A value that rises and falls.
     Gauge,
@@ -54,7 +54,7 @@ pub(super) enum MetricSource {
     DiskLatencies(fn(&DiskStats) -> &Latencies),
 }
 
-/// A row has the name, the kind, the unit and the source of a metric, then its help text.
+/// Each row has the name, the kind, the unit and the source of a metric, then its help text.
 macro_rules! metrics {
     ($($name:ident: $kind:ident $unit:ident $source:ident($value:expr), $help:literal;)+) => {
         /// All metrics. Each metric has the label `cache`. A metric of a keyspace has the label `keyspace`. A

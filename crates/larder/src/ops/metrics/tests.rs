@@ -7,8 +7,8 @@ use crate::api::keyspace::definition::KeyspaceDefinition;
 
 const NAME: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("name");
 
-/// Returns the text that Prometheus would fetch. For each number in `loads`, makes that many loads and
-/// publishes once.
+/// For each number in `loads`, performs that many loads and publishes once. Returns the text that Prometheus
+/// would then scrape.
 fn fetched(loads: &[u64]) -> String {
     let dir = tempfile::tempdir().unwrap();
     let cache = Cache::builder().path(dir.path().join("shop.larder")).open().unwrap();

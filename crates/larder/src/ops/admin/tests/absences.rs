@@ -1,4 +1,4 @@
-//! Tests of absences that a tool writes.
+//! Tests of absences written through `Admin`.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Tests of entries that a tool writes, in a keyspace with a time to idle.
+//! Tests of entries written through `Admin` into a keyspace with a time to idle.
 
 use super::*;
 

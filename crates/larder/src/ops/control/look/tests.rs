@@ -22,8 +22,8 @@ const PATH: &str = "/cache/shop.larder";
 const NAMES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("name").ttl(HOUR);
 const KEPT: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("kept").ttl(HOUR).memory_only();
 
-/// A disk and a clock for several caches, one after another. The writer commits only when a test requests a
-/// commit.
+/// A disk and a clock that several caches use one after another. Their writers commit only when a test
+/// flushes.
 struct Bench {
     disk: SimulatedVolume,
     clock: Arc<ManualClock>,
@@ -191,7 +191,7 @@ fn pages_have_every_key_of_both_tiers_once_and_in_order() {
         let some: BTreeSet<String> = expected.iter().filter(|key| key.starts_with("k03")).cloned().collect();
         assert_eq!(listed_keys(&cache, "name", b"k03", limit, false), bytes(&some), "{limit}");
     }
-    // Each page reads one row of the disk. Keys in memory beyond that row are in a later page.
+    // With no time for the disk, each page reads one row. Keys in memory beyond that row are in a later page.
     let a_row = listed_within(&cache, "name", (b"", 100, false), Duration::ZERO);
     assert_eq!(a_row, bytes(&expected));
     let mut all = expected.clone();
@@ -322,7 +322,7 @@ fn what_a_lookup_finds_is_judged_in_its_order() {
     let live = |place: FoundIn| (EntryState::Live, Some(place), false);
     let other = |state: EntryState| (state, None, false);
     let whole = Some(Ok(record(5, 3, 100)));
-    // If there is a slot, the slot decides alone.
+    // If there is a slot, the slot alone decides.
     assert_eq!(judged(Some(slot(Some(1), 6)), 0, whole, 50), live(FoundIn::Memory));
     assert_eq!(judged(Some(slot(Some(1), 5)), 0, whole, 50), live(FoundIn::Both));
     assert_eq!(judged(Some(slot(Some(1), 5)), 9, whole, 100), other(EntryState::Expired));
@@ -372,7 +372,7 @@ fn why_a_record_does_not_decode_shows_nothing_of_it_unless_the_application_allow
     let texts = NAMES.format(Format::MessagePack);
     cache.keyspace(texts).unwrap().insert("a", "hunter2".to_owned()).unwrap();
     cache.close().unwrap();
-    // The error quotes the unknown name.
+    // The decoding error quotes the name of the unknown variant.
     let states: KeyspaceDefinition<String, State> = KeyspaceDefinition::new("name").ttl(HOUR);
     for is_allowed in [false, true] {
         let cache = bench.open_with(is_allowed);

@@ -1,4 +1,4 @@
-//! Keys that are known to be absent.
+//! Tests of keys that are known to be absent.
 
 use super::*;
 use crate::api::keyspace::lookup::LookupOutcome;

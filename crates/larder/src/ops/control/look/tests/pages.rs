@@ -1,4 +1,4 @@
-//! Pages of keys while entries move between the tiers, and the bounds of a page.
+//! Tests of pages of keys: entries that move between the tiers meanwhile, and the limits of a page.
 
 use super::*;
 

@@ -1,6 +1,6 @@
-//! Files that are cut, or whose beginning is overwritten (contract 5). A file that was accepted as the
-//! cache's file is moved aside, and the service starts. Any other file is refused and left unchanged, even at
-//! a path where larder's file was before.
+//! Tests of files that are cut, or whose beginning is overwritten (contract 5). If the cache has accepted the
+//! file before, it moves the file aside and starts. Any other file is refused and left unchanged, even at a
+//! path where a cache file was before.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -13,9 +13,9 @@ use redb::{Database, TableDefinition};
 use crate::support::child::Worker;
 use crate::support::{BLOBS, LOCK_WAIT, Place, Random};
 
-/// The name of larder's metadata table in a file's list of tables.
+/// Name of larder's metadata table, as redb's table list contains it.
 const MARKER: &[u8] = b"larder.meta";
-/// Lengths smaller than the first page: too short for any redb database.
+/// Lengths shorter than the first page. Such a file can't be a redb database.
 const STUMPS: [u64; 9] = [1, 8, 9, 10, 64, 319, 320, 512, 551];
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -24,7 +24,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Makes a cache of a few hundred kilobytes, and closes it.
+/// Makes a cache file of a few hundred kilobytes, and closes its cache.
 fn closed() -> Place {
     let place = Place::in_memory();
     fill(&place.path());
@@ -32,8 +32,8 @@ fn closed() -> Place {
     place
 }
 
-/// Makes the same cache in a copy of the directory. The copy has another inode, so to the file system it is
-/// another file.
+/// Copies the directory of a closed cache. The copied cache file has another inode, so it is another file to
+/// the cache.
 fn copied(original: &Place) -> Place {
     let copy = Place::in_memory();
     for suffix in ["", ".lock", ".ballast"] {
@@ -52,7 +52,7 @@ fn fill(path: &Path) {
     cache.close().unwrap();
 }
 
-/// Cuts a file without replacing it, as `truncate -s` does.
+/// Cuts a file in place, as `truncate -s` does.
 fn cut(path: &Path, len: u64) {
     OpenOptions::new().write(true).open(path).unwrap().set_len(len).unwrap();
 }
@@ -61,10 +61,10 @@ fn open(place: &Place) -> Result<Cache, Error> {
     Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open()
 }
 
-/// Checks that the service starts, and that the cut file is kept unchanged.
+/// Checks that the service starts, and that the cut file is moved aside unchanged.
 fn is_quarantined(place: &Place, what: &str) {
     let before = fs::read(place.path()).unwrap();
-    // If only free pages were lost, the file is still whole.
+    // A file that lost only free pages is whole, and is not moved aside.
     if is_whole(place) {
         return;
     }
@@ -81,7 +81,7 @@ fn is_quarantined(place: &Place, what: &str) {
     assert_eq!(open(place).unwrap().keyspace(BLOBS).unwrap().count(), 1, "{what}");
 }
 
-/// Returns whether a file has lost only free pages.
+/// Returns whether the file can still be read, because it lost only free pages.
 fn is_whole(place: &Place) -> bool {
     if Inspector::open(place.path()).is_err() {
         return false;
@@ -93,7 +93,7 @@ fn is_whole(place: &Place) -> bool {
     true
 }
 
-/// Checks that the file is refused twice, and left unchanged.
+/// Checks that the cache refuses the file twice and does not change it.
 fn is_refused(place: &Place, what: &str) {
     let before = fs::read(place.path()).unwrap();
     let names = |place: &Place| {
@@ -122,7 +122,7 @@ fn contract_5_a_file_of_ours_that_is_cut_anywhere_is_moved_aside() {
     let original = closed();
     let len = fs::metadata(original.path()).unwrap().len();
     for len in lengths(len, &mut Random::new(7)).into_iter().chain(STUMPS) {
-        // A stump is recognized only if it is the same file (the same inode) that the cache used.
+        // So short a file is recognized only by its inode, so this case can't use a copy.
         let place = if STUMPS.contains(&len) { closed() } else { copied(&original) };
         cut(&place.path(), len);
         is_quarantined(&place, &format!("cut to {len} bytes"));
@@ -172,8 +172,8 @@ fn contract_5_a_cut_file_is_known_without_its_lock() {
     }
 }
 
-/// Puts a file at a path. With `in_place`, writes into the existing file, as `cp` does. Otherwise renames
-/// another file onto the path, as `mv` and `rsync` do.
+/// Puts bytes at a path. With `in_place`, overwrites the existing file, as `cp` does. Otherwise renames a new
+/// file over it, as `mv` and `rsync` do.
 fn put(path: &Path, bytes: &[u8], in_place: bool) {
     if in_place {
         fs::write(path, bytes).unwrap();
@@ -199,7 +199,7 @@ fn other_database() -> Vec<u8> {
     fs::read(place.path()).unwrap()
 }
 
-/// Returns files that a cache never used, for a path where a cache left its other files.
+/// Returns files of other programs, which no cache has accepted.
 fn strangers() -> Vec<(String, Vec<u8>)> {
     let database = other_database();
     let text = b"Dear larder.meta, larder.entries and larder.expiry: ".repeat(500);
@@ -221,15 +221,15 @@ fn contract_5_a_file_that_was_never_ours_is_refused_where_one_of_ours_stood() {
     let original = closed();
     for (what, bytes) in strangers() {
         for in_place in [false, true] {
-            // A short file would be recognized only as the same file (the same inode), so that case needs a
-            // fresh cache.
+            // A short file could be recognized only by its inode, so this case needs a cache that was not
+            // copied.
             let place = if bytes.len() < 552 { closed() } else { copied(&original) };
             put(&place.path(), &bytes, in_place);
             is_refused(&place, &format!("{what}, in place: {in_place}"));
         }
     }
-    // A database that is cut below its first page shows no owner. Because it is not the cache's own file, it
-    // is still refused.
+    // Too short to show its owner, a cut database is refused, because it has another inode than the cache
+    // file.
     for len in STUMPS {
         let place = closed();
         put(&place.path(), &other_database()[..usize::try_from(len).unwrap()], false);
@@ -244,8 +244,8 @@ fn contract_5_a_stranger_is_refused_after_ours_was_moved_aside() {
         let place = copied(&original);
         let len = fs::metadata(place.path()).unwrap().len();
         cut(&place.path(), len / 2);
-        // The file is moved aside. The directory is left as after a crash at that moment, with the lock of
-        // the earlier file.
+        // The damaged file is moved aside. With `is_crash`, the old lock is restored, as if the process had
+        // crashed in between.
         let lock = fs::read(beside(&place.path(), ".lock")).unwrap();
         open(&place).unwrap().close().unwrap();
         for is_crash in [false, true] {
@@ -265,7 +265,7 @@ fn contract_5_another_caches_file_is_not_ours_by_what_ours_left() {
     let mut refused = 0;
     for len in lengths(whole.len() as u64, &mut Random::new(10)).into_iter().chain(STUMPS) {
         let bytes = &whole[..usize::try_from(len).unwrap()];
-        // The name of larder's tables is enough evidence.
+        // The table name is enough evidence that the file is larder's.
         if bytes.windows(MARKER.len()).any(|part| part == MARKER) {
             continue;
         }
@@ -275,7 +275,7 @@ fn contract_5_another_caches_file_is_not_ours_by_what_ours_left() {
         refused += 1;
     }
     assert!(refused > 10, "{refused}");
-    // A whole database is accepted, and belongs to larder from then on.
+    // The cache accepts a whole file of larder, and then recognizes it after a cut.
     let place = closed();
     put(&place.path(), &whole, false);
     open(&place).unwrap().close().unwrap();

@@ -1,11 +1,14 @@
-//! The cache's file is removed, moved, replaced, cut and restored at random moments of a workload, on real
-//! files.
+//! Removes, moves, replaces, cuts and restores a real cache file at random moments of a workload.
 //!
-//! The test checks these rules. A lookup returns the latest version, or misses. After a restart, no version
-//! is found that is older than an acknowledged removal. An insert that was acknowledged as durable, or by a
-//! flush, is found again, unless an event reported a loss since. If another file replaces the cache's file
-//! after an answer, the change of this answer may be lost. `close` reports this. So if `close` fails, the
-//! restart is not compared with answers from before the last act.
+//! The test checks these rules:
+//!
+//! - A lookup returns the latest version, or misses.
+//! - After a restart, no version is found that an acknowledged removal has removed.
+//! - A durable insert, and an insert before a successful flush, is found again, unless an event has since
+//!   reported a loss.
+//!
+//! If another file replaces the cache file after a call has returned, the change of that call may be lost,
+//! and `close` then fails. So after a failed `close`, calls from before the last act are not checked.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,10 +25,10 @@ use crate::support::{Place, Random, VERSIONS, spin};
 const KEYS: u64 = 12;
 const CALLS: u64 = 60;
 
-/// Number of acts of other programs on the file. Some acts need the result of an act with a lower number.
+/// Number of different acts. Some acts need the result of an act with a lower number.
 const ACTS: u64 = 10;
 
-/// Does one act. If the act needs a missing file, it does nothing.
+/// Performs one act of another program. Does nothing if a file that the act needs is missing.
 fn act(place: &Place, which: u64, is_between_calls: bool) {
     let (path, beside) = (place.path(), |name: &str| -> PathBuf { place.dir().join(name) });
     match which {
@@ -39,12 +42,12 @@ fn act(place: &Place, which: u64, is_between_calls: bool) {
             drop(fs::rename(beside("letters"), &path));
         }
         7 => {
-            // This second name keeps the file alive when an act removes its path.
+            // This hard link keeps the file when a later act removes its path.
             drop(fs::remove_file(beside("away")));
             drop(fs::hard_link(&path, beside("away")));
         }
         8 => drop(fs::remove_file(beside("shop.larder.lock"))),
-        // In the middle of a commit, the cache could not tell this change from the commit's own writes.
+        // During a commit, the cache can't distinguish this change from its own writes.
         _ if is_between_calls => {
             if let Ok(file) = fs::OpenOptions::new().write(true).open(&path) {
                 drop(file.set_len(fs::metadata(&path).map_or(0, |found| found.len() / 2)));
@@ -54,7 +57,7 @@ fn act(place: &Place, which: u64, is_between_calls: bool) {
     }
 }
 
-/// The latest acknowledgement for a key, and when it was given.
+/// The latest acknowledgement for a key.
 #[derive(Debug, Clone, Copy, Default)]
 struct Promise {
     version: u64,
@@ -67,18 +70,18 @@ struct Promise {
 #[derive(Debug, Default)]
 struct RestartOracle {
     latest: BTreeMap<u64, Option<u64>>,
-    /// No version up to this one may be found again.
+    /// For each removed key, the version up to which no version may be found again.
     removed: BTreeMap<u64, Promise>,
-    /// This version or a later one must be found, unless the key was removed since.
+    /// For each durable key, the oldest version that may be found, unless the key was removed since.
     durable: BTreeMap<u64, Promise>,
-    /// Inserted versions. They must be on disk once a flush has returned `Ok`.
+    /// The inserted versions. They are on disk once a flush has returned `Ok`.
     written: BTreeMap<u64, u64>,
 }
 
 struct Round {
     place: Place,
     acts: AtomicU64,
-    /// The acts and calls in their order, for messages.
+    /// The acts and calls in their order, for failure messages.
     history: Mutex<Vec<String>>,
     events: Arc<AtomicU64>,
     oracle: RestartOracle,
@@ -109,7 +112,7 @@ impl Round {
         Ok((cache, versions))
     }
 
-    /// Makes one call, with acts before, during or after it.
+    /// Makes one call, and possibly performs an act before, during or after it.
     fn call(&mut self, cache: &Cache, versions: &Keyspace<u64, u64>, random: &mut Random, is_apart: bool) {
         let (which, key, is_acting) = (random.below(10), random.below(KEYS), random.below(4) == 0);
         let (an_act, moment) = (random.below(ACTS), random.below(400));
@@ -180,12 +183,12 @@ impl Round {
         }
     }
 
-    /// Compares what a restart finds with what was acknowledged.
+    /// Restarts the cache, and compares what it finds with the acknowledgements.
     fn restart(&self, has_closed: bool) {
         let (acts, events) = (self.acts.load(Ordering::SeqCst), self.events.load(Ordering::SeqCst));
         let (cache, versions) = match self.open() {
             Ok(opened) => opened,
-            // An act has replaced the file with a text.
+            // An act has replaced the file with a text file.
             Err(Error::Foreign { .. }) if !has_closed => return,
             Err(error) => panic!("a restart fails: {error}"),
         };
@@ -217,7 +220,7 @@ impl Round {
     }
 }
 
-/// Returns whether an answer promises durability.
+/// Returns whether the call has made its changes durable. Panics at any other error than `NotDurable`.
 fn held(answer: Result<(), Error>) -> bool {
     match answer {
         Ok(()) => true,

@@ -1,7 +1,8 @@
-//! People and programs remove, move, replace or overwrite the cache's file while a service uses it.
+//! Tests of users and programs that remove, move, replace or overwrite the cache file while a service uses
+//! it.
 //!
-//! These tests use real files. An answer of `Ok` holds across a restart. A durable insert is found, unless an
-//! event reported its loss. A removed entry never comes back.
+//! The tests use real files. What a call acknowledged with `Ok` holds across a restart. A durable insert is
+//! found again, unless an event reported its loss. A removed entry never comes back.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use larder::{
 use crate::support::simulated::{Names, disk_of, state_of, wait_until};
 use crate::support::{NAMES, Place};
 
-/// A cache on a real file, and the events that it sent.
+/// A cache on a real file, with a list of its events.
 pub(crate) struct WatchedCache {
     pub(crate) place: Place,
     pub(crate) cache: Cache,
@@ -23,7 +24,7 @@ pub(crate) struct WatchedCache {
 }
 
 impl WatchedCache {
-    /// Opens a cache with `kept` and `old`. Both are committed and in memory.
+    /// Opens a cache with the entries `kept` and `old`, which are committed and in memory.
     pub(crate) fn new() -> Self {
         Self::at(Place::new())
     }
@@ -57,7 +58,7 @@ impl WatchedCache {
         self.names.insert_with(key, value.to_owned(), immediate)
     }
 
-    /// Restarts without closing the cache. Returns the values that are found under some keys.
+    /// Closes the cache, ignoring the result, and opens it again. Returns the values of some keys.
     pub(crate) fn restart(self, keys: &[&str]) -> Vec<Option<String>> {
         let Self { place, cache, names, .. } = self;
         drop(names);
@@ -142,7 +143,7 @@ fn a_flush_and_a_close_with_nothing_to_commit_notice_that_the_file_was_removed()
     assert_eq!(watched.restart(&["late"]), [some("late 1")]);
 }
 
-/// Here a sweep makes the writer commit before the flush. Other calls could cause such a commit too.
+/// The sweep makes the writer commit before the flush. Other calls could cause such a commit too.
 #[test]
 fn a_flush_knows_of_what_was_committed_before_it_and_is_gone() {
     for closes in [false, true] {
@@ -207,16 +208,16 @@ fn removals_beside_a_file_that_was_moved_away_are_not_durable() {
     is_not_durable(watched.names.remove("kept"));
     is_not_durable(watched.names.clear());
     assert!(!watched.names.contains_key("kept"), "memory is clean");
-    // The file comes back, and still has the removed entry. So the cache puts the file out of service, and
-    // makes a fresh one.
+    // The old file is back and still has the removed entry. So the cache puts this file out of service, and
+    // makes a new file.
     fs::rename(&elsewhere, watched.path()).unwrap();
     assert_eq!(watched.names.clear().unwrap(), 0);
     watched.retry();
     assert_eq!(watched.restart(&["kept", "old"]), [None, None]);
 }
 
-/// A backup tool copies the file with `cp`, removes it, and returns it with `mv`. This test is about the
-/// moment after the copy and before the return.
+/// A backup tool may copy the file with `cp`, remove it, and move the copy back with `mv`. This test replaces
+/// the file with its copy while the cache is open.
 #[test]
 fn a_copy_in_the_place_of_the_file_is_not_believed_and_not_touched() {
     for is_linked in [false, true] {
@@ -224,7 +225,7 @@ fn a_copy_in_the_place_of_the_file_is_not_believed_and_not_touched() {
         let (copy, link) = (watched.beside("copy"), watched.beside("link"));
         fs::copy(watched.path(), &copy).unwrap();
         if is_linked {
-            // The file keeps a second name.
+            // A hard link keeps the original file.
             fs::hard_link(watched.path(), &link).unwrap();
         }
         fs::rename(&copy, watched.path()).unwrap();
@@ -274,8 +275,8 @@ fn the_place_of_a_removed_file_is_used_again_once_the_other_file_is_gone() {
     assert_eq!(watched.restart(&["new"]), [some("new 1")]);
 }
 
-/// `truncate -s 0`, `cp other file`, or a log rotation that cuts: the file stays the same, and its content
-/// changes.
+/// Checks a file that is changed in place, as by `truncate -s 0`, by `cp` of another file, or by a log
+/// rotation. The inode stays the same.
 #[test]
 fn a_file_that_is_cut_or_overwritten_in_its_place_is_moved_aside_as_damaged() {
     let other = {
@@ -355,7 +356,7 @@ fn a_follower_goes_on_when_the_file_was_moved_away_and_is_back() {
     assert!(watched.names.remove("kept").unwrap());
     assert_eq!(seen.get("kept").unwrap(), None);
     assert_eq!(seen.get("old").unwrap().as_deref(), Some("old 1"));
-    // When the other file is removed, the cache works with the fresh file.
+    // After the other file is removed, the cache uses a new file.
     fs::remove_file(watched.path()).unwrap();
     watched.insert_now("new", "new 1").unwrap();
     assert_eq!(seen.get("new").unwrap().as_deref(), Some("new 1"));
@@ -368,8 +369,8 @@ fn a_removal_of_a_missing_key_notices_an_older_file_in_the_place_of_the_cache_fi
     fs::copy(watched.path(), watched.beside("copy")).unwrap();
     assert!(watched.names.remove("old").unwrap());
     fs::rename(watched.beside("copy"), watched.path()).unwrap();
-    // The older file at the path has the key, and a restart would find it. Neither tier of the cache has the
-    // key.
+    // The older file at the path contains the key, but neither tier of the cache does. A restart would find
+    // the key in the older file.
     let answer = watched.names.remove("old");
     let found = watched.restart(&["old"]);
     assert!(answer.is_err() || found == [None], "{answer:?}, and a restart finds {found:?}");

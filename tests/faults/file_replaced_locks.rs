@@ -1,4 +1,4 @@
-//! Locks of an owner that are removed or replaced while its cache runs.
+//! Tests of lock files that are removed or replaced while their cache is open.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,8 +43,8 @@ fn a_lock_that_another_has_leaves_the_file_in_service_and_in_its_place() {
     other.lock().unwrap();
     watched.insert_now("new", "new 1").unwrap();
     watched.wait_for("it is told", |event| matches!(event, Event::LockLost { is_held: false, .. }));
-    // From now on the file may belong to the other process. So the cache neither moves a file aside nor makes
-    // one.
+    // From now on the file may belong to another process. So the cache must neither move a file aside nor
+    // create one.
     fs::write(watched.path(), "").unwrap();
     is_not_durable(watched.names.remove("kept"));
     assert!(fs::read(watched.path()).unwrap().is_empty());

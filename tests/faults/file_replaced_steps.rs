@@ -1,8 +1,8 @@
-//! Another process removes, moves or replaces the cache's file on a simulated disk, before any operation of a
-//! commit.
+//! Another process removes, moves or replaces the cache file on a simulated disk, before each operation of a
+//! commit in turn.
 //!
-//! The step checks the path at its end, and before it answers any caller. So these tests fail if that check
-//! comes before the commit or after the answers.
+//! At its end, the writer's step checks the path, and only then answers its callers. The tests fail if that
+//! check runs before the commit or after the answers.
 
 use larder::testing::{Act, DiskOperation, Failure, await_first_sweep};
 use larder::{ByteSize, Cache, DiskState, Durability, Error, Event, InsertOptions};
@@ -12,10 +12,10 @@ use crate::support::{BLOBS, NAMES};
 
 const ELSEWHERE: &str = "/cache/elsewhere";
 
-/// A call that promises durability when it returns `Ok`.
+/// A call whose result `Ok` promises durability.
 type Request = fn(&Cache, &Names) -> Result<(), Error>;
 
-/// The calls. Each has its key, and the value that a restart must then find under that key.
+/// The tested calls. Each has a key, and the value that a restart must find under that key after the call.
 const CALLS: [(&str, Request, &str, Option<&str>); 5] = [
     ("a removal", |_, names| names.remove("kept").map(drop), "kept", None),
     ("a removal of a range", |_, names| names.clear().map(drop), "old", None),
@@ -56,7 +56,7 @@ fn act(which: usize, copy: &[u8]) -> Act {
     }
 }
 
-/// Returns how many operations a call makes, plus a few that may follow it.
+/// Returns the number of disk operations of a call, plus a few that may follow.
 fn operations_of(call: Request) -> u64 {
     let place = SimulatedPlace::new();
     let (cache, names) = filled(&place);
@@ -65,7 +65,7 @@ fn operations_of(call: Request) -> u64 {
     place.next_operation() - began + 4
 }
 
-/// Returns the operation that checks the path before the call is answered. It is the first such operation
+/// Returns the index of the operation that checks the path before the call returns: the first metadata read
 /// after the last sync.
 fn last_look(place: &SimulatedPlace, began: u64) -> Option<u64> {
     let operations = place.disk.operations();
@@ -102,8 +102,8 @@ fn what_happens_to_the_file_before_the_look_is_known_to_the_answer() {
                         let why = format!("{what}, act {which} before operation {offset}");
                         assert_eq!(found.as_deref(), expected, "{why}");
                     }
-                    // The act came after the check. To the caller, that is the same as an act after the
-                    // answer.
+                    // The act came after the check. To the caller, the result is the same as if the act came
+                    // after the call.
                     Ok(()) => late += 1,
                     Err(Error::NotDurable { .. }) => told += 1,
                     Err(error) => panic!("{what}: {error}"),
@@ -126,7 +126,7 @@ fn memory_agrees_with_the_disk_after_whatever_happened_to_the_file() {
                 place.disk.act_at(place.next_operation() + offset, act(which, &copy));
                 drop(call(&cache, &names));
                 place.retry(&cache);
-                // The file comes back, or the file in its place is removed.
+                // Restores the file, or removes the file that replaced it.
                 if state_of(&cache) != DiskState::On {
                     place.disk.act(match which {
                         1 => Act::Rename(ELSEWHERE.into(), PATH.into()),
@@ -142,7 +142,7 @@ fn memory_agrees_with_the_disk_after_whatever_happened_to_the_file() {
                 let reopened = place.open().keyspace(NAMES).unwrap();
                 for (key, in_memory) in ["kept", "new", "late"].into_iter().zip(in_memory) {
                     let found = value(&reopened, key);
-                    // An entry may be missing, because its file is lost. No other value may be found.
+                    // An entry may be missing, because its file is lost. But no wrong value may be found.
                     assert!(found.is_none() || found == in_memory, "{key} is {found:?}, was {in_memory:?}");
                 }
                 assert_eq!(value(&reopened, "late").as_deref(), Some("late 1"));
@@ -151,7 +151,7 @@ fn memory_agrees_with_the_disk_after_whatever_happened_to_the_file() {
     }
 }
 
-/// Tests a step of several transactions. The first transaction makes the removal. The removal is answered
+/// Tests a step of several transactions. The first transaction commits the removal, but the removal returns
 /// only after the last transaction.
 #[test]
 fn a_removal_beside_large_values_holds_or_is_not_acknowledged() {
@@ -214,7 +214,7 @@ fn a_file_with_changing_identities_is_known_by_its_content() {
     assert_eq!((disk.state, disk.faults, disk.discards), (DiskState::On, 0, 0));
     let told = place.wait_for_events(1);
     assert_eq!(told, [Event::FileIdentityUnstable], "once");
-    // A copy is older, and is still recognized as another file.
+    // The copy has older content, and the cache still detects that it is another file.
     let copy = place.disk.read(PATH).unwrap();
     assert!(names.remove("kept").unwrap());
     place.disk.act(Act::Replace(PATH.into(), copy));
@@ -281,7 +281,8 @@ fn what_is_overwritten_between_two_steps_is_never_written_to() {
     assert!(place.disk.read(disk.quarantined.unwrap()).unwrap() == letters);
 }
 
-/// A file that exceeds its capacity is opened again through its path in the middle of a step.
+/// A file that exceeds its capacity is reopened through its path during a step. The test replaces the file
+/// before that.
 #[test]
 fn a_file_that_is_replaced_while_it_is_shortened_is_not_read() {
     let run = |offset: u64| {

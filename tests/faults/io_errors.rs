@@ -1,8 +1,8 @@
-//! An error at every single operation of three workloads. The operation fails once, or all operations fail
-//! from there until the disk is healed.
+//! Makes each disk operation of three workloads fail. Either one operation fails, or all operations fail
+//! until the disk is healed.
 //!
 //! After any failure, no call panics or waits forever. A lookup returns the written value or a miss. An
-//! acknowledged removal holds through the failure and through a crash after it. A healed disk stores entries
+//! acknowledged removal holds through the failure and through a later crash. A healed disk stores entries
 //! again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,10 +14,10 @@ use crate::faults::workload::{Call, WorkloadRun, calls, check};
 use crate::support::harness::Harness;
 use crate::support::simulated::SimulatedPlace;
 
-/// Maximum number of operations of a workload. Each operation fails in turn.
+/// Maximum number of operations of a workload that are tested, because each one needs its own run.
 const MAX_OPERATIONS: usize = 600;
 
-/// The way in which the disk fails at an operation.
+/// How the disk fails at the chosen operation.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     Once(Failure),
@@ -34,7 +34,7 @@ fn faults(operation: DiskOperation) -> Vec<Fault> {
     failures.iter().flat_map(|&failure| [Fault::Once(failure), Fault::Lasting(failure)]).collect()
 }
 
-/// Returns three workloads: one of small changes, one of large values and restarts, and a random one.
+/// Returns three workloads: small changes, large values with restarts, and random calls.
 fn workloads(seed: u64) -> [Vec<Call>; 3] {
     let (one, two, three) = ((0, 0), (1, 1), (2, 2));
     let changes = vec![
@@ -55,7 +55,7 @@ fn workloads(seed: u64) -> [Vec<Call>; 3] {
         Call::Insert(one, 10),
     ];
     let restarts = vec![
-        // The step of these inserts has more than one part.
+        // The writer's step for these two inserts has several parts.
         Call::Insert(one, 40_000),
         Call::Insert(three, 40_000),
         Call::NextVersion(6_000),
@@ -73,7 +73,7 @@ fn workloads(seed: u64) -> [Vec<Call>; 3] {
     [changes, restarts, calls(seed, 14)]
 }
 
-/// Runs a workload on a disk that fails at one operation. Returns whether any operation failed.
+/// Runs a workload on a disk that fails at the operation `number`. Returns whether an operation failed.
 fn fail_at(calls: &[Call], number: u64, fault: Fault) -> bool {
     let place = SimulatedPlace::new();
     match fault {
@@ -84,7 +84,7 @@ fn fail_at(calls: &[Call], number: u64, fault: Fault) -> bool {
     for call in calls {
         run.make(call);
     }
-    // Check a crash while the disk fails.
+    // Checks a crash before the disk is healed.
     let changes = place.disk.changes();
     for loss in [Loss::Everything, Loss::Torn] {
         let left = place.moved_to(place.disk.after_power_loss(changes, loss, number));
@@ -97,7 +97,7 @@ fn fail_at(calls: &[Call], number: u64, fault: Fault) -> bool {
     failed
 }
 
-/// Returns the operations of a workload on a disk that works.
+/// Returns the disk operations of a workload without failures.
 fn operations(calls: &[Call]) -> Vec<DiskOperation> {
     let place = SimulatedPlace::new();
     let mut run = WorkloadRun::new(place.clone(), false);
@@ -108,7 +108,8 @@ fn operations(calls: &[Call]) -> Vec<DiskOperation> {
     place.disk.operations()
 }
 
-/// Fails every operation of the workloads, or one operation in `one_in`. Returns how many operations failed.
+/// Runs the workloads once for each operation that fails, or for one operation in `one_in`. Returns the
+/// number of operations that failed.
 fn fail_everywhere(seed: u64, one_in: usize) -> u64 {
     let failed = AtomicU64::new(0);
     for (at, calls) in workloads(seed).iter().enumerate() {
@@ -150,7 +151,7 @@ fn fail_everywhere(seed: u64, one_in: usize) -> u64 {
 
 #[test]
 fn an_error_at_any_operation_breaks_no_promise() {
-    // Without a number of seeds to test completely, this tries one operation in 16 of one seed.
+    // By default, this tests one operation in 16, for one seed.
     let harness = Harness::new("an_error_at_any_operation", "LARDER_IO_ERRORS", 0).with_long_rounds();
     match harness.rounds() {
         0 => {
@@ -170,7 +171,7 @@ fn an_error_that_is_taken_for_success_is_noticed() {
         for call in calls {
             run.make(call);
         }
-        // The planted history says that the removal of every key was acknowledged.
+        // The planted history claims that the removal of every key was acknowledged.
         let changes = place.disk.changes();
         run.history.plant_removal(changes);
         let left = place.moved_to(place.disk.copy());

@@ -1,8 +1,8 @@
-//! Tests of directories and file systems for a cache's file, and of the operations that the process, the
+//! Tests of the directories and file systems in which a cache file may be, and of what the process, the
 //! system and the file system allow there.
 //!
-//! A child mounts real file systems in its own mount namespace, if this process may do that (as root).
-//! Otherwise these tests print that they were skipped.
+//! A child process mounts real file systems in its own mount namespace, if it is allowed to (as root).
+//! Otherwise these tests print that they are skipped.
 
 use std::fs;
 use std::path::Path;
@@ -17,13 +17,13 @@ use crate::support::child::{Worker, say};
 use crate::support::simulated::{PATH, SimulatedPlace, disk_of, state_of};
 use crate::support::{BLOBS, NAMES, Place};
 
-/// Maximum length of files under the limit of these tests.
+/// Maximum length of a file under the limit of these tests, in bytes.
 const LIMIT: u64 = 16 << 20;
 /// The unit of `ulimit -f`, in bytes.
 const BLOCK: u64 = 512;
 
-/// Lowers the maximum length of files that this process may write. larder itself refuses a write beyond the
-/// limit. So the signal for such a write does not end this process.
+/// Lowers the maximum length of files that this process may write. larder refuses a write beyond the limit by
+/// itself, so the process gets no signal for it.
 pub(crate) fn lower_file_size_limit(bytes: u64) {
     let maximum = getrlimit(Resource::Fsize).maximum;
     setrlimit(Resource::Fsize, Rlimit { current: Some(bytes), maximum }).unwrap();
@@ -39,7 +39,7 @@ fn contract_6_a_limit_on_the_length_of_files_bounds_the_file_and_ends_nobody() {
     assert_eq!(said, ["stayed within it"]);
 }
 
-/// Runs in a child process: writes more to a file than the limit allows.
+/// Runs in a child process. Writes more bytes than the limit allows for the file.
 pub(crate) fn stay_within(path: &Path) -> &'static str {
     let (sender, events) = std::sync::mpsc::channel();
     let listen = move |event: &Event| drop(sender.send(event.clone()));
@@ -72,7 +72,7 @@ fn contract_6_a_limit_that_leaves_no_room_for_a_file_is_an_error_with_the_way_ou
     assert!(!place.path().exists());
 }
 
-/// Runs in a child process: reports the error with which the cache fails to open.
+/// Runs in a child process. Reports the error with which the cache fails to open.
 pub(crate) fn say_the_refusal(path: &Path) {
     match Cache::builder().path(path).open() {
         Ok(cache) => {
@@ -83,7 +83,7 @@ pub(crate) fn say_the_refusal(path: &Path) {
     }
 }
 
-/// Runs in a child process: compacts a file, and reports the error of the compaction.
+/// Runs in a child process. Compacts a file, and reports an error of the compaction.
 pub(crate) fn say_the_compaction(path: &Path) {
     let mut admin = Admin::open(path).unwrap();
     let compacted = admin.compact(&mut || true);
@@ -91,13 +91,14 @@ pub(crate) fn say_the_compaction(path: &Path) {
     say(&compacted.map_or_else(|error| error.to_string(), |done| format!("it was compacted: {done:?}")));
 }
 
-/// Runs a command as root in its own mount namespace. Returns the report of a child that opens a cache after
-/// the command. Returns `None` if that is not allowed.
+/// Runs a command as root in a new mount namespace, and then opens a cache in a child. Returns the report of
+/// the child, or `None` if mounting is not allowed.
 fn refusal_after(command: &str, path: &Path) -> Option<String> {
     said_after(command, "refused", path)
 }
 
-/// Returns the report of a child that does any task after a command in its own mount namespace.
+/// Runs a command in a new mount namespace, and then a task in a child. Returns the report of the child, or
+/// `None` if mounting is not allowed.
 fn said_after(command: &str, task: &str, path: &Path) -> Option<String> {
     let mut may = Command::new("unshare");
     may.args(["-m", "mount", "-t", "tmpfs", "none", "/tmp"]).stdout(Stdio::null()).stderr(Stdio::null());
@@ -156,7 +157,7 @@ fn a_full_disk_without_a_file_is_an_error_with_the_way_out_and_the_ballast_makes
     assert!(left.iter().all(|file| file.to_string_lossy().ends_with(".lock")), "{left:?}");
     place.disk.set_capacity(None);
     place.open().close().unwrap();
-    // The file is gone, the ballast is still there, and other files fill the rest of the disk.
+    // The cache file is gone, the ballast is still there, and other files fill the rest of the disk.
     place.disk.unlink(PATH);
     assert!(place.disk.files().iter().any(|file| file.to_string_lossy().ends_with(".ballast")));
     place.disk.set_capacity(Some(place.disk.used()));
@@ -208,7 +209,7 @@ fn a_directory_that_cannot_be_synced_is_told_once_and_costs_no_outage() {
         matches!(&told[..], [Event::DiskLimited { cause }] if cause.contains("loss of power")),
         "{told:?}"
     );
-    // A damaged file is moved aside and replaced, as on any other disk.
+    // A damaged file is moved aside and replaced, although the directory can't be synced.
     place.disk.write(PATH, &[0; 100]);
     drop(cache.verify());
     assert!(names.remove("key").is_ok() && names.get("key").is_none());
@@ -227,7 +228,7 @@ fn a_compaction_without_room_for_the_copy_says_how_much_it_takes_and_changes_not
     cache.close().unwrap();
     fs::remove_file(place.dir().join("shop.larder.ballast")).unwrap();
     let (path, there) = (place.path().display().to_string(), place.dir().display().to_string());
-    // The file system has only this file and 200 KiB of free room. The opening needs some of that room.
+    // The file system has room for this file and 200 KiB. Opening the cache needs some of that room.
     let size = (fs::metadata(place.path()).unwrap().len() >> 10) + 200;
     let mount = format!(
         "mkdir {there}/full && mount -t tmpfs -o size={size}k none {there}/full && cp {path} {there}/full"

@@ -1,6 +1,6 @@
-//! Loses power at every write and sync of a workload of cache calls. The workload also makes the file, moves
-//! a damaged file aside, and closes and opens the cache. The disk keeps some part of the unsynced changes.
-//! For any such part, the content must fulfil the contract.
+//! Loses power at every write and sync of a workload of cache calls. The workload also creates the file,
+//! moves a damaged file aside, and reopens the cache. The disk keeps any part of the unsynced changes, and
+//! the remaining content must satisfy the contract.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,7 +13,8 @@ use crate::support::simulated::SimulatedPlace;
 /// Number of calls in a workload.
 const CALLS: usize = 40;
 
-/// Runs one workload, and loses power at each change of the disk. Returns the number of checked disks.
+/// Runs one workload, and loses power at each change of the disk. Returns the number of disk states that were
+/// checked.
 fn lose_power_everywhere(seed: u64) -> u64 {
     let place = SimulatedPlace::new();
     let mut run = WorkloadRun::new(place.clone(), false);
@@ -58,7 +59,7 @@ fn power_loss_on_a_disk_that_lies_about_its_syncs_is_noticed() {
 fn power_loss_after_a_removal_that_was_dropped_is_noticed() {
     let place = SimulatedPlace::new();
     let mut run = WorkloadRun::new(place.clone(), false);
-    // Otherwise the last calls could leave no entry.
+    // The last insert ensures that at least one entry is left.
     for call in calls(7, CALLS).iter().chain([&Call::InsertNow((0, 0), 10)]) {
         run.make(call);
     }

@@ -1,5 +1,5 @@
-//! The content of the golden files, and the code that writes it. The code uses only the API of larder's first
-//! version, because that version made the first file.
+//! The content of the golden files, and the code that writes it. That code uses only the API of larder's
+//! first version, because the first file was written with that version.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use larder::clock::ManualClock;
 use larder::{Cache, CacheBuilder, Follower, InsertOptions, KeyspaceDefinition, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The maximum TTL, because the files are read for years.
+/// The maximum TTL, so that the files stay readable for years.
 const LONG: Duration = Duration::from_hours(87_600);
 /// The time when the content was written: 2026-01-01T00:00:00Z.
 const WRITTEN: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -40,7 +40,7 @@ pub(crate) const BLOBS: KeyspaceDefinition<Vec<u8>, Vec<u8>> = KeyspaceDefinitio
 pub(crate) const NOTES: KeyspaceDefinition<(u8, String, i64), Option<String>> =
     KeyspaceDefinition::new("note").ttl(LONG);
 
-/// Number of entries: the live entries of all keyspaces, and one expired entry.
+/// Number of entries: all live entries, and one expired entry.
 pub(crate) const ENTRIES: u64 = 12 + 12 + 10 + 8 + 4 + 6 + 1;
 
 fn product(number: u64) -> Product {
@@ -62,7 +62,7 @@ fn depth(number: i32) -> f64 {
 }
 
 fn blob(number: u8) -> Vec<u8> {
-    // The last value is larger than a page of the store.
+    // The largest value does not fit in a page of the store.
     (0..u32::from(number) * 1_500).map(|at| u8::try_from(at % 251).unwrap()).collect()
 }
 
@@ -74,7 +74,7 @@ fn note(number: u8) -> Option<String> {
     (number > 2).then(|| "n".repeat(usize::from(number)))
 }
 
-/// Returns a clock that shows the time when the files were closed.
+/// Returns a clock that is set to the time when the files were closed.
 pub(crate) fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::starting_at(WRITTEN.after(Duration::from_secs(2))))
 }
@@ -124,8 +124,8 @@ pub(crate) fn make(path: &Path) {
     cache.close().unwrap();
 }
 
-/// Removes the counters and a third of the prices from a golden file. The cache treats two keys as very many,
-/// so the file has the removals as rows. The first removal is partly done.
+/// Removes the counters and a third of the prices from a golden file. The cache treats two keys as a large
+/// removal, so it stores these removals as rows. The first removal is already partly executed.
 pub(crate) fn remove_many(path: &Path) {
     let cache = builder(path, &clock()).range_rows(2).open().unwrap();
     let (prices, counters) = (cache.keyspace(PRICES).unwrap(), cache.keyspace(COUNTERS).unwrap());
@@ -135,7 +135,7 @@ pub(crate) fn remove_many(path: &Path) {
     cache.close().unwrap();
 }
 
-/// As the owner, checks that the file has the entries that [`remove_many`] leaves.
+/// Checks that an owner finds the entries that [`remove_many`] leaves.
 pub(crate) fn owner_finds_what_is_left(cache: &Cache) {
     let prices = cache.keyspace(PRICES).unwrap();
     for number in 0..12 {
@@ -146,7 +146,7 @@ pub(crate) fn owner_finds_what_is_left(cache: &Cache) {
     assert_eq!(cache.keyspace(PRODUCTS).unwrap().count(), 12);
 }
 
-/// As a follower, checks that the file has the entries that [`remove_many`] leaves.
+/// Checks that a follower finds the entries that [`remove_many`] leaves.
 pub(crate) fn follower_finds_what_is_left(follower: &Follower) {
     let prices = follower.keyspace(PRICES);
     for number in 0..12 {
@@ -157,7 +157,7 @@ pub(crate) fn follower_finds_what_is_left(follower: &Follower) {
     assert!(follower.keyspace(COUNTERS).keys().unwrap().is_empty());
 }
 
-/// As the owner, checks that every entry exists.
+/// Checks that an owner finds every entry.
 pub(crate) fn owner_finds_all(cache: &Cache) {
     let products = cache.keyspace(PRODUCTS).unwrap();
     let prices = cache.keyspace(PRICES).unwrap();
@@ -185,7 +185,7 @@ pub(crate) fn owner_finds_all(cache: &Cache) {
     assert!(notes.get(&note_key(8)).is_none() && notes.get(&note_key(9)).is_none());
 }
 
-/// As a follower, checks that every entry exists.
+/// Checks that a follower finds every entry.
 pub(crate) fn follower_finds_all(follower: &Follower) {
     let (products, prices) = (follower.keyspace(PRODUCTS), follower.keyspace(PRICES));
     for number in 0..12 {

@@ -1,12 +1,14 @@
-//! Files of every file format, kept in the repository. Each file must be readable as long as its format is
-//! supported.
+//! Reads files of every file format, which are kept in the repository. A file must stay readable as long as
+//! its format is supported.
 //!
-//! larder's first version wrote `format-1.runs` with [`content::make`]. The second version wrote
-//! `format-2.runs`. `format-2-classes.runs` is from the version in which the rows of the expiry table got
-//! classes. A new format or feature gets its own file:
-//! `cargo test -p larder-tests a_golden_file_is_made -- --ignored` writes it. `format-2-ranges.runs` has
-//! format 2, with removals of many keys as rows:
-//! `cargo test -p larder-tests a_golden_file_with_removals_is_made -- --ignored` writes it.
+//! - `format-1.runs`: written by larder's first version, with [`content::make`].
+//! - `format-2.runs`: written by the second version.
+//! - `format-2-classes.runs`: written by the version that added classes to the rows of the expiry table.
+//! - `format-2-ranges.runs`: format 2, with large removals that are stored as rows. `cargo test -p
+//!   larder-tests a_golden_file_with_removals_is_made -- --ignored` writes it.
+//!
+//! A new format or feature gets its own file, which `cargo test -p larder-tests a_golden_file_is_made --
+//! --ignored` writes.
 
 mod content;
 mod runs;
@@ -23,7 +25,7 @@ use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefi
 use crate::support::LOCK_WAIT;
 
 const LATEST: u32 = 2;
-/// The names of the files, and their formats.
+/// The names of the files, with their formats.
 const FILES: [(&str, u32); 3] = [("format-1", 1), ("format-2", 2), (TODAY, LATEST)];
 const TODAY: &str = "format-2-classes";
 type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -42,7 +44,7 @@ fn kept_with_removals() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-2-ranges.runs")
 }
 
-/// A golden file, unpacked in its own directory.
+/// A golden file, unpacked into a temporary directory.
 struct Golden {
     _dir: tempfile::TempDir,
     path: PathBuf,
@@ -82,7 +84,7 @@ fn of_name<'a>(snapshot: &'a Snapshot, name: &str) -> &'a KeyspaceInfo {
     snapshot.keyspace(name).unwrap()
 }
 
-/// Reads every entry, and returns the number of live entries.
+/// Reads every entry, and returns the number of live ones.
 fn live(snapshot: &Snapshot) -> u64 {
     let pages = snapshot.keyspaces().iter().map(|facts| snapshot.page(facts, &[], None, 100).unwrap());
     let count = |page: Vec<larder::inspect::Entry>| {
@@ -95,7 +97,7 @@ fn live(snapshot: &Snapshot) -> u64 {
     pages.map(count).sum()
 }
 
-/// Returns every row of every table in a form that a person can compare. Text stays text, and bytes are
+/// Returns every row of every table as readable text. Text is kept, and other bytes are printed as
 /// hexadecimal digits.
 fn dumped(path: &Path) -> Vec<String> {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap();
@@ -138,7 +140,7 @@ fn a_golden_file_with_removals_is_made() {
     fs::write(kept_with_removals(), runs::packed(&fs::read(&golden.path).unwrap())).unwrap();
 }
 
-/// Returns the rows of removals in a file. Each has a sequence and a scope.
+/// Returns the rows of removals in a file, each with its sequence and its scope.
 fn removals(path: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
     let db = Database::builder().set_concurrency_mode(ConcurrencyMode::SingleWriter).create(path).unwrap();
     let txn = db.begin_read().unwrap();
@@ -171,7 +173,7 @@ fn a_file_with_removals_of_many_keys_shows_nothing_that_they_cover_to_anybody() 
     let admin = Admin::open(&by_hand.path).unwrap();
     assert_eq!(admin.keyspaces().iter().find(|facts| facts.name == "counter").unwrap().entries, 0);
     admin.close().unwrap();
-    // The snapshot uses the machine's time. That time is later.
+    // A snapshot uses the time of this machine, which is later than the expiry of one entry.
     assert_eq!(live(&by_hand.look()), content::ENTRIES - 1 - 10 - 4);
 }
 
@@ -238,7 +240,7 @@ fn a_file_of_every_format_is_served_by_its_owner_and_upgraded_by_the_first_commi
         let upgraded = file.identity.unwrap();
         assert!(identity.is_none_or(|identity| identity == upgraded), "an identity stays");
         content::owner_finds_all(&cache);
-        // The follower opened the file before this change.
+        // This follower opened the file before the change.
         content::follower_finds_all(&follower);
         assert_eq!(follower.keyspace(content::COUNTERS).get(&3).unwrap(), Some(3));
         cache.close().unwrap();
@@ -259,7 +261,7 @@ fn a_file_of_every_format_is_changed_by_hand_and_upgraded_by_that() {
         let mut admin = Admin::open(&golden.path).unwrap();
         assert_eq!(admin.keyspaces().iter().map(|facts| facts.entries).sum::<u64>(), content::ENTRIES);
         assert_eq!(golden.look().file().format, format, "nothing was committed");
-        // Remove the key "P1" and the keys that begin with "P1".
+        // Removes every key of `product` that begins with "P1", including "P1" itself.
         assert_eq!(admin.remove_prefix("product", b"P1").unwrap(), 3);
         assert_eq!(golden.look().file().format, LATEST);
         admin.close().unwrap();
@@ -284,7 +286,8 @@ fn a_commit_upgrades_the_whole_of_the_metadata_at_once() {
     assert_eq!((of("meta identity"), of("meta state"), of("meta lifetime")), (1, 1, 1));
     let keyspaces: Vec<_> = rows.iter().filter(|row| row.starts_with("keyspaces")).collect();
     assert_eq!(keyspaces.len(), 6);
-    // The tag of the shape follows the name, the number, the version and the counts.
+    // In the row of a keyspace, the tag of the key shape follows the name, the number, the version and the
+    // counts.
     assert!(
         keyspaces.iter().all(|row| row.split(' ').nth(2).unwrap()[48..].starts_with("8001")),
         "{keyspaces:#?}"
@@ -328,8 +331,8 @@ fn power_lost_at_any_change_of_the_upgrade_leaves_a_file_of_one_format_or_the_ot
 fn what_is_written_today_is_the_golden_file_row_by_row() {
     let (golden, today) = (Golden::of(TODAY), Golden::nothing());
     content::make(&today.path);
-    // Keyspace number 1 is retired, and the note under key 8 has expired. The sweeper may have deleted these
-    // entries.
+    // The sweeper may have deleted the entries of keyspace 1, which is retired, and note 8, which has
+    // expired.
     let is_swept = |row: &str| match row.split(' ').collect::<Vec<_>>()[..] {
         ["entry", key, ..] => key.starts_with("00000001") || key.starts_with("0000000708"),
         ["expiry", row] => row[16..].starts_with("00000001") || row[16..].starts_with("0000000708"),
@@ -338,12 +341,12 @@ fn what_is_written_today_is_the_golden_file_row_by_row() {
     };
     let told = |path: &Path| {
         let mut rows = dumped(path);
-        // Each file has its own identity, and the counts include swept entries.
+        // Each file has its own identity, and its counters include swept entries.
         rows.retain(|row| {
             let is_own = ["meta identity", "meta lifetime", "meta charging"];
             !is_swept(row) && !is_own.iter().any(|own| row.starts_with(own))
         });
-        // On a file system that reports blocks, entries are charged by another rule.
+        // The sizes of entries are computed by another rule on a file system that reports blocks.
         for row in rows.iter_mut().filter(|row| row.starts_with("keyspaces ")) {
             let at = row.rfind(' ').unwrap() + 1;
             row.replace_range(at + 32..at + 48, &"-".repeat(16));

@@ -1,10 +1,10 @@
-//! Packs a file by shortening its runs of equal bytes. Nearly all of a small cache file is runs, mostly of
-//! zeros.
+//! Packs a file by shortening its runs of equal bytes. Most of a small cache file consists of such runs,
+//! mainly of zeros.
 //!
-//! The packed form is a list of pieces. A piece has four parts: a length (4 bytes), that many unchanged
-//! bytes, a count (4 bytes), and one byte to repeat that many times. Integers are big endian.
+//! The packed form is a list of pieces. A piece has four parts: a length (4 bytes), that number of unchanged
+//! bytes, a count (4 bytes), and one byte that is repeated that many times. Integers are big endian.
 
-/// Minimum length of a run. A shorter run costs more bytes than it saves.
+/// Minimum length of a run. Packing a shorter run would cost more bytes than it saves.
 const MIN_RUN: usize = 16;
 
 pub(crate) fn packed(bytes: &[u8]) -> Vec<u8> {

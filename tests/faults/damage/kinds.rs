@@ -1,10 +1,10 @@
-//! Kinds of damage to a file. A seed decides which bytes change.
+//! Kinds of damage to a file. A seed decides which bytes are changed.
 
 use crate::support::Random;
 
 const PAGE: usize = 4096;
 
-/// The bytes of a cache's file, of the same file some commits earlier, and of its lock.
+/// The bytes of a cache file, of the same file some commits earlier, and of its lock file.
 #[derive(Debug, Clone)]
 pub(super) struct Image {
     pub(super) now: Vec<u8>,
@@ -12,32 +12,32 @@ pub(super) struct Image {
     pub(super) lock: Vec<u8>,
 }
 
-/// The ways to damage a file, each with the real failure that it imitates.
+/// The ways to damage a file. Each imitates a real failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DamageKind {
-    /// 16 random bits: a medium that decays.
+    /// 16 flipped bits, as on a decaying medium.
     FlippedBits,
-    /// Up to 32 changed bytes in one page: stray writes.
+    /// Up to 32 changed bytes in one page, as after stray writes.
     FlippedBytesInOnePage,
-    /// A page of zeros: a write that was lost on a fresh block.
+    /// A page of zeros, as after a lost write to a new block.
     ZeroedPage,
-    /// Zeros in a random range: a lost extent.
+    /// Zeros in a random range, as after the loss of an extent.
     ZeroedRange,
-    /// Two pages that swap places: misdirected writes.
+    /// Two swapped pages, as after misdirected writes.
     SwappedPages,
-    /// A page with its content from some commits earlier: a write that was lost on a used block.
+    /// A page with older content, as after a lost write to a used block.
     OlderPage,
-    /// A file without its end.
+    /// A file without its last part.
     CutOff,
-    /// A page of random bytes: another program's write.
+    /// A page of random bytes, as after a write of another program.
     GarbagePage,
     /// An empty file.
     Empty,
-    /// The header, and at most some of the pages that it describes.
+    /// Only the header, and at most a part of the following pages.
     HeaderOnly,
-    /// Only zeros, with the file's length.
+    /// A file of the same length with only zeros.
     AllZeros,
-    /// No file, but the unfinished file that a crash left during creation.
+    /// No cache file, but the unfinished new file of a crash during creation.
     HalfCreated,
 }
 
@@ -57,13 +57,13 @@ pub(super) const KINDS: [DamageKind; 12] = [
 ];
 
 impl DamageKind {
-    /// Damages an image. Returns the bytes that remain of the file.
+    /// Damages the file of an image, and returns the damaged bytes.
     pub(super) fn harm(self, image: &Image, random: &mut Random) -> Vec<u8> {
         let mut bytes = image.now.clone();
         let len = bytes.len();
         let mut below = |end: usize| usize::try_from(random.below(end as u64)).unwrap();
-        // Choose mostly pages in use, because much of a file is free. The first page has the header, and
-        // every opening reads the header.
+        // Mostly chooses pages in use, because much of a file is free. The first page contains the header,
+        // which is read whenever the file is opened.
         let in_use: Vec<usize> = (0..len / PAGE)
             .map(|number| number * PAGE)
             .filter(|at| bytes[*at..at + PAGE].iter().any(|byte| *byte != 0))
@@ -96,7 +96,7 @@ impl DamageKind {
                 }
             }
             Self::OlderPage => {
-                // Choose a page that differs from the earlier image, if there is such a page.
+                // Prefers a page whose content differs from the earlier image.
                 let earlier = &image.earlier;
                 let differ: Vec<usize> = (0..len.min(earlier.len()) / PAGE)
                     .map(|number| number * PAGE)
@@ -117,13 +117,13 @@ impl DamageKind {
         bytes
     }
 
-    /// Returns whether the beginning of the file is unchanged, and only its end is missing.
+    /// Returns whether this damage only removes the end of the file.
     pub(super) fn cuts(self) -> bool {
         matches!(self, Self::CutOff | Self::HeaderOnly)
     }
 
-    /// Returns whether earlier values may become visible again. An older page is still valid, and the
-    /// contract says that larder can't recognize it.
+    /// Returns whether earlier values may become visible again. An older page is still valid, so larder can't
+    /// detect it (contract 5).
     pub(super) fn may_bring_back(self) -> bool {
         self == Self::OlderPage
     }
@@ -136,8 +136,8 @@ fn every_kind_of_damage_does_what_it_says() {
     let image = Image { now: filled(0), earlier: filled(1), lock: vec![] };
     let mut random = Random::of_round(1);
     for kind in KINDS.into_iter().filter(|kind| *kind != DamageKind::HalfCreated) {
-        // A page may be swapped with itself, and a cut may remove nothing. But that does not happen twelve
-        // times in a row.
+        // One call may change nothing, if it swaps a page with itself or cuts nothing. Twelve calls in a row
+        // do not.
         let left: Vec<_> = (0..12).map(|_| kind.harm(&image, &mut random)).collect();
         assert!(left.iter().any(|bytes| *bytes != image.now), "{kind:?} changed nothing");
         let changed_pages = |bytes: &Vec<u8>| {

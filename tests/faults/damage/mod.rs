@@ -1,9 +1,9 @@
-//! Tests of every kind of damage to a file, and of the answers from the damaged file (contract 5).
+//! Tests all kinds of damage to a file, and the answers that the damaged file gives (contract 5).
 //!
-//! For every key, the outcome is the right value or a miss. Or larder moves the whole file aside, and makes a
-//! fresh file. An outcome is never a wrong value, a panic, or the end of the process. So every trial runs in
-//! a child. One child runs many trials, and announces each trial before it begins. Files without a valid
-//! beginning (empty, cut to the header, zeroed, half made) are kinds of damage too.
+//! Each lookup must return the right value or a miss, or larder must move the file aside and make a new one.
+//! No trial may return a wrong value, panic, or end its process. Therefore the trials run in child processes.
+//! A child runs many trials, and reports each trial before it begins. The kinds of damage include files
+//! without a valid beginning: empty, cut to the header, zeroed, or half made.
 
 mod kinds;
 pub(crate) mod trial;
@@ -21,10 +21,10 @@ use crate::support::harness::Harness;
 use crate::support::{Place, Random};
 use kinds::KINDS;
 
-/// Number of trials in one child.
+/// Number of trials per child process.
 const BATCH: usize = 25;
 
-/// For each kind, the number of trials with each outcome.
+/// Number of trials by kind of damage and by outcome.
 type Tally = BTreeMap<String, BTreeMap<String, u64>>;
 
 /// A trial with a wrong outcome.
@@ -34,7 +34,7 @@ struct Wrong {
     why: String,
 }
 
-/// Runs trials in a child. If `plant` names a fault, each trial makes that fault.
+/// Runs trials in a child process. If `plant` names a fault, each trial plants it.
 fn run_batch(images: &Path, seeds: &[u64], plant: &str, tally: &mut Tally) -> Result<(), Wrong> {
     let seeds_text: Vec<String> = seeds.iter().map(u64::to_string).collect();
     let mut worker = Worker::start(&format!("damage {plant} {}", seeds_text.join(" ")), images);
@@ -85,8 +85,8 @@ fn contract_5_any_damage_is_the_right_value_a_miss_or_a_quarantine() {
     eprintln!("{} trials from seed {}", seeds.len(), seeds.first().unwrap_or(&0));
 }
 
-/// Seeds of trials that found bugs. Each seed is tried several times, because redb's own hashing makes the
-/// outcome vary.
+/// Seeds of trials that found bugs. Each seed is tried several times, because redb's random hashing changes
+/// the outcome.
 const FAULTS: [u64; 8] = [
     20_000_161,
     60_000_293,
@@ -95,7 +95,7 @@ const FAULTS: [u64; 8] = [
     120_000_101,
     130_000_060,
     30_000_004,
-    // With this seed, redb panicked in its commit, and again in a destructor. That ended the process.
+    // With this seed, redb panicked during a commit and again in a destructor, which ended the process.
     129_492_304_086_660,
 ];
 
@@ -122,8 +122,8 @@ fn the_images_are_the_same_every_time() {
 #[test]
 fn the_damage_harness_catches_a_wrong_value_a_panic_and_a_crash() {
     let images = images();
-    // These seeds choose an empty file. The trial then has a working cache in which a wrong value can be
-    // planted.
+    // With these seeds the damaged file is empty. The trial then has a working cache, in which a wrong value
+    // can be planted.
     let empty = KINDS.iter().position(|kind| *kind == kinds::DamageKind::Empty).unwrap() as u64;
     let seeds = [empty + 1_200, empty + 2_400];
     for (plant, expected) in
@@ -136,8 +136,8 @@ fn the_damage_harness_catches_a_wrong_value_a_panic_and_a_crash() {
     run_batch(images.dir(), &seeds, "none", &mut Tally::new()).unwrap();
 }
 
-/// Makes a database of another application. With `with_our_names`, its tables have larder's names and another
-/// type.
+/// Makes a database of another application. With `with_our_names`, its tables have the names of larder's
+/// tables and other types.
 fn other_database(path: &Path, with_our_names: bool) -> Database {
     let db = Database::create(path).unwrap();
     let txn = db.begin_write().unwrap();

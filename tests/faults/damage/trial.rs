@@ -1,5 +1,5 @@
-//! Runs in a child process: damages a file, works with it, and reports the outcome. The child announces each
-//! trial, so its parent knows in which trial the child died.
+//! Runs in a child process: damages a file, uses it, and reports the outcome. The child reports each trial
+//! before it begins, so the parent knows which trial ended the process.
 
 use std::backtrace::Backtrace;
 use std::fs;
@@ -14,20 +14,20 @@ use super::truth::{self, IMAGES};
 use crate::support::child::say;
 use crate::support::{Key, Place, Random, WRITTEN, Written};
 
-/// The first bytes of every redb file, and the name that shows that a file is larder's. If these and larder's
-/// mark are missing, the owner of the file is unknown.
+/// The first bytes of every redb file, the name of larder's metadata table, and the position of larder's
+/// mark. A file that has neither the name nor the mark is treated as foreign.
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 const MARKER: &[u8] = b"larder.meta";
 const MARK: std::ops::Range<usize> = 512..552;
-/// The position of the file's identity in its mark.
+/// Position of the file's identity within the mark.
 const IDENTITY: std::ops::Range<usize> = 528..544;
 
-/// The name of the file with the damaged bytes of the current trial. It is beside the images.
+/// Name of the file that holds the damaged bytes of the current trial, in the directory of the images.
 pub(super) const ON_TRIAL: &str = "on-trial";
-/// A group of keys that is in no image.
+/// A group of keys that no image contains.
 const NEW: u64 = 9;
 
-/// A right outcome of a trial.
+/// An outcome that is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Right,
@@ -36,9 +36,9 @@ enum Outcome {
     Refused,
 }
 
-/// Runs trials, with the words `PLANT SEED…`. `PLANT` is a fault to plant in each trial, or `none`.
+/// Runs trials. `words` are `PLANT SEED…`, where `PLANT` is a fault to plant in each trial, or `none`.
 pub(crate) fn run_trials(images: &Path, words: &[&str]) {
-    // The cache catches panics inside the store, and their messages are not needed. A panic that reaches the
+    // The cache catches panics of the store, so their messages are not printed. A panic that reaches the
     // caller is printed with its backtrace.
     let last: Arc<Mutex<Option<(String, Backtrace)>>> = Arc::default();
     let kept = last.clone();
@@ -78,7 +78,8 @@ struct DamageTrial {
     keys: u64,
     damaged: Vec<u8>,
     mark: Vec<u8>,
-    /// The identity in the lock beside the file. In half of the trials there is no lock, and this is `None`.
+    /// The identity of the file, as the lock file stores it. `None` in the half of the trials without a lock
+    /// file.
     accepted: Option<Vec<u8>>,
     verified: bool,
 }
@@ -91,8 +92,8 @@ impl DamageTrial {
         is_accepted: bool,
         random: &mut Random,
     ) -> Self {
-        // The directory is inside the parent's directory. The parent's directory is removed even if this
-        // process crashes.
+        // The directory is inside the parent's directory, so the parent removes it even if this process
+        // crashes.
         let dir = tempfile::tempdir_in(images).unwrap();
         let place = Place::at(dir, truth::clock());
         let damaged = kind.harm(image, random);
@@ -101,8 +102,8 @@ impl DamageTrial {
         } else {
             fs::write(place.path(), &damaged).unwrap();
         }
-        // One file in four is opened without verifying every page. So a lookup or a commit meets the damage
-        // later.
+        // A quarter of the files are opened without a check of every page. Then a lookup or a commit detects
+        // the damage later.
         let mark = image.now[MARK].to_vec();
         let accepted = is_accepted.then(|| image.now[IDENTITY].to_vec());
         if is_accepted {
@@ -154,7 +155,7 @@ impl DamageTrial {
         let right = self.judge_all(&written)?;
         let victim = (0, random.below(self.keys));
         let removed = Self::work(&written, victim)?;
-        // When the disk tier is off, these calls report that.
+        // These calls return an error if the disk tier is off.
         let is_safe = cache.flush().is_ok();
         drop(written);
         let is_safe = cache.close().is_ok() && is_safe;
@@ -166,8 +167,8 @@ impl DamageTrial {
         })
     }
 
-    /// Looks every key up twice. The second time, a found entry is in memory. Returns whether every key was
-    /// found.
+    /// Looks up every key twice, because the first lookup promotes an entry to memory. Returns whether every
+    /// key was found.
     fn judge_all(&self, written: &Keyspace<Key, Written>) -> Result<bool, String> {
         let mut all = true;
         for key in truth::all_keys(self.keys).chain(truth::all_keys(self.keys)) {
@@ -183,7 +184,7 @@ impl DamageTrial {
         Ok(all)
     }
 
-    /// Writes, and reads the writes back, in any state of the disk. Returns whether the removal was
+    /// Inserts, looks up and removes entries, in any state of the disk. Returns whether the removal was
     /// acknowledged.
     fn work(written: &Keyspace<Key, Written>, victim: Key) -> Result<bool, String> {
         for key in (0..20).map(|key| (NEW, key)) {
@@ -207,8 +208,8 @@ impl DamageTrial {
         };
         let written = cache.keyspace(WRITTEN).map_err(|error| format!("no keyspace: {error}"))?;
         self.judge_all(&written)?;
-        // An unverified page can hide a key from its removal. When the pages around it have changed, the key
-        // can become visible again. This is the contract's "older but valid page".
+        // A page that was not checked can hide a key from its removal. After changes of the pages around it,
+        // the key can become visible again. This is the contract's "older but valid page".
         let removed = removed.filter(|_| self.verified);
         if let Some(key) = removed.filter(|key| written.get(key).is_some()) {
             return Err(format!("{key:?} was removed and came back"));
@@ -220,7 +221,8 @@ impl DamageTrial {
         }
     }
 
-    /// Reads as a follower. The reads may fail, but never show a wrong value and never change the file.
+    /// Reads the file as a follower. A read may fail, but it must not return a wrong value or change the
+    /// file.
     fn follow(&self) -> Result<(), String> {
         if let Ok(follower) = Follower::open_with_clock(self.place.path(), self.place.clock.clone()) {
             let written = follower.keyspace(WRITTEN);

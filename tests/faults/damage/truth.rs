@@ -1,4 +1,4 @@
-//! The content of the files before the damage. The trials compare answers with this content.
+//! The content of the files before they are damaged. The trials compare answers with this content.
 
 use std::fs;
 use std::path::Path;
@@ -10,21 +10,20 @@ use larder::{Cache, Durability, InsertOptions, Keyspace, Timestamp};
 use super::kinds::Image;
 use crate::support::{Key, Place, WRITTEN, Written};
 
-/// The images of a cache, and the number of keys that each has at first.
+/// The names of the images, with the number of keys that each has before its later changes.
 pub(super) const IMAGES: [(&str, u64); 3] = [("small", 40), ("large", 700), ("crashed", 120)];
 
-/// The version of the first inserts, and the version of the later inserts. The later inserts replace keys or
-/// add them.
+/// The versions of the first and of the later inserts. Later inserts replace some keys and add others.
 const FIRST: u64 = 1;
 const SECOND: u64 = 2;
 
-/// Returns the version of a key in the earlier image, if the key exists.
+/// Returns the version that the key has in the earlier image.
 fn earlier(keys: u64, key: u64) -> Option<u64> {
     (key < keys).then_some(FIRST)
 }
 
-/// Returns the version of a key in the image. One key in three was replaced, one in seven was removed, and a
-/// quarter more were added.
+/// Returns the version that the key has in the image. Of the first keys, a third were replaced and a seventh
+/// were removed. A quarter more keys were added.
 pub(super) fn now(keys: u64, key: u64) -> Option<u64> {
     match key {
         key if key >= keys + keys / 4 => None,
@@ -34,13 +33,13 @@ pub(super) fn now(keys: u64, key: u64) -> Option<u64> {
     }
 }
 
-/// Returns all keys that ever had a value, and some others.
+/// Returns every key that ever had a value, and some keys that never had one.
 pub(super) fn all_keys(keys: u64) -> impl Iterator<Item = Key> {
     (0..keys + keys / 4 + 5).map(|key| (0, key))
 }
 
-/// Judges an answer. A miss is right, and so is the version that the key has in the image. With
-/// `may_bring_back`, an earlier version is right too.
+/// Checks an answer. It must be a miss or the version that the key has in the image. With `may_bring_back`,
+/// an earlier version is allowed too.
 pub(super) fn judge(
     keys: u64,
     key: Key,
@@ -58,7 +57,7 @@ pub(super) fn judge(
     Err(format!("{key:?} is version {version:?}; the file had {:?}", now(keys, key.1)))
 }
 
-/// Opens a cache that commits only on request, so that no copy is made in the middle of a commit.
+/// Opens a cache that commits only on request, so that the file is never copied during a commit.
 fn open(place: &Place) -> (Cache, Keyspace<Key, Written>) {
     let cache = place.builder().stepped(1).open().unwrap();
     let written = cache.keyspace(WRITTEN).unwrap();
@@ -67,8 +66,8 @@ fn open(place: &Place) -> (Cache, Keyspace<Key, Written>) {
 
 /// Makes the images in a directory.
 ///
-/// The images have the same bytes every time. The clock does not advance, the random numbers have a seed, and
-/// each change is a separate commit. So the tree does not depend on a random order within a batch.
+/// Every run makes the same bytes: the clock stands still, the random numbers have a fixed seed, and each
+/// change has its own commit. Within a commit of several changes, a random order would change the tree.
 pub(super) fn make_images(dir: &Path) {
     let now_options = InsertOptions::new().durability(Durability::Immediate);
     for (name, keys) in IMAGES {
@@ -89,8 +88,8 @@ pub(super) fn make_images(dir: &Path) {
         for key in (0..keys + keys / 4).filter(|key| now(keys, *key) == Some(SECOND)) {
             written.insert_with(&(0, key), Written::new((0, key), SECOND), now_options).unwrap();
         }
-        // With this insert, the commit before the last also has all of these entries. If the last commit is
-        // damaged, the file has the state of the commit before.
+        // After this insert, the two last commits have the same entries. If the last commit is damaged, redb
+        // falls back to the commit before it.
         written.insert_with(&(1, 1), Written::new((1, 1), 1), now_options).unwrap();
         if name == "crashed" {
             copy("now");
@@ -104,12 +103,12 @@ pub(super) fn make_images(dir: &Path) {
     }
 }
 
-/// Keeps the lock that an owner leaves beside an accepted file.
+/// Copies the lock file, which an owner leaves beside a file that it has accepted.
 fn keep_lock(place: &Place, dir: &Path, name: &str) {
     fs::copy(place.dir().join("shop.larder.lock"), dir.join(format!("{name}.lock"))).unwrap();
 }
 
-/// Returns a clock that shows the time of the images and of every trial.
+/// Returns a clock that is set to the time of the images and of the trials.
 pub(super) fn clock() -> ManualClock {
     ManualClock::starting_at(Timestamp::from_millis(1_700_000_000_000))
 }

@@ -1,25 +1,29 @@
-//! The acknowledgements of a killed writer, and the content that they allow in the file afterwards.
+//! The acknowledgements of a killed writer, and the content of the file that they allow.
 //!
-//! Each key belongs to one thread of the writer, and a thread's versions only increase. So the order of
-//! events is not needed. When an invalidation returns, all versions up to a number are *dead*. When a flush
-//! returns, a version is *durable*. When an invalidation begins, all versions up to a number are in *doubt*,
-//! because its commit may come before its return is reported. A version that is found must be newer than the
-//! dead version, and no older than the durable version. A key may be missing only if it has no durable
-//! version, or if that version is in doubt.
+//! Each key belongs to one thread of the writer, and the versions of a thread only increase. So the order of
+//! events across threads does not matter. The log keeps three versions per key:
+//!
+//! - *dead*: an invalidation of all versions up to this one has returned;
+//! - *durable*: a flush of this version has returned;
+//! - *doubt*: an invalidation of all versions up to this one has begun, and may be committed before its
+//!   return is reported.
+//!
+//! A version that is found must be newer than the dead version, and not older than the durable version. A key
+//! may be missing only if it has no durable version, or if its durable version is in doubt.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::{Key, Written};
 
-/// Number of threads of a writer.
+/// Number of threads of the writer.
 pub(crate) const THREADS: u64 = 3;
-/// Number of keys of each thread.
+/// Number of keys per thread.
 pub(crate) const KEYS: u64 = 6;
 
-/// The keys that were found with a value, and these values.
+/// The values that were found, by key.
 pub(crate) type Found = BTreeMap<Key, Written>;
 
-/// The keys that were found to be known as absent.
+/// The keys for which an absence was found.
 pub(crate) type Absent = BTreeSet<Key>;
 
 /// Returns every key of every thread.
@@ -27,7 +31,7 @@ pub(crate) fn all_keys() -> impl Iterator<Item = Key> {
     (0..THREADS).flat_map(|thread| (0..KEYS).map(move |key| (thread, key)))
 }
 
-/// The knowledge about one key. Version 0 means no version.
+/// The acknowledged versions of one key. Version 0 means none.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
     dead: u64,
@@ -35,20 +39,20 @@ struct Known {
     doubt: u64,
 }
 
-/// The knowledge about every key of a file, from all processes that wrote it.
+/// The acknowledgements for every key of a file, from all processes that wrote it.
 #[derive(Debug, Default)]
 pub(crate) struct AckLog {
     keys: BTreeMap<Key, Known>,
-    /// Threads that have begun a clear, and have not reported its end.
+    /// Threads that have reported the start of a clear, but not its return.
     clearing: Vec<u64>,
-    /// Threads and versions: all keys of the thread were written at this version, as a group.
+    /// Pairs of a thread and a version. All keys of the thread were written with this version in one group.
     groups: BTreeSet<(u64, u64)>,
-    /// The keys that groups have removed, by thread and version. All other keys of the thread were written at
-    /// this version.
+    /// The keys that groups have removed, by thread and version. The same group wrote all other keys of the
+    /// thread.
     removed_by_groups: BTreeMap<(u64, u64), u64>,
-    /// Keys whose thread has begun to cache an absence, and has not removed the key since then.
+    /// Keys for which the writer may have stored an absence, and which it has not removed since.
     absent: Absent,
-    /// Number of reports of completed calls.
+    /// Number of reported calls that have returned.
     pub(crate) acknowledged: u64,
 }
 
@@ -59,18 +63,18 @@ impl AckLog {
         }
     }
 
-    /// Reads a line that the writer printed.
+    /// Records a line that the writer printed.
     pub(crate) fn hear(&mut self, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();
         let numbers: Vec<u64> = words[1..].iter().filter_map(|word| word.parse().ok()).collect();
         self.acknowledged += u64::from(words[0] == "did");
         match words[..2.min(words.len())] {
-            // The numbers are the thread, the key, and the last version that the removal may have removed.
+            // `will remove THREAD KEY VERSION`: versions up to this one may be removed.
             ["will", "remove"] => {
                 let known = self.keys.entry((numbers[0], numbers[1])).or_default();
                 known.doubt = known.doubt.max(numbers[2]);
             }
-            // The numbers are the thread and the key.
+            // `will absent THREAD KEY`
             ["will", "absent"] => drop(self.absent.insert((numbers[0], numbers[1]))),
             ["did", "remove"] => {
                 self.absent.remove(&(numbers[0], numbers[1]));
@@ -84,9 +88,9 @@ impl AckLog {
                 self.absent.retain(|(thread, _)| *thread != numbers[0]);
                 self.of_thread(numbers[0], |known| known.dead = known.dead.max(numbers[1]));
             }
-            // The numbers are the thread and the version.
+            // `will group THREAD VERSION`
             ["will", "group"] => drop(self.groups.insert((numbers[0], numbers[1]))),
-            // The numbers are the thread, the key that is removed, and the version of the other keys.
+            // `will move THREAD KEY VERSION`: the key is removed, and all other keys get this version.
             ["will", "move"] => {
                 self.groups.insert((numbers[0], numbers[2]));
                 self.removed_by_groups.insert((numbers[0], numbers[2]), numbers[1]);
@@ -101,8 +105,8 @@ impl AckLog {
                 }
             }
             ["will", "clear"] => self.clearing.push(numbers[0]),
-            // The numbers are the thread, then each thread's complete version when the clear began, then each
-            // thread's begun version when the clear returned.
+            // `did clear THREAD …`: for each thread, the version that was complete when the clear began. Then
+            // for each thread, the last version that was begun when the clear returned.
             ["did", "clear"] => {
                 self.clearing.retain(|thread| *thread != numbers[0]);
                 let (before, after) = numbers[1..].split_at(usize::try_from(THREADS).unwrap());
@@ -113,13 +117,13 @@ impl AckLog {
                     });
                 }
             }
-            // The numbers are, for each thread, the version that all its keys had when the flush began.
+            // `did flush …`: for each thread, the version that all its keys had when the flush began.
             ["did", "flush"] => {
                 for (thread, version) in (0..).zip(&numbers) {
                     self.of_thread(thread, |known| known.durable = known.durable.max(*version));
                 }
             }
-            // The numbers are the thread, the key and the version.
+            // `did now THREAD KEY VERSION`
             ["did", "now"] => {
                 let known = self.keys.entry((numbers[0], numbers[1])).or_default();
                 known.durable = known.durable.max(numbers[2]);
@@ -128,8 +132,8 @@ impl AckLog {
         }
     }
 
-    /// Notes that the writer is dead. The writer used no version beyond `last_version`. If it had begun a
-    /// clear, that clear may have removed any of these versions.
+    /// Records that the writer was killed. The writer used versions up to `last_version`. A clear that had
+    /// not returned may have removed any of these versions.
     pub(crate) fn crashed(&mut self, last_version: u64) {
         if !self.clearing.is_empty() {
             self.clearing.clear();
@@ -139,7 +143,7 @@ impl AckLog {
         }
     }
 
-    /// Compares the content after a crash with the knowledge.
+    /// Checks the content after a crash against the acknowledgements.
     pub(crate) fn check(&self, found: &Found) -> Result<(), String> {
         for (&key, value) in found {
             if !value.is_whole(key) {
@@ -164,7 +168,7 @@ impl AckLog {
         self.check_groups(found)
     }
 
-    /// Returns whether a key has a state from before a group of its thread.
+    /// Returns whether the key's state is older than the group of this version.
     fn is_before(&self, (thread, key): Key, version: u64, found: &Found) -> bool {
         let is_removed = self.removed_by_groups.get(&(thread, version)) == Some(&key);
         let Known { dead, doubt, .. } = self.keys.get(&(thread, key)).copied().unwrap_or_default();
@@ -172,8 +176,8 @@ impl AckLog {
         found.get(&(thread, key)).map_or(!is_gone, |value| value.version < version)
     }
 
-    /// Returns whether a group has removed a durable value. In this case, every other key of the group is
-    /// there.
+    /// Returns whether a group has removed the key's durable value. If so, every other key of that group has
+    /// been written.
     fn is_moved(&self, (thread, key): Key, durable: u64, found: &Found) -> bool {
         let mut later = self.removed_by_groups.range((thread, durable)..=(thread, u64::MAX));
         later.any(|(&(_, version), removed)| {
@@ -182,7 +186,7 @@ impl AckLog {
         })
     }
 
-    /// Checks the groups. If one key has a value of a group, no other key of the group may have an older
+    /// Checks the groups. If one key has a value of a group, no other key of that group may have an older
     /// value, or be missing without a removal.
     fn check_groups(&self, found: &Found) -> Result<(), String> {
         for &(thread, version) in &self.groups {
@@ -199,8 +203,8 @@ impl AckLog {
         Ok(())
     }
 
-    /// Compares the absences after a crash with the knowledge. [`check`](Self::check) detects an absence that
-    /// hides a durable value, because that value is then missing.
+    /// Checks the absences after a crash. An absence that hides a durable value is found by
+    /// [`check`](Self::check), because that value is then missing.
     pub(crate) fn check_absent(&self, found: &Absent) -> Result<(), String> {
         match found.iter().find(|key| !self.absent.contains(*key)) {
             Some(key) => Err(format!("{key:?} is absent again; that came back after a removal")),
@@ -208,12 +212,13 @@ impl AckLog {
         }
     }
 
-    /// Notes the absences that were found before a clean close.
+    /// Records the absences that were found before a clean close.
     pub(crate) fn settle_absent(&mut self, found: Absent) {
         self.absent = found;
     }
 
-    /// Notes what was found before a clean close. From here on, a key has this version or a newer version.
+    /// Records the values that were found before a clean close. From here on, each key must have this version
+    /// or a newer one.
     pub(crate) fn settle(&mut self, found: &Found, last_version: u64) {
         for (key, known) in &mut self.keys {
             let durable = found.get(key).map_or(0, |value| value.version);
@@ -240,7 +245,7 @@ mod tests {
         Found::from([(key, Written::new(key, version))])
     }
 
-    /// Returns every key at one version. A test of a few keys also needs the other keys of the flush.
+    /// Returns every key with the same version. A test that changes a few keys also needs the others.
     fn all(version: u64) -> Found {
         all_keys().map(|key| (key, Written::new(key, version))).collect()
     }

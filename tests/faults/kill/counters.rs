@@ -1,5 +1,5 @@
-//! Tests of counters, and of values that are inserted if absent, in a process that is killed with `kill -9`
-//! (contract 4). A crash may set a counter back to its last commit, but no further.
+//! Kills a process that increments counters and inserts absent keys, with `kill -9` (contract 4). A crash may
+//! set a counter back to its value at the last commit, but no further.
 
 use std::path::Path;
 use std::thread;
@@ -10,12 +10,12 @@ use crate::support::child::{Worker, say};
 use crate::support::harness::Harness;
 use crate::support::{HOUR, LOCK_WAIT, Place, Random, spin};
 
-/// Key 0 is a counter of the threads together. Each other key is inserted once.
+/// Key 0 is a counter that all threads increment. Each other key is inserted once.
 const COUNTERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("counter").ttl(HOUR);
 const THREADS: u64 = 3;
-/// Number of increments of a thread between two flushes.
+/// Number of increments per thread between two flushes.
 const STEPS: u64 = 5;
-/// The distance between the keys of two runs.
+/// Distance between the keys of two runs.
 const KEYS_OF_A_RUN: u64 = 1 << 32;
 
 fn open(path: &Path) -> (Cache, Keyspace<u64, u64>) {
@@ -25,7 +25,7 @@ fn open(path: &Path) -> (Cache, Keyspace<u64, u64>) {
     (cache, counters)
 }
 
-/// Runs in a child process, until it is killed.
+/// Runs in a child process until it is killed.
 pub(crate) fn count_until_killed(path: &Path) {
     let (cache, counters) = open(path);
     let first = counters.get(&0).map_or(0, |sum| *sum);
@@ -77,7 +77,7 @@ fn kill_a_counter(seed: u64, kills: u64) {
         }
         let (cache, counters) = open(&place.path());
         let sum = counters.get(&0).map_or(0, |sum| *sum);
-        // Each thread has reported a flush of its own increments, except for those of its last rounds.
+        // Each thread has reported a flush of its increments, except for those of its last rounds.
         let most = committed + 2 * THREADS * STEPS;
         assert!((committed..=most).contains(&sum), "seed {seed}: {sum} after {committed} were committed");
         for (key, value) in inserted {

@@ -1,11 +1,9 @@
-//! Kills a writing process with `kill -9` several times, and checks the content when its file is opened
-//! (contracts 3 and 4).
+//! Kills a writing process with `kill -9` repeatedly, and checks the content of its file (contracts 3 and 4).
 //!
-//! A child writes with several threads, and reports the calls that have returned ([`writer`]). Its parent
-//! kills the child at a moment that a seed decides. Then it opens the file, and compares the content with the
-//! reports ([`ack_log`]): the live values, and the stale values with which a failing load is answered. The
-//! same file suffers several kills, with and without a clean opening in between. Some kills happen while the
-//! child makes, opens or closes the cache.
+//! A child process writes with several threads, and reports the calls that have returned ([`writer`]). Its
+//! parent kills the child at a moment that a seed decides. Then the parent opens the file, and checks live
+//! and stale values against the reports ([`ack_log`]). One file suffers several kills, with and without a
+//! clean opening in between. Some kills happen while the child creates, opens or closes the cache.
 
 mod ack_log;
 pub(crate) mod counters;
@@ -21,24 +19,23 @@ use crate::support::{HOUR, Key, LOCK_WAIT, Place, Random, WRITTEN, Written, spin
 use ack_log::{Absent, AckLog, Found, all_keys};
 use writer::{Lie, stale_answer};
 
-/// The keyspace of a writer. A failing load may be answered with an entry that has expired.
+/// The keyspace of the writer. Its grace allows a failed load to return an expired value.
 const GRACEFUL: KeyspaceDefinition<Key, Written> = WRITTEN.grace(HOUR);
 
-/// Number of kills for one seed. The kills concern one file, or two files if the second half begins with a
-/// new file.
+/// Number of kills per seed. They all use one file, or the second half of them uses a new file.
 const CHAIN: u64 = 6;
-/// Maximum number of versions that a child uses before it is killed.
+/// Maximum number of versions that a child uses.
 const VERSIONS_OF_A_RUN: u64 = 1_000_000;
 
-/// Maximum number of lines that a child prints before it is killed.
+/// Maximum number of lines that a child may print before it is killed.
 const MAX_LINES: usize = 400;
 
-/// The moment when the child is killed.
+/// When the child is killed.
 #[derive(Debug)]
 enum Moment {
-    /// At `micros` microseconds after the start of the child.
+    /// `micros` microseconds after the start of the child.
     AfterStart { micros: u64 },
-    /// At `micros` microseconds after the child has printed `word` `times` times.
+    /// `micros` microseconds after the child has printed the word `times` times.
     After { word: &'static str, times: u64, micros: u64 },
 }
 
@@ -53,7 +50,7 @@ impl Moment {
         }
     }
 
-    /// Lets the child work until this moment, and kills it. Returns the lines that the child printed.
+    /// Waits for this moment, and kills the child. Returns the lines that the child printed.
     fn kill(&self, mut worker: Worker) -> Result<Vec<String>, String> {
         let mut said = Vec::new();
         let micros = match *self {
@@ -63,7 +60,7 @@ impl Moment {
                 while left > 0 {
                     let line = worker.line().ok_or("the child ended by itself; its own message is above")?;
                     let is_it = line.split(' ').next() == Some(word);
-                    // With a planted fault, a child may never print the word.
+                    // A child with a planted fault may never print the word.
                     left = if said.len() < MAX_LINES { left - u64::from(is_it) } else { 0 };
                     said.push(line);
                 }
@@ -80,7 +77,7 @@ impl Moment {
     }
 }
 
-/// Opens the file after a crash, and returns its content. A kill is not damage, so no file may be moved
+/// Opens the file after a crash, and returns its content. A kill is not damage, so the file must not be moved
 /// aside.
 fn look(place: &Place) -> Result<(Found, Absent), String> {
     let cache = Cache::builder()
@@ -100,8 +97,8 @@ fn look(place: &Place) -> Result<(Found, Absent), String> {
     if let Some((key, _)) = unlike {
         return Err(format!("{key:?} is found by walking, and not by looking it up"));
     }
-    // The same rule holds for stale and live values: the value is the last acknowledged value or a later one,
-    // and was not removed.
+    // Stale values follow the same rule as live values: the value is the last acknowledged one or a later
+    // one, and was not removed.
     for key in all_keys().filter(|key| !absent.contains(key)) {
         if let Some(value) = stale_answer(&written, key)
             && found.insert(key, value).is_some()
@@ -116,7 +113,7 @@ fn look(place: &Place) -> Result<(Found, Absent), String> {
     Ok((found, absent))
 }
 
-/// Kills a writer `kills` times. Returns the number of checked acknowledgements.
+/// Kills a writer `kills` times. Returns the number of acknowledgements that were checked.
 fn kill_again_and_again(seed: u64, kills: u64, lie: Lie) -> Result<u64, String> {
     let mut random = Random::of_round(seed);
     let (mut place, mut log) = (Place::new(), AckLog::default());
@@ -136,7 +133,7 @@ fn kill_again_and_again(seed: u64, kills: u64, lie: Lie) -> Result<u64, String> 
         }
         let last = first + VERSIONS_OF_A_RUN - 1;
         log.crashed(last);
-        // Sometimes the next child is the first process to open the file after the kill.
+        // In some rounds, the next child is the first process that opens the file after the kill.
         if kill == kills || random.below(4) > 0 {
             let (found, absent) = look(&place).map_err(failed)?;
             log.check(&found).map_err(failed)?;
@@ -167,7 +164,7 @@ fn contract_4_nothing_acknowledged_is_lost_or_comes_back_by_kill_9() {
     eprintln!("{} kills, {acknowledged} acknowledgements checked", harness.rounds());
 }
 
-/// Returns the message that exposes a lying child within a few chains of kills, if there is one.
+/// Returns the error that reveals the lie within a few chains of kills.
 fn is_found_out(lie: Lie) -> Option<String> {
     (0..4).find_map(|seed| kill_again_and_again(seed, CHAIN, lie).err())
 }

@@ -1,10 +1,9 @@
-//! Runs in a child process: threads that write, invalidate and flush. They report what they are about to do,
-//! and which calls have returned.
+//! The child process of the kill test. Its threads write, invalidate and flush, and report each call before
+//! it begins and after it returns.
 //!
-//! The child prints a line before it calls an invalidation, and another line after the call has returned. If
-//! a kill comes between the two lines, the invalidation may be durable or not. Each thread writes all its own
-//! keys at one version, round after round. So one number for each thread says what a flush must have
-//! committed.
+//! The child prints one line before it calls an invalidation, and another line after the call has returned.
+//! If the kill comes between the two lines, the invalidation may be durable or not. In each round, a thread
+//! writes all its own keys with one version. So one number per thread tells what a flush must have committed.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +23,7 @@ pub(super) enum Lie {
     None,
     Flush,
     Remove,
-    /// A removal that only makes the entry expire.
+    /// Replaces a removal by a call that only expires the entry.
     Expire,
 }
 
@@ -46,10 +45,10 @@ impl Lie {
     }
 }
 
-/// The progress of each thread. Both numbers only increase.
+/// The progress of a thread. Both versions only increase.
 #[derive(Default)]
 struct Progress {
-    /// The version that all of the thread's keys had at the end of its last round.
+    /// The version that all keys of the thread had after its last complete round.
     complete: AtomicU64,
     /// The last version that the thread has begun to write.
     begun: AtomicU64,
@@ -64,8 +63,8 @@ struct Writer<'a> {
     random: Random,
 }
 
-/// Opens the cache, works, closes it, and begins again until it is killed. The words are
-/// `SEED FIRST_VERSION LIE`.
+/// Opens the cache, works and closes it, repeatedly, until the process is killed. `words` are `SEED
+/// FIRST_VERSION LIE`.
 pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
     let mut random = Random::of_round(words[0].parse().unwrap());
     let first: u64 = words[1].parse().unwrap();
@@ -79,17 +78,17 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
         let interval = if lie == Lie::None { Duration::from_millis(1 + random.below(20)) } else { HOUR };
         let cache = Cache::builder()
             .path(path)
-            // Some keys have to be read from the disk.
+            // Memory is too small for all keys, so some are read from the disk.
             .memory_capacity(ByteSize::kib(64))
             .flush_interval(interval)
-            // The entries of larger removals are deleted after the call returns.
+            // Larger removals delete their entries after the call has returned.
             .range_rows(2)
             .open_timeout(LOCK_WAIT)
             .open()
             .unwrap();
         let written = cache.keyspace(GRACEFUL.absent_ttl(HOUR)).unwrap();
         say("open");
-        // Some runs are so short that a kill happens mostly during opening or closing.
+        // In very short runs, the kill usually comes while the cache is opened or closed.
         let steps = if random.below(3) == 0 { random.below(3) } else { random.below(60) };
         thread::scope(|scope| {
             for thread in 0..THREADS {
@@ -102,12 +101,12 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
         let complete = all(&threads, |progress| &progress.complete);
         say("closing");
         cache.close().unwrap();
-        // The changes that `close` commits are durable, as after a flush.
+        // A close makes all changes durable, as a flush does.
         say(&format!("did flush {complete}"));
     }
 }
 
-/// Returns the value with which a failing load of a key is answered.
+/// Returns the stale value that a failing load of the key returns.
 pub(super) fn stale_answer(written: &Keyspace<Key, Written>, key: Key) -> Option<Written> {
     let answer = written.get_or_load_with(&key, |_| Err::<Load<Written>, _>(()));
     let answer = answer.ok().filter(|answer| answer.is_stale);
@@ -126,8 +125,8 @@ impl Writer<'_> {
     }
 
     fn next_version(&self) -> u64 {
-        // The version is marked as begun before the write, because another thread's clear may remove it from
-        // here on.
+        // The new version counts as begun before it is written, because a clear of another thread may remove
+        // it from now on.
         self.own().begun.fetch_add(1, Ordering::SeqCst) + 1
     }
 
@@ -175,7 +174,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Removes a key, and writes all other keys of the thread, in one transaction.
+    /// Removes a key and writes all other keys of the thread, in one transaction.
     fn move_from(&self, removed: Key, version: u64) {
         let what = format!("move {} {} {version}", removed.0, removed.1);
         say(&format!("will {what}"));
@@ -213,7 +212,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Makes a key's entry expire, and lets a load of the key fail. Another thread may have removed it.
+    /// Expires an entry, and checks the stale value that a failing load returns. Another thread may have
+    /// removed the entry.
     fn expire(&self, key: Key, version: u64) {
         self.written.expire(&key).unwrap();
         if let Some(stale) = stale_answer(self.written, key) {
@@ -232,7 +232,7 @@ impl Writer<'_> {
         );
     }
 
-    /// Clears the entries of every thread, while the threads continue to write.
+    /// Clears the entries of all threads, while the other threads continue to write.
     fn clear(&mut self) {
         say(&format!("will clear {}", self.thread));
         let before = all(self.threads, |progress| &progress.complete);
@@ -242,7 +242,7 @@ impl Writer<'_> {
         say(&format!("did clear {} {before} {after}", self.thread));
     }
 
-    /// Removes a key, and then finds that the source has no value for it. Sometimes removes it once more.
+    /// Removes a key, and then stores an absence for it. Sometimes removes the key again.
     fn make_absent(&mut self, key: Key) {
         self.invalidate(key, |own| own.written.remove(&key).map(drop));
         say(&format!("will absent {} {}", key.0, key.1));
@@ -255,7 +255,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A load is a write. An invalidation by another thread may void it.
+    /// Loads a key. A load writes a value, and an invalidation of another thread may void that write.
     fn load(&self, key: Key) {
         let version = self.next_version();
         let loaded = self.written.get_or_load(&key, || Ok::<_, Error>(Written::new(key, version))).unwrap();

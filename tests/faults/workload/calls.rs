@@ -1,4 +1,4 @@
-//! The calls of a workload, and a source of random calls.
+//! The calls of a workload, and a generator of random calls.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::support::Random;
 
 pub(crate) type WorkloadKey = (u8, u8);
 
-/// Number of keys in each of three groups.
+/// Number of keys per group.
 const KEYS: u8 = 5;
 const GROUPS: u8 = 3;
 
@@ -20,20 +20,20 @@ pub(crate) enum Call {
     Insert(WorkloadKey, usize),
     InsertFor(WorkloadKey, Duration),
     InsertNow(WorkloadKey, usize),
-    /// Inserts a value of this length under each of the keys, as a group.
+    /// Inserts a value of this length for each of the keys, as a group.
     InsertMany(Vec<WorkloadKey>, usize),
-    /// Inserts a value of this length under each of the keys, and removes another key, in one transaction.
+    /// Inserts a value of this length for each of the keys, and removes another key, in one transaction.
     Transaction(Vec<WorkloadKey>, WorkloadKey, usize),
     Remove(WorkloadKey),
     RemoveMany(Vec<WorkloadKey>),
     RemoveGroup(u8),
     /// Removes the key with this number from every group.
     RemoveNumber(u8),
-    /// Removes a key, and also the whole group with this number, with one commit.
+    /// Removes a key and the whole group with this number in one commit.
     RemoveTogether(WorkloadKey, u8),
     Clear,
     Update(WorkloadKey, usize),
-    /// Opens the second keyspace in its next version, and inserts a value of this length.
+    /// Opens the next version of the second keyspace, and inserts a value of this length.
     NextVersion(usize),
     Load(WorkloadKey),
     Get(WorkloadKey),
@@ -45,7 +45,7 @@ pub(crate) enum Call {
     Damage,
 }
 
-/// Returns random calls.
+/// Returns `count` random calls.
 pub(crate) fn calls(seed: u64, count: usize) -> Vec<Call> {
     let mut random = Random::new(seed);
     (0..count).map(|_| call(&mut random)).collect()

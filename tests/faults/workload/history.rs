@@ -1,4 +1,4 @@
-//! The changes of each key in their order, and the content that they allow after a restart.
+//! The changes of each key, and the content that they allow after a restart.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use super::calls::{WorkloadKey, all_keys};
 /// A change of a key.
 #[derive(Debug, Clone)]
 struct Event {
-    /// The version and its expiry; `None` for a removal.
+    /// The version with its expiry, or `None` for a removal.
     put: Option<(u64, Timestamp)>,
-    /// Number of the disk's changes when the call began.
+    /// Number of disk changes when the call began.
     began: usize,
-    /// Number of the disk's changes when the first call that promises this change had returned.
+    /// Number of disk changes when the first call that promises this change returned.
     certain: Option<usize>,
 }
 
-/// The changes of each key, in their order.
+/// The changes of each key, oldest first.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
     events: BTreeMap<WorkloadKey, Vec<Event>>,
-    /// The keys and versions of each group that one call inserted, and the key that it removed.
+    /// For each group: the inserted keys with their versions, and the key that the group removed.
     groups: Vec<(BTreeMap<WorkloadKey, u64>, Option<WorkloadKey>)>,
 }
 
@@ -34,7 +34,7 @@ impl History {
         self.events.entry(key).or_default().push(Event { put, began, certain: None });
     }
 
-    /// Notes that a call has returned. The call promises the latest change of a key.
+    /// Records that a call has returned that promises the latest change of a key.
     pub(super) fn is_certain(&mut self, key: WorkloadKey, changes: usize) {
         if let Some(last) = self.events.get_mut(&key).and_then(|events| events.last_mut()) {
             last.certain.get_or_insert(changes);
@@ -47,8 +47,7 @@ impl History {
         }
     }
 
-    /// Looks at the keys in their order. Returns the last key that had a change when the disk had this many
-    /// changes.
+    /// Returns the last of these keys that had a change when the disk had `changes` changes.
     pub(super) fn last_begun(
         &self,
         keys: std::ops::RangeInclusive<WorkloadKey>,
@@ -58,13 +57,13 @@ impl History {
         self.events.range(keys).rev().find(|(_, events)| has_begun(events)).map(|(key, _)| *key)
     }
 
-    /// Returns the current version of a key. Returns `None` if the key was removed or has expired.
+    /// Returns the current version of a key, or `None` if the key was removed or has expired.
     pub(super) fn latest(&self, key: WorkloadKey, now: Timestamp) -> Option<u64> {
         let last = self.events.get(&key)?.last()?;
         last.put.filter(|(_, expires_at)| *expires_at > now).map(|(version, _)| version)
     }
 
-    /// Returns whether a restart may find this version of a key, if the disk stopped after this many changes.
+    /// Returns whether a restart may find `found` under the key, if the disk stopped after `changes` changes.
     pub(super) fn allows(
         &self,
         key: WorkloadKey,
@@ -87,12 +86,12 @@ impl History {
         self.groups.push((group, removed));
     }
 
-    /// Checks that a restart finds no group in part: if one key has a value of the group, each other key has
-    /// a value that is no older, or was removed later, or has expired. In that case, the key that the group
-    /// removed has no older value either.
+    /// Checks that a restart finds each group completely or not at all. If one key has a value of the group,
+    /// each other key has a value that is not older, or was removed later, or has expired. The key that the
+    /// group removed then has no older value either.
     ///
     /// # Panics
-    /// When a part of a group is missing.
+    /// Panics if only a part of a group is found.
     pub(super) fn check_groups(
         &self,
         found: &BTreeMap<WorkloadKey, Option<u64>>,
@@ -109,7 +108,7 @@ impl History {
             let has_value = group.iter().any(|(key, version)| version_of(key) == Some(*version));
             let before = group.iter().find(is_before).filter(|_| has_value);
             assert!(before.is_none(), "a part of the group {group:?}: {before:?} is not there in {found:?}");
-            // Each later value has a higher version, even under a different key.
+            // A later value has a higher version, even under another key.
             let first = group.values().min().copied().unwrap_or_default();
             let kept = removed.and_then(|removed| version_of(&removed)).filter(|found| *found < first);
             assert!(
@@ -119,8 +118,8 @@ impl History {
         }
     }
 
-    /// Returns whether the version of a key may be missing after this many changes, because it was removed,
-    /// or because a value that replaced it has expired.
+    /// Returns whether this version of the key may be missing after `changes` changes, because the key was
+    /// removed, or because a newer value has expired.
     fn may_be_gone(&self, key: WorkloadKey, version: u64, changes: usize, now: Timestamp) -> bool {
         let events = self.events.get(&key).map_or(&[][..], Vec::as_slice);
         let is_it = |event: &&Event| event.put.is_none_or(|(other, _)| other != version);
@@ -128,12 +127,12 @@ impl History {
         later.into_iter().any(|event| event.put.is_none_or(|(_, until)| until <= now))
     }
 
-    /// Returns the changes of a key, for a message.
+    /// Returns the changes of a key, for a failure message.
     pub(super) fn of(&self, key: WorkloadKey) -> String {
         format!("{:?}", self.events.get(&key))
     }
 
-    /// Plants a removal that no call made. The harness must then report the key.
+    /// Plants a removal of every key that no call has made. The harness must then report a key.
     pub(crate) fn plant_removal(&mut self, changes: usize) {
         for key in all_keys() {
             self.event(key, None, 0);

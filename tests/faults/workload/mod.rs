@@ -1,11 +1,13 @@
-//! A workload on a simulated disk, its history, and the check of a restart against that history.
+//! A workload on a simulated disk, its history, and a check of a restart against that history.
 //!
-//! The history has the changes of each key in their order. For each change of a key, the history has two
-//! numbers of the disk's changes. From the first number on, a restart may find the change of the key. From
-//! the second number on, the change is certain, because a call that promises it has returned. After a crash,
-//! a key must have the state of its last certain change, or of a later change that had begun. After failures
-//! of the disk the key may also be missing: a cache may forget. But an entry whose overwriting or removal was
-//! certain may not come back.
+//! The history has the changes of each key in their order. Each change has two numbers of disk changes:
+//!
+//! - From the first number on, a restart may find the change.
+//! - From the second number on, the change is certain, because a call that promises it has returned.
+//!
+//! After a crash, a key must be in the state of its last certain change, or of a later change that had begun.
+//! After disk failures the key may also be missing, because a cache may forget. But an entry must not come
+//! back once its removal or replacement is certain.
 
 mod calls;
 mod history;
@@ -30,8 +32,8 @@ type WorkloadKeyspace = Keyspace<WorkloadKey, (u64, Vec<u8>)>;
 
 const SPACE: KeyspaceDefinition<WorkloadKey, (u64, Vec<u8>)> = KeyspaceDefinition::new("space").ttl(HOUR);
 
-/// Returns settings for a very small cache. Its steps have several parts, and the entries of a removal of two
-/// keys are deleted after the call returns.
+/// Returns the builder of a very small cache. Its writer works in steps of several parts. A removal of two
+/// keys deletes their entries after the call has returned.
 fn builder(place: &SimulatedPlace) -> CacheBuilder {
     place.builder().disk_capacity(ByteSize::mib(1)).range_rows(1).parts_with_steps()
 }
@@ -54,7 +56,7 @@ pub(crate) struct WorkloadRun {
 }
 
 impl WorkloadRun {
-    /// Makes a workload. `fails` says whether its disk fails, so that its calls may fail too.
+    /// Makes a workload. `fails` tells whether the disk fails, so that calls may fail too.
     pub(crate) fn new(place: SimulatedPlace, fails: bool) -> Self {
         let (second, history) = (Second::default(), History::default());
         Self { place, cache: None, second, history, last_version: 0, fails }
@@ -68,7 +70,8 @@ impl WorkloadRun {
         self.place.clock.wall()
     }
 
-    /// Returns the open cache. If a failing disk refuses to open, heals the disk first.
+    /// Returns the keyspace of the open cache. If the cache can't be opened on a failing disk, heals the disk
+    /// first.
     fn space(&mut self) -> WorkloadKeyspace {
         if self.cache.is_none() {
             let cache = builder(&self.place).open().unwrap_or_else(|error| {
@@ -83,7 +86,7 @@ impl WorkloadRun {
         self.cache.as_ref().unwrap().1.clone()
     }
 
-    /// Unwraps a result. The result may be an error only on a failing disk.
+    /// Returns the value of a result. On a failing disk, `NotDurable` is allowed and gives `None`.
     fn held<T>(&self, result: Result<T, Error>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -97,7 +100,7 @@ impl WorkloadRun {
         (self.last_version, filler(self.last_version, len))
     }
 
-    /// Makes one call, and then looks up every key.
+    /// Makes a call, and then checks every key.
     pub(crate) fn make(&mut self, call: &Call) {
         let space = self.space();
         match call {
@@ -158,7 +161,7 @@ impl WorkloadRun {
             _ => {
                 drop(space);
                 self.second.leave();
-                // After `close` returned `Ok`, a restart must find the latest changes.
+                // After a successful `close`, a restart must find the latest changes.
                 if self.held(cache.close()).is_some() {
                     self.history.all_are_certain(self.changes());
                 }
@@ -171,7 +174,7 @@ impl WorkloadRun {
         }
     }
 
-    /// Damages the closed file. From here on, no entry of the file may be found.
+    /// Damages the closed file, so that none of its entries may be found afterwards.
     fn damage(&mut self) {
         let Some(mut bytes) = self.place.disk.read(PATH) else { return };
         let began = self.changes();
@@ -185,7 +188,7 @@ impl WorkloadRun {
         self.history.all_are_certain(self.changes());
     }
 
-    /// Makes the content that a restart has found the history from here on.
+    /// Checks the content after a restart, and makes it the state from which the history continues.
     fn found(&mut self, call: &Call) {
         let (changes, now) = (self.changes(), self.now());
         let found: BTreeMap<_, _> = self.read_all().into_iter().collect();
@@ -193,9 +196,9 @@ impl WorkloadRun {
         for (key, found) in found {
             let allowed = self.history.allows(key, found, changes, self.fails, now);
             assert!(allowed, "{call:?}: {key:?} is {found:?}; {}", self.history.of(key));
-            // On a failing disk an entry may be missing only for a while, and come back later.
+            // On a failing disk, an entry may be missing for a while and come back later.
             if self.history.latest(key, now) != found && !(self.fails && found.is_none()) {
-                // If a change was not certain and is not found, it did not happen.
+                // A change that was not certain and is not found has no effect from now on.
                 let left = self.space().ttl(&key).and_then(Remaining::duration);
                 let until = now.after(left.unwrap_or(HOUR));
                 self.history.event(key, found.map(|version| (version, until)), changes);
@@ -208,7 +211,7 @@ impl WorkloadRun {
         let value = self.value(len);
         let (version, began) = (value.0, self.changes());
         let inserted = space.insert_with(&key, value, options);
-        // Memory has the value, even if the disk fails.
+        // Memory has the value, even if the insert fails on disk.
         let left = space.ttl(&key).and_then(Remaining::duration);
         let until = self.now().after(left.unwrap_or_default());
         self.history.put(key, version, until, began);
@@ -220,7 +223,7 @@ impl WorkloadRun {
 
     fn insert_many(&mut self, space: &WorkloadKeyspace, keys: &[WorkloadKey], len: usize) {
         let entries: Vec<_> = keys.iter().map(|key| (*key, self.value(len))).collect();
-        // If a key occurs twice, its last value is stored.
+        // If a key occurs twice, the group stores its last value.
         let group: BTreeMap<WorkloadKey, u64> = entries.iter().map(|(key, value)| (*key, value.0)).collect();
         let began = self.changes();
         let inserted = space.insert_many(entries);
@@ -285,8 +288,8 @@ impl WorkloadRun {
         }
     }
 
-    /// Opens the second keyspace in its next version, and inserts a value. That version must be empty at
-    /// first.
+    /// Opens the next version of the second keyspace, and inserts a value. The new version must be empty
+    /// before the insert.
     fn next_version(&mut self, len: usize) {
         let (value, began) = (self.value(len), self.changes());
         let version = value.0;
@@ -300,7 +303,7 @@ impl WorkloadRun {
         all_keys().map(|key| (key, read(&space, key))).chain(self.second.read()).collect()
     }
 
-    /// Checks that every key has its latest version, or is missing on a failing disk.
+    /// Checks that every key has its latest version. On a failing disk, a key may be missing.
     fn look(&mut self) {
         let now = self.now();
         for (key, found) in self.read_all() {
@@ -316,7 +319,7 @@ impl WorkloadRun {
         self.place.clock.advance(larder::MAX_RETRY_DELAY);
         self.space();
         let (cache, space) = self.cache.as_ref().unwrap();
-        // The first flush may report inserts that were made while there was no file.
+        // The first flush may report inserts that were made while the cache had no file.
         drop(cache.flush());
         cache.flush().unwrap_or_else(|error| panic!("the disk is healed, and yet: {error}"));
         space.insert(&(0, 0), (u64::MAX, Vec::new())).unwrap();
@@ -339,14 +342,14 @@ impl WorkloadRun {
     }
 }
 
-/// Returns the version of a key's value. The value must be whole.
+/// Returns the version of the key's value. Checks that the value is not damaged.
 fn read(space: &WorkloadKeyspace, key: WorkloadKey) -> Option<u64> {
     let value = space.get(&key)?;
     assert!(value.1 == filler(value.0, value.1.len()), "{key:?} has a value that was never written");
     Some(value.0)
 }
 
-/// Opens the disk that a crash left, and compares its content with the history.
+/// Opens the disk that a crash left, and checks its content against the history.
 pub(crate) fn check(left: &SimulatedPlace, history: &History, changes: usize, may_forget: bool) {
     let cache = builder(left).open().unwrap_or_else(|error| panic!("a restart fails: {error}"));
     let space = cache.keyspace(SPACE).unwrap();

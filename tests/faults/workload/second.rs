@@ -1,8 +1,8 @@
-//! The second keyspace of a workload. This keyspace changes its version. It has one key, and the first
-//! keyspace has the same key.
+//! The second keyspace of a workload, which changes its version. It has one key, which the first keyspace has
+//! too.
 //!
-//! In the history, this key has another name for each version of the second keyspace. So a value of an
-//! earlier version, or of the other keyspace, is a value that never existed.
+//! In the history, this key has a different name for each version of the second keyspace. So a value from an
+//! earlier version or from the first keyspace is detected as a wrong value.
 
 use larder::{Cache, KeyspaceDefinition};
 
@@ -12,21 +12,22 @@ use super::{WorkloadKeyspace, read};
 use crate::support::HOUR;
 
 const SECOND: KeyspaceDefinition<WorkloadKey, (u64, Vec<u8>)> = KeyspaceDefinition::new("second").ttl(HOUR);
-/// The keyspace's key.
+/// The only key of the second keyspace.
 const KEY: WorkloadKey = (0, 0);
-/// The group of the keyspace's keys in the history. The number of such a key is the keyspace's version.
+/// The group in the history for keys of the second keyspace. The number of such a key is the version of the
+/// keyspace.
 const GROUP: u8 = u8::MAX;
 
 /// The second keyspace in its current version.
 #[derive(Default)]
 pub(super) struct Second {
-    /// The keyspace's version. It is zero before the keyspace is first opened.
+    /// Version of the keyspace. Zero before the keyspace is opened for the first time.
     version: u8,
     space: Option<WorkloadKeyspace>,
 }
 
 impl Second {
-    /// Opens the keyspace in the version that the keyspace had when the disk had this many changes.
+    /// Opens the second keyspace in the version that it had when the disk had `changes` changes.
     pub(super) fn found(cache: &Cache, history: &History, changes: usize) -> Self {
         let latest = history.last_begun((GROUP, 0)..=(GROUP, u8::MAX), changes);
         let mut second = Self { version: latest.map_or(0, |key| key.1), space: None };
@@ -34,7 +35,7 @@ impl Second {
         second
     }
 
-    /// Opens the keyspace again in its version, if it was ever opened.
+    /// Reopens the keyspace in its current version. Does nothing if it was never opened.
     pub(super) fn reopen(&mut self, cache: &Cache) {
         self.space = (self.version > 0).then(|| cache.keyspace(SECOND.version(self.version.into())).unwrap());
     }
@@ -43,13 +44,13 @@ impl Second {
         self.space = None;
     }
 
-    /// Returns the key's name in the history, if the keyspace was ever opened.
+    /// Returns the name of the key in the history, or `None` if the keyspace was never opened.
     pub(super) fn key(&self) -> Option<WorkloadKey> {
         (self.version > 0).then_some((GROUP, self.version))
     }
 
-    /// Opens the next version, and inserts a value. The version must be empty at first. Returns the key's
-    /// name in the history.
+    /// Opens the next version, and inserts a value. The new version must be empty before the insert. Returns
+    /// the name of the key in the history.
     pub(super) fn next_version(&mut self, cache: &Cache, value: (u64, Vec<u8>)) -> WorkloadKey {
         self.leave();
         self.version += 1;
@@ -61,7 +62,7 @@ impl Second {
         (GROUP, self.version)
     }
 
-    /// Returns the key's name in the history, and the version of its value.
+    /// Returns the name of the key in the history, and the version of its value.
     pub(super) fn read(&self) -> Option<(WorkloadKey, Option<u64>)> {
         Some((self.key()?, read(self.space.as_ref()?, KEY)))
     }

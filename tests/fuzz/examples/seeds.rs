@@ -1,4 +1,4 @@
-//! Writes the first corpus of inputs.
+//! Writes the seed inputs of each target into the corpus.
 #![expect(clippy::unwrap_used, reason = "an example that panics has failed")]
 
 use std::fs;

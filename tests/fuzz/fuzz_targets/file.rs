@@ -1,8 +1,8 @@
 //! Runs libFuzzer on whole files.
 //!
-//! libFuzzer ends the process at every panic, even at a caught one. The store panics on some damaged pages.
-//! The cache catches such a panic and treats it as damage (contract 5). So this target allows panics inside
-//! the store.
+//! libFuzzer ends the process at every panic, even at a caught one. The store panics on some damaged pages,
+//! and the cache catches such a panic and treats it as damage (contract 5). So this target permits panics
+//! inside the store.
 #![no_main]
 
 use std::panic;

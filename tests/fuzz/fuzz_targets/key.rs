@@ -1,4 +1,4 @@
-//! Runs libFuzzer on keys.
+//! Runs libFuzzer on encoded keys.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| larder_fuzz::key(data));

@@ -1,4 +1,4 @@
-//! Runs libFuzzer on sequences of operations.
+//! Runs libFuzzer on sequences of cache operations.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| larder_fuzz::operations(data));

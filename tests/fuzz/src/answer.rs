@@ -1,10 +1,10 @@
-//! Answers of a server in Redis' protocol. Any bytes are read to their end or to an error, and in whatever
-//! parts they arrive, the answers are the same. No answer passes the limits: the bytes of a larger one are
-//! dropped. What is read is written again as an answer that is read as the same.
+//! Fuzzes replies of a Redis server. The parser reads any bytes up to their end or an error. Splitting the
+//! stream into parts does not change the replies. No reply exceeds the limits, because the bytes of a larger
+//! reply are dropped. A parsed reply that is written and parsed again is unchanged.
 
 use larder_redis::testing::{ProtocolError, Reply, ReplyLimits};
 
-/// The function under test. A test replaces it by a broken function.
+/// The function under test. The tests also pass a broken one.
 pub(crate) type Read = fn(&[u8], usize, ReplyLimits) -> (Vec<Reply>, Option<ProtocolError>);
 
 pub(crate) const LIMITS: ReplyLimits = ReplyLimits { bytes_len: 64, reply_len: 1024, depth: 3 };
@@ -13,7 +13,7 @@ pub(crate) fn check(read: Read, data: &[u8]) {
     let Some((part, stream)) = data.split_first() else { return };
     let whole = read(stream, usize::MAX, LIMITS);
     for part in [1, usize::from(*part).max(2)] {
-        // The texts are compared, because a NaN is not equal to itself.
+        // Compares texts, because a NaN is not equal to itself.
         assert_eq!(
             format!("{:?}", read(stream, part, LIMITS)),
             format!("{whole:?}"),
@@ -32,7 +32,7 @@ pub(crate) fn check(read: Read, data: &[u8]) {
     }
 }
 
-/// Returns the minimum length that a reply counts against the limit.
+/// Returns the minimum number of bytes that a reply counts against the limit.
 fn len(reply: &Reply) -> usize {
     match reply {
         Reply::Status(bytes) | Reply::Bytes(bytes) | Reply::Error(bytes) => 64 + bytes.len(),
@@ -59,7 +59,7 @@ fn write(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Null => line(out, b"_"),
         Reply::Status(text) => line(out, &[b"+", text.as_slice()].concat()),
         Reply::Error(text) => {
-            // An error with a length may contain line ends.
+            // An error in this form has a length, and may contain line ends.
             line(out, format!("!{}", text.len()).as_bytes());
             line(out, text);
         }

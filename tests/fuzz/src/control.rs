@@ -1,12 +1,13 @@
-//! Requests to the control socket. Each line gets one line as its answer, even if the line is not a valid
-//! request. Only the requested keys are removed. A request that reads does not change the counts of lookups.
+//! Fuzzes requests to the control socket. Every line gets a reply of one line, even if it is not a valid
+//! request. A request removes only the keys that it names. A request that only reads does not change the
+//! counts of lookups.
 
 use std::collections::BTreeSet;
 
 use larder::{Cache, KeyspaceDefinition};
 use serde_json::Value;
 
-/// The function under test. It answers a line. A test replaces it by a broken function.
+/// The function under test, which answers one line. The tests also pass a broken one.
 pub(crate) type Answer = fn(&Cache, &[u8]) -> Vec<u8>;
 
 const PAIRS: KeyspaceDefinition<(String, u8), u8> = KeyspaceDefinition::new("pair");
@@ -70,13 +71,13 @@ pub(crate) fn check(answer: Answer, data: &[u8]) {
     }
 }
 
-/// Returns the counts of lookups.
+/// Returns the counts of requests, promotions and loads.
 fn uses(cache: &Cache) -> (u64, u64, u64) {
     let stats = cache.stats();
     (stats.requests(), stats.promotions, stats.loads)
 }
 
-/// Checks an answer with keys: it is bounded, and contains no value, because the application did not allow
+/// Checks a reply that lists keys. It is bounded and contains no value, because the application did not allow
 /// values.
 fn check_look(done: &str, ok: &Value, asked: &Value) {
     let statuses = match done {

@@ -1,11 +1,11 @@
-//! Exports. Any bytes are read to their end. An export that is read completely is written again as the same
-//! bytes. A part of an export is never accepted as the whole export.
+//! Fuzzes exports. The reader reads any bytes to their end or an error. A complete export that is written
+//! again gives the same bytes. A part of an export is never accepted as a whole export.
 
 use larder_export::{Error, Form, Header, Item, Keyspace, Reader, Skipped, Writer};
 
 use crate::input::Input;
 
-/// The function under test. A test replaces it by a broken function.
+/// The function under test. The tests also pass a broken one.
 pub(crate) type Read = fn(&[u8]) -> Result<Vec<Item>, Error>;
 
 /// Maximum number of positions at which an export is cut.
@@ -20,7 +20,7 @@ pub(crate) fn check(read: Read, data: &[u8]) {
     let form = if input.flag() { Form::Binary } else { Form::JsonLines };
     let bytes = match input.below(3) {
         0 => input.rest().to_vec(),
-        // Random bytes after a right beginning.
+        // A valid beginning, followed by random bytes.
         1 => [start(form), input.rest().to_vec()].concat(),
         _ => written(form, &mut input),
     };
@@ -60,7 +60,7 @@ fn start(form: Form) -> Vec<u8> {
     whole[..whole.len() - end].to_vec()
 }
 
-/// Returns an export of the items that the input describes.
+/// Returns an export whose items are chosen by the input.
 fn written(form: Form, input: &mut Input<'_>) -> Vec<u8> {
     let mut items =
         vec![Item::Keyspace(keyspace("space")), Item::Keyspace(keyspace(&format!("s{:.60}", input.text())))];
@@ -75,7 +75,7 @@ fn written(form: Form, input: &mut Input<'_>) -> Vec<u8> {
             compression: input.byte() % 4,
             value: Some(input.short().to_vec()),
         };
-        // The last number is an absence.
+        // The last number selects an absence.
         items.push(Item::Entry(match entry.compression {
             3 => larder_export::Entry { fingerprint: None, compression: 0, value: None, ..entry },
             _ => entry,

@@ -1,8 +1,8 @@
-//! Whole files. The file at the path may contain anything. Opening returns an answer, a foreign file is left
-//! unchanged, and no damaged entry is served.
+//! Fuzzes whole files, because the file at the path may contain anything. Opening returns a cache or an
+//! error. A foreign file is left unchanged, and no damaged entry is served.
 //!
-//! A cache file is a megabyte. So the input is a list of edits to a file that the target has made, and not
-//! the file itself.
+//! A cache file has about a megabyte. So an input is not a file, but a list of edits to a file that the
+//! target makes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ const ENTRIES: u64 = 40;
 const PAGE: usize = 4096;
 const MAX_EDITS: usize = 32;
 
-/// The function under test. It opens a cache. A test replaces it by a broken function.
+/// The function under test, which opens a cache. The tests also pass a broken one.
 pub(crate) type Open = fn(&Path, CacheBuilder) -> Result<Cache, Error>;
 
 pub(crate) fn check(open: Open, data: &[u8]) {
@@ -71,7 +71,7 @@ fn value_of(number: u64) -> Vec<u8> {
     number.to_be_bytes().repeat(16)
 }
 
-/// Reads everything in a file, and checks it.
+/// Reads the whole file with an inspector, and checks that it shows no damaged value.
 fn shows_nothing_wrong(path: &Path) -> Result<(), Error> {
     let inspector = Inspector::open(path)?;
     let snapshot = inspector.snapshot()?;
@@ -111,7 +111,7 @@ fn serves_nothing_wrong(cache: &Cache, dir: &Path) {
     }
     space.insert(&ENTRIES, value_of(ENTRIES)).unwrap();
     assert_eq!(*space.get(&ENTRIES).unwrap(), value_of(ENTRIES), "a new entry is found");
-    // The disk tier may be off, but an invalidation still holds.
+    // An invalidation must hold even if the disk tier is off.
     if space.remove(&0).is_ok() {
         assert!(space.get(&0).is_none(), "a removed entry was served");
     }
@@ -122,7 +122,7 @@ fn serves_nothing_wrong(cache: &Cache, dir: &Path) {
     drop(cache.close());
 }
 
-/// Changes a file as damage or another program might.
+/// Edits a file as damage or another program could.
 fn edited(mut file: Vec<u8>, input: &mut Input<'_>) -> Vec<u8> {
     for _ in 0..MAX_EDITS {
         if input.is_empty() || file.is_empty() {
@@ -139,7 +139,7 @@ fn edited(mut file: Vec<u8>, input: &mut Input<'_>) -> Vec<u8> {
             2 => file[page..end].fill(input.byte()),
             3 => file.truncate(within),
             4 => file.extend(vec![input.byte(); within - page]),
-            // The first pages have the store's header and roots.
+            // Pages at the beginning of the file contain the header and the roots of the store.
             5 => file[within % 512] ^= 1 << input.below(8),
             6 => {
                 let from = usize::from(input.u16()) % pages * PAGE;
@@ -157,7 +157,7 @@ fn edited(mut file: Vec<u8>, input: &mut Input<'_>) -> Vec<u8> {
     file
 }
 
-/// Returns the bytes of a file that was closed.
+/// Returns the bytes of a cache file after a clean close.
 fn closed() -> &'static [u8] {
     static CLOSED: OnceLock<Vec<u8>> = OnceLock::new();
     CLOSED.get_or_init(|| {
@@ -168,7 +168,7 @@ fn closed() -> &'static [u8] {
     })
 }
 
-/// Returns the bytes of a file whose owner was killed.
+/// Returns the bytes of a cache file after its owner was killed.
 fn left_open() -> &'static [u8] {
     static LEFT_OPEN: OnceLock<Vec<u8>> = OnceLock::new();
     LEFT_OPEN.get_or_init(|| {

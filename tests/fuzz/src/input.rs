@@ -1,10 +1,9 @@
-//! Bytes as a source of choices. A fuzzer changes the bytes. A target reads them as numbers, texts and
-//! choices.
+//! Turns the bytes of a fuzzer into numbers, texts and choices.
 //!
 //! The source never ends: after the last byte, every choice is zero. So every input is valid, and a shorter
 //! input makes fewer choices.
 
-/// The bytes that are not used yet.
+/// The remaining bytes.
 #[derive(Debug)]
 pub(crate) struct Input<'a>(&'a [u8]);
 
@@ -27,7 +26,7 @@ impl<'a> Input<'a> {
         self.byte() & 1 == 1
     }
 
-    /// Returns a number below `end`. `end` may be up to 256.
+    /// Returns a number below `end`, which may be at most 256.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::from(self.byte()) % end
     }
@@ -38,7 +37,7 @@ impl<'a> Input<'a> {
         taken
     }
 
-    /// Returns up to 255 bytes. The first byte read is their number.
+    /// Returns up to 255 bytes. Their number comes from the next byte of the input.
     pub(crate) fn short(&mut self) -> &'a [u8] {
         let len = usize::from(self.byte());
         self.bytes(len)
@@ -64,7 +63,7 @@ impl<'a> Input<'a> {
         u64::from(self.u32()) << 32 | u64::from(self.u32())
     }
 
-    /// Returns a number of any magnitude. An eighth of these numbers have few bits.
+    /// Returns a number of any magnitude. About an eighth of these numbers have at most 8 bits.
     pub(crate) fn scaled(&mut self) -> u64 {
         let shift = u32::from(self.byte() % 64);
         self.u64() >> shift

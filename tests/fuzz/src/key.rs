@@ -1,5 +1,5 @@
-//! Keys: their bytes sort as the keys do, no key's bytes begin another key's bytes, and bytes that are not a
-//! key are an error.
+//! Fuzzes keys. Their encodings sort as the keys do, no encoding is a prefix of another, and decoding bytes
+//! that are no key is an error.
 
 use std::fmt::Debug;
 use std::num::NonZeroI32;
@@ -10,7 +10,7 @@ use larder::{Key, KeyError, KeyPrefix};
 
 use crate::input::Input;
 
-/// The functions under test. A test replaces them by broken functions.
+/// The functions under test. The tests also pass broken ones.
 pub(crate) trait Keys {
     fn encode<K: Key>(key: &K) -> Vec<u8> {
         bytes::encode_key(key)
@@ -101,7 +101,7 @@ fn prefixes<T: Keys>(a: &Pair, b: &Pair) {
     assert_eq!(T::encode(&b.1).starts_with(&start), b.1.starts_with(&a.1));
 }
 
-/// Checks any bytes with any shape: their text form is read back as the same bytes.
+/// Checks that any bytes, printed as text by any key shape, are parsed back to the same bytes.
 fn spelled(input: &mut Input<'_>) {
     const SHAPES: [&str; 8] = [
         "string",

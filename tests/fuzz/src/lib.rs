@@ -1,8 +1,8 @@
-//! The fuzz targets. Each target is a function that takes any bytes, and panics if something is wrong.
+//! The fuzz targets. Each target is a function that takes any bytes and panics when it finds a fault.
 //!
-//! libFuzzer calls these functions (`fuzz_targets/`, `just fuzz record`). `cargo test -p larder-fuzz` calls
-//! these functions too, and needs only stable cargo. It replays the corpus and runs random inputs. In the
-//! tests, every target has a broken variant. The tests must find its fault.
+//! libFuzzer calls these functions (`fuzz_targets/`, `just fuzz record`). `cargo test -p larder-fuzz` also
+//! calls them, with stable Rust: it replays the corpus and runs random inputs. The tests also give every
+//! target a broken function, and the target must find that fault.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a target that panics has found something")]
 
@@ -25,11 +25,11 @@ mod value;
 /// A fuzz target.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// The target's name. Its binary and its folder in the corpus have the same name.
+    /// Name of the target, of its binary, and of its folder in the corpus.
     pub name: &'static str,
     /// Runs the target on one input.
     pub run: fn(&[u8]),
-    /// Number of random inputs in a plain test run, for a second or less.
+    /// Number of random inputs in a test run, which take at most about a second.
     pub rounds: u64,
 }
 
@@ -48,7 +48,7 @@ pub const TARGETS: [Target; 11] = [
     Target { name: "answer", run: answer, rounds: 4_000 },
 ];
 
-/// Records: header, checksum and payload.
+/// Checks records: header, checksum and payload.
 ///
 /// # Panics
 /// Panics if a record is not read as it was written.
@@ -56,83 +56,83 @@ pub fn record(data: &[u8]) {
     record::check(&record::RECORDS, data);
 }
 
-/// Values: the codec and its limits.
+/// Checks values: the codec and its limits.
 ///
 /// # Panics
-/// Panics if a value does not read back, or a limit does not hold.
+/// Panics if a value is not decoded as it was encoded, or if a limit does not hold.
 pub fn value(data: &[u8]) {
     value::check::<value::Real>(data);
 }
 
-/// Keys: their order, their prefixes, and bytes that are not a key.
+/// Checks keys: their order, their prefixes, and bytes that are no key.
 ///
 /// # Panics
-/// Panics if the bytes do not keep the order of the keys, or one key's bytes begin another key's bytes.
+/// Panics if the encodings do not sort as the keys do, or if one encoding is a prefix of another.
 pub fn key(data: &[u8]) {
     key::check::<key::Real>(data);
 }
 
-/// Whole files: any bytes at the path.
+/// Checks whole files: any bytes at the path of a cache file.
 ///
 /// # Panics
-/// Panics if a foreign file is changed, or a damaged entry is served.
+/// Panics if a foreign file is changed, or if a damaged entry is served.
 pub fn file(data: &[u8]) {
     file::check(|_, builder| builder.open(), data);
 }
 
-/// Sequences of operations.
+/// Checks sequences of operations against a model.
 ///
 /// # Panics
-/// Panics if an answer differs from the model's answer.
+/// Panics if an answer differs from the answer of the model.
 pub fn operations(data: &[u8]) {
     operations::check(|keyspace, key| keyspace.remove(key), data);
 }
 
-/// The settings of a cache.
+/// Checks the settings of a cache.
 ///
 /// # Panics
-/// Panics if a forbidden setting is accepted, or an allowed setting is refused. The documentation says which
-/// settings are allowed.
+/// Panics if a setting is accepted that the documentation forbids, or if an allowed setting is refused.
 pub fn settings(data: &[u8]) {
     settings::check(larder::CacheBuilder::open, data);
 }
 
-/// URLs of settings.
+/// Checks URLs that contain settings.
 ///
 /// # Panics
-/// Panics if a URL is misread, or a password is shown.
+/// Panics if a URL is misread, or if an error shows a password.
 pub fn url(data: &[u8]) {
     url::check(larder::CacheBuilder::from_url, data);
 }
 
-/// Exports, in both forms.
+/// Checks exports in both forms.
 ///
 /// # Panics
-/// Panics if a part of an export is accepted as the whole, or an export changes when it is written again.
+/// Panics if a part of an export is accepted as a whole export, or if an export changes when it is written
+/// again.
 pub fn export(data: &[u8]) {
     export::check(export::read, data);
 }
 
-/// Requests to the control socket, one on each line.
+/// Checks requests to the control socket, one per line.
 ///
 /// # Panics
-/// Panics if a line has no answer, or a key is removed that was not requested.
+/// Panics if a line gets no reply, or if a key is removed that no request names.
 pub fn control(data: &[u8]) {
     control::check(larder::testing::answer_line, data);
 }
 
-/// Answers of a server in Redis' protocol.
+/// Checks the replies of a Redis server.
 ///
 /// # Panics
-/// Panics if the answers depend on the parts in which the bytes arrive, or exceed a limit.
+/// Panics if splitting the stream changes the replies, or if a reply exceeds a limit.
 pub fn answer(data: &[u8]) {
     answer::check(larder_redis::testing::read_replies, data);
 }
 
-/// Requests in Redis' protocol.
+/// Checks requests in the Redis protocol.
 ///
 /// # Panics
-/// Panics if requests depend on the parts in which their bytes arrive, or a limit does not hold.
+/// Panics if splitting the stream changes the requests, or if a request exceeds a limit.
 pub fn request(data: &[u8]) {
     request::check(larder_serve::testing::read_requests, data);
 }

@@ -1,7 +1,8 @@
-//! Sequences of operations. Every answer must equal the answer of a map with times.
+//! Fuzzes sequences of operations. Every answer must equal the answer of a model, which is a map with
+//! expiries.
 //!
-//! With entries of these sizes, nothing is evicted. So every answer must be exactly the map's answer, in
-//! memory and on a file that is closed and opened again.
+//! The entries are so small that nothing is evicted. So the answers must be equal in memory, and in a file
+//! that is closed and reopened.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,10 +22,10 @@ const SPACES: [KeyspaceDefinition<Key, u64>; 2] =
 /// Texts that are prefixes of each other, with bytes that the key encoding escapes.
 const TEXTS: [&str; 4] = ["", "a", "ab", "a\0"];
 const MAX_STEPS: usize = 300;
-/// Maximum number of times that one input reopens the cache. Each reopening takes milliseconds.
+/// Maximum number of times that one input reopens the cache, because this takes milliseconds.
 const MAX_REOPENED: usize = 3;
 
-/// The function under test. It removes a key. A test replaces it by a broken function.
+/// The function under test, which removes a key. The tests also pass a broken one.
 pub(crate) type Remove = fn(&Space, &Key) -> Result<bool, Error>;
 
 pub(crate) fn check(remove: Remove, data: &[u8]) {
@@ -50,11 +51,11 @@ struct Run {
     cache: Cache,
     spaces: Vec<Space>,
     remove: Remove,
-    /// Milliseconds since the beginning of the run.
+    /// Milliseconds since the start of the run.
     now: u64,
-    /// Live entries, with the times of their expiry.
+    /// The live entries: for each key, the value and the expiry.
     model: BTreeMap<(usize, Key), (u64, u64)>,
-    /// Keys whose source is being changed, each with its update.
+    /// Keys whose source is being changed, with their updates.
     updates: Vec<((usize, Key), Update)>,
 }
 
@@ -166,7 +167,7 @@ impl Run {
         self.spaces = spaces(&self.cache);
     }
 
-    /// Compares all entries with the model.
+    /// Checks that the cache and the model have the same entries.
     fn agree(&self) {
         for (at, space) in self.spaces.iter().enumerate() {
             let found: Vec<(Key, u64)> = space.iter().map(|(key, value)| (key, *value)).collect();

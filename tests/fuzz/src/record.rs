@@ -1,11 +1,12 @@
-//! Records. For any bytes in a file, a record is read as it was written, or not at all.
+//! Fuzzes records. Whatever bytes the file contains, a record is read as it was written, or is not read at
+//! all.
 
 use larder::Timestamp;
 use larder::testing::bytes::{self, RECORD_FORMAT, RecordFields};
 
 use crate::input::Input;
 
-/// The functions under test. A test replaces them by broken functions.
+/// The functions under test. The tests also pass broken ones.
 pub(crate) struct Records {
     pub(crate) write: fn(&[u8], &RecordFields) -> Vec<u8>,
     pub(crate) read: fn(&[u8], &[u8]) -> Option<RecordFields>,
@@ -15,7 +16,7 @@ pub(crate) struct Records {
 pub(crate) const RECORDS: Records =
     Records { write: bytes::write_record, read: bytes::read_record, peek: bytes::peek_record };
 
-/// Number of bytes in which every bit is flipped in turn: the header, and a part of the payload.
+/// Number of leading bytes in which each bit is flipped in turn: the header and a part of the payload.
 const FLIPPED: usize = 80;
 
 pub(crate) fn check(records: &Records, data: &[u8]) {
@@ -28,7 +29,7 @@ pub(crate) fn check(records: &Records, data: &[u8]) {
     }
 }
 
-/// Reads bytes that may not be a record. Also reads them with a valid checksum.
+/// Reads bytes that may be no record. Then gives them a valid checksum, and reads them again.
 fn any_bytes(records: &Records, key: &[u8], found: &[u8]) {
     if let Some(record) = (records.read)(key, found) {
         reads_as_it_peeks(records, found, &record);
@@ -41,7 +42,7 @@ fn any_bytes(records: &Records, key: &[u8], found: &[u8]) {
     let again = (records.write)(key, &record);
     let is_of_format_1 = record.format < RECORD_FORMAT;
     assert_eq!((records.read)(key, &again), Some(RecordFields { format: RECORD_FORMAT, ..record }));
-    // A longer record has fields that this version does not write.
+    // A longer record may have fields that this version does not write.
     let is_the_same = again == sealed || is_of_format_1 && again.len() == sealed.len();
     assert!(again.len() < sealed.len() || is_the_same, "a record is written in one way");
 }
@@ -53,7 +54,7 @@ fn reads_as_it_peeks(records: &Records, bytes: &[u8], record: &RecordFields) {
 }
 
 fn record(input: &mut Input<'_>) -> RecordFields {
-    // The last number is an absence, which is not compressed and has no payload.
+    // The last number selects an absence, which has no payload and is never compressed.
     let (how, has_fingerprint) = (u8::try_from(input.below(4)).unwrap(), input.flag());
     let (kind, compression) = if how == 3 { (1, 0) } else { (0, how) };
     let has_length = input.flag() || compression != 0;

@@ -1,11 +1,11 @@
-//! Requests in Redis' protocol. The parser reads any bytes up to their end or up to an error. The requests
-//! do not depend on the parts in which the bytes arrive. A request that was read is written again with the
-//! same words.
+//! Fuzzes requests in the Redis protocol. The parser reads any bytes up to their end or an error. Splitting
+//! the stream into parts does not change the requests. A parsed request that is written and parsed again is
+//! unchanged.
 
 use larder_serve::RequestLimits;
 use larder_serve::testing::Requests;
 
-/// The function under test. A test replaces it by a broken function.
+/// The function under test. The tests also pass a broken one.
 pub(crate) type Read = fn(&[u8], usize, &RequestLimits) -> Requests;
 
 const LIMITS: RequestLimits = RequestLimits { bulk_len: 64, arguments: 8, request_len: 256, inline_len: 64 };

@@ -1,4 +1,4 @@
-//! The first corpus: named inputs, one for each case that a target should try.
+//! The seed inputs: one named input for each case that a target should try.
 //!
 //! `cargo run -p larder-fuzz --example seeds` writes them to `corpus/`. Inputs that a fuzzer finds are added
 //! to `corpus/` by hand, with a name.
@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::value::{List, Nothing, Tree, product};
 
-/// A target, a name and an input.
+/// The target, the name, and the input.
 pub type Seed = (&'static str, &'static str, Vec<u8>);
 
-/// All seeds.
+/// Returns all seed inputs.
 #[must_use]
 pub fn all() -> Vec<Seed> {
     [
@@ -57,8 +57,8 @@ fn records() -> Vec<Seed> {
         }
         [start(1), changed].concat()
     };
-    // The order is the compression, four flags (a fingerprint, a length, a load time, an end), their values,
-    // and the rest of a record.
+    // The fields are in this order: the compression, four flags (fingerprint, length, load time, end), the
+    // values for these flags, and the rest of the record.
     let written = |compression: u8, flags: [u8; 4]| [&start(0)[..], &[compression], &flags, &whole].concat();
     let (extension, tag, second_length) = (51, 52, 54);
     vec![

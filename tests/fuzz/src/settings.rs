@@ -1,5 +1,5 @@
-//! Settings. Settings within their ranges open a working cache. Any other setting gives an error that names
-//! it.
+//! Fuzzes settings. If all settings are within their ranges, the cache opens and works. Otherwise the error
+//! names the setting that is wrong.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -12,8 +12,8 @@ use crate::input::Input;
 const HOUR: Duration = Duration::from_hours(1);
 const SPACE: KeyspaceDefinition<u8, String> = KeyspaceDefinition::new("space");
 
-/// The function under test. It opens a cache. One test gives [`check`] a function that corrects wrong
-/// settings silently. `check` must report that function.
+/// The function under test, which opens a cache. The tests also pass one that silently corrects wrong
+/// settings, and [`check`] must reject it.
 pub(crate) type Open = fn(CacheBuilder) -> Result<Cache, Error>;
 
 pub(crate) fn check(open: Open, data: &[u8]) {
@@ -23,10 +23,11 @@ pub(crate) fn check(open: Open, data: &[u8]) {
     let mut builder = settings.builder();
     let (mut is_path_wrong, mut is_name_long) = (false, false);
     if settings.has_file {
-        // The path is one name in the test's own directory. So no bytes can touch another file.
+        // The path is a single name in a temporary directory, so that the test can't touch other files.
         let name: Vec<u8> = input.rest().iter().copied().filter(|&byte| byte != b'/').collect();
         is_path_wrong = name.is_empty() || name == b"." || name == b"..";
-        // With a longer name, the names of the files beside the cache's file would be too long.
+        // With a longer name, the names of the files beside the cache file would exceed the limit of the file
+        // system.
         is_name_long = name.len() > 224;
         builder = builder.path(dir.path().join(OsStr::from_bytes(&name)));
     }
@@ -35,7 +36,7 @@ pub(crate) fn check(open: Open, data: &[u8]) {
             assert_eq!(settings.wrong(), [""; 0], "{settings:?} were accepted");
             assert!(!is_path_wrong && !is_name_long);
             works(&cache, &settings);
-            // With these settings the disk tier may be too small for any entry. Then `close` returns an
+            // With these settings, the disk tier may be too small for any entry, and then `close` returns an
             // error.
             drop(cache.close());
         }
@@ -46,7 +47,7 @@ pub(crate) fn check(open: Open, data: &[u8]) {
                 "{setting} was refused in {settings:?}"
             );
         }
-        // The file system may refuse the name.
+        // The file system may refuse the file name.
         Err(error) => {
             assert!(settings.has_file && settings.wrong().is_empty(), "{error} in {settings:?}");
             assert!(error.to_string().contains(&*dir.path().to_string_lossy()), "{error} names the path");
@@ -71,8 +72,8 @@ struct Settings {
 
 impl Settings {
     fn read(input: &mut Input<'_>) -> Self {
-        // Each bit of the mask leaves a setting at its default. So several settings are rarely wrong at the
-        // same time.
+        // Each zero bit of the mask keeps the default of a setting, so that rarely several settings are wrong
+        // at once.
         let mask = input.u16();
         let mut at = 0;
         let mut or = |usual: u64, input: &mut Input<'_>| {
@@ -107,7 +108,7 @@ impl Settings {
             .shards(self.shards)
     }
 
-    /// Returns the names of the settings that the documentation forbids.
+    /// Returns the names of the settings whose values the documentation forbids.
     fn wrong(&self) -> Vec<&'static str> {
         let size = |value: ByteSize, least: ByteSize| (least..=ByteSize::gib(1 << 14)).contains(&value);
         let time = |value: Duration, least: Duration| (least..=HOUR).contains(&value);

@@ -14,9 +14,9 @@ mod watchdog;
 
 use watchdog::{Watch, patience};
 
-/// The environment variable for the seed, as in the other harnesses: see `tests/support/harness.rs`.
+/// Environment variable for the seed, as in the other harnesses (`tests/support/harness.rs`).
 const SEED: &str = "LARDER_SEED";
-/// The environment variable for the number of random inputs of each target.
+/// Environment variable for the number of random inputs per target.
 const ROUNDS: &str = "LARDER_FUZZ_ROUNDS";
 
 fn number(variable: &str) -> Option<u64> {
@@ -24,15 +24,14 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
 }
 
-/// Returns a seed that differs from run to run. The seed comes from the standard library's random hasher
-/// keys.
+/// Returns a new seed for each run, from the random keys of the standard library's hasher.
 fn fresh_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish() >> 16
 }
 
-/// Random numbers that a seed determines. The algorithm is Splitmix64: Steele, Lea and Flood, "Fast
-/// splittable pseudorandom number generators", 2014.
+/// A pseudorandom generator with the algorithm Splitmix64 (Steele, Lea and Flood, "Fast splittable
+/// pseudorandom number generators", 2014).
 struct Random(u64);
 
 impl Random {
@@ -58,7 +57,7 @@ fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
     inputs
 }
 
-/// Makes an input from a seed: random bytes, or an input of the corpus with a few changes.
+/// Returns an input for the seed: random bytes, or a corpus input with a few changes.
 fn made_up(corpus: &[(String, Vec<u8>)], seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
     if random.below(4) == 0 {
@@ -107,8 +106,7 @@ fn told(replay: &str, work: impl FnOnce()) {
     });
 }
 
-/// Checks that a target with a broken function finds the fault, with the corpus or with one of the first
-/// random inputs.
+/// Checks that the target finds a broken function with the corpus or with one of the first random inputs.
 fn finds_fault(name: &str, broken: impl Fn(&[u8])) {
     let corpus = corpus(name);
     let made_up = (0..20).map(|seed| made_up(&corpus, seed));
@@ -117,7 +115,7 @@ fn finds_fault(name: &str, broken: impl Fn(&[u8])) {
     assert!(found, "{name} does not notice what is broken");
 }
 
-/// Does the same as [`finds_fault`] with the corpus inputs whose names contain `among`.
+/// Like [`finds_fault`], but uses only corpus inputs whose names contain `among`.
 fn finds_fault_among(name: &str, among: &str, broken: impl Fn(&[u8])) {
     let is_among =
         |path: &str| Path::new(path).file_name().is_some_and(|name| name.to_string_lossy().contains(among));

@@ -1,8 +1,9 @@
-//! URLs of settings. Reading a URL never panics and never shows a password, and a URL has one meaning.
+//! Fuzzes URLs that contain settings. Parsing never panics, no error shows a password, and the same URL
+//! always gives the same settings.
 
 use larder::{CacheBuilder, Error};
 
-/// The function under test. It reads a URL. A test replaces it by a broken function.
+/// The function under test, which parses a URL. The tests also pass a broken one.
 pub(crate) type Read = fn(&str) -> Result<CacheBuilder, Error>;
 
 /// The password that no error may show.
@@ -15,14 +16,13 @@ pub(crate) fn check(read: Read, data: &[u8]) {
             assert!(matches!(error, Error::InvalidUrl { .. }), "{text:?} is no URL, and yet: {error}");
         }
         Ok(builder) => {
-            // Settings that a URL does not name have their defaults, independent of the other settings in the
-            // URL.
+            // A setting that the URL does not name has its default value, whatever else the URL contains.
             let again = read(&text).unwrap();
             assert_eq!(format!("{builder:?}"), format!("{again:?}"));
             assert!(text.starts_with("file:") || text.starts_with("memory:"), "{text:?} was understood");
         }
     }
-    // The secret takes the place of a server's password, before the text.
+    // Uses the secret as the password of a server URL, in front of the text.
     let with_secret = format!("redis://user:{SECRET}@{text}");
     if text.contains(SECRET) {
         return;

@@ -1,8 +1,8 @@
-//! Values. Any bytes decode to a value or an error, in bounded time, memory and stack. A value that is
-//! encoded reads back.
+//! Fuzzes values. Any bytes are decoded to a value or an error, in bounded time, memory and stack. An encoded
+//! value is decoded to the same value.
 //!
-//! This file tries bincode. [`described`] tries `MessagePack`. [`marked`] tries fingerprints and compression,
-//! as in records.
+//! This file covers bincode, [`described`] covers `MessagePack`, and [`marked`] covers fingerprints and
+//! compression in records.
 
 mod described;
 mod marked;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::Input;
 
-/// The functions under test. A test replaces them by broken functions.
+/// The functions under test. The tests also pass broken ones.
 pub(crate) trait Codec {
     fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Result<Vec<u8>, CodecError> {
         bytes::encode(format, value).map(|(payload, _)| payload)
@@ -49,7 +49,7 @@ pub(crate) enum List {
     Next(Box<List>),
 }
 
-/// A value for each way in which serde nests values.
+/// A value that uses each way in which serde nests values.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Tree {
     Leaf,
@@ -86,7 +86,7 @@ pub(crate) fn product() -> Product {
     }
 }
 
-/// Returns inputs that bincode alone does not cover.
+/// Returns the seeds for `MessagePack`, fingerprints and compression.
 pub(crate) fn seeds() -> Vec<crate::seeds::Seed> {
     [described::seeds(), marked::seeds()].concat()
 }
@@ -121,7 +121,8 @@ fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug + 'st
     let Ok(value) = C::decode::<V>(format, found) else { return };
     let encoded = match C::encode(format, &value) {
         Ok(encoded) => encoded,
-        // A number may be written in more bytes than necessary, and each byte allows an element.
+        // A number may be encoded in more bytes than necessary. Each encoded byte allows one element, so the
+        // shorter form may exceed the element limit.
         Err(error) => return assert!(is_near_the_limit(&error), "{value:?} was decoded, but: {error}"),
     };
     assert!(encoded.len() <= found.len(), "the shortest form is the one that is written");
@@ -135,7 +136,7 @@ fn is_near_the_limit(error: &CodecError) -> bool {
     error.to_string().contains(&MAX_EMPTY_ELEMENTS.to_string())
 }
 
-/// Makes a value without decoding. The value must be refused for its depth, or must read back.
+/// Builds a value from the input. It must be refused because of its depth, or be decoded as it was encoded.
 fn built<C: Codec>(format: Format, input: &mut Input<'_>) {
     let value = tree(input, 2 * MAX_DEPTH);
     match C::encode(format, &value) {
@@ -151,7 +152,7 @@ fn built<C: Codec>(format: Format, input: &mut Input<'_>) {
         }
         Err(error) => {
             assert!(error.to_string().contains(&MAX_DEPTH.to_string()), "{error}");
-            // In a self-describing format, a variant with several fields is two levels.
+            // In a self-describing format, a variant with several fields counts as two levels.
             let levels = if format == Format::Bincode { depth(&value) } else { 2 * depth(&value) };
             assert!(levels > MAX_DEPTH, "{error}, and it has {levels}");
         }
@@ -172,13 +173,13 @@ fn tree(input: &mut Input<'_>, levels: usize) -> Tree {
         8 => Tree::Map((0..input.below(4)).map(|_| (input.text(), *deeper(input))).collect()),
         9 => Tree::Units((0..input.byte()).map(|_| ((), Nothing)).collect()),
         10 => Tree::Bytes(input.short().to_vec()),
-        // Repeating this byte makes a value that is as deep as the input is long.
+        // An input that repeats this byte makes a value as deep as the input is long.
         11 => Tree::Newtype(Box::new(Tree::Maybe(Some(deeper(input))))),
         _ => Tree::Leaf,
     }
 }
 
-/// Returns the number of levels in a tree, counted without serde.
+/// Returns the number of levels in the tree. Counts them without serde.
 fn depth(tree: &Tree) -> usize {
     1 + match tree {
         Tree::Leaf | Tree::Number(..) | Tree::Text(_) => 0,
@@ -187,7 +188,7 @@ fn depth(tree: &Tree) -> usize {
         Tree::Maybe(inner) => 1 + inner.as_ref().map_or(0, |inner| depth(inner)),
         Tree::Many(all) => 1 + all.iter().map(depth).max().unwrap_or(0),
         Tree::Map(all) => 1 + all.values().map(depth).max().unwrap_or(0),
-        // A value of this kind is a sequence of pairs.
+        // This variant is a sequence of pairs.
         Tree::Units(all) => 1 + usize::from(!all.is_empty()),
         Tree::Bytes(_) => 1,
     }

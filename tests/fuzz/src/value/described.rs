@@ -1,4 +1,4 @@
-//! Values in a self-describing encoding. The bytes say which types they contain.
+//! Values in a self-describing encoding, whose bytes contain the types of the values.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -15,7 +15,7 @@ use crate::seeds::Seed;
 
 const FORMAT: Format = Format::MessagePack;
 
-/// Its `Deserialize` tries to read the content as each variant in turn.
+/// A type whose `Deserialize` tries to read the content as each variant in turn.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Untagged {
@@ -25,7 +25,7 @@ enum Untagged {
     Named { a: Box<Untagged>, b: Option<u8> },
 }
 
-/// Its `Deserialize` buffers the content until it has found the tag.
+/// A type whose `Deserialize` buffers the content until it has found the tag.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 enum Tagged {
@@ -34,7 +34,7 @@ enum Tagged {
     Map(BTreeMap<String, Tagged>),
 }
 
-/// Its `Deserialize` buffers the content that belongs to none of its own fields.
+/// A type whose `Deserialize` buffers the fields that it does not declare.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Flattened {
     a: u8,
@@ -42,7 +42,7 @@ struct Flattened {
     rest: BTreeMap<String, Value>,
 }
 
-/// Its `Deserialize` skips the content that belongs to none of its fields.
+/// A type whose `Deserialize` skips the fields that it does not declare.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Known {
     #[serde(default)]
@@ -80,8 +80,8 @@ fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug + 'st
     let Ok(value) = C::decode::<V>(FORMAT, found) else { return };
     let longer = [found, &[0]].concat();
     assert!(C::decode::<V>(FORMAT, &longer).is_err(), "a byte left over is an error");
-    // A value that would read back as another value is refused before it is stored. A value that would nest
-    // deeper when it is written again is refused too.
+    // A value is not stored if it would be decoded to another value, or if it would nest too deeply when it
+    // is encoded again.
     if bytes::encode_checked(FORMAT, &value).is_err() {
         return;
     }

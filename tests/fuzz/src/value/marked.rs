@@ -1,4 +1,4 @@
-//! The values of records: compressed, and with any fingerprint.
+//! Values in records: compressed values, and values with any fingerprint.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -14,7 +14,7 @@ use crate::seeds::Seed;
 
 const LZ4: u8 = 1;
 
-/// Returns the part of a record that describes its value.
+/// Returns the part of a record that contains the value.
 fn record(
     compression: u8,
     fingerprint: Option<u64>,
@@ -55,8 +55,8 @@ fn sorted(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// If a value is read under a fingerprint, it has that fingerprint. If it is read without a fingerprint, it
-/// is written again as the same bytes, except for the order of entries.
+/// Checks that a value that is read under a fingerprint has this fingerprint. A value without a fingerprint
+/// is written again as the same bytes, except for the order of map entries.
 fn any_fingerprint<C: Codec, V>(input: &mut Input<'_>)
 where
     V: Serialize + DeserializeOwned + PartialEq + Debug + 'static,
@@ -67,7 +67,7 @@ where
     let (again, own) = bytes::encode(Format::Bincode, &value).unwrap();
     let names = |print: u64| print & u64::from(u32::MAX);
     match fingerprint {
-        // The entries of a map may have been written in another order, and so may their kinds.
+        // A map may have been written with its entries in another order.
         Some(print) if again != payload => {
             assert_eq!(own.map(names), Some(names(print)), "{value:?} was written under other names");
         }
@@ -77,7 +77,7 @@ where
     }
 }
 
-/// Bytes that are marked as compressed inflate to as many bytes as the record says, or not at all.
+/// Checks that compressed bytes are decompressed to exactly the length in the record, or not at all.
 fn inflated<C: Codec>(input: &mut Input<'_>) {
     let compression = u8::try_from(1 + input.below(2)).unwrap();
     let len = input.flag().then(|| u32::try_from(input.scaled() & u64::from(u32::MAX)).unwrap());
@@ -90,7 +90,8 @@ fn inflated<C: Codec>(input: &mut Input<'_>) {
     }
 }
 
-/// Compressed bytes inflate to the original, and no part of them inflates.
+/// Checks that compressed bytes are decompressed to the original, and that no proper part of them is
+/// accepted.
 fn deflated<C: Codec>(value: &[u8]) {
     let value = value.repeat(9);
     let Some(payload) = bytes::deflate_lz4(&value) else { return };

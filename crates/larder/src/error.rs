@@ -1,14 +1,16 @@
 //! The errors of the cache.
 //!
-//! Each variant needs a different action from the caller. Some failures are not errors, because the cache can
-//! continue. They become misses, and are counted ([`Stats`](crate::Stats)).
+//! Each variant asks the caller for a different action. A failure after which the cache can continue is not
+//! an error: the lookup is a miss, and [`Stats`](crate::Stats) counts the failure.
 //!
-//! An error's text names the cause in larder's words, for example `the disk is full`. The error of the
-//! operating system is the [`source`](std::error::Error::source), with the system's words and code. The text
-//! and the source use different words, so a program that prints the text and then all sources prints no words
-//! twice. `{:#}` of `anyhow` is such a program. If the text contained the system's words, such a program
-//! would print them twice. If it contained no cause at all, a log line with the text alone would not help. An
-//! inner error of larder's own, such as a [`CodecError`], is part of the text, so it is a field `cause` and
+//! An error's text names the cause in larder's own words, for example `the disk is full`. The error of the
+//! operating system, with the system's words and code, is the [`source`](std::error::Error::source).
+//!
+//! The text must not repeat the words of its source: programs such as `{:#}` of `anyhow` print the text and
+//! then all sources, and would print these words twice. But the text must contain a cause, because many logs
+//! print the text alone.
+//!
+//! An inner error of larder, such as a [`CodecError`], is part of the text. So it is the field `cause`, and
 //! not a source.
 
 pub(crate) mod cause;
@@ -34,7 +36,8 @@ use overflow::overflow;
 /// An error of the cache. Its text names the cause, the value and the remedy.
 ///
 /// [`Debug`](std::fmt::Debug) prints the same text, then the name of the variant. So `fn main() -> Result<(),
-/// larder::Error>` and `unwrap` show the text. All errors of larder's crates do this.
+/// larder::Error>` and `unwrap` show the text. All error types of larder's crates implement `Debug` in this
+/// way.
 ///
 /// ```
 /// let error = larder::Cache::builder().memory_capacity(512).open().unwrap_err();
@@ -42,8 +45,8 @@ use overflow::overflow;
 /// assert_eq!(format!("{error:?}"), format!("{error} (InvalidSetting)"));
 /// ```
 ///
-/// If the operating system failed, its error is the [`source`](std::error::Error::source). The text has the
-/// same cause in other words, so print the text alone, or the text and the sources. `Debug` prints both.
+/// If the operating system failed, its error is the [`source`](std::error::Error::source). The text describes
+/// the same cause in other words, so print the text alone, or the text and all sources. `Debug` prints both.
 ///
 /// ```
 /// use std::error::Error;
@@ -85,18 +88,18 @@ pub enum Error {
     InUse {
         /// The cache file.
         path: PathBuf,
-        /// The process that has the file open, if it is known.
+        /// The id of the process that has the file open, if it is known.
         pid: Option<u32>,
-        /// Whether that process has ended. If so, a forked child of that process still has the file open: see
+        /// Whether that process has ended. If it has, one of its forked children still has the file open: see
         /// [`Cache::abandon_in_child`](crate::Cache::abandon_in_child).
         has_ended: bool,
         /// Whether the process is in another PID namespace, such as a container's. The process id is valid
         /// only in that namespace.
         is_elsewhere: bool,
-        /// The control socket of that process, if it has one. Requests to the process can be sent there.
+        /// The control socket of that process, if it has one.
         socket: Option<PathBuf>,
-        /// If that process has ended, the processes that still have the file open, as far as this process can
-        /// see them.
+        /// The processes that still have the file open after that process has ended. Contains only processes
+        /// that this process can see.
         holders: Vec<Holder>,
     },
 
@@ -247,12 +250,12 @@ pub enum Error {
         remedy: Cow<'static, str>,
     },
 
-    /// The entries of one call are too many to be committed together. Nothing was changed.
+    /// The entries of one call are too many for one commit. Nothing was changed.
     #[error("{size} for keyspace {keyspace:?} are too much for one call; the most is {max}; {remedy}")]
     GroupTooLarge {
         /// The name of the keyspace.
         keyspace: String,
-        /// The size of the entries: their number, or their bytes.
+        /// The number of the entries, or their size in bytes.
         size: String,
         /// The maximum.
         max: String,
@@ -279,17 +282,17 @@ pub enum Error {
         key: Option<String>,
         /// The value of the counter.
         value: String,
-        /// The amount to add. An amount to subtract begins with `minus`.
+        /// The amount that was to be added. For a subtraction, the text begins with `minus`.
         amount: String,
     },
 
-    /// The closure of an atomic change tried to change its own key. The closure continues, and this call has
-    /// changed nothing.
+    /// The closure of an atomic change tried to change its own key. The call changed nothing, and the closure
+    /// continues.
     #[error("the closure of an atomic change must not change its own key; let it return the change")]
     Reentrant,
 
     /// An entry has changed since it was watched ([`Transaction::require`](crate::Transaction::require)). The
-    /// transaction has changed nothing.
+    /// transaction changed nothing.
     #[error(
         "an entry has changed since it was watched, and the transaction has changed nothing; read the entry again, and repeat it"
     )]
@@ -298,9 +301,9 @@ pub enum Error {
     /// The change is visible in this process, but may not be on the disk.
     ///
     /// If an invalidation returns this error, the removed entries may come back after a restart. Repeat the
-    /// call, or delete the cache file before the next start. `expire`, `take` and `remove_if` also return it
-    /// for an entry that they could not read, because it may be on disk alone while the disk tier is off.
-    /// Lookups miss that entry until the disk is back.
+    /// call, or delete the cache file before the next start. `expire`, `take` and `remove_if` also return
+    /// this error if they could not read the entry: it may be only on disk, while the disk tier is off.
+    /// Lookups miss such an entry until the disk tier works again.
     #[error(
         "not durable: {cause}; memory has the change, the disk may not; repeat the call, or remove the file before a restart"
     )]
@@ -322,8 +325,8 @@ pub enum Error {
 
     /// The server of the remote tier did not make the change, or did not answer.
     ///
-    /// An invalidation with this error may not have been made: other machines may still answer with the
-    /// removed value. Repeat the call.
+    /// If an invalidation returns this error, the server may still have the removed value, and other machines
+    /// may return it. Repeat the call.
     #[error("cannot {action} at {server}: {cause}{}; repeat the call", if cause.may_be_applied() { ", and the change may have been made" } else { "" })]
     Remote {
         /// The attempted action.
@@ -334,7 +337,7 @@ pub enum Error {
         cause: RemoteError,
     },
 
-    /// A cache with a remote tier does not have this call, or this setting. Nothing was changed.
+    /// A cache with a remote tier does not support this call or this setting. Nothing was changed.
     #[error("{what} is not supported over a remote tier; {remedy}")]
     NotRemote {
         /// The call, or the setting.
@@ -359,7 +362,6 @@ pub enum Error {
     NotForked,
 }
 
-// Constructors of the errors that have an `ErrorCause`.
 impl Error {
     pub(crate) fn io(action: &'static str, path: PathBuf, cause: impl Into<ErrorCause>) -> Self {
         let (cause, source) = cause.into().into_fields();

@@ -1,4 +1,4 @@
-//! Events that a cache reports to its application.
+//! Events that a cache reports to the application.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,28 +9,27 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The disk failed, or is full. Memory still answers lookups. Writes are kept in memory to be committed
-    /// later, and the cache tries to open the file again.
+    /// The disk failed, or is full. The memory tier still answers lookups. The cache keeps writes in memory
+    /// to commit them later, and tries to open the file again.
     DiskSuspended {
         /// The failure.
         cause: String,
     },
     /// The disk failed, and the cache permanently stopped using the file. The entries of the file are lost.
-    /// The reason is that an invalidation could not be committed, or that there was no room to keep more
-    /// writes. A new file is made when the disk works again.
+    /// The cache does this if it could not commit an invalidation, or if it had no room to keep more writes.
+    /// It creates a new file when the disk works again.
     DiskDiscarded {
         /// The failure.
         cause: String,
     },
-    /// The file was found to be damaged. It is moved aside if that is possible. A new file replaces it.
+    /// The file is damaged. The cache moves it aside if possible, and creates a new file.
     DiskQuarantined {
         /// The damage that was found.
         cause: String,
         /// The path to which the damaged file was moved. `None` if it could not be moved.
         moved_to: Option<PathBuf>,
     },
-    /// The disk tier works, but offers less than the settings request: a smaller capacity, or a weaker
-    /// promise.
+    /// The disk tier works, but with a smaller capacity or a weaker guarantee than the settings request.
     DiskLimited {
         /// The limit, its reason and the remedy.
         cause: String,
@@ -42,17 +41,17 @@ pub enum Event {
         kept_entries: bool,
     },
     /// `<path>.lock` was removed or replaced while the cache had it locked. Either this cache has locked it
-    /// again, or another process has the lock. In the second case the cache file stays in service. But the
-    /// cache file is not moved aside, opened again or replaced until this cache has the lock.
+    /// again, or another process has the lock. In the second case the cache continues to use the cache file.
+    /// But the cache does not move, reopen or replace the cache file until it has the lock again.
     LockLost {
-        /// The event that happened to the lock file.
+        /// What happened to the lock file.
         cause: String,
         /// Whether this cache has the lock again.
         is_held: bool,
     },
-    /// The file system changes the identity of the cache file over time, as some network file systems do. The
-    /// cache no longer compares identities. Instead, it compares a mark in the file to detect that the file
-    /// was moved or replaced.
+    /// The file system changes the identity of the cache file over time, as some network file systems do. To
+    /// detect that the file was moved or replaced, the cache now compares a mark in the file instead of the
+    /// file's identity.
     FileIdentityUnstable,
 }
 

@@ -1,8 +1,8 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("lib.md")]
-// The modules that only `admin` or `inspect` uses are compiled with these features, those for `remote`
-// always. A few functions in other modules are used only there, too. The gate checks the lints with all
-// features, so it finds unused code.
+// The `remote` module is always compiled. The modules of `admin` and `inspect` are compiled only with these
+// features. A few functions of other modules are called only from these three modules. The CI gate runs the
+// lints with all features, so it still finds unused code.
 #![cfg_attr(
     not(all(feature = "admin", feature = "remote")),
     allow(dead_code, reason = "used with the feature `admin`, `inspect` or `remote`")
@@ -38,7 +38,7 @@ pub mod clock {
     pub use crate::sys::clock::{Clock, MAX_COARSE_LAG, ManualClock};
 }
 
-/// Items for the tests under the model checker. No other build has this module.
+/// Items for the model checker's tests. Only builds with `cfg(shuttle)` have this module.
 #[cfg(shuttle)]
 #[doc(hidden)]
 pub mod model {

@@ -31,12 +31,12 @@ const CHUNK: usize = 256;
 /// A reader of a cache file that another process, the owner, is writing.
 ///
 /// A follower sees the changes that the owner has committed. The owner commits an insert within its flush
-/// interval, and a removal before the call returns. The follower changes nothing in the file and does not
-/// disturb the owner. Every lookup has its own transaction of some microseconds. So a follower never keeps
-/// the owner from reusing space for long.
+/// interval, and a removal before the removing call returns. The follower does not change the file. Each
+/// lookup uses its own read transaction of a few microseconds, so a follower never prevents the owner from
+/// reusing space for long.
 ///
-/// If the owner replaces the file, because its disk failed or the file was damaged, the follower continues
-/// with the new file. Until the new file exists, lookups fail.
+/// If the owner replaces the file because the disk failed or the file was damaged, the follower switches to
+/// the new file. Until the new file exists, lookups fail.
 ///
 /// ```no_run
 /// use larder::{Follower, KeyspaceDefinition};
@@ -58,21 +58,22 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Opens a cache file to follow it. In a child that is forked later, lookups fail with [`Error::Forked`].
+    /// Opens a cache file for lookups. If the process forks later, lookups in the child fail with
+    /// [`Error::Forked`].
     ///
     /// # Errors
-    /// [`Error::Io`] if the file is missing, or if it was left by a crash and no owner has opened it since.
-    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] in the same
-    /// cases as for a cache. [`Error::InUse`] while a program that is not larder has the file open
-    /// exclusively.
+    /// Returns [`Error::Io`] if the file is missing, or if its last owner crashed and no owner has opened it
+    /// since. Returns [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and
+    /// [`Error::Permission`] in the same cases as for a cache. Returns [`Error::InUse`] while a program that
+    /// is not larder has the file open exclusively.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }
 
-    /// Opens a cache file to follow it, with another clock.
+    /// Opens a cache file for lookups, with the given clock.
     ///
     /// # Errors
-    /// The errors of [`open`](Follower::open).
+    /// Returns the same errors as [`open`](Follower::open).
     pub fn open_with_clock(path: impl AsRef<Path>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let path = path.as_ref();
         Ok(Self { file: Arc::new(Followed::open(path, PAGE_CACHE)?), path: path.into(), clock })
@@ -81,13 +82,13 @@ impl Follower {
     /// Returns the keyspaces in the file, sorted by name.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file can't be read.
+    /// Returns [`Error::Io`] if the file can't be read.
     pub fn keyspaces(&self) -> Result<Vec<KeyspaceInfo>, Error> {
         let (catalog, _) = self.file.view(None)?;
         Ok(of_catalog(&catalog))
     }
 
-    /// Returns a handle for lookups in a keyspace. Entries of another version are not found.
+    /// Returns a handle for lookups in a keyspace. Lookups do not find entries of another version.
     #[must_use]
     pub fn keyspace<K: Key, V>(&self, definition: KeyspaceDefinition<K, V>) -> FollowerKeyspace<K, V> {
         FollowerKeyspace {
@@ -144,7 +145,7 @@ struct FoundRecord {
     header: Header,
 }
 
-/// A view of the file at one moment, for lookups in one keyspace.
+/// A snapshot of the file, for lookups in one keyspace.
 struct FileView {
     id: KeyspaceId,
     catalog: Catalog,
@@ -153,11 +154,11 @@ struct FileView {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
-    /// Returns the committed, live value of a key.
+    /// Returns the live value of a key, if one is committed.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file can't be read, or if the key's record is damaged or of another shape.
-    /// [`Error::KeyTooLarge`].
+    /// Returns [`Error::Io`] if the file can't be read, or if the key's record is damaged or of another
+    /// shape. Also returns [`Error::KeyTooLarge`].
     pub fn get(&self, key: impl EncodeKey<K>) -> Result<Option<V>, Error> {
         let Some(FoundRecord { full, record, header, .. }) = self.find(&key)? else {
             return Ok(None);
@@ -172,19 +173,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
             .map_err(|error| self.follower.unreadable(format!("a value does not decode: {error}")))
     }
 
-    /// Returns the time that a key's entry has left, or `None` if there is no live entry.
+    /// Returns the remaining TTL of a key's entry, or `None` if there is no live entry.
     ///
     /// # Errors
-    /// The errors of [`get`](FollowerKeyspace::get).
+    /// Returns the same errors as [`get`](FollowerKeyspace::get).
     pub fn ttl(&self, key: impl EncodeKey<K>) -> Result<Option<Remaining>, Error> {
         Ok(self.find(&key)?.map(|found| Remaining::until(found.header.expires_at, found.now)))
     }
 
-    /// Returns the keys of the live entries, in order. Reads the keys in chunks of 256, each chunk from one
-    /// commit.
+    /// Returns the keys of the live entries, in order. The call reads the keys in chunks of 256. The keys of
+    /// a chunk are from the same commit.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file can't be read.
+    /// Returns [`Error::Io`] if the file can't be read.
     pub fn keys(&self) -> Result<Vec<K>, Error> {
         let mut keys = Vec::new();
         let mut last: Option<Arc<[u8]>> = None;
@@ -206,7 +207,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     }
 
     fn find<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<FoundRecord>, Error> {
-        // Checked before the file is read, because the length of a key does not depend on the file.
         let mut bytes = KeyBuffer::default();
         key.encode(&mut bytes.writer());
         let len = bytes.as_slice().len();
@@ -220,7 +220,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         Ok(found.map(|(record, header)| FoundRecord { now: view.now, full, record, header }))
     }
 
-    /// Returns the live record of a whole key. An absence does not count as an entry here.
+    /// Returns the live record of a whole key. Ignores absences.
     fn record(&self, view: &FileView, full: &[u8]) -> Result<Option<(Vec<u8>, Header)>, Error> {
         let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(fault))?;
         let Some(record) = found else { return Ok(None) };
@@ -236,8 +236,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         self.follower.unreadable(format!("a record is damaged: {damage:?}"))
     }
 
-    /// Begins a transaction and finds the keyspace's number in it. A new version has another number. Returns
-    /// None if the file does not have the keyspace with this version, key shape and format.
+    /// Begins a read transaction, and looks up the number of the keyspace. Returns `None` if the file does
+    /// not have the keyspace with this version, key shape and format.
     fn view(&self) -> Result<Option<FileView>, Error> {
         let (catalog, snapshot) = self.follower.file.view(Some(self.definition.name()))?;
         let Some(row) = catalog.keyspaces.get(self.definition.name()) else {

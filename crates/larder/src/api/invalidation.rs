@@ -1,4 +1,4 @@
-//! An invalidation: several removals that share one commit.
+//! Invalidations: several removals that share one commit.
 
 use super::keyspace::Keyspace;
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
@@ -17,15 +17,14 @@ use crate::sys::sync::Arc;
 /// Removals from one or more keyspaces that share one commit.
 /// [`Cache::invalidation`](crate::Cache::invalidation) begins an invalidation.
 ///
-/// Use it for an update that makes entries of several keyspaces stale, such as a product and the lists that
-/// contain the product. Add the source before the entries that are derived from the source. Between the two
-/// removals, another thread may rebuild a list from the old product. The second removal then removes this
-/// list.
+/// Use an invalidation if one update makes entries of several keyspaces stale, such as a product and the
+/// lists that contain it. Add the product before the lists that are derived from it. Until the product is
+/// removed, another thread may rebuild a list from the old product. The later removal of the lists then also
+/// removes that list.
 ///
 /// Nothing is removed before [`commit`](Invalidation::commit). The commit makes the removals visible one
-/// after another, and durable together: if a crash interrupts the commit, a restart finds either all removals
-/// or none. The exception is an invalidation of many thousands of keys, because it needs several
-/// transactions.
+/// after another, but durable together: after a crash, either all of them are in the file or none. An
+/// invalidation of many thousands of keys is an exception, because it needs several transactions.
 ///
 /// ```
 /// # use larder::{Cache, KeyspaceDefinition};
@@ -45,7 +44,7 @@ use crate::sys::sync::Arc;
 pub struct Invalidation {
     shared: Arc<Shared>,
     steps: Vec<InvalidationStep>,
-    /// The name of a keyspace that belongs to another cache.
+    /// The name of the first keyspace that belongs to another cache, if there is one.
     foreign: Option<String>,
 }
 
@@ -57,7 +56,8 @@ enum InvalidationStep {
 
 /// The commit of an invalidation that was begun. [`Invalidation::begin_async`] returns it.
 ///
-/// Dropping it does not stop the commit. But then the caller does not know whether the removals are durable.
+/// Dropping this value does not stop the commit, but the caller then does not learn whether the removals are
+/// durable.
 #[cfg(feature = "async")]
 #[derive(Debug)]
 #[must_use = "the removals are durable when the wait for their commit has ended"]
@@ -65,9 +65,9 @@ pub struct InvalidationCommit(CommittingRemovals);
 
 #[cfg(feature = "async")]
 impl InvalidationCommit {
-    /// Returns the number of live entries removed so far. If only keys are removed, [`wait`](Self::wait)
-    /// returns the same number. For a prefix, a pattern or a keyspace, `wait` may return a larger number,
-    /// because the commit counts the entries on disk.
+    /// Returns the number of live entries removed so far. For single keys, [`wait`](Self::wait) returns the
+    /// same number. For a prefix, a pattern or a keyspace, `wait` may return a larger number, because the
+    /// commit also counts entries that are only on disk.
     #[must_use]
     pub const fn removed(&self) -> u64 {
         self.0.live()
@@ -77,13 +77,13 @@ impl InvalidationCommit {
     /// [`Invalidation::begin_async`] has an example.
     ///
     /// # Errors
-    /// [`Error::NotDurable`], as with [`Invalidation::commit`].
+    /// Returns [`Error::NotDurable`], as with [`Invalidation::commit`].
     ///
     /// # Cost
-    /// Waits for a commit that is shared with other callers. The wait holds no worker thread.
+    /// Waits for one commit, shared with other waiting callers. The wait does not occupy a worker thread.
     ///
     /// # Panics
-    /// If the `Drop` of a removed value has panicked.
+    /// Panics if the `Drop` of a removed value has panicked.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn wait(self) -> Result<u64, Error> {
         self.0.wait().await
@@ -98,7 +98,7 @@ impl Invalidation {
     /// Adds the removal of a key.
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`].
+    /// Returns [`Error::KeyTooLarge`].
     pub fn remove<K: Key, V>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -120,10 +120,10 @@ impl Invalidation {
         self.scope(keyspace, scope)
     }
 
-    /// Adds the removal of every key that has the parts of `pattern`.
+    /// Adds the removal of every key that matches `pattern`.
     ///
     /// # Errors
-    /// The errors of [`Keyspace::remove_matching`] for an invalid pattern.
+    /// Returns the same errors as [`Keyspace::remove_matching`] for an invalid pattern.
     pub fn remove_matching<K: Key, V>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -155,16 +155,17 @@ impl Invalidation {
         open_keyspace
     }
 
-    /// Removes the entries and commits the removals. Returns the number of live entries removed.
+    /// Removes the entries, and commits the removals. Returns the number of live entries removed.
     ///
-    /// The removals are durable when the call returns, like a [`Keyspace::remove`].
+    /// The removals are durable when the call returns, as with [`Keyspace::remove`].
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the removals could not be committed *and* the file could not be discarded.
-    /// In both cases the entries are removed from memory. [`Error::InvalidSetting`] if a keyspace belongs to
-    /// another cache. In this case nothing is removed. [`Error::Closed`], [`Error::Forked`].
-    /// [`Error::Reentrant`] in the closure of an atomic change of a key that the removals cover. In this case
-    /// nothing is removed.
+    /// Returns [`Error::NotDurable`] when the removals could not be committed *and* the file could not be
+    /// discarded. The entries are removed from memory even then.
+    ///
+    /// The other errors remove nothing: [`Error::InvalidSetting`] if a keyspace belongs to another cache,
+    /// [`Error::Reentrant`] in the closure of an atomic change of one of the keys, [`Error::Closed`], and
+    /// [`Error::Forked`].
     ///
     /// # Cost
     /// One commit, shared with other waiting callers, and the cost of each removal in memory.
@@ -194,21 +195,21 @@ impl Invalidation {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`commit`](Invalidation::commit).
+    /// Returns the same errors as [`commit`](Invalidation::commit).
     ///
     /// # Cost
-    /// The cost of [`commit`](Invalidation::commit). With a disk tier, also a round trip to a worker thread.
-    /// The wait for the commit holds no worker thread.
+    /// Costs the same as [`commit`](Invalidation::commit). A disk tier adds a round trip to a worker thread.
+    /// The wait for the commit does not occupy a worker thread.
     #[cfg(feature = "async")]
     pub async fn commit_async(self) -> Result<u64, Error> {
         self.begin_async().await?.wait().await
     }
 
     /// Removes the entries from memory, and begins the commit. When the future completes, no lookup finds the
-    /// entries any more. The removals are durable when the wait for the returned commit ends.
+    /// entries any more. The removals are durable when [`InvalidationCommit::wait`] returns.
     ///
-    /// Use it to begin several invalidations, or other work, before the first of them is durable.
-    /// Invalidations that are begun soon after one another share a commit. The invalidation continues even if
+    /// Use this call to begin further invalidations, or other work, before the first invalidation is durable.
+    /// Invalidations that begin shortly after one another share a commit. The invalidation continues even if
     /// the future is dropped after its first poll.
     ///
     /// ```
@@ -230,11 +231,11 @@ impl Invalidation {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`], [`Error::Closed`], [`Error::Forked`] and [`Error::Reentrant`], as with
-    /// [`commit`](Invalidation::commit). In these cases nothing is removed.
+    /// Returns [`Error::InvalidSetting`], [`Error::Closed`], [`Error::Forked`] or [`Error::Reentrant`] in the
+    /// same cases as [`commit`](Invalidation::commit). Nothing is removed then.
     ///
     /// # Cost
-    /// The cost of each removal in memory. With a disk tier, also a round trip to a worker thread.
+    /// The cost of each removal in memory. A disk tier adds a round trip to a worker thread.
     #[cfg(feature = "async")]
     pub async fn begin_async(self) -> Result<InvalidationCommit, Error> {
         self.refuse_foreign()?;

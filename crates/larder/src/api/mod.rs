@@ -1,4 +1,5 @@
-//! The public API: the cache, its keyspaces, invalidations of several keys, and a reader of a file in use.
+//! The public API: the cache, its keyspaces, invalidations of several keys, and a reader of a file that
+//! another process uses.
 
 pub(crate) mod cache;
 pub(crate) mod follower;

@@ -39,7 +39,7 @@ enum ClosingStage {
 #[derive(Debug, Default)]
 pub(crate) struct Ending {
     pub(crate) threads: Vec<JoinHandle<()>>,
-    /// The channel of the writer's answer. None if the answer was received, or if there is no writer.
+    /// The channel of the writer's answer. `None` if the answer was received, or if there is no writer.
     pub(crate) answer: Option<Receiver<Result<(), Error>>>,
 }
 

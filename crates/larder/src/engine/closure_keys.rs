@@ -85,7 +85,7 @@ impl Drop for InClosure {
 /// Refuses a change of keys if a closure of one of them runs on this thread.
 ///
 /// # Errors
-/// [`Error::Reentrant`].
+/// Returns [`Error::Reentrant`].
 pub(crate) fn refuse_in_closure(memory: &Memory, covers: impl Fn(&[u8]) -> bool) -> Result<(), Error> {
     refuse_in_other_closure(None, memory, covers)
 }
@@ -93,7 +93,7 @@ pub(crate) fn refuse_in_closure(memory: &Memory, covers: impl Fn(&[u8]) -> bool)
 /// Like [`refuse_in_closure`], for a change that this closure itself makes.
 ///
 /// # Errors
-/// [`Error::Reentrant`].
+/// Returns [`Error::Reentrant`].
 pub(crate) fn refuse_in_other_closure(
     own: Option<&InClosure>,
     memory: &Memory,

@@ -18,7 +18,7 @@ use crate::sys::sync::RwLockReadGuard;
 #[derive(Debug)]
 pub(crate) struct LeasedEntry {
     pub(crate) lease: LeaseId,
-    /// None if the key has no live entry.
+    /// `None` if the key has no live entry.
     pub(crate) entry: Option<ReadEntry>,
     /// The value, if the entry is in memory.
     pub(crate) value: Option<Value>,
@@ -66,7 +66,7 @@ impl Tiers {
         }
     }
 
-    /// Returns how many times the snapshot of the disk was withdrawn. Returns None if there is a snapshot
+    /// Returns how many times the snapshot of the disk was withdrawn. Returns `None` if there is a snapshot
     /// now. While this number stays the same, no lookup reads the disk.
     pub(crate) fn withdrawals_without_snapshot(&self) -> Option<u64> {
         let withdrawals = self.disk.snapshots.withdrawals();

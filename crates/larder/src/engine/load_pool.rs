@@ -223,8 +223,8 @@ impl LoadPool {
         }
     }
 
-    /// Waits for a load. Returns None if the thread must end. The thread is then no longer on the list (step
-    /// 3).
+    /// Waits for a load. Returns `None` if the thread must end. The thread is then no longer on the list
+    /// (step 3).
     fn next(&self) -> Option<LoadJob> {
         let me = thread::current().id();
         let mut state = self.state.lock();

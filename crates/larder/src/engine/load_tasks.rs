@@ -50,7 +50,7 @@ impl Drop for TaskPlace {
 
 /// A task that drives a load to its end.
 struct LoadTask {
-    /// None when it has ended. Dropped before the place is freed.
+    /// `None` when it has ended. Dropped before the place is freed.
     wait: Option<TaskWait>,
     _place: TaskPlace,
 }
@@ -78,7 +78,7 @@ impl LoadTasks {
         self.spawner.is_some()
     }
 
-    /// Reserves a place. Returns None if no place is free, or if there is no spawner.
+    /// Reserves a place. Returns `None` if no place is free, or if there is no spawner.
     pub(crate) fn reserve(&self) -> Option<TaskPlace> {
         self.spawner.as_ref()?;
         let increase = |running| (running < self.max).then_some(running + 1);

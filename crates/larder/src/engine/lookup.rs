@@ -92,12 +92,12 @@ impl Tiers {
         }
     }
 
-    /// Reads the record of a key from disk. Returns None if the record's sequence is not above
+    /// Reads the record of a key from disk. Returns `None` if the record's sequence is not above
     /// `min_visible_sequence`, or if the record has certainly expired. The caller checks the expiry again
-    /// after decoding. Counts damage and faults, and returns None for them. Marks the key of a returned
+    /// after decoding. Counts damage and faults, and returns `None` for them. Marks the key of a returned
     /// record as used on disk.
     ///
-    /// In a forked child, returns None. Threads of the parent may hold the locks of the store's page cache,
+    /// In a forked child, returns `None`. Threads of the parent may hold the locks of the store's page cache,
     /// and the parent may reuse the pages of the snapshot.
     pub(crate) fn read_record(
         &self,
@@ -124,7 +124,7 @@ impl Tiers {
         Some(StoredRecord { snapshot, ..record })
     }
 
-    /// Parses a record. Returns None if the record is not visible or not live at `now`. Counts a damaged
+    /// Parses a record. Returns `None` if the record is not visible or not live at `now`. Counts a damaged
     /// record.
     pub(super) fn live_record(
         &self,
@@ -262,7 +262,7 @@ impl Tiers {
 
     /// Returns the current snapshot, for a caller that must not mistake a missing snapshot for a missing
     /// entry: a walk, a count, a removal. While the writer has withdrawn the snapshot to make room, waits for
-    /// the next snapshot. Returns None while the disk tier is off.
+    /// the next snapshot. Returns `None` while the disk tier is off.
     pub(crate) fn awaited_snapshot(&self) -> Option<Arc<StoreSnapshot>> {
         if !self.process.is_current() {
             return None;
@@ -326,7 +326,7 @@ impl Tiers {
     }
 
     /// Returns the record of a key on disk, to show the record to a person. Nothing is counted or reported,
-    /// and no use is recorded. Returns None if there is no record, or while the disk tier is off.
+    /// and no use is recorded. Returns `None` if there is no record, or while the disk tier is off.
     ///
     /// # Errors
     /// The reason why the record can't be read.

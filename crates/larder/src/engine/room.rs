@@ -16,7 +16,7 @@ impl Tiers {
         }
     }
 
-    /// Reserves room for a value that will be committed, and waits until there is room. Returns None if the
+    /// Reserves room for a value that will be committed, and waits until there is room. Returns `None` if the
     /// disk tier no longer saves values.
     pub(crate) fn reserve(&self, bytes: u64, evicted_values: &mut EvictedValues) -> Option<BufferRoom> {
         let room = self.memory.reserve_room(bytes, || self.writer.ask_for_room(), evicted_values)?;

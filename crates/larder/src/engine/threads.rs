@@ -18,7 +18,7 @@ pub(super) struct Threads {
 }
 
 impl Threads {
-    /// `writer` is None in a cache without a file.
+    /// `writer` is `None` in a cache without a file.
     pub(super) fn new(writer: Option<JoinHandle<()>>) -> Self {
         let writer_id = writer.as_ref().map(|writer| writer.thread().id());
         Self {

@@ -50,13 +50,13 @@ pub(crate) struct Tiers {
     pub(crate) writer: WriterHandle,
     pub(crate) sweeper: SweeperHandle,
     pub(super) writer_metrics: WriterMetrics,
-    /// None in a cache without a remote tier.
+    /// `None` in a cache without a remote tier.
     remote: Option<RemoteLink>,
     totals: Totals,
 }
 
 impl Tiers {
-    /// `commands` is the channel to the writer. None in a cache without a file.
+    /// `commands` is the channel to the writer. `None` in a cache without a file.
     pub(super) fn new(
         memory: Memory,
         time: CacheTime,
@@ -237,7 +237,7 @@ impl Tiers {
     }
 
     /// Returns the totals of the file since it was created, plus `commits` more commits. Reads new counts
-    /// from up to `max_asked` keyspaces. Returns None in a cache without a file.
+    /// from up to `max_asked` keyspaces. Returns `None` in a cache without a file.
     pub(super) fn cumulative(&self, commits: u64, max_asked: usize) -> Option<CumulativeStats> {
         let keyspaces = self.totals.of_keyspaces(max_asked)?;
         let memory = self.memory.totals();

@@ -31,7 +31,7 @@ impl Tiers {
     /// Inserts a tombstone for a key that belongs on disk.
     ///
     /// # Errors
-    /// [`Error::Closed`] when the cache is closed, because no writer would commit the tombstone.
+    /// Returns [`Error::Closed`] when the cache is closed, because no writer would commit the tombstone.
     pub(crate) fn insert_tombstone(
         &self,
         key: SlotKey<'_>,

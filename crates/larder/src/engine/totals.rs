@@ -36,7 +36,7 @@ impl Totals {
     }
 
     /// Returns the counts of all keyspaces since the file was created. First reads new counts from up to
-    /// `max_asked` keyspaces. Returns None in a cache without a file.
+    /// `max_asked` keyspaces. Returns `None` in a cache without a file.
     pub(super) fn of_keyspaces(&self, max_asked: usize) -> Option<CumulativeStats> {
         let (before, count_keyspaces) = self.base.get()?;
         Some(before.plus(&count_keyspaces(max_asked)))

@@ -26,11 +26,11 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`clear`](Cache::clear).
+    /// Returns the same errors as [`clear`](Cache::clear).
     ///
     /// # Cost
-    /// The cost of [`clear`](Cache::clear). With a disk tier, also a round trip to a worker thread. The wait
-    /// for the commit occupies no worker thread.
+    /// Costs the same as [`clear`](Cache::clear). A disk tier adds a round trip to a worker thread. The wait
+    /// for the commit does not occupy a worker thread.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn clear_async(&self) -> Result<u64, Error> {
         self.shared.refuse_if_unusable()?;
@@ -65,10 +65,10 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`flush`](Cache::flush).
+    /// Returns the same errors as [`flush`](Cache::flush).
     ///
     /// # Cost
-    /// The cost of [`flush`](Cache::flush). The wait for the commit occupies no worker thread.
+    /// Costs the same as [`flush`](Cache::flush). The wait for the commit does not occupy a worker thread.
     pub async fn flush_async(&self) -> Result<(), Error> {
         self.shared.flush_async().await
     }
@@ -83,38 +83,40 @@ impl Cache {
     /// blocks the thread that drops it. [`flush_async`](Cache::flush_async) has an example.
     ///
     /// # Errors
-    /// The errors of [`close`](Cache::close).
+    /// Returns the same errors as [`close`](Cache::close).
     ///
     /// # Cost
-    /// The cost of [`close`](Cache::close), on a worker thread, and the wait for the changes that were begun.
+    /// Costs the same as [`close`](Cache::close), on a worker thread. The call also waits for the changes
+    /// that were begun.
     pub async fn close_async(&self) -> Result<(), Error> {
         if self.shared.is_forked() {
             return Err(Error::Forked);
         }
         if self.shared.is_on_own_thread() {
-            // On a thread of the cache, `close` does not wait. On a worker, it would wait for the end of this
-            // thread.
+            // On a thread of the cache, `close` does not wait. If a worker thread called it instead, the
+            // worker would wait until this thread ends.
             return self.shared.close();
         }
         let shared = self.shared.clone();
         let close = move || {
-            // The workers have begun all of these changes, because they take jobs in order.
+            // The worker threads take jobs in order, so they have begun all of these changes.
             shared.changes.wait();
             shared.close()
         };
         offload(close).await
     }
 
-    /// Until the returned value is dropped, the calling thread makes short async calls itself, without a
-    /// worker thread. These calls are lookups on disk while the disk is quick, and changes that need no wait.
+    /// Runs short async calls on the calling thread, without a worker thread, until the returned value is
+    /// dropped. These calls are lookups on disk while the disk is fast, and changes that need no wait.
     ///
-    /// It is for the event loop of a server, which serves many clients and runs nothing else. In such an
-    /// event loop, the round trip to a worker thread costs more than the lookup. Do not use it on a thread of
-    /// a runtime that runs other tasks, because these tasks would wait for the disk.
+    /// Use this call in the event loop of a server that runs nothing else. There, the round trip to a worker
+    /// thread costs more than the lookup. Do not use this call on a runtime's thread that also runs other
+    /// tasks, because these tasks would wait for the disk.
     ///
     /// A lookup may then read the file on the calling thread. If the reads of a lookup take more than 25 µs
-    /// on average, worker threads make the lookups. This lasts for at least 100 ms, and until a lookup of a
-    /// worker thread is quick. So a disk that does not answer delays the thread only once, for one read.
+    /// on average, the lookups move to worker threads. They stay there for at least 100 ms, and until a
+    /// lookup on a worker thread is fast again. So a disk that does not respond delays the calling thread by
+    /// one read only.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -7,11 +7,11 @@ use crate::stats::observe::slow::SlowLoads;
 impl Cache {
     /// Returns the keys with the most lookups in the last few minutes: of all keyspaces, or of the keyspace
     /// with this name. Returns up to `max` keys for hits and up to `max` keys for misses, and at most
-    /// [`MAX_HOT_KEYS`](crate::MAX_HOT_KEYS) of each. Returns None if keys are not sampled
+    /// [`MAX_HOT_KEYS`](crate::MAX_HOT_KEYS) of each. Returns `None` if keys are not sampled
     /// ([`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys)), and in a forked child.
     ///
-    /// Each share has an error. The error is the sum of two bounds. The first bound is the maximum error of
-    /// the counting. The second bound is the maximum sampling error in 19 of 20 cases.
+    /// Each share comes with an error bound. It is the sum of the maximum counting error and the sampling
+    /// error at 95 % confidence.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -29,9 +29,9 @@ use crate::sys::sync::Arc;
 /// Dropping the last of these handles closes the cache. [`close`](Cache::close) also closes the cache, and
 /// reports errors.
 ///
-/// A process that forks should open its cache after the fork. In a child that is forked while the cache is
-/// open, lookups find the entries that memory had at the fork. Calls that change the cache, or wait for its
-/// threads, fail with [`Error::Forked`].
+/// A process that forks should open its cache after the fork. If a process forks while the cache is open,
+/// lookups in the child find the entries that were in memory at the fork. In the child, calls that change the
+/// cache, or wait for its threads, fail with [`Error::Forked`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -67,23 +67,23 @@ impl CacheBuilder {
     ///
     /// # Errors
     /// - [`Error::InvalidSetting`] for a setting out of its range.
-    /// - [`Error::InUse`] while another owner holds the file.
+    /// - [`Error::InUse`] while another cache has the file open.
     /// - [`Error::NotAFile`], [`Error::Foreign`], [`Error::NewerFormat`], [`Error::Permission`] and
     ///   [`Error::Io`] for a path that can't be used.
     /// - [`Error::ControlSocket`] for a control socket that can't be used.
     /// - [`Error::Thread`] if a thread can't be started.
     ///
-    /// A failed call changes no existing file, and leaves no new file. There is one exception: if another
-    /// process serves the control socket, the call notices this only after it has opened the cache's file. A
-    /// file that the call created then stays.
+    /// A failed call changes no existing file, and leaves no new file, with one exception. The call opens the
+    /// cache file before the control socket. If another process serves that socket, the call fails, and a
+    /// cache file that the call created is not removed.
     ///
     /// A damaged larder file is not an error. It is moved aside
-    /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)), and a fresh file takes its place.
+    /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)) and replaced by a new file.
     ///
     /// # Cost
-    /// Milliseconds for any number of entries, also after a crash. A file up to the size
-    /// [`verify_on_open`](CacheBuilder::verify_on_open) is also verified. This takes about a second for each
-    /// gigabyte.
+    /// A few milliseconds, for any number of entries, even after a crash. Files up to
+    /// [`verify_on_open`](CacheBuilder::verify_on_open) bytes are also verified, which takes about a second
+    /// per gigabyte.
     pub fn open(self) -> Result<Cache, Error> {
         #[cfg(all(unix, feature = "control"))]
         let control_socket = self.control_socket.clone();
@@ -94,8 +94,8 @@ impl CacheBuilder {
         let cache = Cache { shared: Shared::open(self)? };
         #[cfg(all(unix, feature = "control"))]
         if let Some(path) = control_socket {
-            // The socket is opened after the file. Until the file is open, an old process may have both the
-            // file and the socket.
+            // The socket is opened after the file, because the previous process may have both until it closes
+            // the file.
             crate::ops::control::serve::serve(&cache.shared, &path)?;
         }
         Ok(cache)
@@ -103,25 +103,25 @@ impl CacheBuilder {
 }
 
 impl Cache {
-    /// Returns the settings for a new cache.
+    /// Returns a builder with the default settings.
     pub fn builder() -> CacheBuilder {
         CacheBuilder::default()
     }
 
-    /// Opens a cache by a URL: `file:PATH?memory=64MiB&disk=1GiB` for two tiers, `memory:?memory=64MiB` for
+    /// Opens a cache from a URL: `file:PATH?memory=64MiB&disk=1GiB` for two tiers, `memory:?memory=64MiB` for
     /// memory only. [`CacheBuilder::from_url`] lists the options.
     ///
     /// # Errors
-    /// [`Error::InvalidUrl`], and the errors of [`CacheBuilder::open`].
+    /// Returns [`Error::InvalidUrl`] for an invalid URL, and the same errors as [`CacheBuilder::open`].
     pub fn open_url(url: &str) -> Result<Self, Error> {
         CacheBuilder::from_url(url)?.open()
     }
 
-    /// Opens a cache by the URL in the environment variable `LARDER_URL`. If the variable is not set, or
-    /// blank, the cache is in memory only.
+    /// Opens a cache from the URL in the environment variable `LARDER_URL`. If the variable is not set or is
+    /// blank, the cache has only a memory tier.
     ///
-    /// Without a file, the entries are lost when the process ends. If the variable is not set, the log has a
-    /// warning about this.
+    /// Without a file, the entries are lost when the process ends. If the variable is not set or is blank,
+    /// the call logs a warning.
     ///
     /// ```
     /// let cache = larder::Cache::from_env()?; // LARDER_URL=file:/var/lib/shop.larder?memory=64MiB&disk=1GiB
@@ -129,8 +129,8 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`open_url`](Cache::open_url). [`Error::InvalidUrl`] also for a variable that is not
-    /// UTF-8.
+    /// Returns the same errors as [`open_url`](Cache::open_url). Also returns [`Error::InvalidUrl`] if the
+    /// variable is not valid UTF-8.
     pub fn from_env() -> Result<Self, Error> {
         let is_blank = |url: &std::ffi::OsString| url.as_encoded_bytes().trim_ascii().is_empty();
         let Some(url) = std::env::var_os(URL_VARIABLE).filter(|url| !is_blank(url)) else {
@@ -149,9 +149,9 @@ impl Cache {
 
     /// Opens a keyspace.
     ///
-    /// A keyspace with a new version, or with keys of another shape, begins empty. Every older entry is a
-    /// miss from now on, also after a crash. The sweeper frees the space of these entries. If the file does
-    /// not have the keyspace yet, the next commit adds the keyspace to the file.
+    /// A keyspace with a new version, or with keys of another shape, begins empty. Lookups no longer find the
+    /// older entries, even after a crash. The sweeper frees their space. If the file does not have the
+    /// keyspace yet, the next commit adds it.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -174,9 +174,9 @@ impl Cache {
     /// - [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
-    /// About 10 µs for a new keyspace, or for a keyspace that the file has with this version. The number of
-    /// keyspaces does not matter. One commit for a keyspace that replaces another version. About 8 KiB of
-    /// memory while the cache is open.
+    /// About 10 µs for a new keyspace, or for a keyspace that the file has with this version, however many
+    /// keyspaces there are. A keyspace that replaces another version needs one commit. Each keyspace takes
+    /// about 8 KiB of memory while the cache is open.
     pub fn keyspace<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &self,
         definition: KeyspaceDefinition<K, V>,
@@ -199,12 +199,12 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the removal could not be committed and the file could not be discarded
-    /// either. Memory is empty even then. [`Error::Closed`], [`Error::Forked`]. [`Error::Reentrant`] in the
-    /// closure of an atomic change. In this case nothing is removed.
+    /// Returns [`Error::NotDurable`] when the removal could not be committed *and* the file could not be
+    /// discarded. Memory is empty even then. Also returns [`Error::Closed`] or [`Error::Forked`]. Returns
+    /// [`Error::Reentrant`] in the closure of an atomic change, and then removes nothing.
     ///
     /// # Cost
-    /// One transaction that deletes all entries: O(entries).
+    /// O(entries): one transaction deletes all of them.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn clear(&self) -> Result<u64, Error> {
         self.shared.refuse_if_unusable()?;
@@ -212,18 +212,17 @@ impl Cache {
         self.shared.invalidate([Removal::Everything])
     }
 
-    /// Begins an invalidation: removals from one or more keyspaces that share one commit.
+    /// Returns an empty invalidation. The removals that are added to it share one commit.
     pub fn invalidation(&self) -> Invalidation {
         Invalidation::new(&self.shared)
     }
 
-    /// Commits every insert that has returned. There are two exceptions:
+    /// Commits all inserts that have returned, with two exceptions:
     ///
-    /// - Inserts made while the disk tier was [`Discarded`](crate::DiskState::Discarded). These entries are
-    ///   in memory only, until the application inserts them again.
-    /// - Values that are too large for the file.
-    ///   [`Stats::too_large_for_disk`](crate::Stats::too_large_for_disk) counts them. The flush succeeds
-    ///   without these values.
+    /// - Entries inserted while the disk tier was [`Discarded`](crate::DiskState::Discarded). They are in
+    ///   memory only, until the application inserts them again.
+    /// - Values that are too large for the file. The flush succeeds without them.
+    ///   [`Stats::too_large_for_disk`](crate::Stats::too_large_for_disk) counts them.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -237,9 +236,10 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotDurable`] while the disk tier is off. If it is [`Suspended`](crate::DiskState::Suspended),
-    /// the inserted entries are committed when the disk works again. The first flush after an outage returns
-    /// this error too, if inserted entries are then in memory only. [`Error::Closed`], [`Error::Forked`].
+    /// Returns [`Error::NotDurable`] while the disk tier is off. If the disk tier is
+    /// [`Suspended`](crate::DiskState::Suspended), the inserted entries are committed when the disk works
+    /// again. The first flush after an outage also returns this error if some inserted entries are in memory
+    /// only. Also returns [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
     /// One commit, shared with other waiting callers.
@@ -247,11 +247,11 @@ impl Cache {
         self.shared.flush()
     }
 
-    /// Immediately deletes expired entries from both tiers. The sweeper thread also deletes them, some time
-    /// after they expire.
+    /// Deletes expired entries from both tiers immediately. Without this call, the sweeper thread deletes
+    /// them some time after they expire.
     ///
-    /// While the disk tier is off, or if it fails during the sweep, only memory is swept. This is not an
-    /// error.
+    /// While the disk tier is off, or if it fails during the sweep, only the memory tier is swept. The call
+    /// does not return an error for this.
     ///
     /// ```
     /// use std::{sync::Arc, time::Duration};
@@ -270,8 +270,8 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the writer thread panicked before it answered. [`Error::Closed`],
-    /// [`Error::Forked`].
+    /// Returns [`Error::NotDurable`] when the writer thread panicked before it answered. Also returns
+    /// [`Error::Closed`] or [`Error::Forked`].
     pub fn sweep(&self) -> Result<SweepReport, Error> {
         self.shared.refuse_if_unusable()?;
         self.shared.tiers.sweep()
@@ -279,9 +279,9 @@ impl Cache {
 
     /// Checks every page of the file, and every record in it, while the cache is in use.
     ///
-    /// A file whose pages are damaged is moved aside
-    /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)), as when a cache is opened, and a fresh
-    /// file takes its place. A damaged record is only counted, and each lookup of its key is a miss.
+    /// If a page is damaged, the file is moved aside
+    /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)) and replaced by a new file, as when a
+    /// cache is opened. A damaged record is only counted, and lookups of its key are misses.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -296,20 +296,20 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Verify`] while the disk tier is off, or when the file can't be read. [`Error::Closed`],
-    /// [`Error::Forked`].
+    /// Returns [`Error::Verify`] while the disk tier is off, or when the file can't be read. Also returns
+    /// [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
-    /// About two seconds for each gigabyte of the file. Commits wait during the first half of this time.
+    /// About two seconds per gigabyte of the file. Commits wait during the first half of this time.
     pub fn verify(&self) -> Result<VerifyReport, Error> {
         self.shared.verify()
     }
 
-    /// Returns the statistics of the cache: its activity and its contents. In a forked child the statistics
+    /// Returns statistics about the activity and the contents of the cache. In a forked child the statistics
     /// are empty.
     ///
     /// # Cost
-    /// A few thousand memory reads, and one short lock for each shard. The number of entries does not matter.
+    /// A few thousand memory reads, and one short lock for each shard, for any number of entries.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.stats()
@@ -319,12 +319,12 @@ impl Cache {
     /// any handle find nothing, and writes fail with [`Error::Closed`]. The file may be opened again
     /// immediately.
     ///
-    /// Callers that close the cache at the same time all wait until it is closed, and get the same answer.
-    /// Closing a closed cache only returns this answer again.
+    /// Callers that close the cache at the same time all wait until it is closed, and get the same result. A
+    /// later call returns this result again.
     ///
-    /// A listener, or the `Drop` of a value, can run on a thread of the cache, and may close the cache there.
-    /// Such a call waits for no other caller: while another thread is closing the cache, the call returns
-    /// immediately. The cache's thread that makes such a call ends after the call.
+    /// An event listener, or the `Drop` of a value, may run on a thread of the cache and may close the cache.
+    /// On such a thread, the call does not wait for other callers: if another thread is already closing the
+    /// cache, it returns immediately. The thread ends after the call.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -338,21 +338,23 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off. The cache is closed even
-    /// then. [`Error::Forked`] in a forked child. Nothing is closed then: see
+    /// Returns [`Error::NotDurable`] when the last commit failed, or the disk tier was off. The cache is
+    /// closed even then. Returns [`Error::Forked`] in a forked child, and closes nothing: see
     /// [`abandon_in_child`](Cache::abandon_in_child).
     pub fn close(&self) -> Result<(), Error> {
         self.shared.close()
     }
 
-    /// Closes the files of the cache that a forked child inherited from the process that opened the cache.
+    /// Closes, in a forked child, the cache's files that the child inherited from its parent.
     ///
-    /// A forked child has a copy of every descriptor of its parent. While the child keeps the copies open,
-    /// the file stays locked, even after the parent has ended. So a daemon that opened a cache before it
-    /// forked should call this method. A worker process that lives longer than its parent should also call
-    /// this method. After the call, the file is free once the parent has closed it or has ended. The child
-    /// may then open a cache of its own. The call writes nothing and unlocks nothing, and does not affect the
-    /// parent. The child's handles of this cache stay unusable: see [`Error::Forked`].
+    /// A forked child has a copy of every file descriptor of its parent. While the child keeps the copies
+    /// open, the cache file stays locked, even after the parent has ended. So two kinds of processes should
+    /// call this method: a daemon that opened a cache before it forked, and a worker process that lives
+    /// longer than its parent.
+    ///
+    /// After the call, the file is free once the parent has closed it or has ended. Then the child may open
+    /// its own cache. The call writes nothing, unlocks nothing, and does not affect the parent. The child's
+    /// handles of this cache stay unusable: see [`Error::Forked`].
     ///
     /// ```no_run
     /// # use larder::Cache;
@@ -366,19 +368,19 @@ impl Cache {
     ///
     /// The call can't close:
     ///
-    /// - A descriptor through which a thread of the parent was reading or writing at the moment of the fork.
+    /// - A descriptor that a thread of the parent was using for a read or a write at the moment of the fork.
     ///   This descriptor holds no lock, and is closed when the child ends.
-    /// - The control socket and its connections. No process can use them once the parent has closed them. If
-    ///   the parent ended without closing them, a cache of the child may listen at the socket's path. While
-    ///   the child lives, a cache of another process can't listen there.
+    /// - The control socket and its connections. Once the parent has closed them, no process can use them. If
+    ///   the parent ended without closing them, a cache of the child may listen at the socket's path, but a
+    ///   cache of another process can't while the child lives.
     ///
     /// If the child runs another program (`exec`), the child's copies of these descriptors are closed.
     ///
     /// # Errors
-    /// [`Error::NotForked`] in the process that opened the cache: use [`close`](Cache::close) there.
-    /// [`Error::Io`] if the fork happened in the microsecond when a thread of the parent took or released a
-    /// lock of the store. The file then stays locked until this process ends. A commit takes and releases
-    /// such locks a few times. So this error can't occur if no commit ran during the fork.
+    /// Returns [`Error::NotForked`] in the process that opened the cache: use [`close`](Cache::close) there.
+    /// Returns [`Error::Io`] if the fork happened in the microsecond when a thread of the parent took or
+    /// released a lock of the store. The file then stays locked until this process ends. Only commits take
+    /// such locks, so this error can't occur if no commit ran during the fork.
     pub fn abandon_in_child(&self) -> Result<(), Error> {
         self.shared.abandon()
     }

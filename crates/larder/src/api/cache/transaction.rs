@@ -7,13 +7,13 @@ use crate::api::keyspace::transaction::{Transaction, rounds};
 use crate::error::Error;
 
 impl Cache {
-    /// Reads and changes several keys at one moment. The keys may be of several keyspaces. `body` reads and
-    /// changes them through the [`Transaction`] that it gets, and returns the answer of the call, or an
-    /// error. After an error nothing is changed.
+    /// Reads and changes several keys atomically. The keys may belong to several keyspaces. `body` reads and
+    /// changes them through a [`Transaction`], and returns the result of the call. If `body` returns an
+    /// error, nothing is changed.
     ///
     /// No lock is held while `body` runs. If an entry that it has read changes meanwhile, `body` runs again.
-    /// So its only effects should be its answer and its changes. After eight lost rounds the caller takes
-    /// turns. Other transactions and atomic changes of the same keys then wait for these turns.
+    /// So it should have no effects other than its result and its changes. After eight lost rounds, the
+    /// caller gets exclusive turns on the keys: other transactions and atomic changes of these keys wait.
     ///
     /// ```
     /// # use larder::{Cache, Error, KeyspaceDefinition};
@@ -33,39 +33,39 @@ impl Cache {
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// All changes are made at one moment, and all reads are valid at the same moment. Once a thread has
-    /// found one of the new values, it finds no older content of the other keys ([contract
+    /// All changes become visible at one moment, and all reads are valid at the same moment. Once a thread
+    /// has found one of the new values, it never finds older content of the other keys ([contract
     /// 1](crate#the-contract)). After a crash the file has every change, or none ([contract
     /// 4](crate#the-contract)). As with [`insert`](crate::Keyspace::insert), the changes reach the disk
-    /// within the flush interval. A transaction is durable when the call returns `Ok`, if it removes an
-    /// entry, or stores a value with [`Durability::Immediate`](crate::Durability::Immediate).
+    /// within the flush interval. If a transaction removes an entry, or stores a value with
+    /// [`Durability::Immediate`](crate::Durability::Immediate), it is durable when the call returns `Ok`.
     ///
-    /// A transaction without changes reads several keys at one moment ([`Transaction::get_many`]).
+    /// A transaction without changes is a consistent read of several keys ([`Transaction::get_many`]).
     ///
     /// # Errors
-    /// The errors that `body` returns, including the errors of the calls of [`Transaction`].
-    /// [`Error::Changed`] if a required watch is broken. [`Error::GroupTooLarge`] if the changes are too many
-    /// for one transaction of the file, or need more room than the write buffer has, or more memory than the
-    /// cache has. With the default `disk_capacity`, the limits of a transaction are 8,192 changes and 32 MiB.
-    /// [`Error::ValueTooLarge`], even for a value that is only too large for the file. [`Error::Closed`],
-    /// [`Error::Forked`].
+    /// Returns the errors that `body` returns, including those of the methods of [`Transaction`]. Returns
+    /// [`Error::Changed`] if a required watch is broken. Returns [`Error::GroupTooLarge`] if the changes are
+    /// too many for one transaction of the file, or need more room than the write buffer has, or more memory
+    /// than the cache has. With the default `disk_capacity`, the limits of a transaction are 8,192 changes
+    /// and 32 MiB. Returns [`Error::ValueTooLarge`], even for a value that is only too large for the file.
+    /// Also returns [`Error::Closed`] or [`Error::Forked`].
     ///
-    /// With [`Error::NotDurable`], all changes are made in memory, and may not be on disk. A transaction that
-    /// removes an entry and stores values returns this error if the disk fails or is off: a restart would
-    /// then not find its values.
+    /// After [`Error::NotDurable`], all changes are visible in memory, but may not be on disk. A transaction
+    /// that removes an entry and stores values returns this error if the disk fails or is off, because its
+    /// values would be lost in a restart.
     ///
     /// # Panics
-    /// If `body` panics. In this case nothing is changed. In a round that will be lost, the reads may be from
-    /// different moments. So `body` must not panic if they disagree.
+    /// Panics if `body` panics. Nothing is changed then. In a round that will be lost, the reads may be from
+    /// different moments. So `body` must not panic if they contradict each other.
     ///
-    /// If the `Drop` of a replaced or evicted value panics. In this case all changes are made and committed,
-    /// as for a call that returns.
+    /// Also panics if the `Drop` of a replaced or evicted value panics. All changes are made and committed
+    /// even then.
     ///
     /// # Cost
-    /// In each round, the cost of a lookup for each key, and the cost of an insert for each change. While the
-    /// changes are made, the locks of the shards of all keys are held, for about a microsecond for each
-    /// change. Entries that are on disk alone are looked up once more. If commits of other keys repeatedly
-    /// interfere, one commit is answered only after these lookups.
+    /// Each round costs a lookup for each key, and an insert for each change. While the changes are applied,
+    /// the transaction holds the locks of all affected shards, for about a microsecond per change. Entries
+    /// that are only on disk are looked up once more. If commits of other keys repeatedly interfere, the
+    /// writer delays one commit until these lookups are done.
     pub fn transaction<R, E: From<Error>>(
         &self,
         mut body: impl FnMut(&mut Transaction<'_>) -> Result<R, E>,
@@ -74,7 +74,7 @@ impl Cache {
     }
 
     /// The async form of [`transaction`](Cache::transaction). A worker thread calls `body`, unless the cache
-    /// has no disk tier. The transaction is made even if the future is dropped after its first poll.
+    /// has no disk tier. The transaction runs to its end even if the future is dropped after its first poll.
     ///
     /// ```
     /// # use larder::{Cache, Error, KeyspaceDefinition};
@@ -97,17 +97,17 @@ impl Cache {
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// The wait for the commit holds no worker: the writer answers the task.
+    /// The wait for the commit does not occupy a worker thread: the writer thread wakes the task.
     ///
     /// # Errors
-    /// The errors of [`transaction`](Cache::transaction).
+    /// Returns the same errors as [`transaction`](Cache::transaction).
     ///
     /// # Cost
-    /// The cost of [`transaction`](Cache::transaction). With a disk tier, also a round trip to a worker
+    /// Costs the same as [`transaction`](Cache::transaction). A disk tier adds a round trip to a worker
     /// thread.
     ///
     /// # Panics
-    /// Like [`transaction`](Cache::transaction).
+    /// Panics in the same cases as [`transaction`](Cache::transaction).
     #[cfg(feature = "async")]
     pub async fn transaction_async<R, E>(
         &self,
@@ -122,9 +122,9 @@ impl Cache {
         Ok(answer)
     }
 
-    /// Makes a transaction, as [`transaction_async`](Cache::transaction_async) does, and does not wait for
-    /// its commit. When this call returns, every caller sees the changes. The returned [`TransactionCommit`]
-    /// waits until they are durable, if the transaction removes an entry or has a durable insert.
+    /// Runs a transaction like [`transaction_async`](Cache::transaction_async), but does not wait for its
+    /// commit. When this call returns, every caller sees the changes. If the transaction removes an entry or
+    /// has a durable insert, the returned [`TransactionCommit`] waits until it is durable.
     ///
     /// ```
     /// # use larder::{Cache, Error, KeyspaceDefinition};
@@ -144,13 +144,13 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`transaction`](Cache::transaction), but for those of the commit.
+    /// Returns the same errors as [`transaction`](Cache::transaction), except those of the commit.
     ///
     /// # Cost
-    /// The cost of [`transaction_async`](Cache::transaction_async).
+    /// Costs the same as [`transaction_async`](Cache::transaction_async).
     ///
     /// # Panics
-    /// Like [`transaction`](Cache::transaction).
+    /// Panics in the same cases as [`transaction`](Cache::transaction).
     #[cfg(feature = "async")]
     pub async fn begin_transaction_async<R, E>(
         &self,

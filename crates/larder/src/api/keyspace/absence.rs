@@ -1,31 +1,29 @@
 //! Absences: keys for which the source has no value.
 //!
-//! An application requests keys that its source does not have: a product that was deleted, a user name that
-//! is still free, or a key that a crawler has invented. Without absences, each such request would reach the
-//! source.
+//! An application may request keys that the source does not have: a deleted product, a free user name, or a
+//! key that a crawler invented. Without absences, each of these requests would reach the source.
 //!
 //! An absence is an entry without a value ([`crate::memory::entry`]), with its own kind of record on disk
-//! ([`crate::format::record`]). It has its own TTL, because the source may get a value at any time. In all
-//! other respects it is like the entry of a loaded value:
+//! ([`crate::format::record`]). It has its own TTL, because the source may get a value at any time. In most
+//! respects an absence is like the entry of a loaded value:
 //!
 //! - Only the holder of a load's lease can store an absence. So a write or a removal after the lookup
-//!   prevents it, as for a loaded value. An absence never hides an inserted value.
-//! - A write replaces it. A removal of its key, of a range or of the keyspace removes it durably, although
-//!   the removal does not count it as an entry. After that, the next load queries the source.
-//! - It expires by the same clock and with the same jitter. It is promoted under the same permissions, and
-//!   evicted like any entry. Another version of the keyspace does not find it.
+//!   prevents the store, as for a loaded value. An absence never hides an inserted value.
+//! - A write replaces an absence. A removal of the key, of a range or of the keyspace removes the absence
+//!   durably, but does not count it as an entry. After that, the next load queries the source.
+//! - An absence expires by the same clock and with the same jitter. It is promoted under the same
+//!   permissions, and evicted like any entry. Another version of the keyspace does not find it.
 //!
-//! It differs in two respects:
+//! An absence differs from other entries in two respects:
 //!
-//! - It has no grace, and is never served stale. An absence replaces a stale value, so that a later failure
-//!   is not answered with a value that the source no longer has. In a keyspace that caches no absences, this
-//!   is the only case in which an absence is stored, with the shortest TTL.
-//! - It does not count as an entry for the calls on entries: `get`, `contains_key`, `ttl`, `count`, `iter`,
-//!   `keys`, `touch`, `modify`, and the calls that are built on `modify`. `insert_if_absent` replaces it.
+//! - An absence has no grace, and is never served stale. It replaces a stale value: otherwise a later failure
+//!   would return a value that the source no longer has. A keyspace that caches no absences also stores an
+//!   absence in this case, with the shortest TTL.
+//! - These calls treat an absence as a missing entry: `get`, `contains_key`, `ttl`, `count`, `iter`, `keys`,
+//!   `touch`, `modify`, and the calls that are built on `modify`. `insert_if_absent` replaces an absence.
 //!
-//! A lookup that is answered with an absence counts as an
-//! [`absent_answer`](crate::KeyspaceStats::absent_answers), and not as a hit or a miss. A call that treats an
-//! absence as a missing entry counts a miss.
+//! A lookup that returns an absence counts as an [`absent_answer`](crate::KeyspaceStats::absent_answers), and
+//! not as a hit or a miss. A call that treats an absence as a missing entry counts a miss.
 
 use std::time::Duration;
 
@@ -54,7 +52,7 @@ use crate::memory::weight::{ENTRY_OVERHEAD, Weight};
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 
-/// The result of [`Keyspace::find`](crate::Keyspace::find): the content of a key.
+/// The result of [`Keyspace::find`](crate::Keyspace::find).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Found<V> {
@@ -63,7 +61,7 @@ pub enum Found<V> {
     /// An earlier load found that the source has no value for the key
     /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)).
     Absent,
-    /// The cache has no entry of the key. The source may have a value.
+    /// The cache has no entry for the key. The source may have a value.
     Unknown,
 }
 
@@ -79,19 +77,19 @@ impl<V> Found<V> {
 }
 
 impl<K, V> KeyspaceDefinition<K, V> {
-    /// Sets how long the cache remembers that the source has no value for a key: 1 ms to ten years. Default:
-    /// absences are not cached.
+    /// Sets how long the cache remembers that the source has no value for a key: 1 ms to ten years. By
+    /// default, absences are not cached.
     ///
-    /// A loader reports an absence by [`Load::Absent`](crate::Load::Absent), by None in
-    /// [`get_or_load_optional`](crate::Keyspace::get_or_load_optional), by leaving a key out of
-    /// [`get_or_load_many`](crate::Keyspace::get_or_load_many), or by
-    /// [`fill_absent`](crate::LoadLease::fill_absent). Until the time is over, these calls answer without
-    /// querying the source again. An insert or a removal of the key ends the absence. Choose a short time if
-    /// the source may get a value without an insert or a removal in the cache. The time must not be longer
-    /// than the [`max_age`](Self::max_age).
+    /// A loader reports an absence with [`Load::Absent`](crate::Load::Absent), with `None` in
+    /// [`get_or_load_optional`](crate::Keyspace::get_or_load_optional), by omitting a key in
+    /// [`get_or_load_many`](crate::Keyspace::get_or_load_many), or with
+    /// [`fill_absent`](crate::LoadLease::fill_absent). Until the absence expires, these calls do not query
+    /// the source again. An insert or a removal of the key ends the absence earlier. Choose a short TTL if
+    /// the source may get a value without an insert or a removal in the cache. The TTL must not be longer
+    /// than [`max_age`](Self::max_age).
     ///
-    /// Also choose a short time if clients can request invented keys. Each such key uses the room of a small
-    /// entry in memory, and one committed record in the file. Many such keys evict other entries from both
+    /// Also choose a short TTL if clients can request arbitrary keys. Each such key takes the space of a
+    /// small entry in memory, and of one record in the file. Many such keys evict other entries from both
     /// tiers.
     ///
     /// ```
@@ -116,7 +114,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Returns how long an absence is cached. None if absences are not cached.
+    /// Returns the TTL of absences, or `None` if absences are not cached.
     #[must_use]
     pub const fn default_absent_ttl(&self) -> Option<Duration> {
         self.absent_ttl
@@ -124,7 +122,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Looks a key up like [`get`](Keyspace::get), and distinguishes a key that is known to be absent from an
+    /// Looks up a key like [`get`](Keyspace::get), but distinguishes a key that is known to be absent from an
     /// unknown key.
     ///
     /// ```
@@ -143,7 +141,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// The cost of [`get`](Keyspace::get).
+    /// Costs the same as [`get`](Keyspace::get).
     #[must_use]
     pub fn find(&self, key: impl EncodeKey<K>) -> Found<V> {
         if let Some((value, _)) = self.hit(&key) {
@@ -182,7 +180,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Like [`get_or_load`](Keyspace::get_or_load), for a source that may have no value for the key. Returns
-    /// None if this load, or an earlier load whose result is cached
+    /// `None` if this load, or an earlier load whose result is cached
     /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)), found no value.
     ///
     /// ```
@@ -200,14 +198,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// Callers that request the key at the same time share the answer, even if it is an absence and the
-    /// keyspace has no `absent_ttl`.
+    /// Callers that request the key at the same time share one load. They share its result even if it is an
+    /// absence and the keyspace has no `absent_ttl`.
     ///
     /// # Errors
-    /// The errors of [`get_or_load`](Keyspace::get_or_load).
+    /// Returns the same errors as [`get_or_load`](Keyspace::get_or_load).
     ///
     /// # Panics
-    /// If `loader` panics, in the thread that runs it.
+    /// Panics if `loader` panics, on the thread that runs `loader`.
     pub fn get_or_load_optional<E, R, F>(
         &self,
         key: impl EncodeKey<K>,
@@ -226,7 +224,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Stores the absence of a key under the lease of a load. If the disk tier came back in the meantime,
-    /// stores the absence again, so that it is saved.
+    /// prepares and stores the absence again, so that it is saved.
     pub(super) fn write_absence(
         &self,
         key: SlotKey<'_>,
@@ -257,7 +255,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns the weight of an absence in memory: the key and the overhead. If only the cache has a weigher,
-    /// the weight is the result of that weigher, because it may use its own unit.
+    /// returns that weigher's result, because the weigher may use its own unit.
     pub(super) fn weigh_absence(&self, key: SlotKey<'_>) -> Weight {
         let key_len = key.bytes.len() - KeyspaceId::LEN;
         let by_cache = if self.definition.own_weigher().is_none() {

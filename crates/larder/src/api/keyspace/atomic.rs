@@ -13,7 +13,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Stores a value if the key has no live entry. Returns the value of the existing entry, or None if the
+    /// Stores a value if the key has no live entry. Returns the value of the existing entry, or `None` if the
     /// new value was stored.
     ///
     /// ```
@@ -26,16 +26,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// The value is on disk within the flush interval. A crash before that loses it, so the next caller may
-    /// store another value. If the key represents a right that is granted only once, use
-    /// [`insert_if_absent_with`](Keyspace::insert_if_absent_with) and [`Durability::Immediate`]. Even then an
-    /// entry may be evicted ([contract 4](crate#the-contract)).
+    /// The value is on disk within the flush interval. A crash before that loses the value, so that the next
+    /// caller may store another one. If the key stands for something that may happen only once, use
+    /// [`insert_if_absent_with`](Keyspace::insert_if_absent_with) and [`Durability::Immediate`]. Even then
+    /// the entry may be evicted ([contract 4](crate#the-contract)).
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert).
+    /// Returns the same errors as [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// The cost of [`modify`](Keyspace::modify). The value is encoded only if it is stored.
+    /// Costs the same as [`modify`](Keyspace::modify). The value is encoded only if it is stored.
     pub fn insert_if_absent(
         &self,
         key: impl EncodeKey<K>,
@@ -44,12 +44,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_if_absent_with(key, value, InsertOptions::new())
     }
 
-    /// Stores a value with its own TTL or durability, if the key has no live entry. Returns the value of the
-    /// existing entry, or None if the new value was stored.
+    /// Stores a value with the given TTL and durability, if the key has no live entry. Returns the value of
+    /// the existing entry, or `None` if the new value was stored.
     ///
     /// # Errors
-    /// The errors of [`insert_with`](Keyspace::insert_with). With [`Error::NotDurable`], memory has the
-    /// value.
+    /// Returns the same errors as [`insert_with`](Keyspace::insert_with). After [`Error::NotDurable`], memory
+    /// has the value.
     pub fn insert_if_absent_with(
         &self,
         key: impl EncodeKey<K>,
@@ -69,8 +69,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Stores a value for the keyspace's TTL, if the key has a live entry. Returns the value that it
-    /// replaces.
+    /// Stores a value with the keyspace's TTL, if the key has a live entry. Returns the replaced value, or
+    /// `None` if nothing was stored.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -84,16 +84,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert).
+    /// Returns the same errors as [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// The cost of [`modify`](Keyspace::modify).
+    /// Costs the same as [`modify`](Keyspace::modify).
     pub fn replace(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<Option<Arc<V>>, Error> {
         self.replace_with(key, value, InsertOptions::new())
     }
 
-    /// Stores a value with its own TTL or durability, if the key has a live entry. Returns the value that it
-    /// replaces.
+    /// Stores a value with the given TTL and durability, if the key has a live entry. Returns the replaced
+    /// value, or `None` if nothing was stored.
     ///
     /// ```
     /// # use larder::{Cache, InsertOptions, KeyspaceDefinition, Ttl};
@@ -111,8 +111,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// returned.
     ///
     /// # Errors
-    /// The errors of [`insert_with`](Keyspace::insert_with). With [`Error::NotDurable`], memory has the
-    /// value. With a time in the past, the errors of [`remove`](Keyspace::remove).
+    /// Returns the same errors as [`insert_with`](Keyspace::insert_with). After [`Error::NotDurable`], memory
+    /// has the value. With a time in the past, returns the same errors as [`remove`](Keyspace::remove).
     pub fn replace_with(
         &self,
         key: impl EncodeKey<K>,
@@ -129,14 +129,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         };
         match self.change(full.as_slice(), durability, &mut replace)? {
             Modified::Inserted { old, .. } => Ok(old),
-            // The expiry of the value is in the past.
+            // `ttl` is in the past.
             Modified::Removed(old) => Ok(Some(old)),
             Modified::Kept(_) => Ok(None),
         }
     }
 
-    /// Stores a value for the keyspace's TTL, if the live value of the key equals `expected`. Returns whether
-    /// the value was stored, with the values before and after.
+    /// Stores a value with the keyspace's TTL, if the live value of the key equals `expected`. The returned
+    /// [`Modified`] says whether the value was stored, and holds the values before and after the call.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -150,10 +150,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert).
+    /// Returns the same errors as [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// The cost of [`modify`](Keyspace::modify).
+    /// Costs the same as [`modify`](Keyspace::modify).
     pub fn compare_and_insert(
         &self,
         key: impl EncodeKey<K>,
@@ -166,11 +166,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.compare_and_insert_with(key, expected, value, InsertOptions::new())
     }
 
-    /// Stores a value with its own TTL or durability, if the live value of the key equals `expected`. Returns
-    /// whether the value was stored, with the values before and after.
+    /// Stores a value with the given TTL and durability, if the live value of the key equals `expected`. The
+    /// returned [`Modified`] says whether the value was stored, and holds the values before and after the
+    /// call.
     ///
-    /// With [`insert_if_absent_with`](Keyspace::insert_if_absent_with) and
-    /// [`remove_if`](Keyspace::remove_if), this makes a lock that expires by itself if its holder is gone:
+    /// Together with [`insert_if_absent_with`](Keyspace::insert_if_absent_with) and
+    /// [`remove_if`](Keyspace::remove_if), this call implements a lock that expires if its holder crashes:
     ///
     /// ```
     /// # use std::time::Duration;
@@ -190,8 +191,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ([`Modified::Removed`]).
     ///
     /// # Errors
-    /// The errors of [`insert_with`](Keyspace::insert_with). With [`Error::NotDurable`], memory has the
-    /// value. With a time in the past, the errors of [`remove`](Keyspace::remove).
+    /// Returns the same errors as [`insert_with`](Keyspace::insert_with). After [`Error::NotDurable`], memory
+    /// has the value. With a time in the past, returns the same errors as [`remove`](Keyspace::remove).
     pub fn compare_and_insert_with(
         &self,
         key: impl EncodeKey<K>,
@@ -212,7 +213,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(self.change(full.as_slice(), durability, &mut replace)?)
     }
 
-    /// Removes the live entry of a key, and returns its value. Of several callers, only one gets the value.
+    /// Removes the live entry of a key, and returns its value. If several callers take the same entry, only
+    /// one of them gets the value.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -225,23 +227,24 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// The removal is durable when the call returns, as with [`remove`](Keyspace::remove): no crash brings
-    /// the entry back, so no later caller gets the value again.
+    /// The removal is durable when the call returns, as with [`remove`](Keyspace::remove). So no caller gets
+    /// the value again, even after a crash.
     ///
     /// # Errors
-    /// The errors of [`remove`](Keyspace::remove). With [`Error::NotDurable`], [`ModifyError::applied`] has
-    /// the value. It has no value if the entry may be only on disk, and the disk tier is off or cannot be
-    /// read. In this case nothing is removed, and lookups find the entry when the disk is back.
+    /// Returns the same errors as [`remove`](Keyspace::remove). After [`Error::NotDurable`],
+    /// [`ModifyError::applied`] holds the removed value. It is `None` if the entry may be only on disk, and
+    /// the disk tier is off or cannot be read. Nothing is removed then, and lookups find the entry when the
+    /// disk works again.
     ///
     /// # Cost
-    /// The cost of a lookup, and one commit, shared with other waiting callers. Without an entry, no commit.
+    /// One lookup. If there is an entry, also one commit, shared with other waiting callers.
     pub fn take(&self, key: impl EncodeKey<K>) -> Result<Option<Arc<V>>, ModifyError<Arc<V>>> {
         self.remove_if(key, |_| true)
     }
 
-    /// Removes the live entry of a key if its value meets a condition. Returns the removed value.
+    /// Removes the live entry of a key if `condition` returns true for its value. Returns the removed value.
     ///
-    /// No lock is held while `condition` runs. If the entry has changed meanwhile, it runs again.
+    /// No lock is held while `condition` runs. If the entry changes meanwhile, `condition` runs again.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -255,17 +258,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`take`](Keyspace::take).
+    /// Returns the same errors as [`take`](Keyspace::take).
     ///
     /// # Cost
-    /// The cost of [`take`](Keyspace::take).
+    /// Costs the same as [`take`](Keyspace::take).
     pub fn remove_if(
         &self,
         key: impl EncodeKey<K>,
         mut condition: impl FnMut(&V) -> bool,
     ) -> Result<Option<Arc<V>>, ModifyError<Arc<V>>> {
         let full = self.encode(&key)?;
-        // Without a value there is nothing to remove. If the disk could not be read, this is an error.
+        // A removal is also requested if there is no value: it becomes an error if the disk could not be
+        // read.
         let mut remove = |old: Option<&Arc<V>>, _| match old {
             Some(old) if !condition(old) => Change::Keep,
             _ => Change::Remove,
@@ -282,14 +286,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Lets the live entry of a key live until it is removed, replaced or evicted. Returns whether there was
-    /// a live entry. The same as [`touch_with`](Keyspace::touch_with) and [`Ttl::Never`].
+    /// Removes the expiry of a key's live entry, like [`touch_with`](Keyspace::touch_with) with
+    /// [`Ttl::Never`]. Returns whether there was a live entry.
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert).
+    /// Returns the same errors as [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// The cost of an insert: the entry is written again.
+    /// One insert: the entry is written again.
     pub fn persist(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.touch_with(key, Ttl::Never)
     }

@@ -1,4 +1,4 @@
-//! The answer of a closure that changes an entry atomically, and the result of the change.
+//! The types for atomic changes: the change that a closure requests, and the result.
 
 use super::ttl::Ttl;
 use crate::sys::sync::Arc;
@@ -7,21 +7,21 @@ use crate::sys::sync::Arc;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Change<V> {
-    /// Leaves the entry as it is, and a missing entry missing.
+    /// Changes nothing.
     Keep,
-    /// Stores a value for a TTL.
+    /// Stores a value with the given TTL.
     Insert(Arc<V>, Ttl),
     /// Removes the entry, durably.
     Remove,
 }
 
 impl<V> Change<V> {
-    /// Stores a value for the keyspace's TTL.
+    /// Returns a change that stores a value with the keyspace's TTL.
     pub fn insert(value: impl Into<Arc<V>>) -> Self {
         Self::Insert(value.into(), Ttl::Default)
     }
 
-    /// Stores a value for a TTL.
+    /// Stores a value with the given TTL.
     pub fn insert_for(value: impl Into<Arc<V>>, ttl: impl Into<Ttl>) -> Self {
         Self::Insert(value.into(), ttl.into())
     }
@@ -35,12 +35,12 @@ pub enum Modified<V> {
     Kept(Option<Arc<V>>),
     /// A value was stored.
     Inserted {
-        /// The value that it replaced, if there was a live entry.
+        /// The replaced value, if there was a live entry.
         old: Option<Arc<V>>,
-        /// The value that was stored.
+        /// The stored value.
         new: Arc<V>,
     },
-    /// The entry with this value was removed.
+    /// The entry was removed. Holds its value.
     Removed(Arc<V>),
 }
 
@@ -64,12 +64,12 @@ impl<V> Modified<V> {
         }
     }
 
-    /// Returns whether the entry was changed.
+    /// Returns whether an entry was stored or removed.
     #[must_use]
     pub const fn is_changed(&self) -> bool {
         !matches!(self, Self::Kept(_))
     }
 }
 
-/// A closure that computes a change from a live value and the TTL that it has left.
+/// A closure that computes a change from the live value, if there is one, and its remaining TTL.
 pub(super) type Compute<'a, V> = &'a mut dyn FnMut(Option<&Arc<V>>, Ttl) -> Change<V>;

@@ -1,9 +1,10 @@
 //! The two ways in which a change waits for its commit: the calling thread waits inside the call, or a task
 //! waits after the call.
 //!
-//! A worker that makes a change for a task requests the commit and returns. So no worker is held while the
-//! disk works, and any number of changes share a commit. The commit is requested before the change counts as
-//! ended ([`crate::engine::pending_changes`]). So a close that comes later first makes the commit.
+//! A worker thread that makes a change for a task requests the commit and returns. So the wait does not
+//! occupy a worker thread, and any number of changes share a commit. The commit is requested before the
+//! change counts as ended ([`crate::engine::pending_changes`]). So a later close is processed after this
+//! commit.
 
 #[cfg(feature = "async")]
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -17,12 +18,12 @@ use crate::engine::writer::handle::WriterAnswer;
 use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
 
-/// The way in which a change waits for its commit.
+/// How a change waits for its commit.
 #[derive(Debug)]
 pub(super) enum ChangeCommit {
     /// The calling thread waits.
     OnThread,
-    /// A task waits, by [`finish`](Self::finish).
+    /// A task waits, with [`finish`](Self::finish).
     #[cfg(feature = "async")]
     InTask(TaskCommit),
 }
@@ -31,15 +32,16 @@ pub(super) enum ChangeCommit {
 #[cfg(feature = "async")]
 #[derive(Debug)]
 pub(super) struct TaskCommit {
-    /// None if the change needs no commit.
+    /// `None` if the change needs no commit.
     answer: Option<(Acknowledge, WriterAnswer<()>)>,
-    /// The result of dropping the removed values. A panic is kept until the removal is durable.
+    /// The result of dropping the removed values. A panic is rethrown when the removal is durable.
     dropped: std::thread::Result<()>,
 }
 
 /// The commit of a change that was begun. [`Keyspace::begin_modify_async`] returns it.
 ///
-/// Dropping it does not stop the commit. But then the caller does not know whether the change is durable.
+/// Dropping this value does not stop the commit, but the caller then does not learn whether the change is
+/// durable.
 #[cfg(feature = "async")]
 #[derive(Debug)]
 #[must_use = "the change is durable when the wait for its commit has ended"]
@@ -47,8 +49,8 @@ pub struct ModifyCommit(pub(super) ChangeCommit);
 
 #[cfg(feature = "async")]
 impl ModifyCommit {
-    /// Returns whether there is a commit to wait for: the change is a removal from the disk tier, or a
-    /// durable insert.
+    /// Returns whether there is a commit to wait for. Only a removal from the disk tier and a durable insert
+    /// have one.
     #[must_use]
     pub const fn is_needed(&self) -> bool {
         matches!(&self.0, ChangeCommit::InTask(TaskCommit { answer: Some(_), .. }))
@@ -57,13 +59,14 @@ impl ModifyCommit {
     /// Waits until the change is durable. [`Keyspace::begin_modify_async`] has an example.
     ///
     /// # Errors
-    /// [`Error::NotDurable`], as with [`Keyspace::modify_with`]. The change is made in memory.
+    /// Returns [`Error::NotDurable`] in the same cases as [`Keyspace::modify_with`]. Memory has the change
+    /// even then.
     ///
     /// # Cost
-    /// A wait for a commit that is shared with other callers. It holds no worker thread.
+    /// Waits for one commit, shared with other waiting callers. The wait does not occupy a worker thread.
     ///
     /// # Panics
-    /// If the `Drop` of a removed value has panicked.
+    /// Panics if the `Drop` of a removed value has panicked.
     pub async fn wait(self) -> Result<(), Error> {
         self.0.finish().await
     }
@@ -75,7 +78,8 @@ impl ChangeCommit {
         Self::InTask(TaskCommit { answer: None, dropped: Ok(()) })
     }
 
-    /// Drops values that a change has removed, at the end of the call that has removed them.
+    /// Drops the values that a change has removed. In a task, keeps a panic of their `Drop` for
+    /// [`finish`](Self::finish).
     pub(super) fn drop_values(&mut self, values: EvictedValues) {
         match self {
             Self::OnThread => drop(values),
@@ -89,7 +93,7 @@ impl ChangeCommit {
     /// Waits for the requested commit.
     ///
     /// # Panics
-    /// If the `Drop` of a removed value has panicked.
+    /// Panics if the `Drop` of a removed value has panicked.
     #[cfg(feature = "async")]
     pub(super) async fn finish(self) -> Result<(), Error> {
         let Self::InTask(TaskCommit { answer, dropped }) = self else { return Ok(()) };
@@ -107,7 +111,8 @@ impl ChangeCommit {
 }
 
 impl<K, V> Keyspace<K, V> {
-    /// Waits for the commit of a change that is made in memory, or only requests it.
+    /// Requests the commit of a change that is made in memory. With [`ChangeCommit::OnThread`], also waits
+    /// for the commit.
     pub(super) fn commit_change_by(
         &self,
         acknowledge: Acknowledge,
@@ -126,7 +131,7 @@ impl<K, V> Keyspace<K, V> {
     }
 }
 
-/// Returns the error of a commit, for a caller whose change is made in memory.
+/// Converts the error of a commit, for a caller whose change is made in memory.
 fn error_of_commit(acknowledge: Acknowledge, error: Error) -> Error {
     match (acknowledge, error) {
         // `Closed` would mean that nothing was stored.

@@ -16,10 +16,10 @@ use crate::format::codec::format::Format;
 use crate::memory::heap;
 use crate::memory::heap::HeapSize;
 
-/// The TTL of entries if their keyspace sets no TTL: one day.
+/// The default TTL of entries: one day.
 pub const DEFAULT_TTL: Duration = Duration::from_hours(24);
 
-/// The cool-down after a failed load, if its keyspace has a grace and sets no cool-down: one second.
+/// The default cool-down after a failed load: one second. Only keyspaces with a grace have a cool-down.
 pub const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(1);
 
 /// A keyspace's name, types, TTL and schema version.
@@ -51,7 +51,7 @@ pub struct KeyspaceDefinition<K, V> {
 }
 
 impl<K, V> KeyspaceDefinition<K, V> {
-    /// Returns the definition of a keyspace of this name, 1 to 255 bytes. The keyspace has a TTL of one day,
+    /// Returns a definition with the given name, 1 to 255 bytes. By default, a keyspace has a TTL of one day,
     /// has version 0, and is in both tiers.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
@@ -81,7 +81,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Lets entries live until they are removed, replaced or evicted. An insert may set a TTL for its entry.
+    /// Lets entries live until they are removed, replaced or evicted. An insert may still set a TTL for its
+    /// entry.
     ///
     /// ```
     /// use larder::{KeyspaceDefinition, Ttl};
@@ -95,8 +96,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Sets the version of the values' shape. Raise the version with every change of `V`'s fields, because
-    /// entries of another version are misses.
+    /// Sets the version of the value type. Increase the version whenever the fields of `V` change. Entries of
+    /// another version are misses.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;
@@ -118,12 +119,12 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Compresses values on disk if their encoding is longer than `above` bytes. Without this setting, no
-    /// value is compressed.
+    /// Compresses values on disk if their encoding is longer than `above` bytes. By default, no value is
+    /// compressed.
     ///
-    /// A value that compression does not shorten is stored uncompressed. Memory holds decoded values, and
-    /// weighs them by their uncompressed length. On disk, the charge of an entry depends on its compressed
-    /// length. The setting may be changed at any time: each record states its compression.
+    /// If compression does not make a value shorter, the value is stored uncompressed. Memory holds decoded
+    /// values, and weighs them by their uncompressed length. Only the disk counts the compressed length. The
+    /// setting may be changed at any time, because each record states its compression.
     ///
     /// ```
     /// use larder::{Compression, KeyspaceDefinition};
@@ -133,7 +134,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     ///
     /// # Cost
-    /// JSON of 4 KiB, on two cores (`cargo bench -p larder-benches --bench compression`):
+    /// Measured with JSON of 4 KiB, on two cores (`cargo bench -p larder-benches --bench compression`):
     ///
     /// | | write and commit | read from disk | size |
     /// |---|---|---|---|
@@ -146,7 +147,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Keeps the entries of this keyspace in memory only, for example because they are secrets.
+    /// Keeps the entries of this keyspace in memory only, for example if they are secrets.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -166,25 +167,27 @@ impl<K, V> KeyspaceDefinition<K, V> {
     }
 
     /// Sets the name of the schema crate that declares the keyspace, 1 to 255 bytes. The file records the
-    /// name, so that tools know which schema crate describes the entries.
+    /// name, so that tools can find the schema crate that describes the entries.
     ///
-    /// The file keeps the schema name of the definition that made the keyspace. A later definition with
-    /// another schema name shares the entries. The recorded name changes only if the later definition
-    /// replaces the keyspace, because its version or types are different.
+    /// The file keeps the schema name of the definition that created the keyspace. A later definition with
+    /// another schema name uses the same entries, and does not change the recorded name. The recorded name
+    /// changes only if a later definition has another version or other types, and so replaces the keyspace.
     #[must_use]
     pub const fn schema(mut self, name: &'static str) -> Self {
         self.schema = Some(name);
         self
     }
 
-    /// Sets a function that returns the weight of a value in memory, in bytes. The weight includes the size
-    /// of the value's type (`size_of`). The cache adds the key and the overhead. Without such a function,
-    /// [`CacheBuilder::weigher`](crate::CacheBuilder::weigher) applies. Without both functions, a value
-    /// weighs the `size_of` its type plus its encoded length. If the type needs no drop, the value weighs the
-    /// larger of these two numbers. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
+    /// Sets a function that returns the weight of a value in memory, in bytes. The weight must include the
+    /// size of the value's type (`size_of`). The cache adds the key and the overhead.
     ///
-    /// In a keyspace that is [in memory only](KeyspaceDefinition::memory_only), a value with such a function
-    /// is never passed to its `Serialize`. So its weight is its only limit.
+    /// Without this function, [`CacheBuilder::weigher`](crate::CacheBuilder::weigher) applies. Without both
+    /// functions, a value weighs the `size_of` its type plus its encoded length. If the type needs no drop,
+    /// the value weighs the larger of these two numbers. See also
+    /// [`weigh_heap`](KeyspaceDefinition::weigh_heap).
+    ///
+    /// If a [memory-only](KeyspaceDefinition::memory_only) keyspace has this function, its values are never
+    /// serialized. So a value's weight is the only limit on its size.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;
@@ -198,9 +201,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Weighs values by the memory that they own, as [`HeapSize`] reports it. This weight is close to the
-    /// memory that the values use. For example, the encoded length of a `Vec<String>` with short strings is a
-    /// small part of this memory.
+    /// Weighs values by the memory that they own, as [`HeapSize`] reports it. This weight is more exact than
+    /// the encoded length. For example, a `Vec<String>` with short strings uses much more memory than its
+    /// encoding has bytes.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;
@@ -209,7 +212,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     ///
     /// # Cost
-    /// One pass over the value when it is stored, and when it is read from disk into memory.
+    /// One pass over the value when it is stored, and each time that it is read from disk into memory.
     #[must_use]
     pub const fn weigh_heap(self) -> Self
     where
@@ -218,15 +221,16 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.weigher(heap::weight::<V>)
     }
 
-    /// Allows a stale value as the answer to a failing load: an entry that expired up to `grace` ago, 1 ms to
-    /// ten years. Default: no grace.
+    /// Allows a failing load to return a stale value: an entry that expired at most `grace` ago, 1 ms to ten
+    /// years. By default, there is no grace.
     ///
     /// [`get_or_load`](crate::Keyspace::get_or_load) returns the stale value if the loader returns an error,
-    /// or if the wait for another caller's load times out or ends with a panic. After a failure, callers get
-    /// the stale value without a load for the [`cool_down`](Self::cool_down). A value that was removed is
-    /// never served stale. Other calls, such as [`get`](crate::Keyspace::get), return no stale value.
+    /// or if the wait for another caller's load times out or ends with a panic. For the
+    /// [`cool_down`](Self::cool_down) after a failure, callers get the stale value without a load. A removed
+    /// value is never served stale. Other calls, such as [`get`](crate::Keyspace::get), return no stale
+    /// values.
     ///
-    /// An expired entry is kept for the grace: it takes room in memory and on disk, and may be evicted.
+    /// During the grace, an expired entry still takes space in memory and on disk, and may be evicted.
     ///
     /// ```
     /// # use std::{sync::Arc, time::Duration};
@@ -251,20 +255,20 @@ impl<K, V> KeyspaceDefinition<K, V> {
     }
 
     /// Sets how long a failed load is not repeated while there is a stale value: 1 ms to an hour, in real
-    /// time. Default 1 s. Needs a [`grace`](Self::grace).
+    /// time. The default is 1 s. Requires a [`grace`](Self::grace).
     #[must_use]
     pub const fn cool_down(mut self, cool_down: Duration) -> Self {
         self.cool_down = Some(cool_down);
         self
     }
 
-    /// Shortens the TTL of each entry by a random part of up to `percent` of it, 0 to 100. Default 0. So
-    /// entries that were written together do not expire together, and are not all loaded at once.
+    /// Shortens the TTL of each entry by a random amount of at most `percent` percent, 0 to 100. The default
+    /// is 0. Jitter prevents entries that were written together from expiring together, and so from being
+    /// loaded all at once.
     ///
-    /// The jitter only shortens, so no entry lives longer than its TTL. It applies to every TTL that is a
-    /// duration: the TTL of the keyspace, of an insert, of a touch or of a load. It does not apply to a point
-    /// in time ([`Ttl::Until`]), or to an entry that keeps the remaining time of the replaced entry
-    /// ([`Ttl::Keep`]).
+    /// Jitter only shortens, so no entry lives longer than its TTL. It applies to every TTL that is a
+    /// duration: the TTL of the keyspace, an insert, a touch or a load. It does not apply to a point in time
+    /// ([`Ttl::Until`]), or to an entry that keeps the remaining TTL of the replaced entry ([`Ttl::Keep`]).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -290,13 +294,13 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.name
     }
 
-    /// Returns the TTL of entries, unless their insert sets another TTL: [`Ttl::For`] or [`Ttl::Never`].
+    /// Returns the TTL of entries whose insert sets no TTL: [`Ttl::For`] or [`Ttl::Never`].
     #[must_use]
     pub const fn default_ttl(&self) -> Ttl {
         self.ttl
     }
 
-    /// Returns the version of the values' shape.
+    /// Returns the version of the value type.
     #[must_use]
     pub const fn schema_version(&self) -> u32 {
         self.version
@@ -320,15 +324,14 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.format
     }
 
-    /// Returns the compression of values on disk, and the encoded length in bytes above which the compression
-    /// applies.
+    /// Returns the compression of values on disk, and the encoded length in bytes above which it applies.
     #[must_use]
     pub const fn compression(&self) -> Option<(Compression, usize)> {
         self.compression
     }
 
-    /// Returns how long after its expiry an entry may be served as the answer to a failing load. Zero without
-    /// a grace.
+    /// Returns the grace: how long after its expiry a failing load may return an entry. Zero if no grace is
+    /// set.
     #[must_use]
     pub const fn stale_for(&self) -> Duration {
         match self.grace {
@@ -337,13 +340,13 @@ impl<K, V> KeyspaceDefinition<K, V> {
         }
     }
 
-    /// Returns the largest part by which a TTL is shortened, in percent.
+    /// Returns the jitter: the maximum percentage by which a TTL is shortened.
     #[must_use]
     pub const fn jitter_percent(&self) -> u8 {
         self.jitter
     }
 
-    /// Returns how long a failed load is not repeated. `None` without a grace.
+    /// Returns the cool-down after a failed load, or `None` if no grace is set.
     pub(super) fn cool_down_length(&self) -> Option<Duration> {
         self.grace.map(|_| self.cool_down.unwrap_or(DEFAULT_COOL_DOWN))
     }

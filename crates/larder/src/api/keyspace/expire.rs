@@ -16,15 +16,15 @@ use crate::stats::count::Count;
 use crate::sys::sync::thread;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Makes the live entry of a key expire now. Returns whether there was a live entry.
+    /// Makes the live entry of a key expire immediately. Returns whether there was a live entry.
     ///
-    /// Lookups miss the key from now on, and the next [`get_or_load`](Keyspace::get_or_load) loads it. With a
-    /// [`grace`](crate::KeyspaceDefinition::grace), the grace begins now: if that load fails, it is answered
-    /// with the old value.
+    /// Lookups then miss the key, and the next [`get_or_load`](Keyspace::get_or_load) loads it. If the
+    /// keyspace has a [`grace`](crate::KeyspaceDefinition::grace), the grace begins at the call: if the load
+    /// fails, it returns the old value.
     ///
-    /// **This is not an invalidation.** Use it if you want a new value soon, and the old value is better than
-    /// none. Use [`remove`](Keyspace::remove) if the old value must not be seen again: `expire` allows it as
-    /// a stale value, and a crash within the flush interval undoes the call.
+    /// **This is not an invalidation.** Use `expire` if you want a new value soon, but the old value is
+    /// better than none. Use [`remove`](Keyspace::remove) if the old value must not be seen again. After
+    /// `expire`, the old value may be served stale, and a crash within the flush interval undoes the call.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -43,12 +43,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert). [`Error::NotDurable`] if the entry may be only on disk,
-    /// and the disk tier is off or cannot be read. Lookups miss such an entry now, and find it again when the
-    /// disk is back. In that case, repeat the call.
+    /// Returns the same errors as [`insert`](Keyspace::insert). Also returns [`Error::NotDurable`] if the
+    /// entry may be only on disk, and the disk tier is off or cannot be read. Lookups miss such an entry
+    /// until the disk works again. Then repeat the call.
     ///
     /// # Cost
-    /// The cost of an insert: the entry is written again. The call is counted as an insert, like a touch.
+    /// One insert: the entry is written again. The statistics count the call as an insert, like a touch.
     pub fn expire(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.shared.refuse_if_unusable()?;
         let full = self.encode(&key)?;
@@ -56,8 +56,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         closure_keys::refuse_in_closure(memory, |key| key == full.as_slice())?;
         let key = memory.key(full.as_slice());
         let mut rounds = self.shared.turns.rounds(key.bytes);
-        // The rounds of an atomic change ([`super::modify`]), without a closure. An atomic change can't be
-        // used here, because it would remove an entry with an expiry in the past.
+        // These are the rounds of an atomic change ([`super::modify`]), without a closure. An atomic change
+        // itself would remove the entry, because the new expiry is not in the future.
         loop {
             rounds.begin();
             let LeasedRead { lease, read, is_unread, record } = self.lease_and_read(key)?;

@@ -1,5 +1,5 @@
-//! The expiry of an entry that is written: from the TTL of the write, and the keyspace's TTL, `max_age` and
-//! jitter.
+//! Computes the expiry of an entry that is written, from the TTL of the write and the keyspace's TTL,
+//! `max_age` and jitter.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
-/// A TTL shorter than this duration begins at the precise time, not at the coarse time.
+/// A TTL shorter than this duration is counted from the precise time, not from the coarse time.
 pub(super) const PRECISE_BELOW: Duration = Duration::from_secs(10);
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Returns the time of the write, and the expiry of an entry that is written now. The returned time may
-    /// be early by one tick. With a time to idle, the expiry is the hard limit
+    /// Returns the time of the write, which may be one tick early, and the expiry of an entry that is written
+    /// now. In a keyspace with a time to idle, the expiry is the hard limit
     /// ([`first_expiry`](Self::first_expiry)). `read` is the entry that the write replaces.
     pub(super) fn expiry_after_write(
         &self,
@@ -39,19 +39,19 @@ impl<K: Key, V> Keyspace<K, V> {
             Ttl::Never | Ttl::Default | Ttl::Keep => max_age,
         };
         let Some(ttl) = ttl else { return (coarse, Timestamp::NEVER) };
-        // The entry may expire too early, by less than a tick of the coarse clock. A short TTL is measured
-        // precisely, because a tick would be a large part of it.
+        // With the coarse clock, the entry may expire up to one tick early. For a short TTL, this error would
+        // be too large.
         let now = if ttl < PRECISE_BELOW { self.now() } else { coarse };
         (now, now.expiry_after(self.jittered(key, ttl, now)))
     }
 
-    /// Returns an expiry, or the latest expiry that the keyspace allows at `now` if that is earlier.
+    /// Returns the earlier of an expiry and the latest expiry that `max_age` allows for a write at `now`.
     pub(super) fn capped(&self, expires_at: Timestamp, now: Timestamp) -> Timestamp {
         self.definition.age_limit().map_or(expires_at, |max_age| expires_at.min(now.expiry_after(max_age)))
     }
 
-    /// Shortens a TTL by the keyspace's jitter. The part depends on the hash of the key, which gets a new
-    /// seed in each process, and on the time of the write.
+    /// Shortens a TTL by the keyspace's jitter. The random amount is derived from the time of the write and
+    /// the key's hash, which has a new seed in each process.
     fn jittered(&self, key: SlotKey<'_>, ttl: Duration, now: Timestamp) -> Duration {
         let percent = self.definition.jitter_percent();
         if percent == 0 {

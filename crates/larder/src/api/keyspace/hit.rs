@@ -1,13 +1,13 @@
-//! The path of a hit in memory. Most lookups execute only this code.
+//! The fast path: a hit in memory. Most lookups execute only this code.
 //!
 //! 1. Hash the borrowed key. Nothing is encoded.
-//! 2. Look in memory under the shared lock, and compare the borrowed key with the stored bytes.
+//! 2. Look up the hash in memory under the shared lock, and compare the borrowed key with the stored bytes.
 //! 3. If the keyspace has a time to idle, extend the entry's life if necessary. This encodes the key.
 //! 4. Count the hit.
 //!
-//! All other cases are in separate functions: a key that memory does not have, an entry that expires within
-//! milliseconds, and a key with a zero byte in a text. In these cases the key is encoded and looked up again.
-//! So a hit has no cost for their code and their registers.
+//! Separate functions handle all other cases: a key that memory does not have, an entry that expires within
+//! milliseconds, and a text with a zero byte in the key. These functions encode the key and look it up again.
+//! As separate functions, they add no code or register use to the fast path.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,8 +23,8 @@ use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live value of a key and its expiry, if memory certainly has it, and counts a hit. If this
-    /// returns None, the lookup is not counted, and the caller encodes the key and looks again.
+    /// Returns the live value of a key and its expiry, and counts a hit. If memory may not have a live value,
+    /// returns `None` and counts nothing. Then the caller encodes the key and looks it up again.
     #[expect(clippy::inline_always, reason = "more callers would keep it out of line")]
     #[inline(always)]
     pub(super) fn hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
@@ -37,7 +37,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some((self.note_hit(key, value, expires_at)?, expires_at))
     }
 
-    /// Like [`hit`](Self::hit), and also returns the extras of the entry.
+    /// Like [`hit`](Self::hit), but also returns the extras of the entry.
     #[inline]
     pub(super) fn hit_with_extras<Q: EncodeKey<K> + ?Sized>(
         &self,
@@ -52,7 +52,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some((self.note_hit(key, value, expires_at)?, expires_at, extras))
     }
 
-    /// Steps 3 and 4. Returns the value in its own type.
+    /// Runs steps 3 and 4. Returns the value with its type.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     fn note_hit<Q: EncodeKey<K> + ?Sized>(
@@ -73,7 +73,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(value)
     }
 
-    /// Extends the life of an entry with a time to idle.
+    /// Encodes the key, and extends the life of its entry.
     #[cold]
     #[inline(never)]
     fn note_unencoded_use<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, expires_at: Timestamp) {

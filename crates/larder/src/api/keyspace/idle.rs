@@ -1,8 +1,8 @@
-//! Uses of entries, in a keyspace with a time to idle.
+//! Extends the life of entries that are used, in a keyspace with a time to idle.
 //!
-//! The expiry of such an entry is 9/8 of the time to idle after a use, or its hard limit if that is earlier.
-//! A hit extends it only if less than the time to idle is left. So an entry is extended at most once in an
-//! eighth of that time, and expires between 1 and 9/8 of that time after its last use.
+//! After a use, an entry lives for 9/8 of the time to idle, but not past its hard limit. A hit extends this
+//! life only if less than the time to idle is left. So an entry is extended at most once in each eighth of
+//! the time to idle, and expires between 1 and 9/8 of the time to idle after its last use.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn life(time_to_idle: Duration) -> Duration {
 }
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Returns the expiry and the extras of an entry that is written now, and whose hard limit is `ends_at`.
+    /// Returns the expiry and the extras of an entry that is written now and has the hard limit `ends_at`.
     pub(super) fn first_expiry(
         &self,
         now: Timestamp,
@@ -32,13 +32,13 @@ impl<K: Key, V> Keyspace<K, V> {
             let extras = || EntryExtras::new(now, load_time, Timestamp::ZERO);
             return (ends_at, self.opened.keeps_extras().then(extras));
         };
-        // A tick of the coarse clock would be a large part of a short time.
+        // For a short time to idle, the error of the coarse clock would be too large.
         let from = if time_to_idle < PRECISE_BELOW { self.now() } else { now };
         let expires_at = from.expiry_after(life(time_to_idle)).min(ends_at);
         (expires_at, Some(EntryExtras::new(now, load_time, ends_at)))
     }
 
-    /// Notes a hit in memory. In a keyspace without a time to idle, this is one comparison.
+    /// Records a hit in memory. In a keyspace without a time to idle, this is one comparison.
     #[inline]
     pub(super) fn note_use(&self, key: SlotKey<'_>, expires_at: Timestamp) {
         if let Some(time_to_idle) = self.definition.idle_limit() {
@@ -46,7 +46,7 @@ impl<K: Key, V> Keyspace<K, V> {
         }
     }
 
-    /// Notes a hit on disk, after the value was copied into memory.
+    /// Records a hit on disk, after the value was copied into memory.
     pub(super) fn note_use_on_disk(&self, key: SlotKey<'_>, decoded: &DecodedEntry<V>) {
         if let Some(time_to_idle) = self.definition.idle_limit() {
             let tiers = &self.shared.tiers;

@@ -1,10 +1,10 @@
-//! Counters: integers that are changed under the lock of their shard.
+//! Counters: integers that are changed under the lock of a shard.
 //!
-//! 1. Room is reserved in the write buffer, for the longest encoding of the new value.
-//! 2. Under the lock of the shard, the sum is computed from the live value, encoded and stored. No code of
-//!    the user runs: the type is an integer, and the keyspace has no weigher.
-//! 3. If memory has no live value of the key, or the keyspace has a weigher, the counter is changed in
-//!    rounds, as by [`modify`](Keyspace::modify). The value is in memory after that.
+//! 1. Reserve room in the write buffer for the longest possible encoding.
+//! 2. Under the lock of the shard, compute the sum from the live value, encode it and store it. No user code
+//!    runs under the lock, because the type is an integer and the keyspace has no weigher.
+//! 3. If memory has no live value, or there is a weigher, change the counter in rounds, like
+//!    [`modify`](Keyspace::modify). After that, memory has the value.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,7 +27,7 @@ use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// Number of bytes for the value and the encoding of a counter. No integer needs more.
+/// The maximum number of bytes for the value and the encoding of a counter.
 const MAX_COUNTER_LEN: u64 = 128;
 
 mod sealed {
@@ -43,7 +43,7 @@ mod sealed {
     }
 }
 
-/// The types of counters: the integers. This trait can't be implemented for other types.
+/// The integer types that a counter can have. This trait is sealed.
 pub trait Counter:
     sealed::Integer + Serialize + DeserializeOwned + std::fmt::Display + Copy + Send + Sync + 'static
 {
@@ -78,12 +78,12 @@ enum Amount<V> {
     Minus(V),
 }
 
-/// The outcome of the attempt to change a counter in memory.
+/// The outcome of an attempt to change a counter in memory.
 enum InMemory<V> {
     Stored(V),
-    /// Memory does not have the counter, or has no room for it.
+    /// The counter could not be changed in memory: go on with step 3.
     Elsewhere,
-    /// The disk tier came back meanwhile. The attempt is repeated, so that the value is saved.
+    /// The disk tier came back meanwhile: repeat the attempt, so that the value is saved.
     Again,
 }
 
@@ -106,7 +106,7 @@ impl<V: Counter> std::fmt::Display for Amount<V> {
 }
 
 impl<K: Key, V: Counter> Keyspace<K, V> {
-    /// Adds an amount to a counter, atomically. Returns the sum.
+    /// Adds an amount to a counter atomically. Returns the sum.
     ///
     /// A missing counter starts at zero, and gets the keyspace's TTL. An existing counter keeps its TTL, as
     /// in Redis. So the first increment sets the end of a time window:
@@ -124,26 +124,28 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// The counter is on disk within the flush interval, as with [`insert`](Keyspace::insert). A crash before
-    /// that sets the counter back, so it may return the same number again ([contract 4](crate#the-contract)).
+    /// The new value is on disk within the flush interval, as with [`insert`](Keyspace::insert). A crash
+    /// before that resets the counter to an earlier value. So later calls may return the same numbers again
+    /// ([contract 4](crate#the-contract)).
     ///
     /// # Errors
-    /// [`Error::Overflow`] if the sum does not fit into the type. In this case nothing is changed. Also the
-    /// errors of [`modify`](Keyspace::modify).
+    /// Returns [`Error::Overflow`] if the sum does not fit into the type. Nothing is changed then. Otherwise,
+    /// returns the same errors as [`modify`](Keyspace::modify).
     ///
     /// # Cost
-    /// In memory: one exclusive lock of a shard, under which the sum is encoded. Callers of one counter wait
-    /// for each other, and no caller repeats its work. If the keyspace or the cache has a weigher, or memory
-    /// does not have the counter: the cost of [`modify`](Keyspace::modify).
+    /// One exclusive lock of a shard, under which the sum is encoded. Callers of the same counter wait for
+    /// each other, but no caller repeats its work. If the keyspace or the cache has a weigher, or memory does
+    /// not have the counter, the call costs the same as [`modify`](Keyspace::modify).
     pub fn increment(&self, key: impl EncodeKey<K>, by: V) -> Result<V, Error> {
         self.add(key, Amount::Plus(by))
     }
 
-    /// Subtracts an amount from a counter, atomically. Returns the difference. Otherwise like
-    /// [`increment`](Keyspace::increment).
+    /// Subtracts an amount from a counter atomically, like [`increment`](Keyspace::increment). Returns the
+    /// difference.
     ///
     /// # Errors
-    /// The errors of [`increment`](Keyspace::increment). An unsigned counter overflows below zero.
+    /// Returns the same errors as [`increment`](Keyspace::increment). A result below zero overflows an
+    /// unsigned counter.
     pub fn decrement(&self, key: impl EncodeKey<K>, by: V) -> Result<V, Error> {
         self.add(key, Amount::Minus(by))
     }
@@ -171,7 +173,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
     /// Steps 1 and 2.
     fn add_in_memory(&self, key: SlotKey<'_>, amount: Amount<V>) -> Result<InMemory<V>, Error> {
         let tiers = &self.shared.tiers;
-        // Dropped last, because a user's `Drop` may wait for room, or panic.
+        // Dropped last, because a user's `Drop` may wait for room in the write buffer, or panic.
         let mut evicted_values = EvictedValues::default();
         let overhead = UNSAVED_OVERHEAD + ENTRY_OVERHEAD + EXTRAS_OVERHEAD;
         let max_room = overhead + key.bytes.len() as u64 + MAX_COUNTER_LEN;
@@ -245,7 +247,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
         }
     }
 
-    /// Returns whether a function of the user weighs the values.
+    /// Returns whether the keyspace or the cache has a weigher.
     fn has_weigher(&self) -> bool {
         self.definition.own_weigher().is_some() || self.shared.settings.weigher.is_some()
     }

@@ -1,20 +1,20 @@
-//! The options of one insert: its TTL, and when the insert returns.
+//! The options of one insert: its TTL and its durability.
 
 use super::ttl::Ttl;
 
-/// The moment at which an insert returns.
+/// When an insert returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Durability {
-    /// The insert returns when memory has the value. The value reaches the disk within the flush interval.
+    /// The insert returns when the value is in memory. The value reaches the disk within the flush interval.
     #[default]
     Buffered,
-    /// The insert returns when the disk has the value: after a commit, shared with other waiting callers.
+    /// The insert returns when the value is on disk: after one commit, shared with other waiting callers.
     Immediate,
 }
 
-/// The options of [`insert_with`](crate::Keyspace::insert_with), and of the atomic inserts: the TTL and the
-/// durability of one insert.
+/// The TTL and the durability of one insert, for [`insert_with`](crate::Keyspace::insert_with) and the atomic
+/// inserts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[must_use = "options do nothing until they are passed to insert_with"]
 pub struct InsertOptions {
@@ -28,8 +28,8 @@ impl InsertOptions {
         Self { ttl: Ttl::Default, durability: Durability::Buffered }
     }
 
-    /// Sets the TTL of this entry: a [`Ttl`], or a duration from 1 ms to ten years, or the time until which
-    /// the entry lives.
+    /// Sets the TTL of the entry: a [`Ttl`], a duration from 1 ms to ten years, or the time at which the
+    /// entry expires.
     pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
         self.ttl = ttl.into();
         self

@@ -2,19 +2,20 @@
 //!
 //! The keys come from two sorted sources: the keys in memory, collected when the iteration begins, and the
 //! keys on disk. The keys on disk are read in chunks, each chunk from the current snapshot, so that a slow
-//! iteration keeps no old pages alive. Each key is then looked up like any other key. Hence an iteration
-//! yields every entry that exists during the whole iteration exactly once. It never yields an entry that has
-//! already expired or was already invalidated. An entry that is written or removed during the iteration may
-//! be yielded or not.
+//! iteration keeps no old pages alive. Each key is then looked up like any other key.
+//!
+//! So an iteration yields every entry that exists during the whole iteration exactly once. It never yields an
+//! entry after the entry expired or was invalidated. An entry that is written or removed during the iteration
+//! may be yielded or not.
 //!
 //! While the writer has withdrawn the snapshot to make room, an iteration waits for the next snapshot.
-//! Otherwise the iteration would mistake the missing snapshot for the end of the keys on disk, and leave out
-//! all later keys. During an outage of the disk there is no next snapshot. Then the iteration continues with
-//! the keys in memory, and `is_complete` reports that it may have left out other keys.
+//! Otherwise the iteration would mistake the missing snapshot for the end of the keys on disk, and omit all
+//! later keys. During an outage of the disk there is no next snapshot. Then the iteration continues with the
+//! keys in memory, and `is_complete` reports that keys may be missing.
 //!
 //! The keys in memory are collected before the first chunk is read. So an entry that is committed or evicted
-//! between these two steps is in both sources. An entry that is in neither source did not exist during the
-//! whole iteration.
+//! between these two steps is still in the first source. An entry that is in neither source did not exist
+//! during the whole iteration.
 
 use std::collections::VecDeque;
 use std::iter::Peekable;
@@ -31,15 +32,15 @@ use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::Arc;
 
-/// The number of keys that are read from disk in one chunk.
+/// The number of keys in a chunk that is read from disk.
 const CHUNK: usize = 256;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns an iterator over the live entries, in key order. The lookups are not counted, and nothing is
-    /// copied into memory.
+    /// Returns an iterator over the live entries, in key order. The iterator's lookups are not counted, and
+    /// copy nothing into memory.
     ///
-    /// The iterator is not a snapshot. An entry that is written or removed during the iteration may be
-    /// yielded or not. No entry is yielded after it expired or was invalidated.
+    /// The iterator is not a snapshot. It may or may not yield an entry that is written or removed during the
+    /// iteration. It never yields an entry after the entry expired or was invalidated.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -54,9 +55,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// One pass over the entries in memory to begin. Then one lookup for each entry, and one decoding for
-    /// each entry that is only on disk. Over a remote tier, one request for each key that memory does not
-    /// have.
+    /// The call makes one pass over the entries in memory. Each step of the iterator makes one lookup, and
+    /// decodes the value if it is only on disk. With a remote tier, there is one request for each key that
+    /// memory does not have.
     #[must_use]
     pub fn iter(&self) -> Iter<K, V> {
         Iter { keys: self.full_keys(None), keyspace: self.clone() }
@@ -76,14 +77,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// The cost of [`iter`](Keyspace::iter), without decoding values. Over a remote tier, the cost of `iter`.
+    /// Costs the same as [`iter`](Keyspace::iter), without the decoding of values. With a remote tier, values
+    /// are decoded too.
     #[must_use]
     pub fn keys(&self) -> Keys<K, V> {
         Keys { keys: self.full_keys(None), keyspace: self.clone() }
     }
 
-    /// Returns an iterator over the keys of the live entries that come after a key, in order. The key itself
-    /// need not have an entry. So an iteration can stop after any key, and continue from there later.
+    /// Returns an iterator over the keys of the live entries that come after `key`, in order. `key` itself
+    /// need not have an entry. With this call, an iteration can stop at any key and continue from there
+    /// later.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -97,11 +100,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`].
+    /// Returns [`Error::KeyTooLarge`].
     ///
     /// # Cost
-    /// The cost of [`keys`](Keyspace::keys): one pass over the entries in memory to begin, no matter which
-    /// key it begins after. The keys on disk are read from there on.
+    /// Costs the same as [`keys`](Keyspace::keys). The pass over the entries in memory covers all keys, but
+    /// the keys on disk are read only from `key` on.
     pub fn keys_after(&self, key: impl EncodeKey<K>) -> Result<Keys<K, V>, Error> {
         let after = self.encode(&key)?;
         Ok(Keys { keys: self.full_keys(Some(after.as_slice())), keyspace: self.clone() })
@@ -109,7 +112,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     fn full_keys(&self, after: Option<&[u8]>) -> FullKeys {
         let prefix = self.opened.id.to_bytes();
-        // Collecting the keys takes the lock of every shard, so a forked child must not do it.
+        // A forked child must not collect the keys, because that takes the lock of every shard.
         let is_forked = self.shared.is_forked();
         let (mut in_memory, is_complete) = match is_forked {
             true => (Vec::new(), true),
@@ -147,7 +150,7 @@ struct FullKeys {
     chunk: VecDeque<Arc<[u8]>>,
     last_on_disk: Option<Arc<[u8]>>,
     disk_is_done: bool,
-    /// Whether no key was left out because the disk could not be read.
+    /// False if keys may be missing, because the disk or the server could not be read.
     is_complete: bool,
 }
 
@@ -175,13 +178,13 @@ impl FullKeys {
     }
 
     fn decode<K: Key>(full: &[u8]) -> Option<K> {
-        // Bytes that do not decode are damaged, or belong to a key type with the same shape and other
-        // decoding rules. Such a key is left out.
+        // A key that does not decode is damaged, or was written by a key type with the same shape but other
+        // rules. The iteration skips it.
         key::decode(full.get(KeyspaceId::LEN..)?).ok()
     }
 }
 
-/// An iterator over the live entries of a keyspace, in key order. [`Keyspace::iter`] returns this iterator.
+/// An iterator over the live entries of a keyspace, in key order. Returned by [`Keyspace::iter`].
 #[derive(Debug)]
 pub struct Iter<K, V> {
     keyspace: Keyspace<K, V>,
@@ -189,9 +192,9 @@ pub struct Iter<K, V> {
 }
 
 impl<K, V> Iter<K, V> {
-    /// Returns whether no entry was left out so far because the file, or the server of a remote tier, could
-    /// not be read. During an outage of the disk, an iteration yields only the entries in memory. So its end
-    /// may not be the end of the keyspace.
+    /// Returns whether the iterator has yielded everything so far. Returns false if the file, or the server
+    /// of a remote tier, could not be read, so that entries may be missing. During an outage of the disk, for
+    /// example, an iterator yields only the entries in memory.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.keys.is_complete
@@ -215,8 +218,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
     }
 }
 
-/// An iterator over the keys of the live entries of a keyspace, in order. [`Keyspace::keys`] returns this
-/// iterator.
+/// An iterator over the keys of the live entries of a keyspace, in order. Returned by [`Keyspace::keys`].
 #[derive(Debug)]
 pub struct Keys<K, V> {
     keyspace: Keyspace<K, V>,
@@ -224,9 +226,9 @@ pub struct Keys<K, V> {
 }
 
 impl<K, V> Keys<K, V> {
-    /// Returns whether no key was left out so far because the file, or the server of a remote tier, could not
-    /// be read. During an outage of the disk, an iteration yields only the entries in memory. So its end may
-    /// not be the end of the keyspace.
+    /// Returns whether the iterator has yielded everything so far. Returns false if the file, or the server
+    /// of a remote tier, could not be read, so that keys may be missing. During an outage of the disk, for
+    /// example, an iterator yields only the keys in memory.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.keys.is_complete

@@ -1,5 +1,5 @@
-//! Loads of values that neither tier has. Callers that ask for one key at the same time share one loader. The
-//! steps are the same as in [`super::lookup`].
+//! Loads of values that neither tier has. Callers that request the same key at the same time share one load.
+//! The steps are those of [`super::lookup`].
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,23 +16,23 @@ use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// The result of a loader of [`get_or_load_with`](crate::Keyspace::get_or_load_with): a value, and how it is
-/// cached.
+/// The result of a loader of [`get_or_load_with`](crate::Keyspace::get_or_load_with): a value, and how to
+/// cache it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Load<V> {
-    /// Cache the value for the keyspace's TTL.
+    /// Cache the value with the keyspace's TTL.
     Cache(Arc<V>),
-    /// Cache the value for this TTL. If the TTL is out of range, the value is returned, but not cached.
+    /// Cache the value with this TTL. If the TTL is out of range, the value is returned but not cached.
     CacheFor(Arc<V>, Ttl),
-    /// The stale value that the loader got is still correct: cache it for the keyspace's TTL.
+    /// The stale value that the loader got is still valid: cache it again, with the keyspace's TTL.
     Unchanged,
-    /// The source has no value for the key. The absence is cached for the keyspace's
-    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), if that is set. Otherwise only the waiting
-    /// callers get it.
+    /// The source has no value for the key. If the keyspace has an
+    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), the absence is cached. Otherwise only the
+    /// waiting callers get the absence.
     Absent,
-    /// Return the value to all waiting callers, and do not cache it. For one second after that, callers of
-    /// the key do not wait for each other's loads.
+    /// Return the value to all waiting callers, but do not cache it. For one second after the load, callers
+    /// of the key do not wait for each other's loads.
     DoNotCache(Arc<V>),
 }
 
@@ -42,7 +42,7 @@ pub enum Load<V> {
 pub struct Loaded<V> {
     /// The value. `None` if the source has no value for the key ([`Load::Absent`]).
     pub value: Option<Arc<V>>,
-    /// Whether the value has expired, and is returned because the load has failed
+    /// Whether the value has expired, and is returned because the load failed
     /// ([`grace`](crate::KeyspaceDefinition::grace)).
     pub is_stale: bool,
 }
@@ -60,14 +60,14 @@ impl<V> Loaded<V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live value of a key. If there is none, runs `loader` and caches its value for the
+    /// Returns the live value of a key. If there is none, runs `loader` and caches its value with the
     /// keyspace's TTL.
     ///
-    /// Callers that ask for one key at the same time run one loader and share its result. If the key is
-    /// written or invalidated during the load, the loaded value is returned and not cached. Callers that come
-    /// after the invalidation do not wait for that load. If a load takes longer than
-    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout), another caller of the key loads it, and the
-    /// value of the late load is not cached.
+    /// Callers that request the same key at the same time run one loader and share its result. If the key is
+    /// written or invalidated during the load, the loaded value is returned but not cached. Callers that come
+    /// after the invalidation do not wait for this load. If a load takes longer than
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout), another caller loads the key, and the value of
+    /// the late load is not cached.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -81,32 +81,32 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// The loader always has a value. So a key that is known to be absent is loaded like an unknown key. Use
-    /// [`get_or_load_optional`](Keyspace::get_or_load_optional) if the source may have no value.
+    /// The loader must always have a value. So a key that is known to be absent is loaded like an unknown
+    /// key. If the source may have no value, use [`get_or_load_optional`](Keyspace::get_or_load_optional).
     ///
-    /// A value that can't be cached (it is too large, or does not encode) is still returned, and the next
-    /// caller loads it again. The load is counted as [`uncacheable`](crate::KeyspaceStats::uncacheable). The
-    /// first such load of a keyspace is logged, with a remedy if the value is too large.
+    /// A value that is too large, or can't be encoded, is returned but not cached, and the next caller loads
+    /// it again. [`KeyspaceStats::uncacheable`](crate::KeyspaceStats::uncacheable) counts these loads. The
+    /// first one in a keyspace is logged, with a remedy if the value is too large.
     ///
     /// # Errors
     /// - [`LoadError::Loader`] with the loader's error. All waiting callers share this error.
-    /// - [`LoadError::Panicked`] if the loader that this caller waited for panicked.
-    /// - [`LoadError::Cycle`] if the wait would never end, because loads wait for one another. The loads may
-    ///   belong to several caches.
+    /// - [`LoadError::Panicked`] if the caller waited for another caller's loader, and that loader panicked.
+    /// - [`LoadError::Cycle`] if the wait would never end, because loads wait for each other in a cycle. The
+    ///   loads may belong to several caches.
     /// - [`LoadError::Timeout`] after [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set.
     /// - [`LoadError::Key`] for a key that is too long.
     ///
     /// If the keyspace has a [`grace`](crate::KeyspaceDefinition::grace), a stale value is returned instead
-    /// of the first, second and fourth of these errors.
+    /// of `Loader`, `Panicked` or `Timeout`.
     ///
-    /// A failure of the cache is not an error: the value is then returned and not cached.
+    /// A failure of the cache itself is not an error: the value is returned but not cached.
     ///
-    /// A loader must not join a thread that asks for the loader's own key. The cache sees waits for loads,
-    /// but no other waits of a thread. That thread waits until the `lease_timeout` or the `load_timeout`
-    /// ends.
+    /// A loader must not join a thread that requests the loader's own key. The cache can't detect this cycle,
+    /// because it only knows waits for loads. The thread then waits until the `lease_timeout` or the
+    /// `load_timeout` ends.
     ///
     /// # Panics
-    /// If `loader` panics, the call panics in the thread that runs the loader.
+    /// Panics if `loader` panics, on the thread that runs `loader`.
     pub fn get_or_load<E, R, F>(&self, key: impl EncodeKey<K>, loader: F) -> Result<Arc<V>, LoadError<E>>
     where
         E: Send + Sync + 'static,
@@ -124,10 +124,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Like [`get_or_load`](Keyspace::get_or_load), with a loader that decides how its value is cached
-    /// ([`Load`]). The loader gets the stale value of the key, if the keyspace has a
-    /// [`grace`](crate::KeyspaceDefinition::grace) and there is such a value. The result says whether the
-    /// value is stale. It has no value if this load, or an earlier load whose result is cached, found that
-    /// the source has none.
+    /// ([`Load`]). If the keyspace has a [`grace`](crate::KeyspaceDefinition::grace), the loader gets the
+    /// stale value of the key, if there is one. [`Loaded::value`] is `None` if this load, or an earlier load
+    /// whose result is cached, found that the source has no value.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -153,11 +152,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`get_or_load`](Keyspace::get_or_load). [`LoadError::NothingUnchanged`] if the loader
-    /// returns [`Load::Unchanged`] although it got no stale value.
+    /// Returns the same errors as [`get_or_load`](Keyspace::get_or_load). Also returns
+    /// [`LoadError::NothingUnchanged`] if the loader returns [`Load::Unchanged`] although it got no stale
+    /// value.
     ///
     /// # Panics
-    /// If `loader` panics, the call panics in the thread that runs the loader.
+    /// Panics if `loader` panics, on the thread that runs `loader`.
     pub fn get_or_load_with<E, F>(&self, key: impl EncodeKey<K>, loader: F) -> Result<Loaded<V>, LoadError<E>>
     where
         E: Send + Sync + 'static,
@@ -169,10 +169,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Steps 1 to 6, for a key that [`hit`](Self::hit) has not found.
+    /// Runs steps 1 to 6 for a key that [`hit`](Self::hit) did not find.
     ///
-    /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
-    /// function.
+    /// Never inlined, so that a hit in memory does not pay for this function's registers and stack frame.
     #[inline(never)]
     pub(super) fn load_without_hit<Q, E, F>(
         &self,
@@ -222,7 +221,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     {
         let stale = self.stale_value(key).map(|(value, _)| value);
         let fresh = |value| Ok(Loaded::fresh(Some(value)));
-        // A failure of the cache is not an error. The lease counts it.
+        // Errors of the cache are dropped: the caller gets the value, and the lease counts the failure.
         match lease.run_loader(|| loader(stale.clone())) {
             Ok(Load::Cache(value)) => {
                 drop(lease.fill(value.clone()));
@@ -258,8 +257,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Returns the stale value of a key after a failed load, or the error. The stale value is read now, and
-    /// not before the load, because a removal during the load must not be undone.
+    /// Returns the stale value of a key after a failed load, or the error. The stale value is read after the
+    /// load, because a value that was removed during the load must not be returned.
     pub(super) fn stale_or<E>(
         &self,
         key: SlotKey<'_>,

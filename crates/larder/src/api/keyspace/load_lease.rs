@@ -1,8 +1,9 @@
-//! The permission to fill a key that a lookup has missed: steps 4 to 6 of a load (see [`super::lookup`]).
+//! The lease of a load: the permission to fill a key that a lookup missed. Implements steps 4 to 6 of
+//! [`super::lookup`].
 //!
-//! A lease may be sent to another thread, kept, or forgotten. So it holds only weak references: it keeps
-//! neither the cache nor its file open. Its deadline is on the real clock. Past the deadline the lease fills
-//! nothing, and another caller may load the key.
+//! A lease may be sent to another thread, kept, or forgotten. So a lease holds only weak references, and does
+//! not keep the cache or its file open. The deadline of a lease is in real time. After the deadline, the
+//! lease fills nothing, and another caller may load the key.
 
 mod fill_absent;
 pub(super) mod loader_panic;
@@ -42,52 +43,53 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::millis;
 use loader_panic::LoaderPanic;
 
-/// The permission to load a key, and to cache its value. [`Keyspace::lookup`](crate::Keyspace::lookup)
-/// returns it for a key without a live value.
+/// The permission to load a key and to cache its value. [`Keyspace::lookup`](crate::Keyspace::lookup) returns
+/// a lease for a key without a live value.
 ///
-/// While a lease is held, other callers of the key wait for its value. A lease ends in one of these ways:
+/// While a caller holds the lease of a key, other callers of the key wait for its value. A lease ends in one
+/// of these ways:
 ///
 /// - [`fill`](LoadLease::fill) caches the value, and returns it to the waiting callers.
 /// - [`fill_absent`](LoadLease::fill_absent) reports that the source has no value.
 /// - [`fail`](LoadLease::fail) gives an error to the waiting callers.
 /// - [`decline`](LoadLease::decline) ends the load without caching a value.
-/// - If it is dropped, or its [deadline](LoadLease::remaining) has passed, one of the waiting callers loads
-///   the key. If it is dropped by a panic, the waiting callers get
+/// - If the lease is dropped, or its [deadline](LoadLease::remaining) passes, one of the waiting callers
+///   loads the key. If a panic drops the lease, the waiting callers get
 ///   [`LoadError::Panicked`](crate::LoadError::Panicked).
 ///
-/// A change of the key revokes the lease, because the loaded value may be older than the change. Such a value
-/// is not cached. Only the callers that waited before the change get it.
+/// A change of the key revokes the lease, because the loaded value may be older than the change. The value is
+/// then not cached, and only callers that were waiting before the change get it.
 ///
-/// A lease may be sent to another thread. It keeps neither the cache nor the file open, except while one of
-/// its methods runs: use [`Cache::close`](crate::Cache::close) to close the file at a defined moment.
+/// A lease may be sent to another thread. It keeps the cache and the file open only while one of its methods
+/// runs. To close the file at a defined moment, use [`Cache::close`](crate::Cache::close).
 ///
-/// The holder itself must not request the key with [`get_or_load`](crate::Keyspace::get_or_load). That call
-/// would wait for this lease until its deadline.
+/// The holder of a lease must not request the key with [`get_or_load`](crate::Keyspace::get_or_load). That
+/// call would wait for the holder's own lease until the deadline.
 #[must_use = "a lease that is dropped at once makes the next caller load"]
 pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
     shared: Weak<Shared>,
     opened: Weak<OpenKeyspace>,
     definition: KeyspaceDefinition<K, V>,
     pub(super) key: StoredKey,
-    /// `None` for a lease that fills nothing, and once the lease was given back.
+    /// `None` for a lease that fills nothing, and after the lease was returned to the shard.
     pub(super) id: Option<LeaseId>,
     /// `None` if no caller waits for this load.
     pub(super) flight: Option<Arc<Flight>>,
     pub(super) deadline: Deadline,
-    /// The process that took the lease. A loader may fork, and return in the child. The waiters are in the
-    /// parent, where the loader returns as well. So the child does not end the flight.
+    /// The process that took the lease. If a loader forks, it returns in both processes. The waiters are in
+    /// the parent, so the child does not end the flight.
     pub(super) process: Process,
-    /// The time for which callers are answered with the stale value after a failed load.
+    /// How long callers get the stale value after a failed load.
     pub(super) cool_down_length: Option<Duration>,
-    /// The time when the load began, on the cache's monotonic clock. `None` if there is no load, because the
-    /// value was found on disk.
+    /// The time when the load began, on the cache's monotonic clock. `None` before the load begins, and after
+    /// its end was counted.
     began: Option<Duration>,
     /// The duration of the load. `None` until it ends.
     took: Option<Duration>,
-    /// Whether this lease measures the duration of the load. If a loader has several leases, only the first
-    /// one measures.
+    /// Whether this lease measures the duration of the load. If a loader has several leases, only one of them
+    /// measures.
     measures: bool,
-    /// Whether a load that ends now has failed.
+    /// Whether the load counts as failed if it ends now.
     has_failed: bool,
     loader_panic: LoaderPanic,
     pub(super) outcome: Option<FlightOutcome>,
@@ -125,7 +127,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
-    /// Returns a lease that fills nothing, and for which no caller waits.
+    /// Returns a lease that fills nothing, and that no caller waits for.
     pub(super) fn void(keyspace: &Keyspace<K, V>, key: SlotKey<'_>) -> Self {
         let deadline = Deadline::after(keyspace.shared.settings.lease_timeout);
         let mut lease = Self::new(keyspace, key, None, None, deadline);
@@ -133,7 +135,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         lease
     }
 
-    /// Ends the lookup with the result from the disk. None means an absence.
+    /// Ends the flight with the result from the disk. `None` means an absence.
     pub(super) fn found(mut self, value: Option<Arc<V>>) {
         self.outcome = Some(match value {
             Some(value) => FlightOutcome::Value(value),
@@ -150,29 +152,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
-    /// Returns the flight of this lease. Makes one if there is none, so that the holder itself can wait for
+    /// Returns the flight of this lease. Creates one if there is none, so that the holder itself can wait for
     /// the outcome.
     #[cfg(feature = "async")]
     pub(super) fn flight(&mut self) -> &Arc<Flight> {
         self.flight.get_or_insert_with(|| Flight::of_task(LoadId::next(), self.deadline))
     }
 
-    /// Counts the beginning of a load.
+    /// Counts a load, and records when it began.
     pub(super) fn begin(&mut self, keyspace: &Keyspace<K, V>) {
         keyspace.shared.count(&keyspace.opened.counters, Count::Loads, &self.key);
         self.began = Some(keyspace.shared.tiers.time.clock().monotonic());
     }
 
-    /// Returns the time until the deadline of this lease, in real time. After that time the lease fills
-    /// nothing, and another caller may load the key. The time is zero from the deadline on.
+    /// Returns the time until the deadline of this lease, in real time, or zero after the deadline. After the
+    /// deadline, the lease fills nothing, and another caller may load the key.
     #[must_use]
     pub fn remaining(&self) -> Duration {
         self.deadline.left()
     }
 
-    /// Caches a value for the keyspace's TTL, and returns it to the waiting callers. Returns whether the
-    /// value is cached. It is not cached if the key was changed since the lookup, if the deadline has passed,
-    /// if the cache is closed, or if memory has no room and the disk tier is off.
+    /// Caches a value with the keyspace's TTL, and passes it to the waiting callers. Returns whether the
+    /// value is cached. The value is not cached if the key was changed since the lookup, if the deadline has
+    /// passed, if the cache is closed, or if memory has no room and the disk tier is off.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};
@@ -187,17 +189,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// ```
     ///
     /// # Errors
-    /// [`Error::ValueTooLarge`] and [`Error::Encode`]. The waiting callers still get the value.
+    /// Returns [`Error::ValueTooLarge`] or [`Error::Encode`]. The waiting callers still get the value.
     pub fn fill(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
         let ttl = self.definition.default_ttl();
         self.publish(&value.into(), ttl)
     }
 
-    /// Like [`fill`](LoadLease::fill), with a [`Ttl`] for this value. A value with an expiry in the past
-    /// ([`Ttl::Until`]) is returned to the waiting callers, but not cached.
+    /// Like [`fill`](LoadLease::fill), with a [`Ttl`] for this value. With an expiry in the past
+    /// ([`Ttl::Until`]), the waiting callers get the value, but it is not cached.
     ///
     /// # Errors
-    /// The errors of [`fill`](LoadLease::fill). [`Error::InvalidSetting`] for a TTL out of range.
+    /// Returns the same errors as [`fill`](LoadLease::fill). Also returns [`Error::InvalidSetting`] for a TTL
+    /// out of range.
     pub fn fill_with(self, value: impl Into<Arc<V>>, ttl: impl Into<Ttl>) -> Result<bool, Error> {
         let (value, ttl) = (value.into(), ttl.into());
         let Some(now) = self.keyspace().map(|keyspace| keyspace.now()) else {
@@ -211,8 +214,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         checked.map(|()| false)
     }
 
-    /// Returns the stale value that may be the answer to a failing load of the key: see
-    /// [`grace`](KeyspaceDefinition::grace). A loader can use it for a conditional request.
+    /// Returns the stale value that a failing load of the key may return: see
+    /// [`grace`](KeyspaceDefinition::grace). A loader can use the stale value for a conditional request.
     #[must_use]
     pub fn stale(&self) -> Option<Arc<V>> {
         let keyspace = self.keyspace()?;
@@ -220,8 +223,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         keyspace.stale_value(key).map(|(value, _)| value)
     }
 
-    /// Gives an error to the waiting callers. Caches nothing. A caller that expects another type of error
-    /// looks the key up again. With a [`grace`](KeyspaceDefinition::grace), the key's cool-down begins.
+    /// Passes an error to the waiting callers, and caches nothing. A caller that expects another error type
+    /// looks the key up again. If the keyspace has a [`grace`](KeyspaceDefinition::grace), the key's
+    /// cool-down begins.
     pub fn fail<E: Send + Sync + 'static>(self, error: E) {
         self.fail_with(Arc::new(error));
     }
@@ -230,7 +234,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.outcome = Some(FlightOutcome::Error(error));
     }
 
-    /// Begins the cool-down of the key, if it has one. Called before the lease is given back.
+    /// Begins the cool-down of the key, if the keyspace has one. Must be called before the lease is released.
     fn cool_down(&self, keyspace: &Keyspace<K, V>) {
         if let (Some(id), Some(length)) = (self.id, self.cool_down_length) {
             let memory = &keyspace.shared.tiers.memory;
@@ -238,15 +242,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
-    /// Caches nothing. The waiting callers load the key themselves. For one second after that, callers of the
-    /// key do not wait for each other, unless the key is changed.
+    /// Ends the load without a value. The waiting callers load the key themselves. For one second, callers of
+    /// the key do not wait for each other, unless the key is changed.
     pub fn decline(mut self) {
         self.give_pass();
         self.has_failed = false;
     }
 
-    /// Caches nothing, and returns a value to the waiting callers. For one second after that, callers of the
-    /// key do not wait for each other, unless the key is changed.
+    /// Passes a value to the waiting callers, and caches nothing. For one second, callers of the key do not
+    /// wait for each other, unless the key is changed.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};
@@ -265,8 +269,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.share(value.into());
     }
 
-    /// Leaves the measurement of the load to another lease of the same loader. Otherwise one slow loader of
-    /// many keys would be recorded and logged for each key.
+    /// Excludes this lease from measurement, because another lease of the same loader measures the load.
+    /// Otherwise one slow loader of many keys would be recorded and logged for each key.
     pub(super) fn measure_nothing(&mut self) {
         self.measures = false;
     }
@@ -288,12 +292,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// Steps 5 and 6.
     fn publish(self, value: &Arc<V>, ttl: Ttl) -> Result<bool, Error> {
         let keyspace = self.keyspace();
-        // Dropped before `keyspace`, which may be the last handle of the cache: the waiters get the value
+        // Dropped before `keyspace`, which may be the last handle of the cache. So the waiters get the value
         // before the cache is closed.
         let mut load = self;
         load.has_failed = false;
-        // Set before the write, so that the waiters get the value even if the write panics. A user's
-        // `Serialize` may panic, and so may the `Drop` of an evicted value.
+        // Set before the write, so that the waiters get the value even if the write panics: in a user's
+        // `Serialize`, or in the `Drop` of an evicted value.
         load.outcome = Some(FlightOutcome::Value(value.clone()));
         let Some(keyspace) = &keyspace else { return Ok(false) };
         load.count_end(keyspace);
@@ -314,8 +318,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
-    /// Returns the keyspace of this lease, or `None` if the cache or the keyspace has no handle any more, or
-    /// in a forked child.
+    /// Returns the keyspace of this lease. Returns `None` if all handles of the cache or the keyspace are
+    /// dropped, and in a forked child.
     pub(super) fn keyspace(&self) -> Option<Keyspace<K, V>> {
         if !self.process.is_current() {
             return None;
@@ -324,7 +328,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         Some(Keyspace::of(shared, opened, self.definition))
     }
 
-    /// Counts the end of a load, once.
+    /// Counts the end of a load, and records its duration. Only the first call has an effect.
     fn count_end(&mut self, keyspace: &Keyspace<K, V>) {
         let Keyspace { shared, opened, .. } = keyspace;
         let Some(began) = self.began.take() else { return };
@@ -360,8 +364,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
         // Dropped last, because this may be the last handle of the cache.
         let keyspace = self.keyspace();
         if let Some(keyspace) = &keyspace {
-            // A panic before the load began, in a weigher or in the `Drop` of a value, is not a failure of
-            // the source.
+            // A panic before the load began came from a weigher or the `Drop` of a value. It does not count
+            // as a failure of the source.
             let has_panicked = has_panicked && self.began.is_some();
             self.count_end(keyspace);
             if has_panicked || matches!(self.outcome, Some(FlightOutcome::Error(_))) {
@@ -382,7 +386,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
     }
 }
 
-/// Prints no key, because the key may be a secret.
+/// Omits the key, because the key may be a secret.
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> fmt::Debug for LoadLease<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keyspace = self.definition.name();

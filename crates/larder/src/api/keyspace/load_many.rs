@@ -1,18 +1,17 @@
-//! Loads of several keys with one loader. Each key is looked up, leased and filled as in a load of one key:
-//! the steps of [`super::lookup`] apply to each.
+//! Loads of several keys with one loader. The steps of [`super::lookup`] apply to each key.
 //!
 //! 1. Encode the keys. A key that occurs several times in the input is looked up once.
-//! 2. Look every key up. Keep the leases, and the loads of other callers, that the lookups return.
-//! 3. Call the loader, once, with the keys that have a lease.
-//! 4. Land every flight of these leases: with its value, or as absent if the loader has omitted its key. The
-//!    absence is cached like the absence of any other load ([`super::absence`]). If the loader fails or
-//!    panics, all flights land with that error or panic.
-//! 5. Only then wait for the loads of other callers. Otherwise two callers with overlapping keys could each
-//!    wait for a flight that the other lands after its own wait.
-//! 6. A load of another caller may have ended without an answer. The keys of such loads begin again at (2).
+//! 2. Look up every key. Keep the leases and the other callers' loads that the lookups return.
+//! 3. Call the loader once, with the keys that have a lease.
+//! 4. End the flights of these leases: with a value, or with an absence if the loader omitted the key. The
+//!    absence is cached like that of any other load ([`super::absence`]). If the loader fails or panics, all
+//!    flights end with that error or panic.
+//! 5. Wait for the other callers' loads. If this step came before (4), two callers with overlapping keys
+//!    could deadlock: each would wait for a flight that the other ends only after its own wait.
+//! 6. If another caller's load ended without a result, begin again at (2) with its key.
 //!
-//! [`steps`] decides the next step. The calls for threads and for tasks only execute it: a thread blocks, and
-//! a task awaits.
+//! [`steps`] decides the next step. The sync and async calls only execute the step: a thread blocks, and a
+//! task awaits.
 
 #[cfg(feature = "async")]
 mod asynchronous;
@@ -30,12 +29,13 @@ use steps::{BulkStep, LoadOfMany, fill, omit};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live values of several keys, in the order of the keys. Calls `loader` with the keys that
-    /// have no live value, and caches the returned values for the keyspace's TTL.
+    /// have no live value, and caches the returned values with the keyspace's TTL.
     ///
-    /// The loader gets each missing key once. It returns pairs of a key and a value, in any order: a `Vec`, a
-    /// `HashMap`, an iterator. A key that it omits has no value: its result is None. If the keyspace has an
-    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), this absence is cached. Until it expires, later
-    /// calls do not call the loader for the key. Other keys that the loader returns are ignored.
+    /// The loader gets each missing key once. It returns pairs of a key and a value in any order, for example
+    /// as a `Vec`, a `HashMap` or an iterator. If the loader omits a key, the source has no value for it, and
+    /// the result for the key is `None`. If the keyspace has an
+    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), this absence is cached, and until it expires
+    /// the loader is not called for the key. Keys that the loader returns but did not get are ignored.
     ///
     /// ```
     /// # use std::collections::HashMap;
@@ -54,27 +54,27 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Callers that request one key at the same time share its load, as with
-    /// [`get_or_load`](Keyspace::get_or_load). If another caller is loading some of the keys, this call
-    /// leaves these keys to that caller. It first loads its own keys, and then waits. So calls with
-    /// overlapping keys never wait for each other in a cycle. If such a load of another caller ends without
-    /// an answer, the loader is called again with the keys of that load.
+    /// Callers that request the same key at the same time share its load, as with
+    /// [`get_or_load`](Keyspace::get_or_load). If another caller is loading some of the keys, this call first
+    /// loads the other keys, and then waits for that caller. So calls with overlapping keys never wait for
+    /// each other in a cycle. If the other caller's load ends without a result, `loader` is called again with
+    /// these keys.
     ///
-    /// If a key is written or invalidated during the load, its loaded value is returned and not cached.
+    /// If a key is written or invalidated during the load, its loaded value is returned but not cached.
     ///
     /// # Errors
-    /// The errors of [`get_or_load`](Keyspace::get_or_load). An error of the loader is the result of the
-    /// whole call, and of all callers that wait for one of its loads. With [`LoadError::Key`] no key was
+    /// Returns the same errors as [`get_or_load`](Keyspace::get_or_load). An error of the loader is returned
+    /// by this call and by all calls that wait for one of its loads. After [`LoadError::Key`], no key was
     /// looked up. The [`load_timeout`](crate::CacheBuilder::load_timeout) limits the whole wait for other
-    /// callers. With a [`grace`](crate::KeyspaceDefinition::grace), stale values are returned instead of an
-    /// error, if each affected key has a stale value.
+    /// callers. If the keyspace has a [`grace`](crate::KeyspaceDefinition::grace) and each affected key has a
+    /// stale value, the stale values are returned instead of the error.
     ///
     /// # Panics
-    /// If `loader` panics, in the thread that runs it.
+    /// Panics if `loader` panics, on the thread that runs `loader`.
     ///
     /// # Cost
-    /// For each distinct key, the cost of [`lookup`](Keyspace::lookup), and two small allocations. Each
-    /// loaded key counts as a load. The duration of the loader is recorded once.
+    /// Each distinct key costs a [`lookup`](Keyspace::lookup) and two small allocations. Each loaded key
+    /// counts as a load. The duration of the loader is recorded once.
     pub fn get_or_load_many<Q, E, L, R, I, F>(
         &self,
         keys: impl IntoIterator<Item = Q>,

@@ -1,5 +1,5 @@
-//! The lookup that every load is built on. It returns the value, the permission to load the value, or the
-//! load of another caller for which the caller can wait.
+//! The lookup that all loads are built on. It returns the value, a lease to load the value, or another
+//! caller's load to wait for.
 //!
 //! 1. Look in memory under the shared lock. A hit ends the lookup.
 //! 2. Under the exclusive lock, look again. If the key's lease has a flight, return the flight. Otherwise
@@ -8,16 +8,16 @@
 //! 4. The holder of the lease gets the value from its source, with no lock held.
 //! 5. The holder publishes the value, if the lease still holds. A write or an invalidation after (2) revokes
 //!    the lease, because the loaded value may be older than that change.
-//! 6. The lease is given back with its flight, then the flight ends. In this order, a caller that comes in
-//!    between begins a new load, and does not join a flight that has ended.
+//! 6. The lease and its flight are removed from the shard, then the flight ends. In this order, a caller that
+//!    arrives in between begins a new load, and does not join a flight that has ended.
 //!
-//! Steps 4 to 6 belong to [`LoadLease`]. Steps 2, 5 and 6 take an exclusive lock. A forked child skips these
-//! steps, and so does a lookup in a closed cache. Its lease fills nothing.
+//! [`LoadLease`] implements steps 4 to 6. Steps 2, 5 and 6 take an exclusive lock. In a forked child or a
+//! closed cache, these steps are skipped, and the caller gets a lease that stores nothing.
 //!
-//! A key may be known to be absent ([`super::absence`]). In steps 1 to 3, an absence ends the lookup as well,
+//! A key may be known to be absent ([`super::absence`]). In steps 1 to 3, an absence also ends the lookup,
 //! unless the caller's loader always has a value ([`OnAbsence`]).
 //!
-//! The table lists the ways in which a load can end, and the results of the waiting callers:
+//! The table lists how a load can end, and what the waiting callers get:
 //!
 //! | end | waiters get | the next caller |
 //! |---|---|---|
@@ -74,9 +74,9 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
     Hit {
         /// The value.
         value: Arc<V>,
-        /// The time when the value expires. For a stale value, this time is in the past.
+        /// The time when the value expires. In the past for a stale value.
         expires_at: Timestamp,
-        /// Whether the value has expired, and is returned because a load of the key has failed recently
+        /// Whether the value has expired, but is returned because a load of the key failed recently
         /// ([`grace`](crate::KeyspaceDefinition::grace)).
         is_stale: bool,
     },
@@ -92,10 +92,10 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
     Wait(PendingLoad<V>),
 }
 
-/// A load of another caller, for which the caller can wait. [`Keyspace::lookup`](crate::Keyspace::lookup)
-/// returns it.
+/// Another caller's load that this caller can wait for. [`Keyspace::lookup`](crate::Keyspace::lookup) returns
+/// this type.
 ///
-/// It keeps neither the cache nor the file open.
+/// A `PendingLoad` does not keep the cache or the file open.
 #[derive(Debug)]
 #[must_use = "a load that no caller waits for helps no caller"]
 pub struct PendingLoad<V> {
@@ -108,15 +108,15 @@ pub struct PendingLoad<V> {
     value: PhantomData<fn() -> V>,
 }
 
-/// The result of waiting for the load of another caller. [`PendingLoad::wait`] returns it.
+/// The result of [`PendingLoad::wait`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Waited<V> {
     /// The loaded value.
     Value(Arc<V>),
-    /// The source has no value for the key. The caller need not query it again.
+    /// The source has no value for the key. The caller need not query the source again.
     Absent,
-    /// There is no answer. Look the key up again.
+    /// The load ended without a result. Look the key up again.
     Unanswered,
 }
 
@@ -131,15 +131,15 @@ impl<V> Waited<V> {
     }
 }
 
-/// The reaction of a lookup to a key that is known to be absent.
+/// What a lookup does if the key is known to be absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnAbsence {
-    /// Returns the absence as the answer.
+    /// Returns the absence.
     Answer,
     /// Loads the key like an unknown key. The caller's loader always has a value.
     Load,
-    /// Like `Load`, but also replaces a load that may end with an absence. The caller has already waited for
-    /// such a load, and could otherwise wait for one such load after another, forever.
+    /// Like `Load`, but also replaces another caller's load that may end with an absence. The caller has
+    /// already waited for such a load. Otherwise it could wait for one such load after another, forever.
     LoadNow,
 }
 
@@ -148,17 +148,18 @@ pub(super) enum OnAbsence {
 pub(super) enum LoadThread {
     /// The calling thread, which runs the loader.
     Caller,
-    /// Any thread. The load does not take part in the detection of cycles.
+    /// Any thread. The detection of cycles ignores the load.
     Any,
-    /// A thread of the pool, which begins the load and becomes its leader. The caller's own timeout ends its
-    /// waits, so it may wait for a load that has not begun. Any other caller takes such a load over. This
-    /// caller takes over only a refresh, because refreshes run after all loads.
+    /// A thread of the pool, which begins the load and becomes its leader. Such a caller may wait for a load
+    /// that has not begun, because the caller's own timeout ends its wait. It takes over only refreshes,
+    /// because the pool runs refreshes after all loads. Callers of other kinds take over any load that has
+    /// not begun.
     Pool,
     /// The threads that poll an asynchronous loader.
     #[cfg(feature = "async")]
     Poller(LoadId),
-    /// The threads that poll a registered asynchronous loader. Its load may end with an absence for any
-    /// caller.
+    /// The threads that poll a registered asynchronous loader. Its load may end with an absence, even if the
+    /// caller requires a value.
     #[cfg(feature = "async")]
     RegisteredPoller(LoadId),
 }
@@ -181,11 +182,11 @@ fn is_flight(flight: &Value, test: impl FnOnce(&Flight) -> bool) -> bool {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Looks a key up. If there is no live value, returns the permission to load the value, or the load of
-    /// another caller.
+    /// Looks up a key. If there is no live value, returns a lease to load the value, or another caller's load
+    /// to wait for.
     ///
-    /// [`get_or_load`](Keyspace::get_or_load) is simpler. Use `lookup` where the value comes later or from
-    /// another thread: in a batch, in a task, in a server that passes the load on.
+    /// [`get_or_load`](Keyspace::get_or_load) is simpler. Use `lookup` if the value comes later or from
+    /// another thread: in a batch, in a task, or in a server that lets its client load the value.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};
@@ -205,14 +206,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// In a closed cache, or in a forked child, the caller gets a lease that fills nothing.
+    /// In a closed cache, or in a forked child, the caller gets a lease that stores nothing.
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`].
+    /// Returns [`Error::KeyTooLarge`].
     ///
     /// # Cost
-    /// A hit: the cost of [`get`](Keyspace::get). A miss: one exclusive lock of a shard, a lookup on disk,
-    /// and two small allocations.
+    /// A hit costs the same as [`get`](Keyspace::get). A miss costs one exclusive lock of a shard, a lookup
+    /// on disk, and two small allocations.
     pub fn lookup(&self, key: impl EncodeKey<K>) -> Result<LookupOutcome<K, V>, Error> {
         if let Some((value, expires_at)) = self.hit(&key) {
             return Ok(LookupOutcome::Hit { value, expires_at, is_stale: false });
@@ -223,7 +224,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(self.find_or_lease(key, LoadThread::Any, OnAbsence::Answer, true))
     }
 
-    /// Steps 1 to 3. The answer is counted if `counts` is set.
+    /// Runs steps 1 to 3. Counts a hit or a miss if `counts` is set.
     pub(super) fn find_or_lease(
         &self,
         key: SlotKey<'_>,
@@ -299,14 +300,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     Flight::of_task(load, deadline)
                 }
             };
-            // The loader of `get_or_load` always has a value. A registered loader may have none.
+            // The loader of `get_or_load` always returns a value. A registered loader may return none.
             let may_be_absent = heeds.absence || load_thread.is_registered();
             (new_flight.insert(flight).clone() as Value, may_be_absent)
         };
         let memory = &self.shared.tiers.memory;
         let mut leased = memory.lease_to_load(key, self.now(), deadline, heeds, &mut attach);
         if let LeaseOutcome::CoolingDown = leased {
-            // If there is a live value after a failed load, it is found below and promoted.
+            // If the stored value is still live, the code below finds and promotes it.
             if let Some((value, expires_at)) = self.stale_value(key).filter(|(_, at)| *at <= self.now()) {
                 self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
                 return LookupOutcome::Hit { value, expires_at, is_stale: true };
@@ -347,7 +348,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Returns the answer of step 2 to a caller that has no lease.
+    /// Returns the outcome of step 2 for a caller that did not get a lease.
     pub(super) fn outcome_without_lease(
         &self,
         key: SlotKey<'_>,
@@ -380,8 +381,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         LookupOutcome::Load(LoadLease::void(self, key))
     }
 
-    /// Returns the value of a key, if it is live or within the grace of the keyspace, and its expiry. Returns
-    /// None if the keyspace has no grace.
+    /// Returns the value of a key and its expiry, if the value is live or within the grace. Returns `None` if
+    /// the keyspace has no grace.
     pub(super) fn stale_value(&self, key: SlotKey<'_>) -> Option<(Arc<V>, Timestamp)> {
         let grace = self.definition.stale_for();
         if grace.is_zero() || self.is_remote() {

@@ -1,17 +1,16 @@
 //! A keyspace: a named group of entries with one key type and one value type.
 //!
 //! - [`definition`]: the declaration of a keyspace. [`insert_options`]: the options of an insert. [`ttl`]:
-//!   the life of its entries. [`expiry`]: the time at which an entry expires. [`idle`]: the effect of a use
-//!   on the expiry.
+//!   the TTL of an entry. [`expiry`]: how the expiry is computed. [`idle`]: how a use extends the expiry.
 //! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`expire`], [`lookup`], [`load`],
 //!   [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
-//! - [`hit`]: the path of a hit in memory.
+//! - [`hit`]: the fast path of a hit in memory.
 //! - [`loading`]: keyspaces with a registered loader.
 //! - `asynchronous`: the async forms of these calls.
 //! - [`absence`]: keys that are known to be absent.
-//! - [`load_lease`]: the permission to fill a key that a lookup has missed.
-//! - [`transaction`]: changes of several keys at one moment.
-//! - [`remote`]: keyspaces that a remote tier holds.
+//! - [`load_lease`]: the permission to fill a key that a lookup missed.
+//! - [`transaction`]: atomic changes of several keys.
+//! - [`remote`]: keyspaces of a cache with a remote tier.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
 pub(crate) mod absence;
@@ -68,10 +67,10 @@ use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 use definition::KeyspaceDefinition;
 
-/// A handle to a keyspace. It is cheap to clone, and may be shared between threads.
+/// A handle to a keyspace. A handle is cheap to clone, and may be shared between threads.
 ///
-/// A lookup never fails: if something goes wrong inside the cache, the lookup is counted as a miss. An
-/// invalidation can fail. An invalidation that could not be made durable is never reported as done.
+/// A lookup never fails: if the cache can't read an entry, the lookup is a miss. An invalidation can fail: it
+/// never returns `Ok` unless it is durable.
 ///
 /// ```
 /// # use larder::{Cache, KeyspaceDefinition};
@@ -109,8 +108,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let request = KeyspaceRequest {
             name: definition.name(),
             kind: KeyspaceType::new::<K, V>(definition.schema_version(), format, definition.is_memory_only()),
-            // `shape` may run the user's code, so it is called before this thread's turn to open the
-            // keyspace.
+            // `shape` may run user code, so it is called before this thread's turn to open keyspaces begins.
             shape: K::shape(),
             codec: ErasedCodec::of::<V>(format),
             schema: definition.schema_name(),
@@ -124,7 +122,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(Self::of(shared.clone(), opened, definition))
     }
 
-    /// Refuses a setting that a remote tier can't keep.
+    /// Refuses a setting that a remote tier does not support.
     fn refuse_for_remote(shared: &Shared, definition: &KeyspaceDefinition<K, V>) -> Result<(), Error> {
         let is_remote = shared.tiers.remote().is_some() && !definition.is_memory_only();
         if is_remote && definition.idle_limit().is_some() {
@@ -157,14 +155,14 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     /// ```
     ///
     /// # Cost
-    /// Some hundred memory reads, and one short lock for each shard. The number of keyspaces does not matter.
+    /// A few hundred memory reads, and one short lock for each shard, for any number of keyspaces.
     #[must_use]
     pub fn stats(&self) -> KeyspaceStats {
         self.shared.stats_of(&self.opened)
     }
 
-    /// Counts the answer to a lookup, and observes the key if the lookup is sampled. A build with the feature
-    /// `trace-lookups` also traces the lookup.
+    /// Counts the outcome of a lookup, and records the key if the lookup is sampled. With the feature
+    /// `trace-lookups`, also traces the lookup.
     #[inline]
     fn answered(&self, answer: Count, key: SlotKey<'_>) {
         self.shared.count(&self.opened.counters, answer, key.bytes);
@@ -172,7 +170,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         self.trace(answer);
     }
 
-    /// Traces a lookup. The trace leaves the key out, because the key may be a secret.
+    /// Traces a lookup without its key, because the key may be a secret.
     #[cfg(feature = "trace-lookups")]
     fn trace(&self, answer: Count) {
         tracing::trace!(keyspace = self.opened.name, ?answer, "lookup");
@@ -182,23 +180,23 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         self.opened.id.is_memory_only()
     }
 
-    /// Returns a value with the value type of this keyspace. Never returns None, because all values under a
-    /// keyspace's number have one type ([`KeyspaceType`]) while the process lives.
+    /// Downcasts a value to the value type of this keyspace. Never returns `None`, because in a process all
+    /// values of a keyspace number have the same type ([`KeyspaceType`]).
     fn typed(value: Value) -> Option<Arc<V>> {
         Arc::downcast(value).ok()
     }
 }
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Returns the whole key: the keyspace's number, then the key's bytes.
+    /// Returns the whole key: the keyspace number, then the encoded key.
     pub(crate) fn encode<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<KeyBuffer, Error> {
         let mut out = KeyBuffer::default();
         self.encode_into(key, &mut out)?;
         Ok(out)
     }
 
-    /// Writes the whole key into the caller's buffer. Moving a finished buffer would cost a lookup more time
-    /// than writing the key.
+    /// Writes the whole key into the caller's buffer. Returning a buffer would cost more, because moving the
+    /// buffer takes longer than writing the key.
     fn encode_into<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, out: &mut KeyBuffer) -> Result<(), Error> {
         out.push(&self.opened.id.to_bytes());
         key.encode(&mut out.writer());

@@ -1,18 +1,18 @@
-//! Atomic changes of an entry: the new content of a key is computed from its present content.
+//! Atomic changes of an entry: a closure computes the new content of a key from the current content.
 //!
-//! A change is optimistic. A round has these steps:
+//! A change is optimistic, and runs in rounds of these steps:
 //!
 //! 1. Take a lease on the key, and read the key.
 //! 2. Call the closure with the value that was read. No lock is held.
-//! 3. Publish the answer of the closure, if nothing has changed since (1)
-//!    ([`crate::memory::publication`]). Otherwise the round is lost, and the next one begins. A caller that
-//!    loses too many rounds takes a turn ([`crate::engine::turns`]).
+//! 3. Publish the closure's change if the key has not changed since (1) ([`crate::memory::publication`]).
+//!    Otherwise the round is lost, and the next round begins. A caller that loses too many rounds takes a
+//!    turn ([`crate::engine::turns`]).
 //!
 //! A round *at once* does not wait for other threads. If it would have to wait, it ends without a change, and
-//! its caller starts again on a thread that may wait. It ends before (2) if the key is on disk and this
-//! thread may not read the disk ([`crate::sys::inline_calls`]), or if the snapshot is withdrawn. It ends
-//! before (3) if the write buffer has no room. The round requests its commit, and the task waits for the
-//! commit.
+//! its caller starts again on a thread that may wait. The round ends before (2) if the key may be on disk and
+//! this thread may not read the disk ([`crate::sys::inline_calls`]), or if the snapshot is withdrawn. It ends
+//! before (3) if the write buffer has no room. A round that succeeds only requests its commit, and the task
+//! waits for the commit.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -43,21 +43,21 @@ use crate::units::Remaining;
 /// The result of a round.
 enum RoundEnd<V> {
     Made(Modified<V>),
-    /// The entry has changed meanwhile.
+    /// The entry changed during the round.
     Lost,
-    /// The round would have to wait, and is not allowed to wait. Nothing is changed.
+    /// The round would have to wait, but may not. Nothing was changed.
     WouldWait,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Changes the entry of a key atomically. `change` gets the live value, if there is one, and its
-    /// remaining TTL ([`Ttl::Default`] without an entry). `change` returns the change to make. The call
-    /// returns the result, with the values before and after.
+    /// remaining TTL ([`Ttl::Default`] without an entry), and returns the change to make. The call returns
+    /// the values before and after the change.
     ///
-    /// No lock is held while `change` runs. If the entry has changed meanwhile, `change` runs again, with the
-    /// new value. So its only effect should be its answer. After eight lost rounds the caller takes a turn,
-    /// and other changes of the key wait for it. So even a slow closure that competes with fast ones
-    /// finishes, if it takes less than two seconds. Plain inserts do not wait.
+    /// No lock is held while `change` runs. If the entry changes meanwhile, `change` runs again with the new
+    /// value. So `change` should have no effect other than its return value. After eight lost rounds the
+    /// caller gets an exclusive turn, and other atomic changes of the key wait. So even a slow closure that
+    /// competes with fast ones finishes, if it takes less than two seconds. Plain inserts do not wait.
     ///
     /// ```
     /// # use larder::{Cache, Change, KeyspaceDefinition};
@@ -82,19 +82,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// durable when the call returns, as with [`remove`](Keyspace::remove).
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert) and [`remove`](Keyspace::remove). [`Error::InvalidSetting`]
-    /// for a TTL out of range. With [`Error::NotDurable`], [`ModifyError::applied`] has the change that was
-    /// made in memory. It has no change in one case: the closure got no value and returned a removal, but the
-    /// entry may be on disk, and the disk tier is off or cannot be read.
+    /// Returns the same errors as [`insert`](Keyspace::insert) and [`remove`](Keyspace::remove). Returns
+    /// [`Error::InvalidSetting`] for a TTL out of range. After [`Error::NotDurable`],
+    /// [`ModifyError::applied`] holds the change that was made in memory. In one case it is `None`: the
+    /// closure got no value and returned a removal, but the entry may be on disk, and the disk tier is off or
+    /// cannot be read.
     ///
-    /// Any other change treats such an entry as missing ([contract 6](crate#the-contract)). A value that it
-    /// stores replaces the entry when the disk is back.
+    /// Any other change treats an entry that it cannot read as missing ([contract 6](crate#the-contract)). A
+    /// value that the change stores replaces that entry when the disk works again.
     ///
     /// # Panics
-    /// If `change` panics. In this case nothing is changed.
+    /// Panics if `change` panics. Nothing is changed then.
     ///
     /// # Cost
-    /// The cost of a lookup and an insert, in each round.
+    /// Each round costs a lookup and an insert.
     pub fn modify(
         &self,
         key: impl EncodeKey<K>,
@@ -103,12 +104,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.modify_with(key, Durability::Buffered, change)
     }
 
-    /// Changes the entry of a key atomically, as [`modify`](Keyspace::modify) does. With
-    /// [`Durability::Immediate`], a value that was stored is on disk when the call returns.
+    /// Changes the entry of a key atomically, like [`modify`](Keyspace::modify), with the given durability.
+    /// With [`Durability::Immediate`], a stored value is on disk when the call returns.
     ///
     /// # Errors
-    /// The errors of [`modify`](Keyspace::modify). With [`Durability::Immediate`], [`Error::NotDurable`] also
-    /// when the value is in memory but could not be committed.
+    /// Returns the same errors as [`modify`](Keyspace::modify). With [`Durability::Immediate`], also returns
+    /// [`Error::NotDurable`] if the stored value could not be committed. Memory has the value even then.
     pub fn modify_with(
         &self,
         key: impl EncodeKey<K>,
@@ -119,7 +120,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.change(full.as_slice(), durability, &mut |value, ttl| change(value.map(|value| &**value), ttl))
     }
 
-    /// Changes the entry of a whole key, in as many rounds as necessary.
+    /// Runs rounds until one changes the entry of a whole key.
     pub(super) fn change(
         &self,
         full: &[u8],
@@ -129,7 +130,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.change_by(full, durability, &mut ChangeCommit::OnThread, compute)
     }
 
-    /// Like [`change`](Self::change). `wait` is the way in which the call waits for the commit.
+    /// Like [`change`](Self::change), but waits for the commit as `wait` says.
     pub(super) fn change_by(
         &self,
         full: &[u8],
@@ -152,9 +153,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Like [`change`](Self::change), with rounds at once. If a round would have to wait, or the caller would
-    /// have to wait for a turn, changes nothing and returns `None`. Callers do not use it for a durable
-    /// change of a keyspace on disk.
+    /// Like [`change`](Self::change), but runs rounds at once. Changes nothing and returns `None` if the call
+    /// would have to wait. Must not be called for a durable change of a keyspace on disk.
     #[cfg(feature = "async")]
     pub(super) fn change_at_once(
         &self,
@@ -204,7 +204,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         drop(in_closure);
         // The closure may have closed the cache, or forked.
         self.shared.refuse_if_unusable()?;
-        // 3. The closure of a touch returns the same value that it got.
+        // 3. The closure of a touch returns the value that it got.
         let keeps_value = match (&change, &value) {
             (Change::Insert(new, _), Some(value)) => Arc::ptr_eq(new, value),
             _ => false,
@@ -233,7 +233,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 }
             }
             Change::Insert(..) | Change::Remove => match value {
-                // Otherwise the caller would believe that the key is removed, and find its entry later.
+                // An error, because lookups may find the entry again later.
                 None if is_unread => Err(not_durable_while_off(None).into()),
                 None => Ok(RoundEnd::Made(Modified::Kept(None))),
                 Some(value) => Ok(match self.remove_read(key, value, wait, condition)? {
@@ -266,7 +266,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(outcome)
     }
 
-    /// Waits until a value that was stored with this outcome is on disk.
+    /// Waits until the stored value is on disk. `outcome` is the outcome of its insert.
     fn commit_change(
         &self,
         key: SlotKey<'_>,
@@ -277,8 +277,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return self.commit_change_by(Acknowledge::Write, wait);
         }
         self.commit_write()?;
-        // When the value was stored, there was no file for it. If the commit has made a file, the value is
-        // written again.
+        // The value was stored while there was no file to save it in. If the commit has created a file, the
+        // value is written again.
         loop {
             let LeasedRead { lease, read, .. } = self.lease_over(key);
             let ReadValue { value, entry, is_in_memory, .. } =
@@ -301,7 +301,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Removes the entry that was read. Returns none if it has changed.
+    /// Removes the entry that was read. Returns `None` if the entry has changed since.
     fn remove_read(
         &self,
         key: SlotKey<'_>,
@@ -317,7 +317,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Ok(is_removed.then_some(Modified::Removed(value)));
         }
         let tiers = &self.shared.tiers;
-        // Dropped last, because a user's `Drop` may panic. By then the removal is complete.
+        // Dropped after the removal is complete, because a user's `Drop` may panic.
         let mut evicted_values = EvictedValues::default();
         loop {
             let removed = self.publish(key, condition, |publication| {

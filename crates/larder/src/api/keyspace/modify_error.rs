@@ -1,4 +1,4 @@
-//! The error of an atomic change. If the change was made in memory, the error contains it.
+//! The error of an atomic change. If the change was made in memory, the error holds the result.
 
 use std::fmt;
 
@@ -6,28 +6,27 @@ use crate::error::Error;
 
 /// The error of a call that changes an entry atomically.
 ///
-/// The change may have been made although the call failed: with [`Error::NotDurable`], memory has the change,
-/// but the disk may not. In this case `applied` has the value that the call would have returned. For example,
-/// `take` returns the removed value in both cases.
+/// The change may have been made although the call failed: after [`Error::NotDurable`], memory has the
+/// change, but the disk may not. Then `applied` holds what the call would have returned, for example the
+/// value that `take` removed.
 ///
-/// `?` converts it into an [`Error`].
+/// The `?` operator converts a `ModifyError` into an [`Error`].
 #[non_exhaustive]
 pub struct ModifyError<T> {
     /// The error.
     pub error: Error,
-    /// The value that the call would have returned, if the change is visible in this process. None if nothing
-    /// was changed.
+    /// What the call would have returned, if the change is visible in this process. `None` if nothing was
+    /// changed.
     pub applied: Option<T>,
 }
 
 impl<T> ModifyError<T> {
-    /// Converts the applied value.
     pub(super) fn map<U>(self, map: impl FnOnce(T) -> U) -> ModifyError<U> {
         ModifyError { error: self.error, applied: self.applied.map(map) }
     }
 }
 
-/// Makes an error of a call that changed nothing.
+/// Converts the error of a call that changed nothing.
 impl<T> From<Error> for ModifyError<T> {
     fn from(error: Error) -> Self {
         Self { error, applied: None }

@@ -1,6 +1,6 @@
-//! The preparation of a value before it is stored: encode, weigh, check and compress the value.
+//! Prepares a value before it is stored: encodes, weighs, checks and compresses it.
 //!
-//! Nothing here changes an entry, so a refused value leaves all entries as they are.
+//! No entry is changed here, so a refused value has no effect on other entries.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -35,16 +35,16 @@ use crate::units::{ByteSize, Timestamp};
 /// A value, or an absence, that is ready to be stored.
 pub(super) struct PreparedValue {
     pub(super) weight: Weight,
-    /// The encoding that is saved in the file. None for a value that is kept in memory only.
+    /// The encoding to save in the file. `None` for a value that is kept in memory only.
     pub(super) payload: Option<EncodedValue>,
-    /// The length in bytes of the page that the value would need in the file. None if the value fits into the
-    /// file.
+    /// The size in bytes of the page that a value too large for the file would need. `None` if the value fits
+    /// into the file.
     pub(super) page_beyond_file: Option<u64>,
-    /// The room for the encoding, if it was reserved before the value is stored.
+    /// The room in the write buffer, if it is already reserved.
     pub(super) room: Option<BufferRoom>,
 }
 
-/// A value's encoding, compressed or not. For an absence, no bytes.
+/// The encoding of a value, which may be compressed, or of an absence, which has no bytes.
 pub(super) struct EncodedValue {
     pub(super) kind: RecordKind,
     pub(super) bytes: Vec<u8>,
@@ -59,7 +59,7 @@ impl EncodedValue {
         Self { kind: RecordKind::Absence, ..Self::plain(Vec::new()) }
     }
 
-    /// Returns a value's encoding without a compression and a fingerprint.
+    /// Returns the encoding of a value that has no compression and no fingerprint.
     pub(super) fn plain(bytes: Vec<u8>) -> Self {
         let (kind, compression) = (RecordKind::Value, PayloadCompression::None);
         Self { kind, bytes, compression, extension: Extension::default(), fits_file: true }
@@ -95,10 +95,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(PreparedValue { weight, payload, page_beyond_file, room: None })
     }
 
-    /// Returns the length of a value's encoding. Called for a value that is not saved now. Returns 0 for a
-    /// value that is never encoded and has a weigher of its own, because nothing asks for the length then.
+    /// Returns the length of the encoding of a value that is not saved now. In a memory-only keyspace with a
+    /// weigher, returns 0, because the length is not needed.
     pub(super) fn measure(&self, value: &V) -> Result<usize, CodecError> {
-        // A value of a keyspace on disk may be saved later. So the insert fails if the value does not encode.
+        // In a keyspace on disk, a later insert of the same value may be saved. So this insert already fails
+        // if the value can't be encoded.
         if self.is_memory_only() {
             if self.definition.own_weigher().is_some() {
                 return Ok(0);
@@ -109,8 +110,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Returns the weight of an entry in memory: the weight of the value, plus the key and the overhead. If
-    /// only the cache has a weigher, the weight is its result, but at least 1.
+    /// Returns the weight of an entry in memory: the value, the key and the overhead. If only the cache has a
+    /// weigher, returns that weigher's result, but at least 1.
     pub(super) fn weigh(&self, key: SlotKey<'_>, encoded_len: usize, value: &Arc<V>) -> Weight {
         let key_len = key.bytes.len() - KeyspaceId::LEN;
         let extras = if self.opened.keeps_extras() { EXTRAS_OVERHEAD } else { 0 };
@@ -123,8 +124,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return weight;
         }
         let (encoded, in_place) = (encoded_len as u64, size_of::<V>() as u64);
-        // The memory that a value owns is about as large as its encoding. A type that needs no drop owns no
-        // memory.
+        // An estimate: the heap memory that a value owns is about as large as its encoding. A type that needs
+        // no drop owns no heap memory.
         with_overhead(if needs_drop::<V>() {
             in_place.saturating_add(encoded)
         } else {
@@ -132,8 +133,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         })
     }
 
-    /// Returns the weight that the weigher of the cache gives to an entry, if the cache has a weigher. An
-    /// absence has no value.
+    /// Returns the result of the cache's weigher for an entry, if the cache has a weigher. `value` is `None`
+    /// for an absence.
     pub(super) fn weigh_by_cache(
         &self,
         key_len: usize,
@@ -195,10 +196,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Drops the payload of a value that is too large for the file. The commit of this value then only
-    /// deletes the entry that the value replaces. Returns the length in bytes of the page that the value
-    /// would need. Returns None if the value fits into the file.
+    /// deletes the replaced entry. Returns the size in bytes of the page that the value would need, or `None`
+    /// if the value fits into the file.
     fn keep_out_of_file(&self, key: SlotKey<'_>, payload: &mut EncodedValue) -> Option<u64> {
-        // The extras are known only when the value is stored.
+        // The extras are added when the value is stored, so their length is included here.
         let extras = if self.opened.keeps_extras() { EXTRAS_LEN } else { 0 };
         let page = page_of(key.bytes.len(), record_len(&payload.extension, payload.bytes.len()) + extras);
         if page <= self.shared.settings.max_page {
@@ -209,16 +210,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(page)
     }
 
-    /// Refuses a value that must fit into memory and is heavier than memory's capacity. `payload` is the
+    /// Refuses a value that must fit into memory, but is heavier than the memory capacity. `payload` is the
     /// encoding to save, if there is one.
     pub(super) fn check_size(&self, weight: Weight, payload: Option<&EncodedValue>) -> Result<(), Error> {
         let memory = &self.shared.tiers.memory;
         let capacity = memory.capacity();
-        // - A value that is larger than the write buffer uses memory's capacity until it is committed.
-        // - A smaller value that is heavier than memory's capacity bypasses memory. The value is refused if
-        //   it is also too large for the file.
-        // - During an outage, a value that is heavier than memory's capacity is accepted and not kept,
-        //   because the entry that it replaces must be removed in any case.
+        // - A value that is larger than the write buffer counts against the memory capacity until it is
+        //   committed.
+        // - A value that fits into the write buffer, but is heavier than the memory capacity, is only stored
+        //   in the file. It is refused if it is also too large for the file.
+        // - During an outage, a value that is heavier than the memory capacity is accepted but not kept,
+        //   because the replaced entry must still be removed.
         let must_fit_memory = self.is_memory_only()
             || payload.is_some_and(|payload| {
                 !payload.fits_file || room_for(&payload.bytes, weight) > memory.buffer().capacity()
@@ -233,8 +235,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(())
     }
 
-    /// Counts a value that is kept in memory only, because it is too large for the file. Logs the first such
-    /// value of each keyspace.
+    /// Counts a value that is kept in memory only because it is too large for the file. Logs the first of
+    /// these values in each keyspace.
     #[cold]
     pub(super) fn note_beyond_file(&self, key: SlotKey<'_>, page: u64) {
         let counters = &self.opened.counters;
@@ -276,14 +278,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 }
 
-/// Returns the number of bytes that a value uses in the write buffer until it is committed: its weight, the
-/// allocated bytes of its encoding, and the overhead of the bookkeeping.
+/// Returns the number of bytes that a value takes in the write buffer until it is committed: its weight, the
+/// capacity of its encoding's buffer, and the overhead of an unsaved entry.
 pub(super) fn room_for(payload: &Vec<u8>, weight: Weight) -> u64 {
     weight.bytes().saturating_add(payload.capacity() as u64).saturating_add(UNSAVED_OVERHEAD)
 }
 
-/// Frees the unused bytes of an encoding's buffer, if these bytes are a large part of the buffer. For
-/// example, text that is compressed to a tenth was written to a buffer with the capacity for the whole text.
+/// Frees the unused capacity of an encoding's buffer, if it is a large part of the buffer. For example, the
+/// buffer of compressed text has capacity for the uncompressed text.
 fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.capacity() - bytes.len() > bytes.len() / 8 + 64 {
         bytes.shrink_to_fit();

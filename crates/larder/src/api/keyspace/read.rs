@@ -29,13 +29,13 @@ pub(super) struct ReadValue<V> {
     pub(super) decoded: Option<DecodedEntry<V>>,
 }
 
-/// A lease on a key, and the value that its holder has read.
+/// A lease on a key, and the value that was read after the lease was taken.
 pub(super) struct LeasedRead<'a, V> {
     pub(super) lease: Lease<'a>,
     pub(super) read: Option<ReadValue<V>>,
-    /// Whether no entry was found, but the key may have an entry on disk.
+    /// Whether no entry was found, but the disk may have one.
     pub(super) is_unread: bool,
-    /// The record of a key that a remote tier holds, whether or not it decodes.
+    /// The record of the key in the remote tier, even if it can't be decoded.
     pub(super) record: Option<Vec<u8>>,
 }
 
@@ -43,8 +43,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the live value of a key, from memory or from disk. [`find`](Keyspace::find) also distinguishes
     /// a key that is known to be absent from an unknown key.
     ///
-    /// A value found on disk is copied into memory. A key that is too long, a damaged record and a failing
-    /// disk are misses. In a forked child, a key is a miss if memory did not have it at the fork.
+    /// A value found on disk is copied into memory. A key that is too long, a damaged record or a failing
+    /// disk is a miss. In a forked child, the call finds only entries that were in memory at the fork.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -58,9 +58,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// In memory: one hash, one shared lock, one clone of an [`Arc`]. Nothing is decoded, and nothing is
-    /// allocated for keys up to 60 bytes. On disk: one descent of the tree, one copy, one checksum, one
-    /// decoding.
+    /// A hit in memory costs one hash, one shared lock, and one clone of an [`Arc`]. It decodes nothing, and
+    /// allocates nothing for keys of up to 60 bytes. A lookup on disk descends the tree once, and copies,
+    /// checks and decodes one record.
     pub fn get(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         match self.hit(&key) {
             Some((value, _)) => Some(value),
@@ -69,10 +69,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns the live value of a key, from memory or from disk. The lookup is not counted as a hit or a
-    /// miss. The entry is not copied into memory, and does not stay in memory longer.
+    /// miss. It does not copy the entry into memory, and does not protect the entry from eviction.
     ///
-    /// Use this call to read many entries that will not be read again soon. With [`get`](Keyspace::get),
-    /// these entries would evict more useful entries.
+    /// Use this call to read many entries once. With [`get`](Keyspace::get), these entries would evict more
+    /// useful ones.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -86,15 +86,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// The cost of [`get`](Keyspace::get), without the promotion.
+    /// Costs the same as [`get`](Keyspace::get), without the promotion.
     pub fn peek(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full).ok()?;
         if self.shared.is_closed() { None } else { self.peek_full(full.as_slice()) }
     }
 
-    /// Returns whether a key has a live entry. The lookup is not counted as a hit or a miss. Nothing is
-    /// copied into memory or decoded.
+    /// Returns whether a key has a live entry. The lookup is not counted as a hit or a miss, copies nothing
+    /// into memory, and decodes nothing.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -109,7 +109,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.ttl(key).is_some()
     }
 
-    /// Returns the time that a key's entry has left, or `None` if there is no live entry.
+    /// Returns the remaining TTL of a key's entry, or `None` if there is no live entry.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -142,8 +142,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// One lookup for each entry: O(entries). [`Cache::stats`](crate::Cache::stats) has counts that need no
-    /// lookups, but include expired entries, and keys that are known to be absent.
+    /// O(entries): one lookup for each entry. The counts of [`Cache::stats`](crate::Cache::stats) need no
+    /// lookups, but include expired entries and keys that are known to be absent.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.keys().count() as u64
@@ -155,10 +155,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.keys().next().is_none()
     }
 
-    /// Returns the live value of a key that [`hit`](Self::hit) has not found.
+    /// Returns the live value of a key that [`hit`](Self::hit) did not find.
     ///
-    /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
-    /// function.
+    /// Never inlined, so that a hit in memory does not pay for this function's registers and stack frame.
     #[inline(never)]
     fn get_without_hit(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         let mut full = KeyBuffer::default();
@@ -180,13 +179,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds. An
-    /// absence is copied as well, but no value is returned.
+    /// Reads the live value of a key from disk, and copies it into memory if `permit` still holds. Also
+    /// copies an absence, but then returns `None`.
     fn promote(&self, key: SlotKey<'_>, permit: Permit, min_visible_sequence: u64) -> Option<Arc<V>> {
         self.promote_decoded(key, permit, min_visible_sequence)?.value
     }
 
-    /// Like [`promote`](Self::promote), and returns the whole entry.
+    /// Like [`promote`](Self::promote), but returns the whole entry.
     pub(super) fn promote_decoded(
         &self,
         key: SlotKey<'_>,
@@ -198,7 +197,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(decoded)
     }
 
-    /// Copies an entry that was read from disk into memory, if the permission still holds.
+    /// Copies an entry that was read from disk into memory, if `permit` still holds.
     pub(super) fn copy_to_memory(&self, key: SlotKey<'_>, permit: Permit, decoded: &DecodedEntry<V>) {
         let weight = match &decoded.value {
             Some(value) => self.weigh(key, decoded.encoded_len, value),
@@ -208,7 +207,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.note_use_on_disk(key, decoded);
     }
 
-    /// Returns the live value of a whole key. Memory records no use of the entry.
+    /// Returns the live value of a whole key, without recording a use of the entry.
     pub(super) fn peek_full(&self, full: &[u8]) -> Option<Arc<V>> {
         let key = self.shared.tiers.memory.key(full);
         self.value_of(key, self.shared.tiers.peek_in_memory(key))
@@ -223,16 +222,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.tiers.expiry_of(key, now)
     }
 
-    /// Takes a lease on a key, and returns it with the key's live value from either tier. The caller then
-    /// changes the key ([`crate::memory::publication`]). If memory does not know the key and nothing is found
-    /// on disk, the key is reported as unread.
+    /// Takes a lease on a key, and reads the key's live value from either tier. The caller then changes the
+    /// key ([`crate::memory::publication`]). If neither tier has an entry, but memory does not know that the
+    /// key is missing, `is_unread` is set.
     pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> LeasedRead<'a, V> {
         let memory = &self.shared.tiers.memory;
         let (id, found, read) = memory.lease_over(key, self.now());
         self.read_leased(key, Lease::new(memory, key, id), found, read)
     }
 
-    /// Like [`lease_and_read`](Self::lease_and_read), without a wait. Returns `None` if the call would have
+    /// Like [`lease_and_read`](Self::lease_and_read), but never waits. Returns `None` if the call would have
     /// to wait, or needs a lookup on disk that the calling thread may not make.
     #[cfg(feature = "async")]
     pub(super) fn lease_and_read_at_once<'a>(&'a self, key: SlotKey<'a>) -> Option<LeasedRead<'a, V>> {
@@ -249,7 +248,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if !inline_calls::may_look() {
             return None;
         }
-        // The conditions are read before the snapshot is loaded, as in `look_in_both`.
+        // Read before the snapshot is loaded, as in `look_in_both`.
         let before = tiers.read_conditions()?;
         let leased = inline_calls::look(|| self.read_leased(key, lease, found, read));
         if leased.read.is_none() && tiers.read_conditions() != Some(before) {
@@ -258,14 +257,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(LeasedRead { is_unread: false, ..leased })
     }
 
-    /// Without async calls, every caller may wait.
+    /// Returns `None`, because without async calls every caller may wait.
     #[cfg(not(feature = "async"))]
     #[expect(clippy::unused_self, reason = "the form of async calls")]
     pub(super) fn lease_and_read_at_once<'a>(&'a self, _: SlotKey<'a>) -> Option<LeasedRead<'a, V>> {
         None
     }
 
-    /// Reads the entry of a key after a lease was taken on it. `found` is the answer of memory.
+    /// Reads the entry of a key after a lease was taken on it. `found` is the result of the lookup in memory.
     fn read_leased<'a>(
         &'a self,
         key: SlotKey<'a>,
@@ -296,10 +295,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Like [`lease_over`](Self::lease_over), for a caller that must not mistake a missing snapshot for a
-    /// missing entry. The key is reported as unread only if the disk could not be read.
+    /// missing entry. Sets `is_unread` only if the disk could not be read.
     ///
     /// # Errors
-    /// The server of a remote tier could not be read.
+    /// Returns an error if the server of the remote tier could not be read.
     pub(super) fn lease_and_read<'a>(&'a self, key: SlotKey<'a>) -> Result<LeasedRead<'a, V>, Error> {
         if self.is_remote() {
             return self.read_to_change(key);
@@ -320,8 +319,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Calls `look`, for a caller that must not mistake a missing snapshot for a missing entry: see
-    /// [`Tiers::look_in_both`]. In a remote keyspace, it must not mistake a server that does not answer for a
-    /// missing entry: a failure of any request in the meantime counts as one of this lookup.
+    /// [`Tiers::look_in_both`]. In a remote keyspace, the caller must not mistake a failed request for a
+    /// missing entry. The failure of any request during the lookup counts as a failure of this lookup.
     ///
     /// [`Tiers::look_in_both`]: crate::engine::tiers::Tiers::look_in_both
     pub(super) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> (Option<R>, bool) {

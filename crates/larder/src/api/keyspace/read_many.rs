@@ -1,12 +1,13 @@
 //! The lookup of several keys.
 //!
-//! 1. Each key is looked up in memory, in the order of the input. Each miss returns an epoch token.
-//! 2. The keys that memory did not have are read from disk, in the order of their bytes, so that neighbours
-//!    in the file are read one after another. They are read from one snapshot, which is loaded after (1)
+//! 1. Look up each key in memory, in the order of the input. Each miss returns an epoch token.
+//! 2. Read the keys that memory did not have from disk, in the order of their bytes, so that neighbours in
+//!    the file are read one after another. They are read from one snapshot, which is loaded after (1)
 //!    (invariant 4). Once [`MAX_COPIED`] bytes are copied, the snapshot is released.
-//! 3. With no snapshot held, the copied records are decoded, and copied into memory under their epoch tokens.
-//! 4. Steps 2 and 3 are repeated for the remaining keys. A snapshot that is held for long would keep old
-//!    pages allocated, and a list of all records would use as much memory as the values.
+//! 3. Without holding a snapshot, decode the copied records, and copy their values into memory under the
+//!    epoch tokens.
+//! 4. Repeat steps 2 and 3 for the remaining keys. With a single pass, the snapshot would keep old pages
+//!    allocated for long, and the records would take as much memory as the values.
 
 use std::time::Duration;
 
@@ -24,13 +25,12 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 
-/// The bytes of records that are copied from one snapshot, before the next snapshot is loaded. Copying them
-/// takes some milliseconds.
+/// The maximum bytes of records that are copied from one snapshot. Copying them takes a few milliseconds.
 const MAX_COPIED: usize = 4 << 20;
 
 /// A key that memory does not have.
 pub(super) struct MissedKey {
-    /// The place of the key in the input.
+    /// The index of the key in the input.
     at: usize,
     hash: u64,
     key: StoredKey,
@@ -48,8 +48,8 @@ impl MissedKey {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live values of several keys, in the order of the keys. Each key is looked up like with
-    /// [`get`](Keyspace::get). The result of a key without a live value is None.
+    /// Returns the live values of several keys, in the order of the keys. Each key is looked up as with
+    /// [`get`](Keyspace::get). The result for a key without a live value is `None`.
     ///
     /// The keys are not looked up at one instant. If another thread changes two of the keys during the call,
     /// the result may include the later change without the earlier one ([contract 1](crate#the-contract)).
@@ -68,8 +68,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// For keys in memory, the cost of [`get`](Keyspace::get) for each key. Keys on disk are sorted, and read
-    /// from one snapshot for each 4 MiB of records.
+    /// Each key in memory costs the same as [`get`](Keyspace::get). The keys on disk are sorted, and read
+    /// from one snapshot per 4 MiB of records.
     #[must_use]
     pub fn get_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Vec<Option<Arc<V>>> {
         let (mut found, missed) = self.get_many_in_memory(keys);
@@ -77,8 +77,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// The async form of [`get_many`](Keyspace::get_many). If memory has all of the values, they are returned
-    /// at the first poll. Otherwise a worker thread reads the disk.
+    /// The async form of [`get_many`](Keyspace::get_many). If memory has all values, the first poll returns
+    /// them. Otherwise a worker thread reads the disk.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -96,8 +96,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// The cost of [`get_many`](Keyspace::get_many). If a key is looked up on disk, also one round trip to a
-    /// worker thread for all keys.
+    /// Costs the same as [`get_many`](Keyspace::get_many). If at least one key is looked up on disk, the call
+    /// adds one round trip to a worker thread.
     #[cfg(feature = "async")]
     pub async fn get_many_async<Q: EncodeKey<K>>(
         &self,
@@ -114,7 +114,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.off_executor(read).await
     }
 
-    /// Step 1. Returns the values that were found, and the keys to look up on disk.
+    /// Runs step 1. Returns the values in memory, and the keys to look up on disk.
     fn get_many_in_memory<Q: EncodeKey<K>>(
         &self,
         keys: impl IntoIterator<Item = Q>,
@@ -153,7 +153,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// Step 1 for a key that has no value in memory. Returns None if the key need not be looked up on disk.
+    /// Step 1 for a key without a value in memory. Returns `None` if the key need not be looked up on disk.
     pub(super) fn missed_key(&self, at: usize, key: SlotKey<'_>) -> Option<MissedKey> {
         match self.shared.tiers.get_in_memory(key) {
             Lookup::Unknown(miss) if self.may_be_on_disk() => Some(MissedKey::new(at, key, miss)),
@@ -165,8 +165,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.has_lower_tier() && !self.shared.is_closed()
     }
 
-    /// Steps 2 to 4 for [`get_many`](Keyspace::get_many).
-    /// Reads the missed keys at the server, with one request.
+    /// Steps 2 to 4 for [`get_many`](Keyspace::get_many). Reads the missed keys from the server, with one
+    /// request.
     fn read_missed_remotely(
         &self,
         missed: &[MissedKey],
@@ -197,8 +197,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         });
     }
 
-    /// Steps 2 to 4. Calls `note` for each key, with its place in the input and the live value that the disk
-    /// has. No snapshot is held meanwhile.
+    /// Steps 2 to 4. Calls `note` for each key, with its index in the input and its live value on disk. No
+    /// snapshot is held during the calls.
     pub(super) fn read_missed(
         &self,
         mut missed: Vec<MissedKey>,
@@ -209,7 +209,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         missed.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         let mut missed = missed.as_slice();
-        // The previous key and its value, because a key may occur several times in the input.
+        // The previous key and its value. A repeated key in the input reuses this value.
         let mut before: Option<(&MissedKey, Option<Arc<V>>)> = None;
         while !missed.is_empty() {
             let keys = missed.iter().map(|missed| (missed.slot_key(), missed.miss.min_visible_sequence));

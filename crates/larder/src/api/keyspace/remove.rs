@@ -12,7 +12,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// tier is off, the result describes memory only.
     ///
     /// The removal is durable when the call returns: no crash or reopening brings the entry back. Loads that
-    /// began earlier return their values and do not cache them ([contract 3](crate#the-contract)).
+    /// began earlier return their values but do not cache them ([contract 3](crate#the-contract)).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -26,14 +26,15 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be discarded.
-    /// In both cases the entry is removed from memory. [`Error::KeyTooLarge`], [`Error::Closed`],
-    /// [`Error::Forked`]. [`Error::Reentrant`] in the closure of an atomic change of a key that the call
-    /// would remove. In this case nothing is removed.
+    /// Returns [`Error::NotDurable`] when the removal could not be committed *and* the file could not be
+    /// discarded. The entry is removed from memory even then.
+    ///
+    /// The other errors remove nothing: [`Error::Reentrant`] in the closure of an atomic change of the same
+    /// key, [`Error::KeyTooLarge`], [`Error::Closed`], and [`Error::Forked`].
     ///
     /// # Cost
-    /// One commit, shared with other waiting callers. If neither tier has the key, the cost is one step of
-    /// the writer without a commit.
+    /// One commit, shared with other waiting callers. If neither tier has the key, one step of the writer
+    /// thread without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         let full = self.encode(&key)?;
@@ -47,7 +48,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Removes the entries of several keys, from both tiers, with one commit. Returns the number of live
     /// entries removed.
     ///
-    /// The removals are durable when the call returns, like a [`remove`](Keyspace::remove). During the call,
+    /// The removals are durable when the call returns, as with [`remove`](Keyspace::remove). During the call,
     /// other threads may find one key removed and another key still present.
     ///
     /// ```
@@ -62,11 +63,11 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`remove`](Keyspace::remove). With [`Error::KeyTooLarge`] nothing is removed.
+    /// Returns the same errors as [`remove`](Keyspace::remove). If one key is too long, nothing is removed.
     ///
     /// # Cost
-    /// One commit for all keys, shared with other waiting callers. If neither tier has any of the keys, the
-    /// cost is one step of the writer without a commit.
+    /// One commit for all keys, shared with other waiting callers. If neither tier has any of the keys, one
+    /// step of the writer thread without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Result<u64, Error> {
         let keys = keys.into_iter().map(|key| self.encode(&key)).collect::<Result<Vec<_>, Error>>()?;
@@ -78,9 +79,9 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Removes every entry whose key starts with `prefix`, from both tiers. Returns the number of live
     /// entries removed.
     ///
-    /// The removal is durable when the call returns, like a [`remove`](Keyspace::remove). If there are more
-    /// than 1,000 entries, the returned number may be too low. The number may leave out entries that other
-    /// calls change or remove at the same time, or that the cache evicts.
+    /// The removal is durable when the call returns, as with [`remove`](Keyspace::remove). If more than 1,000
+    /// entries match, the returned number may be too low: it may omit entries that are changed, removed or
+    /// evicted during the call.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -94,12 +95,13 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`]: a prefix that is longer
-    /// than the longest key matches no key.
+    /// Returns the same errors as [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`]: a prefix that
+    /// is longer than the maximum key length matches no key.
     ///
     /// # Cost
-    /// One commit, one read of each matching entry on disk, and one pass over the entries in memory. More
-    /// than 1,000 entries are deleted after the call has returned, between the commits of other callers.
+    /// One commit, one read of each matching entry on disk, and one pass over the entries in memory. If more
+    /// than 1,000 entries match, they are deleted after the call has returned, between the commits of other
+    /// callers.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_prefix(&self, prefix: impl KeyPrefix<K>) -> Result<u64, Error> {
         self.remove_scope(self.prefix_scope(&prefix))
@@ -108,8 +110,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Removes every entry whose key matches a pattern, from both tiers. The pattern may fix any parts of the
     /// key. Returns the number of live entries removed.
     ///
-    /// Each part of a pattern is a value, or [`Any`](crate::Any). The removal is durable
-    /// when the call returns, like a [`remove`](Keyspace::remove).
+    /// Each part of a pattern is a value, or [`Any`](crate::Any). The removal is durable when the call
+    /// returns, as with [`remove`](Keyspace::remove).
     ///
     /// ```
     /// # use larder::{Any, Cache, KeyspaceDefinition};
@@ -124,13 +126,13 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`remove_prefix`](Keyspace::remove_prefix). [`Error::InvalidSetting`] if
-    /// [`Any`](crate::Any) replaces a part with a key type of your own, and the shape of this type is not one
-    /// of larder's shapes.
+    /// Returns the same errors as [`remove_prefix`](Keyspace::remove_prefix). Also returns
+    /// [`Error::InvalidSetting`] if the pattern has [`Any`](crate::Any) for a part whose key type you
+    /// implemented, and the type's shape is not one of larder's shapes.
     ///
     /// # Cost
-    /// One commit, and one pass over the entries in memory. One pass over the keyspace's entries on disk
-    /// whose keys start with the parts before the first `Any`.
+    /// One commit, one pass over the entries in memory, and one pass over some of the keyspace's entries on
+    /// disk: those whose keys start with the parts before the first `Any`.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_matching(&self, pattern: impl KeyPattern<K>) -> Result<u64, Error> {
         self.remove_scope(self.pattern_scope(&pattern)?)
@@ -138,7 +140,7 @@ impl<K: Key, V> Keyspace<K, V> {
 
     /// Removes every entry of the keyspace, from both tiers. Returns the number of live entries removed.
     ///
-    /// The removal is durable when the call returns, like a [`remove`](Keyspace::remove).
+    /// The removal is durable when the call returns, as with [`remove`](Keyspace::remove).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -151,10 +153,10 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`].
+    /// Returns the same errors as [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`].
     ///
     /// # Cost
-    /// The cost of [`remove_prefix`](Keyspace::remove_prefix).
+    /// Costs the same as [`remove_prefix`](Keyspace::remove_prefix).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn clear(&self) -> Result<u64, Error> {
         self.remove_scope(self.whole_scope())
@@ -171,7 +173,7 @@ impl<K: Key, V> Keyspace<K, V> {
         Scope::prefix(out.as_slice())
     }
 
-    /// Returns the scope of every key that has the parts of a pattern.
+    /// Returns the scope of every key that matches a pattern.
     pub(crate) fn pattern_scope(&self, pattern: &impl KeyPattern<K>) -> Result<Scope, Error> {
         let mut out = PatternWriter::default();
         pattern.write_pattern(&mut out);

@@ -1,4 +1,4 @@
-//! The TTL that a write chooses for its entry.
+//! The TTL of a write.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,9 +7,9 @@ use crate::config::validate::check_ttl;
 use crate::error::Error;
 use crate::units::{Remaining, Timestamp};
 
-/// The TTL of an entry that is written: how long the entry lives.
+/// How long a written entry lives.
 ///
-/// A [`Duration`], a [`SystemTime`] and a [`Timestamp`] convert into it.
+/// A [`Duration`], a [`SystemTime`] and a [`Timestamp`] convert into a `Ttl`.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -30,15 +30,15 @@ pub enum Ttl {
     /// The TTL of the keyspace ([`KeyspaceDefinition::ttl`](crate::KeyspaceDefinition::ttl)).
     #[default]
     Default,
-    /// This long, from 1 ms to ten years, counted from the write.
+    /// A duration from 1 ms to ten years, counted from the write.
     For(Duration),
-    /// Until this time, at most ten years ahead. If the time is in the past, the write removes the entry
-    /// instead. Like any removal, this is durable when the call returns. (Redis does the same with
-    /// `EXPIREAT`.)
+    /// The entry expires at this time, at most ten years ahead. If the time is in the past, the write removes
+    /// the entry instead, as `EXPIREAT` does in Redis. Like any removal, this removal is durable when the
+    /// call returns.
     Until(Timestamp),
     /// The entry never expires. It stays until it is removed, replaced or evicted.
     Never,
-    /// The remaining time of the replaced entry. [`Default`](Ttl::Default) if the key has no live entry.
+    /// The remaining TTL of the replaced entry, or [`Default`](Ttl::Default) if the key has no live entry.
     Keep,
 }
 
@@ -60,7 +60,7 @@ impl From<SystemTime> for Ttl {
     }
 }
 
-/// Converts the remaining time of an entry into a TTL.
+/// Converts the remaining TTL of an entry.
 impl From<Remaining> for Ttl {
     fn from(remaining: Remaining) -> Self {
         match remaining {
@@ -70,7 +70,7 @@ impl From<Remaining> for Ttl {
     }
 }
 
-/// A TTL equals a duration if it is [`Ttl::For`] that duration.
+/// A TTL equals a duration if it is [`Ttl::For`] with the same duration.
 impl PartialEq<Duration> for Ttl {
     fn eq(&self, duration: &Duration) -> bool {
         *self == Self::For(*duration)
@@ -93,7 +93,7 @@ impl Ttl {
         }
     }
 
-    /// Returns whether an entry that is written now with this TTL has expired already.
+    /// Returns whether an entry that is written at `now` with this TTL has already expired.
     pub(super) fn is_past(self, now: Timestamp) -> bool {
         matches!(self, Self::Until(until) if until <= now)
     }

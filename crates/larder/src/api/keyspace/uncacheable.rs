@@ -1,4 +1,4 @@
-//! Counts loaded values that are not cached, and logs the first of each keyspace.
+//! Counts loaded values that are not cached, and logs the first one of each keyspace.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +12,7 @@ use crate::stats::count::Count;
 use crate::sys::sync::Ordering;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Counts a loaded value that is not cached. The caller still gets the value.
+    /// Counts a loaded value if it was not cached. `written` is the result of its insert.
     pub(super) fn count_fill(&self, key: SlotKey<'_>, written: &Result<InsertOutcome, Error>) {
         let counters = &self.opened.counters;
         match written {
@@ -25,14 +25,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 );
             }
             Err(error @ Error::ValueTooLarge { .. }) => self.count_uncacheable(key, error, false),
-            // The message comes from the value's type, so it may quote the value.
+            // The error message comes from the value's type, so it may quote the value.
             Err(error @ Error::Encode { .. }) => self.count_uncacheable(key, error, true),
             // The value is cached, or the cache was closed during the load.
             Ok(_) | Err(_) => {}
         }
     }
 
-    /// Counts a loaded value that can't be cached. Logs the first such value of each keyspace.
+    /// Counts a loaded value that can't be cached. Logs the first of these values in each keyspace.
     fn count_uncacheable(&self, key: SlotKey<'_>, why: &dyn std::fmt::Display, may_quote: bool) {
         let counters = &self.opened.counters;
         counters.add(Count::Uncacheable);

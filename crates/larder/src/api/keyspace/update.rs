@@ -1,15 +1,17 @@
-//! The fence that keeps loads from caching a key while the application changes the source of its value.
+//! Updates: a fence prevents loads from caching a key while the application changes the source.
 //!
-//! Over a remote tier, there is a second fence in the slot of the key, for the loads of all machines:
+//! With a remote tier, there is a second fence in the key's slot at the server, for the loads of all
+//! machines:
 //!
-//! 1. Raise the fence in memory, then the one at the server. Its token is noted before the server is asked,
-//!    so that a fence whose answer is lost is lowered, too.
+//! 1. Raise the fence in memory, then the fence at the server. The token of the server's fence is stored
+//!    before the request is sent. So the fence is lowered even if the answer is lost.
 //! 2. Remove the key. The application changes the source.
-//! 3. The server removes the key again, and then lowers its fence. The fence there may have ended before, and
-//!    a load may have stored the value of before the change. This removal ends such a value, on all machines.
-//! 4. After the answer, lower the fence in memory. Under it, no near copy of the key is made, and lowering it
-//!    voids the tokens of lookups in flight. In the other order, a lookup that was answered before (3) could
-//!    fill memory, and be found until the push of (3) arrives.
+//! 3. The server removes the key again, and then lowers its fence. The second removal is needed because the
+//!    server's fence may have expired, and a load may then have stored the old value. The removal takes
+//!    effect on all machines.
+//! 4. After the server's answer, lower the fence in memory. This fence prevents near copies of the key, and
+//!    lowering it voids the tokens of lookups in progress. If it were lowered before (3), a lookup could copy
+//!    the old value into memory. Other lookups would find that copy until the push of (3) arrives.
 
 use super::Keyspace;
 use crate::engine::closure_keys;
@@ -21,25 +23,25 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::remote::reply::{RemoteAnswer, RemoteResult};
 use crate::sys::sync::Arc;
 
-/// An update that [`Keyspace::begin_update`](crate::Keyspace::begin_update) began. Until the update is
-/// finished or dropped, loads of its key return their values and do not cache them. Several updates of one
-/// key may be in progress: loads cache nothing until all of these updates have ended. Dropping an update does
-/// not wait for the server of a remote tier.
+/// A change of a value's source, begun with [`Keyspace::begin_update`](crate::Keyspace::begin_update). Until
+/// the update is finished or dropped, loads of the key return their values but do not cache them. Several
+/// updates of a key may be in progress: loads do not cache its value until all of them have ended. Dropping
+/// an update does not wait for the server of a remote tier.
 #[derive(Debug)]
 #[must_use = "an update that is dropped at once bars nothing while the change is made"]
 pub struct Update {
     shared: Arc<Shared>,
     full: KeyBuffer,
-    /// The fence in the slot of a remote tier.
+    /// The token of the fence at the server of a remote tier.
     remote_fence: Option<u128>,
 }
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Begins an update: the application will change the source of an entry, outside the cache. Removes the
-    /// entry durably, and keeps loads from caching the key until the update is finished or dropped.
+    /// Begins an update. Call it before you change the source of an entry outside the cache. The call removes
+    /// the entry durably, and prevents loads from caching the key until the update is finished or dropped.
     ///
-    /// During the update, loads return their values and do not cache them. An explicit insert is cached. So a
-    /// load that read the old state is never cached after the change, and a crash during the update leaves no
+    /// During the update, loads return their values but do not cache them. Explicit inserts are cached. So a
+    /// value that was loaded from the old state is never cached, and a crash during the update leaves no
     /// stale entry behind.
     ///
     /// ```
@@ -55,13 +57,14 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`remove`](Keyspace::remove). After an error, loads may cache the key.
+    /// Returns the same errors as [`remove`](Keyspace::remove). After an error, loads may cache the key.
     pub fn begin_update(&self, key: impl EncodeKey<K>) -> Result<Update, Error> {
         self.shared.refuse_if_unusable()?;
         let full = self.encode(&key)?;
         // Refused before the fence is raised, because a fence revokes the lease of the closure's change.
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full.as_slice())?;
-        // The fence is raised first. Otherwise a load between the removal and the fence would be cached.
+        // The fence is raised before the removal. Otherwise the value of a load between the two steps would
+        // be cached.
         let mut update = Update::raise_fence(&self.shared, full);
         update.raise_remote_fence()?;
         self.remove_full(update.full.as_slice())?;
@@ -75,19 +78,19 @@ impl Update {
         Self { shared: shared.clone(), full, remote_fence: None }
     }
 
-    /// Ends the update. Loads that begin after this call are cached, unless another update of the key is in
-    /// progress. Loads that began during the update are not cached.
+    /// Ends the update. Values of loads that begin after this call are cached, unless another update of the
+    /// key is in progress. Values of loads that began during the update are not cached.
     ///
-    /// Over a remote tier, this waits for the server. If the server does not answer, that is a warning in the
-    /// log: use [`try_finish`](Update::try_finish) to get the error.
+    /// With a remote tier, the call waits for the server. If the server does not confirm the end, the call
+    /// logs a warning. Use [`try_finish`](Update::try_finish) to get the error instead.
     pub fn finish(self) {
         if let Err(error) = self.try_finish() {
             tracing::warn!(%error, "an update was not finished at the server");
         }
     }
 
-    /// Like [`finish`](Update::finish), and returns an error if the server of a remote tier does not confirm
-    /// the end. Without a remote tier, this succeeds.
+    /// Like [`finish`](Update::finish), but returns an error if the server of a remote tier does not confirm
+    /// the end.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -100,10 +103,10 @@ impl Update {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Remote`]. The server then bars the loads of the key for the cache's
-    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout) at most. If the update took longer than that, a
-    /// value of before the change may be cached: remove the key. [`Error::Forked`] in a forked child, which
-    /// does not end the update.
+    /// Returns [`Error::Remote`] if the server did not confirm the end. The server's fence then ends by
+    /// itself, at most one [`lease_timeout`](crate::CacheBuilder::lease_timeout) after the update began. If
+    /// the update took longer than that, the old value may be cached: remove the key. Returns
+    /// [`Error::Forked`] in a forked child, which does not end the update.
     pub fn try_finish(mut self) -> Result<(), Error> {
         if self.shared.is_forked() {
             return Err(Error::Forked);
@@ -116,7 +119,7 @@ impl Update {
     /// The async form of [`try_finish`](Update::try_finish). No thread waits for the server.
     ///
     /// # Errors
-    /// The errors of [`try_finish`](Update::try_finish).
+    /// Returns the same errors as [`try_finish`](Update::try_finish).
     #[cfg(feature = "async")]
     pub async fn finish_async(mut self) -> Result<(), Error> {
         if self.shared.is_forked() {
@@ -129,8 +132,8 @@ impl Update {
 }
 
 impl Update {
-    /// Raises a fence in the slot of a remote tier, for all machines. It ends by itself after the cache's
-    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout), if this process does not lower it before.
+    /// Raises the fence at the server of a remote tier, for all machines. If this process does not lower it,
+    /// the fence ends after the cache's [`lease_timeout`](crate::CacheBuilder::lease_timeout).
     fn raise_remote_fence(&mut self) -> Result<(), Error> {
         let key = self.full.as_slice();
         let Some(link) = self.shared.tiers.remote().filter(|_| KeyspaceId::of(key).is_remote()) else {
@@ -144,7 +147,7 @@ impl Update {
             .map_err(|cause| link.error("begin an update", cause))
     }
 
-    /// Sends step 3, if there is a fence at a remote tier.
+    /// Sends the request of step 3, if there is a fence at the server.
     fn lower_remote_fence(&mut self) -> Option<RemoteAnswer<()>> {
         let (token, link) = (self.remote_fence.take()?, self.shared.tiers.remote()?);
         Some(link.begin(|tier, reply| tier.unfence(self.full.as_slice().into(), token, reply)))
@@ -163,7 +166,7 @@ impl Drop for Update {
         if self.shared.is_forked() {
             return;
         }
-        // The caller may be a task, so nothing waits for the answer here. Later requests of this cache are
+        // Does not wait for the answer, because the caller may be a task. Later requests of this cache are
         // sent after this one.
         drop(self.lower_remote_fence());
         let memory = &self.shared.tiers.memory;

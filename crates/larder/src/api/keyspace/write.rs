@@ -1,8 +1,8 @@
-//! The calls that store a value. These calls prepare the value, reserve room for it in the write buffer, and
-//! store it in its shard.
+//! The calls that store a value. They prepare the value, reserve room for it in the write buffer, and store
+//! it in its shard.
 //!
-//! Everything that can fail comes before the shard is changed. So an insert that returns an error has changed
-//! nothing.
+//! Every step that can fail comes before the change of the shard. So an insert that returns an error has
+//! changed nothing.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,14 +39,15 @@ pub(super) enum InsertOutcome {
     InMemory,
     /// The value is not stored, because its lease was revoked.
     Revoked,
-    /// A loaded value is not stored. It would be in memory only, and memory has no room for it.
+    /// A loaded value is not stored, because it would be in memory only, and memory has no room for it.
     NoRoom,
-    /// The value is not stored. The caller would have to wait for room in the write buffer, and may not wait.
+    /// The value is not stored, because the caller would have to wait for room in the write buffer, and may
+    /// not wait.
     WouldWait,
 }
 
 impl InsertOutcome {
-    /// Returns whether the change was made.
+    /// Returns whether the value was stored.
     pub(super) fn is_stored(self) -> bool {
         matches!(self, Self::Saved | Self::InMemory)
     }
@@ -55,11 +56,11 @@ impl InsertOutcome {
 /// The condition under which a value is stored.
 #[derive(Clone, Copy)]
 pub(super) enum WriteCondition<'a> {
-    /// No condition, for an explicit write.
+    /// No condition. Used by explicit writes.
     Always,
-    /// The lease holds, for a load.
+    /// The lease is still valid. Used by loads.
     Lease(&'a Lease<'a>),
-    /// The entry is still the one that was read under a lease, for a change.
+    /// The entry is still the one that was read under a lease. Used by atomic changes.
     Unchanged(ReadCondition<'a>),
 }
 
@@ -68,10 +69,9 @@ pub(super) enum WriteCondition<'a> {
 pub(super) struct ReadCondition<'a> {
     pub(super) lease: &'a Lease<'a>,
     pub(super) read: Option<ReadEntry>,
-    /// Whether the entry may be on disk alone, so that it must be confirmed.
+    /// Whether the entry may be only on disk, so that it must be confirmed there.
     pub(super) may_be_on_disk: bool,
-    /// Whether the change keeps the value and changes only its TTL. Then the duration of its load is kept,
-    /// too.
+    /// Whether the change keeps the value and changes only its TTL. Then the entry also keeps its load time.
     pub(super) keeps_value: bool,
     /// Whether the caller waits for room in the write buffer if the buffer is full.
     pub(super) waits_for_room: bool,
@@ -80,10 +80,10 @@ pub(super) struct ReadCondition<'a> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Stores a value for the keyspace's TTL. It replaces any previous value of the key.
+    /// Stores a value with the keyspace's TTL. Replaces any previous value of the key.
     ///
-    /// Every thread sees the value when the call returns. The value reaches the disk within the flush
-    /// interval. A crash before the commit loses the value, and the previous value may then return
+    /// When the call returns, every thread sees the value. The value reaches the disk within the flush
+    /// interval. A crash before the commit loses the value, and the previous value may then be back
     /// ([contract 4](crate#the-contract)).
     ///
     /// ```
@@ -98,10 +98,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`],
-    /// [`Error::Closed`] and [`Error::Forked`]. [`Error::Reentrant`] in the closure of an atomic change of
-    /// the same key. After an error nothing is stored, and the previous entry stays. An insert that succeeds
-    /// while the cache is being closed is part of the last commit.
+    /// Returns [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise),
+    /// [`Error::Encode`], [`Error::Closed`] or [`Error::Forked`]. Returns [`Error::Reentrant`] in the closure
+    /// of an atomic change of the same key. After an error nothing is stored, and the previous entry stays.
+    /// An insert that succeeds while the cache is being closed is part of the last commit.
     ///
     /// # Cost
     /// One encoding and one exclusive lock of a shard. While the write buffer is full, the insert waits
@@ -110,7 +110,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_with(key, value, InsertOptions::new())
     }
 
-    /// Stores a value with its own TTL or durability.
+    /// Stores a value with the given TTL and durability.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -124,9 +124,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With
-    /// [`Durability::Immediate`], [`Error::NotDurable`] when the value is in memory but could not be
-    /// committed. With a time in the past ([`Ttl::Until`]), the errors of [`remove`](Keyspace::remove).
+    /// Returns the same errors as [`insert`](Keyspace::insert). Also returns [`Error::InvalidSetting`] for a
+    /// TTL out of range. With [`Durability::Immediate`], returns [`Error::NotDurable`] if the value is in
+    /// memory but could not be committed. With a time in the past ([`Ttl::Until`]), returns the same errors
+    /// as [`remove`](Keyspace::remove).
     pub fn insert_with(
         &self,
         key: impl EncodeKey<K>,
@@ -151,8 +152,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_checked(full, value.clone(), options, wait)
     }
 
-    /// Stores the value of a whole key. The caller has already checked for a fork and for a closed cache.
-    /// This check needs a system call, which is a large part of the cost of an insert.
+    /// Stores the value of a whole key. The caller must already have checked for a fork and for a closed
+    /// cache. The check is not repeated here, because its system call is a large part of the cost of an
+    /// insert.
     pub(super) fn insert_checked(
         &self,
         full: &[u8],
@@ -185,8 +187,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Ok(());
         }
         if outcome != InsertOutcome::Saved {
-            // When the value was stored, there was no file for it. If the commit makes a file, the value is
-            // written again.
+            // The value was stored while there was no file to save it in. If the commit creates a file, the
+            // value is written again.
             self.commit_write()?;
             if self.write(key, value, ttl, durability, None)? != InsertOutcome::Saved {
                 return Err(not_durable_while_off(None));
@@ -195,20 +197,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.commit_change_by(Acknowledge::Write, wait)
     }
 
-    /// Sets the TTL of a key's live entry to the keyspace's full TTL, counted from now. Returns whether there
-    /// was a live entry.
+    /// Restarts the TTL of a key's live entry: the keyspace's TTL, counted from the call. Returns whether
+    /// there was a live entry.
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert).
+    /// Returns the same errors as [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// The cost of an insert: the entry is written again.
+    /// One insert: the entry is written again.
     pub fn touch(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.touch_with(key, Ttl::Default)
     }
 
-    /// Gives the live entry of a key another TTL, and keeps its value. Returns whether there was a live
-    /// entry.
+    /// Sets the TTL of a key's live entry, and keeps its value. Returns whether there was a live entry.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -224,11 +225,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With a
-    /// time in the past ([`Ttl::Until`]), the errors of [`remove`](Keyspace::remove).
+    /// Returns the same errors as [`insert`](Keyspace::insert). Also returns [`Error::InvalidSetting`] for a
+    /// TTL out of range. With a time in the past ([`Ttl::Until`]), returns the same errors as
+    /// [`remove`](Keyspace::remove).
     ///
     /// # Cost
-    /// The cost of an insert: the entry is written again.
+    /// One insert: the entry is written again.
     pub fn touch_with(&self, key: impl EncodeKey<K>, ttl: impl Into<Ttl>) -> Result<bool, Error> {
         let (full, ttl) = (self.encode(&key)?, ttl.into());
         ttl.check(self.now())?;
@@ -241,12 +243,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(!matches!(touched, Modified::Kept(_)))
     }
 
-    /// Waits for the commit of a value that is stored in memory.
+    /// Waits until a stored value is committed.
     pub(super) fn commit_write(&self) -> Result<(), Error> {
         self.commit_change_by(Acknowledge::Write, &mut ChangeCommit::OnThread)
     }
 
-    /// Stores a value. With a `lease`, the value is stored only if the lease is still valid.
+    /// Stores a value. With a `lease`, stores it only if the lease is still valid.
     pub(super) fn write(
         &self,
         key: SlotKey<'_>,
@@ -291,8 +293,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     return Ok(InsertOutcome::NoRoom);
                 }
                 Err(Refused::NoRoom) => return Ok(InsertOutcome::InMemory),
-                // The disk tier came back after the value was prepared. The value is prepared again, to be
-                // saved.
+                // The disk tier came back after the value was prepared. Prepare the value again, so that it
+                // is saved.
                 Err(Refused::Unsaved) => thread::yield_now(),
                 Err(Refused::Closed) => return Err(Error::Closed),
             }
@@ -309,8 +311,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         condition: WriteCondition<'_>,
     ) -> Result<InsertOutcome, Refused> {
         let tiers = &self.shared.tiers;
-        // Dropped last, because a user's `Drop` may wait for room, or panic. By then the value is stored, its
-        // room can be given back, and the writer is awake.
+        // Dropped last, because a user's `Drop` may wait for room, or panic. Before that, the value must be
+        // stored and the writer thread must be awake, so that it can free room.
         let mut evicted_values = EvictedValues::default();
         let PreparedValue { weight, payload, page_beyond_file, room } = prepared;
         let read = if let WriteCondition::Unchanged(read) = condition { read.read } else { None };
@@ -353,8 +355,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_saved { InsertOutcome::Saved } else { InsertOutcome::InMemory })
     }
 
-    /// Calls `publish` with the conditions under which a change is published. If the entry may be only on
-    /// disk, first confirms it there.
+    /// Calls `publish` with the conditions for a change. If the entry may be only on disk, first confirms it
+    /// there.
     pub(super) fn publish<R>(
         &self,
         key: SlotKey<'_>,
@@ -379,7 +381,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.tiers.reserve(bytes, evicted_values)
     }
 
-    /// Reserves the room for a value, if it needs room. Returns false if the caller would have to wait.
+    /// Reserves room in the write buffer, if the value needs it. Returns false if the caller would have to
+    /// wait.
     pub(super) fn reserve_at_once(&self, prepared: &mut PreparedValue) -> bool {
         let Some(payload) = &prepared.payload else { return true };
         prepared.room = self.shared.tiers.reserve_at_once(room_for(&payload.bytes, prepared.weight));

@@ -1,5 +1,5 @@
-//! Writes to a keyspace that is in memory only. Nothing is encoded for the disk, and no room is reserved in
-//! the write buffer.
+//! Writes to a memory-only keyspace. They encode nothing for the disk, and reserve no room in the write
+//! buffer.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,9 +16,8 @@ use crate::memory::weight::Weight;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Stores a value of a keyspace that is in memory only: as [`write`](Self::write), without what only the
-    /// disk needs. Such a value is never prepared a second time, so it is moved. A copy of the pointer would
-    /// cost two atomic operations.
+    /// Like [`write`](Self::write), for a memory-only keyspace. Takes `value` by value, because it is never
+    /// prepared a second time. A clone of the `Arc` would cost two atomic operations.
     pub(super) fn write_in_memory(&self, key: SlotKey<'_>, value: Arc<V>, ttl: Ttl) -> Result<(), Error> {
         let tiers = &self.shared.tiers;
         // Dropped last, because a user's `Drop` may panic.

@@ -1,13 +1,14 @@
-//! The calls that store several values as a group: after a crash the file has all of them or none.
+//! The calls that store several values as a group. After a crash the file has all values of the group, or
+//! none.
 //!
-//! 1. Encode every key and prepare every value. The first refusal ends the call.
+//! 1. Encode every key and prepare every value. The first key or value that is refused ends the call.
 //! 2. Check that the group is not too large for one transaction.
 //! 3. Reserve room for the whole group in the write buffer.
 //! 4. Store the values ([`crate::memory::store_group`]), and wake the writer.
 //!
-//! Nothing is changed before (4). In (4), either the first value is refused, or no value. If the disk tier
-//! came back after (1), the group was prepared without encodings and is refused. Then the steps begin again
-//! at (1).
+//! Nothing is changed before (4). In (4), if the first value is accepted, all values are accepted. If the
+//! disk tier came back after (1), the values have no encodings. Then the group is refused, and the steps
+//! begin again at (1).
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -49,15 +50,15 @@ impl<V> GroupEntry<V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Stores several values for the keyspace's TTL, as a group. After a crash, the file has every value of
-    /// the group or none of them.
+    /// Stores several values as a group, with the keyspace's TTL. After a crash, the file has all values of
+    /// the group, or none.
     ///
-    /// Every thread sees all of the values when the call returns. During the call, a lookup may find one
-    /// value and not yet another. The group reaches the disk within the flush interval. If a key occurs
-    /// twice, its last value is stored.
+    /// When the call returns, every thread sees all values. During the call, a lookup may find one value but
+    /// not yet another. The group reaches the disk within the flush interval. If a key occurs twice, its last
+    /// value is stored.
     ///
-    /// Once they are stored, the entries of a group are like other entries. Each entry may be overwritten,
-    /// removed or evicted separately ([contract 4](crate#the-contract)).
+    /// After the call, the entries are independent of each other: each may be overwritten, removed or evicted
+    /// separately ([contract 4](crate#the-contract)).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -70,16 +71,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert). A value that is too large for the file is refused with
-    /// [`Error::ValueTooLarge`], although `insert` keeps such a value in memory. [`Error::GroupTooLarge`] if
-    /// the group needs more room than the write buffer has (8 MiB by default), or would make a transaction
-    /// that is too large for the file: 8,192 values and 32 MiB with the default `disk_capacity`. The limits
-    /// are proportional to `disk_capacity`. A memory-only keyspace has no such limits. After an error nothing
-    /// is stored, and the previous entries stay.
+    /// Returns the same errors as [`insert`](Keyspace::insert). Unlike `insert`, also returns
+    /// [`Error::ValueTooLarge`] for a value that is only too large for the file. Returns
+    /// [`Error::GroupTooLarge`] if the group is larger than the write buffer (8 MiB by default), or too large
+    /// for one transaction of the file. With the default `disk_capacity`, a transaction may have 8,192 values
+    /// and 32 MiB. These limits are proportional to `disk_capacity`. A memory-only keyspace has no limits on
+    /// the group. After an error nothing is stored, and the previous entries stay.
     ///
     /// # Cost
-    /// For each value, the cost of [`insert`](Keyspace::insert). The group waits for room in the write buffer
-    /// once, and is committed in one transaction.
+    /// Each value costs the same as an [`insert`](Keyspace::insert). The group waits only once for room in
+    /// the write buffer, and is committed in one transaction.
     pub fn insert_many<Q, T>(&self, entries: impl IntoIterator<Item = (Q, T)>) -> Result<(), Error>
     where
         Q: EncodeKey<K>,
@@ -88,11 +89,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_many_with(entries, InsertOptions::new())
     }
 
-    /// Stores several values as a group, with their own TTL or durability.
+    /// Stores several values as a group, with the given TTL and durability.
     ///
     /// # Errors
-    /// The errors of [`insert_many`](Keyspace::insert_many) and of [`insert_with`](Keyspace::insert_with).
-    /// [`Error::InvalidSetting`] for [`Ttl::Keep`](crate::Ttl::Keep): a group has one TTL.
+    /// Returns the same errors as [`insert_many`](Keyspace::insert_many) and
+    /// [`insert_with`](Keyspace::insert_with). Also returns [`Error::InvalidSetting`] for
+    /// [`Ttl::Keep`](crate::Ttl::Keep), because all values of a group have the same TTL.
     pub fn insert_many_with<Q, T>(
         &self,
         entries: impl IntoIterator<Item = (Q, T)>,
@@ -127,10 +129,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert_many`](Keyspace::insert_many).
+    /// Returns the same errors as [`insert_many`](Keyspace::insert_many).
     ///
     /// # Cost
-    /// The cost of [`insert_many`](Keyspace::insert_many). With a disk tier, also a round trip to a worker
+    /// Costs the same as [`insert_many`](Keyspace::insert_many). A disk tier adds a round trip to a worker
     /// thread.
     #[cfg(feature = "async")]
     pub async fn insert_many_async<Q, T>(
@@ -149,11 +151,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// example.
     ///
     /// # Errors
-    /// The errors of [`insert_many_with`](Keyspace::insert_many_with).
+    /// Returns the same errors as [`insert_many_with`](Keyspace::insert_many_with).
     ///
     /// # Cost
-    /// The cost of [`insert_many_async`](Keyspace::insert_many_async). A durable group also waits for a
-    /// commit. The wait holds no worker thread.
+    /// Costs the same as [`insert_many_async`](Keyspace::insert_many_async). A durable group also waits for a
+    /// commit. The wait does not occupy a worker thread.
     #[cfg(feature = "async")]
     pub async fn insert_many_with_async<Q, T>(
         &self,
@@ -168,7 +170,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.commit_in_task(move |keyspace, wait| keyspace.insert_group(&entries, options, wait)).await
     }
 
-    /// Returns the entries of a group, with whole keys.
+    /// Encodes the keys of a group, and checks the TTL and the keys.
     fn group_entries<Q, T>(
         &self,
         entries: impl IntoIterator<Item = (Q, T)>,
@@ -212,7 +214,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return self.shared.invalidate(removals).map(drop);
         }
         if self.is_remote() {
-            // One after another: the server makes no group of them.
+            // The entries are stored one after another, because the server does not support groups.
             for entry in entries {
                 self.insert_checked(&entry.key, entry.value.clone(), options, wait)?;
             }
@@ -226,8 +228,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Ok(());
         }
         if outcome != InsertOutcome::Saved {
-            // When the values were stored, there was no file for them. If the commit makes a file, the values
-            // are written again.
+            // The values were stored while there was no file to save them in. If the commit creates a file,
+            // the values are written again.
             self.commit_write()?;
             if self.write_group(entries, ttl)? != InsertOutcome::Saved {
                 return Err(not_durable_while_off(None));
@@ -257,19 +259,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     Err(Refused::Unsaved | Refused::Revoked | Refused::Unconfirmed) => {}
                 }
             }
-            // The disk tier came back, or went off, in the meantime.
+            // The disk tier came back or went off in the meantime.
             thread::yield_now();
         }
     }
 
-    /// Steps 1 and 2. Returns None if the disk tier came back or went off in the meantime, so that some
-    /// values have encodings and others have none.
+    /// Steps 1 and 2. Returns `None` if only some of the values have encodings, because the disk tier came
+    /// back or went off in the meantime.
     fn prepare_group(&self, entries: &[GroupEntry<V>]) -> Result<Option<Vec<PreparedValue>>, Error> {
         let mut prepared = Vec::new();
         let (mut saved, mut bytes, mut room) = (0, 0, 0);
         for entry in entries {
-            // A crash would lose a value that is only in memory. So such a value is refused, as in an insert
-            // that must be durable.
+            // A value that is too large for the file is refused, as in a durable insert. Otherwise a crash
+            // would lose this value and keep the others.
             let value = self.prepare(entry.slot_key(), &entry.value, Durability::Immediate)?;
             if let Some(payload) = &value.payload {
                 saved += 1;
@@ -316,8 +318,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         ttl: Ttl,
     ) -> Result<InsertOutcome, Refused> {
         let tiers = &self.shared.tiers;
-        // Dropped last, because a user's `Drop` may wait for room, or panic. By then the values are stored,
-        // their room can be given back, and the writer is awake.
+        // Dropped last, because a user's `Drop` may wait for room, or panic. Before that, the values must be
+        // stored and the writer thread must be awake, so that it can free room.
         let mut evicted_values = EvictedValues::default();
         let mut now = tiers.time.bounds().earliest;
         let mut first = Timestamp::NEVER;
@@ -347,7 +349,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_saved { InsertOutcome::Saved } else { InsertOutcome::InMemory })
     }
 
-    /// Step 3. Returns None if the values are not saved, or if the disk tier no longer saves values.
+    /// Step 3. Returns `None` if the values are not to be saved, or if the disk tier no longer saves values.
     fn reserve_group(
         &self,
         entries: &[GroupEntry<V>],
@@ -373,8 +375,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 }
 
-/// Returns the bytes that an entry of a group uses in the write buffer, in addition to the bytes of an entry
-/// without a group.
+/// Returns the additional bytes in the write buffer for an entry that belongs to a group.
 fn group_room<V>(entry: &GroupEntry<V>) -> u64 {
     entry.key.len() as u64 + GROUP_KEY_OVERHEAD
 }

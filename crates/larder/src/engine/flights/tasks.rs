@@ -175,7 +175,7 @@ pub(crate) struct TaskWait {
     /// The end of the caller's own timeout.
     until: Option<Deadline>,
     alarm: Option<Alarm>,
-    /// The waiters in the graph that this wait blocks. None before the first poll.
+    /// The waiters in the graph that this wait blocks. `None` before the first poll.
     waiters: Option<Waiters>,
     /// The process in which the wait began.
     process: Process,

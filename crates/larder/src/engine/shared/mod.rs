@@ -54,7 +54,7 @@ pub(crate) struct Shared {
     /// The tasks for loads in the background.
     #[cfg(feature = "async")]
     pub(crate) load_tasks: LoadTasks,
-    /// The files that the cache has open. None in a cache without a file.
+    /// The files that the cache has open. `None` in a cache without a file.
     pub(crate) files: Option<Arc<TrackedVolume>>,
 }
 

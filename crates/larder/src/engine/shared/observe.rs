@@ -87,14 +87,14 @@ impl Shared {
         });
     }
 
-    /// Returns a key as text for the log. Returns None unless the application allows keys in the log, because
-    /// a key may be a secret.
+    /// Returns a key as text for the log. Returns `None` unless the application allows keys in the log,
+    /// because a key may be a secret.
     pub(crate) fn key_for_log(&self, open_keyspace: &OpenKeyspace, full: &[u8]) -> Option<String> {
         let key = full.get(KeyspaceId::LEN..)?;
         self.settings.logs_keys.then(|| open_keyspace.named().spell(key))
     }
 
-    /// Returns up to `max` hot keys, of all keyspaces or of one keyspace. Returns None if keys are not
+    /// Returns up to `max` hot keys, of all keyspaces or of one keyspace. Returns `None` if keys are not
     /// sampled.
     pub(crate) fn hot_keys(&self, only: Option<KeyspaceId>, max: usize) -> Option<HotKeys> {
         let names = self.keyspaces.names();

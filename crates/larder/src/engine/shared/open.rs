@@ -63,7 +63,7 @@ struct OpenTiers {
     messages: Receiver<SweeperMessage>,
     writer: Option<JoinHandle<()>>,
     files: Option<Arc<TrackedVolume>>,
-    /// The counts that the file held when it was opened. None in a cache without a file.
+    /// The counts that the file held when it was opened. `None` in a cache without a file.
     before: Option<CumulativeStats>,
     max_page: u64,
 }

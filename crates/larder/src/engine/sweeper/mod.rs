@@ -64,7 +64,7 @@ pub(crate) struct Sweeper {
     tiers: Arc<Tiers>,
     interval: Duration,
     last_sweep: Option<Timestamp>,
-    /// When the next part of a sweep begins. None if the last sweep has deleted all due entries.
+    /// When the next part of a sweep begins. `None` if the last sweep has deleted all due entries.
     next_part: Option<Deadline>,
     /// The time of the last check of the file, or of the start of the sweeper.
     last_watch: Timestamp,

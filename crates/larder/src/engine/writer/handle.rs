@@ -14,7 +14,7 @@ use crate::sys::waker_thread::{before_blocking, wake_elsewhere};
 
 #[derive(Debug)]
 pub(crate) struct WriterHandle {
-    /// None in a cache without a file, because such a cache has no writer.
+    /// `None` in a cache without a file, because such a cache has no writer.
     commands: Option<Sender<Command>>,
     /// Whether the writer was told that an entry is dirty.
     is_armed: AtomicBool,

@@ -54,11 +54,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert).
+    /// Returns the same errors as [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// The cost of [`insert`](Keyspace::insert), at the first poll. If there is no room, also a round trip to
-    /// a worker thread, and the wait.
+    /// Costs the same as [`insert`](Keyspace::insert), at the first poll. If there is no room, also a round
+    /// trip to a worker thread, and the wait.
     pub async fn insert_async(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with_async(key, value, InsertOptions::new()).await
     }
@@ -67,11 +67,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// dropped after its first poll. [`insert_async`](Keyspace::insert_async) has an example.
     ///
     /// # Errors
-    /// The errors of [`insert_with`](Keyspace::insert_with).
+    /// Returns the same errors as [`insert_with`](Keyspace::insert_with).
     ///
     /// # Cost
-    /// The cost of [`insert_async`](Keyspace::insert_async). A durable insert also waits for a commit that it
-    /// shares with other callers. The wait holds no worker thread.
+    /// Costs the same as [`insert_async`](Keyspace::insert_async). A durable insert also waits for a commit
+    /// that it shares with other callers. The wait does not occupy a worker thread.
     pub async fn insert_with_async(
         &self,
         key: impl EncodeKey<K>,
@@ -114,11 +114,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`modify`](Keyspace::modify).
+    /// Returns the same errors as [`modify`](Keyspace::modify).
     ///
     /// # Cost
-    /// The cost of [`modify`](Keyspace::modify), and a round trip to a worker thread if a worker thread calls
-    /// `change`.
+    /// Costs the same as [`modify`](Keyspace::modify), plus a round trip to a worker thread if a worker
+    /// thread calls `change`.
     ///
     /// # Panics
     /// If `change` panics. In this case nothing is changed.
@@ -134,11 +134,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// describes the differences, and has an example.
     ///
     /// # Errors
-    /// The errors of [`modify_with`](Keyspace::modify_with).
+    /// Returns the same errors as [`modify_with`](Keyspace::modify_with).
     ///
     /// # Cost
-    /// The cost of [`modify_async`](Keyspace::modify_async). A durable change also waits for a commit that it
-    /// shares with other callers. The wait holds no worker thread.
+    /// Costs the same as [`modify_async`](Keyspace::modify_async). A durable change also waits for a commit
+    /// that it shares with other callers. The wait does not occupy a worker thread.
     ///
     /// # Panics
     /// If `change` panics. In this case nothing is changed.
@@ -179,10 +179,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`modify_with`](Keyspace::modify_with), but for those of the commit.
+    /// Returns the same errors as [`modify_with`](Keyspace::modify_with), except those of the commit.
     ///
     /// # Cost
-    /// The cost of [`modify_async`](Keyspace::modify_async).
+    /// Costs the same as [`modify_async`](Keyspace::modify_async).
     ///
     /// # Panics
     /// If `change` panics. In this case nothing is changed.
@@ -240,11 +240,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`remove`](Keyspace::remove).
+    /// Returns the same errors as [`remove`](Keyspace::remove).
     ///
     /// # Cost
-    /// The cost of [`remove`](Keyspace::remove). With a disk tier, also a round trip to a worker thread. The
-    /// wait for the commit holds no worker thread.
+    /// Costs the same as [`remove`](Keyspace::remove). A disk tier adds a round trip to a worker thread. The
+    /// wait for the commit does not occupy a worker thread.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_async(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         let mut invalidation = Invalidation::new(&self.shared);
@@ -256,10 +256,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// does not undo the removals. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors
-    /// The errors of [`remove_many`](Keyspace::remove_many).
+    /// Returns the same errors as [`remove_many`](Keyspace::remove_many).
     ///
     /// # Cost
-    /// The cost of [`remove_many`](Keyspace::remove_many), and the additional cost of
+    /// Costs the same as [`remove_many`](Keyspace::remove_many), plus the additional cost of
     /// [`remove_async`](Keyspace::remove_async).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_many_async<Q: EncodeKey<K>>(
@@ -296,10 +296,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`remove_prefix`](Keyspace::remove_prefix).
+    /// Returns the same errors as [`remove_prefix`](Keyspace::remove_prefix).
     ///
     /// # Cost
-    /// The cost of [`remove_prefix`](Keyspace::remove_prefix), and the additional cost of
+    /// Costs the same as [`remove_prefix`](Keyspace::remove_prefix), plus the additional cost of
     /// [`remove_async`](Keyspace::remove_async).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_prefix_async(&self, prefix: impl KeyPrefix<K>) -> Result<u64, Error> {
@@ -312,10 +312,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// poll does not undo the removal. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors
-    /// The errors of [`remove_matching`](Keyspace::remove_matching).
+    /// Returns the same errors as [`remove_matching`](Keyspace::remove_matching).
     ///
     /// # Cost
-    /// The cost of [`remove_matching`](Keyspace::remove_matching), and the additional cost of
+    /// Costs the same as [`remove_matching`](Keyspace::remove_matching), plus the additional cost of
     /// [`remove_async`](Keyspace::remove_async).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_matching_async(&self, pattern: impl KeyPattern<K>) -> Result<u64, Error> {
@@ -328,10 +328,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// the removal. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors
-    /// The errors of [`clear`](Keyspace::clear).
+    /// Returns the same errors as [`clear`](Keyspace::clear).
     ///
     /// # Cost
-    /// The cost of [`clear`](Keyspace::clear), and the additional cost of
+    /// Costs the same as [`clear`](Keyspace::clear), plus the additional cost of
     /// [`remove_async`](Keyspace::remove_async).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn clear_async(&self) -> Result<u64, Error> {

@@ -38,10 +38,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// ```
     ///
     /// # Errors
-    /// The errors of [`fill`](LoadLease::fill).
+    /// Returns the same errors as [`fill`](LoadLease::fill).
     ///
     /// # Cost
-    /// The cost of [`fill`](LoadLease::fill). With a disk tier, also a round trip to a worker thread.
+    /// Costs the same as [`fill`](LoadLease::fill). A disk tier adds a round trip to a worker thread.
     pub async fn fill_async(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
         let value = value.into();
         if self.may_block() { offload(move || self.fill(value)).await } else { self.fill(value) }
@@ -105,7 +105,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// ([`get_or_load_async`](crate::Keyspace::get_or_load_async)).
     ///
     /// # Errors
-    /// The errors of [`wait`](PendingLoad::wait).
+    /// Returns the same errors as [`wait`](PendingLoad::wait).
     ///
     /// # Cost
     /// A waker in the flight. With a timeout, also an entry in the list of the thread that wakes tasks.
@@ -118,10 +118,10 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// wait.
     ///
     /// # Errors
-    /// The errors of [`wait`](PendingLoad::wait).
+    /// Returns the same errors as [`wait`](PendingLoad::wait).
     ///
     /// # Cost
-    /// The cost of [`wait_async`](PendingLoad::wait_async).
+    /// Costs the same as [`wait_async`](PendingLoad::wait_async).
     pub async fn wait_for_async<E: Send + Sync + 'static>(
         self,
         timeout: Duration,

@@ -77,8 +77,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`lease_timeout`](crate::CacheBuilder::lease_timeout) at most.
     ///
     /// # Errors
-    /// The errors of [`get_or_load`](Keyspace::get_or_load). If the loader panics, every caller gets
-    /// [`LoadError::Panicked`], including the caller that began the load. The panic hook prints the panic.
+    /// Returns the same errors as [`get_or_load`](Keyspace::get_or_load). If the loader panics, every caller
+    /// gets [`LoadError::Panicked`], including the caller that began the load. The panic hook prints the
+    /// panic.
     ///
     /// If a loader waits for a load that waits for this loader, it gets [`LoadError::Cycle`]. The cache does
     /// not know that a task or a thread was spawned by a loader. A cycle through such a task or thread ends
@@ -129,10 +130,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`get_or_load_async`](Keyspace::get_or_load_async).
+    /// Returns the same errors as [`get_or_load_async`](Keyspace::get_or_load_async).
     ///
     /// # Cost
-    /// The cost of [`get_or_load_async`](Keyspace::get_or_load_async).
+    /// Costs the same as [`get_or_load_async`](Keyspace::get_or_load_async).
     pub async fn get_or_load_optional_async<E, R, F, L>(
         &self,
         key: impl EncodeKey<K>,
@@ -172,11 +173,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`get_or_load_async`](Keyspace::get_or_load_async). [`LoadError::NothingUnchanged`] if
-    /// the loader returns [`Load::Unchanged`] although it got no stale value.
+    /// Returns the same errors as [`get_or_load_async`](Keyspace::get_or_load_async). Returns
+    /// [`LoadError::NothingUnchanged`] if the loader returns [`Load::Unchanged`] although it got no stale
+    /// value.
     ///
     /// # Cost
-    /// The cost of [`get_or_load_async`](Keyspace::get_or_load_async).
+    /// Costs the same as [`get_or_load_async`](Keyspace::get_or_load_async).
     pub async fn get_or_load_with_async<E, F, L>(
         &self,
         key: impl EncodeKey<K>,

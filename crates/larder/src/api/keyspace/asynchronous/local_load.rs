@@ -43,10 +43,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`get_or_load`](Keyspace::get_or_load).
+    /// Returns the same errors as [`get_or_load`](Keyspace::get_or_load).
     ///
     /// # Cost
-    /// The cost of [`get_or_load_async`](Keyspace::get_or_load_async), without a boxed future.
+    /// Costs the same as [`get_or_load_async`](Keyspace::get_or_load_async), without a boxed future.
     ///
     /// # Panics
     /// If the loader panics. The waiting callers get [`LoadError::Panicked`].

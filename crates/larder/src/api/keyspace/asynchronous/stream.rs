@@ -103,7 +103,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// The cost of [`iter`](Keyspace::iter), and a round trip to a worker thread for each 64 entries.
+    /// Costs the same as [`iter`](Keyspace::iter), plus a round trip to a worker thread for each 64 entries.
     pub fn iter_async(&self) -> EntryStream<K, V> {
         let keyspace = self.clone();
         EntryStream(Chunks::new(move || keyspace.iter()))
@@ -113,7 +113,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// an example.
     ///
     /// # Cost
-    /// The cost of [`keys`](Keyspace::keys), and a round trip to a worker thread for each 64 keys.
+    /// Costs the same as [`keys`](Keyspace::keys), plus a round trip to a worker thread for each 64 keys.
     pub fn keys_async(&self) -> KeyStream<K, V> {
         let keyspace = self.clone();
         KeyStream(Chunks::new(move || keyspace.keys()))

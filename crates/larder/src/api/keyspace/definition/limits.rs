@@ -1,20 +1,20 @@
-//! Limits of an entry's life: the longest life after a write, and the longest time without a use.
+//! Limits on an entry's life: `max_age` after a write, and `time_to_idle` after a use.
 
 use std::time::Duration;
 
 use super::KeyspaceDefinition;
 
 impl<K, V> KeyspaceDefinition<K, V> {
-    /// Sets the longest life of an entry: from 1 ms to ten years, and no less than the keyspace's TTL
-    /// and its [`absent_ttl`](Self::absent_ttl). Default: no limit.
+    /// Sets the maximum life of an entry: 1 ms to ten years, and not less than the keyspace's TTL and
+    /// [`absent_ttl`](Self::absent_ttl). By default, there is no limit.
     ///
     /// An insert, touch, atomic change or load gives an entry at most this life, counted from the call. A
     /// longer [`Ttl`](crate::Ttl) is shortened, including [`Ttl::Never`](crate::Ttl::Never). An entry that
-    /// was written before the keyspace had this limit keeps its expiry, until it is written again or touched.
+    /// was written before the limit was set keeps its expiry until the entry is written again or touched.
     /// Entries that a tool imports are not limited.
     ///
-    /// This limits the TTL of a call, not the age of a value: a touch begins a new life. A
-    /// [`grace`](Self::grace) is added to this limit.
+    /// The limit applies to the TTL of each call, not to the age of a value: a touch begins a new life. A
+    /// [`grace`](Self::grace) is added to the limit.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -34,27 +34,29 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Returns the longest life of an entry, if it is limited.
+    /// Returns the maximum life of an entry, if one is set.
     #[must_use]
     pub const fn age_limit(&self) -> Option<Duration> {
         self.max_age
     }
 
-    /// Makes an entry expire if it is not used for this time: from 1 ms to ten years, and shorter than the
-    /// keyspace's TTL and its `max_age`. The TTL stays a hard limit: an entry expires at the earlier of the
-    /// two times. If the keyspace has no TTL, only this time counts. Default: no such limit.
+    /// Makes an entry expire if it is not used for the given time: 1 ms to ten years, and less than the
+    /// keyspace's TTL and `max_age`. The TTL remains a hard limit: an entry expires at the earlier of the two
+    /// times. If the keyspace has no TTL, only the time to idle applies. By default, there is no time to
+    /// idle.
     ///
-    /// An entry expires between 1 and 9/8 of this time after its last use. A use is a hit of
+    /// An entry expires between 1 and 9/8 of the time to idle after its last use. A use is a hit of
     /// [`get`](crate::Keyspace::get), [`find`](crate::Keyspace::find),
     /// [`get_many`](crate::Keyspace::get_many), [`lookup`](crate::Keyspace::lookup) or
     /// [`get_or_load`](crate::Keyspace::get_or_load) and its variants, in memory or on disk.
     /// [`peek`](crate::Keyspace::peek), [`contains_key`](crate::Keyspace::contains_key),
-    /// [`ttl`](crate::Keyspace::ttl) and iterations are not uses. A write or a touch begins a new time.
-    /// [`ttl`](crate::Keyspace::ttl) returns the time until the earlier expiry.
+    /// [`ttl`](crate::Keyspace::ttl) and iterations are not uses. A write or a touch starts the time to idle
+    /// again. [`ttl`](crate::Keyspace::ttl) returns the time until the earlier of the two expiries.
     ///
-    /// A use does not write to the disk. Uses are recorded on disk in bounded batches: with the next commit,
-    /// within ten seconds or a sweep interval, and by a flush or the close of the cache. A crash loses the
-    /// uses since then. So after a crash an entry may expire earlier, but never later.
+    /// A use does not immediately write to the disk. The writer records uses in bounded batches: with the
+    /// next commit, or within ten seconds or a sweep interval. A flush and the close of the cache also record
+    /// them. A crash loses the uses that are not recorded yet. So after a crash an entry may expire earlier,
+    /// but never later.
     ///
     /// ```
     /// # use std::{sync::Arc, time::Duration};
@@ -76,8 +78,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     ///
     /// # Cost
-    /// One comparison in each hit. At most once in an eighth of this time, one exclusive lock of a shard for
-    /// each used entry. Each entry needs 72 additional bytes in memory, and 11 in the file.
+    /// One comparison for each hit. For each used entry, also one exclusive lock of a shard, at most once in
+    /// an eighth of the time to idle. Each entry takes 72 additional bytes in memory, and 11 in the file.
     #[must_use]
     pub const fn time_to_idle(mut self, time_to_idle: Duration) -> Self {
         self.time_to_idle = Some(time_to_idle);

@@ -1,4 +1,4 @@
-//! The end of a load whose source has no value for the key ([`crate::api::keyspace::absence`]).
+//! Ends a load whose source has no value for the key ([`crate::api::keyspace::absence`]).
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,14 +15,16 @@ use crate::format::key::Key;
 use crate::memory::slot_key::SlotKey;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// Reports that the source has no value for the key. Caches this absence for the keyspace's
-    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), and answers the waiting callers.
+    /// Reports that the source has no value for the key. Caches the absence with the keyspace's
+    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), and passes it to the waiting callers.
     ///
     /// Returns whether the absence is cached. It is not cached if the keyspace has no `absent_ttl`, or if
     /// [`fill`](LoadLease::fill) would not cache a value: for example, if the key was inserted since the
-    /// lookup. If the lease holds, the call also removes a stale value of the key, even if the absence is not
-    /// cached. So no later failure is answered with that value. After the deadline, or in a closed cache, the
-    /// call changes nothing.
+    /// lookup.
+    ///
+    /// If the lease is still valid, the call also removes a stale value of the key, even if the absence is
+    /// not cached. So a later failing load can't return that value. After the deadline, or in a closed cache,
+    /// the call changes nothing.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -44,12 +46,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// Like [`fill_absent`](LoadLease::fill_absent), with a [`Ttl`] for this absence, even if the keyspace
     /// has no `absent_ttl`. [`Ttl::Default`] and [`Ttl::Keep`] mean the `absent_ttl`. With a time in the past
-    /// ([`Ttl::Until`]), only the waiting callers are answered. The
+    /// ([`Ttl::Until`]), only the waiting callers get the absence. The
     /// [`max_age`](crate::KeyspaceDefinition::max_age) of the keyspace limits every TTL, including
     /// [`Ttl::Never`].
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a TTL out of range. The waiting callers are still answered.
+    /// Returns [`Error::InvalidSetting`] for a TTL out of range. The waiting callers get the absence even
+    /// then.
     pub fn fill_absent_with(self, ttl: impl Into<Ttl>) -> Result<bool, Error> {
         let ttl = ttl.into();
         let checked = self.keyspace().map_or(Ok(()), |keyspace| ttl.check(keyspace.now()));
@@ -57,14 +60,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         checked.map(|()| is_cached)
     }
 
-    /// Steps 5 and 6, for an absence. Without a TTL, only the waiting callers are answered.
+    /// Runs steps 5 and 6 for an absence. Without a TTL, only the waiting callers get the absence.
     fn publish_absence(self, ttl: Option<Ttl>) -> bool {
         let keyspace = self.keyspace();
-        // Dropped before `keyspace`, which may be the last handle of the cache: the waiters get the answer
-        // before the cache is closed.
+        // Dropped before `keyspace`, which may be the last handle of the cache. So the waiters get the
+        // absence before the cache is closed.
         let mut load = self;
         load.has_failed = false;
-        // Set before the write, so that the waiters get the answer even if the `Drop` of an evicted value
+        // Set before the write, so that the waiters get the absence even if the `Drop` of an evicted value
         // panics.
         load.outcome = Some(FlightOutcome::Absent);
         let is_refresh = load.flight.as_ref().is_some_and(|flight| flight.is_refresh());
@@ -85,11 +88,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the TTL for which an absence is stored, and whether lookups should find it. Returns None if no
-    /// absence is stored. If the keyspace caches no absences but there may be a stale value, the absence is
-    /// stored for the shortest TTL. Otherwise a later failure could be answered with a value that the source
-    /// no longer has. A stale value that is only on disk can't be found while the disk tier is off, but would
-    /// be found later. An absence from a refresh is stored in the same way, and replaces the live value.
+    /// Returns the TTL with which to store an absence, and whether lookups should find the absence. Returns
+    /// `None` if no absence is to be stored.
+    ///
+    /// If the keyspace caches no absences but may have a stale value, the absence is stored with the shortest
+    /// TTL, to replace the stale value. Otherwise a later failing load could return a value that the source
+    /// no longer has. While the disk tier is off, a stale value on disk can't be found, but would be found
+    /// later. So the absence is also stored then. An absence from a refresh is stored in the same way, to
+    /// replace the live value.
     pub(in crate::api::keyspace) fn ttl_of_absence(
         &self,
         key: SlotKey<'_>,

@@ -1,40 +1,40 @@
-//! The panics that end a load as panicked. These are the panics of its loader.
+//! Detects whether the loader of a load has panicked.
 //!
 //! If a thread that runs a loader or holds a lease panics, it drops the lease while it unwinds. A task that
-//! drives an asynchronous loader may also unwind because of its own panic, which is not related to the load.
-//! So for such a load, a panic counts only if it occurred while the loader was polled.
+//! polls an asynchronous loader may also unwind because of another panic, which is not related to the load.
+//! So for an asynchronous loader, a panic counts only if it occurred while the loader was polled.
 
 use crate::sys::sync::{Arc, AtomicBool, Ordering};
 
 /// Whether the loader of a lease has panicked.
 #[derive(Debug)]
 pub(super) struct LoaderPanic {
-    /// Whether the thread was already unwinding when it took the lease.
+    /// Whether the thread was already unwinding when the lease was taken.
     was_panicking: bool,
-    /// Whether a poll of the loader has panicked. None if the loader is not a future.
+    /// Whether a poll of the loader has panicked. `None` if the loader is not a future.
     pub(super) of_polls: Option<PollRecord>,
 }
 
-/// Whether a poll of a loader has panicked. The leases of one loader share it.
+/// Whether a poll of a loader has panicked. The leases of one loader share this record.
 pub(in crate::api::keyspace) type PollRecord = Arc<AtomicBool>;
 
-/// Records whether the thread unwinds at the end of a poll.
+/// A guard that records whether the thread is unwinding at the end of a poll.
 struct PollEnd<'a>(&'a AtomicBool);
 
 impl Drop for PollEnd<'_> {
     fn drop(&mut self) {
-        // Relaxed, because a lease whose loader has panicked is dropped by the thread that unwinds.
+        // Relaxed, because the unwinding thread itself drops the lease and reads this record.
         self.0.store(std::thread::panicking(), Ordering::Relaxed);
     }
 }
 
 impl LoaderPanic {
-    /// Begins the record when the lease is taken.
+    /// Returns a record without a panic. Must be called when the lease is taken.
     pub(super) fn none() -> Self {
         Self { was_panicking: std::thread::panicking(), of_polls: None }
     }
 
-    /// Returns whether the loader has panicked. Called when the lease is dropped.
+    /// Returns whether the loader has panicked. Must be called when the lease is dropped.
     pub(super) fn has_panicked(&self) -> bool {
         match &self.of_polls {
             Some(has_panicked) => has_panicked.load(Ordering::Relaxed),
@@ -42,7 +42,7 @@ impl LoaderPanic {
         }
     }
 
-    /// Runs the loader, or polls it.
+    /// Runs or polls the loader, and records a panic of a poll.
     pub(super) fn record<R>(&self, loader: impl FnOnce() -> R) -> R {
         let _end = self.of_polls.as_deref().map(PollEnd);
         loader()

@@ -1,5 +1,5 @@
-//! Loads on a thread other than the thread of the lookup, and the pause after a refresh that publishes
-//! nothing ([`crate::memory::refresh`]).
+//! Loads that run on another thread than their lookup, and the pause after a refresh that publishes nothing
+//! ([`crate::memory::refresh`]).
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -17,9 +17,10 @@ use crate::memory::entry::Value;
 use crate::sys::process::Process;
 use crate::sys::sync::Arc;
 
-/// Pauses the refreshes of a key when it is dropped, if the key still has the value that was refreshed.
+/// A guard for a refresh. When dropped, it pauses further refreshes of the key if the key still has the old
+/// value.
 ///
-/// It keeps neither the cache nor the file open. In a forked child it does nothing.
+/// The guard does not keep the cache or the file open. In a forked child it does nothing.
 pub(in crate::api::keyspace) struct RefreshPause {
     shared: Weak<Shared>,
     key: StoredKey,
@@ -30,15 +31,15 @@ pub(in crate::api::keyspace) struct RefreshPause {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// Begins a load on a thread other than the thread of the lookup.
+    /// Begins a load on the current thread, which is not the thread of the lookup.
     pub(in crate::api::keyspace) fn begin_on_this_thread(&mut self, keyspace: &Keyspace<K, V>) {
-        // The thread of the lookup may have been unwinding. The record begins again, so that a panic of the
-        // loader is detected.
+        // Reset, because the thread of the lookup may have been unwinding. Otherwise a panic of the loader
+        // would not be detected.
         self.loader_panic = LoaderPanic::none();
         self.begin(keyspace);
     }
 
-    /// Returns a guard that pauses the refreshes of the key when it is dropped, if the key still has `value`.
+    /// Returns a guard that pauses the refreshes of the key when dropped, if the key still has `value`.
     pub(in crate::api::keyspace) fn pause_after(&self, value: Arc<V>) -> RefreshPause {
         let length = self.cool_down_length.unwrap_or_default();
         RefreshPause {

@@ -1,5 +1,5 @@
-//! Loads of several keys from async code. The steps are the same as in [`super`]. Steps 2 and 4 run on a
-//! worker thread, because they may wait for the disk or for room. Memory is searched before that.
+//! Loads of several keys from async code, with the steps of [`super`]. Steps 2 and 4 run on a worker thread,
+//! because they may wait for the disk or for room in the write buffer. Keys in memory are found before that.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -18,12 +18,12 @@ use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// The async form of [`get_or_load_many`](Keyspace::get_or_load_many). If memory has all of the values,
-    /// they are returned at the first poll.
+    /// The async form of [`get_or_load_many`](Keyspace::get_or_load_many). If memory has all values, the
+    /// first poll returns them.
     ///
-    /// The loader may borrow, and only the caller drives it. If the future is dropped, the loader is dropped,
-    /// and the waiting callers load their keys. If the future is kept but not polled, they wait until the
-    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout).
+    /// The loader may borrow, and only this future polls it. If the future is dropped, the loader is dropped,
+    /// and the waiting callers load their keys. If the future is kept but not polled, the waiting callers
+    /// wait until the [`lease_timeout`](crate::CacheBuilder::lease_timeout).
     ///
     /// ```
     /// # use std::collections::HashMap;
@@ -47,14 +47,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`get_or_load_many`](Keyspace::get_or_load_many).
+    /// Returns the same errors as [`get_or_load_many`](Keyspace::get_or_load_many).
     ///
     /// # Cost
-    /// The cost of [`get_or_load_many`](Keyspace::get_or_load_many). With a disk tier, also a round trip to a
-    /// worker thread, once for all lookups on disk, and once for all values that are stored.
+    /// Costs the same as [`get_or_load_many`](Keyspace::get_or_load_many). A disk tier adds two round trips
+    /// to a worker thread: one for all lookups on disk, and one to store all values.
     ///
     /// # Panics
-    /// If the loader panics. The waiting callers get [`LoadError::Panicked`].
+    /// Panics if the loader panics. The waiting callers get [`LoadError::Panicked`].
     pub async fn get_or_load_many_local_async<Q, E, L, R, I, F>(
         &self,
         keys: impl IntoIterator<Item = Q>,
@@ -72,7 +72,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         loop {
             match load.next_step() {
                 BulkStep::LookUp(missing) => {
-                    // All flights of one loader share a number, so that the wait graph knows this loader as
+                    // All flights of one loader share a load id, so that the wait graph knows the loader as
                     // the leader of each flight.
                     let (poller, record) = (LoadThread::Poller(LoadId::next()), PollRecord::default());
                     let look_up = move |keyspace: &Self| {

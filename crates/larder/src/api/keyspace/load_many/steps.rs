@@ -1,7 +1,7 @@
 //! Decides the next step of a load of several keys. The numbers are the steps of [`super`].
 //!
-//! The caller requests the next step, executes it, and passes the result back. No step is executed here, so
-//! this code serves threads and tasks.
+//! The caller requests the next step, executes it, and passes the result back. This code never blocks or
+//! awaits, so threads and tasks can use it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -28,10 +28,10 @@ pub(super) enum BulkStep<Q, V, E> {
     /// Step 2: look up the keys that memory does not have, and pass the outcomes to
     /// [`LoadOfMany::note_found`].
     LookUp(MissingKeys),
-    /// Steps 3 and 4: call the loader with these keys in [`LoadOfMany::run_loader`], pass its answer to
-    /// [`LoadOfMany::note_answer`], and land the flights by [`fill`] and [`omit`].
+    /// Steps 3 and 4: call the loader with these keys in [`LoadOfMany::run_loader`], pass its result to
+    /// [`LoadOfMany::note_answer`], and end the flights with [`fill`] and [`omit`].
     Load(Vec<Q>),
-    /// Step 5: wait for the load of another caller, and pass its end to [`LoadOfMany::note_waited`].
+    /// Step 5: wait for another caller's load, and pass its result to [`LoadOfMany::note_waited`].
     Wait {
         /// The index of the key.
         at: usize,
@@ -39,14 +39,14 @@ pub(super) enum BulkStep<Q, V, E> {
         /// The maximum time to wait.
         left: Option<Duration>,
     },
-    /// A load of the key has failed: read the stale value now, and pass it to [`LoadOfMany::note_stale`], or
-    /// return the error.
+    /// A load of the key failed: read the stale value and pass it to [`LoadOfMany::note_stale`]. Without a
+    /// stale value, return the error.
     ReadStale {
         /// The index of the key.
         at: usize,
         error: LoadError<E>,
     },
-    /// The values, in the order of the input.
+    /// Return these values, which are in the order of the input.
     Return(Vec<Option<Arc<V>>>),
 }
 
@@ -56,7 +56,7 @@ pub(super) struct MissingKeys {
     counts: bool,
 }
 
-/// The results of the lookup of missing keys. Each key is returned with its index.
+/// The results of the lookups of missing keys, each with the key and its index.
 pub(super) type FoundKeys<K, V> = Vec<(usize, StoredKey, LookupOutcome<K, V>)>;
 
 /// A load of several keys.
@@ -64,20 +64,20 @@ pub(super) struct LoadOfMany<'a, Q, K: Key, V: Serialize + DeserializeOwned + Se
     keyspace: &'a Keyspace<K, V>,
     /// The distinct keys.
     keys: Vec<WantedKey<Q, K, V>>,
-    /// The indices of the keys in `keys`, by hash.
+    /// Maps the hash of a key to its index in `keys`.
     places: HashTable<usize>,
-    /// The index of each key of the input.
+    /// For each key of the input, its index in `keys`.
     input: Vec<usize>,
     stage: Stage,
     /// The indices of the keys to look up.
     open: Vec<usize>,
-    /// Whether the answers of the next lookup are counted.
+    /// Whether the next lookup counts hits and misses.
     counts: bool,
-    /// The loads of other callers, each with the index of its key.
+    /// Other callers' loads, each with the index of its key.
     pending: VecDeque<(usize, PendingLoad<V>)>,
-    /// The end of the wait for these loads.
+    /// The deadline of the wait for these loads.
     until: Option<Deadline>,
-    /// The keys of failed loads, by their indices.
+    /// The indices of the keys whose loads failed, with the errors.
     failed: VecDeque<(usize, LoadError<E>)>,
 }
 
@@ -89,19 +89,19 @@ enum Stage {
 }
 
 struct WantedKey<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
-    /// The key in the caller's form. `None` while the loader has it.
+    /// The caller's key. `None` while the loader has it.
     key: Option<Q>,
     hash: u64,
     /// The whole key. Empty during a lookup of the key.
     full: StoredKey,
-    /// The lease, while the loader runs. If the loader panics, the dropped lease gives an error to the
+    /// The lease, while the loader runs. If the loader panics, dropping the lease passes the panic to the
     /// waiting callers.
     lease: Option<LoadLease<K, V>>,
     value: Option<Arc<V>>,
 }
 
 impl MissingKeys {
-    /// Looks the keys up. This may wait for the disk. `prepare` gets each lease.
+    /// Looks up the keys, which may wait for the disk. Passes each lease to `prepare`.
     pub(super) fn look_up<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         self,
         keyspace: &Keyspace<K, V>,
@@ -120,16 +120,16 @@ impl MissingKeys {
     }
 }
 
-/// Step 4 for a key that the loader has returned. This may wait for room.
+/// Step 4 for a key that the loader returned. May wait for room in the write buffer.
 pub(super) fn fill<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
     lease: LoadLease<K, V>,
     value: Arc<V>,
 ) {
-    // A failure of the cache is not an error: the lease counts it.
+    // Errors of the cache are dropped: the caller gets the value, and the lease counts the failure.
     drop(lease.fill(value));
 }
 
-/// Step 4 for a key that the loader has omitted. This may wait for room.
+/// Step 4 for a key that the loader omitted. May wait for room in the write buffer.
 pub(super) fn omit<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(lease: LoadLease<K, V>) {
     if failpoint_is_set(Failpoint::ForgetOmitted) {
         std::mem::forget(lease);
@@ -192,7 +192,7 @@ where
                 }
                 Stage::Load => {
                     self.stage = Stage::Wait;
-                    // The wait for other callers begins when this call's own loads have ended.
+                    // The wait for other callers begins only when this call's own loads have ended.
                     self.until = None;
                     let missing = self.take_missing();
                     if !missing.is_empty() {
@@ -214,7 +214,7 @@ where
         Some(BulkStep::Wait { at, load, left: self.until.map(Deadline::left) })
     }
 
-    /// Step 2, for the keys that memory has. Returns the others.
+    /// Runs step 2 for the keys that memory has. Returns the other keys.
     fn find_in_memory(&mut self) -> MissingKeys {
         let mut missing = MissingKeys { keys: Vec::new(), counts: std::mem::take(&mut self.counts) };
         for at in std::mem::take(&mut self.open) {
@@ -227,7 +227,7 @@ where
         missing
     }
 
-    /// Stores the results of the lookups. Of the leases of one loader, only the first one measures the load.
+    /// Records the results of the lookups. Only the first of the loader's leases measures the load.
     pub(super) fn note_found(&mut self, found: FoundKeys<K, V>) {
         let mut measures = true;
         for (at, full, found) in found {
@@ -247,7 +247,7 @@ where
         }
     }
 
-    /// Runs or polls the loader of step 3, as the loader of its first key's lease.
+    /// Runs or polls the loader of step 3, as the loader of the first lease.
     pub(super) fn run_loader<R>(&self, run: impl FnOnce() -> R) -> R {
         match self.keys.iter().find_map(|wanted| wanted.lease.as_ref()) {
             Some(lease) => lease.run_loader(run),
@@ -255,9 +255,9 @@ where
         }
     }
 
-    /// Step 4. Takes back the keys that the loader got. Passes each value on to `fill` as soon as the
-    /// loader's iterator returns it, because the iterator may panic later. Returns the leases of the keys
-    /// that were omitted. An error lands all flights here.
+    /// Step 4. Takes back the keys that the loader got. Passes each value to `fill` as soon as the loader's
+    /// iterator yields it, because the iterator may panic later. Returns the leases of the omitted keys. If
+    /// the loader failed, ends all flights with the error.
     pub(super) fn note_answer<L, R, I>(
         &mut self,
         missing: Vec<Q>,
@@ -285,7 +285,7 @@ where
         self.keys.iter_mut().filter_map(|wanted| wanted.lease.take()).collect()
     }
 
-    /// Notes how the load of another caller ended.
+    /// Records how another caller's load ended.
     pub(super) fn note_waited(&mut self, at: usize, ended: Result<Waited<V>, LoadError<E>>) {
         let Some(wanted) = self.keys.get_mut(at) else { return };
         match ended {
@@ -301,7 +301,7 @@ where
         }
     }
 
-    /// Notes the stale value of a key.
+    /// Records the stale value of a key.
     pub(super) fn note_stale(&mut self, at: usize, stale: Loaded<V>) {
         if let Some(wanted) = self.keys.get_mut(at) {
             wanted.value = stale.value;
@@ -313,7 +313,7 @@ where
         self.keys.get(at).map_or(SlotKey { hash: 0, bytes: &[] }, WantedKey::slot_key)
     }
 
-    /// Returns the index of a key. Adds the key if it is new.
+    /// Returns the index of a key in `keys`. Adds the key if it is new.
     fn place(&mut self, key: Q) -> Result<usize, LoadError<E>> {
         let full = self.keyspace.encode(&key).map_err(LoadError::Key)?;
         let SlotKey { hash, bytes } = self.keyspace.shared.tiers.memory.key(full.as_slice());
@@ -342,8 +342,8 @@ where
         self.keys.iter_mut().filter(|wanted| wanted.lease.is_some())
     }
 
-    /// Notes a value that the loader has returned. Returns the value with the lease to fill. Ignores a key
-    /// for which the loader was not called, and a second value of one key.
+    /// Records a value that the loader returned. Returns the value with the lease to fill. Ignores keys that
+    /// the loader did not get, and a second value for a key.
     fn note_value<L: EncodeKey<K>>(
         &mut self,
         key: &L,
@@ -359,7 +359,7 @@ where
         Some((lease, value))
     }
 
-    /// Lands the flights of all leases with an error.
+    /// Ends the flights of all leases with an error.
     fn fail(&mut self, error: E) {
         let error = Arc::new(error);
         for (at, wanted) in self.keys.iter_mut().enumerate() {

@@ -47,11 +47,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// ```
     ///
     /// # Errors
-    /// The errors of [`get`](Self::get). The first error ends the call: the later keys are not loaded. The
-    /// values that were already loaded stay in the cache. With [`LoadError::Key`] no key was looked up.
+    /// Returns the same errors as [`get`](Self::get). The first error ends the call: the later keys are not
+    /// loaded. The values that were already loaded stay in the cache. With [`LoadError::Key`] no key was
+    /// looked up.
     ///
     /// # Panics
-    /// Like [`get`](Self::get).
+    /// Panics in the same cases as [`get`](Self::get).
     ///
     /// # Cost
     /// For hits, the cost of [`get_many`](crate::Keyspace::get_many). For each missing key, the cost of a

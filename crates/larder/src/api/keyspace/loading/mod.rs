@@ -120,8 +120,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a policy whose settings contradict each other or the keyspace.
-    /// [`Error::Closed`] and [`Error::Forked`].
+    /// Returns [`Error::InvalidSetting`] for a policy whose settings contradict each other or the keyspace.
+    /// Also returns [`Error::Closed`] or [`Error::Forked`].
     pub fn with_loader<E, F>(&self, policy: LoadPolicy, loader: F) -> Result<LoadingKeyspace<K, V, E>, Error>
     where
         E: Send + Sync + 'static,
@@ -177,8 +177,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// cached.
     ///
     /// # Errors
-    /// The errors of [`get_or_load`](Keyspace::get_or_load), and [`LoadError::NothingUnchanged`].
-    /// [`LoadError::Timeout`] after the [`hard_timeout`](LoadPolicy::hard_timeout).
+    /// Returns the same errors as [`get_or_load`](Keyspace::get_or_load), and
+    /// [`LoadError::NothingUnchanged`]. Returns [`LoadError::Timeout`] after the
+    /// [`hard_timeout`](LoadPolicy::hard_timeout).
     ///
     /// # Panics
     /// If the loader panics in the calling thread. On a thread of the pool, a panic of the loader is caught,
@@ -228,7 +229,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// ```
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`], [`Error::Closed`] and [`Error::Forked`].
+    /// Returns [`Error::KeyTooLarge`], [`Error::Closed`] or [`Error::Forked`].
     pub fn refresh(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.keyspace.shared.refuse_if_unusable()?;
         self.keyspace.refuse_remote("refresh", "remove the key, and let the next lookup load it")?;

@@ -140,7 +140,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         Ok(BegunLoad::Pending(pending))
     }
 
-    /// Waits for a load. Returns None if the key must be looked up again.
+    /// Waits for a load. Returns `None` if the key must be looked up again.
     fn wait(
         &self,
         slot: SlotKey<'_>,

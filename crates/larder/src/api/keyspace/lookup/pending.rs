@@ -1,4 +1,4 @@
-//! The calls that wait for a load of another caller.
+//! The calls that wait for another caller's load.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
 impl<V: Send + Sync + 'static> PendingLoad<V> {
-    /// Waits until the load ends, and returns its result: a value or an absence. Waits for the cache's
-    /// [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, but never past the deadline of
-    /// the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
+    /// Waits until the load ends, and returns its result: a value or an absence. The wait ends after the
+    /// cache's [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, and never lasts past the
+    /// deadline of the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
     ///
-    /// Returns [`Waited::Unanswered`] if the load ended without an answer: the lease was dropped, declined,
-    /// or is past its deadline, or the error has another type than `E`. Look the key up again. In a forked
-    /// child, returns `Unanswered` immediately, because the load continues only in the parent.
+    /// Returns [`Waited::Unanswered`] if the load ended without a result: the lease was dropped, was
+    /// declined, or passed its deadline, or the error's type is not `E`. Then look the key up again. In a
+    /// forked child, returns `Unanswered` immediately, because the load continues only in the parent.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome, Waited};
@@ -32,9 +32,9 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// ```
     ///
     /// # Errors
-    /// [`LoadError::Loader`], [`LoadError::Panicked`], [`LoadError::Timeout`] and [`LoadError::Cycle`].
-    /// Unlike [`get_or_load`](crate::Keyspace::get_or_load), this call does not return a stale value instead
-    /// of an error.
+    /// Returns [`LoadError::Loader`], [`LoadError::Panicked`], [`LoadError::Timeout`] or
+    /// [`LoadError::Cycle`]. Unlike [`get_or_load`](crate::Keyspace::get_or_load), this call does not return
+    /// a stale value instead of an error.
     pub fn wait<E: Send + Sync + 'static>(self) -> Result<Waited<V>, LoadError<E>> {
         let max = self.load_timeout;
         self.outcome(max)
@@ -43,7 +43,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// Like [`wait`](PendingLoad::wait), but waits for `timeout` at most.
     ///
     /// # Errors
-    /// The errors of [`wait`](PendingLoad::wait).
+    /// Returns the same errors as [`wait`](PendingLoad::wait).
     pub fn wait_for<E: Send + Sync + 'static>(self, timeout: Duration) -> Result<Waited<V>, LoadError<E>> {
         self.outcome(Some(timeout))
     }
@@ -53,7 +53,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         &self,
         max: Option<Duration>,
     ) -> Result<Waited<V>, LoadError<E>> {
-        // The thread that ends the load is in the parent, and the locks of the flight may be held forever.
+        // In a forked child, no thread ends the load, and the flight's locks may be held forever.
         if !self.process.is_current() {
             return Ok(Waited::Unanswered);
         }
@@ -61,14 +61,14 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         Self::answer(if self.is_own { joined.map(FlightOutcome::for_its_leader) } else { joined }, max)
     }
 
-    /// Makes this the wait of the caller that began the load. Otherwise a value that is for that caller alone
-    /// would be no answer to any caller, and would be loaded again and again.
+    /// Marks this wait as that of the caller that began the load. That caller also gets a value that is not
+    /// shared with other callers. Otherwise no caller would get this value, and each would load it again.
     pub(in crate::api::keyspace) fn of_own_load(self) -> Self {
         Self { is_own: true, ..self }
     }
 
-    /// Like [`outcome`](Self::outcome), for a caller that may wait for one load after another. The
-    /// `load_timeout` limits the sum of its waits. The first wait sets its end.
+    /// Like [`outcome`](Self::outcome), for a caller that may wait for several loads in turn. The
+    /// `load_timeout` limits the sum of its waits: the first wait sets the deadline `until`.
     pub(in crate::api::keyspace) fn outcome_before<E: Send + Sync + 'static>(
         self,
         until: &mut Option<Deadline>,
@@ -77,12 +77,12 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self.outcome(left).map_err(|error| in_total(error, max))
     }
 
-    /// Returns the time that is left for a wait, of the `load_timeout` that began with the first wait.
+    /// Returns the time left for a wait. The first wait starts the `load_timeout` by setting `until`.
     pub(in crate::api::keyspace) fn left_before(&self, until: &mut Option<Deadline>) -> Option<Duration> {
         self.load_timeout.map(|max| until.get_or_insert_with(|| Deadline::after(max)).left())
     }
 
-    /// Returns whether the load has not begun, so that another caller may take it over.
+    /// Returns whether the load has not begun. Another caller may take over such a load.
     pub(in crate::api::keyspace) fn is_queued(&self) -> bool {
         self.process.is_current() && self.flight.is_queued()
     }
@@ -95,7 +95,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self.outcome_of(max)
     }
 
-    /// Returns the answer to a caller that has waited for `max` at most.
+    /// Returns the result for a caller whose wait was limited to `max`.
     pub(in crate::api::keyspace) fn answer<E: Send + Sync + 'static>(
         joined: Result<FlightOutcome, UnfinishedFlight>,
         max: Option<Duration>,
@@ -118,7 +118,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     }
 }
 
-/// Returns the error of a caller whose waits were limited to `max` in total.
+/// Sets the duration of a timeout error to `max`, the limit of all waits of the caller together.
 pub(in crate::api::keyspace) fn in_total<E>(error: LoadError<E>, max: Option<Duration>) -> LoadError<E> {
     match (error, max) {
         (LoadError::Timeout { .. }, Some(waited)) => LoadError::Timeout { waited },
@@ -128,13 +128,13 @@ pub(in crate::api::keyspace) fn in_total<E>(error: LoadError<E>, max: Option<Dur
 
 #[cfg(feature = "async")]
 impl<V> PendingLoad<V> {
-    /// Returns the wait of a task, for `max` at most. Returns None in a forked child, because the load
+    /// Returns a wait for a task, limited to `max`. Returns `None` in a forked child, because the load
     /// continues only in the parent.
     pub(in crate::api::keyspace) fn into_task_wait(self, max: Option<Duration>) -> Option<TaskWait> {
         self.process.is_current().then(|| TaskWait::joining(self.flight, max))
     }
 
-    /// Returns the time for which a caller waits, if it has no timeout of its own.
+    /// Returns how long a caller without its own timeout waits.
     pub(in crate::api::keyspace) fn load_timeout(&self) -> Option<Duration> {
         self.load_timeout
     }

@@ -24,9 +24,9 @@ impl Transaction<'_> {
     /// the entry, even if the round is lost: it extends the life of an entry with a time to idle.
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`]. [`Error::GroupTooLarge`] for more than
-    /// [`MAX_TRANSACTION_KEYS`](crate::MAX_TRANSACTION_KEYS) keys. [`Error::InvalidSetting`] for a keyspace
-    /// of another cache. [`Error::Closed`], [`Error::Forked`].
+    /// Returns [`Error::KeyTooLarge`]. Returns [`Error::GroupTooLarge`] for more than
+    /// [`MAX_TRANSACTION_KEYS`](crate::MAX_TRANSACTION_KEYS) keys. Returns [`Error::InvalidSetting`] for a
+    /// keyspace of another cache. Also returns [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
     /// The cost of a lookup, and two exclusive locks of a shard.
@@ -57,10 +57,10 @@ impl Transaction<'_> {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`get`](Transaction::get).
+    /// Returns the same errors as [`get`](Transaction::get).
     ///
     /// # Cost
-    /// The cost of [`get`](Transaction::get), for each key.
+    /// Costs the same as [`get`](Transaction::get), for each key.
     pub fn get_many<K, V, Q>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -93,10 +93,10 @@ impl Transaction<'_> {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`get`](Transaction::get).
+    /// Returns the same errors as [`get`](Transaction::get).
     ///
     /// # Cost
-    /// The cost of [`get`](Transaction::get). A value that is on disk is read, as in a lookup.
+    /// Costs the same as [`get`](Transaction::get). A value that is on disk is read, as in a lookup.
     pub fn contains_key<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -122,10 +122,10 @@ impl Transaction<'_> {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`get`](Transaction::get).
+    /// Returns the same errors as [`get`](Transaction::get).
     ///
     /// # Cost
-    /// The cost of [`get`](Transaction::get). A value that is on disk is read, as in a lookup.
+    /// Costs the same as [`get`](Transaction::get). A value that is on disk is read, as in a lookup.
     pub fn ttl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -150,10 +150,10 @@ impl Transaction<'_> {
     /// Stores a value for the keyspace's TTL. It replaces any previous value of the key.
     ///
     /// # Errors
-    /// The errors of [`get`](Transaction::get), and [`Error::ValueTooLarge`] and [`Error::Encode`].
-    /// [`Error::Reentrant`] inside another closure that is changing the same key. After an error, the value
-    /// is not part of the transaction. If the closure does not return the error, the transaction still stores
-    /// its other values.
+    /// Returns the same errors as [`get`](Transaction::get), and [`Error::ValueTooLarge`] and
+    /// [`Error::Encode`]. Returns [`Error::Reentrant`] inside another closure that is changing the same key.
+    /// After an error, the value is not part of the transaction. If the closure does not return the error,
+    /// the transaction still stores its other values.
     pub fn insert<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -170,7 +170,8 @@ impl Transaction<'_> {
     /// With a time in the past ([`Ttl::Until`]), the entry is removed. With [`Ttl::Keep`], the entry is read.
     ///
     /// # Errors
-    /// The errors of [`insert`](Transaction::insert). [`Error::InvalidSetting`] for a TTL out of range.
+    /// Returns the same errors as [`insert`](Transaction::insert). Returns [`Error::InvalidSetting`] for a
+    /// TTL out of range.
     pub fn insert_with<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -196,8 +197,8 @@ impl Transaction<'_> {
     /// values returns [`Error::NotDurable`].
     ///
     /// # Errors
-    /// The errors of [`get`](Transaction::get). [`Error::Reentrant`] inside another closure that is changing
-    /// the same key.
+    /// Returns the same errors as [`get`](Transaction::get). Returns [`Error::Reentrant`] inside another
+    /// closure that is changing the same key.
     ///
     /// # Cost
     /// The cost of a lookup, and a commit for which the call of the transaction waits. Unlike with
@@ -215,9 +216,9 @@ impl Transaction<'_> {
     /// entry. With [`Ttl::Never`], the entry lives until it is removed, replaced or evicted.
     ///
     /// # Errors
-    /// The errors of [`insert_with`](Transaction::insert_with). [`Error::NotDurable`] if the entry may be
-    /// only on disk, and the disk tier is off or cannot be read. Lookups miss such an entry now, and find it
-    /// again when the disk is back.
+    /// Returns the same errors as [`insert_with`](Transaction::insert_with). Returns [`Error::NotDurable`] if
+    /// the entry may be only on disk, and the disk tier is off or cannot be read. Lookups miss such an entry
+    /// now, and find it again when the disk is back.
     pub fn touch_with<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,

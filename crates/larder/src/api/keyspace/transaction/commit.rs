@@ -73,7 +73,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// Steps 2 to 5. Returns None if the round is lost.
+    /// Steps 2 to 5. Returns `None` if the round is lost.
     pub(super) fn publish(&mut self) -> Result<Option<CommitWait>, Error> {
         if self.is_lost {
             return Ok(None);

@@ -16,7 +16,7 @@ use crate::memory::evicted_values::EvictedValues;
 /// The wait of a transaction's caller after the changes are made.
 #[derive(Debug, Default)]
 pub(crate) struct CommitWait {
-    /// None if the call returns before the commit.
+    /// `None` if the call returns before the commit.
     pub(super) kind: Option<Acknowledge>,
     /// Whether values that must be on disk are in memory only.
     pub(super) is_unsaved: bool,
@@ -73,8 +73,8 @@ impl TransactionCommit {
     /// Waits until all changes are durable.
     ///
     /// # Errors
-    /// [`Error::NotDurable`], as with [`Cache::transaction`](crate::Cache::transaction). All changes are made
-    /// in memory.
+    /// Returns [`Error::NotDurable`], as with [`Cache::transaction`](crate::Cache::transaction). All changes
+    /// are made in memory.
     ///
     /// # Cost
     /// A wait for a commit that is shared with other callers. It holds no worker thread.

@@ -21,7 +21,7 @@ pub(super) struct GroupSize {
 }
 
 impl Transaction<'_> {
-    /// Step 2. Returns None if some values of the disk tier have encodings and some have none, because the
+    /// Step 2. Returns `None` if some values of the disk tier have encodings and some have none, because the
     /// disk tier came back or went off in the meantime.
     pub(super) fn check_size(&self) -> Result<Option<GroupSize>, Error> {
         let saves = self.shared.tiers.disk.saves();

@@ -75,7 +75,7 @@ pub const MAX_TRANSACTION_KEYS: usize = 8_192;
 /// closure returns. The transaction itself sees its own changes.
 pub struct Transaction<'a> {
     shared: &'a Arc<Shared>,
-    /// None after the closure has ended.
+    /// `None` after the closure has ended.
     in_closure: Option<InClosure>,
     keys: Vec<TransactionKey>,
     /// The indices of the keys in `keys`, by hash.
@@ -101,7 +101,7 @@ enum RoundWaits {
 struct TransactionKey {
     hash: u64,
     full: StoredKey,
-    /// None for a key that is only watched so far.
+    /// `None` for a key that is only watched so far.
     keyspace: Option<Arc<OpenKeyspace>>,
     read: Option<KeyRead>,
     change: Option<KeyChange>,

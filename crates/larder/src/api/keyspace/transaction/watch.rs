@@ -53,7 +53,7 @@ enum WatchedContent {
     /// Memory has no entry, and the disk could not be read.
     Unread {
         epoch: u64,
-        /// The number of times that the snapshot of the disk was withdrawn. None if there was a snapshot.
+        /// The number of times that the snapshot of the disk was withdrawn. `None` if there was a snapshot.
         withdrawals: Option<u64>,
     },
 }
@@ -100,7 +100,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// also breaks the watch.
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`], [`Error::Closed`], [`Error::Forked`].
+    /// Returns [`Error::KeyTooLarge`], [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
     /// The cost of a lookup without decoding, and three locks of a shard.
@@ -149,10 +149,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`watch`](Keyspace::watch).
+    /// Returns the same errors as [`watch`](Keyspace::watch).
     ///
     /// # Cost
-    /// The cost of [`watch`](Keyspace::watch). With a disk tier, also a round trip to a worker thread.
+    /// Costs the same as [`watch`](Keyspace::watch). A disk tier adds a round trip to a worker thread.
     #[cfg(feature = "async")]
     pub async fn watch_async(&self, key: impl EncodeKey<K>) -> Result<Watch, Error> {
         let full: StoredKey = self.encode(&key)?.as_slice().into();
@@ -180,8 +180,8 @@ impl Transaction<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Changed`]. [`Error::InvalidSetting`] for a watch of another cache. The other errors of
-    /// [`get`](Transaction::get).
+    /// Returns [`Error::Changed`]. Returns [`Error::InvalidSetting`] for a watch of another cache. The other
+    /// errors of [`get`](Transaction::get).
     pub fn require(&mut self, watch: &Watch) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
         if !Arc::ptr_eq(&watch.cache, &self.shared.identity) {

@@ -99,7 +99,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         })
     }
 
-    /// Waits for a load, of another caller or of this one. Returns None if the key must be looked up again.
+    /// Waits for a load, of another caller or of this one. Returns `None` if the key must be looked up again.
     async fn wait(
         &self,
         key: &StoredKey,

@@ -107,9 +107,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`lease_timeout`](crate::CacheBuilder::lease_timeout). After that time, its value would not be cached.
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a policy whose settings contradict each other or the keyspace, and for a
-    /// policy with refreshes or a soft timeout in a cache without a spawner. [`Error::Closed`] and
-    /// [`Error::Forked`].
+    /// Returns [`Error::InvalidSetting`] for a policy whose settings contradict each other or the keyspace,
+    /// and for a policy with refreshes or a soft timeout in a cache without a spawner. Also returns
+    /// [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
     /// A few allocations. The call itself loads nothing.
@@ -163,8 +163,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// cached. [`with_async_loader`](Keyspace::with_async_loader) has an example.
     ///
     /// # Errors
-    /// The errors of [`get_or_load_async`](Keyspace::get_or_load_async), and [`LoadError::NothingUnchanged`].
-    /// [`LoadError::Timeout`] after the [`hard_timeout`](LoadPolicy::hard_timeout).
+    /// Returns the same errors as [`get_or_load_async`](Keyspace::get_or_load_async), and
+    /// [`LoadError::NothingUnchanged`]. Returns [`LoadError::Timeout`] after the
+    /// [`hard_timeout`](LoadPolicy::hard_timeout).
     ///
     /// # Cost
     /// A hit: the cost of [`get`](Keyspace::get), at the first poll. If the policy has refreshes, also one
@@ -221,8 +222,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// ```
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`], [`Error::Closed`] and [`Error::Forked`]. [`Error::InvalidSetting`] in a cache
-    /// without a [`spawner`](crate::CacheBuilder::spawner).
+    /// Returns [`Error::KeyTooLarge`], [`Error::Closed`] or [`Error::Forked`]. Returns
+    /// [`Error::InvalidSetting`] in a cache without a [`spawner`](crate::CacheBuilder::spawner).
     ///
     /// # Cost
     /// With a value in memory: the cost of the begin of a refresh, at the first poll. Otherwise also a lookup

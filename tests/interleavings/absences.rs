@@ -1,7 +1,6 @@
-//! Keys that are known to be absent, together with changes of these keys (contracts 1 and 3).
+//! Tests of absences while their keys change (contracts 1 and 3).
 //!
-//! The source has no value until its first change. So a caller that gets an absence after that change was
-//! acknowledged has got a stale answer.
+//! The source has no value until its first change. So an absence is stale once that change was acknowledged.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,7 +16,7 @@ const PRODUCTS: KeyspaceDefinition<u64, u64> = VERSIONS.absent_ttl(TTL);
 
 type Products = Keyspace<u64, u64>;
 
-/// Loads the key. An absence is the answer of the source before its first change.
+/// Loads the key. An absence counts as the number of the source before its first change.
 fn load(source: &Source, products: &Products) {
     source.look("loaded", || {
         let loaded = products.get_or_load_optional(&1, || {
@@ -38,7 +37,7 @@ fn find(source: &Source, products: &Products) {
     });
 }
 
-/// The source gets a value, and the key is removed, while other callers load the key and look it up.
+/// One thread changes the source and removes the key, while other threads load the key and look it up.
 fn contest_with_removals(source: &Source, products: &Products) {
     contest([
         &|| {
@@ -67,7 +66,7 @@ pub(crate) fn an_absence_never_outlives_a_removal() {
     source.check();
 }
 
-/// The same, with an absence that is on disk only. After the contest the power fails.
+/// Same contest, with an absence that is on disk only. Afterwards the power fails.
 pub(crate) fn an_absence_on_disk_never_outlives_a_removal() {
     let ((place, _disk), source) = (Place::on_a_disk(), Source::new());
     let cache = place.open();
@@ -84,7 +83,7 @@ pub(crate) fn an_absence_on_disk_never_outlives_a_removal() {
     source.check();
 }
 
-/// The value is inserted while loads of other callers find no value.
+/// One thread inserts a value while the loaders of other threads find none.
 pub(crate) fn an_absence_never_hides_an_insert() {
     let (place, source) = (Place::new(), Source::new());
     let cache = place.open();
@@ -97,7 +96,7 @@ pub(crate) fn an_absence_never_hides_an_insert() {
         },
         &|| {
             load(&source, &products);
-            // The insert may replace an absence, but not a value.
+            // `insert_if_absent` replaces an absence, but not a value.
             if products.insert_if_absent(&1, FIRST + 2).unwrap().is_none() {
                 source.settle(FIRST + 1);
             }

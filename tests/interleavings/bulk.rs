@@ -1,4 +1,4 @@
-//! Tests of calls for several keys.
+//! Tests of calls for several keys at once.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use shuttle::thread::sleep;
 use crate::explorer::contest;
 use crate::place::{Place, versions};
 
-/// The keys of a group.
+/// The keys of a group insert.
 const GROUP: [u64; 3] = [1, 2, 3];
 
-/// Loads the keys. The source has no value for key 3.
+/// Loads the keys. The source has every key except 3.
 fn load(versions: &Keyspace<u64, u64>, keys: &[u64]) -> Result<Vec<Option<u64>>, String> {
     let found = versions.get_or_load_many(keys, |missing| {
         sleep(Duration::ZERO);
@@ -24,8 +24,8 @@ fn load(versions: &Keyspace<u64, u64>, keys: &[u64]) -> Result<Vec<Option<u64>>,
     Ok(found.into_iter().map(|value| value.map(|value| *value)).collect())
 }
 
-/// Two callers load overlapping keys in the opposite order. Each caller gets all values, and waits only for a
-/// load that makes progress.
+/// Two callers load overlapping keys in opposite order. Both get all values, and neither waits for a load
+/// that makes no progress.
 pub(crate) fn overlapping_loads_of_several_keys_end() {
     let cache = Place::new().open();
     let versions = versions(&cache);
@@ -42,7 +42,7 @@ pub(crate) fn overlapping_loads_of_several_keys_end() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// A key that the loader omits is absent for the callers that wait for it, and they continue.
+/// If the loader omits a key, the callers that wait for this key get an absence, and continue.
 pub(crate) fn an_omitted_key_stalls_no_caller() {
     let cache = Place::new().open();
     let versions = versions(&cache);
@@ -64,8 +64,8 @@ pub(crate) fn an_omitted_key_stalls_no_caller() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// Power is lost at any moment while a group is committed, and while one of its keys is overwritten. A
-/// restart finds every key from before the group, or every key with a value that is no older than the group.
+/// Power is lost at any moment while a group is committed and one of its keys is overwritten. A restart finds
+/// all keys as before the group, or all keys with values of the group or later.
 pub(crate) fn a_group_is_committed_as_a_whole() {
     let (place, disk) = Place::on_a_disk();
     let cache = place.open();
@@ -102,7 +102,7 @@ pub(crate) fn a_group_is_committed_as_a_whole() {
     }
 }
 
-/// A group is stored while the cache is closed. The group is in the file as a whole, or is refused.
+/// A group is inserted while the cache is closed. The file has the whole group, or the insert is refused.
 pub(crate) fn a_group_beside_a_close_is_whole() {
     let place = Place::new();
     let cache = place.open();

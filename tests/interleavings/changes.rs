@@ -1,6 +1,5 @@
 //! Tests of atomic changes of one key: counters, closures, and values that are taken (contract 1). Each
-//! change is made at one moment. This does not depend on the tier of the entry, or on a commit or an eviction
-//! in the meantime.
+//! change takes effect at one moment, in either tier, and during commits and evictions.
 
 use larder::{Change, Keyspace};
 
@@ -9,7 +8,7 @@ use crate::history::Call;
 use crate::place::Place;
 use crate::reads::Noted;
 
-/// Adds through a closure.
+/// Adds to the value with a closure.
 fn add(versions: &Keyspace<u64, u64>, key: u64, by: u64) -> u64 {
     let modified = versions.modify(&key, |old, _| Change::insert(old.copied().unwrap_or(0) + by)).unwrap();
     *modified.new_value().unwrap()
@@ -43,8 +42,8 @@ impl Noted {
     }
 }
 
-/// Increments under the lock, together with changes by closures and a commit. Memory has room for every
-/// entry.
+/// Increments run under the lock of the shard, together with closures and a commit. Memory has room for all
+/// entries.
 pub(crate) fn no_increment_is_lost() {
     let noted = Noted::new(Place::new().open());
     noted.begin_with(1, 10);
@@ -68,7 +67,7 @@ pub(crate) fn no_increment_is_lost() {
     noted.check(&[(1, 10)]);
 }
 
-/// Changes of an entry that is only on disk. Meanwhile the entry is promoted and evicted.
+/// An entry that is on disk only is changed while it is promoted and evicted.
 pub(crate) fn changes_of_what_is_on_disk_agree() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -92,8 +91,8 @@ pub(crate) fn changes_of_what_is_on_disk_agree() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// Callers take a value, while other callers insert a value if there is none, or remove it. Only one caller
-/// takes each value.
+/// Callers take a value while others insert it if absent, or remove it. Each value is taken by only one
+/// caller.
 pub(crate) fn a_value_is_taken_once() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -116,7 +115,8 @@ pub(crate) fn a_value_is_taken_once() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// Many changes at the same time, so that callers lose rounds and take turns. A turn may end early.
+/// Many changes run at the same time, so callers lose rounds and then take exclusive turns. A turn may end
+/// early.
 pub(crate) fn changes_that_take_turns_end() {
     let noted = Noted::new(Place::new().open());
     let change = |by: u64| {
@@ -124,7 +124,7 @@ pub(crate) fn changes_that_take_turns_end() {
             noted
                 .versions
                 .modify(&1, |old, _| {
-                    // Another change comes in between, so the round is lost.
+                    // Lets another thread change the key, so that this round fails.
                     if old.copied().unwrap_or(0) < 40 {
                         noted.versions.increment(&2, 1).unwrap();
                         shuttle::thread::yield_now();

@@ -1,5 +1,5 @@
-//! Durability. An acknowledged change is on the disk when it is acknowledged (contracts 3 and 4). With a full
-//! write buffer, no caller waits forever (contract 7).
+//! Tests of durability. An acknowledged change is already on the disk (contracts 3 and 4). With a full write
+//! buffer, no caller waits forever (contract 7).
 
 use std::sync::Mutex;
 
@@ -10,7 +10,7 @@ use crate::explorer::contest;
 use crate::history::{Call, History};
 use crate::place::{LARGE, Place, let_others_go_on, versions};
 
-/// A thread reads the committed file at the moment when it learns that its change is committed.
+/// As soon as a thread learns that its change is committed, it reads the committed file.
 pub(crate) fn what_was_acknowledged_is_committed() {
     let place = Place::new();
     let cache = place.open();
@@ -47,7 +47,7 @@ pub(crate) fn what_was_acknowledged_is_committed() {
     assert!(wrong.is_empty(), "acknowledged, and not committed (key, what is): {wrong:?}");
 }
 
-/// No thread requests a commit after the contest. But after the flush interval, everything is on the disk.
+/// No thread requests a commit. Even so, after the flush interval every insert is on the disk.
 pub(crate) fn an_insert_reaches_the_disk_by_itself() {
     let place = Place::new();
     let cache = place.open();
@@ -69,8 +69,7 @@ pub(crate) fn an_insert_reaches_the_disk_by_itself() {
     assert_eq!(committed, (Some(11), Some(20)), "the writer was not woken");
 }
 
-/// The write buffer has room for one value. Every other value waits for a commit that no other thread
-/// requests.
+/// The write buffer has room for one value. Each further value waits for a commit that no thread requests.
 pub(crate) fn writers_wait_for_room_and_go_on() {
     let (place, history) = (Place::new(), History::default());
     let cache = place.open_full();
@@ -102,8 +101,8 @@ pub(crate) fn writers_wait_for_room_and_go_on() {
     history.check(&[]);
 }
 
-/// Large values wait until the write buffer is empty. Small values wait behind them. Each value gets its
-/// turn, and memory stays within its bound.
+/// Large values wait until the write buffer is empty, and small values queue behind them. Every value gets
+/// its turn, and memory stays within its bound.
 pub(crate) fn large_values_and_small_ones_go_on() {
     let (place, history) = (Place::new(), History::default());
     let cache = place.open_with_large();
@@ -116,8 +115,8 @@ pub(crate) fn large_values_and_small_ones_go_on() {
         });
         let memory = cache.stats().memory;
         let weight = u64::from(memory.weight + memory.unsaved_weight);
-        // The limit is the sum of the capacity and the write buffer. A large value and its encoding are
-        // together smaller than this sum.
+        // The limit is the sum of memory's capacity and the write buffer. A large value with its encoding is
+        // smaller than that.
         if weight > 2 * (64 << 10) {
             too_heavy.lock().unwrap().push(weight);
         }
@@ -146,7 +145,7 @@ pub(crate) fn large_values_and_small_ones_go_on() {
         cache.flush().unwrap();
         cache.stats().unsaved_bytes.as_u64()
     };
-    // After that, the whole capacity is usable: a large value stays in memory when it is committed.
+    // Checks that the whole capacity is usable: a large value stays in memory after its commit.
     versions.insert(&4, LARGE).unwrap();
     cache.flush().unwrap();
     let weight = cache.stats().memory.weight.as_u64();

@@ -1,6 +1,5 @@
-//! The sweeper, and threads that rewrite an entry just before the sweeper deletes it (contract 2). The
-//! sweeper deletes only expired entries. Also tests threads that change an entry while it expires or is
-//! evicted: once a lookup has missed, the entry does not come back.
+//! Tests of entries that change while they expire, are swept or are evicted (contract 2). The sweeper deletes
+//! only expired entries. Once a lookup has missed an entry, the entry does not come back.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,10 +10,10 @@ use larder::{Keyspace, KeyspaceDefinition};
 use crate::explorer::contest;
 use crate::place::{Place, TTL, versions};
 
-/// At this time nothing has expired yet. After it, every entry from the start has expired.
+/// Just before the expiry of every entry that was inserted at the start.
 const EVE: Duration = TTL.saturating_sub(Duration::from_millis(1));
 
-/// An entry expires in both tiers while one thread writes it again and another thread sweeps.
+/// An entry expires in both tiers while one thread sweeps and another thread writes a new value.
 pub(crate) fn a_sweep_spares_what_was_written_anew() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -47,8 +46,8 @@ pub(crate) fn a_sweep_spares_what_was_written_anew() {
     assert_eq!(place.committed(1), Some(11), "the sweep deleted what was written anew");
 }
 
-/// An entry is touched while it expires and is swept. If the touch came in time, the entry stays alive in
-/// both tiers. Otherwise the entry is gone.
+/// An entry is touched while it expires and is swept. If the touch was in time, the entry is live in both
+/// tiers, and otherwise it is gone.
 pub(crate) fn a_touch_and_an_expiry_agree() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -65,7 +64,7 @@ pub(crate) fn a_touch_and_an_expiry_agree() {
             cache.sweep().unwrap();
             cache.sweep().unwrap();
         },
-        // This insert needs the first entry's room in memory.
+        // This insert evicts the first entry from memory.
         &|| versions.insert(&2, 20).unwrap(),
         &|| {
             let was_late = has_expired.load(Ordering::SeqCst);
@@ -83,7 +82,7 @@ pub(crate) fn a_touch_and_an_expiry_agree() {
     assert_eq!((last, place.committed(1)), (alive, alive), "touched: {touched}");
 }
 
-/// Looks a key up several times. Once the entry is gone, no later lookup may find it.
+/// The results of lookups of key 1. Once a lookup has missed, no later lookup may find the key.
 #[derive(Default)]
 pub(crate) struct Lookups(Mutex<Vec<Option<u64>>>);
 
@@ -93,7 +92,7 @@ impl Lookups {
         self.0.lock().unwrap().push(value);
     }
 
-    /// Looks the key up without recording a use.
+    /// Looks up the key without recording a use.
     pub(crate) fn peek(&self, keyspace: &Keyspace<u64, u64>) {
         let value = keyspace.peek(&1).map(|value| *value);
         self.0.lock().unwrap().push(value);
@@ -127,7 +126,7 @@ pub(crate) fn a_touch_brings_back_nothing_that_was_seen_expired() {
     seen.check();
 }
 
-/// An entry in memory only is touched while another entry takes its room.
+/// An entry that is only in memory is touched while another entry evicts it.
 pub(crate) fn a_touch_brings_back_nothing_that_was_seen_evicted() {
     const IN_MEMORY: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("in memory").memory_only();
     let place = Place::new();
@@ -148,15 +147,15 @@ pub(crate) fn a_touch_brings_back_nothing_that_was_seen_evicted() {
     seen.check();
 }
 
-/// An entry is expired while it is touched and removed. Only one caller makes it expire, and no touch brings
-/// it back.
+/// One thread calls `expire` while others touch and remove the entry. Only one call expires the entry, and no
+/// touch brings it back.
 fn contest_with_an_expire(place: &Place, is_on_disk: bool) {
     let cache = if is_on_disk { place.open_tight() } else { place.open() };
     let versions = versions(&cache);
     versions.insert(&1, 10).unwrap();
     cache.flush().unwrap();
     if is_on_disk {
-        // This insert takes the room of the entry in memory.
+        // This insert evicts the entry from memory.
         versions.insert(&2, 20).unwrap();
         cache.flush().unwrap();
     }
@@ -190,7 +189,7 @@ pub(crate) fn nothing_that_was_expired_is_live_again() {
     contest_with_an_expire(&Place::new(), false);
 }
 
-/// The same, with an entry that is on disk alone.
+/// Same contest, with an entry that is on disk only.
 pub(crate) fn nothing_on_disk_that_was_expired_is_live_again() {
     contest_with_an_expire(&Place::new(), true);
 }

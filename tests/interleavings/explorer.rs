@@ -2,13 +2,13 @@
 //!
 //! PCT finds any bug that needs `d` ordered points with a probability of at least 1/(n·k^(d-1)), for n
 //! threads and k points (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding
-//! Bugs", 2010). Random schedules find bugs that need many switches. So the schedules alternate between the
-//! two methods. shuttle has both methods too. The methods in this file differ from shuttle's in two ways:
+//! Bugs", 2010). Random schedules find bugs that need many switches. So the explorer alternates between the
+//! two methods. shuttle has both methods, but this file differs from shuttle in two ways:
 //!
-//! - A seed alone decides a schedule, so one number replays it. (shuttle's PCT learns its `k` from earlier
-//!   schedules. Here `k` is the length of one fixed schedule.)
-//! - Only the *contest* is explored. No priority changes while the cache opens or closes. Outside the
-//!   contest, each thread runs until it must wait.
+//! - A single number, the seed, determines a schedule and replays it. (shuttle's PCT learns its `k` from
+//!   earlier schedules. Here `k` is the length of one fixed schedule.)
+//! - Only the *contest* is explored. While the cache opens or closes, no priority changes, and each thread
+//!   runs until it must wait.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -21,23 +21,24 @@ use shuttle::thread::scope;
 use crate::harness::replay;
 use crate::watchdog::{Watch, patience};
 
-/// The number of ordered points that a bug may need to be found: one more than the number of changes of
-/// priority.
+/// The PCT parameter `d`: a bug that needs at most this number of ordered points can be found. A schedule has
+/// one priority change less.
 const PCT_DEPTH: usize = 3;
-/// The seed of the schedule that measures the length of a scenario.
+/// Seed of the schedule that measures the length of a scenario.
 const MEASURING_SEED: u64 = 0;
 
 thread_local! {
-    /// All threads of an execution, and the scheduler, are coroutines of one system thread.
+    /// Whether the contest is running. All threads of an execution, and the scheduler, are coroutines of one
+    /// system thread.
     static IS_CONTEST: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Explores these functions, each in its own thread. Before and after the contest, a thread runs until it
-/// must wait.
+/// Runs each function in its own thread, and explores the order of their steps. Before and after the contest,
+/// each thread runs until it must wait.
 pub(crate) fn contest<const N: usize>(contenders: [&(dyn Fn() + Sync); N]) {
     IS_CONTEST.set(true);
-    // The thread that opens the scope does nothing else. shuttle wakes this thread when the other threads
-    // have ended, even if it waits for something else.
+    // The current thread only waits for the scope. shuttle wakes such a thread when the other threads have
+    // ended, even if it waits for something else.
     scope(|threads| {
         for contender in contenders {
             threads.spawn(contender);
@@ -46,8 +47,8 @@ pub(crate) fn contest<const N: usize>(contenders: [&(dyn Fn() + Sync); N]) {
     IS_CONTEST.set(false);
 }
 
-/// Random numbers that a seed determines. The algorithm is Splitmix64: Steele et al., "Fast Splittable
-/// Pseudorandom Number Generators", 2014.
+/// A pseudorandom generator with the algorithm Splitmix64 (Steele et al., "Fast Splittable Pseudorandom
+/// Number Generators", 2014).
 #[derive(Debug)]
 struct Random(u64);
 
@@ -69,7 +70,7 @@ impl Random {
 enum Plan {
     Random,
     Pct {
-        /// The thread with the highest priority runs next.
+        /// Priority of each thread. The thread with the highest priority runs next.
         priorities: HashMap<usize, u64>,
         changes: [u64; PCT_DEPTH - 1],
         lowest: u64,
@@ -84,19 +85,19 @@ pub(crate) struct Explorer {
     current_seed: Arc<AtomicU64>,
     random: Random,
     plan: Plan,
-    /// Number of points of the contest so far at which there was a choice.
+    /// Number of points in the contest so far at which more than one thread could run.
     points: u64,
-    /// The number of points in the measuring schedule; `None` before that schedule has run.
+    /// Number of points in the measuring schedule. `None` before that schedule has run.
     usual_points: Option<u64>,
     has_begun: bool,
-    /// Watches the current schedule. shuttle itself detects that all threads wait, and that a schedule does
-    /// not end. It does not detect a thread that waits for something outside of shuttle.
+    /// Ends the process if the current schedule hangs. shuttle itself detects a deadlock and an endless
+    /// schedule, but not a thread that waits for something outside of shuttle.
     watch: Option<Watch>,
 }
 
 impl Explorer {
-    /// Explores `schedules` schedules, with consecutive seeds from `first_seed`. `current_seed` receives the
-    /// seed of the current schedule.
+    /// Explores `schedules` schedules, with consecutive seeds from `first_seed` on. Writes the seed of the
+    /// current schedule to `current_seed`.
     pub(crate) fn new(first_seed: u64, schedules: u64, current_seed: Arc<AtomicU64>) -> Self {
         Self {
             next_seed: first_seed,
@@ -181,13 +182,13 @@ impl Scheduler for Explorer {
     }
 
     fn next_u64(&mut self) -> u64 {
-        // Outside the contest no wait times out, because there are no bugs to search for.
+        // Outside the contest, no wait times out, because nothing is explored there.
         if IS_CONTEST.get() { self.random.next() } else { 0 }
     }
 }
 
-/// Returns the thread that was running, if it neither waits nor yields. Otherwise returns the next thread in
-/// turn.
+/// Returns the current thread, unless it waits or yields. Otherwise returns the next runnable thread in
+/// cyclic order.
 fn straight_on(runnable: &[&Task], current: Option<TaskId>, is_yielding: bool) -> Option<TaskId> {
     let last = current.map_or(0, usize::from);
     let is_last = |task: &&&Task| usize::from(task.id()) == last;

@@ -1,4 +1,4 @@
-//! Tests of failing loads that are answered with a stale value, together with removals (contract 3).
+//! Tests of failing loads that return a stale value, together with removals (contract 3).
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::explorer::contest;
 use crate::place::{Place, STALE, TTL};
 use crate::source::Source;
 
-/// Loads the key with a loader that fails. The answer is the stale value, if there is one. The cache reads
-/// that value after the loader has failed.
+/// Loads the key with a loader that fails, and returns the stale value, if there is one. The cache reads the
+/// stale value only after the loader has failed.
 fn fail(source: &Source, versions: &Keyspace<u64, u64>) {
     source.look_again("stale", |failed| {
         let loaded = versions.get_or_load(&1, || {
@@ -22,7 +22,7 @@ fn fail(source: &Source, versions: &Keyspace<u64, u64>) {
     });
 }
 
-/// Key 1 has expired. It is removed while loads of it fail.
+/// Key 1 has expired. One thread removes it while loads of the key fail.
 fn contest_with_removals(place: &Place, source: &Source, versions: &Keyspace<u64, u64>) {
     place.time.advance(TTL);
     contest([
@@ -52,7 +52,7 @@ pub(crate) fn a_stale_answer_never_outlives_a_removal() {
     source.check();
 }
 
-/// The same, with a stale value that is on disk only.
+/// Same contest, with a stale value that is on disk only.
 pub(crate) fn a_stale_answer_from_disk_never_outlives_a_removal() {
     let (place, source) = (Place::new(), Source::new());
     let cache = place.open_tight();

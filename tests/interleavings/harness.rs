@@ -1,8 +1,8 @@
-//! Runs the schedules of a scenario: their number, the first seed, and the message when a schedule fails.
+//! Runs the schedules of a scenario. When a schedule fails, prints the command that replays it.
 //!
-//! A scenario opens a cache, and lets a few threads contend. Then it compares their answers with the expected
-//! answers. The comparison is made after the contest, when the cache is closed. Otherwise a panic would
-//! unwind through the explored locks.
+//! A scenario opens a cache, runs a contest of a few threads, and then checks their answers. It does so only
+//! after the contest, when the cache is closed. Otherwise a panic would unwind through locks that are being
+//! explored.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,20 +14,18 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use crate::explorer::Explorer;
 
-/// Number of schedules of all scenarios together, if the environment does not set it. They take so little
-/// time that a developer hardly notices.
+/// Default number of schedules, for all scenarios together. They take little time.
 const SCHEDULES: u64 = 2_000;
-/// The stack size in bytes. redb's commit needs more than shuttle's default.
+/// Stack size in bytes. A commit of redb needs more than shuttle's default.
 const STACK: usize = 256 << 10;
-/// Maximum number of steps in a schedule. A longer schedule is treated as endless.
+/// Maximum number of steps in a schedule. A longer schedule counts as endless.
 const MAX_STEPS: usize = 100_000;
 
 thread_local! {
     static SCRATCH: RefCell<Option<tempfile::TempDir>> = const { RefCell::new(None) };
 }
 
-/// Returns the path of the current scenario's cache file. The file is in memory, if the system has a file
-/// system in memory.
+/// Returns the path of the current scenario's cache file, on a file system in memory if there is one.
 pub(crate) fn cache_path() -> PathBuf {
     SCRATCH.with_borrow_mut(|scratch| {
         let dir = scratch.get_or_insert_with(|| {
@@ -44,14 +42,13 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
 }
 
-/// Returns a seed that differs from run to run. The seed comes from the standard library's random hasher
-/// keys.
+/// Returns a new seed for each run, from the random keys of the standard library's hasher.
 fn fresh_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish() >> 16
 }
 
-/// Explores a scenario in its share of all schedules: one of `scenarios` equal parts.
+/// Explores one of `scenarios` scenarios with an equal part of all schedules.
 ///
 /// # Panics
 /// Panics if a schedule fails. First prints the command that replays the schedule.
@@ -65,7 +62,7 @@ pub(crate) fn explore(test: &str, scenario: fn(), scenarios: u64) {
     eprintln!("{test}: {schedules} schedules from seed {first_seed}");
 }
 
-/// Returns the command that runs one schedule of a test again.
+/// Returns the command that replays one schedule of a test.
 pub(crate) fn replay(test: &str, seed: u64) -> String {
     format!(
         "replay it: LARDER_SEED={seed} LARDER_SCHEDULES=1 RUSTFLAGS=\"--cfg shuttle\" cargo test --profile shuttle \
@@ -75,9 +72,9 @@ pub(crate) fn replay(test: &str, seed: u64) -> String {
 
 type Panic = Box<dyn std::any::Any + Send>;
 
-/// Runs schedules until one fails. Then returns the schedule's seed and its panic.
+/// Runs schedules until one fails. Returns the seed and the panic of the failed schedule.
 pub(crate) fn run(scenario: fn(), first_seed: u64, schedules: u64) -> Result<(), (u64, Panic)> {
-    // A schedule that failed may have left its file locked.
+    // A failed schedule may have left its file locked, so each run uses a new directory.
     SCRATCH.set(None);
     let current_seed = Arc::new(AtomicU64::new(u64::MAX));
     let explorer = Explorer::new(first_seed, schedules, current_seed.clone());
@@ -85,7 +82,7 @@ pub(crate) fn run(scenario: fn(), first_seed: u64, schedules: u64) -> Result<(),
     config.stack_size = STACK;
     config.max_steps = MaxSteps::FailAfter(MAX_STEPS);
     config.silence_warnings = true;
-    // The explorer's seed is shorter than shuttle's schedule.
+    // The seed replays a schedule, so shuttle's own recording is not needed.
     config.failure_persistence = FailurePersistence::None;
     let result = catch_unwind(AssertUnwindSafe(|| Runner::new(explorer, config).run(scenario)));
     result.map(drop).map_err(|panic| (current_seed.load(Ordering::SeqCst), panic))

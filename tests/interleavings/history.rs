@@ -1,10 +1,9 @@
-//! Records the calls on each key with their answers. Checks whether some order of the calls explains all
+//! Records the calls on each key with their answers, and checks whether some order of the calls explains all
 //! answers (contract 1).
 //!
-//! Two calls that overlap may have taken effect in either order. A call that ended before another call began
-//! came first. A history is right if at least one order that follows this rule gives every answer. The
-//! histories are short, so all orders are tried, as in Wing and Gong, "Testing and Verifying Concurrent
-//! Objects", 1993.
+//! Two calls that overlap may take effect in either order. If one call ended before another began, it came
+//! first. A history is correct if at least one order that follows this rule gives every answer. The histories
+//! are short, so all orders are tried (Wing and Gong, "Testing and Verifying Concurrent Objects", 1993).
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
@@ -14,14 +13,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Call {
     Insert(u64),
-    /// Whether there was an entry to remove. `None` if that is not known.
+    /// A removal: whether it removed an entry, or `None` if that is unknown.
     Remove(Option<bool>),
     Get(Option<u64>),
-    /// An addition: the amount, and the resulting sum.
+    /// An addition: the amount, and the sum.
     Add(u64, u64),
     /// A removal that returns the removed value, if there was one.
     Take(Option<u64>),
-    /// An insert if there is no value: the new value, and the existing value, if there was one.
+    /// An insert if absent: the new value, and the existing value, if there was one.
     InsertIfAbsent(u64, Option<u64>),
     /// A compare-and-insert: the expected value, the new value, and whether it was stored.
     CompareAndInsert(u64, u64, bool),
@@ -35,7 +34,7 @@ struct Event {
     ended: u64,
 }
 
-/// The events of all threads. The explorer does not explore its lock.
+/// The events of all threads. The lock is not part of the model, so the explorer does not see it.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     events: Mutex<Vec<Event>>,
@@ -43,17 +42,17 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Returns the next moment. A later moment is a larger number.
+    /// Returns a number that is larger than all numbers returned before.
     pub(crate) fn moment(&self) -> u64 {
         self.time.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// Makes a call, and records it for a key.
+    /// Makes a call, and records it for one key.
     pub(crate) fn note(&self, key: u64, make: impl FnOnce() -> Call) {
         self.note_all(&[key], make);
     }
 
-    /// Makes a call, and records it for several keys. Each key has its own order.
+    /// Makes a call, and records it for several keys. The calls on each key are ordered separately.
     pub(crate) fn note_all(&self, keys: &[u64], make: impl FnOnce() -> Call) {
         let began = self.moment();
         let call = make();
@@ -62,9 +61,10 @@ impl History {
         self.events.lock().unwrap().extend(events);
     }
 
+    /// Checks the answers for each key. `initial` contains the values from before the history.
+    ///
     /// # Panics
-    /// Panics if no order explains the answers for a key. `initial` has the values of keys from before the
-    /// history.
+    /// Panics if no order of the calls explains the answers for a key.
     pub(crate) fn check(&self, initial: &[(u64, u64)]) {
         let events = self.events.lock().unwrap();
         let keys: BTreeSet<u64> = events.iter().map(|event| event.key).collect();
@@ -80,8 +80,8 @@ impl History {
     }
 }
 
-/// Returns whether the events that are not in `done` have an order, if the key has this value now.
-/// `dead_ends` has the states for which no order was found.
+/// Returns whether some order explains the events outside of `done`, if the key now has this value.
+/// `dead_ends` are states without such an order.
 fn has_order(
     events: &[Event],
     done: u32,
@@ -95,7 +95,7 @@ fn has_order(
         return false;
     }
     let open = || events.iter().enumerate().filter(|(at, _)| done & (1 << at) == 0);
-    // A call that began after another call had ended must come later.
+    // A call that began after another call had ended must come after it.
     let first_end = open().map(|(_, event)| event.ended).min().unwrap_or(u64::MAX);
     let found = open().filter(|(_, event)| event.began < first_end).any(|(at, event)| {
         let after = match event.call {

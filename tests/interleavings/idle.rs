@@ -1,5 +1,5 @@
-//! Tests of uses that extend the life of an entry, while it expires, is evicted, or is removed (contract 2).
-//! An entry that a lookup found expired does not come back without a write.
+//! Tests of uses that extend the life of an entry while it expires, is evicted, or is removed (contract 2).
+//! Once a lookup has found an entry expired, only a write brings the key back.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use crate::expiry::Lookups;
 use crate::explorer::contest;
 use crate::place::{IDLE, IDLING, Place};
 
-/// An unused entry expires this long after it was written.
+/// Time from the write of an entry to its expiry, if it is not used.
 const LIFE: Duration = Duration::from_millis(IDLE.as_secs() * 1_125);
-/// At this time nothing has expired yet. After it, every entry from the start has expired.
+/// Just before the expiry of every entry that was inserted at the start.
 const EVE: Duration = LIFE.saturating_sub(Duration::from_millis(1));
 
 /// An entry in memory is used while it expires.
@@ -33,8 +33,8 @@ pub(crate) fn a_use_brings_back_nothing_that_was_seen_expired() {
     seen.check();
 }
 
-/// An entry on disk alone is used while it expires, and while another entry takes its room in memory. The
-/// stamp of the use is committed meanwhile.
+/// An entry that is on disk only is used while it expires, and while another entry evicts it from memory.
+/// Meanwhile the stamp of the use is committed.
 pub(crate) fn a_use_on_disk_brings_back_nothing_that_was_seen_expired() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -67,7 +67,7 @@ pub(crate) fn a_use_on_disk_brings_back_nothing_that_was_seen_expired() {
     seen.check();
 }
 
-/// The stamp of an entry that memory has evicted is committed while its earlier expiry passes.
+/// The stamp of an evicted entry is committed while the earlier expiry of the entry passes.
 pub(crate) fn a_commit_of_uses_brings_back_nothing_that_was_seen_expired() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -77,13 +77,13 @@ pub(crate) fn a_commit_of_uses_brings_back_nothing_that_was_seen_expired() {
     entries.insert(&2, 20).unwrap();
     cache.flush().unwrap();
     place.time.advance(EVE);
-    // The second promotion needs the room of the first one.
+    // The promotion of key 2 evicts key 1.
     let used = entries.get(&1).is_some() && entries.get(&2).is_some();
     let seen = Lookups::default();
     contest([
         &|| {
             place.time.advance(Duration::from_millis(2));
-            // A lookup that promotes the entry would end the contest.
+            // A lookup that promotes the entry would hide what the commit does, so these lookups only peek.
             for _ in 0..6 {
                 seen.peek(&entries);
             }
@@ -96,7 +96,7 @@ pub(crate) fn a_commit_of_uses_brings_back_nothing_that_was_seen_expired() {
     seen.check();
 }
 
-/// An entry is used while it is removed and another value is stored, in both tiers.
+/// An entry in both tiers is used while it is removed and another value is inserted.
 pub(crate) fn a_use_beside_a_removal_brings_nothing_back() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -128,8 +128,8 @@ pub(crate) fn a_use_beside_a_removal_brings_nothing_back() {
     assert_eq!(place.committed_in(IDLING, 1), Some(11));
 }
 
-/// Two callers use an entry that is on disk alone. Another entry takes its room in memory between the two
-/// uses, and the stamp of the first use is committed. The second use has read the record before that commit.
+/// Two callers use an entry that is on disk only. Between the two uses, another entry evicts it from memory,
+/// and the stamp of the first use is committed. The second use may have read the record before that commit.
 pub(crate) fn a_second_use_on_disk_takes_nothing_from_the_first() {
     let place = Place::new();
     let cache = place.open_tight();

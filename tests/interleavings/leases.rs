@@ -1,4 +1,4 @@
-//! Tests of leases to load a key that are dropped, forgotten or late.
+//! Tests of leases that are dropped, are forgotten, or time out.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use shuttle::thread::sleep;
 use crate::explorer::contest;
 use crate::place::{Place, versions};
 
-/// Loads the key, and returns the value. Counts the runs of the loader.
+/// Loads the key and returns the value. `loads` counts the runs of the loader.
 fn load(versions: &Keyspace<u64, u64>, loads: &AtomicU64) -> Option<u64> {
     let loaded = versions.get_or_load(&1, || {
         sleep(Duration::ZERO);
@@ -21,7 +21,8 @@ fn load(versions: &Keyspace<u64, u64>, loads: &AtomicU64) -> Option<u64> {
     loaded.ok().map(|value| *value)
 }
 
-/// A lease is dropped while other callers wait for it. One of them loads, and the others wait for that load.
+/// A lease is dropped while other callers wait for it. One of these callers loads, and the others wait for
+/// its load.
 pub(crate) fn one_waiter_loads_for_a_dropped_lease() {
     let cache = Place::new().open();
     let versions = versions(&cache);
@@ -45,8 +46,7 @@ pub(crate) fn one_waiter_loads_for_a_dropped_lease() {
     assert_eq!((seen, loads.into_inner()), (vec![Some(10); 2], 1));
 }
 
-/// A lease is forgotten, and its deadline passes. The callers that wait for it continue, and so do later
-/// callers.
+/// A lease is forgotten and times out. The callers that wait for it continue, and so do later callers.
 pub(crate) fn a_forgotten_lease_stalls_no_caller() {
     let cache = Place::new().open();
     let versions = versions(&cache);
@@ -71,7 +71,7 @@ pub(crate) fn a_forgotten_lease_stalls_no_caller() {
     assert!(seen.iter().chain([&left]).all(Option::is_some), "{seen:?}, and then {left:?}");
 }
 
-/// A lease is filled after its deadline, while another caller takes over.
+/// A lease is filled after it has timed out, while another caller takes over the load.
 pub(crate) fn a_late_lease_fills_nothing() {
     let place = Place::new();
     let cache = place.open();

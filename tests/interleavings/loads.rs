@@ -1,9 +1,9 @@
-//! Loads and promotions together with every kind of invalidation (contract 3).
+//! Tests of loads and promotions together with every kind of invalidation (contract 3).
 //!
-//! The source of all values is a number that only increases. A thread that changes the source invalidates the
-//! key. Then it records the new number as the lowest right answer. If a later lookup returns a lower number,
-//! it has returned an invalidated value. That value came from a load or a promotion in flight, or from a
-//! flight that the lookup should not have joined.
+//! The source of all values is a number that only increases. A thread changes the source, invalidates the
+//! key, and then records the new number as the lowest correct answer. A later lookup that returns a lower
+//! number has returned an invalidated value: from an older load or promotion, or from a flight that the
+//! lookup should not have joined.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -99,8 +99,8 @@ pub(crate) fn a_promotion_never_outlives_a_clear() {
     source.check();
 }
 
-/// Each of two loaders loads the other loader's key. One of the two gets an error, because the wait would
-/// never end. Both loads end.
+/// Two loaders load each other's key. One of the loads gets an error, because the wait would never end. Both
+/// loads end.
 pub(crate) fn loads_that_wait_for_one_another_end() {
     let cache = Place::new().open();
     let versions = versions(&cache);
@@ -117,8 +117,7 @@ pub(crate) fn loads_that_wait_for_one_another_end() {
     assert_eq!(left.as_deref(), Some(&10), "a flight was left behind");
 }
 
-/// Does the same with two caches: each thread loads from one cache, and its loader loads from the other
-/// cache.
+/// Same cycle with two caches: each thread loads from one cache, and its loader loads from the other cache.
 pub(crate) fn loads_across_two_caches_end() {
     let place = Place::new();
     let (first, second) = (place.open(), Cache::builder().open().unwrap());
@@ -136,8 +135,8 @@ pub(crate) fn loads_across_two_caches_end() {
     assert!(left.iter().all(|left| left.as_deref() == Some(&10)), "a flight was left behind: {left:?}");
 }
 
-/// A wait for a load may time out before the load ends. A caller that waits longer, or that comes later,
-/// still gets the load's answer.
+/// A wait for a load times out before the load ends. Callers that wait longer or come later still get the
+/// value of that load.
 pub(crate) fn a_wait_that_is_over_leaves_the_load_alone() {
     let cache = Cache::builder().load_timeout(Duration::from_secs(1)).open().unwrap();
     let versions = versions(&cache);

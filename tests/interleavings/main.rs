@@ -1,13 +1,13 @@
-//! Runs the real cache under a model checker. The model checker runs a few threads in thousands of orders.
-//! Each scenario checks the answers.
+//! Runs the real cache under a model checker. The model checker runs a few threads in thousands of orders,
+//! and each scenario checks the answers.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg shuttle" cargo test --profile shuttle --target-dir target/shuttle -p larder-interleavings
 //! ```
 //!
 //! `LARDER_SCHEDULES` is the number of schedules of all scenarios together. `LARDER_SEED` is the seed of the
-//! first schedule. A failure prints the command that replays only its schedule. Without `--cfg shuttle` the
-//! crate is empty.
+//! first schedule. A failure prints the command that replays the failed schedule. Without `--cfg shuttle`,
+//! this crate is empty.
 #![cfg(shuttle)]
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that panics has failed, and says how")]
 
@@ -38,7 +38,7 @@ mod transactions;
 #[path = "../support/watchdog.rs"]
 mod watchdog;
 
-/// Makes a test of every scenario, each with its share of the schedules.
+/// Defines a test for each scenario. Each test runs an equal part of the schedules.
 macro_rules! scenarios {
     ($($module:ident::$scenario:ident,)*) => {
         const SCENARIOS: u64 = [$(stringify!($scenario)),*].len() as u64;

@@ -1,8 +1,8 @@
-//! A disk that fails and recovers while the cache is used (contracts 3 and 6).
+//! Tests of a disk that fails and recovers while the cache is used (contracts 3 and 6).
 //!
-//! An entry that is only on the disk may be missed in the meantime, and may be lost. But no lookup returns an
-//! overwritten or removed value. This also holds after a restart at any moment after the removal was
-//! acknowledged. No thread waits forever.
+//! A lookup may miss an entry that is only on the disk, and such an entry may be lost. But no lookup returns
+//! an overwritten or removed value, even after a restart at any moment after the removal was acknowledged. No
+//! thread waits forever.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -17,17 +17,17 @@ use crate::explorer::contest;
 use crate::place::{Place, let_others_go_on, versions};
 use crate::source::Source;
 
-/// A time that is longer than the writer's wait before it tries the disk again.
+/// A time longer than the delay before the writer retries the disk.
 const RETRY: Duration = Duration::from_mins(1);
 
-/// Number of points at which other threads may run while the disk fails.
+/// Number of points during the outage at which other threads may run.
 const OUTAGE: usize = 12;
 
-/// The number of coming operations from which one is chosen to fail. Two or three commits make as many
-/// operations.
+/// Number of coming disk operations from which the failing one is chosen: about as many as two or three
+/// commits make.
 const NEXT_OPERATIONS: u64 = 60;
 
-/// Makes these operations fail for a while. Then lets the cache try the disk again.
+/// Makes these operations fail for some time, and then lets the cache retry the disk.
 fn fail(place: &Place, disk: &SimulatedVolume, operations: &[DiskOperation]) {
     disk.fail_every(operations, Failure::Io);
     for _ in 0..OUTAGE {
@@ -37,14 +37,14 @@ fn fail(place: &Place, disk: &SimulatedVolume, operations: &[DiskOperation]) {
     place.time.advance(RETRY);
 }
 
-/// Fails one of the disk's next operations. A retry of that operation succeeds.
+/// Makes one of the next disk operations fail. A retry of that operation succeeds.
 fn fail_once(disk: &SimulatedVolume) {
     let next = disk.operations().len() as u64;
     disk.fail_once(next + thread_rng().next_u64() % NEXT_OPERATIONS, Failure::Io);
 }
 
-/// The disk at the moment when a removal was acknowledged, and a number. No restart may find a number lower
-/// than this number.
+/// A copy of the disk from the moment when a removal was acknowledged, and a number. No restart of that copy
+/// may find a lower number.
 #[derive(Default)]
 struct Removed(Mutex<Option<(Place, u64)>>);
 
@@ -61,13 +61,13 @@ fn change(place: &Place, source: &Source, removed: &Removed, versions: &Keyspace
     versions.insert(&1, next).unwrap();
 }
 
-/// After the contest the disk works again. Key 1 is read from the disk. Then key 1 is read from two copies of
-/// the disk, each opened by a new cache. One copy was made when the removal was acknowledged, and the other
-/// one is made here, before the close.
+/// Checks key 1 after the contest, when the disk works again. Looks up the key in this cache, which reads it
+/// from the disk, and in new caches on two copies of the disk. One copy is from the moment of the removal,
+/// and the other is made now, before the close.
 fn judge(place: &Place, cache: Cache, versions: Keyspace<u64, u64>, source: &Source, removed: Removed) {
     pass_time();
     let_others_go_on();
-    // Memory holds one entry. So this insert evicts key 1, and the lookup below reads it from the disk.
+    // Memory holds one entry, so this insert evicts key 1. The next lookup reads the key from the disk.
     versions.insert(&2, 1 << 20).unwrap();
     drop(cache.flush());
     source.get(&versions, &1);
@@ -107,8 +107,8 @@ pub(crate) fn an_outage_brings_nothing_back() {
     judge(&place, cache, versions, &source, removed);
 }
 
-/// Tests a single failure. The file is closed and opened again. The commit is repeated in one step if that is
-/// enough.
+/// A single operation fails. The file is closed and reopened, and the commit is repeated within the same step
+/// if that is enough.
 pub(crate) fn a_single_failure_brings_nothing_back() {
     let (place, disk) = Place::on_a_disk();
     let (source, removed) = (Source::new(), Removed::default());
@@ -125,7 +125,7 @@ pub(crate) fn a_single_failure_brings_nothing_back() {
     judge(&place, cache, versions, &source, removed);
 }
 
-/// Tests reads that fail. Lookups miss and report the failure, and the writer reacts.
+/// Reads fail. Lookups then miss and report the failure, and the writer reacts to the report.
 pub(crate) fn lookups_that_fail_bring_nothing_back() {
     let (place, disk) = Place::on_a_disk();
     let (source, removed) = (Source::new(), Removed::default());
@@ -147,7 +147,7 @@ pub(crate) fn lookups_that_fail_bring_nothing_back() {
     judge(&place, cache, versions, &source, removed);
 }
 
-/// The disk fails for good while callers find the write buffer full. Removals must still be answered.
+/// The disk fails for good while callers find the write buffer full. Removals must still return.
 pub(crate) fn nobody_waits_for_a_disk_that_is_gone() {
     let (place, disk) = Place::on_a_disk();
     let (source, removed) = (Source::new(), Removed::default());

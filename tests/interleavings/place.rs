@@ -1,4 +1,4 @@
-//! The place, the cache and the clock of a scenario.
+//! The file, the cache and the clock of a scenario.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -13,28 +13,27 @@ use larder::{ByteSize, Cache, CacheBuilder, Follower, Keyspace, KeyspaceDefiniti
 use crate::harness::cache_path;
 
 pub(crate) const TTL: Duration = Duration::from_secs(100);
-/// The keyspace of most scenarios: its values only increase, and its keys are small numbers.
+/// The keyspace of most scenarios. Its values only increase, and its keys are small numbers.
 pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("version").ttl(TTL);
 
-/// A keyspace whose keys are two numbers. A removal names only the first number.
+/// A keyspace whose keys are two numbers. A removal by prefix names only the first number.
 pub(crate) const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(TTL);
 
-/// A keyspace whose entries are kept for a grace after their expiry.
+/// A keyspace whose expired entries are kept for a grace.
 pub(crate) const STALE: KeyspaceDefinition<u64, u64> =
     KeyspaceDefinition::new("stale").ttl(TTL).grace(Duration::from_hours(1));
 
 /// The time to idle of [`IDLING`].
 pub(crate) const IDLE: Duration = Duration::from_secs(40);
 
-/// A keyspace whose entries end if they are not used.
+/// A keyspace whose entries expire if they are not used.
 pub(crate) const IDLING: KeyspaceDefinition<u64, u64> =
     KeyspaceDefinition::new("idling").ttl(TTL).time_to_idle(IDLE);
 
-/// The weight of an entry in a cache whose memory or write buffer should hold one entry.
+/// Weight of an entry in a cache whose memory or write buffer should hold one entry only.
 const HEAVY: u64 = 40 << 10;
 
-/// A clock that a scenario sets. Reading the clock is one step of its thread, without other threads in
-/// between.
+/// A clock that a scenario sets. Reading it is not a point at which other threads may run.
 #[derive(Debug, Default)]
 pub(crate) struct SetTime(AtomicU64);
 
@@ -54,20 +53,20 @@ impl Clock for SetTime {
     }
 }
 
-/// The place of a file. The file has keyspaces but no entries.
+/// The path and the clock of a cache file that has keyspaces, but no entries.
 #[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
     pub(crate) time: Arc<SetTime>,
-    /// The simulated disk. `None` for a real file.
+    /// The simulated disk, or `None` for a real file.
     disk: Option<SimulatedVolume>,
 }
 
 thread_local! {
-    /// The content of a file with the keyspaces of all scenarios. The file is made once. Otherwise each
-    /// schedule would spend half of its time on making the file.
+    /// The bytes of a file with the keyspaces of all scenarios. Making this file anew would take half of the
+    /// time of a schedule.
     static BEGINNING: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
-    /// The same file on a simulated disk.
+    /// A simulated disk with the same file.
     static BEGINNING_DISK: RefCell<Option<SimulatedVolume>> = const { RefCell::new(None) };
 }
 
@@ -84,7 +83,7 @@ impl Place {
         place
     }
 
-    /// Makes a place on a disk that a scenario can make fail.
+    /// Returns a place on a simulated disk, and that disk.
     pub(crate) fn on_a_disk() -> (Self, SimulatedVolume) {
         let place = |disk: &SimulatedVolume| Self {
             path: "/cache/shop.larder".into(),
@@ -114,12 +113,12 @@ impl Place {
         &self.path
     }
 
-    /// Returns the same place and time on another disk.
+    /// Returns the same path and clock on another disk.
     pub(crate) fn on(&self, disk: SimulatedVolume) -> Self {
         Self { path: self.path.clone(), time: self.time.clone(), disk: Some(disk) }
     }
 
-    /// Returns the same place and time after a power loss, with the disk's content.
+    /// Returns the same path and clock on a copy of the disk, as after a restart.
     pub(crate) fn restarted(&self) -> Self {
         let disk = self.disk.as_ref().map(SimulatedVolume::copy);
         Self { path: self.path.clone(), time: self.time.clone(), disk }
@@ -142,34 +141,35 @@ impl Place {
             .verify_on_open(ByteSize::bytes(0))
             .flush_interval(Duration::from_millis(10))
             .sweep_interval(Duration::from_millis(10))
-            // The entries of a removal of two keys are deleted after the call returns.
+            // A removal of two keys deletes their entries after the call has returned.
             .range_rows(1)
     }
 
-    /// Opens a cache that has room for every entry.
+    /// Opens a cache whose memory has room for all entries.
     pub(crate) fn open(&self) -> Cache {
         settled(self.builder())
     }
 
-    /// Opens a cache like [`open_tight`](Self::open_tight). The third key of a removal is deleted in a
-    /// separate part.
+    /// Opens a cache like [`open_tight`](Self::open_tight), in which a removal of more than two keys is
+    /// executed in several parts.
     pub(crate) fn open_in_pairs(&self) -> Cache {
         settled(self.builder().weigher(|_| HEAVY).range_rows(2))
     }
 
-    /// Opens a cache whose memory holds one clean entry. A second entry evicts the first.
+    /// Opens a cache whose memory holds one clean entry, so that a second entry evicts the first.
     pub(crate) fn open_tight(&self) -> Cache {
         settled(self.builder().weigher(|_| HEAVY))
     }
 
-    /// Opens a cache like `open_tight`. The write buffer also holds one entry, and a second entry waits for a
-    /// commit.
+    /// Opens a cache like [`open_tight`](Self::open_tight), whose write buffer also holds one entry. A second
+    /// entry waits for a commit.
     pub(crate) fn open_full(&self) -> Cache {
         settled(self.builder().weigher(|_| HEAVY).write_buffer(ByteSize::kib(64)))
     }
 
-    /// Opens a cache like `open_full`. Values from [`LARGE`] on are larger than the write buffer. Such a
-    /// value is alone in the buffer, and then needs nearly all of memory.
+    /// Opens a cache like [`open_full`](Self::open_full), in which values of at least [`LARGE`] are larger
+    /// than the write buffer. Such a value is alone in the buffer, and needs nearly all of memory when it is
+    /// committed.
     pub(crate) fn open_with_large(&self) -> Cache {
         let weigh = |weighed: &larder::EntryInfo<'_>| match weighed
             .value
@@ -181,30 +181,30 @@ impl Place {
         settled(self.builder().weigher(weigh).write_buffer(ByteSize::kib(64)))
     }
 
-    /// Returns the value of a key that another process would see now: the committed value.
+    /// Returns the committed value of a key, as another process sees it.
     pub(crate) fn committed(&self, key: u64) -> Option<u64> {
         self.committed_in(VERSIONS, key)
     }
 
-    /// Does the same as [`committed`](Self::committed) for a keyspace.
+    /// Like [`committed`](Self::committed), for any keyspace.
     pub(crate) fn committed_in(&self, keyspace: KeyspaceDefinition<u64, u64>, key: u64) -> Option<u64> {
         let follower = Follower::open_with_clock(&self.path, self.time.clone()).unwrap();
         follower.keyspace(keyspace).get(&key).unwrap()
     }
 }
 
-/// In a cache of [`Place::open_with_large`], values from this value on weigh nearly as much as memory may
+/// In a cache of [`Place::open_with_large`], the smallest value that weighs nearly as much as memory can
 /// hold.
 pub(crate) const LARGE: u64 = 1_000;
 
-/// Opens a cache, and lets its threads start. Their first steps should not be explored.
+/// Opens a cache, and lets its threads start. The first steps of these threads need no exploration.
 fn settled(builder: CacheBuilder) -> Cache {
     let cache = builder.open().unwrap();
     let_others_go_on();
     cache
 }
 
-/// Lets every other thread run until it must wait. Called outside a contest.
+/// Lets every other thread run until it must wait. Used outside of a contest.
 pub(crate) fn let_others_go_on() {
     for _ in 0..4 {
         shuttle::thread::yield_now();

@@ -1,14 +1,14 @@
-//! Checks that the scenarios find bugs. A planted fault leaves out a step of the protocol, and a schedule
-//! must report it.
+//! Checks that the scenarios find bugs. A planted fault skips a step of the protocol, and some schedule must
+//! fail.
 //!
-//! The seeds are fixed, so a fault that is found once is found every time.
+//! The seeds are fixed, so a fault that was found once is always found.
 
 use larder::model::{Failpoint, set_failpoint};
 
 use crate::harness::run;
 
-/// Number of schedules in which a planted fault must be found. For most faults, a hundredth of these
-/// schedules is enough. The gate runs more schedules of each scenario.
+/// Number of schedules within which a planted fault must be found. Most faults need only a hundredth of them.
+/// The gate runs more schedules of each scenario.
 const ENOUGH: u64 = 6_000;
 
 fn assert_caught(fault: Failpoint, scenario: fn()) {

@@ -1,5 +1,5 @@
-//! Tests of reads of one key: in memory, on its way to the disk, on the disk, and back in memory (contract
-//! 1).
+//! Tests of reads of a key while it is in memory, is written to the disk, is on disk only, and is promoted
+//! again (contract 1).
 
 use larder::{Cache, Keyspace};
 
@@ -7,7 +7,7 @@ use crate::explorer::contest;
 use crate::history::{Call, History};
 use crate::place::{Place, versions};
 
-/// A cache, and the history of its calls.
+/// A cache, and the history of the calls on it.
 pub(crate) struct Noted {
     pub(crate) cache: Cache,
     pub(crate) versions: Keyspace<u64, u64>,
@@ -19,7 +19,7 @@ impl Noted {
         Self { versions: versions(&cache), cache, history: History::default() }
     }
 
-    /// Commits a value of a key before the contest.
+    /// Commits a value for a key before the contest.
     pub(crate) fn begin_with(&self, key: u64, value: u64) {
         self.versions.insert(&key, value).unwrap();
         self.cache.flush().unwrap();
@@ -51,8 +51,8 @@ impl Noted {
     }
 }
 
-/// Makes two writes of a key, while another key needs the room in memory. So the first key is evicted as soon
-/// as it is clean, and is read back from the disk.
+/// A key is written twice, while another key evicts it from memory as soon as it is clean. Lookups then read
+/// it from the disk.
 pub(crate) fn reads_never_go_back() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -75,7 +75,7 @@ pub(crate) fn reads_never_go_back() {
     noted.check(&[(1, 10)]);
 }
 
-/// A write is committed and evicted while a lookup is between the shard and the disk.
+/// A write is committed and evicted after a lookup has searched the shard, but before it reads the disk.
 pub(crate) fn a_lookup_sees_the_latest_of_several_commits() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -96,7 +96,7 @@ pub(crate) fn a_lookup_sees_the_latest_of_several_commits() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// Makes removals and a write of a key that is on disk only, and lookups that promote the key.
+/// A key that is on disk only is removed and written, while lookups promote it.
 pub(crate) fn removals_writes_and_promotions_agree() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -120,8 +120,8 @@ pub(crate) fn removals_writes_and_promotions_agree() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// Makes a range removal, with writes before and after it. One key is on disk only. Each key has its own
-/// order. The range as a whole has no order.
+/// A range is removed, with writes before and after. One key is on disk only. Each key has its own order of
+/// calls, and the range as a whole has none.
 pub(crate) fn a_clear_agrees_with_writes_and_reads() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -149,7 +149,7 @@ pub(crate) fn a_clear_agrees_with_writes_and_reads() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// Makes a removal of three keys. The last key is deleted together with the removal's row.
+/// A removal of three keys is executed in parts. The last key is deleted together with the removal's row.
 pub(crate) fn a_large_removal_agrees_with_reads() {
     let noted = Noted::new(Place::new().open_in_pairs());
     noted.begin_with(1, 10);

@@ -1,4 +1,4 @@
-//! Tests of refreshes of a live value, together with removals, updates, writes and expiry.
+//! Tests of refreshes of live values, together with removals, updates, writes and expiry.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ fn refreshed(cache: &Cache, source: &Arc<Source>, is_unchanged: bool) -> Refresh
     let source = source.clone();
     let loader = move |_: &u64, live: Option<Arc<u64>>| {
         let value = source.number();
-        // The source works like a server that is asked whether its page has changed.
+        // With `is_unchanged`, the source acts like a server that can tell that a page has not changed.
         Ok(if is_unchanged && live.as_deref() == Some(&value) {
             Load::Unchanged
         } else {
@@ -31,7 +31,7 @@ fn get(source: &Source, versions: &Refreshed) {
     source.look("got", || versions.get(1).ok().map(|loaded| *loaded.value.unwrap()));
 }
 
-/// The value of key 1 is old. So each lookup may begin a refresh, while another thread makes `change`.
+/// Key 1 is old, so each lookup may begin a refresh, while another thread runs `change`.
 fn contest_with(is_unchanged: bool, change: impl Fn(&Source, &Keyspace<u64, u64>, &Place) + Sync) {
     let (place, source) = (Place::new(), Arc::new(Source::new()));
     let cache = place.open();
@@ -62,13 +62,13 @@ pub(crate) fn a_refresh_never_outlives_a_removal() {
     contest_with(false, |source, versions, _| source.change(|| _ = versions.remove(1).unwrap()));
 }
 
-/// The source says that the value is unchanged, just before it changes and the value is removed.
+/// The loader returns `Unchanged` just before the source changes and the key is removed.
 pub(crate) fn an_unchanged_value_never_outlives_a_removal() {
     contest_with(true, |source, versions, _| source.change(|| _ = versions.remove(1).unwrap()));
 }
 
-/// During an update another value is inserted, and is immediately old. A refresh of it may read the source in
-/// its state before the change.
+/// During an update, another value is inserted and becomes old immediately. Its refresh may read the source
+/// before the change.
 pub(crate) fn a_refresh_never_outlives_an_update() {
     contest_with(false, |source, versions, place| {
         let update = versions.begin_update(1).unwrap();
@@ -80,8 +80,8 @@ pub(crate) fn a_refresh_never_outlives_an_update() {
     });
 }
 
-/// A load that finds the value expired waits for the refresh, or loads. No lookup finds an older value than
-/// an earlier lookup.
+/// A load that finds the value expired waits for the refresh, or loads the key itself. No lookup returns an
+/// older value than an earlier lookup.
 pub(crate) fn a_refresh_and_an_expiry_agree() {
     contest_with(false, |source, versions, place| {
         place.time.advance(TTL / 2);
@@ -90,7 +90,7 @@ pub(crate) fn a_refresh_and_an_expiry_agree() {
     });
 }
 
-/// Several callers find the value old. Only one refresh is made, because its value is new.
+/// Several callers find the value old, but only one refresh runs. After that, the value is new.
 pub(crate) fn an_old_value_is_refreshed_once() {
     let (place, source) = (Place::new(), Arc::new(Source::new()));
     let cache = place.open();
@@ -126,9 +126,9 @@ pub(crate) fn a_close_beside_refreshes_ends() {
     source.check();
 }
 
-/// Loads of two keys share a pool of one thread, and the loader of key 1 requests key 2. So its load may
-/// queue behind the loader that waits for it. No caller waits forever, and a load that was taken over is not
-/// run.
+/// Loads of two keys share a pool of one thread, and the loader of key 1 requests key 2. The load of key 2
+/// may be queued behind that loader, which waits for it. No caller waits forever, and a load that a caller
+/// has taken over is not run by the pool.
 pub(crate) fn a_load_in_the_queue_is_taken_over() {
     let place = Place::new();
     let cache = place.builder().load_threads(1).open().unwrap();
@@ -168,6 +168,6 @@ pub(crate) fn a_load_in_the_queue_is_taken_over() {
     drop(versions);
     let (seen, loads) = (seen.into_inner().unwrap(), loads.load(Ordering::SeqCst));
     assert!(seen.iter().all(|(key, value)| *value == Some(if *key == 1 { 21 } else { 20 })), "{seen:?}");
-    // Each refresh of a live value adds one load.
+    // Each refresh of a live value adds at most one load.
     assert!(loads <= 1 + refreshes, "{loads} loads, {refreshes} refreshes");
 }

@@ -1,8 +1,8 @@
-//! Two caches that share a server: lookups, loads and removals of both, while what the server sends arrives
+//! Tests of two caches that share a server: both look up, load and remove while messages of the server arrive
 //! late.
 //!
-//! The bound of the contract is [`BOUND`]. A change counts as settled for the other node when this time has
-//! passed after it. From then on no lookup there may find what was before the change.
+//! When [`BOUND`] has passed after a change, the change counts as settled for the other node. From then on,
+//! no lookup on that node may return an older value.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::explorer::contest;
 use crate::place::{SetTime, TTL, VERSIONS};
 use crate::source::Source;
 
-/// For how long memory is valid after a PING.
+/// How long memory stays valid after a PING.
 const BOUND: Duration = Duration::from_secs(1);
 
-/// A keyspace whose slots other programs can read.
+/// A keyspace whose values other programs can read on the server.
 const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").ttl(TTL).format(Format::Raw);
 
-/// Two caches and their server.
+/// Two caches, each with its own node, that share a server.
 struct Machines {
     time: Arc<SetTime>,
     nodes: [Arc<RemoteNode>; 2],
@@ -46,7 +46,8 @@ impl Machines {
         self.caches.each_ref().map(|cache| cache.keyspace(VERSIONS).unwrap())
     }
 
-    /// Changes the source, and removes the key on one machine. The change settles after the bound.
+    /// Changes the source, and removes the key on one machine. The change is settled when the bound has
+    /// passed.
     fn change_and_wait(&self, source: &Source, versions: &Keyspace<u64, u64>) {
         source.change(|| {
             _ = versions.remove(&1).unwrap();
@@ -61,7 +62,7 @@ impl Machines {
     }
 }
 
-/// Keeps what the server sends to a node for a moment, then asks the server whether it is there.
+/// Delays the messages of the server to a node, and then pings the server.
 fn delay(node: &RemoteNode) {
     node.hold_stream(true);
     sleep(Duration::ZERO);
@@ -69,7 +70,8 @@ fn delay(node: &RemoteNode) {
     node.ping();
 }
 
-/// Looks key 1 up. A value of memory must be right when it is returned, and any other when the lookup began.
+/// Looks up key 1. A value from memory must be correct at the end of the lookup. A value from the server must
+/// be correct at its start.
 fn get(source: &Source, versions: &Keyspace<u64, u64>) {
     let (before, hits) = (source.least(), versions.stats().memory_hits);
     let seen = versions.get(&1).map(|value| *value);
@@ -78,7 +80,7 @@ fn get(source: &Source, versions: &Keyspace<u64, u64>) {
     source.judge("got", seen, if is_near { after } else { before });
 }
 
-/// One machine changes the source and removes the key. The other one reads it at the server.
+/// One machine changes the source and removes the key, while the other machine reads the key from the server.
 pub(crate) fn no_answer_is_stale_beyond_the_bound() {
     let (machines, source) = (Machines::new(), Source::new());
     let [one, other] = machines.versions();
@@ -102,7 +104,7 @@ pub(crate) fn no_answer_is_stale_beyond_the_bound() {
     source.check();
 }
 
-/// The push of a removal does not arrive. The other machine has the value in memory.
+/// The push of a removal is late, and the other machine has the old value in memory.
 pub(crate) fn a_push_that_is_late_is_bounded() {
     let (machines, source) = (Machines::new(), Source::new());
     let [one, other] = machines.versions();
@@ -127,7 +129,7 @@ pub(crate) fn a_push_that_is_late_is_bounded() {
     source.check();
 }
 
-/// One machine loads the key while the other one removes it.
+/// One machine loads the key while the other machine removes it.
 pub(crate) fn a_load_never_outlives_a_removal_on_another_machine() {
     let (machines, source) = (Machines::new(), Source::new());
     let [one, other] = machines.versions();
@@ -154,7 +156,7 @@ pub(crate) fn a_load_never_outlives_a_removal_on_another_machine() {
     source.check();
 }
 
-/// The machine that removes the key finds no older value afterwards, whatever the other one loads.
+/// After its removal has returned, a machine finds no older value, whatever the other machine loads.
 pub(crate) fn a_removal_is_seen_at_once_by_its_own_machine() {
     let (machines, source) = (Machines::new(), Source::new());
     let [one, other] = machines.versions();
@@ -177,8 +179,8 @@ pub(crate) fn a_removal_is_seen_at_once_by_its_own_machine() {
     source.check();
 }
 
-/// A raw slot has no lease. When the loads of this machine have returned, none has left a value of before the
-/// removal.
+/// A raw value on the server has no lease. When the loads of this machine have returned, none of them has
+/// left a value from before the removal.
 pub(crate) fn a_raw_load_never_outlives_a_removal_of_its_machine() {
     let (machines, source) = (Machines::new(), Source::new());
     let texts = machines.caches[0].keyspace(TEXTS).unwrap();
@@ -198,7 +200,7 @@ pub(crate) fn a_raw_load_never_outlives_a_removal_of_its_machine() {
     source.check();
 }
 
-/// Counts of two machines are added up.
+/// Increments on two machines are added up.
 pub(crate) fn no_increment_of_two_machines_is_lost() {
     let machines = Machines::new();
     let [one, other] = machines.versions();
@@ -211,7 +213,7 @@ pub(crate) fn no_increment_of_two_machines_is_lost() {
     assert_eq!(sums, [Some(2), Some(2)]);
 }
 
-/// A near copy ends when the entry of the server does, however late the answer came.
+/// A copy in memory expires when the entry on the server does, even if the reply of the server came late.
 pub(crate) fn a_near_copy_never_outlives_its_entry() {
     let machines = Machines::new();
     let [one, other] = machines.versions();
@@ -225,7 +227,8 @@ pub(crate) fn a_near_copy_never_outlives_its_entry() {
     assert_eq!(seen, None);
 }
 
-/// A connection that is lost during lookups and loads leaves nothing in memory that nobody watches.
+/// After the connection was lost during lookups and loads, memory has no value for which the server sends no
+/// invalidations.
 pub(crate) fn a_lost_connection_leaves_nothing_stale() {
     let (machines, source) = (Machines::new(), Source::new());
     let [one, other] = machines.versions();
@@ -249,7 +252,7 @@ pub(crate) fn a_lost_connection_leaves_nothing_stale() {
     source.check();
 }
 
-/// Both machines load two keys with one loader, in opposite orders. Each value is loaded by one of them.
+/// Both machines load two keys with one loader, in opposite order. Each key is loaded only once.
 pub(crate) fn loads_of_several_keys_in_opposite_orders_end() {
     let (machines, loads) = (Machines::new(), AtomicU64::new(0));
     let [one, other] = machines.versions();

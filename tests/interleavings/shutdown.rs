@@ -14,15 +14,15 @@ use crate::place::{Place, TTL, versions};
 
 const HOLDERS: KeyspaceDefinition<u64, Holder> = KeyspaceDefinition::new("holder").ttl(TTL);
 
-/// A value that holds a handle of its own cache, as an application's value might. When the value is dropped,
-/// the cache may close.
+/// A value that holds a handle of its own cache, as a value of an application might. Dropping the value may
+/// close the cache.
 #[derive(Serialize, Deserialize)]
 struct Holder {
     #[serde(skip)]
     _handle: Option<Cache>,
 }
 
-/// Returns whether a call during the closing ended in an allowed way.
+/// Returns whether a call succeeded. During a close, it may also fail with `Closed` or `NotDurable`.
 fn is_done(result: Result<(), Error>) -> bool {
     match result {
         Ok(()) => true,
@@ -51,7 +51,7 @@ pub(crate) fn closing_loses_nothing_acknowledged() {
             *loaded.lock().unwrap() = value.ok();
         },
     ]);
-    // Wait until the cache is closed.
+    // Waits until the cache is closed.
     cache.close().unwrap();
     assert_eq!(
         loaded.into_inner().unwrap().as_deref(),
@@ -90,7 +90,7 @@ pub(crate) fn the_last_handle_may_go_anywhere() {
             drop(handles);
         },
     ]);
-    // Another thread is closing the cache, or has closed it. After that, the file can be opened.
+    // If another thread is still closing the cache, the file can be opened a little later.
     let reopened = std::iter::repeat_with(|| {
         yield_now();
         place.builder().open()
@@ -101,14 +101,14 @@ pub(crate) fn the_last_handle_may_go_anywhere() {
     assert_eq!(value, Some(20), "the insert had returned before its handle was dropped");
 }
 
-/// Once the cache is closed, no lookup finds a value, even if other calls were in progress. Every
-/// acknowledged change is on disk, even if it was acknowledged just before the close.
+/// Once the cache is closed, no lookup finds a value, even if other calls are in progress. Every change that
+/// was acknowledged before the close is on disk.
 pub(crate) fn a_closed_cache_has_nothing() {
     let place = Place::new();
     let cache = place.open_tight();
     let versions = versions(&cache);
     versions.insert(&1, 10).unwrap();
-    // Memory holds one entry, so the first entry is on disk only from here on.
+    // Memory holds one entry, so key 1 is on disk only from now on.
     versions.insert(&2, 20).unwrap();
     cache.flush().unwrap();
     let inserted = AtomicBool::new(false);
@@ -134,7 +134,7 @@ pub(crate) fn a_closed_cache_has_nothing() {
 
 const CLOSERS: KeyspaceDefinition<u64, Closer> = KeyspaceDefinition::new("holder").ttl(TTL);
 
-/// A value that closes the cache when it is dropped.
+/// A value whose drop closes the cache.
 #[derive(Serialize, Deserialize)]
 struct Closer {
     #[serde(skip)]
@@ -149,8 +149,8 @@ impl Drop for Closer {
     }
 }
 
-/// Any thread may close the cache, even one of the cache's own threads. When a thread of the application
-/// learns that the cache is closed, it may open the file again.
+/// Any thread may close the cache, even one of the cache's own threads. A thread of the application for which
+/// `close` has returned can open the file again.
 pub(crate) fn what_is_closed_can_be_opened() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -160,7 +160,7 @@ pub(crate) fn what_is_closed_can_be_opened() {
     cache.flush().unwrap();
     let reopened = Mutex::new(None);
     contest([
-        // The commit of this entry evicts the other entry, and the sweeper drops that entry's value.
+        // Committing this entry evicts the other entry, whose value the sweeper then drops.
         &|| drop(versions.insert(&2, 20).and_then(|()| cache.flush())),
         &|| {
             let closed = cache.close();

@@ -1,5 +1,5 @@
-//! The source of values: a number that only increases. If a lookup returns less than the lowest right answer,
-//! it has returned an invalidated or overwritten value.
+//! The source of values: a number that only increases. A lookup that returns less than the lowest correct
+//! answer has returned an invalidated or overwritten value.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use shuttle::thread::sleep;
 /// The number of the source before its first change.
 pub(crate) const FIRST: u64 = 10;
 
-/// The number of the source, the lowest right answer, and the wrong answers of lookups.
+/// The current number, the lowest correct answer, and the wrong answers so far.
 pub(crate) struct Source {
     now: AtomicU64,
     least: AtomicU64,
@@ -25,17 +25,17 @@ impl Source {
         Self { now: AtomicU64::new(FIRST), least: AtomicU64::new(0), stale: Mutex::default() }
     }
 
-    /// Returns the number of the source.
+    /// Returns the current number.
     pub(crate) fn current(&self) -> u64 {
         self.now.load(Ordering::SeqCst)
     }
 
-    /// Changes the source, and returns its new number.
+    /// Increments the number, and returns it.
     pub(crate) fn next(&self) -> u64 {
         self.now.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// Returns the present number, between two points at which other threads may run.
+    /// Returns the current number, as a loader reads it. Other threads may run before and after the read.
     pub(crate) fn number(&self) -> u64 {
         sleep(Duration::ZERO);
         let value = self.now.load(Ordering::SeqCst);
@@ -43,12 +43,12 @@ impl Source {
         value
     }
 
-    /// Notes that lookups from here on must not return a number lower than `least`.
+    /// Records that lookups that begin from now on must not return a number below `least`.
     pub(crate) fn settle(&self, least: u64) {
         self.least.fetch_max(least, Ordering::SeqCst);
     }
 
-    /// Changes the source, and then invalidates in the cache, as an application with a database does.
+    /// Changes the source, and then invalidates the key in the cache, as an application with a database does.
     pub(crate) fn change(&self, invalidate: impl FnOnce()) {
         let new = self.next();
         invalidate();
@@ -70,20 +70,20 @@ impl Source {
         self.look_again(how, |_| look());
     }
 
-    /// Like [`look`](Self::look), but passes a function to `look`. A call of this function states that the
-    /// answer is read only after this moment. So the lowest right answer of this moment applies.
+    /// Like [`look`](Self::look), but gives `look` a function that it calls just before it reads the answer.
+    /// The lowest correct answer of that moment then applies.
     pub(crate) fn look_again(&self, how: &str, look: impl FnOnce(&dyn Fn()) -> Option<u64>) {
         let least = Cell::new(self.least.load(Ordering::SeqCst));
         let seen = look(&|| least.set(self.least.load(Ordering::SeqCst)));
         self.judge(how, seen, least.get());
     }
 
-    /// Returns the lowest number that a lookup from here on may return.
+    /// Returns the lowest number that a lookup that begins now may return.
     pub(crate) fn least(&self) -> u64 {
         self.least.load(Ordering::SeqCst)
     }
 
-    /// Notes an answer that is lower than the lowest right one.
+    /// Records an answer that is lower than the lowest correct one.
     pub(crate) fn judge(&self, how: &str, seen: Option<u64>, least: u64) {
         if seen.is_some_and(|seen| seen < least) {
             self.stale.lock().unwrap().push(format!("{how} {seen:?}, when the least was {least}"));

@@ -1,5 +1,5 @@
-//! Tests of refreshes of registered asynchronous loaders. One thread of the contest is the runtime: it runs
-//! the tasks, or drops them.
+//! Tests of refreshes with registered asynchronous loaders. One thread of the contest acts as the runtime,
+//! which runs or drops the tasks.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -32,14 +32,14 @@ impl TaskQueue {
         self.lock().pop()
     }
 
-    /// Runs the present tasks.
+    /// Runs all queued tasks.
     fn run(&self) {
         while let Some(task) = self.next() {
             block_on(task);
         }
     }
 
-    /// Drops the present tasks, as a runtime does at its end.
+    /// Drops all queued tasks, as a runtime does when it shuts down.
     fn shut_down(&self) {
         while let Some(task) = self.next() {
             drop(task);
@@ -62,7 +62,7 @@ fn get(source: &Source, versions: &TaskRefreshed) {
         .look("got in a task", || block_on(versions.get_async(1)).ok().map(|loaded| *loaded.value.unwrap()));
 }
 
-/// A task finds the value old, and its refresh runs at the same time as a removal (contract 3).
+/// A task finds the value old, and its refresh overlaps a removal (contract 3).
 pub(crate) fn a_refresh_in_a_task_never_outlives_a_removal() {
     let (place, source, queue) = (Place::new(), Arc::new(Source::new()), TaskQueue::default());
     let cache = queue.of(place.builder());
@@ -87,8 +87,8 @@ pub(crate) fn a_refresh_in_a_task_never_outlives_a_removal() {
     source.check();
 }
 
-/// The runtime drops the task of a refresh that hangs, before or after its first poll. Meanwhile a thread and
-/// a task find the value expired. They wait for the refresh, and then load.
+/// The runtime drops the task of a refresh that hangs, before or after its first poll. A thread and a task
+/// that find the value expired wait for the refresh, and then load the key themselves.
 pub(crate) fn a_refresh_that_its_runtime_drops_stalls_no_caller() {
     let (place, queue) = (Place::new(), TaskQueue::default());
     let cache = queue.of(place.builder());

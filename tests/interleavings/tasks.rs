@@ -1,7 +1,7 @@
-//! Tests of loads and removals from async code, together with loads and removals of threads.
+//! Tests of loads and removals from async code, together with loads and removals from threads.
 //!
-//! Each thread of the contest drives the future of one task. The workers of the cache are threads of the
-//! model, too.
+//! Each thread of the contest polls the future of one task. The workers of the cache are threads of the model
+//! too.
 
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
@@ -19,8 +19,7 @@ use crate::explorer::contest;
 use crate::place::{Place, versions};
 use crate::source::Source;
 
-/// A gate at which a loader waits. Its lock belongs to the model, so that the gate may open between any two
-/// steps.
+/// A gate at which a loader waits. Its lock is part of the model, so the gate can open between any two steps.
 #[derive(Default)]
 struct Gate(shuttle::sync::Mutex<(bool, Option<Waker>)>);
 
@@ -71,7 +70,7 @@ impl SharedLoads {
         self.seen.lock().unwrap().push(value.map(|value| *value));
     }
 
-    /// Loads key 1 in a task. Its loader waits at the gate.
+    /// Loads key 1 in a task. The loader waits at the gate.
     async fn load(self) -> Option<Arc<u64>> {
         let shared = self.clone();
         let loader = move || async move {
@@ -91,7 +90,7 @@ impl SharedLoads {
         self.see(self.versions.get_or_load(&1, loader).ok());
     }
 
-    /// Returns the answers of the callers, and the number of loads.
+    /// Closes the cache. Returns the answers of the callers, and the number of loads.
     fn end(self, cache: &Cache) -> (Vec<Option<u64>>, u64) {
         let Self { versions, loads, seen, .. } = self;
         drop(versions);
@@ -101,7 +100,7 @@ impl SharedLoads {
     }
 }
 
-/// A waker that does nothing, for a future that is polled once.
+/// A waker that does nothing, for a future that is polled only once.
 struct Unheeded;
 
 impl Wake for Unheeded {
@@ -112,7 +111,7 @@ fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> bool {
     future.poll(&mut Context::from_waker(&Waker::from(Arc::new(Unheeded)))).is_ready()
 }
 
-/// Tasks and a thread load one key: one loader runs, and each caller gets its value.
+/// Tasks and a thread load the same key. One loader runs, and every caller gets its value.
 pub(crate) fn tasks_and_threads_share_one_load() {
     let cache = Place::new().open();
     let shared = SharedLoads::of(&cache);
@@ -129,19 +128,19 @@ pub(crate) fn a_task_that_is_never_polled_again_stalls_no_task() {
         &|| {
             let mut load = Box::pin(shared.clone().load());
             _ = poll_once(load.as_mut());
-            // The wait must not end by a `Drop`.
+            // The future is leaked, so that no `Drop` ends its wait.
             std::mem::forget(load);
         },
         &|| shared.load_in_task(),
         &|| shared.gate.open(),
     ]);
-    // The waker thread ends after it has rung the alarm of the forgotten wait.
+    // The waker thread ends once it has woken the leaked wait.
     pass_time();
     let (seen, _) = shared.end(&cache);
     assert_eq!(seen, [Some(10)]);
 }
 
-/// A task polls its load once, and is dropped. A task and a thread that wait for the load get a value.
+/// A task polls its load once, and is dropped. A task and a thread that wait for this load still get a value.
 pub(crate) fn a_task_that_is_dropped_stalls_no_caller() {
     let cache = Cache::builder().open().unwrap();
     let shared = SharedLoads::of(&cache);
@@ -161,7 +160,8 @@ pub(crate) fn a_task_that_is_dropped_stalls_no_caller() {
     assert!(loads <= 2, "{loads} loads");
 }
 
-/// The only task that waits for a load is dropped. A thread that waits for it loads the key itself.
+/// The only task that waits for a load is dropped. A thread that waits for the load then loads the key
+/// itself.
 pub(crate) fn a_thread_loads_when_no_task_waits_any_more() {
     let cache = Cache::builder().open().unwrap();
     let shared = SharedLoads::of(&cache);
@@ -176,7 +176,7 @@ pub(crate) fn a_thread_loads_when_no_task_waits_any_more() {
     assert!(seen.len() == 1 && seen.iter().all(Option::is_some), "{seen:?}");
 }
 
-/// The same with a loader that its caller alone drives.
+/// Same test with a local loader, which only its caller polls.
 pub(crate) fn a_borrowed_loader_that_is_dropped_stalls_no_caller() {
     let cache = Place::new().open();
     let shared = SharedLoads::of(&cache);
@@ -194,7 +194,7 @@ pub(crate) fn a_borrowed_loader_that_is_dropped_stalls_no_caller() {
     assert_eq!(shared.end(&cache), (vec![Some(10); 2], 1));
 }
 
-/// A task waits for a lease that is forgotten, until its deadline passes.
+/// A task waits for a lease that is forgotten, until the lease times out.
 pub(crate) fn a_forgotten_lease_stalls_no_task() {
     let cache = Cache::builder().open().unwrap();
     let shared = SharedLoads::of(&cache);
@@ -202,7 +202,7 @@ pub(crate) fn a_forgotten_lease_stalls_no_task() {
     contest([
         &|| {
             std::mem::forget(shared.versions.lookup(&1));
-            // The sweeper may not wait yet, and may then miss a call.
+            // The sweeper may not be waiting yet, and then misses this call. So the call is repeated.
             while shared.seen.lock().unwrap().len() < 2 {
                 pass_time();
                 shuttle::thread::yield_now();
@@ -215,7 +215,7 @@ pub(crate) fn a_forgotten_lease_stalls_no_task() {
     assert!(seen.len() == 2 && seen.iter().all(Option::is_some), "{seen:?}");
 }
 
-/// Loads of tasks, and lookups, during a removal by a task (contract 3).
+/// Tasks load and look up while another task removes the key (contract 3).
 pub(crate) fn a_load_of_a_task_never_outlives_a_removal() {
     let (place, source) = (Place::new(), Arc::new(Source::new()));
     let cache = place.open();
@@ -243,7 +243,7 @@ pub(crate) fn a_load_of_a_task_never_outlives_a_removal() {
     source.check();
 }
 
-/// Durable changes of tasks during a close. An acknowledged change is on disk.
+/// Tasks make durable changes while the cache is closed. Every acknowledged change is on disk.
 pub(crate) fn durable_changes_of_tasks_are_committed() {
     let place = Place::new();
     let cache = place.open();
@@ -269,7 +269,7 @@ pub(crate) fn durable_changes_of_tasks_are_committed() {
     }
 }
 
-/// A task begins a removal, and is dropped. Then the cache is closed. The removal must be made before the
+/// A task begins a removal, and is dropped. Then the cache is closed. The removal must be executed before the
 /// close.
 pub(crate) fn a_change_that_a_task_has_begun_is_made_before_the_close() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! Tests of lookups that share the upper bound of the time during a tick of a coarse clock (contract 2).
+//! Tests of lookups that use a shared upper bound of the time during a tick of a coarse clock (contract 2).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::place::{SetTime, let_others_go_on};
 
 const TICK: Duration = Duration::from_millis(10);
 
-/// A clock whose coarse clock changes every 10 ms.
+/// A clock whose coarse time changes every 10 ms.
 #[derive(Debug, Default)]
 struct Ticking(SetTime);
 
@@ -30,7 +30,7 @@ impl Clock for Ticking {
     }
 }
 
-/// A thread looks up while another thread begins a tick. The entry expires within that tick, and after the
+/// One thread looks up while another thread begins a tick. The entry expires within that tick, after the
 /// upper bound of the previous tick.
 pub(crate) fn a_hit_within_a_tick_is_never_late() {
     const SHORT: KeyspaceDefinition<u64, u64> =

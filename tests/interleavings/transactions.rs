@@ -1,5 +1,5 @@
-//! Tests of transactions: they take place at one moment, for the threads of the application and for a
-//! restart. A watch detects every change.
+//! Tests of transactions. A transaction takes effect at one moment, for all threads and for a restart. A
+//! watch detects every change.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use crate::expiry::Lookups;
 use crate::explorer::contest;
 use crate::place::{PAIRS, Place, TTL, versions};
 
-/// Moves an amount from one key to another.
+/// Moves an amount from one account to another.
 fn transfer(cache: &Cache, versions: &Keyspace<u64, u64>, (from, to): (u64, u64), amount: u64) {
     let moved = cache.transaction(|tx| {
         let has = tx.get(versions, &from)?.map_or(0, |value| *value);
@@ -24,7 +24,7 @@ fn transfer(cache: &Cache, versions: &Keyspace<u64, u64>, (from, to): (u64, u64)
     moved.unwrap_or_else(|error: Error| panic!("{error}"));
 }
 
-/// Opens a cache whose keys are in several shards, with two accounts that are on disk.
+/// Opens a keyspace with two accounts, which are on disk.
 fn accounts(cache: &Cache) -> Keyspace<u64, u64> {
     let versions = versions(cache);
     versions.insert_many([(1, 10), (2, 10)]).unwrap();
@@ -32,8 +32,8 @@ fn accounts(cache: &Cache) -> Keyspace<u64, u64> {
     versions
 }
 
-/// Two transactions change two keys in the opposite order. A third thread reads their sum in a transaction,
-/// and a fourth thread reads one key after the other.
+/// Two transactions change two keys in opposite order. A third thread reads the sum in a transaction, and a
+/// fourth thread reads the keys one after the other.
 pub(crate) fn a_transfer_keeps_the_sum() {
     let cache = Place::new().builder().shards(4).open().unwrap();
     let versions = accounts(&cache);
@@ -59,14 +59,14 @@ pub(crate) fn a_transfer_keeps_the_sum() {
     assert_eq!(sum, 20);
 }
 
-/// A thread that has seen one new value sees no older value of another key.
+/// A thread that has seen one new value of a transaction sees no older value of the other key.
 pub(crate) fn no_thread_sees_half_of_a_transaction() {
     let cache = Place::new().builder().shards(4).open().unwrap();
     let versions = accounts(&cache);
     let half = Mutex::new(Vec::new());
     let read = |keys: [u64; 2]| {
         let found = keys.map(|key| versions.get(&key).map_or(0, |value| *value));
-        // The first value is new, but the second one is old.
+        // The first value is new, and the second value is old.
         if found[0] > found[1] {
             half.lock().unwrap().push((keys, found));
         }
@@ -88,7 +88,7 @@ pub(crate) fn no_thread_sees_half_of_a_transaction() {
     assert!(half.is_empty(), "{half:?}");
 }
 
-/// A key is missing when its watch begins. Then the key is stored and removed again.
+/// A watch of a missing key begins. Then the key is inserted and removed again.
 pub(crate) fn a_watch_sees_what_came_and_went() {
     let cache = Place::new().open();
     let versions = accounts(&cache);
@@ -117,7 +117,7 @@ pub(crate) fn a_watch_sees_what_came_and_went() {
     assert!(!missed.into_inner(), "the key has changed since it was watched");
 }
 
-/// A watched entry is evicted from memory, read back, and expires.
+/// A watched entry is evicted from memory, is read back, and expires.
 pub(crate) fn a_watch_and_an_eviction_agree() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -152,7 +152,8 @@ pub(crate) fn a_watch_and_an_eviction_agree() {
     }
 }
 
-/// A transaction reads an entry and keeps it unchanged, while the entry expires.
+/// A transaction touches an entry while the entry expires. Once a lookup has missed the entry, it does not
+/// come back.
 pub(crate) fn a_transaction_of_what_has_expired_is_refused() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -179,7 +180,8 @@ pub(crate) fn a_transaction_of_what_has_expired_is_refused() {
     seen.check();
 }
 
-/// A transaction copies a value within a range that is removed. It never brings back a removed value.
+/// A transaction copies a value while a range that contains it is removed. It never brings back a removed
+/// value.
 pub(crate) fn a_transaction_and_a_removal_by_prefix_agree() {
     let cache = Place::new().builder().shards(4).open().unwrap();
     let pairs = cache.keyspace(PAIRS).unwrap();
@@ -201,12 +203,12 @@ pub(crate) fn a_transaction_and_a_removal_by_prefix_agree() {
     ]);
     let found = [(1, 1), (1, 2), (2, 1)].map(|key| pairs.get(&key).map(|value| *value));
     cache.close().unwrap();
-    // The transaction came before the removal, or after it.
+    // The transaction came completely before the removal, or completely after it.
     let is_whole = found == [None, None, Some(10)] || found == [None, Some(0), Some(0)];
     assert!(is_whole, "{found:?}");
 }
 
-/// Power is lost at any moment while a transaction with a removal is committed, and while one of its keys is
+/// Power is lost at any moment while a transaction with a removal is committed and one of its keys is
 /// overwritten. A restart finds the whole transaction, or nothing of it.
 pub(crate) fn a_transaction_is_committed_as_a_whole() {
     let (place, disk) = Place::on_a_disk();
@@ -248,7 +250,8 @@ pub(crate) fn a_transaction_is_committed_as_a_whole() {
     }
 }
 
-/// A transaction with as many removals as fit into one commit of the file, together with another removal.
+/// A transaction has the maximum number of removals for one commit, and another thread makes one more
+/// removal.
 pub(crate) fn a_transaction_with_many_removals_is_committed_as_a_whole() {
     const REMOVED: std::ops::Range<u64> = 1..16;
     let (place, disk) = Place::on_a_disk();
@@ -288,7 +291,7 @@ pub(crate) fn a_transaction_with_many_removals_is_committed_as_a_whole() {
     }
 }
 
-/// Transactions over the same keys take turns when they lose rounds, and all of them end.
+/// Transactions over the same keys fail some rounds, and then take exclusive turns. All of them end.
 pub(crate) fn transactions_that_take_turns_end() {
     let cache = Place::new().open();
     let versions = versions(&cache);

@@ -1,6 +1,6 @@
-//! Tests that every call takes keys both by value and by reference.
+//! Tests that every call accepts keys by value and by reference.
 //!
-//! Most of these tests only need to compile. Each keyspace is called with every form of a key that a caller
+//! Most of these tests only have to compile. Each keyspace is called with every form of a key that a caller
 //! may have.
 
 #![expect(clippy::cloned_ref_to_slice_refs, reason = "the forms are those that a caller may have")]
@@ -16,7 +16,8 @@ fn open<K: Key>(cache: &Cache, name: &'static str) -> Keyspace<K, u64> {
     cache.keyspace(KeyspaceDefinition::new(name)).unwrap()
 }
 
-/// Makes every call of one key with one form. The form is written out once for each call, as a caller would.
+/// Makes every call that takes one key, with the key in one form. The macro repeats the form in each call, as
+/// a caller would write it.
 macro_rules! every_call {
     ($cache:expr, $keys:expr, $form:expr) => {{
         let keys = &$keys;

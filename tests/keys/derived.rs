@@ -1,5 +1,5 @@
-//! Tests of key types that the derive macro makes: their bytes, their shapes, and the forms that look them
-//! up.
+//! Tests of key types with `#[derive(Key)]`: their encodings, their shapes, and the forms in which a lookup
+//! can name them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ struct UserId(u64);
 #[derive(Debug, Clone, PartialEq, Key)]
 struct Session(Uuid);
 
-/// A newtype of a newtype. The attribute names the form that looks it up.
+/// A newtype of a newtype. The attribute names another type with which the key can be looked up.
 #[derive(Debug, Clone, PartialEq, Key)]
 #[key(lookup_by(str))]
 struct Featured(ProductCode);
@@ -68,7 +68,7 @@ enum Channel {
     r#Api,
 }
 
-/// A key that has a rule for its text.
+/// A key type that accepts only some texts.
 #[derive(Debug, Clone, PartialEq, Key)]
 #[key(try_from = String)]
 struct Upper(Box<str>);
@@ -81,7 +81,7 @@ impl TryFrom<String> for Upper {
     }
 }
 
-/// Makes newtypes whose fields' types come through a fragment.
+/// Defines newtypes whose field types are macro fragments.
 macro_rules! newtypes {
     ($($name:ident $field:ty;)+) => {
         $(
@@ -98,7 +98,7 @@ newtypes! {
     Track (String, u32);
 }
 
-/// Makes newtypes with a form that comes through a fragment.
+/// Defines newtypes whose `lookup_by` type is a macro fragment.
 macro_rules! with_form {
     ($($name:ident $field:ty, $form:ty;)+) => {
         $(
@@ -118,7 +118,7 @@ with_form! {
 #[derive(Debug, Clone, PartialEq, Key)]
 struct Parted((String));
 
-/// Checks that a key is encoded like another key, and that the command can read and show it.
+/// Checks that a key is encoded like another key, and that the command can parse and print it.
 fn alike<A: Key + Clone + PartialEq + std::fmt::Debug, B: Key>(derived: &A, plain: &B, text: &str) {
     let bytes = encode_key::<A>(derived);
     assert_eq!(bytes, encode_key::<B>(plain), "{derived:?}");
@@ -169,7 +169,7 @@ fn a_key_with_a_rule_is_checked_when_it_is_read() {
     assert_eq!(error.to_string(), "a lower case letter");
 }
 
-/// Checks that a form has the bytes of a key.
+/// Checks that this form is encoded like the key.
 fn looks_up<K: Key>(form: impl EncodeKey<K>, key: &K) {
     assert_eq!(encode_key::<K>(&form), encode_key::<K>(key));
 }

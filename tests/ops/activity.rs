@@ -1,4 +1,4 @@
-//! Tests of a cache's reports on single keys: hot keys, slow loads, and operations as they happen.
+//! Tests of a cache's reports on single keys: hot keys, slow loads, and live operations.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use larder::{Cache, MAX_SLOW_LOADS};
 use crate::support::warnings::Warnings;
 use crate::support::{NAMES, Place, Random, VERSIONS};
 
-/// Looks up keys. Some keys are far more popular than others. Returns the number of lookups of each key.
+/// Looks up keys of very different popularity. Returns the number of lookups of each key.
 fn ask(cache: &Cache, lookups: u64) -> BTreeMap<u64, f64> {
     let versions = cache.keyspace(VERSIONS).unwrap();
     let mut random = Random::new(7);
     let mut asked = BTreeMap::new();
     for _ in 0..lookups {
-        // Key 0 is looked up about as often as keys 1 to 9 together. Keys 1 to 9 are looked up about as often
-        // as keys 10 to 99 together.
+        // Key 0 gets about as many lookups as keys 1 to 9 together, and these about as many as keys 10 to 99
+        // together.
         let magnitude = 10_u64.pow(u32::try_from(random.below(4)).unwrap());
         let key = random.below(magnitude);
         *asked.entry(key).or_insert(0.0) += 1.0;
@@ -45,9 +45,9 @@ fn hot_keys_are_those_that_are_asked_for_within_the_error_that_is_told() {
         (key.share - truth).abs() > key.error
     };
     let off: Vec<_> = hot.hits.keys.iter().filter(is_off).collect();
-    // The bound is exceeded in one of twenty cases. Only a few cases are tried here.
+    // Each estimate exceeds its error bound with a probability of 5%, and only a few are checked here.
     assert!(off.len() <= 2, "{off:?} of {:?}", hot.hits.keys);
-    // After an hour, and after many lookups of other keys, these keys are no longer hot.
+    // After an hour without lookups, these keys are no longer hot.
     place.clock.advance(Duration::from_hours(1));
     let hot = cache.hot_keys(None, 20).unwrap();
     assert!(hot.hits.samples < 0.5 && hot.hits.per_second < 0.1, "{hot:?}");
@@ -74,7 +74,7 @@ fn hot_misses_are_apart_from_hot_hits() {
     let of_names = cache.hot_keys(Some("name"), 20).unwrap();
     assert!(of_names.hits.keys.is_empty() && of_names.misses.keys.len() == 2);
     assert!(cache.hot_keys(Some("none"), 20).unwrap().misses.keys.is_empty());
-    // Lookups in another version of a keyspace are no longer reported.
+    // Opening another version of the keyspace discards the reports of the old version.
     drop(names);
     cache.keyspace(NAMES.version(9)).unwrap();
     assert!(cache.hot_keys(None, 20).unwrap().misses.keys.is_empty());
@@ -113,7 +113,7 @@ fn the_log_names_the_keys_of_its_warnings_where_that_is_wanted() {
             };
             names.get_or_load(key, load).unwrap();
         }
-        // This value is too large for the cache.
+        // The value is too large for the cache.
         let huge = || Ok::<_, std::io::Error>("x".repeat(65 << 20));
         names.get_or_load("huge", huge).unwrap();
     });
@@ -189,8 +189,8 @@ mod live {
     /// An operation: its name, its keyspace, and its key.
     type Shown = (String, String, String);
 
-    /// Returns the remaining operations, and how the monitor ended: the reason, the number of shown
-    /// operations, and the number of missed operations.
+    /// Returns the remaining operations, and the end of the monitor: the reason, the number of operations
+    /// that it showed, and the number that it missed.
     fn rest(mut monitor: Monitor) -> (Vec<Shown>, (String, u64, u64)) {
         let mut shown = Vec::new();
         loop {
@@ -295,8 +295,8 @@ mod live {
         let end = next();
         assert!(end.contains("\"ended\":\"peer\""), "{end}");
         assert!(next().contains("\"protocol\""), "its request is answered");
-        // The maximum number of peers watch, and then disconnect without a message. After that, there is room
-        // for other peers.
+        // The maximum number of peers monitor, and then disconnect without a message. Afterwards, other peers
+        // must find room.
         for _ in 0..5 {
             let all: Vec<_> = (0..4).map(|_| monitor(&socket, &options(1, None))).collect();
             let refused = Client::connect(&socket).unwrap().monitor(&options(1, None)).unwrap_err();
@@ -306,7 +306,8 @@ mod live {
             );
             drop(all);
             let mut client = Client::connect(&socket).unwrap();
-            // The socket's thread notices the disconnected peers before it answers a later request.
+            // The socket thread detects the disconnected peers at the latest when it handles the next
+            // request.
             client.stats().unwrap();
         }
     }

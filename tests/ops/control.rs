@@ -1,4 +1,4 @@
-//! Tests of the control socket with another process, and with peers that behave well or badly.
+//! Tests of the control socket from another process, and with peers that behave well or badly.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,7 +18,8 @@ fn socket_of(path: &Path) -> PathBuf {
     path.with_extension("sock")
 }
 
-/// A child's task: serves a cache with a socket. For each key that the parent sends, reports the key's value.
+/// The task of a child process: serves a cache with a control socket. Reports the value of each key that the
+/// parent sends.
 pub(crate) fn answer_until_told(path: &Path) {
     let url = format!("file:{}?control={}", path.display(), socket_of(path).display());
     let cache = larder::CacheBuilder::from_url(&url).unwrap().open_timeout(LOCK_WAIT).open().unwrap();
@@ -85,7 +86,7 @@ fn a_removal_through_the_socket_is_seen_at_once_and_outlives_a_kill() {
     assert_eq!((verified.damage, verified.records), (None, 1));
     child.kill();
     assert!(socket.exists(), "the killed process could not remove it");
-    // The socket is stale. The next process replaces it.
+    // The socket file is stale, and the next process replaces it.
     let mut child = started(&place);
     for (key, expected) in [("a", "gone"), ("b1", "gone"), ("b2", "gone"), ("c", "there")] {
         assert_eq!(told(&mut child, &format!("get {key}")), expected, "{key}");
@@ -150,7 +151,7 @@ fn what_stands_at_the_path_and_is_no_stale_socket_is_left_alone() {
     let long = place.dir().join("n".repeat(120));
     let error = Cache::builder().control_socket(long).open().unwrap_err();
     assert!(error.to_string().contains("shorter"), "{error}");
-    // A stale socket does not prevent the opening, and no file is left beside it.
+    // A stale socket file does not prevent opening, and no other file is left beside it.
     drop(UnixListener::bind(place.dir().join("stale")).unwrap());
     let cache = Cache::builder().control_socket(place.dir().join("stale")).open().unwrap();
     Client::connect(place.dir().join("stale")).unwrap();
@@ -181,10 +182,10 @@ fn peers_that_send_too_much_or_garbage_are_told_and_others_are_served() {
     (&short).write_all(b"{\"v\":1,\"do\":\"hello\"}").unwrap();
     short.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(answer(&short)["ok"]["protocol"], 1);
-    // One peer sends half a line, and then nothing. No other peer waits for it.
+    // One peer sends half a line and then nothing. No other peer waits for it.
     let slow = raw(&socket);
     (&slow).write_all(b"{\"v\":1,").unwrap();
-    // Another peer sends requests without end, and never reads.
+    // Another peer sends requests without end, and never reads a reply.
     let deaf = raw(&socket);
     deaf.set_nonblocking(true).unwrap();
     while (&deaf).write(b"{\"v\":1,\"do\":\"stats\"}\n").is_ok() {}
@@ -232,7 +233,7 @@ fn a_removal_under_way_is_no_handle_of_the_keyspace() {
             }
         });
         let _ends = SetOnDrop(&is_over);
-        // Each of these openings waits for a commit, as each removal does.
+        // Opening another version waits for a commit, like each removal.
         for version in 0..200 {
             cache.keyspace(VERSIONS.version(version % 2)).unwrap();
         }

@@ -1,4 +1,4 @@
-//! Tests of the statistics: the events that each counter counts, and the counters that outlive a restart.
+//! Tests of the statistics: what each counter counts, and which counters survive a restart.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ fn everything_is_counted_by_keyspace_and_by_tier() {
     assert!(swept(|space| space.disk_expirations) > 0 && swept(|space| space.memory_expirations) > 0);
 }
 
-/// Contract 7 in the statistics: the entries in a full write buffer are not part of the memory capacity.
+/// Contract 7 in the statistics: entries in a full write buffer do not count as memory in use.
 #[test]
 fn contract_7_what_waits_in_the_write_buffer_stands_beside_the_memory_capacity() {
     let (place, disk) = (Place::new(), SimulatedVolume::new());
@@ -94,7 +94,7 @@ fn what_waits_for_the_disk_and_what_lookups_see_has_an_age() {
     let place = Place::new();
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
-    // The first sweep may commit, and a commit replaces what lookups see.
+    // The first sweep may commit, and a commit replaces the snapshot that lookups use.
     cache.sweep().unwrap();
     cache.flush().unwrap();
     let ages = || {
@@ -157,18 +157,18 @@ fn lifetime_counts_go_on_after_a_restart_and_cost_no_commit() {
         cache
     };
     run(1).close().unwrap();
-    // The counts are also stored when the last handle is dropped.
+    // The counters are also stored when the last handle is dropped.
     drop(run(2));
     let cache = run(3);
     let names = cache.keyspace(NAMES).unwrap();
-    // A new version of a keyspace begins with new counts.
+    // A new version of a keyspace starts with new counters.
     let versions = cache.keyspace(VERSIONS).unwrap();
     versions.get(&1);
     drop((names, versions));
     drop(cache.keyspace(VERSIONS.version(1)).unwrap());
     assert_eq!(cache.stats().lifetime.unwrap().misses, 4);
     cache.flush().unwrap();
-    // The copy has the state in which a crash leaves the file.
+    // A copy of the file is what a crash would leave.
     let copy = place.dir().join("copy.larder");
     std::fs::copy(place.path(), &copy).unwrap();
     let crashed = Cache::builder().path(copy).clock(place.clock.clone()).open().unwrap();
@@ -229,7 +229,7 @@ fn lifetime_counts_begin_anew_when_they_are_damaged_and_outlive_the_loss_of_the_
     }
 }
 
-/// A type that changed while its keyspace kept the version.
+/// A type that was renamed while its keyspace kept the version.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Renamed {
     title: String,

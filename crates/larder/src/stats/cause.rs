@@ -1,26 +1,25 @@
-//! The latest cause of a count. It is kept beside the counter, so that both the statistics and the log can
-//! report it.
+//! The latest cause of a count, kept beside its counter so that the statistics and the log can report it.
 //!
-//! Recording a cause takes no lock, because a lookup may record a cause and must never wait for a reader of
+//! Recording a cause takes no lock, because a lookup may record one and must never wait for a reader of
 //! statistics.
 
 use std::fmt::Display;
 
 use crate::sys::sync::{Arc, AtomicSnapshot};
 
-/// Maximum length of a cause, in bytes. The codec's own causes are shorter, but the panic text of a user's
-/// type may have any length.
+/// Maximum length of a cause, in bytes. The codec's own causes are shorter, but the panic message of a
+/// user's type may have any length.
 const MAX_LEN: usize = 400;
 
-/// The text of a cause, and whether the text may quote a value.
+/// The text of a cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cause {
     pub(crate) text: String,
-    /// Whether the code of a user's type wrote the text. Such a text may quote the value.
+    /// Whether a user's type wrote the text, which may then quote the value.
     pub(crate) may_quote: bool,
 }
 
-/// The latest cause. Empty until the first cause is recorded.
+/// The latest cause. Empty until a cause is recorded.
 #[derive(Debug)]
 pub(crate) struct LatestCause(AtomicSnapshot<Cause>);
 
@@ -31,12 +30,11 @@ impl Default for LatestCause {
 }
 
 impl LatestCause {
-    /// Replaces the latest cause.
     pub(crate) fn note(&self, cause: &dyn Display, may_quote: bool) {
         let mut text = cause.to_string();
         text.truncate(text.floor_char_boundary(MAX_LEN));
         let cause = Cause { text, may_quote };
-        // Most causes are equal to the previous cause. An equal cause is not stored again, so threads do not
+        // Most causes equal the previous one. An equal cause is not stored again, so that threads do not
         // contend.
         let is_known = self.0.load().as_ref().is_some_and(|known| **known == cause);
         if !is_known {

@@ -1,21 +1,20 @@
-//! The counts of a keyspace, and the statistics in which each count appears. This is the only table of the
+//! The counts of a keyspace, and the statistics that include each count. This is the only table of the
 //! counters.
 //!
-//! A new counter needs a row here, and a documented field in each public struct that the row names. The sums
-//! follow from the row. A metric of the counter is a row in `ops/metrics/names.rs`. The macro does not make
-//! the fields themselves, because the documentation of one count differs between the structs.
+//! A new counter needs a row here, and a documented field in each public struct that the row names. The
+//! macro generates the sums from the row. A metric of the counter is a row in `ops/metrics/names.rs`. The
+//! macro does not declare the fields, because each struct documents a count differently.
 
 use super::cumulative::CumulativeStats;
 use super::{KeyspaceStats, Stats};
 
-/// Number of counts that fit in a stripe. Sixteen counts fill two lines of the processor's cache.
+/// Number of counts that fit into a stripe. Sixteen counts fill two CPU cache lines.
 pub(crate) const COUNTS: usize = 16;
 
-/// Each row has a count and its field in [`KeyspaceStats`]. The fields in [`Stats`] and [`CumulativeStats`]
-/// that include the count follow, if there are any.
+/// Each row has a count and its field in [`KeyspaceStats`], then the fields in [`Stats`] and
+/// [`CumulativeStats`] that include the count, if any.
 macro_rules! counts {
     ($($count:ident: $keyspace:ident $(, Stats $($stats:ident).+)? $(, CumulativeStats $cumulative:ident)?;)+) => {
-        /// The counts of a keyspace. Each variant is one count.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Count {
             $($count,)+
@@ -24,15 +23,13 @@ macro_rules! counts {
         const _: () = assert!([$(Count::$count),+].len() <= COUNTS);
 
         impl KeyspaceStats {
-            /// Sets every field that comes from a counter.
             pub(crate) fn set_counts(&mut self, sums: &Sums) {
                 $(self.$keyspace = sums.of(Count::$count);)+
             }
         }
 
         impl Stats {
-            /// Adds the counts of a keyspace. Disk hits are not added, because the cache may have no disk
-            /// tier.
+            /// Adds the counts of a keyspace, except disk hits, because the cache may have no disk tier.
             pub(crate) fn add_counts(&mut self, keyspace: &KeyspaceStats) {
                 $($(self.$($stats).+ += keyspace.$keyspace;)?)+
             }
@@ -68,7 +65,7 @@ counts! {
     TooLargeForDisk: too_large_for_disk, Stats too_large_for_disk;
 }
 
-/// The sums of a keyspace's counts over all threads.
+/// The counts of a keyspace, summed over all threads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sums(pub(super) [u64; COUNTS]);
 

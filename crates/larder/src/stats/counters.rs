@@ -1,13 +1,12 @@
-//! Counters that many threads raise at the same time, without contention for a cache line.
+//! Counters that many threads increment concurrently, without contention for a cache line.
 //!
 //! When a thread counts for the first time, it takes a stripe. The stripe belongs to this thread until the
-//! thread ends. So the thread adds by a load and a store, and no other thread writes between the two. If
+//! thread ends. So the thread adds with a load and a store, and no other thread writes between the two. If
 //! there are more threads than stripes, the other threads share the last stripe and add to it atomically. No
 //! count is lost in either case.
 //!
-//! No crate is used, because crates of striped counters add atomically, and an atomic addition is too slow
-//! for a hit. These counters also return the new count. For a hit, that count decides whether the hit is
-//! sampled.
+//! No crate is used, because crates of striped counters add atomically, which is too slow for a hit. These
+//! counters also return the new count, which decides whether a hit is sampled.
 
 use std::cell::Cell;
 
@@ -24,11 +23,11 @@ const OWN_STRIPES: usize = 31;
 pub(crate) struct Counters {
     own: [Stripe; OWN_STRIPES],
     shared: Stripe,
-    /// The durations of the loaders.
+    /// How long loaders ran.
     pub(crate) load_times: Histogram,
-    /// Whether the log already has a warning about a loaded value of this keyspace that could not be cached.
+    /// Whether a warning was logged about a loaded value of this keyspace that could not be cached.
     pub(crate) has_told_uncacheable: AtomicBool,
-    /// Whether the log already has a warning about a value of this keyspace that was too large for the file.
+    /// Whether a warning was logged about a value of this keyspace that was too large for the file.
     pub(crate) has_told_too_large: AtomicBool,
     pub(crate) uncacheable_cause: LatestCause,
     pub(crate) too_large_cause: LatestCause,
@@ -40,13 +39,12 @@ pub(crate) struct Counters {
 struct Stripe([StatisticU64; COUNTS]);
 
 impl Counters {
-    /// Adds one to a count.
     #[inline]
     pub(crate) fn add(&self, count: Count) {
         self.number(count);
     }
 
-    /// Adds one to a count. Returns the new count on the stripe of this thread.
+    /// Increments a count. Returns the new count in the stripe of this thread.
     #[inline]
     pub(crate) fn number(&self, count: Count) -> u64 {
         match self.own.get(STRIPE.get()) {
@@ -55,11 +53,12 @@ impl Counters {
         }
     }
 
-    /// Like [`number`](Self::number), for a thread that has no stripe of its own, or has not taken one yet.
+    /// Like [`number`](Self::number), for a thread that has not taken a stripe yet, or uses the shared
+    /// stripe.
     #[cold]
     fn number_slowly(&self, count: Count) -> u64 {
         if STRIPE.get() == NOT_TAKEN {
-            // `try_with` fails if the thread is ending and has given back its stripe.
+            // `try_with` fails if the thread is ending and has released its stripe.
             STRIPE.set(OWNED.try_with(|owned| owned.0).ok().flatten().unwrap_or(SHARED));
         }
         match self.own.get(STRIPE.get()) {
@@ -72,11 +71,11 @@ impl Counters {
         }
     }
 
-    /// Returns the sum of each count over all stripes.
+    /// Returns each count, summed over all stripes.
     pub(crate) fn sums(&self) -> Sums {
         let mut sums = [0_u64; COUNTS];
-        // If this thread sees a count, it also sees that the stripe of that count is taken. The counting
-        // thread stored the number of taken stripes before the count.
+        // If this thread sees a count, it also sees that the stripe of that count is taken, because the
+        // counting thread increased `TAKEN` before it counted.
         let taken = usize::try_from(TAKEN.load(Ordering::Relaxed)).unwrap_or(OWN_STRIPES);
         for stripe in self.own.iter().take(taken).chain([&self.shared]) {
             for (sum, counter) in sums.iter_mut().zip(&stripe.0) {
@@ -87,9 +86,8 @@ impl Counters {
     }
 }
 
-/// The free stripes, one bit for each stripe. A thread changes this number when the thread counts for the
-/// first time, and when the thread ends. No lock guards the number, because a thread of a forked child may
-/// change it, and a lock may be held forever there.
+/// The free stripes, as a bit mask. A thread changes it when it first counts and when it ends. It is not
+/// protected by a lock, because a forked child may change it, and a lock could be held forever there.
 static FREE: StatisticU64 = StatisticU64::new((1 << OWN_STRIPES) - 1);
 
 /// One more than the highest stripe that was ever taken. A thread takes the first free stripe, so no stripe
@@ -97,20 +95,20 @@ static FREE: StatisticU64 = StatisticU64::new((1 << OWN_STRIPES) - 1);
 static TAKEN: StatisticU64 = StatisticU64::new(0);
 
 impl Stripe {
-    /// Adds one to a count, on the thread that owns the stripe.
+    /// Increments a count. Only the thread that owns the stripe may call this.
     #[inline]
     fn add_as_owner(&self, count: Count) -> u64 {
         let Some(counter) = self.0.get(count as usize) else { return 0 };
         // No other thread writes to this stripe while this thread lives. The next owner of the stripe sees
-        // the number through `FREE`.
+        // the count through `FREE`.
         let number = counter.load(Ordering::Relaxed).wrapping_add(1);
         counter.store(number, Ordering::Relaxed);
         number
     }
 }
 
-/// The special values of `STRIPE`: for a thread that has not counted yet, and for a thread that uses the
-/// shared stripe.
+/// Special values of `STRIPE`, for a thread that has not counted yet, and for a thread that uses the shared
+/// stripe.
 const NOT_TAKEN: usize = usize::MAX;
 const SHARED: usize = usize::MAX - 1;
 
@@ -118,7 +116,7 @@ const SHARED: usize = usize::MAX - 1;
 struct Owned(Option<usize>);
 
 std::thread_local! {
-    /// The number of the thread's stripe. This copy of `OWNED` is faster to read, because it is initialized
+    /// The index of the thread's stripe. This copy of `OWNED` is faster to read, because it is initialized
     /// at compile time.
     static STRIPE: Cell<usize> = const { Cell::new(NOT_TAKEN) };
     static OWNED: Owned = Owned::take();
@@ -140,7 +138,7 @@ impl Owned {
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        // While this thread ends, its further counts go to the shared stripe.
+        // Anything that the ending thread still counts goes to the shared stripe.
         STRIPE.set(SHARED);
         if let Some(stripe) = self.0 {
             FREE.fetch_or(1 << stripe, Ordering::Release);
@@ -165,8 +163,8 @@ mod tests {
                 for _ in 0..threads {
                     scope.spawn(|| {
                         counters.add(Count::Misses);
-                        // All threads live at the same time, so some threads must share the last stripe. In
-                        // the second round, each stripe already had an earlier owner.
+                        // All threads live at the same time, so some must share the last stripe. In the
+                        // second round, each stripe has had an earlier owner.
                         all_count.wait();
                         for _ in 0..1_000 {
                             counters.add(Count::Misses);

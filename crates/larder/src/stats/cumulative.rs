@@ -1,8 +1,8 @@
-//! The counts of a cache file, over all processes that opened it.
+//! The counts of a cache file, over all processes that have opened it.
 
 use serde::{Deserialize, Serialize};
 
-/// Declares the struct, and functions that convert it to and from numbers in the order of the fields.
+/// Declares the struct, and functions that convert it to and from numbers in field order.
 macro_rules! cumulative_stats {
     (
         $(#[$attribute:meta])*
@@ -23,8 +23,8 @@ macro_rules! cumulative_stats {
                 [$(self.$count),+]
             }
 
-            /// Makes counts from the numbers in a file. Missing numbers are zero. Numbers that only a later
-            /// version uses are skipped.
+            /// Converts the numbers of a file to counts. Missing numbers are zero. Additional numbers, which
+            /// a later version has written, are ignored.
             pub(crate) fn of(numbers: impl IntoIterator<Item = u64>) -> Self {
                 let mut numbers = numbers.into_iter();
                 $(let $count = numbers.next().unwrap_or(0);)+
@@ -34,18 +34,18 @@ macro_rules! cumulative_stats {
     };
 }
 
-// The order is part of the file format. New counts come last.
+// The order is part of the file format, so new counts come last.
 cumulative_stats! {
-    /// Counts since the file was made. The counts are stored with every commit, so a crash loses the counts
+    /// Counts since the file was created. They are stored with every commit, so a crash loses the counts
     /// since the last commit.
     ///
-    /// The counts begin at zero in a file of an older version of larder that did not count. They also begin
-    /// at zero if the counts in the file are damaged.
+    /// They start at zero in a file of an older larder version without these counts, and when the counts in
+    /// the file are damaged.
     #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
     #[serde(default)]
     #[non_exhaustive]
     pub struct CumulativeStats {
-        /// Number of times that the file was opened as a cache.
+        /// How often the file was opened as a cache.
         pub openings: u64,
         /// Lookups answered from memory.
         pub memory_hits: u64,
@@ -63,21 +63,21 @@ cumulative_stats! {
         pub inserts: u64,
         /// Calls that removed entries.
         pub invalidations: u64,
-        /// Entries removed from memory to make room.
+        /// Entries evicted from memory for room.
         pub memory_evictions: u64,
-        /// Entries removed from memory because they had expired.
+        /// Expired entries removed from memory.
         pub memory_expirations: u64,
-        /// Entries deleted from disk to make room.
+        /// Entries evicted from disk for room.
         pub disk_evictions: u64,
-        /// Entries deleted from disk because they had expired.
+        /// Expired entries deleted from disk.
         pub disk_expirations: u64,
-        /// Transactions that were committed.
+        /// Committed transactions.
         pub commits: u64,
-        /// Number of times that the store failed.
+        /// How often the store failed.
         pub faults: u64,
-        /// Number of times that the file was found to be damaged, and was replaced.
+        /// How often the file was found damaged and was replaced.
         pub quarantines: u64,
-        /// Lookups that found a record whose value did not decode. Each such lookup was a miss.
+        /// Lookups that found a record whose value could not be decoded. Each of them was a miss.
         pub undecodable: u64,
         /// Loaded values that could not be cached.
         pub uncacheable: u64,
@@ -92,7 +92,8 @@ cumulative_stats! {
         pub absent_answers: u64,
         /// Refreshes that were started.
         pub refreshes: u64,
-        /// Refreshes that were not started, because every thread of the pool was busy and its queue was full.
+        /// Refreshes that were not started, because every thread of the pool was busy and the queue was
+        /// full.
         pub refreshes_refused: u64,
     }
 }
@@ -102,7 +103,7 @@ impl CumulativeStats {
         Self::of(self.numbers().into_iter().zip(other.numbers()).map(|(one, more)| one.saturating_add(more)))
     }
 
-    /// Returns the counts since an earlier moment. `earlier` has the counts of that moment.
+    /// Returns the counts since the moment at which `earlier` was read.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let pairs = self.numbers().into_iter().zip(earlier.numbers());
         Self::of(pairs.map(|(now, then)| now.saturating_sub(then)))

@@ -1,12 +1,12 @@
 //! The durations of operations, counted in buckets. Buckets of longer durations are wider, so the relative
-//! precision is about the same for short and for long durations.
+//! precision is about the same for short and long durations.
 //!
 //! Each power of two has four buckets, so the precision is about a fifth of the duration. Recording a
-//! duration adds to two atomics. Loads and commits are recorded, because they take far longer than two atomic
-//! additions. Lookups are not recorded.
+//! duration adds to two atomics. Loads and commits are recorded, because they take far longer than two
+//! atomic additions. Lookups are not.
 //!
-//! The crate `histogram` has the same bounds (a grouping power of 2), but it is not used. Its buckets are
-//! atomics of the standard library, not of `sync`. The crate keeps no sum, and refuses a duration beyond the
+//! The crate `histogram` has the same bounds (a grouping power of 2), but is not used. Its buckets are
+//! atomics of the standard library, not of `sync`. It also keeps no sum, and refuses a duration beyond the
 //! last bucket.
 
 use std::time::Duration;
@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// The number of buckets in each power of two is 2 to this power.
+/// Each power of two has 2 to this power buckets.
 const PRECISION: u32 = 2;
-/// The exponent of the largest power of two, in microseconds. The buckets cover durations up to about 38
-/// hours. Longer durations are in the last bucket.
+/// Exponent of the largest power of two, in microseconds. The buckets cover durations up to about 38 hours.
+/// Longer durations count in the last bucket.
 const MAX_POWER: u32 = 36;
 const BUCKETS: usize = ((MAX_POWER - PRECISION + 2) << PRECISION) as usize;
 
@@ -81,7 +81,7 @@ fn end_of(bucket: usize) -> u64 {
     }
 }
 
-/// The durations of an operation that happened many times, as the number of durations in each bucket.
+/// How long an operation took, over many calls, as the number of durations in each bucket.
 ///
 /// ```
 /// # use larder::{Cache, KeyspaceDefinition};
@@ -101,7 +101,7 @@ pub struct Latencies {
     /// The sum of all durations.
     #[serde(with = "super::seconds")]
     pub sum: Duration,
-    /// The buckets that are not empty, with the shortest durations first.
+    /// The nonempty buckets, with the shortest durations first.
     pub buckets: Vec<LatencyBucket>,
 }
 
@@ -124,7 +124,7 @@ impl Latencies {
         self.buckets.iter().map(|bucket| bucket.count).sum()
     }
 
-    /// Returns the mean duration. Returns zero before the first duration.
+    /// Returns the mean duration, or zero before the first duration.
     #[must_use]
     pub fn mean(&self) -> Duration {
         let count = self.count().max(1);
@@ -132,8 +132,8 @@ impl Latencies {
     }
 
     /// Returns the quantile `share` (0 to 1): that fraction of all durations is not longer than the returned
-    /// duration. The returned duration is the bound of a bucket, so it is up to a quarter too long. Returns
-    /// zero before the first duration.
+    /// duration. The result is the bound of a bucket, so it is up to a quarter too long. Returns zero before
+    /// the first duration.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,

@@ -28,8 +28,8 @@ use crate::units::ByteSize;
 /// The counts of a cache since it was opened, and the number and size of its entries.
 /// [`Cache::stats`](crate::Cache::stats) returns this struct.
 ///
-/// The counts are read one after another while the cache is in use. So counts may differ by the operations
-/// that happened meanwhile.
+/// The counts are read one after another while the cache is in use. So they may differ by operations that
+/// complete in between.
 ///
 /// `Display` prints tables. `{stats}` prints each row as one line. `{stats:80}` folds the tables for a
 /// terminal of 80 columns.
@@ -47,17 +47,17 @@ use crate::units::ByteSize;
 #[serde(default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// The time since the cache was opened.
+    /// How long the cache has been open.
     #[serde(with = "seconds")]
     pub uptime: Duration,
     /// The memory tier.
     pub memory: MemoryStats,
-    /// The disk tier. `None` in a cache that is only in memory.
+    /// The disk tier, or `None` in a memory-only cache.
     pub disk: Option<DiskStats>,
-    /// The remote tier. `None` in a cache that does not share a server.
+    /// The remote tier, or `None` in a cache without one.
     pub remote: Option<RemoteStats>,
-    /// Lookups that neither memory nor the disk could answer. These include lookups that waited for the load
-    /// of another caller.
+    /// Lookups that neither memory nor the disk could answer. These include lookups that waited for another
+    /// caller's load.
     pub misses: u64,
     /// Loaders that were run.
     pub loads: u64,
@@ -74,32 +74,32 @@ pub struct Stats {
     /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
     /// meantime.
     pub voided_fills: u64,
-    /// Loaded values that could not be cached. Such a value was too large, could not be encoded, or found no
-    /// room in memory and would not be saved. The next caller loads the value again. The log names the cause
+    /// Loaded values that could not be cached: they were too large, could not be encoded, or found no room
+    /// in memory and would not be saved. The next caller loads the value again. The log reports the cause
     /// once for each keyspace.
     pub uncacheable: u64,
     /// Disk hits that were copied into memory.
     pub promotions: u64,
     /// Values kept only in memory, because their page in the file would be larger than a sixteenth of the
-    /// disk capacity. The log names the first such value of each keyspace.
+    /// disk capacity. The log reports the first of them for each keyspace.
     pub too_large_for_disk: u64,
-    /// Values that the application inserted. The values of loaders are stored as well, but are counted only
+    /// Values that the application inserted. Values from loaders are stored as well, but are counted only
     /// under `loads`.
     pub inserts: u64,
-    /// Calls of the application that remove entries: by key, by prefix, or all. Each call adds one, even if
-    /// it removed no entry or many entries. Removals through the control socket are not included.
+    /// Calls of the application that remove entries: by key, by prefix, or all. Each call adds one, whether
+    /// it removed no entry or many. Removals through the control socket are not included.
     pub invalidations: u64,
-    /// Size of the values that are acknowledged and not yet committed, and of their encodings. This size
-    /// exceeds `write_buffer` only while a single value is larger than the write buffer.
+    /// Size of the values that are acknowledged and not yet committed, with their encodings. It exceeds
+    /// `write_buffer` only while a single value is larger than the write buffer.
     pub unsaved_bytes: ByteSize,
     /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer): the limit of `unsaved_bytes`.
     pub write_buffer: ByteSize,
     /// The statistics of each keyspace that was opened, sorted by name.
     pub keyspaces: Vec<KeyspaceStats>,
-    /// Counts since the file was made, including the counts above. `None` in a cache that is only in memory.
+    /// Counts since the file was created, including the counts above. `None` in a memory-only cache.
     pub lifetime: Option<CumulativeStats>,
     /// The counts of about the last minute, and of the last ten minutes once the cache has been open that
-    /// long. The shorter period is first. Empty in a cache that is only in memory.
+    /// long. The shorter period comes first. Empty in a memory-only cache.
     pub recent: Vec<Recent>,
 }
 
@@ -110,26 +110,23 @@ pub struct Stats {
 pub struct MemoryStats {
     /// Lookups answered from memory.
     pub hits: u64,
-    /// Number of entries, including the entries in the write buffer, and the keys that are known to be
-    /// absent.
+    /// Number of entries, including those in the write buffer and keys that are known to be absent.
     pub entries: u64,
-    /// The reserved part of `capacity`. This part is never more than `capacity`. It includes the
-    /// weight of the clean entries: entries that are committed, or that will never be committed. A value
-    /// larger than the write buffer also reserves a part of the capacity until the value is committed. Other
-    /// entries in the write buffer are not included: see `unsaved_weight`.
+    /// The reserved part of `capacity`, which it never exceeds. It includes the weight of the clean entries,
+    /// which are committed or will never be committed. A value larger than the write buffer also reserves a
+    /// part of the capacity until it is committed. Other entries in the write buffer are not included: see
+    /// `unsaved_weight`.
     pub weight: ByteSize,
-    /// Weight of the entries in the write buffer. These entries are acknowledged and not yet committed. The
-    /// write buffer limits this weight, and `capacity` does not. [`Stats::unsaved_bytes`] includes the
-    /// encodings as well.
+    /// Weight of the entries in the write buffer, which are acknowledged and not yet committed. The write
+    /// buffer limits this weight, not `capacity`. [`Stats::unsaved_bytes`] also includes the encodings.
     pub unsaved_weight: ByteSize,
-    /// The maximum weight of clean entries.
+    /// Maximum weight of clean entries.
     pub capacity: ByteSize,
-    /// Entries removed to make room.
+    /// Entries evicted for room.
     pub evictions: u64,
-    /// Entries removed because they had expired.
+    /// Expired entries that were removed.
     pub expirations: u64,
-    /// Values that memory did not keep, because memory had no room for them. A committed value is then only
-    /// on disk.
+    /// Values that memory did not keep for lack of room. A committed value is then only on disk.
     pub bypassed: u64,
 }
 
@@ -141,10 +138,10 @@ pub enum DiskState {
     /// Writes are committed, and lookups read the disk.
     #[default]
     On,
-    /// The disk failed. Lookups are answered from memory. Writes are kept in the write buffer, and are
-    /// committed when the file opens again.
+    /// The disk failed. Lookups are answered from memory. Writes stay in the write buffer, and are committed
+    /// when the file opens again.
     Suspended,
-    /// The cache no longer uses the file. Entries are only in memory until a new file can be made.
+    /// The cache no longer uses the file. Entries are only in memory until a new file can be created.
     Discarded,
 }
 
@@ -162,61 +159,59 @@ pub struct DiskStats {
     pub bytes: ByteSize,
     /// Removals of many keys that are already visible, but whose entries are still being deleted.
     pub pending_removals: u64,
-    /// The maximum of `bytes`. A full cache comes close to this maximum. The store needs the rest of the
-    /// capacity to change its pages. The maximum is lower in small files. The maximum also falls when the
-    /// file is close to its capacity and still grows, for example after values of another size arrive.
+    /// The maximum of `bytes`. A full cache comes close to it. The store needs the rest of the capacity to
+    /// change its pages. The maximum is lower in small files. It also falls when the file is close to its
+    /// capacity and still grows, for example when the sizes of values change.
     pub usable_bytes: ByteSize,
-    /// Length of the file after the last commit. A file with holes uses less space.
+    /// Length of the file after the last commit. A file with holes takes less space.
     pub file_bytes: ByteSize,
-    /// Space that the file uses on its disk, as `du` reports it. `None` if the file system's number is not
-    /// reliable.
+    /// Space that the file takes on its disk, as `du` reports it. `None` if the file system's count is
+    /// unreliable.
     pub allocated_bytes: Option<ByteSize>,
-    /// The maximum size of the file. This is a limit on the bytes on disk if `allocated_bytes` is known, and
-    /// otherwise on the length.
+    /// Maximum size of the file. It limits the bytes on disk if `allocated_bytes` is known, and otherwise
+    /// the length.
     pub capacity: ByteSize,
-    /// Transactions that were committed.
+    /// Committed transactions.
     pub commits: u64,
-    /// Entries deleted to make room.
+    /// Entries evicted for room.
     pub evictions: u64,
-    /// Entries deleted because they had expired.
+    /// Expired entries that were deleted.
     pub expirations: u64,
     /// Entries found in the file when it was opened.
     pub recovered_entries: u64,
     /// Whether the previous owner closed the file. If not, the owner crashed.
     pub was_closed_cleanly: bool,
-    /// Records that failed their check. Each lookup of such a record was a miss.
+    /// Records that failed their check. Each lookup of one of them was a miss.
     pub damaged_records: u64,
-    /// Lookups for which the store returned an error. Each such lookup was a miss.
+    /// Lookups for which the store returned an error. Each of them was a miss.
     pub read_faults: u64,
     /// Uses whose later expiry was not recorded on disk
     /// ([`time_to_idle`](crate::KeyspaceDefinition::time_to_idle)). Either too many uses were waiting to be
-    /// recorded, or the entry on disk could not be read again after a commit. Such an entry may expire sooner
+    /// recorded, or the entry on disk could not be read again after a commit. The entry may expire sooner
     /// after a restart.
     pub unstamped_uses: u64,
     /// The path to which the latest damaged file was moved.
     #[serde(serialize_with = "shown")]
     pub quarantined: Option<PathBuf>,
-    /// The present state of the disk tier.
+    /// The current state of the disk tier.
     pub state: DiskState,
-    /// The reason why the disk tier is off. `None` while it is on.
+    /// Why the disk tier is off. `None` while it is on.
     pub off: Option<String>,
-    /// Number of times that the store failed. This number includes failures after which the disk tier stayed
-    /// on.
+    /// How often the store failed, including failures after which the disk tier stayed on.
     pub faults: u64,
-    /// Number of times that the disk tier was suspended.
+    /// How often the disk tier was suspended.
     pub suspensions: u64,
-    /// Number of times that the file was discarded with its entries, because of a failure or of damage.
+    /// How often the file was discarded with its entries, because of a failure or of damage.
     pub discards: u64,
-    /// Number of times that the disk tier came back.
+    /// How often the disk tier came back.
     pub recoveries: u64,
-    /// Number of times that the file was found to be damaged and was moved aside. This happens when the file
-    /// is opened or while it is in use.
+    /// How often the file was found damaged and was moved aside, when it was opened or in use.
     pub quarantines: u64,
-    /// The time for which the disk tier was off, summed over all outages.
+    /// How long the disk tier was off, summed over all outages.
     #[serde(with = "seconds")]
     pub degraded: Duration,
-    /// The time for which the oldest uncommitted insert has waited. If this time is longer than the flush
-    /// interval plus the duration of a commit, the disk is too slow for the writes.
+    /// How long the oldest uncommitted insert has been waiting. If this exceeds the flush interval plus the
+    /// duration of a commit, the disk is too slow for the writes.
     #[serde(with = "seconds")]
     pub flush_lag: Duration,
     /// [`CacheBuilder::flush_interval`](crate::CacheBuilder::flush_interval), for comparison with
@@ -225,10 +220,10 @@ pub struct DiskStats {
     pub flush_interval: Duration,
     /// [`CacheBuilder::page_cache`](crate::CacheBuilder::page_cache).
     pub page_cache: ByteSize,
-    /// The age of the committed state that lookups on disk see. The age grows while no write is committed.
+    /// The age of the committed state that lookups on disk see. It grows while no write is committed.
     #[serde(with = "seconds")]
     pub snapshot_age: Duration,
-    /// The durations of commits.
+    /// How long commits took.
     pub commit_latency: Latencies,
 }
 
@@ -249,68 +244,67 @@ pub struct KeyspaceStats {
     pub loads: u64,
     /// Loaders that returned an error or panicked.
     pub load_failures: u64,
-    /// Loads that failed and were answered with a stale value ([`grace`](crate::KeyspaceDefinition::grace)),
-    /// and answers with a stale value during the cool-down after such a failure.
+    /// Failed loads that were answered with a stale value ([`grace`](crate::KeyspaceDefinition::grace)), and
+    /// answers with a stale value during the cool-down after such a failure.
     pub stale_answers: u64,
     /// Refreshes that were started: loads of registered loaders that began while the key had a live value
-    /// ([`LoadPolicy`](crate::LoadPolicy)). Each refresh is also counted under `loads` once its loader runs.
+    /// ([`LoadPolicy`](crate::LoadPolicy)). Each refresh also counts under `loads` once its loader runs.
     pub refreshes: u64,
-    /// Refreshes that were not started, because every thread of the pool was busy and its queue was full.
-    /// Loads that hang have this effect.
+    /// Refreshes that were not started, because every thread of the pool was busy and the queue was full. A
+    /// possible reason is that loads hang.
     pub refreshes_refused: u64,
     /// Lookups answered with a cached absence: the source has no value
-    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)). They are neither hits nor misses. A call that
-    /// does not return absences, such as [`get`](crate::Keyspace::get), counts a miss instead.
+    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)). They are neither hits nor misses. A call
+    /// that does not return absences, such as [`get`](crate::Keyspace::get), counts a miss instead.
     pub absent_answers: u64,
-    /// The durations of loaders, including loaders that failed.
+    /// How long loaders ran, including loaders that failed.
     pub load_latency: Latencies,
     /// Disk hits that were copied into memory.
     pub promotions: u64,
     /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
     /// meantime.
     pub voided_fills: u64,
-    /// Loaded values that could not be cached. Such a value was too large, could not be encoded, or found no
-    /// room in memory and would not be saved. The next caller loads the value again. The log names the cause
+    /// Loaded values that could not be cached: they were too large, could not be encoded, or found no room
+    /// in memory and would not be saved. The next caller loads the value again. The log reports the cause
     /// once for each keyspace.
     pub uncacheable: u64,
-    /// The reason why the latest of these values could not be cached.
+    /// Why the latest of these values could not be cached.
     pub uncacheable_cause: Option<String>,
     /// Values kept only in memory, because their page in the file would be larger than a sixteenth of the
-    /// disk capacity. The log names the first such value.
+    /// disk capacity. The log reports the first of them.
     pub too_large_for_disk: u64,
-    /// The size of the latest of these values, and the settings that would allow the value.
+    /// The size of the latest of these values, and the settings that would allow it.
     pub too_large_for_disk_cause: Option<String>,
-    /// Values that the application inserted. The values of loaders are stored as well, but are counted only
+    /// Values that the application inserted. Values from loaders are stored as well, but are counted only
     /// under `loads`.
     pub inserts: u64,
     /// Calls of the application that remove entries of this keyspace. Each call adds one, even if it removed
     /// nothing. Removals through the control socket are not included.
     pub invalidations: u64,
-    /// Entries in memory, including the entries in the write buffer, and the keys that are known to be
-    /// absent.
+    /// Entries in memory, including those in the write buffer and keys that are known to be absent.
     pub memory_entries: u64,
-    /// Weight of the keyspace's clean entries. This is the keyspace's part of the memory capacity.
+    /// Weight of the keyspace's clean entries: the keyspace's part of the memory capacity.
     pub memory_weight: ByteSize,
     /// Weight of the keyspace's entries in the write buffer.
     pub unsaved_weight: ByteSize,
-    /// Entries removed from memory to make room.
+    /// Entries evicted from memory for room.
     pub memory_evictions: u64,
-    /// Entries removed from memory because they had expired.
+    /// Expired entries removed from memory.
     pub memory_expirations: u64,
-    /// Entries on disk, including the keys that are known to be absent.
+    /// Entries on disk, including keys that are known to be absent.
     pub disk_entries: u64,
     /// Size of these entries in the file.
     pub disk_bytes: ByteSize,
-    /// Entries deleted from disk to make room.
+    /// Entries evicted from disk for room.
     pub disk_evictions: u64,
-    /// Entries deleted from disk because they had expired.
+    /// Expired entries deleted from disk.
     pub disk_expirations: u64,
-    /// Records whose value did not decode. Each lookup of such a record was a miss. The log names the first
-    /// such record of a keyspace, with the cause. The type may have changed without a new version, or may
-    /// need [`Format::MessagePack`](crate::Format::MessagePack). Otherwise the record is from another version
-    /// of larder, or Zstandard is not built in.
+    /// Records whose value could not be decoded. Each lookup of one of them was a miss. The log reports the
+    /// first of a keyspace, with the cause. Either the type has changed without a new version, or the type
+    /// needs [`Format::MessagePack`](crate::Format::MessagePack), or another version of larder wrote the
+    /// record, or Zstandard is not built in.
     pub undecodable: u64,
-    /// The reason why the latest of these values did not decode.
+    /// Why the latest of these values could not be decoded.
     pub undecodable_cause: Option<String>,
 }
 
@@ -323,8 +317,8 @@ impl Stats {
         self.memory.hits + below.unwrap_or_default() + self.misses
     }
 
-    /// Returns the share of lookups that memory or the disk answered, from 0 to 1. Returns 0 before the first
-    /// lookup.
+    /// Returns the share of lookups that memory or the disk answered, from 0 to 1. Returns 0 before the
+    /// first lookup.
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
         share(self.requests() - self.misses, self.requests())
@@ -341,7 +335,7 @@ impl KeyspaceStats {
     }
 }
 
-/// Serializes a path as text, even if its bytes are not valid UTF-8.
+/// Serializes a path as text. Bytes that are not valid UTF-8 are replaced.
 #[expect(clippy::ref_option, reason = "as serde asks for it")]
 fn shown<S: Serializer>(path: &Option<PathBuf>, out: S) -> Result<S::Ok, S::Error> {
     path.as_deref().map(Path::to_string_lossy).serialize(out)

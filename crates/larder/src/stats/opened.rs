@@ -1,5 +1,4 @@
-//! The settings with which a cache was opened, and the time of opening. The statistics report them beside the
-//! counts.
+//! The settings with which a cache was opened, and when. The statistics report them beside the counts.
 
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use crate::units::ByteSize;
 
 #[derive(Debug)]
 pub(crate) struct OpenedWith {
-    /// The time of opening, by the monotonic clock.
+    /// When the cache was opened, by the monotonic clock.
     pub(crate) at: Duration,
     pub(crate) flush_interval: Duration,
     pub(crate) page_cache: ByteSize,

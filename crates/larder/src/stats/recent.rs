@@ -1,7 +1,7 @@
 //! The counts of the last minutes. Totals are recorded every few seconds. The counts of the last minute are
-//! the present totals minus the totals of a minute ago.
+//! the current totals minus the totals of a minute ago.
 //!
-//! The sweeper records the totals when it checks the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so the
+//! The sweeper records the totals when it checks the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so
 //! recording costs a lookup nothing.
 
 use std::collections::VecDeque;
@@ -15,8 +15,7 @@ use crate::units::Timestamp;
 /// The lengths of the reported periods. One minute shows a change that has just begun. Ten minutes show a
 /// lasting state.
 const SPANS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(10)];
-/// Maximum number of recorded totals: one for each ten seconds of the longest period, and one at the
-/// beginning of that period.
+/// Maximum number of recorded totals: one for each ten seconds of the longest period, and one at its start.
 const MAX_NOTES: usize = 61;
 
 /// The counts of a cache in the last minutes.
@@ -34,14 +33,14 @@ const MAX_NOTES: usize = 61;
 #[serde(default)]
 #[non_exhaustive]
 pub struct Recent {
-    /// The length of the period that the counts cover.
+    /// The length of the period.
     #[serde(with = "super::seconds")]
     pub over: Duration,
     /// The counts in the period.
     pub counts: CumulativeStats,
 }
 
-/// Recorded totals with their times, the oldest first.
+/// Recorded totals with their times, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Notes(VecDeque<(Timestamp, CumulativeStats)>);
 
@@ -53,8 +52,8 @@ impl Notes {
         self.0.push_back((now, totals));
     }
 
-    /// Returns the counts of each period that the recorded totals cover, the shortest first. While the totals
-    /// cover no period, returns the counts since the first record.
+    /// Returns the counts of each period that the recorded totals cover, the shortest first. If they do not
+    /// cover any period yet, returns the counts since the first record.
     pub(crate) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
         let is_old = |span: Duration| move |note: &&(Timestamp, CumulativeStats)| now.since(note.0) >= span;
         let mut from: Vec<_> =
@@ -86,7 +85,7 @@ mod tests {
     fn the_spans_end_now_and_begin_with_a_note() {
         let mut notes = Notes::default();
         assert_eq!(told(&notes, 7, 7), [], "nothing was noted");
-        // One miss each second. The totals are recorded every ten seconds.
+        // One miss per second. The totals are recorded every ten seconds.
         for second in (0..=10_000).step_by(10) {
             notes.add(Timestamp::from_millis(second * 1_000), misses(second));
             let expected = match second {

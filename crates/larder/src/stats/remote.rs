@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct RemoteStats {
     /// The server, without a password.
     pub server: String,
-    /// Lookups answered by the server.
-    /// [`KeyspaceStats::disk_hits`](crate::KeyspaceStats::disk_hits) has those of each keyspace.
+    /// Lookups answered by the server. [`KeyspaceStats::disk_hits`](crate::KeyspaceStats::disk_hits) has the
+    /// count of each keyspace.
     pub hits: u64,
-    /// Lookups and fills that the server did not answer. Such a lookup is a miss.
+    /// Lookups and fills that the server did not answer. Each of these lookups was a miss.
     pub failures: u64,
 }

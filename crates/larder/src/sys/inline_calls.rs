@@ -1,33 +1,32 @@
 //! Inline calls: a thread makes async calls itself, without a worker.
 //!
-//! The round trip to a worker takes two switches of threads. This takes longer than a lookup in a file that
-//! is in the system's memory. A thread that only serves many clients may make such calls itself
-//! ([`InlineCalls`]). An application's executor must not make them, because its tasks expect that a call
-//! never blocks.
+//! A round trip to a worker takes two thread switches, longer than a lookup in a file that is in the page
+//! cache. A thread that only serves many clients may make these calls itself ([`InlineCalls`]). An
+//! application's executor must not, because its tasks expect that a call never blocks.
 //!
-//! A call that would have to wait for another thread is never inline. Such waits are for room in the write
-//! buffer, for a turn and for a snapshot. The call goes to a worker before it changes anything. A lookup on
-//! disk waits for the disk, so it is inline only while the disk is quick:
+//! A call that would have to wait for another thread is never made inline. It may have to wait for room in
+//! the write buffer, for a turn, or for a snapshot. The call moves to a worker before it changes anything. A
+//! lookup on disk waits for the disk, so it is inline only while the disk is quick:
 //!
-//! 1. Each lookup on disk measures the time that its reads of the file take. Most lookups read pages that the
+//! 1. Each lookup on disk measures how long its reads of the file take. Most lookups read pages that the
 //!    store has in memory, so their time is zero.
 //! 2. The thread computes a moving mean of these times. One lookup has a weight of one in [`SHARE`]. While
 //!    the mean is above [`MAX_MEAN`], a worker is quicker, and the thread can serve its other clients. One
 //!    read of [`MAX_MEAN`] times [`SHARE`] (6.4 ms) exceeds this limit. One shorter read does not, because
-//!    the system may have run another thread meanwhile.
-//! 3. Then workers make the lookups for at least [`MIN_PAUSE`], and for at least [`PAUSE_FACTOR`] times the
-//!    time that the last lookup has read. Afterwards, workers continue until one of their lookups reads for
-//!    less than [`MAX_OF_WORKER`]. So a disk that does not answer delays the clients of a thread only once.
-//!    The changes that workers make for the thread count, too: they have made lookups on disk, or have waited
-//!    for room, which a commit has made.
-//! 4. The thread tries again. Its mean begins at half of [`MAX_MEAN`], so a disk that is still slow is
+//!    the system may have run another thread during the read.
+//! 3. Then workers make the lookups, for at least [`MIN_PAUSE`] and for at least [`PAUSE_FACTOR`] times the
+//!    read time of the last lookup. Afterwards, workers continue until one of their lookups reads for less
+//!    than [`MAX_OF_WORKER`]. So a disk that does not respond delays the clients of a thread only once.
+//!    Changes that workers make for the thread count too: they have looked on disk, or have waited for room,
+//!    which a commit has freed.
+//! 4. The thread tries again. Its mean starts at half of [`MAX_MEAN`], so a disk that is still slow is
 //!    detected sooner.
 //!
 //! So the reads of one try take at most 6.4 ms, one last read, and [`MAX_MEAN`] for each lookup. The time
-//! between two tries is at least [`MIN_PAUSE`]. It is also at least [`PAUSE_FACTOR`] times that last read, if
-//! the read takes less than [`MAX_PAUSE`] divided by [`PAUSE_FACTOR`].
+//! between two tries is at least [`MIN_PAUSE`]. It is also at least [`PAUSE_FACTOR`] times that last read,
+//! if the read takes less than [`MAX_PAUSE`] divided by [`PAUSE_FACTOR`].
 //!
-//! Without the factor, a disk that takes 16 ms for each read would stop a thread for a seventh of the time.
+//! Without the factor, a disk that takes 16 ms for each read would block a thread for a seventh of the time.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -37,38 +36,38 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::sync::{Arc, AtomicBool, Ordering, thread_local};
 
-/// The maximum mean reading time of a lookup. Above it, workers make the lookups. It is about the cost of the
-/// round trip to a worker.
+/// Maximum mean read time of a lookup. Above it, workers make the lookups. It is about the cost of a round
+/// trip to a worker.
 const MAX_MEAN: Duration = Duration::from_micros(25);
 
-/// One lookup has a weight of one in this number in the mean.
+/// The weight of one lookup in the mean is one in this number.
 const SHARE: u64 = 256;
 
-/// The minimum time for which workers make the lookups.
+/// Minimum time for which workers make the lookups.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 
-/// The maximum time for which workers make the lookups.
+/// Maximum time for which workers make the lookups.
 const MAX_PAUSE: Duration = Duration::from_mins(1);
 
-/// The minimum ratio of the time for which workers make the lookups to the time of the last read.
+/// Minimum ratio of the time for which workers make the lookups to the time of the last read.
 const PAUSE_FACTOR: u32 = 20;
 
-/// If a worker's lookup reads for less than this, the disk answers. The time includes the time in which the
-/// system ran other threads.
+/// If a worker's lookup reads for less than this, the disk is responsive. The time includes time in which
+/// the system ran other threads.
 const MAX_OF_WORKER: Duration = Duration::from_millis(2);
 
 thread_local! {
-    /// The inline calls of this thread. `None` if the thread makes no inline calls.
+    /// The inline calls of this thread, or `None` if the thread makes none.
     static CALLS: RefCell<Option<Rc<ThreadCalls>>> = const { RefCell::new(None) };
 }
 
-/// While this value exists, its thread makes short async calls itself, without a worker thread. Dropping the
-/// value ends this. [`Cache::inline_calls`](crate::Cache::inline_calls) returns it.
+/// Permits its thread to make short async calls itself, without a worker thread, until it is dropped.
+/// [`Cache::inline_calls`](crate::Cache::inline_calls) returns it.
 #[derive(Debug)]
 #[must_use = "dropping this value ends it"]
 pub struct InlineCalls {
     before: Option<Rc<ThreadCalls>>,
-    /// The value must stay on its thread.
+    /// Makes this type `!Send`, because the value must stay on its thread.
     thread: PhantomData<Rc<()>>,
 }
 
@@ -90,18 +89,17 @@ impl Drop for InlineCalls {
     }
 }
 
-/// The inline calls of one thread.
 #[derive(Debug)]
 struct ThreadCalls {
     clock: Arc<dyn Clock>,
     /// The moving mean of step 2, in nanoseconds.
     mean: Cell<u64>,
-    /// The time that the current lookup has read so far. `None` if no lookup runs.
+    /// How long the current lookup has read so far, or `None` if no lookup is running.
     reading: Cell<Option<Duration>>,
-    /// The time until which workers make the lookups.
+    /// When workers stop making the lookups.
     paused_until: Cell<Option<Duration>>,
     found_quick: Arc<AtomicBool>,
-    /// Whether this is a worker, whose reads are measured and which makes no calls itself.
+    /// Whether this thread is a worker. Its reads are measured, and it makes no inline calls.
     is_worker: bool,
 }
 
@@ -117,7 +115,7 @@ impl ThreadCalls {
         }
     }
 
-    /// Returns whether the thread may make lookups on disk itself.
+    /// Returns whether the thread may look on disk itself.
     fn may_look(&self) -> bool {
         if self.is_worker {
             return false;
@@ -133,7 +131,7 @@ impl ThreadCalls {
         true
     }
 
-    /// Step 2, and the start of step 3.
+    /// Does step 2, and begins step 3.
     fn note(&self, read: Duration) {
         let mean = self.mean.get();
         let mean = mean - mean / SHARE + nanos(read) / SHARE;
@@ -160,12 +158,12 @@ pub(crate) fn are_allowed() -> bool {
     CALLS.try_with(|calls| calls.borrow().as_ref().is_some_and(|calls| !calls.is_worker)).unwrap_or(false)
 }
 
-/// Returns whether the calling thread may make lookups on disk itself.
+/// Returns whether the calling thread may look on disk itself.
 pub(crate) fn may_look() -> bool {
     with(ThreadCalls::may_look).unwrap_or(false)
 }
 
-/// Step 1: makes a call that may make one lookup on disk.
+/// Does step 1: makes a call that may include one lookup on disk.
 pub(crate) fn look<R>(call: impl FnOnce() -> R) -> R {
     with(|calls| calls.reading.set(Some(Duration::ZERO)));
     let result = call();
@@ -194,14 +192,14 @@ pub(crate) fn read<R>(read: impl FnOnce() -> R) -> R {
 pub(crate) struct WorkerLookup(Option<(Arc<dyn Clock>, Arc<AtomicBool>)>);
 
 impl WorkerLookup {
-    /// Called by the thread in whose place the call is made. `looks` is whether the call looks on disk, or
-    /// waits for room.
+    /// Called by the thread for which the worker makes the call. `looks` says whether the call looks on disk
+    /// or waits for room.
     pub(crate) fn new(looks: bool) -> Self {
         let calls = |calls: &ThreadCalls| (calls.clock.clone(), calls.found_quick.clone());
         Self(if looks { with(calls) } else { None })
     }
 
-    /// Called by the worker. Step 3.
+    /// Does step 3, on the worker.
     pub(crate) fn look<R>(self, call: impl FnOnce() -> R) -> R {
         let Some((clock, found_quick)) = self.0 else { return call() };
         let reading = Cell::new(Some(Duration::ZERO));

@@ -1,19 +1,19 @@
 //! Worker threads for calls that may block: a lookup on disk, an insert that waits for room, the end of a
-//! cache. So a task of an async runtime does not run such a call itself.
+//! cache. So a task of an async runtime never runs these calls itself.
 //!
 //! A process has one set of workers, for all caches. A worker starts when a job finds no idle worker, up to
-//! [`MAX_WORKERS`]. It ends when it has had no job for [`IDLE_TIME`]. Further jobs wait in the queue, in the
-//! order of their arrival.
+//! [`MAX_WORKERS`]. It ends after [`IDLE_TIME`] without a job. Further jobs wait in the queue, in order of
+//! arrival.
 //!
 //! A running job never waits for a job that is still in the queue. So if all workers are busy, jobs are
 //! delayed but never blocked forever. A job may wait for a writer thread, for the disk, for one answer of a
 //! server, or for a user's code. If that code submits a job on a worker, the worker runs the new job
-//! immediately. A job never waits for a load of another machine: that load may end by a fill that is in the
-//! queue there.
+//! immediately. A job never waits for another machine's load, because the fill that ends the load may still
+//! be queued there.
 //!
-//! A submitted job runs even if no task waits for its result any more. Only a job of
-//! [`offload_unless_dropped`] leaves the queue when its future is dropped. If there is no worker and the
-//! system can't start a thread, the calling thread runs the jobs.
+//! A submitted job runs even if no task waits for its result. Only a job of [`offload_unless_dropped`]
+//! leaves the queue when its future is dropped. If there is no worker and the system cannot start a thread,
+//! the calling thread runs the jobs.
 //!
 //! Workers belong to the process that started them. A forked child starts its own workers, and leaves the
 //! jobs in its copy of the queue to its parent.
@@ -34,7 +34,7 @@ use super::waker_thread::before_blocking;
 /// Maximum number of workers of a process.
 pub(crate) const MAX_WORKERS: usize = 16;
 
-/// The time for which an idle worker waits for a job. Under the model checker it does not wait.
+/// How long an idle worker waits for a job. Under the model checker it does not wait.
 const IDLE_TIME: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_secs(10) };
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -50,7 +50,7 @@ struct Workers {
 #[derive(Default)]
 struct JobQueue {
     last_number: u64,
-    /// The jobs that wait for a worker, by number.
+    /// The queued jobs, by number.
     jobs: BTreeMap<u64, Job>,
     workers: usize,
     idle: usize,
@@ -102,9 +102,9 @@ pub(crate) type JobResult<T> = Completion<std::thread::Result<T>>;
 
 /// A job that leaves the queue when this value is dropped.
 struct QueuedJob<T> {
-    /// None while this value is being dropped.
+    /// `None` while this value is being dropped.
     result: Option<JobResult<T>>,
-    /// The place in the queue.
+    /// The queue and the number of the job in it.
     place: Option<(Arc<Workers>, u64)>,
 }
 
@@ -133,16 +133,16 @@ impl<T> Drop for QueuedJob<T> {
 /// Runs a job on a worker, and returns its result. The job runs to its end, even if the future is dropped.
 ///
 /// # Panics
-/// If the job panics.
+/// Panics if the job panics.
 pub(crate) async fn offload<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
     returned(submit(job).await)
 }
 
 /// Runs a job on a worker, and returns its result. If the future is dropped before a worker has begun the
-/// job, the job leaves the queue, and is dropped.
+/// job, the job leaves the queue and is dropped.
 ///
 /// # Panics
-/// If the job panics.
+/// Panics if the job panics.
 pub(crate) async fn offload_unless_dropped<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
     if is_worker() {
         return job();
@@ -176,7 +176,7 @@ impl Workers {
                 if workers.process == process {
                     return workers;
                 }
-                // The jobs of the parent are never dropped here: their values belong to the parent.
+                // The parent's jobs must not be dropped here, because their values belong to the parent.
                 std::mem::forget(workers);
             }
             WORKERS.update(|workers| match workers {
@@ -205,8 +205,8 @@ impl Workers {
         number
     }
 
-    /// Runs the jobs that no worker will run, because a worker could not be started. Two threads may find
-    /// this at the same time. Then the last of them runs the jobs of both.
+    /// Runs the jobs that no worker will run, because a worker could not be started. If two threads get here
+    /// at the same time, the last of them runs the jobs of both.
     fn run_without_worker(&self) {
         let mut queue = self.queue.lock();
         queue.workers -= 1;

@@ -1,24 +1,24 @@
 //! The identity of a process, to detect a fork. A forked child has the memory of its parent, but only the
 //! thread that forked.
 //!
-//! So in a child, a lock may be held forever by a thread that exists only in the parent. Only the parent may
+//! In a child, a lock may be held forever by a thread that exists only in the parent. Only the parent may
 //! write, unlock and cleanly close a file that both have open. Code that opens something stores the current
-//! [`Process`]. The code checks in three cases whether the stored process is still the current process:
+//! [`Process`], and checks that it is still the current one:
 //!
 //! 1. before it waits for a lock that another thread may hold, or after it could not take the lock without
 //!    waiting;
 //! 2. before it changes, unlocks or closes something that a child shares with its parent;
 //! 3. before it wakes or joins a thread, or sends a request to a thread.
 //!
-//! The answer is not stored, because a fork would copy the answer. The check is a system call of about 50 ns.
-//! On a virtual machine with mitigations it made a lookup on disk 270 ns slower. A lookup that memory
-//! answers makes no check.
+//! The result is not stored, because a fork would copy it. The check is a system call of about 50 ns. On a
+//! virtual machine with mitigations it made a lookup on disk 270 ns slower. A lookup that is answered from
+//! memory makes no check.
 //!
-//! The system reuses process numbers. In theory, a descendant can get the number of an ancestor that has
-//! ended. Then the check can't distinguish the two processes. A child that is the first process of its own
-//! PID namespace has the number 1. Its parent may have the number 1, too.
+//! The system reuses process ids. In theory, a descendant can get the id of an ancestor that has ended, and
+//! the check cannot distinguish them. A child that is the first process of its own PID namespace has the id
+//! 1. Its parent may have the id 1 as well.
 
-/// A process, identified by its number.
+/// A process, identified by its process id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process(u32);
 
@@ -28,7 +28,7 @@ impl Process {
         Self(std::process::id())
     }
 
-    /// Returns whether this is the calling process. If not, the caller is in a fork of this process.
+    /// Returns whether this is the calling process. If not, the caller is a fork of this process.
     pub(crate) fn is_current(self) -> bool {
         self == Self::current()
     }

@@ -1,25 +1,25 @@
-//! The waker thread, a thread that only wakes tasks.
+//! The waker thread, which only wakes tasks.
 //!
 //! It wakes a task at the deadline of an [`Alarm`] that the task has set, because the cache has no other
-//! timer. It also wakes the tasks for which the writer has an answer. A waker runs code of an executor, and
+//! timer. It also wakes the tasks for which the writer has an answer. A waker runs an executor's code, and
 //! may drop a user's future, so the writer must not call it.
 //!
-//! A process has one waker thread, for all caches. It starts with the first alarm or waker, and ends when it
-//! had no alarm and no waker for [`IDLE_TIME`]. It never waits for a lock of a cache, for the disk or for a
-//! listener. So it misses no deadline while one of these blocks.
+//! A process has one waker thread, for all caches. It starts with the first alarm or waker, and ends after
+//! [`IDLE_TIME`] without either. It never waits for a lock of a cache, for the disk or for a listener, so
+//! none of these can make it miss a deadline.
 //!
 //! 1. Under the lock, a caller adds an alarm or a waker, and takes the place of the thread if that is free.
 //!    After it has released the lock, the caller starts the thread, or notifies it.
-//! 2. The thread takes a due waker under the lock, and wakes its task without the lock. A panic is caught, so
-//!    that the other tasks are still woken.
+//! 2. The thread takes a due waker under the lock, and wakes its task without the lock. A panic is caught,
+//!    so that the other tasks are still woken.
 //! 3. If no waker is due, the thread waits until the next deadline. When it ends, it frees its place under
 //!    the same lock. So a caller in (1) finds either a thread that will check again, or a free place.
-//! 4. Code that runs inside a wake may still block. For example, the `Drop` of a future may send a command to
-//!    the writer, and wait for a task that this thread must wake. Calls that may block announce this
+//! 4. Code that runs inside a wake may still block. For example, the `Drop` of a future may send a command
+//!    to the writer, and wait for a task that this thread must wake. Calls that may block announce this
 //!    ([`before_blocking`]). The thread then gives its place to a new thread, and ends after its wake.
 //!
-//! If the system starts no thread, the calling thread wakes the tasks. A task whose alarm rings early polls
-//! again, and sets another alarm.
+//! If the system cannot start a thread, the calling thread wakes the tasks. A task whose alarm rings early
+//! polls again, and sets another alarm.
 //!
 //! The thread belongs to the process that started it. A forked child starts its own thread, and leaves the
 //! alarms in its copy of the state to its parent.
@@ -34,7 +34,7 @@ use super::process::Process;
 use super::sync::completion::wake_task;
 use super::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread, thread_local};
 
-/// The time for which an idle thread waits for an alarm or a waker. Under the model checker it does not wait.
+/// How long an idle thread waits for an alarm or a waker. Under the model checker it does not wait.
 const IDLE_TIME: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_secs(10) };
 
 /// The waker thread of one process.
@@ -50,18 +50,18 @@ struct WakerThread {
 struct WakerState {
     /// Whether a thread has the place, or is about to start.
     has_thread: bool,
-    /// The wakers of tasks to wake now.
+    /// The wakers of the tasks to wake now.
     due: VecDeque<Waker>,
     last_id: u64,
     /// The earliest deadline. It may belong to a cancelled alarm until the thread checks again.
     next: Option<Deadline>,
     alarms: HashMap<u64, (Deadline, Waker)>,
-    /// Whether this thread behaves as if the system started no thread, for tests.
+    /// For tests: behaves as if the system could not start a thread.
     #[cfg(test)]
     starts_none: bool,
 }
 
-/// An alarm that was set. Dropping this value cancels the alarm.
+/// A set alarm. Dropping it cancels the alarm.
 #[derive(Debug)]
 pub(crate) struct Alarm {
     thread: Arc<WakerThread>,
@@ -78,17 +78,16 @@ thread_local! {
     static HAS_PLACE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Wakes a task on the waker thread.
 pub(crate) fn wake_elsewhere(waker: Waker) {
     WakerThread::current().wake(waker);
 }
 
-/// Sets an alarm: wakes a task at a deadline.
+/// Wakes a task at a deadline, unless the alarm is dropped first.
 pub(crate) fn set_alarm(deadline: Deadline, waker: Waker) -> Alarm {
     WakerThread::current().set_alarm(deadline, waker)
 }
 
-/// Step 4. Announces that the calling thread may wait for another thread.
+/// Does step 4: announces that the calling thread may wait for another thread.
 pub(crate) fn before_blocking() {
     if HAS_PLACE.try_with(|has_place| has_place.replace(false)).unwrap_or(false) {
         WakerThread::current().give_up_place();
@@ -100,7 +99,7 @@ impl WakerThread {
         Arc::new(Self { process, idle_time, state: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// Step 1 for a waker.
+    /// Does step 1 for a waker.
     fn wake(self: &Arc<Self>, waker: Waker) {
         let mut state = self.state.lock();
         state.due.push_back(waker);
@@ -109,7 +108,7 @@ impl WakerThread {
         self.call(is_first);
     }
 
-    /// Step 1 for an alarm.
+    /// Does step 1 for an alarm.
     fn set_alarm(self: Arc<Self>, deadline: Deadline, waker: Waker) -> Alarm {
         let mut state = self.state.lock();
         state.last_id += 1;
@@ -136,7 +135,7 @@ impl WakerThread {
                 if thread.process == process {
                     return thread;
                 }
-                // The wakers of the parent are never dropped here: they belong to tasks of the parent.
+                // The parent's wakers must not be dropped here, because they belong to tasks of the parent.
                 std::mem::forget(thread);
             }
             WAKER_THREAD.update(|thread| match thread {
@@ -163,7 +162,7 @@ impl WakerThread {
         }
     }
 
-    /// Starts the thread. Returns false if the system can't start it.
+    /// Starts the thread. Returns whether the system could start it.
     fn start(self: &Arc<Self>) -> bool {
         #[cfg(test)]
         if self.state.lock().starts_none {
@@ -183,7 +182,7 @@ impl WakerThread {
         }
     }
 
-    /// Steps 2 and 3.
+    /// Does steps 2 and 3.
     fn run(&self) {
         _ = HAS_PLACE.try_with(|has_place| has_place.set(true));
         let mut has_idled = false;
@@ -231,8 +230,8 @@ impl WakerState {
 }
 
 impl Alarm {
-    /// Replaces the waker of the alarm by the waker of its task's last poll. Returns whether the alarm is
-    /// still set.
+    /// Replaces the alarm's waker with the one of its task's last poll. Returns whether the alarm is still
+    /// set.
     pub(crate) fn renew(&self, waker: Waker) -> bool {
         let mut state = self.thread.state.lock();
         // The unused waker is dropped after the lock is released.
@@ -256,7 +255,7 @@ impl Drop for Alarm {
         let is_last = state.alarms.is_empty();
         drop(state);
         drop(left);
-        // Under the model checker, no time passes that would end the wait of the thread.
+        // Under the model checker, no time passes that would end the thread's wait.
         if cfg!(shuttle) && is_last {
             self.thread.changed.notify_one();
         }

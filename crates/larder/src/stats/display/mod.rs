@@ -1,8 +1,7 @@
 //! Statistics as text for people.
 //!
-//! Without a width, each row of a table is one line of any length, for programs that read a pipe. With a
-//! width, as in `{stats:80}`, tables are folded and texts are wrapped, so that each line fits in the
-//! terminal.
+//! Without a width, each table row is one line of any length, for programs that read a pipe. With a width,
+//! as in `{stats:80}`, tables are folded and texts are wrapped, so that each line fits into the terminal.
 
 mod table;
 
@@ -15,8 +14,8 @@ use crate::units::ByteSize;
 use table::LineWriter;
 
 /// Prints the tiers and the keyspaces as tables, and the other statistics as lines. A width, as in
-/// `{stats:80}`, folds the tables and wraps the lines for a terminal of that many columns. Characters of
-/// names that would control a terminal are escaped.
+/// `{stats:80}`, folds the tables and wraps the lines for a terminal of that many columns. Control
+/// characters in names are escaped.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = f.width();
@@ -49,7 +48,7 @@ fn tiers(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
     out.table(&["tier", "hits", "entries", "bytes", "capacity", "evicted", "expired"], &rows)
 }
 
-/// Returns a share of lookups as a percentage with two decimals. Returns a dash if there were no lookups.
+/// Returns a share of lookups as a percentage with two decimals, or a dash if there were no lookups.
 #[expect(clippy::cast_precision_loss, reason = "a share of counts, for people")]
 fn percent(part: u64, lookups: u64) -> String {
     if lookups == 0 { "-".to_owned() } else { format!("{:.2} %", 100.0 * part as f64 / lookups as f64) }

@@ -1,7 +1,7 @@
 //! Tables and lines, for a terminal with a given width or for a pipe.
 //!
 //! A table that is too wide is folded: its columns continue below, and each part repeats the names. Only
-//! names are ever shortened. A name is cut in its middle, because the names of one program often begin or end
+//! names are ever shortened. They are cut in the middle, because the names of one program often begin or end
 //! with the same letters.
 
 use std::fmt;
@@ -23,7 +23,7 @@ impl<'a, 'b> LineWriter<'a, 'b> {
         Self { f, width }
     }
 
-    /// Prints a text, wrapped between words. A word that is too long for a line is not divided.
+    /// Prints a text, wrapped between words. A word that is too long for a line is not split.
     pub(super) fn line(&mut self, text: &str) -> fmt::Result {
         let Some(most) = self.width else { return writeln!(self.f, "{text}") };
         let mut used = 0;
@@ -43,7 +43,7 @@ impl<'a, 'b> LineWriter<'a, 'b> {
         writeln!(self.f)
     }
 
-    /// Prints rows of cells under their heads. The first column has the names, and is aligned to the left.
+    /// Prints rows of cells under their heads. The first column contains the names, and is left-aligned.
     pub(super) fn table(&mut self, heads: &[&str], rows: &[Vec<String>]) -> fmt::Result {
         let widest = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column));
@@ -105,7 +105,7 @@ fn parts(widths: &mut [usize], most: Option<usize>) -> Vec<Vec<usize>> {
     parts
 }
 
-/// Shortens a name to `most` columns of the terminal. `…` replaces the middle of the name.
+/// Shortens a name to `most` terminal columns, replacing its middle with `…`.
 fn shortened(name: &str, most: usize) -> String {
     if width(name) <= most {
         return name.to_owned();
@@ -128,8 +128,8 @@ fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
-/// Returns the number of columns that a terminal uses for a character. This is two for East Asian scripts and
-/// for pictures, and zero for a mark on the previous character.
+/// Returns how many terminal columns a character takes: two for East Asian scripts and pictographs, and zero
+/// for a combining mark.
 fn columns(letter: char) -> usize {
     match letter {
         '\u{300}'..='\u{36F}' | '\u{20D0}'..='\u{20FF}' | '\u{FE00}'..='\u{FE0F}' => 0,

@@ -1,6 +1,7 @@
 use super::*;
 
-/// Statistics with a wide name, with a name that would clear the screen, and with counts of twenty digits.
+/// Returns statistics with a wide name, with a name that would clear the screen, and with counts of twenty
+/// digits.
 fn stats() -> Stats {
     let keyspace = |name: &str, hits| KeyspaceStats {
         name: name.to_owned(),
@@ -35,7 +36,7 @@ fn no_line_is_longer_than_the_terminal_and_the_columns_stand_below_their_heads()
     for width in [40, 80, 200] {
         let text = format!("{:width$}", stats());
         for line in text.lines() {
-            // The wide name has two letters that use two columns each.
+            // The wide name has two letters that take two columns each.
             let wide = line.chars().filter(|letter| "商品".contains(*letter)).count();
             assert!(line.chars().count() + wide <= width, "{width}: {line:?} in\n{text}");
         }

@@ -1,11 +1,11 @@
 //! Hot keys: the keys that are looked up most often, and the keys that are missed most often.
 //!
-//! Hits and misses are separate. A key that is missed a hundred times a second is important to an operator,
-//! but would not be visible among a million hits. The hits and the misses each have a summary of keys and a
+//! Hits and misses are separate. An operator needs to see a key that is missed a hundred times a second, but
+//! it would disappear among a million hits. The hits and the misses each have a summary of keys and a
 //! summary of keyspaces.
 //!
-//! A lookup never waits for a lock here. If another thread has the lock, the sample is skipped and counted as
-//! skipped. Whether that happens does not depend on the key.
+//! A lookup never waits for a lock here. If another thread has the lock, the sample is skipped and counted
+//! as skipped. This does not depend on the key.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ use crate::sys::sync::{Mutex, Ordering, StatisticU64};
 /// Maximum number of keys in [`HotKeys`], separately for hits and for misses.
 pub const MAX_HOT_KEYS: usize = 512;
 
-/// Sampling ratio N of hits: one of N hits is sampled. A sample costs about 300 instructions, so sampling
-/// costs a hit five instructions on average.
+/// Sampling ratio of hits: one of this many hits is sampled. A sample costs about 300 instructions, so
+/// sampling costs a hit five instructions on average.
 pub(super) const HITS_PER_SAMPLE: u64 = 64;
-/// Sampling ratio N of misses: one of N misses is sampled. A miss costs a thousand instructions or more, so a
-/// sample adds little.
+/// Sampling ratio of misses: one of this many misses is sampled. A miss costs at least a thousand
+/// instructions, so a sample adds little.
 pub(super) const MISSES_PER_SAMPLE: u64 = 8;
 
 /// Number of keys that have a counter at a time, separately for hits and for misses. So a count is too high
@@ -57,7 +57,7 @@ const KEYSPACES: usize = 64;
 #[non_exhaustive]
 #[serde(default)]
 pub struct HotKeys {
-    /// The age at which a lookup has half the weight of a new lookup. So the answer covers the last few
+    /// The age at which a lookup has half the weight of a new one. So the result covers the last few
     /// minutes.
     #[serde(with = "seconds")]
     pub half_life: Duration,
@@ -74,8 +74,8 @@ pub struct HotKeys {
 pub struct HotLookups {
     /// Sampling ratio N: one of N lookups was sampled.
     pub sampled_one_in: u64,
-    /// Number of samples in the last minutes. The shares are computed from these samples. If there are few
-    /// samples, the errors are large.
+    /// Decayed number of recent samples, from which the shares are computed. With few samples, the errors
+    /// are large.
     pub samples: f64,
     /// Number of samples that were skipped since the cache was opened, because another thread sampled at the
     /// same moment.
@@ -84,8 +84,8 @@ pub struct HotLookups {
     pub per_second: f64,
     /// The keyspaces of these lookups, with the most frequent first.
     pub keyspaces: Vec<HotKeyspace>,
-    /// The keys of these lookups, with the most frequent first. A key whose share is not clearly above zero
-    /// is left out.
+    /// The keys of these lookups, with the most frequent first. Keys whose share is not clearly above zero
+    /// are omitted.
     pub keys: Vec<HotKey>,
 }
 
@@ -98,7 +98,7 @@ pub struct HotKeyspace {
     pub keyspace: String,
     /// The keyspace's share of all these lookups, from 0 to 1.
     pub share: f64,
-    /// The possible error of the share, in either direction. In 19 cases of 20, the true share is within this
+    /// The error of the share, in either direction. With 95 % confidence, the true share is within this
     /// error.
     pub error: f64,
     /// Estimated number of these lookups in this keyspace per second.
@@ -118,7 +118,7 @@ pub struct HotKey {
     pub key_bytes: String,
     /// The key's share of all these lookups, in all keyspaces, between 0 and 1.
     pub share: f64,
-    /// The possible error of the share, in either direction. In 19 cases of 20, the true share is within this
+    /// The error of the share, in either direction. With 95 % confidence, the true share is within this
     /// error.
     pub error: f64,
     /// Estimated number of these lookups of this key per second.
@@ -140,8 +140,8 @@ impl HotKeySampler {
         }
     }
 
-    /// Returns `n` if one in `n` operations of this count is sampled. Returns `None` if such operations are
-    /// not sampled for hot keys.
+    /// Returns `n` if one in `n` operations of this count is sampled for hot keys, or `None` if none is
+    /// sampled.
     pub(super) const fn one_in(count: Count) -> Option<u64> {
         match count {
             Count::MemoryHits | Count::DiskHits => Some(HITS_PER_SAMPLE),
@@ -155,8 +155,8 @@ impl HotKeySampler {
         sampled.add(full, now);
     }
 
-    /// Returns the hot keys of all keyspaces or of one keyspace. Returns up to `most` keys for hits, and up
-    /// to `most` keys for misses.
+    /// Returns the hot keys of all keyspaces, or of one. Returns up to `most` keys for hits, and up to
+    /// `most` keys for misses.
     pub(super) fn keys(
         &self,
         now: Duration,
@@ -215,7 +215,7 @@ impl SampledLookups {
         let samples = summaries.keys.total(now);
         summaries.keyspaces.total(now);
         let per_second = samples * self.one_in as f64 / effective_seconds(now.saturating_sub(self.began));
-        // After a keyspace was opened with a new version, its old number has no name any more.
+        // After a keyspace was opened with a new version, its old number no longer has a name.
         let takes = |full: &[u8]| is_meant(full) && named(full).is_some();
         let keyspaces = summaries.keyspaces.top(KEYSPACES, takes).into_iter().filter_map(|found| {
             let Frequent { key, share, error } = found;
@@ -241,9 +241,9 @@ impl SampledLookups {
     }
 }
 
-/// Returns the number of seconds by which the decayed sum of a steady stream is divided to get its rate. The
-/// weight of a sample halves with every half-life. So the number is `half-life / ln 2` in the long run, and
-/// less soon after the beginning.
+/// Returns by how many seconds to divide the decayed sum of a steady stream to get its rate. The weight of a
+/// sample halves with every half-life. So the result approaches `half-life / ln 2`, and is smaller soon
+/// after the start.
 fn effective_seconds(age: Duration) -> f64 {
     let long_run = HALF_LIFE.as_secs_f64() / std::f64::consts::LN_2;
     let halves = age.max(Duration::from_secs(1)).div_duration_f64(HALF_LIFE);
@@ -263,7 +263,7 @@ mod tests {
         let name = |_| Some(NamedKeyspace { name: "product".to_owned(), shape: None });
         for second in 1..=1_200 {
             let now = start + Duration::from_secs(second);
-            // 50 samples per second, from 3,200 hits.
+            // 50 samples per second stand for 3,200 hits.
             for _ in 0..50 {
                 hot.add(Count::MemoryHits, &full, now);
             }

@@ -1,15 +1,15 @@
-//! Observation of the operations of a cache: hot keys, slow loads, and watchers of operations.
+//! Observes the operations of a cache: hot keys, slow loads, and watchers of operations.
 //!
-//! Every lookup, insert, removal and load is counted by its thread, in a counter of its keyspace. That count
-//! and the keyspace decide whether the operation is sampled: they are mixed into a number, and the number is
-//! compared with a threshold. While sampling is off, this costs an operation a load and a branch. While
-//! sampling is on, an operation that is not sampled costs two more multiplications. Such an operation writes
-//! to no memory that threads share.
+//! Every lookup, insert, removal and load is counted by its thread, in a counter of its keyspace. The count
+//! and the keyspace decide whether the operation is sampled: they are mixed into a number, which is compared
+//! with a threshold. While sampling is off, this costs an operation a load and a branch. While sampling is
+//! on, an operation that is not sampled costs two more multiplications. It writes to no memory that threads
+//! share.
 //!
-//! The reported errors require that samples are nearly independent. Sampling every 64th operation would break
-//! this requirement. If a thread looks up 64 keys in turn, the same key would be sampled each time.
-//! Multiplying the count only by the golden ratio would also break this requirement. If a thread looks up 987
-//! keys in turn, each key would be sampled for dozens of turns, and then never during the next turns.
+//! The reported errors require that samples are nearly independent. Sampling every 64th operation would
+//! violate this: if a thread looks up 64 keys in turn, the same key is sampled each time. Only multiplying
+//! the count by the golden ratio would also violate it: if a thread looks up 987 keys in turn, each key is
+//! sampled for dozens of turns, and then for many turns never.
 //!
 //! Sampling a lookup never waits. No operation is sampled in a forked child, because a lock may be held
 //! forever there.
@@ -39,22 +39,22 @@ use crate::sys::clock::cache_time::CacheTime;
 use crate::sys::sync::Arc;
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// 2⁶⁴ divided by the golden ratio, and made odd.
+/// 2⁶⁴ divided by the golden ratio, rounded to an odd number.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-/// An odd number. 39 of its 64 bits are ones, without a pattern.
+/// An odd number with 39 one bits in no pattern.
 const SCATTER: u64 = 0xD6E8_FEB8_6659_FD93;
 
-/// The number of a sampled operation. It is nearly random, and below the threshold.
+/// The pseudorandom number of a sampled operation, below the threshold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample(u64);
 
 /// The hot keys, the slow loads and the watchers of a cache, with the thresholds for sampling.
 #[derive(Debug)]
 pub(crate) struct Observer {
-    /// An operation is sampled if its number is below the threshold of its count. If the threshold is zero,
-    /// no operation is sampled.
+    /// An operation is sampled if its number is below the threshold of its count. A threshold of zero
+    /// samples no operation.
     thresholds: [StatisticU64; COUNTS],
-    /// `None` if the application has not turned on the sampling of keys.
+    /// `None` if the application has not enabled key sampling.
     hot: Option<Box<hot::HotKeySampler>>,
     slow: Box<slow::SlowLoadRing>,
     #[cfg(all(unix, feature = "control"))]
@@ -97,7 +97,7 @@ impl Observer {
             return None;
         }
         // The keyspace is part of the number. Otherwise the same counts would be sampled in every keyspace,
-        // and keyspaces with few operations would have no samples.
+        // and keyspaces with few operations would get no samples.
         let sample = mixed(counted ^ (u64::from(keyspace.number()) << 32));
         (sample < threshold).then_some(Sample(sample))
     }
@@ -115,7 +115,7 @@ impl Observer {
         }
     }
 
-    /// Records a sampled removal of every key with a prefix. Not called in a forked child.
+    /// Records a sampled removal of all keys with a prefix. Not called in a forked child.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn note_prefix(&self, sample: Sample, start: &[u8], time: &CacheTime) {
         self.watchers.offer(sample.0, Verb::RemovePrefix, start, || time.now());
@@ -135,7 +135,7 @@ impl Observer {
         self.slow.latest(threshold, most, takes)
     }
 
-    /// Returns the hot keys of all keyspaces or of one keyspace. Returns `None` if keys are not sampled.
+    /// Returns the hot keys of all keyspaces, or of one. Returns `None` if keys are not sampled.
     pub(crate) fn hot_keys(
         &self,
         clock: &dyn Clock,
@@ -158,18 +158,17 @@ impl Observer {
 
 #[cfg(all(unix, feature = "control"))]
 impl Observer {
-    /// Returns whether the application has turned on the sampling of keys.
+    /// Returns whether the application has enabled key sampling.
     pub(crate) fn samples_keys(&self) -> bool {
         self.hot.is_some()
     }
 
-    /// Starts to watch one in `number` operations, of all keyspaces or of one keyspace. Returns `None` if the
-    /// number of watchers is already the maximum.
+    /// Starts to watch one in `number` operations, of all keyspaces or of one. Returns `None` if there are
+    /// already [`MAX_WATCHERS`](watch::MAX_WATCHERS) watchers.
     pub(crate) fn watch(&self, number: u64, only: Option<KeyspaceId>) -> Option<Arc<Watcher>> {
         self.watchers.begin(one_in(number), only, |threshold| self.set_all(threshold))
     }
 
-    /// Stops a watcher.
     pub(crate) fn unwatch(&self, watcher: &Arc<Watcher>) {
         self.watchers.end(watcher, |threshold| self.set_all(threshold));
     }
@@ -181,8 +180,7 @@ impl Observer {
     }
 }
 
-/// Reads the coarse monotonic clock, because reading this clock is cheaper. If there is no coarse clock,
-/// reads the precise monotonic clock.
+/// Reads the coarse monotonic clock, which is cheaper, or the precise one if there is no coarse clock.
 fn reading(clock: &dyn Clock) -> Duration {
     clock.coarse_monotonic().unwrap_or_else(|| clock.monotonic())
 }
@@ -235,7 +233,7 @@ mod tests {
     fn a_share_is_within_its_error_in_nineteen_cases_of_twenty_also_of_keys_that_come_in_turn() {
         let clock = std::sync::Arc::new(ManualClock::new());
         let time = CacheTime::new(clock.clone(), crate::units::Timestamp::ZERO);
-        // Fibonacci numbers of keys are the worst case. Multiplied by the golden ratio, they are closest to
+        // Fibonacci numbers of keys are the worst case: their multiples of the golden ratio are closest to
         // whole numbers.
         for (keys, turns) in [(144_u64, 60), (233, 200), (377, 200), (500, 60)] {
             let observer = Observer::new(true, &*clock);

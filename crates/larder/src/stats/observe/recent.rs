@@ -1,17 +1,17 @@
 //! A [`Summary`] with decay. It contains the most frequent keys of the last minutes.
 //!
-//! A key that was added [`HALF_LIFE`] ago has half the weight of a key that is added now. Old counts are not
-//! changed for the decay. Instead, new counts are added with a greater weight (Cormode, Shkapenyuk,
-//! Srivastava, Xu, "Forward decay: a practical time decay model for streaming systems", ICDE 2009). Time is
-//! measured in whole seconds, so the weight is computed once a second. Before the weights become too large
-//! for exact sums, all counts are scaled down.
+//! A key that was added [`HALF_LIFE`] ago has half the weight of a key that is added now. Instead of
+//! reducing old counts, new counts are added with a greater weight (Cormode, Shkapenyuk, Srivastava, Xu,
+//! "Forward decay: a practical time decay model for streaming systems", ICDE 2009). Time is measured in
+//! whole seconds, so the weight is computed once a second. Before the weights become too large for exact
+//! sums, all counts are scaled down.
 
 use std::time::Duration;
 
 use super::summary::Summary;
 
 /// The age at which a lookup has half of its initial weight in [`HotKeys`](crate::HotKeys). With one minute,
-/// an answer covers the last few minutes.
+/// the result covers the last few minutes.
 pub const HALF_LIFE: Duration = Duration::from_mins(1);
 
 /// Number of half-lives after which all counts are scaled down. Much larger weights would make sums inexact.
@@ -34,8 +34,8 @@ pub(super) struct Frequent<'a> {
     pub(super) key: &'a [u8],
     /// The key's share of all added keys.
     pub(super) share: f64,
-    /// The possible error of the share. The error is the sum of two bounds. The first bound is the certain
-    /// bound of the summary's error. The second bound is a bound of the sampling error in 19 cases of 20.
+    /// The error of the share: the certain bound of the summary's error, plus the sampling error with 95 %
+    /// confidence.
     pub(super) error: f64,
 }
 
@@ -44,8 +44,7 @@ impl DecayingSummary {
         Self { summary: Summary::new(capacity), landmark: now.as_secs(), second: now.as_secs(), weight: 1.0 }
     }
 
-    /// Adds one to a key. If `now` is earlier than a previous reading of the clock, the previous reading is
-    /// used.
+    /// Adds one to a key. If `now` is earlier than the latest time so far, uses the latest time.
     pub(super) fn add(&mut self, key: &[u8], now: Duration) {
         self.advance(now);
         self.summary.add(key, self.weight);
@@ -64,11 +63,11 @@ impl DecayingSummary {
         if total <= 0.0 || squares <= 0.0 {
             return Vec::new();
         }
-        // The number of samples of equal weight that would have the same uncertainty.
+        // Number of samples of equal weight that would have the same uncertainty.
         let samples = total * total / squares;
         let shares = self.summary.counters().iter().map(|counter| {
             let share = counter.count / total;
-            // Two standard deviations of a binomial share.
+            // Two standard deviations of a binomial proportion.
             let by_sampling = 2.0 * (share * (1.0 - share).max(0.0) / samples).sqrt();
             Frequent { key: &counter.key, share, error: counter.error / total + by_sampling }
         });
@@ -141,7 +140,7 @@ mod tests {
             recent.add(b"new", later);
         }
         assert_eq!(recent.top(8, |_| true).len(), 1);
-        // The reading of the clock on this thread is earlier than a previous reading.
+        // This thread reads an earlier time than another thread before it.
         recent.add(b"new", START);
         assert!(recent.total(START) > 100.0);
     }

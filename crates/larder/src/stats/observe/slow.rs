@@ -1,4 +1,4 @@
-//! The latest slow loads, with the key and the duration of each.
+//! The latest slow loads, each with its key and its duration.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::stats::seconds;
 use crate::sys::sync::Mutex;
 use crate::units::Timestamp;
 
-/// Maximum number of slow loads that are kept. A new slow load replaces the oldest slow load. With keys of
-/// the maximum length, the slow loads use half a megabyte of memory.
+/// Maximum number of slow loads that are kept. A new one replaces the oldest. With keys of maximum length,
+/// they take half a megabyte of memory.
 pub const MAX_SLOW_LOADS: usize = 128;
 
 /// The latest slow loads. [`Cache::slow_loads`](crate::Cache::slow_loads) returns this struct.
@@ -20,14 +20,13 @@ pub const MAX_SLOW_LOADS: usize = 128;
 #[non_exhaustive]
 #[serde(default)]
 pub struct SlowLoads {
-    /// A load whose loader runs for at least this time is slow:
+    /// A load is slow if its loader runs for at least this long:
     /// [`CacheBuilder::slow_load`](crate::CacheBuilder::slow_load).
     #[serde(with = "seconds")]
     pub threshold: Duration,
-    /// The number of slow loads since the cache was opened. The latest [`MAX_SLOW_LOADS`] slow loads are
-    /// kept.
+    /// Number of slow loads since the cache was opened. Only the latest [`MAX_SLOW_LOADS`] are kept.
     pub total: u64,
-    /// The latest slow loads, with the newest first.
+    /// The latest slow loads, newest first.
     pub loads: Vec<SlowLoad>,
 }
 
@@ -36,7 +35,7 @@ pub struct SlowLoads {
 #[non_exhaustive]
 #[serde(default)]
 pub struct SlowLoad {
-    /// The number of the load, counted from 1 since the cache was opened.
+    /// The number of the slow load, counted from 1 since the cache was opened.
     pub number: u64,
     /// The name of the key's keyspace.
     pub keyspace: String,
@@ -44,16 +43,15 @@ pub struct SlowLoad {
     pub key: String,
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
     pub key_bytes: String,
-    /// The time at which the loader ended, in milliseconds since 1970.
+    /// When the loader ended, in milliseconds since 1970.
     pub ended_at_ms: u64,
-    /// The duration of the loader.
+    /// How long the loader ran.
     #[serde(with = "seconds")]
     pub took: Duration,
     /// Whether the loader returned an error, or panicked.
     pub has_failed: bool,
 }
 
-/// A ring of the latest slow loads.
 #[derive(Debug, Default)]
 pub(super) struct SlowLoadRing(Mutex<KeptLoads>);
 
@@ -63,7 +61,7 @@ struct KeptLoads {
     total: u64,
 }
 
-/// A slow load in the ring. Its key becomes text only when a caller reads the slow loads.
+/// A slow load in the ring. Its key is converted to text only when a caller reads the slow loads.
 #[derive(Debug)]
 pub(crate) struct FinishedLoad {
     pub(crate) keyspace: NamedKeyspace,
@@ -85,7 +83,7 @@ impl SlowLoadRing {
         drop(oldest);
     }
 
-    /// Returns the latest slow loads of the keyspaces that a predicate accepts, with the newest first.
+    /// Returns the latest slow loads of the keyspaces that a predicate accepts, newest first.
     pub(super) fn latest(&self, threshold: Duration, most: usize, takes: impl Fn(&str) -> bool) -> SlowLoads {
         let kept = self.0.lock();
         let numbered = kept.loads.iter().rev().zip((1..=kept.total).rev());

@@ -1,9 +1,9 @@
-//! A summary of a stream. The summary finds the most frequent keys, in bounded memory.
+//! A summary of a stream, which finds the most frequent keys in bounded memory.
 //!
 //! This is Space-Saving: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements
 //! in data streams", ICDT 2005. The algorithm keeps a counter for each of at most `capacity` keys. A new key
-//! without a counter takes over the smallest counter. The new key begins with the count of that counter. This
-//! count is the greatest possible error of the new key's count.
+//! takes over the smallest counter, and starts with its count. This count is the largest possible error of
+//! the new key's count.
 //!
 //! Two invariants hold after each addition, and [`validate`](Summary::validate) checks them:
 //!
@@ -14,10 +14,11 @@
 //!
 //! `HeavyKeeper` (Gong et al., "`HeavyKeeper`: an accurate algorithm for finding top-k elephant flows",
 //! USENIX ATC 2018) is more exact in the same memory. But its error bound holds only with some probability,
-//! and its answer does not state this probability. Operators see the possible error of each figure, so an
-//! algorithm with a certain bound was chosen.
+//! which its result does not state. Operators see an error for each figure, so an algorithm with a certain
+//! bound was chosen.
 //!
-//! Each addition has a weight, and all counts can be scaled. So old counts can decay ([`super::recent`]).
+//! Each addition has a weight, and all counts can be scaled, so that old counts can decay
+//! ([`super::recent`]).
 
 use hashbrown::HashTable;
 
@@ -27,9 +28,9 @@ use crate::sys::sync::hash_seeds;
 #[derive(Debug)]
 pub(super) struct Summary {
     counters: Vec<SummaryCounter>,
-    /// Indices of counters, by their keys.
+    /// Indices of counters, by key.
     ids: HashTable<u32>,
-    /// Indices of counters as a binary heap: no counter is smaller than its parent.
+    /// Indices of counters as a binary min-heap: no counter is smaller than its parent.
     heap: Vec<u32>,
     hasher: ahash::RandomState,
     capacity: usize,
@@ -49,7 +50,7 @@ pub(super) struct SummaryCounter {
 }
 
 impl Summary {
-    /// Makes an empty summary. `capacity` is at least 1.
+    /// Creates an empty summary. A `capacity` of 0 counts as 1.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             counters: Vec::new(),
@@ -62,12 +63,12 @@ impl Summary {
         }
     }
 
-    /// Returns the sum of the weights that were added.
+    /// Returns the sum of the added weights.
     pub(super) const fn total(&self) -> f64 {
         self.total
     }
 
-    /// Returns the sum of the squares of the weights that were added.
+    /// Returns the sum of the squares of the added weights.
     pub(super) const fn squares(&self) -> f64 {
         self.squares
     }
@@ -77,7 +78,7 @@ impl Summary {
         &self.counters
     }
 
-    /// Adds a weight to a key. The weight is not negative.
+    /// Adds a nonnegative weight to a key.
     ///
     /// Costs a hash and some steps through the heap. Once the summary is full, the call allocates only if a
     /// new key needs more bytes than its counter has reserved.
@@ -98,7 +99,7 @@ impl Summary {
         self.sink(place);
     }
 
-    /// Multiplies all weights by a factor. The factor is not negative.
+    /// Multiplies all weights by a nonnegative factor.
     pub(super) fn scale(&mut self, factor: f64) {
         self.total *= factor;
         self.squares *= factor * factor;
@@ -108,7 +109,7 @@ impl Summary {
         }
     }
 
-    /// Makes a counter with count 0. It is the smallest counter, so it rises to the top of the heap.
+    /// Creates a counter with count 0. It is the smallest counter, so it rises to the top of the heap.
     fn begin(&mut self, key: &[u8], hash: u64) -> u32 {
         let id = u32::try_from(self.counters.len()).unwrap_or(u32::MAX);
         let place = self.heap.len();
@@ -244,7 +245,7 @@ mod tests {
             let mut summary = Summary::new(capacity);
             let mut truth = BTreeMap::new();
             for (key, weight, then) in added {
-                // Some keys are far more frequent than other keys. Sometimes all weights are scaled.
+                // Some keys are far more frequent than others. Sometimes all weights are scaled.
                 let key = vec![key / (1 + key % 4), 7];
                 summary.add(&key, f64::from(weight));
                 *truth.entry(key).or_insert(0.0) += f64::from(weight);

@@ -1,23 +1,23 @@
-//! Watchers of operations. Each watcher has a ring with a sample of the operations as they happen.
+//! Watchers of operations. Each watcher has a ring with a sample of the current operations.
 //!
 //! An operation never waits for a watcher. A sampled operation is offered to the ring of every watcher. If
-//! another thread has locked the ring, or the ring is full, the watcher misses the operation. The number of
-//! missed operations is reported to the watcher. So a slow watcher does not slow down the cache.
+//! another thread has locked the ring, or the ring is full, the watcher misses the operation, and gets the
+//! number of missed operations. So a slow watcher does not slow down the cache.
 //!
 //! # The order of steps
 //!
-//! An operation reads the thresholds first, without a lock. The operation reads the list of watchers only if
-//! it is sampled ([`super::Observer`]). A thread that changes the list keeps `all` locked from the first step
-//! to the last:
+//! An operation first reads the thresholds, without a lock. Only if it is sampled, it reads the list of
+//! watchers ([`super::Observer`]). A thread that changes the list holds the lock of `all` from the first
+//! step to the last:
 //!
 //! 1. To start: add the watcher to the list, publish the list, then raise the thresholds. So an operation
 //!    that is sampled finds the watcher.
-//! 2. To stop: remove the watcher from the list, lower the thresholds as far as the remaining watchers allow,
-//!    then publish the list.
+//! 2. To stop: remove the watcher from the list, lower the thresholds as far as the remaining watchers
+//!    allow, then publish the list.
 //!
-//! The thresholds are computed from the whole list under the lock. If they were computed without the lock,
-//! stopping a watcher could lower the thresholds below the threshold of a watcher that has just started. The
-//! new watcher would then see no operation.
+//! The thresholds are computed from the whole list under the lock. Without the lock, stopping a watcher
+//! could lower the thresholds below that of a watcher that has just started, which would then see no
+//! operation.
 
 use std::collections::VecDeque;
 
@@ -30,14 +30,14 @@ use crate::units::Timestamp;
 pub(crate) const MAX_WATCHERS: usize = 4;
 /// Maximum number of operations in a ring.
 const RING: usize = 1024;
-/// Maximum number of key bytes in a ring, over all its operations.
+/// Maximum number of key bytes in a ring, summed over its operations.
 const RING_BYTES: usize = 1 << 20;
 
 /// An operation in the form that a watcher receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ObservedOperation {
     pub(crate) verb: Verb,
-    /// The whole key, with the keyspace's number. For a removal by prefix, the prefix.
+    /// The full key, with the keyspace's number, or the prefix of a removal by prefix.
     pub(crate) full: Vec<u8>,
     pub(crate) at: Timestamp,
 }
@@ -56,7 +56,7 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    /// The kinds that belong to a count, with that count.
+    /// The kinds that have a count, with that count.
     pub(super) const COUNTED: [(Self, Count); 7] = [
         (Self::MemoryHit, Count::MemoryHits),
         (Self::DiskHit, Count::DiskHits),
@@ -101,7 +101,7 @@ impl Watcher {
         }
     }
 
-    /// Removes up to `most` operations from the ring and returns them, with the oldest first.
+    /// Removes up to `most` operations from the ring and returns them, oldest first.
     pub(crate) fn take(&self, most: usize) -> Vec<ObservedOperation> {
         let mut ring = self.ring.lock();
         let taken = most.min(ring.seen.len());
@@ -110,12 +110,12 @@ impl Watcher {
         seen
     }
 
-    /// Returns the number of sampled operations that this watcher has missed.
+    /// Returns how many sampled operations this watcher has missed.
     pub(crate) fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of operations in the ring.
+    /// Returns how many operations are in the ring.
     pub(crate) fn waiting(&self) -> u64 {
         self.ring.lock().seen.len() as u64
     }
@@ -124,9 +124,9 @@ impl Watcher {
 /// All watchers of a cache.
 #[derive(Debug)]
 pub(super) struct Watchers {
-    /// The list of watchers. It is locked while the list and the thresholds change.
+    /// The list of watchers, locked while the list and the thresholds change.
     all: Mutex<Vec<Arc<Watcher>>>,
-    /// A copy of the list for operations to read without a lock.
+    /// A copy of the list that operations read without a lock.
     shown: AtomicSnapshot<Vec<Arc<Watcher>>>,
 }
 
@@ -144,8 +144,8 @@ impl Watchers {
         }
     }
 
-    /// Starts a watcher, and calls `set` with the largest threshold of all watchers. Returns `None` if the
-    /// number of watchers is already the maximum.
+    /// Starts a watcher, and calls `set` with the largest threshold of all watchers. Returns `None` if there
+    /// are already [`MAX_WATCHERS`] watchers.
     pub(super) fn begin(
         &self,
         threshold: u64,
@@ -165,7 +165,7 @@ impl Watchers {
         Some(watcher)
     }
 
-    /// Stops a watcher. Does nothing if the watcher was stopped before.
+    /// Stops a watcher. Does nothing if the watcher is already stopped.
     pub(super) fn end(&self, watcher: &Arc<Watcher>, set: impl FnOnce(u64)) {
         let mut all = self.all.lock();
         // 2.
@@ -204,7 +204,7 @@ mod tests {
         }
         assert_eq!(watcher.missed(), 5);
         assert_eq!(watcher.take(usize::MAX).len(), RING);
-        // The key bytes of long keys fill the ring before the number of operations does.
+        // With long keys, the key bytes fill the ring before the number of operations does.
         for _ in 0..RING {
             watchers.offer(0, Verb::Insert, &full(1, &[7; 4092]), || AT);
         }

@@ -1,36 +1,35 @@
 //! The cache's time. It never decreases, and a reading is never behind the wall clock.
 //!
-//! The time is the count of the monotonic clock since the cache was opened, plus an offset. The offset only
-//! grows: each reading raises the offset to `wall - counted` if that value is larger. So a wall clock that is
-//! set back changes nothing, and no entry lives longer than its TTL. A wall clock that is set forward expires
-//! entries early. The time for which a machine is suspended is included.
+//! The time is the monotonic time since the cache was opened, plus an offset. The offset only grows: each
+//! reading raises it to `wall - counted` if that is larger. So setting the wall clock back changes nothing,
+//! and no entry lives longer than its TTL. Setting the wall clock forward expires entries early. The time
+//! for which a machine is suspended is included.
 //!
-//! Time ends at `u64::MAX` milliseconds. Every sum saturates there. An entry has expired once the time has
-//! reached its expiry. So at the end of time every entry has expired, for any readings of the clocks. The
-//! monotonic count begins at zero and the offset is never negative. So no reading of either clock is out of
-//! range, and no sum saturates before the end of time.
+//! Time ends at `u64::MAX` milliseconds, and every sum saturates there. An entry has expired once the time
+//! has reached its expiry. So at the end of time every entry has expired, for any readings of the clocks.
+//! The monotonic count starts at zero and the offset is never negative. So no reading of either clock is out
+//! of range, and no sum saturates before the end of time.
 //!
-//! Reading two clocks takes 45 ns, a large part of a hit. So a cheaper reading uses a coarse clock that
-//! changes only at each tick of the kernel. The result is [`TimeBounds`]: the time is between the two bounds.
-//! If the entry of a lookup expires after both bounds, the lookup does not need the exact time. Any other
-//! lookup reads the exact time. With the coarse clock, the wall clock is read once a tick. So a jump forward
-//! is noticed up to one tick late.
+//! Reading two clocks takes 45 ns, a large part of a hit. So a cheaper reading uses a coarse clock, which
+//! changes only at each tick of the kernel. The result is [`TimeBounds`]: the time is between the two
+//! bounds. If an entry expires after both bounds, the lookup does not need the exact time. Any other lookup
+//! reads the exact time. With the coarse clock, the wall clock is read once per tick. So a jump forward is
+//! noticed up to one tick late.
 //!
-//! The upper bound is the same during a tick. So it is computed once a tick and stored as the *limit*. A hit
-//! reads the coarse clock, compares two integers, and loads the limit. The order of steps:
+//! The upper bound is constant during a tick. So it is computed once per tick and stored as the *limit*. A
+//! hit reads the coarse clock, compares two integers, and loads the limit. The order of steps:
 //!
 //! 1. A thread reads a tick that is not the stored tick.
 //! 2. It reads the wall clock, and raises the offset.
 //! 3. It raises the limit to the upper bound of its tick. The limit only grows.
 //! 4. It stores the tick.
 //!
-//! A thread that reads its own tick as the stored tick also reads a limit of at least step 3, because step 3
-//! comes before step
-//! 4. If a slow thread has stored an earlier tick in between, the limit still belongs to the later tick. A
-//!    limit that is too high only makes a lookup read the exact time.
+//! A thread whose tick equals the stored tick reads at least the limit of step 3, because that step comes
+//! before step 4. If a slow thread has stored an earlier tick in between, the limit still belongs to the
+//! later tick. A limit that is too high only makes a lookup read the exact time.
 //!
-//! A reading of the exact time raises the limit to the time that it returns. So a thread that has read an
-//! exact time never finds an entry that had already expired at that time.
+//! A reading of the exact time raises the limit to the time that it returns. So after a thread has read an
+//! exact time, it never finds an entry that had already expired at that time.
 
 use std::any::Any;
 use std::time::Duration;
@@ -42,35 +41,33 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 use crate::units::{Timestamp, millis};
 
-/// A lower and an upper bound of the cache's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeBounds {
     pub(crate) earliest: Timestamp,
     pub(crate) latest: Timestamp,
 }
 
-/// The cache's time. It combines a clock and the latest time that the file contains.
+/// The cache's time, computed from a clock and the clock watermark of the file.
 #[derive(Debug)]
 pub(crate) struct CacheTime {
     clock: Arc<dyn Clock>,
-    /// A copy of the coarse clock, if `clock` is the system's clock and has one. A hit reads the copy without
-    /// a virtual call.
+    /// A copy of the coarse clock, if `clock` is the system's clock and has one. A hit reads this copy
+    /// without a virtual call.
     system: Option<CoarseClock>,
-    /// The reading of the monotonic clock when the cache was opened.
+    /// The monotonic time at which the cache was opened.
     origin: Duration,
-    /// The offset to add to the count since `origin`, in milliseconds. It only grows.
+    /// The offset to add to the time since `origin`, in milliseconds. It only grows.
     offset_ms: AtomicU64,
-    /// The number of the tick at which the wall clock was last read.
+    /// The tick at which the wall clock was last read.
     tick: AtomicU64,
-    /// The limit, in milliseconds. No time later than the limit has been returned, or will be returned during
-    /// `tick`.
+    /// The limit, in milliseconds. No later time has been returned, or will be returned during `tick`.
     limit_ms: AtomicU64,
 }
 
 impl CacheTime {
-    /// Starts the time at the wall clock, or at `clock_watermark` if that is later.
+    /// Starts at the wall clock, or at `clock_watermark` if that is later.
     pub(crate) fn new(clock: Arc<dyn Clock>, clock_watermark: Timestamp) -> Self {
-        // The wall clock is read first, as in `now`.
+        // The wall clock is read first, for the same reason as in `now`.
         let start = clock.wall().max(clock_watermark).as_millis();
         let origin = clock.monotonic();
         Self {
@@ -83,18 +80,18 @@ impl CacheTime {
         }
     }
 
-    /// Returns the time.
+    /// Returns the exact time.
     pub(crate) fn now(&self) -> Timestamp {
-        // The wall clock is read first. So a delay between the two readings only makes the difference
-        // smaller. In the other order, a delayed thread would make the offset larger and move the time
-        // forward permanently.
+        // The wall clock is read first, so a delay between the two readings only makes the difference
+        // smaller. In the other order, a delayed thread would make the offset larger and permanently move
+        // the time forward.
         let wall = self.clock.wall().as_millis();
         let counted = self.counted(self.clock.monotonic());
         let by_wall = wall.saturating_sub(counted);
         let mut offset = self.offset_ms.load(Ordering::Relaxed);
         if by_wall > offset {
-            // Relaxed is enough: the offset guards no other memory, and fetch_max keeps the largest offset of
-            // all threads.
+            // Relaxed is enough: no other memory depends on the offset, and `fetch_max` keeps the largest
+            // offset of all threads.
             offset = self.offset_ms.fetch_max(by_wall, Ordering::Relaxed).max(by_wall);
         }
         let now = counted.saturating_add(offset);
@@ -109,7 +106,7 @@ impl CacheTime {
     #[inline]
     pub(crate) fn latest(&self) -> Timestamp {
         match self.read_tick() {
-            // Acquire: pairs with the Release in `begin_tick`. A thread that reads its own tick here also
+            // Acquire: pairs with the Release in `begin_tick`. A thread that finds its own tick here also
             // sees the limit of that tick.
             Some(tick) if self.tick.load(Ordering::Acquire) == tick.number() => {
                 Timestamp::from_millis(self.limit_ms.load(Ordering::Relaxed))
@@ -118,12 +115,13 @@ impl CacheTime {
         }
     }
 
-    /// Steps 2 to 4. Returns the upper bound of the time. Without a coarse clock, this is the exact time.
+    /// Does steps 2 to 4. Returns the upper bound of the time. Without a coarse clock, this is the exact
+    /// time.
     #[cold]
     fn begin_tick(&self, tick: Option<Tick>) -> Timestamp {
         let now = self.now();
         // The coarse clock is read after the tick, so the upper bound belongs to this tick or to a later
-        // tick.
+        // one.
         let (Some(tick), Some(coarse)) = (tick, self.clock.coarse_monotonic()) else { return now };
         let store_tick = || self.tick.store(tick.number(), Ordering::Release);
         if failpoint_is_set(Failpoint::StoreTickBeforeLimit) {
@@ -147,28 +145,27 @@ impl CacheTime {
         }
     }
 
-    /// Returns the bounds of the time. Within a tick of the coarse clock, only that clock is read.
+    /// Returns bounds of the time. Within a tick of the coarse clock, reads only that clock.
     pub(crate) fn bounds(&self) -> TimeBounds {
         let Some(coarse) = self.clock.coarse_monotonic() else {
             let now = self.now();
             return TimeBounds { earliest: now, latest: now };
         };
         // Called after the coarse clock was read, so it returns the upper bound of this tick or of a later
-        // tick. The call may raise the offset, so it comes before the offset is loaded for the lower bound.
+        // one. The call may raise the offset, so it comes before the offset is loaded for the lower bound.
         let latest = self.latest();
         let earliest = self.counted(coarse).saturating_add(self.offset_ms.load(Ordering::Relaxed));
         TimeBounds { earliest: Timestamp::from_millis(earliest), latest }
     }
 
-    /// Returns the latest time that is possible while the coarse clock shows `coarse`, in milliseconds.
+    /// Returns the latest possible time while the coarse clock shows `coarse`, in milliseconds.
     fn latest_at(&self, coarse: Duration) -> u64 {
         let earliest = self.counted(coarse).saturating_add(self.offset_ms.load(Ordering::Relaxed));
-        // One millisecond is added for the fraction that was cut off.
+        // One millisecond is added for the truncated fraction.
         earliest.saturating_add(millis(MAX_COARSE_LAG) + 1)
     }
 
-    /// Returns the milliseconds since the cache was opened. Returns 0 for a coarse reading before that
-    /// moment.
+    /// Returns the milliseconds since the cache was opened, or 0 for a coarse reading before that.
     fn counted(&self, monotonic: Duration) -> u64 {
         millis(monotonic.saturating_sub(self.origin))
     }
@@ -252,7 +249,7 @@ mod tests {
         }
     }
 
-    /// A clock whose coarse clock changes every 10 ms.
+    /// A clock whose coarse reading changes every 10 ms.
     #[derive(Debug)]
     struct Ticking(ManualClock);
 
@@ -284,7 +281,7 @@ mod tests {
         assert_eq!(time.bounds().earliest.as_millis(), 200_000, "all readings share the offset");
     }
 
-    /// A clock with any readings, up to the ends of both scales.
+    /// A clock that shows any times, up to the ends of both scales.
     #[derive(Debug)]
     struct Extreme {
         monotonic: Mutex<Duration>,
@@ -334,7 +331,7 @@ mod tests {
     }
 
     proptest! {
-        /// For any readings, time advances with the monotonic clock and never decreases.
+        /// Checks that for any readings, time advances with the monotonic clock and never decreases.
         #[test]
         fn an_entry_has_expired_once_the_clock_has_advanced_by_its_lifetime(
             monotonic in any_reading(),

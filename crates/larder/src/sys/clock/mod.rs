@@ -11,37 +11,37 @@ use std::time::Duration;
 use super::sync::{Arc, AtomicU64, Mutex, Ordering};
 use crate::units::{Timestamp, millis};
 
-/// Maximum lag of [`Clock::coarse_monotonic`]: 14 ms. That is the sum of a Linux kernel's slowest tick (10
-/// ms) and usual tick (4 ms).
+/// Maximum lag of [`Clock::coarse_monotonic`]: 14 ms, the sum of the slowest (10 ms) and the usual (4 ms)
+/// tick of a Linux kernel.
 pub const MAX_COARSE_LAG: Duration = Duration::from_millis(14);
 
 /// A source of time. The default is [`SystemClock`](system::SystemClock).
 pub trait Clock: Any + Send + Sync + fmt::Debug {
-    /// Returns the time since a fixed point. The result never decreases. Only differences of readings are
-    /// used.
+    /// Returns the time since a fixed point. The result never decreases. Only differences between readings
+    /// are used.
     fn monotonic(&self) -> Duration;
 
-    /// Returns the time of day. It may jump in either direction. At 2⁶⁴ − 1 ms, time ends, and every entry
-    /// has expired.
+    /// Returns the time of day, which may jump in either direction. Time ends at 2⁶⁴ − 1 ms, where every
+    /// entry has expired.
     fn wall(&self) -> Timestamp;
 
-    /// Returns a cheaper reading of the monotonic clock, or `None` if the clock has no cheaper reading. The
-    /// reading is at most [`MAX_COARSE_LAG`] behind the monotonic clock, and never ahead of it. A lookup uses
-    /// the reading to decide whether an entry is certainly live.
+    /// Returns a cheaper reading of the monotonic clock, or `None` if the clock has none. The reading is at
+    /// most [`MAX_COARSE_LAG`] behind the monotonic clock, and never ahead of it. A lookup uses it to decide
+    /// whether an entry is certainly live.
     fn coarse_monotonic(&self) -> Option<Duration> {
         None
     }
 
-    /// Registers a function to call when the time is changed by hand. The function makes a sleeping sweeper
+    /// Registers a function to call when the time is changed manually. The function makes a sleeping sweeper
     /// check the time again.
     ///
-    /// A clock whose time is never changed by hand need not call the function.
+    /// A clock whose time is never changed manually need not call the function.
     fn on_jump(&self, wake: Box<dyn Fn() + Send + Sync>) {
         drop(wake);
     }
 }
 
-/// A clock whose time changes only when a test changes it. It is for tests of an application's own caching.
+/// A clock whose time changes only when a test changes it. Use it to test an application's own caching.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -63,19 +63,19 @@ pub trait Clock: Any + Send + Sync + fmt::Debug {
 pub struct ManualClock {
     monotonic_ms: AtomicU64,
     wall_ms: AtomicU64,
-    /// The registered functions. They are called without the lock, because each function wakes a thread. That
-    /// thread may drop the last handle of a cache, with the user's values.
+    /// The registered functions. They are called without the lock, because each function wakes a thread.
+    /// That thread may drop the last handle of a cache, with the user's values.
     wakers: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
 }
 
 impl ManualClock {
-    /// Makes a clock that shows 2030-01-01T00:00:00Z.
+    /// Creates a clock that shows 2030-01-01T00:00:00Z.
     #[must_use]
     pub fn new() -> Self {
         Self::starting_at(Timestamp::from_millis(1_893_456_000_000))
     }
 
-    /// Makes a clock that shows `wall`.
+    /// Creates a clock that shows `wall`.
     #[must_use]
     pub fn starting_at(wall: Timestamp) -> Self {
         Self {
@@ -85,14 +85,14 @@ impl ManualClock {
         }
     }
 
-    /// Advances both clocks by `by`, cut off to whole milliseconds. Each clock stops at the end of its scale,
-    /// 2⁶⁴ − 1 ms.
+    /// Advances both clocks by `by`, truncated to whole milliseconds. Each clock stops at the end of its
+    /// scale, 2⁶⁴ − 1 ms.
     pub fn advance(&self, by: Duration) {
-        // The clocks advance in the reverse order of reading. So no reading sees the wall clock ahead of the
+        // The clocks advance in the reverse order of reading, so no reading sees the wall clock ahead of the
         // monotonic clock.
         for clock in [&self.monotonic_ms, &self.wall_ms] {
             let advanced = |ms: u64| Some(ms.saturating_add(millis(by)));
-            // The update never fails, because the function always returns a number.
+            // The update never fails, because the closure always returns `Some`.
             _ = clock.fetch_update(Ordering::SeqCst, Ordering::SeqCst, advanced);
         }
         self.wake();
@@ -138,31 +138,32 @@ impl Clock for ManualClock {
     }
 }
 
-/// The end of a wait, in real monotonic time. So a wait for another thread ends even if a manual clock does
-/// not move.
+/// The end of a wait, in real monotonic time. So a wait for another thread ends even if a manual clock
+/// stands still.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     #[cfg(not(shuttle))]
     at: std::time::Instant,
-    /// No time passes under the model checker. The model's channel decides when a wait ends.
+    /// The length of the wait. Under the model checker no time passes, so the model's channel decides when a
+    /// wait ends.
     #[cfg(shuttle)]
     wait: Duration,
-    /// Under the model checker, the deadline is over after the next call of `pass_time`.
+    /// The number of calls of `pass_time` so far. Under the model checker, the next call ends the wait.
     #[cfg(shuttle)]
     made_at: u64,
 }
 
 #[cfg(not(shuttle))]
 impl Deadline {
-    /// Returns the deadline at the end of a wait. A wait of more than a century ends after a century, because
-    /// a longer sum could overflow.
+    /// Returns the deadline at the end of a wait. A wait longer than a century is cut to a century, because
+    /// the sum could overflow.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub(crate) fn after(wait: Duration) -> Self {
         const CENTURY: Duration = Duration::from_hours(876_600);
         Self { at: std::time::Instant::now() + wait.min(CENTURY) }
     }
 
-    /// Returns the time that is left until the deadline.
+    /// Returns the time left until the deadline.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub(crate) fn left(self) -> Duration {
         self.at.saturating_duration_since(std::time::Instant::now())
@@ -188,7 +189,7 @@ impl Deadline {
     }
 }
 
-/// Waits in real time while another process owns a file. Never called while a lock is held.
+/// Sleeps in real time while another process owns a file. The caller must not hold a lock.
 #[expect(clippy::disallowed_methods, reason = "the one wait that nothing can wake: another process's lock")]
 pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);

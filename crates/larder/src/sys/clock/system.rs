@@ -13,7 +13,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// Makes a clock whose monotonic time starts now.
+    /// Creates a clock whose monotonic time starts now.
     #[must_use]
     pub fn new() -> Self {
         Self { origin: monotonic::Origin::now() }
@@ -50,8 +50,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// The clocks of Linux. A program can cheaply read the time of the last tick: `CLOCK_MONOTONIC_COARSE` of
-/// `clock_gettime(2)`.
+/// The clocks of Linux. `CLOCK_MONOTONIC_COARSE` of `clock_gettime(2)` cheaply returns the time of the last
+/// tick.
 #[cfg(target_os = "linux")]
 mod monotonic {
     use std::time::Duration;
@@ -61,7 +61,7 @@ mod monotonic {
     use crate::sys::clock::MAX_COARSE_LAG;
     use crate::sys::clock::tick::Tick;
 
-    /// The common zero point of both clocks, so that the coarse clock is never ahead of the other clock.
+    /// The common zero point of both clocks, so that the coarse clock is never ahead of the other one.
     #[derive(Debug, Clone, Copy)]
     pub(super) struct Origin {
         at: Duration,
@@ -95,7 +95,7 @@ mod monotonic {
         #[expect(clippy::unused_self, reason = "a coarse clock exists only where it may be read")]
         pub(crate) fn tick(self) -> Tick {
             let time = clock_gettime(ClockId::MonotonicCoarse);
-            // The kernel's monotonic clock begins at zero, so both numbers are positive.
+            // The kernel's monotonic clock starts at zero, so both numbers are nonnegative.
             Tick::new(time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned())
         }
 
@@ -134,7 +134,7 @@ mod monotonic {
         }
     }
 
-    /// No coarse clock exists on this system.
+    /// This system has no coarse clock.
     #[derive(Debug, Clone, Copy)]
     pub(crate) enum CoarseClock {}
 

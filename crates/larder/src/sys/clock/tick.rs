@@ -1,17 +1,18 @@
-//! A reading of a coarse clock, as one number. A lookup compares two readings by one comparison of integers.
+//! A reading of a coarse clock, as one number, so that a lookup compares two readings with one integer
+//! comparison.
 
 use std::time::Duration;
 
-/// Number of bits for the nanoseconds of a second.
+/// Number of bits for the nanoseconds within a second.
 const NANOS_BITS: u32 = 30;
 
-/// A reading of a coarse clock: its seconds, and in the lower bits its nanoseconds. The seconds wrap around
+/// A reading of a coarse clock: the seconds, and the nanoseconds in the lower bits. The seconds wrap around
 /// after 544 years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tick(u64);
 
 impl Tick {
-    /// No reading of a clock. A second has fewer nanoseconds than the lower bits of this number.
+    /// A number that is not a reading of a clock: its lower bits exceed the nanoseconds of a second.
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
     #[inline]

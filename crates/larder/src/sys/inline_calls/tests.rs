@@ -7,12 +7,12 @@ fn clock() -> (Arc<ManualClock>, InlineCalls) {
     (clock, calls)
 }
 
-/// Makes a lookup whose reads of the file take this time.
+/// Makes a lookup that reads the file for this time.
 fn look_for(clock: &ManualClock, took: Duration) {
     look(|| read(|| clock.advance(took)));
 }
 
-/// Makes a lookup of a worker that takes this time.
+/// Makes a lookup on a worker that takes this time.
 fn look_on_worker(clock: &ManualClock, took: Duration) {
     WorkerLookup::new(true).look(|| read(|| clock.advance(took)));
 }
@@ -65,7 +65,7 @@ fn a_pause_is_twenty_times_as_long_as_the_read() {
     assert!(!may_look());
     clock.advance(Duration::from_millis(1));
     assert!(may_look());
-    // The mean begins at half of the limit.
+    // The mean starts at half of the limit.
     look_for(&clock, Duration::from_millis(4));
     look_on_worker(&clock, Duration::ZERO);
     clock.advance(Duration::from_millis(99));
@@ -101,10 +101,10 @@ fn a_worker_is_measured_and_makes_no_calls_itself() {
     let (clock, _calls) = clock();
     look_for(&clock, Duration::from_millis(30));
     clock.advance(MAX_PAUSE);
-    // It has not looked.
+    // A call that does not look on disk is not measured.
     WorkerLookup::new(false).look(|| clock.advance(Duration::ZERO));
     assert!(!may_look());
-    // It has waited, and has read for a short time.
+    // A call that waits, and then reads for a short time, shows that the disk is quick.
     WorkerLookup::new(true).look(|| {
         assert!(!are_allowed() && !may_look());
         clock.advance(Duration::from_secs(5));

@@ -1,18 +1,19 @@
-//! A completion: one answer, sent from a thread to a task. The task waits with its waker.
+//! A completion: one answer that a thread sends to a waiting task.
 //!
 //! The answer and the waker are changed under one lock, so no wake-up is lost:
 //!
 //! 1. The task takes the answer, if it has arrived. Otherwise it stores its waker, under the same lock.
-//! 2. The sender stores the answer and takes the waker, under one lock. After the lock it wakes the task.
+//! 2. The sender stores the answer and takes the waker, under one lock. After releasing the lock it wakes
+//!    the task.
 //!
-//! A sender that is dropped without an answer ends the wait too. A task may drop its end at any time. The
-//! sender then drops the answer after it has released the lock, because the `Drop` of a user's value may
-//! wait.
+//! Dropping the sender without an answer also ends the wait. A task may drop its end at any time. Then the
+//! sender drops the answer after it has released the lock, because a user's `Drop` may wait.
 //!
-//! A waker is code of an executor. It may panic, and it may drop a user's future. So its panic is caught. A
-//! sender that must not run such code passes the waker to another thread ([`completion_woken_by`]).
+//! A waker is an executor's code. It may panic, and it may drop a user's future. So its panic is caught. A
+//! sender that must not run an executor's code passes the waker to another thread ([`completion_woken_by`]).
 //!
-//! In a forked child, the lock may be held forever, and the sender is in the parent. So the child takes no
+//! In a forked child, the lock may be held forever, and the sender exists only in the parent. So the child
+//! takes no lock, and gets no answer.
 //! lock, and gets no answer.
 
 use std::future::Future;
@@ -24,15 +25,15 @@ use super::failpoint::{Failpoint, failpoint_is_set};
 use super::{Arc, Mutex};
 use crate::sys::process::Process;
 
-/// The end of a completion that sends the answer.
+/// The sending end of a completion.
 #[derive(Debug)]
 pub(crate) struct Completer<T> {
     state: Arc<Mutex<CompletionState<T>>>,
     wake: fn(Waker),
 }
 
-/// The end of a completion that waits for the answer. Its output is None if the sender was dropped without an
-/// answer, and in a forked child.
+/// The waiting end of a completion. Its output is `None` in a forked child, and if the sender was dropped
+/// without an answer.
 #[derive(Debug)]
 #[must_use = "the answer is lost if no task waits for it"]
 pub(crate) struct Completion<T> {
@@ -63,13 +64,13 @@ pub(crate) fn completion_woken_by<T>(wake: fn(Waker)) -> (Completer<T>, Completi
 /// Wakes a task. Catches a panic of the waker.
 pub(crate) fn wake_task(waker: Waker) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        // The payload may be a user's value, and its `Drop` may panic as well.
+        // The payload may be a user's value whose `Drop` also panics.
         drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
     }
 }
 
 impl<T> Completer<T> {
-    /// Sends the answer. Drops the answer if no task waits for it any more.
+    /// Sends the answer, or drops it if no task is waiting.
     pub(crate) fn send(self, answer: T) {
         let mut left = Some(answer);
         let mut state = self.state.lock();
@@ -101,7 +102,7 @@ impl<T> Future for Completion<T> {
         if !self.process.is_current() {
             return Poll::Ready(None);
         }
-        // Cloned before the lock is taken, because cloning runs code of the executor.
+        // Cloned before the lock is taken, because cloning runs the executor's code.
         let waker = context.waker().clone();
         if failpoint_is_set(Failpoint::RegisterLate) {
             let mut state = self.state.lock();

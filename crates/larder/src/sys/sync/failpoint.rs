@@ -1,8 +1,8 @@
-//! Failpoints. Each failpoint makes the protocol skip or reorder one step. The tests of interleavings and the
-//! harnesses with processes set failpoints to show that the tests find such faults.
+//! Failpoints. Each failpoint makes the protocol skip or reorder one step. Tests set failpoints to show that
+//! they detect the fault.
 //!
 //! Only the model checker's build, and a build with the feature `failpoints`, can set a failpoint. In any
-//! other build [`failpoint_is_set`] is a constant, and the compiler removes the code of the failpoints.
+//! other build [`failpoint_is_set`] is a constant, and the compiler removes the failpoints.
 
 /// A fault in one step of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,16 +13,15 @@
 pub enum Failpoint {
     /// A load is published without checking its lease.
     FillWithoutLease,
-    /// A change is published although the entry from which it was computed has expired.
+    /// A change is published although the entry that it was computed from has expired.
     PublishExpired,
-    /// A change is published although the entry from which it was computed may have been evicted.
+    /// A change is published although the entry that it was computed from may have been evicted.
     PublishEvicted,
-    /// A use extends the life of an entry that has expired.
+    /// A use extends the life of an expired entry.
     ExtendExpired,
-    /// The writer removes the stamps of uses before it installs the snapshot with their expiries.
+    /// The writer removes use stamps before it installs the snapshot with their expiries.
     SettleEarly,
-    /// A failed load is answered with the stale value from before the load, even if that value has been
-    /// removed.
+    /// A failed load is answered with the stale value from before the load, even if that value was removed.
     KeepStale,
     /// A load is published after the deadline of its lease.
     FillLate,
@@ -32,40 +31,38 @@ pub enum Failpoint {
     TokenAfterAnswer,
     /// The validity of memory is checked before the value is read.
     ValidityBeforeRead,
-    /// The life of a near copy is counted from the answer, and not from the request.
+    /// The life of a near copy starts at the answer, not at the request.
     LifeFromAnswer,
     /// A loaded value is kept in memory although the remote tier did not store it.
     NearFillAlone,
-    /// All callers that wait for a load at a remote tier get its value.
+    /// All callers that wait for a load at a remote tier get its value without a check.
     ShareUnchecked,
     /// A loaded value is stored at the remote tier without its lease.
     RemoteFillWithoutLease,
     /// A fence does not prevent the lease of a refresh.
     RefreshIgnoresFence,
-    /// A caller waits for a queued load and does not take it over.
+    /// A caller waits for a queued load instead of taking it over.
     WaitForQueued,
     /// The pool runs a load that another caller has taken over.
     RunTakenOver,
-    /// A value that was read from disk is published without checking its lease.
+    /// A value from disk is published without checking its permit.
     PromoteWithoutLease,
-    /// A caller that arrives after an invalidation joins the flight of a load that began before the
-    /// invalidation.
+    /// A caller after an invalidation joins the flight of a load that began before the invalidation.
     KeepFlight,
-    /// A range removal gets its sequence before it raises the barrier for the loads in flight.
+    /// A range removal gets its sequence before it raises the barrier.
     SkipBarrier,
-    /// Records on disk stay visible while a range removal is not committed.
+    /// Records on disk stay visible while a range removal is uncommitted.
     IgnoreMinVisibleSequence,
-    /// A range removal inserts its range tombstone into a shard after it has removed the entries of the
-    /// shard.
+    /// A range removal removes the entries of a shard before it inserts the range tombstone.
     InsertRangeTombstoneLate,
-    /// The range tombstone is removed when the row of the range removal is committed, not when its entries
+    /// The range tombstone is removed when the row of the range removal is committed, not when its records
     /// are deleted.
     RemoveRangeTombstoneWithRow,
     /// The range tombstone is removed before the snapshot without the removed entries is installed.
     RemoveRangeTombstoneEarly,
-    /// A committed key leaves its shard too early: the snapshot with the key is not installed yet.
+    /// A committed key leaves its shard before the snapshot with the key is installed.
     MarkCleanEarly,
-    /// Keys that a failed commit had drained are not committed again.
+    /// Keys that a failed commit has drained are not committed again.
     ForgetDrained,
     /// A sealed shard still stores entries.
     StoreInClosed,
@@ -73,25 +70,26 @@ pub enum Failpoint {
     DrainBeforeSealing,
     /// A caller that fills the write buffer does not notice that another caller waits for a commit.
     IgnoreWaiters,
-    /// A removal that finds an absence on disk, and no value, is not committed.
+    /// A removal that finds an absence on disk, but no value, is not committed.
     KeepAbsence,
-    /// A load of several keys does not land the flight of a key that its loader has omitted.
+    /// A load of several keys does not complete the flight of a key that its loader has omitted.
     ForgetOmitted,
-    /// A load of several keys waits for other callers before it lands its own flights.
+    /// A load of several keys waits for other callers before it completes its own flights.
     WaitBeforeLanding,
-    /// A task checks for the answer under the lock, and stores its waker only after it has released the lock.
+    /// A task checks for the answer under the lock, but stores its waker only after it has released the
+    /// lock.
     #[cfg(feature = "async")]
     RegisterLate,
     /// The waker of a loader wakes only one of the waiting tasks.
     #[cfg(feature = "async")]
     WakeOneTask,
-    /// A loader is not dropped when no task waits for it any more.
+    /// A loader is not dropped when the last task that waits for it is gone.
     #[cfg(feature = "async")]
     KeepDroppedLoad,
-    /// Closing the cache does not wait for the changes that tasks have begun.
+    /// Closing the cache does not wait for unfinished changes of tasks.
     #[cfg(feature = "async")]
     CloseBeforeChanges,
-    /// A lease that is dropped without an answer is not given back.
+    /// A lease that is dropped without an answer is not released.
     KeepDroppedLease,
     /// The shards are drained while a group is being stored.
     OpenGroupGate,
@@ -101,9 +99,9 @@ pub enum Failpoint {
     RemoveBeforeGroup,
     /// A transaction makes its changes one after another, each under the lock of its own shard.
     PublishOneByOne,
-    /// A watch compares the sequence of its key instead of the epoch.
+    /// A watch of a missing key compares its sequence instead of its epoch.
     WatchBySequence,
-    /// A tick is stored before the limit is raised to the upper bound of the tick.
+    /// A tick is stored before the limit is raised to the tick's upper bound.
     StoreTickBeforeLimit,
 }
 
@@ -114,7 +112,7 @@ pub(crate) const fn failpoint_is_set(_failpoint: Failpoint) -> bool {
 
 #[cfg(shuttle)]
 std::thread_local! {
-    /// One variable is enough, because all threads of an execution are coroutines of one system thread.
+    /// A thread-local is enough, because all threads of an execution are coroutines of one system thread.
     static FAILPOINT: std::cell::Cell<Option<Failpoint>> = const { std::cell::Cell::new(None) };
 }
 
@@ -123,13 +121,13 @@ pub(crate) fn failpoint_is_set(failpoint: Failpoint) -> bool {
     FAILPOINT.get() == Some(failpoint)
 }
 
-/// Sets a failpoint for the executions of this thread, or clears it.
+/// Sets or clears the failpoint for the executions of this thread.
 #[cfg(shuttle)]
 pub fn set_failpoint(failpoint: Option<Failpoint>) {
     FAILPOINT.set(failpoint);
 }
 
-/// The failpoint that is set in this process, as its number and 1. 0 for none.
+/// One more than the number of the failpoint that is set in this process, or 0 for none.
 #[cfg(all(not(shuttle), feature = "failpoints"))]
 static FAILPOINT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
@@ -138,7 +136,7 @@ pub(crate) fn failpoint_is_set(failpoint: Failpoint) -> bool {
     FAILPOINT.load(std::sync::atomic::Ordering::Relaxed) == failpoint as usize + 1
 }
 
-/// Sets a failpoint for all caches of this process, or clears it.
+/// Sets or clears the failpoint for all caches of this process.
 #[cfg(all(not(shuttle), feature = "failpoints"))]
 pub fn set_failpoint(failpoint: Option<Failpoint>) {
     let number = failpoint.map_or(0, |failpoint| failpoint as usize + 1);

@@ -1,10 +1,9 @@
-//! Locks, atomics, threads, the channel and the seeds of hashing.
+//! Locks, atomics, threads, the channel and hash seeds.
 //!
-//! Every other module imports these items only from here, so that a model checker can replace the items. The
-//! model checker then runs the real protocol instead of a copy. The model checker is
-//! [shuttle](https://docs.rs/shuttle). Only a build with `RUSTFLAGS="--cfg shuttle"` uses shuttle. `native`
-//! and `model` export the same names. Every operation whose result depends on the order of two threads uses
-//! `native` or `model`. See `tests/interleavings`.
+//! Every other module imports these items from here, so that a model checker can replace them. Then it runs
+//! the real protocol instead of a copy. The model checker is [shuttle](https://docs.rs/shuttle), used in a
+//! build with `RUSTFLAGS="--cfg shuttle"`. `native` and `model` export the same names. Every operation whose
+//! result depends on the order of two threads must use these names. See `tests/interleavings`.
 
 #[cfg(feature = "async")]
 pub(crate) mod completion;
@@ -30,10 +29,10 @@ pub(crate) use primitives::{
 pub(crate) use std::sync::Arc;
 pub(crate) use std::sync::atomic::Ordering;
 
-/// A number that is only shown to people. No decision depends on it, so the model checker need not try the
-/// orders around it.
+/// A number that is only displayed. No decision depends on it, so the model checker need not try the orders
+/// around it.
 pub(crate) use std::sync::atomic::AtomicU64 as StatisticU64;
 
 /// A lock that no thread waits for, because only a forked child locks it exclusively. So the model checker
-/// need not try the orders around the lock.
+/// need not try the orders around it.
 pub(crate) use parking_lot::RwLock as UncontendedRwLock;

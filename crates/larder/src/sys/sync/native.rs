@@ -7,8 +7,7 @@ pub(crate) use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard, RwLockWrit
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
 pub(crate) use std::{thread, thread_local};
 
-/// A value that is replaced as a whole, from `arc_swap`. Readers take no lock, and change no counter that
-/// threads share.
+/// A value that is replaced as a whole, from `arc_swap`. Readers take no lock and change no shared counter.
 #[derive(Debug)]
 pub(crate) struct AtomicSnapshot<T>(arc_swap::ArcSwapOption<T>);
 
@@ -17,13 +16,13 @@ impl<T> AtomicSnapshot<T> {
         Self(arc_swap::ArcSwapOption::new(value))
     }
 
-    /// Returns the present value. The caller must hold the result for a short time only.
+    /// Returns the current value. The caller must hold the result only briefly.
     #[inline]
     pub(crate) fn load(&self) -> impl Deref<Target = Option<Arc<T>>> {
         self.0.load()
     }
 
-    /// Makes a snapshot without a value.
+    /// Creates a snapshot without a value.
     pub(crate) const fn empty() -> Self {
         Self(arc_swap::ArcSwapOption::const_empty())
     }
@@ -33,8 +32,7 @@ impl<T> AtomicSnapshot<T> {
         self.0.rcu(change);
     }
 
-    /// Replaces the value and returns the old value. A thread that still reads the old value then shares the
-    /// ownership of that value.
+    /// Replaces the value and returns the old value, which readers may still share.
     pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
         self.0.swap(value)
     }
@@ -49,7 +47,7 @@ macro_rules! process_static {
 }
 pub(crate) use process_static;
 
-/// The part of crossbeam's channel that `model` also has.
+/// The part of crossbeam's channel that `model` also provides.
 pub(crate) mod channel {
     pub(crate) use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded, unbounded};
 }
@@ -59,9 +57,8 @@ pub(crate) fn hash_seeds() -> ahash::RandomState {
     ahash::RandomState::new()
 }
 
-/// Returns random seeds for the hashes of keys. So an attacker can't choose keys that are all in one shard.
-/// The standard library's hasher takes its secret keys from the system, and no two of these hashers have the
-/// same keys.
+/// Returns random seeds for the hashes of keys, so that an attacker cannot choose keys of one shard. The
+/// standard library's hasher takes its secret keys from the system, and no two hashers have the same keys.
 pub(crate) fn key_seeds() -> [u64; 3] {
     use std::hash::{BuildHasher, RandomState};
     std::array::from_fn(|number| RandomState::new().hash_one(number))

@@ -1,8 +1,8 @@
-//! The content of a file: the operations of redb, holes, and the number of allocated blocks.
+//! The content of a file: redb's operations, holes, and the number of allocated blocks.
 //!
-//! A hole is a range of a file that uses no blocks and reads as zeros. The allocated size is reported only on
-//! a file system that is known to count blocks correctly. A file system that compresses, shares blocks or is
-//! remote (btrfs, zfs, f2fs, network and FUSE file systems) may report any number.
+//! A hole is a range of a file that uses no blocks and reads as zeros. The allocated size is reported only
+//! on a file system that is known to count blocks correctly. A file system that compresses, shares blocks or
+//! is remote (btrfs, zfs, f2fs, network and FUSE file systems) may report any number.
 
 use std::fs::File;
 use std::ops::Range;
@@ -21,8 +21,8 @@ pub(crate) const BLOCK: u64 = 4096;
 
 /// The content of an open file.
 pub(crate) trait FileContent: StorageBackend {
-    /// Turns a range within the file into a hole. The length of the file does not change. The range then
-    /// reads as zeros. The change is durable only after a sync of the file.
+    /// Turns a range within the file into a hole, which reads as zeros. The length of the file does not
+    /// change. The change is durable only after a sync of the file.
     ///
     /// # Errors
     /// Returns [`io::ErrorKind::Unsupported`] on a file system without holes.
@@ -32,12 +32,11 @@ pub(crate) trait FileContent: StorageBackend {
     fn data(&self) -> io::Result<Vec<Range<u64>>>;
 }
 
-/// The content of a file of the operating system.
 #[derive(Debug)]
 pub(super) struct OsContent {
     backend: Limited<FileBackend>,
-    /// The same open file. It is needed for holes, because redb's handle can't make holes. `None` for a file
-    /// that is only read and locked.
+    /// The same open file, for punching holes, which redb's handle cannot do. `None` for a file that is only
+    /// read and locked.
     file: Option<File>,
 }
 
@@ -47,7 +46,7 @@ impl OsContent {
         Ok(Self { file: Some(same), ..Self::of_locks(file)? })
     }
 
-    /// Opens the content of a file that is only read and locked.
+    /// Wraps a file that is only read and locked.
     pub(super) fn of_locks(file: File) -> io::Result<Self> {
         let backend =
             FileBackend::new(file).map(Limited).map_err(|error| io::Error::other(error.to_string()))?;
@@ -88,7 +87,7 @@ fn punch(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Returns the whole file as one range, for a file whose holes are not known.
+/// Returns the whole file as one range, for a file whose holes are unknown.
 fn whole(len: u64) -> Vec<Range<u64>> {
     std::iter::once(0..len).collect()
 }
@@ -100,7 +99,7 @@ fn data(file: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < len {
-        // This call moves the position of the file, but no thread reads or writes at that position.
+        // This call moves the file offset, but no thread reads or writes at that offset.
         let start = match seek(file, SeekFrom::Data(at)) {
             Ok(start) => start,
             Err(Errno::NXIO) => break,
@@ -118,12 +117,12 @@ fn data(_: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
     Ok(whole(len))
 }
 
-/// Returns whether the blocks of files in a directory are counted correctly. This is true for kinds of file
-/// systems that neither compress nor share blocks on their own.
+/// Returns whether the file system of a directory counts blocks correctly. This is true for file systems
+/// that neither compress nor share blocks on their own.
 #[cfg(target_os = "linux")]
 pub(super) fn counts_blocks(directory: &Path) -> bool {
-    /// The magic numbers of `linux/magic.h`: ext2 to ext4, XFS, tmpfs, ramfs and overlayfs. overlayfs returns
-    /// the count of the file system below it. In practice that is ext2 to ext4 or XFS.
+    /// The magic numbers of `linux/magic.h`: ext2 to ext4, XFS, tmpfs, ramfs and overlayfs. overlayfs
+    /// returns the count of the underlying file system, in practice ext2 to ext4 or XFS.
     const COUNTING: [u64; 5] = [0xEF53, 0x5846_5342, 0x0102_1994, 0x8584_58F6, 0x794C_7630];
     rustix::fs::statfs(directory)
         .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| COUNTING.contains(&kind)))
@@ -134,11 +133,11 @@ pub(super) fn counts_blocks(_: &Path) -> bool {
     false
 }
 
-/// Returns the number of bytes that are allocated to a file.
+/// Returns how many bytes are allocated to a file.
 #[cfg(unix)]
 pub(super) fn allocated(found: &fs::Metadata) -> u64 {
     use std::os::unix::fs::MetadataExt;
-    /// The unit of `st_blocks`. It is the same for every file system.
+    /// The unit of `st_blocks`, the same for every file system.
     const UNIT: u64 = 512;
     found.blocks() * UNIT
 }

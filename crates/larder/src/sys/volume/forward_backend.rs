@@ -1,9 +1,9 @@
-//! Forwards methods of a file's content to the file below.
+//! Forwards methods of a file's content to the wrapped file.
 //!
-//! A backend of redb that wraps another backend changes some methods, and lists the remaining methods in this
+//! A redb backend that wraps another backend changes some methods, and lists the remaining methods in this
 //! macro. [`forward_locks`](super::forward_locks) forwards the lock methods.
 
-/// Implements the listed methods of `StorageBackend`. Each calls the same method of `self.$below`.
+/// Implements the listed methods of `StorageBackend` by calling the same method of `self.$below`.
 macro_rules! forward_backend {
     (@ $below:tt len) => {
         fn len(&self) -> std::io::Result<u64> {

@@ -1,9 +1,9 @@
-//! Forwards the lock methods of a file to the file below.
+//! Forwards the lock methods of a file to the wrapped file.
 //!
 //! redb locks ranges of a file through the same backend that it reads and writes. A backend that wraps
-//! another backend forwards the lock methods with this macro in one line.
+//! another backend forwards the lock methods with this macro.
 
-/// Implements the lock methods of `StorageBackend`. Each method calls the same method of `self.$below`.
+/// Implements the lock methods of `StorageBackend` by calling the same method of `self.$below`.
 macro_rules! forward_locks {
     ($($below:tt)+) => {
         fn try_lock_range(

@@ -1,8 +1,8 @@
-//! Forwards methods of a volume to the volume below.
+//! Forwards methods of a volume to the wrapped volume.
 //!
 //! A volume that wraps another volume changes some methods, and lists the remaining methods in this macro.
 
-/// Implements the listed methods of `Volume`. Each method calls the same method of `self.below()`.
+/// Implements the listed methods of `Volume` by calling the same method of `self.below()`.
 macro_rules! forward_volume {
     (@ metadata) => {
         forward_volume! { @ fn metadata(path: &std::path::Path) -> std::io::Result<Option<$crate::sys::volume::Metadata>> }
@@ -41,7 +41,7 @@ macro_rules! forward_volume {
             self.below().$method($($name),*)
         }
     };
-    // This arm is for `remove`, `sync_directory`, `create_directories` and `remove_directory`.
+    // This arm handles `remove`, `sync_directory`, `create_directories` and `remove_directory`.
     (@ $on_path:ident) => { forward_volume! { @ fn $on_path(path: &std::path::Path) -> std::io::Result<()> } };
     ($($method:ident)+) => { $(forward_volume! { @ $method })+ };
 }

@@ -1,4 +1,5 @@
-//! Files of the operating system that stay open: the anchor of a cache file, and the file of an owner's lock.
+//! Files of the operating system that stay open: the anchor of a cache file, and the file of an owner's
+//! lock.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -8,8 +9,8 @@ use std::{fs, io};
 use super::os_metadata::{identity, metadata_at, metadata_of};
 use super::{Anchor, Identity, LockFile, LockPlace, Metadata, limit};
 
-/// The anchor of a file of the operating system. The file has one position, so only one thread at a time uses
-/// the anchor: the cache's writer thread.
+/// The anchor of a file of the operating system. The file has one offset, so only one thread may use the
+/// anchor at a time: the cache's writer thread.
 #[derive(Debug)]
 pub(super) struct OsAnchor {
     file: File,

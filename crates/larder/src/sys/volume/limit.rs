@@ -1,11 +1,11 @@
 //! The limit on the length of the files that a process writes (`ulimit -f`, `RLIMIT_FSIZE`).
 //!
-//! After a write beyond the limit, the system sends the signal SIGXFSZ. The signal ends the process unless
-//! the process handles the signal. A library must not change the signal handling of its host. So such a write
-//! is refused here, before the system sees it. The error is the same as in a process that ignores the signal.
+//! After a write beyond the limit, the system sends SIGXFSZ, which ends the process unless it handles the
+//! signal. A library must not change the signal handling of its host. So this module refuses the write
+//! before the system sees it. The error is the same as in a process that ignores the signal.
 //!
-//! The limit is read before each write, because it may be lowered at any time. The signal still ends the
-//! process if the limit is lowered between the reading and the write.
+//! The limit is read before each write, because it may be lowered at any time. If it is lowered between
+//! reading it and the write, the signal still ends the process.
 
 use std::io;
 use std::io::ErrorKind;
@@ -14,7 +14,8 @@ use super::forward_backend::forward_backend;
 use super::forward_locks::forward_locks;
 use redb::StorageBackend;
 
-/// Returns the maximum length that this process may give to a file now. `None` if there is no limit.
+/// Returns the maximum length that this process may currently give to a file, or `None` if there is no
+/// limit.
 #[cfg(unix)]
 pub(crate) fn file_size_limit() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Fsize).current
@@ -44,7 +45,7 @@ impl<T: StorageBackend> StorageBackend for Limited<T> {
     forward_backend! { 0: len read sync_data close }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        // A file that is already longer than the limit may be made shorter.
+        // A file that already exceeds the limit may be shortened.
         if len > self.0.len()? {
             check(len)?;
         }

@@ -1,5 +1,5 @@
-//! The interface to the file system. The disk tier accesses all files through this interface, so a test can
-//! use a simulated file system.
+//! The interface to the file system. The disk tier accesses all files through it, so a test can use a
+//! simulated file system.
 //!
 //! The interface covers the operations that a test must be able to fail or to undo: opening, reading,
 //! writing, syncing, renaming, removing, and the owner's lock. [`OsVolume`](os::OsVolume) is the operating
@@ -29,12 +29,12 @@ use std::{fmt, io};
 pub(crate) struct Metadata {
     pub(crate) kind: FileKind,
     pub(crate) len: u64,
-    /// Number of allocated bytes. `None` if the file system's count is not reliable ([`content`]).
+    /// Number of allocated bytes. `None` if the file system's count is unreliable ([`content`]).
     pub(crate) allocated: Option<u64>,
     pub(crate) identity: Identity,
-    /// The time when the file was created, in ns since 1970. `None` if the file system does not store this
-    /// time. Together with the identity, this time identifies one file forever. The identity alone is not
-    /// enough: after the file is deleted, another file may get the same identity.
+    /// When the file was created, in ns since 1970. `None` if the file system does not record it. Together
+    /// with the identity, this time identifies one file forever. The identity alone is not enough: after the
+    /// file is deleted, another file may get the same identity.
     pub(crate) born: Option<u64>,
 }
 
@@ -46,24 +46,24 @@ pub(crate) enum FileKind {
     Special,
 }
 
-/// The identity of the file at a path. A changed identity shows that a different file is at the path.
+/// The identity of the file at a path. If it changes, a different file is at the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity(pub(crate) u64, pub(crate) u64);
 
 /// A file system.
 pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
-    /// Returns the metadata of a path, without opening the file or following a link. `None` if nothing is at
-    /// the path.
+    /// Returns the metadata of a path, without opening the file or following a link. Returns `None` if
+    /// nothing is at the path.
     fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>>;
 
     /// Returns whether the file system counts the blocks of a file correctly.
     fn counts_blocks(&self, path: &Path) -> bool;
-    /// Opens a regular file for reading and writing. Does not follow a symbolic link. Only the user that
-    /// creates a new file may access that file.
+    /// Opens a regular file for reading and writing. Does not follow a symbolic link. A new file is
+    /// accessible only to the user that creates it.
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile>;
 
-    /// Opens an anchor on the file at a path. While the anchor is held, no other file can have the identity
-    /// of this file.
+    /// Opens an anchor on the file at a path. While the anchor is held, no other file can have the same
+    /// identity.
     fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>>;
 
     /// Opens the file of an owner's lock. Creates the file if it is missing.
@@ -73,7 +73,7 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// directory.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Replaces a file by another file, in one step. The change is durable only after a sync of the
+    /// Atomically replaces a file with another file. The change is durable only after a sync of the
     /// directory.
     fn replace(&self, from: &Path, to: &Path) -> io::Result<()>;
 
@@ -83,13 +83,13 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Makes the changes to the names in a directory durable.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
 
-    /// Returns the paths in a directory.
+    /// Returns the paths of the entries of a directory.
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
 
     /// Creates a directory and its missing parents. Only their owner may access the new directories.
     fn create_directories(&self, directory: &Path) -> io::Result<()>;
 
-    /// Returns the missing directories among a directory and its parents, the deepest first.
+    /// Returns which of a directory and its parents are missing, the deepest first.
     fn missing_directories(&self, _directory: &Path) -> Vec<PathBuf> {
         Vec::new()
     }
@@ -102,41 +102,42 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Returns the path of a directory, with all symbolic links resolved.
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf>;
 
-    /// Returns the maximum length of a name in a directory, in bytes.
+    /// Returns the maximum length of a file name in a directory, in bytes.
     fn longest_name(&self, _directory: &Path) -> io::Result<usize> {
         Ok(255)
     }
 
-    /// Returns whether a path itself is a mount point, according to the system.
+    /// Returns whether the system reports the path itself as a mount point.
     fn is_mount_point(&self, _path: &Path) -> io::Result<bool> {
         Ok(false)
     }
 
-    /// Returns the maximum length that this process may give to a file now. `None` if there is no limit.
+    /// Returns the maximum length that this process may currently give to a file, or `None` if there is no
+    /// limit.
     fn file_size_limit(&self) -> Option<u64> {
         None
     }
 }
 
-/// A file that is held open, so that no other file gets its identity. Without an anchor, a file system may
-/// soon give the identity of a deleted file to another file.
+/// A file that is kept open, so that no other file gets its identity. Without an anchor, a file system may
+/// soon reuse the identity of a deleted file.
 pub(crate) trait Anchor: fmt::Debug + Send + Sync {
     fn identity(&self) -> Identity;
 
     /// Returns whether the file still has a name. A file without a name can never be opened again.
     fn has_name(&self) -> io::Result<bool>;
 
-    /// Returns the metadata of the file itself, even if it has been moved.
+    /// Returns the metadata of the file itself, even if it was moved.
     fn metadata(&self) -> io::Result<Metadata>;
 
     /// Returns at most `most` bytes from the start of the file.
     fn start(&self, most: usize) -> io::Result<Vec<u8>>;
 
-    /// Writes bytes into the file itself, even if it has been moved.
+    /// Writes bytes into the file itself, even if it was moved.
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 }
 
-/// The file that is now at the path of a held lock.
+/// What is at the path of a held lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LockPlace {
     /// The file of the lock.
@@ -149,7 +150,7 @@ pub(crate) enum LockPlace {
 
 /// The file of an owner's lock.
 pub(crate) trait LockFile: fmt::Debug + Send + Sync {
-    /// Takes the lock if it is free. Returns whether this handle has the lock now.
+    /// Takes the lock if it is free. Returns whether this handle now holds the lock.
     fn try_lock(&mut self) -> io::Result<bool>;
 
     /// Returns at most `most` bytes from the start of the file.
@@ -161,7 +162,7 @@ pub(crate) trait LockFile: fmt::Debug + Send + Sync {
     /// Releases the lock.
     fn unlock(&mut self) -> io::Result<()>;
 
-    /// Returns whether opening the lock created the file.
+    /// Returns whether opening the lock has created the file.
     fn is_new(&self) -> bool {
         false
     }

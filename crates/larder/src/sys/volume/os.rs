@@ -30,8 +30,8 @@ impl Volume for OsVolume {
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
         let (content, locks) = (open(path, create)?, open(path, false)?);
-        // Either another file was put at the path in between, or the file system returns changing identities.
-        // In both cases the locks are on the content's descriptor.
+        // Either another file was put at the path in between, or the file system reports changing
+        // identities. In both cases the locks are on the content's descriptor.
         if identity(&content.metadata()?) != identity(&locks.metadata()?) {
             return Ok(VolumeFile::new(OsContent::new(content)?));
         }
@@ -43,8 +43,7 @@ impl Volume for OsVolume {
     }
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
-        // `create_new` fails if another process has created the file at the same moment. So `is_new` is
-        // exact.
+        // `create_new` fails if another process creates the file at the same moment, so `is_new` is exact.
         let made = open_with(path, OpenOptions::create_new);
         let (file, is_new) = match made {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => (open(path, true)?, false),
@@ -103,7 +102,7 @@ impl Volume for OsVolume {
     #[cfg(unix)]
     fn longest_name(&self, directory: &Path) -> io::Result<usize> {
         let longest = rustix::fs::statvfs(directory)?.f_namemax;
-        // A system returns zero if it does not know the maximum length.
+        // The system returns zero if it does not know the maximum length.
         Ok(usize::try_from(longest).ok().filter(|longest| *longest > 0).unwrap_or(255))
     }
 
@@ -121,14 +120,14 @@ impl Volume for OsVolume {
 }
 
 impl OsVolume {
-    /// Opens a regular file for reading only. Does not follow a symbolic link. So a process without the right
-    /// to write can inspect the file.
+    /// Opens a regular file read-only, so that a process without write permission can inspect it. Does not
+    /// follow a symbolic link.
     pub(crate) fn open_to_read(path: &Path) -> io::Result<VolumeFile> {
         Ok(VolumeFile::new(OsContent::of_locks(read_only(path)?)?))
     }
 
-    /// Returns at most `most` bytes from the start of a file other than the cache file. Used for the lock
-    /// file of an owner, and for files of the system such as the list of locks.
+    /// Returns at most `most` bytes from the start of a file other than the cache file, for example an
+    /// owner's lock file or the system's list of locks.
     pub(crate) fn read_beside(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         read_only(path)?.take(most).read_to_end(&mut bytes)?;

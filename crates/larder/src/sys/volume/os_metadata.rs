@@ -18,7 +18,7 @@ pub(super) fn metadata_at(path: &Path) -> io::Result<Option<Metadata>> {
     Ok(Some(Metadata { allocated, ..metadata_of(&found) }))
 }
 
-/// Returns whether the file system of a path counts the blocks of a file correctly.
+/// Returns whether the file system of a path counts blocks correctly.
 pub(super) fn counts_blocks(path: &Path) -> bool {
     path.parent().is_some_and(content::counts_blocks)
 }
@@ -41,7 +41,7 @@ pub(super) fn identity(found: &fs::Metadata) -> Identity {
     Identity(found.dev(), found.ino())
 }
 
-/// Returns the same identity for all files, because an open file can't be replaced on such a system.
+/// Returns the same identity for all files, because an open file cannot be replaced on these systems.
 #[cfg(not(unix))]
 pub(super) fn identity(_: &fs::Metadata) -> Identity {
     Identity(0, 0)

@@ -29,7 +29,7 @@ pub(super) fn read_only(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Sets options: opening a symbolic link fails, and opening a pipe does not wait for its other end.
+/// Makes opening a symbolic link fail, and keeps opening a pipe from waiting for its other end.
 #[cfg(unix)]
 fn no_detour(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;

@@ -1,4 +1,4 @@
-//! Two kinds of rename: of a file to a free path, and of a copy onto its original.
+//! Renames a file to a free path, or a copy onto its original.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::{fs, io};
 pub(super) fn onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Some file systems can't check the new path and rename in one step.
+        // Some file systems cannot check the new path and rename in one step.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => look_and_rename(from, to),
         done => Ok(done?),
     }
@@ -19,7 +19,7 @@ pub(super) fn onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
     look_and_rename(from, to)
 }
 
-/// Renames in two steps. Between the steps, the owner's lock keeps other caches from the path.
+/// Renames in two steps. Between them, the owner's lock keeps other caches away from the path.
 fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
     match fs::symlink_metadata(to) {
         Err(error) if error.kind() == ErrorKind::NotFound => fs::rename(from, to),
@@ -28,8 +28,8 @@ fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Replaces a file by its copy in one step. The file keeps its owner and its permissions, because a tool and
-/// the service that owns the file may run as different users.
+/// Atomically replaces a file with its copy. The file keeps its owner and its permissions, because a tool
+/// and the service that owns the file may run as different users.
 pub(super) fn onto_original(from: &Path, to: &Path) -> io::Result<()> {
     keep_rights(from, to)?;
     fs::rename(from, to)

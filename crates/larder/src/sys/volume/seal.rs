@@ -1,13 +1,13 @@
-//! The seal on a file. It ends all writing while the store still has the file open.
+//! The seal on a file. It stops all writes while the store still has the file open.
 //!
-//! The store also writes while it is being closed. But a file that another program has overwritten must not
-//! change.
+//! The store also writes while it is being closed, but must not change a file that another program has
+//! overwritten.
 
 use std::io;
 
 use crate::sys::sync::{Arc, AtomicBool, Ordering};
 
-/// Ends all writing through a handle, because the file no longer has the content that the store expects.
+/// Stops all writes through a handle, because the file no longer has the content that the store expects.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seal(Arc<AtomicBool>);
 

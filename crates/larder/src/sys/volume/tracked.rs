@@ -1,23 +1,22 @@
 //! The files that a cache has open, so that a forked child can close them.
 //!
-//! A child inherits every descriptor. The descriptors of locks matter most. Such a lock belongs to the open
-//! file, and parent and child share the open file. The lock ends only when both have closed the file. Threads
-//! of the parent use the inherited files, and the child can't reach these threads. So every handle accesses
-//! its file through a slot, and the volume has a list of the slots:
+//! A child inherits every descriptor. The descriptors of locks matter most: such a lock belongs to the open
+//! file, which parent and child share, and ends only when both have closed the file. Threads that exist only
+//! in the parent may be using the inherited files. So every handle accesses its file through a slot, and the
+//! volume has a list of the slots:
 //!
 //! 1. A thread holds a shared lock on the slot while it uses the file through a handle.
 //! 2. In a child, handles refuse to write, sync, shorten or lock the file. Closing and unlocking do nothing,
 //!    because an unlock would take the lock from the parent. So a child never changes the file, even if it
 //!    drops a handle.
 //! 3. In a child, [`TrackedVolume::release`] empties the slots without waiting. This closes the descriptors
-//!    and unlocks nothing. If a thread of the parent held a slot at the fork, the slot is held forever and
-//!    keeps its descriptor.
+//!    and unlocks nothing. If a thread of the parent held a slot at the fork, the slot stays locked forever
+//!    and keeps its descriptor.
 //!
-//! That thread may have been reading, writing or syncing, and each of these operations can last long. So
+//! At the fork, the parent's thread may have been reading, writing or syncing, and each can take long. So
 //! locks are on a descriptor that is used for nothing else (see [`VolumeFile::with_locks`]). The store takes
-//! some of its locks for each transaction. So the descriptor of the locks may be in use at the fork, too.
-//! Then the child gets an error. In a process that commits all the time, this happens a few times in a
-//! thousand forks.
+//! some of its locks for each transaction, so this descriptor may also be in use at the fork. Then the child
+//! gets an error. In a process that commits continuously, this happens a few times in a thousand forks.
 
 use std::io;
 use std::ops::{Bound, Range};
@@ -33,7 +32,7 @@ use super::{Anchor, Identity, LockFile, LockPlace, Metadata, Volume};
 use crate::sys::process::Process;
 use crate::sys::sync::{Arc, UncontendedRwLock};
 
-/// A volume that keeps a list of the files that were opened through it.
+/// A volume that tracks the files that were opened through it.
 #[derive(Debug)]
 pub(crate) struct TrackedVolume {
     volume: Arc<dyn Volume>,
@@ -46,7 +45,7 @@ pub(crate) struct TrackedVolume {
 #[derive(Debug)]
 struct TrackedHandle {
     slot: Weak<dyn CloseSlot>,
-    /// Whether a lock may be on the descriptor.
+    /// Whether the descriptor may have a lock.
     is_locking: bool,
 }
 
@@ -55,7 +54,7 @@ struct TrackedHandle {
 struct TrackedSlot<T>(UncontendedRwLock<Option<T>>);
 
 trait CloseSlot: std::fmt::Debug + Send + Sync {
-    /// Closes the file, unless a thread uses it. Returns whether the file is closed.
+    /// Closes the file, unless a thread is using it. Returns whether the file is closed.
     fn empty(&self) -> bool;
 }
 
@@ -73,7 +72,7 @@ fn released() -> io::Error {
 }
 
 impl TrackedVolume {
-    /// Makes a volume for the cache at a path. The calling process is its owner.
+    /// Creates a volume for the cache at a path, owned by the calling process.
     pub(crate) fn new(volume: Arc<dyn Volume>, path: &Path) -> Arc<Self> {
         let opened = UncontendedRwLock::new(Vec::new());
         Arc::new(Self { volume, process: Process::current(), path: path.to_owned(), opened })
@@ -83,7 +82,7 @@ impl TrackedVolume {
         &self.path
     }
 
-    /// Closes every open file that no thread used at the fork. Called in a forked child, once or more.
+    /// Closes every open file that no thread was using at the fork. Called in a forked child, once or more.
     ///
     /// # Errors
     /// Returns an error if a descriptor that may have a lock stays open.
@@ -158,8 +157,7 @@ impl TrackedFile {
         self.slot.0.read().as_ref().map_or_else(|| Err(released()), |file| call(&**file))
     }
 
-    /// Changes the file, or its locks. Returns an error in any process except the process that opened the
-    /// file.
+    /// Changes the file, or its locks. Returns an error in any process except the one that opened the file.
     fn change<R, E: From<io::Error>>(
         &self,
         call: impl FnOnce(&dyn FileContent) -> Result<R, E>,

@@ -1,6 +1,6 @@
-//! Each of these faults fails the test that is named beside it:
+//! Each of these faults makes the named test fail:
 //!
-//! - an alarm that is earlier than the others does not call the thread: `an_earlier_alarm_...`;
+//! - an alarm that is earlier than the others does not notify the thread: `an_earlier_alarm_...`;
 //! - the deadlines that are left after a ring are forgotten: `each_of_several_alarms_...`;
 //! - a thread that ends keeps its place: `a_thread_that_was_idle_...`;
 //! - a waker runs under the lock: `a_waker_may_set_an_alarm_...`;
@@ -12,7 +12,7 @@ use std::task::Wake;
 use super::*;
 use crate::sys::sync::channel::{Receiver, Sender, unbounded};
 
-/// A waker that runs a function.
+/// A waker that calls a function.
 struct CallOnWake<F>(F);
 
 impl<F: Fn() + Send + Sync + 'static> Wake for CallOnWake<F> {
@@ -79,11 +79,11 @@ fn alarms_ring_while_a_waker_blocks() {
     is_done.recv().unwrap();
 }
 
-/// This is longer than any of these tests takes. An alarm that has not rung by then was lost.
+/// Longer than any of these tests takes. An alarm that has not rung by then was lost.
 const LONG: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A separate waker thread, which the process does not use otherwise.
+/// Returns a separate waker thread, which the process does not use otherwise.
 fn alone(idle_time: Duration) -> Arc<WakerThread> {
     WakerThread::new(Process::current(), idle_time)
 }
@@ -92,7 +92,7 @@ fn set(thread: &Arc<WakerThread>, after: Duration, waker: Waker) -> Alarm {
     thread.clone().set_alarm(Deadline::after(after), waker)
 }
 
-/// Waits until the thread waits. Only a waiting thread receives the notification.
+/// Returns once the thread is waiting. Only a waiting thread receives the notification.
 fn await_wait(thread: &WakerThread) {
     while !thread.changed.notify_one() {
         thread::yield_now();
@@ -103,7 +103,7 @@ fn await_wait(thread: &WakerThread) {
 fn an_earlier_alarm_rings_before_a_later_one() {
     let thread = alone(LONG);
     let _later = set(&thread, HOUR, Waker::noop().clone());
-    // When most of these alarms are set, the thread already waits for the later alarm.
+    // When most of these alarms are set, the thread is already waiting for the later alarm.
     for _ in 0..20 {
         await_wait(&thread);
         (0..10).for_each(|_| thread::yield_now());

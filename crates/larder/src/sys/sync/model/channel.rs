@@ -1,12 +1,11 @@
-//! A channel with the interface of crossbeam's channel, on shuttle's primitives. (shuttle's own channel keeps
-//! the messages of a dropped receiver, and the reply channels in these messages. crossbeam drops the
-//! messages.)
+//! A channel with the interface of crossbeam's channel, on shuttle's primitives. (shuttle's own channel
+//! keeps the messages of a dropped receiver, with their reply channels. crossbeam drops the messages.)
 //!
 //! Time does not pass under the model checker, so the schedule decides when a wait ends. A wait of zero
-//! length ends immediately. Any other wait on an empty channel ends in one of three ways. The wait ends (a)
-//! at once, (b) after other threads have run, or (c) only when [`pass_time`] is called. The last way finds a
-//! thread that only a timeout would wake. A receiver times out at most [`MAX_TIMEOUTS`] times. Otherwise a
-//! thread that only waits for time to pass could make a schedule endless.
+//! length ends immediately. Any other wait on an empty channel ends in one of three ways: (a) at once, (b)
+//! after other threads have run, or (c) only when [`pass_time`] is called. The last way detects a thread
+//! that only a timeout would wake. A receiver times out at most [`MAX_TIMEOUTS`] times. Otherwise a thread
+//! that only waits for time to pass could make a schedule endless.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -22,19 +21,19 @@ const MAX_TIMEOUTS: usize = 4;
 /// Maximum number of turns that other threads get before a wait ends.
 pub(super) const MAX_CHANCES: u64 = 16;
 
-/// The error when every sender has been dropped.
+/// The error if every sender was dropped.
 #[derive(Debug)]
 pub(crate) struct Disconnected;
 
-/// A message that no receiver will get, because the receiver has been dropped.
+/// A message that cannot be delivered, because the receiver was dropped.
 #[derive(Debug)]
 pub(crate) struct SendError<T>(pub(crate) T);
 
-/// The error when the channel has no message.
+/// The error if the channel has no message.
 #[derive(Debug)]
 pub(crate) struct EmptyChannel;
 
-/// The reason why a wait ended without a message.
+/// Why a wait ended without a message.
 #[derive(Debug)]
 pub(crate) enum RecvTimeoutError {
     Timeout,
@@ -43,10 +42,10 @@ pub(crate) enum RecvTimeoutError {
 
 #[derive(Debug)]
 struct Channel<T> {
-    /// One permit for each message. So each operation is one scheduling point.
+    /// One permit for each message, so each operation is one scheduling point.
     permits: BatchSemaphore,
-    /// Not a scheduling point and never contended, because this lock is held only between two scheduling
-    /// points.
+    /// Not a scheduling point and never contended, because this lock is never held across a scheduling
+    /// point.
     state: std::sync::Mutex<ChannelState<T>>,
 }
 
@@ -63,7 +62,7 @@ struct ChannelState<T> {
 #[derive(Debug)]
 pub(crate) struct Sender<T>(Arc<Channel<T>>);
 
-/// The receiving half of the channel. Each channel has one receiver.
+/// The receiving half of the channel. A channel has only one receiver.
 #[derive(Debug)]
 pub(crate) struct Receiver<T> {
     channel: Arc<Channel<T>>,
@@ -79,7 +78,7 @@ pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 }
 
 /// In a normal build, the bound saves memory. No caller sends more messages than the bound, so no sender
-/// waits for space.
+/// ever waits for space.
 pub(crate) fn bounded<T>(_capacity: usize) -> (Sender<T>, Receiver<T>) {
     unbounded()
 }
@@ -98,8 +97,8 @@ impl<T> Sender<T> {
     pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
         let mut state = self.0.state();
         if !state.is_received {
-            // The message is dropped after the lock is released, because the message may hold the only sender
-            // of another channel.
+            // The message is dropped after the lock is released, because it may hold the only sender of
+            // another channel.
             drop(state);
             return Err(SendError(message));
         }
@@ -133,7 +132,7 @@ impl<T> Drop for Sender<T> {
 pub(super) trait Wait {
     fn end(&self);
 
-    /// Returns whether the wait has ended. While it has not, [`pass_time`] tries again to end it.
+    /// Returns whether the wait has ended. Until then, [`pass_time`] retries.
     fn has_ended(&self) -> bool;
 }
 
@@ -154,9 +153,9 @@ impl<T> Wait for Channel<T> {
 }
 
 std::thread_local! {
-    /// One variable is enough, because all threads of an execution are coroutines of one system thread.
+    /// A thread-local is enough, because all threads of an execution are coroutines of one system thread.
     static WAITS: RefCell<Vec<Weak<dyn Wait>>> = const { RefCell::new(Vec::new()) };
-    /// Number of calls of [`pass_time`] in all executions. Only a comparison of two readings is used.
+    /// Number of calls of [`pass_time`] in all executions. Only comparisons of two readings are meaningful.
     static PASSED_TIMES: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -164,13 +163,13 @@ pub(crate) fn passed_times() -> u64 {
     PASSED_TIMES.get()
 }
 
-/// Makes [`pass_time`] end a wait.
+/// Registers a wait for [`pass_time`] to end.
 pub(super) fn end_when_time_passes(wait: Weak<dyn Wait>) {
     WAITS.with_borrow_mut(|waits| waits.push(wait));
 }
 
-/// Ends every timed wait and every deadline, as if enough time had passed. A test then sees the work that is
-/// due by then.
+/// Ends every timed wait and every deadline, as if enough time had passed. A test then sees the work that
+/// has become due.
 pub fn pass_time() {
     PASSED_TIMES.set(PASSED_TIMES.get() + 1);
     for wait in WAITS.take().iter().filter_map(Weak::upgrade) {
@@ -229,14 +228,13 @@ impl<T: 'static> Receiver<T> {
 impl<T> Receiver<T> {
     pub(crate) fn recv(&self) -> Result<T, Disconnected> {
         loop {
-            // Acquiring fails when all senders have been dropped. The messages that are left are received
-            // first.
+            // Acquiring fails when all senders were dropped. The remaining messages are still received.
             let permit = self.channel.permits.acquire_blocking(1);
             match self.channel.pop() {
                 Some(message) => return Ok(message),
                 None if permit.is_err() => return Err(Disconnected),
                 // `pass_time` released this permit for a timed wait. That wait ended with a message, so the
-                // permit has no message.
+                // permit has none.
                 None => {}
             }
         }

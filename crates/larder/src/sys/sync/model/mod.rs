@@ -1,9 +1,9 @@
-//! The primitives of shuttle for the model checker, with the same interface as in `native`.
+//! shuttle's primitives for the model checker, with the same interface as in `native`.
 //!
-//! Each operation is a point at which shuttle may switch to another thread. All threads of an execution are
-//! coroutines of one system thread. shuttle chooses everything that could differ between two executions of
-//! one schedule, so a schedule can be replayed. Atomics are sequentially consistent here for any requested
-//! order. So the model checker can't find a missing fence.
+//! At each operation, shuttle may switch to another thread. All threads of an execution are coroutines of
+//! one system thread. shuttle chooses everything that could differ between two executions of one schedule,
+//! so a schedule can be replayed. Atomics are sequentially consistent here, whatever ordering is requested.
+//! So the model checker cannot find a missing fence.
 
 pub(crate) mod channel;
 
@@ -31,8 +31,8 @@ pub(crate) mod thread {
     }
 }
 
-/// Declares a static that each execution initializes again at its first use. So no schedule sees the state of
-/// another schedule.
+/// Declares a static that each execution initializes again on first use. So no schedule sees the state of
+/// another one.
 macro_rules! process_static {
     ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
         shuttle::lazy_static! {
@@ -48,13 +48,12 @@ pub(crate) fn hash_seeds() -> ahash::RandomState {
     ahash::RandomState::with_seeds(1, 2, 3, 4)
 }
 
-/// Returns the same seeds in every execution.
 pub(crate) fn key_seeds() -> [u64; 3] {
     [0x243F_6A88_85A3_08D3, 0x1319_8A2E_0370_7344, 0xA409_3822_299F_31D0]
 }
 
-/// A value that is replaced as a whole. In this build a lock protects the value, so the model checker can
-/// delay each step.
+/// A value that is replaced as a whole. In this build a lock protects the value, so that the model checker
+/// can delay each step.
 #[derive(Debug)]
 pub(crate) struct AtomicSnapshot<T>(RwLock<Option<Arc<T>>>);
 
@@ -142,7 +141,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-/// The result of a wait: whether the wait ended because its time was over.
+/// Whether a wait ended with a timeout.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WaitTimeoutResult {
     timed_out: bool,
@@ -186,9 +185,9 @@ impl Condvar {
         }
     }
 
-    /// Waits for a time that the schedule chooses. Either the wait lasts until a notification or
-    /// [`pass_time`](channel::pass_time) and never times out, or it ends after other threads have run. In the
-    /// second case a notification may be lost. The caller must check its condition again in any case.
+    /// Waits as long as the schedule chooses. Either the wait lasts until a notification or
+    /// [`pass_time`](channel::pass_time) and never times out, or it ends after other threads have run. In
+    /// the second case a notification may be lost. The caller must check its condition again in both cases.
     pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) -> WaitTimeoutResult {
         if thread_rng().next_u64().is_multiple_of(2) {
             let has_ended = std::sync::atomic::AtomicBool::new(false);

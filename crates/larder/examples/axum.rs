@@ -1,16 +1,17 @@
-//! A shop's prices over HTTP with axum: cached by async calls, with metrics and a graceful shutdown.
+//! Serves a shop's prices over HTTP with axum. Caches them through the async API, exports metrics, and shuts
+//! down gracefully.
 //!
-//! `cargo run -p larder --features async,metrics --example axum`, and then `curl
-//! 127.0.0.1:9186/shops/airtime/products/MTNVTU`. The address and the path of the cache's file may be given
-//! after `--`. `cargo test -p larder --features async,metrics --example axum` runs its tests. They set the
-//! time, and do not sleep.
+//! Start it with `cargo run -p larder --features async,metrics --example axum`, then run
+//! `curl 127.0.0.1:9186/shops/airtime/products/MTNVTU`. An address and a path of the cache file may follow
+//! `--`. `cargo test -p larder --features async,metrics --example axum` runs its tests, which set the clock
+//! instead of sleeping.
 //!
-//! The order of the shutdown:
+//! The shutdown has three steps:
 //!
-//! 1. Accept no new connection, and answer the requests that have begun. A client that sends nothing delays
-//!    this for ten seconds at most.
-//! 2. Wait for the changes whose clients have gone.
-//! 3. Close the cache, before the runtime ends. This commits its buffered entries and leaves the file to the
+//! 1. Stop accepting connections, and answer the requests in progress. A client that sends nothing delays
+//!    this step by at most ten seconds.
+//! 2. Wait for changes that still run although their clients have disconnected.
+//! 3. Close the cache before the runtime ends. This commits its buffered entries and releases the file to the
 //!    next process.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
@@ -32,25 +33,25 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::RwLock;
 use tokio::time::timeout;
 
-/// A shop and the code of a product.
+/// The name of a shop, and the code of a product.
 type ProductKey = (String, String);
 
 const PRICE: KeyspaceDefinition<ProductKey, u64> =
     KeyspaceDefinition::new("price").ttl(Duration::from_hours(1)).absent_ttl(Duration::from_mins(1));
-/// The codes of the products of each shop.
+/// The product codes of each shop.
 const CODES: KeyspaceDefinition<String, Vec<String>> =
     KeyspaceDefinition::new("codes").ttl(Duration::from_hours(1));
-/// Maximum time for which the shutdown waits for the requests that have begun.
+/// Maximum time that the shutdown waits for requests in progress.
 const MAX_DRAIN: Duration = Duration::from_secs(10);
 
-/// Represents the database of the application.
+/// Simulates the application's database.
 #[derive(Debug, Default)]
 struct Database {
     prices: tokio::sync::Mutex<BTreeMap<ProductKey, u64>>,
     queries: AtomicU64,
 }
 
-/// The error of the database when it is not available.
+/// Returned when the database is not available.
 #[derive(Debug)]
 struct DatabaseError;
 
@@ -80,8 +81,8 @@ struct Shop {
     database: Arc<Database>,
     publisher: Mutex<Publisher>,
     prometheus: PrometheusHandle,
-    /// Each change holds a read lock on this until it has ended. False once the shutdown has begun to wait
-    /// for the changes.
+    /// Each change holds a read lock until it ends. The shutdown sets this to false under the write lock, so
+    /// it first waits for all changes.
     accepts_changes: Arc<RwLock<bool>>,
 }
 
@@ -136,7 +137,7 @@ impl Shop {
     }
 }
 
-/// The loader owns its data, because other requests continue the load when this request is dropped.
+/// The loader owns its data, because other requests may continue the load after this request is dropped.
 async fn codes(
     State(shop): State<Arc<Shop>>,
     Path(name): Path<String>,
@@ -146,7 +147,7 @@ async fn codes(
     codes.await.map(|codes| Json(codes.to_vec())).map_err(|error| unavailable(&error))
 }
 
-/// The cache also remembers that a product is unknown.
+/// A product that the database does not have is cached as absent.
 async fn price(State(shop): State<Arc<Shop>>, Path(key): Path<ProductKey>) -> Result<Json<u64>, StatusCode> {
     let (database, asked) = (shop.database.clone(), key.clone());
     let loader = || async move { database.price(&asked).await };
@@ -157,11 +158,11 @@ async fn price(State(shop): State<Arc<Shop>>, Path(key): Path<ProductKey>) -> Re
     }
 }
 
-/// Changes the database, and then removes the old entry from the cache. When the client gets the answer, no
-/// crash can bring the old entry back.
+/// Changes the database, then removes the old entry from the cache. Once the client has the answer, no crash
+/// can bring the old entry back.
 ///
-/// axum drops a request when its client disconnects. So the change runs in its own task, and does not stop
-/// between the two steps. Otherwise the cache might keep the old price.
+/// axum drops a request when its client disconnects. The change runs in its own task, so that it cannot stop
+/// between the two steps and leave the old price in the cache.
 async fn set_price(
     State(shop): State<Arc<Shop>>,
     Path(key): Path<ProductKey>,
@@ -187,7 +188,7 @@ async fn set_price(
     task.await.unwrap_or(Err(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-/// Blocks only for some short locks, so it needs no worker thread.
+/// Takes only short locks, so it may run on the async runtime's threads.
 async fn metrics(State(shop): State<Arc<Shop>>) -> String {
     shop.publisher.lock().unwrap_or_else(PoisonError::into_inner).publish();
     shop.prometheus.run_upkeep();
@@ -205,7 +206,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:9186".to_owned());
     let path = arguments.next().unwrap_or_else(|| "target/axum.larder".to_owned());
 
-    // Registered before the first request, so that a signal does not kill the process.
+    // Registered before the first request. A signal without a handler would kill the process.
     let (mut interrupts, mut terms) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let prometheus = PrometheusBuilder::new().install_recorder()?;
     Publisher::describe();
@@ -214,7 +215,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let key = ("airtime".to_owned(), code.to_owned());
         database.set_price(key, price).await.map_err(|_| "the database is away")?;
     }
-    // Opened before the first request, so opening the file may block this thread.
+    // Opening the file blocks this thread. That is harmless before the first request.
     let cache = Cache::builder().path(path).on_event(|event| eprintln!("{event}")).open()?;
     let shop = Shop::open(cache, database, prometheus)?;
     let listener = TcpListener::bind(address).await?;

@@ -1,7 +1,7 @@
-//! A first example. A value is loaded once, is still there when the cache is opened again, and is removed
-//! durably.
+//! A first example: loads a value once, finds it again after the cache was reopened, and removes it durably.
 //!
-//! `cargo run -p larder --example first`. The file is `target/first.larder`, or the path after `--`.
+//! Run it with `cargo run -p larder --example first`. The file is `target/first.larder`, or the path after
+//! `--`.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::error::Error;
@@ -16,11 +16,11 @@ struct Product {
     price: u32,
 }
 
-// Raise the version when `Product` changes. Entries of the earlier version are then misses.
+// Raise the version when `Product` changes. Entries of an older version are misses.
 const PRODUCT: KeyspaceDefinition<String, Product> =
     KeyspaceDefinition::new("product").ttl(Duration::from_hours(1)).version(1);
 
-/// Represents the query whose result is cached.
+/// Simulates the database query whose result is cached.
 #[expect(clippy::unnecessary_wraps, reason = "a real query can fail")]
 fn query(code: &str) -> Result<Product, std::io::Error> {
     println!("querying the database for {code}");
@@ -38,7 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let cache = Cache::builder().path(&path).open()?;
-    // The removal is on disk when the call returns. The next run of this example queries the database again.
+    // The removal is durable when the call returns, so the next run of this example queries the database
+    // again.
     cache.keyspace(PRODUCT)?.remove("MTNVTU")?;
     println!("removed");
     Ok(cache.close()?)

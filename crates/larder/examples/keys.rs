@@ -1,6 +1,6 @@
-//! Key types of an application: a code with a rule, an enum, and a struct of both.
+//! An application's own key types: a validated code, an enum, and a struct of both.
 //!
-//! `cargo run -p larder --features derive --example keys`. The cache is in memory.
+//! Run it with `cargo run -p larder --features derive --example keys`. The cache is in memory.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::error::Error;
@@ -9,7 +9,7 @@ use larder::{Any, Cache, Key, KeyspaceDefinition};
 
 /// The code of a product: capital letters and digits.
 ///
-/// `try_from` checks the keys that are read from the file, too. A key that violates the rule is skipped.
+/// With `try_from`, keys that are read from the file are validated too. Invalid keys are skipped.
 #[derive(Debug, Clone, Key)]
 #[key(try_from)]
 struct ProductCode(String);
@@ -23,7 +23,7 @@ impl TryFrom<String> for ProductCode {
     }
 }
 
-/// The place where an offer is shown. The file contains the names of the variants, so their order may change.
+/// The place where an offer is shown. The file stores the names of the variants, so their order may change.
 #[derive(Debug, Clone, Copy, Key)]
 enum Channel {
     Web,
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let offers = cache.keyspace(OFFERS)?;
     let code = ProductCode::try_from("MTNVTU".to_owned())?;
 
-    // A call takes a key by value, or the parts of a key, each by value or by reference.
+    // Every call takes either a key, or a tuple of its parts, each by value or by reference.
     offers.insert(OfferKey { product: code.clone(), channel: Channel::Web, user: Some(123) }, 90)?;
     offers.insert((&code, Channel::Web, None::<u64>), 95)?;
     offers.insert((&code, Channel::Ussd, None::<u64>), 99)?;

@@ -1,4 +1,4 @@
-//! The sessions of an application, and tests of their expiry with a clock that the test sets.
+//! Stores sessions with a TTL, and tests their expiry with a clock that the tests set.
 //!
 //! `cargo run -p larder --example manual_clock` runs the application, and `cargo test -p larder --example
 //! manual_clock` runs its tests. No test sleeps.
@@ -12,7 +12,7 @@ use larder::{Cache, Error, Keyspace, KeyspaceDefinition};
 const TTL: Duration = Duration::from_mins(30);
 const SESSION: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("session").ttl(TTL);
 
-/// The users that are logged in. A session lasts half an hour.
+/// The sessions of logged-in users. A session lasts half an hour.
 struct Sessions(Keyspace<u64, String>);
 
 impl Sessions {
@@ -66,7 +66,7 @@ mod tests {
         Sessions::open(&cache).unwrap().log_in(7, "Ada").unwrap();
         cache.close().unwrap();
 
-        // The service was down for 29 minutes.
+        // Reopened after the service was down for 29 minutes.
         clock.advance(Duration::from_mins(29));
         let cache = open();
         let sessions = Sessions::open(&cache).unwrap();

@@ -1,8 +1,8 @@
-//! Serves the metrics of a cache to Prometheus: `cargo run -p larder --features metrics --example metrics`,
-//! and then `curl 127.0.0.1:9184/metrics`.
+//! Serves the metrics of a cache to Prometheus. Start it with
+//! `cargo run -p larder --features metrics --example metrics`, then run `curl 127.0.0.1:9184/metrics`.
 //!
-//! An application that has a web server adds a route to that server. This example uses the standard library's
-//! sockets.
+//! An application with a web server would add a route there. This example uses the sockets of the standard
+//! library.
 #![expect(clippy::print_stdout, reason = "an example says where it listens")]
 
 use std::error::Error;
@@ -25,19 +25,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&address)?;
     println!("serving http://{}/metrics", listener.local_addr()?);
     for (request, stream) in (1..).zip(listener.incoming()) {
-        // Represents the work of the application.
+        // Simulates the work of the application.
         for number in 0..request {
             squares.get_or_load(&number, || Ok::<_, larder::Error>(number * number))?;
         }
         let mut stream = stream?;
-        // Reads up to the empty line that ends a request without a body.
+        // Reads the request up to the empty line that ends its head.
         let lines = BufReader::new(&stream).lines();
         lines.take_while(|line| line.as_ref().is_ok_and(|line| !line.is_empty())).for_each(drop);
         publisher.publish();
         prometheus.run_upkeep();
         let body = prometheus.render();
         let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n";
-        // A failure is ignored, because it means that the client has disconnected.
+        // A failed write means that the client has disconnected.
         drop(write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()));
     }
     Ok(())

@@ -1,10 +1,10 @@
-//! Measures the resident memory of a process against the capacities of its cache.
+//! Compares the resident memory of a process with the capacities of its cache.
 //!
-//! `cargo run --release -p larder --example process_memory`: for each of several value sizes, a child process
-//! fills a cache with 32 MiB of memory, 16 MiB of page cache and 16 MiB of write buffer. Then it inserts,
-//! overwrites, reads from disk and removes. Each line shows the resident memory that the process gained after
-//! it opened the cache, at the peak and at the end, in MiB and as a multiple of the 64 MiB. `-- 10 5242880`
-//! measures only these sizes.
+//! Run it with `cargo run --release -p larder --example process_memory`. For each of several value sizes, a
+//! child process fills a cache that has 32 MiB of memory, 16 MiB of page cache and 16 MiB of write buffer.
+//! The child then inserts, overwrites, reads from disk and removes. Each line shows by how much the resident
+//! memory of the child has grown since it opened the cache, at the peak and at the end, in MiB and as a
+//! multiple of these 64 MiB. `-- 10 5242880` measures only these value sizes.
 #![expect(clippy::print_stdout, reason = "a measurement says what it found")]
 
 use std::error::Error;
@@ -18,7 +18,7 @@ use larder::{ByteSize, Cache, Format, Keyspace, KeyspaceDefinition};
 const MEMORY: u64 = 32 << 20;
 const PAGES: u64 = 16 << 20;
 const BUFFER: u64 = 16 << 20;
-/// Bytes of values, keys and bookkeeping that are written before the measurement. They also set the number of
+/// Bytes of values, keys and bookkeeping that are written before the measurement. Determines the number of
 /// keys.
 const WORKING_SET: u64 = 160 << 20;
 /// Approximate bytes of an entry besides its value.
@@ -104,7 +104,7 @@ fn format() -> Format {
 
 #[expect(clippy::disallowed_methods, reason = "a measurement lasts for as long as it lasts")]
 fn work(values: &Keyspace<u64, Vec<u8>>, size: usize, keys: u64, seed: u64) -> Result<u64, Box<dyn Error>> {
-    // Each thread fills its own part first.
+    // Each thread first inserts its own part of the keys.
     for key in (seed..keys).step_by(THREADS) {
         values.insert(&key, vec![1; size])?;
     }
@@ -123,7 +123,7 @@ fn work(values: &Keyspace<u64, Vec<u8>>, size: usize, keys: u64, seed: u64) -> R
     Ok(operations)
 }
 
-/// Returns a field of the kernel's status of this process, in bytes.
+/// Returns a field of `/proc/self/status`, in bytes.
 fn status(field: &str) -> Result<u64, Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find(|line| line.starts_with(field)).ok_or("the kernel does not say")?;

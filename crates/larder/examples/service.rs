@@ -1,13 +1,13 @@
 //! A service that shuts down gracefully on SIGTERM or Ctrl-C.
 //!
-//! `cargo run -p larder --example service`, and then `echo 7 | nc 127.0.0.1 9185`. It answers a number with
-//! its square. The address and the path of the cache's file may be given after `--`.
+//! Start it with `cargo run -p larder --example service`, then run `echo 7 | nc 127.0.0.1 9185`. The service
+//! answers a number with its square. An address and a path of the cache file may follow `--`.
 //!
-//! The order of the shutdown:
+//! The shutdown has three steps:
 //!
-//! 1. Accept no new request.
-//! 2. Answer the requests that have begun, and join the threads.
-//! 3. Close the cache. This commits its buffered entries and leaves the file to the next process.
+//! 1. Stop accepting requests.
+//! 2. Answer the requests in progress, and join the threads.
+//! 3. Close the cache. This commits its buffered entries and releases the file to the next process.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::error::Error;
@@ -24,7 +24,7 @@ use signal_hook::low_level::pipe;
 
 const SQUARE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("square").ttl(Duration::from_hours(1));
 const THREADS: usize = 4;
-/// A client that sends nothing delays the shutdown for this time at most.
+/// A client that sends nothing delays the shutdown by at most this time.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -32,13 +32,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:9185".to_owned());
     let path = arguments.next().unwrap_or_else(|| "target/service.larder".to_owned());
 
-    // A signal writes a byte into the pipe. Registered before the first request, so that a signal does not
-    // kill the process.
+    // Each signal writes a byte into the pipe. Registered before the first request, because a signal without
+    // a handler would kill the process.
     let (mut signals, pipe) = UnixStream::pair()?;
     for signal in [SIGINT, SIGTERM] {
         pipe::register(signal, pipe.try_clone()?)?;
     }
-    // Events of the disk are printed to standard error. The service continues from memory.
+    // Prints events of the disk tier to standard error. If the disk fails, the service continues from memory.
     let cache = Cache::builder().path(path).on_event(|event| eprintln!("{event}")).open()?;
     let squares = cache.keyspace(SQUARE)?;
     let listener = TcpListener::bind(address)?;
@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let signalled = signals.read_exact(&mut [0]);
         is_stopping.store(true, Ordering::SeqCst); // 1
         for _ in 0..THREADS {
-            // Wakes one thread from its wait for a connection.
+            // Wakes one thread that waits for a connection.
             drop(TcpStream::connect(address));
         }
         signalled
@@ -85,7 +85,7 @@ fn answer(mut stream: &TcpStream, squares: &Keyspace<u64, u64>) -> Result<(), Bo
     Ok(writeln!(stream, "{square}")?)
 }
 
-/// Represents the computation whose result is cached.
+/// Simulates an expensive computation whose result is cached.
 fn square(number: u64) -> Result<u64, io::Error> {
     number.checked_mul(number).ok_or_else(|| io::Error::other("the number is too large"))
 }

@@ -1,4 +1,4 @@
-//! Checks that the examples do what their documentation says. They run as programs, except the example that
+//! Checks that the examples do what their documentation says. Runs them as programs, except an example that
 //! has its own tests.
 
 #![cfg(unix)]
@@ -9,11 +9,11 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// The tests of this example run as tests of this binary.
+/// Included, so that the tests of this example run with this binary.
 #[path = "../examples/manual_clock.rs"]
 mod manual_clock;
 
-/// Returns the command that runs an example. `cargo test` builds the examples before it runs a test.
+/// Returns the command that runs an example. `cargo test` builds all examples before it runs the tests.
 fn example(name: &str, arguments: &[&str], dir: &Path) -> Command {
     let this = std::env::current_exe().unwrap();
     let built = this.ancestors().nth(2).unwrap().join("examples").join(name);
@@ -29,7 +29,7 @@ fn printed(name: &str, dir: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// An example that serves an address until it is told to end. The process is killed if a test fails.
+/// A running example that serves an address. Dropping this value kills the process.
 struct Server {
     child: Child,
     output: BufReader<ChildStdout>,
@@ -37,7 +37,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts an example whose first line ends with its address, between `before` and `after`.
+    /// Starts an example, and reads its address from its first line, between `before` and `after`.
     fn start(name: &str, dir: &Path, before: &str, after: &str) -> Self {
         let mut child = example(name, &["127.0.0.1:0"], dir).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
@@ -48,7 +48,7 @@ impl Server {
         Self { child, output, address }
     }
 
-    /// Sends a request and returns the whole answer.
+    /// Sends a request, and returns the whole answer.
     fn ask(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();

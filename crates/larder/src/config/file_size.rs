@@ -1,16 +1,16 @@
-//! Lowers the capacity of the file to fit the process's limit on the length of files.
+//! Lowers the disk capacity to fit the process's limit on file length.
 
 use super::{CacheBuilder, MIN_DISK};
 use crate::error::Error;
 use crate::units::ByteSize;
 
-/// Maximum length of the file, as a multiple of its capacity. The store doubles the length of a file that
-/// must grow.
+/// Maximum length of the file as a multiple of the disk capacity. The store doubles the length of a file when
+/// it must grow.
 pub const MAX_LENGTH_PER_CAPACITY: u64 = 2;
 
 impl CacheBuilder {
-    /// Lowers the capacity of the file if the process's limit on the length of files requires it. If the
-    /// capacity was lowered, returns a text about the new capacity.
+    /// Lowers the disk capacity if the process's limit on file length requires it. Returns a message for the
+    /// log if the capacity was lowered.
     pub(crate) fn fit_file_size_limit(&mut self, limit: Option<u64>) -> Result<Option<String>, Error> {
         let Some(limit) = limit.filter(|_| self.path.is_some()) else { return Ok(None) };
         let (asked, most) = (self.disk_capacity, ByteSize::bytes(limit / MAX_LENGTH_PER_CAPACITY));

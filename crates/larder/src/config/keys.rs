@@ -1,4 +1,4 @@
-//! Settings about single keys: whether keys are sampled, and whether the log contains them.
+//! Settings that expose single keys: sampling, and keys in the log.
 
 use super::CacheBuilder;
 
@@ -6,8 +6,8 @@ impl CacheBuilder {
     /// Sets whether the keys of some operations are sampled, for [`Cache::hot_keys`](crate::Cache::hot_keys),
     /// `larder hot` and `larder monitor`. Default: off.
     ///
-    /// If sampling is on, a process that may write to the control socket can see which keys the application
-    /// looks up. Such a process can always list the stored keys.
+    /// If sampling is on, a process that can write to the control socket can see which keys the application
+    /// looks up. Even without sampling, it can list the stored keys.
     ///
     /// ```
     /// let cache = larder::Cache::builder().sample_keys(true).open()?;
@@ -16,8 +16,8 @@ impl CacheBuilder {
     /// ```
     ///
     /// # Cost
-    /// One hit in 64 and one miss in 8 are sampled, at about 300 instructions each. At most 1,024 keys are
-    /// kept. These keys need about 100 KiB of memory at usual lengths, and 4 MiB at the maximum length.
+    /// One hit in 64 and one miss in 8 are sampled, at about 300 instructions per sample. At most 1,024 keys
+    /// are kept, which take about 100 KiB of memory at usual lengths and 4 MiB at the maximum length.
     pub fn sample_keys(mut self, is_wanted: bool) -> Self {
         self.sample_keys = is_wanted;
         self

@@ -1,4 +1,4 @@
-//! The defaults of the settings of loads, and the function that starts a task.
+//! Defaults and limits of the load settings, and the function that starts background tasks.
 
 #[cfg(feature = "async")]
 use std::pin::Pin;
@@ -9,18 +9,18 @@ use crate::sys::sync::Arc;
 
 /// Maximum duration of a load whose value is cached. Default 60 s.
 pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_mins(1);
-/// The default maximum number of threads for loads in the background.
+/// Default maximum number of threads for background loads.
 pub const DEFAULT_LOAD_THREADS: usize = 4;
-/// The maximum value of [`load_threads`](crate::CacheBuilder::load_threads).
+/// Maximum value of [`load_threads`](crate::CacheBuilder::load_threads).
 pub(crate) const MAX_LOAD_THREADS: usize = 64;
-/// The default maximum number of tasks for loads in the background.
+/// Default maximum number of tasks for background loads.
 #[cfg(feature = "async")]
 pub const DEFAULT_LOAD_TASKS: usize = 64;
-/// The maximum value of [`load_tasks`](crate::CacheBuilder::load_tasks).
+/// Maximum value of [`load_tasks`](crate::CacheBuilder::load_tasks).
 #[cfg(feature = "async")]
 pub(crate) const MAX_LOAD_TASKS: usize = 65_536;
 
-/// A task that the cache gives to the application's runtime: see
+/// A task that the cache hands to the application's runtime: see
 /// [`CacheBuilder::spawner`](crate::CacheBuilder::spawner).
 #[cfg(feature = "async")]
 pub type BackgroundLoad = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -41,7 +41,7 @@ impl Spawner {
     }
 }
 
-/// The settings of the tasks for loads in the background.
+/// Settings of the tasks for background loads.
 #[cfg(feature = "async")]
 #[derive(Clone)]
 pub(crate) struct LoadTaskSettings {

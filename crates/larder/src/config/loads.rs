@@ -1,4 +1,4 @@
-//! The settings of loads: how long they may take, and which threads and tasks run them in the background.
+//! The settings of loads: time limits, and the threads and tasks for background loads.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ impl CacheBuilder {
     /// [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped, so also limit the
     /// time of its queries.
     ///
-    /// If a loader joins a thread, and that thread requests the loader's own key, only this limit and
-    /// [`lease_timeout`](CacheBuilder::lease_timeout) end the wait. (A loader that requests its own key
-    /// directly, or through other loads, immediately gets an error.)
+    /// A loader may join a thread that requests the loader's own key. Only this limit and
+    /// [`lease_timeout`](CacheBuilder::lease_timeout) end that deadlock. (A loader that requests its own key
+    /// directly, or through other loads, gets an error immediately.)
     ///
     /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
@@ -23,8 +23,8 @@ impl CacheBuilder {
     }
 
     /// Sets the maximum duration of a load whose value is cached: 1 ms to an hour. Default 60 s. After that
-    /// time another caller that waits for the load, or that requests the key later, loads the key itself. The
-    /// value of the late load is returned to its own caller, and is not cached. So a load that hangs, or a
+    /// time, a caller that waits for the load or requests the key later loads the key itself. The value of
+    /// the late load is returned to its own caller and not cached. So a load that hangs, or a
     /// [`LoadLease`](crate::LoadLease) that is never filled, delays no caller for longer than this.
     ///
     /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
@@ -33,9 +33,9 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the maximum number of threads for loads in the background: 1 to 64. Default 4. These threads run
-    /// the refreshes of registered loaders ([`Keyspace::with_loader`](crate::Keyspace::with_loader)), and
-    /// loads with a timeout. Sixteen more loads may queue for each of these threads.
+    /// Sets the maximum number of threads for background loads: 1 to 64. Default 4. These threads run
+    /// refreshes with registered loaders ([`Keyspace::with_loader`](crate::Keyspace::with_loader)), and loads
+    /// with a timeout. Up to sixteen loads per thread may queue.
     ///
     /// A thread is started when it is needed, and ends after ten idle seconds. A cache without registered
     /// loaders starts no such thread.
@@ -48,9 +48,9 @@ impl CacheBuilder {
     /// asynchronous loaders need it for refreshes and soft timeouts
     /// ([`Keyspace::with_async_loader`](crate::Keyspace::with_async_loader)).
     ///
-    /// The function must start the task and return. It is called without a lock and on any thread. Mostly, a
-    /// task that requests a value calls it. `tokio::spawn` panics on a thread outside of a runtime, so use a
-    /// runtime handle in the function. A task of smol must be detached.
+    /// The function must start the task and return. The cache calls it on any thread, holding no lock,
+    /// usually from a task that requests a value. `tokio::spawn` panics on a thread outside of a runtime, so
+    /// use a runtime handle in the function. A task of smol must be detached.
     ///
     /// ```
     /// # use larder::Cache;
@@ -61,22 +61,22 @@ impl CacheBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// If the function panics or drops the task, a refresh does not begin, and any other load is driven by
-    /// the callers that wait for it. A task holds neither the cache nor its file, and
-    /// [`close`](crate::Cache::close) waits for no task. If the runtime ends and drops a task, the lease of
-    /// its load is given back.
+    /// If the function panics or drops the task, a refresh does not start, and any other load is run by the
+    /// callers that wait for it. A task keeps neither the cache nor its file open, and
+    /// [`close`](crate::Cache::close) does not wait for tasks. If the runtime shuts down and drops a task,
+    /// the lease of its load is released.
     #[cfg(feature = "async")]
     pub fn spawner(mut self, spawner: impl Fn(BackgroundLoad) + Send + Sync + 'static) -> Self {
         self.load_tasks.spawner = Some(Spawner::new(spawner));
         self
     }
 
-    /// Sets the maximum number of tasks for loads in the background: 1 to 65,536. Default 64. While this many
-    /// tasks run, a refresh is refused, and counted as
-    /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). A load that hangs is dropped at its
-    /// deadline, and frees its place.
+    /// Sets the maximum number of tasks for background loads: 1 to 65,536. Default 64. This also limits how
+    /// many refreshes query the source at the same time.
     ///
-    /// So it is also the maximum number of refreshes that query the source at the same time.
+    /// While this many tasks run, further refreshes are refused, and counted as
+    /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). A load that hangs is dropped at its
+    /// deadline, and no longer counts.
     #[cfg(feature = "async")]
     pub fn load_tasks(mut self, tasks: usize) -> Self {
         self.load_tasks.max = tasks;

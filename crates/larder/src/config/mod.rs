@@ -31,12 +31,12 @@ use weigher::{EntryInfo, Weigher};
 pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);
 /// Maximum size of the file on its disk. Default 1 GiB.
 pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
-/// Number of acknowledged bytes that may wait for a commit before writers wait. Default 8 MiB: a second of
-/// heavy writing on a slow disk.
+/// Number of acknowledged bytes that may be uncommitted before inserts wait. Default 8 MiB: a second of heavy
+/// writing on a slow disk.
 pub const DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(8);
 /// Size of redb's own cache of pages. Default 64 MiB. A page that is not in this cache is read from the
-/// operating system. Such a read about doubles the cost of a hit on disk (`docs/benchmarks.md`). For a busy
-/// cache, set the page cache to the size of the file if there is enough memory.
+/// operating system, which about doubles the cost of a disk hit (`docs/benchmarks.md`). For a busy cache, set
+/// the page cache to the size of the file if memory allows.
 pub const DEFAULT_PAGE_CACHE: ByteSize = ByteSize::mib(64);
 /// Maximum length of a file that is verified page by page when it is opened. Default 16 MiB. Verifying 16 MiB
 /// takes 16 ms.
@@ -54,7 +54,7 @@ const MIN_DISK: ByteSize = ByteSize::mib(1);
 pub(crate) const MIN_INTERVAL: Duration = Duration::from_millis(1);
 pub(crate) const MAX_INTERVAL: Duration = Duration::from_hours(1);
 const MAX_SHARDS: usize = 1 << 12;
-/// Minimum capacity of a shard, unless the builder sets the number of shards.
+/// Minimum memory capacity of a shard, unless the builder sets the number of shards.
 const MIN_SHARD: ByteSize = ByteSize::mib(1);
 
 /// Minimum TTL of an entry.
@@ -78,8 +78,8 @@ impl fmt::Debug for Listener {
     }
 }
 
-/// The settings of a [`Cache`](crate::Cache). Each setting has a default. [`open`](CacheBuilder::open) checks
-/// all settings.
+/// The settings of a [`Cache`](crate::Cache). Every setting has a default. [`open`](CacheBuilder::open)
+/// checks all of them.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -120,7 +120,7 @@ pub struct CacheBuilder {
     #[cfg(feature = "async")]
     pub(crate) load_tasks: load_settings::LoadTaskSettings,
     pub(crate) shards: Option<usize>,
-    /// A fixed seed, for tests that must run the same way each time.
+    /// A fixed seed, for reproducible tests.
     pub(crate) hash_seed: Option<u64>,
     pub(crate) ranges: RangeSettings,
     pub(crate) weigher: Option<Weigher>,
@@ -171,22 +171,22 @@ impl Default for CacheBuilder {
 }
 
 impl CacheBuilder {
-    /// Shares the cache with other machines over a server. The keyspaces are at the server, and memory keeps
-    /// copies of what was read ([`larder::remote`](crate::remote)). Such a cache has no file. A keyspace that
-    /// is [`memory_only`](crate::KeyspaceDefinition::memory_only) stays in this process. A tier serves one
-    /// cache: a second one is refused when it is opened.
+    /// Shares the cache with other machines through a server. The entries are at the server, and memory keeps
+    /// copies of those that were read ([`larder::remote`](crate::remote)). Such a cache has no file. A
+    /// [`memory_only`](crate::KeyspaceDefinition::memory_only) keyspace stays in this process. A tier serves
+    /// one cache: opening a second cache with it fails.
     #[cfg(any(test, feature = "remote"))]
     pub fn remote(mut self, tier: Arc<dyn RemoteTier>) -> Self {
         self.remote = Some(tier);
         self
     }
 
-    /// Sets the path of the cache file. If the file is missing, it is created with its directories. Without a
-    /// path, the cache is only in memory.
+    /// Sets the path of the cache file. A missing file is created, with its directories. Without a path, the
+    /// cache is only in memory.
     ///
-    /// Two more files are next to the cache file. `<path>.lock` contains the owner of the cache file.
-    /// `<path>.ballast` reserves a little space for deletions on a full disk. After damage, there are up to
-    /// three files named `<path>.damaged-<time>`.
+    /// The cache creates two more files next to the cache file. `<path>.lock` names the owner of the cache
+    /// file. `<path>.ballast` reserves a little space for deletions on a full disk. Damaged files are kept as
+    /// `<path>.damaged-<time>`, at most three of them.
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
@@ -194,10 +194,11 @@ impl CacheBuilder {
 
     /// Sets the maximum weight of committed entries in memory, in bytes: 64 KiB to 16 TiB. Default 64 MiB.
     ///
-    /// The weight of an entry is its encoded key, its value and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD).
-    /// Unless a weigher is set, a value weighs the size of its type. If the type needs to be dropped, the
-    /// length of the encoding is added. The limit is for the whole cache, so one value may use all of it.
-    /// Entries that are not committed yet are in the write buffer instead.
+    /// The weight of an entry is the length of its encoded key, the weight of its value, and
+    /// [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). Without a weigher, a value weighs the size of its type,
+    /// plus the length of its encoding if the type has a destructor. The limit applies to the whole cache, so
+    /// one value may use all of it. Entries that are not committed yet count against the write buffer
+    /// instead.
     pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory_capacity = bytes.into();
         self
@@ -205,29 +206,28 @@ impl CacheBuilder {
 
     /// Sets the maximum size of the file on its disk, in bytes: 1 MiB to 16 TiB. Default 1 GiB.
     ///
-    /// The size is the size of the allocated blocks, as `du` shows it. The length of the file may be twice as
-    /// much. Compressing file systems, network file systems and FUSE file systems may not count blocks
-    /// correctly. On these file systems, the length is counted instead, and far fewer entries fit.
+    /// The size is that of the allocated blocks, as shown by `du`. The length of the file may be twice as
+    /// much. Compressing file systems, network file systems and FUSE file systems may report blocks
+    /// incorrectly. On these, the length counts instead, and far fewer entries fit.
     ///
-    /// Live keys and values use 30 % of a capacity of 64 MiB if values have 100 B. They use 48 % at 1 kB, 50
-    /// % at 5 kB and 74 % at 33 kB. They use less of a smaller capacity. `stats` shows "live X of usable Y".
-    /// In a full cache, X is about Y.
+    /// Of a capacity of 64 MiB, live keys and values can use 30 % with values of 100 B, 48 % with 1 kB, 50 %
+    /// with 5 kB, and 74 % with 33 kB. With a smaller capacity, the share is lower. `stats` shows "live X of
+    /// usable Y". In a full cache, X is about Y.
     ///
-    /// When space is needed, the oldest written entries are deleted. Entries that are in memory, or were
-    /// recently read from disk, are spared. The page of a value is its record, rounded up to a power of two.
-    /// A value whose page is larger than a sixteenth of the capacity is kept only in memory.
+    /// When space is needed, the entries that were written longest ago are deleted, except those that are in
+    /// memory or were recently read from disk. The page of a value has the size of its record, rounded up to
+    /// a power of two. A value whose page is larger than a sixteenth of the capacity is kept only in memory.
     pub fn disk_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.disk_capacity = bytes.into();
         self
     }
 
     /// Sets the maximum number of bytes that are acknowledged and not yet committed: 64 KiB to 16 TiB.
-    /// Default 8 MiB. Values in memory, their encodings, and 320 bytes of bookkeeping for each value are
-    /// counted.
+    /// Default 8 MiB. The values in memory, their encodings, and 320 bytes of bookkeeping per value count.
     ///
-    /// When the write buffer is full, inserts wait for a commit. If a value with its encoding is larger than
-    /// the write buffer, it waits until the buffer is empty, and is committed alone. Until its commit, the
-    /// excess is counted against the [memory capacity](CacheBuilder::memory_capacity).
+    /// When the write buffer is full, inserts wait for a commit. A value that exceeds the write buffer
+    /// together with its encoding waits until the buffer is empty, and is committed alone. Until then, the
+    /// excess counts against the [memory capacity](CacheBuilder::memory_capacity).
     pub fn write_buffer(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.write_buffer = bytes.into();
         self
@@ -241,17 +241,17 @@ impl CacheBuilder {
     }
 
     /// Sets the maximum length of a file that is verified page by page when it is opened: any length. Default
-    /// 16 MiB. Verifying takes about a second for a gigabyte.
+    /// 16 MiB. Verifying takes about one second per gigabyte.
     ///
-    /// Every lookup checks its record in any case. The verification finds damage in the pages that lead to
-    /// records.
+    /// Every lookup checks its record in any case. The verification also finds damage in the pages of the
+    /// index.
     pub fn verify_on_open(mut self, up_to: impl Into<ByteSize>) -> Self {
         self.verify_on_open = up_to.into();
         self
     }
 
     /// Sets the maximum time that an insert waits for its commit: 1 ms to an hour. Default 100 ms. A crash
-    /// may lose the inserts of about this time.
+    /// may lose the inserts of about the last interval.
     pub fn flush_interval(mut self, interval: Duration) -> Self {
         self.flush_interval = interval;
         self
@@ -264,13 +264,13 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets a function that is called for each event of the disk tier: a failure, or the recovery from a
-    /// failure. Default: none.
+    /// Sets a function that is called for each event of the disk tier: a failure, or a recovery. Default:
+    /// none.
     ///
-    /// The calls are made one after another on a thread of the cache, without a lock. The function may call
-    /// the cache. While it runs, nothing is swept and evicted values are not dropped, so it should be short.
-    /// A panic in the function is caught. While the cache is being closed, [`close`](crate::Cache::close) may
-    /// call the function on the thread of its caller.
+    /// The cache calls the function for one event at a time, on a thread of the cache, holding no lock. The
+    /// function may call the cache. It should be short, because the same thread sweeps and drops evicted
+    /// values. A panic in the function is caught. During [`close`](crate::Cache::close), the function may be
+    /// called on the closing thread.
     ///
     /// ```
     /// let cache = larder::Cache::builder().on_event(|event| eprintln!("cache: {event}")).open()?;
@@ -281,12 +281,12 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets whether each value that is stored is first decoded from its bytes and compared with the original.
+    /// Sets whether every value is decoded from its bytes and compared with the original before it is stored.
     /// Default: on in debug builds, off in release builds.
     ///
-    /// If this setting is off, only some values are checked: the first values of each keyspace, and values
-    /// with a part that no earlier value had. Checking costs one decoding and two passes over the value. Use
-    /// this setting in staging, so that a value that can't be read back is found before production.
+    /// If off, only some values are checked: the first values of each keyspace, and values with a part that
+    /// no earlier value had. A check costs one decoding and two passes over the value. Turn this on in
+    /// staging, to find values that cannot be read back before they reach production.
     pub fn check_every_value(mut self, is_wanted: bool) -> Self {
         self.check_every_value = is_wanted;
         self
@@ -298,17 +298,16 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the minimum duration of a [slow load](crate::Cache::slow_loads): any duration. For a slow load,
-    /// the log has a warning with the keyspace. Default 1 s. With [`Duration::MAX`], no load is slow.
+    /// Sets the minimum duration of a [slow load](crate::Cache::slow_loads): any duration. Default 1 s. A
+    /// warning in the log names the keyspace of each slow load. With [`Duration::MAX`], no load is slow.
     pub fn slow_load(mut self, threshold: Duration) -> Self {
         self.slow_load = threshold;
         self
     }
 
-    /// Sets the number of shards, the parts of the memory tier: 1 to 4,096, rounded up to a power of two.
-    /// Each shard has its own lock. The default is eight for each processor, but at most one for each 1 MiB
-    /// of the memory capacity. A shard evicts only its own entries, so a smaller shard would evict useful
-    /// entries too often.
+    /// Sets the number of shards of the memory tier: 1 to 4,096, rounded up to a power of two. Each shard has
+    /// its own lock. The default is eight per processor, but at most one per 1 MiB of memory capacity. A
+    /// shard evicts only its own entries, so a smaller shard would evict useful entries too often.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self
@@ -317,11 +316,11 @@ impl CacheBuilder {
     /// Sets a function that returns the weight of an entry for the memory capacity, in bytes. A keyspace's
     /// own weigher takes precedence.
     ///
-    /// The result is the whole weight of the entry. A result of 0 counts as 1. The function is called once
-    /// for each value that is stored or promoted, without a lock. It is also called for an absence
-    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)). An absence needs memory for its key and up to
-    /// [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A function that counts bytes should count this memory.
-    /// Otherwise absences use memory beyond the capacity.
+    /// The result is the whole weight of the entry. A result of 0 counts as 1. The cache calls the function
+    /// once for each value that is stored or promoted, holding no lock. It also calls the function for an
+    /// absence ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)), which takes memory for its key and up
+    /// to [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A function that counts bytes should count this memory
+    /// too. Otherwise absences exceed the capacity.
     ///
     /// ```
     /// # use larder::Cache;
@@ -334,8 +333,8 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the source of time. Default: the operating system. [`ManualClock`](crate::clock::ManualClock) is
-    /// for tests.
+    /// Sets the clock. Default: the operating system's. Tests use a
+    /// [`ManualClock`](crate::clock::ManualClock).
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
@@ -346,7 +345,8 @@ impl CacheBuilder {
         self.shards.unwrap_or_else(|| {
             let suits_threads = thread::available_parallelism().map_or(4, std::num::NonZero::get) * 8;
             let most = self.memory_capacity.as_u64() / MIN_SHARD.as_u64();
-            // Rounded down to a power of two here, because the caller rounds up.
+            // Rounded down to a power of two, because the caller rounds up and a shard would become too
+            // small.
             let suits_capacity = 1 << most.max(1).ilog2().min(MAX_SHARDS.ilog2());
             suits_threads.min(suits_capacity)
         })

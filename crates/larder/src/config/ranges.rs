@@ -1,7 +1,7 @@
-//! Settings of range removals. Only tests change them.
+//! Settings of range removals, which only tests change.
 
-/// Maximum number of rows that a range removal visits in the commit that acknowledges it. A larger removal
-/// continues in parts of up to this size. This number of rows takes about 5 ms.
+/// Maximum number of rows that a range removal deletes in the commit that acknowledges it. A larger removal
+/// continues in parts of at most this size. A part takes about 5 ms.
 pub(crate) const RANGE_ROWS: usize = 1000;
 
 /// Settings of range removals.
@@ -9,8 +9,8 @@ pub(crate) const RANGE_ROWS: usize = 1000;
 pub(crate) struct RangeSettings {
     /// [`RANGE_ROWS`], except in tests.
     pub(crate) rows: usize,
-    /// Whether the writer deletes the parts of a large removal between its steps. If not, each step deletes
-    /// one part, so that a test controls when a part is deleted.
+    /// Whether the writer deletes the parts of a large removal between its steps. If false, each step deletes
+    /// one part, so that a test controls when that happens.
     pub(crate) between_steps: bool,
 }
 

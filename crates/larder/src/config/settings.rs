@@ -1,4 +1,4 @@
-//! The settings of a builder, for tools that do not open the cache.
+//! The settings of a builder, for tools that read them without opening the cache.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub struct Settings {
     pub page_cache: ByteSize,
     /// [`CacheBuilder::flush_interval`].
     pub flush_interval: Duration,
-    /// The control socket, in a build with the feature `control`.
+    /// The path of the control socket, in a build with the feature `control`.
     pub control_socket: Option<PathBuf>,
 }
 
@@ -37,7 +37,7 @@ impl CacheBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a setting outside its range, as from [`open`](CacheBuilder::open).
+    /// [`Error::InvalidSetting`] if a setting is outside its range, as in [`open`](CacheBuilder::open).
     pub fn settings(&self) -> Result<Settings, Error> {
         self.validate()?;
         Ok(Settings {

@@ -16,7 +16,7 @@ use crate::units::ByteSize;
 const MAX_NAME_LEN: usize = 255;
 
 impl CacheBuilder {
-    /// Checks every setting that can be invalid.
+    /// Checks that every setting is in its range.
     pub(crate) fn validate(&self) -> Result<(), Error> {
         within("memory_capacity", self.memory_capacity, MIN_CAPACITY)?;
         within("disk_capacity", self.disk_capacity, MIN_DISK)?;
@@ -53,8 +53,8 @@ impl CacheBuilder {
     }
 }
 
-/// Returns whether a path ends with the name of a file. `var/` and `var/.` name the directory `var`, but the
-/// methods of `Path` ignore these endings.
+/// Returns whether a path ends with a file name. `var/` and `var/.` name the directory `var`, although
+/// `Path::file_name` returns `var` for both.
 fn names_a_file(path: &Path) -> bool {
     let text = path.as_os_str().as_encoded_bytes();
     let is_separator = |byte: &u8| std::path::is_separator(char::from(*byte));
@@ -78,7 +78,7 @@ fn lasts(setting: &'static str, value: Duration, least: Duration) -> Result<(), 
     Err(Error::InvalidSetting { setting, value: format!("{value:?}"), allowed })
 }
 
-/// Checks a setting that is a count and must be at least one.
+/// Checks a count, which must be from one to `most`.
 fn counts(setting: &'static str, value: usize, most: usize) -> Result<(), Error> {
     if (1..=most).contains(&value) {
         return Ok(());
@@ -90,7 +90,7 @@ fn counts(setting: &'static str, value: usize, most: usize) -> Result<(), Error>
     })
 }
 
-/// Checks the jitter of a keyspace.
+/// Checks the TTL jitter of a keyspace.
 pub(crate) fn check_jitter(percent: u8) -> Result<(), Error> {
     if percent <= 100 {
         return Ok(());
@@ -99,8 +99,7 @@ pub(crate) fn check_jitter(percent: u8) -> Result<(), Error> {
     Err(Error::InvalidSetting { setting: "jitter", value: format!("{percent} %"), allowed })
 }
 
-/// Checks the longest life of a keyspace's entries. `ttl` is the keyspace's TTL, or none if its entries never
-/// expire.
+/// Checks the `max_age` of a keyspace. `ttl` is the keyspace's TTL, or None if its entries never expire.
 pub(crate) fn check_max_age(max_age: Option<Duration>, ttl: Option<Duration>) -> Result<(), Error> {
     let Some(max_age) = max_age else { return Ok(()) };
     let allowed = match ttl {
@@ -114,8 +113,8 @@ pub(crate) fn check_max_age(max_age: Option<Duration>, ttl: Option<Duration>) ->
     Err(Error::InvalidSetting { setting: "max_age", value: format!("{max_age:?}"), allowed })
 }
 
-/// Checks the time to idle of a keyspace. `ttl` is the keyspace's TTL, or none if its entries never expire. A
-/// `max_age` is no shorter than the TTL.
+/// Checks the time to idle of a keyspace. `ttl` is the keyspace's TTL, or None if its entries never expire. A
+/// `max_age` needs no check here, because it is never shorter than the TTL.
 pub(crate) fn check_time_to_idle(idle: Option<Duration>, ttl: Option<Duration>) -> Result<(), Error> {
     let Some(idle) = idle else { return Ok(()) };
     let allowed = match ttl {
@@ -128,7 +127,7 @@ pub(crate) fn check_time_to_idle(idle: Option<Duration>, ttl: Option<Duration>) 
     Err(Error::InvalidSetting { setting: "time_to_idle", value: format!("{idle:?}"), allowed })
 }
 
-/// Checks the grace and the cool-down of a keyspace.
+/// Checks the grace time and the cool-down of a keyspace.
 pub(crate) fn check_grace(grace: Option<Duration>, cool_down: Option<Duration>) -> Result<(), Error> {
     let invalid = |setting, value: Duration, allowed: String| {
         Err(Error::InvalidSetting { setting, value: format!("{value:?}"), allowed })
@@ -147,7 +146,7 @@ pub(crate) fn check_grace(grace: Option<Duration>, cool_down: Option<Duration>) 
     }
 }
 
-/// Checks how long a keyspace caches an absence. `max_age` is valid, if it is set.
+/// Checks how long a keyspace caches an absence. `max_age` must already be checked.
 pub(crate) fn check_absent_ttl(ttl: Option<Duration>, max_age: Option<Duration>) -> Result<(), Error> {
     let Some(ttl) = ttl else { return Ok(()) };
     let allowed = match max_age {
@@ -173,7 +172,7 @@ pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
     Err(Error::InvalidSetting { setting: "ttl", value: format!("{ttl:?}"), allowed })
 }
 
-/// Refuses a name of a keyspace or a schema that is empty, or too long for the file.
+/// Checks the length of the name of a keyspace or a schema.
 pub(crate) fn check_name(setting: &'static str, name: &str) -> Result<(), Error> {
     if (1..=MAX_NAME_LEN).contains(&name.len()) {
         return Ok(());

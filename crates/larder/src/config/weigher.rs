@@ -5,9 +5,9 @@ use std::fmt;
 
 use crate::sys::sync::Arc;
 
-/// The facts about an entry that a [`weigher`](crate::CacheBuilder::weigher) gets.
+/// What a [`weigher`](crate::CacheBuilder::weigher) knows about an entry.
 ///
-/// Lengths are plain numbers here, like the `len` of a slice, because a weigher calculates with them.
+/// Lengths are plain numbers, because a weigher calculates with them.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct EntryInfo<'a> {
@@ -17,8 +17,8 @@ pub struct EntryInfo<'a> {
     pub key_len: usize,
     /// Length of the encoded value, in bytes. Zero for an absence.
     pub encoded_len: usize,
-    /// The value. Its type is the value type of the keyspace. None for an absence: the cache remembers that
-    /// the source has no value for the key ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)).
+    /// The value. Its type is the value type of the keyspace. None for an absence, which records that the
+    /// source has no value for the key ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)).
     pub value: Option<&'a (dyn Any + Send + Sync)>,
 }
 

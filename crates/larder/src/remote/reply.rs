@@ -1,13 +1,14 @@
-//! The answer to one request to the remote tier: a sender for the tier, and a receiver on which a thread or a
-//! task waits.
+//! A channel for the answer to one request: a sender for the remote tier, and a receiver for a thread or a
+//! task.
 //!
 //! The answer and the waker are changed under one lock, so no wake-up is lost:
 //!
-//! 1. The caller takes the answer, if it has arrived. Otherwise it stores its waker, or waits on the
-//!    condition variable, under the same lock.
-//! 2. The sender stores the answer and takes the waker, under one lock. After the lock it wakes the caller.
+//! 1. The caller takes the answer, if it has arrived. Otherwise, under the same lock, it stores its waker or
+//!    waits on the condition variable.
+//! 2. The sender stores the answer and takes the waker under the lock. It wakes the caller after it has
+//!    released the lock.
 //!
-//! A sender that is dropped without an answer sends an error. Otherwise a caller would wait forever.
+//! A sender that is dropped without an answer sends an error. Otherwise the caller would wait forever.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,8 +29,8 @@ pub struct RemoteReply<T> {
     is_sent: bool,
 }
 
-/// The receiver of an answer: a future for a task, and [`wait`](RemoteAnswer::wait) for a thread. Dropping it
-/// does not cancel the request. The answer is then dropped.
+/// The receiver of an answer. A task awaits it; a thread calls [`wait`](RemoteAnswer::wait). Dropping it does
+/// not cancel the request; the answer is then discarded.
 #[derive(Debug)]
 #[must_use = "the answer is lost if no caller waits for it"]
 pub struct RemoteAnswer<T> {
@@ -49,7 +50,7 @@ struct AnswerState<T> {
     waker: Option<Waker>,
 }
 
-/// Returns both ends of the answer to one request.
+/// Creates the sender and the receiver of the answer to one request.
 pub fn reply<T>() -> (RemoteReply<T>, RemoteAnswer<T>) {
     let state = Mutex::new(AnswerState { answer: None, waker: None });
     let place = Arc::new(AnswerPlace { state, answered: Condvar::new() });
@@ -76,7 +77,7 @@ impl<T> RemoteReply<T> {
         if let Some(waker) = waker
             && let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake()))
         {
-            // A waker is code of an executor. Its panic must not end the thread that reads the connection.
+            // Waking runs code of an executor. Its panic must not end the thread that reads the connection.
             drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
         }
     }
@@ -101,9 +102,9 @@ impl<T> RemoteAnswer<T> {
     /// Waits for the answer on the calling thread. The tier sends it within its own time limit.
     ///
     /// # Errors
-    /// The reason why there is no answer.
+    /// Returns the error that the tier sent.
     pub fn wait(self) -> RemoteResult<T> {
-        // In a forked child, the lock may be held forever, and the sender is in the parent.
+        // In a forked child, the lock may stay locked forever, and only the parent has the sender.
         if !self.process.is_current() {
             return forked();
         }
@@ -125,7 +126,7 @@ impl<T> Future for RemoteAnswer<T> {
         if !self.process.is_current() {
             return Poll::Ready(forked());
         }
-        // The waker is cloned before the lock is taken, because the clone runs code of the executor.
+        // Cloned before the lock is taken, because cloning a waker runs code of the executor.
         let waker = context.waker().clone();
         // Step 1.
         let mut state = self.place.state.lock();

@@ -1,5 +1,5 @@
-//! The remote tier: the requests of the cache, and their answers. The order that a tier keeps is in
-//! [`crate::remote`].
+//! The remote tier: the requests of the cache, and their answers. [`crate::remote`] specifies the order that
+//! a tier must keep.
 
 use std::fmt::Debug;
 use std::sync::Weak;
@@ -11,57 +11,59 @@ use crate::error::remote_error::RemoteError;
 use crate::format::codec::format::Format;
 use crate::units::Remaining;
 
-/// A key of a request: the keyspace's number, and the encoded key.
+/// A key in a request: the keyspace's number, then the encoded key.
 pub type RemoteKey = Box<[u8]>;
 
-/// A server that several caches share, behind one connection.
+/// The connection of one cache to a server that several caches share.
 ///
-/// A method with a [`RemoteReply`] gives the request to the connection and returns. It does not wait for the
+/// A method with a [`RemoteReply`] hands the request to the connection and returns without waiting for the
 /// network. The answer comes through the [`RemoteReply`], from any thread. [`larder::remote`](crate::remote)
-/// has the order that the tier keeps.
+/// specifies the order that a tier must keep.
 pub trait RemoteTier: Debug + Send + Sync {
-    /// Sets the near cache that the pushes go to. Called before the first request.
+    /// Sets the near cache that receives the pushes. The cache calls this before its first request.
     ///
     /// # Errors
-    /// The tier has a near cache already, of this or another cache. Its pushes go to one near cache, so
-    /// another one would be stale.
+    /// Returns an error if the tier already has a near cache. Pushes go to one near cache only, so a second
+    /// one would become stale.
     fn attach(&self, near: Weak<dyn NearTier>) -> Result<(), RemoteError>;
 
-    /// Registers a keyspace, before its first request. The name and the version identify the keyspace on all
-    /// machines. Called again when a keyspace is opened again, with a new number.
+    /// Registers a keyspace. The cache calls this before the keyspace's first request, and again with a new
+    /// number when the keyspace is reopened. The name and the version identify the keyspace on all machines.
     ///
     /// # Errors
-    /// The tier can't hold this keyspace.
+    /// Returns an error if the tier cannot store this keyspace.
     fn register(&self, keyspace: RemoteKeyspace) -> Result<(), RemoteError>;
 
-    /// Returns a text that names the server, for errors and reports, without a password.
+    /// Returns a name of the server for errors and reports. It contains no password.
     fn name(&self) -> String;
 
-    /// Returns the generation of the present connection. It is never that of an earlier connection, and moves
-    /// as soon as a connection is lost.
+    /// Returns the generation of the current connection. No two connections have the same generation, and it
+    /// changes as soon as the connection is lost.
     fn generation(&self) -> u64;
 
-    /// Returns the time for which values in memory may be answered, as known now. One atomic read.
+    /// Returns the current limit of the time in which values may be returned from memory. Takes one atomic
+    /// read.
     fn validity(&self) -> Validity;
 
-    /// Returns whether the time of a validity has not passed. Reads a clock. Called after the value was read.
+    /// Returns whether the time of a validity has not passed yet. Reads a clock. The cache calls this after
+    /// it has read the value.
     fn is_current(&self, validity: Validity) -> bool;
 
-    /// Reads the record of a key, and the time that it has left, at one moment. A lease marker is a miss.
+    /// Atomically reads the record of a key and its remaining time. A lease marker is a miss.
     fn get(&self, key: RemoteKey, reply: RemoteReply<Option<RemoteRecord>>);
 
-    /// Reads several records, like [`get`](RemoteTier::get). The answers are in the order of the keys. Each
-    /// record is read at its own moment.
+    /// Reads several records, each like [`get`](RemoteTier::get). The answers are in the order of the keys.
+    /// The records are not read at the same moment.
     fn get_many(&self, keys: Vec<RemoteKey>, reply: RemoteReply<Vec<Option<RemoteRecord>>>);
 
-    /// Reads a key, or takes the lease to fill it for `length`, at one moment. A lease of `Busy` belongs to
-    /// another client or to an earlier request. If the key has a fence, the answer is `Fenced`. A keyspace in
-    /// the plain format has no leases, and is answered `Unleased` on a miss.
+    /// Atomically reads a key, or takes the lease to fill it for `length`. The answer is `Busy` if another
+    /// client or an earlier request has the lease, and `Fenced` if the key has a fence. A keyspace in the raw
+    /// format has no leases, so a miss is answered with `Unleased`.
     fn lease(&self, key: RemoteKey, length: Duration, reply: RemoteReply<LeaseReply>);
 
-    /// Replaces the lease marker that has this token with a record. Any change of the slot since the lease
-    /// was taken, and any removal of a range that contains the key, makes the answer `Void`. Then nothing is
-    /// stored. `Unleased` loads fill with an empty token, which stores if the key has no value.
+    /// Replaces the lease marker that has this token with a record. If the slot has changed since the lease
+    /// was taken, or a range that contains the key was removed, the answer is `Void` and nothing is stored.
+    /// After `Unleased`, the token is empty, and the record is stored if the key has no value.
     fn fill(
         &self,
         key: RemoteKey,
@@ -71,14 +73,14 @@ pub trait RemoteTier: Debug + Send + Sync {
         reply: RemoteReply<FillReply>,
     );
 
-    /// Extends a lease to `length` from now. The answer is whether the lease still holds.
+    /// Extends a lease to `length` from now. The answer says whether the lease still holds.
     fn renew(&self, key: RemoteKey, token: LeaseToken, length: Duration, reply: RemoteReply<bool>);
 
-    /// Returns a lease to the server without a value. The answer is whether the lease held until then.
+    /// Releases a lease without storing a value. The answer says whether the lease held until then.
     fn release(&self, key: RemoteKey, token: LeaseToken, reply: RemoteReply<bool>);
 
-    /// Stores a record under a condition. The answer is whether it is stored. Replaces a lease marker, whose
-    /// lease is void then. A lease marker is no value for the condition.
+    /// Stores a record if the condition holds. The answer says whether it was stored. A lease marker counts
+    /// as no record, and storing replaces it, which voids its lease.
     fn set(
         &self,
         key: RemoteKey,
@@ -91,29 +93,30 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// Removes a record if its bytes equal `record`. The answer says whether they were equal.
     fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, reply: RemoteReply<bool>);
 
-    /// Removes keys, with the leases in their slots. The answer is the number of records that were there.
+    /// Removes keys, with the leases in their slots. The answer is the number of removed records.
     fn remove(&self, keys: Vec<RemoteKey>, reply: RemoteReply<u64>);
 
-    /// Removes all keys that begin with `prefix`, and voids every lease on them. The prefix is at least a
-    /// keyspace's number, and ends at any byte. The tier may remove more than that, never less. The answer is
-    /// the number of records that were there, as far as it is known.
+    /// Removes all keys that begin with `prefix`, and voids every lease on them. The prefix begins with a
+    /// complete keyspace number, and may end at any byte. The tier may remove more keys than these, never
+    /// fewer. The answer is the number of removed records, as far as the tier knows it.
     fn remove_range(&self, prefix: RemoteKey, reply: RemoteReply<u64>);
 
-    /// Removes all keys under the prefix of this tier at the server: of all keyspaces and all clients.
+    /// Removes all keys below this tier's prefix at the server, of all keyspaces and all clients.
     fn remove_all(&self, reply: RemoteReply<u64>);
 
-    /// Changes the time that a record has left. The answer is whether the key had a record.
+    /// Changes the remaining time of a record. The answer says whether the key had a record.
     fn expire(&self, key: RemoteKey, life: Life, reply: RemoteReply<bool>);
 
-    /// Returns the time that a record has left.
+    /// Returns the remaining time of a record.
     fn ttl(&self, key: RemoteKey, reply: RemoteReply<Option<Remaining>>);
 
-    /// Returns some keys with records that begin with `prefix`, and the cursor for the next call. Every key
-    /// that is present during the whole walk is returned at least once.
+    /// Returns some of the keys that begin with `prefix` and have records, and the cursor for the next call.
+    /// The walk returns every key that is present from its beginning to its end at least once.
     fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>);
 
-    /// Prevents leases of a key for `length`, by a fence with this token. Voids the lease in the slot of the
-    /// key. Fences of several tokens are counted. A repeated call extends the fence.
+    /// Sets a fence with this token, which prevents leases of the key for `length`. Voids the current lease
+    /// of the key. A key may have fences of several tokens at a time. A repeated call with the same token
+    /// extends its fence.
     fn fence(&self, key: RemoteKey, token: u128, length: Duration, reply: RemoteReply<()>);
 
     /// Removes the key, then the fence with this token.
@@ -123,7 +126,7 @@ pub trait RemoteTier: Debug + Send + Sync {
     fn close(&self);
 }
 
-/// A keyspace, with the data by which the remote tier names it.
+/// A keyspace, as the cache registers it at the remote tier.
 #[derive(Debug, Clone)]
 pub struct RemoteKeyspace {
     /// The first 4 bytes of the keyspace's keys, big endian.
@@ -138,12 +141,12 @@ pub struct RemoteKeyspace {
     pub format: Format,
 }
 
-/// The time for which values in memory may be answered. The tier defines the meaning of the number.
+/// Limits the time in which values may be returned from memory. The tier defines the meaning of the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Validity(pub u64);
 
 impl Validity {
-    /// No value in memory may be answered.
+    /// No value may be returned from memory.
     pub const NONE: Self = Self(0);
 }
 
@@ -152,11 +155,11 @@ impl Validity {
 pub struct RemoteRecord {
     /// The bytes, as they were passed to [`fill`](RemoteTier::fill) or [`set`](RemoteTier::set).
     pub bytes: Vec<u8>,
-    /// The time that it has left, read at the same moment as the bytes.
+    /// The remaining time, read at the same moment as the bytes.
     pub left: Remaining,
-    /// The generation of the connection that the answer came from.
+    /// The generation of the connection that delivered the answer.
     pub generation: u64,
-    /// Whether the near cache may keep it: the server pushes the changes of this key to this client.
+    /// Whether the near cache may keep the record: the server pushes changes of this key to this client.
     pub is_tracked: bool,
 }
 
@@ -174,10 +177,10 @@ pub enum LeaseReply {
     Leased(LeaseToken),
     /// Another load has the lease, which ends after this time at the latest.
     Busy(Duration),
-    /// The key is being updated. The caller loads it, and stores nothing.
+    /// The key is being updated. The caller loads the value, and stores nothing.
     Fenced,
-    /// The slot has no record, and the keyspace has no leases. The caller loads it, and fills with an empty
-    /// token.
+    /// The slot has no record, and the keyspace has no leases. The caller loads the value, and fills with an
+    /// empty token.
     Unleased,
 }
 
@@ -185,14 +188,15 @@ pub enum LeaseReply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FillReply {
-    /// The record is stored.
+    /// The record was stored.
     Stored {
-        /// The generation of the connection that the answer came from.
+        /// The generation of the connection that delivered the answer.
         generation: u64,
-        /// Whether the near cache may keep it: the server pushes later changes of this key to this client.
+        /// Whether the near cache may keep the record: the server pushes later changes of this key to this
+        /// client.
         is_tracked: bool,
     },
-    /// The lease was no longer valid. Nothing is stored.
+    /// The lease was no longer valid. Nothing was stored.
     Void,
 }
 
@@ -200,11 +204,11 @@ pub enum FillReply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Life {
-    /// For this time, starting when the server applies the request.
+    /// For this time, which begins when the server applies the request.
     For(Duration),
-    /// Until it is removed, replaced or evicted.
+    /// Until the record is removed, replaced or evicted.
     Never,
-    /// As long as the record that it replaces.
+    /// For the remaining time of the record that it replaces.
     Keep,
 }
 
@@ -212,25 +216,25 @@ pub enum Life {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SetCondition {
-    /// None.
+    /// No condition.
     Always,
     /// The slot has no record.
     Absent,
     /// The slot has a record.
     Present,
-    /// The slot has a record of these bytes.
+    /// The slot has a record with these bytes.
     Unchanged(Vec<u8>),
 }
 
-/// The place of a walk over keys. The walk begins with the default cursor, and ends with an answer without a
-/// cursor.
+/// The position of a walk over keys. The walk begins at the default cursor, and ends with a page without a
+/// next cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScanCursor(pub u64);
 
 /// The answer to [`RemoteTier::scan`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScanPage {
-    /// The keys, in no order. A key may be returned again in a later page.
+    /// The keys, in no particular order. A later page may return a key again.
     pub keys: Vec<RemoteKey>,
     /// The cursor of the next page. `None` at the end of the walk.
     pub next: Option<ScanCursor>,

@@ -1,6 +1,6 @@
-//! Gives tests access to larder's encodings: of records, values and keys, as the file contains them.
+//! Gives tests access to larder's encodings of records, values and keys, as the file contains them.
 //!
-//! The functions only call larder's own code. The tests that use them assert the rules.
+//! The functions only call larder's own code. The assertions are in the tests that use them.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,13 +34,13 @@ pub struct RecordFields {
     pub kind: u8,
     /// The compression of the payload: 0 none, 1 LZ4, 2 Zstandard.
     pub compression: u8,
-    /// The fingerprint of the shape that the value was written with. `None` from [`peek_record`].
+    /// The fingerprint of the value's shape at the time of writing. `None` from [`peek_record`].
     pub fingerprint: Option<u64>,
     /// The payload's length before it was compressed. `None` from [`peek_record`].
     pub inflated_len: Option<u32>,
     /// The duration of the value's load, in microseconds. `None` from [`peek_record`].
     pub load_micros: Option<u32>,
-    /// The time at which the entry ends, even if it is used. `None` from [`peek_record`].
+    /// The time at which the entry expires, even if it is used until then. `None` from [`peek_record`].
     pub ends_at: Option<Timestamp>,
     /// The encoded value. Empty from [`peek_record`].
     pub payload: Vec<u8>,
@@ -79,7 +79,7 @@ impl RecordFields {
     }
 }
 
-/// Encodes a record under `key`.
+/// Encodes a record for `key`.
 #[must_use]
 pub fn write_record(key: &[u8], record: &RecordFields) -> Vec<u8> {
     let &RecordFields { fingerprint, inflated_len, load_micros, ends_at, .. } = record;
@@ -89,7 +89,7 @@ pub fn write_record(key: &[u8], record: &RecordFields) -> Vec<u8> {
     bytes
 }
 
-/// Decodes a record that was written under `key`. Returns `None` if it is damaged.
+/// Decodes a record that was written for `key`. Returns `None` if it is damaged.
 #[must_use]
 pub fn read_record(key: &[u8], bytes: &[u8]) -> Option<RecordFields> {
     let (header, extension, payload) = record::read(key, bytes).ok()?;
@@ -103,7 +103,7 @@ pub fn peek_record(bytes: &[u8]) -> Option<RecordFields> {
     record::peek(bytes).map(|header| RecordFields::new(header, Extension::default(), &[]))
 }
 
-/// Gives a record the checksum for `key`, so that a reader accepts its other bytes.
+/// Replaces the checksum of a record by the right one for `key`, so that a reader accepts its other bytes.
 pub fn seal_record(key: &[u8], bytes: &mut [u8]) {
     let checksum = bytes.get(8..).map(|checked| record::checksum(key, checked));
     if let (Some(field), Some(checksum)) = (bytes.first_chunk_mut::<8>(), checksum) {
@@ -132,7 +132,7 @@ pub fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<
     codec::encoded_len(format, value)
 }
 
-/// Decodes a value, without checking a fingerprint. So the written value may have had another type.
+/// Decodes a value without checking a fingerprint, so the value may have been written as another type.
 ///
 /// # Errors
 /// Returns an error if the bytes are not a value of this type.
@@ -151,7 +151,7 @@ where
     Values::new(format, true).decode(bytes, fingerprint)
 }
 
-/// Decodes the value of a record. Inflates the payload first if it is compressed.
+/// Decodes the value of a record. Decompresses the payload first if necessary.
 ///
 /// # Errors
 /// Returns an error if a lookup would return a miss.
@@ -171,7 +171,8 @@ pub fn deflate_lz4(payload: &[u8]) -> Option<Vec<u8>> {
     crate::format::codec::compression::Compression::Lz4.deflate(payload)
 }
 
-/// Encodes a value, and checks that it comes back, as an insert of the first value into a keyspace does.
+/// Encodes a value, and checks that its bytes decode to the same value, as the first insert into a keyspace
+/// does.
 ///
 /// # Errors
 /// Returns the errors that encoding in an insert returns.
@@ -182,7 +183,7 @@ where
     Values::new(format, true).encode(value)
 }
 
-/// Encodes and decodes the values of one keyspace, for measurements of the cost.
+/// Encodes and decodes the values of one keyspace, for benchmarks.
 #[derive(Debug)]
 pub struct Values {
     format: Format,
@@ -190,7 +191,7 @@ pub struct Values {
 }
 
 impl Values {
-    /// Makes the codec of a keyspace of this format. It checks every value, or only the values that a release
+    /// Creates the codec of a keyspace with this format. It checks every value, or only those that a release
     /// build checks.
     #[must_use]
     pub fn new(format: Format, checks_every_value: bool) -> Self {
@@ -225,7 +226,7 @@ impl Values {
     }
 }
 
-/// The checks of a keyspace in a release build. Only the first values and values of a new shape are tried.
+/// The checks of a keyspace in a release build. It checks only the first values, and values of a new shape.
 #[derive(Debug)]
 pub struct ReleaseChecks(ValueChecks);
 
@@ -272,7 +273,7 @@ pub fn encode_key<K>(key: &(impl EncodeKey<K> + ?Sized)) -> Vec<u8> {
     out.as_slice().to_vec()
 }
 
-/// Returns the bytes with which all keys with this prefix begin.
+/// Encodes a prefix: the bytes with which all keys with this prefix begin.
 #[must_use]
 pub fn encode_prefix<K>(prefix: &impl KeyPrefix<K>) -> Vec<u8> {
     let mut out = KeyBuffer::default();

@@ -1,8 +1,7 @@
 //! Support for tests: a cache that runs step by step, a disk that fails on demand, and access to larder's
 //! encodings.
 //!
-//! This module needs the feature `test-util`. No program needs this feature. The module may change without a
-//! new version.
+//! This module requires the feature `test-util`, which only tests need. It may change in any release.
 
 #[doc(hidden)]
 pub mod bytes;
@@ -23,18 +22,17 @@ use std::time::Duration;
 
 use crate::config::CacheBuilder;
 
-/// The maximum interval that a worker accepts.
+/// The maximum of the flush interval and of the sweep interval.
 const AN_HOUR: Duration = Duration::from_hours(1);
 
 impl CacheBuilder {
-    /// Makes a cache whose workers run step by step. The cache behaves the same in each run. Use it in tests
-    /// of an application's own caching.
+    /// Makes the cache deterministic, for tests of an application's caching: its workers run only when the
+    /// test tells them to.
     ///
-    /// Hashes come from `seed`, so the shards of keys and the victims of evictions are the same each time.
-    /// The writer and the sweeper do nothing by themselves: [`flush`](crate::Cache::flush) makes a step of
-    /// the writer, and [`sweep`](crate::Cache::sweep) makes a step of the sweeper. The intervals of both are
-    /// set to an hour, and there is no sweep at the opening. There are two exceptions. The writer commits for
-    /// a removal. It also commits when the write buffer is half full.
+    /// Hashes are seeded with `seed`, so each run has the same shards and the same evictions. The intervals
+    /// of the writer and the sweeper are set to an hour, and opening starts no sweep. Instead,
+    /// [`flush`](crate::Cache::flush) runs a step of the writer, and [`sweep`](crate::Cache::sweep) a step of
+    /// the sweeper. The writer still commits by itself for a removal, and when the write buffer is half full.
     ///
     /// With a [`ManualClock`](crate::clock::ManualClock) and a [`SimulatedVolume`], the test also controls
     /// time and the disk.
@@ -68,36 +66,35 @@ impl CacheBuilder {
         self.parts_with_steps()
     }
 
-    /// Sets the number of rows from which a range removal is large. In a program this number is about a
-    /// thousand. The entries of a large removal are deleted after the answer, in parts of this many rows.
+    /// Sets the number of rows above which a range removal is large. The default is 1000. The entries of a
+    /// large removal are deleted after it is acknowledged, in parts of this many rows.
     pub fn range_rows(mut self, rows: usize) -> Self {
         self.ranges.rows = rows.max(1);
         self
     }
 
-    /// Makes one part of a large range removal with each commit, and no part between commits.
-    /// [`stepped`](Self::stepped) makes this setting too.
+    /// Runs one part of a large range removal with each commit, and no part between commits.
+    /// [`stepped`](Self::stepped) includes this setting.
     pub fn parts_with_steps(mut self) -> Self {
         self.ranges.between_steps = false;
         self
     }
 }
 
-/// Waits until the sweeper of a cache has made its first sweep. That sweep starts by itself, but not in a
-/// [stepped](CacheBuilder::stepped) cache. Entries that expire later stay on disk until the next sweep.
+/// Waits until the first sweep of a cache has ended. It starts when the cache is opened, unless the cache is
+/// [stepped](CacheBuilder::stepped). Entries that expire later stay on disk until the next sweep.
 ///
 /// # Errors
-/// Returns the errors of [`Cache::sweep`](crate::Cache::sweep).
+/// Returns the same errors as [`Cache::sweep`](crate::Cache::sweep).
 pub fn await_first_sweep(cache: &crate::api::cache::Cache) -> Result<(), crate::error::Error> {
     while cache.shared().tiers.sweeper.has_not_swept() {
         crate::sys::sync::thread::yield_now();
     }
-    // The first sweep may still wait for the writer. The sweep that is requested here comes after the first
-    // sweep.
+    // The first sweep may still wait for the writer. This sweep runs after it.
     cache.sweep().map(drop)
 }
 
-/// Returns the answer of a cache's control socket to a line, without using a socket. For the fuzzer.
+/// Returns the answer of a cache's control socket to a line, without a socket. Used by the fuzzer.
 #[cfg(all(unix, feature = "control"))]
 #[doc(hidden)]
 #[must_use]

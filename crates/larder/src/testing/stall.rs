@@ -1,7 +1,7 @@
-//! A disk that can stall. It uses files of the operating system, and delays their syncs and reads.
+//! A disk that can stall: it stores its files in the operating system, and delays their syncs and reads.
 //!
-//! A slow disk answers after some time, and a failing disk returns an error. A stalled disk does neither, so
-//! entries wait for their commit. A test can't make a real disk stall, but it can stall this disk.
+//! A stalled disk neither finishes an operation nor returns an error, so entries wait for their commit. A
+//! test cannot make a real disk stall, but it can stall this one.
 
 use std::io;
 use std::ops::Range;
@@ -22,8 +22,7 @@ use crate::sys::volume::forward_locks::forward_locks;
 use crate::sys::volume::forward_volume::forward_volume;
 use crate::sys::volume::os::OsVolume;
 
-/// A disk with files of the operating system. Their syncs and reads wait while they are stalled. All clones
-/// control the same disk.
+/// A disk with real files, whose syncs and reads a test can stall. All clones control the same disk.
 ///
 /// ```
 /// use larder::{Cache, KeyspaceDefinition, testing::StallingDisk};
@@ -45,8 +44,8 @@ use crate::sys::volume::os::OsVolume;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct StallingDisk {
-    // Uses `parking_lot` directly, as the simulated disk does. The model checker has no files, so it need not
-    // control this lock.
+    // Uses `parking_lot` directly, as the simulated disk does. The model checker never runs on real files, so
+    // it does not need to control this lock.
     gate: Arc<Gate>,
 }
 
@@ -54,7 +53,7 @@ pub struct StallingDisk {
 struct Gate {
     syncs: Mutex<Calls>,
     reads: Mutex<Calls>,
-    /// The clock that each read advances, and the time by which the read advances it.
+    /// The clock that each read advances, and by how much.
     slowness: Mutex<Option<(Arc<ManualClock>, Duration)>>,
     changed: Condvar,
     read_changed: Condvar,
@@ -67,7 +66,7 @@ struct Calls {
 }
 
 impl Gate {
-    /// Waits as long as these calls are stalled.
+    /// Waits while these calls are stalled.
     fn pass(calls: &Mutex<Calls>, changed: &Condvar) {
         let mut calls = calls.lock();
         calls.waiting += 1;
@@ -92,18 +91,19 @@ impl Gate {
 }
 
 impl StallingDisk {
-    /// Makes a disk that is not stalled.
+    /// Creates a disk that is not stalled.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes every sync wait from now on.
+    /// Stalls every sync from now on.
     pub fn stall(&self) {
         self.gate.syncs.lock().are_stalled = true;
     }
 
-    /// Waits until a sync waits. Then a commit is in progress, and can't end before [`resume`](Self::resume).
+    /// Waits until a sync is stalled. From then on, a commit is in progress and cannot end before
+    /// [`resume`](Self::resume).
     pub fn await_sync(&self) {
         let mut syncs = self.gate.syncs.lock();
         while syncs.waiting == 0 {
@@ -111,7 +111,7 @@ impl StallingDisk {
         }
     }
 
-    /// Lets the waiting syncs and reads, and all later ones, continue. Reads are quick again.
+    /// Ends the stall of syncs and reads, and the effect of [`slow_reads`](Self::slow_reads).
     pub fn resume(&self) {
         self.gate.syncs.lock().are_stalled = false;
         self.gate.changed.notify_all();
@@ -120,17 +120,17 @@ impl StallingDisk {
         *self.gate.slowness.lock() = None;
     }
 
-    /// Makes every read advance this clock from now on, as if the read took this time.
+    /// Makes every read advance this clock by `took` from now on, as if the read took so long.
     pub fn slow_reads(&self, clock: &Arc<ManualClock>, took: Duration) {
         *self.gate.slowness.lock() = Some((clock.clone(), took));
     }
 
-    /// Makes every read wait from now on.
+    /// Stalls every read from now on.
     pub fn stall_reads(&self) {
         self.gate.reads.lock().are_stalled = true;
     }
 
-    /// Waits until a read waits. The read can't end before [`resume`](Self::resume).
+    /// Waits until a read is stalled. That read cannot end before [`resume`](Self::resume).
     pub fn await_read(&self) {
         let mut reads = self.gate.reads.lock();
         while reads.waiting == 0 {

@@ -1,4 +1,4 @@
-//! Reads the settings from a URL. A deployment may put such a URL into an environment variable.
+//! Parses the settings from a URL, which a deployment can set as an environment variable.
 //!
 //! ```text
 //! memory:?memory=64MiB
@@ -6,11 +6,11 @@
 //! redis://:password@10.0.0.7:6379/1        (not yet)
 //! ```
 //!
-//! The part after `file:` is a path. The path may be relative. `file:///var/…` means the same as
-//! `file:/var/…`. Bytes that a URL can't contain are written `%XX`. White space around a URL is ignored. No
-//! error and no log line shows a password.
+//! The part after `file:` is an absolute or relative path. `file:///var/…` means the same as `file:/var/…`.
+//! Bytes that a URL cannot contain are written `%XX`. White space around a URL is ignored. Errors and log
+//! lines never show a password.
 //!
-//! [`path`] describes which paths are allowed. The same rules apply to the path of a socket.
+//! [`path`] describes which paths are allowed, for the file and for the control socket.
 
 mod path;
 mod refusal;
@@ -27,7 +27,7 @@ pub const URL_VARIABLE: &str = "LARDER_URL";
 
 const SCHEMES: &str = "a URL begins with file: (two tiers) or memory: (memory only)";
 const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout, lease_timeout, slow_load (durations), sample_keys, log_keys (on or off), load_threads, shards, control (a socket's path) and control_values (on or off)";
-/// Options whose values may be shown in an error. The value of any other option might be a password.
+/// The known options, whose values errors may show. The value of an unknown option might be a password.
 const KNOWN_OPTIONS: [&str; 17] = [
     "memory",
     "disk",
@@ -47,13 +47,13 @@ const KNOWN_OPTIONS: [&str; 17] = [
     "control",
     "control_values",
 ];
-/// Quotes that a file of variables may keep around a value. A shell would remove them.
+/// Quotation marks that remain around a value if it is read from a file of variables without a shell.
 const QUOTES: [char; 2] = ['\'', '"'];
 const FILE_OPTIONS: [&str; 6] = ["disk", "write_buffer", "page_cache", "verify", "flush", "open_timeout"];
 
 impl CacheBuilder {
-    /// Makes a builder with the settings of a URL. Settings that the URL does not contain keep their
-    /// defaults. All settings can still be changed on the builder.
+    /// Creates a builder with the settings of a URL. Other settings have their defaults. All settings can
+    /// still be changed on the builder.
     ///
     /// | part | means |
     /// |---|---|
@@ -81,10 +81,9 @@ impl CacheBuilder {
     /// number with `ms`, `s`, `m` or `h`. Each option may occur once.
     ///
     /// White space before and after the URL is ignored, such as the line end of a file from which the URL was
-    /// read. A path in the URL must not begin or end with white space. The path must not have a control
-    /// character, even as `%XX`. `~` and `$HOME` are refused, because only a shell expands them: two programs
-    /// with different home directories would open different files. A file with such a name is written `./~`,
-    /// or with `%24` for the `$`.
+    /// read. A path in the URL must not begin or end with white space, and must not contain control
+    /// characters, even as `%XX`. `~` and `$HOME` are refused, because only a shell expands them, and then to
+    /// different paths for different users. To name such a file, write `./~`, or `%24` for the `$`.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -96,8 +95,8 @@ impl CacheBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidUrl`] for an unknown scheme, option, number or unit. The error names what is allowed.
-    /// Only [`open`](CacheBuilder::open) checks whether a value is in its range.
+    /// [`Error::InvalidUrl`] for an unknown scheme or option, or a malformed value. The error names what is
+    /// allowed. Ranges are checked by [`open`](CacheBuilder::open), not here.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let url = url.trim_ascii();
         let refused = |(why, allowed): UrlRefusal| Error::InvalidUrl { url: redacted(url), why, allowed };
@@ -223,8 +222,7 @@ fn size(name: &str, value: &str) -> Result<ByteSize, UrlRefusal> {
     value.parse().map_err(|_| (format!("{name} is {value:?}"), SIZE_FORM))
 }
 
-// `humantime` is not used here, because it also accepts months (`1M`). Months differ from minutes (`1m`) only
-// by the case of a letter.
+// `humantime` is not used here, because it also accepts months: `1M` and `1m` differ only in case.
 fn duration(name: &str, value: &str) -> Result<Duration, UrlRefusal> {
     let millis = match number(value) {
         (Some(number), "ms") => Some(number),
@@ -246,8 +244,8 @@ fn switch(name: &str, value: &str) -> Result<bool, UrlRefusal> {
     }
 }
 
-/// Returns a URL that is safe to show. Hides the text before an `@`, except in the path of a `file:` URL.
-/// Also hides the values of unknown options. Both may contain passwords.
+/// Returns a URL that is safe to show. Hides the text before an `@`, except in the path of a `file:` URL, and
+/// the values of unknown options. Both may contain passwords.
 pub(crate) fn redacted(url: &str) -> String {
     let shown = without_user(url);
     let Some((place, query)) = shown.split_once('?') else {
@@ -262,7 +260,7 @@ pub(crate) fn redacted(url: &str) -> String {
 
 fn without_user(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("//") else {
-        // A URL without a host has no place for a password. But if the URL has a password, the password must
+        // A URL without a host should not contain a password. If it contains one anyway, the password must
         // not be shown.
         return match url.rsplit_once('@') {
             Some((_, shown)) if !url.starts_with("file:") => format!("…@{shown}"),
@@ -272,7 +270,7 @@ fn without_user(url: &str) -> String {
     let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let last_at = rest.rfind('@');
     let hidden = match last_at {
-        // A password may contain a slash that was not encoded.
+        // A password may contain a slash that should have been encoded.
         Some(at) if at < host_end || !scheme.starts_with("file") => at + 1,
         _ => 0,
     };

@@ -1,8 +1,7 @@
-//! Reads a path in a URL: of the cache file, or of the control socket.
+//! Parses a path in a URL: of the cache file, or of the control socket.
 //!
-//! A path that is nearly always a mistake is refused. Otherwise a file of that name would be created without
-//! a warning. The refused forms are: `~` and `$HOME` that no shell has expanded, `%HOME%`, white space at the
-//! ends, and control characters.
+//! Refuses paths that are nearly always mistakes, which would otherwise silently create a file of that name:
+//! `~` and `$HOME` that no shell has expanded, `%HOME%`, white space at the ends, and control characters.
 
 #[cfg(unix)]
 use std::ffi::OsString;
@@ -20,13 +19,13 @@ const ESCAPE: &str = "write %25 for a percent sign, and what a variable stands f
 const TRIM: &str = "leave it out, or write %20 for a space in a name";
 const NO_CONTROL: &str = "give a path without control characters, such as the end of a line";
 
-/// Returns the path in the text after `file:`.
+/// Parses the path in the text after `file:`.
 pub(super) fn of_place(place: &str) -> Result<PathBuf, UrlRefusal> {
     let path = match place.strip_prefix("//") {
         None => place,
         Some(rest) => {
             let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            // Only the `~` is shown, because a host may contain a password before an `@`.
+            // The error shows only the `~`, because the text before an `@` in the host may be a password.
             if host.starts_with('~') {
                 return Err(home("~"));
             }
@@ -43,7 +42,7 @@ pub(super) fn of_place(place: &str) -> Result<PathBuf, UrlRefusal> {
     of_text(path)
 }
 
-/// Decodes a path that is written in a URL, and checks it.
+/// Decodes a path in a URL, and checks it.
 pub(super) fn of_text(text: &str) -> Result<PathBuf, UrlRefusal> {
     if text.is_empty() {
         return Err(("it names no file".to_owned(), FORM));
@@ -78,8 +77,7 @@ fn home(text: &str) -> UrlRefusal {
     (format!("its path begins with {name}, which only a shell expands"), WHOLE)
 }
 
-/// Returns the first text from a `$` to the next slash that a shell would replace. A shell would replace the
-/// text by the value of a variable, or by the output of a command.
+/// Returns the first text from a `$` to the next slash in which a shell would expand a variable or a command.
 fn variable(text: &str) -> Option<&str> {
     let is_one = |rest: &str| {
         rest.starts_with(['{', '('])
@@ -92,8 +90,8 @@ fn variable(text: &str) -> Option<&str> {
     })
 }
 
-/// Returns the first percent sign without two hexadecimal digits after it, with up to two characters that
-/// follow.
+/// Returns the first percent sign that two hexadecimal digits do not follow, with up to two characters after
+/// it.
 fn wrong_escape(text: &str) -> Option<String> {
     text.match_indices('%').find_map(|(at, _)| {
         let escape: String = text.get(at..).unwrap_or_default().chars().take(3).collect();

@@ -1,4 +1,4 @@
 //! The reason why a URL is refused.
 
-/// The reason for a refusal, and the allowed form.
+/// The reason, and the allowed form.
 pub(super) type UrlRefusal = (String, &'static str);

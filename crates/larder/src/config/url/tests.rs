@@ -182,8 +182,7 @@ proptest! {
         drop(CacheBuilder::from_url(&url));
     }
 
-    /// An accepted path must have a form that a person could intend. It must equal the text with its escapes
-    /// decoded.
+    /// An accepted path equals the decoded text, and has a form that a person could intend.
     #[test]
     fn what_is_accepted_names_the_file_that_is_written(
         place in "(/|//|///)?[ -~\r\n\tä\u{85}~$%{}]{0,12}",
@@ -202,7 +201,7 @@ proptest! {
         }
     }
 
-    /// Every name without control characters can be written in a URL.
+    /// Checks that every path without control characters can be written in a URL.
     #[test]
     fn every_path_without_control_characters_can_be_written(path in "[ -~äß€]{1,20}") {
         let encoded: String = path.bytes().map(|byte| match byte {

@@ -1,10 +1,9 @@
-//! A remote tier in memory: a server, and the connections of the caches that share it.
+//! A simulated remote tier: a server in memory, and the connections of the caches that share it.
 //!
-//! A test decides when a request arrives at the server, and when an answer or a push of the server arrives at
-//! a cache: [`RemoteNode::hold_requests`] and [`RemoteNode::hold_stream`]. By default, all of them arrive
-//! immediately. Answers and pushes of a node arrive in the order in which the server sent them. The server
-//! sends its answer before the push of the same change, like a server that queues pushes until the end of a
-//! turn of its event loop.
+//! By default, requests, answers and pushes arrive immediately. A test can hold them back with
+//! [`RemoteNode::hold_requests`] and [`RemoteNode::hold_stream`]. Answers and pushes arrive at a node in the
+//! order in which the server sent them. The server sends the answer to a change before the push of that
+//! change. A server that queues pushes until the end of an event loop iteration does the same.
 
 mod node;
 mod requests;

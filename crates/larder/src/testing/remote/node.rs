@@ -28,10 +28,11 @@ pub struct RemoteNode {
     pub(super) server: Arc<RemoteServer>,
     pub(super) near: Mutex<Option<Weak<dyn NearTier>>>,
     pub(super) state: Mutex<NodeState>,
-    /// Held while an item of the stream is handled, so that the items are handled in their order.
+    /// Held while an item of the stream is handled, so that items are handled in order.
     reader: Mutex<()>,
     pub(super) generation: AtomicU64,
-    /// The end of the validity of memory, in milliseconds of the server's clock. `u64::MAX` without PINGs.
+    /// Time until which values in memory are valid, in milliseconds of the server's clock. `u64::MAX` if the
+    /// validity does not depend on PINGs.
     pub(super) valid_until: AtomicU64,
 }
 
@@ -43,10 +44,11 @@ pub(super) struct NodeState {
     outgoing: VecDeque<Outgoing>,
     stream: VecDeque<StreamItem>,
     pub(super) keyspaces: HashMap<u32, (String, u32)>,
-    /// The numbers of the keyspaces in the format raw.
+    /// The numbers of the keyspaces in the raw format.
     pub(super) plain: HashSet<u32>,
     pub(super) before_fill: Option<Box<dyn FnOnce() + Send>>,
-    /// For how long memory is valid after a PING.
+    /// How long values in memory are valid after a PING was sent. None if the validity does not depend on
+    /// PINGs.
     bound: Option<Duration>,
 }
 
@@ -57,7 +59,7 @@ impl fmt::Debug for RemoteNode {
 }
 
 impl RemoteServer {
-    /// Connects one more node.
+    /// Connects a new node.
     #[must_use]
     pub fn node(self: &Arc<Self>) -> Arc<RemoteNode> {
         let node = RemoteNode::new(self.clone());
@@ -79,26 +81,28 @@ impl RemoteNode {
         })
     }
 
-    /// Holds requests back from the server, or delivers the held requests.
+    /// If `holds` is true, holds back requests from now on. If false, delivers the held requests, and later
+    /// ones immediately.
     pub fn hold_requests(&self, holds: bool) {
         self.state.lock().holds_requests = holds;
         self.pump_requests();
     }
 
-    /// Holds answers and pushes back from the cache, or delivers the held answers and pushes.
+    /// If `holds` is true, holds back answers and pushes from now on. If false, delivers the held ones, and
+    /// later ones immediately.
     pub fn hold_stream(&self, holds: bool) {
         self.state.lock().holds_stream = holds;
         self.pump_stream();
     }
 
-    /// Delivers the next item of a held stream. Returns whether there was one.
+    /// Delivers the next item of a held stream. Returns whether there was an item.
     pub fn deliver_one(&self) -> bool {
         let _reader = self.reader.lock();
         let item = self.state.lock().stream.pop_front();
         item.map(|item| self.handle(item)).is_some()
     }
 
-    /// Returns the number of items of a held stream.
+    /// Returns the number of items that a held stream has not delivered.
     #[must_use]
     pub fn held(&self) -> usize {
         self.state.lock().stream.len()
@@ -109,7 +113,7 @@ impl RemoteNode {
         self.state.lock().before_fill = Some(Box::new(run));
     }
 
-    /// Lets memory be valid only for this time after a PING was sent that was answered.
+    /// Limits the validity of values in memory to this time after the send time of the last answered PING.
     pub fn bound_validity(&self, bound: Duration) {
         self.state.lock().bound = Some(bound);
         self.valid_until.store(0, Ordering::SeqCst);
@@ -123,7 +127,7 @@ impl RemoteNode {
         }));
     }
 
-    /// Loses the connection. Requests and answers that are on their way are lost.
+    /// Loses the connection, with all requests, answers and pushes that have not arrived yet.
     pub fn lose(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
         self.valid_until.store(0, Ordering::SeqCst);
@@ -220,7 +224,7 @@ impl RemoteNode {
         }
     }
 
-    /// Sends a request whose answer `apply` computes at the server.
+    /// Sends a request. The server calls `apply` to compute the answer.
     pub(super) fn ask<T: Send + 'static>(
         &self,
         reply: RemoteReply<T>,

@@ -17,7 +17,7 @@ use crate::remote::tier::{
 use crate::sys::sync::Ordering;
 use crate::units::Remaining;
 
-/// The keys of one page of a walk.
+/// Number of keys in one page of a walk.
 const PAGE: usize = 3;
 
 fn record((bytes, left): ReadRecord, generation: u64) -> RemoteRecord {

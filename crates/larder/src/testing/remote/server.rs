@@ -1,4 +1,4 @@
-//! The server: slots with records, leases and fences. Each request is applied at one moment.
+//! The server: slots with records, leases and fences. It applies each request atomically.
 
 use std::collections::BTreeMap;
 use std::sync::Weak;
@@ -9,14 +9,14 @@ use crate::sys::clock::Clock;
 use crate::sys::sync::{Arc, Mutex};
 use crate::units::Remaining;
 
-/// The name of a slot, which is the same on every node: the keyspace's name and version, and the encoded key.
+/// The name of a slot: the keyspace's name and version, and the encoded key. It is the same on every node.
 pub(super) type SlotName = (String, u32, Vec<u8>);
 
 /// A node, as the server sees it.
 pub(super) trait PushTarget: std::fmt::Debug + Send + Sync {
     /// Adds a push of these names to the stream.
     fn queue_push(&self, names: &[SlotName]);
-    /// Adds a push of all names.
+    /// Adds a push of all names to the stream.
     fn queue_push_of_all(&self);
     /// Delivers the items of the stream, unless the stream is held.
     fn pump_stream(&self);
@@ -39,24 +39,24 @@ pub(super) struct ServerState {
 
 #[derive(Debug, Default)]
 struct ServerSlot {
-    /// The bytes, and the time at which they expire. None if they never expire.
+    /// The bytes, and the time at which the record expires. The time is None if it never expires.
     record: Option<(Vec<u8>, Option<Duration>)>,
     /// The token, and the time at which the lease ends.
     lease: Option<(u64, Duration)>,
     fences: Vec<(u128, Duration)>,
 }
 
-/// A record as it was read, with the time that it has left.
+/// The bytes of a record, and its remaining time.
 pub(super) type ReadRecord = (Vec<u8>, Remaining);
 
 impl RemoteServer {
-    /// Makes a server without entries. It uses the time of `clock`.
+    /// Creates an empty server that uses `clock`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self { clock, state: Mutex::default() })
     }
 
-    /// Connects one more node.
+    /// Connects a new node.
     pub(super) fn add(&self, node: Weak<dyn PushTarget>) {
         self.state.lock().nodes.push(node);
     }
@@ -73,7 +73,7 @@ impl RemoteServer {
         self.state.lock().slots.values().filter(|slot| slot.record.is_some()).count()
     }
 
-    /// Removes everything, as another client of the server does.
+    /// Removes everything, like `FLUSHALL` of another client.
     pub fn flush_all(&self) {
         let mut state = self.state.lock();
         state.slots.clear();
@@ -91,7 +91,7 @@ impl RemoteServer {
         self.clock.monotonic()
     }
 
-    /// Applies a request. `send` queues the answer before the pushes of the change are queued.
+    /// Applies a request. Calls `send` with the answer, then queues the pushes of the changes.
     pub(super) fn apply<T>(
         &self,
         request: impl FnOnce(&mut ServerState, Duration, &mut Vec<SlotName>) -> T,
@@ -118,7 +118,8 @@ impl ServerState {
         self.nodes.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Returns the slot of a name. First removes an expired record, an expired lease and expired fences.
+    /// Returns the slot of a name, after removing an expired record, an expired lease and expired fences from
+    /// it.
     fn slot(&mut self, name: &SlotName, now: Duration) -> &mut ServerSlot {
         let slot = self.slots.entry(name.clone()).or_default();
         slot.record.take_if(|(_, until)| until.is_some_and(|until| until <= now));
@@ -133,7 +134,8 @@ impl ServerState {
         Some((bytes.clone(), left))
     }
 
-    /// Returns a record, or takes the lease. The lease is a change of the slot, so it is pushed.
+    /// Returns the record, or takes the lease. Taking the lease changes the slot, so that change is pushed
+    /// too.
     pub(super) fn lease(
         &mut self,
         name: &SlotName,
@@ -260,7 +262,7 @@ impl ServerState {
         is_it
     }
 
-    /// Removes a record and a lease, and leaves the fences.
+    /// Removes the record and the lease of a slot, but not its fences. Returns whether there was a record.
     pub(super) fn remove(&mut self, name: &SlotName, now: Duration, changed: &mut Vec<SlotName>) -> bool {
         let slot = self.slot(name, now);
         let (record, lease) = (slot.record.take(), slot.lease.take());

@@ -1,4 +1,4 @@
-//! Two caches over one server.
+//! Tests of two caches that share one server.
 
 mod fills;
 mod loads;
@@ -28,7 +28,7 @@ const LOCAL: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("local").
 const REFUSED: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("refused");
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Caches on two machines, and the server that they share.
+/// The caches of two machines, and the server that they share.
 struct TwoNodes {
     clock: Arc<ManualClock>,
     server: Arc<RemoteServer>,
@@ -115,7 +115,7 @@ fn a_node_that_gets_no_push_answers_from_memory_for_the_bound_and_no_longer() {
     two.clock.advance(Duration::from_millis(999));
     other.get("MTNVTU");
     assert_eq!(two.server.requests(), asked, "memory is valid for a second after the PING");
-    // The PING is answered late, and counts from when it was sent.
+    // The answer to the PING is late. The validity counts from the time at which the PING was sent.
     node.hold_stream(true);
     node.ping();
     two.clock.advance(Duration::from_millis(600));

@@ -1,22 +1,23 @@
-//! Settings and counts of a simulated disk's blocks: whether allocated blocks are reported, and whether files
-//! may have holes.
+//! Settings of a simulated disk about blocks: whether it reports allocated blocks, and whether its files may
+//! have holes.
 
 use std::path::Path;
 
 use super::SimulatedVolume;
 
 impl SimulatedVolume {
-    /// Sets whether the disk reports no allocated blocks for any file, as on a file system that compresses.
+    /// Sets whether the disk hides the number of allocated blocks, like some compressing file systems.
     pub fn hide_blocks(&self, hides: bool) {
         self.disk.lock().hides_blocks = hides;
     }
 
-    /// Sets whether the disk refuses to make holes in files.
+    /// Sets whether the disk refuses to punch holes into files.
     pub fn refuse_holes(&self, refuses: bool) {
         self.disk.lock().has_no_holes = refuses;
     }
 
-    /// Returns the bytes that are allocated to one file, without its holes.
+    /// Returns the number of bytes that are allocated to a file, without its holes. Returns `None` if there
+    /// is no such file.
     #[must_use]
     pub fn allocated(&self, path: impl AsRef<Path>) -> Option<u64> {
         let disk = self.disk.lock();

@@ -15,8 +15,8 @@ use super::range_lock::RangeLock;
 use crate::sys::sync::Arc;
 use crate::sys::volume::{FileKind, Identity, Metadata};
 
-/// A disk, shared by its volume and its open files. The model checker does not control this lock, so each
-/// operation of the disk is one step.
+/// A disk, shared by its volume and its open files. The model checker does not control this lock, so it sees
+/// each operation of the disk as one step.
 pub(super) type SharedDisk = Arc<Mutex<Disk>>;
 
 /// A planned failure: its first operation, and its kind.
@@ -24,7 +24,7 @@ pub(super) type SharedDisk = Arc<Mutex<Disk>>;
 pub(super) struct PlannedFailure {
     pub(super) from: u64,
     pub(super) failure: Failure,
-    /// Whether the failure lasts until the disk is healed. If not, one operation fails.
+    /// Whether the failure lasts until the disk is healed. If false, only one operation fails.
     pub(super) lasts: bool,
     /// The kinds of operations that fail. `None` for all kinds.
     pub(super) only: Option<Vec<DiskOperation>>,
@@ -62,8 +62,8 @@ impl fmt::Debug for Disk {
 }
 
 impl Disk {
-    /// Records an operation, makes the changes that are planned before it, and returns the planned failure,
-    /// if any.
+    /// Records an operation, and makes the changes that are planned before it. Returns an error if the
+    /// operation is planned to fail.
     pub(super) fn begin(&mut self, operation: DiskOperation) -> Result<(), Failure> {
         let number = self.operations.len() as u64;
         self.operations.push(operation);
@@ -99,7 +99,7 @@ impl Disk {
     }
 
     pub(super) fn metadata(&self, id: u64) -> Metadata {
-        // An unstable identity differs each time.
+        // The count of operations makes an unstable identity differ each time.
         let identity =
             Identity(if self.has_unstable_identities { self.operations.len() as u64 } else { 0 }, id);
         let allocated = (!self.hides_blocks).then(|| self.nodes.allocated(id));
@@ -111,8 +111,8 @@ impl Disk {
         self.capacity.is_none_or(|capacity| self.nodes.used() + more <= capacity)
     }
 
-    /// Changes a file as another process does. The change is durable, and the users of the file do not notice
-    /// the change.
+    /// Changes a file like another process would. The change is durable, and processes that have the file
+    /// open are not notified.
     pub(super) fn act(&mut self, act: Act) {
         match act {
             Act::Unlink(path) => self.change(JournalEntry::Remove { path }),

@@ -1,7 +1,7 @@
-//! An open file of a simulated disk, the anchor of a file, and the file of an owner's lock.
+//! The open files of a simulated disk: a handle, an anchor, and the file of an owner's lock.
 //!
-//! A range lock belongs to a handle. In an operating system, it belongs to an open file description. Two
-//! handles of one process exclude each other. Closing a handle releases its locks.
+//! A range lock belongs to a handle, as it belongs to an open file description in Linux. So two handles of
+//! one process exclude each other. Closing a handle releases its locks.
 
 use std::io;
 use std::io::ErrorKind;
@@ -233,8 +233,8 @@ impl Drop for SimulatedAnchor {
     }
 }
 
-/// The file of an owner's lock. It uses no file of the simulated disk. Its content is always the id of this
-/// process, because other openers read the id only while an owner holds the lock.
+/// The file of an owner's lock. It is not stored on the simulated disk. Reading it returns the id of this
+/// process, because openers read it only while an owner holds the lock.
 #[derive(Debug)]
 pub(super) struct OwnerFile {
     disk: SharedDisk,

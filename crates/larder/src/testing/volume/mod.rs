@@ -1,9 +1,9 @@
 //! A file system in memory that can fail on demand, become full, and lose power.
 //!
-//! This file system replaces the operating system's file system
-//! ([`CacheBuilder::volume`](crate::CacheBuilder::volume)). So a test runs the real cache, store and file
-//! format. Every operation has a number, so a test can make each operation fail. Every change is recorded, to
-//! compute the state after a loss of power ([`SimulatedVolume::after_power_loss`]).
+//! Set with [`CacheBuilder::volume`](crate::CacheBuilder::volume), it replaces the operating system's file
+//! system, so a test runs the real cache, store and file format. Operations are numbered, so a test can make
+//! any one of them fail. Changes are recorded, to compute the state after a loss of power
+//! ([`SimulatedVolume::after_power_loss`]).
 
 pub(crate) mod act;
 mod acts;
@@ -53,25 +53,25 @@ pub struct SimulatedVolume {
 }
 
 impl SimulatedVolume {
-    /// Makes an empty disk without a capacity limit.
+    /// Creates an empty disk without a capacity limit.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns all operations so far, in order. The index of an operation is its number.
+    /// Returns all operations so far, in order. The number of an operation is its index.
     #[must_use]
     pub fn operations(&self) -> Vec<DiskOperation> {
         self.disk.lock().operations.clone()
     }
 
-    /// Returns the number of operations that failed because of a planned failure.
+    /// Returns the number of operations that have failed as planned.
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.disk.lock().failed
     }
 
-    /// Makes one operation fail: the first operation from this number on.
+    /// Makes the first operation from this number on fail.
     pub fn fail_once(&self, from: u64, failure: Failure) {
         self.disk.lock().planned = Some(PlannedFailure { from, failure, lasts: false, only: None });
     }
@@ -104,8 +104,8 @@ impl SimulatedVolume {
         self.disk.lock().nodes.used()
     }
 
-    /// Makes the disk report syncs as done without doing them, as a bad disk does. A test must find this
-    /// fault.
+    /// Makes the disk report syncs as done without doing them, like a faulty disk. Tests use this to check
+    /// that they detect lost data.
     pub fn lose_syncs(&self, loses: bool) {
         self.disk.lock().loses_syncs = loses;
     }
@@ -123,14 +123,14 @@ impl SimulatedVolume {
         disk.nodes.at(path.as_ref()).map(|id| disk.nodes.bytes(id))
     }
 
-    /// Writes a file, or replaces its bytes. The change is durable, and the users of the file do not notice
-    /// the change. Use this to simulate damage, or a file of another program.
+    /// Writes a file, or replaces its bytes. The change is durable, and processes that have the file open are
+    /// not notified. Use this to simulate damage, or a file of another program.
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) {
         let mut disk = self.disk.lock();
         disk.change(JournalEntry::Plant { path: path.as_ref().to_owned(), bytes: bytes.into() });
     }
 
-    /// Removes a file. The change is durable, and the users of the file do not notice the change.
+    /// Removes a file. The change is durable, and processes that have the file open are not notified.
     pub fn unlink(&self, path: impl AsRef<Path>) {
         let mut disk = self.disk.lock();
         disk.change(JournalEntry::Remove { path: path.as_ref().to_owned() });
@@ -144,9 +144,9 @@ impl SimulatedVolume {
         self.disk.lock().journal.len()
     }
 
-    /// Returns the disk as it is after a loss of power. The power is lost after `changes` changes. Data that
-    /// was synced by then is kept. `loss` says how much of the other data is kept. If several results are
-    /// possible, `seed` chooses one.
+    /// Returns the disk as it would be after losing power after `changes` changes. Synced data is kept.
+    /// `loss` says how much of the unsynced data is kept. If several outcomes are possible, `seed` selects
+    /// one.
     #[must_use]
     pub fn after_power_loss(&self, changes: usize, loss: Loss, seed: u64) -> Self {
         let (nodes, journal) = self.disk.lock().journal.after_power_loss(changes, loss, seed);
@@ -154,8 +154,8 @@ impl SimulatedVolume {
         Self { disk: Arc::new(Mutex::new(disk)) }
     }
 
-    /// Returns a disk with the same files, all of them durable. The result is like a copy of the files, or
-    /// like their state after `kill -9`.
+    /// Returns a disk with the same files, all of them durable. This is the state after the process is
+    /// killed.
     #[must_use]
     pub fn copy(&self) -> Self {
         self.after_power_loss(self.changes(), Loss::Nothing, 0)

@@ -1,5 +1,4 @@
-//! The files of a simulated disk. Their pages are stored by number. Copies of a file share each page until
-//! the page is written.
+//! The files of a simulated disk, stored as pages. Copies of a file share a page until one of them writes it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -7,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::sys::sync::Arc;
 
-/// The unit of allocation.
+/// The unit of allocation in bytes.
 pub(super) const PAGE: usize = 4096;
 
 type Page = Arc<[u8]>;
@@ -23,7 +22,7 @@ pub(super) struct Nodes {
 #[derive(Debug, Clone, Default)]
 struct SimulatedFile {
     len: u64,
-    /// The pages that were written, by number. A page that was never written uses no memory and reads as
+    /// The pages that were written, by number. A page that was never written takes no space and reads as
     /// zeros.
     pages: BTreeMap<u64, Page>,
     handles: usize,
@@ -57,7 +56,7 @@ impl Nodes {
         self.by_id.get(&id).map_or(0, |node| (node.pages.len() * PAGE) as u64)
     }
 
-    /// Returns the ranges of the pages of a file that are not holes.
+    /// Returns the byte ranges of a file that are not holes, one for each page.
     pub(super) fn data(&self, id: u64) -> Vec<Range<u64>> {
         let page = |number: &u64| number * PAGE as u64..(number + 1) * PAGE as u64;
         self.by_id.get(&id).map_or_else(Vec::new, |node| node.pages.keys().map(page).collect())
@@ -120,7 +119,7 @@ impl Nodes {
         pages.filter(|number| !node.pages.contains_key(number)).count() as u64
     }
 
-    /// Reads bytes of a file. Bytes beyond the file's length read as zeros.
+    /// Fills `out` with the bytes at an offset of a file. Bytes beyond the file's length read as zeros.
     pub(super) fn read(&self, id: u64, offset: u64, out: &mut [u8]) {
         out.fill(0);
         let Some(node) = self.by_id.get(&id) else { return };
@@ -134,7 +133,8 @@ impl Nodes {
     }
 
     pub(super) fn write(&mut self, id: u64, offset: u64, data: &[u8]) {
-        // After a loss of power, a file may have no name, and the journal may still write to that file later.
+        // After a loss of power, the creation of a file may be lost and a later write kept. So the file may
+        // be missing here.
         let node = self.by_id.entry(id).or_default();
         node.len = node.len.max(offset + data.len() as u64);
         each_page(offset, data.len(), |number, within, done, count| {
@@ -161,8 +161,8 @@ impl Nodes {
         node.len = len;
     }
 
-    /// Frees the pages that are completely within a range of bytes. The parts of pages at the ends of the
-    /// range read as zeros, too.
+    /// Punches a hole: frees the pages that are completely within a byte range, and zeros the parts of pages
+    /// at its ends.
     pub(super) fn punch(&mut self, id: u64, offset: u64, len: u64) {
         let node = self.by_id.entry(id).or_default();
         let (start, end) = (offset.div_ceil(PAGE as u64), (offset + len) / PAGE as u64);
@@ -180,7 +180,7 @@ impl Nodes {
         zero(last_start.max(offset), offset + len);
     }
 
-    /// Returns the same files, with no handle open.
+    /// Returns the same files without open handles. Files without a name are removed.
     pub(super) fn unused(mut self) -> Self {
         for node in self.by_id.values_mut() {
             node.handles = 0;
@@ -191,7 +191,7 @@ impl Nodes {
     }
 }
 
-/// Calls `visit` for each page that a range of bytes touches. The arguments are the number of the page, the
+/// Calls `visit` for each page that a byte range overlaps. The arguments are the number of the page, the
 /// offset in the page, the offset in the range, and the number of bytes.
 fn each_page(offset: u64, len: usize, mut visit: impl FnMut(u64, usize, usize, usize)) {
     let mut done = 0;

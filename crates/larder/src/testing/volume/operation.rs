@@ -37,8 +37,8 @@ pub enum Failure {
     Full,
     /// A write stops half way, with an input/output error.
     ShortWrite,
-    /// The file system does not support the operation. Some file systems return this for the sync of a
-    /// directory.
+    /// The file system does not support the operation. Some file systems return this error when a directory
+    /// is synced.
     Unsupported,
 }
 

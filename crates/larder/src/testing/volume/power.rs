@@ -1,29 +1,30 @@
-//! Computes which changes a disk still has after a loss of power.
+//! Computes the changes that survive a loss of power.
 //!
-//! Files and names are synced separately. A change is certain if its file was synced later. A change of a
-//! name is certain if the directory was synced later. Any other changes may have reached the disk, in any
-//! combination, because neither the system nor the drive keeps an order. Any combination of the 512-byte
-//! sectors of a write may have reached the disk. The same is true for the pages of a hole.
+//! Files and names are synced separately. A change of a file is certain to survive if the file was synced
+//! after it. A change of a name is certain to survive if the directory was synced after it. Any combination
+//! of the other changes may survive, because neither the operating system nor the drive keeps their order. A
+//! write may survive in part, in any combination of its 512-byte sectors, and a hole in any combination of
+//! its pages.
 
 use std::path::PathBuf;
 
 use super::nodes::{Nodes, PAGE};
 use crate::sys::sync::Arc;
 
-/// The unit that a drive writes as a whole.
+/// The unit that a drive writes atomically, in bytes.
 const SECTOR: usize = 512;
 
 /// The part of the unsynced changes that a loss of power destroys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Loss {
-    /// All of these changes.
+    /// All unsynced changes are lost.
     Everything,
-    /// None of these changes.
+    /// No change is lost.
     Nothing,
-    /// Any of these changes. Each write is kept or lost as a whole.
+    /// Any unsynced change may be lost. Each write is kept or lost as a whole.
     Some,
-    /// Any of these changes. Each sector of a write is kept or lost separately.
+    /// Any unsynced change may be lost. Each sector of a write is kept or lost separately.
     Torn,
 }
 
@@ -64,7 +65,7 @@ pub(super) enum JournalEntry {
     SyncNode {
         id: u64,
     },
-    /// Durable at once, without a sync.
+    /// Writes a file by other means than the cache. Durable immediately, without a sync.
     Plant {
         path: PathBuf,
         bytes: Arc<[u8]>,
@@ -72,7 +73,7 @@ pub(super) enum JournalEntry {
 }
 
 impl JournalEntry {
-    /// Makes the change.
+    /// Applies the change to the files.
     pub(super) fn apply(&self, nodes: &mut Nodes) {
         match self {
             Self::Create { path, id } => nodes.create(path.clone(), *id),
@@ -94,7 +95,8 @@ impl JournalEntry {
         }
     }
 
-    /// Returns the file whose sync makes the change certain. `None` for a change of a name.
+    /// Returns the file whose sync makes the change certain to survive. Returns `None` for a change of a
+    /// name.
     fn node(&self) -> Option<u64> {
         match self {
             Self::Write { id, .. }
@@ -106,7 +108,7 @@ impl JournalEntry {
     }
 }
 
-/// All changes of a disk since it was made.
+/// All changes of a disk since its creation.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     start: Nodes,
@@ -122,7 +124,7 @@ impl Journal {
         self.changes.push(change);
     }
 
-    /// Returns the files after a loss of power, and the journal of a new disk with these files.
+    /// Returns the files after a loss of power, and an empty journal that starts with these files.
     pub(super) fn after_power_loss(&self, at: usize, loss: Loss, seed: u64) -> (Nodes, Self) {
         let happened = self.changes.get(..at).unwrap_or(&self.changes);
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
@@ -139,7 +141,7 @@ impl Journal {
                         nodes.write(*id, offset + (number * SECTOR) as u64, sector);
                     }
                 }
-                // A file system may have recorded only a part of the hole in its journal.
+                // The file system may have journaled only a part of the hole.
                 (Loss::Torn, JournalEntry::Punch { id, offset, len }) => {
                     let pages = (*offset..offset + len).step_by(PAGE).filter(|_| random.coin());
                     for at in pages {
@@ -155,7 +157,7 @@ impl Journal {
     }
 }
 
-/// Returns for each change whether it is certain to be on the disk.
+/// Returns, for each change, whether it is certain to survive.
 fn certainty(happened: &[JournalEntry]) -> Vec<bool> {
     let mut synced = std::collections::HashSet::new();
     let mut names_are_synced = false;

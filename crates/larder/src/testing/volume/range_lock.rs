@@ -18,7 +18,7 @@ impl RangeLock {
             && other.end.is_none_or(|end| self.start < end)
     }
 
-    /// Returns whether the two locks can't be held at the same time. Locks of one handle never exclude each
+    /// Returns whether two locks cannot be held at the same time. Locks of one handle never exclude each
     /// other.
     pub(super) fn excludes(&self, other: &Self) -> bool {
         self.handle != other.handle && self.overlaps(other) && !(self.is_shared && other.is_shared)

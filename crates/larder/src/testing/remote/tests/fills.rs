@@ -1,4 +1,5 @@
-//! The ends of loads: raw keyspaces, values that can't be encoded, and writes whose time has come.
+//! Tests of storing values at the server: raw keyspaces, values that cannot be encoded, and entries that have
+//! already expired.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,7 +13,7 @@ use crate::units::Timestamp;
 const RAW: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("raw").format(Format::Raw);
 const PANICKING: KeyspaceDefinition<String, PanickingPrice> = KeyspaceDefinition::new("panicking");
 
-/// A value whose encoding panics if it is 0.
+/// A price whose encoding panics if it is 0.
 #[derive(Debug, PartialEq, Eq)]
 struct PanickingPrice(u64);
 
@@ -89,7 +90,7 @@ fn a_panic_of_the_encoding_gives_the_lease_back() {
     assert_eq!((&*loaded, two.server.records()), (&PanickingPrice(7), 1));
 }
 
-/// A clock whose time of day moves with each reading.
+/// A clock that advances by 1 ms with each reading.
 #[derive(Debug)]
 struct RacingClock(ManualClock);
 

@@ -1,4 +1,4 @@
-//! Tests loads on two machines, and the lives of the stored entries.
+//! Tests of loads on two machines, and of the expiry of the stored entries.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;

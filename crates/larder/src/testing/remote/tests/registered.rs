@@ -1,4 +1,4 @@
-//! Registered loaders over a server, and callers that wait for a load that stores nothing.
+//! Tests of registered loaders over a server, and of callers that wait for a load that stores nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,8 +6,8 @@ use super::*;
 use crate::api::keyspace::load::Load;
 use crate::api::keyspace::loading::policy::LoadPolicy;
 
-/// The loader of a test fails when it runs more often than this. Otherwise a caller that gets no answer would
-/// load forever.
+/// Maximum number of loads in a test. Further loads fail, because a caller that gets no answer would
+/// otherwise load forever.
 const MAX_LOADS: u64 = 3;
 
 /// A source that counts its loads.
@@ -25,7 +25,7 @@ impl CountedSource {
     }
 }
 
-/// What a load ends with, for a key.
+/// Returns the result that the source has for a key.
 fn ends_with(key: &str) -> Load<u64> {
     match key {
         "ABSENT" => Load::Absent,

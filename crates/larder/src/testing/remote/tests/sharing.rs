@@ -1,11 +1,11 @@
-//! Which callers get the value of a load that has no lease.
+//! Tests which callers get the value of a load that has no lease.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::sys::clock::Deadline;
 
-/// Waits for a condition, and fails after a long time.
+/// Waits until a condition holds. Panics after 20 s.
 fn until(mut holds: impl FnMut() -> bool) {
     let limit = Deadline::after(20 * SECOND);
     while !holds() {
@@ -14,8 +14,8 @@ fn until(mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Loads a key on one machine. During the load, `change` runs, and then another caller comes. Returns what
-/// both get.
+/// Loads a key on one machine. During the load, calls `change`, then starts a second caller. Returns the
+/// values that both get.
 fn load_and_join(one: &Keyspace<String, u64>, change: impl FnOnce()) -> [u64; 2] {
     std::thread::scope(|threads| {
         let mut joiner = None;

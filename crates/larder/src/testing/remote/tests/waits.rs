@@ -1,4 +1,4 @@
-//! Waits for loads of another machine, and for the end of an update.
+//! Tests of waiting for a load of another machine, and for the end of an update.
 
 use std::sync::mpsc;
 
@@ -7,7 +7,7 @@ use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad, Waited};
 use crate::error::load_error::LoadError;
 
-/// A wait of a test that fails ends after this time.
+/// Maximum time that a test waits for a call, so that a hanging call fails the test.
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn lease(keyspace: &Keyspace<String, u64>, key: &str) -> LoadLease<String, u64> {
@@ -24,7 +24,7 @@ fn pending(keyspace: &Keyspace<String, u64>, key: &str) -> PendingLoad<u64> {
     }
 }
 
-/// Runs a call that must end while others wait.
+/// Runs a call on another thread, and returns its result. Panics if the call does not end in time.
 fn ends<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
     let (send, result) = mpsc::channel();
     std::thread::spawn(move || send.send(call()));
@@ -112,12 +112,12 @@ fn the_end_of_an_update_is_confirmed_by_the_server_and_its_drop_waits_for_nothin
         *keyspace.get_or_load("MTNVTU", || Ok::<u64, Error>(value)).unwrap()
     };
     one.begin_update("MTNVTU").unwrap().try_finish().unwrap();
-    // The fence ends before the update does, and the other machine stores what it has loaded before the
+    // The fence expires before the update ends. The other machine stores a value that it loaded before the
     // change.
     let update = one.begin_update("MTNVTU").unwrap();
     two.clock.advance(Duration::from_hours(1));
     assert_eq!((load(&other, 90), one.get("MTNVTU").as_deref()), (90, Some(&90)));
-    // The answer arrives, and not yet the push of the removal.
+    // Only the answer arrives. The push of the removal is held back.
     two.nodes[0].hold_stream(true);
     let finish = std::thread::spawn(move || update.try_finish());
     while !two.nodes[0].deliver_one() {
@@ -147,7 +147,8 @@ fn the_end_of_an_update_is_confirmed_by_the_server_and_its_drop_waits_for_nothin
     pollster::block_on(one.begin_update("MTNVTU").unwrap().finish_async()).unwrap();
 }
 
-/// More tasks than there are worker threads wait for another machine.
+/// Checks that tasks that wait for another machine do not block the worker threads, although there are more
+/// such tasks than threads.
 #[cfg(feature = "async")]
 #[test]
 fn tasks_that_wait_for_another_machine_keep_no_worker_from_a_fill() {
@@ -165,7 +166,8 @@ fn tasks_that_wait_for_another_machine_keep_no_worker_from_a_fill() {
             })
         })
         .collect();
-    // One request fewer than there are worker threads, so that this wait ends with a blocked pool, too.
+    // Waits for one request fewer than there are worker threads, so that this loop also ends if all threads
+    // are blocked.
     while two.server.requests() < asked + 15 {
         std::thread::yield_now();
     }

@@ -229,7 +229,7 @@ fn lifetime_counts_begin_anew_when_they_are_damaged_and_outlive_the_loss_of_the_
     }
 }
 
-/// A type that was renamed while its keyspace kept the version.
+/// A type whose field was renamed while its keyspace kept the version.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Renamed {
     title: String,

@@ -1,5 +1,5 @@
-//! Tests of the files beside the cache's file. Files of other programs are left alone. Files that a crash
-//! left are used again. The latest damaged file is kept.
+//! Tests of the files beside the cache file. Files of other programs are left unchanged. Files that a crash
+//! left are reused. Only the latest damaged file is kept.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use larder::{Cache, DiskState, Error, MAX_RETRY_DELAY};
 use crate::support::simulated::{PATH, SimulatedPlace, WRITES, disk_of, state_of, suspended};
 use crate::support::{NAMES, Place};
 
-/// The first bytes of a ballast file that larder made.
+/// The first bytes of a ballast file.
 const MARK: &[u8] = b"larder";
 
 #[test]
@@ -75,7 +75,7 @@ fn the_latest_damaged_file_is_kept_whatever_the_clock_said_before() {
     let cache = place.open();
     cache.keyspace(NAMES).unwrap().insert("kept", "kept".to_owned()).unwrap();
     cache.close().unwrap();
-    // These names have times from a clock that was ahead.
+    // The times in these names come from a clock that was ahead.
     for at in 9_000_000_000_000_u64..9_000_000_000_003 {
         place.disk.write(format!("{PATH}.damaged-{at}"), b"old");
     }

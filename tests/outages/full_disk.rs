@@ -1,8 +1,8 @@
-//! Tests of a full disk. The test fills the disk, degrades, makes room and recovers, several times on the
-//! same disk.
+//! Tests of a full disk. Each trial fills the disk, works while it is full, makes room, and recovers, several
+//! times on the same disk.
 //!
 //! Removals must hold while the disk is full, whether the ballast makes room for them or the file is
-//! discarded. When there is room again, the cache stores entries as before.
+//! discarded. When the disk has room again, the cache stores entries as before.
 
 use larder::{ByteSize, Cache, DiskState, Keyspace, KeyspaceDefinition, MAX_RETRY_DELAY};
 
@@ -19,17 +19,17 @@ fn open(place: &SimulatedPlace) -> (Cache, Keyspace<u64, Vec<u8>>) {
     (cache, many)
 }
 
-/// Maximum number of inserts in one filling. A file that has grown large enough may need no more room from
-/// the disk.
+/// Maximum number of inserts until the disk should be full. A file that has already grown may need no more
+/// room.
 const MAX_INSERTS: u64 = 3_000;
-/// Number of times that one disk is filled.
+/// Number of times that the same disk is filled.
 const FILLINGS: usize = 3;
 
 /// Fills the disk, removes entries while the disk is full, and then makes room. The file may be lost, but a
-/// removed entry never comes back.
+/// removed entry must not come back.
 fn fill_and_free(place: &SimulatedPlace, random: &mut Random) -> (u64, bool) {
     let (cache, many) = open(place);
-    // Other files leave this much room.
+    // Limits the free room on the disk to a random size.
     place.disk.set_capacity(Some(place.disk.used() + random.below(3 << 20)));
     let first = random.below(1_000);
     let mut key = first;
@@ -50,10 +50,10 @@ fn fill_and_free(place: &SimulatedPlace, random: &mut Random) -> (u64, bool) {
     let crashed = place.moved_to(place.disk.copy());
     let (_, found) = open(&crashed);
     assert!(removed.iter().all(|key| found.get(key).is_none()), "a removal on a full disk came back");
-    // There is room again.
+    // The disk has room again.
     place.disk.set_capacity(None);
     place.clock.advance(MAX_RETRY_DELAY);
-    // The first flush may report inserts that were made while there was no file.
+    // The first flush may report inserts that were made while the cache had no file.
     drop(cache.flush());
     cache.flush().unwrap();
     assert!(state_of(&cache) == DiskState::On && held());

@@ -1,5 +1,5 @@
-//! Keyspaces that are opened while the file is out of service. Any operation may fail when the file comes
-//! back. Each keyspace still gets its own number, and the file with the keyspaces is not treated as damaged.
+//! Tests of keyspaces that are opened while the file is out of service. Any operation may fail when the file
+//! comes back. Each keyspace must still get its own number, and the file must not be treated as damaged.
 
 use larder::testing::Failure;
 use larder::{Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELAY};
@@ -10,7 +10,7 @@ use crate::support::{HOUR, NAMES};
 const ONE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("one").ttl(HOUR);
 const TWO: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("two").ttl(HOUR);
 
-/// Checks that on a healed disk the cache uses the file as it was.
+/// Checks that after the disk is healed, the cache uses its old file.
 fn assert_file_is_kept(place: &SimulatedPlace, cache: &Cache, operation: u64) {
     place.retry(cache);
     let disk = disk_of(cache);
@@ -26,7 +26,7 @@ fn keyspaces_opened_before_and_after_a_way_back_that_fails_stay_apart() {
         let (cache, _names) = suspended(&place);
         let one = cache.keyspace(ONE).unwrap();
         one.insert(&1, 111).unwrap();
-        // The file may open again, and then fail again.
+        // The file may be opened again, and then fail again.
         place.disk.fail_from(place.next_operation() + operation, Failure::Io);
         place.clock.advance(MAX_RETRY_DELAY);
         drop(cache.flush());
@@ -55,8 +55,8 @@ fn a_keyspace_that_changes_its_version_twice_in_an_outage_keeps_the_file() {
         drop(cache.keyspace(NAMES.version(8)).unwrap());
         let names = cache.keyspace(NAMES.version(9)).unwrap();
         names.insert("kept", "kept 9".to_owned()).unwrap();
-        // The commit that adds these versions to the file fails. The test does not know how much of the
-        // commit was done.
+        // The commit that stores these versions in the file fails at some operation, so an unknown part of it
+        // is on the disk.
         place.disk.fail_once(place.next_operation() + operation, Failure::Io);
         place.clock.advance(MAX_RETRY_DELAY);
         drop(cache.flush());

@@ -1,6 +1,6 @@
-//! Acknowledgements while the disk fails. The tests concern a removal that a write replaces before its
-//! commit, a durable write, and a value too large for memory. In an earlier version, each of these calls was
-//! acknowledged although no file had its change.
+//! Tests that the cache acknowledges no change without a file that has it, while the disk fails: a removal
+//! that a write replaces before its commit, a durable insert, and a value too large for memory. An earlier
+//! version acknowledged such calls.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -23,7 +23,7 @@ use crate::support::{BLOBS, HOUR, NAMES, VERSIONS};
 
 const IMMEDIATELY: InsertOptions = InsertOptions::new().durability(Durability::Immediate);
 
-/// A clock that can stop the writer. The writer reads the clock before it drains the dirty entries.
+/// A clock that can hold up the writer, which reads the clock before it drains the dirty entries.
 #[derive(Debug, Default)]
 struct Gate {
     time: ManualClock,
@@ -50,7 +50,7 @@ impl Clock for Gate {
 }
 
 /// Opens a gate when it is dropped, even if a test fails. Otherwise the threads that wait for the writer
-/// would never end, and could not be joined.
+/// would never end.
 struct Opens<'a>(&'a Gate);
 
 impl Drop for Opens<'_> {
@@ -61,8 +61,8 @@ impl Drop for Opens<'_> {
 }
 
 impl Gate {
-    /// Removes a key whose entry is in memory. Writes it again, after the removal has woken the writer and
-    /// before the writer drains the dirty entries.
+    /// Removes a key whose entry is in memory, and writes the key again. The removal has then woken the
+    /// writer, but the writer has not drained the dirty entries.
     fn remove_and_replace(&self, blobs: &Keyspace<u64, Vec<u8>>, key: u64) -> Result<bool, Error> {
         *self.is_shut.lock().unwrap() = true;
         self.holds_writer.store(false, Ordering::SeqCst);
@@ -81,13 +81,13 @@ impl Gate {
 fn open(builder: CacheBuilder, gate: &Arc<Gate>) -> (Cache, Keyspace<u64, Vec<u8>>) {
     let cache = builder.clock(gate.clone()).shards(1).open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
-    // The gate must not stop the writer in a step for the sweeper. On a failing disk, the removals would then
-    // wait for the writer.
+    // The gate must not hold up a step that the sweeper has requested. On a failing disk, the removals would
+    // then wait for the writer.
     larder::testing::await_first_sweep(&cache).unwrap();
     (cache, blobs)
 }
 
-/// Returns what a crash leaves of a key: the first byte of its value.
+/// Returns the first byte of the value that a restart finds after a crash now.
 fn after_crash(place: &SimulatedPlace, key: u64) -> Option<u8> {
     let left = place.moved_to(place.disk.copy()).open();
     left.keyspace(BLOBS).unwrap().get(&key).map(|blob| blob[0])
@@ -101,7 +101,7 @@ fn a_removal_that_a_write_replaced_is_not_acknowledged_by_a_part_without_it() {
         let (cache, blobs) = open(place.builder().disk_capacity(ByteSize::mib(1)), &gate);
         blobs.insert(&7, vec![1; 10]).unwrap();
         cache.flush().unwrap();
-        // The step of these inserts has more than one part.
+        // The writer's step for these inserts has several parts.
         for key in 100..140 {
             blobs.insert(&key, vec![9; 100]).unwrap();
         }
@@ -131,7 +131,7 @@ fn a_removal_that_a_write_replaced_holds_on_a_full_disk() {
 #[test]
 fn an_immediate_write_is_acknowledged_only_by_a_file_that_has_it() {
     let place = SimulatedPlace::new();
-    // The clock wakes no thread, so the write itself detects that it is time to make a new file.
+    // The gate's clock wakes no thread, so the write itself must detect that a new file is due.
     let gate = Arc::new(Gate::default());
     let (cache, blobs) = open(place.builder(), &gate);
     blobs.insert(&1, vec![1]).unwrap();
@@ -223,7 +223,7 @@ fn a_file_is_not_discarded_for_writers_that_wait_no_more() {
                 });
             }
         });
-        // Every insert has returned.
+        // All inserts have returned, so no caller waits for room in the buffer.
         place.disk.fail_every(&WRITES, Failure::Io);
         drop(cache.flush());
         assert_ne!(state_of(&cache), DiskState::Discarded);
@@ -235,7 +235,7 @@ fn what_a_suspended_disk_may_bring_back_is_not_told_to_be_gone() {
     let place = SimulatedPlace::new();
     let (cache, names) = suspended(&place);
     let past = Ttl::Until(Timestamp::ZERO);
-    // The entries are on disk alone.
+    // The entries are on disk only.
     let errors = [
         names.expire("kept").unwrap_err(),
         names.take("kept").map(drop).unwrap_err().into(),
@@ -245,10 +245,10 @@ fn what_a_suspended_disk_may_bring_back_is_not_told_to_be_gone() {
     ];
     assert!(errors.iter().all(|error| matches!(error, Error::NotDurable { .. })), "{errors:?}");
     assert!(names.take("kept").unwrap_err().applied.is_none());
-    // Entries in memory get an exact answer.
+    // For entries in memory, the calls return exact answers.
     assert!(names.expire("new").unwrap() && !names.expire("new").unwrap());
     assert!(names.take("new").unwrap().is_none());
-    // Other changes treat an entry that is only on disk as missing.
+    // Other changes treat an entry that is on disk only as missing.
     assert!(!names.touch("kept").unwrap() && names.replace("kept", "kept 2".to_owned()).unwrap().is_none());
     assert!(names.insert_if_absent("old", "old 2".to_owned()).unwrap().is_none());
     recover(&place, &cache);
@@ -280,7 +280,7 @@ fn what_cannot_be_read_is_not_told_to_be_gone() {
     let told = |told: &Result<bool, Error>| matches!(told, Ok(true) | Err(Error::NotDurable { .. }));
     assert!(expired.iter().all(told), "an entry is not told to be missing");
     assert!(expired.iter().any(Result::is_err) && cache.stats().disk.unwrap().read_faults > 0);
-    // The writer may suspend the disk tier only now, so its next attempt may come one interval later.
+    // The writer may suspend the disk tier only now. Its next attempt may then be one interval later.
     wait_until("the disk is off", || state_of(&cache) == DiskState::Suspended);
     recover(&place, &cache);
     for (key, told) in (0..).zip(expired) {
@@ -301,7 +301,7 @@ fn no_stale_value_comes_back_that_the_source_no_longer_has() {
     place.disk.fail_every(&DiskOperation::CHANGES, Failure::Io);
     names.insert("new", "new 1".to_owned()).unwrap();
     assert!(cache.flush().is_err() && state_of(&cache) == DiskState::Suspended);
-    // The stale value is on disk alone, and the disk is off.
+    // The stale value is on disk only, and the disk tier is off.
     let loaded = versions.get_or_load_with(&1, |_| Ok::<_, Error>(Load::Absent)).unwrap();
     assert!(loaded.value.is_none());
     recover(&place, &cache);

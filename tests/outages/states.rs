@@ -1,4 +1,5 @@
-//! The states of the disk tier, and every transition between them. `docs/design.md` has the diagram.
+//! Tests of the states of the disk tier, and of every transition between them. `docs/design.md` has the
+//! diagram.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ fn a_flush_tells_of_what_was_waiting_when_the_file_was_discarded() {
     let (cache, names) = discarded(&place);
     place.disk.heal();
     place.clock.advance(MAX_RETRY_DELAY);
-    // This step makes the fresh file. It is not a flush.
+    // The step for this removal makes the new file, before any flush.
     assert!(names.remove("old").is_ok());
     assert_eq!(state_of(&cache), DiskState::On);
     assert_eq!(value(&names, "new").as_deref(), Some("new 1"), "in memory alone");
@@ -63,7 +64,7 @@ fn a_suspended_disk_comes_back_with_its_entries_and_takes_what_was_written_meanw
     assert_eq!((disk.suspensions, disk.discards, disk.recoveries), (1, 0, 1));
     let told = place.wait_for_events(2);
     assert!(matches!(told[1], Event::DiskRecovered { kept_entries: true }), "{told:?}");
-    // A restart finds every entry, and no overwritten value.
+    // A restart after a crash finds every entry, and no overwritten value.
     let crashed = place.moved_to(place.disk.copy());
     let reopened = crashed.open().keyspace(NAMES).unwrap();
     let found = ["kept", "old", "new"].map(|key| value(&reopened, key).unwrap());
@@ -111,7 +112,7 @@ fn an_invalidation_that_cannot_be_committed_discards_the_file_and_holds() {
     assert!(!place.disk.files().contains(&PATH.into()), "{:?}", place.disk.files());
     let told = place.wait_for_events(1);
     assert!(matches!(told[0], Event::DiskDiscarded { .. }), "{told:?}");
-    // Memory continues with every entry.
+    // Memory continues to serve every entry.
     assert_eq!(value(&names, "new").as_deref(), Some("new 1"));
     assert_eq!((value(&names, "kept"), value(&names, "old")), (None, None));
     names.insert("old", "old 2".to_owned()).unwrap();
@@ -119,7 +120,7 @@ fn an_invalidation_that_cannot_be_committed_discards_the_file_and_holds() {
     assert_eq!(names.clear().unwrap(), 1);
     assert!(matches!(cache.flush(), Err(Error::NotDurable { .. })));
     names.insert("old", "old 3".to_owned()).unwrap();
-    // When the disk allows it, a fresh file is made. It stores the writes from then on.
+    // When the disk works again, the cache makes a new file, and stores later writes in it.
     place.disk.heal();
     place.clock.advance(MAX_RETRY_DELAY);
     let told = cache.flush().unwrap_err().to_string();
@@ -183,7 +184,7 @@ fn a_full_write_buffer_does_not_hold_writers_up_for_ever() {
     for key in 0..200 {
         blobs.insert(&key, vec![2; 1_000]).unwrap();
     }
-    // The writer lets the inserts through, and publishes the state after that.
+    // The writer releases the waiting inserts first, and publishes the new state afterwards.
     wait_until("the file is discarded", || state_of(&cache) == DiskState::Discarded);
     assert_eq!(blobs.count(), 200, "they live in memory");
     recover(&place, &cache);
@@ -198,9 +199,8 @@ fn a_full_write_buffer_does_not_hold_writers_up_for_ever() {
 #[test]
 fn damage_found_at_run_time_is_quarantined_and_costs_no_more_than_misses() {
     let place = SimulatedPlace::new();
-    // The entries are more than the store's page cache can hold, and no flush comes early. Entries that are
-    // dirty at the moment of the damage are saved. Entries that were committed to the damaged file are not
-    // saved.
+    // The entries exceed the store's page cache, and there is no early flush. Dirty entries at the moment of
+    // the damage are saved, but entries that were committed to the damaged file are not.
     let small = || place.builder().page_cache(ByteSize::kib(64)).memory_capacity(ByteSize::kib(64));
     let open = || small().flush_interval(Duration::from_hours(1)).open().unwrap();
     let cache = open();
@@ -213,8 +213,8 @@ fn damage_found_at_run_time_is_quarantined_and_costs_no_more_than_misses() {
     let (names, blobs) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(BLOBS).unwrap());
     let len = place.disk.read(PATH).unwrap().len();
     place.disk.write(PATH, &vec![0xA5; len]);
-    // The insert comes after the damage, because the sweeper's first sweep may make the writer run a step at
-    // any time.
+    // This entry is inserted after the damage. Before it, a step for the sweeper's first sweep could commit
+    // the entry.
     names.insert("dirty", "dirty 1".to_owned()).unwrap();
     for key in 0..1_000 {
         assert!(blobs.get(&key).is_none_or(|blob| *blob == [1; 1_000]));
@@ -274,7 +274,7 @@ fn a_keyspace_opened_during_an_outage_is_on_disk_after_it() {
         let versions = cache.keyspace(VERSIONS).unwrap();
         versions.insert(&1, 1).unwrap();
         drop(names);
-        // This is a new version of a keyspace that was open before.
+        // The old version of this keyspace was open before the outage.
         let names = cache.keyspace(NAMES.version(9)).unwrap();
         assert!(names.get("new").is_none(), "it is of another version");
         recover(&place, &cache);
@@ -301,7 +301,7 @@ fn the_ballast_lets_removals_through_on_a_full_disk() {
     assert_eq!(disk.discards, 0, "no entry was lost for the removal");
     let crashed = place.moved_to(place.disk.copy()).open().keyspace(MANY).unwrap();
     assert!(crashed.get(&1).is_none() && crashed.get(&2).is_some());
-    // There is room again.
+    // The disk has room again.
     place.disk.set_capacity(None);
     place.clock.advance(MAX_RETRY_DELAY);
     cache.flush().unwrap();

@@ -1,5 +1,5 @@
-//! Tests of threads during an outage. Lookups are in flight while the file is closed and opened. A user's
-//! `Drop` panics at the end. A listener has the last handle. The events of an outage come in order.
+//! Tests of threads during an outage: lookups while the file is closed and reopened, a `Drop` that panics
+//! during a close, a listener with the last handle, and the order of events.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,14 +97,14 @@ fn a_drop_that_panics_while_the_cache_closes_costs_no_file() {
         armed.insert(&key, ArmedValue(vec![1; 2_000])).unwrap();
     }
     IS_ARMED.store(true, Ordering::SeqCst);
-    // The panic may reach this thread or another thread, so the result is ignored.
+    // The panic may occur on this thread or on another thread, so the result is ignored.
     drop(catch_unwind(AssertUnwindSafe(|| cache.close())));
     IS_ARMED.store(false, Ordering::SeqCst);
     let left = place.moved_to(place.disk.copy()).open().keyspace(NAMES).unwrap();
     assert_eq!(value(&left, "kept").as_deref(), Some("kept"));
 }
 
-/// A listener's use of the last handle of its cache.
+/// What a listener does with the last handle of its cache.
 type Use = fn(&Cache, &Keyspace<String, String>);
 
 #[test]

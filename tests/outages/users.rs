@@ -1,5 +1,5 @@
-//! Tests of user code and users during an outage: a clock that panics on the writer thread, a listener that
-//! calls the cache, and a user who replaces the cache's file.
+//! Tests of users and their code during an outage: a clock that panics on the writer thread, a listener that
+//! calls the cache, and a user who replaces the cache file.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -39,8 +39,8 @@ impl Clock for PanickingClock {
 fn a_writer_that_panics_costs_the_file_and_nothing_else() {
     let place = SimulatedPlace::new();
     let clock = Arc::new(PanickingClock::default());
-    // The writer runs only the steps that a call requests. Otherwise the panic would happen in a step that
-    // the writer began without a call.
+    // With this interval, the writer runs only steps that a call requests. Otherwise the panic could occur in
+    // another step.
     let builder = place.builder().flush_interval(Duration::from_hours(1));
     let cache = open_swept(builder.clock(clock.clone()));
     let names = cache.keyspace(NAMES).unwrap();
@@ -64,7 +64,7 @@ fn a_writer_that_panics_costs_the_file_and_nothing_else() {
     assert_eq!(names.keys().collect::<Vec<_>>(), ["late"]);
 }
 
-/// The handle through which a listener reaches its cache.
+/// The cache and the keyspace that a listener uses.
 type Handle = Arc<Mutex<Option<(Cache, Keyspace<String, String>)>>>;
 
 #[test]
@@ -91,7 +91,8 @@ fn a_listener_may_call_the_cache_and_may_panic() {
     place.disk.fail_every(&[DiskOperation::Write, DiskOperation::Sync, DiskOperation::SetLen], Failure::Io);
     names.insert("new", "new".to_owned()).unwrap();
     assert!(cache.flush().is_err());
-    // The listener's removal could not be committed, so the file was discarded. That is the second event.
+    // The removal in the listener could not be committed. So the file was discarded, which is the second
+    // event.
     wait_until("both events are told", || called.load(Ordering::SeqCst) == 2);
     assert_eq!((state_of(&cache), names.get("told")), (DiskState::Discarded, None));
     place.disk.heal();

@@ -1,5 +1,5 @@
-//! The ways in which the disk tier comes back into service. Neither a leftover of a failure nor an act of the
-//! operator prevents the return. If a disk fails soon after each recovery, the cache waits longer before each
+//! Tests of how the disk tier comes back into service. Neither the remains of a failure nor an action of the
+//! operator prevents this. If a disk fails again soon after each recovery, the cache waits longer before each
 //! retry.
 
 use larder::testing::{DiskOperation, Failure};
@@ -41,7 +41,7 @@ fn a_disk_that_is_full_again_at_the_first_commit_is_left_alone_for_longer() {
     suspend_on_full_disk(&place, &cache, &blobs);
     let mut tries = 0;
     let mut last = place.next_operation();
-    // The loop lasts thirty seconds.
+    // In the time of the injected clock, this loop takes 30 seconds.
     for _ in 0..300 {
         place.clock.advance(INITIAL_RETRY_DELAY);
         assert!(cache.flush().is_err());
@@ -129,8 +129,8 @@ fn a_crash_on_a_full_disk_is_got_over_with_the_room_of_the_ballast() {
     assert!(told.contains("no space left"), "{told}");
 }
 
-/// Fails one operation of a cache that reads, writes and sweeps, or all operations from one operation on.
-/// Then heals the disk.
+/// Makes one disk operation fail, or all operations from one on, while a cache reads, writes and sweeps. Then
+/// heals the disk, and checks that the file was kept.
 fn fail_and_heal(seed: u64) {
     let random = &mut Random::of_round(seed);
     let place = SimulatedPlace::new();

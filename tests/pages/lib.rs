@@ -1,4 +1,4 @@
-//! The Rust code of the Markdown pages, compiled and run as documentation tests.
+//! The Rust code in the Markdown pages, compiled and run as documentation tests.
 //!
 //! This is a separate package, because the published packages do not contain these pages.
 

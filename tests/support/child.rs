@@ -1,7 +1,7 @@
-//! Child processes. Each child runs the test binary again, for one task with a cache.
+//! Child processes. A child runs the test binary again, with one task for a cache.
 //!
-//! The test `child_process` does nothing unless a parent test started it. The parent names the task in the
-//! environment, and reads the lines that the child prints. The words after the task's name are its arguments.
+//! The test `child_process` does nothing unless a parent test has started it. The parent names the task and
+//! its arguments in the environment, and reads the lines that the child prints.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -18,32 +18,31 @@ use crate::support::{LOCK_WAIT, Random, VERSIONS, watch_this_test};
 const TASK: &str = "LARDER_TEST_TASK";
 const FILE: &str = "LARDER_TEST_FILE";
 
-/// If a child prints nothing for this long, its parent treats it as hung. No task needs nearly as long, even
-/// on a busy machine.
+/// A child that prints nothing for this time is considered hung. No task needs nearly that long, even on a
+/// busy machine.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// Number of lines that are kept until the parent reads them. When this number is reached, the child waits,
-/// as with a full pipe.
+/// Maximum number of lines that wait for the parent. Beyond this number, the child blocks as on a full pipe.
 const LINES_KEPT: usize = 256;
 
-/// A child at work. The child is killed when this value is dropped.
+/// A running child. Dropping this value kills the child.
 pub(crate) struct Worker {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Worker {
-    /// Starts a child that does a task with a cache file.
+    /// Starts a child with a task for a cache file.
     pub(crate) fn start(task: &str, path: &Path) -> Self {
         Self::spawn(Command::new(std::env::current_exe().unwrap()), task, path)
     }
 
-    /// Starts a child that can write files of at most `blocks` blocks. The system sends a signal for a write
-    /// beyond the limit. The signal ends a process that does not handle it, such as this child.
+    /// Starts a child that may write files of at most `blocks` blocks. A write beyond the limit raises a
+    /// signal, which ends the child, because the child does not handle the signal.
     pub(crate) fn start_limited(task: &str, path: &Path, blocks: u32) -> Self {
         Self::spawn(Self::after(&format!("ulimit -f {blocks}")), task, path)
     }
 
-    /// Starts a child in its own mount namespace. A command mounts a file system there first.
+    /// Starts a child in a new mount namespace, in which `command` runs first.
     #[cfg(unix)]
     pub(crate) fn start_mounted(task: &str, path: &Path, command: &str) -> Self {
         let shell = Self::after(command);
@@ -52,7 +51,7 @@ impl Worker {
         Self::spawn(unshare, task, path)
     }
 
-    /// Returns a shell that runs a command, and then becomes this binary if the command succeeded.
+    /// Returns a shell command that runs `command` and then, if it succeeds, this test binary.
     fn after(command: &str) -> Command {
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(format!("{command} && exec \"$0\" \"$@\""));
@@ -65,8 +64,8 @@ impl Worker {
             .args(["--exact", "support::child::child_process", "--nocapture", "--test-threads=1"])
             .env(TASK, task)
             .env(FILE, path)
-            // By default the allocator keeps an arena for each thread that ever ran. These arenas would hide
-            // the child's real use of memory.
+            // By default, the allocator keeps an arena for every thread that ever ran. These arenas would
+            // hide the actual memory use of the child.
             .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -80,7 +79,7 @@ impl Worker {
         self.child.id()
     }
 
-    /// Returns the next line that the child prints. Returns `None` once the child has ended.
+    /// Returns the next line that the child prints, or `None` once the child has ended.
     ///
     /// # Panics
     /// Panics if the child has printed nothing for five minutes.
@@ -88,8 +87,8 @@ impl Worker {
         self.line_unless_hung().unwrap()
     }
 
-    /// Does the same as [`line`](Self::line), for parents that add something to the message when a child
-    /// hangs.
+    /// Like [`line`](Self::line), but returns an error if the child hangs, so that the parent can add to the
+    /// message.
     pub(crate) fn line_unless_hung(&mut self) -> Result<Option<String>, String> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => Ok(Some(line)),
@@ -105,19 +104,20 @@ impl Worker {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
-    /// Kills the child as `kill -9` does, and returns the lines that the child had printed.
+    /// Kills the child as `kill -9` does. Returns the remaining lines that the child has printed.
     pub(crate) fn kill(self) -> Vec<String> {
         self.kill_and_look().0
     }
 
-    /// Does the same as [`kill`](Self::kill), and also returns how the child ended: by the kill, or earlier.
+    /// Like [`kill`](Self::kill), and also returns the exit status, which tells whether the child had ended
+    /// before the kill.
     pub(crate) fn kill_and_look(mut self) -> (Vec<String>, ExitStatus) {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
         (std::iter::from_fn(|| self.line()).collect(), status)
     }
 
-    /// Waits for the child's end. Returns the rest of its lines and its exit status.
+    /// Waits until the child ends. Returns its remaining lines and its exit status.
     pub(crate) fn wait(mut self) -> (Vec<String>, ExitStatus) {
         let _watch = watch_this_test();
         let said = std::iter::from_fn(|| self.line()).collect();
@@ -125,7 +125,8 @@ impl Worker {
     }
 }
 
-/// Runs a child on a task without a cache, until the child ends. Returns its exit status and its output.
+/// Runs a child with a task that needs no cache, until the child ends. Returns its exit status and its
+/// output.
 pub(crate) fn output_of(task: &str, environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "support::child::child_process", "--nocapture", "--test-threads=1"]);
@@ -133,15 +134,15 @@ pub(crate) fn output_of(task: &str, environment: &[(&str, &str)]) -> Output {
     command.env(TASK, task).env(FILE, "").envs(environment.iter().copied()).output().unwrap()
 }
 
-/// Reads a child's lines on a separate thread, so that the parent can stop waiting.
+/// Reads the lines of a child on another thread, so that the parent can stop waiting for a line.
 fn read_lines(out: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = sync_channel(LINES_KEPT);
     thread::spawn(move || {
         let mut out = BufReader::new(out);
         let mut line = String::new();
         while out.read_line(&mut line).unwrap_or(0) > 0 {
-            // The test harness also prints lines, and may leave an unfinished line before the child's line. A
-            // line that a kill cut off is ignored.
+            // The test harness may print an unfinished line in front of the child's line. A line that a kill
+            // has cut off is ignored.
             if let Some((_, said)) = line.split_once("child> ").filter(|_| line.ends_with('\n'))
                 && sender.send(said.trim().to_owned()).is_err()
             {
@@ -160,15 +161,15 @@ impl Drop for Worker {
     }
 }
 
-/// Prints a line for the parent. When this function returns, the parent can read the line, even if the child
-/// is killed.
+/// Prints a line for the parent. Once this function has returned, the parent can read the line, even if the
+/// child is killed.
 pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "child> {line}").unwrap();
     out.flush().unwrap();
 }
 
-/// Returns the next line from the parent. Returns an empty line once the parent has ended.
+/// Returns the next line from the parent, or an empty line once the parent has ended.
 pub(crate) fn hear() -> String {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
@@ -222,8 +223,8 @@ fn hold(path: &Path) {
     hear();
 }
 
-/// Writes forever, and prints the acknowledged calls: `flushed V` (all versions up to V of every key),
-/// `now K V`, `gone K V`.
+/// Writes without end, and reports acknowledged calls: `flushed V` (every key, up to version V), `now K V`
+/// and `gone K V`.
 fn churn(path: &Path) {
     let cache = Cache::builder()
         .path(path)
@@ -261,7 +262,7 @@ fn churn(path: &Path) {
 fn serve(path: &Path) {
     let cache = Cache::builder().path(path).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
-    // The next commit adds a new keyspace to the file.
+    // The flush stores the new keyspace in the file.
     cache.flush().unwrap();
     say("open");
     loop {

@@ -1,8 +1,8 @@
-//! The frame of the test harnesses: the number of rounds, their seeds, and the message when a round fails.
+//! A test harness with seeds: the number of rounds, the seed of each round, and the message when a round
+//! fails.
 //!
-//! `cargo test` runs a few rounds of each harness. The gate runs more rounds. A soak run runs as many rounds
-//! as time allows. Every round has its own seed. A round that fails or hangs ([`crate::support::watchdog`])
-//! prints the one command that replays it alone.
+//! `cargo test` runs a few rounds of each harness, the gate runs more, and a soak run has a time limit. A
+//! round that fails or hangs ([`crate::support::watchdog`]) prints the command that replays only this round.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,30 +12,31 @@ use larder::clock::{Clock, SystemClock};
 
 use crate::support::watchdog::{Watch, patience};
 
-/// The environment variable for the first seed. If it is not set, the seed is random.
+/// Environment variable for the first seed. By default, the first seed is random.
 const SEED: &str = "LARDER_SEED";
 
-/// The name of a harness's test, and the number of its rounds.
+/// A test that runs many rounds, each with its own seed.
 pub(crate) struct Harness {
-    /// The test's name, in the form that `cargo test` filters by.
+    /// Name of the test, as `cargo test` filters by it.
     test: &'static str,
-    /// The environment variable for the number of rounds.
+    /// Environment variable for the number of rounds.
     variable: &'static str,
     rounds: u64,
     first_seed: u64,
-    /// The factor by which a round may take longer than usual.
+    /// Factor for the time limit of a round.
     slowness: u32,
 }
 
 impl Harness {
-    /// Makes a harness that runs `rounds` rounds, unless the environment variable `variable` is set.
+    /// Returns a harness that runs `rounds` rounds by default. The environment variable `variable` overrides
+    /// that number.
     pub(crate) fn new(test: &'static str, variable: &'static str, rounds: u64) -> Self {
         let first_seed = number(SEED).unwrap_or_else(fresh_seed);
         Self { test, variable, rounds: number(variable).unwrap_or(rounds), first_seed, slowness: 1 }
     }
 
-    /// Sets a longer limit, for a harness whose rounds take minutes. Such a round has many trials, and each
-    /// trial is watched separately.
+    /// Raises the time limit, for rounds that take minutes. The trials within such a round are watched
+    /// separately.
     pub(crate) fn with_long_rounds(self) -> Self {
         Self { slowness: 10, ..self }
     }
@@ -56,7 +57,7 @@ impl Harness {
         (0..self.rounds).map(move |at| first_seed.wrapping_add(at))
     }
 
-    /// Runs every round with its own seed.
+    /// Runs all rounds, each with its own seed.
     ///
     /// # Panics
     /// Panics if a round panics. First prints the command that replays the round.
@@ -67,8 +68,7 @@ impl Harness {
         eprintln!("{}: {} rounds from seed {}", self.test, self.rounds, self.first_seed);
     }
 
-    /// Runs rounds on every core until they have done `rounds` things in total. A round returns the number of
-    /// things that it did.
+    /// Runs rounds on all cores until their results add up to `rounds`. A round returns how much work it did.
     ///
     /// # Panics
     /// Panics if a round panics. First prints the command that replays the round.
@@ -92,12 +92,12 @@ impl Harness {
         eprintln!("{}: {done} in {rounds} rounds from seed {}", self.test, self.first_seed);
     }
 
-    /// Runs a part of the first round, for a harness whose rounds are long.
+    /// Runs a part of the first round, for a harness whose rounds take long.
     pub(crate) fn sample<T>(&self, round: impl FnOnce(u64) -> T) -> T {
         self.replayable(self.first_seed, || round(self.first_seed))
     }
 
-    /// Runs rounds for `rounds` seconds, and at least one round.
+    /// Runs rounds for `rounds` seconds, but at least one round.
     ///
     /// # Panics
     /// Panics as [`run`](Harness::run) does.
@@ -113,19 +113,19 @@ impl Harness {
         eprintln!("{}: {rounds} rounds in {} s from seed {}", self.test, self.rounds, self.first_seed);
     }
 
-    /// Runs work that depends on a seed. If the work panics, prints the command that replays the work.
+    /// Runs work that depends on a seed. If the work panics, prints the command that replays it.
     pub(crate) fn replayable<T>(&self, seed: u64, work: impl FnOnce() -> T) -> T {
         self.replayable_with(seed, 1, work)
     }
 
-    /// Does the same as [`replayable`](Harness::replayable), for work of several rounds.
+    /// Like [`replayable`](Harness::replayable), for work of several rounds.
     pub(crate) fn replayable_with<T>(&self, seed: u64, rounds: u64, work: impl FnOnce() -> T) -> T {
         let Self { test, variable, .. } = self;
         let replay = format!(
             "replay it: {SEED}={seed} {variable}={rounds} cargo test -p larder-tests {test} -- --nocapture"
         );
-        // The time limit is multiplied by the number of rounds. A child that hangs is noticed earlier,
-        // because its output stops.
+        // The time limit grows with the number of rounds. A hanging child is detected earlier, because it
+        // prints nothing.
         let rounds = u32::try_from(rounds.max(1)).unwrap_or(u32::MAX);
         let _watch =
             Watch::over(replay.clone(), patience().saturating_mul(rounds.saturating_mul(self.slowness)));
@@ -141,8 +141,7 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
 }
 
-/// Returns a seed that differs from run to run. The seed comes from the standard library's random hasher
-/// keys.
+/// Returns a new seed for each run, from the random keys of the standard library's hasher.
 fn fresh_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish() >> 16
@@ -158,7 +157,7 @@ fn a_harness_gives_each_round_its_own_seed_and_passes_a_failure_on() {
     assert!(failed.is_err(), "a round that panics fails the test");
 }
 
-/// The child's part of `a_round_that_hangs_is_a_failure_with_its_seed`: a round that never ends.
+/// The child process of `a_round_that_hangs_is_a_failure_with_its_seed`: runs a round that never ends.
 pub(crate) fn hang() {
     let (test, variable) = ("a_test_that_hangs", "ROUNDS");
     let harness = Harness { test, variable, rounds: 1, first_seed: 4711, slowness: 1 };

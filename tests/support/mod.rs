@@ -1,5 +1,5 @@
-//! Shared parts of the tests: places for a cache, values that show whether they are whole, random numbers,
-//! and user code that runs at awkward moments.
+//! Helpers that several tests share: directories for a cache, values that detect damage, random numbers, and
+//! user code that runs during a drop.
 
 pub(crate) mod child;
 pub(crate) mod harness;
@@ -19,31 +19,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::watchdog::{Watch, patience};
 
-/// The timeout for a lock that was just released. A child that another test starts inherits the lock, and
-/// holds it until the child runs its own program. See
+/// Timeout for a lock that was just released. A child process of another test inherits the lock, and holds it
+/// until it executes its own program. See
 /// [`crate::concurrency::races::a_cache_can_be_reopened_while_other_threads_start_processes`].
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// The timeout for a call that might hang. The limit is far longer than the call takes, even on a busy
-/// machine.
+/// Timeout for a call that may hang, far longer than the call takes on a busy machine.
 pub(crate) const WATCHDOG: Duration = Duration::from_mins(2);
 
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
-/// The keyspace of most tests: names with texts as keys.
+/// The keyspace of most tests. Its keys and values are texts.
 pub(crate) const NAMES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("name").ttl(HOUR);
-/// The keyspace for tests of ordering: version numbers that only increase.
+/// A keyspace for tests of ordering. Its values are version numbers that only increase.
 pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("version").ttl(HOUR);
-/// The keyspace for tests that fill a cache: bytes with numbers as keys.
+/// A keyspace for tests that fill a cache. Its keys are numbers, and its values are bytes.
 pub(crate) const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
 
-/// The entries with which [`assert_capacity_is_usable`] fills memory.
+/// A keyspace with which [`assert_capacity_is_usable`] fills memory.
 const FILLER: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("filler").memory_only();
 
 /// A key of [`Written`]: a group, and a number in that group.
 pub(crate) type Key = (u64, u64);
 
-/// A value that shows whether it is whole, and under which key it was written.
+/// A value that detects whether it is damaged, and under which key it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Written {
     key: Key,
@@ -52,7 +51,7 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Returns the value of a key at a version. Most values are small. One in 16 is larger than a page.
+    /// Returns the value for a key and a version. Most values are small, and one in 16 is larger than a page.
     pub(crate) fn new(key: Key, version: u64) -> Self {
         let mixed = (version ^ (key.0 << 32) ^ (key.1 << 40)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let len = if mixed.is_multiple_of(16) { 9_000 } else { usize::try_from(mixed >> 56).unwrap() };
@@ -63,20 +62,20 @@ impl Written {
         self.key
     }
 
-    /// Returns whether this is exactly the value that was written under the key at this version.
+    /// Returns whether this value was written under `key` and is unchanged.
     pub(crate) fn is_whole(&self, key: Key) -> bool {
         *self == Self::new(key, self.version)
     }
 }
 
-/// The keyspace of values that show whether they are whole.
+/// A keyspace of values that detect whether they are damaged.
 pub(crate) const WRITTEN: KeyspaceDefinition<Key, Written> = KeyspaceDefinition::new("written").ttl(HOUR);
 
 /// A directory for a cache file.
 pub(crate) struct Place {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
-    /// If the cache hangs, this watch fails the test.
+    /// Fails the test if the cache hangs.
     _watch: Watch,
 }
 
@@ -89,13 +88,13 @@ impl Place {
         Self::at(dir, ManualClock::new())
     }
 
-    /// Makes a place in a directory, with its own clock.
+    /// Returns a place in a directory, with its own clock.
     pub(crate) fn at(dir: tempfile::TempDir, clock: ManualClock) -> Self {
         Self { dir, clock: Arc::new(clock), _watch: watch_this_test() }
     }
 
-    /// Makes a place in a file system in memory, if the system has one. The place is for tests that make
-    /// crashes by copying the file, and that need no real disk.
+    /// Returns a place on a file system in memory, if there is one. For tests that simulate crashes by
+    /// copying the file, which need no real disk.
     pub(crate) fn in_memory() -> Self {
         let memory = std::path::Path::new("/dev/shm");
         let dir = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();
@@ -110,8 +109,7 @@ impl Place {
         self.dir.path()
     }
 
-    /// Returns settings for a cache in this place. The cache uses the place's clock, and commits only on
-    /// request.
+    /// Returns a builder for a cache at this place, which uses this clock, and commits only on request.
     pub(crate) fn builder(&self) -> CacheBuilder {
         Cache::builder()
             .path(self.path())
@@ -125,8 +123,8 @@ impl Place {
     }
 }
 
-/// Fills memory with entries of one weight, and checks that the whole capacity can still be used. A wrong sum
-/// of weights would reduce the usable capacity.
+/// Fills memory with entries of equal weight, and checks that the whole capacity is usable. A wrong sum of
+/// weights would reduce the usable capacity.
 ///
 /// # Panics
 /// Panics if memory then holds more than its capacity, or less than its capacity minus one entry. `heaviest`
@@ -142,7 +140,7 @@ pub(crate) fn assert_capacity_is_usable(cache: &Cache, heaviest: u64) {
     filler.clear().unwrap();
 }
 
-/// Returns the number of bytes of its disk that a file occupies, as `du` shows it.
+/// Returns the number of bytes that a file occupies on its disk, as `du` reports it.
 pub(crate) fn taken(path: &std::path::Path) -> u64 {
     let found = std::fs::metadata(path).unwrap();
     #[cfg(unix)]
@@ -151,14 +149,14 @@ pub(crate) fn taken(path: &std::path::Path) -> u64 {
     found.len()
 }
 
-/// Watches the test of this thread from here on. If the test hangs, the watchdog fails it.
+/// Watches the current test from now on. If the test hangs, the watchdog fails it.
 pub(crate) fn watch_this_test() -> Watch {
     let thread = std::thread::current();
-    // The test harness gives a test's thread the test's name. Threads that a test starts have no name.
+    // A test's thread has the name of the test. A thread that a test starts has no name.
     Watch::over(thread.name().unwrap_or("a thread of some test").to_owned(), patience())
 }
 
-/// Random numbers that a seed determines.
+/// A pseudorandom generator.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -166,8 +164,8 @@ impl Random {
         Self(seed | 1)
     }
 
-    /// Makes the random numbers for a round of a harness. The seeds of rounds are consecutive. So they are
-    /// mixed with `SplitMix64`'s finisher (Steele, Lea and Flood, 2014).
+    /// Returns a generator for one round of a harness. The seeds of rounds are consecutive, so they are mixed
+    /// with the finisher of `SplitMix64` (Steele, Lea and Flood, 2014).
     pub(crate) fn of_round(seed: u64) -> Self {
         let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -175,7 +173,7 @@ impl Random {
         Self::new(mixed ^ (mixed >> 31))
     }
 
-    /// Returns a number below `end`. The algorithm is Xorshift64: Marsaglia, "Xorshift RNGs", 2003.
+    /// Returns a number below `end`. The algorithm is Xorshift64 (Marsaglia, "Xorshift RNGs", 2003).
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -184,8 +182,8 @@ impl Random {
     }
 }
 
-/// Keeps this thread busy for `micros` microseconds. The moment of a crash is chosen more finely than the
-/// system can wake a thread.
+/// Keeps this thread busy for `micros` microseconds. Sleeping would be too coarse to choose the moment of a
+/// crash.
 pub(crate) fn spin(micros: u64) {
     let clock = SystemClock::new();
     while clock.monotonic() < Duration::from_micros(micros) {
@@ -193,7 +191,7 @@ pub(crate) fn spin(micros: u64) {
     }
 }
 
-/// A value whose `Drop` runs a function: user code at an awkward moment.
+/// A value whose `Drop` runs a function.
 pub(crate) struct OnDrop(pub(crate) Box<dyn Fn() + Send + Sync>);
 
 impl Drop for OnDrop {
@@ -202,7 +200,7 @@ impl Drop for OnDrop {
     }
 }
 
-/// Sets a flag that ends threads when it is dropped, even if a check fails.
+/// Sets a flag when it is dropped, even if a check fails. The flag ends the other threads of a test.
 pub(crate) struct SetOnDrop<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for SetOnDrop<'_> {

@@ -1,4 +1,4 @@
-//! A place for a cache on a simulated disk. The test controls the time, and collects the events.
+//! A place for a cache on a simulated disk. The test sets the time, and receives the events.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,13 +12,13 @@ use crate::support::{HOUR, NAMES, watch_this_test};
 
 pub(crate) const PATH: &str = "/cache/shop.larder";
 
-/// A simulated disk with a place for a cache file.
+/// A simulated disk with a path for a cache file.
 #[derive(Clone)]
 pub(crate) struct SimulatedPlace {
     pub(crate) disk: SimulatedVolume,
     pub(crate) clock: Arc<ManualClock>,
     events: Arc<Mutex<Vec<Event>>>,
-    /// If the cache hangs, this watch fails the test.
+    /// Fails the test if the cache hangs.
     _watch: Arc<Watch>,
 }
 
@@ -32,13 +32,12 @@ impl SimulatedPlace {
         Self { disk, clock: Arc::new(ManualClock::new()), events: Arc::default(), _watch: watch }
     }
 
-    /// Returns a place on another disk, with the same clock and the same listener.
+    /// Returns a place on another disk, with the same clock and listener.
     pub(crate) fn moved_to(&self, disk: SimulatedVolume) -> Self {
         Self { disk, ..self.clone() }
     }
 
-    /// Returns settings for a cache in this place. The cache uses the place's clock, and commits only on
-    /// request.
+    /// Returns a builder for a cache at this place, which uses this clock, and commits only on request.
     pub(crate) fn builder(&self) -> CacheBuilder {
         let events = self.events.clone();
         Cache::builder()
@@ -50,29 +49,29 @@ impl SimulatedPlace {
             .on_event(move |event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone()))
     }
 
-    /// Opens a cache, and waits for its sweeper's first sweep. Before that sweep, the sweeper requests a step
-    /// of the writer. Such a step could come between any two disk operations that a test counts.
+    /// Opens a cache, and waits for the first sweep. The sweeper requests a step of the writer for it, which
+    /// could disturb a test that counts disk operations.
     pub(crate) fn open(&self) -> Cache {
         open_swept(self.builder())
     }
 
-    /// Returns the paths of the damaged files that were moved aside and kept.
+    /// Returns the paths of damaged files that were moved aside and kept.
     pub(crate) fn quarantined_files(&self) -> Vec<PathBuf> {
         let is_quarantined = |path: &PathBuf| path.to_string_lossy().contains(".damaged-");
         self.disk.files().into_iter().filter(is_quarantined).collect()
     }
 
-    /// Returns the number of the disk's next operation.
+    /// Returns the index of the next disk operation.
     pub(crate) fn next_operation(&self) -> u64 {
         self.disk.operations().len() as u64
     }
 
-    /// Heals the disk, and advances the clock until the disk tier tries again.
+    /// Heals the disk, and advances the clock until the disk tier retries.
     pub(crate) fn retry(&self, cache: &Cache) {
         self.disk.heal();
         for _ in 0..5 {
             self.clock.advance(MAX_RETRY_DELAY);
-            // After a time without a file, the first flush reports that time as an error.
+            // The first flush after an outage may return an error, because the cache had no file.
             drop(cache.flush());
         }
     }
@@ -102,15 +101,16 @@ pub(crate) fn state_of(cache: &Cache) -> DiskState {
     disk_of(cache).state
 }
 
-/// Opens a cache with other settings than [`SimulatedPlace::open`]. Also waits for the cache's first sweep.
+/// Opens a cache with these settings, and waits for its first sweep.
 pub(crate) fn open_swept(builder: CacheBuilder) -> Cache {
     let cache = builder.open().unwrap();
-    // On a disk that fails, the first sweep never comes, so the result is ignored.
+    // On a failing disk there is no first sweep, so the result is ignored.
     drop(await_first_sweep(&cache));
     cache
 }
 
-/// Waits without a clock until another thread has made `is_so` true. `what` names the condition in the panic.
+/// Waits until another thread makes `is_so` return true, without using a clock. Panics with the name `what`
+/// after many attempts.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     for _ in 0..50_000_000_u64 {
         if is_so() {
@@ -121,14 +121,13 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     panic!("{what}: never");
 }
 
-/// The operations that a write to a file needs. When these operations fail, a file can still be renamed and
-/// removed.
+/// The operations that a write needs. When they fail, a file can still be renamed and removed.
 pub(crate) const WRITES: [DiskOperation; 3] =
     [DiskOperation::Write, DiskOperation::SetLen, DiskOperation::Sync];
 
 pub(crate) type Names = Keyspace<String, String>;
 
-/// Opens a cache with `kept` and `old` committed. Neither entry is in memory.
+/// Opens a cache with the committed entries `kept` and `old`, neither of which is in memory.
 pub(crate) fn filled(place: &SimulatedPlace) -> (Cache, Names) {
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
@@ -140,8 +139,8 @@ pub(crate) fn filled(place: &SimulatedPlace) -> (Cache, Names) {
     (cache, names)
 }
 
-/// Returns the same as [`filled`], with the disk tier suspended. `new` waits for its commit, and every
-/// operation that changes the disk fails.
+/// Like [`filled`], but with a suspended disk tier. The entry `new` waits for its commit, and every operation
+/// that changes the disk fails.
 pub(crate) fn suspended(place: &SimulatedPlace) -> (Cache, Names) {
     let (cache, names) = filled(place);
     place.disk.fail_every(&DiskOperation::CHANGES, Failure::Io);
@@ -151,8 +150,8 @@ pub(crate) fn suspended(place: &SimulatedPlace) -> (Cache, Names) {
     (cache, names)
 }
 
-/// Commits 300 blobs that begin with 1. Then leaves no free byte on the disk, and inserts 600 blobs that
-/// begin with 7. Their commit suspends the disk tier. Only the ballast can make room.
+/// Commits 300 blobs that begin with 1. Then fills the disk, and inserts 600 blobs that begin with 7, whose
+/// commit suspends the disk tier. Only the ballast can make room.
 pub(crate) fn suspend_on_full_disk(place: &SimulatedPlace, cache: &Cache, blobs: &Keyspace<u64, Vec<u8>>) {
     for key in 0..300 {
         blobs.insert(&key, vec![1; 3_000]).unwrap();
@@ -166,21 +165,21 @@ pub(crate) fn suspend_on_full_disk(place: &SimulatedPlace, cache: &Cache, blobs:
     assert_eq!(state_of(cache), DiskState::Suspended);
 }
 
-/// Returns the same as [`filled`], but the file was discarded for the removal of `kept`. `new` is in memory
-/// only, and nothing can be written.
+/// Like [`filled`], but the file was discarded for the removal of `kept`. The entry `new` is in memory only,
+/// and no write to the disk succeeds.
 pub(crate) fn discarded(place: &SimulatedPlace) -> (Cache, Names) {
     let (cache, names) = filled(place);
     place.disk.fail_every(&WRITES, Failure::Io);
     names.insert("new", "new 1".to_owned()).unwrap();
-    // If the sweeper detects first that the disk fails, the removal does not read the file. Then the number
-    // of removed entries is unknown.
+    // If the sweeper detects the failing disk first, the removal does not read the file. Then the number of
+    // removed entries is unknown.
     assert!(names.remove("kept").is_ok(), "no restart can find the file: it is removed for good");
     assert_eq!(state_of(&cache), DiskState::Discarded);
     (cache, names)
 }
 
-/// Heals the disk, and waits until the cache uses the disk again. After a time without a file, the first
-/// flush reports that time as an error.
+/// Heals the disk, and waits until the cache uses it again. The first flush may return an error, because the
+/// cache had no file.
 pub(crate) fn recover(place: &SimulatedPlace, cache: &Cache) {
     place.disk.heal();
     place.clock.advance(MAX_RETRY_DELAY);

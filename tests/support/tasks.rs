@@ -1,4 +1,4 @@
-//! Runtimes for the tests of async code, and tasks that a test polls by hand.
+//! Runtimes for tests of async code, and futures that a test polls by hand.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use larder::{BackgroundLoad, CacheBuilder};
 
 pub(crate) type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// A runtime of async code.
+/// An async runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Runtime {
     TokioOnOneThread,
@@ -21,7 +21,7 @@ pub(crate) enum Runtime {
 impl Runtime {
     pub(crate) const ALL: [Self; 3] = [Self::TokioOnOneThread, Self::TokioOnThreads, Self::Smol];
 
-    /// Runs a future to its end, on the calling thread.
+    /// Runs a future to completion. Blocks the calling thread.
     pub(crate) fn block_on<T>(self, future: impl Future<Output = T>) -> T {
         let tokio = |mut builder: tokio::runtime::Builder| builder.enable_time().build().unwrap();
         match self {
@@ -35,7 +35,7 @@ impl Runtime {
         }
     }
 
-    /// Returns a function for [`CacheBuilder::spawner`]. Call it inside [`block_on`](Self::block_on).
+    /// Returns a function for [`CacheBuilder::spawner`]. Must be called inside [`block_on`](Self::block_on).
     pub(crate) fn spawner(self) -> impl Fn(BackgroundLoad) + Send + Sync + 'static {
         let handle = (self != Self::Smol).then(tokio::runtime::Handle::current);
         move |load| match &handle {
@@ -44,8 +44,8 @@ impl Runtime {
         }
     }
 
-    /// Starts a task. Call it inside [`block_on`](Self::block_on). If the handle of the task is dropped, the
-    /// task continues in tokio, and ends in smol.
+    /// Starts a task. Must be called inside [`block_on`](Self::block_on). If the handle of the task is
+    /// dropped, the task continues in tokio, and is cancelled in smol.
     pub(crate) fn spawn<T: Send + 'static>(
         self,
         future: impl Future<Output = T> + Send + 'static,
@@ -60,7 +60,7 @@ impl Runtime {
     }
 }
 
-/// A waker that counts its calls.
+/// A waker that counts how often it is called.
 #[derive(Debug, Default)]
 struct Wakes(AtomicUsize);
 
@@ -93,7 +93,7 @@ impl<F: Future> HandPolled<F> {
         self.wakes.0.load(Ordering::SeqCst) > self.seen
     }
 
-    /// Polls the future each time it was woken, until it ends.
+    /// Polls the future whenever it is woken, until it is ready. Returns its output.
     pub(crate) fn finish(&mut self) -> F::Output {
         loop {
             if let Poll::Ready(output) = self.poll() {
@@ -114,18 +114,18 @@ impl<F: Future> HandPolled<F> {
         self.future = None;
     }
 
-    /// Returns the number of wakers that are kept somewhere.
+    /// Returns the number of clones of the waker that still exist.
     pub(crate) fn kept_wakers(&self) -> usize {
         Arc::strong_count(&self.wakes) - 1
     }
 }
 
-/// A runtime whose tasks the test polls by hand.
+/// A runtime whose tasks are polled by hand.
 #[derive(Clone, Default)]
 pub(crate) struct HandRuntime(Arc<Mutex<Vec<HandPolled<BackgroundLoad>>>>);
 
 impl HandRuntime {
-    /// Makes this the runtime of the cache that `builder` opens.
+    /// Makes this runtime the spawner of `builder`.
     pub(crate) fn of(&self, builder: CacheBuilder) -> CacheBuilder {
         let tasks = self.0.clone();
         builder.spawner(move |load| tasks.lock().unwrap().push(HandPolled::new(load)))
@@ -136,9 +136,9 @@ impl HandRuntime {
         self.0.lock().unwrap().len()
     }
 
-    /// Polls each task once, and drops the tasks that have ended. Returns the number of the other tasks.
+    /// Polls each task once, and drops the tasks that are ready. Returns the number of tasks that remain.
     pub(crate) fn poll(&self) -> usize {
-        // A task may start another, so they are polled without the lock.
+        // A task may start another task, so the lock is not held while tasks are polled.
         let tasks = std::mem::take(&mut *self.0.lock().unwrap());
         let left: Vec<_> =
             tasks.into_iter().filter_map(|mut task| task.poll().is_pending().then_some(task)).collect();
@@ -147,14 +147,14 @@ impl HandRuntime {
         tasks.len()
     }
 
-    /// Polls the tasks until all have ended.
+    /// Polls the tasks until none remains.
     pub(crate) fn finish(&self) {
         while self.poll() > 0 {
             std::thread::yield_now();
         }
     }
 
-    /// Drops the tasks, as a runtime does at its end.
+    /// Drops all tasks, as a runtime does when it shuts down.
     pub(crate) fn shut_down(&self) {
         let tasks = std::mem::take(&mut *self.0.lock().unwrap());
         drop(tasks);

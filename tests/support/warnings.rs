@@ -1,21 +1,21 @@
-//! Collects log messages, for tests of warnings.
+//! Collects logged warnings, for tests that check them.
 
 use std::sync::{Arc, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
-/// The collected warnings of a thread.
+/// The warnings that one thread has logged.
 #[derive(Clone, Default)]
 pub(crate) struct Warnings(Arc<Mutex<Vec<String>>>);
 
 impl Warnings {
-    /// Runs `work`, and collects the warnings that this thread logs during the work.
+    /// Runs `work`, and collects the warnings that this thread logs meanwhile.
     pub(crate) fn of(&self, work: impl FnOnce()) {
         tracing::subscriber::with_default(self.clone(), work);
     }
 
-    /// Returns the warnings, each with its fields.
+    /// Returns the text of each warning, including its fields.
     pub(crate) fn texts(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }

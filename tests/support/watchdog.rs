@@ -1,25 +1,26 @@
-//! A watchdog that turns a hang into a failure. The message names the test that hung, and how to repeat it.
+//! A watchdog that turns a hang into a failure. Its message names the test that hangs, and the command that
+//! repeats it.
 //!
-//! A hanging test prints nothing, not even its seed. So everything that could hang is watched: each round of
-//! a harness, with the command that replays the round, and each place of a cache, with the name of its test.
-//! If a watched thing exceeds its time limit, the watchdog prints everything that is in progress and ends the
-//! process with a failure. It aborts, because a hanging thread can't be unwound.
+//! A hanging test prints nothing, not even its seed. So each round of a harness is watched, with the command
+//! that replays it, and so is each place of a cache, with the name of its test. If something exceeds its time
+//! limit, the watchdog prints everything that is in progress and aborts the process. It aborts because a
+//! hanging thread can't be unwound.
 //!
-//! One thread counts the seconds for all watched things. It reads no clock, so a suspended machine causes no
-//! failure. Several packages share this file.
+//! One thread counts the seconds for everything that is watched. It reads no clock, so a suspended machine
+//! causes no failure. Several packages share this file.
 
 use std::collections::BTreeMap;
 use std::process::abort;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// The environment variable for the time limit, in seconds.
+/// Environment variable for the time limit, in seconds.
 pub(crate) const PATIENCE: &str = "LARDER_PATIENCE";
-/// The default time limit, in seconds. It is far longer than any round or test takes, even on a machine with
-/// ten other busy programs.
+/// Default time limit in seconds. It is far longer than any round or test takes, even on a machine with ten
+/// other busy programs.
 const USUAL_PATIENCE: u64 = 1_800;
 
-/// Returns the time limit of anything that is watched.
+/// Returns the time limit for everything that is watched.
 pub(crate) fn patience() -> Duration {
     let seconds = std::env::var(PATIENCE).ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(USUAL_PATIENCE))
@@ -33,7 +34,7 @@ struct Watched {
 #[derive(Default)]
 struct Watchdog {
     watched: Mutex<(u64, BTreeMap<u64, Watched>)>,
-    /// This condition is never signalled. So a wait with a timeout of one second always lasts one second.
+    /// A condition that is never signalled. A wait for it with a timeout of one second takes one second.
     second: Condvar,
 }
 
@@ -75,12 +76,12 @@ impl Watchdog {
     }
 }
 
-/// Something that must end. It is watched until this value is dropped.
+/// Something that is watched until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch(u64);
 
 impl Watch {
-    /// Watches something that normally takes far less than `patience`, its time limit.
+    /// Watches something. It must end before the time limit `patience`.
     pub(crate) fn over(what: String, patience: Duration) -> Self {
         let mut guard = Watchdog::get().lock();
         let (last, watched) = &mut *guard;

@@ -1,10 +1,10 @@
-//! The import graph of a crate: its circles and its figures.
+//! The import graph of a crate: its cycles and its figures.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::imports::Edge;
 
-/// Files that use one another, directly or through other files, and the imports between them.
+/// Files that import each other, directly or through other files, with the imports between them.
 #[derive(Debug)]
 pub(crate) struct Circle {
     pub(crate) files: Vec<String>,
@@ -18,7 +18,7 @@ impl std::fmt::Display for Circle {
     }
 }
 
-/// Returns the circles: the strongly connected components with more than one file.
+/// Returns the cycles: the strongly connected components with more than one file.
 pub(crate) fn circles(edges: &[Edge]) -> Vec<Circle> {
     let mut next = BTreeMap::<&str, Vec<&str>>::new();
     for edge in edges {
@@ -56,8 +56,8 @@ pub(crate) fn circles(edges: &[Edge]) -> Vec<Circle> {
     circles
 }
 
-/// Returns the folder of a file. The root's folder is empty. A module with children is in the folder of its
-/// children, whether its file is `memory.rs` or `memory/mod.rs`.
+/// Returns the folder of a file, or an empty text for the root. A module with children belongs to the folder
+/// of its children, whether its file is `memory.rs` or `memory/mod.rs`.
 fn folder_of<'a>(file: &'a str, files: &[String]) -> &'a str {
     let children = file.trim_end_matches(".rs");
     let has_children =
@@ -65,15 +65,15 @@ fn folder_of<'a>(file: &'a str, files: &[String]) -> &'a str {
     if has_children { children } else { file.rsplit_once('/').map_or("", |(folder, _)| folder) }
 }
 
-/// The figures in the note on the layout.
+/// Figures about the import graph, which the tests print.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Figures {
     pub(crate) files: usize,
     pub(crate) folders: usize,
     pub(crate) imports: usize,
-    /// Imports whose two files are in different folders.
+    /// Number of imports between files in different folders.
     pub(crate) imports_between_folders: usize,
-    /// Pairs of folders with such an import.
+    /// Number of pairs of folders with such an import.
     pub(crate) pairs_of_folders: usize,
     pub(crate) circles: usize,
     pub(crate) files_in_circles: usize,

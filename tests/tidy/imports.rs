@@ -1,23 +1,22 @@
-//! Finds the files that each file uses. Follows each path through `use`, renames, globs and re-exports, to
+//! Finds the files that each file imports. Follows each path through `use`, renames, globs and re-exports, to
 //! the file that *defines* the named item.
 //!
-//! - A path that ends at a module is not an import. The names that are used through the module are imports.
-//! - A module may re-export a name of its own children. Then a file that uses the name imports only the file
-//!   that defines it. Any other re-export is an import.
-//! - `super::` from a child to its parent is a normal import. `mod child;` is not an import.
-//! - A method call on a value names no path, so this module does not see it. Attributes, such as serde's
-//!   `with`, are not read.
+//! - A path that ends at a module is no import. The names that are used through that module are imports.
+//! - If a module re-exports a name of its own children, a file that uses this name imports only the file that
+//!   defines it. Any other re-export is an import.
+//! - `super::` from a child to its parent is an import. `mod child;` is not.
+//! - Method calls name no path, so they are not imports. Attributes, such as serde's `with`, are not read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::modules::{Binding, Crate, Mention, MentionKind};
 
-/// A use, in one file, of an item that another file defines.
+/// A use of an item that another file defines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Edge {
     pub(crate) from: String,
     pub(crate) to: String,
-    /// The line and the path of the use.
+    /// The line and the path of the first use.
     pub(crate) line: usize,
     pub(crate) path: String,
 }
@@ -28,7 +27,7 @@ impl std::fmt::Display for Edge {
     }
 }
 
-/// The target of a path.
+/// What a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Target {
     Module(usize),
@@ -40,7 +39,7 @@ enum Target {
 type Visited = BTreeSet<(usize, String)>;
 
 impl Crate {
-    /// Returns every import between two files, with the first place where it is made.
+    /// Returns every import between two files, with the place of its first use.
     pub(crate) fn edges(&self) -> Vec<Edge> {
         let mut edges = BTreeMap::<(usize, usize), Edge>::new();
         for (index, module) in self.modules.iter().enumerate() {
@@ -66,15 +65,15 @@ impl Crate {
         let first = &mention.path[0];
         match mention.kind {
             MentionKind::Code if mention.path.len() == 1 => {
-                // A name that is defined here or imported by name is already recorded. A name from a glob is
-                // not recorded yet.
+                // A name that this module defines or imports by name is already recorded. A name from a glob
+                // is not.
                 if !self.modules[module].names.contains_key(first) {
                     self.look_up(module, first, &mut Visited::new(), &mut targets);
                 }
             }
             MentionKind::Macro if mention.path.len() == 1 => {
                 self.look_up(module, first, &mut Visited::new(), &mut targets);
-                // A macro is also visible after its definition in the text, without a path.
+                // After its definition, a macro can also be used without a path.
                 if let (true, Some([file])) = (targets.is_empty(), self.macros.get(first).map(Vec::as_slice))
                 {
                     targets.insert(Target::Item(*file));
@@ -86,7 +85,7 @@ impl Crate {
         targets.into_iter().filter_map(file).collect()
     }
 
-    /// Returns whether a mention is a re-export of an item below its own module.
+    /// Returns whether a mention only re-exports an item from a child of its own module.
     fn only_says_where(&self, module: usize, to: usize, mention: &Mention) -> bool {
         mention.kind == MentionKind::Reexport
             && self
@@ -107,7 +106,7 @@ impl Crate {
         false
     }
 
-    /// Follows a path from a module.
+    /// Follows a path that starts in a module.
     fn resolve(&self, module: usize, path: &[String], visited: &mut Visited, targets: &mut BTreeSet<Target>) {
         let (first, mut rest) = path.split_first().expect("a path has a first part");
         let mut current = BTreeSet::new();
@@ -125,8 +124,7 @@ impl Crate {
             name => self.look_up(module, name, visited, &mut current),
         }
         for name in rest {
-            // A function may have the same name as a module. The rest of the path continues through the
-            // module.
+            // A function may have the same name as a module, but only a module can continue the path.
             if current.iter().any(|target| matches!(target, Target::Module(_))) {
                 current.retain(|target| matches!(target, Target::Module(_)));
             }
@@ -138,7 +136,7 @@ impl Crate {
                     Target::Module(module) => {
                         let before = next.len();
                         self.look_up(module, name, visited, &mut next);
-                        // A macro made the item in that module.
+                        // The item is not in the text of that module, so a macro must have defined it.
                         if next.len() == before {
                             next.insert(Target::Item(self.modules[module].file));
                         }
@@ -150,7 +148,7 @@ impl Crate {
         targets.extend(current);
     }
 
-    /// Finds the targets of a name in a module.
+    /// Finds what a name means in a module.
     fn look_up(&self, module: usize, name: &str, visited: &mut Visited, targets: &mut BTreeSet<Target>) {
         if !visited.insert((module, name.to_owned())) {
             return;

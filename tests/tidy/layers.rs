@@ -1,12 +1,12 @@
-//! The layers of the cache, from top to bottom, and the imports that are allowed between them.
+//! The layers of the cache from top to bottom, and the imports that are allowed between them.
 //!
-//! The first part of a file's path below `crates/larder/src` is the name of its layer. A file may import its
-//! own layer and the layers of the rows below. [`BESIDE`] lists the imports between two layers of one row.
+//! The layer of a file is the first part of its path below `crates/larder/src`. A file may import its own
+//! layer and the layers in the rows below. [`BESIDE`] lists the imports between two layers of one row.
 
 use super::imports::Edge;
 
 pub(crate) const LAYERS: [&[&str]; 12] = [
-    // The root file only re-exports. The tests' simulated disk may import everything.
+    // `lib` only re-exports, and `testing` may import everything.
     &["lib", "testing"],
     &["api", "ops"],
     &["engine"],
@@ -21,13 +21,13 @@ pub(crate) const LAYERS: [&[&str]; 12] = [
     &["units"],
 ];
 
-/// Allowed imports between two layers of one row: a file, and the file that it may use. Each import is
-/// listed, because a whole layer that may use its neighbour soon depends on all of it.
+/// The allowed imports between two layers of one row, as pairs of an importing and an imported file. Listing
+/// single files keeps these dependencies few.
 const BESIDE: [(&str, &str); 3] = [
     // A cache checks the path of its control socket, and starts the socket.
     ("api/cache/mod.rs", "ops/control/listen.rs"),
     ("api/cache/mod.rs", "ops/control/serve.rs"),
-    // Statistics for other programs are read through a cache.
+    // The metrics for other programs are read through a cache.
     ("ops/metrics/mod.rs", "api/cache/mod.rs"),
 ];
 

@@ -1,7 +1,7 @@
-//! Checks the arrangement of code and pages. The compiler does not check it.
+//! Checks of the source tree and of the pages that the compiler does not make.
 //!
-//! `cargo test -p larder-tests tidy -- --nocapture` prints the figures of the import graph. If
-//! `LARDER_TIDY_ROOT` is set, the checks read another checkout.
+//! `cargo test -p larder-tests tidy -- --nocapture` prints the figures of the import graph.
+//! `LARDER_TIDY_ROOT` makes the checks read another checkout.
 
 mod graph;
 mod imports;
@@ -22,7 +22,7 @@ use tree::{all_pages, all_sources, crates, files_below, root};
 
 const CACHE: &str = "crates/larder/src";
 
-/// Fails if there are faults, and lists them.
+/// Panics with a list of the faults, if there are any.
 fn assert_none<T: Display>(what: &str, faults: &[T]) {
     let list: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
     assert!(faults.is_empty(), "{what}:\n{}", list.join("\n"));
@@ -148,7 +148,7 @@ fn the_design_page_names_every_top_folder_and_no_file_that_is_gone() {
 #[test]
 fn nothing_speaks_of_the_machine_it_was_written_on() {
     let above = root().parent().unwrap().to_str().unwrap().to_owned() + "/";
-    // If the checkout is directly below the root, there is no path to search for.
+    // In a checkout directly below the root directory, there is no path to search for.
     if above.len() < 4 {
         return;
     }

@@ -5,24 +5,24 @@ use std::collections::BTreeMap;
 
 use super::tokens::{Placed, Token, tokens_of};
 
-/// Keywords, except `crate`, `self` and `super`. These three keywords begin paths.
+/// All keywords except `crate`, `self` and `super`, which can begin a path.
 const KEYWORDS: [&str; 36] = [
     "Self", "as", "async", "await", "break", "const", "continue", "dyn", "else", "enum", "extern", "false",
     "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return",
     "static", "struct", "trait", "true", "type", "unsafe", "use", "where", "while", "_",
 ];
 
-/// The meaning of a name in a module.
+/// What a name means in a module.
 #[derive(Debug, Clone)]
 pub(crate) enum Binding {
     Module(usize),
-    /// An item that the module's own file defines.
+    /// An item that the module itself defines.
     Item,
-    /// An item that a `use` imports, by its path.
+    /// A name that a `use` imports, with its path.
     Import(Vec<String>),
 }
 
-/// A path that code mentions, or a name that code imports.
+/// A path that the code mentions, or a name that it imports.
 #[derive(Debug)]
 pub(crate) struct Mention {
     pub(crate) path: Vec<String>,
@@ -45,28 +45,29 @@ pub(crate) enum MentionKind {
 #[derive(Debug)]
 pub(crate) struct Module {
     pub(crate) parent: Option<usize>,
-    /// The index of the module's file in [`Crate::files`].
+    /// Index of the module's file in [`Crate::files`].
     pub(crate) file: usize,
     pub(crate) names: BTreeMap<String, Vec<Binding>>,
-    /// Paths of modules that are imported with a glob.
+    /// Paths of modules that a glob imports.
     pub(crate) globs: Vec<Vec<String>>,
     pub(crate) mentions: Vec<Mention>,
-    /// Structs, enums, unions, traits and aliases, with their lines.
+    /// Names of structs, enums, unions, traits and aliases, with their lines.
     pub(crate) types: Vec<(String, usize)>,
 }
 
-/// A crate, read from its root file.
+/// The files and modules of a crate.
 #[derive(Debug, Default)]
 pub(crate) struct Crate {
-    /// Paths of files below the root's folder, without the files that only tests compile.
+    /// Paths of the files, relative to the folder of the root file. Files that only tests compile are left
+    /// out.
     pub(crate) files: Vec<String>,
     pub(crate) modules: Vec<Module>,
-    /// For each macro's name, the files that define it.
+    /// The files that define a macro, by its name.
     pub(crate) macros: BTreeMap<String, Vec<usize>>,
 }
 
 impl Crate {
-    /// Reads a crate from its files, each with its path below the root's folder.
+    /// Reads a crate from its files, which are given by their paths relative to the folder of the root file.
     pub(crate) fn read(sources: &BTreeMap<String, String>) -> Self {
         let root = ["lib.rs", "main.rs"].into_iter().find(|root| sources.contains_key(*root));
         let mut read = Self::default();
@@ -74,7 +75,7 @@ impl Crate {
         read
     }
 
-    /// Reads a file, and also the files of its child modules, in `folder`.
+    /// Reads a file and, in `folder`, the files of its child modules.
     fn add_file(
         &mut self,
         sources: &BTreeMap<String, String>,
@@ -191,7 +192,7 @@ enum Piece<'a> {
     Path(Mention),
 }
 
-/// Reads the tokens of one module from first to last.
+/// Reads the tokens of one module in order.
 struct Reader<'a> {
     tokens: &'a [Placed],
     at: usize,
@@ -211,7 +212,7 @@ impl<'a> Reader<'a> {
         self.token(at) == Some(expected)
     }
 
-    /// Reads the piece that begins at the next token, and moves past it.
+    /// Reads one piece from the next token on, and advances past the piece.
     fn step(&mut self) -> Piece<'a> {
         let at = self.at;
         let line = self.tokens[at].line;
@@ -289,14 +290,14 @@ impl<'a> Reader<'a> {
         Piece::Path(Mention { path, line, kind })
     }
 
-    /// Returns whether a word does not begin a path: it continues a path, or is a field, a lifetime or a
-    /// variable of a macro.
+    /// Returns whether a word does not begin a path, because it continues one, or is a field, a lifetime or a
+    /// macro variable.
     fn is_no_beginning(&self, at: usize, word: &str) -> bool {
         let Some(before) = at.checked_sub(1).and_then(|before| self.token(before)) else { return false };
         match before {
             Token::Colons | Token::Mark('\'') => true,
             Token::Mark('$') => word != "crate",
-            // After two dots, the word is the end of a range.
+            // The word after `..` is the end of a range, and begins a path.
             Token::Mark('.') => !at.checked_sub(2).is_some_and(|before| self.is(before, &Token::Mark('.'))),
             _ => false,
         }
@@ -312,7 +313,7 @@ impl<'a> Reader<'a> {
         self.word(before) == Some("pub")
     }
 
-    /// Returns the position behind the closing token of the group that opens at `open`.
+    /// Returns the position after the group that opens at `open`.
     fn end_of_group(&self, open: usize) -> usize {
         let mut depth = 0_usize;
         for (at, placed) in self.tokens.iter().enumerate().skip(open) {
@@ -328,7 +329,7 @@ impl<'a> Reader<'a> {
         self.tokens.len()
     }
 
-    /// Reads the tree of a `use`, and returns the position behind it.
+    /// Reads the tree of a `use`. Returns the position after it.
     fn use_tree(&self, mut at: usize, prefix: &[String], leaves: &mut Vec<Leaf>) -> usize {
         let mut path = prefix.to_vec();
         loop {
@@ -356,7 +357,7 @@ impl<'a> Reader<'a> {
                 }
                 Some(Token::Word(word)) => {
                     at += 1;
-                    // `{self}` imports the path before it.
+                    // `{self}` imports the path in front of it.
                     if word != "self" || path.is_empty() {
                         path.push(word.clone());
                     }

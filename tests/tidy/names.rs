@@ -1,14 +1,14 @@
-//! Checks of names. No two types of a crate have the same name. The name of a file that has only tests shows
-//! that it has tests.
+//! Checks of names. No two types of a crate share a name, and the name of a file that contains only tests
+//! says so.
 
 use std::collections::BTreeMap;
 
 use super::modules::Crate;
 
-/// Folders that replace another part of the crate in some builds. Their types have the same names.
+/// Folders that replace another part of the crate in some builds, and therefore repeat its type names.
 const ALTERNATIVES: [&str; 1] = ["sys/sync/model/"];
 
-/// Returns the types that share a name, with the places of their definitions.
+/// Returns the names that several types share, with the places of their definitions.
 pub(crate) fn shared_names(read: &Crate) -> Vec<String> {
     let mut places = BTreeMap::<&str, BTreeMap<&str, usize>>::new();
     for module in &read.modules {
@@ -17,7 +17,7 @@ pub(crate) fn shared_names(read: &Crate) -> Vec<String> {
             continue;
         }
         for (name, line) in &module.types {
-            // If one file defines a name twice, the two definitions are never compiled together.
+            // Two definitions in the same file are alternatives, of which each build compiles only one.
             places.entry(name).or_default().insert(file, *line);
         }
     }
@@ -33,8 +33,7 @@ pub(crate) fn shared_names(read: &Crate) -> Vec<String> {
 
 /// Returns the files that contain only tests, but whose name does not say so.
 ///
-/// If a build without tests uses no part of a file, the file must be in a folder `tests`, or be called
-/// `tests.rs`.
+/// Such a file must be called `tests.rs`, or be in a folder `tests`.
 pub(crate) fn disguised_tests(sources: &BTreeMap<String, String>, read: &Crate) -> Vec<String> {
     let says_tests = |file: &str| file.split('/').any(|part| part == "tests" || part == "tests.rs");
     let is_empty = |name: &str| {

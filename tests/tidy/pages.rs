@@ -1,19 +1,18 @@
-//! The statements of the pages about the tree: the tests that prove each promise, and the contents of the
-//! files.
+//! Checks what the pages say about the tree: which tests prove each promise, and which files exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The folders whose tests prove promises.
+/// Folders whose tests prove promises.
 pub(crate) const PROOFS: [&str; 5] = ["contract", "outages", "faults", "concurrency", "ops"];
 
-/// The path of a test file that proves promises, and the numbers of the promises in its tests' names.
+/// A test file that proves promises. `promises` are the numbers in the names of its tests.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Proof {
     pub(crate) path: String,
     pub(crate) promises: BTreeSet<u32>,
 }
 
-/// Finds the proofs below `tests/`. Each proof is a file, or a folder with a `mod.rs`.
+/// Finds the proofs below `tests/`. A proof is a file, or a folder with a `mod.rs`.
 pub(crate) fn proofs(tests: &BTreeMap<String, String>) -> Vec<Proof> {
     let mut proofs = Vec::new();
     for name in tests.keys() {
@@ -60,13 +59,13 @@ pub(crate) fn unproved(contract: &str, proofs: &[Proof], exists: impl Fn(&str) -
     faults
 }
 
-/// Returns the section of a promise. Returns an empty text if there is no such section.
+/// Returns the section about a promise, or an empty text if there is none.
 pub(crate) fn section(contract: &str, promise: u32) -> &str {
     let Some((_, rest)) = contract.split_once(&format!("\n## {promise}. ")) else { return "" };
     rest.split("\n## ").next().unwrap_or(rest)
 }
 
-/// Finds the section with this heading. Returns the files and folders in the first column of its table.
+/// Returns the files and folders in the first column of the table in this section.
 pub(crate) fn table_of_modules(page: &str, heading: &str) -> Vec<String> {
     let Some((_, rest)) = page.split_once(&format!("\n{heading}\n")) else { return Vec::new() };
     let section = rest.split("\n## ").next().unwrap_or(rest);
@@ -76,7 +75,7 @@ pub(crate) fn table_of_modules(page: &str, heading: &str) -> Vec<String> {
     named.map(str::to_owned).collect()
 }
 
-/// Returns the source files that a page names by a path, such as `memory/slot.rs`.
+/// Returns the paths of source files that a page mentions, such as `memory/slot.rs`.
 pub(crate) fn files_named(page: &str) -> Vec<String> {
     let code = page.split('`').skip(1).step_by(2);
     let is_file = |code: &&str| {

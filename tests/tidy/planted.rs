@@ -1,5 +1,5 @@
-//! Small crates with planted faults. Each check must find its planted fault, and must find nothing in a crate
-//! without a fault.
+//! Tests of the checks with small crates. Each check must find its planted fault, and must find nothing in a
+//! crate without a fault.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
-//! Checks of a file's text: its header, its length, and the width of its comments.
+//! Checks of the text of a file: its header, its length, and the width of its comments.
 
 /// Maximum number of lines in a source file.
 pub(crate) const MAX_FILE_LINES: usize = 400;
-/// Maximum number of characters in a line of a comment or of a page.
+/// Maximum number of characters in a line of a comment or a page.
 pub(crate) const MAX_TEXT_WIDTH: usize = 110;
 
 /// Returns whether a file begins with a header.
@@ -10,8 +10,8 @@ pub(crate) fn has_header(text: &str) -> bool {
     text.starts_with("//!") || text.starts_with("#![")
 }
 
-/// Returns the numbers of the comment lines that are too wide. The width is counted from the comment marks,
-/// so the indentation does not count.
+/// Returns the numbers of comment lines that are too wide. Neither the indentation nor the comment marks
+/// count.
 pub(crate) fn wide_comments(text: &str) -> Vec<usize> {
     wide_lines(text, |line| {
         let comment = line.trim_start().strip_prefix("//")?;
@@ -19,12 +19,12 @@ pub(crate) fn wide_comments(text: &str) -> Vec<usize> {
     })
 }
 
-/// Returns the numbers of a page's lines that are too wide.
+/// Returns the numbers of lines of a page that are too wide.
 pub(crate) fn wide_lines_of_page(text: &str) -> Vec<usize> {
     wide_lines(text, |line| Some(line.trim_start()))
 }
 
-/// Returns the numbers of the lines that are too wide. Ignores tables, code, and lines with a long address.
+/// Returns the numbers of lines that are too wide. Ignores tables, code, and lines with a long address.
 /// `prose` returns a line without its comment marks, or `None` if the line is not prose.
 fn wide_lines(text: &str, prose: impl Fn(&str) -> Option<&str>) -> Vec<usize> {
     let mut in_code = false;

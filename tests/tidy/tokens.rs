@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
-/// A token, with its line.
+/// A token with its line number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Placed {
     pub(crate) token: Token,
@@ -26,10 +26,10 @@ impl Token {
     }
 }
 
-/// Returns the tokens of a file that a build without tests compiles.
+/// Returns the tokens that a build without tests compiles.
 ///
 /// # Panics
-/// Panics if the text is not Rust.
+/// Panics if the text is not valid Rust.
 pub(crate) fn tokens_of(name: &str, text: &str) -> Vec<Placed> {
     let stream: TokenStream =
         text.parse().unwrap_or_else(|error| panic!("{name} can't be split into tokens: {error}"));
@@ -112,8 +112,8 @@ impl Attribute {
     }
 }
 
-/// Returns whether the item with an attribute can be part of a build without tests. Only a `cfg` attribute
-/// can exclude the item.
+/// Returns whether a build without tests can contain the item with this attribute. Only a `cfg` attribute can
+/// exclude the item.
 fn can_hold(attribute: &[TokenTree]) -> bool {
     match attribute {
         [TokenTree::Ident(name), TokenTree::Group(condition)] if name == "cfg" => {
@@ -123,8 +123,8 @@ fn can_hold(attribute: &[TokenTree]) -> bool {
     }
 }
 
-/// Returns whether a condition of `cfg` can be true in a build without `test` and `doctest`. Any other
-/// condition may be true or false.
+/// Returns whether a `cfg` condition can be true without `test` and `doctest`. Every other flag may be set or
+/// not.
 fn condition_can_hold(condition: &[TokenTree]) -> bool {
     match condition {
         [TokenTree::Ident(name)] => name != "test" && name != "doctest",

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The environment variable for another checkout, so that two checkouts can be compared.
+/// Environment variable for the path of another checkout, so that two checkouts can be compared.
 const ROOT: &str = "LARDER_TIDY_ROOT";
-/// Folders without source files of this project.
+/// Folders that contain no source files of this project.
 const SKIPPED: [&str; 4] = ["target", ".git", "corpus", "node_modules"];
 
 /// Returns the root of the checkout.
@@ -13,8 +13,8 @@ pub(crate) fn root() -> PathBuf {
     std::env::var_os(ROOT).map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
 }
 
-/// Returns the files below a folder of the checkout that have this extension, by their paths below that
-/// folder.
+/// Returns the content of the files with this extension below a folder of the checkout, by their paths
+/// relative to that folder.
 pub(crate) fn files_below(folder: &str, extension: &str) -> BTreeMap<String, String> {
     let base = root().join(folder);
     let mut found = BTreeMap::new();
@@ -49,12 +49,12 @@ pub(crate) fn crates() -> Vec<String> {
     names
 }
 
-/// Returns every source file of the checkout, by its path.
+/// Returns the content of every source file, by its path in the checkout.
 pub(crate) fn all_sources() -> BTreeMap<String, String> {
     files_below("", "rs")
 }
 
-/// Returns every page of the checkout, by its path.
+/// Returns the content of every page, by its path in the checkout.
 pub(crate) fn all_pages() -> BTreeMap<String, String> {
     files_below("", "md")
 }

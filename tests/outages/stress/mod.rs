@@ -1,11 +1,13 @@
-//! Threads that work while the disk fails and heals. They use steps of several parts, range removals, and
-//! keyspaces that change their version in an outage.
+//! A stress test with a disk that fails and heals while threads work. The writer's steps have several parts,
+//! and the threads also remove ranges and change the version of their keyspaces.
 //!
 //! Each thread owns keys, and records in [`promises`] what the cache promised. Another thread makes the disk
-//! fail, and sometimes checks what a crash would leave behind. No thread finds an entry that the thread
-//! itself removed or replaced. No crash brings back an entry whose removal was acknowledged. No entry is
-//! visible in another keyspace, or in another version of its keyspace. When the disk is healed for good,
-//! every entry is as its thread left it.
+//! fail, and sometimes checks the content that a crash would leave. The test checks these rules:
+//!
+//! - A thread never finds an entry that it has removed or replaced.
+//! - A crash never brings back an entry whose removal was acknowledged.
+//! - No entry is visible in another keyspace, or in another version of its keyspace.
+//! - When the disk is healed for good, every entry is as its thread left it.
 
 mod owner;
 mod promises;
@@ -24,20 +26,20 @@ use crate::support::{Random, SetOnDrop};
 use owner::Owner;
 use promises::{Promised, Promises, look_at};
 
-/// Number of times that the disk is made to fail in a round.
+/// Number of disk failures per round.
 const FAULTS: u64 = 20;
 
-/// A planted fault. The test checks that a round finds it.
+/// A fault to plant, which a round must find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Planted {
     Nothing,
     /// Records a failed removal as acknowledged.
     LyingAcknowledgement,
-    /// Opens a keyspace in its first version when it should change the version.
+    /// Opens the first version of the keyspace instead of the next version.
     SameVersion,
 }
 
-/// A cache, its owners, and its disk.
+/// A cache, its disk, and the promises to its owners.
 struct StressTrial {
     place: SimulatedPlace,
     cache: Cache,
@@ -73,13 +75,13 @@ impl StressTrial {
         }
     }
 
-    /// Waits until the owners have made some more calls, fewer than 200.
+    /// Waits until the owners have made up to 200 more calls.
     fn let_go_on(&self, random: &mut Random) {
         let enough = self.calls.load(Ordering::Relaxed) + random.below(200);
         wait_until("calls return", || self.calls.load(Ordering::Relaxed) >= enough);
     }
 
-    /// Returns the disk as a crash would leave it now.
+    /// Returns the disk that a crash would leave now.
     fn crash(&self, random: &mut Random) -> SimulatedVolume {
         let disk = &self.place.disk;
         match random.below(8) {
@@ -97,8 +99,8 @@ impl StressTrial {
         for _ in 0..FAULTS {
             self.fail(random);
             self.let_go_on(random);
-            // The promises are read before the crash. A promise made during the crash may be on the disk or
-            // not.
+            // The promises are read before the crash. A promise that is made during the crash may or may not
+            // be on the disk.
             let promised: Vec<Promised> = self.promises.iter().map(Promises::promised).collect();
             let state = state_of(&self.cache);
             let crashed = self.place.moved_to(self.crash(random));
@@ -116,7 +118,7 @@ impl StressTrial {
     }
 }
 
-/// Opens a cache whose steps have several parts, and whose lookups mostly read the disk.
+/// Opens a cache whose writer's steps have several parts, and whose lookups mostly read the disk.
 fn open(place: &SimulatedPlace) -> Cache {
     let builder = place.builder().memory_capacity(ByteSize::kib(64)).write_buffer(ByteSize::kib(256));
     builder
@@ -127,7 +129,7 @@ fn open(place: &SimulatedPlace) -> Cache {
         .unwrap()
 }
 
-/// Runs a round. Returns the number of times that the disk tier went out of service.
+/// Runs a round. Returns how often the disk tier went out of service.
 fn work_under_faults(seed: u64, planted: Planted) -> u64 {
     let trial = StressTrial::new(planted);
     let mut owners: Vec<Owner<'_>> = (0..promises::OWNERS).map(|at| Owner::new(&trial, at, seed)).collect();
@@ -137,8 +139,7 @@ fn work_under_faults(seed: u64, planted: Planted) -> u64 {
         }
         let _over = SetOnDrop(&trial.is_over);
         let disturbed = catch_unwind(AssertUnwindSafe(|| trial.disturb(&mut Random::of_round(seed))));
-        // Heals the disk even if a check has failed. Otherwise an owner would wait for a disk that stays
-        // broken.
+        // Heals the disk even if a check has failed. Otherwise an owner would wait forever.
         trial.place.disk.heal();
         disturbed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });

@@ -1,4 +1,4 @@
-//! A thread that owns its keys. It records the value of each key and the cache's promises.
+//! A thread that owns its keys. It records the value of each key, and the promises of the cache.
 
 use std::sync::atomic::Ordering;
 
@@ -11,13 +11,14 @@ use crate::support::Random;
 pub(super) struct Owner<'a> {
     trial: &'a StressTrial,
     at: usize,
-    /// The keyspace. `None` only during a change of version, because a name is open in one version at a time.
+    /// The keyspace of the owner. `None` only while the version changes, because a name can be open in only
+    /// one version.
     space: Option<OwnedKeyspace>,
     revision: u32,
     random: Random,
-    /// The number of the value that was written last.
+    /// Number of the value that was written last.
     number: u64,
-    /// For each key, the number of its value. Zero if the key has no value.
+    /// Number of the current value of each key, or zero if the key has no value.
     latest: Vec<u64>,
 }
 
@@ -40,12 +41,12 @@ impl<'a> Owner<'a> {
         (self.at as u64, key)
     }
 
-    /// Makes calls until the trial is over.
+    /// Makes random calls until the trial is over.
     pub(super) fn work(&mut self) {
         while !self.trial.is_over.load(Ordering::Relaxed) {
             let key = self.random.below(KEYS);
             match self.random.below(80) {
-                // The step of these inserts has more than one part.
+                // The writer's step for these inserts has several parts.
                 0..=2 => (0..KEYS).for_each(|key| self.insert(key)),
                 3..=50 => self.insert(key),
                 51..=57 => self.remove_and_replace(key),
@@ -72,9 +73,8 @@ impl<'a> Owner<'a> {
         self.are_removed(key..key + 1, removed);
     }
 
-    /// Removes a key, and writes it again. If possible, the write comes while the removal waits for its
-    /// commit. Then writes the key once more, because the removal and the write may have happened in the
-    /// other order.
+    /// Removes a key, and writes it again while the removal waits for its commit, if possible. Then writes
+    /// the key once more, because the removal may have come after the first write.
     fn remove_and_replace(&mut self, key: u64) {
         let (space, full, removes_up_to) = (self.space().clone(), self.key(key), self.number);
         let removed = std::thread::scope(|scope| {
@@ -96,8 +96,8 @@ impl<'a> Owner<'a> {
         self.are_removed(0..KEYS, removed);
     }
 
-    /// Notes that keys are gone from memory, even if the answer is an error. If the answer is `Ok`, their
-    /// removal is promised.
+    /// Records that keys are gone from memory, which is true even if the call failed. If the call returned
+    /// `Ok`, their removal is promised.
     fn are_removed(&mut self, keys: std::ops::Range<u64>, answered: Result<(), Error>) {
         let is_promised = self.is_promised(answered);
         for key in keys.map(|key| usize::try_from(key).unwrap()) {
@@ -116,7 +116,7 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Opens the keyspace in its next version. That version begins empty.
+    /// Opens the next version of the keyspace, which must be empty.
     fn change_version(&mut self) {
         self.space = None;
         self.revision += 1;
@@ -127,7 +127,7 @@ impl<'a> Owner<'a> {
         self.look_at_all();
     }
 
-    /// Checks that a lookup finds a key's latest value, or misses because of the disk.
+    /// Checks that a lookup finds the latest value of the key, or misses.
     fn look(&self, key: u64) {
         let found = read(self.space(), self.revision, self.key(key));
         let latest = self.latest[usize::try_from(key).unwrap()];
@@ -146,8 +146,8 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Checks the content after a crash, if everything was committed. The crash leaves the latest values, and
-    /// the key that was written last has a value.
+    /// Checks the content after a crash when everything was committed. Each key has its latest value or is
+    /// missing, and key 0 has its latest value.
     pub(super) fn look_after_crash(&self, crashed: &Cache) {
         let space = crashed.keyspace(definition(self.at, self.revision)).unwrap();
         for (key, latest) in (0..).zip(&self.latest) {

@@ -1,4 +1,4 @@
-//! The promises to each owner, and the check that a crash leaves a file that keeps these promises.
+//! The promises to each owner, and the check that the file after a crash keeps them.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -7,29 +7,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::HOUR;
 
-/// Number of owners. The first two owners share a keyspace. Each of the other owners has its own keyspace,
-/// and changes that keyspace's version.
+/// Number of owners. The first two owners share a keyspace. Each of the others has its own keyspace, and
+/// changes its version.
 pub(super) const OWNERS: usize = 4;
-/// Number of keys of each owner.
+/// Number of keys per owner.
 pub(super) const KEYS: u64 = 30;
 
-/// An owner and the number of one of its keys.
+/// The index of an owner, and the number of one of its keys.
 pub(super) type OwnedKey = (u64, u64);
 pub(super) type OwnedKeyspace = Keyspace<OwnedKey, Held>;
 
-/// A value that contains its keyspace, version and key.
+/// A value that contains its own keyspace, version and key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
     keyspace: String,
-    /// The keyspace's version.
+    /// Version of the keyspace.
     revision: u32,
     key: OwnedKey,
-    /// The number that the owner gave to this value.
+    /// Number that the owner gave to this value.
     number: u64,
     filler: Vec<u8>,
 }
 
-/// Returns the keyspace of an owner.
+/// Returns the keyspace of an owner in this version.
 pub(super) fn definition(owner: usize, revision: u32) -> KeyspaceDefinition<OwnedKey, Held> {
     let name = ["shared", "shared", "third", "fourth"][owner];
     KeyspaceDefinition::new(name).version(revision).ttl(HOUR)
@@ -47,7 +47,7 @@ impl Held {
     }
 }
 
-/// Returns the number of a key's value. The value must belong to the key.
+/// Returns the number of the key's value. Checks that the value was written under this key.
 pub(super) fn read(space: &OwnedKeyspace, revision: u32, key: OwnedKey) -> Option<u64> {
     let held = space.get(&key)?;
     let expected = Held::new(space, revision, key, held.number, held.filler.len());
@@ -64,7 +64,7 @@ pub(super) fn read(space: &OwnedKeyspace, revision: u32, key: OwnedKey) -> Optio
 #[derive(Debug)]
 pub(super) struct Promises {
     pub(super) revision: AtomicU32,
-    /// For each key: the number up to which its removal was acknowledged.
+    /// For each key, the highest number of a value whose removal was acknowledged.
     pub(super) removed: Vec<AtomicU64>,
 }
 
@@ -74,7 +74,7 @@ impl Default for Promises {
     }
 }
 
-/// The promises to one owner at one moment.
+/// A copy of the promises to one owner.
 #[derive(Debug)]
 pub(super) struct Promised {
     revision: u32,
@@ -88,7 +88,7 @@ impl Promises {
     }
 }
 
-/// Compares the content that a crash left with the promises before the crash.
+/// Checks the content after a crash against the promises from before the crash.
 pub(super) fn look_at(crashed: &Cache, promised: &[Promised], state: DiskState) {
     for (owner, promised) in promised.iter().enumerate() {
         let space = crashed.keyspace(definition(owner, promised.revision)).unwrap();

@@ -1,4 +1,4 @@
-//! The content of collections and tuples.
+//! Implements `Content` for collections and tuples.
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
 use std::hash::Hash;
@@ -11,8 +11,7 @@ fn many<T: Content, C: FromIterator<T>>(maker: &mut Maker) -> C {
     maker.deeper(|maker| (0..len).map(|_| T::make(maker)).collect())
 }
 
-/// Returns whether both have the same number of parts, and each part is the same as the part at the same
-/// position.
+/// Returns whether both iterators have the same length and equal parts at equal positions.
 fn in_order<'a, T: Content + 'a>(
     one: impl ExactSizeIterator<Item = &'a T>,
     other: impl ExactSizeIterator<Item = &'a T>,

@@ -1,15 +1,16 @@
-//! The content of a type. A value is made from a seed, and two values can be compared.
+//! Values that are made from a seed, and that can be compared after they were stored and read.
 //!
-//! The comparison is stricter than `PartialEq`: it also compares the bits of floats. It also exists for types
-//! without `PartialEq` (cells, heaps). The type of a field may say that the field is lost (`#[serde(skip)]`,
-//! a lossy `with`). Then the field may differ afterwards, but only in the way that the type says.
+//! The comparison is stricter than `PartialEq`, because it compares the bits of floats. It also works for
+//! types without `PartialEq`, such as cells and heaps. A type may declare that it loses a field
+//! (`#[serde(skip)]`, or a `with` that loses something). Such a field may differ, but only in the declared
+//! way.
 
 use crate::generator::random::Random;
 
-/// Maximum number of levels on which values have parts.
+/// Maximum nesting depth of the values.
 const DEPTH: usize = 4;
 
-/// A source of values.
+/// Makes values from random numbers.
 #[derive(Debug)]
 pub(crate) struct Maker {
     pub(crate) random: Random,
@@ -25,7 +26,7 @@ impl Maker {
         self.random.below(end)
     }
 
-    /// Returns the number of parts of a collection: often none, rarely many.
+    /// Returns the length of a collection, which is often zero and rarely large.
     pub(crate) fn len(&mut self) -> usize {
         if self.depth > DEPTH {
             return 0;
@@ -46,13 +47,13 @@ impl Maker {
     }
 }
 
-/// A type whose values can be made and compared.
+/// A type whose values can be made from a seed and compared.
 pub(crate) trait Content: Sized {
-    /// Makes a value.
+    /// Returns a new value.
     fn make(maker: &mut Maker) -> Self;
 
-    /// Returns whether a value that was read is the same as `self`. With losses, the parts that the type
-    /// itself loses may differ.
+    /// Returns whether `read` equals `self`. With `with_losses`, the parts that the type itself loses may
+    /// differ.
     fn same(&self, read: &Self, with_losses: bool) -> bool;
 }
 
@@ -100,7 +101,7 @@ macro_rules! content {
 }
 pub(crate) use content;
 
-/// The values that a field may have after it was lost, for each loss.
+/// For each kind of loss, a function that returns whether a lost field may have the value that was read.
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     clippy::ptr_arg,
@@ -135,7 +136,7 @@ pub(crate) mod losses {
         single.to_bits() == read.to_bits() || (single.is_nan() && read.is_nan())
     }
 
-    /// A flattened `None` writes nothing. The absent fields are read as a struct whose fields are all absent.
+    /// A flattened `None` writes nothing. It is read as a struct without any of its fields.
     pub(crate) fn none_to_empty(written: &Option<Sparse>, read: &Option<Sparse>) -> bool {
         written.is_none() && read.as_ref().is_some_and(|read| Sparse::default().same(read, true))
     }

@@ -1,9 +1,9 @@
-//! Tries values in each format, and reports the outcomes.
+//! Tries values in each format, and collects the outcomes.
 //!
-//! Each value is tried in three ways: with all checks of a debug build, with the checks of a release build,
-//! and without checks. A release build checks the first values of a keyspace, and the values of a new shape.
-//! A value that passed the checks must come back, except for the parts that its type itself loses. Without
-//! checks, an error is allowed too, but never another value.
+//! Each value is tried with all checks of a debug build, with the checks of a release build, and without
+//! checks. A release build checks only the first values of a keyspace and the values of a new shape. A value
+//! that passes the checks must be read back, except for parts that its type loses. Without checks, an error
+//! is allowed too, but never another value.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -17,10 +17,10 @@ use crate::content::{Content, Maker};
 
 pub(crate) const FORMATS: [Format; 3] = [Format::Bincode, Format::MessagePack, Format::Raw];
 
-/// Number of values of each type that are tried.
+/// Number of values that are tried per type.
 pub(crate) const VALUES: u64 = 24;
 
-/// The outcomes of a row's values in one format, with all checks.
+/// Number of values with each outcome, for one row and one format, with all checks.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Counts {
     pub(crate) equal: usize,
@@ -37,25 +37,25 @@ enum Read {
     Missing,
 }
 
-/// All outcomes.
+/// The outcomes of all values.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
-    /// The rows, in the order in which their types were tried.
+    /// The outcomes per row, in the order in which the rows were tried.
     pub(crate) rows: Vec<(&'static str, [Counts; 3])>,
-    /// Values that were accepted, but came back changed or did not come back.
+    /// Values that were accepted, but were read back changed or not at all.
     pub(crate) wrong: Vec<String>,
-    /// The same as `wrong`, but without checks, by row and format.
+    /// Like `wrong`, but without checks: the number of values by row and format.
     pub(crate) wrong_past_the_door: BTreeMap<(&'static str, String), usize>,
-    /// The same as `wrong`, but with the checks of a release build.
+    /// Like `wrong`, but with the checks of a release build: the number of values by row and format.
     pub(crate) wrong_in_a_release: BTreeMap<(&'static str, String), usize>,
-    /// Refusals that do not say how to fix the problem.
+    /// Refusals that do not name a remedy.
     pub(crate) mute: Vec<String>,
-    /// For each row, the number of values that no format accepts, and a reason.
+    /// For each row, the number of values that no format accepts, and one of the reasons.
     pub(crate) homeless: BTreeMap<&'static str, (usize, String)>,
 }
 
 impl Judge {
-    /// Tries some values of a type.
+    /// Tries [`VALUES`] values of a type.
     pub(crate) fn values_of<T>(&mut self, name: &str, row: &'static str)
     where
         T: Content + Serialize + DeserializeOwned + std::fmt::Debug + 'static,
@@ -116,7 +116,7 @@ impl Judge {
         counts
     }
 
-    /// Checks that a refusal names a remedy. A refusal by the type itself needs no remedy.
+    /// Checks that a refusal names a remedy. If the type itself refuses to be serialized, no remedy exists.
     fn hears(&mut self, refusal: &str, format: Format, row: &str) {
         let is_of_the_type = refusal.contains("cannot be serialized");
         if !refusal.contains("Format::") && !is_of_the_type {
@@ -162,7 +162,7 @@ impl Judge {
     }
 }
 
-/// Returns one of a type's values by its number. The value is the same in each run.
+/// Returns the value with this index. It is the same in each run.
 pub(crate) fn nth<T: Content>(name: &str, at: u64) -> T {
     let seed = name.bytes().fold(at + 1, |seed, byte| seed.wrapping_mul(0x0100_0000_01B3) ^ u64::from(byte));
     T::make(&mut Maker::new(seed))
@@ -177,7 +177,8 @@ fn read<T: Content>(value: &T, read: Result<T, larder::CodecError>) -> Read {
     }
 }
 
-/// Makes an enum of all types whose values threads may share. So one keyspace can have values of each type.
+/// Defines an enum of all types whose values threads can share, so that one keyspace can contain values of
+/// all these types.
 macro_rules! any {
     ($($name:ident)*) => {
         #[derive(Debug, Serialize, Deserialize)]
@@ -186,12 +187,11 @@ macro_rules! any {
         }
 
         impl Any {
-            /// Functions that make a value of each type. Each function receives the value's number.
+            /// For each type, a function that makes the value with a given index.
             pub(crate) const MAKERS: &[fn(u64) -> Self] =
                 &[$(|at| Self::$name(Box::new(crate::judge::nth(stringify!($name), at)))),*];
 
-            /// Returns whether a value that was read is the same as `self`, except for the parts that its
-            /// type itself loses.
+            /// Returns whether `read` equals `self`, except for the parts that the type itself loses.
             pub(crate) fn same(&self, read: &Self) -> bool {
                 match (self, read) {
                     $((Self::$name(one), Self::$name(other)) => one.same(other, true),)*

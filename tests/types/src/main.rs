@@ -1,8 +1,8 @@
-//! Tests of several hundred types with all of serde's features. Each value is tried in each format. A value
-//! comes back, or it is refused, or its own type says which parts are lost. A value never comes back as
-//! another value (contract 5).
+//! Tests of several hundred types that use all features of serde. Each value is tried in each format. A value
+//! is read back unchanged, or is refused, or its type declares which parts it loses. A value is never read
+//! back as another value (contract 5).
 //!
-//! `generator` writes the types of `generated` from a seed. `judge` tries their values.
+//! `generator` writes the types in `generated` from a seed, and `judge` tries their values.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of it is a test")]
 

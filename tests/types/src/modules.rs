@@ -1,4 +1,5 @@
-//! Modules for `with`. Each module writes a value in another form, and reads all or a part of the value back.
+//! Modules for serde's `with`. Each module writes a value in another form, and reads back all or a part of
+//! it.
 
 macro_rules! module {
     ($name:ident $type:ty, $wire:ty: $to:expr, $from:expr) => {

@@ -1,5 +1,5 @@
-//! Types of other crates, and types that serialize by hand. The generator of `generated/` does not make these
-//! types, and does not see their code.
+//! Types of other crates, and types that implement serde's traits by hand. The types in `generated/` do not
+//! cover these.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -181,7 +181,7 @@ enum Grade {
     High = 700,
 }
 
-/// A struct that is written as a map with a known length.
+/// A struct that is written as a map of a known length.
 #[derive(Debug)]
 struct Counted {
     counts: BTreeMap<String, u32>,

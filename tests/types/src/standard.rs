@@ -1,4 +1,4 @@
-//! The content of numbers, texts and all other standard library types that serde supports.
+//! Implements `Content` for numbers, texts and the other standard library types that serde supports.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::content::{Content, Maker};
 
-/// Types whose `Eq` compares everything.
+/// Implements `Content` for types whose `Eq` compares everything.
 macro_rules! plain {
     ($($type:ty: $make:expr;)*) => {$(
         impl Content for $type {
@@ -32,7 +32,7 @@ macro_rules! plain {
     )*};
 }
 
-/// Integers: small values, the limits, and random values.
+/// Implements `Content` for integers: small values, the limits, and random values.
 macro_rules! integers {
     ($($type:ident)*) => {
         plain!($($type: |maker| match maker.below(6) {
@@ -72,7 +72,7 @@ plain! {
     Ipv6Addr: |maker| Ipv6Addr::from(u128::make(maker));
     IpAddr: |maker| if bool::make(maker) { Ipv4Addr::make(maker).into() } else { Ipv6Addr::make(maker).into() };
     SocketAddrV4: |maker| SocketAddrV4::new(Ipv4Addr::make(maker), u16::make(maker));
-    // Serde leaves out some parts of an IPv6 socket address. They are 0 here.
+    // Serde does not write all parts of an IPv6 socket address. The omitted parts are zero here.
     SocketAddrV6: |maker| SocketAddrV6::new(Ipv6Addr::make(maker), u16::make(maker), 0, 0);
     SocketAddr: |maker| {
         if bool::make(maker) { SocketAddrV4::make(maker).into() } else { SocketAddrV6::make(maker).into() }
@@ -165,7 +165,7 @@ impl<T: Content> Content for Bound<T> {
     }
 }
 
-/// Types that hold one value of another type.
+/// Implements `Content` for types that hold one value of another type.
 macro_rules! holders {
     ($($holder:ident: $new:expr, $of:expr;)*) => {$(
         impl<T: Content> Content for $holder<T> {

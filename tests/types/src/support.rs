@@ -35,7 +35,7 @@ pub(crate) enum Color {
 }
 content!(enum Color 3 { 0 Red {} 1 Green {} 2 Blue {} });
 
-/// A type for `flatten`. No field has the name of a generated field.
+/// A struct for `flatten`. None of its fields has the name of a generated field.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Inner {
     pub(crate) inner_id: u32,
@@ -43,7 +43,7 @@ pub(crate) struct Inner {
 }
 content!(struct Inner { inner_id, inner_text });
 
-/// A type for `flatten` that has a flattened part itself.
+/// A struct for `flatten` that has a flattened field itself.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Nested {
     pub(crate) nested_id: i64,
@@ -59,7 +59,7 @@ pub(crate) struct Deepest {
 }
 content!(struct Deepest { deepest_list, deepest_map });
 
-/// A type for `flatten`. Each field may be absent.
+/// A struct for `flatten` whose fields may all be absent.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Sparse {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,7 +69,7 @@ pub(crate) struct Sparse {
 }
 content!(struct Sparse { sparse_a, sparse_b });
 
-/// A type for `flatten`.
+/// An internally tagged enum for `flatten`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "tagged_kind")]
 pub(crate) enum Tagged {
@@ -78,7 +78,7 @@ pub(crate) enum Tagged {
 }
 content!(enum Tagged 2 { 0 Plain {} 1 Fields { tagged_text: a0 b0, tagged_number: a1 b1 } });
 
-/// A type for `flatten`.
+/// An enum for `flatten`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Choice {
     ChosenText(String),
@@ -103,8 +103,8 @@ impl<T: Content> Content for Holder<T> {
     }
 }
 
-/// A type that takes the place of a type of another crate. It has no serde implementation, and shows its
-/// parts only through getters.
+/// Acts as a type of another crate: it implements no serde trait, and its parts are visible only through
+/// getters.
 #[derive(Debug)]
 pub(crate) struct Foreign {
     number: u32,
@@ -137,7 +137,7 @@ impl From<ForeignDef> for Foreign {
     }
 }
 
-/// The form in which a type with `from` and `into` is written.
+/// The serialized form of a type with `from` and `into`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Wire(pub(crate) String, pub(crate) Vec<u32>);
 

@@ -1,15 +1,15 @@
-//! The table *serde feature × format* of `docs/guide.md`, made from the outcomes.
+//! Makes the table *serde feature × format* of `docs/guide.md` from the outcomes.
 
 use std::fmt::Write;
 
 use crate::judge::{Counts, Judge};
 
-/// Rows whose types themselves lose something. `docs/contract.md` lists them.
+/// Rows whose types lose something by themselves. `docs/contract.md` lists them.
 pub(crate) const OWN_LOSSES: [&str; 4] =
     ["`skip`", "`skip_serializing`", "`flatten` of an `Option`", "`with` that loses"];
 
-/// Rows with values that look like other values in a self-describing format, so only the checks find them.
-/// Each item has a row and a format.
+/// Pairs of a row and a self-describing format in which different values can look alike. Only the checks
+/// find such values.
 pub(crate) const LOOK_ALIKES: [(&str, &str); 6] = [
     ("`untagged`, variants of the same kind", "MessagePack"),
     ("`untagged`, variants of the same kind", "raw"),
@@ -28,7 +28,7 @@ fn cell(counts: Counts) -> &'static str {
     }
 }
 
-/// Returns the lines of the table.
+/// Returns the table as Markdown.
 pub(crate) fn of(judge: &Judge) -> String {
     let mut out = String::from("| what the type has | bincode | MessagePack | raw |\n|---|---|---|---|\n");
     for (row, formats) in &judge.rows {

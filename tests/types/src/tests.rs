@@ -21,7 +21,7 @@ fn the_types_are_those_of_the_generator() {
     assert_eq!(fs::read_dir(folder).unwrap().count(), sources.len(), "there are files that nothing wrote");
 }
 
-/// Returns the first few of many texts.
+/// Returns up to nine of these texts.
 fn some(all: &[String]) -> &[String] {
     &all[..all.len().min(9)]
 }
@@ -64,10 +64,10 @@ fn the_contract_lists_what_types_lose_by_their_own_word() {
     }
 }
 
-/// The judge finds a type that does not read everything that it wrote.
+/// The judge must find a type that does not read everything that it writes.
 #[test]
 fn a_value_that_comes_back_as_another_is_found() {
-    /// Serializes only the parts that its `Deserialize` reads, and does not declare that the rest is lost.
+    /// Loses a field, but does not declare the loss.
     #[derive(Debug, serde::Serialize, serde::Deserialize)]
     struct Forgets {
         kept: u8,

@@ -1,7 +1,7 @@
 //! Tests with pairs of types that are made from a seed.
 //!
-//! The keyspace also has values of the new type, so it has seen the names of that type. Therefore a lookup
-//! must give the same answer, independent of earlier lookups.
+//! The keyspace also contains values of the new type, so it knows the names of that type. A lookup must
+//! therefore give the same answer whatever was looked up before.
 
 use larder::Format;
 use larder::testing::bytes::ReleaseChecks;
@@ -11,19 +11,18 @@ use crate::dynamic::{Dynamic, Shape, Tree};
 use crate::random::Random;
 
 const PAIRS: u64 = 6_000;
-/// Number of records of each old type, and number of values of each new type.
+/// Number of records of each old type, and of values of each new type.
 const VALUES: usize = 8;
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Seen {
     same: usize,
     missed: usize,
-    /// Number of values that were read as a type that has changed.
+    /// Number of values of the old type that were accepted as values of the new type.
     adopted: usize,
 }
 
-/// Reads records of one type as another type. `believes` is the function that reads a record as a lookup
-/// does.
+/// Reads records of one type as another type. `believes` reads a record as a lookup does.
 fn tried(
     seed: u64,
     believes: fn(&ReleaseChecks, &[u8], Option<u64>) -> Option<Dynamic>,
@@ -100,7 +99,7 @@ fn a_reader_that_believes_what_decodes_is_found() {
 
 #[test]
 fn a_reader_that_believes_the_kinds_alone_is_found() {
-    /// Reads a record by its kinds only, with the names of the type that is read.
+    /// Reads a record and compares only its kinds, not its names. The test must find this fault.
     fn nameless(_: &ReleaseChecks, payload: &[u8], fingerprint: Option<u64>) -> Option<Dynamic> {
         let value: Dynamic = larder::testing::bytes::decode(Format::Bincode, payload).ok()?;
         let (_, own) = larder::testing::bytes::encode(Format::Bincode, &value).ok()?;

@@ -1,5 +1,5 @@
-//! The changes that releases make to a type, on a real file. A keyspace keeps its name and version, and is
-//! read as another type.
+//! Typical changes of a type between releases, on a real file. The keyspace keeps its name and version, but
+//! its values are read as another type.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,8 +7,8 @@ use larder::{Cache, Format, KeyspaceDefinition};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Stores values of the old type, and reads them as the new type. Returns the read values in order, and the
-/// number of records that were undecodable.
+/// Stores values of the old type, and reads them as the new type. Returns the values in order, and the number
+/// of undecodable records.
 fn read<Old, New>(format: Format, old: Vec<Old>) -> (Vec<Option<New>>, u64)
 where
     Old: Serialize + DeserializeOwned + Send + Sync + 'static,
@@ -31,7 +31,7 @@ where
     (found, undecodable)
 }
 
-/// Checks that each old value is a counted miss.
+/// Checks that each old value is counted as a miss.
 fn all_missed<Old, New>(old: Vec<Old>)
 where
     Old: Serialize + DeserializeOwned + Send + Sync + Clone + 'static,
@@ -41,7 +41,7 @@ where
     let (found, undecodable) = read::<Old, New>(Format::Bincode, old.clone());
     assert!(found.iter().all(Option::is_none), "{found:?}");
     assert_eq!(undecodable, number);
-    // The values are inside other values, and after values of a shape that has not changed.
+    // The old values are also nested in other values, together with values whose type has not changed.
     let nested: Vec<(u8, BTreeMap<String, Vec<Old>>)> =
         vec![(7, BTreeMap::from([("a".to_owned(), vec![]), ("b".to_owned(), old)])), (7, BTreeMap::new())];
     let (found, undecodable) = read::<_, (u8, BTreeMap<String, Vec<New>>)>(Format::Bincode, nested);
@@ -49,7 +49,7 @@ where
     assert_eq!(undecodable, 1);
 }
 
-/// Checks that each old value is found, and is the expected new value.
+/// Checks that each old value is read as the expected new value.
 fn all_found<Old, New>(old: Vec<Old>, new: &[New])
 where
     Old: Serialize + DeserializeOwned + Send + Sync + 'static,
@@ -208,7 +208,7 @@ fn a_rare_variant_is_a_miss_after_ten_thousand_others_were_found() {
     assert_eq!(undecodable, 1);
 }
 
-/// A type whose `Deserialize` reads the two numbers in the other order.
+/// A type whose `Deserialize` reads its two numbers in the opposite order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct ByHand {
     high: u32,

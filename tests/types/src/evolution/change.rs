@@ -1,5 +1,5 @@
-//! Types and values made from a seed, and the changes that a release makes to a type. Also decides whether a
-//! value still has the same meaning after such a change.
+//! Makes types and values from a seed, and changes a type as a release might. Also decides whether a value
+//! keeps its meaning after such a change.
 
 use crate::dynamic::{Body, Kind, NAMES, Shape, Tree};
 use crate::random::Random;
@@ -20,7 +20,7 @@ const KINDS: [Kind; 10] = [
 type Fields = Vec<(&'static str, Shape)>;
 
 pub(crate) fn shape(random: &mut Random, levels: usize) -> Shape {
-    // There are few kinds, so parts often look alike.
+    // Uses only a few kinds, so that different parts often have the same kind.
     let leaf = |random: &mut Random| {
         let kind = if random.one_in(3) { random.pick(&KINDS) } else { random.pick(&[Kind::U8, Kind::U32]) };
         Shape::Leaf(kind)
@@ -68,7 +68,7 @@ pub(crate) fn value(shape: &Shape, random: &mut Random) -> Tree {
             Tree::Text(*kind, ["", "a", "ab"][random.below(3)].to_owned())
         }
         Shape::Leaf(Kind::Unit) => Tree::Number(Kind::Unit, 0),
-        // The numbers are small: another type often reads such a number as a length or an index.
+        // Small numbers, because another type often reads them as a length or an index.
         Shape::Leaf(Kind::Bool) => Tree::Number(Kind::Bool, random.next() & 1),
         Shape::Leaf(kind) => Tree::Number(*kind, random.next() & 3),
         Shape::Option(_) if random.one_in(3) => Tree::None,
@@ -93,9 +93,9 @@ pub(crate) fn value(shape: &Shape, random: &mut Random) -> Tree {
     }
 }
 
-/// Returns the type after a release that changed one part of it.
+/// Returns the type with one changed part.
 pub(crate) fn changed(before: &Shape, random: &mut Random) -> Shape {
-    // In two of three cases, the change is on a deeper level, if there is one.
+    // With a probability of two thirds, changes a nested part, if there is one.
     if !random.one_in(3) {
         match before {
             Shape::Option(held) => return Shape::Option(Box::new(changed(held, random))),
@@ -164,7 +164,7 @@ fn changed_body(before: &Body, random: &mut Random) -> Body {
     }
 }
 
-/// Returns the fields after some of them were added, removed, swapped or renamed.
+/// Returns the fields after a change: a field is added, removed or renamed, or two fields are swapped.
 fn changed_fields(before: &Fields, random: &mut Random) -> Fields {
     let mut after = before.clone();
     let (at, to) = (random.below(after.len()), random.below(after.len()));
@@ -199,7 +199,7 @@ fn changed_variants(before: &[(&'static str, Body)], random: &mut Random) -> Vec
 }
 
 /// Returns whether two values have the same meaning: leaves of the same kind and content, under the same
-/// names. Newtypes are ignored. Names are ignored too, if only one of the two values has names.
+/// names. Ignores newtypes. Also ignores names if only one of the values has names.
 pub(crate) fn means(written: &Tree, read: &Tree) -> bool {
     let all = |one: &[Tree], other: &[Tree]| {
         one.len() == other.len() && one.iter().zip(other).all(|(one, other)| means(one, other))

@@ -1,5 +1,5 @@
-//! Types that exist only while a test runs. A shape says which calls a derived `Deserialize` would make. A
-//! value makes the calls of a derived `Serialize`. So a test can try thousands of pairs of types without
+//! Types that exist only at run time. A shape describes the calls of a derived `Deserialize`, and a value
+//! makes the calls of a derived `Serialize`. A test can therefore try thousands of pairs of types without
 //! compiling them.
 
 use std::cell::RefCell;
@@ -13,7 +13,7 @@ use serde::ser::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Names of fields and variants.
+/// Names for fields and variants.
 pub(crate) const NAMES: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
 
 /// A kind of value without parts.
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
     Unit,
 }
 
-/// A type, as the calls that its derived `Deserialize` makes.
+/// A type, described by the calls of its derived `Deserialize`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Shape {
     Leaf(Kind),
@@ -53,10 +53,10 @@ pub(crate) enum Body {
     Struct(Vec<(&'static str, Shape)>),
 }
 
-/// A value, as the calls that its derived `Serialize` makes.
+/// A value, described by the calls of its derived `Serialize`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Tree {
-    /// A leaf and its value: bits as a number, or a text.
+    /// A leaf: its bits as a number, or its text.
     Number(Kind, u64),
     Text(Kind, String),
     None,
@@ -66,21 +66,21 @@ pub(crate) enum Tree {
     Newtype(Box<Tree>),
     Tuple(Vec<Tree>),
     Struct(Vec<(&'static str, Tree)>),
-    /// The index of the variant, its name, and its content: a unit, a newtype, a tuple or a struct.
+    /// A variant: its index, its name, and its content (a unit, a newtype, a tuple or a struct).
     Variant(u32, &'static str, Box<Tree>),
 }
 
 thread_local! {
-    /// The shape that this thread reads.
+    /// The shape as which this thread reads values.
     static READ_AS: RefCell<Shape> = const { RefCell::new(Shape::Leaf(Kind::Unit)) };
 }
 
-/// A value of the shape that is set on this thread.
+/// A value that is read as the shape of this thread.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Dynamic(pub(crate) Tree);
 
 impl Dynamic {
-    /// Runs a function. Each value that the function reads has this shape.
+    /// Runs a function that reads values of this shape.
     pub(crate) fn read_as<T>(shape: &Shape, run: impl FnOnce() -> T) -> T {
         READ_AS.set(shape.clone());
         run()
@@ -168,7 +168,7 @@ fn variant<S: Serializer>(
     }
 }
 
-/// Reads a value as a shape.
+/// Reads a value as this shape.
 #[derive(Clone, Copy)]
 struct As<'a>(&'a Shape);
 
@@ -198,7 +198,7 @@ impl<'de> DeserializeSeed<'de> for As<'_> {
     }
 }
 
-/// Reads a leaf of the shape's kind.
+/// Defines visitor methods, each of which reads a leaf of one kind.
 macro_rules! leaves {
     ($($method:ident($type:ty) $kind:ident |$value:ident| $bits:expr;)*) => {$(
         fn $method<E: Error>(self, $value: $type) -> Result<Tree, E> {
@@ -310,7 +310,7 @@ impl<'de> Visitor<'de> for As<'_> {
     }
 }
 
-/// Reads the index of a variant, as serde's derive does.
+/// Reads the index of a variant, as a derived `Deserialize` does.
 struct Index;
 
 impl<'de> DeserializeSeed<'de> for Index {

@@ -1,8 +1,8 @@
 //! Pins the fingerprints and bytes that existing files contain.
 //!
-//! A fingerprint comes from the calls of serde's derive and of the standard library's types. If a release of
-//! serde made other calls, every record would be a miss after the update, with no visible reason. So this
-//! file pins the fingerprints: if one of these numbers changes, the file format changes.
+//! A fingerprint depends on the calls that serde's derive and the standard library's types make. If a release
+//! of serde made other calls, every record would become a miss after the update, without a visible reason. If
+//! one of the pinned fingerprints changes, the file format has changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -67,7 +67,7 @@ fn nested() -> Nested {
     }
 }
 
-/// Returns the fingerprint of a value. Checks that the value reads back.
+/// Returns the fingerprint of a value. Checks that the value is decoded as it was encoded.
 fn fingerprint<V>(value: &V) -> u64
 where
     V: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug + 'static,

@@ -1,4 +1,4 @@
-//! Rows about attributes of fields. A field with an attribute is always among fields without attributes.
+//! Rows about field attributes. A field with an attribute is always among fields without attributes.
 
 use super::kinds::{any, simple, standard};
 use super::plan::{Planner, field, variant};
@@ -144,7 +144,7 @@ pub(crate) const ROWS: [Row; 21] = [
     ("all of these inside one another", 36, nested),
 ];
 
-/// Returns a struct, a tuple struct or an enum that has this field among other fields.
+/// Returns a struct, a tuple struct or an enum that has this field among others.
 fn among(plan: &mut Planner, row: &'static str, at: usize, one: Field) -> Type {
     let mut fields = plan.fields(1, 3);
     let place = plan.random.below(fields.len() + 1);
@@ -160,7 +160,8 @@ fn among(plan: &mut Planner, row: &'static str, at: usize, one: Field) -> Type {
 fn flattened(plan: &mut Planner, row: &'static str, at: usize, flat: Vec<Field>) -> Type {
     let mut fields = plan.fields(1, 3);
     for one in flat {
-        // A flattened struct reads its own names, and a flattened map reads the rest. So the map comes last.
+        // A flattened struct reads its own names, and a flattened map reads all others. So the map comes
+        // last.
         fields.push(one);
     }
     if at % 4 == 3 {
@@ -171,7 +172,7 @@ fn flattened(plan: &mut Planner, row: &'static str, at: usize, flat: Vec<Field>)
     plan.structure(row, Body::Named(fields))
 }
 
-/// Returns a type whose content serde buffers before it is read.
+/// Returns a type whose content serde buffers before reading it.
 fn buffered(plan: &mut Planner, row: &'static str, at: usize, held: Field) -> Type {
     let fields = [vec![held], plan.fields(1, 2)].concat();
     let variants = vec![variant("Only", Body::Named(fields.clone())), variant("Unit", Body::Unit)];

@@ -2,7 +2,7 @@
 
 use super::random::Random;
 
-/// Returns a type that every format can store at any place.
+/// Returns a type that every format can store anywhere.
 pub(crate) fn simple(random: &mut Random, levels: usize) -> String {
     const LEAVES: [&str; 13] =
         ["bool", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f64", "char", "String", "String"];
@@ -12,7 +12,7 @@ pub(crate) fn simple(random: &mut Random, levels: usize) -> String {
         return (*leaf).to_owned();
     }
     if chosen == LEAVES.len() {
-        // An `Option` of an `Option` is not simple. It has its own row.
+        // Only leaves here, because `Option<Option<_>>` has its own row.
         return format!("Option<{}>", random.pick(&LEAVES));
     }
     let mut inner = || simple(random, levels - 1);
@@ -26,7 +26,7 @@ pub(crate) fn simple(random: &mut Random, levels: usize) -> String {
     }
 }
 
-/// Returns a type that can be the member of a set or the key of a map.
+/// Returns a type that can be a member of a set or a key of a map.
 pub(crate) fn ordered(random: &mut Random, levels: usize) -> String {
     const LEAVES: [&str; 11] =
         ["bool", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "char", "String"];
@@ -137,7 +137,7 @@ pub(crate) const STANDARD: [(&str, &[&str]); 19] = [
     ),
 ];
 
-/// Returns one of a row's types, with its letters replaced.
+/// Returns one of these types, with `S` and `O` replaced.
 pub(crate) fn standard(random: &mut Random, of: &[&str]) -> String {
     let chosen = random.pick(of);
     spelled(random, chosen)
@@ -159,7 +159,7 @@ pub(crate) fn spelled(random: &mut Random, chosen: &str) -> String {
     spelled
 }
 
-/// Returns any type of the standard library that two threads may share.
+/// Returns any type of the standard library that threads can share.
 pub(crate) fn any(random: &mut Random) -> String {
     loop {
         let (_, types) = random.pick(&STANDARD);

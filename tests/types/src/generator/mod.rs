@@ -1,8 +1,8 @@
-//! Writes the types of `generated/`. The same seed gives the same types.
+//! Generates the types in `generated/`. The same seed gives the same types.
 //!
-//! Each type belongs to a row of the table *serde feature × format* in `docs/guide.md`. Only the feature of
-//! its row is unusual in the type. So the row shows the effect of that feature alone. The types of the last
-//! row nest every feature in every other feature.
+//! Each type belongs to a row of the table *serde feature × format* in `docs/guide.md`, and uses no other
+//! unusual feature. So a row shows the effect of its own feature only. The types of the last row nest every
+//! feature in every other feature.
 
 mod attributes;
 mod kinds;
@@ -17,10 +17,10 @@ use kinds::{STANDARD, spelled};
 use plan::{Planner, field};
 use render::{Body, Type};
 
-/// The seed of the checked-in types.
+/// Seed of the types in the repository.
 pub(crate) const SEED: u64 = 11;
 
-/// Number of types in one file.
+/// Number of types per file.
 const IN_A_FILE: usize = 16;
 
 /// The row for raw keyspaces.
@@ -42,7 +42,7 @@ const RAW: (&str, &[&str]) = (
     ],
 );
 
-/// Returns the names and contents of the files for a seed.
+/// Returns the names and contents of the generated files for a seed.
 pub(crate) fn sources(seed: u64) -> Vec<(String, String)> {
     let types = types(seed);
     let parts = types.chunks(IN_A_FILE).enumerate();
@@ -69,15 +69,14 @@ fn types(seed: u64) -> Vec<Type> {
     types
 }
 
-/// Returns structs that together contain each of a row's types.
+/// Returns structs that together contain all types of a row.
 fn of_standard(plan: &mut Planner, row: &'static str, of: &[&str]) -> Vec<Type> {
     let mut types = Vec::new();
     for some in of.chunks(3) {
         let names = plan.names(some.len() + 1);
         let mut fields: Vec<_> =
             names.iter().zip(some).map(|(name, ty)| field(name, &spelled(&mut plan.random, ty))).collect();
-        // This field follows the other fields. If an earlier part is read too long or too short, this field
-        // is wrong.
+        // This last field is wrong if any field before it is read too long or too short.
         fields.push(field(&names[some.len()], "u16"));
         let body = if types.is_empty() { Body::Named(fields) } else { Body::Tuple(fields) };
         let made = plan.structure(row, body);

@@ -1,4 +1,4 @@
-//! The parts of generated types: fields, structs and enums. No two parts have the same name.
+//! Makes the parts of generated types: fields, structs and enums. All names are different.
 
 use super::kinds::simple;
 use super::random::Random;
@@ -11,7 +11,7 @@ const FIELDS: [&str; 16] = [
 const VARIANTS: [&str; 10] =
     ["Airtime", "Data", "Power", "Cable", "Betting", "Exam", "Refund", "Gift", "Toll", "Rent"];
 
-/// The cases of `rename_all`.
+/// The possible values of `rename_all`.
 pub(crate) const CASES: [&str; 8] = [
     "lowercase",
     "UPPERCASE",
@@ -23,12 +23,12 @@ pub(crate) const CASES: [&str; 8] = [
     "SCREAMING-KEBAB-CASE",
 ];
 
-/// Makes the types of a row, one after another.
+/// Makes types one after another.
 #[derive(Debug)]
 pub(crate) struct Planner {
     pub(crate) random: Random,
     made: usize,
-    /// The names of the types that other types may contain.
+    /// Names of the types that later types may contain.
     pub(crate) reusable: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ impl Planner {
         (0..number).map(|at| FIELDS[(start + at * 5) % FIELDS.len()].to_owned()).collect()
     }
 
-    /// Returns named fields of simple types.
+    /// Returns between `least` and `most` named fields of simple types.
     pub(crate) fn fields(&mut self, least: usize, most: usize) -> Vec<Field> {
         let number = least + self.random.below(most - least + 1);
         let names = self.names(number);
@@ -94,7 +94,7 @@ impl Planner {
         }
     }
 
-    /// Adds a type that later types may contain.
+    /// Allows later types to contain this type.
     pub(crate) fn kept(&mut self, made: Type) -> Type {
         self.reusable.push(made.name.clone());
         made

@@ -1,8 +1,7 @@
-//! A small source of random numbers. The numbers are the same on every machine and in every release, so the
-//! generated files can be reproduced.
+//! A small pseudorandom generator. It gives the same numbers on every machine and in every release, so that
+//! the generated files can be reproduced.
 
-/// The algorithm is Splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
-/// 2014).
+/// A Splitmix64 generator (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
@@ -23,7 +22,7 @@ impl Random {
         usize::try_from(self.next() >> 32).unwrap_or(0) % end.max(1)
     }
 
-    /// Returns true in one of `times` cases, on average.
+    /// Returns true with a probability of 1 in `times`.
     pub(crate) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

@@ -8,7 +8,7 @@ pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) ty: String,
     pub(crate) attributes: Vec<String>,
-    /// The loss that the type itself declares: the name of a function in `content::losses`.
+    /// The loss that the type declares: the name of a function in `content::losses`.
     pub(crate) loss: Option<&'static str>,
 }
 
@@ -36,14 +36,14 @@ pub(crate) enum Shape {
 #[derive(Debug, Clone)]
 pub(crate) struct Type {
     pub(crate) name: String,
-    /// The row for this type's values in the table of `docs/guide.md`.
+    /// The row of this type in the table in `docs/guide.md`.
     pub(crate) row: &'static str,
     pub(crate) derives: Vec<&'static str>,
     pub(crate) attributes: Vec<String>,
     pub(crate) shape: Shape,
-    /// Further items that the type needs.
+    /// Other items that the type needs.
     pub(crate) beside: String,
-    /// Whether the type can be in a cache. Threads share the values of a cache.
+    /// Whether threads can share values of this type, as a cache requires.
     pub(crate) is_shared: bool,
 }
 
@@ -90,8 +90,8 @@ impl Body {
         out
     }
 
-    /// Returns the fields in the form that `content!` expects. With `with_names`, each field has two names,
-    /// as the match of an enum needs.
+    /// Returns the fields as arguments of `content!`. With `with_names`, each field gets two more names,
+    /// which the match on an enum needs.
     fn content(&self, with_names: bool) -> String {
         let each = self.fields().iter().enumerate().map(|(at, field)| {
             let name = if matches!(self, Self::Tuple(_)) { at.to_string() } else { field.name.clone() };
@@ -104,7 +104,7 @@ impl Body {
 }
 
 impl Type {
-    /// Returns the declaration of the type, and its implementation of `Content`.
+    /// Returns the code of the type, with its implementation of `Content`.
     pub(crate) fn render(&self) -> String {
         let Self { name, derives, attributes, shape, beside, row, .. } = self;
         let mut out = String::new();

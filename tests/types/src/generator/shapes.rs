@@ -5,7 +5,7 @@ use super::plan::{CASES, Planner, field, variant};
 use super::random::Random;
 use super::render::{Body, Type, Variant};
 
-/// A row: its name, the number of its types, and a function that makes a type by its number.
+/// A row: its name, its number of types, and a function that makes a type from its index.
 pub(crate) type Row = (&'static str, usize, fn(&mut Planner, &'static str, usize) -> Type);
 
 pub(crate) const ROWS: [Row; 18] = [
@@ -143,7 +143,7 @@ fn recursive(plan: &mut Planner, row: &'static str, at: usize) -> Type {
     }
 }
 
-/// Returns the body of a variant that can contain its tag.
+/// Returns the body of a variant that can be internally tagged.
 fn without_tuples(plan: &mut Planner) -> Body {
     match plan.random.below(4) {
         0 => Body::Unit,

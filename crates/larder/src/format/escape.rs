@@ -1,18 +1,18 @@
 //! Escapes a text from a file or another process, so that a terminal can print it safely.
 //!
-//! The invariant: the result of [`escape_control`] has no character that controls a terminal, ends a line, or
+//! Invariant: the result of [`escape_control`] has no character that controls a terminal, ends a line, or
 //! hides or reverses the text around it.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Replaces each character that controls a terminal, or hides or reverses the text around it. The replacement
-/// is the character's escape in Rust: `\n`, `\t`, `\u{1B}`.
+/// Replaces each character that controls a terminal, or hides or reverses the text around it, with its Rust
+/// escape: `\n`, `\t`, `\u{1B}`.
 ///
-/// A text from a cache file or a live process may hold any character: the name of a keyspace, the cause of an
-/// error. A program that prints such a text escapes it first. Otherwise the text could move the cursor, forge
-/// a line of output, or set the title of the window. The result is for people and can't be read back, because
-/// a backslash in the text is not escaped.
+/// A text from a cache file or a live process may contain any character: the name of a keyspace, the cause
+/// of an error. A program must escape this text before printing it. Otherwise the text could move the
+/// cursor, forge a line of output, or set the title of the window. The result is for people and cannot be
+/// read back, because a backslash in the text is not escaped.
 ///
 /// # Cost
 /// One pass. Allocates only if a character must be replaced.
@@ -43,12 +43,12 @@ pub fn escape_control(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Returns whether a terminal obeys a character instead of only showing it.
+/// Returns whether a terminal acts on a character instead of only showing it.
 pub(crate) fn is_obeyed(letter: char) -> bool {
     letter.is_control() || is_format(letter)
 }
 
-/// Writes a character as an escape of Rust.
+/// Writes a character as a Rust escape.
 pub(crate) fn write_escape(out: &mut impl Write, letter: char) -> std::fmt::Result {
     match letter {
         '\n' => out.write_str("\\n"),

@@ -1,4 +1,4 @@
-//! The encodings of keys, values and records. Nothing here does I/O or reads a clock.
+//! The encodings of keys, values and records. The code in this module does no I/O and reads no clock.
 
 pub(crate) mod codec;
 pub(crate) mod escape;

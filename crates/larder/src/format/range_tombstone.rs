@@ -6,7 +6,7 @@
 use super::key::scope::Scope;
 use super::record::Header;
 
-/// The removal of every key in a scope. It exists until the removed entries are deleted from the disk.
+/// The removal of every key in a scope. It exists until the removed entries are deleted from disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RangeTombstone {
     pub(crate) scope: Scope,
@@ -14,7 +14,7 @@ pub(crate) struct RangeTombstone {
 }
 
 impl RangeTombstone {
-    /// Returns whether the range tombstone covers the entry of a whole key that has this sequence.
+    /// Returns whether the range tombstone covers the entry of a full key with this sequence.
     pub(crate) fn covers(&self, key: &[u8], sequence: u64) -> bool {
         self.sequence >= sequence && self.scope.covers(key)
     }
@@ -27,7 +27,7 @@ impl RangeTombstone {
     }
 }
 
-/// Returns whether one of these range tombstones covers the entry of a whole key that has this sequence.
+/// Returns whether one of these range tombstones covers the entry of a full key with this sequence.
 pub(crate) fn any_covers(tombstones: &[RangeTombstone], key: &[u8], sequence: u64) -> bool {
     tombstones.iter().any(|tombstone| tombstone.covers(key, sequence))
 }

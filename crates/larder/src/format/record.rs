@@ -16,8 +16,8 @@
 //! ```
 //!
 //! The extension is a list of fields in ascending order of their tags: tag 1, length 2, content. A reader
-//! skips tags that it does not know. So a field may add information to an entry, but must not change the
-//! meaning of the entry. A flag says that the meaning has changed.
+//! skips unknown tags. So a field may add information to an entry, but must not change the meaning of the
+//! entry. A flag indicates a changed meaning.
 //!
 //! | tag | content |
 //! |---|---|
@@ -28,12 +28,12 @@
 //!
 //! The record of an absence means that the source has no value for the key. It has no payload and no flags.
 //!
-//! A record of format 1 has no flags, and is always of a value. Its extension has no field that this version
-//! reads. When a file is upgraded, such records stay as they are until they are overwritten.
+//! A record of format 1 has no flags, and always holds a value. Its extension has no field that this version
+//! reads. When a file is upgraded, records of format 1 stay as they are until they are overwritten.
 //!
-//! Integers are big endian. A reader checks the checksum before it uses any other field. The checksum covers
-//! the key. So a record that damage moved under another key is as invalid as a half-written record (contract
-//! 5).
+//! Integers are big endian. A reader verifies the checksum before it uses any other field. The checksum
+//! covers the key. So a record that damage has moved under another key is as invalid as a half-written
+//! record (contract 5).
 //!
 //! XXH3: Yann Collet, xxHash, <https://github.com/Cyan4973/xxHash>.
 
@@ -45,7 +45,7 @@ use crate::units::Timestamp;
 pub(crate) const HEADER_LEN: usize = 52;
 /// The format in which records are written.
 pub(crate) const FORMAT: u8 = 2;
-/// The first format. It has no flags and no fields.
+/// The first format, which has no flags and no fields.
 const FORMAT_1: u8 = 1;
 /// Length of the tag and the length of one field of the extension, in bytes.
 const FIELD_HEAD_LEN: usize = 3;
@@ -53,13 +53,13 @@ const FINGERPRINT: u8 = 1;
 const INFLATED_LEN: u8 = 2;
 const LOAD_MICROS: u8 = 3;
 const ENDS_AT: u8 = 4;
-/// The most bytes that the extras of an entry add to its record.
+/// Maximum number of bytes that the extras of an entry add to its record.
 pub(crate) const EXTRAS_LEN: usize = FIELD_HEAD_LEN + 4 + FIELD_HEAD_LEN + 8;
 
 /// The fields of a record's header, without its checksum and lengths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// The format of the record when it was read. Writing ignores this field and uses [`FORMAT`].
+    /// The format in which the record was read. Writing ignores this field and uses [`FORMAT`].
     pub(crate) format: u8,
     pub(crate) kind: RecordKind,
     pub(crate) compression: PayloadCompression,
@@ -71,7 +71,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Returns the header with a later expiry. The grace stays as long as before.
+    /// Returns the header with a later expiry. The length of the grace does not change.
     pub(crate) fn extended_to(self, expires_at: Timestamp) -> Self {
         let grace = self.delete_after.since(self.expires_at);
         let expires_at = expires_at.max(self.expires_at);
@@ -150,32 +150,32 @@ impl PayloadCompression {
 /// The optional fields of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Extension {
-    /// The fingerprint of the shape that the value was written with.
+    /// The fingerprint of the shape with which the value was written.
     pub(crate) fingerprint: Option<u64>,
-    /// The length of the payload before it was compressed.
+    /// The length of the payload before compression.
     pub(crate) inflated_len: Option<u32>,
-    /// The duration of the value's load, in microseconds.
+    /// How long loading the value took, in microseconds.
     pub(crate) load_micros: Option<u32>,
-    /// The time at which the entry expires, even if it is used. None if uses do not extend its life.
+    /// The time at which the entry expires even if it is used. `None` if uses do not extend its life.
     pub(crate) ends_at: Option<Timestamp>,
 }
 
-/// The reason why bytes are not a record.
+/// Why bytes are not a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Damage {
     /// The record is shorter than a header, or than its header says.
     Short,
     /// The checksum does not match these bytes and this key.
     Checksum,
-    /// The record has a format, kind or flag that this version does not know, or a payload that its kind does
-    /// not have.
+    /// The record has a format, kind or flag that this version does not know, or a payload that its kind
+    /// does not allow.
     Unknown,
     /// The extension is not a list of fields in order, or lacks a field that the flags require.
     Extension,
 }
 
 impl Damage {
-    /// Returns a text that names the damage.
+    /// Returns a text that describes the damage.
     pub(crate) const fn cause(self) -> &'static str {
         match self {
             Self::Short => "it is shorter than it should be",
@@ -230,7 +230,7 @@ pub(crate) const fn record_len(extension: &Extension, payload_len: usize) -> usi
     HEADER_LEN + extension.len() + payload_len
 }
 
-/// Writes a record into `out`. The length of `out` must be [`record_len`].
+/// Writes a record into `out`, whose length must be [`record_len`].
 pub(crate) fn write(out: &mut [u8], key: &[u8], header: &Header, extension: &Extension, payload: &[u8]) {
     debug_assert!(is_complete(header, extension), "a compressed payload is of no use without its length");
     debug_assert!(header.kind == RecordKind::Value || payload.is_empty(), "an absence has no payload");
@@ -291,7 +291,8 @@ pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extensio
     if is_complete(&header, &extension) { Ok((header, extension, payload)) } else { Err(Damage::Extension) }
 }
 
-/// Moves the expiry of a record to a later time, and its delete-after by as much. Returns the new header.
+/// Moves the expiry of a record to a later time, and its delete-after by the same amount. Returns the new
+/// header.
 ///
 /// # Errors
 /// Returns the damage of the record, and leaves the bytes unchanged.
@@ -311,8 +312,8 @@ pub(crate) fn extend(record: &mut [u8], key: &[u8], expires_at: Timestamp) -> Re
     Ok(header)
 }
 
-/// Reads the header alone, *without* verifying the checksum. Used to decide which records to delete. In that
-/// use, damage to the record causes at most a miss.
+/// Reads only the header, *without* verifying the checksum. Used to decide which records to delete, where
+/// damage to a record causes at most a miss.
 pub(crate) fn peek(record: &[u8]) -> Option<Header> {
     record.get(8..).and_then(|checked| parse(checked).ok()).map(|(header, ..)| header)
 }
@@ -362,7 +363,7 @@ pub(crate) fn checksum(key: &[u8], checked: &[u8]) -> u64 {
     xxh3_64_with_seed(checked, xxh3_64(key))
 }
 
-/// A reader of big-endian fields of a fixed size. It reads from the front.
+/// Reads big-endian fields of a fixed size from the front.
 pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl Fields<'_> {

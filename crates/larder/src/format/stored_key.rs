@@ -1,4 +1,4 @@
-//! A whole key, as a slot stores it. A short key is stored in place, so that a lookup compares it without
+//! A full key, as a slot stores it. A short key is stored in place, so that a lookup compares it without
 //! following a pointer.
 
 use std::borrow::Borrow;
@@ -6,11 +6,11 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
-/// Maximum length of a key that is stored in place, in bytes. It is enough for sixteen characters of text,
-/// their end mark and the number of the keyspace.
+/// Maximum length of a key that is stored in place, in bytes. It is enough for sixteen bytes of text, their
+/// end mark and the number of the keyspace.
 const IN_PLACE: usize = 22;
 
-/// The owned bytes of a whole key. The type has a size of 24 bytes.
+/// The owned bytes of a full key. The type takes 24 bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct StoredKey(KeyBytes);
 
@@ -21,7 +21,7 @@ enum KeyBytes {
 }
 
 impl StoredKey {
-    /// The key of a slot that holds no entry.
+    /// The key of a slot without an entry.
     pub(crate) const EMPTY: Self = Self(KeyBytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
 }
 
@@ -38,14 +38,14 @@ impl From<&[u8]> for StoredKey {
     }
 }
 
-/// Lets a map with such keys be searched by bytes.
+/// Allows searching a map with these keys by bytes.
 impl Borrow<[u8]> for StoredKey {
     fn borrow(&self) -> &[u8] {
         self
     }
 }
 
-/// Hashes only the bytes, because [`Borrow`] requires it. Equal keys are stored in the same form.
+/// Hashes only the bytes, as [`Borrow`] requires.
 impl Hash for StoredKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (**self).hash(state);

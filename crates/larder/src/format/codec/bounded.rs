@@ -1,4 +1,4 @@
-//! Adapts serde between a value and the codec. Enforces the limits, and records the shape of the value.
+//! Wraps serde between a value and the codec: enforces the limits, and records the shape of the value.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -6,18 +6,18 @@ use std::marker::PhantomData;
 use super::limits::{Elements, ExceededLimit, MAX_DEPTH};
 use super::shape::{PartPlace, Shape};
 
-/// The two kinds of encoding. They differ in the descriptions that they write with the values.
+/// The two kinds of encoding. They differ in whether the bytes describe the value.
 pub(super) trait EncodingKind: Copy {
-    /// Whether the bytes hold the kinds of the parts and the names of fields. If they do, a type may ask for
+    /// Whether the bytes contain the kinds of the parts and the names of fields. If so, a type may ask for
     /// any kind (`deserialize_any`).
     const DESCRIBES_ITSELF: bool;
 }
 
-/// An encoding that writes the values one after another. A reader must ask for the kinds that were written.
+/// An encoding that writes values one after another. A reader must ask for the kinds that were written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Positional;
 
-/// An encoding that writes each value with its kind, and structs with the names of their fields.
+/// An encoding that writes each value with its kind, and structs with their field names.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SelfDescribing;
 
@@ -29,7 +29,7 @@ impl EncodingKind for SelfDescribing {
     const DESCRIBES_ITSELF: bool = true;
 }
 
-/// The state that all parts of one value share.
+/// State that all parts of one value share.
 #[derive(Debug)]
 pub(super) struct Session {
     elements: Elements,
@@ -38,11 +38,11 @@ pub(super) struct Session {
     pub(super) is_after_some: Cell<bool>,
     /// Whether the value is only measured, and will never be read back.
     pub(super) is_measured: bool,
-    /// Whether the type asked for any kind. Then the bytes decide the variant or kind of the value. Two
+    /// Whether the type asked for any kind. Then the bytes decide the variant or kind of the value, so two
     /// different values of the type may have the same bytes.
     pub(super) asked_for_any: Cell<bool>,
-    /// Whether a map of unknown length was written. A struct with a flattened field is written as such a map.
-    /// The bytes do not say which names of the map are fields.
+    /// Whether a map of unknown length was written, for example for a struct with a flattened field. The
+    /// bytes do not tell which names of the map are fields.
     pub(super) has_open_map: Cell<bool>,
     /// Whether the session belongs to a trial. A trial records what the type asks for, even if the encoding
     /// describes itself.
@@ -67,38 +67,37 @@ impl Session {
         }
     }
 
-    /// Makes the session of a trial. A trial decodes a value to test whether the value comes back.
+    /// Creates the session of a trial, which decodes a value to check that it comes back.
     pub(super) fn trying(elements: Elements) -> Self {
         Self { is_trial: true, ..Self::new(elements) }
     }
 
-    /// Makes a session that only computes the length of an encoding, and records no shape.
+    /// Creates a session that only computes the length of an encoding, and records no shape.
     #[inline]
     pub(super) fn counting() -> Self {
         Self::with(Elements::of_unknown(), Shape::unnoted(), false)
     }
 
-    /// Makes the session of a value that is only measured and never read back.
+    /// Creates the session of a value that is only measured and never read back.
     pub(super) fn measuring() -> Self {
         Self::with(Elements::of_unknown(), Shape::unnoted(), true)
     }
 
-    /// Checks that decoding this number of bytes would allow the elements that were encoded.
+    /// Checks that decoding this many bytes would allow the elements that were encoded.
     pub(super) fn check(&self, bytes: usize) -> Result<(), ExceededLimit> {
         self.elements.check(bytes)
     }
 }
 
-/// A part of serde's machinery (a serializer, a visitor, a seed, a value…) together with the session. It
-/// passes the session on to every part that it creates.
+/// A part of serde's machinery (a serializer, a visitor, a seed, a value…) together with the session, which
+/// every part that it creates also gets.
 ///
 /// Depth and place are passed by value, so no error path has to restore them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounded<'a, T, E> {
     pub(super) inner: T,
     pub(super) session: &'a Session,
-    /// The place of the part. Only an encoder keeps the place up to date, because only an encoder gets the
-    /// names.
+    /// The place of the part. Only an encoder updates the place, because only an encoder gets the names.
     pub(super) place: PartPlace,
     /// Number of levels that may still be entered.
     levels: usize,
@@ -123,7 +122,6 @@ impl<'a, T, E: EncodingKind> Bounded<'a, T, E> {
         Bounded { inner, session: self.session, place, levels: self.levels, encoding: PhantomData }
     }
 
-    /// Changes the place of the part.
     pub(super) fn moved(self, place: PartPlace) -> Self {
         Self { place, ..self }
     }

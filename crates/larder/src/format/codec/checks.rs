@@ -1,18 +1,20 @@
 //! Checks that the values of a keyspace come back as they were stored. Some values are tried when they are
-//! written, and a fingerprint guards every value that is read.
+//! written, and every value that is read is checked against its fingerprint.
 //!
-//! The effect of a type's serde attributes can't be read from the type. Only a trial shows that a value
-//! *comes back*: that decoding its bytes gives an equal value. In a trial, a value is decoded from its bytes
-//! before it is stored, and the two values are compared ([`digest`]). The first values of a keyspace are
-//! tried. A later value is tried if it has a kind or a name at a place where no earlier value had that kind
-//! or name. In debug builds, or if the builder says so, every value is tried. After a maximum number of
-//! trials, only the fingerprint guards the values that are read.
+//! The effect of a type's serde attributes cannot be read from the type. Only a trial shows that a value
+//! *comes back*: that decoding its bytes gives an equal value. A trial decodes a value from its bytes before
+//! the value is stored, and compares the two ([`digest`]). The first values of a keyspace are tried. A later
+//! value is tried if it has a kind or a name at a place where no earlier value had it. In debug builds, or
+//! if the builder says so, every value is tried. After a maximum number of trials, only the fingerprint
+//! protects the values that are read.
 //!
-//! An encoding that describes itself has no fingerprint. In such an encoding, a type that asks for any kind
-//! (an untagged enum, a flattened map) gets the kind that the bytes look like. Of two values of one shape,
-//! one may come back and the other may not. The same holds for a type that does not ask for the parts that
-//! were written. For example, the type skips a field (`skip_deserializing`, a name that only one side has),
-//! or reads a number as a different type. After the first value that shows one of these two, every value of
+//! An encoding that describes itself has no fingerprint. In it, a type that asks for any kind (an untagged
+//! enum, a flattened map) gets the kind that the bytes look like. Of two values of one shape, one may come
+//! back and the other may not. The same holds for a type that does not ask for the parts that were written.
+//! For example, the type skips a field (`skip_deserializing`, a name that only one side has), or reads a
+//! number as a different type. After the first value that shows one of these two, every value of the type is
+//! tried. Every value that contains a map of unknown length is tried too, because an omitted field looks
+//! like a missing key of the map.
 //! the type is tried. Every value that has a map of unknown length is tried too. In such a map, a field that
 //! was left out looks like a missing key.
 
@@ -34,31 +36,31 @@ use crate::format::record;
 use crate::format::record::Extension;
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// Number of first trials of a keyspace. The first values up to this number are all tried.
+/// Number of values of a keyspace that are always tried: its first values.
 const FIRST_VALUES: u64 = 16;
-/// Number of trials after which a new shape alone causes no trial. Otherwise every value of a type whose
-/// values all differ would be tried.
+/// Number of trials after which a new shape alone causes no trial. Otherwise a type whose values all differ
+/// in shape would have every value tried.
 const MAX_TRIALS: u64 = 1_024;
-/// Number of remembered sets of names. Each set is remembered by its hash.
+/// Number of remembered sets of names. A set is remembered by its hash.
 const REMEMBERED: usize = 64;
 
-/// The history of the values of one keyspace. It decides which values are tried.
+/// The history of the values of one keyspace, which decides which values are tried.
 #[derive(Debug)]
 pub(crate) struct ValueChecks {
     /// Whether every value is tried.
     is_thorough: bool,
     trials: StatisticU64,
-    /// 1 after a value asked for any kind, or did not ask for the parts that were written. 0 before.
+    /// 1 after a value has asked for any kind, or has not asked for the parts that were written. 0 before.
     asks_for_any: StatisticU64,
-    /// The edges of all values that came back.
+    /// The edges of all values that have come back.
     edges: [StatisticU64; EDGE_WORDS],
-    /// The names of values that came back. Each hash is stored at the index `hash % REMEMBERED`. 2^32 is
-    /// added to the stored hash, so that 0 means empty.
+    /// The names of values that have come back. Each hash is stored at the index `hash % REMEMBERED`, plus
+    /// 2^32, so that 0 means empty.
     names: [StatisticU64; REMEMBERED],
 }
 
 impl ValueChecks {
-    /// Makes checks without a history. With `is_thorough`, every value is tried.
+    /// Creates checks without a history. With `is_thorough`, every value is tried.
     pub(crate) fn new(is_thorough: bool) -> Self {
         Self {
             is_thorough,
@@ -69,16 +71,16 @@ impl ValueChecks {
         }
     }
 
-    /// Makes the checks that a release build makes by default, in any kind of build.
+    /// Creates the checks that a release build makes by default, in any kind of build.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn of_a_release() -> Self {
         Self { is_thorough: false, ..Self::new(false) }
     }
 
-    /// Decodes an encoded value and compares it with the original, if this value must be tried.
+    /// If this value must be tried, decodes its encoding and compares the result with the original.
     ///
     /// # Errors
-    /// Returns an error if the value does not come back. The text of the error gives advice.
+    /// Returns an error with advice if the value does not come back.
     pub(crate) fn check<V>(&self, format: Format, value: &V, encoded: &Encoded) -> Result<(), CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -88,7 +90,7 @@ impl ValueChecks {
         }
         let Some(_trial) = Trial::begin() else { return Ok(()) };
         let session = Session::trying(Elements::of(encoded.payload.len()));
-        // Both steps run under `catch_unwind`, because `Serialize` may also panic for the decoded value.
+        // Both steps run under `catch_unwind`, because `Serialize` of the decoded value may also panic.
         let comes_back = catch_unwind(AssertUnwindSafe(|| comes_back(format, value, encoded, &session)));
         self.note(&session);
         if format == Format::MessagePack && session.shape.finish().kinds != encoded.shape.kinds {
@@ -136,7 +138,8 @@ impl ValueChecks {
     /// of the type's `Deserialize` becomes an error.
     ///
     /// # Errors
-    /// Returns an error if the bytes are not a value of the type, or were written as a value of another type.
+    /// Returns an error if the bytes are not a value of the type, or were written as a value of another
+    /// type.
     pub(crate) fn read<V>(
         &self,
         format: Format,
@@ -196,16 +199,16 @@ const OTHER_NAMES: &str =
     "the fields or variants were written under other names or in another order; raise the keyspace's version";
 const OTHER_ENCODING: &str = "the record is of an earlier version of larder, and the value is not encoded as it was read; insert it again";
 
-/// Returns whether a reason for a failed decoding is a fixed text of larder. Such a text quotes nothing of
-/// the value. A text from the code of a type may quote the value.
+/// Returns whether a reason for failed decoding is a fixed text of larder, which quotes nothing of the
+/// value. A text from a user's type may quote the value.
 #[cfg(all(unix, feature = "control"))]
 pub(crate) fn quotes_nothing(reason: &str) -> bool {
     [OTHER_KINDS, OTHER_NAMES, OTHER_ENCODING].contains(&reason)
 }
 
 /// Accepts a value that was decoded without a fingerprint, from a record of the first format. The value must
-/// encode to the same bytes again. Parts without an order may be encoded in a different order, because the
-/// order of a hash map differs in each process.
+/// encode to the same bytes again, except for the order of unordered parts, because the order of a hash map
+/// differs in each process.
 fn unmarked<V>(value: V, payload: &[u8]) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -222,17 +225,17 @@ where
     Err(CodecError::new(OTHER_ENCODING))
 }
 
-/// Maximum number of nested trials on one thread. A trial drops the value that it decoded. The value's `Drop`
-/// may store a further value, and so begin a trial inside the first trial. At this depth, values are stored
-/// without a trial.
+/// Maximum number of nested trials on one thread. A trial drops the value that it decoded. The value's
+/// `Drop` may store another value, which begins a nested trial. At this depth, values are stored without a
+/// trial.
 const MAX_TRIALS_AT_ONCE: u32 = 4;
 
 std::thread_local! {
-    /// Number of trials that are running on this thread.
+    /// Number of running trials on this thread.
     static TRIALS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A running trial. The trial ends when this value is dropped.
+/// A running trial, which ends when this value is dropped.
 struct Trial;
 
 impl Trial {
@@ -253,7 +256,7 @@ impl Drop for Trial {
     }
 }
 
-/// Returns the number of occurrences of each byte value.
+/// Returns how often each byte value occurs.
 fn counted(bytes: &[u8]) -> [u32; 256] {
     let mut counts = [0; 256];
     for byte in bytes {
@@ -264,7 +267,7 @@ fn counted(bytes: &[u8]) -> [u32; 256] {
     counts
 }
 
-/// A value whose `Drop` may panic. The panic is ignored, because the stored value is not affected.
+/// A value whose `Drop` may panic. The panic is ignored, because it does not affect the stored value.
 struct SwallowDropPanic<V>(Option<V>);
 
 impl<V> SwallowDropPanic<V> {
@@ -284,7 +287,7 @@ impl<V> Drop for SwallowDropPanic<V> {
 fn advice(format: Format, session: &Session) -> &'static str {
     match format {
         Format::Bincode => "; declare the keyspace with Format::MessagePack, or change the type",
-        // Format::Bincode would refuse a type that asks for any kind.
+        // `Format::Bincode` would also refuse a type that asks for any kind.
         Format::MessagePack if session.asked_for_any.get() => {
             "; Format::Bincode does not take it either: tag the variants of an untagged enum, give a flattened map keys that are no fields' names, and store 128-bit integers as text"
         }
@@ -300,7 +303,7 @@ where
 {
     let refused = |why: &dyn std::fmt::Display| {
         let (name, why) = (type_name::<V>(), why.to_string());
-        // Some errors already have their own advice.
+        // Some errors already contain advice.
         let advice = if why.contains("Format::") { "" } else { advice(format, session) };
         Err(CodecError::new(format_args!(
             "a value of type {name} does not come back from {format}: {why}{advice}"
@@ -318,7 +321,7 @@ where
     let is_human_readable = format == Format::MessagePack;
     let digest = |value: &V| digest::of(value, is_human_readable);
     let (before, after) = (digest(value)?, digest(decoded.value())?);
-    // If two serializations of the same value differ, the values can't be compared.
+    // If two serializations of the same value differ, the values cannot be compared.
     if before.agrees(after) || !before.agrees(digest(value)?) {
         return Ok(());
     }

@@ -11,18 +11,19 @@ use crate::format::record;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
-    /// LZ4. It is fast, and text and JSON become about half as long.
+    /// LZ4. It is fast, and makes text and JSON about half as long.
     Lz4,
-    /// Zstandard. It is slower than LZ4, and its result is about a third shorter. Needs the feature `zstd`.
+    /// Zstandard. It is slower than LZ4, and its output is about a third shorter. Requires the feature
+    /// `zstd`.
     #[cfg(feature = "zstd")]
     Zstd,
 }
 
-/// The default level of Zstandard's own command.
+/// The default level of the `zstd` command.
 #[cfg(feature = "zstd")]
 const ZSTD_LEVEL: i32 = 3;
 
-/// Maximum number of bytes that LZ4 makes of one byte.
+/// Maximum number of bytes to which LZ4 can expand one byte.
 const MAX_LZ4_RATIO: usize = 255;
 
 impl Compression {
@@ -34,8 +35,8 @@ impl Compression {
         }
     }
 
-    /// Returns the compression of a record, and `None` for an uncompressed record. Returns LZ4 for Zstandard
-    /// if this build can't write Zstandard.
+    /// Returns the compression of a record, or `None` for an uncompressed record. Returns LZ4 for Zstandard
+    /// if this build cannot write Zstandard.
     pub(crate) const fn of_recorded(recorded: record::PayloadCompression) -> Option<Self> {
         match recorded {
             record::PayloadCompression::None => None,
@@ -47,7 +48,7 @@ impl Compression {
         }
     }
 
-    /// Compresses a payload. Returns `None` if the result is not shorter, or if compressing fails.
+    /// Compresses a payload. Returns `None` if the result is not shorter, or if compression fails.
     pub(crate) fn deflate(self, payload: &[u8]) -> Option<Vec<u8>> {
         let deflated = match self {
             Self::Lz4 => Some(lz4_flex::block::compress(payload)),
@@ -58,7 +59,7 @@ impl Compression {
     }
 }
 
-/// Restores the payload that was compressed to `bytes`. Checks the length before it allocates the memory.
+/// Restores a payload from its compressed bytes. Checks the length before allocating memory.
 pub(crate) fn inflate(
     how: record::PayloadCompression,
     bytes: &[u8],
@@ -103,7 +104,7 @@ fn inflate_zstd(_: &[u8], _: usize) -> Result<Vec<u8>, CodecError> {
     Err(CodecError::new("it is compressed with Zstandard; build larder with the feature zstd"))
 }
 
-/// Inflates without the C library. This is slower, so only a build without the C library uses it.
+/// Decompresses without the C library. This is slower, so only a build without the C library uses it.
 #[cfg(all(feature = "zstd-read", any(test, not(feature = "zstd"))))]
 fn inflate_zstd_in_rust(bytes: &[u8], len: usize) -> Result<Vec<u8>, CodecError> {
     let mut inflated = vec![0; len];
@@ -175,8 +176,8 @@ mod tests {
     #[cfg(feature = "zstd-read")]
     #[test]
     fn a_damaged_frame_of_zstandard_is_an_error_or_other_bytes_and_no_panic() {
-        // A raw block of 4 bytes, and a run-length block of 1,000 times `7`. Each frame has the length in its
-        // header.
+        // A raw block of 4 bytes, and a run-length block of 1,000 times `7`. Each frame has its content size
+        // in the header.
         let frames: [&[u8]; 2] =
             [b"\x28\xB5\x2F\xFD\x20\x04\x21\0\0abcd", b"\x28\xB5\x2F\xFD\x60\xE8\x02\x43\x1F\x00\x07"];
         for (frame, payload) in frames.into_iter().zip([b"abcd".to_vec(), vec![7; 1000]]) {

@@ -1,7 +1,7 @@
 //! Shows a value of [`Format::MessagePack`](super::format::Format::MessagePack) as JSON, without its type.
 //!
-//! MessagePack can express more than JSON. Values that JSON lacks are written as text, and nothing is left
-//! out:
+//! MessagePack can express more than JSON. Values that JSON lacks are written as text, and nothing is
+//! omitted:
 //!
 //! | MessagePack | JSON |
 //! |---|---|
@@ -28,9 +28,9 @@ use crate::format::key::spelling::spell_hex;
 
 /// A MessagePack value that serde can write as JSON without its type.
 ///
-/// The value was checked to be complete and to nest at most [`MAX_DEPTH`](crate::MAX_DEPTH) levels deep. So
-/// writing it fails only if its output fails. The value is read while the JSON is written, and needs no
-/// further memory.
+/// The value is already checked to be complete and to nest at most [`MAX_DEPTH`](crate::MAX_DEPTH) levels
+/// deep. So writing it fails only if its output fails. The value is read while the JSON is written, without
+/// extra memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Document<'a>(&'a [u8]);
 
@@ -48,7 +48,7 @@ impl Serialize for Document<'_> {
     }
 }
 
-/// The next value of the bytes. Writing the value moves the cursor past its end.
+/// The next value of the bytes. Writing the value advances the cursor past its end.
 struct NextValue<'c, 'a>(&'c Cell<Tokens<'a>>);
 
 impl<'a> NextValue<'_, 'a> {

@@ -1,5 +1,5 @@
-//! The codec of a keyspace, without the type of the values. Used by code that does not know the type, such as
-//! the control socket.
+//! The codec of a keyspace without the type of its values, for code that does not know the type, such as the
+//! control socket.
 
 use std::any::Any;
 
@@ -13,7 +13,6 @@ use crate::format::codec::error::CodecError;
 use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::record::{Extension, PayloadCompression};
 
-/// Encodes and decodes the values of one keyspace.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
 pub(crate) struct ErasedCodec {
@@ -22,17 +21,15 @@ pub(crate) struct ErasedCodec {
     decode: fn(Format, PayloadCompression, &Extension, &[u8]) -> Result<(), CodecError>,
 }
 
-/// The encoding of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Whole(Vec<u8>),
-    /// The encoding would be longer than the limit, so it was not produced. Holds the length that the
-    /// encoding would have.
+    /// The encoding would exceed the limit, so it was not produced. Contains the length that it would have.
     TooLong(usize),
 }
 
 impl ErasedCodec {
-    /// Makes the codec of a type.
+    /// Creates the codec of a type.
     pub(crate) fn of<V: Serialize + DeserializeOwned + Send + Sync + 'static>(format: Format) -> Self {
         Self { format, encode: encode_value::<V>, decode: decode_value::<V> }
     }
@@ -40,11 +37,11 @@ impl ErasedCodec {
 
 #[cfg(all(unix, feature = "control"))]
 impl ErasedCodec {
-    /// Encodes a value of the keyspace, if the encoding has at most `most` bytes. The value's own code runs,
-    /// and may panic.
+    /// Encodes a value of the keyspace, if the encoding has at most `most` bytes. Runs the value's own code,
+    /// which may panic.
     ///
     /// # Errors
-    /// Returns an error if the format can't write the value. A memory-only keyspace may have such a value.
+    /// Returns an error if the format cannot write the value. This is possible in a memory-only keyspace.
     pub(crate) fn encode(
         &self,
         value: &(dyn Any + Send + Sync),
@@ -53,12 +50,12 @@ impl ErasedCodec {
         (self.encode)(self.format, value, most)
     }
 
-    /// Decodes the payload of a record in the same way as a lookup. The history of the keyspace's checks is
-    /// not changed. The value's own code runs. A panic of that code is an error, except in the value's
+    /// Decodes the payload of a record in the same way as a lookup, without changing the history of the
+    /// keyspace's checks. Runs the value's own code. A panic of that code is an error, except in the value's
     /// `Drop`.
     ///
     /// # Errors
-    /// Returns the reason why a lookup could not read the payload.
+    /// Returns why a lookup could not read the payload.
     pub(crate) fn try_decode(
         &self,
         compression: PayloadCompression,

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 
-/// The reason why a value could not be turned into bytes, or bytes into a value.
+/// Why a value could not be encoded or decoded.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CodecError(String);
 
@@ -19,7 +19,7 @@ impl CodecError {
         Self(message.to_string())
     }
 
-    /// Makes the error for a value whose format this version does not know.
+    /// Creates the error for a value whose format this version does not know.
     pub(crate) fn of_unknown_format(code: u8) -> Self {
         Self::new(format_args!(
             "its format has the number {code}, which this version does not know; upgrade larder"

@@ -21,24 +21,24 @@ use std::fmt;
 #[non_exhaustive]
 pub enum Format {
     /// [bincode](https://docs.rs/bincode/2.0.1): the values one after another, without names. It is the most
-    /// compact encoding, and the fastest.
+    /// compact and the fastest encoding.
     ///
-    /// This format is for types whose parts are always the same. It can't carry fields that are left out
-    /// (`skip_serializing_if`), flattened structs, enums with `tag` or `untagged`, or values of any shape. A
-    /// record has a fingerprint of the parts that were written. So a value is read back unchanged, or not at
-    /// all. `insert` refuses a value of such a type if larder can detect this.
+    /// This format suits types whose parts are always the same. It cannot carry omitted fields
+    /// (`skip_serializing_if`), flattened structs, enums with `tag` or `untagged`, or values of any shape.
+    /// `insert` refuses a value of these types if larder can detect this. A record has a fingerprint of the
+    /// written parts. So a value is read back unchanged, or not at all.
     #[default]
     Bincode,
     /// [MessagePack](https://msgpack.org), with the names of fields. This format describes itself, so any
     /// type that JSON can carry is read back. The encoding is about twice as long as in bincode. Types are
     /// written in their human-readable form: an address is text, not bytes.
     ///
-    /// This format can't carry `Some(None)` and `Some(())`, because it would write both as `None`. It can't
-    /// carry a 128-bit integer in a value that serde buffers (a flattened field, an untagged or internally
-    /// tagged enum).
+    /// This format cannot carry `Some(None)` and `Some(())`, because it would write both as `None`. It
+    /// cannot carry a 128-bit integer in a value that serde buffers (a flattened field, an untagged or
+    /// internally tagged enum).
     MessagePack,
-    /// The bytes of the value, unchanged. Suits `Vec<u8>`, `Box<[u8]>`, `String`, and types that serialize as
-    /// bytes, text or a sequence of bytes.
+    /// The bytes of the value, unchanged. Suits `Vec<u8>`, `Box<[u8]>`, `String`, and types that serialize
+    /// as bytes, text or a sequence of bytes.
     Raw,
 }
 
@@ -53,7 +53,7 @@ impl Format {
         }
     }
 
-    /// Returns the number of the format in a file.
+    /// Returns the number that represents the format in a file.
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Bincode => 0,
@@ -62,7 +62,7 @@ impl Format {
         }
     }
 
-    /// Returns the format with this number. `None` if this version does not know the number.
+    /// Returns the format with this number, or `None` if this version does not know the number.
     pub(crate) const fn of_code(code: u8) -> Option<Self> {
         match code {
             0 => Some(Self::Bincode),

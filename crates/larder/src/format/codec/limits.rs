@@ -1,14 +1,14 @@
 //! The limits of any value: its length, its depth, and its number of elements.
 //!
-//! A codec's own limit counts bytes. Two kinds of hostile bytes pass that limit. The first kind is a sequence
-//! of elements that have no bytes: a length of 2^60 without any further bytes causes an endless loop. The
-//! second kind is nesting: each level of a recursive type has one byte, and uses a stack frame. Neither
-//! bincode nor rmp-serde bounds both, so larder has its own limits. Values pass through
-//! [`Bounded`](super::bounded::Bounded), an adaptor around the serde format of the codec, in both directions.
-//! **Encoding refuses what decoding would refuse**, so no value is stored that can't be read back.
+//! A codec's own limit counts bytes. Two kinds of hostile bytes pass that limit. The first kind is a
+//! sequence of elements without bytes: a length of 2^60 without any further bytes causes an endless loop.
+//! The second kind is nesting: each level of a recursive type takes one byte, and uses a stack frame.
+//! Neither bincode nor rmp-serde limits both, so larder has its own limits. Values pass through
+//! [`Bounded`](super::bounded::Bounded), an adaptor around the codec's serde format, in both directions.
+//! **Encoding refuses what decoding would refuse**, so no value is stored that cannot be read back.
 //!
-//! The rule for elements needs no work for each element. Two elements never share their first byte, because a
-//! sequence inside another begins with its own length. So a value has at most as many non-empty elements as
+//! The limit on elements needs no work for each element. Two elements never share their first byte, because
+//! a sequence inside another begins with its own length. So a value has at most as many nonempty elements as
 //! bytes. In addition, [`MAX_EMPTY_ELEMENTS`] elements may be empty. All elements of a sequence or map are
 //! counted when it begins.
 
@@ -24,19 +24,19 @@ pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
 /// level. Deeper values are neither encoded nor decoded.
 ///
 /// This is enough for trees and expressions. Store a long linked list as a sequence instead. Decoding
-/// recurses once for each level, and this bound keeps hostile bytes from overflowing the stack. In an
-/// unoptimised build, 128 levels of a list of boxes need 224 KiB of stack. 128 levels of an enum of fifteen
-/// variants need 768 KiB. A Rust thread has 2 MiB by default. A thread with a smaller stack, or a type that
-/// holds large values unboxed, may need flatter values.
+/// recurses once for each level, and this limit keeps hostile bytes from overflowing the stack. In an
+/// unoptimised build, 128 levels of a list of boxes need 224 KiB of stack, and 128 levels of an enum of
+/// fifteen variants need 768 KiB. A Rust thread has 2 MiB by default. A thread with a smaller stack, or a
+/// type that contains large values unboxed, may need flatter values.
 pub const MAX_DEPTH: usize = 128;
 
 /// A value has at most one element for each encoded byte, plus this many elements without bytes (`()`,
-/// structs without fields, pairs of these). The limit is for all sequences and maps of the value together.
-/// Values with more elements are neither encoded nor decoded.
+/// structs without fields, pairs of these). The limit applies to all sequences and maps of the value
+/// together. Values with more elements are neither encoded nor decoded.
 pub const MAX_EMPTY_ELEMENTS: usize = 1 << 16;
 
-/// Maximum number of elements while the length of the encoding is not known yet. A value can hold far fewer
-/// elements. So a value that is only too long gets the error about its length.
+/// Maximum number of elements while the length of the encoding is still unknown. It is far above what a
+/// value can hold, so that a value that is only too long gets the error about its length.
 #[expect(clippy::cast_possible_truncation, reason = "64 MiB are an address on every platform")]
 pub(super) const MAX_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
 
@@ -76,18 +76,18 @@ pub(super) struct Elements {
 }
 
 impl Elements {
-    /// Makes the count for a value that is read from this number of bytes.
+    /// Creates the count for a value that is decoded from this many bytes.
     pub(super) fn of(bytes: usize) -> Self {
         Self { most: bytes.saturating_add(MAX_EMPTY_ELEMENTS), spent: Cell::new(0) }
     }
 
-    /// Makes the count for a value whose length is not known yet. Call [`check`](Elements::check) once the
+    /// Creates the count for a value whose length is still unknown. Call [`check`](Elements::check) once the
     /// length is known.
     pub(super) fn of_unknown() -> Self {
         Self { most: MAX_ELEMENTS, spent: Cell::new(0) }
     }
 
-    /// Checks that decoding this number of bytes would allow the elements that were used.
+    /// Checks that decoding this many bytes would allow the elements that were used.
     pub(super) fn check(&self, bytes: usize) -> Result<(), ExceededLimit> {
         Self::of(bytes).spend(self.spent.get())
     }

@@ -1,8 +1,8 @@
-//! [`Format::MessagePack`](super::format::Format::MessagePack): values with their kinds, and structs with the
-//! names of their fields.
+//! [`Format::MessagePack`](super::format::Format::MessagePack): values with their kinds, and structs with
+//! the names of their fields.
 //!
 //! Only this file uses `rmp-serde`. The serializer and the deserializer both report that they are
-//! human-readable. serde always reads buffered values (flattened fields, untagged enums) in the
+//! human-readable, because serde always reads buffered values (flattened fields, untagged enums) in the
 //! human-readable form. A type that asks for the form (an IP address, a UUID) must get the same answer when
 //! it is written and when it is read.
 
@@ -28,14 +28,12 @@ impl From<decode::Error> for CodecError {
     }
 }
 
-/// Encodes a value.
 pub(super) fn encode<V: Serialize>(value: &V, session: &Session) -> Result<Vec<u8>, CodecError> {
     let mut bytes = Vec::new();
     write(value, session, &mut bytes)?;
     Ok(bytes)
 }
 
-/// Returns the length of a value's encoding.
 pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<usize, CodecError> {
     let mut counter = LengthCounter(0);
     write(value, session, &mut counter)?;
@@ -47,15 +45,14 @@ fn write<V: Serialize>(value: &V, session: &Session, out: &mut impl io::Write) -
     Ok(Bounded::<_, SelfDescribing>::new(value, session).serialize(&mut serializer)?)
 }
 
-/// Decodes a value from all of these bytes.
+/// Decodes a value, which must use all of these bytes.
 pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8], session: &Session) -> Result<V, CodecError> {
     let mut deserializer = Deserializer::from_read_ref(bytes).with_human_readable();
     let value =
         Bounded::<_, SelfDescribing>::new(PhantomData::<V>, session).deserialize(&mut deserializer)?;
-    // The codec does not say how far it has read, so this code tries to read another value. At the end of the
-    // bytes there is no marker to read. A request for a bool stops at any marker. A request for any value
-    // would recurse into the value. An end of the bytes inside that value would look like the end of all
-    // bytes.
+    // The codec does not report how far it has read, so this code tries to read another value. At the end of
+    // the bytes there is no marker to read. A request for a bool stops at any marker. A request for any
+    // value would recurse into the value, where the end of the bytes would look the same.
     match bool::deserialize(&mut deserializer) {
         Err(decode::Error::InvalidMarkerRead(_)) => Ok(value),
         _ => Err(CodecError::new("bytes follow the end of the value")),

@@ -1,12 +1,12 @@
-//! Turns values into bytes and back, through serde, in the [`Format`] of their keyspace.
+//! Encodes and decodes values through serde, in the [`Format`] of their keyspace.
 //!
 //! Each format has one file that uses its library: [`positional`], [`message_pack`], [`raw`]. No type of
 //! these libraries is public.
 //!
-//! Decoding ends for any bytes. The number of bytes and the type of the value bound the memory and the stack
-//! that decoding needs. The codecs do not enforce the [`limits`]: [`bounded`] does. Each value that can be
-//! encoded decodes to the same value: [`shape`] says how larder ensures this for an encoding without names.
-//! [`checks`] says which values are tried before they are stored.
+//! Decoding terminates for any bytes. The number of bytes and the type of the value limit the memory and the
+//! stack that decoding takes. [`bounded`] enforces these [`limits`], not the codecs. Each value that can be
+//! encoded decodes to the same value: [`shape`] explains how larder ensures this for an encoding without
+//! names. [`checks`] decides which values are tried before they are stored.
 
 mod bounded;
 pub(crate) mod checks;
@@ -47,14 +47,13 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
-    /// Returns the fingerprint for the value's record. Because of the fingerprint, the value is never read as
-    /// another type.
+    /// Returns the fingerprint for the value's record, which prevents that the value is read as another
+    /// type.
     pub(crate) fn fingerprint(&self) -> Option<u64> {
         self.is_positional.then(|| self.shape.fingerprint())
     }
 }
 
-/// Encodes a value.
 pub(crate) fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Result<Encoded, CodecError> {
     let session = Session::new(Elements::of_unknown());
     let payload = match format {
@@ -71,7 +70,7 @@ pub(crate) fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Resul
     })
 }
 
-/// Returns the number of bytes that [`encode`] would make, without storing them.
+/// Returns the number of bytes that [`encode`] would produce, without producing them.
 pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
     let session = Session::counting();
     let len = match format {
@@ -83,8 +82,8 @@ pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> 
     Ok(len)
 }
 
-/// Returns the approximate encoded length of a value that is never encoded. Also returns a length for a value
-/// that the format can't carry.
+/// Returns the approximate encoded length of a value that is never encoded, even if the format cannot carry
+/// the value.
 pub(crate) fn measured_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
     encoded_len(format, value).or_else(|_| {
         let session = Session::measuring();
@@ -99,7 +98,7 @@ fn shape_of<V: Serialize>(value: &V) -> Result<FinishedShape, CodecError> {
     Ok(session.shape.finish())
 }
 
-/// Decodes a value from all of these bytes. The session records what the type asks for.
+/// Decodes a value, which must use all of these bytes. The session records what the type asks for.
 fn decode<V: DeserializeOwned + 'static>(
     format: Format,
     bytes: &[u8],
@@ -124,13 +123,12 @@ fn decode<V: DeserializeOwned + 'static>(
     }
 }
 
-/// Makes the session for decoding these bytes.
 fn decoding(bytes: &[u8]) -> Session {
     Session::new(Elements::of(bytes.len()))
 }
 
-/// Decodes a value from all of these bytes, without checking a fingerprint. So the written value may have had
-/// another type.
+/// Decodes a value, which must use all of these bytes, without checking a fingerprint. So the bytes may have
+/// been written as another type.
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) fn decode_unmarked<V: DeserializeOwned + 'static>(
     format: Format,

@@ -1,8 +1,8 @@
 //! [`Format::Bincode`](super::format::Format::Bincode): values one after another, without kinds or names.
 //!
 //! Only this file uses bincode. Version 2.0.1 is the last version of bincode, so another codec may replace
-//! this file one day. No bincode type is public. The bytes are part of the file format, and a test pins them.
-//! So a different codec needs a new format.
+//! this file one day. No bincode type is public. The bytes are part of the file format, and a test pins
+//! them. So a different codec needs a new format.
 
 use std::any::Any;
 use std::fmt;
@@ -17,9 +17,9 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visi
 use super::bounded::{Bounded, Positional, Session};
 use crate::format::codec::error::CodecError;
 
-/// Sets no limit of bincode. bincode's limit counts an integer at its full width even if the encoding is
-/// shorter. So bincode would refuse to decode sequences that it had encoded. Instead, every length is checked
-/// against the bytes that are left before it is used.
+/// Sets none of bincode's limits. bincode's limit counts an integer at its full width even if the encoding
+/// is shorter. So bincode would refuse to decode sequences that it has encoded. Instead, every length is
+/// checked against the remaining bytes before it is used.
 pub(super) const ENCODING: Configuration = bincode::config::standard();
 
 /// Keeps only the text of an error from outside bincode. The `Debug` form of bincode's error is meant for a
@@ -43,7 +43,6 @@ impl From<DecodeError> for CodecError {
     }
 }
 
-/// Encodes a value.
 pub(super) fn encode<V: Serialize>(value: &V, session: &Session) -> Result<Vec<u8>, CodecError> {
     let mut bytes = ByteSlice(Vec::new());
     let value = Bounded::<_, Positional>::new(value, session);
@@ -51,7 +50,6 @@ pub(super) fn encode<V: Serialize>(value: &V, session: &Session) -> Result<Vec<u
     Ok(bytes.0)
 }
 
-/// Returns the length of a value's encoding.
 pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<usize, CodecError> {
     let mut counter = ByteCounter(0);
     let value = Bounded::<_, Positional>::new(value, session);
@@ -59,8 +57,7 @@ pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<
     Ok(counter.0)
 }
 
-/// Decodes the value at the beginning of these bytes. Returns the value and the number of bytes that were
-/// read.
+/// Decodes the value at the beginning of these bytes. Returns the value and the number of bytes read.
 pub(super) fn decode<V: DeserializeOwned + 'static>(
     bytes: &[u8],
     session: &Session,
@@ -77,8 +74,8 @@ pub(super) fn decode<V: DeserializeOwned + 'static>(
     Ok(bincode::serde::seed_decode_from_slice(value, bytes, ENCODING)?)
 }
 
-/// Reads a `Vec<u8>` as serde does, but with the right capacity. serde begins with a capacity of at most one
-/// mebibyte and doubles the capacity, so a value of 5 MiB would use 8 MiB.
+/// Reads a `Vec<u8>` like serde, but with the exact capacity. serde starts with a capacity of at most 1 MiB
+/// and doubles it, so a value of 5 MiB would take 8 MiB.
 struct ByteBuffer;
 
 impl<'de> DeserializeSeed<'de> for ByteBuffer {
@@ -97,7 +94,7 @@ impl<'de> Visitor<'de> for ByteBuffer {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<u8>, A::Error> {
-        // The elements were counted before. Their number is at most the number of bytes plus
+        // The elements were already counted: their number is at most the number of bytes plus
         // `MAX_EMPTY_ELEMENTS`.
         let mut bytes = Vec::with_capacity(elements.size_hint().unwrap_or(0));
         while let Some(byte) = elements.next_element()? {

@@ -1,12 +1,12 @@
 //! The shape of a value: the kinds of its parts, in their order and with their names.
 //!
-//! A positional encoding has no names and no kinds. Any type that asks for as many bytes as were written gets
-//! a value. So a record of such an encoding has a *fingerprint* of 8 bytes, in two halves:
+//! A positional encoding has no names and no kinds, so any type that asks for as many bytes as were written
+//! gets a value. So a record of a positional encoding has a *fingerprint* of 8 bytes, in two halves:
 //!
 //! - **Kinds**, in order: each call of the type's `Serialize`, with lengths and the indices of variants.
 //!   Decoding hashes the kinds that `Deserialize` asks for. This half matches only if every byte is read as
-//!   the same kind as it was written. So a field that `Serialize` left out, or a type that has changed,
-//!   causes an error and never a wrong value.
+//!   the kind that was written. So a field that `Serialize` omitted, or a type that has changed, causes an
+//!   error and never a wrong value.
 //! - **Names**, as a set: the fields of each struct and each variant, with their places. Only `Serialize`
 //!   gets the names one by one. `Deserialize` gets a list that includes aliases. So the names are compared
 //!   with the names in the serialization of the decoded value. Adding an alias changes nothing.
@@ -17,8 +17,8 @@
 //! The numbers below are part of the file format. A test pins fingerprints, because a changed fingerprint
 //! would turn every lookup of an old record into a miss.
 //!
-//! The hash is the folded multiplication of wyhash (Wang Yi, <https://github.com/wangyi-fudan/wyhash>). Names
-//! are hashed with XXH3.
+//! The hash is the folded multiplication of wyhash (Wang Yi, <https://github.com/wangyi-fudan/wyhash>).
+//! Names are hashed with XXH3.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -26,7 +26,7 @@ use std::collections::HashSet;
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The kind of a part. Each method of serde has its kind. The kind 255 represents the length of a run.
+/// The kind of a part. Each serde method has its kind. The kind 255 represents the length of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum PartKind {
@@ -68,22 +68,22 @@ pub(super) struct PartPlace(u64);
 impl PartPlace {
     pub(super) const ROOT: Self = Self(0x9E37_79B9_7F4A_7C15);
 
-    /// Returns the place of any element of a sequence.
+    /// Returns the place of the elements of a sequence.
     pub(super) fn element(self) -> Self {
         self.below(1)
     }
 
-    /// Returns the place of any key of a map.
+    /// Returns the place of the keys of a map.
     pub(super) fn key(self) -> Self {
         self.below(2)
     }
 
-    /// Returns the place of any value of a map.
+    /// Returns the place of the values of a map.
     pub(super) fn value(self) -> Self {
         self.below(3)
     }
 
-    /// Returns the place of a part of a tuple, by its position.
+    /// Returns the place of a tuple's part, by position.
     pub(super) fn position(self, at: usize) -> Self {
         self.below(4 + ((at as u64) << 8))
     }
@@ -105,18 +105,18 @@ pub(super) fn name(text: &str) -> u64 {
 /// Number of words in the set of edges.
 pub(super) const EDGE_WORDS: usize = 16;
 
-/// A set of edges. An edge is a kind at a place. The set may hold an edge that was never added (a Bloom
-/// filter with one hash).
+/// A set of edges. An edge is a kind at a place. The set may appear to contain an edge that was never added
+/// (a Bloom filter with one hash).
 pub(super) type Edges = [u64; EDGE_WORDS];
 
-/// The shape of the parts of a value that were encoded or decoded so far.
+/// The shape of the parts that were encoded or decoded so far.
 #[derive(Debug)]
 pub(super) struct Shape {
-    /// Whether anything is recorded. A value that is only measured needs no shape.
+    /// Whether the shape is recorded. A value that is only measured needs no shape.
     is_noted: bool,
     kinds: Cell<u64>,
-    /// The last kind, with its number. `run` is the number of times that this kind occurred in a row. So a
-    /// long sequence of numbers costs one comparison for each number.
+    /// The last kind, with its number. `run` counts how often it occurred in a row. So a long sequence of
+    /// numbers costs one comparison for each number.
     last: Cell<u64>,
     run: Cell<u64>,
     names: RefCell<Names>,
@@ -140,13 +140,13 @@ impl Shape {
         }
     }
 
-    /// Makes the shape of a value that is only measured. This shape records nothing.
+    /// Creates a shape that records nothing, for a value that is only measured.
     #[inline]
     pub(super) fn unnoted() -> Self {
         Self::with(false)
     }
 
-    /// Returns the hash of the name of a field or a variant. Returns 0 if nothing is recorded.
+    /// Returns the hash of the name of a field or a variant, or 0 if nothing is recorded.
     #[inline]
     pub(super) fn name(&self, text: &str) -> u64 {
         if self.is_noted { name(text) } else { 0 }
@@ -188,7 +188,6 @@ impl Shape {
         }
     }
 
-    /// Records that a kind occurs at a place.
     #[inline]
     pub(super) fn edge(&self, place: PartPlace, kind: PartKind) {
         if !self.is_noted {
@@ -208,7 +207,7 @@ impl Shape {
         }
     }
 
-    /// Returns the shape, once the value is complete.
+    /// Returns the shape of the complete value.
     pub(super) fn finish(&self) -> FinishedShape {
         let names = self.names.borrow().sum;
         FinishedShape {
@@ -241,19 +240,18 @@ pub(super) fn halves(fingerprint: u64) -> (u32, u32) {
 }
 
 /// A set of hashes, and the sum of its members. The sum depends neither on the order of the members nor on
-/// how often each member was added. So neither the order of a map nor the length of a sequence changes the
-/// sum.
+/// how often each was added. So neither the order of a map nor the length of a sequence changes the sum.
 #[derive(Debug, Default)]
 struct Names {
     sum: u64,
     few: SmallVec<[u64; 12]>,
-    /// Allocated when `few` is full. So a session that records nothing takes no random seed.
+    /// Allocated when `few` is full, so that a session that records nothing draws no random seed.
     many: Option<HashSet<u64>>,
 }
 
 impl Names {
     fn insert(&mut self, member: u64) {
-        // The last member is added again most often, because the elements of a sequence are alike.
+        // Most often the last member is added again, because the elements of a sequence are alike.
         if self.few.last() == Some(&member) || self.few.contains(&member) {
             return;
         }

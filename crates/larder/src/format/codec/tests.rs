@@ -49,7 +49,7 @@ enum List {
     Next(Box<List>),
 }
 
-/// A map of this many entries without bytes, as a multimap could have. It stores only the number.
+/// A map of this many entries without bytes, like a multimap. Stores only their number.
 #[derive(PartialEq, Debug)]
 struct Entries(usize);
 
@@ -120,7 +120,7 @@ enum Tree {
 const KINDS: u8 = 13;
 
 /// Puts a tree around another tree. `kind` chooses the way. `empty` is the number of elements without bytes
-/// in the outer tree, if `kind` has such elements.
+/// in the outer tree, if `kind` has any.
 fn around(tree: Tree, kind: u8, empty: usize) -> Tree {
     let tree = Box::new(tree);
     match kind {
@@ -158,7 +158,7 @@ fn unlimited<V: Serialize>(value: &V) -> Vec<u8> {
     bincode::serde::encode_to_vec(value, ENCODING).unwrap()
 }
 
-/// Returns the bytes of a length, as the codec writes them.
+/// Returns the bytes of a length in the codec's encoding.
 fn length(len: u64) -> Vec<u8> {
     unlimited(&len)
 }
@@ -246,7 +246,7 @@ fn a_moderate_number_of_elements_without_bytes_reads_back() {
     let more = vec![(); MAX_EMPTY_ELEMENTS + 6];
     assert!(encode(&more).unwrap_err().to_string().contains("more elements"));
     assert!(encoded_len(&more).unwrap_err().to_string().contains("more elements"));
-    // A value with 2^60 elements is refused when its length is announced.
+    // A value with 2^60 elements is refused when it announces its length.
     let error = encode(&vec![(); 1 << 60]).unwrap_err().to_string();
     assert!(error.contains("at most 64 MiB") && !error.contains("than it has bytes"), "{error}");
     let most = Entries(MAX_EMPTY_ELEMENTS + 5);
@@ -263,7 +263,8 @@ fn the_last_level_is_encoded_and_decoded_and_the_next_is_not() {
     assert!(encode(&deeper).unwrap_err().to_string().contains("more than 128 levels"));
     assert!(encoded_len(&deeper).unwrap_err().to_string().contains("more than 128 levels"));
     assert!(refusal::<List>(&unlimited(&deeper)).contains("more than 128 levels"));
-    // An absent option is a level, too. A reader enters the level before it knows that the option is absent.
+    // An absent option is also a level, because a reader enters the level before it knows that the option is
+    // absent.
     let absent = |levels| (0..levels).fold(Tree::Maybe(None), |tree, _| Tree::Newtype(Box::new(tree)));
     assert_eq!(decode::<Tree>(&encode(&absent(MAX_DEPTH - 2)).unwrap()).unwrap(), absent(MAX_DEPTH - 2));
     assert!(encode(&absent(MAX_DEPTH - 1)).is_err());
@@ -331,8 +332,8 @@ fn a_type_that_needs_a_self_describing_format_is_told_so() {
     assert!(refusal::<Untagged>(&[1]).contains("untagged"));
 }
 
-/// Checks that encoding refuses `tree` exactly if decoding `bytes` does. The bytes are the encoding of `tree`
-/// without the limits.
+/// Checks that encoding refuses `tree` if and only if decoding `bytes` does. `bytes` is the encoding of
+/// `tree` without the limits.
 fn check_limits(format: Format, tree: Tree, bytes: &[u8]) -> Result<(), TestCaseError> {
     let len = super::encoded_len(format, &tree);
     match super::encode(format, &tree) {
@@ -368,7 +369,7 @@ proptest! {
     }
 }
 
-/// serde would double a vector's capacity from one mebibyte on.
+/// serde would double a vector's capacity from 1 MiB on.
 #[test]
 fn a_byte_vector_is_decoded_into_no_more_room_than_it_needs() {
     for len in [0, 100, (1 << 20) + 1, 3 << 20] {

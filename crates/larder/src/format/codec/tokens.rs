@@ -1,14 +1,14 @@
 //! Reads MessagePack without a type, one token after another.
 //!
-//! A codec needs a type, but an inspector has none. So this file reads the bytes as the specification says
-//! (<https://github.com/msgpack/msgpack/blob/master/spec.md>). [`check`] runs first: it makes sure that the
-//! bytes are one complete value. So later readers find no error halfway, and no nesting that overflows the
-//! stack.
+//! A codec needs a type, but an inspector has none. So this file reads the bytes according to the
+//! specification (<https://github.com/msgpack/msgpack/blob/master/spec.md>). [`check`] runs first and
+//! verifies that the bytes are one complete value. So later readers meet neither an error in the middle nor
+//! nesting that overflows the stack.
 
 use super::limits::MAX_DEPTH;
 use crate::format::codec::error::CodecError;
 
-/// A part of a value. The tokens of the content of an array or a map follow its token.
+/// A part of a value. The token of an array or a map is followed by the tokens of its content.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Token<'a> {
     Nil,

@@ -1,9 +1,8 @@
 //! The encoded bytes of a key.
 
-/// Number of bytes that need no allocation. Enough for most keys, including the number of their keyspace.
+/// Number of bytes that need no allocation. Enough for most keys, including the keyspace's number.
 const INLINE: usize = 64;
 
-/// Holds the bytes of an encoded key.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyBuffer {
     /// The bytes, while they fit into this array.
@@ -20,8 +19,7 @@ impl Default for KeyBuffer {
 }
 
 impl KeyBuffer {
-    /// Makes a buffer that starts with the bytes of a keyspace's number. Each key of the keyspace begins with
-    /// these bytes.
+    /// Creates a buffer that starts with the bytes of a keyspace's number, like every key of the keyspace.
     pub(crate) fn starting_with(start: &[u8]) -> Self {
         let mut buffer = Self::default();
         buffer.push(start);
@@ -33,8 +31,8 @@ impl KeyBuffer {
         if self.spilled.is_empty() { self.inline.get(..self.len).unwrap_or_default() } else { &self.spilled }
     }
 
-    // Inlined, because every write calls this function a few times. In most calls, the compiler knows the
-    // length of the slice.
+    // Inlined, because every write calls this function a few times, usually with a slice whose length the
+    // compiler knows.
     #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();

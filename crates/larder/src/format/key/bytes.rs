@@ -9,26 +9,25 @@ const ESCAPED: u8 = 0xFF;
 
 /// Takes the parts of a key, one after another.
 ///
-/// A lookup takes the parts without writing their bytes anywhere: once to hash them, and once to compare them
-/// with a stored key.
+/// A lookup takes the parts without writing their bytes anywhere: once to hash them, and once to compare
+/// them with a stored key.
 #[derive(Debug)]
 pub struct KeyWriter<'a>(PartTarget<'a>);
 
-/// The use of the parts. This value is small, so that the compiler keeps it in registers and removes the
-/// unused cases.
+/// What is done with the parts. This value is small, so that the compiler keeps it in registers and removes
+/// the unused cases.
 #[derive(Debug)]
 enum PartTarget<'a> {
-    /// Their encoding is added to a buffer.
+    /// Appends the encoded parts to a buffer.
     Buffer(&'a mut KeyBuffer),
-    /// They are hashed. A text or byte part with a zero byte is hashed as raw bytes, and not as it is
-    /// encoded.
+    /// Hashes the parts. A text or byte part with a zero byte is hashed as raw bytes, not in its encoding.
     Hasher(KeyHasher),
-    /// They are compared with stored bytes.
+    /// Compares the parts with stored bytes.
     Matcher(KeyMatcher<'a>),
 }
 
 impl KeyBuffer {
-    /// Returns a writer that adds parts at the end.
+    /// Returns a writer that appends parts.
     #[inline]
     pub(crate) fn writer(&mut self) -> KeyWriter<'_> {
         KeyWriter(PartTarget::Buffer(self))
@@ -46,20 +45,20 @@ impl<'a> KeyWriter<'a> {
         Self(PartTarget::Matcher(KeyMatcher::new(stored)))
     }
 
-    /// Returns the hash of the parts. Returns 0 if the parts were not hashed.
+    /// Returns the hash of the parts, or 0 if they were not hashed.
     #[inline(always)]
     pub(super) fn hash(self) -> u64 {
         if let PartTarget::Hasher(hasher) = self.0 { hasher.finish() } else { 0 }
     }
 
-    /// Returns whether the parts are compared with stored bytes, and match all of them.
+    /// Returns whether the parts were compared with stored bytes, and match all of them.
     #[inline(always)]
     pub(super) fn is_match(&self) -> bool {
         if let PartTarget::Matcher(matcher) = &self.0 { matcher.is_match() } else { false }
     }
 
-    // Inlined, because every lookup calls this function a few times. In most calls, the compiler knows the
-    // length of the slice.
+    // Inlined, because every lookup calls this function a few times, usually with a slice whose length the
+    // compiler knows.
     #[inline(always)]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         match &mut self.0 {
@@ -75,7 +74,7 @@ impl<'a> KeyWriter<'a> {
         self.bytes(text.as_bytes());
     }
 
-    /// Writes a part of any bytes.
+    /// Writes a byte part.
     #[inline(always)]
     pub fn bytes(&mut self, bytes: &[u8]) {
         if let PartTarget::Matcher(matcher) = &mut self.0 {
@@ -102,8 +101,7 @@ impl<'a> KeyWriter<'a> {
     }
 
     /// Writes a part that has the same length in every key, such as an array or a digest. The bytes have no
-    /// end mark. So if the length differed, the bytes of one key could be the beginning of the bytes of
-    /// another key.
+    /// end mark, so with different lengths the bytes of one key could begin the bytes of another.
     #[inline(always)]
     pub fn array<const N: usize>(&mut self, bytes: &[u8; N]) {
         self.push(bytes);
@@ -159,7 +157,7 @@ impl<'a> KeyReader<'a> {
         String::from_utf8(self.bytes()?).map_err(|error| KeyError::new(format!("text part: {error}")))
     }
 
-    /// Reads a part of any bytes.
+    /// Reads a byte part.
     ///
     /// # Errors
     /// Returns an error if the part has no end mark, or has an unknown escape.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The reason why bytes are not a key.
+/// Why bytes are not a key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyError(String);
 
@@ -14,7 +14,7 @@ impl fmt::Debug for KeyError {
 }
 
 impl KeyError {
-    /// Makes an error with this text.
+    /// Creates an error with this text.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }

@@ -106,14 +106,14 @@ impl<const N: usize> EncodeKey<[u8; N]> for [u8; N] {
     }
 }
 
-/// The first bytes of the array. A prefix of more than `N` bytes matches no key.
+/// A prefix is the first bytes of the array. A prefix of more than `N` bytes matches no key.
 impl<const N: usize> KeyPrefix<[u8; N]> for [u8] {
     fn encode_prefix(&self, out: &mut KeyWriter) {
         out.push(self);
     }
 }
 
-/// The first bytes of the array. A prefix of more than `N` bytes matches no key.
+/// A prefix is the first bytes of the array. A prefix of more than `N` bytes matches no key.
 impl<const N: usize, const M: usize> KeyPrefix<[u8; N]> for [u8; M] {
     fn encode_prefix(&self, out: &mut KeyWriter) {
         out.push(self);

@@ -1,5 +1,4 @@
-//! Implements the key traits for texts and bytes, and for the borrowed forms with which a caller looks them
-//! up.
+//! Implements the key traits for texts and bytes, and for their borrowed forms.
 
 use std::borrow::Cow;
 
@@ -9,7 +8,7 @@ use super::{EncodeKey, Key, KeyPrefix};
 use crate::format::key::error::KeyError;
 use crate::sys::sync::Arc;
 
-/// Implements a text type as a key, and the borrowed forms for its lookups.
+/// Implements the key traits for a text type, and for its borrowed forms.
 macro_rules! text_key {
     ($key:ty: $($form:ty),+) => {
         impl Key for $key {
@@ -60,7 +59,7 @@ impl Key for Vec<u8> {
     }
 }
 
-/// Implements a borrowed form for lookups of bytes.
+/// Implements a borrowed form for lookups of byte keys.
 macro_rules! bytes_form {
     ($form:ty $(, $size:ident)?) => {
         impl$(<const $size: usize>)? EncodeKey<Vec<u8>> for $form {

@@ -1,21 +1,22 @@
-//! The hash of a key: a function of its bytes alone, and of secret numbers of the cache.
+//! The hash of a key: a function of only its bytes and the cache's secret numbers.
 //!
 //! The bytes may come in pieces of any lengths. So a lookup hashes the raw parts of a borrowed key, and gets
-//! the hash of the encoded key without encoding it. No crate's hash is used, because the hashes of crates
-//! depend on the pieces, or need all bytes in one slice.
+//! the hash of the encoded key without encoding it. No crate's hash is used, because their hashes depend on
+//! the pieces, or need all bytes in one slice.
 //!
-//! 1. The state begins with a secret number, into which the number of the keyspace is mixed.
+//! 1. The state starts as a secret number, mixed with the number of the keyspace.
 //! 2. The bytes of the key are read as words of eight bytes, the first byte lowest. The last word is padded
 //!    with zeros. It is left out if it is zero. So the end mark of a text, two zeros, adds no word.
 //! 3. Each word is mixed into the state.
 //! 4. The length is mixed into the state, with another secret number. The length distinguishes keys that
-//!    differ only in the zeros at their end. It is multiplied first, so that two lengths differ in many bits.
-//!    With a difference in the lowest bits alone, one product spreads some lengths unevenly for many seeds.
+//!    differ only in their trailing zeros. It is multiplied first, so that two lengths differ in many bits.
+//!    If they differed only in the lowest bits, one product would spread some lengths unevenly for many
+//!    seeds.
 //!
-//! One mixing is a *folded product*: the product of two words has 128 bits, and its halves are combined by
-//! exclusive or. So each bit of the result depends on all bits of both words. Every hash has at least two
-//! products. With only one product, the hashes of keys of one word were distributed unevenly.
-//! `memory/tests/hash_distribution.rs` tests the spread.
+//! Mixing is a *folded product*: the product of two words has 128 bits, and its halves are XORed. So each
+//! bit of the result depends on all bits of both words. Every hash uses at least two products. With only one
+//! product, the hashes of keys of one word were distributed unevenly. `memory/tests/hash_distribution.rs`
+//! tests the distribution.
 //!
 //! Sources: Wang, Liu, Gao, Zhang, Yu, "Modern non-cryptographic hash function and pseudorandom number
 //! generator" (wyhash), for the folded product; the crate foldhash, for a secret factor.
@@ -24,7 +25,7 @@ use crate::format::keyspace_id::KeyspaceId;
 
 /// Number of bytes in a word.
 const WORD: usize = 8;
-/// 2⁶⁴ divided by the golden ratio, and made odd.
+/// 2⁶⁴ divided by the golden ratio, rounded to an odd number.
 const LENGTH_FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The secret numbers of a cache. They make it hard to find keys with equal hashes.
@@ -35,7 +36,7 @@ pub(crate) struct HashSeed {
     last_factor: u64,
 }
 
-/// A keyspace, and the state of a hash before the first byte of a key. The keys of a keyspace share it.
+/// A keyspace, and the hash state before the first byte of a key, which all keys of the keyspace share.
 #[derive(Clone, Copy)]
 pub(crate) struct KeyspaceSeed {
     keyspace: KeyspaceId,
@@ -50,25 +51,25 @@ pub(crate) struct KeyHasher {
     state: u64,
     factor: u64,
     last_factor: u64,
-    /// The bytes after the last whole word. The other bytes are zero.
+    /// The bytes after the last full word. The other bytes are zero.
     pending: u64,
     /// Number of bytes so far.
     len: usize,
 }
 
 impl HashSeed {
-    /// An odd factor loses no bit of the state.
+    /// Makes the factors odd, because multiplying by an odd factor loses no bit of the state.
     pub(crate) const fn new([start, factor, last_factor]: [u64; 3]) -> Self {
         Self { start, factor: factor | 1, last_factor: last_factor | 1 }
     }
 
-    /// Returns a seed that is not secret: two caches with the same number compute the same hashes. The other
+    /// Returns a seed that is not secret: caches with the same `start` compute the same hashes. The other
     /// numbers are digits of pi.
     pub(crate) const fn fixed(start: u64) -> Self {
         Self::new([start, 0x1319_8A2E_0370_7344, 0xA409_3822_299F_31D0])
     }
 
-    /// Step 1.
+    /// Does step 1.
     pub(crate) fn of(self, keyspace: KeyspaceId) -> KeyspaceSeed {
         let Self { start, factor, last_factor } = self;
         let state = folded_product(start ^ u64::from(keyspace.number()), factor);
@@ -98,7 +99,7 @@ impl KeyspaceSeed {
 }
 
 impl KeyHasher {
-    /// Step 3, for any number of bytes.
+    /// Does steps 2 and 3 for any number of bytes.
     #[inline(always)]
     pub(super) fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<WORD>();
@@ -110,13 +111,13 @@ impl KeyHasher {
         }
     }
 
-    /// Writes the end mark of a text: two zeros.
+    /// Hashes the end mark of a text: two zeros.
     #[inline(always)]
     pub(super) fn write_end_mark(&mut self) {
         self.write_short(0, 2);
     }
 
-    /// Step 3, for up to a word. `value` has zeros from byte `len` on.
+    /// Does steps 2 and 3 for up to a word. `value` has zeros from byte `len` on.
     #[inline(always)]
     fn write_short(&mut self, value: u64, len: usize) {
         let used = self.len % WORD;
@@ -135,7 +136,7 @@ impl KeyHasher {
         self.state = folded_product(self.state ^ word, self.factor);
     }
 
-    /// Step 4.
+    /// Does step 4.
     #[inline(always)]
     pub(super) fn finish(mut self) -> u64 {
         if self.pending != 0 {
@@ -146,14 +147,14 @@ impl KeyHasher {
     }
 }
 
-/// Returns the last `len` of these bytes as a number, the first byte lowest. `len` is less than a word. It is
-/// either the length of `bytes`, or the number of bytes after the whole words.
+/// Returns the last `len` bytes as a number, the first byte lowest. `len` is less than a word. It is either
+/// the length of `bytes`, or the number of bytes after the full words.
 #[inline(always)]
 fn last_bytes(bytes: &[u8], len: usize) -> u64 {
     if let Some(last) = bytes.last_chunk::<WORD>() {
         return u64::from_le_bytes(*last) >> (8 * (WORD - len));
     }
-    // The two halves overlap, and agree where they do.
+    // The two halves may overlap, where they agree.
     if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         return u64::from(u32::from_le_bytes(*first))
             | u64::from(u32::from_le_bytes(*last)) << (8 * (len - 4));
@@ -161,7 +162,7 @@ fn last_bytes(bytes: &[u8], len: usize) -> u64 {
     bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
-/// Multiplies two words, and combines the halves of the product.
+/// Multiplies two words, and XORs the halves of the product.
 #[inline(always)]
 fn folded_product(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
@@ -171,14 +172,14 @@ fn folded_product(a: u64, b: u64) -> u64 {
     low ^ high
 }
 
-/// Prints no secret number.
+/// Omits the secret numbers.
 impl std::fmt::Debug for HashSeed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HashSeed").finish_non_exhaustive()
     }
 }
 
-/// Prints no secret number.
+/// Omits the secret numbers.
 impl std::fmt::Debug for KeyspaceSeed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KeyspaceSeed").field("keyspace", &self.keyspace).finish_non_exhaustive()
@@ -232,7 +233,7 @@ mod tests {
         }
     }
 
-    /// A change of any one bit of a key changes each bit of the hash for about half of the keys.
+    /// Checks that changing any bit of a key changes each bit of the hash for about half of the keys.
     #[test]
     fn every_bit_of_a_key_changes_half_of_the_bits() {
         const KEYS: u32 = 512;
@@ -254,8 +255,8 @@ mod tests {
                         *count += (difference >> at & 1) as u32;
                     }
                 }
-                // The number of heads of a fair coin is outside this range less than once in ten thousand
-                // million tries.
+                // For a fair coin, the number of heads is outside this range less than once in ten billion
+                // tries.
                 let fair = 180..=332;
                 assert!(changes.iter().all(|count| fair.contains(count)), "{len} B, bit {bit}: {changes:?}");
             }

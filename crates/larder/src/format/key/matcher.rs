@@ -1,14 +1,15 @@
 //! Compares a key with stored bytes, part by part, without encoding the key.
 //!
-//! The invariant: a key matches only its own encoding. A text or byte part is compared as raw bytes, and then
-//! the end mark. These bytes are the part's encoding only if the part has no zero byte. Two examples show why
-//! a part with a zero byte never matches here:
+//! Invariant: a key matches only its own encoding. A text or byte part is compared as raw bytes, followed by
+//! the end mark. These bytes are the part's encoding only if the part has no zero byte. Two examples show
+//! why a part with a zero byte must never match here:
 //!
 //! - The raw bytes `00 FF` are the encoding of the single byte `00`.
 //! - The raw parts `"a\0"` and then `00 00 00 'x'` are the encoding of `"a"`, then of another number, and
 //!   then of a text that begins with `x`.
 //!
-//! So a key with such a part matches nothing, not even its own encoding. The lookup then encodes the key.
+//! So a key with a zero byte in a part matches nothing, not even its own encoding. The lookup then encodes
+//! the key.
 
 /// A one in each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -64,8 +65,8 @@ impl<'a> KeyMatcher<'a> {
 
 /// Returns whether two slices of one length are equal and have no zero byte.
 ///
-/// The slices of most keys have up to 32 bytes. They are compared as the words at both ends, which may
-/// overlap. A call of the C library's comparison would take a third longer.
+/// Most slices have up to 32 bytes. They are compared as the words at both ends, which may overlap. Calling
+/// the C library's comparison would take a third longer.
 #[inline(always)]
 fn is_equal_without_zero(stored: &[u8], part: &[u8]) -> bool {
     let (mut differences, mut suspects) = (0, 0);
@@ -88,7 +89,7 @@ fn is_equal_without_zero(stored: &[u8], part: &[u8]) -> bool {
             compare(stored, part);
         }
         4..=7 => {
-            // Compares the first and the last bytes as one word.
+            // Compares the first four and the last four bytes as one word.
             let ends = |bytes: &[u8]| Some(half(bytes.first_chunk()?) | half(bytes.last_chunk()?) << 32);
             let (Some(stored), Some(part)) = (ends(stored), ends(part)) else { return false };
             compare([stored; 2], [part; 2]);
@@ -122,7 +123,7 @@ pub(super) fn has_zero(bytes: &[u8]) -> bool {
 }
 
 /// Returns a number in which the top bit of some byte is set if any byte of the word is zero. Bytes above
-/// 0x80, as in letters outside of ASCII, can also set a top bit.
+/// 0x80, as in non-ASCII letters, can also set a top bit.
 ///
 /// If no byte is zero, subtracting one from each byte needs no borrow, and a byte of up to 0x80 gets no top
 /// bit. Otherwise the lowest zero byte becomes 0xFF.

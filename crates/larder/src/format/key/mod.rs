@@ -1,9 +1,9 @@
 //! Keys. A key has a type, can be looked up by any borrowed form, and is encoded so that the bytes sort in
-//! the order of the keys.
+//! key order.
 //!
 //! The encoding is *prefix-free* within a type: the bytes of one key never begin with the bytes of another
-//! key. So no two keys have the same bytes. A key begins with the bytes of a tuple's first parts only if the
-//! key has those parts. So [`remove_prefix`](crate::Keyspace::remove_prefix) is exact:
+//! key. So no two keys have the same bytes. The bytes of a key begin with those of a tuple's first parts
+//! only if the key has these parts. So [`remove_prefix`](crate::Keyspace::remove_prefix) is exact:
 //!
 //! | part | bytes | why |
 //! |---|---|---|
@@ -22,7 +22,8 @@
 //!
 //! Each form has the function [`EncodeKey::encode`], which passes its parts to a [`KeyWriter`]. The writer
 //! encodes the parts into a [`buffer`], adds them to a [`hash`], or compares them with stored bytes
-//! ([`matcher`]). A lookup hashes and compares ([`unencoded`]), and encodes only if that finds nothing.
+//! ([`matcher`]). A lookup hashes and compares the key ([`unencoded`]), and encodes it only if that finds
+//! nothing.
 
 #![expect(
     clippy::inline_always,
@@ -93,8 +94,8 @@ pub const MAX_KEY_LEN: usize = 4096;
 /// # Ok::<(), larder::Error>(())
 /// ```
 ///
-/// An enum is encoded as the name of its variant. So it sorts by name, and the order of its variants may
-/// change. The options of the macro, such as `rename`, are described at the macro.
+/// An enum is encoded as the name of its variant. So it sorts by name, and its variants may be reordered.
+/// For options such as `rename`, see the derive macro.
 ///
 /// # By hand
 /// Encode the key that the type wraps, and implement [`EncodeKey`] for every form that looks it up:
@@ -134,16 +135,14 @@ pub const MAX_KEY_LEN: usize = 4096;
 )]
 pub trait Key: EncodeKey<Self> + Sized + Send + Sync + 'static {
     /// Returns the shape of the encoding, such as `string` or `(string, u64)`. The file stores the shape. If
-    /// the shape has changed, the keyspace starts empty. If the key type has changed and the shape is the
-    /// same, the keyspace keeps its entries. Then raise the keyspace's version if the bytes have another
-    /// meaning.
+    /// the shape has changed, the keyspace starts empty. If only the key type has changed, the keyspace
+    /// keeps its entries. Then raise the keyspace's version if the bytes have a different meaning.
     fn shape() -> String;
 
     /// Reads a key back from its bytes.
     ///
     /// # Errors
-    /// Returns an error if the bytes are not a key of this type. Calls that list keys then leave out this
-    /// key.
+    /// Returns an error if the bytes are not a key of this type. Calls that list keys then omit this key.
     fn decode(reader: &mut KeyReader<'_>) -> Result<Self, KeyError>;
 }
 
@@ -165,17 +164,17 @@ pub trait EncodeKey<K: ?Sized> {
     /// Writes the key's bytes.
     ///
     /// A call of a keyspace may call this function several times: to hash the key, to compare it with a
-    /// stored key, and to encode it. Each call must write the same. Otherwise the call may miss an entry. But
-    /// it never returns the entry of a different key.
+    /// stored key, and to encode it. Each call must write the same parts. Otherwise a lookup may miss an
+    /// entry, but it never returns the entry of a different key.
     fn encode(&self, out: &mut KeyWriter);
 }
 
-/// The beginning of keys of type `K`. All keys with the same beginning can be removed by one call.
+/// The beginning of keys of type `K`. One call can remove all keys with the same beginning.
 ///
 /// For a tuple, the beginning is one or more of its first parts, each complete: `("MTNDATA",)` begins
 /// `("MTNDATA", "1GB")`, but not `("MTNDATA2", "1GB")`. For `String`, `Vec<u8>` and `[u8; N]`, it is the
 /// first characters or bytes. For an `Option`, it is `None`, or `Some` of a beginning. Every call takes a
-/// beginning by value or by reference, as it takes a key.
+/// beginning by value or by reference, like a key.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the beginning of keys of type `{K}`",
     note = "the beginning of a tuple is a tuple of its first parts, such as `(\"MTNDATA\",)` for \
@@ -207,7 +206,7 @@ impl<K, T: KeyPrefix<K> + ?Sized> KeyPrefix<K> for &T {
     }
 }
 
-/// Reads a key from all of the bytes.
+/// Reads a key, which must use all of the bytes.
 pub(crate) fn decode<K: Key>(bytes: &[u8]) -> Result<K, KeyError> {
     let mut reader = KeyReader::new(bytes);
     let key = K::decode(&mut reader)?;

@@ -1,20 +1,20 @@
-//! A scope: the keys that a range removal covers. It has a prefix, and may have more parts after the prefix.
-//! Some of these parts may have any content.
+//! A scope: the keys that a range removal covers. It has a prefix, and possibly further parts, some of which
+//! may have any content.
 //!
-//! A scope is data and not a function of the user, because it is tested under the locks of the shards and
-//! during a commit.
+//! A scope is data and not a user's function, because it is tested under the locks of the shards and during
+//! a commit.
 
 use super::buffer::KeyBuffer;
 use super::shape::{self, KeyShape};
 use super::{EncodeKey, Key};
 use crate::sys::sync::Arc;
 
-/// A placeholder for a part of a tuple key that may have any value. It is used in a pattern for
+/// A placeholder for a part of a tuple key that may have any value, in a pattern for
 /// [`remove_matching`](crate::Keyspace::remove_matching).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Any;
 
-/// A set of whole keys, of one keyspace or of all keyspaces.
+/// A set of full keys, of one keyspace or of all keyspaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scope {
     prefix: Arc<[u8]>,
@@ -30,18 +30,18 @@ pub(crate) enum ScopePart {
     Exact(Box<[u8]>),
 }
 
-/// The length of the encoding of a part.
+/// The length of a part's encoding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Width {
     Fixed(usize),
-    /// Up to the end mark of a text or of bytes.
+    /// Up to the end mark of a text or byte part.
     Terminated,
     /// An option: one byte. If the byte is not 0, parts of these widths follow.
     Optional(Box<[Width]>),
 }
 
 impl Width {
-    /// Returns the bytes that follow a part of this width. Returns `None` if the bytes end before the part.
+    /// Returns the bytes that follow a part of this width, or `None` if the bytes end before the part does.
     fn skip<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         match self {
             Self::Fixed(width) => bytes.get(*width..),
@@ -71,7 +71,8 @@ impl Width {
             TERMINATED => Self::Terminated,
             OPTIONAL if depth < MAX_DEPTH => {
                 let count = length(left)?;
-                // Each width takes at least one byte. The bound keeps a damaged count from taking memory.
+                // Each width takes at least one byte. The bound keeps a damaged count from allocating
+                // memory.
                 if count > left.len() {
                     return None;
                 }
@@ -84,7 +85,7 @@ impl Width {
 }
 
 impl Scope {
-    /// Makes the scope of every key that starts with these bytes.
+    /// Creates the scope of every key that starts with these bytes.
     pub(crate) fn prefix(prefix: impl Into<Arc<[u8]>>) -> Self {
         Self { prefix: prefix.into(), rest: Arc::from([]) }
     }
@@ -126,8 +127,8 @@ impl Scope {
         Some(Self { prefix, rest: rest.into() })
     }
 
-    /// Returns whether this scope certainly contains every key of another scope. `false` may be wrong,
-    /// because only equality and the prefixes are tested.
+    /// Returns whether this scope certainly contains every key of another scope. May return `false` although
+    /// it does, because only equality and the prefixes are tested.
     pub(crate) fn contains(&self, other: &Self) -> bool {
         self == other || (self.rest.is_empty() && other.prefix.starts_with(&self.prefix))
     }
@@ -228,8 +229,8 @@ impl PatternWriter {
     }
 }
 
-/// Returns the widths of the parts of a shape, such as `(string, u64)`. If the shape is not made of larder's
-/// own parts, returns the shape as the error.
+/// Returns the widths of the parts of a shape, such as `(string, u64)`. If the shape does not consist of
+/// larder's own parts, returns the shape as the error.
 fn widths(shape: String) -> Result<Vec<Width>, String> {
     shape.parse().map(|shape| widths_of(&shape)).map_err(|_| shape)
 }
@@ -248,7 +249,7 @@ fn widths_of(shape: &KeyShape) -> Vec<Width> {
     }]
 }
 
-/// A part of a pattern, instead of a `K`: [`Any`], or a form of the `K`, by value or by reference.
+/// A part of a pattern, in place of a `K`: [`Any`], or a form of the `K`, by value or by reference.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not stand for a part of type `{K}` in a pattern",
     note = "a part of a pattern is `Any`, or a form that looks up a key of this part, such as `&str` for \
@@ -277,7 +278,7 @@ impl<K: Key, Q: EncodeKey<K> + ?Sized> PatternPart<K> for &Q {
     note = "a pattern is a tuple with as many parts as the key, such as `(Any, \"1GB\")` for `(String, String)`"
 )]
 pub trait KeyPattern<K> {
-    /// Writes the parts.
+    /// Writes the parts of the pattern.
     fn write_pattern(&self, out: &mut PatternWriter);
 }
 

@@ -1,6 +1,6 @@
 //! Reads and writes keys without their type, by the shape that the file stores.
 //!
-//! The row of a keyspace contains the shape of its keys, such as `(string, u64)`. The shape is enough to read
+//! The row of a keyspace contains the shape of its keys, such as `(string, u64)`, which is enough to read
 //! their bytes. So a program without the application's types can show a key, and can encode a key that a
 //! person has typed.
 
@@ -10,10 +10,10 @@ use super::buffer::KeyBuffer;
 use super::bytes::{KeyReader, KeyWriter};
 use crate::format::key::error::KeyError;
 
-/// Maximum depth of a shape. A file may hold any text, so the depth must have a bound.
+/// Maximum depth of a shape. It must be limited, because a file may contain any text.
 pub(super) const MAX_DEPTH: usize = 8;
-/// Maximum number of parts of a tuple. Larder's own tuples have at most four, and a derived key has at most
-/// this number of fields.
+/// Maximum number of parts of a tuple. larder's own tuples have at most four, and a derived key has at most
+/// this many fields.
 const MAX_PARTS: usize = 16;
 
 /// The shape of a keyspace's keys, as the file stores it.
@@ -33,25 +33,25 @@ const MAX_PARTS: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyShape {
-    /// `()`: the one key of a keyspace that holds one entry.
+    /// `()`: the only key of a keyspace with one entry.
     Unit,
     /// `string`
     Text,
     /// `bytes`
     Bytes,
-    /// `u8` to `u128`. Holds the number of bits.
+    /// `u8` to `u128`, with the number of bits.
     Unsigned(u32),
-    /// `i8` to `i128`. Holds the number of bits.
+    /// `i8` to `i128`, with the number of bits.
     Signed(u32),
     /// `bool`
     Bool,
     /// `char`
     Char,
-    /// `[u8; N]`. Holds the number of bytes.
+    /// `[u8; N]`, with the number of bytes.
     Array(usize),
     /// `uuid`
     Uuid,
-    /// `option<…>`. Holds the shape of the optional key.
+    /// `option<…>`, with the shape of the optional key.
     Option(Box<KeyShape>),
     /// `(…, …)`: the shapes of the parts.
     Tuple(Vec<KeyShape>),
@@ -67,9 +67,9 @@ pub enum KeyValue {
     Text(String),
     /// Bytes, for the shapes `bytes` and `[u8; N]`.
     Bytes(Vec<u8>),
-    /// A number without sign.
+    /// An unsigned number.
     Unsigned(u128),
-    /// A number with sign.
+    /// A signed number.
     Signed(i128),
     /// A truth value.
     Bool(bool),
@@ -84,7 +84,7 @@ pub enum KeyValue {
 }
 
 impl KeyShape {
-    /// Reads a key of this shape from all of the bytes.
+    /// Reads a key of this shape, which must use all of the bytes.
     ///
     /// # Errors
     /// Returns a [`KeyError`] if the bytes are not a key of this shape.
@@ -125,7 +125,7 @@ impl KeyShape {
     /// Encodes a key of this shape.
     ///
     /// # Errors
-    /// Returns a [`KeyError`] if the key is of another shape, or if a number does not fit into its part.
+    /// Returns a [`KeyError`] if the key has another shape, or if a number does not fit into its part.
     pub fn encode(&self, value: &KeyValue) -> Result<Vec<u8>, KeyError> {
         let mut out = KeyBuffer::default();
         self.write(value, &mut out.writer())?;
@@ -133,8 +133,8 @@ impl KeyShape {
     }
 
     /// Encodes the beginning of keys of this shape. The beginning is the first characters of a text, the
-    /// first bytes of bytes or of an array, or the first parts of a tuple. Each of these parts must be
-    /// complete. The beginning of an option is `None`, or `Some` of a beginning of its key.
+    /// first bytes of bytes or of an array, or the first parts of a tuple, each complete. The beginning of
+    /// an option is `None`, or `Some` of a beginning of its key.
     ///
     /// # Errors
     /// Returns a [`KeyError`] if no key of this shape can begin with `prefix`. A number has no beginning.

@@ -14,7 +14,7 @@
 //! | `()` | `()` | |
 //! | any | `0x4D544E0000` | the encoded bytes, if they are not a key of a known shape |
 //!
-//! The invariant: reading the text of a key returns that key.
+//! Invariant: reading the text of a key returns that key.
 
 use std::fmt;
 use std::fmt::Write;
@@ -24,8 +24,8 @@ use crate::format::escape::{is_obeyed, write_escape};
 use crate::format::key::error::KeyError;
 
 impl KeyShape {
-    /// Reads a key that a person typed. Also accepts `0x` and the hexadecimal digits of the encoded bytes.
-    /// Returns the encoded bytes.
+    /// Reads a key that a person typed, and returns its encoded bytes. Also accepts `0x` and the hexadecimal
+    /// digits of the encoded bytes.
     ///
     /// # Errors
     /// Returns a [`KeyError`] if the text is not a key of this shape.
@@ -58,8 +58,7 @@ impl KeyShape {
         }
     }
 
-    /// Returns the text of a key. If the bytes are not a key of this shape, returns `0x` and their
-    /// hexadecimal digits.
+    /// Returns the text of a key, or `0x` and hexadecimal digits if the bytes are not a key of this shape.
     #[must_use]
     pub fn spell_key(&self, bytes: &[u8]) -> String {
         match self.decode(bytes) {
@@ -70,7 +69,7 @@ impl KeyShape {
     }
 
     fn parse(&self, text: &str) -> Result<KeyValue, KeyError> {
-        // A text without quotes is the whole input. It may have any characters.
+        // A text without quotes is the whole input, and may contain any characters.
         if *self == Self::Text && !text.starts_with('"') {
             return Ok(KeyValue::Text(text.to_owned()));
         }
@@ -160,7 +159,6 @@ impl KeyShape {
         Ok((KeyValue::Tuple(parts), rest))
     }
 
-    /// Reads a text in quotes.
     fn read_letters<'a>(&self, text: &'a str, quote: char) -> Result<(String, &'a str), KeyError> {
         let (bytes, rest) = read_quoted(text, quote).ok_or_else(|| self.expected(text))?;
         let letters = String::from_utf8(bytes).map_err(|_| self.expected(text))?;
@@ -210,8 +208,8 @@ pub(crate) fn read_hex(text: &str) -> Option<Result<Vec<u8>, KeyError>> {
     }))
 }
 
-/// Returns whether a text can be shown without quotes. Neither this reader nor a program that reads lines may
-/// misread the text.
+/// Returns whether a text can be shown without quotes, so that neither this reader nor a program that reads
+/// lines misreads it.
 fn is_plain(text: &str) -> bool {
     let is_special = |letter: char| letter.is_whitespace() || is_obeyed(letter);
     !text.is_empty() && !text.starts_with('"') && !text.starts_with("0x") && !text.contains(is_special)
@@ -242,8 +240,8 @@ fn spell_uuid(bytes: [u8; 16]) -> String {
     format!("{first:08x}-{second:04x}-{third:04x}-{:04x}-{:012x}", group(12, 4), group(0, 12))
 }
 
-/// Reads a text in these quotes at the beginning of `text`. Returns the bytes between the quotes, and the
-/// rest after the closing quote.
+/// Reads a quoted text at the beginning of `text`. Returns the bytes between the quotes, and the rest after
+/// the closing quote.
 fn read_quoted(text: &str, quote: char) -> Option<(Vec<u8>, &str)> {
     let mut rest = text.strip_prefix(quote)?;
     let mut bytes = Vec::new();
@@ -287,7 +285,7 @@ fn read_escape<'a>(text: &'a str, out: &mut Vec<u8>) -> Option<&'a str> {
     Some(rest)
 }
 
-/// Writes a form that can be read back in any position. In this form, texts have quotes.
+/// Writes a form that can be read back in any position. Texts are quoted in it.
 impl fmt::Display for KeyValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -105,7 +105,7 @@ type Composite = (String, i64, Vec<u8>);
 type Optional = (Option<String>, char, Option<(bool, [u8; 2])>);
 
 fn composite() -> impl Strategy<Value = Composite> {
-    // The escapes change zero bytes, so the strategy prefers zero and the bytes that can be confused with an
+    // Escaping changes zero bytes, so the strategy prefers zero and the bytes that can be confused with an
     // escape.
     let byte = prop_oneof![Just(0_u8), Just(1), Just(0xFE), Just(0xFF), any::<u8>()];
     ("[\0\u{1}a-c\u{ff}]{0,4}", any::<i64>(), proptest::collection::vec(byte, 0..4))

@@ -6,18 +6,18 @@ use super::EncodeKey;
 use super::bytes::KeyWriter;
 use super::hash::KeyspaceSeed;
 
-/// A whole key that is not encoded. This is a trait and not a closure, because a closure can't be marked
+/// A full key that is not encoded. This is a trait and not a closure, because a closure cannot be marked
 /// `inline(always)`.
 ///
-/// A key is passed by value, also to functions that are not inlined. Otherwise its address would keep it in
+/// A key is passed by value, even to functions that are not inlined. Otherwise its address would keep it in
 /// memory, and every hit would write it there.
 pub(crate) trait UnencodedKey: Copy {
     /// Returns the hash of the key. It is the hash of the encoded key, unless a text or byte part has a zero
     /// byte.
     fn hash(self) -> u64;
 
-    /// Returns whether the key is certainly encoded as `stored`. A key with a zero byte in a text or byte
-    /// part is never certain ([`super::matcher`]).
+    /// Returns whether the key is certainly encoded as `stored`. Always false for a key with a zero byte in
+    /// a text or byte part ([`super::matcher`]).
     fn is(self, stored: &[u8]) -> bool;
 }
 
@@ -45,7 +45,7 @@ impl<K, Q: ?Sized> Clone for KeyForm<'_, K, Q> {
 
 impl<K, Q: ?Sized> Copy for KeyForm<'_, K, Q> {}
 
-/// Both functions call the form's `encode`, as a write of the key does. So a lookup by a user's key type
+/// Both functions call the form's `encode`, like a write of the key. So a lookup by a user's key type
 /// matches only the bytes that this type writes.
 impl<K, Q: EncodeKey<K> + ?Sized> UnencodedKey for KeyForm<'_, K, Q> {
     #[inline(always)]

@@ -5,7 +5,7 @@ const NOTHING: Extension =
     Extension { fingerprint: None, inflated_len: None, load_micros: None, ends_at: None };
 const FULL: Extension =
     Extension { fingerprint: Some(0x1122_3344_5566_7788), inflated_len: Some(9), ..NOTHING };
-/// The extension of an entry that has extras.
+/// The extension of an entry with extras.
 const WITH_EXTRAS: Extension =
     Extension { load_micros: Some(3), ends_at: Some(Timestamp::from_millis(4)), ..FULL };
 
@@ -38,7 +38,7 @@ fn sealed(key: &[u8], mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// Returns a record of format 2 whose extension has any bytes.
+/// Returns a record of format 2 with this extension.
 fn with_extension(extension: &[u8]) -> Vec<u8> {
     let mut bytes = record(b"key", &[extension, b"value"].concat());
     bytes[51] = u8::try_from(extension.len()).unwrap();

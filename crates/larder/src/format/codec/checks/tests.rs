@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::*;
 use crate::format::codec::encode;
 
-/// Stores a value as a keyspace in a release build does, and reads it again. Returns the error if the value
+/// Stores a value as a keyspace in a release build does, and reads it back. Returns the error if the value
 /// is refused.
 fn round_trip<V>(checks: &ValueChecks, format: Format, value: &V) -> Result<V, CodecError>
 where
@@ -32,7 +32,7 @@ where
         .map(|(value, _)| value)
 }
 
-/// Writes a value of one type, and reads it as a value of another type.
+/// Writes a value of type `W`, and reads it as a value of type `R`.
 fn reread<W, R>(written: &W) -> Result<R, CodecError>
 where
     W: Serialize + 'static,
@@ -103,7 +103,7 @@ fn a_rare_variant_is_tried_when_it_first_comes() {
     assert_eq!(checks.trials.load(Ordering::Relaxed), FIRST_VALUES);
     let rare = Event::Rare { json: serde_json::json!(null) };
     assert!(round_trip(&checks, Format::Bincode, &rare).is_err());
-    // serde does not give these names to the serializer. The kind is new at its place.
+    // serde does not pass these names to the serializer, but the kind is new at its place.
     let checks = ValueChecks::new(false);
     for number in 0..100 {
         round_trip(&checks, Format::MessagePack, &vec![Untagged::Small(number)]).unwrap();
@@ -241,8 +241,8 @@ fn a_record_without_a_fingerprint_is_believed_if_it_is_written_as_it_was_read() 
             payload,
         )
     };
-    // The bytes of an `Offer` without its coupon. Before fingerprints existed, these bytes were read as a
-    // different value.
+    // The bytes of an `Offer` without its coupon. Without a fingerprint, they would be read as a different
+    // value.
     assert!(read(&[0, 3, 2, 5, 7]).is_err());
     assert_eq!(read(&[1, 9, 3, 1, 5]).unwrap(), (Offer { coupon: Some(9), level: 3, products: vec![5] }, 5));
 }
@@ -262,7 +262,7 @@ fn a_hash_map_of_the_first_format_is_read_whatever_its_order() {
         )
     };
     assert_eq!(read(&payload).unwrap().0, map);
-    // The bytes have the same key twice. The decoded map would be encoded with that key once.
+    // The bytes contain the same key twice. The decoded map would encode that key only once.
     assert!(read(&[2, 1, 0, 5, 1, 0, 6]).is_err());
 }
 

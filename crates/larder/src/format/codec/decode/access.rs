@@ -1,5 +1,4 @@
-//! The accesses to the parts of a compound. They wrap each seed with the session, so each part gets the
-//! session.
+//! The accesses to the parts of a compound. They wrap each seed, so that each part gets the session.
 
 use std::fmt;
 
@@ -59,7 +58,7 @@ impl<'a, 'de, A: EnumAccess<'de>, E: EncodingKind> EnumAccess<'de> for Bounded<'
     }
 }
 
-/// The enum has already entered its level, so the variant does not enter a level.
+/// The enum has already entered its level, so the variant does not enter one.
 impl<'de, A: VariantAccess<'de>, E: EncodingKind> VariantAccess<'de> for Bounded<'_, A, E> {
     type Error = A::Error;
 
@@ -104,8 +103,8 @@ impl<'de, A: VariantAccess<'de>, E: EncodingKind> VariantAccess<'de> for Bounded
     }
 }
 
-/// The seed of a variant's index, in a positional encoding. It records the index that the codec passes to the
-/// type.
+/// The seed of a variant's index, in a positional encoding. It records the index that the codec passes to
+/// the type.
 struct Index<'a, T> {
     inner: T,
     session: &'a Session,

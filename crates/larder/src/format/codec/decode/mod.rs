@@ -1,4 +1,5 @@
-//! Decodes within the limits. A wrapper of the codec's deserializer records the shape that the type asks for.
+//! Decodes within the limits. A wrapper of the codec's deserializer records the shape that the type asks
+//! for.
 //!
 //! serde calls a deserializer, then a visitor, an access, a seed, and the next deserializer. Each of these
 //! objects is wrapped, so every inner value is decoded with the session. In a positional encoding, strings
@@ -62,9 +63,9 @@ macro_rules! self_described {
     )*};
 }
 
-/// In a positional encoding the type determines the next part. So the level of a compound is entered before
-/// the compound is read. An encoding that describes itself may hold a kind that the type does not ask for. So
-/// in that encoding the level is entered when a compound is found.
+/// In a positional encoding the type determines the next part, so the level of a compound is entered before
+/// the compound is read. An encoding that describes itself may contain a kind that the type does not ask
+/// for, so there the level is entered when a compound is found.
 macro_rules! compounds {
     ($($method:ident($($arg:ident: $type:ty),*) $wrap:ident $group:literal $kind:expr),* $(,)?) => {$(
         fn $method<V: Visitor<'de>>(self, $($arg: $type,)* visitor: V) -> Result<V::Value, D::Error> {
@@ -96,7 +97,7 @@ macro_rules! compounds {
     )*};
 }
 
-/// Passes a visitor on unchanged.
+/// Returns a visitor unchanged.
 #[expect(non_snake_case, reason = "used as the constructors of the other wrappers are")]
 fn Plain<T>(visitor: T) -> T {
     visitor
@@ -167,7 +168,7 @@ impl<'de, D: Deserializer<'de>, E: EncodingKind> Deserializer<'de> for Bounded<'
         self.inner.deserialize_bytes(CopiedKey(visitor))
     }
 
-    // The lengths of tuples and structs come from the type, and not from the bytes. So their elements are not
+    // The lengths of tuples and structs come from the type, not from the bytes, so their elements are not
     // counted.
     compounds!(
         deserialize_option() Plain false None,

@@ -1,4 +1,4 @@
-//! The visitors of a value. They wrap the parts that they receive with the session.
+//! The visitors of a value. They wrap the parts that they receive, so that each gets the session.
 
 use std::fmt;
 
@@ -48,7 +48,7 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for Bounded<'_, V, E> {
 }
 
 /// The visitor of a sequence or a map whose length is in the bytes. It counts all elements before it reads
-/// the first element. So the limit applies before the inner visitor can allocate memory for the elements.
+/// the first one. So the limit applies before the inner visitor can allocate memory for the elements.
 pub(super) struct CountedSeed<T>(pub(super) T);
 
 impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for CountedSeed<Bounded<'_, V, E>> {
@@ -73,15 +73,15 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for CountedSeed<Bounded
     }
 }
 
-/// Returns the length. Refuses an access that does not know its length before the elements are read, because
+/// Returns the length. Refuses an access that does not know its length before reading the elements, because
 /// the limit could not be checked.
 fn known<R: Error>(len: Option<usize>) -> Result<usize, R> {
     len.ok_or_else(|| Error::custom("the length of a sequence is not known before its elements are read"))
 }
 
 /// The visitor of any kind, in an encoding that describes itself. Each compound is a level, even if the type
-/// asked for another kind. Content that serde buffers also passes through this visitor when the content is
-/// read.
+/// asked for another kind. When serde reads content that it has buffered, the content also passes through
+/// this visitor.
 pub(super) struct AnyKind<T>(pub(super) T);
 
 macro_rules! scalars {
@@ -141,7 +141,7 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for AnyKind<Bounded<'_,
 
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         let level = self.0.enter().map_err(Error::custom)?;
-        // Each element has at least one byte, so the bytes bound a sequence of unknown length.
+        // Each element has at least one byte, so the bytes limit a sequence of unknown length.
         level.pay(access.size_hint().unwrap_or(0)).map_err(Error::custom)?;
         level.visit_seq(access)
     }
@@ -157,7 +157,7 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for AnyKind<Bounded<'_,
     }
 }
 
-/// The visitor of an owned string or buffer. It receives a borrowed string or buffer, and passes on a copy.
+/// The visitor of an owned string or buffer. It receives borrowed data, and passes on a copy.
 pub(super) struct CopiedKey<V>(pub(super) V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for CopiedKey<V> {

@@ -3,9 +3,8 @@
 //!
 //! The digest is not computed from the encoded bytes. The variants `A(u8)` and `B(u16)` of an untagged enum
 //! with the same number have the same bytes, but are different values. Two hash maps with the same entries
-//! may have different bytes, but are the same value. So the digest includes each call of serde with its kind:
-//! widths, `Some` and `None`, names, the bits of floats. The order of a map's entries does not change the
-//! digest.
+//! may have different bytes, but are equal. So the digest includes each serde call with its kind: widths,
+//! `Some` and `None`, names, the bits of floats. It does not depend on the order of a map's entries.
 
 mod compound;
 mod value;
@@ -20,7 +19,7 @@ use crate::format::codec::error::CodecError;
 use compound::{CompoundDigest, PartOrder};
 use value::Digest;
 
-/// Returns the digest of a value. `is_human_readable` is the serializer's answer to the type.
+/// Returns the digest of a value. `is_human_readable` is what the serializer reports to the type.
 pub(super) fn of<V: Serialize>(value: &V, is_human_readable: bool) -> Result<Digest, CodecError> {
     value.serialize(DigestSerializer { is_human_readable, fields: None })
 }
@@ -29,7 +28,7 @@ pub(super) fn of<V: Serialize>(value: &V, is_human_readable: bool) -> Result<Dig
 /// value without named fields.
 pub(super) fn fields<V: Serialize>(value: &V, is_human_readable: bool) -> Vec<(&'static str, Digest)> {
     let fields = RefCell::new(Vec::new());
-    // If serializing fails, the fields that were digested before the error remain.
+    // If serializing fails, the fields before the error remain.
     drop(value.serialize(DigestSerializer { is_human_readable, fields: Some(&fields) }));
     fields.into_inner()
 }
@@ -38,12 +37,11 @@ pub(super) fn fields<V: Serialize>(value: &V, is_human_readable: bool) -> Vec<(&
 #[derive(Clone, Copy)]
 struct DigestSerializer<'a> {
     is_human_readable: bool,
-    /// Receives the fields of the outermost struct.
+    /// Collects the fields of the outermost struct.
     fields: Option<&'a RefCell<Vec<(&'static str, Digest)>>>,
 }
 
 impl<'a> DigestSerializer<'a> {
-    /// Returns the serializer of a part.
     fn inside(self) -> DigestSerializer<'a> {
         Self { fields: None, ..self }
     }

@@ -7,9 +7,9 @@ use crate::format::codec::shape::{PartKind, fold};
 /// The digest of a value, as two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::format::codec) struct Digest {
-    /// The digest in which the order of a sequence matters.
+    /// The digest that depends on the order of a sequence.
     pub(super) strict: u64,
-    /// The digest in which the order of a sequence does not matter, because a hash set has no order.
+    /// The digest that does not depend on the order of a sequence, because a hash set has no order.
     pub(super) loose: u64,
 }
 
@@ -23,13 +23,13 @@ impl Digest {
         Self::of(kind, xxh3_64(bytes))
     }
 
-    /// Returns the digest of an outer kind that has this digest as its part.
+    /// Returns the digest of an outer kind that contains this part.
     pub(super) fn within(self, kind: PartKind, content: u64) -> Self {
         let around = Self::of(kind, content);
         Self { strict: fold(around.strict, self.strict), loose: fold(around.loose, self.loose) }
     }
 
-    /// Returns whether two digests are of the same value, if the order of sets is ignored.
+    /// Returns whether two digests are of equal values, ignoring the order of sets.
     pub(in crate::format::codec) fn agrees(self, other: Self) -> bool {
         self.strict == other.strict || self.loose == other.loose
     }

@@ -75,8 +75,8 @@ fn keys_that_are_not_text_are_spelled_as_json() {
     assert_eq!(written(&BTreeMap::from([(7_u8, 'a'), (9, 'b')])), json!({"7": "a", "9": "b"}));
     assert_eq!(written(&HashMap::from([((-1, "a\"\u{1}"), 0.5)])), json!({"[-1,\"a\\\"\\u0001\"]": 0.5}));
     assert_eq!(written(&HashMap::from([(true, 1)])), json!({"true": 1}));
-    // A map of eight entries. The keys are null, two floats, bytes, a map, an extension, a float NaN, and
-    // text that is not UTF-8.
+    // A map of eight entries. The keys are null, two floats, bytes, a map, an extension, an infinite float,
+    // and text that is not UTF-8.
     let keys: [&[u8]; 8] = [
         &[0xC0],
         &[0xCA, 0x3F, 0x80, 0, 0],
@@ -103,7 +103,7 @@ fn keys_that_are_not_text_are_spelled_as_json() {
     }
 }
 
-/// The codec's own reader reaches the end of the bytes only inside the data after the value.
+/// The codec's reader reaches the end of the bytes only inside the data after the value.
 #[test]
 fn what_follows_a_value_is_an_error_also_if_it_is_cut_off() {
     for rest in [&[0xC0][..], &[0x81], &[0x92, 0x01], &[0xC1], &[0xA3, b'a'], &[0xD4]] {
@@ -161,7 +161,7 @@ proptest! {
         prop_assert_eq!(written(&value), value);
     }
 
-    /// The codec's own answer decides which bytes are MessagePack.
+    /// The codec decides which bytes are MessagePack.
     #[test]
     fn any_bytes_are_shown_or_refused_as_the_codec_takes_them(
         bytes in proptest::collection::vec(prop_oneof![any::<u8>(), 0x80_u8..0x96, 0xC0_u8..0xE0, Just(0)], 0..40),

@@ -1,4 +1,4 @@
-//! Encodes the parts of a compound. Counts each part, and wraps each part with the session.
+//! Encodes the parts of a compound. Counts the parts, and wraps each part with the session.
 
 use serde::Serialize;
 use serde::ser::{
@@ -20,12 +20,12 @@ pub(in crate::format::codec) struct EncodeCompound<'a, C, E> {
 /// Information about a compound's parts.
 pub(super) struct CompoundParts {
     /// The place of an element of a sequence or of a key of a map. In any other compound, the place of the
-    /// compound itself.
+    /// compound.
     place: PartPlace,
-    /// The number of parts that was announced.
+    /// The announced number of parts.
     len: Option<usize>,
     seen: usize,
-    /// The hash of the fields' names, in order. 0 for a compound without fields.
+    /// The hash of the field names, in order. 0 for a compound without fields.
     names: u64,
     /// The name of the struct or variant.
     owner: &'static str,
@@ -57,7 +57,6 @@ impl<'a, C, E: EncodingKind> EncodeCompound<'a, C, E> {
         }
     }
 
-    /// Records the end of a group of parts.
     fn end_group(&self) {
         self.within.session.shape.kind(PartKind::End);
     }
@@ -68,7 +67,7 @@ impl<'a, C, E: EncodingKind> EncodeCompound<'a, C, E> {
         }
         let shape = &self.within.session.shape;
         shape.names(self.within.place, fold(self.parts.names, PartKind::Group as u64));
-        // A field may be left out without an announcement. So a new list of names is recorded as a new edge.
+        // A field may be omitted without announcement, so a new list of names is recorded as a new edge.
         shape.edge(self.within.place.named(self.parts.names), PartKind::Group);
         self.end_group();
         Ok(())
@@ -77,7 +76,7 @@ impl<'a, C, E: EncodingKind> EncodeCompound<'a, C, E> {
     fn skip(&self, field: &'static str) -> Result<(), EncodeRefusal> {
         if E::DESCRIBES_ITSELF || self.within.session.is_measured {
             // A reader uses a default for an absent field. So the first absence of a field must cause a
-            // trial, as its first presence does.
+            // trial, like its first presence.
             self.within
                 .session
                 .shape

@@ -1,7 +1,7 @@
 //! Encodes within the limits. A wrapper of the codec's serializer records the shape of each part.
 //!
 //! The wrapper adds no bytes. It enters a level and counts elements exactly where [`decode`](super::decode)
-//! does. So every encoded value can be decoded. A value that could not be decoded is refused: see
+//! does, so every encoded value can be decoded. A value that could not be decoded is refused: see
 //! [`refusal`].
 
 mod compound;
@@ -19,7 +19,7 @@ use one_byte::Leading;
 
 use refusal::EncodeRefusal;
 
-/// Serializes a value with a serializer that is wrapped with the session.
+/// Serializes a value with a wrapped serializer.
 impl<T: Serialize + ?Sized, E: EncodingKind> Serialize for Bounded<'_, &T, E> {
     #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -28,7 +28,6 @@ impl<T: Serialize + ?Sized, E: EncodingKind> Serialize for Bounded<'_, &T, E> {
 }
 
 impl<T, E: EncodingKind> Bounded<'_, T, E> {
-    /// Records a part of one kind.
     #[inline]
     fn note(&self, kind: PartKind) {
         let session = self.session;
@@ -39,8 +38,8 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
         }
     }
 
-    /// Records a part without content: a `()` or a `None`. Refuses such a part as the content of an `Option`
-    /// if the encoding describes itself.
+    /// Records a part without content: a `()` or a `None`. If the encoding describes itself, refuses this
+    /// part as the content of an `Option`.
     fn note_nothing(&self, kind: PartKind) -> Result<(), EncodeRefusal> {
         if E::DESCRIBES_ITSELF && self.session.is_after_some.get() && !self.session.is_measured {
             return Err(EncodeRefusal::NothingInSome);
@@ -49,7 +48,7 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
         Ok(())
     }
 
-    /// Records a variant. Returns the part for its content. The content has its own place.
+    /// Records a variant. Returns the part for its content, which has its own place.
     fn variant(self, index: u32, variant: &'static str) -> Self {
         let names = self.session.shape.name(variant).wrapping_add(u64::from(index));
         self.session.shape.names(self.place, names);
@@ -62,7 +61,7 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
     }
 
     /// Enters the level of a compound. In an encoding that describes itself, a variant with several fields
-    /// has two levels. A reader that does not know the type finds a map with a compound in the map.
+    /// takes two levels: a reader that does not know the type finds a map that contains a compound.
     fn enter_compound(self, is_in_variant: bool) -> Result<Self, EncodeRefusal> {
         let level = self.enter()?;
         if E::DESCRIBES_ITSELF && is_in_variant { Ok(level.enter()?) } else { Ok(level) }
@@ -142,8 +141,8 @@ impl<'a, S: Serializer, E: EncodingKind> Serializer for Bounded<'a, S, E> {
         self.inner.collect_str(value)
     }
 
-    // In a positional encoding, a reader enters an `Option` before it can know that nothing is inside. So the
-    // encoder enters a level, too. In an encoding that describes itself, a reader enters no level for
+    // In a positional encoding, a reader enters an `Option` before it knows that nothing is inside, so the
+    // encoder also enters a level. In an encoding that describes itself, a reader enters no level for
     // nothing.
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
         let level = if E::DESCRIBES_ITSELF { self } else { self.enter().map_err(Error::custom)? };
@@ -264,8 +263,8 @@ impl<'a, S: Serializer, E: EncodingKind> Serializer for Bounded<'a, S, E> {
         ))
     }
 
-    /// Writes a sequence of bytes at once if a byte buffer has the same encoding. Writing each element alone
-    /// takes twenty times as long.
+    /// Writes a sequence of bytes at once if a byte buffer has the same encoding. Writing each element
+    /// separately takes twenty times as long.
     fn collect_seq<I>(self, elements: I) -> Result<S::Ok, S::Error>
     where
         I: IntoIterator,
@@ -277,7 +276,7 @@ impl<'a, S: Serializer, E: EncodingKind> Serializer for Bounded<'a, S, E> {
             _ => None,
         };
         let mut leading = Leading::default();
-        // The length is only an announcement. So memory is allocated only for a length that a value may have.
+        // The announced length may be wrong, so memory is allocated only for a length that a value may have.
         if let Some(len) = len.filter(|len| !E::DESCRIBES_ITSELF && *len <= MAX_ELEMENTS) {
             leading = one_byte::leading(&mut elements, len);
             if leading.other.is_none() && leading.bytes.len() == len && len > 0 {

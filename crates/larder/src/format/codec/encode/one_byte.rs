@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::ser::{Error, Impossible, Serialize, Serializer};
 
-/// A serializer that accepts only bytes. For a given type, the compiler reduces this serializer to a constant
-/// error or to the byte.
+/// A serializer that accepts only bytes. For a given type, the compiler reduces this serializer to a
+/// constant error or to the byte.
 pub(in crate::format::codec) struct OneByte;
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ where
         return Leading { bytes: Vec::new(), other: Some(first) };
     };
     // Allocated only after the first byte, because most sequences have other elements. The vector is filled
-    // in place: the compiler turns this loop into a copy if every element is a byte.
+    // in place: if every element is a byte, the compiler turns this loop into a copy.
     let mut bytes = vec![0; len];
     let (mut filled, mut other) = (0, None);
     if let Some((head, tail)) = bytes.split_first_mut() {
@@ -67,8 +67,8 @@ where
         }
     }
     if other.is_none() {
-        // The sequence may have more elements than it announced. The caller checks the number of elements if
-        // another element follows.
+        // The sequence may have more elements than it announced. If another element follows, the caller
+        // checks the number of elements.
         other = elements.next();
     }
     bytes.truncate(filled);
@@ -159,12 +159,12 @@ impl Serializer for OneByte {
         Err(NotAByte)
     }
 
-    // Must be the same answer as in the encodings that use this serializer.
+    // Must be the same as in the encodings that use this serializer.
     fn is_human_readable(&self) -> bool {
         false
     }
 
-    // The value is not printed, because printing may take long for some types.
+    // The value is not formatted, because formatting may take long for some types.
     fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Result<u8, NotAByte> {
         Err(NotAByte)
     }

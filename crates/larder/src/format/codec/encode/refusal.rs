@@ -1,15 +1,15 @@
-//! The reasons to refuse the encoding of a value that would not come back unchanged.
+//! The reasons to refuse a value that would not come back unchanged.
 
 use std::fmt;
 
 use crate::format::codec::limits::ExceededLimit;
 
-/// The reason why a value can't be encoded in its keyspace's format. The text gives advice.
+/// Why a value cannot be encoded in its keyspace's format. The text gives advice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EncodeRefusal {
-    /// The value exceeds a limit, and decoding would refuse the value for the same reason.
+    /// The value exceeds a limit, so decoding would refuse it too.
     ExceededLimit(ExceededLimit),
-    /// `Serialize` left a field out. A reader of a positional encoding would read the next field in its
+    /// `Serialize` omitted a field. A reader of a positional encoding would read the next field in its
     /// place.
     Skipped {
         field: &'static str,
@@ -22,7 +22,8 @@ pub(super) enum EncodeRefusal {
         announced: usize,
         written: usize,
     },
-    /// The value has a `Some` whose content MessagePack writes as nil, such as `Some(None)` or `Some(())`.
+    /// The value contains a `Some` whose content MessagePack writes as nil, such as `Some(None)` or
+    /// `Some(())`.
     NothingInSome,
 }
 
@@ -32,7 +33,7 @@ impl From<ExceededLimit> for EncodeRefusal {
     }
 }
 
-/// Advice for a type that a positional encoding can't carry.
+/// Advice for a type that a positional encoding cannot carry.
 const NAME_THE_FIELDS: &str = "declare the keyspace with Format::MessagePack, which names its fields";
 
 impl fmt::Display for EncodeRefusal {

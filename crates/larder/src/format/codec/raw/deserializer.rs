@@ -1,4 +1,4 @@
-//! A deserializer that passes bytes to a type, in the form that the type asks for: bytes, text, or a sequence
+//! A deserializer that passes bytes to a type in the form that the type asks for: bytes, text, or a sequence
 //! of bytes.
 
 use serde::de::value::SeqDeserializer;

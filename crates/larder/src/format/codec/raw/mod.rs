@@ -1,7 +1,7 @@
 //! [`Format::Raw`](super::format::Format::Raw): the bytes of a value, unchanged.
 //!
 //! Byte vectors and strings are copied. Any other type is serialized through serde as bytes, text or a
-//! sequence of bytes. Such a type is deserialized in the form that it asks for.
+//! sequence of bytes, and deserialized in the form that it asks for.
 
 mod deserializer;
 mod serializer;
@@ -14,7 +14,6 @@ use serde::de::DeserializeOwned;
 use super::bounded::Session;
 use crate::format::codec::error::CodecError;
 
-/// Encodes a value.
 pub(super) fn encode<V: Serialize + 'static>(value: &V) -> Result<Vec<u8>, CodecError> {
     match known_bytes(value) {
         Some(bytes) => Ok(bytes.to_vec()),
@@ -22,7 +21,6 @@ pub(super) fn encode<V: Serialize + 'static>(value: &V) -> Result<Vec<u8>, Codec
     }
 }
 
-/// Returns the length of a value's encoding.
 pub(super) fn encoded_len<V: Serialize + 'static>(value: &V) -> Result<usize, CodecError> {
     match known_bytes(value) {
         Some(bytes) => Ok(bytes.len()),
@@ -30,7 +28,6 @@ pub(super) fn encoded_len<V: Serialize + 'static>(value: &V) -> Result<usize, Co
     }
 }
 
-/// Decodes a value.
 pub(super) fn decode<V: DeserializeOwned + 'static>(
     bytes: &[u8],
     session: &Session,

@@ -12,7 +12,7 @@ pub(super) fn bytes_of<V: Serialize>(value: &V) -> Result<Vec<u8>, CodecError> {
 
 struct BytesSerializer;
 
-/// The bytes that were collected so far from a sequence.
+/// The bytes collected so far from a sequence.
 struct CollectedBytes(Vec<u8>);
 
 fn refused<T>(what: &str) -> Result<T, CodecError> {
@@ -119,7 +119,7 @@ impl CollectedBytes {
     }
 }
 
-/// A sequence and a tuple are collected alike, but serde has a trait for each.
+/// Sequences and tuples are collected in the same way, but serde has a trait for each.
 macro_rules! collects {
     ($($compound:ident)*) => {$(
         impl $compound for CollectedBytes {

@@ -61,12 +61,12 @@ struct Known {
     known: u8,
 }
 
-/// Returns this many arrays, one inside another.
+/// Returns this many nested arrays.
 fn arrays(levels: usize) -> Vec<u8> {
     [vec![0x91; levels], vec![1]].concat()
 }
 
-/// Returns this many maps with a key `a`, one inside another.
+/// Returns this many nested maps with a key `a`.
 fn maps(levels: usize) -> Vec<u8> {
     [b"\x81\xA1a".repeat(levels), vec![1]].concat()
 }
@@ -115,7 +115,7 @@ fn the_last_level_is_encoded_and_decoded_and_the_next_is_not() {
     assert_eq!(decode::<Untagged>(&encode(&untagged(MAX_DEPTH)).unwrap()).unwrap(), untagged(MAX_DEPTH));
     assert!(encode(&untagged(MAX_DEPTH + 1)).is_err());
     assert!(refusal::<Untagged>(&unlimited(&untagged(MAX_DEPTH + 1))).contains("levels"));
-    // Encoding counts the Option as a level. A reader that asks for any kind does not see the Option.
+    // Encoding counts the `Option` as a level. A reader that asks for any kind does not see the `Option`.
     let tagged = |levels: usize| {
         (0..levels).fold(Tagged::End, |value, at| match at % 3 {
             0 => Tagged::Map(BTreeMap::from([("a".to_owned(), value)])),
@@ -148,7 +148,7 @@ fn a_length_that_the_bytes_cannot_hold_is_refused_before_memory_is_claimed() {
         let text = check(map);
         assert!(text.contains("more elements"), "{text}");
     }
-    // A text, a byte string and an extension. Each announces 4 GiB.
+    // A text, a byte string and an extension, each announcing 4 GiB.
     for bytes in [b"\xDB\xFF\xFF\xFF\xFF", b"\xC6\xFF\xFF\xFF\xFF", b"\xC9\xFF\xFF\xFF\xFF"] {
         refusal::<Value>(bytes);
         refusal::<String>(bytes);
@@ -166,7 +166,7 @@ fn trailing_and_missing_bytes_are_errors() {
     for len in 0..bytes.len() - 1 {
         refusal::<Product>(&bytes[..len]);
     }
-    // The value is followed by an unknown marker, by a compound that is cut off, or by endless nesting.
+    // The value is followed by an unknown marker, by a truncated compound, or by endless nesting.
     for marker in 0..=u8::MAX {
         *bytes.last_mut().unwrap() = marker;
         assert!(refusal::<Product>(&bytes).contains("bytes follow"), "{marker:02x}");

@@ -185,7 +185,7 @@ impl EncodeKey<String> for Changing {
     }
 }
 
-/// A form that writes the bytes of a text as a part that is encoded unchanged.
+/// A form that writes the bytes of a text as an array part, without escapes.
 #[derive(Debug)]
 struct WithoutEscape(&'static [u8; 4]);
 
@@ -207,8 +207,8 @@ fn a_wrong_form_finds_only_the_bytes_that_it_writes() {
     assert!(unescaped.is(&[&ID.to_bytes()[..], b"a\0b\0"].concat()));
 }
 
-/// A key type that has a text or an array at the same place. The array may have the bytes that a text with a
-/// zero byte would have without its escape.
+/// A key type that has a text or an array at the same place. The array may have the unescaped bytes of a
+/// text with a zero byte.
 struct TextOrArray;
 
 impl Key for TextOrArray {

@@ -1,4 +1,4 @@
-//! The checks in a release build. Such a build tries only some of the values.
+//! Tests of the checks in a release build, which tries only some of the values.
 
 use crate::format::codec::checks::ValueChecks;
 use crate::format::codec::format::Format;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serializer};
 
 use crate::format::codec::checks::*;
 
-/// Inserts values one after another as in a release build. Returns the values that are read back, with `None`
+/// Inserts values one after another as in a release build. Returns the values that are read back, or `None`
 /// for each refused value.
 fn in_a_release<V>(format: Format, values: &[V]) -> Vec<Option<V>>
 where
@@ -94,7 +94,7 @@ fn a_field_that_is_left_out_for_the_first_time_is_tried() {
 
 #[test]
 fn a_type_that_asks_whether_it_is_read_by_people_gets_one_answer() {
-    /// A byte in human-readable formats, and text in other formats.
+    /// A type that serializes as a byte in human-readable formats, and as text in other formats.
     #[derive(Debug, PartialEq, Clone)]
     struct Shy(u8);
     impl Serialize for Shy {
@@ -138,7 +138,7 @@ fn what_no_format_takes_is_not_sent_from_one_to_the_other() {
     assert_eq!(text.matches("declare the keyspace").count(), 1, "{text}");
 }
 
-/// Stores forty values that come back, then a value that does not come back. Checks that the last value is
+/// Stores forty values that come back, then a value that does not. Checks that only the last value is
 /// refused.
 fn refused_after<V>(usual: impl Fn(u32) -> V, last: V)
 where
@@ -204,8 +204,7 @@ fn a_flattened_map_that_was_always_empty_is_tried_when_it_is_not() {
     refused_after(|_| Flat { level: 1, rest: BTreeMap::new() }, Flat { level: 1, rest: unlike });
 }
 
-/// A type that leaves out a zero without an announcement, as a struct or as a map. It reads a missing field
-/// as 5.
+/// A type that silently omits a zero, as a struct or as a map. It reads a missing field as 5.
 #[derive(Debug, PartialEq)]
 struct Silent<const IS_MAP: bool> {
     always: u32,

@@ -165,8 +165,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.has_lower_tier() && !self.shared.is_closed()
     }
 
-    /// Steps 2 to 4 for [`get_many`](Keyspace::get_many). Reads the missed keys from the server, with one
-    /// request.
+    /// Reads the missed keys from the server, with one request.
     fn read_missed_remotely(
         &self,
         missed: &[MissedKey],
@@ -188,6 +187,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
+    /// Steps 2 to 4 for [`get_many`](Keyspace::get_many).
     fn get_from_disk(&self, missed: Vec<MissedKey>, found: &mut [Option<Arc<V>>]) {
         self.read_missed(missed, |at, key, value| {
             self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);

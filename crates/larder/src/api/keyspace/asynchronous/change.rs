@@ -1,10 +1,10 @@
 //! Changes from async code: inserts, removals and atomic changes.
 //!
-//! A change is made by a worker thread, because it may wait for the disk or for room in the write buffer.
-//! Only an insert that finds room needs no worker thread. The wait for a commit holds no worker, because the
-//! writer answers the task directly ([`crate::api::keyspace::change_commit`]). So any number of changes can
-//! share a commit. While the disk tier is off, a durable insert or change holds its worker while it waits,
-//! because it may have to store its value again.
+//! A worker thread makes the change, because it may wait for the disk or for room in the write buffer. Only
+//! an insert that finds room needs no worker thread. The wait for a commit does not occupy a worker thread,
+//! because the writer thread answers the task directly ([`crate::api::keyspace::change_commit`]). So any
+//! number of changes can share a commit. While the disk tier is off, a durable insert or change occupies its
+//! worker thread during the wait, because it may have to store its value again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,8 +31,8 @@ use crate::sys::offload::offload;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// The async form of [`insert`](Keyspace::insert). While the write buffer is full, only the task waits.
-    /// The executor is not blocked.
+    /// The async form of [`insert`](Keyspace::insert). While the write buffer is full, the task waits without
+    /// blocking the executor.
     ///
     /// The value is stored even if the future is dropped after its first poll.
     ///
@@ -57,8 +57,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// Costs the same as [`insert`](Keyspace::insert), at the first poll. If there is no room, also a round
-    /// trip to a worker thread, and the wait.
+    /// Costs the same as [`insert`](Keyspace::insert), at the first poll. If the write buffer is full, the
+    /// call adds a round trip to a worker thread, and the wait for room.
     pub async fn insert_async(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with_async(key, value, InsertOptions::new()).await
     }
@@ -70,8 +70,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`insert_with`](Keyspace::insert_with).
     ///
     /// # Cost
-    /// Costs the same as [`insert_async`](Keyspace::insert_async). A durable insert also waits for a commit
-    /// that it shares with other callers. The wait does not occupy a worker thread.
+    /// Costs the same as [`insert_async`](Keyspace::insert_async). A durable insert also waits for one
+    /// commit, shared with other waiting callers. The wait does not occupy a worker thread.
     pub async fn insert_with_async(
         &self,
         key: impl EncodeKey<K>,
@@ -89,10 +89,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.commit_in_task(move |keyspace, wait| keyspace.insert_full(&full, &value, options, wait)).await
     }
 
-    /// The async form of [`modify`](Keyspace::modify). A worker thread calls `change`, unless the keyspace is
-    /// memory-only and no other caller takes a turn for the key, or the calling thread has
-    /// [`inline_calls`](crate::Cache::inline_calls). The change is made even if the future is dropped after
-    /// its first poll.
+    /// The async form of [`modify`](Keyspace::modify). A worker thread usually calls `change`. The calling
+    /// thread calls it if the thread has [`inline_calls`](crate::Cache::inline_calls), or if the keyspace is
+    /// memory-only and no other caller takes a turn for the key. The change is made even if the future is
+    /// dropped after its first poll.
     ///
     /// ```
     /// # use larder::{Cache, Change, KeyspaceDefinition};
@@ -121,7 +121,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// thread calls `change`.
     ///
     /// # Panics
-    /// If `change` panics. In this case nothing is changed.
+    /// Panics if `change` panics. Nothing is changed then.
     pub async fn modify_async(
         &self,
         key: impl EncodeKey<K>,
@@ -137,11 +137,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`modify_with`](Keyspace::modify_with).
     ///
     /// # Cost
-    /// Costs the same as [`modify_async`](Keyspace::modify_async). A durable change also waits for a commit
-    /// that it shares with other callers. The wait does not occupy a worker thread.
+    /// Costs the same as [`modify_async`](Keyspace::modify_async). A durable change also waits for one
+    /// commit, shared with other waiting callers. The wait does not occupy a worker thread.
     ///
     /// # Panics
-    /// If `change` panics. In this case nothing is changed.
+    /// Panics if `change` panics. Nothing is changed then.
     pub async fn modify_with_async(
         &self,
         key: impl EncodeKey<K>,
@@ -155,10 +155,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Makes a change, as [`modify_with_async`](Self::modify_with_async) does, and does not wait for its
-    /// commit. When this call returns, every caller sees the change. The returned [`ModifyCommit`] waits
-    /// until it is durable, if it is a removal, or if `durability` is [`Durability::Immediate`]. So a caller
-    /// can begin its next change meanwhile, and both share a commit.
+    /// Makes a change like [`modify_with_async`](Self::modify_with_async), but does not wait for its commit.
+    /// When this call returns, every caller sees the change. For a removal, or with
+    /// [`Durability::Immediate`], the returned [`ModifyCommit`] waits until the change is durable. Meanwhile
+    /// the caller can begin its next change, so that both share a commit.
     ///
     /// ```
     /// # use larder::{Cache, Change, Durability, KeyspaceDefinition};
@@ -185,7 +185,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Costs the same as [`modify_async`](Keyspace::modify_async).
     ///
     /// # Panics
-    /// If `change` panics. In this case nothing is changed.
+    /// Panics if `change` panics. Nothing is changed then.
     pub async fn begin_modify_async(
         &self,
         key: impl EncodeKey<K>,
@@ -196,7 +196,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.refuse_in_closure(&full)?;
         let mut compute = move |value: Option<&Arc<V>>, ttl: Ttl| change(value.map(|value| &**value), ttl);
         let mut wait = ChangeCommit::in_task();
-        // Without a disk tier that saves values, a durable change may have to store its value again.
+        // While the disk tier does not save values, a durable change may have to store its value again.
         let is_inline = durability == Durability::Buffered && inline_calls::are_allowed();
         let mut changed = None;
         if is_inline || !self.may_block() {
@@ -222,8 +222,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// The async form of [`remove`](Keyspace::remove).
     ///
-    /// Dropping the future after its first poll does not undo the removal: the removal continues, and may
-    /// become visible only after the drop. To know that the removal is durable, await the future.
+    /// Dropping the future after its first poll does not stop the removal, which may become visible only
+    /// after the drop. Await the future to know that the removal is durable.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -253,14 +253,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// The async form of [`remove_many`](Keyspace::remove_many). Dropping the future after its first poll
-    /// does not undo the removals. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
+    /// does not stop the removals. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors
     /// Returns the same errors as [`remove_many`](Keyspace::remove_many).
     ///
     /// # Cost
-    /// Costs the same as [`remove_many`](Keyspace::remove_many), plus the additional cost of
-    /// [`remove_async`](Keyspace::remove_async).
+    /// Costs the same as [`remove_many`](Keyspace::remove_many), plus what
+    /// [`remove_async`](Keyspace::remove_async) adds to `remove`.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_many_async<Q: EncodeKey<K>>(
         &self,
@@ -274,7 +274,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// The async form of [`remove_prefix`](Keyspace::remove_prefix). Dropping the future after its first poll
-    /// does not undo the removal.
+    /// does not stop the removal.
     ///
     /// ```
     /// # use larder::{Any, Cache, KeyspaceDefinition};
@@ -299,8 +299,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`remove_prefix`](Keyspace::remove_prefix).
     ///
     /// # Cost
-    /// Costs the same as [`remove_prefix`](Keyspace::remove_prefix), plus the additional cost of
-    /// [`remove_async`](Keyspace::remove_async).
+    /// Costs the same as [`remove_prefix`](Keyspace::remove_prefix), plus what
+    /// [`remove_async`](Keyspace::remove_async) adds to `remove`.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_prefix_async(&self, prefix: impl KeyPrefix<K>) -> Result<u64, Error> {
         let mut invalidation = Invalidation::new(&self.shared);
@@ -309,14 +309,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// The async form of [`remove_matching`](Keyspace::remove_matching). Dropping the future after its first
-    /// poll does not undo the removal. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
+    /// poll does not stop the removal. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors
     /// Returns the same errors as [`remove_matching`](Keyspace::remove_matching).
     ///
     /// # Cost
-    /// Costs the same as [`remove_matching`](Keyspace::remove_matching), plus the additional cost of
-    /// [`remove_async`](Keyspace::remove_async).
+    /// Costs the same as [`remove_matching`](Keyspace::remove_matching), plus what
+    /// [`remove_async`](Keyspace::remove_async) adds to `remove`.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_matching_async(&self, pattern: impl KeyPattern<K>) -> Result<u64, Error> {
         let mut invalidation = Invalidation::new(&self.shared);
@@ -324,15 +324,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         invalidation.commit_async().await
     }
 
-    /// The async form of [`clear`](Keyspace::clear). Dropping the future after its first poll does not undo
+    /// The async form of [`clear`](Keyspace::clear). Dropping the future after its first poll does not stop
     /// the removal. [`remove_prefix_async`](Keyspace::remove_prefix_async) has an example.
     ///
     /// # Errors
     /// Returns the same errors as [`clear`](Keyspace::clear).
     ///
     /// # Cost
-    /// Costs the same as [`clear`](Keyspace::clear), plus the additional cost of
-    /// [`remove_async`](Keyspace::remove_async).
+    /// Costs the same as [`clear`](Keyspace::clear), plus what [`remove_async`](Keyspace::remove_async) adds
+    /// to `remove`.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn clear_async(&self) -> Result<u64, Error> {
         let mut invalidation = Invalidation::new(&self.shared);
@@ -340,8 +340,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         invalidation.commit_async().await
     }
 
-    /// Stores a value, if this is possible without waiting. If the value is stored, returns the wait for its
-    /// commit. For a durable insert, the commit is already requested.
+    /// Stores a value if that needs no waiting. Returns the wait for the commit, or `None` if the value was
+    /// not stored. For a durable insert, the commit is already requested.
     fn insert_at_once(
         &self,
         full: &[u8],
@@ -351,7 +351,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let InsertOptions { ttl, durability } = options;
         let is_plain = matches!(ttl, Ttl::Default | Ttl::For(_) | Ttl::Never);
         let is_durable = durability == Durability::Immediate && !self.is_memory_only();
-        // Without a disk tier that saves values, a durable insert may have to store its value again.
+        // While the disk tier does not save values, a durable insert may have to store its value again.
         if self.is_remote() || !is_plain || (is_durable && !self.shared.tiers.disk.saves()) {
             return Ok(None);
         }
@@ -376,18 +376,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Ok(Some(wait))
             }
             Err(Refused::Closed) => Err(Error::Closed),
-            // The disk tier came back meanwhile. A worker prepares the value again, so that it is saved.
+            // The disk tier came back meanwhile. A worker thread prepares the value again, so that it is
+            // saved.
             Err(Refused::Unsaved | Refused::Revoked | Refused::Unconfirmed) => Ok(None),
         }
     }
 
-    /// Refuses a change of a key in a closure of this key. Called on the calling thread, because a worker is
-    /// not inside the closure.
+    /// Refuses the change if the calling thread is inside a closure that changes the same key. Must run on
+    /// the calling thread, because a worker thread is not inside that closure.
     fn refuse_in_closure(&self, full: &[u8]) -> Result<(), Error> {
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full)
     }
 
-    /// Returns the whole key, owned.
+    /// Returns the whole key as an owned value.
     fn whole_key(&self, key: &impl EncodeKey<K>) -> Result<StoredKey, Error> {
         Ok(self.encode(key)?.as_slice().into())
     }

@@ -51,7 +51,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.keyspace().is_some_and(|keyspace| keyspace.may_block())
     }
 
-    /// Steps 5 and 6, for a loader that lives in the flight. In a forked child, returns the outcome and
+    /// Runs steps 5 and 6 for a loader that the flight owns. In a forked child, returns the outcome and
     /// caches nothing, because the flight belongs to the parent.
     pub(in crate::api::keyspace) fn end_with<E: Send + Sync + 'static>(
         self,
@@ -80,10 +80,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             }
             (Err(error), _) => return self.fail(error),
             (Ok(Load::Absent), _) => return self.end_absent(),
-            // The lease ends without an answer. The task that began the load knows the reason.
+            // The lease ends without a result. The task that began the load reports `NothingUnchanged`.
             (Ok(Load::Unchanged), None) => return,
         };
-        // A failure of the cache is not an error. The lease counts it.
+        // Errors of the cache are dropped: the caller gets the value, and the lease counts the failure.
         self.publish_off_executor(move |lease| drop(lease.fill_with(value, ttl)));
     }
 
@@ -91,7 +91,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.publish_off_executor(|lease| _ = lease.fill_absent());
     }
 
-    /// Publishes a loaded value, on a worker thread if that may block. The flight lands when the value is
+    /// Publishes a loaded value, on a worker thread if the store may block. The flight ends when the value is
     /// stored, so no task waits for the worker thread itself.
     fn publish_off_executor(self, publish: impl FnOnce(Self) + Send + 'static) {
         if self.may_block() { drop(submit(move || publish(self))) } else { publish(self) }
@@ -108,7 +108,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// Returns the same errors as [`wait`](PendingLoad::wait).
     ///
     /// # Cost
-    /// A waker in the flight. With a timeout, also an entry in the list of the thread that wakes tasks.
+    /// One waker in the flight. A timeout adds an entry in the list of the thread that wakes tasks.
     pub async fn wait_async<E: Send + Sync + 'static>(self) -> Result<Waited<V>, LoadError<E>> {
         let max = self.load_timeout();
         self.outcome_async(max).await

@@ -1,18 +1,18 @@
-//! Loads from async code, and waits for loads. The steps are the same as in [`crate::api::keyspace::lookup`].
+//! Loads from async code, with the steps of [`crate::api::keyspace::lookup`].
 //!
 //! There are two forms of loader:
 //!
-//! - The loader of [`get_or_load_async`](Keyspace::get_or_load_async) lives in the flight
-//!   ([`crate::engine::flights`]). The task that next polls its wait drives the loader. The thread that took
-//!   the lease puts the loader into the flight before any task polls it. So the progress of the load never
-//!   depends on one certain task.
+//! - The flight owns the loader of [`get_or_load_async`](Keyspace::get_or_load_async)
+//!   ([`crate::engine::flights`]). Any task that polls its wait for the flight also polls the loader. The
+//!   thread that took the lease puts the loader into the flight before any task polls it. So the progress of
+//!   the load never depends on a particular task.
 //! - The loader of [`get_or_load_local_async`](Keyspace::get_or_load_local_async) may borrow
-//!   ([`super::local_load`]), so only its caller drives it, and owns the lease. If the caller is dropped, the
-//!   lease is given back, and one of the waiting tasks or threads loads the key. If the caller is never
-//!   polled again, it keeps the lease until the deadline.
+//!   ([`super::local_load`]). So only the caller's future polls the loader, and owns the lease. If the future
+//!   is dropped, the lease is released, and one of the waiting tasks or threads loads the key. If the future
+//!   is never polled again, it keeps the lease until the deadline.
 //!
-//! In both forms, a worker thread stores the value, because an insert may wait for room. This step lands the
-//! flight, and completes even if tasks are dropped.
+//! In both forms, a worker thread stores the value, because an insert may wait for room in the write buffer.
+//! Storing the value ends the flight, even if all tasks have been dropped.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -35,23 +35,23 @@ use crate::memory::lookup::Lookup;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 
-/// The answer to a caller that wants to load a key.
+/// The outcome for a caller that wants to load a key.
 enum SharedLoad<V, F> {
     Answer(Loaded<V>),
-    /// The loader is in the flight of this wait.
+    /// This caller leads the load: its loader is in the flight of this wait.
     Led(TaskWait),
-    /// Another caller is loading the key. The loader is returned to the caller.
+    /// Another caller is loading the key. Holds the unused loader.
     Joined(PendingLoad<V>, F),
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// The async form of [`get_or_load`](Keyspace::get_or_load). A value in memory is returned at the first
-    /// poll.
+    /// The async form of [`get_or_load`](Keyspace::get_or_load). If memory has the value, the first poll
+    /// returns it.
     ///
-    /// Tasks and threads that ask for one key at the same time run one loader and share its result. The
-    /// loader belongs to the load, not to the task that began it: any waiting task polls it. So a task that
-    /// is dropped, or never polled again, delays no other task. When no task waits any more, the loader is
-    /// dropped. A waiting thread then loads the key itself.
+    /// Tasks and threads that request the same key at the same time run one loader and share its result. Any
+    /// task that waits for the load can poll the loader, not only the task that began the load. So a task
+    /// that is dropped, or never polled again, does not delay other tasks. When no task waits any more, the
+    /// loader is dropped. Threads that still wait then load the key themselves.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -67,13 +67,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// The loader is called at its first poll. It runs with the task-local values, the tracing span and the
-    /// runtime of the task that polls it. So pass its data by value, and instrument it if it needs a span.
-    /// All callers of a key must run in runtimes in which the loaders of the other callers can run. A loader
-    /// that uses tokio's timers panics if a task outside of tokio polls it.
-    /// [`get_or_load_local_async`](Keyspace::get_or_load_local_async) accepts a loader that borrows.
+    /// The loader runs with the task-local values, the tracing span and the runtime of the task that polls
+    /// it. So pass its data by value, and instrument it if it needs a span. All callers of a key must run on
+    /// runtimes that can run each other's loaders. For example, a loader that uses tokio's timers panics if a
+    /// task outside tokio polls it. For a loader that borrows, use
+    /// [`get_or_load_local_async`](Keyspace::get_or_load_local_async).
     ///
-    /// If no task polls the loader, a thread that waits in `get_or_load` waits until the
+    /// If no task polls the loader, a thread in `get_or_load` waits for it until the
     /// [`lease_timeout`](crate::CacheBuilder::lease_timeout) at most.
     ///
     /// # Errors
@@ -81,14 +81,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// gets [`LoadError::Panicked`], including the caller that began the load. The panic hook prints the
     /// panic.
     ///
-    /// If a loader waits for a load that waits for this loader, it gets [`LoadError::Cycle`]. The cache does
-    /// not know that a task or a thread was spawned by a loader. A cycle through such a task or thread ends
-    /// with the `lease_timeout`.
+    /// If a loader waits for a load that itself waits for this loader, the call returns [`LoadError::Cycle`].
+    /// The cache can't detect a cycle through a task or thread that a loader spawned. Such a cycle ends at
+    /// the `lease_timeout`.
     ///
     /// # Cost
-    /// A value in memory: the cost of [`get`](Keyspace::get), at the first poll. A load: a boxed future for
-    /// each waiting task, and one for the loader. With a disk tier, also a round trip to a worker thread for
-    /// the lookup on disk, and another one to store the value.
+    /// A hit in memory costs the same as [`get`](Keyspace::get). A load costs a boxed future for each waiting
+    /// task, and one for the loader. A disk tier adds two round trips to a worker thread: for the lookup on
+    /// disk, and to store the value.
     pub async fn get_or_load_async<E, R, F, L>(
         &self,
         key: impl EncodeKey<K>,
@@ -173,7 +173,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Returns the same errors as [`get_or_load_async`](Keyspace::get_or_load_async). Returns
+    /// Returns the same errors as [`get_or_load_async`](Keyspace::get_or_load_async). Also returns
     /// [`LoadError::NothingUnchanged`] if the loader returns [`Load::Unchanged`] although it got no stale
     /// value.
     ///
@@ -199,8 +199,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Step 1, for a key that [`hit`](Self::hit) has not found. Returns the value, or the whole key. Never
-    /// inlined. Otherwise it would be on the path of a hit.
+    /// Step 1 for a key that [`hit`](Self::hit) did not find. Returns the value, or the whole key. Never
+    /// inlined, to keep it off the fast path of a hit.
     #[inline(never)]
     pub(super) fn find_in_memory<E>(
         &self,
@@ -212,7 +212,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(self.hit_in_memory(key, true).map(|(value, _)| value).ok_or_else(|| key.bytes.into()))
     }
 
-    /// Step 1 for an absence. Counts the answer.
+    /// Step 1 for an absence. Counts an absence that is found.
     fn is_absent_in_memory(&self, full: &[u8]) -> bool {
         let key = self.shared.tiers.memory.key(full);
         let is_absent =
@@ -223,7 +223,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         is_absent
     }
 
-    /// Steps 2 to 6, with a loader that lives in the flight.
+    /// Steps 2 to 6, with a loader that the flight owns.
     async fn load_missing_async<E, F, L>(
         &self,
         key: StoredKey,
@@ -257,7 +257,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Waits for the load that the caller has begun.
+    /// Waits for the load that the caller began.
     async fn finish_own_load<E: Send + Sync + 'static>(
         &self,
         key: StoredKey,
@@ -267,13 +267,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match PendingLoad::answer(ended, None) {
             Ok(Waited::Value(value)) => Ok(Loaded::fresh(Some(value))),
             Ok(Waited::Absent) => Ok(Loaded::fresh(None)),
-            // A load ends without an answer for the task that began it in only one case.
+            // For the task that began the load, this is the only way to end without a result.
             Ok(Waited::Unanswered) => Err(LoadError::NothingUnchanged),
             Err(error) => self.stale_or_async(key, error).await,
         }
     }
 
-    /// Steps 2 and 3, and puts the loader into the flight.
+    /// Runs steps 2 and 3, and puts the loader into the flight.
     fn begin_shared_load<E, F, L>(
         &self,
         full: &[u8],
@@ -309,7 +309,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Steps 2 and 3. Only the first of several rounds is counted. A further round also does step 1.
+    /// Runs steps 2 and 3. A repeated call also runs step 1, and counts nothing.
     pub(super) fn find_or_lease_again(
         &self,
         full: &[u8],
@@ -343,7 +343,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 }
 
-/// Returns the value of a load that does not accept an absence as its answer.
+/// Returns the value of a load that never ends with an absence.
 pub(super) fn present<V>(loaded: Loaded<V>) -> Arc<V> {
     loaded.value.expect("the loader has a value, and an absence is no answer here")
 }

@@ -1,8 +1,8 @@
-//! Loads from async code with a loader that borrows. Only its caller drives the loader. The steps are the
-//! same as in [`crate::api::keyspace::lookup`].
+//! Loads from async code with a loader that borrows, with the steps of [`crate::api::keyspace::lookup`].
 //!
-//! The caller owns the lease. If the caller is dropped, the lease is given back, and one of the waiting
-//! callers loads the key. If the caller is never polled again, it keeps the lease until the deadline.
+//! Only the caller's future polls the loader, and it owns the lease. If the future is dropped, the lease is
+//! released, and one of the waiting callers loads the key. If the future is never polled again, it keeps the
+//! lease until the deadline.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -20,8 +20,8 @@ use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Like [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that may borrow, and need not
-    /// be `Send`. Only the caller drives the loader.
+    /// Like [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that may borrow and need not be
+    /// `Send`. Only this future polls the loader.
     ///
     /// If the future is dropped, the loader is dropped, and one of the waiting callers loads the key. If the
     /// future is kept but not polled, the other callers wait until the
@@ -49,7 +49,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Costs the same as [`get_or_load_async`](Keyspace::get_or_load_async), without a boxed future.
     ///
     /// # Panics
-    /// If the loader panics. The waiting callers get [`LoadError::Panicked`].
+    /// Panics if the loader panics. The waiting callers get [`LoadError::Panicked`].
     pub async fn get_or_load_local_async<E, R, F>(
         &self,
         key: impl EncodeKey<K>,
@@ -69,7 +69,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Steps 2 to 6, with a loader that only its caller drives.
+    /// Steps 2 to 6, with a loader that only this future polls.
     async fn load_missing_locally<E, R, F>(
         &self,
         key: StoredKey,
@@ -104,7 +104,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match answer.await {
             Ok(value) => {
                 let value = value.into();
-                // A failure of the cache is not an error. The lease counts it.
+                // Errors of the cache are dropped: the caller gets the value, and the lease counts the
+                // failure.
                 drop(lease.fill_async(value.clone()).await);
                 Ok(Loaded::fresh(Some(value)))
             }

@@ -1,16 +1,16 @@
 //! The calls for async code, for any runtime: `get_async`, `get_or_load_async` and others.
 //!
-//! A future of these calls never blocks the thread that polls it. If the memory tier has the answer, the
-//! future completes at its first poll. Work that may block, such as a lookup on disk or an insert that waits
-//! for room, runs on a worker thread ([`crate::sys::offload`]). A task waits for the load of another caller
-//! with a waker in the flight ([`crate::engine::flights`]). No lock is held across an await.
+//! These futures never block the thread that polls them. If the memory tier has the answer, the first poll
+//! returns it. Work that may block, such as a lookup on disk or an insert that waits for room, runs on a
+//! worker thread ([`crate::sys::offload`]). A task that waits for another caller's load puts a waker into the
+//! flight ([`crate::engine::flights`]). No lock is held across an await.
 //!
-//! A future that is dropped leaves nothing behind: no lease, no waker, no alarm. A lookup that no worker has
-//! begun leaves the queue. A step that has begun on a worker thread completes. A change completes even if no
-//! worker has begun it yet.
+//! A dropped future leaves no lease, waker or alarm behind. If no worker thread has begun its lookup, the
+//! lookup is removed from the queue. A step that a worker thread has begun completes. A change completes even
+//! if no worker thread has begun it yet.
 //!
 //! - [`read`]: lookups. [`load`], [`local_load`]: loads. [`lease`]: calls that end a load, or wait for a
-//!   load. [`change`]: inserts, removals and atomic changes. [`stream`]: all entries.
+//!   load. [`change`]: inserts, removals and atomic changes. [`stream`]: iterations.
 
 mod change;
 mod lease;
@@ -35,10 +35,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.has_lower_tier() && self.shared.tiers.may_block() && !self.shared.is_forked()
     }
 
-    /// Makes a call that may block on a worker thread. If the call can't block, makes it immediately on the
-    /// calling thread.
+    /// Runs `call` on a worker thread if it may block. Otherwise runs it immediately on the calling thread.
     ///
-    /// If the future is dropped before a worker has begun the call, the call is not made.
+    /// If the future is dropped before a worker thread begins the call, the call does not run.
     pub(super) async fn off_executor<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Self) -> T + Send + 'static,
@@ -50,8 +49,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         offload_unless_dropped(move || call(&keyspace)).await
     }
 
-    /// Makes a change like [`change_off_executor`](Self::change_off_executor). The change requests its
-    /// commit. The task waits for the commit, and holds no worker.
+    /// Makes a change like [`change_off_executor`](Self::change_off_executor), and waits for its commit. The
+    /// change requests the commit. The wait does not occupy a worker thread.
     pub(super) async fn commit_in_task(
         &self,
         change: impl FnOnce(&Self, &mut ChangeCommit) -> Result<(), Error> + Send + 'static,

@@ -24,9 +24,9 @@ enum MemoryAnswer<V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// The async form of [`get`](Keyspace::get). A value in memory is returned at the first poll. Otherwise a
-    /// worker thread reads the disk, so that the lookup does not block the executor. A thread with
-    /// [`inline_calls`](crate::Cache::inline_calls) may read the disk itself.
+    /// The async form of [`get`](Keyspace::get). If memory has the value, the first poll returns it.
+    /// Otherwise a worker thread reads the disk, so that the lookup does not block the executor. A thread
+    /// with [`inline_calls`](crate::Cache::inline_calls) may read the disk itself.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -43,10 +43,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// In memory: the cost of [`get`](Keyspace::get). On disk: that cost and a round trip to a worker thread,
-    /// about 20 µs for a lookup alone.
+    /// Costs the same as [`get`](Keyspace::get). A lookup on disk adds a round trip to a worker thread, about
+    /// 20 µs without other load.
     pub async fn get_async(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
-        // The same structure as in `get`, so that a hit does not execute code of the other paths.
+        // Structured like `get`, so that a hit does not execute code of the other paths.
         if let Some((value, _)) = self.hit(&key) {
             return Some(value);
         }
@@ -56,8 +56,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Looks in memory for a key that [`hit`](Self::hit) has not found. Never inlined: see
-    /// [`get_async`](Self::get_async).
+    /// Looks in memory for a key that [`hit`](Self::hit) did not find. Never inlined, to keep it off the fast
+    /// path of a hit.
     #[inline(never)]
     fn look_in_memory(&self, key: &impl EncodeKey<K>) -> MemoryAnswer<V> {
         let mut full = KeyBuffer::default();
@@ -82,10 +82,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         MemoryAnswer::Found(found)
     }
 
-    /// Reads a value from disk on a worker thread, and copies it into memory, as [`get`](Keyspace::get) does.
-    /// The permission for the copy was taken with the miss, before the disk is read (invariant 4).
+    /// Reads a value from disk on a worker thread, and copies it into memory, like [`get`](Keyspace::get).
+    /// The permit for the copy was taken with the miss, before the disk is read (invariant 4).
     ///
-    /// Never inlined. Otherwise the future of a lookup in memory would be as large as this one.
+    /// Boxed and never inlined. Otherwise the future of a lookup in memory would be as large as the boxed
+    /// future.
     #[inline(never)]
     fn get_off_executor(
         &self,

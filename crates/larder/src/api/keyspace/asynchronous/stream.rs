@@ -1,8 +1,8 @@
 //! Streams over the entries of a keyspace.
 //!
-//! A worker thread makes the iterator of [`crate::api::keyspace::iterate`], and takes [`CHUNK`] items from it
-//! at a time. Between two chunks it does nothing. So a stream that is not polled holds no worker and no
-//! snapshot.
+//! A worker thread creates the iterator of [`crate::api::keyspace::iterate`], and takes [`CHUNK`] items from
+//! it at a time. Between two chunks, no worker thread is occupied and no snapshot is held. So a stream that
+//! is not polled costs nothing.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,26 +21,25 @@ use crate::format::key::Key;
 use crate::sys::offload::{JobResult, submit};
 use crate::sys::sync::Arc;
 
-/// The number of items that are read at a time.
+/// The number of items that a worker thread reads at a time.
 const CHUNK: usize = 64;
 
-/// A stream of the live entries of a keyspace, in key order. [`Keyspace::iter_async`] returns it.
+/// A stream of the live entries of a keyspace, in key order. Returned by [`Keyspace::iter_async`].
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct EntryStream<K, V>(Chunks<Iter<K, V>, (K, Arc<V>)>);
 
-/// A stream of the keys of the live entries of a keyspace, in order. [`Keyspace::keys_async`] returns it.
+/// A stream of the keys of the live entries of a keyspace, in order. Returned by [`Keyspace::keys_async`].
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct KeyStream<K, V>(Chunks<Keys<K, V>, K>);
 
-/// The result of a worker: the iterator, and the next items. If there are no items, the iterator is at its
-/// end.
+/// The iterator and its next items. If there are no items, the iterator is at its end.
 type Chunk<I, T> = (I, VecDeque<T>);
 
 /// An iterator that worker threads advance.
 struct Chunks<I, T> {
     items: VecDeque<T>,
     reading: Option<JobResult<Chunk<I, T>>>,
-    /// Begins to read: the first chunk of a new iterator, or the next chunk.
+    /// Returns the iterator for the next chunk. The first call creates the iterator.
     start: Option<Start<I>>,
 }
 
@@ -81,7 +80,7 @@ impl<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> Chunks<I, T> {
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// The async form of [`iter`](Keyspace::iter). Returns a stream.
     ///
-    /// Worker threads read the entries, 64 at a time. A chunk is read only after the previous chunk was
+    /// Worker threads read the entries in chunks of 64. A chunk is read only after the previous chunk was
     /// consumed.
     ///
     /// ```
@@ -103,7 +102,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// Costs the same as [`iter`](Keyspace::iter), plus a round trip to a worker thread for each 64 entries.
+    /// Costs the same as [`iter`](Keyspace::iter), plus one round trip to a worker thread per 64 entries.
     pub fn iter_async(&self) -> EntryStream<K, V> {
         let keyspace = self.clone();
         EntryStream(Chunks::new(move || keyspace.iter()))
@@ -113,14 +112,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// an example.
     ///
     /// # Cost
-    /// Costs the same as [`keys`](Keyspace::keys), plus a round trip to a worker thread for each 64 keys.
+    /// Costs the same as [`keys`](Keyspace::keys), plus one round trip to a worker thread per 64 keys.
     pub fn keys_async(&self) -> KeyStream<K, V> {
         let keyspace = self.clone();
         KeyStream(Chunks::new(move || keyspace.keys()))
     }
 }
 
-// No item is ever pinned, because each item is moved out of the chunk.
+// Sound to be `Unpin`: no item is ever pinned, because each item is moved out of the chunk.
 impl<K, V> Unpin for EntryStream<K, V> {}
 impl<K, V> Unpin for KeyStream<K, V> {}
 
@@ -140,14 +139,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Stream for
     }
 }
 
-/// Prints no keys, because a key may be a secret.
+/// Omits the keys, because a key may be a secret.
 impl<K, V> fmt::Debug for EntryStream<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EntryStream").finish_non_exhaustive()
     }
 }
 
-/// Prints no keys, because a key may be a secret.
+/// Omits the keys, because a key may be a secret.
 impl<K, V> fmt::Debug for KeyStream<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyStream").finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! The case that a load finds a refresh of its key in progress, while the key has a live value.
+//! Handles a load that finds a refresh of its key in progress, while the key still has a live value.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,10 +14,9 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live value of a key during a refresh of it. The refresh began with a live value, which
-    /// memory may have evicted since. In this case the value is only on disk, or another caller has just
-    /// promoted it. A refresh that has just ended has published a value. With a live value, the caller need
-    /// not wait.
+    /// Returns the live value of a key if `flight` is a refresh, so that the caller need not wait for the
+    /// refresh. The refresh began with a live value in memory. The value may have been evicted since, so this
+    /// also looks on disk. If the refresh has just ended, memory has the new value.
     pub(in crate::api::keyspace) fn hit_beside_refresh(
         &self,
         key: SlotKey<'_>,

@@ -1,11 +1,12 @@
-//! Several keys of a registered loader.
+//! Lookups of several keys with a registered loader.
 //!
 //! 1. Encode all keys. If a key is refused, no key is looked up.
-//! 2. Look every key up in memory, as [`LoadingKeyspace::get`] does.
-//! 3. Read the keys that memory does not have from disk, as `Keyspace::get_many` does
-//!    ([`super::super::read_many`]). A value that is old begins a refresh.
-//! 4. Load the remaining keys, one after another, in the order of the input. Each load looks its key up again
-//!    under a lease, because only a lease taken before the disk is read may publish a load (invariant 4).
+//! 2. Look up every key in memory, like [`LoadingKeyspace::get`].
+//! 3. Read the keys that memory does not have from disk, like `Keyspace::get_many`
+//!    ([`super::super::read_many`]). If a value is old, begin a refresh.
+//! 4. Load the remaining keys one after another, in the order of the input. Each load takes a lease and looks
+//!    its key up again: a load may be published only with a lease that was taken before the disk was read
+//!    (invariant 4).
 
 use std::collections::HashMap;
 
@@ -24,10 +25,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     LoadingKeyspace<K, V, E>
 {
     /// Returns the values of several keys, in the order of the keys. Each key is looked up, refreshed and
-    /// loaded like with [`get`](Self::get). A key that occurs twice is loaded once.
+    /// loaded as with [`get`](Self::get). A key that occurs twice is loaded once.
     ///
-    /// The loader takes one key, so the missing keys are loaded one after another. If the source can answer
-    /// several keys at once, use [`get_or_load_many`](crate::Keyspace::get_or_load_many).
+    /// The loader takes a single key, so the missing keys are loaded one after another. If the source can
+    /// return several values at once, use [`get_or_load_many`](crate::Keyspace::get_or_load_many).
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -47,16 +48,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// ```
     ///
     /// # Errors
-    /// Returns the same errors as [`get`](Self::get). The first error ends the call: the later keys are not
-    /// loaded. The values that were already loaded stay in the cache. With [`LoadError::Key`] no key was
-    /// looked up.
+    /// Returns the same errors as [`get`](Self::get). The first error ends the call, so the later keys are
+    /// not loaded. The values that were already loaded stay in the cache. After [`LoadError::Key`], no key
+    /// was looked up.
     ///
     /// # Panics
     /// Panics in the same cases as [`get`](Self::get).
     ///
     /// # Cost
-    /// For hits, the cost of [`get_many`](crate::Keyspace::get_many). For each missing key, the cost of a
-    /// load, and a second lookup on disk. The call may take as long as all loads together, because a
+    /// Hits cost the same as with [`get_many`](crate::Keyspace::get_many). Each missing key costs a load and
+    /// a second lookup on disk. The call may take as long as all loads together, because a
     /// [`hard_timeout`](crate::LoadPolicy::hard_timeout) limits each load, but not the call.
     pub fn get_many<Q: EncodeKey<K>>(
         &self,
@@ -83,7 +84,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         answers.collect()
     }
 
-    /// Steps 2 and 3. A key without a live value is not counted: its load counts it.
+    /// Steps 2 and 3. A key without a live value is not counted here, because its load counts the miss.
     fn find_many(&self, keys: &[StoredKey]) -> Vec<Option<Arc<V>>> {
         let keyspace = &self.keyspace;
         let memory = &keyspace.shared.tiers.memory;

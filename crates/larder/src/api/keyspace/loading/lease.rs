@@ -1,4 +1,4 @@
-//! The use of a lease by a registered loader, on a thread of the pool or on the thread of its caller.
+//! How a registered loader uses a lease, on a thread of the pool or on the caller's thread.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,13 +16,13 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// Returns whether a load with this lease may be cached.
+    /// Returns whether this lease may publish a value.
     pub(super) fn is_held(&self) -> bool {
         self.id.is_some()
     }
 
-    /// Returns whether a load with this lease can be cached and waited for now. This is false while an update
-    /// of the key is in progress, and shortly after a load of the key was declined.
+    /// Returns whether a load with this lease can be cached and waited for. Returns false while an update of
+    /// the key is in progress, and shortly after a load of the key was declined.
     pub(super) fn is_of_use(&self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) -> bool {
         let is_leased = |id| keyspace.shared.tiers.memory.is_leased(key, id);
         self.flight.is_some() && self.id.is_some_and(is_leased)
@@ -34,16 +34,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.flight.get_or_insert_with(|| Flight::queued(self.deadline)).clone()
     }
 
-    /// Turns this lease into the lease of a refresh. A refresh that fails begins a cool-down even without a
-    /// grace. Otherwise the next caller would begin the next refresh.
+    /// Converts this lease into the lease of a refresh. A failed refresh begins a cool-down even without a
+    /// grace. Otherwise the next caller would immediately begin another refresh.
     pub(super) fn of_refresh(mut self) -> Self {
         self.cool_down_length = self.cool_down_length.or(Some(DEFAULT_COOL_DOWN));
         self
     }
 
     /// Begins the load on the calling thread, which becomes the leader of the flight. Returns false if the
-    /// load would be useless, because it is too late, because the cache has no handle any more, or because
-    /// another caller has taken the load over.
+    /// load is not needed: the deadline has passed, the cache has no handles any more, or another caller has
+    /// taken the load over.
     fn begin_here(&mut self) -> bool {
         if self.deadline.is_over() {
             return false;
@@ -56,7 +56,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         true
     }
 
-    /// Tells the waiting callers that the loader has returned [`Load::Unchanged`] without a stale value.
+    /// Ends the load with the error that the loader returned [`Load::Unchanged`] without a stale value.
     pub(super) fn end_without_value(mut self) {
         self.outcome = Some(FlightOutcome::NothingUnchanged);
     }
@@ -65,24 +65,25 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
     RegisteredLoader<ThreadLoader<K, V, E>>
 {
-    /// Runs the loader, and ends the load according to the result. `live` is the live value of a refresh.
+    /// Runs the loader, and ends the load with its result. `live` is the live value if the load is a refresh.
     ///
-    /// Holds no handle of the cache while the loader runs. If the loader panics, the panic drops the lease,
-    /// and the lease answers the waiting callers.
+    /// Holds no handle of the cache while the loader runs. If the loader panics, unwinding drops the lease,
+    /// and the waiting callers get the panic.
     pub(super) fn load(&self, mut lease: LoadLease<K, V>, key: &K, live: Option<Arc<V>>) {
-        // Dropped when the loader returns, or if it does not run, or panics. A publication ends the pause.
+        // Dropped when the loader returns, panics or does not run. If the load then publishes a value, that
+        // ends the pause.
         let pause = live.clone().map(|live| lease.pause_after(live));
         if !lease.begin_here() {
             return;
         }
         let known = live.or_else(|| lease.stale());
-        // A failure of the cache is not an error. The lease counts it.
+        // Errors of the cache are dropped below: the caller gets the value, and the lease counts the failure.
         let decision = lease.run_loader(|| (self.loader)(key, known.clone()));
         drop(pause);
         match decision {
             Ok(Load::Cache(value)) => drop(lease.fill(value)),
             Ok(Load::CacheFor(value, ttl)) => drop(lease.fill_with(value, ttl)),
-            // If the lease holds, the content of the key is still the value that the loader got.
+            // If the lease is still valid, the key still has the value that the loader got.
             Ok(Load::Unchanged) => match known {
                 Some(value) => drop(lease.fill(value)),
                 None => lease.end_without_value(),
@@ -94,7 +95,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     }
 }
 
-/// Returns the lease of a refresh, given the number of the taken lease.
+/// Returns the lease of a refresh. `id` is the number of the lease that was taken.
 pub(super) fn refresh_lease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
     keyspace: &Keyspace<K, V>,
     key: SlotKey<'_>,

@@ -1,37 +1,40 @@
 //! Keyspaces with a registered loader: refreshes in the background, and timeouts of loads.
 //!
 //! A registered loader may run on another thread, even if no caller waits for it. So it is `'static`, and is
-//! registered once, with its policy ([`policy`]). `get_or_load` accepts any loader, and does not need this
+//! registered once, with its policy ([`policy`]). `get_or_load` accepts any loader, and does not use this
 //! module.
 //!
-//! A lookup that finds a live value does these steps:
+//! A lookup that finds a live value runs these steps:
 //!
-//! 1. It looks the key up in memory, with the extras of the entry: its time of writing, and the duration of
-//!    its load.
-//! 2. If the policy says that the value is due, it begins a refresh, and does not wait for it. Of several
-//!    callers, only one begins the refresh ([`crate::memory::refresh`]). If the pool has no room, the refresh
-//!    is refused and counted.
-//! 3. It returns the value.
+//! 1. Look up the key in memory, with the extras of the entry: the time of its last write, and the duration
+//!    of its load.
+//! 2. If a refresh is due according to the policy, begin it, without waiting for it. Of several callers, only
+//!    one begins the refresh ([`crate::memory::refresh`]). If the pool has no room, the refresh is refused
+//!    and counted.
+//! 3. Return the value.
 //!
-//! A lookup that finds no live value does the steps of [`super::lookup`]. Without a timeout, the loader runs
+//! A lookup that finds no live value runs the steps of [`super::lookup`]. Without a timeout, the loader runs
 //! on the calling thread. With a timeout, it runs on a thread of the pool ([`crate::engine::load_pool`]):
 //!
-//! 1. The caller takes the lease, whose deadline is the hard timeout, and passes it to the pool. Other
-//!    callers of the key wait for the same flight.
-//! 2. It waits until the soft timeout, then reads the stale value from its slot, at that moment. If there is
-//!    a stale value, this is the answer. The load continues, and its value is cached.
-//! 3. Otherwise it waits until the hard timeout. The answer is then the stale value of that moment, or an
-//!    error. By then the lease is no longer valid.
+//! 1. The caller takes the lease, with the hard timeout as its deadline, and passes the lease to the pool.
+//!    Other callers of the key wait for the same flight.
+//! 2. The caller waits until the soft timeout, and then reads the stale value from the slot. If there is one,
+//!    the caller returns it. The load continues, and its value is cached.
+//! 3. Otherwise the caller waits until the hard timeout, and then returns the stale value, if there is one by
+//!    then, or an error. The lease is no longer valid at that point.
 //!
-//! If the pool is full, and the policy has a soft timeout, the caller is answered with the stale value
-//! immediately. Otherwise it waits for a place until the hard timeout. If there is no hard timeout, or if no
-//! thread can be started, the caller runs the loader itself.
+//! If the pool is full, and the policy has a soft timeout, the caller immediately gets the stale value, if
+//! there is one. Otherwise the caller waits for a place in the pool until the hard timeout. If there is no
+//! hard timeout, or no thread can be started, the caller runs the loader itself.
 //!
-//! A queued load may be behind loads that hang, or that would wait for it. So only a caller with a timeout
-//! waits for a load that has not begun. Any other caller takes the load over, in the steps of
-//! [`crate::engine::flights`], and runs its own loader. Such callers are: a thread of the pool whose loader
-//! requests a further key, a caller of `get_or_load`, a caller whose policy has no timeouts, and a caller
-//! whose soft timeout is over without a stale value and without a hard timeout.
+//! A queued load may be behind loads that hang, or that wait for the queued load. So only a caller with a
+//! timeout waits for a load that has not begun. The following callers take the load over, with the steps of
+//! [`crate::engine::flights`], and run their own loader:
+//!
+//! - a thread of the pool whose loader requests another key
+//! - a caller of `get_or_load`
+//! - a caller whose policy has no timeouts
+//! - a caller without a hard timeout whose soft timeout is over, if there is no stale value
 
 #[cfg(feature = "async")]
 pub(crate) mod asynchronous;
@@ -71,12 +74,12 @@ use crate::units::Timestamp;
 use policy::LoadPolicy;
 use registered::{RegisteredLoader, ThreadLoader};
 
-/// A keyspace with a loader: a handle whose [`get`](Self::get) loads missing values, and refreshes old
-/// values. [`Keyspace::with_loader`](crate::Keyspace::with_loader) makes it.
+/// A keyspace with a loader. Its [`get`](Self::get) loads missing values, and refreshes old values. Created
+/// by [`Keyspace::with_loader`](crate::Keyspace::with_loader).
 ///
-/// It is cheap to clone, and may be shared between threads. [`keyspace`](Self::keyspace) has all other calls.
-/// A handle owns its loader. If the loader holds a handle of the cache, it keeps the cache open for that
-/// time.
+/// The handle is cheap to clone, and may be shared between threads. [`keyspace`](Self::keyspace) returns the
+/// keyspace, which has all other calls. The handle owns its loader. So a loader that holds a handle of the
+/// cache keeps the cache open.
 pub struct LoadingKeyspace<K, V, E> {
     keyspace: Keyspace<K, V>,
     registered: Arc<RegisteredLoader<ThreadLoader<K, V, E>>>,
@@ -95,10 +98,10 @@ impl<K, V, E> fmt::Debug for LoadingKeyspace<K, V, E> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Registers a loader, and returns a handle that loads with it. The loader gets the key and the present
-    /// value: the live value of a refresh, or a stale value ([`grace`](crate::KeyspaceDefinition::grace)). It
-    /// may run on a thread of the cache's pool ([`load_threads`](crate::CacheBuilder::load_threads)), even if
-    /// no caller waits for it.
+    /// Registers a loader, and returns a handle that loads with it. The loader gets the key, and the current
+    /// value if there is one: the live value in a refresh, or a stale value
+    /// ([`grace`](crate::KeyspaceDefinition::grace)). The loader may run on a thread of the cache's pool
+    /// ([`load_threads`](crate::CacheBuilder::load_threads)), even if no caller waits for it.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -132,7 +135,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(LoadingKeyspace { keyspace: self.clone(), registered: Arc::new(registered) })
     }
 
-    /// Returns the key of a slot, for the loader.
+    /// Decodes the key of a slot, for the loader.
     fn decode(&self, slot: SlotKey<'_>) -> Result<K, Error> {
         key::decode(slot.bytes.get(KeyspaceId::LEN..).unwrap_or_default()).map_err(|error| Error::Encode {
             keyspace: self.opened.name.clone(),
@@ -162,7 +165,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
     LoadingKeyspace<K, V, E>
 {
-    /// Returns the keyspace, for all other calls.
+    /// Returns the keyspace, which has all other calls.
     #[must_use]
     pub fn keyspace(&self) -> &Keyspace<K, V> {
         &self.keyspace
@@ -170,24 +173,23 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
 
     /// Returns the live value of a key. If there is no live value, loads it like
     /// [`get_or_load_with`](Keyspace::get_or_load_with). If the value is old, begins a refresh in the
-    /// background, and returns the old value immediately. The result says whether the value is stale. It has
-    /// no value if the source has none ([`Load::Absent`]).
+    /// background, and returns the old value immediately. [`Loaded::value`] is `None` if the source has no
+    /// value ([`Load::Absent`]).
     ///
-    /// A refresh is a load like any other: if the key is written or removed meanwhile, its value is not
-    /// cached.
+    /// As with any load, if the key is written or removed during a refresh, the loaded value is not cached.
     ///
     /// # Errors
     /// Returns the same errors as [`get_or_load`](Keyspace::get_or_load), and
-    /// [`LoadError::NothingUnchanged`]. Returns [`LoadError::Timeout`] after the
+    /// [`LoadError::NothingUnchanged`]. Also returns [`LoadError::Timeout`] after the
     /// [`hard_timeout`](LoadPolicy::hard_timeout).
     ///
     /// # Panics
-    /// If the loader panics in the calling thread. On a thread of the pool, a panic of the loader is caught,
-    /// and the callers get [`LoadError::Panicked`].
+    /// Panics if the loader panics on the calling thread. If it panics on a thread of the pool, the callers
+    /// get [`LoadError::Panicked`] instead.
     ///
     /// # Cost
-    /// A hit: the cost of [`get`](Keyspace::get). If the policy has refreshes, also one more lookup in the
-    /// shard.
+    /// A hit costs the same as [`get`](Keyspace::get). If the policy has refreshes, a hit costs one more
+    /// lookup in the shard.
     pub fn get(&self, key: impl EncodeKey<K>) -> Result<Loaded<V>, LoadError<E>> {
         if self.registered.policy.refreshes() {
             if let Some((value, expires_at, extras)) = self.keyspace.hit_with_extras(&key) {
@@ -208,11 +210,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Begins to load a key in the background, independent of the age of its value. Does not wait for the
-    /// load. A live value stays until the load has succeeded. Returns whether a load of the key is in
-    /// progress now. Returns false if the pool is full, and counts this as
+    /// Begins to load a key in the background, regardless of the age of its value, and does not wait for the
+    /// load. Returns whether a load of the key is now in progress. A live value stays until the load has
+    /// succeeded.
+    ///
+    /// Returns false if the pool is full, and counts this in
     /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). Also returns false if a recent refresh
-    /// of the key published nothing, if a recent load of it was declined, or if an update of it is in
+    /// of the key published nothing, if a recent load was declined, or if an update of the key is in
     /// progress. The call does not count as a use of the value, so it does not extend the life of the entry.
     ///
     /// ```
@@ -243,7 +247,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             (self.keyspace.decode(slot)?, self.registered.lease_time(&self.keyspace.shared));
         let load_thread = LoadThread::Pool;
         match self.keyspace.lease_or_join_for(slot, load_thread, OnAbsence::Load, lease_time, false) {
-            // Another load has ended meanwhile, or the value was on disk.
+            // Another load ended meanwhile, or the value was on disk.
             LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot, None)),
             LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),
             LookupOutcome::Wait(_) => Ok(true),
@@ -259,7 +263,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Returns the live value that memory has, and begins a refresh if it is due.
+    /// Returns the live value in memory. If a refresh of the value is due, begins it.
     fn hit_or_refresh(&self, slot: SlotKey<'_>) -> Option<Arc<V>> {
         if !self.registered.policy.refreshes() {
             return self.keyspace.hit_in_memory(slot, true).map(|(value, _)| value);
@@ -271,14 +275,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         Some(value)
     }
 
-    /// Begins a refresh of a live value, if the policy requires it.
+    /// Begins a refresh of a live value, if a refresh is due according to the policy.
     fn refresh_if_due(&self, slot: SlotKey<'_>, expires_at: Timestamp, extras: Option<EntryExtras>) {
         if self.registered.is_due(&self.keyspace, expires_at, extras) {
             self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));
         }
     }
 
-    /// Starts a refresh of a key that is not encoded yet.
+    /// Encodes the key, and begins a refresh of its value.
     #[cold]
     #[inline(never)]
     fn refresh_unencoded(&self, key: &impl EncodeKey<K>, found_old: FoundOld) {
@@ -287,7 +291,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Begins a refresh of a live value. Returns whether a refresh or a load of the key is in progress.
+    /// Begins a refresh of a live value. Returns whether a refresh or another load of the key is in progress.
     #[cold]
     fn begin_refresh(&self, slot: SlotKey<'_>, found_old: Option<FoundOld>) -> bool {
         let Keyspace { shared, opened, .. } = &self.keyspace;
@@ -299,7 +303,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             return memory.has_flight(slot);
         }
         let Ok(key) = self.keyspace.decode(slot) else { return false };
-        // Checked before the lease is taken. Otherwise each caller would take a lease without using it.
+        // Checked before the lease is taken. Otherwise each caller would take a lease that it can't use.
         if !shared.load_pool.has_room() {
             shared.count(&opened.counters, Count::RefreshesRefused, slot.bytes);
             return false;
@@ -316,7 +320,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         is_begun
     }
 
-    /// Returns a job that runs the load of a lease on any thread. `live` is the live value of a refresh.
+    /// Returns a job that runs the load of a lease on any thread. `live` is the live value if the load is a
+    /// refresh.
     fn job(&self, lease: LoadLease<K, V>, key: Arc<K>, live: Option<Arc<V>>) -> LoadJob {
         let registered = self.registered.clone();
         Box::new(move || registered.load(lease, &key, live))

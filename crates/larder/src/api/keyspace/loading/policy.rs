@@ -8,12 +8,11 @@ use crate::config::{MAX_INTERVAL, MAX_TTL, MIN_INTERVAL, MIN_TTL};
 use crate::error::Error;
 use crate::units::Timestamp;
 
-/// The largest result of `-ln(random)`: the random numbers are multiples of 2⁻⁵³, and above zero.
+/// The maximum of `-ln(random)`: the smallest random number is 2⁻⁵³.
 const MAX_DRAW: f64 = 53.0 * std::f64::consts::LN_2;
 
 /// The policy of a [`LoadingKeyspace`](crate::LoadingKeyspace): when its loader runs, and how long its
-/// callers wait. Without any setting, the loader runs in the thread of its caller, for keys without a live
-/// value.
+/// callers wait. By default, the loader runs on the caller's thread, for keys without a live value.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,37 +33,38 @@ pub struct LoadPolicy {
 }
 
 impl LoadPolicy {
-    /// Returns a policy without any setting.
+    /// Returns the default policy, which has no refreshes and no timeouts.
     pub const fn new() -> Self {
         Self { refresh_after: None, early_expiration: None, soft_timeout: None, hard_timeout: None }
     }
 
-    /// Refreshes a value in the background if a lookup finds that it was written `age` ago or earlier.
-    /// Meanwhile all callers get the present value. The age must be shorter than the keyspace's TTL, and than
-    /// its `max_age`.
+    /// Refreshes a value in the background if a lookup finds that it was written at least `age` ago. Until
+    /// the refresh ends, all callers get the old value. `age` must be shorter than the keyspace's TTL and its
+    /// `max_age`.
     ///
-    /// Every write begins a new age: an insert, a load, a refresh, and a touch, including
+    /// Every write resets the age: an insert, a load, a refresh, and a touch, including
     /// [`touch_with`](crate::Keyspace::touch_with) and [`persist`](crate::Keyspace::persist). A touch loads
-    /// nothing, but confirms the value for another TTL. So a value that is touched more often than its `age`
-    /// is not refreshed. If a value was already in memory when the loader was registered, its age begins at
-    /// that moment.
+    /// nothing, but confirms the value for another TTL. So a value that is touched more often than `age` is
+    /// not refreshed. If a value was already in memory when the loader was registered, its age is counted
+    /// from the registration.
     pub const fn refresh_after(mut self, age: Duration) -> Self {
         self.refresh_after = Some(age);
         self
     }
 
-    /// Refreshes a value in the background shortly before it expires, at a random time. One of the callers of
-    /// a popular key is likely to refresh it in time, so such a key hardly ever expires under load. A value
-    /// that takes longer to load is refreshed earlier.
+    /// Refreshes a value in the background shortly before it expires, at a random time. If a key has many
+    /// callers, one of them is likely to begin the refresh in time, so the key hardly ever expires under
+    /// load. A value that takes longer to load is refreshed earlier.
     ///
-    /// This is the paper's `XFetch`: a caller begins a refresh if `now - load_time * beta * ln(random) >=
-    /// expires_at`. A `beta` of 1 is optimal for most uses, and a larger `beta` refreshes earlier. `beta`
-    /// must be a finite number above 0. Two kinds of values are not refreshed early: values without a
-    /// recorded load (inserted, or written by another version of larder), and values that never expire. A
-    /// touch keeps the recorded duration of the load.
+    /// This is the algorithm `XFetch` of the paper below: a caller begins a refresh if `now - load_time *
+    /// beta * ln(random) >= expires_at`. A `beta` of 1 is optimal for most uses, and a larger `beta`
+    /// refreshes earlier. `beta` must be a finite number above 0.
     ///
-    /// In a keyspace with a [`time_to_idle`](KeyspaceDefinition::time_to_idle), only the end of the value's
-    /// TTL counts, because a value in use does not expire by its time to idle.
+    /// Values that never expire are not refreshed early, nor are values without a recorded load time. These
+    /// were inserted, or written by another version of larder. A touch keeps the recorded load time.
+    ///
+    /// In a keyspace with a [`time_to_idle`](KeyspaceDefinition::time_to_idle), only the value's TTL counts
+    /// as its expiry, because a use extends the time to idle.
     ///
     /// Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede Prevention. VLDB 2015.
     pub const fn early_expiration(mut self, beta: f64) -> Self {
@@ -72,20 +72,22 @@ impl LoadPolicy {
         self
     }
 
-    /// Answers a caller with the stale value after `timeout`, if there is a stale value
-    /// ([`grace`](KeyspaceDefinition::grace)). The load continues, and its value is cached. 1 ms to an hour,
-    /// in real time, and shorter than the hard timeout. The keyspace must have a grace.
+    /// Limits how long a caller waits if there is a stale value ([`grace`](KeyspaceDefinition::grace)): after
+    /// `timeout`, the caller gets the stale value. The load continues, and its value is cached. The timeout
+    /// is 1 ms to an hour, in real time, and shorter than the hard timeout. The keyspace must have a grace.
     pub const fn soft_timeout(mut self, timeout: Duration) -> Self {
         self.soft_timeout = Some(timeout);
         self
     }
 
-    /// Lets a caller wait for `timeout` at most. After that time the caller gets the stale value, or
-    /// [`LoadError::Timeout`](crate::LoadError::Timeout) if there is none. 1 ms to an hour, in real time.
+    /// Limits how long a caller waits. After `timeout`, the caller gets the stale value, or
+    /// [`LoadError::Timeout`](crate::LoadError::Timeout) if there is none. The timeout is 1 ms to an hour, in
+    /// real time.
     ///
-    /// For this loader, it replaces the cache's [`lease_timeout`](crate::CacheBuilder::lease_timeout): the
-    /// value of a load that takes longer is not cached, and another caller may load the key. The loader
-    /// itself is not stopped, so also limit the time of its queries.
+    /// For this loader, the hard timeout replaces the cache's
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout): if a load takes longer, its value is not
+    /// cached, and another caller may load the key. The loader itself is not stopped, so also set a timeout
+    /// on its queries.
     pub const fn hard_timeout(mut self, timeout: Duration) -> Self {
         self.hard_timeout = Some(timeout);
         self
@@ -109,8 +111,8 @@ impl LoadPolicy {
         self.refresh_after.is_some() || self.early_expiration.is_some()
     }
 
-    /// Returns whether a hit begins a refresh. The entry is described by its time of writing, its hard limit,
-    /// and the duration of its load. `random` returns a number above 0 and up to 1.
+    /// Returns whether a hit begins a refresh. `entry` is the time of the entry's last write, its expiry, and
+    /// the duration of its load. `random` must return a number above 0 and up to 1.
     pub(super) fn is_due(
         &self,
         now: Timestamp,
@@ -126,7 +128,8 @@ impl LoadPolicy {
             return false;
         }
         let (left, mean) = (expires_at.since(now).as_secs_f64(), load_time.as_secs_f64() * beta);
-        // For most hits, no random number could begin a refresh, so none is drawn.
+        // The first condition avoids drawing a random number for most hits, where no number could begin a
+        // refresh.
         left <= mean * MAX_DRAW && left <= mean * -random().ln()
     }
 
@@ -199,7 +202,7 @@ mod tests {
         let is_due = |left: u64, load_time, random: f64| {
             policy.is_due(at(100_000 - left), (at(0), at(100_000), load_time), || random)
         };
-        // The load took 3 s, and -ln(1/e) is 1. So the refresh begins six seconds before the expiry.
+        // The load took 3 s, beta is 2, and -ln(1/e) is 1. So a refresh is due 6 s before the expiry.
         let random = 1.0 / std::f64::consts::E;
         assert!(is_due(5_990, Some(3 * SECOND), random) && !is_due(6_010, Some(3 * SECOND), random));
         assert!(!is_due(1, None, 1e-300), "an unknown load time");
@@ -211,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_caller_is_early_with_the_probability_of_the_paper() {
-        // P(-ln(random) >= x) = e^-x. A load of 1 s, 2 s before the expiry: 13.5 %.
+        // P(-ln(random) >= x) = e^-x. For a load of 1 s, at 2 s before the expiry, this is e^-2, or 13.5 %.
         let policy = LoadPolicy::new().early_expiration(1.0);
         let of_10_000 = (1..=10_000).filter(|draw| {
             let random = f64::from(*draw) / 10_000.0;

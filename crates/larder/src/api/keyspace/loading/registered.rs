@@ -1,4 +1,4 @@
-//! A registered loader: the function, its policy, and the data for its decisions.
+//! A registered loader: the function, its policy, and the data that decides when a refresh is due.
 
 use std::time::Duration;
 
@@ -16,24 +16,24 @@ use crate::memory::extras::EntryExtras;
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 use crate::units::Timestamp;
 
-/// A loader that was registered for a keyspace, and runs on a thread.
+/// A registered loader that runs on a thread.
 pub(super) type ThreadLoader<K, V, E> = Box<dyn Fn(&K, Option<Arc<V>>) -> Result<Load<V>, E> + Send + Sync>;
 
-/// A loader that was registered for a keyspace, and runs in tasks.
+/// A registered loader that tasks poll.
 #[cfg(feature = "async")]
 pub(super) type TaskLoader<K, V, E> = Box<dyn Fn(K, Option<Arc<V>>) -> TaskLoad<V, E> + Send + Sync>;
 
-/// A load of a registered loader.
+/// The future of one load of a [`TaskLoader`].
 #[cfg(feature = "async")]
 type TaskLoad<V, E> = std::pin::Pin<Box<dyn Future<Output = Result<Load<V>, E>> + Send>>;
 
-/// A loader, its policy, and the data for its decisions. `L` is the type of the function.
+/// A loader, its policy, and the data that decides when a refresh is due. `L` is the type of the function.
 pub(super) struct RegisteredLoader<L> {
     pub(super) loader: L,
     pub(super) policy: LoadPolicy,
-    /// The time from which the age of a value without extras is counted.
+    /// The time of the registration. The age of a value without extras is counted from it.
     pub(super) registered_at: Timestamp,
-    /// Number of random numbers that were drawn.
+    /// The number of random numbers drawn so far.
     pub(super) draws: AtomicU64,
     pub(super) seed: u64,
 }
@@ -53,17 +53,17 @@ impl<L> RegisteredLoader<L> {
         if policy.refreshes() {
             keyspace.opened.keep_extras();
         }
-        // The seed of the hashes is random in each process, and fixed in a test that sets it.
+        // Derived from the seed of the hashes, which is random in each process, but which a test can set.
         let seed = keyspace.shared.tiers.memory.key(keyspace.opened.name.as_bytes()).hash;
         Ok(Self { loader, policy, registered_at: keyspace.now(), draws: AtomicU64::new(0), seed })
     }
 
-    /// Returns the time until the deadline of a lease.
+    /// Returns how long a new lease is valid.
     pub(super) fn lease_time(&self, shared: &Shared) -> Duration {
         self.policy.hard().unwrap_or(shared.settings.lease_timeout)
     }
 
-    /// Returns whether the policy requires a refresh of a live value with these extras.
+    /// Returns whether a refresh is due, according to the policy, for a live value with these extras.
     pub(super) fn is_due<K: Key, V>(
         &self,
         keyspace: &Keyspace<K, V>,
@@ -73,8 +73,8 @@ impl<L> RegisteredLoader<L> {
         let written_at = extras.map_or(self.registered_at, |extras| extras.written_at);
         let load_time = extras.and_then(EntryExtras::load_time);
         let now = keyspace.shared.tiers.time.bounds().earliest;
-        // With a time to idle, this hit is a use and extends the expiry. So only the hard limit counts,
-        // because uses don't extend it.
+        // With a time to idle, this hit is a use and extends the expiry. So only the hard limit counts, which
+        // a use does not extend.
         let ends_at = match keyspace.definition.idle_limit() {
             Some(_) => EntryExtras::hard_limit(extras, expires_at),
             None => expires_at,
@@ -82,10 +82,10 @@ impl<L> RegisteredLoader<L> {
         self.policy.is_due(now, (written_at, ends_at, load_time), || self.random())
     }
 
-    /// Returns a random number above 0 and up to 1. Each call draws a new number, so that of many callers in
-    /// one millisecond only some refresh early.
+    /// Returns a random number above 0 and up to 1. Each call draws a new number. So if there are many
+    /// callers in the same millisecond, only some of them refresh early.
     fn random(&self) -> f64 {
-        // Relaxed: the numbers must only differ.
+        // Relaxed, because the draws only need to be different numbers.
         let draw = self.draws.fetch_add(1, Ordering::Relaxed);
         let bits = xxh3_64_with_seed(&draw.to_le_bytes(), self.seed) >> 11;
         #[expect(clippy::cast_precision_loss, reason = "a number of 53 bits has an exact double")]

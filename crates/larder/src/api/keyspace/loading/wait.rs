@@ -1,4 +1,4 @@
-//! Loads of keys without a live value: on the calling thread, or on the pool with timeouts.
+//! Loads of keys without a live value, on the calling thread, or with timeouts on the pool.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ use crate::memory::slot_key::SlotKey;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
-/// The limits of a caller's wait, in real time.
+/// The deadlines of a caller's wait, in real time.
 pub(super) struct Limits {
     pub(super) soft: Option<Deadline>,
     pub(super) hard: Option<Deadline>,
-    /// The time until `hard`.
+    /// The duration of the wait until `hard`.
     pub(super) max: Duration,
 }
 
@@ -31,12 +31,12 @@ pub(super) struct Limits {
 enum BegunLoad<V> {
     /// The load is in progress, or has ended.
     Pending(PendingLoad<V>),
-    /// The load was not begun, and this is the answer.
+    /// The load was not begun. Holds the caller's result.
     Answer(Loaded<V>),
 }
 
 impl Limits {
-    /// Begins the limits of a wait. A caller waits for another caller's load until the load timeout at most.
+    /// Starts the timeouts of a wait. The cache's load timeout also limits the wait.
     pub(super) fn begin(policy: &LoadPolicy, load_timeout: Option<Duration>) -> Self {
         let max = match (policy.hard(), load_timeout) {
             (Some(hard), Some(load)) => Some(hard.min(load)),
@@ -88,12 +88,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
                 return Ok(loaded);
             }
             counts = false;
-            // Without a hard timeout, nothing would end a wait for queued loads.
+            // After the soft timeout, a caller without a hard timeout must not wait for queued loads, because
+            // that wait would have no limit.
             uses_pool &= registered.policy.hard().is_some() || !limits.soft.is_some_and(Deadline::is_over);
         }
     }
 
-    /// Begins a refresh of a value that was just copied from disk into memory, if it is due.
+    /// Begins a refresh of a value that was just copied from disk into memory, if a refresh is due.
     pub(super) fn refresh_what_was_read(&self, slot: SlotKey<'_>) {
         if self.registered.policy.refreshes()
             && let Some((_, expires_at, extras)) = self.keyspace.encoded_hit_with_extras(slot)
@@ -102,8 +103,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Passes a load on to the pool. If the pool has no room, continues as the module's documentation
-    /// describes.
+    /// Passes a load to the pool. If the pool is full, continues as described in [`super`].
     fn begin_load(
         &self,
         slot: SlotKey<'_>,
@@ -118,7 +118,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             if self.registered.policy.soft().is_some()
                 && let Some(stale) = self.keyspace.stale_answer(slot)
             {
-                // Dropping the job gives the lease inside it back.
+                // Dropping the job releases its lease.
                 drop(job);
                 return Ok(BegunLoad::Answer(stale));
             }
@@ -170,8 +170,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Answers a caller whose time is over: with the present value of the key, with the stale value, or with
-    /// an error. A stale answer begins a cool-down.
+    /// Returns the result for a caller whose wait has timed out: the live value of the key, the stale value,
+    /// or an error. A stale value begins a cool-down.
     pub(super) fn answer_in_time<E>(
         &self,
         slot: SlotKey<'_>,
@@ -179,7 +179,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> Result<Loaded<V>, LoadError<E>> {
         let Self { shared, definition, .. } = self;
         let timeout = LoadError::Timeout { waited };
-        // Threads of the parent may hold the locks.
+        // In a forked child, threads of the parent may have held the locks at the fork.
         if shared.is_forked() {
             return Err(timeout);
         }
@@ -199,7 +199,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(loaded)
     }
 
-    /// Returns the value that is in the slot now, live or stale. Counts a stale answer.
+    /// Returns the current value of the slot, live or stale. Counts a stale value.
     pub(super) fn stale_answer(&self, slot: SlotKey<'_>) -> Option<Loaded<V>> {
         let timeout = LoadError::Timeout { waited: Duration::ZERO };
         self.stale_or::<()>(slot, timeout).ok()

@@ -1,4 +1,4 @@
-//! The calls that the closure of a transaction makes.
+//! The methods of a transaction, for its closure.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,10 +18,10 @@ use crate::units::Remaining;
 
 impl Transaction<'_> {
     /// Returns the live value of a key, from memory or from disk, or the value that this transaction stores.
-    /// If the entry changes before the transaction is complete, the closure runs again.
+    /// If the entry changes before the transaction completes, the closure runs again.
     ///
-    /// The call is counted as a lookup if the transaction is completed. In every round it counts as a use of
-    /// the entry, even if the round is lost: it extends the life of an entry with a time to idle.
+    /// The statistics count the call as one lookup when the transaction completes. In every round, even in a
+    /// lost one, the call is a use of the entry, which extends the life of an entry with a time to idle.
     ///
     /// # Errors
     /// Returns [`Error::KeyTooLarge`]. Returns [`Error::GroupTooLarge`] for more than
@@ -29,7 +29,7 @@ impl Transaction<'_> {
     /// keyspace of another cache. Also returns [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
-    /// The cost of a lookup, and two exclusive locks of a shard.
+    /// One lookup, and two exclusive locks of a shard.
     pub fn get<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -41,8 +41,8 @@ impl Transaction<'_> {
         Ok(value.and_then(Keyspace::<K, V>::typed))
     }
 
-    /// Returns the live values of several keys, in the order of the keys, all at the moment of the
-    /// transaction.
+    /// Returns the live values of several keys, in the order of the keys. All values are from the same
+    /// moment.
     ///
     /// ```
     /// # use larder::{Cache, Error, KeyspaceDefinition};
@@ -96,7 +96,7 @@ impl Transaction<'_> {
     /// Returns the same errors as [`get`](Transaction::get).
     ///
     /// # Cost
-    /// Costs the same as [`get`](Transaction::get). A value that is on disk is read, as in a lookup.
+    /// Costs the same as [`get`](Transaction::get). A value on disk is read, as in a lookup.
     pub fn contains_key<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -105,7 +105,7 @@ impl Transaction<'_> {
         Ok(self.ttl(keyspace, key)?.is_some())
     }
 
-    /// Returns the time that a key's entry has left, or `None` if the key has no live entry. The call is not
+    /// Returns the remaining TTL of a key's entry, or `None` if the key has no live entry. The call is not
     /// counted as a lookup.
     ///
     /// ```
@@ -125,7 +125,7 @@ impl Transaction<'_> {
     /// Returns the same errors as [`get`](Transaction::get).
     ///
     /// # Cost
-    /// Costs the same as [`get`](Transaction::get). A value that is on disk is read, as in a lookup.
+    /// Costs the same as [`get`](Transaction::get). A value on disk is read, as in a lookup.
     pub fn ttl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -147,13 +147,13 @@ impl Transaction<'_> {
         Ok(expires_at.map(|expires_at| Remaining::until(expires_at, now)))
     }
 
-    /// Stores a value for the keyspace's TTL. It replaces any previous value of the key.
+    /// Stores a value with the keyspace's TTL. Replaces any previous value of the key.
     ///
     /// # Errors
-    /// Returns the same errors as [`get`](Transaction::get), and [`Error::ValueTooLarge`] and
-    /// [`Error::Encode`]. Returns [`Error::Reentrant`] inside another closure that is changing the same key.
-    /// After an error, the value is not part of the transaction. If the closure does not return the error,
-    /// the transaction still stores its other values.
+    /// Returns the same errors as [`get`](Transaction::get), [`Error::ValueTooLarge`] or [`Error::Encode`].
+    /// Returns [`Error::Reentrant`] inside another closure that changes the same key. After an error, the
+    /// value is not part of the transaction. If the closure ignores the error, the transaction still stores
+    /// its other values.
     pub fn insert<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -163,15 +163,16 @@ impl Transaction<'_> {
         self.insert_with(keyspace, key, value, InsertOptions::new())
     }
 
-    /// Stores a value with its own TTL or durability. If one value is stored with
+    /// Stores a value with the given TTL and durability. If one value is stored with
     /// [`Durability::Immediate`](crate::Durability::Immediate), the whole transaction is on disk when the
     /// call returns.
     ///
-    /// With a time in the past ([`Ttl::Until`]), the entry is removed. With [`Ttl::Keep`], the entry is read.
+    /// With a time in the past ([`Ttl::Until`]), the entry is removed. [`Ttl::Keep`] reads the entry to keep
+    /// its TTL.
     ///
     /// # Errors
-    /// Returns the same errors as [`insert`](Transaction::insert). Returns [`Error::InvalidSetting`] for a
-    /// TTL out of range.
+    /// Returns the same errors as [`insert`](Transaction::insert). Also returns [`Error::InvalidSetting`] for
+    /// a TTL out of range.
     pub fn insert_with<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -189,20 +190,20 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Removes the entry of a key. Returns whether there was a live entry. While the disk tier is off, it
-    /// also returns false for an entry that is only on disk. Such an entry is still removed.
+    /// Removes the entry of a key. Returns whether there was a live entry. While the disk tier is off, also
+    /// returns false for an entry that is only on disk, although that entry is removed.
     ///
-    /// The removal makes the whole transaction durable when its call returns `Ok`. Then neither a crash nor
-    /// an earlier load brings the entry back. If the disk fails or is off, a transaction that also stores
-    /// values returns [`Error::NotDurable`].
+    /// A transaction with a removal is durable when its call returns `Ok`. After that, neither a crash nor an
+    /// earlier load brings the entry back. If the disk fails or is off, a transaction that also stores values
+    /// returns [`Error::NotDurable`].
     ///
     /// # Errors
-    /// Returns the same errors as [`get`](Transaction::get). Returns [`Error::Reentrant`] inside another
-    /// closure that is changing the same key.
+    /// Returns the same errors as [`get`](Transaction::get). Also returns [`Error::Reentrant`] inside another
+    /// closure that changes the same key.
     ///
     /// # Cost
-    /// The cost of a lookup, and a commit for which the call of the transaction waits. Unlike with
-    /// [`Keyspace::remove`], the cost is the same if neither tier has the key.
+    /// One lookup. The transaction then also waits for a commit, even if neither tier has the key.
+    /// [`Keyspace::remove`] needs no commit in that case.
     pub fn remove<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -212,13 +213,13 @@ impl Transaction<'_> {
         Ok(self.remove_at(keyspace, at))
     }
 
-    /// Gives the live entry of a key another TTL, and keeps its value. Returns whether there was a live
-    /// entry. With [`Ttl::Never`], the entry lives until it is removed, replaced or evicted.
+    /// Sets the TTL of a key's live entry, and keeps its value. Returns whether there was a live entry. With
+    /// [`Ttl::Never`], the entry lives until it is removed, replaced or evicted.
     ///
     /// # Errors
-    /// Returns the same errors as [`insert_with`](Transaction::insert_with). Returns [`Error::NotDurable`] if
-    /// the entry may be only on disk, and the disk tier is off or cannot be read. Lookups miss such an entry
-    /// now, and find it again when the disk is back.
+    /// Returns the same errors as [`insert_with`](Transaction::insert_with). Also returns
+    /// [`Error::NotDurable`] if the entry may be only on disk, and the disk tier is off or cannot be read.
+    /// Lookups miss such an entry until the disk works again.
     pub fn touch_with<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -229,7 +230,7 @@ impl Transaction<'_> {
         ttl.check(keyspace.now())?;
         let at = self.place_to_change(keyspace, &key)?;
         let Some(value) = self.value(keyspace, at).and_then(Keyspace::<K, V>::typed) else {
-            // Otherwise the caller would believe that the entry is gone, and find it later.
+            // An error, because lookups may find the entry again later.
             let is_unread = self.keys.get(at).is_some_and(TransactionKey::is_unread);
             return if is_unread { Err(not_durable_while_off(None)) } else { Ok(false) };
         };
@@ -237,8 +238,8 @@ impl Transaction<'_> {
         Ok(true)
     }
 
-    /// Notes a lookup of a key, and a use of its entry. A lookup of a value that this transaction stores is
-    /// not counted.
+    /// Records a lookup of a key, and a use of its entry. Ignores a lookup of a value that this transaction
+    /// stores.
     fn note_lookup<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -296,9 +297,9 @@ impl Transaction<'_> {
     ) -> bool {
         let is_live = self.value(keyspace, at).is_some();
         if let Some(key) = self.keys.get_mut(at) {
-            // The removal is kept even if there was no live entry. The next load must not find an expired
-            // value, and while the disk tier is off, a key that seems to be missing may have an entry on
-            // disk.
+            // The removal is kept even if there was no live entry. The key may have an expired value, which
+            // must not be served stale. While the disk tier is off, a key that seems to be missing may also
+            // have an entry on disk.
             key.change = Some(KeyChange::Remove);
         }
         is_live

@@ -22,9 +22,9 @@ use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Timestamp;
 
-/// Number of times that entries are confirmed on disk in one round.
+/// The maximum number of times that a round confirms entries on disk.
 const MAX_CONFIRMATIONS: usize = 8;
-/// Maximum number of searches for room in memory, for values that are not saved.
+/// The maximum number of attempts to find room in memory for values that are not saved.
 const MAX_ROOM_SEARCHES: usize = 64;
 
 impl TransactionKey {
@@ -32,7 +32,7 @@ impl TransactionKey {
         KeyspaceId::of(&self.full).is_memory_only()
     }
 
-    /// Returns the bytes that the key needs in a group.
+    /// Returns the bytes of the write buffer that the key needs as part of a group.
     pub(super) fn group_room(&self) -> u64 {
         self.full.len() as u64 + GROUP_KEY_OVERHEAD
     }
@@ -41,7 +41,7 @@ impl TransactionKey {
         self.keyspace.as_ref().map(|keyspace| keyspace.name.clone()).unwrap_or_default()
     }
 
-    /// Returns the read of the key, in the form that the checks need.
+    /// Returns what was read of the key, as input for the checks in memory.
     fn group_read(&self, is_confirmed: bool) -> Option<GroupRead<'_>> {
         let read = self.read.as_ref()?;
         Some(GroupRead { key: self.slot_key(), lease: read.lease, entry: read.entry, is_confirmed })
@@ -49,7 +49,7 @@ impl TransactionKey {
 }
 
 impl Transaction<'_> {
-    /// Returns the keys of the round.
+    /// Returns copies of the keys of the round.
     pub(super) fn key_list(&self) -> Vec<StoredKey> {
         self.keys.iter().map(|key| key.full.clone()).collect()
     }
@@ -58,7 +58,7 @@ impl Transaction<'_> {
         self.keys.iter().all(|key| key.change.is_none())
     }
 
-    /// Returns whether all reads are valid at one moment.
+    /// Returns whether all reads are valid at the same moment.
     pub(super) fn reads_hold(&self) -> Result<bool, Error> {
         if self.is_lost {
             return Ok(false);
@@ -73,7 +73,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// Steps 2 to 5. Returns `None` if the round is lost.
+    /// Runs steps 2 to 5. Returns `None` if the round is lost.
     pub(super) fn publish(&mut self) -> Result<Option<CommitWait>, Error> {
         if self.is_lost {
             return Ok(None);
@@ -90,12 +90,12 @@ impl Transaction<'_> {
                 self.waits = RoundWaits::Needed;
                 return Ok(None);
             }
-            // There is no file for the values. The commit may make a file.
+            // There is no file for the values. A commit may create one.
             _ = tiers.writer.commit(Acknowledge::Write);
         }
         let mut searches = 0;
         loop {
-            // A closed cache has no room to reserve.
+            // Checked in each iteration: in a closed cache, the reservation would fail forever.
             self.shared.refuse_if_unusable()?;
             // 2.
             let Some(size) = self.check_size()? else {
@@ -116,7 +116,7 @@ impl Transaction<'_> {
                         return Err(self.too_heavy(size.weight));
                     }
                 }
-                // The disk tier came back, or went off, in the meantime.
+                // The disk tier came back or went off in the meantime.
                 Err(Refused::Unsaved) => {}
             }
             thread::yield_now();
@@ -124,7 +124,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// Encodes every value again, for the present state of the disk tier.
+    /// Prepares every value again, for the current state of the disk tier.
     fn prepare(&mut self) -> Result<(), Error> {
         for key in &mut self.keys {
             let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
@@ -135,7 +135,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Step 3. Reserves no room if nothing is saved.
+    /// Runs step 3. Reserves no room if nothing is to be saved.
     fn reserve(
         &mut self,
         size: GroupSize,
@@ -156,12 +156,12 @@ impl Transaction<'_> {
         Ok(room)
     }
 
-    /// Steps 3 to 5. Returns whether the changes will be saved, and the values that they have replaced.
+    /// Runs steps 3 to 5. Returns whether the changes will be saved, and the replaced values.
     fn publish_prepared(&mut self, size: GroupSize) -> Result<(bool, EvictedValues), Refused> {
         let shared = self.shared;
         let tiers = &shared.tiers;
-        // Dropped last if the changes are refused, because a user's `Drop` may wait for room. By then their
-        // room is given back.
+        // If the changes are refused, these values are dropped last, because a user's `Drop` may wait for
+        // room. Before that, the room of the changes must be released.
         let mut evicted_values = EvictedValues::default();
         // 3.
         let mut room = self.reserve(size, &mut evicted_values)?;
@@ -179,8 +179,7 @@ impl Transaction<'_> {
             let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
             let entry = key.read.as_ref().and_then(KeyRead::found);
             if let Some(change) = &mut key.change {
-                // A single change takes all of the room, including the weight that a large value has
-                // reserved.
+                // A single change takes all of the room, including the weight reserved for a large value.
                 let mut part = |bytes: u64| match &mut room {
                     Some(room) if size.changes > 1 => Some(room.split_off(bytes)),
                     room => room.take(),
@@ -208,7 +207,7 @@ impl Transaction<'_> {
         let published = confirmed(shared, &reads, |reads, conditions| {
             tiers.memory.publish_group(reads, &mut changes, conditions, &mut evicted_values)
         });
-        // The room of changes that were refused is given back before the next round waits for room.
+        // Releases the room of refused changes, before the next round waits for room.
         drop(changes);
         // 5.
         if size.changes > 0 {
@@ -225,8 +224,8 @@ impl Transaction<'_> {
         self.shared.tiers.has_disk() && self.keys.iter().any(|key| !key.is_memory_only() && is_removal(key))
     }
 
-    /// Returns whether the call must wait for the commit of its values. This is necessary if they belong to a
-    /// group with removals, or must be durable.
+    /// Returns whether the call must wait for the commit of its values: the transaction also removes an
+    /// entry, or a value must be durable.
     fn must_save_values(&self) -> bool {
         let is_put = |key: &TransactionKey| matches!(key.change, Some(KeyChange::Put(_)));
         let is_durable = || self.durability == Durability::Immediate || self.removes();
@@ -237,7 +236,7 @@ impl Transaction<'_> {
 
     /// Returns the wait for the commit. `is_saved` says whether the disk tier saves the changes.
     fn commit_wait(&mut self, is_saved: bool, mut evicted_values: EvictedValues) -> CommitWait {
-        // This transaction may have the last handle of a value that it has read, or stored.
+        // This transaction may own the last handle of a value that it has read or stored.
         for key in &mut self.keys {
             if let Some(KeyChange::Put(put)) = &key.change {
                 evicted_values.push(put.value());
@@ -272,7 +271,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// Like [`confirmed`], with the reads of this transaction.
+    /// Calls [`confirmed`] with the reads of this transaction.
     fn with_confirmations<R>(
         &self,
         check: impl FnMut(&[GroupRead<'_>], GroupConditions<'_>) -> Result<R, Refused>,
@@ -285,14 +284,14 @@ impl Transaction<'_> {
     }
 }
 
-/// Calls `check` with the reads, none of which is confirmed on disk. If one of the entries may be only on
-/// disk, confirms the reads, and calls `check` again:
+/// Calls `check` with the reads, which are not confirmed on disk. If one of the entries may be only on disk,
+/// confirms the reads, and calls `check` again:
 ///
-/// 1. Only the entries that memory does not have are confirmed.
-/// 2. A commit in between invalidates the confirmation. The confirmation is then repeated. With many keys,
-///    and constant commits of other keys, each repetition may come too late.
-/// 3. So during the last confirmation the snapshot is not replaced until `check` has returned. This time all
-///    entries are confirmed, because any of them may be evicted from memory meanwhile.
+/// 1. Confirm only the entries that memory does not have.
+/// 2. If a commit before `check` invalidates the confirmation, repeat it. With many keys and constant commits
+///    of other keys, every repetition may come too late.
+/// 3. So during the last attempt, keep the snapshot from being replaced until `check` has returned. Confirm
+///    all entries, because memory may evict any of them meanwhile.
 fn confirmed<R>(
     shared: &Shared,
     reads: &[(SlotKey<'_>, LeaseId, Option<ReadEntry>)],

@@ -13,22 +13,22 @@ use crate::engine::writer::handle::WriterAnswer;
 use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
 
-/// The wait of a transaction's caller after the changes are made.
+/// What the caller of a transaction waits for after the changes are made.
 #[derive(Debug, Default)]
 pub(crate) struct CommitWait {
-    /// `None` if the call returns before the commit.
+    /// The commit to request. `None` if the call need not wait for a commit.
     pub(super) kind: Option<Acknowledge>,
-    /// Whether values that must be on disk are in memory only.
+    /// Whether values that must be durable are in memory only.
     pub(super) is_unsaved: bool,
-    /// The values that were replaced or read. They are dropped after the commit, or after the commit was
-    /// requested, because a user's `Drop` may panic. Otherwise the changes could be made in memory without a
+    /// The values that were replaced or read. They are dropped only after the commit was made or requested,
+    /// because a user's `Drop` may panic. Otherwise a panic could leave the changes in memory without a
     /// commit of the removals.
     pub(super) evicted_values: EvictedValues,
 }
 
 impl CommitWait {
-    /// Step 6. One command requests everything. A second command would not know which values the step of the
-    /// first command has lost.
+    /// Runs step 6, with a single command for removals and values. A second command could not tell which
+    /// values the writer lost in the step of the first command.
     pub(super) fn wait(self, shared: &Shared) -> Result<(), Error> {
         let committed = self.kind.map_or(Ok(()), |kind| shared.tiers.writer.commit(kind));
         drop(self.evicted_values);
@@ -36,8 +36,7 @@ impl CommitWait {
         result(self.is_unsaved)
     }
 
-    /// Begins step 6, for a task that waits for the answer. A panic of a value's `Drop` is kept until the
-    /// answer.
+    /// Begins step 6 for a task that will wait for the answer. Keeps a panic of a value's `Drop` until then.
     #[cfg(feature = "async")]
     pub(super) fn ask(self, shared: &Shared) -> Result<CommitAnswer, Error> {
         let ask = |kind| shared.tiers.writer.ask_for_task(|reply| Command::Commit(kind, reply));
@@ -51,9 +50,10 @@ fn result(is_unsaved: bool) -> Result<(), Error> {
     if is_unsaved { Err(not_durable_while_off(None)) } else { Ok(()) }
 }
 
-/// The commit of a transaction that was begun. [`Cache::begin_transaction_async`] returns it.
+/// The commit of a transaction. Returned by [`Cache::begin_transaction_async`].
 ///
-/// Dropping it does not stop the commit. But then the caller does not know whether the changes are durable.
+/// Dropping this value does not stop the commit, but the caller then does not learn whether the changes are
+/// durable.
 ///
 /// [`Cache::begin_transaction_async`]: crate::Cache::begin_transaction_async
 #[cfg(feature = "async")]
@@ -63,8 +63,8 @@ pub struct TransactionCommit(pub(super) CommitAnswer);
 
 #[cfg(feature = "async")]
 impl TransactionCommit {
-    /// Returns whether the changes are durable only after a commit: the transaction removes an entry, or has
-    /// a durable insert. Other changes reach the disk within the flush interval.
+    /// Returns whether there is a commit to wait for: the transaction removes an entry, or has a durable
+    /// insert. Other changes reach the disk within the flush interval.
     #[must_use]
     pub const fn is_needed(&self) -> bool {
         self.0.answer.is_some() || self.0.is_unsaved
@@ -73,20 +73,20 @@ impl TransactionCommit {
     /// Waits until all changes are durable.
     ///
     /// # Errors
-    /// Returns [`Error::NotDurable`], as with [`Cache::transaction`](crate::Cache::transaction). All changes
-    /// are made in memory.
+    /// Returns [`Error::NotDurable`] in the same cases as [`Cache::transaction`](crate::Cache::transaction).
+    /// Memory has all changes even then.
     ///
     /// # Cost
-    /// A wait for a commit that is shared with other callers. It holds no worker thread.
+    /// Waits for one commit, shared with other waiting callers. The wait does not occupy a worker thread.
     ///
     /// # Panics
-    /// If the `Drop` of a replaced value has panicked.
+    /// Panics if the `Drop` of a replaced value has panicked.
     pub async fn wait(self) -> Result<(), Error> {
         self.0.wait().await
     }
 }
 
-/// The answer of the writer, for a task.
+/// The writer's answer, which a task awaits.
 #[cfg(feature = "async")]
 #[derive(Debug)]
 pub(crate) struct CommitAnswer {
@@ -97,7 +97,7 @@ pub(crate) struct CommitAnswer {
 
 #[cfg(feature = "async")]
 impl CommitAnswer {
-    /// Waits for the answer.
+    /// Waits for the answer, and then rethrows a panic of a value's `Drop`.
     pub(super) async fn wait(self) -> Result<(), Error> {
         let committed = match self.answer {
             Some(answer) => answer.wait().await,
@@ -111,7 +111,7 @@ impl CommitAnswer {
     }
 }
 
-/// `Closed` would mean that nothing was changed.
+/// Converts `Closed`, which would mean that nothing was changed.
 fn not_closed(error: Error) -> Error {
     match error {
         Error::Closed => Error::not_durable("the cache was closed meanwhile"),

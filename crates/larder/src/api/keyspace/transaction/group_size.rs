@@ -1,4 +1,4 @@
-//! Step 2 of a transaction: the check that its changes are not too many for one transaction of the file.
+//! Step 2 of a transaction: checks that its changes are not too large for one transaction of the file.
 
 use super::put::PutSize;
 use super::{KeyChange, Transaction, TransactionKey};
@@ -12,16 +12,16 @@ pub(super) struct GroupSize {
     pub(super) changes: usize,
     /// The bytes of the encoded values.
     payload: u64,
-    /// The bytes in the write buffer, without the bytes of the keys of the group.
+    /// The bytes in the write buffer, without `keys`.
     pub(super) room: u64,
-    /// The bytes of the keys of the group.
+    /// The additional bytes in the write buffer for the keys of a group.
     pub(super) keys: u64,
     /// The weight of the values that are not saved.
     pub(super) weight: u64,
 }
 
 impl Transaction<'_> {
-    /// Step 2. Returns `None` if some values of the disk tier have encodings and some have none, because the
+    /// Runs step 2. Returns `None` if only some of the values for the disk tier have encodings, because the
     /// disk tier came back or went off in the meantime.
     pub(super) fn check_size(&self) -> Result<Option<GroupSize>, Error> {
         let saves = self.shared.tiers.disk.saves();

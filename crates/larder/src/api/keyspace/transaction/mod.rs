@@ -1,33 +1,35 @@
-//! Transactions: several keys, of one or more keyspaces, are read and changed at one moment.
+//! Transactions: atomic reads and changes of several keys in one or more keyspaces.
 //!
-//! A transaction is optimistic. A round has these steps:
+//! A transaction is optimistic, and runs in rounds of these steps:
 //!
-//! 1. Call the closure. A lease is taken on each key before the key is read, in memory and then on disk. The
-//!    changes are collected in the [`Transaction`], and each new value is encoded. No lock is held.
-//! 2. Check that the changes are not too many for one transaction of the file.
-//! 3. Reserve room for all of them in the write buffer. This may wait.
+//! 1. Call the closure. Take a lease on each key before reading the key, in memory and then on disk. Collect
+//!    the changes in the [`Transaction`], and encode each new value. No lock is held.
+//! 2. Check that the changes are not too large for one transaction of the file.
+//! 3. Reserve room for all changes in the write buffer. This may wait.
 //! 4. Lock the shards of all keys in order, check every read, and make all changes
 //!    ([`crate::memory::group_publication`]). If a read is no longer valid, the round is lost, and the next
-//!    round begins. A caller that loses too many rounds takes turns ([`crate::engine::turns`]).
-//! 5. Wake the writer. It commits the changes in one transaction of the file
+//!    round begins. A caller that loses too many rounds takes a turn ([`crate::engine::turns`]).
+//! 5. Wake the writer thread, which commits the changes in one transaction of the file
 //!    ([`crate::memory::store_group`]).
 //! 6. Wait for the commit, if the transaction removes an entry from the disk tier, or must be durable.
 //!
-//! Before (4) nothing is changed. So nothing is changed if the closure returns an error or panics, or if a
-//! change is refused. With (4) before (3), the caller would hold the locks while it waits for the writer, and
-//! the writer needs these locks. If a lease were taken after its key was read, a change in between would not
-//! be detected.
+//! Nothing is changed before (4). So nothing is changed if the closure returns an error or panics, or if a
+//! change is refused.
 //!
-//! Reads of one round may be from different moments. So the caller gets an error of the closure only if all
-//! reads are valid at one moment. Otherwise the round is lost. After a broken watch no round can succeed, so
-//! the caller gets [`Error::Changed`] instead.
+//! If (4) came before (3), the caller would hold the locks while it waits for the writer thread, which needs
+//! these locks. If a lease were taken after its key was read, a change in between would not be detected.
 //!
-//! A round *at once* does not wait for other threads, and ends in the same cases as in [`super::modify`]. The
-//! reads and the answer of its closure are then void.
+//! Reads of a round may be from different moments, and may contradict each other. So an error of the closure
+//! is returned only if all reads are valid at the same moment. Otherwise the round is lost. After a broken
+//! watch no round can succeed, so the caller gets [`Error::Changed`] instead.
 //!
-//! - [`calls`]: the calls that the closure makes. [`put`]: a value that is not stored yet. [`watch`]: a
-//!   content of a key that a later transaction requires.
-//! - [`rounds`]: the rounds. [`group_size`]: step 2. [`commit`]: steps 3 to 5. [`commit_wait`]: step 6.
+//! A round *at once* does not wait for other threads. It ends without a change in the same cases as in
+//! [`super::modify`]. The reads and the result of its closure are then discarded.
+//!
+//! - [`calls`]: the methods for the closure. [`put`]: a value that is not stored yet. [`watch`]: the
+//!   condition that a key has not changed since an earlier moment.
+//! - [`rounds`]: the loop of rounds. [`group_size`]: step 2. [`commit`]: steps 3 to 5. [`commit_wait`]:
+//!   step 6.
 
 mod calls;
 mod commit;
@@ -64,26 +66,26 @@ use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use put::PendingPut;
 
-/// Maximum number of keys that one transaction reads or changes. With this number, the locks are held for
-/// some milliseconds.
+/// The maximum number of keys that a transaction reads or changes. With so many keys, the locks are held for
+/// a few milliseconds.
 pub const MAX_TRANSACTION_KEYS: usize = 8_192;
 
 /// A running transaction: the reads of its closure, and the changes to make.
-/// [`Cache::transaction`](crate::Cache::transaction) calls a closure with it.
+/// [`Cache::transaction`](crate::Cache::transaction) passes it to the closure.
 ///
-/// Its calls do what the calls of a [`Keyspace`] with the same names do. Nothing is changed before the
-/// closure returns. The transaction itself sees its own changes.
+/// The methods work like the methods of [`Keyspace`] with the same names. The changes are applied only after
+/// the closure returns, but the transaction sees its own changes.
 pub struct Transaction<'a> {
     shared: &'a Arc<Shared>,
-    /// `None` after the closure has ended.
+    /// Marks the calling thread as inside the closure. `None` after the closure has ended.
     in_closure: Option<InClosure>,
     keys: Vec<TransactionKey>,
-    /// The indices of the keys in `keys`, by hash.
+    /// Maps the hash of a key to its index in `keys`.
     places: HashTable<usize>,
     durability: Durability,
-    /// Whether a broken watch was found. In this case nothing is changed, even if the closure returns `Ok`.
+    /// Whether a broken watch was found. Then nothing is changed, even if the closure returns `Ok`.
     is_broken: bool,
-    /// Whether two reads of a key have disagreed, so that the round is lost.
+    /// Whether two reads of a key returned different entries, so that the round is lost.
     is_lost: bool,
     waits: RoundWaits,
 }
@@ -93,7 +95,7 @@ pub struct Transaction<'a> {
 enum RoundWaits {
     Allowed,
     Refused,
-    /// The round may not wait, and would have to wait. Its answer is void, and nothing is changed.
+    /// The round would have to wait, but may not. Its result is discarded, and nothing is changed.
     Needed,
 }
 
@@ -101,22 +103,22 @@ enum RoundWaits {
 struct TransactionKey {
     hash: u64,
     full: StoredKey,
-    /// `None` for a key that is only watched so far.
+    /// `None` for a key that was only watched so far.
     keyspace: Option<Arc<OpenKeyspace>>,
     read: Option<KeyRead>,
     change: Option<KeyChange>,
-    /// The count for the lookup of the key, if there was a lookup.
+    /// The counter for the lookup of the key, if there was a lookup.
     answered: Option<Count>,
 }
 
-/// The content that was read of a key, under a lease.
+/// What was read of a key, under a lease.
 struct KeyRead {
     lease: LeaseId,
-    /// The entry that the key must have when the transaction is made.
+    /// The entry that the key must still have when the changes are made.
     entry: Option<ReadEntry>,
     value: KeyContent,
     is_in_memory: bool,
-    /// Whether no entry was found, but the key may have an entry on disk.
+    /// Whether no entry was found, but the disk may have one.
     is_unread: bool,
 }
 
@@ -125,7 +127,7 @@ enum KeyContent {
     Value(Value),
     /// There was no live entry, or its record does not decode.
     None,
-    /// There is an entry on disk. Its value was not read.
+    /// There is an entry on disk, whose value was not read.
     OnDisk,
 }
 
@@ -135,8 +137,8 @@ enum KeyChange {
 }
 
 impl KeyRead {
-    /// Returns the entry that the closure sees. A record that does not decode is a miss, though the key has
-    /// an entry.
+    /// Returns the entry that the closure sees. For a record that does not decode, this is a miss, although
+    /// the key has an entry.
     fn found(&self) -> Option<ReadEntry> {
         self.entry.filter(|_| !matches!(self.value, KeyContent::None))
     }
@@ -147,7 +149,7 @@ impl TransactionKey {
         SlotKey { hash: self.hash, bytes: &self.full }
     }
 
-    /// Returns whether no entry was found, but the key may have an entry on disk.
+    /// Returns whether the closure found no entry, but the disk may have one.
     fn is_unread(&self) -> bool {
         self.change.is_none() && self.read.as_ref().is_some_and(|read| read.is_unread)
     }
@@ -179,12 +181,12 @@ impl<'a> Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    /// Called when the closure has ended.
+    /// Ends the mark that the calling thread is inside the closure.
     fn leave_closure(&mut self) {
         self.in_closure = None;
     }
 
-    /// Returns the index of a key, for a call that reads it.
+    /// Returns the index of a key in `keys`, for a call that reads the key.
     fn place<K: Key, V>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -207,7 +209,7 @@ impl Transaction<'_> {
         Ok(at)
     }
 
-    /// Returns the index of a key, for a call that changes it.
+    /// Returns the index of a key in `keys`, for a call that changes the key.
     fn place_to_change<K: Key, V>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -219,7 +221,7 @@ impl Transaction<'_> {
         self.place(keyspace, key)
     }
 
-    /// Returns the index of a whole key. `name` returns the name of its keyspace.
+    /// Returns the index of a whole key in `keys`. `name` returns the name of its keyspace.
     fn place_of(&mut self, full: &[u8], name: impl FnOnce() -> String) -> Result<usize, Error> {
         let memory = &self.shared.tiers.memory;
         let SlotKey { hash, bytes } = memory.key(full);
@@ -252,7 +254,7 @@ impl Transaction<'_> {
         Ok(at)
     }
 
-    /// Returns the value of a key, as this transaction sees it.
+    /// Returns the value of a key, including the changes of this transaction.
     fn value<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -291,7 +293,8 @@ impl Transaction<'_> {
             return None;
         };
         if let Some(ReadValue { decoded: Some(decoded), .. }) = &read {
-            // The user's weigher may panic. Until then `lease` gives the lease back when it is dropped.
+            // The user's weigher may panic here. Then `lease` is still on the stack, and its drop releases
+            // the lease.
             keyspace.copy_to_memory(slot_key, Permit::Lease(lease.id), decoded);
         }
         let (value, entry, is_in_memory) = match read {
@@ -305,11 +308,11 @@ impl Transaction<'_> {
                 let lease = lease.into_id();
                 key.read = Some(KeyRead { lease, entry, value, is_in_memory, is_unread });
             }
-            // The key is watched, and its value was not read. The earlier lease stays.
+            // The key was watched, but its value was not read. The first lease is kept.
             Some(read) => {
                 drop(lease);
-                // The entry exists even if its record does not decode. Otherwise such a record would make
-                // every round lose, without end.
+                // A record that does not decode still counts as an entry. Otherwise the record would make
+                // every round lose, forever.
                 let entry = entry.or_else(|| entry_now(tiers, slot_key));
                 self.is_lost |= read.entry.map(|entry| entry.sequence) != entry.map(|entry| entry.sequence);
                 read.value = value;
@@ -329,7 +332,7 @@ fn entry_now(tiers: &Tiers, key: SlotKey<'_>) -> Option<ReadEntry> {
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         let memory = &self.shared.tiers.memory;
-        // A closure may fork, and return in the child. The parent gives the leases back.
+        // A closure may fork and return in the child, too. There, the leases belong to the parent.
         if memory.process.is_current() {
             for key in &self.keys {
                 if let Some(read) = &key.read {

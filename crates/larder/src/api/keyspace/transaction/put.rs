@@ -1,4 +1,4 @@
-//! A value that a transaction stores when it is completed.
+//! A value that a transaction will store.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,23 +21,23 @@ use crate::units::Timestamp;
 /// The sizes of a value that will be saved.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PutSize {
-    /// The number of bytes of the encoding.
+    /// The length of the encoding in bytes.
     pub(super) payload: u64,
     /// The number of bytes in the write buffer.
     pub(super) room: u64,
 }
 
-/// A value of any keyspace.
+/// A value to store, of a keyspace with any types.
 pub(super) trait PendingPut {
     fn value(&self) -> Value;
 
     fn ttl(&self) -> Ttl;
 
-    /// Returns the expiry that the entry would have if it were stored now instead of `read`.
+    /// Returns the expiry that the entry would have if it replaced `read` now.
     fn ends_at(&self, key: SlotKey<'_>, read: Option<ReadEntry>) -> Timestamp;
 
-    /// Encodes the value, for the present state of the disk tier. A value that is too large for the file is
-    /// refused, because a crash would lose it.
+    /// Prepares the value, for the current state of the disk tier. Refuses a value that is too large for the
+    /// file, because a crash would lose it.
     fn prepare(&mut self, key: SlotKey<'_>) -> Result<(), Error>;
 
     /// Returns the size of the prepared value, or `None` if it will not be saved.
@@ -46,8 +46,8 @@ pub(super) trait PendingPut {
     /// Returns the weight of the prepared value.
     fn weight(&self) -> u64;
 
-    /// Takes the prepared value as an entry that replaces `read`. `saved` is the room for a value that will
-    /// be saved, and its group.
+    /// Converts the prepared value into an entry that replaces `read`. `saved` is the room and the group of a
+    /// value that will be saved.
     fn take_entry(
         &mut self,
         key: SlotKey<'_>,
@@ -56,7 +56,7 @@ pub(super) trait PendingPut {
     ) -> Option<IncomingEntry>;
 }
 
-/// A value of a keyspace.
+/// A value to store, with the types of its keyspace.
 pub(super) struct TypedPut<K, V> {
     keyspace: Keyspace<K, V>,
     value: Arc<V>,

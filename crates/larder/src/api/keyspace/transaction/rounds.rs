@@ -1,4 +1,4 @@
-//! The rounds of a transaction, and its calls.
+//! The loop that runs the rounds of a transaction.
 
 use super::commit_wait::CommitWait;
 #[cfg(feature = "async")]
@@ -17,7 +17,7 @@ use crate::sys::sync::{Arc, thread};
 /// The closure of a transaction.
 type Body<'a, R, E> = &'a mut dyn FnMut(&mut Transaction<'_>) -> Result<R, E>;
 
-/// Runs a transaction. Waits for its commit, if that is necessary.
+/// Runs a transaction, and waits for its commit if necessary.
 pub(crate) fn run<R, E: From<Error>>(shared: &Arc<Shared>, body: Body<'_, R, E>) -> Result<R, E> {
     loop {
         if let Some((answer, commit)) = complete(shared, true, body)? {
@@ -27,7 +27,7 @@ pub(crate) fn run<R, E: From<Error>>(shared: &Arc<Shared>, body: Body<'_, R, E>)
     }
 }
 
-/// The async form of [`run`]. The caller waits for the commit.
+/// The async form of [`run`], which leaves the wait for the commit to the caller.
 #[cfg(feature = "async")]
 pub(crate) async fn begin_for_task<R, E>(
     shared: &Arc<Shared>,
@@ -51,7 +51,7 @@ where
         lookup.look(|| {
             loop {
                 if let Some((answer, commit)) = complete(&of_worker, true, &mut body)? {
-                    // The worker requests the commit, so that it is made even if the task is dropped.
+                    // The worker thread requests the commit, so that it is made even if the task is dropped.
                     return Ok::<_, E>((answer, commit.ask(&of_worker)?));
                 }
             }
@@ -61,8 +61,8 @@ where
     Ok((answer, TransactionCommit(commit)))
 }
 
-/// Runs as many rounds as necessary. If the caller would have to wait and may not wait, changes nothing and
-/// returns `None`.
+/// Runs rounds until one is not lost. Without `may_wait`, changes nothing and returns `None` if it would have
+/// to wait.
 fn complete<R, E: From<Error>>(
     shared: &Arc<Shared>,
     may_wait: bool,
@@ -83,7 +83,8 @@ fn complete<R, E: From<Error>>(
             return Ok(None);
         }
         if transaction.is_broken {
-            // Any other error may be caused by reads that disagree.
+            // Another error is returned only if all reads hold. Otherwise contradictory reads may have caused
+            // it.
             let error = answer.err().filter(|_| matches!(transaction.reads_hold(), Ok(true)));
             return Err(error.unwrap_or_else(|| Error::Changed.into()));
         }

@@ -1,4 +1,5 @@
-//! Tests of difficult rounds: values that do not decode, and waits for a commit.
+//! Tests of transactions: records that do not decode, large values, panics, and constant commits of other
+//! keys.
 
 use super::*;
 use crate::api::cache::Cache;
@@ -14,10 +15,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 const NUMBERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("number");
-/// The same keyspace as [`NUMBERS`], with another type of values. The values of `NUMBERS` do not decode as
-/// this type.
+/// The keyspace of [`NUMBERS`] with another value type, as which the values of `NUMBERS` do not decode.
 const TRIPLES: KeyspaceDefinition<u64, (u64, u64, u64)> = KeyspaceDefinition::new("number");
-/// More rounds than any transaction of these tests needs.
+/// More rounds than any transaction in these tests needs.
 const MAX_ROUNDS: u32 = 20;
 
 fn open(disk: &SimulatedVolume) -> Cache {
@@ -36,7 +36,8 @@ fn with_undecodable(disk: &SimulatedVolume) -> (Cache, Keyspace<u64, (u64, u64, 
     (cache, triples)
 }
 
-/// If a record that does not decode made a round lose, every later round would lose, too.
+/// Checks that a record that does not decode does not make a round lose. Otherwise every later round would
+/// lose, too.
 #[test]
 fn a_record_that_does_not_decode_is_required_and_read_in_both_orders() {
     for requires_first in [true, false] {
@@ -61,7 +62,7 @@ fn a_record_that_does_not_decode_is_required_and_read_in_both_orders() {
         change(1).unwrap();
         change(2).unwrap();
         assert_eq!(triples.get(&2).as_deref(), Some(&(2, 0, 0)));
-        // The watch of such a record breaks like any other watch.
+        // The watch of a record that does not decode breaks like any other watch.
         triples.insert(&1, (0, 0, 0)).unwrap();
         let broken = cache.transaction(|tx| tx.require(&watch));
         assert!(matches!(broken, Err(Error::Changed)));
@@ -71,8 +72,8 @@ fn a_record_that_does_not_decode_is_required_and_read_in_both_orders() {
 
 const BYTES: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("bytes");
 
-/// A large value of a transaction keeps the reservation for its excess over the write buffer, like a large
-/// value of an insert.
+/// Checks that a value of a transaction that is larger than the write buffer keeps its additional
+/// reservation, like a value of an insert.
 #[test]
 fn a_large_value_of_a_transaction_holds_its_weight_until_it_is_committed() {
     let weight_with = |store: fn(&Cache, &Keyspace<u64, Vec<u8>>)| {
@@ -82,7 +83,8 @@ fn a_large_value_of_a_transaction_holds_its_weight_until_it_is_committed() {
         let cache = builder.flush_interval(Duration::from_hours(1)).open().unwrap();
         await_first_sweep(&cache).unwrap();
         let bytes = cache.keyspace(BYTES).unwrap();
-        // A value that fills half of the buffer would be committed immediately.
+        // The disk fails, because a value that fills half of the buffer would otherwise be committed
+        // immediately.
         disk.fail_from(0, Failure::Io);
         store(&cache, &bytes);
         let weight = cache.stats().memory.weight.as_u64();
@@ -98,8 +100,8 @@ fn a_large_value_of_a_transaction_holds_its_weight_until_it_is_committed() {
     assert_eq!(changed, inserted);
 }
 
-/// While the disk is off, lookups miss an entry that is only on disk, and find it later. So a transaction
-/// that must know whether the entry exists is refused.
+/// Checks that a transaction is refused if it must know whether an entry exists, but can't read the disk.
+/// Lookups miss such an entry now, but find it later.
 #[test]
 fn a_touch_of_an_entry_that_cannot_be_read_is_refused() {
     let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
@@ -127,7 +129,7 @@ fn a_touch_of_an_entry_that_cannot_be_read_is_refused() {
     disk.heal();
 }
 
-/// An error that may be caused by reads that disagree is not returned to the caller.
+/// Checks that an error is not returned if contradictory reads may have caused it.
 #[test]
 fn an_error_after_a_broken_watch_is_changed_unless_all_reads_hold() {
     let cache = Cache::builder().open().unwrap();
@@ -148,7 +150,7 @@ fn an_error_after_a_broken_watch_is_changed_unless_all_reads_hold() {
     assert!(matches!(fail(true), Err(Error::Changed)));
 }
 
-/// A weigher that panics while a value is copied into memory leaves no lease behind.
+/// Checks that no lease is left if a weigher panics while a value is copied into memory.
 #[test]
 fn a_weigher_that_panics_leaves_no_lease() {
     const WEIGHED: KeyspaceDefinition<u64, u64> =
@@ -164,8 +166,8 @@ fn a_weigher_that_panics_leaves_no_lease() {
     assert!(!cache.shared().tiers.memory.has_leases());
 }
 
-/// Commits of other keys replace the snapshot all the time. Still, a transaction over many keys that are only
-/// on disk confirms its reads.
+/// Checks that a transaction over many keys on disk confirms its reads, although commits of other keys
+/// constantly replace the snapshot.
 #[test]
 fn many_keys_on_disk_alone_are_read_at_one_moment_beside_commits() {
     const KEYS: u64 = 1_000;
@@ -204,7 +206,7 @@ fn many_keys_on_disk_alone_are_read_at_one_moment_beside_commits() {
 
 static PANICS: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
-/// A value whose `Drop` panics once, after the test has set a flag.
+/// A value whose `Drop` panics once after [`PANICS`] is set.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct PanicsWhenReplaced(u64);
 
@@ -214,7 +216,7 @@ impl Drop for PanicsWhenReplaced {
     }
 }
 
-/// The changes are committed before the values that they have replaced are dropped.
+/// Checks that the changes are committed before the replaced values are dropped.
 #[test]
 fn a_replaced_value_whose_drop_panics_keeps_no_removal_from_its_commit() {
     const VALUES: KeyspaceDefinition<u64, PanicsWhenReplaced> = KeyspaceDefinition::new("panicking");

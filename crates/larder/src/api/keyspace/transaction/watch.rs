@@ -1,21 +1,21 @@
-//! Watches: a transaction is made only if keys have not changed since an earlier moment.
+//! Watches: conditions that a key has not changed since an earlier moment.
 //!
 //! 1. A watch takes the epoch of its key ([`crate::memory::watch_epochs`]), and then reads the key's entry.
-//!    If there is an entry, the watch keeps its sequence. Otherwise it keeps the epoch.
+//!    The watch keeps the sequence of the entry. If there is no entry, the watch keeps the epoch.
 //! 2. A transaction that requires the watch takes a lease on the key, and reads the entry again.
 //! 3. The watch holds if the entry has the sequence of (1). If there was no entry, the watch holds if there
 //!    is no entry now, and the epoch is the same as in (1).
-//! 4. The transaction is published only if its lease holds, and the entry is still there and live.
+//! 4. The transaction is published only if its lease is still valid, and the entry is still there and live.
 //!
-//! Each content of a key has a different sequence, so (3) detects every change of an entry. A missing key
-//! that was stored, and is missing again, has a different epoch. With sequences alone, its watch would hold.
-//! A change between (2) and (4) has revoked the lease, or is detected by the checks of (4).
+//! Each write of a key has a different sequence, so (3) detects every change of an entry. If a missing key
+//! was stored and is missing again, its epoch is different. Sequences alone would not detect this. A change
+//! between (2) and (4) revokes the lease, or the checks of (4) detect it.
 //!
-//! Here, a record that does not decode counts as an entry. For the calls that read its value, it is a miss.
-//! If the value was read first, (2) reads the entry as well.
+//! A record that does not decode counts as an entry here, although calls that read its value miss it. So if
+//! the transaction has read the value before, (2) reads the entry separately.
 //!
-//! While the disk tier is off, it is unknown whether a key is missing. Such a watch holds only while the disk
-//! tier stays off, because in the meantime an entry may be found, and disappear again.
+//! While the disk tier is off, it is unknown whether a key is missing. A watch of this time holds only while
+//! the disk tier stays off, because an entry on disk may later be found, and disappear again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,10 +33,10 @@ use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// The content of a key at one moment. A later transaction can require that the key still has this content
-/// ([`Transaction::require`]). [`Keyspace::watch`] makes it.
+/// ([`Transaction::require`]). Created by [`Keyspace::watch`].
 ///
-/// A watch borrows nothing, and may be kept for any time. It keeps neither the cache nor the keyspace open.
-/// It needs about a hundred bytes.
+/// A watch borrows nothing, and may be kept for any time. It does not keep the cache or the keyspace open,
+/// and takes about a hundred bytes.
 #[derive(Debug, Clone)]
 pub struct Watch {
     cache: Arc<CacheIdentity>,
@@ -48,18 +48,18 @@ pub struct Watch {
 enum WatchedContent {
     /// The key has an entry with this sequence.
     Entry(u64),
-    /// The key has no entry. The number is its epoch.
+    /// The key has no entry. Holds the epoch of the key.
     Missing(u64),
     /// Memory has no entry, and the disk could not be read.
     Unread {
         epoch: u64,
-        /// The number of times that the snapshot of the disk was withdrawn. `None` if there was a snapshot.
+        /// How often the snapshot of the disk had been withdrawn. `None` if there was a snapshot.
         withdrawals: Option<u64>,
     },
 }
 
 impl WatchedContent {
-    /// Returns whether a key still has this content, given a new read of the key.
+    /// Returns whether a new read of the key shows the same content.
     fn holds(self, tiers: &Tiers, key: SlotKey<'_>, sequence: Option<u64>, is_unread: bool) -> bool {
         let is_unstored =
             |epoch: u64| tiers.memory.is_unstored(key, epoch) || failpoint_is_set(Failpoint::WatchBySequence);
@@ -95,15 +95,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// Every change of the key breaks the watch: an insert (also of the same value), a load, a removal, its
-    /// expiry, and its eviction from the cache. If the key has no entry, in rare cases a store of another key
-    /// also breaks the watch.
+    /// Every change of the key breaks the watch: an insert, even of the same value, a load, a removal, an
+    /// expiry, and an eviction from the cache. The watch of a key without an entry may also break, in rare
+    /// cases, when another key is stored.
     ///
     /// # Errors
     /// Returns [`Error::KeyTooLarge`], [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
-    /// The cost of a lookup without decoding, and three locks of a shard.
+    /// One lookup without decoding, and three locks of a shard.
     pub fn watch(&self, key: impl EncodeKey<K>) -> Result<Watch, Error> {
         self.watch_full(self.encode(&key)?.as_slice())
     }
@@ -162,8 +162,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
 impl Transaction<'_> {
     /// Requires that a key has not changed since it was watched. Otherwise the transaction changes nothing,
-    /// and returns [`Error::Changed`], or the closure's own error if everything that the closure has read is
-    /// still the same.
+    /// and returns [`Error::Changed`]. If the closure returns another error, and everything that it has read
+    /// is still unchanged, the transaction returns that error instead.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -180,8 +180,8 @@ impl Transaction<'_> {
     /// ```
     ///
     /// # Errors
-    /// Returns [`Error::Changed`]. Returns [`Error::InvalidSetting`] for a watch of another cache. The other
-    /// errors of [`get`](Transaction::get).
+    /// Returns [`Error::Changed`] if the key has changed. Returns [`Error::InvalidSetting`] for a watch of
+    /// another cache. Otherwise, returns the same errors as [`get`](Transaction::get).
     pub fn require(&mut self, watch: &Watch) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
         if !Arc::ptr_eq(&watch.cache, &self.shared.identity) {
@@ -193,7 +193,7 @@ impl Transaction<'_> {
         }
         let at = self.place_of(&watch.key, String::new)?;
         if self.waits != RoundWaits::Allowed {
-            // Step 2 may wait for a snapshot.
+            // Step 2 may wait for a snapshot, so a round at once ends here.
             self.waits = RoundWaits::Needed;
             return Ok(());
         }
@@ -210,8 +210,9 @@ impl Transaction<'_> {
             };
             KeyRead { lease, entry, value, is_in_memory, is_unread }
         });
-        // A value that was read earlier may not have decoded. Its entry may still be the watched one, because
-        // a sequence is never used again.
+        // The transaction may have read the value before, and its record did not decode. Then the entry is
+        // read separately. It is the watched entry if it has the same sequence, because a sequence is never
+        // reused.
         if let (WatchedContent::Entry(watched), None) = (watch.content, read.entry) {
             read.entry = entry_now(tiers, slot_key).filter(|entry| entry.sequence == watched);
         }

@@ -1,4 +1,5 @@
-//! Loads of a registered asynchronous loader: how they begin, how long their callers wait, and how they end.
+//! Loads with a registered asynchronous loader: how a load begins, how long its callers wait, and how it
+//! ends.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -23,10 +24,11 @@ use crate::format::key::Key;
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 
-/// The answer to a caller of a key without a live value in memory.
+/// The outcome for a caller of a key without a live value in memory.
 enum BegunTaskLoad<V> {
     Answer(Loaded<V>),
-    /// The load of this caller has begun: its own wait, and the wait of the task that drives it.
+    /// This caller began the load. Holds the caller's wait, and the wait of the background task that polls
+    /// the loader, if there is one.
     Led(TaskWait, Option<Box<TaskWait>>),
     /// Another caller is loading the key.
     Joined(PendingLoad<V>),
@@ -70,7 +72,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Takes the lease, and puts the loader into the flight. May look on disk.
+    /// Takes the lease, and puts the loader into the flight. May read the disk.
     fn begin_load(&self, full: &[u8], counts: bool) -> Result<BegunTaskLoad<V>, LoadError<E>> {
         let slot = self.keyspace.shared.tiers.memory.key(full);
         Ok(match self.find_or_lease(slot, OnAbsence::Answer, counts) {
@@ -89,7 +91,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
                 } else {
                     TaskWait::of_leader(flight.clone())
                 };
-                // A load that can't be cached is useful only to its caller.
+                // A load that can't be cached is useful only to its caller, so it needs no background task.
                 let goes_on = policy.soft().is_some() && lease.is_held();
                 let of_task = goes_on.then(|| Box::new(TaskWait::joining(flight.clone(), None)));
                 lease.expect_polls(&PollRecord::default());
@@ -99,7 +101,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         })
     }
 
-    /// Waits for a load, of another caller or of this one. Returns `None` if the key must be looked up again.
+    /// Waits for this caller's or another caller's load. Returns `None` if the key must be looked up again.
     async fn wait(
         &self,
         key: &StoredKey,
@@ -116,7 +118,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             if let Some(stale) = self.stale_answer(key).await {
                 return Ok(Some(stale));
             }
-            // The same wait is used again. Otherwise the load would have no wait for a moment, and would be
+            // Reuses the same wait. Otherwise the load would have no waiting task for a moment, and would be
             // dropped.
             wait.set_until(limits.hard);
             ended = answer(Pin::new(&mut wait).await);
@@ -136,7 +138,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Returns the value that is in the slot now, live or stale. Counts a stale answer.
+    /// Returns the current value of the slot, live or stale. Counts a stale value.
     async fn stale_answer(&self, key: &StoredKey) -> Option<Loaded<V>> {
         let key = key.clone();
         let answer =
@@ -144,8 +146,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         self.keyspace.off_executor(answer).await
     }
 
-    /// Begins a refresh of a key that has no value in memory. Returns whether a load of the key is in
-    /// progress.
+    /// Begins a refresh of a key without a value in memory. Returns whether a load of the key is in progress.
     pub(super) async fn refresh_missing(&self, key: StoredKey) -> Result<bool, Error> {
         let (full, this) = (key.clone(), self.clone());
         let find = move |keyspace: &Keyspace<K, V>| {
@@ -153,7 +154,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         };
         let slot = self.keyspace.shared.tiers.memory.key(&key);
         match self.keyspace.off_executor(find).await {
-            // Another load has ended meanwhile, or the value was on disk.
+            // Another load ended meanwhile, or the value was on disk.
             LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot, None)),
             LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),
             LookupOutcome::Wait(_) => Ok(true),
@@ -173,7 +174,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Steps 3 and 4 of a refresh. `live` is the live value. Returns whether the refresh has begun.
+    /// Runs steps 3 and 4 of a refresh. `live` is the live value of the key, if there is one. Returns whether
+    /// the refresh has begun.
     pub(super) fn spawn_refresh(
         &self,
         mut lease: LoadLease<K, V>,
@@ -189,8 +191,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     }
 }
 
-/// Runs a loader in its flight, and ends the load according to the result. `live` is the live value of a
-/// refresh, and `known` is the value that the loader gets. In a forked child, returns the outcome.
+/// Runs a loader in its flight, and ends the load with the loader's result. `known` is the value that the
+/// loader gets, and `live` is the live value if the load is a refresh. In a forked child, returns the outcome
+/// instead.
 async fn run<K, V, E>(
     registered: Arc<RegisteredLoader<TaskLoader<K, V, E>>>,
     mut lease: LoadLease<K, V>,
@@ -203,7 +206,8 @@ where
     V: Serialize + DeserializeOwned + Send + Sync + 'static,
     E: Send + Sync + 'static,
 {
-    // Dropped when the loader returns, or is dropped, or panics. A publication ends the pause.
+    // Dropped when the loader returns, panics or is dropped. If the load then publishes a value, that ends
+    // the pause.
     let pause = live.map(|live| lease.pause_after(live));
     if pause.is_some() && !lease.begin_in_task() {
         return None;

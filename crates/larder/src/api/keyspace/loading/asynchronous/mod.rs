@@ -1,23 +1,24 @@
-//! Keyspaces with a registered asynchronous loader. The lookups are the same as in [`super`], with tasks
-//! instead of the threads of the pool.
+//! Keyspaces with a registered asynchronous loader. Lookups work as in [`super`], but tasks replace the
+//! threads of the pool.
 //!
-//! A load of a key without a live value lives in its flight ([`crate::engine::flights`]): the tasks that wait
-//! for it drive it. There is no queue.
+//! If a key has no live value, the flight owns the loader, and the tasks that wait for the load poll the
+//! loader ([`crate::engine::flights`]). There is no queue.
 //!
 //! - Without a soft timeout, the load ends when no task waits any more.
-//! - With a soft timeout, a task of the application's runtime drives the load
-//!   ([`crate::engine::load_tasks`]). If no place is free for this task, the caller is answered with the
-//!   stale value immediately. If there is no stale value, the load continues without its own task.
+//! - With a soft timeout, a background task of the application's runtime also polls the loader
+//!   ([`crate::engine::load_tasks`]). If the maximum number of background tasks is running, the caller
+//!   immediately gets the stale value. If there is no stale value, the load continues without a background
+//!   task.
 //!
-//! A refresh always has its own task. Its steps:
+//! A refresh always has a background task. Its steps:
 //!
-//! 1. A place is reserved before the lease is taken. Otherwise each caller would take a lease without using
-//!    it.
-//! 2. The lease is taken, if the value is still the value that was found old ([`crate::memory::refresh`]).
-//! 3. The task's wait is added to the flight, and then the loader is put into the flight. In the other order,
-//!    a task that is dropped in between could drop the loader with it.
-//! 4. The spawner gets the task. If it drops the task, the wait leaves the flight. If this was the last wait,
-//!    the loader and the lease are dropped, and the refresh counts as refused.
+//! 1. Reserve a place for the task before taking the lease. Otherwise each caller would take a lease that it
+//!    can't use.
+//! 2. Take the lease, if the slot still has the value that was found to be old ([`crate::memory::refresh`]).
+//! 3. Add the task's wait to the flight, and then put the loader into the flight. In the other order,
+//!    dropping another task in between could drop the loader.
+//! 4. Pass the task to the spawner. If the spawner drops the task, the task's wait leaves the flight. If that
+//!    was the last wait, the loader and the lease are dropped, and the refresh counts as refused.
 
 mod load;
 
@@ -45,12 +46,12 @@ use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
-/// A keyspace with an asynchronous loader: a handle whose [`get_async`](Self::get_async) loads missing
-/// values, and refreshes old values. [`Keyspace::with_async_loader`](crate::Keyspace::with_async_loader)
-/// makes it.
+/// A keyspace with an asynchronous loader. Its [`get_async`](Self::get_async) loads missing values, and
+/// refreshes old values. Created by [`Keyspace::with_async_loader`](crate::Keyspace::with_async_loader).
 ///
-/// It is cheap to clone, and may be shared between tasks. [`keyspace`](Self::keyspace) has all other calls. A
-/// handle owns its loader. If the loader holds a handle of the cache, it keeps the cache open for that time.
+/// The handle is cheap to clone, and may be shared between tasks. [`keyspace`](Self::keyspace) returns the
+/// keyspace, which has all other calls. The handle owns its loader. So a loader that holds a handle of the
+/// cache keeps the cache open.
 pub struct AsyncLoadingKeyspace<K, V, E> {
     keyspace: Keyspace<K, V>,
     registered: Arc<RegisteredLoader<TaskLoader<K, V, E>>>,
@@ -70,8 +71,8 @@ impl<K, V, E> fmt::Debug for AsyncLoadingKeyspace<K, V, E> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Registers an asynchronous loader, and returns a handle that loads with it. The loader gets the key and
-    /// the present value: the live value of a refresh, or a stale value
+    /// Registers an asynchronous loader, and returns a handle that loads with it. The loader gets the key,
+    /// and the current value if there is one: the live value in a refresh, or a stale value
     /// ([`grace`](crate::KeyspaceDefinition::grace)).
     ///
     /// Refreshes, and loads with a soft timeout, continue even if no caller waits for them. They run on the
@@ -101,10 +102,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// The loader runs in whichever task polls it: see [`get_or_load_async`](Keyspace::get_or_load_async). A
-    /// load that no caller waits for is dropped at its deadline: the
-    /// [`hard_timeout`](LoadPolicy::hard_timeout), or the cache's
-    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout). After that time, its value would not be cached.
+    /// Any waiting task may poll the loader: see [`get_or_load_async`](Keyspace::get_or_load_async). A load
+    /// that no caller waits for is dropped at its deadline, because its value would not be cached after that.
+    /// The deadline is the [`hard_timeout`](LoadPolicy::hard_timeout), or the cache's
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout).
     ///
     /// # Errors
     /// Returns [`Error::InvalidSetting`] for a policy whose settings contradict each other or the keyspace,
@@ -112,7 +113,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
-    /// A few allocations. The call itself loads nothing.
+    /// A few allocations. The call loads nothing.
     pub fn with_async_loader<E, F, L>(
         &self,
         policy: LoadPolicy,
@@ -148,7 +149,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
     AsyncLoadingKeyspace<K, V, E>
 {
-    /// Returns the keyspace, for all other calls.
+    /// Returns the keyspace, which has all other calls.
     #[must_use]
     pub fn keyspace(&self) -> &Keyspace<K, V> {
         &self.keyspace
@@ -156,21 +157,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
 
     /// Returns the live value of a key. If there is no live value, loads it like
     /// [`get_or_load_with_async`](Keyspace::get_or_load_with_async). If the value is old, begins a refresh in
-    /// the background, and returns the old value immediately. The result says whether the value is stale. It
-    /// has no value if the source has none ([`Load::Absent`]).
+    /// the background, and returns the old value immediately. [`Loaded::value`] is `None` if the source has
+    /// no value ([`Load::Absent`]).
     ///
-    /// A refresh is a load like any other: if the key is written or removed meanwhile, its value is not
-    /// cached. [`with_async_loader`](Keyspace::with_async_loader) has an example.
+    /// As with any load, if the key is written or removed during a refresh, the loaded value is not cached.
+    /// [`with_async_loader`](Keyspace::with_async_loader) has an example.
     ///
     /// # Errors
     /// Returns the same errors as [`get_or_load_async`](Keyspace::get_or_load_async), and
-    /// [`LoadError::NothingUnchanged`]. Returns [`LoadError::Timeout`] after the
+    /// [`LoadError::NothingUnchanged`]. Also returns [`LoadError::Timeout`] after the
     /// [`hard_timeout`](LoadPolicy::hard_timeout).
     ///
     /// # Cost
-    /// A hit: the cost of [`get`](Keyspace::get), at the first poll. If the policy has refreshes, also one
-    /// more lookup in the shard. The begin of a refresh: an exclusive lock of a shard, five small
-    /// allocations, and the call of the spawner.
+    /// A hit costs the same as [`get`](Keyspace::get). If the policy has refreshes, a hit costs one more
+    /// lookup in the shard. Beginning a refresh costs an exclusive lock of a shard, five small allocations,
+    /// and the call of the spawner.
     pub async fn get_async(&self, key: impl EncodeKey<K>) -> Result<Loaded<V>, LoadError<E>> {
         if !self.registered.policy.refreshes()
             && let Some((value, _)) = self.keyspace.hit(&key)
@@ -186,7 +187,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Returns the live value of a key in memory. Begins a refresh of the value, if it is due.
+    /// Returns the live value of a key in memory. If a refresh of the value is due, begins it.
     fn hit_and_refresh(&self, slot: SlotKey<'_>) -> Option<Arc<V>> {
         if !self.registered.policy.refreshes() {
             return self.keyspace.hit_in_memory(slot, true).map(|(value, _)| value);
@@ -200,10 +201,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         Some(value)
     }
 
-    /// Begins to load a key in the background, independent of the age of its value. Does not wait for the
+    /// Begins to load a key in the background, regardless of the age of its value, and does not wait for the
     /// load: see [`LoadingKeyspace::refresh`](crate::LoadingKeyspace::refresh). Returns whether a load of the
-    /// key is in progress now. Returns false if the maximum number of tasks
-    /// ([`load_tasks`](crate::CacheBuilder::load_tasks)) are running.
+    /// key is now in progress. Returns false if the maximum number of tasks
+    /// ([`load_tasks`](crate::CacheBuilder::load_tasks)) is running.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -226,8 +227,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// [`Error::InvalidSetting`] in a cache without a [`spawner`](crate::CacheBuilder::spawner).
     ///
     /// # Cost
-    /// With a value in memory: the cost of the begin of a refresh, at the first poll. Otherwise also a lookup
-    /// on disk, on a worker thread.
+    /// Costs the same as the beginning of a refresh in [`get_async`](Self::get_async). Without a value in
+    /// memory, the call adds a lookup on disk, on a worker thread.
     pub async fn refresh_async(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.keyspace.shared.refuse_if_unusable()?;
         self.keyspace.refuse_remote("refresh", "remove the key, and let the next lookup load it")?;
@@ -240,7 +241,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         self.refresh_missing(slot.bytes.into()).await
     }
 
-    /// Begins a refresh of a live value. Returns whether a refresh or a load of the key is in progress.
+    /// Begins a refresh of a live value. Returns whether a refresh or another load of the key is in progress.
     #[cold]
     fn begin_refresh(&self, slot: SlotKey<'_>, found_old: Option<FoundOld>) -> bool {
         let shared = &self.keyspace.shared;
@@ -274,7 +275,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         self.keyspace.shared.count(&self.keyspace.opened.counters, count, slot.bytes);
     }
 
-    /// Like [`Keyspace::find_or_lease`], for this loader.
+    /// Like [`Keyspace::find_or_lease`], with this loader's lease time and its own threads.
     fn find_or_lease(&self, slot: SlotKey<'_>, on_absence: OnAbsence, counts: bool) -> LookupOutcome<K, V> {
         if on_absence == OnAbsence::Answer
             && let Some((value, expires_at)) = self.keyspace.hit_in_memory(slot, counts)
@@ -286,7 +287,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         self.keyspace.lease_or_join_for(slot, poller, on_absence, lease_time, counts)
     }
 
-    /// Begins a refresh of a value that was just copied from disk into memory, if it is due.
+    /// Begins a refresh of a value that was just copied from disk into memory, if a refresh is due.
     fn refresh_what_was_read(&self, slot: SlotKey<'_>) {
         if self.registered.policy.refreshes()
             && let Some((_, expires_at, extras)) = self.keyspace.encoded_hit_with_extras(slot)

@@ -1,9 +1,10 @@
-//! Measures a lookup on disk whose pages are in the page cache: `get`, which reads on the calling thread, and
-//! `get_async`, which sends the lookup to a worker thread, so that it does not block the executor.
+//! Measures disk hits whose pages are in the operating system's page cache. `get` reads on the calling
+//! thread. `get_async` sends the lookup to a worker thread, so that it does not block the executor.
 //!
 //! The memory tier is too small for the entries. The difference between the two calls is the round trip to a
-//! worker thread. First, one task waits for each answer. Then, 16 tasks of one thread have one active lookup
-//! each. The calls are measured in turns, and a figure is the median of the rounds.
+//! worker thread. In the first part, one task waits for each result before the next call. In the second part,
+//! 16 tasks on one thread have one lookup each in progress. The calls are measured in turns, and each figure
+//! is the median of the rounds.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing is the purpose of a bench program")]
@@ -15,11 +16,11 @@ use larder_benches::stopwatch::time;
 use larder_benches::{PAGES, Pace, Page, key};
 use tokio::runtime::{Builder, Runtime};
 
-/// Entries on disk. Memory has room for a few of them.
+/// Number of entries on disk. Memory has room for a few of them.
 const ENTRIES: usize = 50_000;
 const LOOKUPS: usize = 40_000;
 const QUICK_LOOKUPS: usize = 4_000;
-/// Number of active lookups in the second part.
+/// Number of concurrent lookups in the second part.
 const TASKS: usize = 16;
 
 type Pages = Keyspace<String, Page>;
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
             one_by_one(&runtime, &pages, lookups),
             many_at_once(&runtime, &pages, lookups),
         ];
-        // The first round brings the file into the page cache.
+        // The first round loads the file into the page cache, and is not counted.
         if round > 0 {
             samples.iter_mut().zip(figures).for_each(|(samples, figure)| samples.push(figure));
         }
@@ -62,7 +63,7 @@ fn median(mut samples: Vec<f64>) -> f64 {
     samples.get(samples.len() / 2).copied().unwrap_or_default()
 }
 
-/// Returns the keys of the lookups, each far from the one before.
+/// Returns the keys of the lookups, in an order in which successive keys are far apart.
 fn keys(from: usize, step: usize, lookups: usize) -> impl Iterator<Item = String> {
     (from..lookups).step_by(step).map(|turn| key(turn.wrapping_mul(48_271) % ENTRIES))
 }

@@ -1,11 +1,11 @@
 //! Measures how long async calls delay their executor. The figure is the gap between two polls of a task that
 //! only yields, on a current-thread runtime, while other tasks call the cache.
 //!
-//! For each kind of call, the same program runs without the calls. The 99th percentile of the gaps may be
-//! half a millisecond longer with the calls. If a call blocked the executor for the disk, for a loader or for
-//! a commit, there would be a gap of this length.
+//! For each kind of call, the bench also measures the gaps without any calls. The calls may increase the 99th
+//! percentile of the gaps by half a millisecond. A call that blocked the executor for the disk, a loader or a
+//! commit would cause a gap of that length.
 //!
-//! The work of the calls themselves is part of the gaps, because one thread does all work.
+//! The gaps include the work of the calls themselves, because one thread does everything.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing is the purpose of a bench program")]
@@ -20,20 +20,20 @@ use larder_benches::stopwatch::Stopwatch;
 use larder_benches::{PAGES, Pace, Page, key};
 use tokio::task::{JoinHandle, yield_now};
 
-/// The maximum increase of the 99th percentile of the gaps by the calls.
+/// Maximum increase of the 99th percentile of the gaps.
 const ALLOWED: Duration = Duration::from_micros(500);
 const MEASURED: Duration = Duration::from_secs(2);
 const QUICK_MEASURED: Duration = Duration::from_millis(300);
-/// Entries on disk. Memory has room for a few of them.
+/// Number of entries on disk. Memory has room for a few of them.
 const ENTRIES: usize = 50_000;
-/// Tasks that call the cache.
+/// Number of tasks that call the cache.
 const TASKS: usize = 8;
-/// The time that the loader of a miss takes.
+/// How long the loader of a miss takes.
 const LOAD_TIME: Duration = Duration::from_millis(2);
 
 type Pages = Keyspace<String, Page>;
 
-/// The kinds of calls. Each kind has its own cache.
+/// The kinds of calls. Each kind is measured on its own cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Calls {
     None,
@@ -66,7 +66,7 @@ impl Calls {
         }
     }
 
-    /// Makes one call. `turn` is a different number for each call.
+    /// Makes one call. Each call has a different `turn`.
     async fn call(self, pages: &Pages, turn: usize) {
         let number = turn.wrapping_mul(48_271) % ENTRIES;
         match self {
@@ -89,7 +89,7 @@ impl Calls {
     }
 }
 
-/// The gaps of one run.
+/// The gaps between polls in one run.
 struct Gaps {
     p99: Duration,
     longest: Duration,
@@ -128,8 +128,8 @@ fn main() -> ExitCode {
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs the calling tasks together with the task that yields. `calls` are made on a cache that is filled for
-/// `kind`.
+/// Runs the calling tasks and the task that yields. The cache is filled for `kind`, and the tasks make
+/// `calls`.
 fn run(kind: Calls, calls: Calls, measured: Duration) -> Gaps {
     let dir = tempfile::tempdir().expect("a directory for temporary files");
     let path = dir.path().join("gap.larder");
@@ -170,8 +170,8 @@ fn run(kind: Calls, calls: Calls, measured: Duration) -> Gaps {
     gaps
 }
 
-/// Starts a task that makes calls until it is told to end. The task yields after each call, like a task of a
-/// server that waits for its next request.
+/// Starts a task that makes calls until `is_over` is set. The task yields after each call, like a server task
+/// that waits for its next request.
 fn caller(calls: Calls, pages: Pages, task: usize, is_over: Arc<AtomicBool>) -> JoinHandle<usize> {
     tokio::spawn(async move {
         let mut made = 0;

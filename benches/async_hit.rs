@@ -1,7 +1,7 @@
-//! Measures memory hits of `get_async` and `get_or_load_async`, compared with hits of `get`. All calls run on
-//! one thread, with keys that stay in the processor's cache. So only the calls themselves are compared.
+//! Measures memory hits of `get_async` and `get_or_load_async` against hits of `get`. All calls run on one
+//! thread, with keys that stay in the processor's cache, so only the overhead of the calls is compared.
 //!
-//! A hit of an async call may take 10 ns longer than a hit of `get`. The calls are measured in turns, and the
+//! A hit of an async call may take 10 ns longer than a hit of `get`. The calls are measured in turns. The
 //! result is the median of the differences within a round.
 
 #![forbid(unsafe_code)]
@@ -17,7 +17,7 @@ use larder::{Cache, Keyspace};
 use larder_benches::stopwatch::time;
 use larder_benches::{PAGES, Pace, Page, key};
 
-/// The maximum additional time of an async call, in nanoseconds.
+/// Maximum additional time of an async call, in nanoseconds.
 const ALLOWED: f64 = 10.0;
 const KEYS: usize = 64;
 const HITS: usize = 400_000;

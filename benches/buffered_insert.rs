@@ -1,9 +1,10 @@
-//! Measures the cost of a buffered insert: until it is acknowledged, and until all inserts are on the disk.
+//! Measures buffered inserts: the time until an insert is acknowledged, and the time until all inserts are on
+//! the disk.
 //!
-//! To measure the acknowledgement, the bench inserts in bursts that fit in the buffers. The buffers empty
-//! between the bursts, and this time is not measured. To measure the sustained rate, it inserts as fast as
-//! inserts are accepted. The time ends when the last insert is flushed. Then redb commits the same records
-//! into the same tables, in as many transactions as larder made in its last turn.
+//! For the first figure, the bench inserts in bursts that fit in the buffers, and does not count the time in
+//! which the buffers are emptied. For the second figure, it inserts as fast as possible, and the time ends
+//! when the last insert is flushed. redb then commits the same records into the same tables, in as many
+//! transactions as larder made in its last turn.
 
 #![forbid(unsafe_code)]
 
@@ -30,7 +31,7 @@ const ROW: &str = "buffered-insert";
 const TITLE: &str = "Buffered insert";
 /// Number of inserts in a burst. A burst is about a megabyte, an eighth of larder's buffer.
 const BURST: usize = 1_000;
-/// Number of transactions that redb makes in its turn, if larder has had no turn yet.
+/// Number of redb transactions, if larder has had no turn yet.
 const FIRST_GUESS: u64 = 8;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -49,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// All contestants. They hold the same pages.
+/// All contestants. They store the same pages.
 struct Field {
     larder: Larder,
     redb: RawRedb,
@@ -59,7 +60,7 @@ struct Field {
     normal: Sqlite,
     full: Sqlite,
     naive: Naive,
-    /// The server, and a client for each of its two sockets.
+    /// The server with one client per socket, or the reason why the server can't run.
     redis: Result<(Server, [Redis; 2]), String>,
 }
 
@@ -78,7 +79,7 @@ impl Field {
         };
         let fjall = Fjall::open(&file("fjall"))?;
         let naive = Naive::open(&file("naive"), entries / 10)?;
-        // For the other peers, the cost of an insert does not depend on the number of entries.
+        // The insert cost of the other peers does not depend on the number of entries.
         for peer in [&fjall as &dyn Peer, &naive] {
             let mut session = peer.session();
             (0..entries).for_each(|number| session.insert(&key(number), page(number)));
@@ -191,7 +192,7 @@ fn commits(larder: &Larder) -> u64 {
     larder.cache.stats().disk.map_or(0, |disk| disk.commits)
 }
 
-/// Returns `count` different keys from all over the file, each with a page. Each turn has other keys.
+/// Returns `count` different keys from all parts of the file, each with a page. Each turn has different keys.
 fn scattered(entries: usize, turn: usize, count: usize) -> Vec<(String, Page)> {
     let number = |place: usize| (turn * count + place) * 7919 % entries;
     (0..count).map(|place| (key(number(place)), page(number(place) + turn))).collect()

@@ -1,5 +1,5 @@
-//! Measures the cost of compressing values, and the room that compression saves. The values are documents of
-//! 4 KiB, committed in batches and read from disk.
+//! Measures the cost of compressing values, and the disk space that compression saves. The values are
+//! documents of 4 KiB, which are committed in batches and read from the disk.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +14,7 @@ use larder_benches::{Contest, Measured, Pace, Unit};
 const ROUNDS: usize = 7;
 const DOCUMENT: usize = 4 << 10;
 
-/// Returns a document like the products of an application. Its names repeat, and its numbers do not.
+/// Returns a document like a product description: field names repeat, and numbers do not.
 fn document(number: u64) -> String {
     let mut text = String::with_capacity(DOCUMENT + 128);
     let mut mixed = number | 1;

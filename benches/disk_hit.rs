@@ -1,9 +1,9 @@
-//! Measures a disk hit after a restart, and a miss in both tiers. The operating system has the file in its
+//! Measures a disk hit after a restart, and a miss in both tiers. The file is in the operating system's page
 //! cache.
 //!
-//! redb opens a copy of larder's own file. The page cache of larder and of redb holds a part of the file. The
-//! other peers hold the same pages. The pages were written, and then the store was closed and opened again.
-//! Redis holds all pages in memory, in its own process.
+//! redb opens a copy of larder's file. The page caches of larder and redb hold a part of the file. The other
+//! peers store the same pages. Each store was closed and reopened after it was filled. Redis holds all pages
+//! in the memory of its own process.
 
 #![forbid(unsafe_code)]
 
@@ -23,8 +23,8 @@ use larder_benches::peers::sqlite::{Sqlite, Synchronous};
 use larder_benches::peers::{Peer, lookups};
 use larder_benches::{Against, Contest, Pace, Unit, key};
 
-/// Number of lookups in a round. The first number is for peers that answer in the bench's process. The second
-/// is for peers that pass a request to another thread or process.
+/// Number of lookups in a round: first for peers in the bench's own process, then for peers that pass each
+/// request to another thread or process.
 const LOOKUPS: usize = 50_000;
 const FEW_LOOKUPS: usize = 5_000;
 const ROOMY: &str = "larder, page cache of 1 GiB";
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let field = Field::new(dir.path(), entries)?;
     let hits = uniform(entries, 4 * LOOKUPS, 1);
-    // The missing keys are between the existing keys, so no lookup ends at an edge of the tree.
+    // The missing keys are between existing keys, so that no lookup ends at the edge of the tree.
     let misses: Vec<String> = hits.iter().map(|key| format!("{key}_")).collect();
     field.warm_up(hits.get(..entries).unwrap_or(&hits));
     for threads in [1, 2] {
@@ -73,20 +73,20 @@ fn hit_targets(mut contest: Contest<'_>) -> Contest<'_> {
     contest
 }
 
-/// All contestants, filled, closed and opened again.
+/// All contestants. Each was filled, closed and reopened.
 struct Field {
     larder: Larder,
     promoting: Larder,
-    /// larder with a page cache that has room for the whole file.
+    /// larder with a page cache that holds the whole file.
     roomy: Larder,
     redb: RawRedb,
-    /// redb with its default page cache size.
+    /// redb with its default page cache.
     large: RawRedb,
     foyer: Foyer,
     cached: CachedRedb,
     fjall: Fjall,
     sqlite: Sqlite,
-    /// The server, and a client for each of its two sockets.
+    /// The server with one client per socket, or the reason why the server can't run.
     redis: Result<(Server, [Redis; 2]), String>,
 }
 
@@ -125,7 +125,7 @@ impl Field {
         })
     }
 
-    /// Returns the peers that read a file on the caller's thread.
+    /// Returns the peers that read their file on the caller's thread.
     fn here(&self) -> [&dyn Peer; 8] {
         [
             &self.larder,
@@ -139,14 +139,14 @@ impl Field {
         ]
     }
 
-    /// Fills the page caches.
+    /// Fills the page caches of the peers.
     fn warm_up(&self, keys: &[String]) {
         for peer in self.here() {
             let _ = lookups(peer, 1, keys);
         }
     }
 
-    /// Returns a contest in which each peer looks up keys. The given percentage of the keys exists.
+    /// Returns a contest in which each peer looks up keys. `hits` is the percentage of the keys that exist.
     fn run<'a>(
         &'a self,
         mut contest: Contest<'a>,
@@ -182,7 +182,8 @@ fn enter<'a>(
 ) {
     contest.contestant(peer.name(), &peer.terms(), move || {
         let found = lookups(peer, threads, turns.next().unwrap_or_default());
-        // foyer may have dropped a few pages while it was filled.
+        // foyer may have dropped a few pages while it was filled, so the percentage may differ by less than
+        // 1.
         assert!((found.hits - hits).abs() < 1.0, "{} found {} %", peer.name(), found.hits);
         found.nanos
     });
@@ -192,7 +193,7 @@ fn numbered(entries: usize) -> impl Iterator<Item = (String, larder_benches::Pag
     (0..entries).map(|number| (key(number), disk::page(number)))
 }
 
-/// Fills a peer, closes it, and opens it again.
+/// Opens a peer, fills it, closes it, and opens it again.
 fn refilled<P: Peer>(open: impl Fn() -> P, entries: usize) -> P {
     let peer = open();
     {

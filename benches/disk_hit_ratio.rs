@@ -1,15 +1,15 @@
-//! Compares orders in which a disk tier can evict. The bench plays real request streams on a model and
-//! computes its hit ratios. The keys have different lifetimes.
+//! Compares orders in which a disk tier can evict entries, by the hit ratios of a model on real request
+//! traces. The keys have different lifetimes.
 //!
-//! The bench uses the traces of the bench `hit_ratio`. `LARDER_TRACES` names their directory. Each trace is
-//! played three times, as if its requests had taken an hour, six hours and a day. The disk has room for a
-//! tenth of the keys, and memory for a hundredth. ADR 10 has the table.
+//! The bench uses the traces of the bench `hit_ratio`, in the directory `LARDER_TRACES`. Each trace is played
+//! three times, as if its requests had taken one hour, six hours and a day. The disk has room for a tenth of
+//! the keys, and memory for a hundredth. ADR 10 contains the table.
 //!
-//! The second table compares the order of the real store with the model's order. The beginning of each trace,
-//! spread over six hours, is played on a cache with a manual clock. Then the same requests are played on
-//! models. Each tier of a model has as many entries as the cache had. For the disk, that number is the mean
-//! from the first eviction on. The cache differs from the model in two ways: its memory has larder's own
-//! policy, and a written entry is on disk only after up to 64 requests.
+//! A second table compares the real store with the model's orders. The beginning of each trace, spread over
+//! six hours, is played on a cache with a manual clock. The same requests are then played on models, whose
+//! tiers have as many entries as the tiers of the cache had. For the disk, this is the mean since the first
+//! eviction. The cache differs from the model in two ways: its memory has larder's own policy, and a written
+//! entry reaches the disk after up to 64 requests.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
@@ -29,21 +29,20 @@ use larder::{ByteSize, Cache, InsertOptions, KeyspaceDefinition};
 use larder_benches::Pace;
 use larder_benches::eviction::{Model, Order};
 
-/// Maximum number of requests of a trace that are played.
+/// Maximum number of requests per trace.
 const MAX_REQUESTS: usize = 1_500_000;
 const HOURS: [u64; 3] = [1, 6, 24];
 const MS_PER_HOUR: u64 = 3_600_000;
 const MIN_DISK: usize = 16;
 const MIN_MEMORY: usize = 4;
-/// Number of requests of a trace that are played on the store, and the number of hours for them.
+/// Number of requests per trace that are played on the store, and the hours over which they are spread.
 const STORE_REQUESTS: usize = 200_000;
 const STORE_HOURS: u64 = 6;
-/// Bytes of a value on the store. The constants below are the bytes of disk and of memory for each entry that
-/// the tier should hold.
+/// The length of a value in bytes, and the bytes of disk and memory capacity per entry.
 const VALUE_LEN: usize = 1000;
 const DISK_PER_ENTRY: usize = 2200;
 const MEMORY_PER_ENTRY: usize = 1150;
-/// Number of requests between two flushes. The clock also advances at each flush.
+/// Number of requests between two flushes. The clock advances after each flush.
 const PER_FLUSH: usize = 64;
 
 const VALUES: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("values");
@@ -115,14 +114,13 @@ fn read(path: &Path, most: usize) -> Result<Vec<u64>, Box<dyn Error>> {
     lines.take(most).map(|line| Ok(line?.trim().parse()?)).collect()
 }
 
-/// Returns the numbers of entries for which the disk and memory have room: a tenth and a hundredth of the
-/// keys.
+/// Returns the capacities of disk and memory in entries: a tenth and a hundredth of the keys.
 fn tiers(requests: &[u64]) -> (usize, usize) {
     let keys = requests.iter().collect::<HashSet<_>>().len();
     ((keys / 10).max(MIN_DISK), (keys / 100).max(MIN_MEMORY))
 }
 
-/// Plays the requests, spread over the given hours, on a model with the given numbers of entries. Returns the
+/// Plays the requests, spread over `hours`, on a model with these capacities in entries. Returns the
 /// percentage of hits.
 fn played(requests: &[u64], order: Order, hours: u64, disk: usize, memory: usize) -> f64 {
     let mut model = Model::new(order, disk, memory);
@@ -133,8 +131,8 @@ fn played(requests: &[u64], order: Order, hours: u64, disk: usize, memory: usize
     percent(hits.count(), requests.len())
 }
 
-/// Returns the percentage of requests that hit in a cache, and the number of entries in its tiers. For the
-/// disk, this number is the mean while the disk was full. For memory, it is the maximum.
+/// Plays the requests on a cache. Returns the percentage of hits, the mean number of entries on disk since
+/// the first eviction, and the maximum number of entries in memory.
 fn stored(requests: &[u64]) -> Result<(f64, usize, usize), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let clock = Arc::new(ManualClock::new());

@@ -1,7 +1,7 @@
-//! Measures a removal that is on the disk when its call returns: from one thread, from eight threads that
-//! share commits, and of keys that no tier has.
+//! Measures removals that are on the disk when they return: from one thread, from eight threads that share
+//! commits, and of keys without an entry.
 //!
-//! Between the turns, the removed entries are stored again. That time is not measured.
+//! Between the turns, the removed entries are stored again. This time is not measured.
 
 #![forbid(unsafe_code)]
 
@@ -79,8 +79,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Removes keys that neither tier has. Such a removal also goes to the writer thread, which looks whether the
-/// file is still in its place. It commits nothing.
+/// Removes keys that have no entry in either tier. Such a removal commits nothing, but waits for the writer
+/// thread to check that the file is still at its path.
 fn remove_missing(pace: &Pace, larder: &Larder, entries: usize, setting: &str) {
     let keys: Vec<String> = (entries..entries + pace.pick(10_000, 1_000)).map(key).collect();
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
@@ -101,19 +101,19 @@ fn remove_missing(pace: &Pace, larder: &Larder, entries: usize, setting: &str) {
 trait Remover: Sync {
     fn called(&self) -> &str;
 
-    /// Returns the text that says under which conditions a removal is durable.
+    /// Returns under which conditions a removal is durable.
     fn removal_terms(&self) -> &'static str;
 
-    /// Returns a function that removes keys for one thread. The function returns when a removal is on the
+    /// Returns a function with which one thread removes keys. The function returns when the removal is on the
     /// disk.
     fn remover(&self) -> Box<dyn FnMut(&str) + '_>;
 
-    /// Stores the removed pages again.
+    /// Stores removed pages again.
     fn store(&self, pages: &[(String, Page)]);
 }
 
-/// Removes keys from several threads, an equal part from each. Returns how long the removals took. Then
-/// stores the keys again.
+/// Removes keys from several threads, which share the keys equally. Returns the elapsed time. Then stores the
+/// keys again.
 fn removals(peer: &dyn Remover, threads: usize, keys: &[String]) -> Duration {
     let each = keys.len() / threads;
     let elapsed = in_threads(threads, |thread| {
@@ -125,7 +125,7 @@ fn removals(peer: &dyn Remover, threads: usize, keys: &[String]) -> Duration {
     elapsed
 }
 
-/// Returns `count` different keys from all over the file. Each turn has other keys.
+/// Returns `count` different keys from all parts of the file. Each turn has different keys.
 fn scattered(entries: usize, turn: usize, count: usize) -> Vec<String> {
     (0..count).map(|place| key((turn * count + place) * 7919 % entries)).collect()
 }
@@ -155,7 +155,7 @@ impl Field {
             fjall.store(&batch);
             cached.store(&batch);
         }
-        // Filling the store durably would take a long time that this bench does not measure.
+        // The store was filled without syncing, because durable filling would take long and is not measured.
         drop(cached);
         let cached = CachedRedb::open(&file("cached"), true);
         let larder = Larder::new(cache, "larder", Lookup::Get);

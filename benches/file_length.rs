@@ -1,17 +1,16 @@
-//! Measures how much live data fits in the file, and how much of its disk the file occupies, as a percentage
-//! of its capacity. `docs/adr/0009` and `docs/design.md`, "Room on disk", use these figures.
+//! Measures how much live data fits in the file, and how much disk space the file takes, as percentages of
+//! its capacity. `docs/adr/0009` and `docs/design.md`, "Room on disk", use these figures.
 //!
-//! For each size of value, and for all sizes mixed, the bench writes three times the capacity. Two thirds
-//! have new random keys, and one third overwrites live keys. The first table shows three figures: the keys
-//! and values that are live on disk at the end, the maximum size of the allocated blocks (as `du` shows
-//! them), and the maximum length of the file. The second table shows a change of sizes in one cache, one size
-//! after another.
+//! For each value size, and for all sizes mixed, the bench writes three times the capacity. Two thirds of the
+//! writes have new random keys, and one third overwrite live keys. The first table has three figures: the
+//! keys and values that are live on disk at the end, the maximum size of the allocated blocks (as `du`
+//! reports it), and the maximum length of the file. The second table shows changes between value sizes in one
+//! cache.
 //!
-//! A third column shows redb alone, with a table of the same keys and values. This table has as many entries
-//! as fit while the blocks of its file stay within the capacity. A commit makes the same number of changes,
-//! and the oldest entries are removed first. redb has no records, no expiry and no bound. So the bench
-//! searches for the share that fits, in steps of 2 %. It reports the last share that stays within the
-//! capacity.
+//! A further column shows redb alone, with a table of the same keys and values. redb has no records, no
+//! expiry and no capacity. So the bench searches, in steps of 2 %, for the largest share of live data at
+//! which the allocated blocks stay within the capacity. Each commit makes the same number of changes, and the
+//! oldest entries are removed first.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
@@ -30,15 +29,15 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use redb::{Database, TableDefinition};
 
-/// Capacities in MiB, unless `LARDER_CAPACITY_MIB` sets one capacity.
+/// Capacities in MiB, unless `LARDER_CAPACITY_MIB` sets a single one.
 const CAPACITIES_MIB: [u64; 2] = [4, 64];
-/// Number of times that the bench writes the capacity.
+/// How many times the capacity is written.
 const ROUNDS: u64 = 3;
-/// Number of times that the bench reads the file's extent while it writes one capacity.
+/// Number of times that the file's extent is read while the capacity is written once.
 const LOOKS: u64 = 2048;
-/// Sizes of values in bytes. The last line of the table uses all sizes.
+/// Value sizes in bytes. The last line of the table mixes all of them.
 const SIZES: [usize; 4] = [100, 1_000, 5_000, 33_000];
-/// A change of sizes: the bench writes these sizes one after another.
+/// Value sizes that are written one after another.
 const CHANGES: [usize; 4] = [100, 5_000, 100, 33_000];
 
 const VALUES: KeyspaceDefinition<u64, String> =
@@ -105,7 +104,7 @@ impl Churn {
             }
         }
         self.cache.flush()?;
-        // A follower shows the entries of the file, not the entries of memory.
+        // A follower reads the file, so it finds no entries of memory.
         let follower = Follower::open(&path)?;
         let on_disk = follower.keyspace(VALUES);
         let mut held = 0;
@@ -119,7 +118,7 @@ impl Churn {
         Ok(())
     }
 
-    /// Returns a new key. In one of three cases, returns a key that was written recently.
+    /// Returns a new key, or with a probability of one third, a key that was written recently.
     fn key(&mut self, live: usize) -> u64 {
         let count = self.recent.len();
         if count > 0 && self.random.random_range(0..3) == 0 {
@@ -137,8 +136,7 @@ impl Churn {
     }
 }
 
-/// Returns the largest share of live keys and values with which redb alone stays within the capacity, in
-/// percent.
+/// Returns the largest percentage of live keys and values with which redb alone stays within the capacity.
 fn raw_share(capacity: ByteSize, size: usize) -> Result<u64, Failed> {
     let mut fits = 0;
     for share in (20..=90).step_by(2) {
@@ -184,7 +182,7 @@ fn raw_fits(capacity: u64, size: usize, share: u64) -> Result<bool, Failed> {
     Ok(true)
 }
 
-/// Returns the bytes in the blocks of a file, and the file's length.
+/// Returns the size of the file's allocated blocks, and the file's length, both in bytes.
 fn extent(path: &Path) -> Result<(u64, u64), Failed> {
     let found = fs::metadata(path)?;
     Ok((found.blocks() * 512, found.len()))

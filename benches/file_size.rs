@@ -1,8 +1,8 @@
-//! Measures the length of the file at each stage: filled, overwritten twice, nine tenths deleted, closed and
-//! opened again.
+//! Measures the length of a file at each stage: filled, overwritten twice, with nine tenths deleted, and
+//! closed and reopened.
 //!
-//! The other stores commit at most as many pages in one transaction as a batch of larder contains. For fjall,
-//! the "file" is a directory, and its length is the sum of the lengths of its files.
+//! Each other store commits at most as many pages per transaction as larder does per batch. fjall stores a
+//! directory, so its length is the sum of all files in it.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +20,7 @@ use larder_benches::{Against, Contest, Pace, Page, Unit, key};
 
 const ROW: &str = "file-size";
 const TITLE: &str = "File size";
-/// Number of pages in a transaction.
+/// Number of pages per transaction.
 const BATCH: usize = 1_000;
 const STAGES: [&str; 5] =
     ["filled", "overwritten twice", "nine tenths deleted", "opened again", "the longest it was"];
@@ -71,12 +71,12 @@ fn figure(length: u64) -> f64 {
     length as f64
 }
 
-/// A store that passes through these stages.
+/// A store that goes through all stages.
 trait Stored {
     fn put(&mut self, pages: &[(String, Page)]) -> Result<(), Box<dyn Error>>;
     fn delete(&mut self, keys: &[String]) -> Result<(), Box<dyn Error>>;
     fn reopen(&mut self) -> Result<(), Box<dyn Error>>;
-    /// Returns the current length on disk, in bytes.
+    /// Returns the current length of the store on disk, in bytes.
     fn length(&self) -> u64;
 }
 
@@ -105,7 +105,7 @@ fn live(stored: &mut dyn Stored, entries: usize) -> Result<Lengths, Box<dyn Erro
     <Lengths>::try_from(lengths).map_err(|_| "a stage is missing".into())
 }
 
-/// Returns the length of a file, or of all files in a directory.
+/// Returns the length of a file, or the sum of all files in a directory.
 fn length(path: &Path) -> u64 {
     let Ok(found) = fs::metadata(path) else { return 0 };
     if !found.is_dir() {
@@ -235,7 +235,7 @@ struct OfSqlite {
 }
 
 impl OfSqlite {
-    /// The store has its own directory, because its log is part of the length.
+    /// `SQLite` gets its own directory, because the length includes the log file.
     fn new(dir: &Path) -> Result<Self, Box<dyn Error>> {
         fs::create_dir(dir)?;
         Ok(Self { path: dir.to_owned(), file: Sqlite::open(&dir.join("pages"), Synchronous::Normal)? })

@@ -1,11 +1,10 @@
 //! Measures how larder's costs grow with the number of entries: lookups on disk, opening, memory for
-//! bookkeeping, and the work that changes or describes many entries.
+//! bookkeeping, and operations that change or describe many entries.
 //!
-//! A separate process takes each sample of lookups. It opens a file with that many entries, and looks keys
-//! up. So the memory of the process is the memory of one cache. Values are small, because there are up to ten
-//! million values. A full run measures ten million entries only with `LARDER_BENCH_LARGEST=1`, because
-//! filling that file takes minutes. The work on many entries is measured once for each number of entries, as
-//! it removes them.
+//! For lookups, a child process opens a file with the entries and looks up keys, so that the memory of the
+//! process is the memory of one cache. Values are small, because there are up to ten million of them. A full
+//! run includes ten million entries only with `LARDER_BENCH_LARGEST=1`, because filling that file takes
+//! minutes. The operations on many entries are measured once per size, because they remove the entries.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child reports by printing, and filling shows its progress")]
@@ -30,11 +29,11 @@ use larder_benches::peers::{Peer, lookups};
 use larder_benches::stopwatch::{Stopwatch, per_second, time};
 use larder_benches::{Against, Contest, Measured, Pace, Unit, key};
 
-/// Bytes of a page's text.
+/// Length of a page's text, in bytes.
 const TEXT_LEN: usize = 16;
 const LOOKUPS: usize = 50_000;
 const ROUNDS: usize = 7;
-/// The TTL of the entries that are swept.
+/// TTL of the entries that are swept.
 const SHORT: Duration = Duration::from_secs(1);
 const TERMS: &str = "commits of two phases, with quick repair";
 const SIZES: [(usize, &str); 4] = [
@@ -61,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The measurements of one child: of larder, or of redb with a copy of the same file.
+/// The measurements of one child process, for larder or for redb on a copy of the same file.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     open_ms: f64,
@@ -69,7 +68,7 @@ struct Sample {
     bytes: f64,
 }
 
-/// A row, its title and unit, and the field of the sample that the row shows.
+/// A row of the report: its id, title and unit, and a function that returns its figure.
 type Figure = (&'static str, &'static str, Unit, fn(&Sample) -> f64);
 
 fn grown(pace: &Pace, entries: usize, setting: &str) -> Result<(), Box<dyn Error>> {
@@ -79,7 +78,7 @@ fn grown(pace: &Pace, entries: usize, setting: &str) -> Result<(), Box<dyn Error
     let length = fs::metadata(file("larder"))?.len();
     fs::copy(file("larder"), file("redb"))?;
     println!("{setting}: filled in {:.1} s, a file of {} MB", filled.as_secs_f64(), length / 1_000_000);
-    // All samples are taken first, in turns. Then each contest shows its part of the samples. The first
+    // All samples are taken first, in turns. Each contest then uses its figures from the samples. The first
     // sample of each contestant is a warm-up.
     let mut samples = [Vec::new(), Vec::new()];
     for _ in 0..=pace.rounds {
@@ -125,19 +124,19 @@ fn grown(pace: &Pace, entries: usize, setting: &str) -> Result<(), Box<dyn Error
     Ok(())
 }
 
-/// The times of work on a whole file, and the file's length when it was filled.
+/// The times of operations on a whole file, and the file's length after filling.
 #[derive(Debug, Default)]
 struct Work {
     filled: Duration,
     length: u64,
-    /// The time until an inspector has opened the closed file and has described it.
+    /// Time until an inspector has opened the closed file and described it.
     described: Duration,
     swept: Duration,
     prefix: Removal,
     all: Removal,
 }
 
-/// The time until a removal was acknowledged, and until the last of its entries was deleted.
+/// The time until a removal returned, and the time until the last of its entries was deleted.
 #[derive(Debug, Default)]
 struct Removal {
     acknowledged: Duration,
@@ -163,7 +162,7 @@ impl Work {
     }
 }
 
-/// Describes a file, sweeps a hundredth of its entries, and removes the others.
+/// Describes a file, sweeps a hundredth of its entries, and then removes the others.
 fn work_on(file: &Path, entries: usize) -> Result<Work, Box<dyn Error>> {
     let mut described = Ok(0);
     let mut work = Work {
@@ -175,7 +174,7 @@ fn work_on(file: &Path, entries: usize) -> Result<Work, Box<dyn Error>> {
         ..Work::default()
     };
     assert_eq!(described?, entries as u64, "the file has all entries");
-    // The manual clock begins after the times of the file, but before its entries expire.
+    // The manual clock starts later than the times in the file, but before its entries expire.
     let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall()));
     let cache =
         builder(file, room(entries, TEXT_LEN)).memory_capacity(NO_MEMORY).clock(clock.clone()).open()?;
@@ -183,7 +182,7 @@ fn work_on(file: &Path, entries: usize) -> Result<Work, Box<dyn Error>> {
     let options = InsertOptions::new().ttl(SHORT);
     let count = entries / 100;
     for number in 0..count {
-        // The key is between the other keys, and the swept keys are spread over all of them.
+        // This key sorts between other keys, so the swept entries are spread over the whole file.
         let key = format!("{}~", key(number * 100));
         pages.insert_with(key.as_str(), page_of(number, TEXT_LEN), options)?;
     }
@@ -197,7 +196,7 @@ fn work_on(file: &Path, entries: usize) -> Result<Work, Box<dyn Error>> {
         }
     });
     is_refused?;
-    // Of ten thousand entries, the keys from `product_00001000` to `product_00001999`.
+    // With ten thousand entries, for example, these are the keys `product_00001000` to `product_00001999`.
     let digits = entries.ilog10() as usize;
     let tenth = format!("product_{}1", "0".repeat(8 - digits));
     work.prefix = removal(&cache, entries / 10, || pages.remove_prefix(tenth.as_str()))?;
@@ -231,7 +230,7 @@ fn ask(file: &Path) -> Result<Sample, Box<dyn Error>> {
     }
 }
 
-/// Runs in a child process: opens the file, looks keys up, and prints its measurements.
+/// Runs in a child process: opens the file, looks up keys, and prints the measurements.
 fn sample(file: &Path) -> Result<(), Box<dyn Error>> {
     let entries: usize = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().parse()?;
     let keys = uniform(entries, 2 * LOOKUPS, 1);
@@ -250,8 +249,8 @@ fn sample(file: &Path) -> Result<(), Box<dyn Error>> {
     let found = lookups(&*peer, 1, keys);
     assert!(is_found && found.hits > 99.9, "{} % found", found.hits);
     let bytes = resident_bytes().saturating_sub(before);
-    // The peer is closed before the child prints. The parent ends the child after the printed line, and an
-    // unclosed file would take longer to open.
+    // Closes the peer first. The parent kills this process after the printed line, and a file that was not
+    // closed would take longer to open.
     drop(peer);
     println!("{open_ms} {} {bytes}", found.nanos);
     Ok(())

@@ -1,15 +1,14 @@
-//! Measures how often a memory tier of a given size has the answer, on real request streams, compared with
-//! the peers.
+//! Measures the hit ratio of the memory tier at given capacities on real request traces, compared with the
+//! peers.
 //!
-//! A trace is a gzipped text file with one request on each line: a number that stands for the key.
-//! `LARDER_TRACES` names the directory that holds the traces as `NAME.txt.gz`. The directory may also contain
-//! `peers.txt`, with the ratios that other caches reached on these traces. Each trace is run at six
-//! capacities, from half a percent to half of its distinct keys. All entries weigh the same. After a miss,
-//! the entry is inserted.
+//! A trace is a gzipped text file with one request per line, which is a number that identifies the key. The
+//! directory `LARDER_TRACES` contains the traces as `NAME.txt.gz`. It may also contain `peers.txt`, with the
+//! hit ratios of other caches on these traces. Each trace is played at six capacities, from half a percent to
+//! half of its distinct keys. All entries weigh the same. After a miss, the entry is inserted.
 //!
-//! larder is run twice: with its default number of shards, and with a single shard. The single shard shows
-//! the policy alone. `quick_cache` has a single shard. moka does its maintenance every 64 requests, as it
-//! would in the background.
+//! larder takes part with its default number of shards, and with a single shard, which shows the policy
+//! alone. `quick_cache` has a single shard. moka runs its maintenance every 64 requests, as it would in the
+//! background.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
@@ -29,18 +28,17 @@ use larder_benches::outcome::OURS;
 use larder_benches::traces::{TraceRow, mean, mean_of, parse};
 use larder_benches::{Against, Contest, Measured, Pace, Unit};
 
-/// Maximum number of a trace's requests that are run. This number of requests fills every capacity many
-/// times.
+/// Maximum number of requests per trace. They fill every capacity many times.
 const MAX_REQUESTS: usize = 1_500_000;
-/// Capacities in thousandths of a trace's distinct keys, and the minimum number of entries.
+/// Capacities in thousandths of a trace's distinct keys, and the minimum capacity in entries.
 const CAPACITIES: [usize; 6] = [5, 10, 50, 100, 250, 500];
 const SHARES: [&str; 6] = ["0.5 %", "1 %", "5 %", "10 %", "25 %", "50 %"];
 const MIN_CAPACITY: usize = 16;
-/// The weight of every entry. It is larder's minimum capacity, so that a capacity of one entry is allowed.
+/// Weight of every entry. It equals larder's minimum capacity, so that even a capacity of one entry is valid.
 const WEIGHT: ByteSize = ByteSize::kib(64);
 
 const ONE_SHARD: &str = "larder, one shard";
-/// Maximum number of percentage points that larder may be behind the best peer of a row.
+/// Maximum number of percentage points by which larder may be behind the best peer of a row.
 const MAX_BEHIND: f64 = 2.0;
 
 const KEYS: KeyspaceDefinition<u64, ()> =
@@ -59,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let others = parse(&fs::read_to_string(dir.join("peers.txt")).unwrap_or_default());
     let pace = Pace { rounds: 1, ..pace };
-    // No times are measured, so the traces may run at the same time.
+    // No times are measured, so the traces can run concurrently.
     let results: Vec<Result<Vec<TraceRow>, String>> = thread::scope(|scope| {
         let run = |path: &PathBuf| {
             let pace = &pace;
@@ -79,8 +77,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Adds the ratios that other caches reached, except for caches that were run here. The two smallest
-/// capacities of a small trace may be equal, and the file then has two equal rows. So equal rows are matched
+/// Adds the ratios of other caches to the rows, except of caches that were also run here. In a small trace,
+/// the two smallest capacities may be equal, and the file then has two such rows. So equal rows are matched
 /// by their order.
 fn add(rows: &mut [TraceRow], others: Vec<TraceRow>) {
     let mut others: Vec<Option<TraceRow>> = others.into_iter().map(Some).collect();
@@ -93,7 +91,7 @@ fn add(rows: &mut [TraceRow], others: Vec<TraceRow>) {
     }
 }
 
-/// Returns the names of the caches that have a ratio in any row, larder first.
+/// Returns the names of all caches with a ratio in some row, larder first.
 fn names(rows: &[TraceRow]) -> Vec<String> {
     let all: HashSet<&String> = rows.iter().flat_map(|row| row.hits.keys()).collect();
     let mut names: Vec<String> = all.into_iter().cloned().collect();
@@ -179,11 +177,11 @@ fn report_worst(rows: &[TraceRow], pace: &Pace) {
     contest.run(pace);
 }
 
-/// Runs a trace at each capacity. A quick run reads the peers' ratios from the file, and omits the single
-/// shard.
+/// Plays a trace at each capacity. A quick run takes the ratios of the peers from the file, and omits the
+/// single shard.
 fn rows(path: &Path, pace: &Pace) -> Result<Vec<TraceRow>, Box<dyn Error>> {
     let mut requests = read(path)?;
-    // The keys of the whole trace are counted, as for the ratios of the peers.
+    // Counts the keys of the whole trace, because the ratios in the file are based on that number.
     let distinct = requests.iter().collect::<HashSet<_>>().len();
     requests.truncate(MAX_REQUESTS);
     let run = |share: &usize| {
@@ -208,7 +206,7 @@ fn traces_dir() -> PathBuf {
     env::var_os("LARDER_TRACES").map_or_else(default, PathBuf::from)
 }
 
-/// Returns the traces of a directory, sorted by name. Returns none if there is no such directory.
+/// Returns the traces in a directory, sorted by name. Returns an empty list if the directory does not exist.
 fn traces(dir: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path());
     let mut traces: Vec<PathBuf> = files.filter(|path| path.to_string_lossy().ends_with(".txt.gz")).collect();

@@ -1,8 +1,8 @@
-//! Measures eight threads that change one counter: the operations per second, and the 99.9th percentile of
-//! the times of the calls.
+//! Measures eight threads that increment one counter: operations per second, and the 99.9th percentile of the
+//! call times.
 //!
-//! The pair of `get` and `insert` loses increments, and is here only for a comparison of the times. The last
-//! column shows which part of the added amounts is in the counter afterwards.
+//! A pair of `get` and `insert` loses increments, and takes part only for a comparison of the times. The last
+//! column shows which part of the increments is in the counter afterwards.
 
 #![forbid(unsafe_code)]
 
@@ -19,7 +19,7 @@ const TITLE: &str = "Hot counter";
 const IN_MEMORY: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("in memory").memory_only();
 const IN_FILE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("in file");
 const THREADS: usize = 8;
-/// Number of calls of each thread in a round.
+/// Number of calls per thread and round.
 const CALLS: usize = 20_000;
 const QUICK_CALLS: usize = 2_000;
 /// The key of the counter.
@@ -81,7 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Adds to the counter from all threads. `counted` returns the counter.
+/// Runs all threads. `add` increments the counter, and `counted` returns its value.
 #[expect(clippy::cast_precision_loss, reason = "counts are below what a double tells apart")]
 fn round(calls: usize, add: impl Fn() + Sync, counted: impl Fn() -> u64) -> Measured {
     let all = THREADS * calls;

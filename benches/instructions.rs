@@ -1,10 +1,10 @@
-//! Counts the instructions of a memory hit with valgrind's callgrind. The count is the same on a busy
-//! machine.
+//! Counts the instructions of a memory hit with valgrind's callgrind. Other work on the machine does not
+//! change the count.
 //!
-//! A child of this program fills a cache and looks keys up under valgrind. Only the lookups are counted. Each
-//! process uses new seeds for its hashes, so the counts differ a little, by less than a tenth of a percent.
+//! A child process fills a cache and looks up keys under valgrind, which counts only the lookups. Each
+//! process uses new hash seeds, which changes the count by less than 0.1 %.
 //!
-//! The limit that larder must keep is in the package `larder-callgrind`.
+//! The package `larder-callgrind` checks larder's count against a limit.
 
 #![forbid(unsafe_code)]
 
@@ -14,16 +14,16 @@ use std::error::Error;
 use larder_benches::memory::{Keys, LarderInMemory, MemoryCache, PEERS, contender, values};
 use larder_benches::{Contest, Pace, REQUESTS, Spread, Unit};
 
-/// The argument with which this program runs as the child. The next argument names a contestant.
+/// The argument that makes this program run as the child. The next argument names a contestant.
 const ASK: &str = "--ask";
-/// Number of resident entries. The cache has room for twice as many entries.
+/// The number of resident entries, and the capacity of the cache in entries.
 const ENTRIES: usize = 10_000;
 const ROOM: usize = 2 * ENTRIES;
 /// Number of lookups.
 const LOOKUPS: usize = 200_000;
-/// Number of times that the program counts. The result is the median.
+/// Number of counts. The result is their median.
 const COUNTS: usize = 3;
-/// The function whose instructions are counted, with everything that it calls:
+/// A pattern for the function whose instructions are counted, including everything that it calls:
 /// [`larder_benches::memory::Contender::hits`] of any contestant.
 const COUNTED: &str = "*Contender*::hits*";
 
@@ -38,7 +38,7 @@ fn main() {
     }
 }
 
-/// Fills a cache and looks keys up in it.
+/// Fills a cache, and looks up its keys.
 fn ask(name: &str) {
     let contender = contender(name, ROOM).expect("a contestant's name");
     contender.inserts(&Keys::in_order(ENTRIES), 0, ENTRIES, &values(ENTRIES));
@@ -63,7 +63,7 @@ fn compare(pace: &Pace) {
     contest.run(&pace.rounds(pace.pick(COUNTS, 1)));
 }
 
-/// Returns the instructions of one lookup.
+/// Returns the number of instructions per lookup.
 #[expect(clippy::cast_precision_loss, reason = "counts of instructions are below what a double tells apart")]
 fn per_hit(name: &str) -> Result<f64, Box<dyn Error>> {
     let count = larder_callgrind::instructions(&env::current_exe()?, &[ASK, name], COUNTED)?;

@@ -1,14 +1,14 @@
-//! Counts the loads in each 100 ms when 10,000 entries that were stored together expire, and are loaded again
-//! as soon as they have expired.
+//! Counts loads per 100 ms when 10,000 entries that were stored together expire and are loaded again
+//! immediately.
 //!
-//! With the keyspace's jitter, the entries expire over a part of the TTL, and not at one moment. The figure
-//! is the number of loads in the busiest 100 ms of the first wave. The even share is the number of loads in
-//! 100 ms if the wave were spread evenly over the time by which the jitter may shorten the TTL. The next
-//! waves are measured too. Their entries were loaded at different times, so these waves are spread further.
+//! With jitter, the entries expire over a part of the TTL instead of at one moment. The figure is the number
+//! of loads in the busiest 100 ms of the first wave. The even share is the number of loads per 100 ms if the
+//! wave were spread evenly over the time by which jitter can shorten the TTL. Later waves are measured too.
+//! Their entries were loaded at different times, so these waves are spread further.
 //!
-//! In the first setting the clock is manual, and steps by 100 ms. In each step, four threads request all
-//! keys. So the figures depend on the jitter alone, and not on the machine. The second setting is in real
-//! time, with a shorter TTL. The threads request one key after another without a pause.
+//! In the first setting, a manual clock advances in steps of 100 ms, and four threads request all keys in
+//! each step. So the figures depend only on the jitter, and not on the machine. The second setting runs in
+//! real time with a shorter TTL, and the threads request one key after another without a pause.
 
 #![forbid(unsafe_code)]
 
@@ -31,11 +31,11 @@ const TERMS: &str = "memory only";
 const KEYS: u32 = 10_000;
 const THREADS: usize = 4;
 const STEP: Duration = Duration::from_millis(100);
-/// The number of waves. All entries expire once in each wave.
+/// Number of waves. In each wave, every entry expires once.
 const WAVES: u32 = 3;
 const SAID: &str = "no 100 ms has over twice the even share of loads";
 
-/// The circumstances of a setting.
+/// The TTL and the jitter of a setting.
 #[derive(Clone, Copy)]
 struct Circumstances {
     ttl: Duration,
@@ -46,24 +46,24 @@ const STEPS: Circumstances = Circumstances { ttl: Duration::from_secs(10), jitte
 const REAL_TIME: Circumstances = Circumstances { ttl: Duration::from_secs(2), jitter: 50 };
 
 impl Circumstances {
-    /// Returns the keyspace with this jitter.
+    /// Returns a keyspace with this jitter.
     fn keyspace(self, cache: &Cache, jitter: u8) -> Keyspace<u32, u32> {
         let definition = KeyspaceDefinition::new("page").ttl(self.ttl).jitter(jitter);
         cache.keyspace(definition).expect("the definition has no contradiction")
     }
 
-    /// Returns the number of steps in a TTL.
+    /// Returns the number of steps within the TTL.
     fn steps(self) -> usize {
         usize::try_from(self.ttl.as_millis() / STEP.as_millis()).unwrap_or(usize::MAX)
     }
 
-    /// Returns the number of loads in each step, if the loads were spread evenly over the time by which the
-    /// jitter may shorten the TTL.
+    /// Returns the number of loads per step, if the loads were spread evenly over the time by which jitter
+    /// can shorten the TTL.
     fn even_share(self) -> f64 {
         f64::from(KEYS) / (self.ttl.mul_f64(f64::from(self.jitter) / 100.0).div_duration_f64(STEP))
     }
 
-    /// Returns the figures of a run, from the loads of each step.
+    /// Returns the figures of a run from its loads per step.
     fn figures(self, loads: &[u32]) -> Measured {
         let most = |loads: &[u32]| f64::from(loads.iter().copied().max().unwrap_or(0));
         let (first, later) = loads.split_at_checked(self.steps() + 1).unwrap_or((loads, &[]));
@@ -120,7 +120,7 @@ fn in_steps(circumstances: Circumstances, jitter: u8) -> Vec<u32> {
         clock.advance(STEP);
         let loads = AtomicU32::new(0);
         in_threads(THREADS, |thread| {
-            // Each thread begins at another key, so that not all threads wait for the same load.
+            // The threads start at different keys, so that they do not all wait for the same load.
             let first = thread as u32 * KEYS / THREADS as u32;
             (first..KEYS).chain(0..first).for_each(|key| ask(&pages, key, &loads));
         });
@@ -129,7 +129,7 @@ fn in_steps(circumstances: Circumstances, jitter: u8) -> Vec<u32> {
     steps.map(step).collect()
 }
 
-/// Returns the number of loads in each 100 ms.
+/// Returns the number of loads in each 100 ms of real time.
 fn in_real_time(circumstances: Circumstances, jitter: u8) -> Vec<u32> {
     let cache = Cache::builder().open().expect("a cache in memory opens");
     let pages = circumstances.keyspace(&cache, jitter);

@@ -1,8 +1,8 @@
-//! Counts the loads when 64 threads request one expired key at the same time, with a loader that takes 20 ms.
+//! Counts loads when 64 threads request the same expired key at once, with a loader that takes 20 ms.
 //!
-//! Each repeat begins with an expired entry. The figure of a round is the greatest number of loader runs in
-//! one of its repeats: one, if the callers share the load. The report also shows the time until the last
-//! thread has its answer.
+//! Each repeat starts with an expired entry. The figure of a round is the maximum number of loader runs in a
+//! repeat, which is one if the callers share the load. The report also shows the time until the last thread
+//! has its value.
 
 #![forbid(unsafe_code)]
 
@@ -22,7 +22,7 @@ const TERMS: &str = "memory only";
 const THREADS: usize = 64;
 const TTL: Duration = Duration::from_millis(50);
 const LOAD: Duration = Duration::from_millis(20);
-/// Number of repeats in a round.
+/// Number of repeats per round.
 const REPEATS: usize = 3;
 const PAGE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("page").ttl(TTL);
 
@@ -64,7 +64,7 @@ fn load(loads: &AtomicU32) -> u64 {
     u64::from(loads.fetch_add(1, Ordering::SeqCst))
 }
 
-/// Several times, lets the entry expire, and lets all threads request it. Returns the greatest number of
+/// In each repeat, lets the entry expire, and then all threads request it. Returns the maximum number of
 /// loads, and the longest time.
 fn round(ask: impl Fn(&AtomicU32) + Sync) -> Measured {
     let (mut most, mut longest) = (0, Duration::ZERO);

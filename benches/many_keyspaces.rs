@@ -1,10 +1,10 @@
-//! Measures the operations on one keyspace while there are many other keyspaces. No operation may take longer
-//! because of the other keyspaces.
+//! Measures the operations on one keyspace while there are many others. The other keyspaces must not slow any
+//! operation down.
 //!
-//! Each figure is a median, in microseconds. The last column is the greatest ratio to the time with a single
-//! keyspace. With `TMPDIR=/dev/shm` the bench measures larder and its store without the disk. Then any growth
-//! is visible, because no commit waits for a device. With many keyspaces, each request goes to another
-//! keyspace. So more of the memory that a request reads is missing from the processor's caches.
+//! Each figure is a median in microseconds. The last column is the largest ratio to the time with a single
+//! keyspace. `TMPDIR=/dev/shm` measures larder and its store without a disk, so that no commit waits for a
+//! device and any growth is visible. With many keyspaces, each request uses another keyspace, so it finds
+//! less data in the processor's caches.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
@@ -20,7 +20,7 @@ use larder_benches::stopwatch::Stopwatch;
 const FEW: [usize; 2] = [1, 100];
 const MANY: usize = 4_000;
 const QUICK_MANY: usize = 1_000;
-/// Number of keyspaces that are opened one at a time.
+/// Number of keyspaces that are opened one by one.
 const MORE: usize = 100;
 
 type Row = (&'static str, f64);
@@ -77,17 +77,17 @@ fn measure(count: usize) -> Result<Vec<Row>, Box<dyn Error>> {
     let watch = Stopwatch::start();
     let cache = Cache::builder().path(&path).open()?;
     rows.push(("opening the file", micros(watch.elapsed())));
-    // The first opening is measured alone, because it differs from later openings.
+    // The first opening is measured separately, because it differs from later ones.
     let first = KeyspaceDefinition::<u64, u64>::new("another").ttl(Duration::from_hours(1));
     rows.push(("the first opened then", median(1, |_| drop(cache.keyspace(first)))));
     let open = |at: usize| drop(definitions.get(at).map(|definition| cache.keyspace(*definition)));
     rows.push(("one opened that the file has", median(count.min(MORE), open)));
-    // This is measured last, because the operations above must run with exactly `count` keyspaces.
+    // This comes last, because the operations above must run with exactly `count` keyspaces.
     rows.push(("one more opened", median(MORE, |at| drop(cache.keyspace(numbered(count + at))))));
     Ok(rows)
 }
 
-/// Returns the definition of the keyspace of this number. The process never frees the names.
+/// Returns the definition of the keyspace with this number. Its name is leaked.
 fn numbered(number: usize) -> KeyspaceDefinition<u64, u64> {
     KeyspaceDefinition::new(Box::leak(format!("keyspace {number:05}").into_boxed_str()))
         .ttl(Duration::from_hours(1))

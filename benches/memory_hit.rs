@@ -1,14 +1,15 @@
-//! Measures a memory hit, compared with the peers. Keys are strings, and values are 256 bytes behind an
-//! `Arc`. All entries are resident. They have a TTL if the cache offers one. Integers, pairs of strings and
-//! keys of 40 bytes are measured at one size.
+//! Measures memory hits, compared with the peers. Keys are strings, and values are 256 bytes behind an `Arc`.
+//! All entries are resident, and have a TTL if the cache supports TTLs. Integers, pairs of strings and keys
+//! of 40 bytes are measured at one size.
 //!
-//! *Independent* lookups follow each other in a loop. The processor overlaps them. Each of the *dependent*
-//! lookups is chosen by the previous answer, as in an application that acts on the answer.
+//! *Independent* lookups follow each other in a loop, so the processor overlaps them. The key of a
+//! *dependent* lookup depends on the result of the previous lookup, as in an application that acts on each
+//! result.
 //!
-//! The report shows the time of one lookup on one thread. With two threads, the report shows how long each
-//! thread waits for its own lookups. Every contestant uses a different part of the same stream. Otherwise the
-//! previous contestant would have brought the keys into the processor's cache. A fifth of a round runs before
-//! the measured part, to load the contestant's own tables.
+//! The report shows the time of a lookup on one thread. With two threads, it shows how long each thread waits
+//! for its own lookups. Every contestant uses another part of the same stream, because the previous
+//! contestant has brought its keys into the processor's cache. A fifth of each round runs before the
+//! measurement, to load the contestant's own tables.
 
 #![forbid(unsafe_code)]
 
@@ -21,25 +22,25 @@ use larder_benches::memory::{
 use larder_benches::stopwatch::nanos_each;
 use larder_benches::{Against, Contest, Pace, Page, Spread, Unit, in_threads};
 
-/// Number of requests in a stream. Their entries need many times more room than the processor's cache has.
+/// Number of requests in a stream. Their entries need much more memory than the processor's cache has.
 const REQUESTS: usize = 1 << 22;
-/// Number of requests in a stream of keys that are not texts.
+/// Number of requests in a stream whose keys are not texts.
 const TYPED_REQUESTS: usize = 1 << 19;
-/// Number of each thread's lookups that are measured in a round.
+/// Number of measured lookups per thread and round.
 const LOOKUPS: usize = 400_000;
 const QUICK_LOOKUPS: usize = 100_000;
 const ROUNDS: usize = 11;
 
-/// The cache has room for twice the entries, because caches divide their room into shards, and shards fill
+/// The capacity as a multiple of the number of entries. Caches divide their capacity into shards, which fill
 /// unevenly.
 const ROOM: usize = 2;
-/// The size at which other keys than short texts are measured.
+/// Number of entries for keys other than short texts.
 const OTHER_KEYS: (usize, &str) = (100_000, "100k");
 
 fn main() {
     let Some(pace) = Pace::of_program("memory_hit") else { return };
     for (entries, said) in [(10_000, "10k"), (100_000, "100k"), (1_000_000, "1M")] {
-        // Making a million entries takes longer than a quick run may.
+        // Making a million entries takes too long for a quick run.
         if !pace.is_quick || entries <= 100_000 {
             run_texts(KeyText::Short, (entries, said), "", &pace);
         }
@@ -56,7 +57,7 @@ enum Order {
     Dependent,
 }
 
-/// A setting: the spread of the requests, the number of threads, the order, and the name in the report.
+/// A setting of the bench.
 struct Setting {
     spread: Spread,
     threads: usize,
@@ -64,7 +65,7 @@ struct Setting {
     name: String,
 }
 
-/// Returns the wanted settings for a number of entries and a type of keys.
+/// Returns the requested settings for a number of entries and a key type.
 fn settings(said: &str, keys: &str, pace: &Pace) -> Vec<Setting> {
     let mut all = Vec::new();
     for spread in Spread::ALL {
@@ -99,7 +100,7 @@ fn run_texts(text: KeyText, (entries, said): (usize, &str), said_keys: &str, pac
     }
 }
 
-/// Returns every contestant. All contestants hold the same entries.
+/// Returns all contestants, filled with the same entries.
 fn field(text: KeyText, entries: usize) -> Vec<Box<dyn Contender>> {
     let (keys, values): (Keys, Vec<Arc<Page>>) = (Keys::of(text, 0..entries), values(entries));
     let field = contenders(ROOM * entries);
@@ -119,7 +120,7 @@ fn run(field: &[Box<dyn Contender>], keys: &Keys, setting: &Setting, pace: &Pace
         let mut from = place * REQUESTS / field.len();
         contest.contestant(contender.name(), "memory only", move || {
             let ask = |thread: usize, from: usize, count: usize| {
-                // Each thread reads its own part.
+                // Each thread reads its own part of the stream.
                 let from = from + thread * REQUESTS / threads;
                 let hits = match setting.order {
                     Order::Independent => contender.hits(keys, from, count),
@@ -144,7 +145,7 @@ fn contest(setting: &Setting) -> Contest<'_> {
     contest
 }
 
-/// Runs the settings of a type of keys that are not texts.
+/// Runs the settings for a key type other than text.
 fn run_typed<K: Sync + 'static>(field: fn(usize) -> KeyTypeField<K>, said_keys: &str, pace: &Pace) {
     let (entries, said) = OTHER_KEYS;
     let settings = settings(said, said_keys, pace);

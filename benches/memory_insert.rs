@@ -1,11 +1,11 @@
-//! Measures an insert into a full cache, compared with the peers. Each key is new, so each insert evicts an
+//! Measures inserts into a full cache, compared with the peers. Each key is new, so each insert evicts an
 //! entry.
 //!
-//! Keys come in order from a key space four times as large as the cache. When a key comes again, its entry
-//! has long been evicted. A cache could win this bench by keeping its old entries and refusing new ones. So
-//! the report says how many of the latest inserts are in the cache afterwards. For this check, the bench
-//! looks up as many keys as a tenth of the cache's room. It also reports an insert's processor time over all
-//! threads, since larder drops evicted values on a separate thread.
+//! Keys come in order from a key space four times as large as the cache. When a key repeats, its entry was
+//! evicted long before. A cache could win by refusing new entries, so the report shows how many of the latest
+//! inserts are in the cache afterwards. For that, the bench looks up as many of the latest keys as a tenth of
+//! the capacity. It also reports the processor time per insert over all threads, because larder drops evicted
+//! values on another thread.
 
 #![forbid(unsafe_code)]
 
@@ -17,11 +17,11 @@ use larder_benches::{Against, Contest, Measured, Pace, Page, Unit, in_threads};
 
 /// Size of the key space, as a multiple of the cache.
 const KEY_SPACE: usize = 4;
-/// Number of inserts of each thread in a round.
+/// Number of inserts per thread and round.
 const INSERTS: usize = 150_000;
 const QUICK_INSERTS: usize = 50_000;
 const ROUNDS: usize = 11;
-/// Number of values. The inserts use these values in turn. Making the values is not measured.
+/// Number of values, which the inserts use in turn. Creating values is not measured.
 const VALUES: usize = 1 << 14;
 
 fn main() {
@@ -55,11 +55,11 @@ struct Setting<'a> {
     values: &'a [Arc<Page>],
     entries: usize,
     threads: usize,
-    /// The first key that is still unused.
+    /// The first unused key.
     from: usize,
 }
 
-/// Runs one setting, and returns the first key that is still unused.
+/// Runs one setting. Returns the first key that is unused afterwards.
 fn run(setting: &Setting<'_>, said: String, pace: &Pace) -> usize {
     let inserts = pace.pick(INSERTS, QUICK_INSERTS);
     let title = "Memory insert with eviction";
@@ -92,12 +92,12 @@ fn round(contender: &dyn Contender, setting: &Setting<'_>, from: usize, inserts:
     let used = processor_nanos();
     let elapsed = in_threads(threads, |thread| {
         contender.inserts(keys, from + thread * inserts, inserts, values);
-        // The measured cost includes deferred work.
+        // Includes deferred work in the measured time.
         contender.settle();
     });
     let used = processor_nanos() - used;
     let newest = (setting.entries / 10).min(inserts);
-    // These are the last keys that each thread inserted.
+    // Looks up the keys that each thread inserted last.
     let newest_of_each = newest / threads;
     let resident: usize = (0..threads)
         .map(|thread| {

@@ -1,9 +1,8 @@
-//! Measures lookups with one insert in twenty requests, as in a site's traffic. The caches are full. larder
-//! is compared with the peers.
+//! Measures lookups and inserts in full caches, with one insert in twenty requests, compared with the peers.
 //!
-//! Keys come from a key space twice as large as the cache. So inserts evict entries, and some lookups miss.
-//! The number of misses depends on the cache's policy. The report shows the hit ratio. Otherwise a cache that
-//! keeps the wrong entries would look fast because of its misses.
+//! Keys come from a key space twice as large as the cache, so inserts evict entries, and some lookups miss.
+//! How many lookups miss depends on the eviction policy of the cache. The report shows the hit ratio, because
+//! misses are fast, and a cache with a bad policy would otherwise look good.
 
 #![forbid(unsafe_code)]
 
@@ -20,11 +19,11 @@ use larder_benches::{Against, Contest, Measured, Pace, Page, Spread, Unit, in_th
 const KEY_SPACE: usize = 2;
 /// Number of requests in a stream.
 const REQUESTS: usize = 1 << 22;
-/// Number of requests of each thread in a round.
+/// Number of requests per thread and round.
 const OPERATIONS: usize = 250_000;
 const QUICK_OPERATIONS: usize = 60_000;
 const ROUNDS: usize = 11;
-/// Number of values. The inserts use these values in turn. Making the values is not measured.
+/// Number of values, which the inserts use in turn. Creating values is not measured.
 const VALUES: usize = 1 << 14;
 
 fn main() {
@@ -37,8 +36,8 @@ fn main() {
         for spread in Spread::ALL {
             let keys = Keys::spread(spread, KEY_SPACE * entries, REQUESTS, 0);
             let field = contenders(entries);
-            // The filling and the measurement use different streams. With the same stream, a contestant that
-            // starts where the filling ends would hit too often.
+            // Filling uses another stream than the measurement. With the same stream, a contestant whose
+            // measurement starts where the filling ended would hit too often.
             let filling = Keys::in_order(entries);
             let before = Keys::spread(spread, KEY_SPACE * entries, KEY_SPACE * entries, 1);
             for contender in &field {

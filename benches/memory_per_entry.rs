@@ -1,11 +1,10 @@
-//! Measures the memory of an entry beyond its key and its value, compared with the peers.
+//! Measures the memory per entry beyond its key and value, compared with the peers.
 //!
-//! A counting allocator adds up the requested bytes. Values are made beforehand, so the bytes of a cache
-//! include only its own counter of each value. The bytes of the keys are subtracted. Each contestant is
-//! measured twice, in its own process: with as many entries as it has room for, and after four times as many
-//! inserts. The second figure includes the memory for evicted keys. A second column shows the growth of the
-//! process, as the kernel reports it. That figure includes the bytes that the allocator adds by rounding, and
-//! the bytes that it cannot return to the system.
+//! A counting allocator adds up the requested bytes. The values are made beforehand, so they are not counted,
+//! and the bytes of the keys are subtracted. Each contestant is measured in two processes: with as many
+//! entries as it has room for, and after four times as many inserts. The second figure includes memory for
+//! evicted keys. A second column shows the growth of the process as the kernel reports it, which includes the
+//! allocator's rounding and memory that it can't return to the system.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child's output is what it counted")]
@@ -25,10 +24,10 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The argument with which this program runs as the child. The next arguments are a contestant, its room in
-/// entries, and the number of entries to insert.
+/// The argument that makes this program run as the child. It is followed by a contestant, its capacity in
+/// entries, and the number of inserts.
 const COUNT: &str = "--count";
-/// Maximum number of bytes for an entry.
+/// Maximum number of bytes per entry.
 const MOST: f64 = 100.0;
 
 fn main() {
@@ -87,7 +86,7 @@ fn number<T: FromStr>(text: &str) -> T {
     text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
 }
 
-/// Prints the bytes for each entry, by the allocator and by the kernel, and the number of entries.
+/// Prints the bytes per entry, as counted by the allocator and by the kernel, and the number of entries.
 #[expect(clippy::cast_precision_loss, reason = "counts of bytes are below what a double tells apart")]
 fn count(name: &str, room: usize, inserts: usize) {
     let (keys, values) = (Keys::in_order(inserts), values(1 << 10));
@@ -102,13 +101,14 @@ fn count(name: &str, room: usize, inserts: usize) {
     println!("{} {} {entries}", each(counted as f64), each(resident as f64));
 }
 
-/// Returns the number of bytes that are allocated now.
+/// Returns the number of bytes that are currently allocated.
 fn counted() -> usize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
 }
 
-/// Waits until background threads have freed their memory. Returns the bytes that are still allocated.
+/// Waits until background threads have freed their memory. Returns the number of bytes that are still
+/// allocated.
 #[expect(clippy::disallowed_methods, reason = "these threads do not report when they are done")]
 fn settled() -> usize {
     let mut before = usize::MAX;

@@ -1,8 +1,8 @@
-//! Measures the parts of the memory tier separately, on a few keys that stay in the processor's cache. The
-//! bench is for engineers who change one of these parts.
+//! Measures parts of the memory tier separately, with a few keys that stay in the processor's cache. This
+//! helps engineers who change one of these parts.
 //!
-//! Criterion compares a run with the previous run. The claims about larder come from the contests. Other
-//! caches take part in the contests.
+//! Criterion compares a run with the previous run. Claims about larder come from the other benches, which
+//! also measure other caches.
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,7 @@
-//! Measures the operations of other threads while a keyspace is cleared. The operations are lookups and
-//! durable removals.
+//! Measures lookups and durable removals of other threads while a keyspace is cleared.
 //!
-//! The measured time begins with the call of `clear`. It ends when the last entry of the keyspace is deleted.
-//! Memory has room for a tenth of the remaining entries, so most lookups read the disk.
+//! The measured time begins with the call of `clear`, and ends when the last entry of the keyspace is
+//! deleted. Memory has room for a tenth of the remaining entries, so most lookups read the disk.
 
 #![forbid(unsafe_code)]
 
@@ -26,7 +25,7 @@ const KEPT: usize = 100_000;
 const TERMS: &str = "removals committed (two-phase, quick repair)";
 const GONE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("gone").ttl(Duration::from_hours(10));
 const TAKEN: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("taken").ttl(Duration::from_hours(10));
-/// Minimum number of timed operations without a removal.
+/// Minimum number of timed operations in a run without a clear.
 const MIN_OPERATIONS: usize = 500;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -56,16 +55,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A timed operation. Its argument is the number of earlier operations. The preparation before each operation
-/// is not timed.
+/// An operation whose calls are timed. `before` runs before each call and is not timed. `timed` gets the
+/// number of earlier calls.
 struct Operation<'a> {
     before: &'a (dyn Fn() + Sync),
     timed: &'a (dyn Fn(usize) + Sync),
 }
 
 impl Operation<'_> {
-    /// Times operations until `is_over` returns true. Returns their times in nanoseconds, sorted from short
-    /// to long.
+    /// Times calls until `is_over` returns true. Returns the times in nanoseconds, in ascending order.
     fn times(&self, is_over: impl Fn(usize) -> bool) -> Vec<f64> {
         let mut times = Vec::new();
         while !is_over(times.len()) {
@@ -119,15 +117,15 @@ impl Cleared {
 }
 
 fn contest(pace: &Pace, setting: &str, cleared: &Cleared, operation: &Operation<'_>) {
-    // The number of operations without a removal is the same as it was with a removal.
+    // The run without a clear makes as many calls as the run with a clear.
     let asked = Cell::new(MIN_OPERATIONS);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant("larder", TERMS, || {
         cleared.fill();
         let is_over = AtomicBool::new(false);
         let (times, took) = thread::scope(|scope| {
-            // At least one operation is timed. No operation begins after the last entry is deleted. Otherwise
-            // operations without a removal would be included.
+            // Times at least one call, but starts no call after the last entry is deleted, because it would
+            // not overlap the clear.
             let timed = scope.spawn(|| operation.times(|done| done > 0 && is_over.load(Ordering::Relaxed)));
             let watch = Stopwatch::start();
             cleared.clear();

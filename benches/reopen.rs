@@ -1,7 +1,7 @@
-//! Measures the time from the opening of a file with many entries to the first answer. The file was closed,
-//! or its process was killed.
+//! Measures the time from opening a file with many entries until the first lookup returns. The file was
+//! closed, or its process was killed.
 //!
-//! The killed process is a larder process that writes. redb opens a copy of the file from that process.
+//! For the second case, a larder process that writes to the file is killed. redb opens a copy of that file.
 
 #![forbid(unsafe_code)]
 
@@ -18,11 +18,11 @@ use larder_benches::{Against, Contest, Pace, Unit, key};
 
 const ROW: &str = "reopen";
 const TITLE: &str = "First hit after reopening";
-/// Number of bytes in a page's text. The texts are short, because there are many pages.
+/// Length of a page's text in bytes. The texts are short, because there are many pages.
 const TEXT_LEN: usize = 64;
 const LARDER: &str = "commits of two phases, with quick repair";
 const REDB: &str = "the same commits: a copy of the same file";
-/// Number of pages that the child writes many times.
+/// Number of pages that the child rewrites repeatedly.
 const REWRITTEN: usize = 10_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -96,7 +96,7 @@ fn first_hit_of_redb(file: &Path, key: &str) -> Result<f64, redb::Error> {
 /// Starts a child that writes to a file, and kills it during a commit.
 fn kill_a_writer_of(file: &Path) -> Result<(), Box<dyn Error>> {
     let mut writer = Process::start(file)?;
-    // By now the child has made several commits, and is making the next one.
+    // The child prints this line after several commits, while it makes the next one.
     match writer.line()?.as_str() {
         "writing" => Ok(()),
         other => Err(format!("the child did not write: {other:?}").into()),
@@ -105,7 +105,7 @@ fn kill_a_writer_of(file: &Path) -> Result<(), Box<dyn Error>> {
 
 #[expect(clippy::print_stdout, reason = "a child reports by printing")]
 fn write_until_killed(file: &Path) -> Result<(), Box<dyn Error>> {
-    // The capacity is large enough for any number of entries.
+    // The capacity is large enough for all numbers of entries.
     let cache = open(file, 1_000_000);
     let pages = pages(&cache);
     for turn in 0.. {

@@ -1,9 +1,9 @@
-//! Measures `larder serve` beside redis-server, each on the first processor, over a Unix socket, with the
-//! client on the second processor.
+//! Measures `larder serve` and redis-server over a Unix socket. Each server runs on the first processor, and
+//! the client on the second.
 //!
-//! The throughput is that of redis-benchmark. Each figure also has the processor time of the server for a
-//! request, with all its threads. The tail is measured at a fixed rate, half of what the slower server
-//! reaches.
+//! redis-benchmark measures the throughput. The report also shows the processor time per request, over all
+//! threads of the server. The tail latency is measured at a fixed rate, which is half of the slower server's
+//! throughput.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing is the purpose of a bench program")]
@@ -17,20 +17,20 @@ use larder_benches::{Against, Contest, Measured, Pace, Unit};
 
 const ROW: &str = "serve";
 const TITLE: &str = "A server for several processes";
-/// The random keys of the requests, as `redis-benchmark -r` has them.
+/// Number of random keys, as in `redis-benchmark -r`.
 const KEYS: usize = 1_000_000;
-/// The keys of `DEL`, which are stored anew for each turn.
+/// Number of keys for `DEL`. They are stored again before each turn.
 const REMOVED: usize = 20_000;
 const OURS: &str = "larder";
 const PEER: &str = "Redis";
 const CPU: &str = "processor time for each";
 
-/// A kind of request, and how many times as fast as Redis it should be.
+/// A kind of request.
 #[derive(Debug, Clone, Copy)]
 struct Kind {
     name: &'static str,
     words: &'static [&'static str],
-    /// Requests in a second of a turn, about.
+    /// Approximate number of requests per second in a turn.
     rate: usize,
 }
 
@@ -56,7 +56,7 @@ const MGET: Kind = Kind {
 };
 
 impl Kind {
-    /// Returns the requests of a turn. One connection is about eight times slower than many.
+    /// Returns the requests of a turn. A single connection is about eight times slower than many.
     fn requests(self, pace: &Pace, connections: usize, pipeline: usize) -> Requests {
         let count = self.rate * pipeline.min(4) / if connections == 1 { 8 } else { 1 };
         let words = self.words.iter().map(|&word| word.to_owned()).collect();
@@ -88,7 +88,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     for connections in [50, 500] {
-        // As many connections of each kind as it has of the requests.
+        // The connections are divided in the same ratio as the requests.
         let mut sets = SET.requests(&pace, connections / 10, 1);
         let mut gets = GET.requests(&pace, connections - connections / 10, 1);
         (gets.count, sets.count) = (gets.count * 9 / 10, gets.count / 10);
@@ -137,7 +137,7 @@ fn throughput(
     Ok(())
 }
 
-/// The 99th percentile of `GET` and of `SET` at a rate that both servers reach.
+/// Measures the 99th percentile of `GET` and `SET` at a rate that both servers reach.
 fn tail(pace: &Pace, servers: &[&RespServer]) -> Result<(), Box<dyn Error>> {
     const CONNECTIONS: usize = 50;
     let kinds: [(Kind, &[u8], usize); 2] = [
@@ -177,7 +177,7 @@ fn tail(pace: &Pace, servers: &[&RespServer]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// `DEL` of one key, which larder answers when it is durable.
+/// Measures `DEL` of one key, to which larder replies when the removal is durable.
 fn removals(pace: &Pace, dir: &Path) -> Result<(), Box<dyn Error>> {
     let setting = "DEL, 50 connections";
     if !pace.wants(ROW, setting) {

@@ -1,8 +1,8 @@
-//! Measures the calls for several keys, compared with a loop of the calls for one key.
+//! Measures the calls for several keys, compared with loops of the calls for one key.
 //!
-//! Each figure is the time for each key. A call for several keys need not be faster than a loop: each key
-//! costs a lookup or an encoding in both cases. The exceptions are a load, which queries its source once, and
-//! a durable insert, which waits for one commit.
+//! Each figure is the time per key. A call for several keys need not be faster than a loop, because each key
+//! costs a lookup or an encoding in both cases. It is faster for loads, which query the source once, and for
+//! durable inserts, which wait for one commit.
 
 #![forbid(unsafe_code)]
 
@@ -21,13 +21,13 @@ const BLOBS: KeyspaceDefinition<u64, Vec<u8>> =
     KeyspaceDefinition::new("blob").ttl(std::time::Duration::from_hours(24)).version(1);
 /// Number of entries in the file.
 const ENTRIES: u64 = 50_000;
-/// Number of keys of a call.
+/// Numbers of keys per call.
 const KEYS: [usize; 3] = [10, 100, 1_000];
-/// Number of bytes in a value.
+/// Length of a value, in bytes.
 const VALUE_LEN: usize = 500;
 /// Number of keys in a loop of durable inserts, each of which waits for its own commit.
 const FEW: usize = 10;
-/// The distance between two keys of a call, so that they are not neighbours in the file.
+/// Distance between two keys of a call, so that they are not neighbours in the file.
 const STRIDE: u64 = 7_919;
 const OURS: &str = "larder";
 const ALONE: &str = "larder, one by one";
@@ -36,7 +36,7 @@ const DURABLE: &str = "durable when it returns";
 
 type Blobs = Keyspace<u64, Vec<u8>>;
 
-/// The keys of the calls. Each call has different keys than the previous call.
+/// The keys of the calls. Each call gets other keys than the previous call.
 struct NextKeys {
     count: usize,
     call: Cell<u64>,
@@ -79,7 +79,7 @@ fn value() -> Vec<u8> {
     vec![7; VALUE_LEN]
 }
 
-/// Opens the cache, with room in memory for a few entries or for all.
+/// Opens the cache with this memory capacity.
 fn open(dir: &Path, memory: ByteSize) -> Result<(Cache, Blobs), larder::Error> {
     let cache = Cache::builder().path(dir.join("many.larder")).memory_capacity(memory).open()?;
     let blobs = cache.keyspace(BLOBS)?;
@@ -100,7 +100,7 @@ fn look_up(
     let (cache, blobs) = open(dir, memory)?;
     let keys = NextKeys::new(count);
     if memory >= ByteSize::mib(1) {
-        // Brings all of the keys into memory.
+        // Loads all keys into memory.
         drop(blobs.get_many(0..ENTRIES));
     }
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);

@@ -1,13 +1,12 @@
-//! Measures how long it takes to delete expired entries, and how long a thread's lookups take in the
-//! meantime.
+//! Measures how long it takes to delete expired entries, and how long lookups take meanwhile.
 //!
-//! Entries with a short TTL are stored beside long-lived entries. Then the clock jumps, and all short-lived
-//! entries are due. The measured time begins with the jump. It ends when all short-lived entries are deleted
-//! from memory and disk. Memory has room for about a tenth of the long-lived entries, so most lookups of
-//! these entries read the disk.
+//! Entries with a short TTL are stored among long-lived entries. The clock then jumps, so that all
+//! short-lived entries have expired. The measured time begins with the jump, and ends when these entries are
+//! deleted from memory and disk. Memory has room for about a tenth of the long-lived entries, so most lookups
+//! read the disk.
 //!
 //! Lookups are timed while the sweeper deletes the entries by itself, and while a caller of `Cache::sweep`
-//! waits. The sweeper pauses between its transactions. For a caller, it does not pause.
+//! waits. The sweeper pauses between its transactions, except for a caller.
 
 #![forbid(unsafe_code)]
 
@@ -29,11 +28,11 @@ use larder_benches::{Against, Contest, Measured, Pace, Page, Unit, key};
 const ROW: &str = "sweeping";
 const TITLE: &str = "Sweeping";
 const TEXT_LEN: usize = 64;
-/// Longer than it takes to store the entries.
+/// The short TTL. It is longer than storing the entries takes.
 const SHORT: Duration = Duration::from_secs(100);
 const FEW: usize = 1_000;
 const TERMS: &str = "deletions committed (two-phase, quick repair)";
-/// Number of keys that are looked up so often that memory holds them.
+/// Number of keys that are looked up often enough to stay in memory.
 const HOT: usize = 1_000;
 /// Number of lookups before the first timed lookup.
 const WARM_UP: usize = 1 << 16;
@@ -55,8 +54,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let small = SweptCache::new(&dir.path().join("small"), 10_000)?;
         proportional(&pace, &each, &large, &small, most);
     }
-    // Memory has room for a tenth of the live entries. A stream over half of these entries rarely repeats a
-    // key that is still in memory.
+    // Memory has room for a tenth of the live entries, so a stream over half of them rarely repeats a key
+    // that is still in memory.
     let ways = [(live, live / 2, By::Sweeper), (HOT, 1 << 16, By::Sweeper), (live, live / 2, By::Caller)];
     for (setting, (keys, asked, by)) in meanwhile.iter().zip(ways) {
         if pace.wants(ROW, setting) {
@@ -66,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The thread that deletes the expired entries.
+/// Who deletes the expired entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
     /// The sweeper, without a request.
@@ -75,7 +74,7 @@ enum By {
     Caller,
 }
 
-/// The system's clock, which can jump forward.
+/// The system clock, which can also jump forward.
 #[derive(Default)]
 struct JumpingClock {
     system: SystemClock,
@@ -143,7 +142,7 @@ impl SweptCache {
     fn store(&self, count: usize) {
         let options = InsertOptions::new().ttl(SHORT);
         for number in 0..count {
-            // The key is between the keys of the long-lived entries.
+            // This key sorts between keys of long-lived entries.
             let key = format!("{}~", key(number * 7919 % 1_000_000));
             self.pages
                 .insert_with(key.as_str(), page_of(number, TEXT_LEN), options)
@@ -156,7 +155,7 @@ impl SweptCache {
         self.cache.stats().disk.map_or(0, |disk| disk.expirations)
     }
 
-    /// Lets the short-lived entries expire, and waits until they are deleted. Returns the time of the wait.
+    /// Lets the short-lived entries expire, and waits until they are deleted. Returns how long that takes.
     #[expect(clippy::disallowed_methods, reason = "a measurement lasts for as long as it lasts")]
     fn sweep(&self, count: usize, by: By) -> Duration {
         let before = self.expired();
@@ -199,12 +198,12 @@ fn proportional<'a>(pace: &Pace, setting: &str, large: &'a SweptCache, small: &'
 }
 
 fn undisturbed(pace: &Pace, setting: &str, (swept, by): (&SweptCache, By), most: usize, keys: &[String]) {
-    // The number of lookups without a sweep is the same as it was with a sweep.
+    // The run without a sweep makes as many lookups as the run with a sweep.
     let asked = Cell::new(WARM_UP);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant("larder", TERMS, || {
         swept.store(most);
-        // Bring the entries that this setting needs back into memory.
+        // Loads the entries of this setting into memory again.
         let _ = lookups(swept, keys, |count| count == WARM_UP);
         let is_over = AtomicBool::new(false);
         let (times, took) = thread::scope(|scope| {
@@ -234,8 +233,8 @@ fn measured(sorted: &[f64], took: Duration) -> Measured {
     measured.also("until all is deleted", Unit::Milliseconds, took.as_secs_f64() * 1e3)
 }
 
-/// Looks the keys up, over and over, until `is_over` returns true. Returns the times in nanoseconds, sorted
-/// from short to long.
+/// Looks up the keys repeatedly until `is_over` returns true. Returns the times in nanoseconds, in ascending
+/// order.
 fn lookups(swept: &SweptCache, keys: &[String], is_over: impl Fn(usize) -> bool) -> Vec<f64> {
     let mut times = Vec::new();
     for key in keys.iter().cycle() {

@@ -1,8 +1,8 @@
-//! Measures the cost of encoding and decoding values, in each format and with a trial of each value. The
-//! comparison is with bincode alone.
+//! Measures encoding and decoding of values in each format, and with a check of each value, against bincode
+//! alone.
 //!
-//! The second part measures large byte fields through the whole cache. serde makes a call for each element of
-//! a `Vec<u8>`, and one call for a `String`.
+//! The second part measures large byte fields through the whole cache. serde makes one call per element of a
+//! `Vec<u8>`, but a single call for a `String`.
 
 #![forbid(unsafe_code)]
 
@@ -162,7 +162,7 @@ fn measured(
         .also("length", Unit::Bytes, len as f64)
 }
 
-/// Stores a value, commits it, and reads it from the disk. Memory has no room for the value.
+/// Stores a value, commits it, and reads it from the disk. The value does not fit in memory.
 fn large(pace: &Pace) -> Result<(), Box<dyn Error>> {
     let setting = "16 MiB, 1 thread";
     if !pace.wants("large-bytes", setting) {

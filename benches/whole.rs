@@ -1,9 +1,9 @@
-//! Measures the typical use of a cache by a service. Of a hundred requests, 95 are lookups and 5 are writes.
-//! The keys follow Zipf's law, and memory has room for a tenth of the pages.
+//! Measures a typical service: of 100 requests, 95 are lookups and 5 are writes. The keys are
+//! Zipf-distributed, and memory has room for a tenth of the pages.
 //!
-//! Redis holds all pages in memory, in its own process. Room in memory is counted in entries. Otherwise a
-//! peer that reports its overhead would have less room than a peer that does not report it. larder, and the
-//! naive cache over redb, also take part with a page cache that has room for the whole file: redb's default.
+//! Redis holds all pages in the memory of its own process. The memory capacity of the other peers is counted
+//! in entries. Otherwise a peer that counts its overhead would have less room. larder, and the naive cache
+//! over redb, also take part with a page cache of 1 GiB, which holds the whole file and is redb's default.
 
 #![forbid(unsafe_code)]
 
@@ -24,16 +24,15 @@ use larder_benches::{Against, Contest, Measured, Pace, Unit, key};
 const ROW: &str = "whole";
 /// Percentage of requests that are writes.
 const WRITES: u32 = 5;
-/// Number of requests in a round. The first number is for peers that answer in the bench's process. The
-/// second is for peers that pass many requests to another thread or process.
+/// Number of requests in a round: first for peers in the bench's own process, then for peers that pass many
+/// requests to another thread or process.
 const REQUESTS: usize = 100_000;
 const FEW_REQUESTS: usize = 10_000;
-/// The weight of an entry in larder. All entries have the same weight, so larder's memory is also counted in
-/// entries.
+/// Weight of an entry in larder. All entries weigh the same, so larder's memory is also counted in entries.
 const WEIGHT: u64 = 1024;
 const ROOMY: &str = "larder, page cache of 1 GiB";
 const ROOMY_NAIVE: &str = "quick_cache, over redb with a page cache of 1 GiB";
-/// Number of request streams for one setting.
+/// Number of request streams per setting.
 const STREAMS: u64 = 1_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -60,7 +59,7 @@ struct Field {
     naive: Naive,
     roomy: Larder,
     roomy_naive: Naive,
-    /// The server, and a client for each of its two sockets.
+    /// The server with one client per socket, or the reason why the server can't run.
     redis: Result<(Server, [Redis; 2]), String>,
 }
 
@@ -118,7 +117,7 @@ impl Field {
         let divisor = pace.pick(1, 4);
         let mut enter = |peer: &'a dyn Peer, count: usize| {
             let each = count / divisor / threads;
-            // Each stream is used once. So a key repeats only because of Zipf's law.
+            // Each stream is used only once, so that a key repeats only by the Zipf distribution.
             let mut streams = STREAMS * threads as u64..;
             contest.contestant(peer.name(), &peer.terms(), move || {
                 let streams = streams.by_ref().take(threads);

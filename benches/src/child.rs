@@ -1,8 +1,8 @@
-//! Lets a bench program start itself again as a child process. Only another process can measure the state
-//! after a crash, or the memory of a process.
+//! Lets a bench program start itself as a child process. The state after a crash and the memory of a process
+//! can only be measured with another process.
 //!
-//! An environment variable names the file that the child works on. The child prints its answers to standard
-//! output, line by line.
+//! An environment variable names the file on which the child works. The child prints its results to standard
+//! output, one per line.
 
 use std::env;
 use std::io::{self, BufRead, BufReader};
@@ -11,13 +11,13 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 const TASK: &str = "LARDER_BENCH_CHILD";
 
-/// Returns the file that this process works on, if this process is a child.
+/// Returns the file on which this process works, or `None` if this process is not a child.
 #[must_use]
 pub fn task() -> Option<PathBuf> {
     env::var_os(TASK).map(PathBuf::from)
 }
 
-/// A child process of this program. The child is killed when this value is dropped.
+/// A child process. Dropping this value kills the child.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -25,10 +25,10 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts this program again, to work on a file.
+    /// Starts this program as a child that works on a file.
     ///
     /// # Errors
-    /// Fails if the child does not start.
+    /// Fails if the child can't be started.
     pub fn start(file: &Path) -> io::Result<Self> {
         let mut command = Command::new(env::current_exe()?);
         let mut child = command.env(TASK, file).stdout(Stdio::piped()).spawn()?;
@@ -36,13 +36,13 @@ impl Process {
         Ok(Self { child, says: BufReader::new(says) })
     }
 
-    /// Returns the number of the child process.
+    /// Returns the id of the child process.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Returns the next line that the child prints. Returns an empty text once the child has ended.
+    /// Returns the next line that the child prints, or an empty text once the child has ended.
     ///
     /// # Errors
     /// Fails if the line can't be read.
@@ -54,7 +54,7 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// Kills the child (SIGKILL), and waits for its end.
+    /// Kills the child (SIGKILL), and waits until it has ended.
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());

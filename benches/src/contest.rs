@@ -1,8 +1,8 @@
-//! A contest. Contestants take turns, in several rounds. So other work on the machine slows all contestants
-//! equally.
+//! A contest, in which contestants take turns in several rounds. So other work on the machine slows all
+//! contestants equally.
 //!
-//! In each round every contestant is measured once, in a new random order. The first round is a warm-up and
-//! is not kept. A comparison uses figures of the same round only.
+//! In each round, every contestant is measured once, in a new random order. The first round is a warm-up and
+//! is discarded. Comparisons only use figures of the same round.
 
 #![expect(clippy::print_stdout, reason = "printing is the purpose of a bench program")]
 
@@ -16,7 +16,7 @@ use crate::pace::Pace;
 use crate::summary::Summary;
 use crate::unit::Unit;
 
-/// The figures of a contestant in one round: the main figure, and further figures.
+/// The figures of one contestant in one round: the main figure, and further figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
     figure: f64,
@@ -24,7 +24,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Makes a measurement with a main figure, in the contest's unit.
+    /// Returns a measurement with a main figure, in the unit of the contest.
     #[must_use]
     pub fn new(figure: f64) -> Self {
         Self { figure, also: Vec::new() }
@@ -66,7 +66,7 @@ impl Entrant<'_> {
     }
 }
 
-/// One setting of a row, before its contest is run.
+/// A contest for one setting of a row.
 #[expect(missing_debug_implementations, reason = "it holds closures")]
 #[must_use = "a contest does nothing until it is run"]
 pub struct Contest<'a> {
@@ -83,7 +83,7 @@ pub struct Contest<'a> {
 }
 
 impl<'a> Contest<'a> {
-    /// Makes a contest for a row of the report. `row` is the row's id in [`rows`](crate::report::rows). The
+    /// Returns a contest without contestants. `row` is the id of a row in [`rows`](crate::report::rows). The
     /// setting distinguishes the contest from the row's other contests.
     pub fn new(row: &'static str, title: &str, setting: impl Into<String>, unit: Unit) -> Self {
         Self {
@@ -100,21 +100,21 @@ impl<'a> Contest<'a> {
         }
     }
 
-    /// Sets the setting's position on a line chart, such as the number of entries.
+    /// Sets the position of the setting on a line chart, such as the number of entries.
     pub fn at(mut self, place: f64) -> Self {
         self.at = Some(place);
         self
     }
 
-    /// Leaves out the warm-up round, for work that takes long or needs no warm-up, such as a count.
+    /// Omits the warm-up round, for work that takes long or needs no warm-up.
     pub fn without_warm_up(mut self) -> Self {
         self.warms_up = false;
         self
     }
 
-    /// Adds a contestant: its package's name (`moka`, or with a remark after a comma: `moka, ahash`), a text
-    /// that says which of its writes survive a crash, and its round. A round prepares its work without timing
-    /// it. The round returns its figure in the contest's unit, or a [`Measured`].
+    /// Adds a contestant. `name` is its package, optionally with a remark (`moka, ahash`). `durability` says
+    /// which of its writes survive a crash. `round` prepares and measures its work. It returns a figure in
+    /// the unit of the contest, or a [`Measured`].
     pub fn contestant<M: Into<Measured>>(
         &mut self,
         name: &str,
@@ -130,18 +130,17 @@ impl<'a> Contest<'a> {
         self.entrants.push(Entrant { contestant, round: Box::new(move || round().into()) });
     }
 
-    /// Records a contestant that can't take part, with the reason. For example, its program is not installed.
+    /// Records a contestant that can't take part, and the reason.
     pub fn skipped(&mut self, name: &str, reason: &str) {
         self.skipped.push(Skipped { name: name.to_owned(), reason: reason.to_owned() });
     }
 
-    /// Sets larder's target: to be at least this many times as good as `against`.
+    /// Sets larder's target: it must be at least `at_least` times as good as `against`.
     pub fn target(&mut self, against: Against, at_least: f64, said: &str) {
         self.target_of(OURS, None, against, at_least, said);
     }
 
-    /// Sets a contestant's target. The target is for the main measure, or for a further measure that
-    /// `measure` names.
+    /// Sets the target of a contestant, for the main measure or for the further measure `measure`.
     pub fn target_of(
         &mut self,
         subject: &str,
@@ -154,7 +153,7 @@ impl<'a> Contest<'a> {
         self.targets.push(Target { subject, measure, against, at_least, said: said.to_owned() });
     }
 
-    /// Adds a note for the reader of the report.
+    /// Adds a note to the report.
     pub fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
@@ -162,12 +161,12 @@ impl<'a> Contest<'a> {
     /// Runs the contest, prints the outcome, and saves it as JSON.
     ///
     /// # Panics
-    /// Panics if a contestant's figure is not a number, or the outcome cannot be written.
+    /// Panics if a figure is not a number, or if the outcome can't be written.
     #[expect(clippy::must_use_candidate, reason = "the outcome is printed and saved already")]
     pub fn run(mut self, pace: &Pace) -> Outcome {
         println!("\n{} ({}): {}", self.title, self.row, self.setting);
         let circumstances = Circumstances::now();
-        // The orders are the same in every run, so a run can be repeated.
+        // A fixed seed gives the same orders in every run.
         let mut random = StdRng::seed_from_u64(42);
         let mut order: Vec<usize> = (0..self.entrants.len()).collect();
         let warm_up = usize::from(self.warms_up);

@@ -1,7 +1,7 @@
-//! The pages that the benches of the disk tier store and look up.
+//! The pages that the disk benches store and look up.
 //!
-//! A page is half a kilobyte of text that can't be compressed. Repetitive text would give an advantage to a
-//! peer that compresses.
+//! A page is half a kilobyte of random text, which can't be compressed. Repetitive text would favour a peer
+//! that compresses.
 
 use std::path::Path;
 
@@ -13,33 +13,33 @@ use rand::{RngExt, SeedableRng};
 use crate::peers::Request;
 use crate::workload::{PAGES, Page, Spread, key};
 
-/// Bytes of a page's text.
+/// Length of a page's text, in bytes.
 pub const TEXT_LEN: usize = 512;
-/// Bytes of memory for redb's pages: larder's default. All peers that use redb get the same amount.
+/// Size of larder's default page cache. All peers that use redb get the same size.
 pub const PAGE_CACHE: ByteSize = larder::DEFAULT_PAGE_CACHE;
-/// The capacity of a memory tier that should hold no entries: larder's minimum.
+/// Memory capacity for a tier that should hold no entries. This is larder's minimum.
 pub const NO_MEMORY: ByteSize = ByteSize::kib(64);
 
-/// Returns a page of [`TEXT_LEN`] bytes. The same number always gives the same page.
+/// Returns a page with a text of [`TEXT_LEN`] bytes. The same number always gives the same page.
 #[must_use]
 pub fn page(number: usize) -> Page {
     page_of(number, TEXT_LEN)
 }
 
-/// Returns a page whose text has `len` bytes.
+/// Returns a page with a text of `len` bytes. The same number always gives the same page.
 #[must_use]
 pub fn page_of(number: usize, len: usize) -> Page {
     let random = StdRng::seed_from_u64(number as u64);
     Page { text: random.sample_iter(Alphanumeric).take(len).map(char::from).collect() }
 }
 
-/// Returns `count` keys, drawn uniformly from the keys below `keys`. Different streams give different keys.
+/// Returns `count` keys, drawn uniformly from `keys` keys. Each stream gives different keys.
 #[must_use]
 pub fn uniform(keys: usize, count: usize, stream: u64) -> Vec<String> {
     Spread::Uniform.numbers(keys, count, stream).into_iter().map(|number| key(number as usize)).collect()
 }
 
-/// Returns requests whose keys follow Zipf's law, with the given percentage of writes.
+/// Returns requests with Zipf-distributed keys, of which `writes` percent are writes.
 #[must_use]
 pub fn mixed(keys: usize, count: usize, writes: u32, stream: u64) -> Vec<Request> {
     let mut random = StdRng::seed_from_u64(stream);
@@ -50,10 +50,9 @@ pub fn mixed(keys: usize, count: usize, writes: u32, stream: u64) -> Vec<Request
     Spread::Zipf.numbers(keys, count, stream).into_iter().map(request).collect()
 }
 
-/// Returns settings for a file with room for `entry_bytes` of entries.
+/// Returns the builder of a cache whose file has room for `entry_bytes` of entries.
 pub fn builder(path: &Path, entry_bytes: u64) -> CacheBuilder {
-    // Entries may fill only a part of a file (docs/design.md, "Room on disk"). The rest of the capacity is
-    // for their rows.
+    // Entries may fill only a part of the file (docs/design.md, "Room on disk").
     let capacity = ByteSize::bytes(8 * entry_bytes).max(ByteSize::mib(64));
     Cache::builder().path(path).disk_capacity(capacity).page_cache(PAGE_CACHE)
 }
@@ -61,20 +60,20 @@ pub fn builder(path: &Path, entry_bytes: u64) -> CacheBuilder {
 /// Opens the keyspace of the pages.
 ///
 /// # Panics
-/// Panics if the keyspace is open with other types.
+/// Panics if the keyspace is already open with other types.
 #[must_use]
 pub fn pages(cache: &Cache) -> Keyspace<String, Page> {
     cache.keyspace(PAGES).expect("the keyspace opens")
 }
 
-/// Returns the number of bytes for `entries` pages in a file.
+/// Returns the number of bytes that `entries` pages need in a file.
 #[must_use]
 pub const fn room(entries: usize, text_len: usize) -> u64 {
-    // The 160 bytes are for the key in both tables, the record's header, and redb's own bytes for each row.
+    // The 160 bytes are for the key in both tables, the header of the record, and redb's overhead per row.
     (entries * (text_len + 160)) as u64
 }
 
-/// Returns the pages 0 to `entries` - 1, in batches.
+/// Returns the pages 0 to `entries` - 1 with their keys, in batches.
 pub fn batches(entries: usize) -> impl Iterator<Item = Vec<(String, Page)>> {
     const BATCH: usize = 10_000;
     let batch = move |start: usize| {
@@ -83,10 +82,10 @@ pub fn batches(entries: usize) -> impl Iterator<Item = Vec<(String, Page)>> {
     (0..entries).step_by(BATCH).map(batch)
 }
 
-/// Makes a file of `entries` pages, and closes it.
+/// Creates a cache file with `entries` pages, and closes it.
 ///
 /// # Panics
-/// Panics if the disk refuses the pages.
+/// Panics if the file can't be written.
 pub fn fill(path: &Path, entries: usize, text_len: usize) {
     let builder = builder(path, room(entries, text_len));
     let cache = builder.memory_capacity(NO_MEMORY).write_buffer(ByteSize::mib(32)).open();

@@ -1,33 +1,32 @@
-//! Orders in which a disk tier may evict. The orders are played on request traces with keys of different
-//! lifetimes.
+//! A model of a cache with two tiers, which compares orders of eviction from disk on request traces. The keys
+//! have different lifetimes.
 //!
-//! This is a model of two tiers, not a cache. Memory is an LRU list, all entries weigh the same, and a write
-//! is on disk immediately. The model compares orders of eviction. Each request looks in memory, then on the
-//! disk. A miss writes the entry to both tiers. An expired entry is a miss. An eviction from disk spares
-//! entries that are in memory, as far as a bounded number of rows allows.
+//! In this model, memory is an LRU list, all entries weigh the same, and a write is on disk immediately. A
+//! request looks in memory and then on disk. A miss writes the entry to both tiers, and an expired entry is a
+//! miss. An eviction from disk spares entries that are in memory, but passes over a limited number of rows.
 
 use std::collections::{BTreeSet, HashMap};
 
-/// The order in which entries are evicted from the disk.
+/// The order in which entries are evicted from disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// The entry that expires first is evicted first.
+    /// Evicts the entry that expires first.
     Expiry,
-    /// The entry that was written first is evicted first.
+    /// Evicts the entry that was written first.
     Write,
-    /// The entry whose last use on disk is the oldest is evicted first. This order would need a write for
-    /// each read. larder's promises do not allow such writes.
+    /// Evicts the entry whose last read from disk is oldest. This order would need a write for each read,
+    /// which larder does not do.
     Use,
-    /// The order of writing, with a hand that moves over the entries. The hand spares an entry that was read
-    /// from disk since the last pass.
+    /// Evicts in the order of writing, with a hand that moves over the entries. The hand spares an entry that
+    /// was read from disk since its last pass.
     Hand,
-    /// The same as `Hand`, but the hand returns to the first entry before it reaches entries that were
-    /// written since its last visit to the first entry.
+    /// Like `Hand`, but the hand returns to the first entry before it reaches entries that were written since
+    /// it was last there.
     Turn,
-    /// The same as `Turn`, but an entry that memory evicts after a use there is treated as read.
+    /// Like `Turn`, but an entry that was used in memory also counts as read when memory evicts it.
     TurnAndMemory,
-    /// Of eight random entries, the entry with the fewest uses is evicted first. If several entries have the
-    /// fewest uses, the entry that expires first is evicted.
+    /// Evicts, of eight random entries, the one with the fewest uses. Among equal entries, evicts the one
+    /// that expires first.
     Sample,
 }
 
@@ -38,7 +37,7 @@ impl Order {
 }
 
 impl Order {
-    /// Returns the order's name in a table.
+    /// Returns the name of the order for a table.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -53,18 +52,18 @@ impl Order {
     }
 }
 
-/// Lifetimes in seconds. The hash of a key chooses one of these lifetimes.
+/// Lifetimes in seconds. The hash of a key selects one of them.
 const LIFETIMES: [u64; 3] = [300, 7_200, 86_400];
-/// Maximum number of rows that an eviction may pass over.
+/// Maximum number of rows over which an eviction may pass.
 const MAX_LOOKS: usize = 4096;
 
 #[derive(Debug, Clone, Copy)]
 struct OnDisk {
     expires_at: u64,
-    /// The entry's position in the order.
+    /// Position of the entry in the order.
     place: (u64, u64),
     is_used: bool,
-    /// The entry's index in the list for random samples.
+    /// Index of the entry in the list for random samples.
     at: usize,
 }
 
@@ -78,7 +77,7 @@ pub struct Model {
     ordered: BTreeSet<((u64, u64), u64)>,
     keys: Vec<u64>,
     hand: (u64, u64),
-    /// The step in which the hand was at the first entry for the last time.
+    /// The step in which the hand was last at the first entry.
     turned_at: u64,
     expiring: BTreeSet<(u64, u64)>,
     /// For each key: its expiry, its last use, and whether it was used since it was stored.
@@ -89,7 +88,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Makes two tiers with room for the given numbers of entries.
+    /// Returns a model whose tiers have room for these numbers of entries.
     #[must_use]
     pub fn new(order: Order, disk_capacity: usize, memory_capacity: usize) -> Self {
         Self {
@@ -116,7 +115,7 @@ impl Model {
         usize::try_from(hash % 3).ok().and_then(|at| LIFETIMES.get(at).copied()).unwrap_or(0)
     }
 
-    /// Requests a key at a time in milliseconds. Returns whether either tier had the key.
+    /// Requests a key at the time `now`, in milliseconds. Returns whether a tier had the key.
     pub fn request(&mut self, key: u64, now: u64) -> bool {
         self.step += 1;
         if let Some(&(expires_at, last, _)) = self.memory.get(&key) {
@@ -167,7 +166,7 @@ impl Model {
 
     fn write(&mut self, key: u64, expires_at: u64, now: u64) {
         self.delete(key);
-        // The sweeper would have deleted these entries by now.
+        // Deletes the entries that the sweeper would have deleted by now.
         while let Some(&(at, due)) = self.expiring.first()
             && at <= now
         {
@@ -247,7 +246,7 @@ impl Model {
 mod tests {
     use super::*;
 
-    /// Returns keys that live for a day.
+    /// Returns keys with a lifetime of one day.
     fn keys() -> impl Iterator<Item = u64> + Clone {
         (0..).filter(|key| Model::lifetime(*key) == 86_400)
     }

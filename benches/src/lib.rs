@@ -1,8 +1,7 @@
-//! The shared parts of the benches: the requests, the contests in which contestants take turns, and the
-//! report.
+//! The shared parts of the benches: requests, contests, and the report.
 //!
-//! A bench program sets up larder and its peers as contestants, and runs them in a [`Contest`]. Each result
-//! is saved as JSON, with one [`Outcome`] for each setting. The `report` program turns all outcomes into
+//! A bench program sets up larder and its peers as contestants of a [`Contest`], in which they take turns.
+//! Each contest saves an [`Outcome`] as JSON. The `report` program turns all outcomes into
 //! `docs/benchmarks.md`.
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! The circumstances of a measurement. A figure has no meaning without its circumstances.
+//! The circumstances of a measurement, such as the machine. A figure has no meaning without them.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -14,31 +14,30 @@ use crate::stopwatch;
 /// The circumstances of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Circumstances {
-    /// The processor's name.
+    /// Name of the processor.
     pub processor: String,
     /// Number of processors that this process may use.
     pub processors: usize,
-    /// Memory, in MiB.
+    /// Size of memory, in MiB.
     pub memory_mib: u64,
-    /// The kernel's release.
+    /// Release of the kernel.
     pub kernel: String,
-    /// The file system of the directory for temporary files.
+    /// Type of the file system with the temporary files.
     pub filesystem: String,
-    /// Average number of processes that wanted to run, over the minute before the run. If it is above zero,
-    /// the machine was not idle.
+    /// Load average of the last minute before the run. If it is above zero, the machine was not idle.
     pub load: String,
-    /// The version of the compiler.
+    /// Version of the Rust compiler.
     pub rustc: String,
-    /// The commit of larder, with a remark if files differed from that commit.
+    /// The commit of larder, with a remark if files differed from it.
     pub commit: String,
     /// Versions of the peers and of the benches' dependencies, by package.
     pub versions: BTreeMap<String, String>,
-    /// The time when the run began, in UTC.
+    /// Start of the run, in UTC.
     pub date: String,
 }
 
 impl Circumstances {
-    /// Returns the present circumstances.
+    /// Returns the current circumstances.
     #[must_use]
     pub fn now() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
@@ -57,7 +56,7 @@ impl Circumstances {
     }
 }
 
-/// Returns the letters and digits of a text in lower case, joined by hyphens.
+/// Returns the letters and digits of a text in lower case, with hyphens between the words.
 #[must_use]
 pub fn slug(text: &str) -> String {
     let parts = text.split(|letter: char| !letter.is_ascii_alphanumeric());
@@ -72,20 +71,19 @@ fn first_word(path: &str) -> String {
     read(path).split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
-/// Returns the value of a line `name : value`.
+/// Returns the value of the line `name : value` in a file.
 fn field(path: &str, name: &str) -> String {
     let text = read(path);
     let line = text.lines().find(|line| line.starts_with(name));
     line.and_then(|line| line.split_once(':')).map_or("unknown", |(_, value)| value.trim()).to_owned()
 }
 
-/// Returns the number in `16384 kB`.
+/// Returns the number in a text such as `16384 kB`.
 fn kib(text: &str) -> u64 {
     text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-/// Returns the resident memory of this process in bytes, as the kernel reports it. This number checks the
-/// allocator's count.
+/// Returns the resident memory of this process in bytes, as the kernel reports it.
 #[must_use]
 pub fn resident_bytes() -> u64 {
     kib(&field("/proc/self/status", "VmRSS")) * 1024
@@ -112,13 +110,12 @@ fn commit(root: &Path) -> String {
     if commit.is_empty() {
         return "unknown".to_owned();
     }
-    // Changes below `docs` are ignored. The report and its charts are made from outcomes, so they may differ
-    // from the commit.
+    // Ignores changes below `docs`, because the report itself changes files there.
     let changed = git(&["status", "--porcelain", "--untracked-files=no", "--", ":!docs"]);
     if changed.is_empty() { commit } else { commit + " and changes" }
 }
 
-/// Returns the versions of the benches' dependencies, from the lock file.
+/// Returns the versions of the benches' dependencies from the lock file.
 fn versions(lock: &str) -> BTreeMap<String, String> {
     let packages: Vec<(&str, &str, &str)> = lock.split("[[package]]").filter_map(package).collect();
     let benches = packages.iter().find(|(name, ..)| *name == "larder-benches");
@@ -129,7 +126,7 @@ fn versions(lock: &str) -> BTreeMap<String, String> {
         .filter_map(|quoted| {
             let mut words = quoted.trim_end_matches('"').split(' ');
             let name = words.next()?;
-            // If the lock file has two versions of a package, the version follows the name.
+            // If the lock file has several versions of a package, the dependency also names the version.
             let version =
                 words.next().or_else(|| packages.iter().find(|(known, ..)| *known == name).map(|p| p.1))?;
             Some((name.to_owned(), version.to_owned()))
@@ -142,7 +139,7 @@ fn package(text: &str) -> Option<(&str, &str, &str)> {
     Some((value("name = \"")?, value("version = \"")?, text))
 }
 
-/// Returns the day and the time of day in UTC, such as `2026-02-03 04:05`.
+/// Returns date and time in UTC, such as `2026-02-03 04:05`.
 fn date(seconds: u64) -> String {
     let at = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     at.unwrap_or(jiff::Timestamp::MAX).strftime("%Y-%m-%d %H:%M").to_string()

@@ -1,8 +1,8 @@
-//! The contestants of the memory tier behind one trait: larder without a file, and its peers.
+//! The contestants of the memory benches behind one trait: larder without a file, and its peers.
 //!
 //! All contestants hold the same values behind an [`Arc`], and get the same keys as `&str`. The peers own
-//! their keys as `String`, so an insert allocates a `String`. The loops over requests are compiled for each
-//! contestant. Only the call for a whole batch goes through the trait object.
+//! their keys as `String`, so an insert allocates a `String`. Loops over requests are compiled separately for
+//! each contestant, and only a call for a whole batch uses the trait object.
 
 mod key_types;
 mod keys;
@@ -20,29 +20,29 @@ use std::time::Duration;
 
 use crate::workload::{Page, VALUE_LEN};
 
-/// The TTL of entries, in every cache that offers a TTL. Nothing expires during a measurement, but every such
-/// cache must check the expiry.
+/// TTL of the entries, in each cache that supports TTLs. Nothing expires during a measurement, but these
+/// caches must check the expiry.
 pub const TTL: Duration = Duration::from_hours(24);
 
-/// The peers that offer a TTL.
+/// Names of the peers that support a TTL.
 pub const WITH_TTL: [&str; 3] = [Moka::NAME, MokaAhash::NAME, Cached::NAME];
 
-/// All peers.
+/// Names of all peers.
 pub const PEERS: [&str; 6] =
     [QuickCache::NAME, Moka::NAME, MokaAhash::NAME, Cached::NAME, FoyerLru::NAME, FoyerS3Fifo::NAME];
 
 /// A cache in memory.
 pub trait MemoryCache: Sync {
-    /// The cache's name in a contest.
+    /// Name of the cache in a contest.
     const NAME: &'static str;
 
-    /// Makes a cache with room for `entries` of the benches' keys and values.
+    /// Returns a cache with room for `entries` keys and values of the benches.
     fn with_room(entries: usize) -> Self;
 
-    /// Looks a key up, and reads its value. Returns the number of bytes in the value's text, or 0 for a miss.
+    /// Looks up a key. Returns the length of the value's text, or 0 for a miss.
     fn read(&self, key: &str) -> usize;
 
-    /// Looks a key up, and reads its value.
+    /// Looks up a key, and returns whether its value was found.
     fn hit(&self, key: &str) -> bool {
         self.read(key) == VALUE_LEN
     }
@@ -50,40 +50,40 @@ pub trait MemoryCache: Sync {
     /// Stores a value.
     fn insert(&self, key: &str, value: Arc<Page>);
 
-    /// Returns whether a key has an entry. The check is not a use of the entry.
+    /// Returns whether a key has an entry. This is not a use of the entry.
     fn contains(&self, key: &str) -> bool;
 
-    /// Does the work that the cache has deferred.
+    /// Finishes the work that the cache has deferred.
     fn settle(&self) {}
 }
 
-/// A cache in memory, in the form that contests use.
+/// A [`MemoryCache`] as a trait object, with calls for whole batches.
 pub trait Contender: Sync {
-    /// Returns the cache's name in a contest.
+    /// Returns the name of the cache in a contest.
     fn name(&self) -> &'static str;
 
-    /// Returns how many of the next `count` requests hit.
+    /// Looks up the next `count` keys from index `from` on. Returns the number of hits.
     fn hits(&self, keys: &Keys, from: usize, count: usize) -> usize;
 
-    /// Like [`hits`](Contender::hits), but the position of each request in the stream is computed from the
-    /// value that the previous lookup has found. So no two lookups overlap.
+    /// Like [`hits`](Contender::hits), but the position of each key depends on the value that the previous
+    /// lookup has found. So no two lookups overlap.
     fn dependent_hits(&self, keys: &Keys, from: usize, count: usize) -> usize;
 
-    /// Stores a value under each of the next `count` keys.
+    /// Inserts a value for each of the next `count` keys.
     fn inserts(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]);
 
-    /// Makes the next `count` requests: every twentieth request stores a value, and the others look a key up.
-    /// Returns the number of lookups that hit.
+    /// Makes `count` requests. Every twentieth request inserts a value, and the others look up a key. Returns
+    /// the number of lookups that hit.
     fn mixed(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]) -> usize;
 
     /// Returns how many of the next `count` keys have an entry.
     fn resident(&self, keys: &Keys, from: usize, count: usize) -> usize;
 
-    /// Does the work that the cache has deferred.
+    /// Finishes the work that the cache has deferred.
     fn settle(&self);
 }
 
-/// The number of requests that contain one insert.
+/// Number of requests per insert.
 pub const ONE_INSERT_IN: usize = 20;
 
 impl<C: MemoryCache> Contender for C {
@@ -101,8 +101,8 @@ impl<C: MemoryCache> Contender for C {
             let Some(key) = keys.at(at) else { break };
             let read = self.read(black_box(key));
             hits += usize::from(read == VALUE_LEN);
-            // After a hit, the next position is one higher. The sum depends on the read value, so the
-            // processor can't know the position earlier.
+            // After a hit, the position increases by one. The sum depends on the value, so the processor
+            // can't compute the position before the lookup has ended.
             at += 1 + read - VALUE_LEN.min(read);
             if at >= keys.len() {
                 at = 0;
@@ -143,8 +143,8 @@ impl<C: MemoryCache> Contender for C {
     }
 }
 
-/// Makes every contestant with room for `entries`, all empty. `LARDER_BENCH_PEERS` may name the peers that
-/// take part, separated by semicolons. larder always takes part.
+/// Returns all contestants, each empty and with room for `entries`. `LARDER_BENCH_PEERS` may name the peers
+/// that take part, separated by semicolons. larder always takes part.
 #[must_use]
 pub fn contenders(entries: usize) -> Vec<Box<dyn Contender>> {
     let names = [LarderInMemory::NAME].into_iter().chain(PEERS.into_iter().filter(|peer| takes_part(peer)));
@@ -157,7 +157,7 @@ pub fn takes_part(peer: &str) -> bool {
     std::env::var("LARDER_BENCH_PEERS").map_or(true, |peers| peers.split(';').any(|name| name == peer))
 }
 
-/// Makes one contestant by its name.
+/// Returns the contestant with this name, or `None` if there is none.
 #[must_use]
 pub fn contender(name: &str, entries: usize) -> Option<Box<dyn Contender>> {
     Some(match name {
@@ -172,7 +172,7 @@ pub fn contender(name: &str, entries: usize) -> Option<Box<dyn Contender>> {
     })
 }
 
-/// Makes `count` values, each behind its own `Arc`.
+/// Returns `count` values, each behind its own `Arc`.
 #[must_use]
 pub fn values(count: usize) -> Vec<Arc<Page>> {
     (0..count).map(|number| Arc::new(Page::of(number))).collect()

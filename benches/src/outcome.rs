@@ -1,8 +1,9 @@
-//! The outcome of a contest, with every sample. So ratios, spreads and verdicts can be computed at any time.
+//! The outcome of a contest. It contains every sample, so that ratios, spreads and verdicts can be computed
+//! later.
 //!
-//! A ratio compares two figures of one round, because the conditions of the machine were the same for all
-//! contestants there. The result is the median of these ratios. A ratio of two medians would compare one
-//! contestant's quiet rounds with another contestant's busy rounds.
+//! A ratio compares two figures of the same round, in which the machine was equally busy for all contestants.
+//! The result is the median of these ratios. A ratio of two medians might compare quiet rounds of one
+//! contestant with busy rounds of another.
 
 use std::fs;
 use std::io;
@@ -14,21 +15,21 @@ use crate::machine::{Circumstances, slug};
 use crate::summary::Summary;
 use crate::unit::Unit;
 
-/// The contestant whose ratios are reported.
+/// Name of the contestant whose ratios are reported.
 pub const OURS: &str = "larder";
 
-/// The outcome of one setting of one row.
+/// The outcome of one setting of a row.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
-    /// The id of the row in the report, such as `memory-hit`.
+    /// Id of the row in the report, such as `memory-hit`.
     pub row: String,
-    /// The measure in words.
+    /// What is measured, in words.
     pub title: String,
-    /// The circumstances of the setting, in words.
+    /// The setting, in words.
     pub setting: String,
-    /// The position on the line chart of a row that shows growth, such as 10,000 or 100,000 entries.
+    /// Position on the line chart of a row that shows growth, such as the number of entries.
     pub at: Option<f64>,
-    /// The unit of the samples.
+    /// Unit of the samples.
     pub unit: Unit,
     /// The contestants that took part.
     pub contestants: Vec<Contestant>,
@@ -38,7 +39,7 @@ pub struct Outcome {
     pub targets: Vec<Target>,
     /// Notes for the reader.
     pub notes: Vec<String>,
-    /// Whether the figures come from a quick run, and only need to be plausible.
+    /// Whether the figures come from a quick run, whose figures are less exact.
     pub is_quick: bool,
     /// The command that repeats the measurement.
     pub command: String,
@@ -49,11 +50,11 @@ pub struct Outcome {
 /// A contestant that took part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Contestant {
-    /// The name of its package, with a remark.
+    /// Name of the package, with an optional remark.
     pub name: String,
-    /// Says which of its writes survive a crash.
+    /// Which of its writes survive a crash.
     pub durability: String,
-    /// One sample for each round, in the order of the rounds.
+    /// One sample per round, in the order of the rounds.
     pub samples: Vec<f64>,
     /// Further measures of the same rounds.
     pub also: Vec<Also>,
@@ -62,24 +63,24 @@ pub struct Contestant {
 /// A further measure.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Also {
-    /// The name of the measure, such as `p99`.
+    /// Name of the measure, such as `p99`.
     pub measure: String,
-    /// The unit of the samples.
+    /// Unit of the samples.
     pub unit: Unit,
-    /// One sample for each round.
+    /// One sample per round.
     pub samples: Vec<f64>,
 }
 
 /// A contestant that did not take part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
-    /// The contestant's name.
+    /// Name of the contestant.
     pub name: String,
-    /// The reason why it did not take part.
+    /// Why the contestant did not take part.
     pub reason: String,
 }
 
-/// The opponent or the figure with which a contestant is compared.
+/// What a contestant is compared with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Against {
@@ -92,13 +93,13 @@ pub enum Against {
 }
 
 impl Against {
-    /// Returns the comparison with one peer.
+    /// Returns a comparison with one peer.
     #[must_use]
     pub fn peer(name: &str) -> Self {
         Self::Peer(name.to_owned())
     }
 
-    /// Returns the comparison with the best of some peers.
+    /// Returns a comparison with the best of these peers.
     #[must_use]
     pub fn best(names: &[&str]) -> Self {
         Self::Best(names.iter().map(|&name| name.to_owned()).collect())
@@ -110,11 +111,11 @@ impl Against {
 pub struct Target {
     /// The contestant that should meet the target.
     pub subject: String,
-    /// The further measure of the target. `None` if the target concerns the main measure.
+    /// The further measure of the target, or `None` for the main measure.
     pub measure: Option<String>,
-    /// The opponent or the figure of the comparison.
+    /// What the contestant is compared with.
     pub against: Against,
-    /// The minimum advantage: how many times as good the contestant must be.
+    /// How many times as good the contestant must be.
     pub at_least: f64,
     /// The target in words.
     pub said: String,
@@ -123,22 +124,22 @@ pub struct Target {
 /// The verdict on a target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
-    /// The target is met, with this median advantage.
+    /// The target is met, with this median ratio.
     Met(f64),
-    /// The target is not met, with this median advantage.
+    /// The target is missed, with this median ratio.
     Short(f64),
-    /// The verdict is unknown, because one of the two figures was not measured.
+    /// The verdict is unknown, because one of the figures was not measured.
     Unmeasured,
 }
 
 impl Outcome {
-    /// Returns a contestant by its name.
+    /// Returns the contestant with this name.
     #[must_use]
     pub fn contestant(&self, name: &str) -> Option<&Contestant> {
         self.contestants.iter().find(|contestant| contestant.name == name)
     }
 
-    /// Returns how many times as good as `peer` the contestant `subject` was, over the rounds.
+    /// Returns how many times as good as `peer` the contestant `subject` was, summarized over the rounds.
     #[must_use]
     pub fn advantage(&self, subject: &str, peer: &str, measure: Option<&str>) -> Option<Summary> {
         let (unit, ours) = self.contestant(subject)?.measure(measure, self.unit)?;
@@ -154,7 +155,7 @@ impl Outcome {
         let over = |peer: &String| self.advantage(&target.subject, peer, measure).map(|ratio| ratio.median);
         let reached = match &target.against {
             Against::Peer(peer) => over(peer),
-            // Peers that could not take part are ignored.
+            // Ignores peers that could not take part.
             Against::Best(peers) => peers.iter().filter_map(over).min_by(f64::total_cmp),
             Against::Bound(bound) => self.over_bound(&target.subject, measure, *bound),
         };
@@ -170,16 +171,16 @@ impl Outcome {
         Some(unit.advantage(Summary::of(samples)?.median, bound))
     }
 
-    /// Returns the name of the outcome's file, without the extension.
+    /// Returns the name of the outcome's file, without its extension.
     #[must_use]
     pub fn slug(&self) -> String {
         slug(&format!("{} {}", self.row, self.setting))
     }
 
-    /// Saves the outcome to a directory, and replaces the outcome of an earlier run.
+    /// Saves the outcome in a directory, and replaces the outcome of an earlier run.
     ///
     /// # Errors
-    /// Fails if the file cannot be written.
+    /// Fails if the file can't be written.
     pub fn save(&self, dir: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(dir)?;
         let path = dir.join(format!("{}.json", self.slug()));
@@ -187,11 +188,11 @@ impl Outcome {
         Ok(path)
     }
 
-    /// Loads all outcomes of a directory, sorted by their position on a line chart, then by row and setting.
-    /// Returns none if there is no such directory.
+    /// Loads all outcomes in a directory, sorted by their position on a line chart, then by row and setting.
+    /// Returns an empty list if the directory does not exist.
     ///
     /// # Errors
-    /// Fails if a file cannot be read, or is not an outcome.
+    /// Fails if a file can't be read, or is not an outcome.
     pub fn load_all(dir: &Path) -> io::Result<Vec<Self>> {
         let mut found = Vec::new();
         for file in fs::read_dir(dir).into_iter().flatten() {
@@ -212,7 +213,8 @@ impl Outcome {
 }
 
 impl Contestant {
-    /// Returns the samples of a further measure, or of the main measure if `measure` is `None`.
+    /// Returns the samples of a further measure, or of the main measure if `measure` is `None`, with their
+    /// unit.
     #[must_use]
     pub fn measure(&self, measure: Option<&str>, main: Unit) -> Option<(Unit, &[f64])> {
         let Some(name) = measure else { return Some((main, &self.samples)) };

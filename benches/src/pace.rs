@@ -1,37 +1,38 @@
-//! The number of rounds of a run, and the settings that the run measures.
+//! The number of rounds of a run, and the settings that it measures.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::machine;
 
-/// Number of rounds of a full run, then of a quick run.
+/// Numbers of rounds of a full run and of a quick run.
 const ROUNDS: usize = 15;
 const QUICK_ROUNDS: usize = 3;
 
-/// The pace of a bench program.
+/// How a bench program runs.
 #[derive(Debug, Clone)]
 pub struct Pace {
     /// Number of measured rounds.
     pub rounds: usize,
-    /// Whether figures only need to be plausible: set by `--quick` or `LARDER_BENCH_QUICK=1`.
+    /// Whether this is a quick run, by `--quick` or `LARDER_BENCH_QUICK=1`. The figures of a quick run are
+    /// less exact.
     pub is_quick: bool,
     /// The command that repeats this run.
     pub command: String,
-    /// The directory for outcomes.
+    /// The directory in which outcomes are saved.
     pub outcomes: PathBuf,
-    /// The requested settings. If the list is empty, all settings are measured.
+    /// The requested settings. An empty list requests all settings.
     pub wanted: Vec<String>,
 }
 
 impl Pace {
     /// Returns the pace of a bench program, from its arguments and the environment. Returns `None` if the
-    /// program should not run. `cargo test --benches` also starts bench programs, without `--bench`, although
-    /// they are not tests.
+    /// program should not run: `cargo test --benches` starts bench programs without `--bench`, although they
+    /// are not tests.
     ///
-    /// `cargo bench -p larder-benches --bench memory_hit -- --quick zipf` is quick, and runs the settings
+    /// `cargo bench -p larder-benches --bench memory_hit -- --quick zipf` makes a quick run of the settings
     /// with `zipf` in their name. `LARDER_BENCH_ROUNDS` sets the number of rounds. `LARDER_BENCH_PEERS` names
-    /// the peers that take part in the rows of the memory tier, separated by semicolons.
+    /// the peers of the memory benches, separated by semicolons.
     #[must_use]
     pub fn of_program(program: &str) -> Option<Self> {
         let command = format!("cargo bench -p larder-benches --bench {program}");
@@ -57,8 +58,8 @@ impl Pace {
         if self.is_quick { quick } else { full }
     }
 
-    /// Returns the same pace with another number of rounds in a full run. A quick run also makes at most this
-    /// many rounds.
+    /// Returns the same pace with this number of rounds in a full run. A quick run makes at most this many
+    /// rounds.
     #[must_use]
     pub fn rounds(&self, rounds: usize) -> Self {
         let is_set = env::var_os("LARDER_BENCH_ROUNDS").is_some();
@@ -66,7 +67,7 @@ impl Pace {
         Self { rounds: kept, ..self.clone() }
     }
 
-    /// Returns whether a setting was requested. Call this before the contestants are set up, because the
+    /// Returns whether a setting was requested. Call this before setting up the contestants, because the
     /// setup takes time.
     #[must_use]
     pub fn wants(&self, row: &str, setting: &str) -> bool {
@@ -75,8 +76,8 @@ impl Pace {
     }
 }
 
-/// Returns the directory for outcomes: `target/larder-bench`, unless `LARDER_BENCH_DIR` names another
-/// directory. Quick outcomes have a separate subdirectory, so a report never shows them as full outcomes.
+/// Returns the directory for outcomes: `target/larder-bench`, or `LARDER_BENCH_DIR` if it is set. Quick
+/// outcomes have their own subdirectory, so a report never shows them as full outcomes.
 #[must_use]
 pub fn outcomes_dir(is_quick: bool) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));

@@ -1,8 +1,6 @@
-//! The peers of larder's disk tier, behind the same two traits. Each peer is set up as its own documentation
-//! recommends.
+//! The peers of larder's disk tier, behind two traits. Each peer is set up as its documentation recommends.
 //!
-//! The durability of contestants differs, so each contestant states its own. Every table shows
-//! [`Peer::terms`] beside the figure.
+//! The durability of writes differs between peers, so every table shows [`Peer::terms`] beside the figure.
 
 pub mod cached_redb;
 pub mod fjall;
@@ -23,12 +21,12 @@ use crate::stopwatch::{Stopwatch, in_threads, nanos_each};
 use crate::summary::quantile;
 use crate::workload::Page;
 
-/// A store of pages by key, shared between threads.
+/// A store of pages that threads share.
 pub trait Peer: Sync {
-    /// Returns the peer's name in a report: its package, with a remark.
+    /// Returns the name of the peer in a report: its package, with an optional remark.
     fn name(&self) -> &str;
 
-    /// Returns when a write is on the disk, and which other conditions apply to the peer's figures.
+    /// Returns when a write of this peer is on the disk, and other conditions of its figures.
     fn terms(&self) -> String;
 
     /// Opens a session for one thread.
@@ -38,12 +36,12 @@ pub trait Peer: Sync {
     fn settle(&self) {}
 }
 
-/// A [`Peer`] in use by one thread.
+/// One thread's use of a [`Peer`].
 pub trait Session {
-    /// Looks a page up: copies, decodes and drops it. Returns whether the page was found.
+    /// Looks up a page: copies, decodes and drops it. Returns whether the page was found.
     fn get(&mut self, key: &str) -> bool;
 
-    /// Stores a page. Returns when the peer has acknowledged the page.
+    /// Stores a page. Returns when the peer has acknowledged it.
     fn insert(&mut self, key: &str, page: Page);
 }
 
@@ -59,13 +57,13 @@ pub enum Request {
 /// The result of many lookups.
 #[derive(Debug, Clone, Copy)]
 pub struct Lookups {
-    /// Nanoseconds of a lookup on its thread.
+    /// Time of a lookup on its thread, in nanoseconds.
     pub nanos: f64,
     /// Percentage of lookups that found a page.
     pub hits: f64,
 }
 
-/// Looks keys up from several threads. Each thread gets an equal part of the keys.
+/// Looks up keys from several threads, which share the keys equally.
 #[must_use]
 pub fn lookups(peer: &dyn Peer, threads: usize, keys: &[String]) -> Lookups {
     let each = keys.len() / threads.max(1);
@@ -79,34 +77,34 @@ pub fn lookups(peer: &dyn Peer, threads: usize, keys: &[String]) -> Lookups {
     Lookups { nanos: nanos_each(elapsed, each), hits: percent(hits.into_inner(), each * threads.max(1)) }
 }
 
-/// The result of serving a load.
+/// The result of [`serve`].
 #[derive(Debug, Clone)]
 pub struct Served {
     /// Time from the start of the first thread to the end of the last.
     pub elapsed: Duration,
-    /// The time of each request in nanoseconds, sorted from short to long.
+    /// Times of all requests in nanoseconds, in ascending order.
     pub nanos: Vec<f64>,
-    /// The time of each lookup in nanoseconds, sorted from short to long.
+    /// Times of the lookups in nanoseconds, in ascending order.
     pub lookup_nanos: Vec<f64>,
     /// Percentage of lookups that found a page.
     pub hits: f64,
 }
 
 impl Served {
-    /// Returns a time. The fraction `share` (0 to 1) of the requests took at most that long.
+    /// Returns the time within which the fraction `share` (0 to 1) of the requests ended, in nanoseconds.
     #[must_use]
     pub fn quantile(&self, share: f64) -> f64 {
         quantile(&self.nanos, share).unwrap_or(f64::NAN)
     }
 
-    /// Returns the time within which the fraction `share` (0 to 1) of the lookups ended.
+    /// Returns the time within which the fraction `share` (0 to 1) of the lookups ended, in nanoseconds.
     #[must_use]
     pub fn lookup_quantile(&self, share: f64) -> f64 {
         quantile(&self.lookup_nanos, share).unwrap_or(f64::NAN)
     }
 }
 
-/// Serves requests from several threads, one part on each, and times each request.
+/// Makes the requests of each part on its own thread, and times each request.
 ///
 /// # Panics
 /// Panics if a contestant panics.

@@ -1,7 +1,7 @@
-//! The report. It turns every saved outcome into `docs/benchmarks.md` and its charts.
+//! Turns all saved outcomes into `docs/benchmarks.md` and its charts.
 //!
-//! Only the reasons for missed targets are written by hand. They are in a separate file,
-//! `benches/reasons.txt`. So another run rewrites the figures and keeps the reasons.
+//! Only the reasons for missed targets are written by hand. They are in `benches/reasons.txt`, so another run
+//! keeps them.
 
 pub mod bars;
 pub mod earlier;
@@ -21,22 +21,22 @@ use earlier::EarlierPage;
 use reasons::Reasons;
 use rows::ROWS;
 
-/// A section of the report: a row and its outcomes.
+/// A section of the report: a row with its outcomes.
 #[derive(Debug)]
 pub struct Section<'a> {
-    /// The id of the row. The row's chart has the same name.
+    /// Id of the row, which is also the name of its chart.
     pub id: &'a str,
-    /// The heading of the section.
+    /// Heading of the section.
     pub title: &'a str,
-    /// The circumstances in words. Empty for a row that is not in [`rows`].
+    /// The setting in words. Empty for a row that is not in [`rows`].
     pub setting: &'a str,
-    /// The target in words.
+    /// The target, in words.
     pub target: &'a str,
     /// The outcomes, one for each setting.
     pub outcomes: Vec<&'a Outcome>,
 }
 
-/// Returns the rows in the report's order. Outcomes of unknown rows come last.
+/// Returns all rows in the order of the report. Outcomes of unknown rows come last.
 #[must_use]
 pub fn sections(outcomes: &[Outcome]) -> Vec<Section<'_>> {
     let of = |id: &str| outcomes.iter().filter(|outcome| outcome.row == id).collect::<Vec<_>>();
@@ -60,11 +60,11 @@ pub fn sections(outcomes: &[Outcome]) -> Vec<Section<'_>> {
     sections
 }
 
-/// Writes `benchmarks.md`, and a chart for each section with outcomes, to a directory. Keeps the sections of
-/// the existing page, and their charts, if their rows have no outcome. Deletes all other charts.
+/// Writes `benchmarks.md`, and a chart for each section with outcomes, to a directory. For rows without an
+/// outcome, keeps the sections and charts of the existing page. Deletes all other charts.
 ///
 /// # Errors
-/// Fails if a file cannot be written, or the existing page cannot be read.
+/// Fails if a file can't be written, or if the existing page can't be read.
 pub fn write(docs: &Path, outcomes: &[Outcome], reasons: &Reasons) -> io::Result<()> {
     let sections = sections(outcomes);
     let (file, charts) = (docs.join("benchmarks.md"), docs.join("benchmarks"));
@@ -89,7 +89,7 @@ pub fn write(docs: &Path, outcomes: &[Outcome], reasons: &Reasons) -> io::Result
     fs::write(file, page::page(&sections, reasons, &earlier))
 }
 
-/// Returns the chart of a section, if it has outcomes.
+/// Returns the chart of a section, or `None` if the section has no outcomes.
 #[must_use]
 pub fn chart(section: &Section<'_>) -> Option<String> {
     let is_line = section.outcomes.iter().filter(|outcome| outcome.at.is_some()).count() > 1;

@@ -1,10 +1,10 @@
-//! Servers that speak Redis' protocol, each in a process on the first processor, and requests to them from
-//! the second one.
+//! Servers that speak the Redis protocol, and requests to them. Each server is a process on the first
+//! processor, and the requests come from the second.
 //!
-//! The requests are those of redis-benchmark, which sends as fast as replies come.
-//! [`offered`](RespServer::offered) sends at a fixed rate, whether or not replies come, and counts the time
-//! of a request from the moment at which it is due. Otherwise a slow server would be asked less, and its
-//! waits would not be seen.
+//! redis-benchmark sends requests as fast as replies arrive. [`offered`](RespServer::offered) sends requests
+//! at a fixed rate, whether replies arrive or not, and counts the time of a request from the moment when it
+//! was due. Otherwise a slow server would get fewer requests, and the measured times would not include the
+//! waits.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -21,12 +21,12 @@ use crate::stopwatch::{now, pause};
 
 type Failed = Box<dyn Error>;
 
-/// Number of times that the bench tries to connect to a starting server.
+/// Maximum number of attempts to connect to a server that is starting.
 const MAX_TRIES: u32 = 400;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
-/// The unit of the processor time in `/proc/PID/stat`, on all platforms of Linux.
+/// Unit of the processor time in `/proc/PID/stat`, in seconds. It is the same on all Linux platforms.
 const TICK: f64 = 0.01;
-/// The pages of the larder server's memory and file.
+/// Capacities of the larder server's memory and file.
 const MEMORY: larder::ByteSize = larder::ByteSize::mib(256);
 const DISK: larder::ByteSize = larder::ByteSize::mib(4096);
 
@@ -47,7 +47,7 @@ enum ServerProcess {
 
 impl Drop for RespServer {
     fn drop(&mut self) {
-        // `Process` ends itself.
+        // `Process` kills its child when it is dropped.
         if let ServerProcess::Redis(child) = &mut self.process {
             drop(child.kill());
             drop(child.wait());
@@ -55,25 +55,26 @@ impl Drop for RespServer {
     }
 }
 
-/// The requests of one run of redis-benchmark.
+/// The requests of one redis-benchmark run.
 #[derive(Debug, Clone)]
 pub struct Requests {
-    /// The number of connections.
+    /// Number of connections.
     pub connections: usize,
-    /// The number of requests that a connection sends before it waits for their replies.
+    /// Number of requests that a connection sends before it waits for their replies.
     pub pipeline: usize,
-    /// The number of requests, of all connections.
+    /// Number of requests over all connections.
     pub count: usize,
-    /// The words of the request. `__rand_int__` is a random number of 12 digits below `keys`.
+    /// The words of a request. `__rand_int__` stands for a random number of 12 digits below `keys`.
     pub words: Vec<String>,
-    /// The number of random keys.
+    /// Number of random keys.
     pub keys: usize,
 }
 
-/// Runs the larder server of a bench, if this process is its child. Returns whether it is.
+/// Runs the larder server if this process is the child of a bench. Returns `false` if this process is not a
+/// child.
 ///
 /// # Errors
-/// The reason why the server does not start.
+/// Fails if the server can't be started.
 pub fn run_if_child() -> Result<bool, Failed> {
     let Some(file) = crate::child::task() else { return Ok(false) };
     let cache = larder::Cache::builder().path(&file).memory_capacity(MEMORY).disk_capacity(DISK).open()?;
@@ -89,10 +90,10 @@ pub fn run_if_child() -> Result<bool, Failed> {
 }
 
 impl RespServer {
-    /// Starts the larder server of this crate's program.
+    /// Starts a larder server in a child process.
     ///
     /// # Errors
-    /// The reason why it does not start.
+    /// Fails if the server can't be started.
     pub fn larder(dir: &Path) -> Result<Self, Failed> {
         fs::create_dir_all(dir)?;
         let file = dir.join("shop.larder");
@@ -103,10 +104,10 @@ impl RespServer {
             .when_ready()
     }
 
-    /// Starts redis-server with further arguments.
+    /// Starts redis-server with these additional arguments.
     ///
     /// # Errors
-    /// The reason why it does not start, such as that it is not installed.
+    /// Fails if the server can't be started, for example because redis-server is not installed.
     pub fn redis(
         dir: &Path,
         name: &'static str,
@@ -142,7 +143,7 @@ impl RespServer {
     }
 
     #[must_use]
-    /// Returns when a write of this server outlives a crash.
+    /// Returns under which conditions a write survives a crash.
     pub fn terms(&self) -> &'static str {
         self.terms
     }
@@ -150,14 +151,14 @@ impl RespServer {
     /// Returns the processor time that the server has used, in nanoseconds.
     ///
     /// # Errors
-    /// The reason why it can't be read.
+    /// Fails if the processor time can't be read.
     pub fn processor_nanos(&self) -> Result<f64, Failed> {
         let id = match &self.process {
             ServerProcess::Larder(process) => process.id(),
             ServerProcess::Redis(child) => child.id(),
         };
         let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
-        // The name of the program, in parentheses, may have spaces.
+        // The program name is in parentheses, and may contain spaces.
         let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let ticks: f64 =
             rest.split_whitespace().skip(11).take(2).map_while(|tick| tick.parse::<f64>().ok()).sum();
@@ -175,8 +176,8 @@ impl RespServer {
         Ok(child.map_err(|error| format!("redis-benchmark does not start: {error}"))?)
     }
 
-    /// Waits until larder has written everything to disk. Otherwise it would do so in the turn of another
-    /// server. Redis without replicas answers at once.
+    /// Waits until larder has written everything to the disk. Otherwise it would write during the turn of
+    /// another server. Redis without replicas replies immediately.
     fn settle(&self) -> Result<(), Failed> {
         let mut stream = UnixStream::connect(&self.socket)?;
         stream.write_all(b"WAIT 0 0\r\n")?;
@@ -184,11 +185,11 @@ impl RespServer {
         Ok(stream.read_exact(&mut reply)?)
     }
 
-    /// Sends requests as fast as replies come, all kinds of them at once. Returns the requests per second,
-    /// and the server's processor time for each in nanoseconds, with that of the writes to disk.
+    /// Sends all kinds of requests at once, as fast as replies arrive. Returns the requests per second, and
+    /// the server's processor time per request in nanoseconds, which includes the writes to disk.
     ///
     /// # Errors
-    /// The reason why redis-benchmark has failed.
+    /// Fails if redis-benchmark fails.
     pub fn closed_loop(&self, kinds: &[Requests]) -> Result<(f64, f64), Failed> {
         let before = self.processor_nanos()?;
         let running = kinds.iter().map(|requests| self.begin(requests)).collect::<Result<Vec<_>, _>>()?;
@@ -202,7 +203,7 @@ impl RespServer {
                 reason = "a count of requests is below what a double tells apart"
             )]
             let sent = requests.count as f64;
-            // The last kind to end counts: before that, the server has had fewer connections for a while.
+            // Uses the kind that ends last, because the server has had fewer connections before that.
             seconds = seconds.max(sent / rate);
             count += sent;
         }
@@ -211,11 +212,11 @@ impl RespServer {
         Ok((count / seconds, each))
     }
 
-    /// Sends a request at a fixed rate for some time, over as many connections. Each reply has `reply_len`
-    /// bytes. Returns the times of the requests from the moment at which each was due, sorted.
+    /// Sends `per_second` requests per second over `connections` connections. Each reply has `reply_len`
+    /// bytes. Returns the time of each request from the moment when it was due, in ascending order.
     ///
     /// # Errors
-    /// The errors of the connections.
+    /// Fails if a connection fails.
     pub fn offered(
         &self,
         connections: usize,
@@ -248,12 +249,12 @@ impl RespServer {
     }
 }
 
-/// A connection whose requests are sent without waiting for replies.
+/// A connection that sends requests without waiting for replies.
 struct OpenLoop {
     stream: UnixStream,
-    /// When the requests without a reply were due.
+    /// When each request without a reply was due.
     waiting: VecDeque<Instant>,
-    /// The number of bytes of the next reply that have arrived.
+    /// Number of bytes of the next reply that have arrived.
     part: usize,
 }
 
@@ -282,7 +283,7 @@ impl OpenLoop {
     }
 }
 
-/// Returns the requests per second from the output of redis-benchmark, in CSV.
+/// Returns the requests per second from the CSV output of redis-benchmark.
 fn rate_of(csv: &str) -> Option<f64> {
     let line = csv.lines().rfind(|line| line.starts_with('"'))?;
     line.split("\",\"").nth(1)?.parse().ok()

@@ -1,4 +1,4 @@
-//! Measures time, on one thread or on several threads that start together.
+//! Measures time on one thread, or on several threads that start together.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -17,13 +17,13 @@ pub(crate) fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Lets the calling thread sleep.
+/// Makes the calling thread sleep.
 #[expect(clippy::disallowed_methods, reason = "a bench measures the machine, not the cache's time")]
 pub fn pause(duration: Duration) {
     thread::sleep(duration);
 }
 
-/// A moment from which time is measured.
+/// A start time.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
 
@@ -47,7 +47,7 @@ impl Stopwatch {
     }
 }
 
-/// Returns the processor time that all threads of this process have used, in nanoseconds. This time includes
+/// Returns the processor time that all threads of this process have used, in nanoseconds. It includes
 /// background work.
 #[must_use]
 pub fn processor_nanos() -> f64 {
@@ -63,8 +63,7 @@ pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
 }
 
 /// Starts `threads` threads together. Returns the time from the start of the first thread to the end of the
-/// last thread. Each thread calls `work` with its own number. The work of a single thread runs on the
-/// caller's thread.
+/// last one. Each thread calls `work` with its index. A single thread runs on the caller's thread.
 ///
 /// # Panics
 /// Panics if the work panics.
@@ -91,14 +90,14 @@ pub fn in_threads(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
     began.zip(ended).map_or(Duration::ZERO, |(began, ended)| ended - began)
 }
 
-/// Returns the nanoseconds of one operation, if `operations` took `elapsed`.
+/// Returns the nanoseconds per operation, if `operations` operations took `elapsed`.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts of operations are below what a double tells apart")]
 pub fn nanos_each(elapsed: Duration, operations: usize) -> f64 {
     elapsed.as_secs_f64() * 1e9 / operations.max(1) as f64
 }
 
-/// Returns the operations per second.
+/// Returns the operations per second, if `operations` operations took `elapsed`.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts of operations are below what a double tells apart")]
 pub fn per_second(elapsed: Duration, operations: usize) -> f64 {

@@ -16,8 +16,8 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Summarizes samples in any order. Returns `None` if there are no samples. A figure between two samples
-    /// is interpolated.
+    /// Summarizes samples, which may be in any order. Returns `None` if there are none. Interpolates between
+    /// samples.
     #[must_use]
     pub fn of(samples: &[f64]) -> Option<Self> {
         let mut sorted = samples.to_vec();
@@ -27,7 +27,7 @@ impl Summary {
     }
 }
 
-/// Returns the quantile `share` of sorted samples, such as 0.99 for the 99th percentile.
+/// Returns a quantile of sorted samples. `share` is a fraction, such as 0.99 for the 99th percentile.
 #[must_use]
 #[expect(
     clippy::cast_precision_loss,
@@ -39,7 +39,7 @@ pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let place = share.clamp(0.0, 1.0) * last as f64;
     let (below, above) = (sorted.get(place.floor() as usize)?, sorted.get(place.ceil() as usize)?);
-    // The difference of the two samples is not used, because the difference of two infinite samples is not a
+    // This form does not subtract the samples, because the difference of two infinite samples is not a
     // number.
     let part = place.fract();
     Some(if part == 0.0 { *below } else { below * (1.0 - part) + above * part })

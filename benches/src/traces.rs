@@ -1,4 +1,4 @@
-//! Hit ratios on request traces. Reads the ratios of other caches from a file, and summarizes all ratios.
+//! Hit ratios on request traces. Reads the ratios of other caches from a file, and computes means.
 //!
 //! ```text
 //! trace  capacity | lru    moka
@@ -11,16 +11,16 @@ use std::collections::BTreeMap;
 /// The hit ratios of each cache on one trace at one capacity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TraceRow {
-    /// The trace's name.
+    /// Name of the trace.
     pub trace: String,
-    /// Number of entries that the cache had room for.
+    /// Capacity of the cache, in entries.
     pub capacity: usize,
-    /// Percentage of hits for each cache.
+    /// Percentage of hits, by cache.
     pub hits: BTreeMap<String, f64>,
 }
 
 impl TraceRow {
-    /// Returns the greatest ratio among the caches that `is_peer` accepts.
+    /// Returns the best ratio of the caches that `is_peer` accepts.
     #[must_use]
     pub fn best(&self, is_peer: impl Fn(&str) -> bool) -> Option<f64> {
         let peers = self.hits.iter().filter(|(name, _)| is_peer(name));
@@ -28,7 +28,7 @@ impl TraceRow {
     }
 }
 
-/// Reads the rows of a file with the hit ratios of other caches. Ignores lines that are not rows.
+/// Reads rows with the hit ratios of other caches. Ignores lines that are not rows.
 #[must_use]
 pub fn parse(text: &str) -> Vec<TraceRow> {
     let mut lines = text.lines();
@@ -48,14 +48,14 @@ pub fn parse(text: &str) -> Vec<TraceRow> {
     lines.filter_map(row).collect()
 }
 
-/// Returns the mean ratio of a cache. Returns `None` unless the cache has a ratio in every row.
+/// Returns the mean ratio of a cache, or `None` unless it has a ratio in every row.
 #[must_use]
 pub fn mean(rows: &[TraceRow], name: &str) -> Option<f64> {
     mean_of(rows, |row| row.hits.get(name).copied())
 }
 
-/// Returns the mean of a figure of the rows. Returns `None` if there are no rows, or if a row has no such
-/// figure.
+/// Returns the mean of a figure over all rows. Returns `None` if there are no rows, or if a row does not have
+/// the figure.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "there are a few dozen rows")]
 pub fn mean_of(rows: &[TraceRow], figure: impl Fn(&TraceRow) -> Option<f64>) -> Option<f64> {

@@ -1,4 +1,4 @@
-//! The units of measures. A unit says whether less is better, and how a figure is printed.
+//! The units of measures. A unit tells whether less is better, and how to print a figure.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,23 +16,23 @@ pub enum Unit {
     Bytes,
     /// Bytes per entry.
     BytesPerEntry,
-    /// A percentage that should be large.
+    /// A percentage for which more is better.
     Percent,
     /// Percentage points behind another figure.
     Points,
-    /// A number that should be small.
+    /// A number for which less is better.
     Count,
 }
 
 impl Unit {
-    /// Returns whether the smaller of two figures is better.
+    /// Returns whether a smaller figure is better.
     #[must_use]
     pub const fn less_is_better(self) -> bool {
         !matches!(self, Self::OperationsPerSecond | Self::Percent)
     }
 
-    /// Returns how many times as good `ours` is as `theirs`. The result is above 1 if `ours` is better. For
-    /// two equal figures it is 1, even if both are zero.
+    /// Returns how many times as good `ours` is as `theirs`. The result is above 1 if `ours` is better. It is
+    /// 1 for equal figures, even if both are zero.
     #[must_use]
     pub fn advantage(self, ours: f64, theirs: f64) -> f64 {
         let (over, under) = if self.less_is_better() { (theirs, ours) } else { (ours, theirs) };

@@ -1,7 +1,7 @@
-//! The requests of the benches: the same keys and values, in the same order, for every cache.
+//! The requests of the benches: the same keys and values in the same order for every cache.
 //!
-//! A request stream is drawn beforehand from a fixed seed. So no bench measures the time of drawing, and all
-//! runs make the same requests.
+//! Request streams are generated beforehand from a fixed seed. So the benches do not measure the generation,
+//! and all runs make the same requests.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
 use serde::{Deserialize, Serialize};
 
-/// Number of entries that are resident before a measurement begins.
+/// Number of entries that are in the cache before a measurement.
 pub const RESIDENT: usize = 100_000;
-/// Bytes of a value's text: a small product page.
+/// Length of a value's text in bytes, like a small product page.
 pub const VALUE_LEN: usize = 256;
-/// Number of keys in a short request stream. There are more keys than a branch predictor learns, and few
-/// enough to stay in the processor's cache.
+/// Number of keys in a short request stream: more than a branch predictor learns, but few enough for the
+/// processor's cache.
 pub const REQUESTS: usize = 1 << 16;
 
-/// Zipf's exponent. A higher exponent means that requests prefer few keys more strongly. For web requests the
-/// exponent is between 0.6 and 1.0.
+/// Exponent of the Zipf distribution. With a higher exponent, a few keys get a larger part of the requests.
+/// For web requests, the exponent is between 0.6 and 1.0.
 const SKEW: f64 = 0.99;
 const SEED: u64 = 42;
 
@@ -28,7 +28,7 @@ const SEED: u64 = 42;
 pub const PAGES: KeyspaceDefinition<String, Page> =
     KeyspaceDefinition::new("page").ttl(Duration::from_hours(24)).version(1);
 
-/// A cached value.
+/// The type of the cached values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// A text of [`VALUE_LEN`] bytes.
@@ -36,14 +36,14 @@ pub struct Page {
 }
 
 impl Page {
-    /// Returns the value of a key.
+    /// Returns the value of the key with this number.
     #[must_use]
     pub fn of(number: usize) -> Self {
         Self { text: format!("{number:0VALUE_LEN$}") }
     }
 }
 
-/// Returns the key with a number.
+/// Returns the key with this number.
 #[must_use]
 pub fn key(number: usize) -> String {
     format!("product_{number:08}")
@@ -52,9 +52,9 @@ pub fn key(number: usize) -> String {
 /// The distribution of requests over the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spread {
-    /// Few keys get most of the requests.
+    /// A few keys get most of the requests.
     Zipf,
-    /// All keys get the same number of requests on average. This is the worst case for the processor's cache.
+    /// All keys get equally many requests on average, which is the worst case for the processor's cache.
     Uniform,
 }
 
@@ -62,7 +62,7 @@ impl Spread {
     /// Both distributions.
     pub const ALL: [Self; 2] = [Self::Zipf, Self::Uniform];
 
-    /// Returns the distribution's name in a report.
+    /// Returns the name of the distribution in a report.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -71,14 +71,14 @@ impl Spread {
         }
     }
 
-    /// Returns [`REQUESTS`] keys out of [`RESIDENT`] keys. The result is the same at every call.
+    /// Returns a stream of [`REQUESTS`] requests for [`RESIDENT`] keys. The result is the same in each call.
     #[must_use]
     pub fn requests(self) -> Vec<String> {
         self.numbers(RESIDENT, REQUESTS, 0).into_iter().map(|number| key(number as usize)).collect()
     }
 
-    /// Returns requests for the keys 0 to `keys` - 1, as numbers. The requests are the same at every call
-    /// with the same stream. Each thread uses its own stream.
+    /// Returns requests for the keys 0 to `keys` - 1, as numbers. The same stream always gives the same
+    /// requests. Each thread uses its own stream.
     ///
     /// # Panics
     /// Panics if `keys` is 0, or does not fit in a `u32`.
@@ -97,14 +97,14 @@ impl Spread {
     }
 }
 
-/// Returns the key of a rank. Popular keys are not neighbours.
+/// Returns the number of the key with this rank. Popular keys are not neighbours.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a rank is a whole number up to the number of keys"
 )]
 fn scatter(rank: f64, keys: u32) -> u32 {
-    // 7919 is a prime that divides no round number. Otherwise two ranks could share a key.
+    // The prime 7919 divides none of the usual numbers of keys. Otherwise two ranks could get the same key.
     u32::try_from(rank as u64 * 7919 % u64::from(keys)).unwrap_or(0)
 }
 

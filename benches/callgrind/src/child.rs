@@ -1,5 +1,5 @@
-//! The work of a child of the program under valgrind: it fills a cache, and calls one function whose
-//! instructions are counted. callgrind finds that function by its name, so it must not be inlined.
+//! The tasks of the child process that runs under valgrind. A task fills a cache, and then calls the function
+//! whose instructions are counted. callgrind finds this function by its name, so it must not be inlined.
 
 use std::fmt::Debug;
 use std::hint::black_box;
@@ -10,23 +10,23 @@ use std::time::Duration;
 
 use larder::{ByteSize, Cache, Key, Keyspace, KeyspaceDefinition};
 
-/// Number of resident entries, and the number of bytes in a value.
+/// The number of resident entries, and the length of a value in bytes.
 const ENTRIES: usize = 10_000;
 const VALUE_LEN: usize = 256;
 /// Number of lookups of each entry.
 const ROUNDS: usize = 20;
-/// Number of entries in a full cache, and the ratio of the number of inserts to it.
+/// The number of entries in a full cache, and the number of inserts per entry.
 const FULL: usize = 4_000;
 const TURNOVER: usize = 10;
 
 /// A function whose instructions can be counted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Task {
-    /// The argument that tells a child to run this task.
+    /// The argument that makes a child run this task.
     pub(crate) told: &'static str,
-    /// The name of the counted function, as a pattern for callgrind.
+    /// A pattern for the name of the counted function.
     pub(crate) counted: &'static str,
-    /// The number of calls that are counted.
+    /// Number of calls that are counted.
     pub(crate) calls: usize,
     run: fn() -> Result<(), larder::Error>,
 }
@@ -41,34 +41,34 @@ impl Task {
     }
 }
 
-/// A hit of `get`.
+/// Hits of `get`.
 pub(crate) const HITS: Task = Task::lookups("--ask", "*counted_lookups*", || hits(false, counted_lookups));
-/// A hit of `get` in a cache that samples keys.
+/// Hits of `get` in a cache that samples keys.
 pub(crate) const SAMPLED: Task =
     Task::lookups("--ask-sampled", "*counted_lookups*", || hits(true, counted_lookups));
-/// A hit of `get_or_load`.
+/// Hits of `get_or_load`.
 pub(crate) const LOADS: Task =
     Task::lookups("--ask-loaded", "*counted_loads*", || hits(false, counted_loads));
-/// A hit of `get_async`.
+/// Hits of `get_async`.
 pub(crate) const ASYNC_HITS: Task =
     Task::lookups("--ask-async", "*counted_async_lookups*", || hits(false, counted_async_lookups));
-/// A hit of `get_or_load_async`.
+/// Hits of `get_or_load_async`.
 pub(crate) const ASYNC_LOADS: Task =
     Task::lookups("--ask-async-loaded", "*counted_async_loads*", || hits(false, counted_async_loads));
-/// A hit of `get` with an integer.
+/// Hits of `get` with integer keys.
 pub(crate) const INTEGERS: Task = Task::lookups("--ask-integers", "*counted_integers*", || {
     let pages = Pages::fill(false, |number| number as u64, ENTRIES)?;
     check(counted_integers(&pages.keyspace, &pages.keys));
     Ok(())
 });
-/// A hit of `get` with a pair of texts.
+/// Hits of `get` with keys that are pairs of texts.
 pub(crate) const PAIRS: Task = Task::lookups("--ask-pairs", "*counted_pairs*", || {
     let key = |number| (format!("shop{:03}", number / 1_000), format!("product{:03}", number % 1_000));
     let pages = Pages::fill(false, key, ENTRIES)?;
     check(counted_pairs(&pages.keyspace, &pages.keys));
     Ok(())
 });
-/// An insert that evicts an entry.
+/// Inserts that evict an entry.
 pub(crate) const INSERTS: Task = Task {
     told: "--insert",
     counted: "*counted_inserts*",
@@ -94,7 +94,7 @@ pub(crate) const INSERTS: Task = Task {
 /// All tasks.
 const TASKS: [Task; 8] = [HITS, SAMPLED, LOADS, ASYNC_HITS, ASYNC_LOADS, INTEGERS, PAIRS, INSERTS];
 
-/// Runs the task that an argument of this process names. Returns whether there was one.
+/// Runs the task that an argument of this process names. Returns whether there was such an argument.
 pub(crate) fn run_told() -> Result<bool, larder::Error> {
     let told = TASKS.iter().find(|task| std::env::args().any(|argument| argument == task.told));
     told.map_or(Ok(false), |task| (task.run)().map(|()| true))

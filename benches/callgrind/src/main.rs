@@ -1,12 +1,12 @@
 //! Checks that a memory hit needs no more instructions than the stored figure allows.
 //!
-//! A child of this program fills a cache and looks keys up under valgrind. Only the lookups are counted. Each
-//! process chooses new seeds for its hashes, so the counts differ a little, by less than a tenth of a
-//! percent. The directory of the build influences what the compiler inlines. In one case the difference was 7
-//! percent. For these reasons, there is an allowance.
+//! A child process fills a cache and looks up keys under valgrind, which counts only the lookups. Each
+//! process uses new hash seeds, which changes the count by less than 0.1 %. The path of the build directory
+//! influences which functions the compiler inlines, which once changed the count by 7 %. Therefore the check
+//! has an allowance.
 //!
-//! The figure is in `benches/callgrind/kept.txt`. Without arguments, the program fails if the count is higher
-//! than the figure and its allowance. With `--keep`, the program counts and stores the result as the new
+//! The figure is stored in `benches/callgrind/kept.txt`. Without arguments, the program fails if the count
+//! exceeds the figure by more than the allowance. With `--keep`, the program stores the count as the new
 //! figure.
 
 #![forbid(unsafe_code)]
@@ -23,13 +23,13 @@ use std::process::ExitCode;
 use child::Task;
 use larder_callgrind::{instructions, valgrind};
 
-/// The maximum percentage of instructions that a hit of `get_or_load` may need beyond a hit of `get`.
+/// Maximum number of instructions by which a hit of `get_or_load` may exceed a hit of `get`, in percent.
 const LOADED_ALLOWANCE: f64 = 5.0;
-/// The maximum number of instructions that a hit of an async call may need beyond a hit of `get`. They take
-/// less than 10 ns.
+/// Maximum number of instructions by which a hit of an async call may exceed a hit of `get`. They take less
+/// than 10 ns.
 const ASYNC_ALLOWANCE: f64 = 40.0;
 const KEEP: &str = "--keep";
-/// Number of times that the program counts. The result is the median.
+/// Number of counts. The result is their median.
 const COUNTS: usize = 3;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -88,10 +88,10 @@ fn per_call(task: Task) -> Result<f64, Box<dyn Error>> {
     Ok(count as f64 / task.calls as f64)
 }
 
-/// The figure that larder must keep.
+/// The stored figure of larder.
 struct Kept {
     instructions: f64,
-    /// The maximum excess of the count over the figure, in percent.
+    /// Percentage by which the count may exceed the figure.
     allowance: f64,
 }
 

@@ -1,7 +1,7 @@
-//! Contestants whose keys are not texts: integers, and pairs of texts.
+//! Contestants whose keys are integers or pairs of texts.
 //!
-//! Only peers that look such a key up without allocating take part. So pairs have one peer. The other peers
-//! would have to build two strings for each lookup.
+//! Only peers that can look up such a key without an allocation take part. For pairs, there is one such peer.
+//! The others would have to build two strings per lookup.
 
 use std::hash::Hash;
 use std::hint::black_box;
@@ -13,19 +13,19 @@ use super::ours::weight;
 use super::{MemoryCache, Moka, QuickCache, TTL, takes_part};
 use crate::workload::{Page, VALUE_LEN};
 
-/// Number of entries that a cache has room for, for each entry that it gets.
+/// The capacity as a multiple of the number of entries.
 const ROOM: usize = 2;
 
 type Read<K> = Box<dyn Fn(&[K], usize, usize, bool) -> usize + Sync>;
 
-/// The contestants for one type of keys. All hold the entries 0 to `entries` - 1.
+/// The contestants for one key type. All of them hold the entries 0 to `entries` - 1.
 #[expect(missing_debug_implementations, reason = "it holds closures")]
 pub struct KeyTypeField<K> {
-    /// Returns the key with a number.
+    /// Returns the key with this number.
     pub key: fn(usize) -> K,
-    /// The contestants: the name of each, and a function. The function looks up the keys of a list, starting
-    /// at an index, and returns the number of hits. After the last key, the first key follows. The other
-    /// arguments are the number of lookups, and whether each lookup depends on the previous answer.
+    /// The contestants: a name, and a function that looks up keys and returns the number of hits. Its
+    /// arguments are a cyclic list of keys, the index of the first key, the number of lookups, and whether
+    /// each lookup depends on the previous result.
     pub contestants: Vec<(&'static str, Read<K>)>,
 }
 
@@ -67,7 +67,7 @@ fn len(value: &Arc<Page>) -> usize {
     black_box(value).text.len()
 }
 
-/// Makes the contestants for keys of type `u64`.
+/// Returns the contestants for keys of type `u64`.
 #[must_use]
 pub fn integer_keys(entries: usize) -> KeyTypeField<u64> {
     let mut field = KeyTypeField { key: |number| number as u64, contestants: Vec::new() };
@@ -89,7 +89,7 @@ pub fn integer_keys(entries: usize) -> KeyTypeField<u64> {
     field
 }
 
-/// Makes the contestants for keys of type `(String, String)`, which are looked up as `(&str, &str)`.
+/// Returns the contestants for keys of type `(String, String)`, which are looked up as `(&str, &str)`.
 #[must_use]
 pub fn pair_keys(entries: usize) -> KeyTypeField<(String, String)> {
     let key = |number| (format!("shop{:03}", number / 1_000), format!("product{:03}", number % 1_000));

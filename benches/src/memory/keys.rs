@@ -1,12 +1,12 @@
-//! The keys of the requests in their order, in one block of memory.
+//! The keys of the requests in order, in one block of memory.
 //!
-//! In an application, a request comes with its key. The application has just read the key, so the key is in
-//! the processor's cache. Random reads from a table of keys would add two cache misses to every lookup, for
-//! all contestants. The figures of all contestants would then be nearly equal.
+//! In an application, the key of a request was just read, so it is in the processor's cache. Random reads
+//! from a table of keys would add two cache misses to every lookup, and hide the differences between the
+//! contestants.
 
 use crate::workload::{Spread, key};
 
-/// The wording of keys.
+/// The length of the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyText {
     /// The benches' usual keys, of 16 bytes.
@@ -24,7 +24,7 @@ impl KeyText {
     }
 }
 
-/// A stream of keys. After the end, the stream begins again.
+/// A cyclic stream of keys.
 #[derive(Debug)]
 pub struct Keys {
     text: String,
@@ -32,20 +32,20 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Makes a stream of the keys 0 to `count` - 1.
+    /// Returns a stream of the keys 0 to `count` - 1.
     #[must_use]
     pub fn in_order(count: usize) -> Self {
         Self::of(KeyText::Short, 0..count)
     }
 
-    /// Makes a stream of requests for `keys` different keys. Another `stream` gives other requests.
+    /// Returns a stream of requests for `keys` different keys. Each `stream` gives different requests.
     #[must_use]
     pub fn spread(spread: Spread, keys: usize, requests: usize, stream: u64) -> Self {
         let numbers = spread.numbers(keys, requests, stream);
         Self::of(KeyText::Short, numbers.into_iter().map(|number| number as usize))
     }
 
-    /// Makes a stream of the keys with these numbers.
+    /// Returns a stream of the keys with these numbers.
     pub fn of(text: KeyText, numbers: impl Iterator<Item = usize>) -> Self {
         Self { text: numbers.map(|number| text.of(number)).collect(), key_len: text.of(0).len() }
     }
@@ -74,7 +74,7 @@ impl Keys {
         self.text.get(index * self.key_len..(index + 1) * self.key_len)
     }
 
-    /// Returns `count` keys, from index `from` on. After the last key, the first key follows.
+    /// Returns `count` keys from index `from` on. The first key follows the last one.
     pub fn range(&self, from: usize, count: usize) -> impl Iterator<Item = &str> {
         let mut rest = self.text.get(from % self.len() * self.key_len..).unwrap_or("");
         (0..count).filter_map(move |_| {

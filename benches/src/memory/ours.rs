@@ -1,4 +1,4 @@
-//! larder without a file.
+//! The contestant larder, without a file.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use larder::{ByteSize, Cache, Keyspace};
 use super::MemoryCache;
 use crate::workload::{PAGES, Page, key};
 
-/// larder without a weigher: an entry's weight is the memory that it uses.
+/// larder without a weigher, so that the weight of an entry is the memory that it uses.
 #[derive(Debug)]
 pub struct LarderInMemory {
     pages: Keyspace<String, Page>,
     cache: Cache,
 }
 
-/// Returns the weight of one of the benches' entries.
+/// Returns the weight of an entry of the benches.
 pub(super) fn weight() -> u64 {
     let cache = LarderInMemory::open(ByteSize::mib(1));
     cache.insert(&key(0), Arc::new(Page::of(0)));

@@ -1,4 +1,5 @@
-//! The peers, each set up as its own documentation says, with a TTL if the peer offers one.
+//! The peers of the memory tier. Each is set up as its documentation recommends, with a TTL if it supports
+//! one.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -8,12 +9,12 @@ use crate::workload::Page;
 
 type Value = Arc<Page>;
 
-/// Reads a value, as the code of larder's contestant does.
+/// Reads a value in the same way as larder's contestant.
 fn len(value: &Value) -> usize {
     black_box(value).text.len()
 }
 
-/// `quick_cache`. It has no TTL.
+/// `quick_cache`, which has no TTL.
 #[derive(Debug)]
 pub struct QuickCache(quick_cache::sync::Cache<String, Value>);
 
@@ -37,7 +38,7 @@ impl MemoryCache for QuickCache {
     }
 }
 
-/// moka, with its own hasher.
+/// moka with its default hasher.
 #[derive(Debug)]
 pub struct Moka(moka::sync::Cache<String, Value>);
 
@@ -65,7 +66,7 @@ impl MemoryCache for Moka {
     }
 }
 
-/// moka with the hasher that its documentation recommends for speed, and that larder uses.
+/// moka with the hasher that its documentation recommends for speed, which larder uses too.
 #[derive(Debug)]
 pub struct MokaAhash(moka::sync::Cache<String, Value, ahash::RandomState>);
 
@@ -94,7 +95,7 @@ impl MemoryCache for MokaAhash {
     }
 }
 
-/// The store of `cached` for many threads. It is bounded and has a TTL.
+/// The sharded store of `cached`, which is bounded and has a TTL.
 #[derive(Debug)]
 pub struct Cached(cached::ShardedLruTtlCache<String, Value>);
 
@@ -122,7 +123,7 @@ impl MemoryCache for Cached {
 #[derive(Debug)]
 pub struct FoyerLru(foyer::Cache<String, Value>);
 
-/// foyer in memory with S3-FIFO.
+/// foyer in memory with the S3-FIFO policy.
 #[derive(Debug)]
 pub struct FoyerS3Fifo(foyer::Cache<String, Value>);
 

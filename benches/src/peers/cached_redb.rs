@@ -1,4 +1,4 @@
-//! `cached`'s store on redb: one transaction for each operation.
+//! The redb store of `cached`, with one transaction per operation.
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,8 +21,8 @@ impl std::fmt::Debug for CachedRedb {
 }
 
 impl CachedRedb {
-    /// Opens a store in a directory, or makes a new one. If `is_durable` is true, every write is synced. This
-    /// is the store's default.
+    /// Opens a store in a directory, or creates it. With `is_durable`, which is the store's default, every
+    /// write is synced.
     ///
     /// # Panics
     /// Panics if the store can't be opened.
@@ -36,7 +36,7 @@ impl CachedRedb {
     /// Removes a page.
     ///
     /// # Panics
-    /// Panics if the disk refuses the removal.
+    /// Panics if the removal can't be written.
     pub fn remove(&self, key: &str) {
         self.store.cache_delete(&key.to_owned()).expect("the disk takes writes");
     }

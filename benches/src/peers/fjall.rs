@@ -1,4 +1,4 @@
-//! fjall: a log-structured store, with its default settings.
+//! fjall, a log-structured store, with its default settings.
 
 use std::path::Path;
 
@@ -20,28 +20,28 @@ impl std::fmt::Debug for Fjall {
 }
 
 impl Fjall {
-    /// Opens a database, or makes a new one.
+    /// Opens a database, or creates it.
     ///
     /// # Errors
-    /// The errors of fjall.
+    /// Fails if fjall can't open the database.
     pub fn open(dir: &Path) -> fjall::Result<Self> {
         let db = Database::builder(dir).open()?;
         let pages = db.keyspace("page", KeyspaceCreateOptions::default)?;
         Ok(Self { db, pages })
     }
 
-    /// Removes a page. The removal is on the disk once `persist` returns.
+    /// Removes a page. The removal is on the disk once `persist` has returned.
     ///
     /// # Errors
-    /// The errors of fjall.
+    /// Fails if fjall can't write the removal.
     pub fn remove(&self, key: &str) -> fjall::Result<()> {
         self.pages.remove(key)
     }
 
-    /// Writes and syncs everything to the disk.
+    /// Writes everything to the disk, and syncs it.
     ///
     /// # Errors
-    /// The errors of fjall.
+    /// Fails if fjall can't write to the disk.
     pub fn persist(&self) -> fjall::Result<()> {
         self.db.persist(PersistMode::SyncData)
     }
@@ -76,7 +76,7 @@ impl Session for &Fjall {
     }
 }
 
-/// Returns a page's bytes. Every peer that stores bytes uses this function.
+/// Returns the encoded page. All peers that store bytes use this function.
 pub(super) fn encode(page: &Page) -> Vec<u8> {
     bincode::serde::encode_to_vec(page, bincode::config::standard()).expect("a page can be encoded")
 }

@@ -1,9 +1,9 @@
-//! foyer's hybrid cache: memory and a directory, on tokio, with the settings that its documentation
+//! foyer's hybrid cache of memory and a directory, on tokio, with the settings that its documentation
 //! recommends.
 //!
-//! A caller in a blocking program waits for the future on its own thread, as users of foyer do. Entries are
+//! The caller blocks its own thread on the future, as a blocking program that uses foyer does. Entries are
 //! written to the disk when they are inserted, because the bench looks them up after a restart. By default,
-//! foyer would write only the entries that memory evicts.
+//! foyer writes only the entries that memory evicts.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::{Peer, Session};
 use crate::workload::Page;
 
-/// Returns the size in bytes of a directory that has room for `entries` pages several times. An entry fills
+/// Returns the size in bytes of a directory with room for `entries` pages several times over. An entry fills
 /// whole pages of 4 KiB, and a replaced entry stays until its block is evicted.
 #[must_use]
 pub const fn room(entries: usize) -> usize {
@@ -24,10 +24,10 @@ pub const fn room(entries: usize) -> usize {
     if bytes < LEAST { LEAST } else { bytes }
 }
 
-/// The minimum size in bytes. It gives foyer enough blocks of 16 MiB, so that foyer does not warn.
+/// Minimum size of the directory in bytes, so that foyer has enough blocks of 16 MiB.
 const LEAST: usize = 512 << 20;
-/// Number of entries between two waits while a cache is filled. foyer drops entries if its submission queue
-/// has no room.
+/// Number of inserts between two waits while the cache is filled. foyer drops entries when its submission
+/// queue is full.
 const FILL_BATCH: usize = 1_000;
 
 /// An open cache, and its tokio runtime.
@@ -43,7 +43,8 @@ impl std::fmt::Debug for Foyer {
 }
 
 impl Foyer {
-    /// Opens a cache in a directory, with room for the given number of pages in memory and of bytes on disk.
+    /// Opens a cache in a directory. `in_memory` is the memory capacity in pages, and `disk_bytes` is the
+    /// disk capacity in bytes.
     ///
     /// # Panics
     /// Panics if the cache can't be opened.
@@ -64,7 +65,7 @@ impl Foyer {
         Self { runtime, cache }
     }
 
-    /// Stores pages no faster than foyer writes them to the disk.
+    /// Stores pages, no faster than foyer writes them to the disk.
     pub fn fill(&self, pages: impl Iterator<Item = (String, Page)>) {
         for (number, (key, page)) in pages.enumerate() {
             drop(self.cache.insert(key, page));

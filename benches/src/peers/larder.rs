@@ -1,4 +1,4 @@
-//! larder, behind the same traits as its peers.
+//! larder as a peer.
 
 use std::time::Duration;
 
@@ -19,20 +19,20 @@ pub struct Larder {
     how: Lookup,
 }
 
-/// The method that looks a page up.
+/// The method that looks up a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
-    /// [`Keyspace::get`]: an entry that is found on disk is promoted to memory.
+    /// [`Keyspace::get`], which promotes an entry from disk to memory.
     Get,
-    /// [`Keyspace::peek`]: without promotion.
+    /// [`Keyspace::peek`], which does not promote.
     Peek,
 }
 
 impl Larder {
-    /// Wraps an open cache.
+    /// Makes a peer of an open cache.
     ///
     /// # Panics
-    /// Panics if the keyspace is open with other types.
+    /// Panics if the keyspace is already open with other types.
     #[must_use]
     pub fn new(cache: Cache, name: &str, how: Lookup) -> Self {
         Self { pages: disk::pages(&cache), cache, name: name.to_owned(), how }

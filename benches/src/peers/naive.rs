@@ -1,10 +1,9 @@
-//! A cache that can be written in an afternoon: `quick_cache` in front of redb, and a thread that commits
-//! every 100 ms.
+//! A simple cache that can be written in an afternoon: `quick_cache` in front of redb, with a thread that
+//! commits every 100 ms.
 //!
-//! This cache is fast, but it loses updates. `quick_cache` may evict a page before its commit. Then a lookup
-//! reads the older page from the file, and puts this page into memory instead of the newer page. Entries do
-//! not expire, and records have no checksum. A comparison with this cache shows the cost of larder's
-//! promises.
+//! This cache is fast, but it loses updates. `quick_cache` may evict a page before its commit. A lookup then
+//! reads the older page from the file, and puts it into memory in place of the newer page. Entries do not
+//! expire, and records have no checksum. The comparison shows what larder's promises cost.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -27,7 +26,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 enum Message {
     Put(String, Arc<Page>),
-    /// The sender is dropped when everything before this message is committed.
+    /// Requests a flush. The sender is dropped when all earlier writes are committed.
     Flush(#[expect(dead_code, reason = "dropping it is the answer")] Sender<()>),
 }
 
@@ -47,10 +46,10 @@ impl std::fmt::Debug for Naive {
 }
 
 impl Naive {
-    /// Opens a file, or makes a new one, with room for `in_memory` pages in memory.
+    /// Opens a file, or creates it. `in_memory` is the memory capacity in pages.
     ///
     /// # Errors
-    /// The errors of redb.
+    /// Fails if redb can't open the file.
     pub fn open(path: &Path, in_memory: usize) -> Result<Self, redb::Error> {
         Self::open_with(path, "quick_cache, over redb", in_memory, PAGE_CACHE)
     }
@@ -58,7 +57,7 @@ impl Naive {
     /// Like [`open`](Naive::open), with this page cache. The peer's name should mention the page cache.
     ///
     /// # Errors
-    /// The errors of redb.
+    /// Fails if redb can't open the file.
     pub fn open_with(
         path: &Path,
         name: &'static str,
@@ -101,8 +100,7 @@ impl Drop for Naive {
     }
 }
 
-/// Commits the pages of each interval. When this function drops a flush message, the waiting caller gets its
-/// answer.
+/// Commits the pages of each interval. Dropping a flush message wakes the caller that waits for the flush.
 fn write(db: &Database, inbox: &Receiver<Message>) {
     while let Ok(first) = inbox.recv() {
         let watch = Stopwatch::start();
@@ -146,7 +144,7 @@ impl Peer for Naive {
     fn settle(&self) {
         let (answer, answered) = channel();
         self.send(Message::Flush(answer));
-        // An error means that the writer has dropped the sender. This is the expected answer.
+        // The writer drops the sender after the commit, so an error is the expected result.
         let _ = answered.recv();
     }
 }

@@ -1,20 +1,20 @@
-//! Keeps threads on one processor. Otherwise, two communicating processes would spend most of their time on
-//! moves between processors.
+//! Pins threads to one processor. Otherwise two communicating processes would spend most of their time on
+//! migrations between processors.
 
 use std::thread;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Keeps the calling thread on one processor until this value is dropped. Threads and processes that the
-/// thread starts in the meantime stay there too.
+/// Pins the calling thread to one processor until this value is dropped. Threads and processes that it starts
+/// in that time are pinned too.
 #[derive(Debug)]
 pub struct Pinned {
     before: Option<CpuSet>,
 }
 
 impl Pinned {
-    /// Moves the calling thread to a processor, by its number among the processors that the thread may use.
-    /// If there are fewer processors, moves the thread to the last processor.
+    /// Pins the calling thread to a processor. `number` is an index into the processors that the thread may
+    /// use. If there are fewer processors, pins the thread to the last one.
     #[must_use]
     pub fn to(number: usize) -> Self {
         let Ok(before) = sched_getaffinity(None) else { return Self { before: None } };
@@ -35,7 +35,7 @@ impl Drop for Pinned {
     }
 }
 
-/// Returns whether there are enough processors for each side of a connection to have its own.
+/// Returns whether client and server can each have their own processor.
 #[must_use]
 pub fn there_are_two() -> bool {
     thread::available_parallelism().is_ok_and(|count| count.get() > 1)

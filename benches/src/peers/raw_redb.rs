@@ -1,8 +1,8 @@
-//! redb without larder. It shows the lower bound of the costs of the same file.
+//! redb without larder, which shows the minimum cost of the same file.
 //!
-//! For lookups, the peer opens a copy of a larder file and keeps the table open. So the tree, the pages and
-//! the records are the same. A lookup copies, checks and decodes the record. For writes, the peer commits the
-//! same rows into the same two tables, with the same settings.
+//! For lookups, this peer opens a copy of a larder file, so the tree, the pages and the records are the same.
+//! It keeps the table open. A lookup copies, checks and decodes the record. For writes, it commits the same
+//! rows into the same two tables, with the same settings.
 
 use std::path::Path;
 
@@ -14,15 +14,15 @@ use super::{Peer, Session};
 use crate::disk::PAGE_CACHE;
 use crate::workload::Page;
 
-/// The tables of a larder file, as in `docs/design.md` and in the cache's `disk/store/tables.rs`.
+/// The tables of a larder file, as in `docs/design.md` and in larder's `disk/store/tables.rs`.
 const KEYSPACES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("larder.keyspaces");
 const ENTRIES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("larder.entries");
 const EXPIRY: TableDefinition<'static, &[u8], ()> = TableDefinition::new("larder.expiry");
-/// Number of bytes of a record before its payload. The next constant is the offset of the time after which
-/// the record may be deleted.
+/// The length of a record's header, and the offset of the time after which the record may be deleted, both in
+/// bytes.
 const HEADER_LEN: usize = 52;
 const DELETE_AFTER: usize = 40;
-/// The expiry of the benches' pages. This time is after the end of any run.
+/// Expiry of the pages, in milliseconds since 1970. It is later than any run.
 const EXPIRES_AT: u64 = 4_102_444_800_000;
 
 /// An open file in larder's format.
@@ -32,8 +32,8 @@ pub struct RawRedb {
     name: &'static str,
 }
 
-/// The file's table of entries. It stays open until this value is dropped. A writer must not keep such a
-/// table open, because an open table keeps old pages alive.
+/// The table of entries of a file. It stays open until this value is dropped. A writer must not keep it open,
+/// because an open table keeps old pages alive.
 pub struct OpenTable<'a> {
     file: &'a RawRedb,
     table: ReadOnlyTable<&'static [u8], &'static [u8]>,
@@ -62,10 +62,10 @@ impl RawRedb {
     /// Opens a copy of a larder file.
     ///
     /// # Errors
-    /// The errors of redb.
+    /// Fails if redb can't open the file.
     ///
     /// # Panics
-    /// Panics if the file has no keyspace of pages.
+    /// Panics if the file does not contain the keyspace of the pages.
     pub fn open(path: &Path) -> Result<Self, redb::Error> {
         Self::open_with(path, "redb", PAGE_CACHE)
     }
@@ -73,10 +73,10 @@ impl RawRedb {
     /// Opens a copy of a larder file with this page cache. The peer's name should mention the page cache.
     ///
     /// # Errors
-    /// The errors of redb.
+    /// Fails if redb can't open the file.
     ///
     /// # Panics
-    /// Panics if the file has no keyspace of pages.
+    /// Panics if the file does not contain the keyspace of the pages.
     pub fn open_with(path: &Path, name: &'static str, page_cache: ByteSize) -> Result<Self, redb::Error> {
         let db = builder(page_cache).create(path)?;
         let txn = db.begin_read()?;
@@ -84,10 +84,10 @@ impl RawRedb {
         Ok(Self { db, keyspace: row.expect("a keyspace of pages"), name })
     }
 
-    /// Makes a file with two empty tables.
+    /// Creates a file with two empty tables.
     ///
     /// # Errors
-    /// The errors of redb.
+    /// Fails if redb can't create the file.
     pub fn create(path: &Path) -> Result<Self, redb::Error> {
         let db = builder(PAGE_CACHE).create(path)?;
         let txn = db.begin_write()?;
@@ -100,23 +100,23 @@ impl RawRedb {
         Self::open(path)
     }
 
-    /// Returns the bytes of a key in the file: the keyspace's number, the text, and two bytes that end it.
+    /// Returns the encoded key: the number of the keyspace, the text, and a terminator of two bytes.
     fn full_key(&self, key: &str) -> Vec<u8> {
         [self.keyspace.as_slice(), key.as_bytes(), &[0, 0]].concat()
     }
 
-    /// Opens the table of the entries.
+    /// Opens the table of entries.
     ///
     /// # Errors
-    /// The errors of redb.
+    /// Fails if redb can't read the file.
     pub fn table(&self) -> Result<OpenTable<'_>, redb::Error> {
         Ok(OpenTable { file: self, table: self.db.begin_read()?.open_table(ENTRIES)? })
     }
 
-    /// Commits pages in one transaction, together with their expiry rows.
+    /// Commits pages and their expiry rows in one transaction.
     ///
     /// # Errors
-    /// The errors of redb.
+    /// Fails if redb can't commit the pages.
     pub fn commit<'a>(
         &self,
         pages: impl IntoIterator<Item = (&'a str, &'a Page)>,
@@ -147,10 +147,10 @@ impl RawRedb {
         Ok(txn.commit()?)
     }
 
-    /// Removes keys in one transaction, together with their expiry rows.
+    /// Removes keys and their expiry rows in one transaction.
     ///
     /// # Errors
-    /// The errors of redb.
+    /// Fails if redb can't commit the removal.
     pub fn remove<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Result<(), redb::Error> {
         let mut txn = self.db.begin_write()?;
         txn.set_quick_repair(true);
@@ -171,7 +171,7 @@ impl RawRedb {
     /// Closes the file.
     ///
     /// # Errors
-    /// The errors of redb.
+    /// Fails if redb can't close the file.
     pub fn close(self) -> Result<(), redb::Error> {
         Ok(self.db.close()?)
     }
@@ -225,7 +225,7 @@ impl Peer for RawRedb {
 }
 
 impl OpenTable<'_> {
-    /// Returns the page of a key. The record is copied, checked and decoded.
+    /// Returns the page of a key. Copies, checks and decodes its record.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Page> {
         let full = self.file.full_key(key);

@@ -1,8 +1,7 @@
-//! A real redis-server that runs in its own directory during the bench.
+//! A redis-server that runs in its own directory during the bench.
 //!
-//! The server appends to its log, and syncs the log every second. Redis recommends this setting. The server
-//! and the client each have their own processor. The client is the crate `redis`, so its cost is part of each
-//! figure.
+//! The server appends to its log, and syncs the log every second, as Redis recommends. The server and the
+//! client each have their own processor. The client is the crate `redis`, whose cost is part of each figure.
 
 use std::fs;
 use std::io;
@@ -20,10 +19,10 @@ use super::pinned::{Pinned, there_are_two};
 use super::{Peer, Session};
 use crate::workload::Page;
 
-/// Number of times that the bench tries to connect to a starting server.
+/// Maximum number of attempts to connect to a server that is starting.
 const MAX_TRIES: u32 = 200;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
-/// Number of pages that are sent together while a server is filled.
+/// Number of pages per pipeline while the server is filled.
 const FILL_BATCH: usize = 1_000;
 
 /// A running server.
@@ -34,17 +33,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server in a new directory. Returns the server and two clients: one uses the server's Unix
-    /// socket, the other its port.
+    /// Starts a server in a new directory. Returns the server and two clients: one for its Unix socket, and
+    /// one for its TCP port.
     ///
     /// # Errors
-    /// The reason why the server can't be started, for the report.
+    /// Returns the reason why the server can't be started, for the report.
     pub fn start(dir: &Path) -> Result<(Self, [Redis; 2]), String> {
         let binary = "redis-server";
         fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         let port = free_port().map_err(|error| format!("no free port: {error}"))?;
         let socket = dir.join("redis.sock");
-        // Threads and processes stay on the processor of the thread that starts them.
+        // Threads and processes inherit the processor of the thread that starts them.
         let pinned = Pinned::to(0);
         let mut command = Command::new(binary);
         command.arg("--port").arg(port.to_string()).arg("--unixsocket").arg(&socket).arg("--dir").arg(dir);
@@ -88,7 +87,7 @@ impl Server {
     /// Stores pages.
     ///
     /// # Errors
-    /// The errors of the connection.
+    /// Fails if the connection fails.
     pub fn fill(&self, pages: impl Iterator<Item = (String, Page)>) -> RedisResult<()> {
         let mut connection = self.connect()?;
         let mut sets = redis::pipe();
@@ -103,7 +102,7 @@ impl Server {
     }
 }
 
-/// Connects to a server. Without `nodelay` the system may delay a request.
+/// Connects to a server with `nodelay`. Without it, the system may delay a request.
 fn connect(address: &str) -> RedisResult<Connection> {
     let settings = TcpSettings::default().set_nodelay(true);
     Client::open(address.into_connection_info()?.set_tcp_settings(settings))?.get_connection()
@@ -125,7 +124,7 @@ fn wait(duration: Duration) {
     thread::sleep(duration);
 }
 
-/// A client of a running server, over one of its sockets.
+/// A client of a running server, through one of its sockets.
 #[derive(Debug)]
 pub struct Redis {
     name: &'static str,

@@ -1,4 +1,4 @@
-//! `SQLite` in WAL mode, with one connection for each thread and statements that are prepared once.
+//! `SQLite` in WAL mode, with one connection per thread and prepared statements.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,11 +13,10 @@ const GET: &str = "SELECT page FROM pages WHERE key = ?1";
 const PUT: &str = "INSERT INTO pages (key, page) VALUES (?1, ?2) \
     ON CONFLICT (key) DO UPDATE SET page = excluded.page";
 
-/// The work that a commit waits for: `PRAGMA synchronous`.
+/// When a commit is synced (`PRAGMA synchronous`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Synchronous {
-    /// A commit is not synced. A power loss may lose the last commits. A crash of the process loses no
-    /// commit.
+    /// A commit is not synced. A power loss may lose the last commits, but a crash of the process does not.
     Normal,
     /// Every commit is synced.
     Full,
@@ -31,10 +30,10 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens a database, or makes a new one.
+    /// Opens a database, or creates it.
     ///
     /// # Errors
-    /// The errors of `SQLite`.
+    /// Fails if `SQLite` can't open the database.
     pub fn open(path: &Path, synchronous: Synchronous) -> rusqlite::Result<Self> {
         let this = Self { path: path.to_owned(), synchronous };
         this.connect()?.execute_batch(
@@ -43,18 +42,17 @@ impl Sqlite {
         Ok(this)
     }
 
-    /// Opens a connection with this database's settings.
+    /// Opens a connection with the settings of this database.
     ///
     /// # Errors
-    /// The errors of `SQLite`.
+    /// Fails if `SQLite` can't open the connection.
     pub fn connect(&self) -> rusqlite::Result<Connection> {
         let connection = Connection::open(&self.path)?;
         connection.busy_timeout(Duration::from_secs(10))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         let synchronous = if self.synchronous == Synchronous::Full { "FULL" } else { "NORMAL" };
         connection.pragma_update(None, "synchronous", synchronous)?;
-        // The page cache has the same size as redb's page cache. In this pragma, a negative number is a size
-        // in KiB.
+        // This page cache is as large as redb's. A negative number in this pragma is a size in KiB.
         connection.pragma_update(None, "cache_size", -16_384)?;
         Ok(connection)
     }
@@ -62,7 +60,7 @@ impl Sqlite {
     /// Stores pages in one transaction.
     ///
     /// # Errors
-    /// The errors of `SQLite`.
+    /// Fails if `SQLite` can't commit the pages.
     pub fn commit<'a>(&self, pages: impl IntoIterator<Item = (&'a str, &'a Page)>) -> rusqlite::Result<()> {
         let mut connection = self.connect()?;
         let txn = connection.transaction()?;
@@ -75,7 +73,7 @@ impl Sqlite {
     /// Removes keys in one transaction.
     ///
     /// # Errors
-    /// The errors of `SQLite`.
+    /// Fails if `SQLite` can't commit the removal.
     pub fn remove<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> rusqlite::Result<()> {
         let mut connection = self.connect()?;
         let txn = connection.transaction()?;

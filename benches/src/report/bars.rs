@@ -1,4 +1,5 @@
-//! Bar charts. Each setting has a panel, and each contestant has a bar that shows the spread of its rounds.
+//! Bar charts. Each setting has a panel, in which each contestant has a bar that shows the spread of its
+//! rounds.
 
 use super::svg::{Anchor, FAINT, INK, OURS, PEERS, Scale, Svg};
 use crate::outcome::{self, Outcome};
@@ -7,16 +8,16 @@ use crate::summary::Summary;
 const WIDTH: f64 = 960.0;
 const MARGIN: f64 = 16.0;
 const HEADING: f64 = 44.0;
-/// The distance between two columns of panels.
+/// Distance between two columns of panels.
 const GAP: f64 = 24.0;
 const PANEL_TITLE: f64 = 24.0;
 const BAR: f64 = 14.0;
 const PITCH: f64 = 20.0;
-/// Width of the names to the left of the bars, then of the figures to their right.
+/// Widths of the names to the left of the bars, and of the figures to their right.
 const NAMES: f64 = 150.0;
 const FIGURES: f64 = 80.0;
 
-/// Returns the chart of the outcomes of one row.
+/// Returns the chart for the outcomes of one row.
 #[must_use]
 pub fn chart(title: &str, outcomes: &[&Outcome]) -> String {
     let mut svg = Svg::new(WIDTH, &format!("{title}: median of the rounds, and their quartiles"));
@@ -33,7 +34,7 @@ pub fn chart(title: &str, outcomes: &[&Outcome]) -> String {
     svg.finish(tops.into_iter().fold(0.0, f64::max))
 }
 
-/// Draws one setting, and returns the lower end of its panel.
+/// Draws the panel of one setting. Returns the position of its lower edge.
 fn panel(svg: &mut Svg, outcome: &Outcome, (left, top): (f64, f64), width: f64) -> f64 {
     let summaries: Vec<(&str, Summary)> = outcome
         .contestants

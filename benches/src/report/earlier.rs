@@ -1,26 +1,26 @@
-//! The page that an earlier run has made. The report keeps its sections of the rows that have no outcome now,
-//! because the outcomes of a run are not kept in the repository, and a run may measure some rows only.
+//! The page of an earlier run. Outcomes are not kept in the repository, and a run may measure only some rows.
+//! So the report keeps the earlier sections of all rows that have no outcome now.
 
 use std::collections::BTreeMap;
 
-/// A line of a section that was not run.
+/// The text of a section whose row was never measured.
 pub(super) const NOT_RUN: &str = "Not run.";
 
 /// The parts of an earlier page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EarlierPage {
-    /// The text below each heading, by title, without the sections that were not run.
+    /// Text of each section by its title, without sections that were not run.
     sections: BTreeMap<String, String>,
-    /// The last cell of the row of each title in the table of targets.
+    /// The result of each row in the table of targets, by its title.
     reached: BTreeMap<String, String>,
-    /// The machines of the measurements.
+    /// Machines on which the figures were measured.
     pub(super) machines: Vec<String>,
-    /// The versions of the packages: `redb 4.6.0`.
+    /// Versions of the packages, such as `redb 4.6.0`.
     pub(super) versions: Vec<String>,
 }
 
 impl EarlierPage {
-    /// Reads a page. What is not in the form that the report writes is passed over.
+    /// Reads a page. Ignores text that is not in the form that the report writes.
     #[must_use]
     pub fn parse(page: &str) -> Self {
         let mut parts = page.split("\n## ");
@@ -55,7 +55,7 @@ impl EarlierPage {
         self.sections.get(title).map(String::as_str)
     }
 
-    /// Returns the result of a section, as it is in the table of targets.
+    /// Returns the result of a section in the table of targets.
     pub(super) fn reached(&self, title: &str) -> Option<&str> {
         self.section(title)?;
         self.reached.get(title).map(String::as_str)

@@ -1,9 +1,9 @@
-//! Folds the lines of the page to the width of all Markdown in this repository.
+//! Wraps the lines of the page to the width of all Markdown in this repository.
 
 const WIDTH: usize = 110;
 
-/// Returns the page with each paragraph and each list item folded. Tables, headings and pictures stay on one
-/// line, because Markdown does not allow them to be folded.
+/// Returns the page with wrapped paragraphs and list items. Tables, headings and pictures stay on one line,
+/// because Markdown requires it.
 pub(super) fn folded(page: &str) -> String {
     page.lines().flat_map(fold).fold(String::new(), |out, line| out + &line + "\n")
 }

@@ -10,9 +10,9 @@ const LEFT: f64 = 80.0;
 const TOP: f64 = 52.0;
 const PLOT: (f64, f64) = (460.0, 240.0);
 const BOTTOM: f64 = 44.0;
-/// The minimum distance between two names at the ends of lines.
+/// Minimum distance between two names at the ends of lines.
 const NAME_PITCH: f64 = 15.0;
-/// Number of lines across the plot.
+/// Number of grid lines.
 const GRID: u32 = 4;
 
 struct Line<'a> {
@@ -20,7 +20,7 @@ struct Line<'a> {
     points: Vec<(f64, Summary)>,
 }
 
-/// Returns the chart of the outcomes of one row. Each outcome must have a position on the chart.
+/// Returns the chart for the outcomes of one row, each of which must have a position.
 #[must_use]
 pub fn chart(title: &str, outcomes: &[&Outcome]) -> String {
     let unit = outcomes.first().map_or(Unit::Count, |outcome| outcome.unit);

@@ -1,4 +1,4 @@
-//! The page: a table of the targets, and then a section for each row.
+//! Renders the page: a table of targets, and a section for each row.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -28,7 +28,7 @@ How it is measured:
 - A section may be older than another. The lines at its end have its day and its commit.
 ";
 
-/// Returns the whole page. Keeps the sections of an earlier page whose rows have no outcome now.
+/// Returns the whole page. Keeps the sections of the earlier page for rows that have no outcome now.
 #[must_use]
 pub fn page(sections: &[Section<'_>], reasons: &Reasons, earlier: &EarlierPage) -> String {
     let mut out = INTRODUCTION.to_owned();
@@ -54,14 +54,14 @@ pub fn page(sections: &[Section<'_>], reasons: &Reasons, earlier: &EarlierPage) 
         notes(&mut out, &section.outcomes);
         how(&mut out, &section.outcomes);
     }
-    // The end of a paragraph, together with the end of a list, may leave two empty lines.
+    // A paragraph that ends together with a list may leave two empty lines.
     while out.contains("\n\n\n") {
         out = out.replace("\n\n\n", "\n\n");
     }
     folded(&out)
 }
 
-/// Writes the table of targets. The table says whether each target is met.
+/// Writes the table of targets, with the result of each row.
 fn overview(out: &mut String, sections: &[Section<'_>], earlier: &EarlierPage) {
     out.push_str("\n| what | target | reached |\n|---|---|---|\n");
     for section in sections {
@@ -88,8 +88,8 @@ fn reached(section: &Section<'_>) -> String {
     }
 }
 
-/// Writes the machine and the versions of the measurement. Writes them only once if they were the same for
-/// all rows. Also writes the circumstances of the earlier page.
+/// Writes the machines and package versions of the measurements, each only once. Includes those of the
+/// earlier page.
 fn circumstances(out: &mut String, sections: &[Section<'_>], earlier: &EarlierPage) {
     let all: Vec<&Outcome> = sections.iter().flat_map(|section| section.outcomes.iter().copied()).collect();
     let mut machines: BTreeSet<String> = all.iter().map(|outcome| machine(&outcome.circumstances)).collect();
@@ -179,7 +179,7 @@ fn judged(outcome: &Outcome, target: &Target, reasons: &Reasons) -> String {
     }
 }
 
-/// Returns a contestant's name with the version of its package inserted.
+/// Returns the name of a contestant, with the version of its package.
 fn versioned(name: &str, circumstances: &Circumstances) -> String {
     let mut words = name.split(|letter: char| !(letter.is_alphanumeric() || "_-".contains(letter)));
     let version = words.find_map(|word| circumstances.versions.get(word).filter(|_| word != OURS));
@@ -195,7 +195,7 @@ fn notes(out: &mut String, outcomes: &[&Outcome]) {
     }
 }
 
-/// Writes the command that repeats the measurement, and the day and the commit of the figures.
+/// Writes the commands that repeat the measurements, and the dates and commits of the figures.
 fn how(out: &mut String, outcomes: &[&Outcome]) {
     let mut seen = BTreeSet::new();
     for outcome in outcomes {

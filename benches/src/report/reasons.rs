@@ -1,5 +1,4 @@
-//! The reasons why a row misses its target. They are written by hand in `benches/reasons.txt`, one reason on
-//! each line.
+//! The reasons why rows miss their targets. They are written by hand in `benches/reasons.txt`, one per line.
 //!
 //! ```text
 //! # A comment.
@@ -7,8 +6,8 @@
 //! memory-hit-1m-resident-uniform: why these settings of it do not
 //! ```
 //!
-//! A reason applies to every outcome whose name begins with the reason's name. The outcome's name is the name
-//! of its JSON file. If several reasons apply, the reason with the longest name is used.
+//! The name of an outcome is the name of its JSON file. A reason applies to every outcome whose name begins
+//! with the name of the reason. If several reasons apply, the one with the longest name is used.
 
 /// All reasons.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +27,7 @@ impl Reasons {
         parsed.collect::<Result<_, String>>().map(Self)
     }
 
-    /// Returns the reason for an outcome, by the outcome's name.
+    /// Returns the reason for the outcome with this name.
     #[must_use]
     pub fn of(&self, slug: &str) -> Option<&str> {
         let named = self.0.iter().filter(|(name, _)| slug.starts_with(name.as_str()));

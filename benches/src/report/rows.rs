@@ -1,18 +1,18 @@
-//! The rows of the report in their order. Each row has a measure and its target. A row without an outcome is
-//! reported as not run.
+//! The rows of the report in order, each with its measure and its target. The report says which rows were not
+//! run.
 
 /// A row of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// The id by which outcomes name their row.
+    /// The id with which outcomes refer to this row.
     pub id: &'static str,
-    /// The measure in words.
+    /// What is measured, in words.
     pub title: &'static str,
-    /// The circumstances in words.
+    /// The setting, in words.
     pub setting: &'static str,
-    /// The target in words.
+    /// The target, in words.
     pub target: &'static str,
-    /// The bench program that measures the row.
+    /// The bench program of this row.
     pub program: &'static str,
 }
 

@@ -1,21 +1,21 @@
 //! Draws the few shapes that the charts use.
 //!
-//! A chart is on its own light card, so it is readable on a page of any colour.
+//! A chart has its own light background, so it is readable on a page of any colour.
 
 use std::fmt::Write;
 
-/// The colour of larder's bars and lines. It differs from the peers' colour.
+/// The colour of larder's bars and lines, which differs from the colour of the peers.
 pub(super) const OURS: &str = "#b5471b";
 pub(super) const PEERS: &str = "#8aa0b4";
 pub(super) const INK: &str = "#24292f";
 pub(super) const FAINT: &str = "#57606a";
-/// Colours for the lines of a chart.
+/// The colours of the lines in a chart.
 pub(super) const LINES: [&str; 8] =
     [OURS, "#0b62a8", "#2f7d32", "#7a3e9d", "#946200", "#00798c", "#a02c5a", "#5c5c5c"];
 
 const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif";
 
-/// The point of a text that is placed at the given position.
+/// Which point of a text is at the given position.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Anchor {
     Start,
@@ -37,7 +37,7 @@ impl Svg {
         svg
     }
 
-    /// Draws a text with its baseline at a position.
+    /// Draws a text whose baseline is at this position.
     pub(super) fn text(&mut self, (x, y): (f64, f64), size: f64, colour: &str, anchor: Anchor, text: &str) {
         let anchor = match anchor {
             Anchor::Start => "start",
@@ -94,8 +94,8 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// A scale from figures to positions. It is linear from zero, or logarithmic if the figures differ too much
-/// for a linear scale.
+/// Converts figures to positions. The scale is linear from zero, or logarithmic if the figures differ too
+/// much.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
     pub(super) is_logarithmic: bool,
@@ -104,7 +104,7 @@ pub(super) struct Scale {
     length: f64,
 }
 
-/// A scale is logarithmic if the greatest figure is at least this many times the smallest.
+/// Minimum ratio of the largest to the smallest figure for a logarithmic scale.
 const FAR_APART: f64 = 40.0;
 
 impl Scale {
@@ -116,8 +116,8 @@ impl Scale {
     }
 
     pub(super) fn new(is_logarithmic: bool, least: f64, most: f64, length: f64) -> Self {
-        // On a logarithmic scale, the smallest figure must also have a length. So the scale begins below that
-        // figure, by a tenth of the logarithmic range.
+        // A logarithmic scale begins below the smallest figure, by a tenth of its range. Otherwise the bar of
+        // the smallest figure would have no length.
         let least = if is_logarithmic { least / (most / least).powf(0.1) } else { 0.0 };
         Self { is_logarithmic, least, most, length }
     }

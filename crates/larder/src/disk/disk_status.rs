@@ -1,4 +1,4 @@
-//! The state and the counts of the disk tier, for the statistics.
+//! The state and the counters of the disk tier, for the statistics.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::DiskState;
 use crate::units::Timestamp;
 
-/// The status of a keyspace of the file after the last commit.
+/// The status of one keyspace in the file after the last commit.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyspaceStatus {
     pub(crate) id: KeyspaceId,
@@ -29,10 +29,9 @@ pub(crate) struct DiskStatus {
     pub(crate) keyspaces: BTreeMap<String, KeyspaceStatus>,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
-    /// The identity of the file. A file of format 1 has no identity yet.
+    /// The identity of the file. A file of format 1 has none yet.
     pub(crate) identity: Option<FileIdentity>,
-    /// Limit of the sum of the charges of all entries, in bytes. This limit is never below the present
-    /// charges.
+    /// Limit of the sum of the charges of all entries, in bytes. It is never below the current charges.
     pub(crate) usable: u64,
     pub(crate) extent: Extent,
     /// Number of range removals whose entries are still being deleted.
@@ -44,7 +43,7 @@ pub(crate) struct DiskStatus {
     pub(crate) quarantined: Option<PathBuf>,
     pub(crate) was_closed_cleanly: bool,
     pub(crate) state: DiskState,
-    /// The reason why the disk tier is off.
+    /// Why the disk tier is off.
     pub(crate) off: Option<String>,
     /// Number of errors of the store.
     pub(crate) faults: u64,
@@ -52,13 +51,13 @@ pub(crate) struct DiskStatus {
     pub(crate) discards: u64,
     pub(crate) recoveries: u64,
     pub(crate) quarantines: u64,
-    /// Numbers of evicted entries and of expired entries of each keyspace.
+    /// Evicted and expired entries of each keyspace.
     pub(crate) gone: BTreeMap<KeyspaceId, (u64, u64)>,
-    /// The time at which the present outage began. None while the disk tier is on.
+    /// When the current outage began. `None` while the disk tier is on.
     pub(crate) off_since: Option<Timestamp>,
     /// Total length of the earlier outages.
     pub(crate) degraded: Duration,
-    /// The time at which the latest snapshot was installed.
+    /// When the latest snapshot was installed.
     pub(crate) shown_at: Timestamp,
     pub(crate) damaged_records: u64,
     pub(crate) read_faults: u64,
@@ -78,14 +77,14 @@ impl DiskStatus {
         }
     }
 
-    /// Returns the total length of all outages, including the current outage.
+    /// Returns the total length of all outages, including the current one.
     pub(crate) fn degraded(&self, now: Timestamp) -> Duration {
         self.degraded + self.off_since.map_or(Duration::ZERO, |since| now.since(since))
     }
 }
 
 impl Store {
-    /// Returns the status of a file that was just opened.
+    /// Returns the status of a newly opened file.
     pub(crate) fn view(&mut self) -> DiskStatus {
         let mut status = DiskStatus {
             recovered_entries: self.catalog.entries(),
@@ -96,8 +95,8 @@ impl Store {
         status
     }
 
-    /// Brings a status up to date. The first call visits all keyspaces. A later call visits only keyspaces
-    /// that have changed since the previous call.
+    /// Updates a status. The first call visits all keyspaces. A later call visits only the keyspaces that
+    /// have changed since the previous call.
     pub(crate) fn show(&mut self, status: &mut DiskStatus) {
         let keyspaces = &self.catalog.keyspaces;
         let shown = |row: &KeyspaceRow| KeyspaceStatus {

@@ -1,16 +1,16 @@
 //! The ballast: a file of up to 1 MiB beside the cache file, deleted when the disk is full.
 //!
-//! redb copies pages before it changes them. So on a full disk redb can't even delete an entry. Deleting the
-//! ballast makes the room that the commit of a deletion needs. The deletion then frees more room. These steps
-//! follow when the disk is full:
+//! redb copies pages before it changes them, so on a full disk it cannot even delete an entry. Deleting the
+//! ballast frees the room that the commit of a deletion needs. The deletion then frees more room. When the
+//! disk is full:
 //!
 //! 1. A commit fails, and the file is suspended ([`super::cache_file`]).
 //! 2. The next attempt to return to service deletes the ballast and opens the file again.
 //! 3. The writer commits deletions before anything else.
-//! 4. The ballast is written again after a commit of everything.
-//!    [`MAX_RETRY_DELAY`](super::cache_file::backoff::MAX_RETRY_DELAY) must have passed since step 2.
+//! 4. The ballast is written again after a commit of everything, if
+//!    [`MAX_RETRY_DELAY`](super::cache_file::backoff::MAX_RETRY_DELAY) has passed since step 2.
 //!
-//! An opening that finds no room deletes the ballast of an earlier run and tries once more.
+//! If opening a file finds no room, it deletes the ballast of an earlier run and retries once.
 
 use std::path::{Path, PathBuf};
 
@@ -19,8 +19,8 @@ use redb::StorageBackend;
 use super::names::{BALLAST, beside};
 use crate::sys::volume::{FileKind, Volume};
 
-/// The first bytes of a ballast. A file of this name that begins with other bytes, and not with zeros, does
-/// not belong to larder. Such a file is left unchanged.
+/// The first bytes of a ballast. A file with this name that begins with anything else, except zeros, does
+/// not belong to larder and is left unchanged.
 const MARK: &[u8] = b"larder: room kept for deletions on a full disk\n";
 const LEAST: u64 = 256 << 10;
 const MOST: u64 = 1 << 20;
@@ -45,8 +45,8 @@ impl Ballast {
         self.is_held
     }
 
-    /// Writes the ballast, unless it exists. Best effort: without a ballast, a full disk may make the cache
-    /// discard its file, but no promise is broken.
+    /// Writes the ballast, unless it exists. Best effort: without a ballast, a full disk may force the cache
+    /// to discard its file, but no promise is broken.
     pub(crate) fn take(&mut self, volume: &dyn Volume) {
         if !self.is_held {
             self.is_held = self.try_take(volume).unwrap_or(false);
@@ -75,7 +75,7 @@ impl Ballast {
         filled.map(|()| true)
     }
 
-    /// Writes every byte. Setting only the length would allocate no blocks.
+    /// Writes every byte, because setting only the length would allocate no blocks.
     fn fill(&self, volume: &dyn Volume) -> std::io::Result<()> {
         let file = volume.open(&self.path, true)?;
         file.set_len(0)?;
@@ -103,7 +103,7 @@ impl Ballast {
         is_ours && volume.remove(&path).is_ok()
     }
 
-    /// Deletes the ballast file. Returns whether a ballast was deleted.
+    /// Deletes the ballast file. Returns whether it existed.
     pub(crate) fn delete(&mut self, volume: &dyn Volume) -> bool {
         std::mem::take(&mut self.is_held) && volume.remove(&self.path).is_ok()
     }

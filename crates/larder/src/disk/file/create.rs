@@ -1,6 +1,7 @@
-//! Makes a cache file: the file is written under a temporary name, closed, and renamed to its path.
+//! Creates a cache file: writes it under a temporary name, closes it, and renames it to its path.
 //!
-//! A crash leaves either no file or a complete file at the path. The next opening removes the temporary file.
+//! A crash leaves either no file or a complete file at the path. The next opening removes the temporary
+//! file.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,7 @@ use crate::disk::store::redb_store::Store;
 use crate::error::Error;
 use crate::sys::volume::{Anchor, Identity};
 
-/// Returns the temporary name of a file while it is being created.
+/// Returns the temporary name of a file that is being created.
 pub(crate) fn unfinished(path: &Path) -> PathBuf {
     beside(path, UNFINISHED)
 }
@@ -37,8 +38,8 @@ pub(crate) fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Erro
     Err(foreign(&path, "it has the name of an unfinished larder file, but is not one"))
 }
 
-/// Removes an unfinished file that a crash left. The caller holds the owner's lock, so no other process is
-/// writing the file.
+/// Removes an unfinished file that a crash has left. The caller holds the owner's lock, so no other process
+/// is writing the file.
 pub(crate) fn remove_unfinished(options: &OpenOptions) -> Result<(), StoreError> {
     match options.volume.remove(&unfinished(&options.path)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
@@ -46,13 +47,13 @@ pub(crate) fn remove_unfinished(options: &OpenOptions) -> Result<(), StoreError>
     }
 }
 
-/// A file that was made and is not in service yet. Its anchor identifies the file, so that a later attempt
-/// can remove it.
+/// A file that was created and is not yet in service. Its anchor identifies the file, so that a later
+/// attempt can remove it.
 #[derive(Debug, Default)]
 pub(crate) struct CreatedFile(Option<Box<dyn Anchor>>);
 
 impl CreatedFile {
-    /// Removes the file from the path, if an earlier attempt has left the file there.
+    /// Removes the file from the path, if an earlier attempt has left it there.
     pub(crate) fn remove(&mut self, options: &OpenOptions) -> Result<(), StoreError> {
         if let Some(anchor) = &self.0
             && let Some(metadata) = options.volume.metadata(&options.path)?
@@ -64,7 +65,7 @@ impl CreatedFile {
         Ok(())
     }
 
-    /// Returns whether the made file has this identity.
+    /// Returns whether the created file has this identity.
     pub(crate) fn is(&self, identity: Identity) -> bool {
         self.0.as_ref().is_some_and(|anchor| anchor.identity() == identity)
     }
@@ -74,8 +75,8 @@ impl CreatedFile {
     }
 }
 
-/// Makes a new file under a temporary name and renames it to its path, durably. Sets `created` as soon as the
-/// file may be at the path.
+/// Creates a new file under a temporary name and durably renames it to its path. Sets `created` as soon as
+/// the file may be at the path.
 pub(crate) fn create(
     options: &OpenOptions,
     catalog: &Catalog,
@@ -102,7 +103,7 @@ pub(crate) fn create(
     let opened =
         sync_directory_of(volume, path).map_err(StoreError::from).and_then(|()| Store::open(options, 0));
     if opened.is_err() {
-        // The file holds no entries yet, so the next attempt can make a new file.
+        // The file has no entries yet, so the next attempt can create a new file.
         drop(created.remove(options));
     }
     opened

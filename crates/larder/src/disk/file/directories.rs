@@ -1,4 +1,4 @@
-//! Finds and makes the directory of a cache file, and makes changes of names in that directory durable.
+//! Finds and creates the directory of a cache file, and makes name changes in that directory durable.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,12 @@ use super::io_error::io_error;
 use crate::error::Error;
 use crate::sys::volume::Volume;
 
-/// Returns an absolute path. So the path stays valid when the process changes its directory.
+/// Returns the absolute path, which stays valid when the process changes its directory.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(path).map_err(|error| io_error("find", path, error))
 }
 
-/// Makes the missing directories of a path, accessible to their owner only.
+/// Creates the missing directories of a path, accessible only to their owner.
 pub(super) fn create_parents(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
     let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
         return Ok(());
@@ -20,8 +20,8 @@ pub(super) fn create_parents(volume: &dyn Volume, path: &Path) -> Result<(), Err
     volume.create_directories(parent).map_err(|error| io_error("create the directory", parent, error))
 }
 
-/// Resolves symbolic links in the directory of a path. Otherwise a later change of a link would make the path
-/// lead to a different file.
+/// Resolves symbolic links in the directory of a path. Otherwise a later change of a link would make the
+/// path lead to a different file.
 pub(crate) fn in_real_directory(volume: &dyn Volume, path: &Path) -> Result<PathBuf, Error> {
     let (directory, Some(name)) = (directory_of(path), path.file_name()) else { return Ok(path.to_owned()) };
     let directory = volume.real_directory(directory).map_err(|error| io_error("find", directory, error))?;
@@ -32,10 +32,10 @@ pub(super) fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes changes of names in the directory of a path durable.
+/// Makes name changes in the directory of a path durable.
 ///
-/// Some network and user-space file systems can't sync a directory. There, the durability of a rename depends
-/// on the file system.
+/// Some network and user-space file systems cannot sync a directory. There, the durability of a rename
+/// depends on the file system.
 pub(super) fn sync_directory_of(volume: &dyn Volume, path: &Path) -> io::Result<()> {
     match volume.sync_directory(directory_of(path)) {
         Err(error) if is_unsupported(&error) => Ok(()),

@@ -1,7 +1,6 @@
 //! Translates the store's errors into the errors that a user reads. No other file does this.
 //!
-//! The advice to the user depends on the failed action. So the translation depends on the kind of the error
-//! and on the action.
+//! The advice to the user depends on both the kind of the error and the failed action.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +15,6 @@ use crate::error::cause::ErrorCause;
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::os::OsVolume;
 
-/// The action that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileAction {
     /// Opening the file as its owner.
@@ -70,7 +68,7 @@ pub(crate) fn error_of(action: FileAction, path: &Path, error: StoreError) -> Er
     Error::io(action.verb(), path.to_owned(), cause)
 }
 
-/// Returns the error for a change that may not be on the disk.
+/// Returns the error for a change that may not be on disk.
 pub(crate) fn not_durable(error: StoreError) -> Error {
     Error::not_durable(error.cause)
 }
@@ -95,7 +93,7 @@ fn off(why: Option<&StoreError>) -> ErrorCause {
     why.map_or_else(|| OFF.into(), |why| why.cause.clone().in_context(OFF))
 }
 
-/// Returns the error for a damaged file. The error says whether the file is larder's.
+/// Returns the error for a damaged file, which says whether the file is larder's.
 fn damaged(path: &Path, cause: String) -> Error {
     match OsVolume::open_to_read(path) {
         Ok(file) if shows_larder(path, &file) => Error::Damaged { path: path.to_owned(), cause },
@@ -104,12 +102,13 @@ fn damaged(path: &Path, cause: String) -> Error {
     }
 }
 
-/// Returns the error for a damaged file that has no sign of larder in it.
+/// Returns the error for a damaged file without any sign of larder.
 pub(super) fn unknown_damage(path: &Path, cause: &str) -> Error {
     foreign(path, format!("it is a damaged redb database ({cause}) with no sign of larder in it"))
 }
 
-/// Returns whether there is evidence that a damaged file is larder's. A cache would then move the file aside.
+/// Returns whether there is evidence that a damaged file is larder's. If so, opening a cache moves the file
+/// aside.
 pub(crate) fn shows_larder(path: &Path, file: &VolumeFile) -> bool {
     evidence::is_ours(&OsVolume, path, file, owner::accepted(path).as_ref()).unwrap_or(false)
 }

@@ -1,12 +1,12 @@
-//! Evidence that an unreadable file is a cache file of ours, and so may be moved aside.
+//! Evidence that an unreadable file is one of our cache files, and so may be moved aside.
 //!
-//! redb may put the names of our tables anywhere in the file. A file that was cut or overwritten may have
-//! lost these names. So once an owner has accepted a file, the owner writes two pieces of evidence:
+//! redb may put the names of our tables anywhere in the file, and a truncated or overwritten file may have
+//! lost these names. So once an owner has accepted a file, it writes two pieces of evidence:
 //!
 //! - The **mark**, in the file: a word, the file's identity and their checksum. The mark is in a part of the
-//!   first page that redb does not use. So the mark survives when the end of the file is cut off.
-//! - **Lines in the lock file** (`<path>.lock`): the identity of the file that was accepted at this path, and
-//!   its place in the file system. The lines stay when the cache is closed.
+//!   first page that redb does not use. So the mark survives when the file is truncated.
+//! - **Lines in the lock file** (`<path>.lock`): the identity of the file that was accepted at this path,
+//!   and its place in the file system. The lines stay when the cache is closed.
 //!
 //! A file is ours if one of these conditions is true:
 //!
@@ -18,9 +18,9 @@
 //! 4. The file contains the identity that the lock file names, 16 random bytes. This rule recognizes a file
 //!    whose first page was overwritten.
 //!
-//! If a foreign file is at the path later, it is not accepted: it has neither the mark nor the identity. File
-//! systems reuse inodes, so the lock file also records when our file was made. Where the file system does not
-//! keep that time, rule 3 never applies.
+//! If a foreign file is at the path later, it is not accepted, because it has neither the mark nor the
+//! identity. File systems reuse inodes, so the lock file also records when our file was created. If the file
+//! system does not record that time, rule 3 never applies.
 
 use std::path::Path;
 use std::{fmt, io};
@@ -64,8 +64,7 @@ pub(super) fn marked(start: &[u8]) -> Option<FileIdentity> {
     (mark(identity) == found).then_some(identity)
 }
 
-/// The place of a file in the file system, and the time when the file was made. No later file has the same
-/// values.
+/// The place of a file in the file system, and when the file was created. No later file has the same values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FilePlace {
     device: u64,
@@ -74,7 +73,7 @@ pub(crate) struct FilePlace {
 }
 
 impl FilePlace {
-    /// Returns none if the file system does not keep the time when a file was made.
+    /// Returns `None` if the file system does not record when a file was created.
     pub(crate) fn of(metadata: &Metadata) -> Option<Self> {
         metadata.born.map(|born| Self { device: metadata.identity.0, inode: metadata.identity.1, born })
     }

@@ -1,10 +1,10 @@
 //! Lists the processes that hold a cache file: its owner, and the processes that the owner forked while the
-//! file was open. A fork copies descriptors. So each forked process keeps the file locked after the owner has
-//! ended.
+//! file was open. A fork copies descriptors. So each forked process keeps the file locked after the owner
+//! has ended.
 //!
-//! Linux lists the open files of a process in `/proc/PID/fd`, for the same user and for root. A process holds
-//! the cache file if it has both the file and its lock file open. A process that waits for the lock has only
-//! the lock file open. A process that reads has only the cache file open.
+//! Linux lists the open files of a process in `/proc/PID/fd`, for the same user and for root. A process
+//! holds the cache file if it has both the file and its lock file open. A process that waits for the lock
+//! has only the lock file open. A process that only reads has only the cache file open.
 
 use std::path::{Path, PathBuf};
 
@@ -14,15 +14,15 @@ use crate::format::escape::escape_control;
 use crate::sys::volume::Volume;
 use crate::sys::volume::os::OsVolume;
 
-/// Maximum number of bytes that are read of a process's name, including the end of the line.
+/// Maximum number of bytes to read of a process's name, including the end of the line.
 const NAME_LEN: u64 = 64;
 
-/// Returns the processes that hold a cache file, in the order of their ids. Only processes of the same user
-/// and the same container are found; root finds the processes of all users. The list is empty on systems
-/// other than Linux.
+/// Returns the processes that hold a cache file, ordered by id. Finds only processes of the same user and
+/// the same container; root finds the processes of all users. The list is empty on systems other than Linux.
 ///
-/// The list includes the owner of the file while it runs. If the owner has ended (`FileState::Owned` of an
-/// inspector says so), the listed processes are its forks. They prevent the next owner from opening the file.
+/// The list includes the owner of the file while it runs. If the owner has ended (an inspector then reports
+/// `FileState::Owned`), the listed processes are its forks. They prevent the next owner from opening the
+/// file.
 ///
 /// ```
 /// let dir = tempfile::tempdir()?;
@@ -38,7 +38,8 @@ const NAME_LEN: u64 = 64;
 /// ```
 ///
 /// # Cost
-/// Reads the list of open files of every process of the machine. This takes from one to tens of milliseconds.
+/// Reads the list of open files of every process on the machine. This takes from one to tens of
+/// milliseconds.
 #[must_use]
 pub fn holders(path: &Path) -> Vec<Holder> {
     let Some(path) = real(path) else { return Vec::new() };

@@ -7,16 +7,16 @@ use std::path::Path;
 use crate::error::Error;
 use crate::error::cause::ErrorCause;
 
-/// Describes a file that is itself a mount point. Such a file can be neither renamed nor removed. But the
-/// cache must rename or remove a file that is damaged or discarded.
+/// Describes a file that is itself a mount point. It can be neither renamed nor removed, but the cache must
+/// rename or remove a file that is damaged or discarded.
 pub(super) const MOUNT_POINT: &str = "a mount point of its own, which can't be renamed: mount the directory";
 /// Advice for a full disk.
 pub(super) const ROOM: &str = "free some room there, or open the cache without a path until there is";
 
-/// Returns the error for a system call on a path that failed.
+/// Returns the error for a failed system call on a path.
 pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
     let path = path.to_owned();
-    // Opening a symbolic link with O_NOFOLLOW fails with this error.
+    // Opening a symbolic link with `O_NOFOLLOW` fails with this error.
     if rustix::io::Errno::from_io_error(&source) == Some(rustix::io::Errno::LOOP) {
         return Error::NotAFile { path, what: "a symbolic link" };
     }

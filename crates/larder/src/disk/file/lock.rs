@@ -1,22 +1,21 @@
 //! The owner's lock. Only the process that holds this lock may write, rename and delete the cache file.
 //!
 //! `<path>.lock` is locked before any other file is changed. So there is one owner at a time, even if the
-//! cache file is moved or removed. The owner renames another file over the cache file in one case only: that
+//! cache file is moved or removed. The owner renames another file over the cache file in only one case: that
 //! file is a copy of the cache file ([`super::compact`]).
 //!
-//! The lock file is never renamed. It is removed in one case only: an opening that has made the lock file
-//! fails.
+//! The lock file is never renamed. It is removed in only one case: an opening that has created it fails.
 //!
-//! 1. The lock file is opened, or made if it is missing.
+//! 1. The lock file is opened, or created if it is missing.
 //! 2. The lock file is locked.
 //! 3. The path of the lock file is checked. If another file or no file is at the path, another opening has
 //!    removed the lock file between steps 1 and 2. Then steps 1 to 3 are repeated.
-//! 4. An opening that fails removes the lock file if it has made that file. The opening unlocks the file only
+//! 4. An opening that fails removes the lock file if it has created that file. It unlocks the file only
 //!    after the removal.
 //!
 //! After step 3 the process holds the lock of the file at the path, and only this process may remove that
-//! file. Without step 3, one owner could hold a lock file that was removed, while another process makes and
-//! locks a new lock file.
+//! file. Without step 3, one owner could hold a removed lock file, while another process creates and locks a
+//! new one.
 
 use std::io;
 use std::io::ErrorKind;
@@ -48,10 +47,9 @@ const OWNER_POLLS: u32 = 20;
 pub(crate) struct OwnerLock {
     file: Box<dyn LockFile>,
     path: PathBuf,
-    /// The content of the lock file.
     info: OwnerInfo,
     process: Process,
-    /// Whether this opening has made the lock file, and found it empty after locking it.
+    /// Whether this opening has created the lock file, and found it empty after locking it.
     is_new: bool,
 }
 
@@ -64,15 +62,15 @@ impl Drop for OwnerLock {
         }
         // Clears the process id before unlocking, so that the next opener never reads a stale owner.
         drop(self.file.write(&self.info.without_owner().to_bytes()));
-        // Closing the descriptor is not enough. Another thread may just be starting a child process that
-        // inherits the descriptor. That child would hold the lock until it executes its own program.
+        // Closing the descriptor is not enough. Another thread may be starting a child process that inherits
+        // the descriptor. That child would hold the lock until it executes its own program.
         drop(self.file.unlock());
     }
 }
 
 impl OwnerLock {
     /// Locks `<path>.lock`. Waits up to `timeout` for another owner to release the lock. Writes the process
-    /// id into the lock file, and the absolute path of the future control socket if there is one.
+    /// id into the lock file, and the absolute path of the future control socket, if any.
     pub(crate) fn acquire(
         volume: &dyn Volume,
         path: &Path,
@@ -89,15 +87,16 @@ impl OwnerLock {
                 volume.open_lock(&lock_path).map_err(|error| io_error("open", &lock_path, error))?; // 1
             // 2.
             while !file.try_lock().map_err(|error| io_error("lock", &lock_path, error))? {
-                // The time of a manual clock may not advance. So the lengths of the pauses are added as well.
+                // The time of a manual clock may not advance, so the lengths of the pauses are added as
+                // well.
                 if waited.max(clock.monotonic().saturating_sub(start)) >= timeout {
                     return Err(read_owner(&mut *file).in_use(path));
                 }
                 pause(LOCK_POLL);
                 waited += LOCK_POLL;
             }
-            // 3. On some file systems the identity of a file changes. On such a file system the lock is
-            //    accepted after `MAX_ATTEMPTS`.
+            // 3. On some file systems the identity of a file changes. On them, the lock is accepted after
+            //    `MAX_ATTEMPTS`.
             let is_there = file.place().is_ok_and(|place| place == LockPlace::Held);
             if is_there || attempts == MAX_ATTEMPTS {
                 break file;
@@ -118,12 +117,12 @@ impl OwnerLock {
         if let Some(socket) = socket {
             info.set_socket(socket);
         }
-        // Before this opening locked the new file, another opening may have locked and written this file.
+        // Before this opening locked the new file, another one may have locked and written it.
         let is_new = file.is_new() && content.is_empty();
         let mut lock = Self { file, path: lock_path, info, process: Process::current(), is_new };
         match lock.file.write(&lock.info.to_bytes()) {
-            // The lock is held even without the content of the file. Opening may later make room by deleting
-            // the ballast.
+            // The lock is held even if its content cannot be written. Opening may later free room by
+            // deleting the ballast.
             Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {}
             Err(error) => {
                 let refused = io_error("write", &lock.path, error);
@@ -148,8 +147,7 @@ impl OwnerLock {
         self.info.accepted()
     }
 
-    /// Writes the accepted cache file into the lock file. The written lines stay when this owner closes the
-    /// cache.
+    /// Records the accepted cache file in the lock file. These lines stay when this owner closes the cache.
     pub(crate) fn note_accepted(&mut self, accepted: Accepted) -> io::Result<()> {
         if self.info.accepted() != Some(accepted) {
             self.info.set_accepted(&accepted);
@@ -158,12 +156,12 @@ impl OwnerLock {
         Ok(())
     }
 
-    /// Ensures that the locked file is at the lock's path. If another program has removed or replaced that
-    /// file, locks the file that is at the path now, or makes a new file. Returns a description of what
-    /// happened to the locked file. Returns none if the locked file was at its path.
+    /// Ensures that the locked file is at the lock's path. If another program has removed or replaced it,
+    /// locks the file that is now at the path, or creates a new one. Returns a description of what happened,
+    /// or `None` if the locked file was at its path.
     ///
     /// # Errors
-    /// Returns the reason why the file at the path can't be locked.
+    /// Returns why the file at the path cannot be locked.
     pub(crate) fn ensure_held(&mut self, volume: &dyn Volume) -> Result<Option<String>, String> {
         let shown = self.path.display();
         let failed = |error: io::Error| format!("{shown} can't be locked again: {error}");
@@ -214,8 +212,8 @@ fn read_facts(file: &mut dyn LockFile) -> Option<OwnerInfo> {
     OwnerInfo::read(&file.read(MAX_LEN + 1).ok()?)
 }
 
-/// Returns the error for a lock that can't be taken. If the path of the cache file leads to something other
-/// than a regular file, the error says so. For example, no lock file can be made beside a device.
+/// Returns the error for a lock that cannot be taken. If the path of the cache file leads to something other
+/// than a regular file, the error says so. For example, no lock file can be created beside a device.
 pub(crate) fn lock_refusal(volume: &dyn Volume, path: &Path, refused: Error) -> Error {
     path_state(volume, path).err().unwrap_or(refused)
 }

@@ -2,10 +2,10 @@
 //!
 //! The parts of this module:
 //!
-//! - The right to write, rename or delete the file: [`lock`]. Making a file: [`create`]. Opening a file:
+//! - The right to write, rename or delete the file: [`lock`]. Creating a file: [`create`]. Opening a file:
 //!   [`open`].
 //! - A full disk: [`ballast`]. A disk that fails: [`cache_file`].
-//! - A damaged file: [`evidence`] says whether the file is ours, and [`quarantine`] moves it aside.
+//! - A damaged file: [`evidence`] decides whether the file is ours, and [`quarantine`] moves it aside.
 //! - A file that is larger than its entries need: [`compact`].
 
 pub(crate) mod ballast;

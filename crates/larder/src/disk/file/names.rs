@@ -1,4 +1,4 @@
-//! The names of the files beside a cache file. Each name is the name of the cache file with a suffix.
+//! The names of the files beside a cache file. Each is the name of the cache file with a suffix.
 //!
 //! The suffixes limit the length of a cache file's name. Without room for the longest suffix, a damaged file
 //! could not be moved aside, and a file could not be discarded when the disk fails. Names are bytes and need
@@ -14,7 +14,7 @@ use crate::sys::volume::Volume;
 
 /// The owner's lock.
 pub(super) const LOCK: &str = ".lock";
-/// The ballast. It is deleted when the disk is full.
+/// The ballast, deleted when the disk is full.
 pub(super) const BALLAST: &str = ".ballast";
 /// A file that is not complete yet.
 pub(super) const UNFINISHED: &str = ".larder-new";
@@ -25,7 +25,7 @@ pub(super) const DISCARDED: &str = ".discarded-";
 
 /// Number of digits of the largest time.
 const MAX_TIME_LEN: usize = 20;
-/// Maximum number of bytes that are added to the name of a cache file.
+/// Maximum number of bytes that are appended to the name of a cache file.
 const MAX_SUFFIX_LEN: usize = DISCARDED.len() + MAX_TIME_LEN;
 const _: () = assert!(
     LOCK.len() <= MAX_SUFFIX_LEN

@@ -1,7 +1,7 @@
-//! Makes the missing directories of a path before the file is made, and removes them again if opening fails.
+//! Creates the missing directories of a path before the file, and removes them if opening fails.
 //!
-//! Only empty directories that were missing before this opening are removed. A directory into which another
-//! process has put a file stays.
+//! Only empty directories that this opening has created are removed. A directory into which another process
+//! has put a file stays.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use super::directories::{create_parents, directory_of};
 use crate::error::Error;
 use crate::sys::volume::Volume;
 
-/// Directories that this opening has made. Dropping this value removes the directories, unless
-/// [`NewDirectories::keep`] was called.
+/// Directories that this opening has created. They are removed on drop, unless [`NewDirectories::keep`] was
+/// called.
 #[derive(Debug)]
 pub(crate) struct NewDirectories<'a> {
     volume: &'a dyn Volume,
@@ -19,11 +19,11 @@ pub(crate) struct NewDirectories<'a> {
 }
 
 impl<'a> NewDirectories<'a> {
-    /// Makes the missing directories of a path.
+    /// Creates the missing directories of a path.
     pub(crate) fn create(volume: &'a dyn Volume, path: &Path) -> Result<Self, Error> {
         let created = volume.missing_directories(directory_of(path));
-        // The list is stored before the first directory is made. So if a later directory can't be made, the
-        // drop removes the earlier directories.
+        // The list is stored before the first directory is created. So if a later directory cannot be
+        // created, the drop removes the earlier ones.
         let new = Self { volume, created };
         create_parents(volume, path)?;
         Ok(new)
@@ -38,7 +38,7 @@ impl<'a> NewDirectories<'a> {
 impl Drop for NewDirectories<'_> {
     fn drop(&mut self) {
         for directory in &self.created {
-            // A directory that is not empty stays.
+            // This fails for a directory that is not empty, so it stays.
             drop(self.volume.remove_directory(directory));
         }
     }

@@ -2,21 +2,21 @@
 //!
 //! The caller holds the owner's lock.
 //!
-//! 1. If no file or an empty file is at the path, a new file is made under a temporary name, closed, and
+//! 1. If no file or an empty file is at the path, a new file is created under a temporary name, closed, and
 //!    renamed to the path ([`super::create`]). So a crash leaves either no file or a complete file. A file
-//!    that is a mount point is refused, because it can't be replaced.
-//! 2. Something other than a regular file is refused. For a file that does not begin like redb's files, step
-//!    4 follows.
+//!    that is a mount point is refused, because it cannot be replaced.
+//! 2. Anything other than a regular file is refused. A file that does not begin like redb's files continues
+//!    at step 4.
 //! 3. The tables are read without writing ([`crate::disk::store::overlay`]). An undamaged file without our
-//!    tables is refused. So are a file of a newer format and a file in use.
+//!    tables is refused. So is a file of a newer format, or one in use.
 //! 4. A damaged file with evidence that it is ours ([`super::evidence`]) is moved aside and kept, and step 1
 //!    follows. Without evidence the file is refused.
-//! 5. A file of ours is opened for writing. If it is no longer than a set size, every page is verified. In a
-//!    longer file, only redb's own tables are verified ([`crate::disk::store::database`]). Damage that is
-//!    found now is handled as in step 4. Entries that pending range removals cover are ignored from the first
-//!    lookup on ([`crate::disk::store::range_removals`]).
+//! 5. A file of ours is opened for writing. If its length is at most a set size, every page is verified. In
+//!    a longer file, only redb's own tables are verified ([`crate::disk::store::database`]). Damage that is
+//!    found now is handled as in step 4. Entries that pending range removals cover are ignored from the
+//!    first lookup on ([`crate::disk::store::range_removals`]).
 //!
-//! A file of an older format is opened unchanged. The first commit upgrades the file.
+//! A file of an older format is opened unchanged. The first commit upgrades it.
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ pub(crate) struct OpenedFile {
     pub(crate) quarantined: Option<PathBuf>,
 }
 
-/// Opens the file at the path, or makes a new file. The caller holds the owner's lock.
+/// Opens the file at the path, or creates a new one. The caller holds the owner's lock.
 pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result<OpenedFile, Error> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;
@@ -62,7 +62,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
         // 1.
         PathState::Nothing => create_first(options, None),
         PathState::Empty => {
-            // Checked before the empty file is removed, so that a refusal leaves the empty file in place.
+            // Checked before the empty file is removed, so that a refusal leaves it in place.
             refuse_unless_unfinished(options)?;
             volume.remove(path).map_err(|error| io_error("replace the empty file", path, error))?;
             create_first(options, None).inspect_err(|_| drop(volume.open(path, true)))
@@ -81,7 +81,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
                     // 5.
                     Some(Ok(_)) => Store::open(options, len)
                         .or_else(|error| match error.kind {
-                            // The repair of a file may need room.
+                            // Repairing a file may need room.
                             StoreErrorKind::Full if Ballast::delete_left_over(volume, path) => {
                                 Store::open(options, len)
                             }
@@ -104,9 +104,9 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
             }
         }
     }?;
-    // At this point the path is known to be ours. Errors of the removal are ignored.
+    // The path is now known to be ours, so discarded files can be removed. Errors are ignored.
     remove_discarded(volume, path);
-    // A compaction that was cut off by a crash leaves an unfinished file.
+    // A crash during a compaction leaves an unfinished file.
     let is_left = path_state(volume, &unfinished(path)).is_ok_and(|found| found != PathState::Nothing);
     if is_left && refuse_unless_unfinished(options).is_ok() {
         drop(remove_unfinished(options));
@@ -116,7 +116,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
     Ok(OpenedFile { store, quarantined })
 }
 
-/// Deletes discarded files that a crash left, if they are larder's. Errors are ignored.
+/// Deletes larder's discarded files that a crash has left. Ignores errors.
 fn remove_discarded(volume: &dyn Volume, path: &Path) {
     for old in names::dated(volume, path, names::DISCARDED) {
         let is_ours = |file: VolumeFile| {
@@ -142,7 +142,7 @@ fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<FileFormat>, Stor
     }
 }
 
-/// Moves a damaged file aside and makes a new file, if there is evidence that the file is ours. Otherwise
+/// Moves a damaged file aside and creates a new file, if there is evidence that the file is ours. Otherwise
 /// returns `refused`.
 fn replace_damaged(
     options: &OpenOptions,

@@ -1,8 +1,8 @@
 //! Finds out whether a process owns a file, without taking the owner's lock.
 //!
-//! An attempt to lock would hold the lock for a moment, and an owner that starts just then would be refused.
-//! So this module reads the list of all locks that Linux provides. The list does not show, for example, the
-//! locks of processes in another container. redb's own lock shows such an owner when the file is opened.
+//! An attempt to lock would briefly hold the lock, and an owner that starts at that moment would be refused.
+//! So this module reads Linux's list of all locks. The list does not show, for example, the locks of
+//! processes in another container. redb's own lock detects such an owner when the file is opened.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::disk::file::holders::holders;
 use crate::error::Error;
 use crate::sys::volume::os::OsVolume;
 
-/// Enough bytes for the id of a process, its name, its state and the number of its threads.
+/// Enough bytes for a process's id, name, state and number of threads.
 #[cfg(target_os = "linux")]
 const STAT_LEN: u64 = 1024;
 /// Enough bytes for the list of all locks of a machine.
@@ -23,13 +23,13 @@ const MAX_LOCKS: u64 = 4 << 20;
 /// The owner of a file, according to the lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Owner {
-    /// The owner's process id. None if the lock file names no process.
+    /// The owner's process id, or `None` if the lock file names no process.
     pub(crate) pid: Option<u32>,
-    /// Whether no process with this id runs. If the file is still locked, a process that the owner forked
-    /// holds the lock.
+    /// Whether no process with this id runs. If the file is still locked, a fork of the owner holds the
+    /// lock.
     pub(crate) has_ended: bool,
-    /// Whether the id belongs to another namespace of process ids, such as a container's. Then no process of
-    /// this namespace can be found by the id.
+    /// Whether the id belongs to another PID namespace, such as a container's. Then the id does not identify
+    /// a process in this namespace.
     pub(crate) is_elsewhere: bool,
     /// The control socket that the lock file names.
     pub(crate) socket: Option<PathBuf>,
@@ -42,7 +42,7 @@ impl Owner {
         Self { pid: info.pid, has_ended, is_elsewhere, socket: info.socket() }
     }
 
-    /// Returns the owner of a cache file, according to the lock file beside the cache file.
+    /// Returns the owner of a cache file, according to the lock file beside it.
     pub(crate) fn beside(path: &Path) -> Self {
         read_info(path).as_ref().map(Self::of).unwrap_or_default()
     }
@@ -60,14 +60,12 @@ pub(crate) fn accepted(path: &Path) -> Option<Accepted> {
     read_info(path)?.accepted()
 }
 
-/// Reads the lock file beside a cache file. The owner that the lock file names may still run, or may have
-/// been killed.
+/// Reads the lock file beside a cache file. The owner that it names may have been killed.
 fn read_info(path: &Path) -> Option<OwnerInfo> {
     OwnerInfo::read(&OsVolume::read_beside(&beside(path, LOCK), MAX_LEN as u64 + 1).ok()?)
 }
 
-/// Returns the number of this process's namespace of process ids. None where the system has no such
-/// namespaces.
+/// Returns the number of this process's PID namespace, or `None` if the system has no PID namespaces.
 pub(crate) fn namespace() -> Option<String> {
     let target = rustix::fs::readlink("/proc/self/ns/pid", Vec::new()).ok()?;
     let number = target.to_str().ok()?.strip_prefix("pid:[")?.strip_suffix(']')?;
@@ -81,10 +79,10 @@ pub(crate) fn has_ended(pid: u32) -> bool {
     rustix::process::test_kill_process(id) == Err(rustix::io::Errno::SRCH) || is_zombie(pid)
 }
 
-/// Returns whether a process is a zombie (`proc_pid_stat(5)`). The state follows the name of the process, and
-/// the number of threads follows seventeen words later. The name is enclosed in brackets and may itself
-/// contain brackets. If only the first thread has ended, the state is that of a zombie although other threads
-/// run.
+/// Returns whether a process is a zombie (`proc_pid_stat(5)`). The state follows the name of the process,
+/// and the number of threads follows seventeen words later. The name is enclosed in parentheses and may
+/// itself contain parentheses. If only the first thread has ended, the state is that of a zombie although
+/// other threads run.
 #[cfg(target_os = "linux")]
 fn is_zombie(pid: u32) -> bool {
     let stat = OsVolume::read_beside(Path::new(&format!("/proc/{pid}/stat")), STAT_LEN).unwrap_or_default();
@@ -114,8 +112,8 @@ pub(crate) fn holds_lock(_: &Path) -> bool {
     false
 }
 
-/// Returns whether a line describes the owner's lock. An example of a line is `1: FLOCK ADVISORY WRITE 4711
-/// fe:00:7004282 0 EOF`. Some file systems number devices differently. So the inode and the process id are
+/// Returns whether a line describes the owner's lock, for example `1: FLOCK ADVISORY WRITE 4711
+/// fe:00:7004282 0 EOF`. Some file systems number devices differently, so the inode and the process id are
 /// compared, and the device is not.
 #[cfg(target_os = "linux")]
 fn is_lock_of(line: &str, inode: u64, owner: Option<u32>) -> bool {

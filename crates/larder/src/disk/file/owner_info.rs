@@ -11,13 +11,14 @@
 //! ```
 //!
 //! The first line is the process id. Lines `name=value` in printable ASCII follow. A reader ignores unknown
-//! names. The first version of larder wrote the process id only. When no process holds the lock, the first
-//! line is empty, unless the owner ended without closing the cache. The lines `file` and `place` describe the
-//! file that was accepted last ([`super::evidence`]). These two lines stay when the owner closes the cache.
+//! names. The first version of larder wrote only the process id. When no process holds the lock, the first
+//! line is empty, unless the owner ended without closing the cache. The lines `file` and `place` describe
+//! the file that was accepted last ([`super::evidence`]). These two lines stay when the owner closes the
+//! cache.
 //!
 //! The line `pid_namespace` names the namespace (Linux) to which the process id in the first line belongs. A
 //! container has its own namespace. Outside the container, the same number may belong to another process or
-//! to no process.
+//! to none.
 //!
 //! The line `socket` is the absolute path of the owner's control socket. Each byte that is not printable
 //! ASCII, and each `%`, is written as `%XX`. The line is written when the lock is taken, before the socket
@@ -25,9 +26,9 @@
 //! after a crash, the socket of another process. A reader must therefore ask which process answers, as
 //! `control::Client::connect_to_owner` does.
 //!
-//! A file of another form is not ours. An example is a `Cargo.lock` beside a cache called `Cargo`. A crash
-//! may leave a lock file of ours that ends in the middle of a line or in zeros. Such a remainder still has
-//! the form of a lock file.
+//! A file of any other form is not ours, for example a `Cargo.lock` beside a cache called `Cargo`. A crash
+//! may leave a lock file of ours that ends in the middle of a line or in zeros. It still has the form of a
+//! lock file.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -51,10 +52,9 @@ const MAX_LINES: usize = 16;
 /// Maximum number of digits of a process id.
 const MAX_PID_LEN: usize = 20;
 
-/// The content of a lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct OwnerInfo {
-    /// The owner's process id. None if the lock file names no process.
+    /// The owner's process id, or `None` if the lock file names no process.
     pub(crate) pid: Option<u32>,
     lines: Vec<(String, String)>,
 }
@@ -68,21 +68,20 @@ impl OwnerInfo {
         info
     }
 
-    /// Adds a line, unless a lock file can't contain that line.
+    /// Adds a line, unless a lock file cannot contain it.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         if is_name(name) && is_printable(value) && self.lines.len() < MAX_LINES {
             self.lines.push((name.to_owned(), value.to_owned()));
         }
     }
 
-    /// Returns the file that was accepted last, or `None` if the lock file names no such file.
+    /// Returns the file that was accepted last, or `None` if the lock file names none.
     pub(crate) fn accepted(&self) -> Option<Accepted> {
         let digits = self.get(FILE).filter(|digits| digits.len() == 2 * FileIdentity::LEN)?;
         let identity = FileIdentity::from_bytes(u128::from_str_radix(digits, 16).ok()?.to_be_bytes());
         Some(Accepted { identity, place: self.get(PLACE).and_then(FilePlace::read) })
     }
 
-    /// Sets the file that was accepted last.
     pub(crate) fn set_accepted(&mut self, accepted: &Accepted) {
         self.lines.retain(|(name, _)| name != FILE && name != PLACE);
         self.set(FILE, &accepted.identity.to_string());
@@ -98,8 +97,8 @@ impl OwnerInfo {
         }
     }
 
-    /// Returns whether the process id belongs to a namespace other than `own`. Returns false if one of the
-    /// two is unknown. A lock file of an earlier version has no line with a namespace.
+    /// Returns whether the process id belongs to a namespace other than `own`. Returns false if either is
+    /// unknown. A lock file of an earlier version does not name a namespace.
     pub(crate) fn is_elsewhere(&self, own: Option<&str>) -> bool {
         self.get(PID_NAMESPACE).zip(own).is_some_and(|(named, own)| named != own)
     }
@@ -145,7 +144,7 @@ impl OwnerInfo {
         text.into_bytes()
     }
 
-    /// Parses a lock file. Returns none if the file is not larder's. The bytes are the whole file, or its
+    /// Parses a lock file. Returns `None` if the file is not larder's. `bytes` is the whole file, or its
     /// first [`MAX_LEN`] + 1 bytes.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
@@ -158,7 +157,7 @@ impl OwnerInfo {
         let mut info = Self { pid: first.parse().ok(), lines: Vec::new() };
         for line in lines {
             let Some(whole) = line.strip_suffix('\n') else {
-                // The line was cut off, so it is ignored.
+                // The line is truncated, so it is ignored.
                 return is_printable(line).then_some(info);
             };
             let (name, value) = whole.split_once('=')?;
@@ -178,14 +177,15 @@ fn escaped(path: &Path) -> String {
         if matches!(byte, b' '..=b'~') && *byte != b'%' {
             text.push(char::from(*byte));
         } else {
-            // Writing to a string can't fail.
+            // Writing to a string does not fail.
             let _ = write!(text, "%{byte:02X}");
         }
     }
     text
 }
 
-/// Returns the path of a text that [`escaped`] returned. Returns none if the text has an invalid escape.
+/// Returns the path that [`escaped`] has converted to this text, or `None` if the text has an invalid
+/// escape.
 fn unescaped(text: &str) -> Option<PathBuf> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

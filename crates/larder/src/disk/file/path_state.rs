@@ -7,7 +7,7 @@ use crate::disk::store::redb_header::REDB_MAGIC;
 use crate::error::Error;
 use crate::sys::volume::{FileKind, Volume};
 
-/// The kind of file at a path, if the path is free or leads to a regular file.
+/// What is at a path: nothing, or a regular file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PathState {
     Nothing,
@@ -15,8 +15,8 @@ pub(crate) enum PathState {
     File { len: u64 },
 }
 
-/// Returns the kind of file at a path. Returns an error for anything other than a regular file. Opens no file
-/// and follows no symbolic link.
+/// Returns what is at a path. Returns an error for anything other than a regular file. Opens no file and
+/// follows no symbolic link.
 pub(crate) fn path_state(volume: &dyn Volume, path: &Path) -> Result<PathState, Error> {
     let not_a_file = |what| Err(Error::NotAFile { path: path.to_owned(), what });
     let Some(metadata) = volume.metadata(path).map_err(|error| io_error("look at", path, error))? else {
@@ -35,7 +35,7 @@ pub(crate) fn path_state(volume: &dyn Volume, path: &Path) -> Result<PathState, 
 pub(crate) fn refuse_mount_point(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
     match volume.is_mount_point(path) {
         Ok(true) => Err(Error::NotAFile { path: path.to_owned(), what: MOUNT_POINT }),
-        // An error is ignored here, because the next operation on the file reports that error.
+        // An error is ignored here, because the next operation on the file reports it.
         _ => Ok(()),
     }
 }

@@ -1,5 +1,4 @@
-//! The quarantine: damaged files are moved aside, and the latest damaged files are kept beside the cache
-//! file.
+//! The quarantine: damaged files are moved aside, and the latest ones are kept beside the cache file.
 
 use std::io;
 use std::io::ErrorKind;
@@ -9,7 +8,7 @@ use super::directories::sync_directory_of;
 use super::names::{DAMAGED, beside, dated};
 use crate::sys::volume::Volume;
 
-/// Moves a damaged file aside, durably. Returns its new path. The new path contains the time.
+/// Durably moves a damaged file aside. Returns its new path, which contains the time.
 pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::Result<PathBuf> {
     let new_path = move_aside(volume, path, DAMAGED, now_ms)?;
     sync_directory_of(volume, path)?;
@@ -17,13 +16,13 @@ pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::R
     Ok(new_path)
 }
 
-/// Number of further names that are tried if a file with the first name exists.
+/// Number of further names to try if a file with the first name exists.
 const ATTEMPTS: u64 = 100;
 
 /// Renames a file to a new name that contains a word and the time. The rename is not durable until the
 /// directory is synced.
 pub(super) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u64) -> io::Result<PathBuf> {
-    // If the clock were at its maximum, adding an attempt would overflow.
+    // If the clock is at its maximum, adding the attempt must not overflow.
     let first = now_ms.min(u64::MAX - ATTEMPTS);
     let mut attempt = 0;
     loop {
@@ -35,11 +34,11 @@ pub(super) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u
     }
 }
 
-/// Number of damaged files that are kept beside a cache. Older damaged files are deleted.
+/// Number of damaged files that are kept beside a cache. Older ones are deleted.
 pub const MAX_QUARANTINED: usize = 3;
 
-/// Deletes all but the [`MAX_QUARANTINED`] latest damaged files. `latest` stays even if its name contains an
-/// earlier time. Best effort: if a file can't be deleted now, a later call tries again.
+/// Deletes all but the [`MAX_QUARANTINED`] latest damaged files. Keeps `latest` even if its name contains an
+/// earlier time. Best effort: if a file cannot be deleted now, a later call retries.
 pub(super) fn remove_old_quarantined(volume: &dyn Volume, path: &Path, latest: Option<&Path>) {
     let mut kept = dated(volume, path, DAMAGED);
     kept.retain(|old| Some(&**old) != latest);

@@ -7,12 +7,12 @@ use crate::disk::store::guard::{StoreError, guarded};
 use crate::disk::store::overlay::{OverlaidDatabase, Overlay};
 use crate::sys::volume::Volume;
 
-/// Checks every page of a file. Changes nothing.
+/// Checks every page of a file without changing it.
 pub(crate) fn verify(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
     verify_pages(|| Overlay::new(volume.open(path, false)?))
 }
 
-/// Checks every page of a file that this process has open. Changes nothing. The file must not be written
+/// Checks every page of a file that this process has open, without changing it. The file must not be written
 /// during the check.
 pub(crate) fn verify_own(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
     verify_pages(|| Overlay::of_open_file(volume.open(path, false)?))

@@ -2,11 +2,11 @@
 //! of the application.
 //!
 //! Each change is a batch for [`Store::commit`], as in the writer of a cache. So entries, expiry rows,
-//! counts, the sequence and the clock watermark agree as after a commit of a cache. A removal is durable when
+//! counts, the sequence and the clock watermark agree as after a cache's commit. A removal is durable when
 //! the call returns.
 //!
-//! 1. The file is examined in the same way as an inspector examines a file. A file that is foreign, damaged,
-//!    of a newer format or in use is refused. Until then, neither the file nor its lock file is changed.
+//! 1. The file is examined in the same way as by an inspector. A file that is foreign, damaged, of a newer
+//!    format or in use is refused. Until then, neither the file nor its lock file is changed.
 //! 2. The owner's lock is taken. The file is examined again, because it may have been replaced.
 //! 3. The file is opened for writing. Damage that is found now is an error: only a cache moves a file aside.
 
@@ -54,7 +54,6 @@ pub(crate) struct OfflineEdit {
     lock: OwnerLock,
 }
 
-/// The result of a compaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Compaction {
     pub(crate) len_before: u64,
@@ -63,7 +62,7 @@ pub(crate) struct Compaction {
 }
 
 impl OfflineEdit {
-    /// Opens an existing file. If `makes` is set and no file is at the path, makes a new file.
+    /// Opens an existing file. If `makes` is set and no file is at the path, creates a new file.
     pub(crate) fn open(
         path: &Path,
         clock: &dyn Clock,
@@ -88,24 +87,23 @@ impl OfflineEdit {
         }
     }
 
-    /// Returns the time that is compared with the expiry of entries: the time of opening, or the file's clock
-    /// watermark if that is later.
+    /// Returns the time that is compared with the expiry of entries: the time of opening, or the file's
+    /// clock watermark if that is later.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Returns the catalog.
     pub(crate) fn catalog(&self) -> Result<&Catalog, Error> {
         self.file.catalog()
     }
 
-    /// Allocates and returns the sequence for the next change.
+    /// Allocates the sequence of the next change.
     pub(crate) fn next_sequence(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
     }
 
-    /// Finds or makes a keyspace. A keyspace of this name with a different version or shape is retired.
+    /// Finds or creates a keyspace. A keyspace of this name with a different version or shape is retired.
     pub(crate) fn register(&mut self, wanted: Registration) -> Result<KeyspaceInfo, Error> {
         let name = wanted.name.clone();
         self.commit(&[], &[], &[wanted], 0)?;

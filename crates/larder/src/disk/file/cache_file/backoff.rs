@@ -1,7 +1,7 @@
-//! The delay between a failure of the disk and the next attempt to use the disk.
+//! The delay between a failure of the disk and the next attempt to use it.
 //!
-//! The delay doubles with each failure. Once the disk has worked for as long as the last delay, the delay
-//! starts again from its initial value.
+//! The delay doubles with each failure. It starts again from its initial value once the disk has worked for
+//! as long as the last delay.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl Backoff {
         self.in_service_since = now;
     }
 
-    /// Returns the delay after a failure. The delay doubles if the disk has worked for less time than the
+    /// Returns the delay after a failure. The delay doubles, unless the disk has worked for at least the
     /// last delay.
     pub(super) fn fails(&mut self, now: Timestamp) -> Duration {
         let has_recovered = now.since(self.in_service_since) >= self.wait;
@@ -38,7 +38,7 @@ fn twice(wait: Duration) -> Duration {
     (wait * 2).clamp(INITIAL_RETRY_DELAY, MAX_RETRY_DELAY)
 }
 
-/// The reason why a file is out of service, and the time of the next attempt.
+/// Why a file is out of service, and when the next attempt is due.
 #[derive(Debug, Clone)]
 pub(super) struct Outage {
     pub(super) why: StoreError,
@@ -50,8 +50,8 @@ impl Outage {
         Self { why, retry_at: now.after(wait) }
     }
 
-    /// Records a failed attempt. An early attempt, made for a caller that could not wait, does not postpone
-    /// the next attempt.
+    /// Records a failed attempt. An early attempt for a caller that could not wait does not postpone the
+    /// next one.
     pub(super) fn failed_again(&mut self, why: StoreError, backoff: &mut Backoff, now: Timestamp) {
         if now >= self.retry_at {
             backoff.wait = twice(backoff.wait);

@@ -1,9 +1,9 @@
 //! Discards a file, so that no restart finds it: renames the file and makes the rename durable.
 //!
-//! Only the file that was opened is renamed; its anchor identifies it. If another program moved our file
-//! away, the file may come back, so it is not gone. A different file at its path is not ours. If another
-//! program deleted our file, it is gone once the deletion is durable. After a failure, the next attempt
-//! continues from the state that was reached.
+//! Only the opened file is renamed; its anchor identifies it. If another program has moved our file away,
+//! the file may come back, so it does not count as gone. A different file at its path is not ours. If
+//! another program has deleted our file, it is gone once the deletion is durable. After a failure, the next
+//! attempt continues where the last one stopped.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,8 +27,8 @@ pub(super) enum DiscardProgress {
 }
 
 impl DiscardProgress {
-    /// Does as many of the remaining steps as the disk allows. `Ok` means that the file is gone, and holds
-    /// the new path if the file was renamed.
+    /// Does as many of the remaining steps as the disk allows. `Ok` means that the file is gone, and
+    /// contains the new path if the file was renamed.
     pub(super) fn advance(
         &mut self,
         volume: &dyn Volume,
@@ -50,8 +50,8 @@ impl DiscardProgress {
     }
 }
 
-/// Makes the rename or removal of a file durable. If the file's directory was removed too, the nearest
-/// remaining directory is synced.
+/// Makes the rename or removal of a file durable. If the file's directory was also removed, syncs the
+/// nearest remaining directory.
 fn sync_names(volume: &dyn Volume, path: &Path) -> io::Result<()> {
     let mut path = path;
     loop {
@@ -74,8 +74,7 @@ fn rename(
         PathPlace::Here | PathPlace::HereByProbe => {
             return move_aside(volume, path, word, now.as_millis()).map(DiscardProgress::Renamed);
         }
-        // The file at the path may be an older copy of ours. A restart would open that copy as the cache
-        // file.
+        // The file at the path may be an older copy of ours, which a restart would open as the cache file.
         PathPlace::Replaced => {
             return Err(io::Error::other("another file stands in the place of the cache file"));
         }

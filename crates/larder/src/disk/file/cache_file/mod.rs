@@ -12,13 +12,13 @@
 //!                      in service
 //! ```
 //!
-//! A suspended file contains no invalidated entries. An invalidation can't wait, so either the removal of its
-//! entries is committed or the file is discarded. This process never opens a discarded file again. A
+//! A suspended file contains no invalidated entries. An invalidation cannot wait, so either the removal of
+//! its entries is committed or the file is discarded. This process never opens a discarded file again. A
 //! discarded file is *gone* once its rename is durable. Only then is an invalidation of its entries reported
-//! as successful. Handles of the file are numbered (`generation`). So an error of an older handle is ignored
-//! (invariant 7).
+//! as successful. Handles of the file are numbered (`generation`), so that an error of an older handle is
+//! ignored (invariant 7).
 //!
-//! This module handles the file only. The writer decides what lookups and writes see during an outage.
+//! This module handles only the file. The writer decides what lookups and writes see during an outage.
 
 pub(crate) mod backoff;
 mod discard;
@@ -56,28 +56,28 @@ pub(crate) const FIRST_GENERATION: u64 = 1;
 #[derive(Debug)]
 pub(crate) struct CacheFile {
     options: OpenOptions,
-    /// Identifies the file. None once a discarded file is gone. Otherwise the anchor would keep the blocks of
-    /// the deleted file allocated.
+    /// Identifies the file. `None` once a discarded file is gone. Otherwise the anchor would keep the blocks
+    /// of the deleted file allocated.
     anchor: Option<Box<dyn Anchor>>,
-    /// A fresh file that was made but could not be put in service.
+    /// A new file that was created but could not be put into service.
     unused: CreatedFile,
     state: FilePhase,
     backoff: Backoff,
     /// The number of the current handle of the file.
     generation: u64,
-    /// The catalog of a file that is out of service, with the keyspaces that were opened since the outage
-    /// began. Empty while the file is in service.
+    /// The catalog of a file that is out of service, with the keyspaces opened since the outage began. Empty
+    /// while the file is in service.
     catalog: Catalog,
-    /// Keyspaces that were opened and are not in the file yet.
+    /// Keyspaces that are open and not yet in the file.
     pending: PendingRegistrations,
     ballast: Ballast,
     ballast_again_at: Timestamp,
-    /// Whether the disk was full, and no commit of all changes has succeeded since then. While this flag is
-    /// set, deletions are committed first.
+    /// Whether the disk was full, and no commit of all changes has succeeded since. While set, deletions are
+    /// committed first.
     is_short_of_room: bool,
     /// The new path of the latest damaged file, until [`CacheFile::take_quarantined`] returns it.
     quarantined: Option<PathBuf>,
-    /// The reasons why the file was discarded, until [`CacheFile::take_discarded`] returns them.
+    /// Why the file was discarded, until [`CacheFile::take_discarded`] returns the reasons.
     discarded: Vec<StoreError>,
     watch: WatchState,
     /// Declared last, because fields drop in declaration order: the lock is held until the file is closed.
@@ -91,7 +91,7 @@ pub(crate) struct CacheFile {
 )]
 enum FilePhase {
     InService(Store),
-    /// Closed, and not renamed. The file will be opened again.
+    /// Closed, but not renamed. The file will be opened again.
     Suspended(Outage),
     /// This process never opens the file again.
     Discarded(Outage, DiscardProgress),
@@ -109,10 +109,10 @@ pub(crate) enum ServiceState {
 }
 
 impl CacheFile {
-    /// Puts an open file in service.
+    /// Puts an open file into service.
     ///
     /// # Errors
-    /// Returns an error if the file at the path can't be anchored.
+    /// Returns an error if the file at the path cannot be anchored.
     pub(crate) fn new(
         store: Store,
         options: OpenOptions,
@@ -169,17 +169,17 @@ impl CacheFile {
         }
     }
 
-    /// Returns the pending range removals of the file in service.
+    /// Returns the pending range removals of the file, or none if the file is out of service.
     pub(crate) fn ranges(&self) -> &[RangeTombstone] {
         self.store().map_or(&[], Store::ranges)
     }
 
-    /// Returns the reason why the file is out of service. None while it is in service.
+    /// Returns why the file is out of service, or `None` while it is in service.
     pub(crate) fn why(&self) -> Option<&StoreError> {
         self.outage().map(|outage| &outage.why)
     }
 
-    /// Returns the time of the next attempt to return the file to service. None while the file is in service.
+    /// Returns when the next attempt to return the file to service is due, or `None` while it is in service.
     pub(crate) fn retry_at(&self) -> Option<Timestamp> {
         self.outage().map(|outage| outage.retry_at)
     }
@@ -202,8 +202,8 @@ impl CacheFile {
         }
     }
 
-    /// Takes the file out of service for good, and begins to move the file aside.
-    /// [`CacheFile::continue_discard`] repeats the steps that fail now.
+    /// Takes the file out of service for good, and begins to move it aside. [`CacheFile::continue_discard`]
+    /// retries the steps that fail.
     pub(crate) fn discard(&mut self, error: StoreError, now: Timestamp) {
         let was_open = self.close_store();
         if !matches!(self.state, FilePhase::Discarded(..)) {
@@ -270,7 +270,7 @@ impl CacheFile {
                     remove_old_quarantined(volume, path, renamed.as_deref());
                     self.quarantined = renamed.or(self.quarantined.take());
                 } else if let Some(stale) = renamed {
-                    // The file is discarded by its rename. Removing the renamed file only frees room.
+                    // The rename has discarded the file. Removing the renamed file only frees room.
                     drop(volume.remove(&stale));
                 }
             }
@@ -287,37 +287,37 @@ impl CacheFile {
         place.is_ok_and(|place| place.error().is_none())
     }
 
-    /// Gives a keyspace its number without a commit, if that is possible: see [`PendingRegistrations`].
-    /// Returns the number, and whether the keyspace is still missing in the file. None if opening the
-    /// keyspace needs a commit, or if the file is out of service.
+    /// Assigns a number to a keyspace without a commit, if possible: see [`PendingRegistrations`]. Returns
+    /// the number, and whether the file still lacks the keyspace. Returns `None` if opening the keyspace
+    /// needs a commit, or if the file is out of service.
     pub(crate) fn number(&mut self, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
         let FilePhase::InService(store) = &self.state else { return None };
         self.pending.number(&store.catalog, wanted)
     }
 
-    /// Gives a number to a keyspace that is opened while the file is out of service. The keyspace is entered
-    /// in the file when the file is in service again.
+    /// Assigns a number to a keyspace that is opened while the file is out of service. The keyspace is added
+    /// to the file when the file is in service again.
     pub(crate) fn register_offline(&mut self, wanted: &Registration, now: Timestamp) -> KeyspaceId {
         self.pending.register(&mut self.catalog, wanted, now)
     }
 
-    /// Returns the keyspaces that are not in the file yet.
+    /// Returns the keyspaces that are not yet in the file.
     pub(crate) fn pending_registrations(&self) -> &PendingRegistrations {
         &self.pending
     }
 
-    /// Returns whether the file is in service and some opened keyspaces are not in the file yet.
+    /// Returns whether the file is in service and lacks some open keyspaces.
     pub(crate) fn has_pending_registrations(&self) -> bool {
         self.store().is_some() && !self.pending.is_empty()
     }
 
-    /// Forgets the pending keyspaces. Called after a commit that entered them in the file.
+    /// Clears the pending keyspaces. Called after a commit that has added them to the file.
     pub(crate) fn clear_pending_registrations(&mut self) {
         self.pending = PendingRegistrations::default();
     }
 
-    /// Notes that the disk has room, and writes the ballast again if it is due. Called after a commit of all
-    /// changes.
+    /// Records that the disk has room, and writes the ballast again if it is due. Called after a commit of
+    /// all changes.
     pub(crate) fn committed(&mut self, now: Timestamp) {
         self.is_short_of_room = false;
         if !self.ballast.is_held() && now >= self.ballast_again_at {
@@ -331,7 +331,7 @@ impl CacheFile {
         self.is_short_of_room
     }
 
-    /// Returns the new path of the latest damaged file, if a file was quarantined since the last call.
+    /// Returns the new path of the latest damaged file, if one was quarantined since the last call.
     pub(crate) fn take_quarantined(&mut self) -> Option<PathBuf> {
         self.quarantined.take()
     }
@@ -341,17 +341,16 @@ impl CacheFile {
         self.discarded.len()
     }
 
-    /// Returns the reasons of all discards since the last call.
+    /// Returns the reasons for all discards since the last call.
     pub(crate) fn take_discarded(&mut self) -> Vec<StoreError> {
         std::mem::take(&mut self.discarded)
     }
 
-    /// Returns the size of the file.
     pub(crate) fn extent(&self) -> Extent {
         Extent::of(&*self.options.volume, &self.options.path).unwrap_or_default()
     }
 
-    /// Notes the size of the file after a commit, and returns that size.
+    /// Records the size of the file after a commit, and returns it.
     pub(crate) fn note_extent(&mut self) -> Extent {
         let (extent, capacity) = (self.extent(), self.options.capacity);
         if let Some(store) = self.store_mut() {

@@ -1,16 +1,16 @@
 //! Checks whether a restart would find the open file, with everything that was written.
 //!
-//! The anchor identifies the file. The path is checked after each commit and before callers are answered. The
-//! check notices if the file was moved, replaced or removed before the commit returned. If the file is moved,
-//! replaced or removed later, it already contained everything that was acknowledged.
+//! The anchor identifies the file. The path is checked after each commit and before callers are answered.
+//! The check detects whether the file was moved, replaced or removed before the commit returned. If this
+//! happens later, the file already contained everything that was acknowledged.
 //!
 //! Some file systems change the identity of a file over time. So if the identity at the path differs, a
 //! number is written into the open file and read through the path. The number is in a part of the first page
-//! that redb does not use. If the number is found, the path leads to the open file. Not even a copy that was
-//! made after the latest commit contains the number.
+//! that redb does not use. If the number is found, the path leads to the open file. Not even a copy made
+//! after the latest commit contains the number.
 //!
 //! Only the steps of the writer change the file. So each step must find the first bytes and the length that
-//! the previous step left. Otherwise another program has cut or overwritten the file in place.
+//! the previous step left. Otherwise another program has truncated or overwritten the file in place.
 
 use std::io;
 use std::path::Path;
@@ -22,15 +22,15 @@ use crate::disk::store::guard::StoreError;
 use crate::disk::store::redb_header::HEADER_LEN;
 use crate::sys::volume::{Anchor, FileKind, Volume};
 
-/// The place of the open file, compared with its path.
+/// Where the open file is, compared with its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PathPlace {
     /// At its path.
     Here,
-    /// At its path: a number that was written into the open file was read through the path. The identity at
-    /// the path differs.
+    /// At its path, although the identity there differs. A number that was written into the open file was
+    /// read through the path.
     HereByProbe,
-    /// The file was removed, and has no other name.
+    /// Removed, and without another name.
     Removed,
     /// At another path, and no file is at its own path.
     Moved,

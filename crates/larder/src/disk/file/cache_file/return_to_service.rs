@@ -1,8 +1,8 @@
-//! Returns the cache file to service: opens a suspended file again, or makes a fresh file after a discarded
+//! Returns the cache file to service: opens a suspended file again, or creates a new file once a discarded
 //! file is gone.
 //!
-//! Opening and making a file need the owner's lock. While our file is out of service, the file at the path
-//! may belong to another owner.
+//! Opening and creating a file require the owner's lock. While our file is out of service, the file at the
+//! path may belong to another owner.
 
 use super::backoff::MAX_RETRY_DELAY;
 use super::place::PathPlace;
@@ -19,7 +19,7 @@ use crate::units::Timestamp;
 impl CacheFile {
     /// Opens the file again after a transaction was refused because the file would have exceeded its
     /// capacity. Compacts the file, and lowers the limit for its entries. If compacting by moving pages
-    /// fails, remakes the file with smaller regions and returns true.
+    /// fails, rewrites the file with smaller regions and returns true.
     ///
     /// The old store accepts no more calls, and the file contains nothing of the refused transaction.
     pub(crate) fn reopen_smaller(&mut self, refused: StoreError, now: Timestamp) -> Result<bool, StoreError> {
@@ -39,12 +39,12 @@ impl CacheFile {
         Ok(compacted.unwrap_or(true))
     }
 
-    /// Remakes a file that can't grow within its capacity ([`shrink_regions`]).
+    /// Rewrites a file that cannot grow within its capacity ([`shrink_regions`]).
     fn remake_with_small_regions(&mut self, store: Store, now: Timestamp) -> Result<Store, StoreError> {
         let before = store.largest_page();
         let narrowed = shrink_regions(store, &self.options, now);
         if !narrowed.as_ref().is_ok_and(|store| store.largest_page() == before) {
-            // The path may lead to the new file now.
+            // The path may now lead to the new file.
             self.anchor = self.options.volume.anchor(&self.options.path).ok().or(self.anchor.take());
         }
         if let Err(error) = &narrowed {
@@ -54,25 +54,24 @@ impl CacheFile {
         narrowed
     }
 
-    /// Opens a suspended file again. A file that is damaged, or that another program has deleted, is
-    /// discarded.
+    /// Opens a suspended file again. Discards a file that is damaged or that another program has deleted.
     pub(crate) fn resume(&mut self, now: Timestamp) {
         let FilePhase::Suspended(outage) = &self.state else { return };
         let why = outage.why.clone();
         if why.kind == StoreErrorKind::Full {
             self.is_short_of_room = true;
             self.ballast.delete(&*self.options.volume);
-            // The ballast is not written again immediately. On a nearly full disk, the ballast would use the
-            // room that the next commit needs.
+            // The ballast is not written again at once. On a nearly full disk, it would take the room that
+            // the next commit needs.
             self.ballast_again_at = now.after(MAX_RETRY_DELAY);
         }
         match self.open_again() {
             Ok(Some(store)) => self.enter_service(store, now),
             Ok(None) => self.discard(why, now),
             Err(error) if error.kind == StoreErrorKind::Damage => self.discard(error, now),
-            // The first error of an outage is kept, because it explains the outage best. A new error replaces
-            // the first error in two cases: the disk has become full, or the file has left its path or is
-            // back at its path.
+            // The first error of an outage is kept, because it usually explains the outage best. A new error
+            // replaces it in two cases: the disk has become full, or the file has left its path or returned
+            // to it.
             Err(error) => {
                 let is_news =
                     error.kind == StoreErrorKind::Full || error.is_displacement() || why.is_displacement();
@@ -84,7 +83,7 @@ impl CacheFile {
         }
     }
 
-    /// Opens the file again. Returns none if the file was removed.
+    /// Opens the file again. Returns `None` if the file was removed.
     fn open_again(&mut self) -> Result<Option<Store>, StoreError> {
         let Some(anchor) = &self.anchor else { return Ok(None) };
         match PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?.error() {
@@ -97,7 +96,7 @@ impl CacheFile {
         Store::open(&self.options, len).map(Some)
     }
 
-    /// Makes a fresh file at the path, if a discarded file is gone.
+    /// Creates a new file at the path, if a discarded file is gone.
     pub(crate) fn create_fresh(&mut self, now: Timestamp, sequence: u64) {
         if self.state() != (ServiceState::Discarded { is_gone: true }) {
             return;

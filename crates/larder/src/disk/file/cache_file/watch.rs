@@ -1,20 +1,20 @@
-//! Checks the file before and after the commits of a writer's step. Notices if another program has moved or
-//! changed the file or the lock file.
+//! Checks the file before and after the commits of a writer's step. Detects whether another program has
+//! moved or changed the file or the lock file.
 //!
 //! 1. Before the first commit: the file must be as the last step left it ([`CacheFile::check_content`]).
-//!    Without this check, a commit would repair the header of a file that was cut or overwritten, and hide
-//!    the damage.
+//!    Without this check, a commit would repair the header of a truncated or overwritten file, and hide the
+//!    damage.
 //! 2. After each commit, before its entries are marked clean and callers are answered: the file must be at
 //!    its path ([`CacheFile::check_place`]). An earlier check would miss a file that is replaced during the
 //!    commit. A later check would come after an answer.
-//! 3. After the last change of the step: the content of the file is noted for the next step
+//! 3. After the last change of the step: the content of the file is recorded for the next step
 //!    ([`CacheFile::note_content`]).
 //!
-//! **The lock file** may be removed or replaced too. The lock is then taken again immediately, unless another
-//! process holds it. In that case the file stays in service. redb's own lock on the file keeps the other
-//! process out, and closing the file would release that lock. But this process renames, opens or makes no
-//! file until it holds the owner's lock again. Until then, a file that is out of service may belong to the
-//! other process.
+//! **The lock file** may also be removed or replaced. Then the lock is taken again immediately, unless
+//! another process holds it. In that case the file stays in service: redb's own lock on the file keeps the
+//! other process out, and closing the file would release that lock. But this process renames, opens or
+//! creates no file until it holds the owner's lock again. Until then, a file that is out of service may
+//! belong to the other process.
 
 use super::place::{PathPlace, WrittenBytes};
 use super::{CacheFile, FilePhase, ServiceState};
@@ -23,11 +23,11 @@ use crate::disk::store::guard::StoreError;
 use crate::event::Event;
 
 impl CacheFile {
-    /// Does step 1. If the file is not as the last step left it, the store is sealed: no more bytes are
-    /// written, not even for closing.
+    /// Does step 1. If the file is not as the last step left it, seals the store: no more bytes are written,
+    /// not even on closing.
     ///
     /// # Errors
-    /// Returns an error if the file is not as the last step left it, or can't be examined.
+    /// Returns an error if the file is not as the last step left it, or cannot be examined.
     pub(crate) fn check_content(&self) -> Result<(), StoreError> {
         let (FilePhase::InService(store), Some(anchor), Some(left)) =
             (&self.state, &self.anchor, &self.watch.content)
@@ -43,7 +43,7 @@ impl CacheFile {
     /// Does step 2. Also takes a lost lock again.
     ///
     /// # Errors
-    /// Returns an error if a restart would not find the open file, or if that can't be determined.
+    /// Returns an error if a restart would not find the open file, or if this cannot be determined.
     pub(crate) fn check_place(&mut self) -> Result<(), StoreError> {
         let (FilePhase::InService(_), Some(anchor)) = (&self.state, &self.anchor) else { return Ok(()) };
         let place = PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?;
@@ -53,7 +53,8 @@ impl CacheFile {
         if let Some(error) = place.error() {
             return Err(error);
         }
-        // An error of the lock is reported as an event. The file stays in service: see the module.
+        // An error of the lock is reported as an event. The file stays in service, as the module
+        // documentation explains.
         drop(self.hold_lock());
         Ok(())
     }
@@ -67,15 +68,15 @@ impl CacheFile {
         }
     }
 
-    /// Returns whether the writer must act on the state of the file. The writer calls this while there is
+    /// Returns whether the writer must react to the state of the file. The writer calls this while there is
     /// nothing to commit.
     pub(crate) fn needs_step(&mut self) -> bool {
         self.check_content().is_err() || self.check_place().is_err() || !self.watch.events.is_empty()
     }
 
-    /// Returns whether the file is gone and a restart would find no entries at its path. A fresh file that
-    /// could not be put in service contains no entries. If the path can't be examined, a restart can't open
-    /// it either.
+    /// Returns whether the file is gone and a restart would find no entries at its path. A new file that
+    /// could not be put into service contains no entries. If the path cannot be examined, a restart cannot
+    /// open it either.
     pub(crate) fn leaves_nothing(&self) -> bool {
         if self.state() != (ServiceState::Discarded { is_gone: true }) {
             return false;
@@ -92,7 +93,7 @@ impl CacheFile {
     /// Ensures that this process holds the owner's lock.
     ///
     /// # Errors
-    /// Returns an error if another process holds the lock, or if the lock can't be taken again.
+    /// Returns an error if another process holds the lock, or if the lock cannot be taken again.
     pub(super) fn hold_lock(&mut self) -> Result<(), StoreError> {
         let held = self.lock.ensure_held(&*self.options.volume);
         let event = match &held {
@@ -107,13 +108,13 @@ impl CacheFile {
         held.map(drop).map_err(StoreError::io)
     }
 
-    /// Forgets the noted content, because the content describes the file before the outage.
+    /// Clears the recorded content, because it describes the file before the outage.
     pub(super) fn forget(&mut self) {
         self.watch.content = None;
     }
 
-    /// Writes the evidence that the file is ours. Best effort: after a failure the next step tries again.
-    /// Without evidence, a file that was cut can't be distinguished from a foreign file.
+    /// Writes the evidence that the file is ours. Best effort: after a failure the next step retries.
+    /// Without evidence, a truncated file cannot be distinguished from a foreign file.
     fn leave_evidence(&mut self) {
         let (FilePhase::InService(store), Some(anchor)) = (&self.state, &self.anchor) else { return };
         // A file of format 1 has no identity before its first commit.

@@ -7,15 +7,14 @@ use crate::event::Event;
 /// The results of the last checks, and the events that follow from them.
 #[derive(Debug, Default)]
 pub(super) struct WatchState {
-    /// The first bytes and the length of the file after the last step. None if reading them failed.
+    /// The first bytes and the length of the file after the last step. `None` if reading them failed.
     pub(super) content: Option<WrittenBytes>,
-    /// The generation and the identity of the file for which the evidence was written last.
+    /// The generation and the identity of the file for which the evidence was last written.
     pub(super) accepted: Option<(u64, FileIdentity)>,
     /// Whether the file system was found to change the identity of the file.
     pub(super) is_unstable: bool,
-    /// Whether the last attempt to hold the lock failed. While this flag is set, further failures are not
-    /// reported.
+    /// Whether the last attempt to hold the lock failed. While set, further failures are not reported.
     pub(super) has_lost_lock: bool,
-    /// Events to be reported to users.
+    /// Events to report to users.
     pub(super) events: Vec<Event>,
 }

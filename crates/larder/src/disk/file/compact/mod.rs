@@ -1,25 +1,24 @@
-//! Makes a file as short as its entries need: writes a compact copy, and replaces the file by the copy.
+//! Makes a file as short as its entries need: writes a compact copy, and replaces the file with it.
 //!
-//! redb compacts a file by moving pages, in commits that can't be undone. If a crash interrupts these
+//! redb compacts a file by moving pages, in commits that cannot be undone. If a crash interrupts these
 //! commits, every page must be read before the file can be used. The next commit then finds no free page and
 //! doubles the file. So the file itself is not changed here. These steps run with the owner's lock held:
 //!
 //! 1. The remains of an earlier copy are removed.
-//! 2. A copy is written under the name of an unfinished file, in one transaction. Each table is copied in the
-//!    order of its keys, so that leaves are full. Entries are left out if they have expired, if a pending
-//!    range removal covers them, or if they belong to retired keyspaces. The counts of keyspaces are
-//!    adjusted. Everything else is kept byte for byte, including rows and tables that this version does not
-//!    know.
+//! 2. A copy is written under the name of an unfinished file, in one transaction. Each table is copied in
+//!    key order, so that leaves are full. Entries are omitted if they have expired, if a pending range
+//!    removal covers them, or if they belong to retired keyspaces. The counts of keyspaces are adjusted.
+//!    Everything else is kept byte for byte, including rows and tables that this version does not know.
 //! 3. The copy is compacted and closed. Then it is durable, and marked as closed cleanly.
 //! 4. The file is closed.
-//! 5. If the copy is no longer than the file, it is renamed over the file, in one step. Otherwise it is
+//! 5. If the copy is no longer than the file, it is atomically renamed over the file. Otherwise it is
 //!    removed.
 //! 6. The directory is synced before anything is committed to the file at the path. Otherwise a crash could
 //!    bring the old file back and undo a removal in that commit.
 //!
-//! A crash before (5) leaves the file unchanged and an unfinished file beside it. The next opening removes
-//! the unfinished file. Between (5) and (6) a crash leaves either the old file or the copy. Both give the
-//! same answer to every lookup.
+//! A crash before (5) leaves the file unchanged and an unfinished file beside it, which the next opening
+//! removes. Between (5) and (6) a crash leaves either the old file or the copy. Both give the same answer to
+//! every lookup.
 //!
 //! Readers do not hinder a compaction: the old file stays complete while a reader has it open. A follower
 //! compares identities before each lookup. If they differ, it opens the new file.
@@ -52,7 +51,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
 use crate::units::Timestamp;
 
-/// Number of rows that are read between two calls of `go_on`.
+/// Number of rows to read between two calls of `go_on`.
 const ROWS: u64 = 256;
 
 /// A complete and closed copy beside its file.
@@ -60,14 +59,14 @@ const ROWS: u64 = 256;
 pub(crate) struct CopyReport {
     path: PathBuf,
     pub(crate) len: u64,
-    /// Number of entries that were left out because they had expired.
+    /// Number of entries that were omitted because they had expired.
     pub(crate) expired: u64,
     /// The catalog of the copy.
     pub(crate) catalog: Catalog,
 }
 
-/// Writes a complete copy (steps 1 to 3). Returns none if `go_on` returned false. In that case, and after an
-/// error, the copy is removed.
+/// Writes a complete copy (steps 1 to 3). Returns `None` if `go_on` returned false. In this case, and after
+/// an error, removes the copy.
 pub(crate) fn write_copy(
     store: &Store,
     options: &OpenOptions,
@@ -98,8 +97,9 @@ fn write_with(
 
 /// Renames the copy over the file and syncs the directory (steps 5 and 6). If the copy is longer than the
 /// file, removes the copy instead. The file must be closed. Returns whether the copy has replaced the file.
-/// After an error it is unknown which of the two files a crash would leave. So nothing may be committed to
-/// the file then.
+///
+/// After an error it is unknown which of the two files a crash would leave, so nothing may be committed to
+/// the file.
 pub(crate) fn take_place(options: &OpenOptions, copied: &CopyReport) -> Result<bool, StoreError> {
     let volume = &*options.volume;
     let len = volume.metadata(&options.path)?.map_or(0, |metadata| metadata.len);
@@ -122,11 +122,11 @@ fn replace_by(options: &OpenOptions, copied: &CopyReport) -> Result<(), StoreErr
     Ok(sync_directory_of(volume, &options.path)?)
 }
 
-/// Remakes a file that was made for a smaller capacity. Its largest page is too small for the largest value
-/// of the present capacity. If the copy can't be written, the file stays as it is.
+/// Rewrites a file that was created for a smaller capacity, if its largest page is too small for the largest
+/// value of the current capacity. If the copy cannot be written, the file stays as it is.
 ///
 /// # Errors
-/// Returns an error if the file can't be closed or replaced, or if the new file can't be opened.
+/// Returns an error if the file cannot be closed or replaced, or if the new file cannot be opened.
 pub(super) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Store, StoreError> {
     if store.largest_page() >= max_page(options.capacity) {
         return Ok(store);
@@ -138,12 +138,12 @@ pub(super) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Sto
     Store::open(options, 0)
 }
 
-/// Remakes a file whose regions are too large for its capacity. Earlier versions made such files. A file of
-/// one region doubles when it must grow, and would then exceed its capacity. So not even a deletion could be
-/// committed. If the copy can't be written, the file stays as it is.
+/// Rewrites a file of an earlier version whose regions are too large for its capacity. A file of one region
+/// doubles when it must grow, and would then exceed its capacity. So not even a deletion could be committed.
+/// If the copy cannot be written, the file stays as it is.
 ///
 /// # Errors
-/// Returns an error if the file can't be replaced, or if the new file can't be opened.
+/// Returns an error if the file cannot be replaced, or if the new file cannot be opened.
 pub(super) fn shrink_regions(
     store: Store,
     options: &OpenOptions,
@@ -168,7 +168,7 @@ pub(super) fn shrink_regions(
 enum End {
     Whole,
     Stopped,
-    /// The file has a table that can't be copied.
+    /// The file has a table that cannot be copied.
     Unknown(String),
 }
 
@@ -216,15 +216,15 @@ fn fill_copy(
     Ok(Some(CopyReport { path: path.to_owned(), len, expired, catalog }))
 }
 
-/// Returns the size of the regions of a copy. It is at least the size in the file, because the file's values
-/// must fit, and at least the size for the capacity. The capacity `u64::MAX` means that a tool copies the
-/// file without a limit.
+/// Returns the region size for a copy. It is at least the size in the file, because the file's values must
+/// fit, and at least the size for the capacity. The capacity `u64::MAX` means that a tool copies the file
+/// without a limit.
 fn region(store: &Store, options: &OpenOptions) -> u64 {
     let wanted = if options.capacity == u64::MAX { 0 } else { region_for(options.capacity) };
     store.largest_page().max(wanted)
 }
 
-/// Makes a new database with regions of this size and with the mark of the old file.
+/// Creates a new database with this region size and with the mark of the old file.
 fn create_copy(
     path: &Path,
     store: &Store,
@@ -235,7 +235,7 @@ fn create_copy(
     let file = NewFile::with_regions(options.volume.open(path, true)?, region);
     close(guarded(|| Ok(builder.create_with_backend(file)?))?)?;
     let file = options.volume.open(path, false)?;
-    // The first commit makes the mark durable too. The mark identifies a copy that was cut as ours.
+    // The first commit also makes the mark durable. The mark identifies a truncated copy as ours.
     if let Some(identity) = store.catalog.identity {
         file.write(MARK_AT, &mark(identity))?;
     }
@@ -255,7 +255,6 @@ fn compact(db: &mut Database) -> Result<(), StoreError> {
     })
 }
 
-/// A copy in progress.
 struct FileCopy<'a> {
     now: Timestamp,
     /// The catalog of the file.
@@ -317,8 +316,8 @@ impl FileCopy<'_> {
         Ok(End::Whole)
     }
 
-    /// Returns whether an entry is copied. A retired, removed or expired entry is not copied. An entry
-    /// without a readable header is kept as evidence of damage, until the sweeper deletes it.
+    /// Returns whether an entry is copied. A retired, removed or expired entry is not. An entry without a
+    /// readable header is kept as evidence of damage, until the sweeper deletes it.
     fn is_kept(&mut self, key: &[u8], record: &[u8]) -> bool {
         let id = KeyspaceId::of(key);
         if self.catalog.retired.contains_key(&id) {
@@ -333,7 +332,7 @@ impl FileCopy<'_> {
         !is_expired
     }
 
-    /// Copies the expiry rows of the entries that were copied.
+    /// Copies the expiry rows of the copied entries.
     fn copy_expiry(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
         let (rows, mut copied) = (old.open_table(EXPIRY)?, Guarded::new(new.open_table(EXPIRY)?));
         let entries = Guarded::new(new.open_table(ENTRIES)?);
@@ -356,7 +355,6 @@ impl FileCopy<'_> {
         Ok(End::Whole)
     }
 
-    /// Copies a table unchanged.
     fn copy_table<K: Key + 'static, V: Value + 'static>(
         &mut self,
         old: &ReadTransaction,

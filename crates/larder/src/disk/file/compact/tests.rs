@@ -26,7 +26,6 @@ const PATH: &str = "/cache/shop.larder";
 const NAMES: KeyspaceDefinition<u64, String> =
     KeyspaceDefinition::new("name").ttl(Duration::from_hours(1)).version(1);
 
-/// Opens the file on a simulated disk.
 fn file(disk: &SimulatedVolume) -> crate::sys::volume::file::VolumeFile {
     Volume::open(disk, Path::new(PATH), false).unwrap()
 }
@@ -52,7 +51,7 @@ fn names(disk: &SimulatedVolume) -> (Cache, Keyspace<u64, String>) {
     (cache, names)
 }
 
-/// Makes a disk with a file of 60 names: 90 names are inserted, and a third of them is removed.
+/// Creates a disk with a file of 60 names: inserts 90 names, and removes a third of them.
 fn shop() -> SimulatedVolume {
     let disk = SimulatedVolume::new();
     let (cache, names) = names(&disk);

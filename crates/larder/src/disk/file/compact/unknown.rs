@@ -1,11 +1,11 @@
-//! Copies tables of a later version unchanged.
+//! Copies unknown tables, written by a later version, unchanged.
 
 use redb::{ReadTransaction, TableDefinition, TableError, WriteTransaction};
 
 use super::{End, FileCopy};
 
 impl FileCopy<'_> {
-    /// Copies a table of a later version. redb opens a table only with the right types of key and value. So
+    /// Copies a table of a later version. redb opens a table only with the right types of key and value, so
     /// this function tries all pairs of types that a larder table may have.
     pub(super) fn copy_unknown(
         &mut self,

@@ -51,7 +51,7 @@ impl Volume for Racing {
         Volume::open(&OsVolume, path, create)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
-        // If the lock were released before the file is removed, another opening could lock a file that has no
+        // If the lock were released before the file is removed, another opening could lock a file without a
         // name.
         let mut other = OsVolume.open_lock(path)?;
         assert!(!other.try_lock()?, "a lock is removed while it is held");

@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// The exit codes of the commands on a cache file. The table of docs/command.md has the same codes.
+/// The exit codes of the commands on a cache file. docs/command.md lists the same codes.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes of the commands on a cache file:
   0    success
@@ -54,22 +54,22 @@ Exit codes of the commands on a cache file:
 pub(crate) enum Command {
     /// Show a cache file: its owner, its state and its keyspaces.
     ///
-    /// Works while a service uses the file, and does not disturb the service. After a crash it shows what the
-    /// next owner will find. Like `keys`, `get`, `ttl`, `why`, `verify`, `export` and `doctor`, it changes
-    /// nothing.
+    /// Works while a service uses the file, and does not disturb the service. After a crash, shows the file
+    /// as its next owner will find it. Like `keys`, `get`, `ttl`, `why`, `verify`, `export` and `doctor`,
+    /// changes nothing.
     Info(FileOptions),
 
     /// List the keys of a cache.
     ///
-    /// Prints one key on each line, after the name of its keyspace and a tab. `get`, `ttl`, `why` and
-    /// `remove` accept a key in this form.
+    /// Prints one key per line, after the name of its keyspace and a tab. `get`, `ttl`, `why` and `remove`
+    /// accept keys in this form.
     #[command(alias = "scan")]
     Keys(KeysOptions),
 
     /// Show the entry of a key.
     ///
-    /// A file does not record the type of a value. MessagePack is shown as JSON and text as text. For any
-    /// other value, its bytes and the texts at its beginning are shown.
+    /// A file does not record the types of values. Shows MessagePack as JSON and text as text. Shows any
+    /// other value as its bytes, with the texts at its beginning.
     #[command(mut_arg("file", is_required), override_usage = "larder get [OPTIONS] [FILE] <KEY>")]
     Get(GetOptions),
 
@@ -77,14 +77,14 @@ pub(crate) enum Command {
     #[command(mut_arg("file", is_required), override_usage = "larder ttl [OPTIONS] [FILE] <KEY>")]
     Ttl(KeyOptions),
 
-    /// Explain why a lookup finds a key or not.
+    /// Explain why a lookup of a key hits or misses.
     #[command(mut_arg("file", is_required), override_usage = "larder why [OPTIONS] [FILE] <KEY>")]
     Why(KeyOptions),
 
     /// Check every page and every record of a cache file.
     ///
-    /// While a service uses the file, the check covers one of its commits. The service cannot reuse space
-    /// until the check ends.
+    /// If a service uses the file, checks the state of one commit. Until the check ends, the service cannot
+    /// reuse space.
     Verify(FileOptions),
 
     /// Print the statistics of a live cache, or the counters of a file since it was created.
@@ -93,52 +93,51 @@ pub(crate) enum Command {
     /// Watch a live cache: hit rates, latencies, evictions, memory and disk. For a file alone, watch its
     /// entries and changes.
     ///
-    /// `q` leaves, and `?` shows the keys. Needs a terminal of any size. For a pipe, use `larder stats`.
+    /// `q` quits, and `?` shows the keys. Requires a terminal. For a pipe, use `larder stats`.
     Top(TopOptions),
 
-    /// Show the keys that a live cache is asked for most, and the keys that it misses most.
+    /// Show the keys of a live cache with the most lookups, and the keys with the most misses.
     ///
-    /// Uses the control socket. The shares are estimates from a sample, each shown with its error. The
+    /// Uses the control socket. The shares are estimated from a sample, and shown with their error. The
     /// application must be started with `sample_keys=on` in its URL.
     Hot(ActivityOptions),
 
     /// Print the latest slow loads of a live cache, with their keys and durations.
     ///
-    /// Uses the control socket. The application keeps the latest 128 slow loads. A load is slow from one
-    /// second, or from the duration in the application's URL: `slow_load=300ms`.
+    /// Uses the control socket. The application keeps the latest 128 slow loads. A load is slow if it takes
+    /// at least one second, or the time set in the application's URL (`slow_load=300ms`).
     Slow(ActivityOptions),
 
-    /// Print the operations of a live cache while they happen: a sample of lookups, loads, inserts and
-    /// removals.
+    /// Print a sample of the operations of a live cache as they happen: lookups, loads, inserts and removals.
     ///
-    /// Uses the control socket. The cache never waits for this command: operations that come too fast are
-    /// counted as missed. Ends after a minute by default. The application must be started with
+    /// Uses the control socket. The cache never waits for this command: if operations come too fast, some are
+    /// only counted as missed. Ends after a minute by default. The application must be started with
     /// `sample_keys=on` in its URL.
     Monitor(MonitorOptions),
 
     /// Check a cache for use in production, and say how to correct each fault.
     ///
-    /// Checks persistence, permissions, memory and disk space, the clock, the state in which the file was
-    /// left, leftover files, the file's length and its integrity. For a live cache with a control socket,
-    /// also checks the disk tier, flushes, hit rate and invalidations. Exits with 0 if all is well, with 9 if
-    /// it warns, and with 10 if something is wrong. Changes nothing.
+    /// Checks persistence, permissions, memory and disk space, the clock, whether the file was closed,
+    /// leftover files, and the file's length and integrity. For a live cache with a control socket, also
+    /// checks the disk tier, flushes, hit rate and invalidations. Exits with 0 if all is well, with 9 for
+    /// warnings, and with 10 for failures. Changes nothing.
     #[command(alias = "health")]
     Doctor(DoctorOptions),
 
     /// Write the live entries of a cache file to another file, or to standard output.
     ///
-    /// All entries are of one commit. The output file appears only when it is complete.
+    /// The export has the state of one commit. The output file appears only when it is complete.
     Export(ExportOptions),
 
-    /// Remove an entry, durably.
+    /// Durably remove an entry.
     ///
-    /// Removes it from a file that no process owns, or from a live cache, through its control socket. Also
-    /// exits with 0 if there is no such entry.
+    /// Removes it from a file that no process owns, or from a live cache through its control socket. Exits
+    /// with 0 even if there is no such entry.
     #[command(alias = "del", mut_arg("file", is_required))]
     #[command(override_usage = "larder remove [OPTIONS] [FILE|SOCKET] <KEY>")]
     Remove(RemoveOptions),
 
-    /// Remove every entry whose key starts with a prefix, durably.
+    /// Durably remove every entry whose key starts with a prefix.
     ///
     /// Removes them from a file that no process owns, or from a live cache, through its control socket.
     #[command(
@@ -147,33 +146,33 @@ pub(crate) enum Command {
     )]
     RemovePrefix(RemovePrefixOptions),
 
-    /// Remove all entries, or all entries of one keyspace, durably.
+    /// Durably remove all entries, or all entries of one keyspace.
     ///
     /// Removes them from a file that no process owns, or from a live cache, through its control socket.
     Clear(ClearOptions),
 
-    /// Make a live cache commit its pending writes, through its control socket.
+    /// Make a live cache commit its pending writes. Uses the control socket.
     Flush(SocketOptions),
 
     /// Return unused space of a cache file to the file system.
     ///
-    /// Deletes expired entries first. No process may own the file. Ctrl-C stops the command immediately and
-    /// loses nothing.
+    /// Deletes expired entries first. No process may own the file. Ctrl-C stops the command without losing
+    /// anything.
     Compact(FileOptions),
 
     /// Write the entries of an export to a cache file.
     ///
     /// No process may own the file. The whole export is checked before anything is written. Entries keep
-    /// their expiry. Expired entries are skipped, and so are entries of which the file has a later version.
-    /// An import is a write: entries that were removed since the export come back.
+    /// their expiry. Skips expired entries, and entries whose key was written later in the file. Entries that
+    /// were removed since the export come back.
     #[command(mut_arg("file", is_required), override_usage = "larder import [OPTIONS] [FILE] <EXPORT>")]
     Import(ImportOptions),
 
-    /// Open a cache, and serve it to other processes in Redis' protocol.
+    /// Open a cache, and serve it to other processes through the Redis protocol.
     ///
-    /// The clients are Redis clients: redis-cli, redis-py, Django and others, with nothing changed but the
-    /// address. A removal is answered when it is durable. SIGTERM and Ctrl-C answer what has arrived, commit
-    /// what is buffered, and end. Sockets that systemd passes are served too.
+    /// Redis clients such as redis-cli, redis-py and Django work unchanged, with this server's address. A
+    /// removal is answered when it is durable. On SIGTERM or Ctrl-C, answers the requests that have arrived,
+    /// commits buffered entries, and exits. Supports socket activation by systemd.
     Serve(ServeOptions),
 
     /// Print the completion script of a shell.
@@ -189,13 +188,12 @@ pub(crate) enum Command {
     /// To read it: `larder man | man -l -`.
     Man,
 
-    /// Try out a cache in the place where it will be used.
+    /// Test a cache in the place where it will be used.
     ///
-    /// Opens the cache as a service would. In memory and in the file, it writes a probe, reads the probe
-    /// back, lets it expire and removes it. Then it removes what is left. A file that does not exist is
-    /// created, and removed at the end. Exits with 0 if every tier works, with 1 if a tier does not work, and
-    /// with 2 if the cache could not be opened. A cache cannot be opened if a service is using its file, or
-    /// if no URL is given and `LARDER_URL` is not set.
+    /// Opens the cache as a service would. In memory and in the file, writes a probe, reads it back, lets it
+    /// expire and removes it. If the file does not exist, creates it, and removes it at the end. Exits with 0
+    /// if every tier works, with 1 if a tier does not work, and with 2 if the cache could not be opened: a
+    /// service is using its file, or no URL is given and `LARDER_URL` is not set.
     Check {
         /// The cache: a URL such as `file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB` or `memory:`, or
         /// the path of its file [default: the URL in the environment variable `LARDER_URL`].

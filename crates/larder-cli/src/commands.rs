@@ -1,5 +1,5 @@
-//! The subcommands. Each subcommand has its own module, and uses only [`cache`](crate::cache),
-//! [`args`](crate::args) and [`term`](crate::term). It never uses another subcommand.
+//! The subcommands, one module each. They use [`cache`](crate::cache), [`args`](crate::args) and
+//! [`term`](crate::term), and never each other.
 
 pub(crate) mod activity;
 pub(crate) mod change;

@@ -1,4 +1,4 @@
-//! The options of the commands that show the keys in use in a live cache.
+//! The options of `larder hot`, `slow` and `monitor`.
 
 use clap::{Args, ValueHint, value_parser};
 
@@ -6,12 +6,12 @@ use super::cache::{CacheArgument, NOT_GIVEN};
 
 #[derive(Debug, Args)]
 pub(crate) struct ActivityOptions {
-    /// The control socket of the process that has the cache, or the URL that this process is started with
+    /// The control socket of the process that owns the cache, or the URL with which this process was started
     /// [default: the URL in the environment variable `LARDER_URL`].
     #[arg(value_name = "SOCKET", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) socket: CacheArgument,
 
-    /// Only the keys of this keyspace.
+    /// Show only keys of this keyspace.
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
@@ -19,14 +19,14 @@ pub(crate) struct ActivityOptions {
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
 
-    /// Print JSON, with errors on standard error as JSON too.
+    /// Print JSON. Errors on standard error are JSON too.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct MonitorOptions {
-    /// The control socket of the process that has the cache, or the URL that this process is started with
+    /// The control socket of the process that owns the cache, or the URL with which this process was started
     /// [default: the URL in the environment variable `LARDER_URL`].
     #[arg(value_name = "SOCKET", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) socket: CacheArgument,
@@ -45,7 +45,7 @@ pub(crate) struct MonitorOptions {
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
 
-    /// Only the operations on this keyspace.
+    /// Show only operations on this keyspace.
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 

@@ -1,7 +1,7 @@
-//! The argument that names a cache: a file, a control socket, or the URL that a service is started with.
+//! The argument that names a cache: a file, a control socket, or the URL with which a service is started.
 //!
-//! The argument may be left out if `LARDER_URL` is set, so clap sees it as optional. Before the command runs,
-//! [`crate::cache::located`] replaces the argument with the path of a file or of a socket.
+//! The argument may be omitted if `LARDER_URL` is set, so clap sees it as optional. Before the command runs,
+//! [`crate::cache::located`] replaces it with the path of a file or a socket.
 
 use std::ffi::OsString;
 use std::ops::Deref;
@@ -12,11 +12,11 @@ use clap::builder::Resettable;
 
 /// The value of an argument that was not given.
 ///
-/// A process argument cannot contain a zero byte, so no given argument equals this value. If the empty text
-/// had this meaning, `larder clear "$FILE"` with an unset `FILE` would clear the cache of `LARDER_URL`.
+/// A process argument cannot contain a zero byte, so no given argument equals this value. The empty string is
+/// not used: `larder clear "$FILE"` with an unset `FILE` would then clear the cache of `LARDER_URL`.
 pub(crate) const NOT_GIVEN: &str = "\0";
 
-/// Makes the argument required. Used by commands with another word after the cache: see [`super::parse`].
+/// Makes the argument required, for commands with another word after the cache: see [`super::parse`].
 pub(super) fn is_required(argument: Arg) -> Arg {
     argument.index(1).required(true).default_value(Resettable::Reset)
 }

@@ -1,4 +1,4 @@
-//! The options of the commands that change a cache, and of the commands that use a live cache.
+//! The options of the commands that change a cache, and of `flush`, `stats` and `top`.
 
 use std::path::PathBuf;
 
@@ -7,25 +7,25 @@ use clap::{Args, ValueHint, value_parser};
 use super::cache::{CacheArgument, NOT_GIVEN};
 use super::inspect::FileOptions;
 
-/// A cache to be changed, and the form of the output.
+/// The cache to change, and the form of the output.
 #[derive(Debug, Args)]
 pub(crate) struct TargetOptions {
-    /// The cache file; the control socket of a process; or the URL that a process is started with [default:
-    /// the URL in the environment variable `LARDER_URL`]. If a process has the file and serves a socket, the
+    /// The cache file; the control socket of a process; or the URL with which a process was started [default:
+    /// the URL in the environment variable `LARDER_URL`]. If a process owns the file and serves a socket, the
     /// command asks that process.
     #[arg(value_name = "FILE|SOCKET", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) file: CacheArgument,
 
-    /// The control socket of the process that has the file. The process makes the change in its memory and in
-    /// the file.
+    /// The control socket of the process that owns the file. The process makes the change, in its memory and
+    /// in the file.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) socket: Option<PathBuf>,
 
-    /// Change only the file, and do not ask its process.
+    /// Change the file directly, without asking its process.
     #[arg(long, conflicts_with = "socket")]
     pub(crate) file_only: bool,
 
-    /// Print JSON, with errors on standard error as JSON too.
+    /// Print JSON. Errors on standard error are JSON too.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -39,7 +39,7 @@ pub(crate) struct RemoveOptions {
     #[arg(index = 2, allow_hyphen_values = true)]
     pub(crate) key: String,
 
-    /// The keyspace of the key. The key is then taken literally [default: the only keyspace, or the keyspace
+    /// The keyspace of the key. The key is then read literally [default: the only keyspace, or the keyspace
     /// of a product key].
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
@@ -72,7 +72,7 @@ pub(crate) struct ClearOptions {
     #[command(flatten)]
     pub(crate) target: TargetOptions,
 
-    /// Only the entries of this keyspace.
+    /// Remove only the entries of this keyspace.
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
@@ -90,11 +90,12 @@ pub(crate) struct ImportOptions {
     #[arg(index = 2, value_hint = ValueHint::FilePath)]
     pub(crate) export: PathBuf,
 
-    /// Only the entries of this keyspace.
+    /// Import only the entries of this keyspace.
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
-    /// Retire a keyspace of the file, with its entries, if the export has another version or shape of it.
+    /// If the export has another version or shape of a keyspace, retire the keyspace in the file, with its
+    /// entries.
     #[arg(long)]
     pub(crate) replace: bool,
 
@@ -110,20 +111,20 @@ pub(crate) struct ImportOptions {
 /// A live cache, by its control socket.
 #[derive(Debug, Args)]
 pub(crate) struct SocketOptions {
-    /// The control socket of the process that has the cache; its cache file; or the URL that this process is
-    /// started with [default: the URL in the environment variable `LARDER_URL`].
+    /// The control socket of the process that owns the cache; its cache file; or the URL with which this
+    /// process was started [default: the URL in the environment variable `LARDER_URL`].
     #[arg(value_name = "SOCKET|FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) socket: CacheArgument,
 
-    /// Print JSON, with errors on standard error as JSON too.
+    /// Print JSON. Errors on standard error are JSON too.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StatsOptions {
-    /// The control socket of the process that has the cache; a cache file; or the URL that a service is
-    /// started with [default: the URL in the environment variable `LARDER_URL`].
+    /// The control socket of the process that owns the cache; a cache file; or the URL with which a service
+    /// was started [default: the URL in the environment variable `LARDER_URL`].
     #[arg(value_name = "SOCKET|FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) target: CacheArgument,
 
@@ -131,15 +132,15 @@ pub(crate) struct StatsOptions {
     #[arg(long)]
     pub(crate) file_only: bool,
 
-    /// Print JSON, with errors on standard error as JSON too.
+    /// Print JSON. Errors on standard error are JSON too.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct TopOptions {
-    /// The control socket of the process that has the cache; a cache file; or the URL that a service is
-    /// started with [default: the URL in the environment variable `LARDER_URL`].
+    /// The control socket of the process that owns the cache; a cache file; or the URL with which a service
+    /// was started [default: the URL in the environment variable `LARDER_URL`].
     #[arg(value_name = "SOCKET|FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) target: CacheArgument,
 

@@ -6,13 +6,13 @@ use clap::{Args, ValueHint, value_parser};
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorOptions {
-    /// The cache file, the URL that a service is started with, or its control socket [default: the URL in the
-    /// environment variable `LARDER_URL`].
+    /// The cache file, the URL with which a service is started, or its control socket [default: the URL in
+    /// the environment variable `LARDER_URL`].
     #[arg(value_name = "FILE|URL|SOCKET", value_hint = ValueHint::FilePath)]
     pub(crate) target: Option<String>,
 
-    /// The control socket of the process that has the file [default: the socket in the URL, or the socket
-    /// that the process names beside its file].
+    /// The control socket of the process that owns the file [default: the socket in the URL, or the socket
+    /// that the lock file names].
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) socket: Option<PathBuf>,
 
@@ -25,7 +25,7 @@ pub(crate) struct DoctorOptions {
     #[arg(long)]
     pub(crate) deep: bool,
 
-    /// Print JSON, with errors on standard error as JSON too.
+    /// Print JSON. Errors on standard error are JSON too.
     #[arg(long)]
     pub(crate) json: bool,
 }

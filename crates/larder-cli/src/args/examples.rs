@@ -1,6 +1,6 @@
 //! The examples that the help and the manual page show.
 
-/// The first command for each symptom, in the order of docs/operations.md.
+/// The first command to run for each symptom, in the order of docs/operations.md.
 pub(crate) const EXAMPLES: &str = "\
 When something is wrong (docs/operations.md has the causes and remedies of each symptom):
   larder doctor FILE     begin here: what is wrong, and what to do about it

@@ -9,12 +9,12 @@ use super::cache::{CacheArgument, NOT_GIVEN};
 /// A cache file, and the form of the output.
 #[derive(Debug, Args)]
 pub(crate) struct FileOptions {
-    /// The cache file, or the URL that its service is started with [default: the URL in the environment
+    /// The cache file, or the URL with which its service is started [default: the URL in the environment
     /// variable `LARDER_URL`].
     #[arg(value_name = "FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) file: CacheArgument,
 
-    /// Print JSON, with errors on standard error as JSON too.
+    /// Print JSON. Errors on standard error are JSON too.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -30,7 +30,7 @@ pub(crate) struct KeyOptions {
     #[arg(index = 2, allow_hyphen_values = true)]
     pub(crate) key: String,
 
-    /// The keyspace of the key. The key is then taken literally [default: the only keyspace, or the keyspace
+    /// The keyspace of the key. The key is then read literally [default: the only keyspace, or the keyspace
     /// of a product key].
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
@@ -60,11 +60,11 @@ pub(crate) struct KeysOptions {
     #[command(flatten)]
     pub(crate) cache: FileOptions,
 
-    /// Only the keys of this keyspace.
+    /// List only keys of this keyspace.
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
-    /// Only keys with this prefix: the first letters of a text, or the first parts of a tuple, such as
+    /// List only keys with this prefix: the first letters of a text, or the first parts of a tuple, such as
     /// `("MTNDATA",)`.
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     pub(crate) prefix: Option<String>,
@@ -82,8 +82,8 @@ pub(crate) struct KeysOptions {
     #[arg(long, value_name = "BY", value_enum, conflicts_with = "big")]
     pub(crate) sort: Option<SortBy>,
 
-    /// Instead of the keys, show for each keyspace the number of its entries, the size of their values, and
-    /// the largest value.
+    /// Instead of keys, show the number of entries, the total size of the values, and the largest value of
+    /// each keyspace.
     #[arg(long, conflicts_with_all = ["limit", "long"])]
     pub(crate) big: bool,
 
@@ -101,7 +101,7 @@ pub(crate) struct ExportOptions {
     #[command(flatten)]
     pub(crate) cache: FileOptions,
 
-    /// The format.
+    /// The format of the export.
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     pub(crate) format: Format,
 
@@ -109,7 +109,7 @@ pub(crate) struct ExportOptions {
     #[arg(long, short, value_name = "F", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 
-    /// Only the entries of this keyspace.
+    /// Export only entries of this keyspace.
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 }

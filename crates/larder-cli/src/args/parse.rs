@@ -1,9 +1,9 @@
 //! Parses the command line.
 //!
-//! The cache may be left out if `LARDER_URL` is set. But if a KEY follows the cache, clap must see the cache
-//! as required. If the cache were optional, clap would count the words before an option, and read FILE as the
-//! key in `larder get FILE --json KEY`. So if a word is missing, the line is parsed again with [`NOT_GIVEN`]
-//! as the cache.
+//! The cache may be omitted if `LARDER_URL` is set. But if a KEY follows the cache, clap must see the cache
+//! as required. Otherwise clap would read FILE as the key in `larder get FILE --json KEY`, because it assigns
+//! the words before an option first. So if a word is missing, the line is parsed again with [`NOT_GIVEN`] as
+//! the cache.
 
 use std::ffi::OsString;
 
@@ -17,14 +17,14 @@ impl Arguments {
     /// Parses the words of a command line. The first word is the name of the program.
     ///
     /// # Errors
-    /// Returns the messages of clap. The texts of `--help` and `--version` are among these messages.
+    /// Returns the error of clap. The texts of `--help` and `--version` are such errors too.
     pub(crate) fn read<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Result<Self, Error> {
         let mut words: Vec<OsString> = words.into_iter().map(Into::into).collect();
         let error = match Self::try_parse_from(&words) {
             Err(error) if error.kind() == ErrorKind::MissingRequiredArgument && words.len() > 2 => error,
             read => return read,
         };
-        // Insert the value after the name of the program and the name of the command.
+        // Index 2 is the place after the name of the program and the name of the command.
         words.insert(2, NOT_GIVEN.into());
         Self::try_parse_from(&words).map_err(|_| error)
     }

@@ -32,7 +32,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) password_file: Option<PathBuf>,
 
-    /// Allow addresses that other machines can reach. They need a password. Connections are not encrypted.
+    /// Allow listening at addresses that other machines can reach. Such addresses require a password.
+    /// Connections are not encrypted.
     #[arg(long)]
     pub(crate) allow_remote: bool,
 
@@ -45,13 +46,13 @@ pub(crate) struct ServeOptions {
     #[arg(value_parser = value_parser!(u16).range(1..=256))]
     pub(crate) databases: u16,
 
-    /// When a removal is answered: `durable`, or `buffered` for locks and sessions that may be back after a
-    /// crash. For one database: `2:buffered`. May be given several times [default: durable].
+    /// When to answer a removal: `durable`, or `buffered` for locks and sessions, which may then reappear
+    /// after a crash. For one database: `2:buffered`. May be given several times [default: durable].
     #[arg(long, value_name = "[DB:]MODE")]
     pub(crate) removal: Vec<DatabaseMode>,
 
-    /// When a write is answered: `buffered`, or `durable`. For one database: `2:durable`. May be given
-    /// several times [default: buffered].
+    /// When to answer a write: `buffered`, or `durable`. For one database: `2:durable`. May be given several
+    /// times [default: buffered].
     #[arg(long, value_name = "[DB:]MODE")]
     pub(crate) write: Vec<DatabaseMode>,
 
@@ -60,18 +61,18 @@ pub(crate) struct ServeOptions {
     #[arg(value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_connections: u32,
 
-    /// Close connections that have sent nothing for so many seconds [default: never].
+    /// Close connections that have been idle for this many seconds [default: never].
     #[arg(long, value_name = "SECONDS")]
     #[arg(value_parser = value_parser!(u64).range(1..=31_536_000))]
     pub(crate) idle_timeout: Option<u64>,
 
-    /// The number of threads that serve connections [default: one for each core, up to four].
+    /// The number of threads that serve connections [default: one per core, up to four].
     #[arg(long, value_name = "N")]
     #[arg(value_parser = value_parser!(u16).range(1..=64))]
     pub(crate) threads: Option<u16>,
 }
 
-/// A mode of one database, or of all.
+/// The mode of one database, or of all databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DatabaseMode {
     pub(crate) database: Option<usize>,

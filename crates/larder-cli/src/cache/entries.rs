@@ -1,7 +1,6 @@
 //! Looks up keys and prefixes in a file, or in the process that owns the file.
 //!
-//! A text may have two meanings as a key or as a prefix. Commands look up both meanings before they choose
-//! one of them.
+//! A text may mean two different keys or prefixes. Commands look up both before they choose one.
 
 use larder::control::Client;
 use larder::inspect::{Snapshot, spell_hex};
@@ -9,16 +8,17 @@ use larder::inspect::{Snapshot, spell_hex};
 use super::spelling::{AlternativeReading, KeySyntax};
 use crate::term::exit::Failure;
 
-/// The source of the lookups: a snapshot of a file, or a process.
+/// Where to look: in a snapshot of a file, or in a process.
 pub(crate) enum Entries<'a> {
     File(&'a Snapshot),
     Process(&'a mut Client),
 }
 
 impl Entries<'_> {
-    /// Returns the alternative reading of a prefix, if no key begins with the literal prefix.
+    /// Returns the alternative reading of a prefix if the user probably meant it: no key begins with the
+    /// literal prefix.
     ///
-    /// If the keyspace does not have the schema of the alternative reading, a key must also begin with the
+    /// If the keyspace has another schema than the alternative reading, some key must also begin with the
     /// alternative prefix.
     pub(crate) fn other_prefix<'a>(
         &mut self,
@@ -44,7 +44,7 @@ impl Entries<'_> {
         })
     }
 
-    /// Returns whether any key begins with a prefix. The keys of expired entries are included.
+    /// Returns whether any key begins with a prefix. Keys of expired entries count.
     pub(crate) fn has_prefix(&mut self, keyspace: KeySyntax<'_>, prefix: &[u8]) -> Result<bool, Failure> {
         match self {
             Self::File(snapshot) => match snapshot.keyspace(keyspace.name) {
@@ -55,7 +55,7 @@ impl Entries<'_> {
                 let (prefix, mut after) = (spell_hex(prefix), None);
                 loop {
                     let page = client.keys(keyspace.name, &prefix, after.as_deref(), 1, true)?;
-                    // A page without keys may be followed by other pages.
+                    // An empty page may be followed by other pages.
                     match page.after {
                         _ if !page.keys.is_empty() => return Ok(true),
                         None => return Ok(false),

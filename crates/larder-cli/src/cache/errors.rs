@@ -1,7 +1,8 @@
-//! Turns the errors of the library into failures of the command: an exit code, and a text with the next step.
+//! Turns errors of the library into failures of the command, with an exit code and a text that names the next
+//! step.
 //!
-//! The library's own texts are for a program that opens a cache. Such a program may choose another path, or
-//! create a file. The user of the command has an existing cache in mind, and needs its path.
+//! The texts of the library are for a program that opens a cache, which may choose another path or create a
+//! file. The user of the command looks for an existing cache, and needs its path.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,10 +19,10 @@ use super::path::is_socket;
 use crate::term::exit::{Exit, Failure};
 use crate::term::shell::shell_word;
 
-/// Advice on where to find the paths of a service's cache and control socket.
+/// Tells the user where to find the paths of a service's cache and control socket.
 pub(crate) const WHERE: &str =
     "the LARDER_URL of the service has the path of its cache, and of its control socket (control=PATH)";
-/// Maximum number of caches that an error about a directory names.
+/// Maximum number of caches that an error about a directory lists.
 const MAX_NAMED: usize = 3;
 
 impl From<Error> for Failure {
@@ -53,7 +54,7 @@ impl From<ClientError> for Failure {
             },
             _ => Exit::System,
         };
-        // Control characters are escaped, since the text may quote the process's answer.
+        // Control characters are escaped, because the text may quote the answer of the process.
         Self::new(exit, escape_control(&client_text(&error)))
     }
 }
@@ -64,7 +65,7 @@ fn text(error: &Error) -> String {
         Error::Missing { path } => format!("there is no file {}; {WHERE}", path.display()),
         Error::NotAFile { path, what } => match not_a_file(path) {
             Some(found) => format!("cannot read {}: {found}", path.display()),
-            // The path is a mount point, or it has changed since the error.
+            // The path is a mount point, or the file at it has changed since the error.
             None => format!("cannot read {}: it is {what}; {WHERE}", path.display()),
         },
         Error::Foreign { path, why } => {
@@ -106,7 +107,7 @@ fn text(error: &Error) -> String {
     }
 }
 
-/// Adds the error of the operating system, which the text of an error names in other words.
+/// Returns the text of an error, followed by the error of the operating system.
 fn with_source(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error} ({source})"),
@@ -114,7 +115,7 @@ fn with_source(error: &dyn std::error::Error) -> String {
     }
 }
 
-/// Returns the text of an error of a control socket.
+/// Returns the text of a control client's error, with a remedy for the command line.
 pub(crate) fn client_text(error: &ClientError) -> String {
     let ClientError::Connect { path, source } = error else { return with_source(error) };
     let failed = format!("cannot reach a cache at {}: {source}", path.display());
@@ -132,7 +133,7 @@ pub(crate) fn client_text(error: &ClientError) -> String {
     }
 }
 
-/// Describes what is at a path that is not a regular file, with a remedy.
+/// Describes what is at a path that has no regular file, with a remedy.
 fn not_a_file(path: &Path) -> Option<String> {
     let kind = fs::symlink_metadata(path).ok()?.file_type();
     if kind.is_dir() {
@@ -156,7 +157,8 @@ fn not_a_file(path: &Path) -> Option<String> {
     Some(format!("it is a device or a pipe; {WHERE}"))
 }
 
-/// Names the file of the process behind a socket, since the same command accepts the file.
+/// Returns an error text for a socket. It names the file of the process behind the socket, which the command
+/// accepts instead.
 fn a_socket(path: &Path) -> String {
     let shown = path.display();
     let server = Client::connect(path).ok().map(|client| client.server().clone());
@@ -182,7 +184,7 @@ fn a_socket(path: &Path) -> String {
     }
 }
 
-/// Returns the caches of a directory: the files that have a lock file beside them.
+/// Returns the caches in a directory: the files that have a lock file beside them.
 fn caches_in(directory: &Path) -> Vec<PathBuf> {
     let Ok(files) = fs::read_dir(directory) else { return Vec::new() };
     let mut found: Vec<PathBuf> = files
@@ -195,7 +197,7 @@ fn caches_in(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Names the cache that a file belongs to, such as the cache of a lock file.
+/// Names the cache to which a lock file or a ballast file belongs.
 fn owning_cache(path: &Path) -> Option<String> {
     let cache = [&b".lock"[..], b".ballast"].into_iter().find_map(|suffix| without(path, suffix))?;
     cache.is_file().then(|| format!("it belongs to {}: give that", cache.display()))

@@ -1,15 +1,15 @@
-//! Compares a cache's capacity with the limit on the length of the files that a process writes (`ulimit -f`).
+//! Compares the capacity of a cache with the file size limit of a process (`ulimit -f`).
 
 use std::{fs, io};
 
 use larder::{ByteSize, MAX_LENGTH_PER_CAPACITY};
 use rustix::process::{Resource, getrlimit};
 
-/// Returns the limit of a process in bytes. Without an id, returns the limit of this process. Returns none if
-/// there is no limit.
+/// Returns the limit of a process in bytes, or None if it has no limit. Without an id, returns the limit of
+/// this process.
 ///
 /// # Errors
-/// Fails if the system does not show the limits of that process.
+/// Fails if the limits of that process are not visible.
 pub(crate) fn of(pid: Option<u32>) -> io::Result<Option<u64>> {
     Ok(match pid {
         None => getrlimit(Resource::Fsize).current,
@@ -17,7 +17,7 @@ pub(crate) fn of(pid: Option<u32>) -> io::Result<Option<u64>> {
     })
 }
 
-/// Reads the soft limit from a line such as `Max file size  16777216  unlimited  bytes`.
+/// Parses the soft limit from a line such as `Max file size 16777216 unlimited bytes`.
 fn parse(limits: &str) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max file size"))?;
     line.split_whitespace().next()?.parse().ok()

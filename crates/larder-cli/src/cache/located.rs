@@ -1,9 +1,9 @@
-//! Finds the cache that a command uses: the given cache, or else the cache of `LARDER_URL`.
+//! Finds the cache that a command uses: the given cache, or the cache of `LARDER_URL`.
 //!
 //! The rules, in this order:
 //!
-//! 1. The argument is a path (of a file or of a control socket), or the URL that a service is started with
-//!    (`file:…`, `memory:…`). A file whose name begins like a URL is given as `./file:…`.
+//! 1. The argument is the path of a file or a control socket, or the URL with which a service is started
+//!    (`file:…`, `memory:…`). For a file whose name begins like a URL, write `./file:…`.
 //! 2. Without an argument, the command uses the URL in the environment variable `LARDER_URL`, and names the
 //!    cache on standard error. If a command has two arguments, such as `larder get FILE KEY`, a single word
 //!    is the second argument.
@@ -11,8 +11,8 @@
 //!    the socket if a process answers there. `remove`, `remove-prefix` and `clear` then use both the file and
 //!    the socket. All other commands use the file.
 //!
-//! A single word that names a cache is refused as a KEY, since `larder remove shop.larder` has no key.
-//! Otherwise the command would look for the key `shop.larder` in another cache.
+//! If the single word names a cache, as in `larder remove shop.larder`, it is refused. Otherwise the command
+//! would look for the key `shop.larder` in the cache of `LARDER_URL`.
 
 use std::env;
 use std::ffi::OsStr;
@@ -30,7 +30,7 @@ use crate::args::{CacheArgument, Command, TargetOptions};
 use crate::term::exit::{Exit, Failure, report};
 use crate::term::out::note;
 
-/// The schemes of URLs. This version of larder refuses some of these schemes.
+/// The schemes of URLs, including some that this version of larder does not support.
 const SCHEMES: [&str; 5] = ["file:", "memory:", "redis:", "rediss:", "unix:"];
 
 /// Returns whether a text is a URL rather than a path.
@@ -39,7 +39,7 @@ pub(crate) fn is_url(text: &OsStr) -> bool {
     SCHEMES.iter().any(|scheme| text.starts_with(scheme.as_bytes()))
 }
 
-/// Returns the URL in the environment variable, if the variable has one.
+/// Returns the URL in the environment variable, if it is set.
 pub(crate) fn environment() -> Result<Option<String>, Failure> {
     let Some(url) = env::var_os(URL_VARIABLE) else { return Ok(None) };
     let url = url.into_string().map_err(|_| {
@@ -63,10 +63,10 @@ impl CacheLocation {
         Ok(Self { file: settings.path, socket: settings.control_socket })
     }
 
-    /// Returns the socket if a process answers there, and if that process owns no other file.
+    /// Returns the socket if a process answers there, unless it owns another file than this URL names.
     ///
-    /// After a crash, the socket is left behind, and no process serves it. A URL may also name the socket of
-    /// another service.
+    /// After a crash, the socket remains although no process serves it. A URL may also name the socket of
+    /// another service by mistake.
     fn live_socket(&self, json: bool) -> Option<&Path> {
         let socket = self.socket.as_deref()?;
         let file = self.file.as_ref().and_then(|file| Inspector::open(file).ok()?.snapshot().ok());
@@ -80,20 +80,20 @@ impl CacheLocation {
                 note(json, &error.to_string());
                 None
             }
-            // The command itself reports any other error.
+            // Other errors are reported by the command itself.
             Ok(_) | Err(_) => Some(socket),
         }
     }
 }
 
-/// The way in which a command uses a cache.
+/// How a command uses a cache.
 enum Access<'a> {
     /// Reads or changes the file.
     File,
     /// Asks the process at the socket. If no process answers, uses the file.
     Process,
-    /// Changes the cache through the process if it answers at the socket, else in the file. Holds the option
-    /// `--socket`.
+    /// Changes the cache through the process if it answers at the socket, otherwise in the file. Holds the
+    /// value of `--socket`.
     Change(&'a mut Option<PathBuf>),
 }
 
@@ -102,18 +102,18 @@ struct CacheWords<'a> {
     cache: &'a mut CacheArgument,
     json: bool,
     access: Access<'a>,
-    /// The word after the cache, and a usage line that shows the cache and this word.
+    /// The word after the cache, and a usage line that shows both.
     key: Option<(&'a str, &'static str)>,
-    /// Whether the cache of the environment is refused, since the command would remove all entries of that
-    /// cache.
+    /// Whether the cache must be given, and `LARDER_URL` is not used, because the command removes all
+    /// entries.
     needs_cache: bool,
 }
 
-/// Replaces the argument of a command with the path of a file or of a socket.
+/// Replaces the cache argument of a command with the path of a file or a socket.
 ///
 /// # Errors
-/// Returns the exit code, after the failure was printed. This happens if a path is empty, if a URL is
-/// invalid, or if no cache was given and `LARDER_URL` names none.
+/// If a path is empty, a URL is invalid, or no cache was given and `LARDER_URL` names none, prints the
+/// failure and returns its exit code.
 pub(crate) fn locate(command: &mut Command) -> Result<(), ExitCode> {
     if let Some(json) = names_an_empty_path(command) {
         return Err(report(json, Err(empty())));
@@ -128,17 +128,18 @@ pub(crate) fn empty() -> Failure {
     Failure::new(Exit::Usage, "the argument is empty; is a shell variable unset?")
 }
 
-/// Returns whether clap has refused a path because it is empty.
+/// Returns whether clap refused a path because it was empty.
 pub(crate) fn is_of_an_empty_path(error: &clap::Error) -> bool {
     let value = error.get(ContextKind::InvalidValue);
     error.kind() == ErrorKind::InvalidValue
         && matches!(value, Some(ContextValue::String(value)) if value.is_empty())
 }
 
-/// Returns whether the command prints JSON, if the cache was given as an empty word. Otherwise returns none.
+/// Returns None unless the cache was given as an empty word. Otherwise returns whether the command prints
+/// JSON.
 ///
-/// `larder info "$FILE"` has an empty word if FILE is not set. clap refuses other empty paths. A key may be
-/// empty, unless it is the only word.
+/// `larder info "$FILE"` has an empty word if FILE is not set. clap itself refuses other empty paths. A key
+/// may be empty, unless it is the only word.
 fn names_an_empty_path(command: &mut Command) -> Option<bool> {
     match &*command {
         Command::Check { url } => return url.as_ref().filter(|url| url.is_empty()).map(|_| false),
@@ -156,7 +157,7 @@ fn replace(mut words: CacheWords<'_>) -> Result<(), Failure> {
     if let (false, Access::Change(socket)) = (words.cache.is_given(), &mut words.access)
         && let Some(socket) = socket.take()
     {
-        // `--socket` alone names the cache, since the file of `LARDER_URL` may belong to another process.
+        // `--socket` alone names the cache, because the file of `LARDER_URL` may belong to another process.
         words.cache.set(socket);
         return Ok(());
     }
@@ -220,7 +221,7 @@ fn from_environment(words: &CacheWords<'_>) -> Result<String, Failure> {
     Ok(url)
 }
 
-/// Returns whether a word is a URL, or names a socket or a cache file. A damaged cache file is included.
+/// Returns whether a word is a URL, or names a socket or a cache file, even a damaged one.
 fn is_cache(word: &str) -> bool {
     let path = Path::new(word);
     is_url(word.as_ref())
@@ -234,9 +235,10 @@ fn is_cache(word: &str) -> bool {
             ))
 }
 
-/// Says on standard error which cache the environment variable has chosen.
+/// Prints on standard error which cache the environment variable names.
 ///
-/// The path is shown in full, since a relative path means another file in the directory of the service.
+/// The path is printed as an absolute path, because a relative path means another file in the working
+/// directory of the service.
 fn name_chosen(chosen: &Path, socket: Option<&Path>, json: bool) {
     let shown = std::path::absolute(chosen).unwrap_or_else(|_| chosen.to_owned());
     let through = socket.map_or(String::new(), |socket| format!(" through {}", socket.display()));
@@ -244,7 +246,7 @@ fn name_chosen(chosen: &Path, socket: Option<&Path>, json: bool) {
     note(json, &text);
 }
 
-/// Returns the access of a command that reads. With `--file-only`, the command does not ask the process.
+/// Returns the access of a command that reads. `--file-only` excludes the process.
 fn reads<'a>(file_only: bool) -> Access<'a> {
     if file_only { Access::File } else { Access::Process }
 }
@@ -275,7 +277,7 @@ fn words(command: &mut Command) -> Option<CacheWords<'_>> {
             let key = Some((&*options.key, "larder why FILE KEY"));
             CacheWords { key, ..words(&mut options.cache.file, options.cache.json, Access::File) }
         }
-        // A single word is the export. An export is a file, but it is not a cache.
+        // A single word is the export, which is not checked for being a cache.
         Command::Import(options) => words(&mut options.cache.file, options.cache.json, Access::File),
         Command::Stats(options) => words(&mut options.target, options.json, reads(options.file_only)),
         Command::Top(options) => words(&mut options.target, false, reads(options.file_only)),

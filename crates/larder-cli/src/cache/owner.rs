@@ -1,10 +1,10 @@
-//! Finds the process that owns a cache file, by the socket that the process names beside the file. Commands
-//! ask that process instead of the file.
+//! Connects to the process that owns a cache file, through the socket that the lock file names. Commands ask
+//! that process instead of reading the file.
 //!
-//! The file lacks entries that the process has in memory alone or has not committed yet. So a command that is
-//! given a file asks the owner if the owner serves a socket. It reports this on standard error. If the owner
-//! does not answer, a command that reads continues with the file alone, and reports this too. A command that
-//! changes the cache fails.
+//! The file lacks entries that the process has only in memory or has not committed yet. So a command that is
+//! given a file asks the owner if the owner serves a socket, and says so on standard error. If the owner does
+//! not answer, a command that reads continues with the file and says so; a command that changes the cache
+//! fails.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub(crate) enum OwnerContact {
     Connected(Client),
     /// The owner serves no socket, or the file has no owner.
     NoSocket,
-    /// The owner names a socket that cannot be used.
+    /// The owner's socket cannot be used.
     Unreachable(ClientError),
 }
 
@@ -37,7 +37,7 @@ impl OwnerContact {
 
 /// Connects to a socket that was given together with a file.
 ///
-/// Refuses a process that owns another file: otherwise the command would read or change the wrong cache.
+/// Refuses a process that owns another file. Otherwise the command would read or change the wrong cache.
 pub(crate) fn connect_for_file(socket: &Path, file: &FileInfo) -> Result<Client, ClientError> {
     if let FileState::Owned { pid: Some(_), has_ended: false } = file.state {
         let mut named = file.clone();
@@ -46,8 +46,8 @@ pub(crate) fn connect_for_file(socket: &Path, file: &FileInfo) -> Result<Client,
             return Ok(client);
         }
     }
-    // The file does not name its owner, or has no owner now (the disk tier may be off). A copy of a file has
-    // the same identity, so the identity proves nothing. The path decides.
+    // The file does not name its owner, or has no owner at the moment because the disk tier is off. The paths
+    // are compared, because a copy of a file has the same identity.
     let client = Client::connect(socket)?;
     let server = client.server();
     if server.file.as_ref().is_some_and(|other| is_same_file(other.as_ref(), &file.path)) {
@@ -58,7 +58,7 @@ pub(crate) fn connect_for_file(socket: &Path, file: &FileInfo) -> Result<Client,
     Err(ClientError::NotOwner { path: socket.to_owned(), cause })
 }
 
-/// Returns the failure of a command with `--file-only` and a socket instead of a file.
+/// Returns the failure for `--file-only` with a socket instead of a file.
 pub(crate) fn refuse_file_only(path: &Path) -> Failure {
     let text = format!(
         "{} is a socket, and --file-only wants the file: give the FILE, or leave --file-only out to ask the process",
@@ -67,10 +67,10 @@ pub(crate) fn refuse_file_only(path: &Path) -> Failure {
     Failure::new(Exit::Usage, text)
 }
 
-/// Connects to the process at a socket, or to the owner of a file. Returns none if the command must read the
+/// Connects to the process at a socket, or to the owner of a file. Returns None if the command must read the
 /// file.
 ///
-/// If a file was given, says on standard error that its owner is asked.
+/// If a file was given, prints on standard error that its owner is asked.
 pub(crate) fn connect_owner(path: &Path, file_only: bool, json: bool) -> Result<Option<Client>, Failure> {
     match (is_socket(path), file_only) {
         (true, true) => return Err(refuse_file_only(path)),
@@ -92,8 +92,8 @@ pub(crate) fn connect_owner(path: &Path, file_only: bool, json: bool) -> Result<
     }
 }
 
-/// Connects as [`connect_owner`] does, for a command that needs a process. A path at which nothing exists is
-/// treated as the path of a socket.
+/// Connects as [`connect_owner`] does, for a command that needs a process. If nothing exists at the path,
+/// treats it as the path of a socket.
 pub(crate) fn connect_process(path: &Path, json: bool) -> Result<Option<Client>, Failure> {
     if path.exists() { connect_owner(path, false, json) } else { Ok(Some(Client::connect(path)?)) }
 }
@@ -107,12 +107,12 @@ pub(crate) fn socket_of(path: &Path, file_only: bool) -> Result<Option<PathBuf>,
     Ok(client.map(|client| client.path().to_owned()))
 }
 
-/// Returns the note that the owner was asked instead of its file.
+/// Returns the note that the owner was asked instead of the file.
 pub(crate) fn asked(client: &Client) -> String {
     format!("asked process {} at {}, which has the file", client.server().pid, client.path().display())
 }
 
-/// Names the owner of a file.
+/// Returns a name of a file's owner, for texts.
 pub(crate) fn owner_name(file: &FileInfo) -> String {
     let elsewhere = if file.owner_is_elsewhere { " of another container" } else { "" };
     match file.state {
@@ -125,7 +125,7 @@ pub(crate) fn owner_name(file: &FileInfo) -> String {
 pub(crate) enum NoProcess {
     /// No process owns the file.
     Unowned,
-    /// The owner of the file has ended, and a fork of the owner holds the file.
+    /// The owner of the file has ended, and a fork of it holds the file.
     OwnerEnded {
         /// Names the processes that hold the file, and the remedy.
         text: String,
@@ -148,14 +148,14 @@ pub(crate) fn why_no_process(path: &Path) -> Result<NoProcess, Failure> {
     })
 }
 
-/// Says how the control socket comes back, if forks hold the file after its owner has ended.
+/// Returns advice on how to get the control socket back if forks hold the file after its owner has ended.
 fn how_socket_returns(orphans: &[Holder]) -> String {
     let pids: Vec<String> = orphans.iter().map(|holder| holder.pid.to_string()).collect();
     let end = if pids.is_empty() { "end that fork".to_owned() } else { format!("kill {}", pids.join(" ")) };
     format!("{end}, and start the service: its control socket comes back with it")
 }
 
-/// Returns the reason if a change of the file would be refused now.
+/// Returns the reason why the file cannot be changed now, if there is one.
 pub(crate) fn refusal(file: &FileInfo) -> Option<String> {
     let FileState::Owned { pid, has_ended } = file.state else { return None };
     let why = match pid {
@@ -165,14 +165,14 @@ pub(crate) fn refusal(file: &FileInfo) -> Option<String> {
     Some(format!("without --dry-run this would be refused now: {why}"))
 }
 
-/// Lists processes, for example as `process 7 (shop-worker)`.
+/// Returns a text that lists processes, for example `process 7 (shop-worker)`.
 pub(crate) fn list(processes: &[Holder]) -> String {
     let word = if processes.len() == 1 { "process" } else { "processes" };
     let names: Vec<String> = processes.iter().map(Holder::to_string).collect();
     format!("{word} {}", names.join(", "))
 }
 
-/// Returns the processes that hold a file whose owner has ended. Returns none for other files.
+/// Returns the processes that hold a file whose owner has ended, or an empty list for other files.
 pub(crate) fn orphans(file: &FileInfo) -> Vec<Holder> {
     match file.state {
         FileState::Owned { has_ended: true, .. } => holders(&file.path),
@@ -180,7 +180,7 @@ pub(crate) fn orphans(file: &FileInfo) -> Vec<Holder> {
     }
 }
 
-/// Says that forks hold a file whose owner has ended.
+/// Returns a text that says that forks hold a file whose owner has ended.
 pub(crate) fn held(owner: u32, orphans: &[Holder]) -> String {
     if orphans.is_empty() {
         return format!("held by a fork of process {owner}, which has ended");

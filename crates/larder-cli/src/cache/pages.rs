@@ -1,4 +1,4 @@
-//! Visits the entries of a keyspace page by page. So the command never holds all entries in memory.
+//! Visits the entries of a keyspace page by page, so that a command never holds all entries in memory.
 
 use std::ops::ControlFlow;
 
@@ -10,7 +10,7 @@ use crate::term::exit::Failure;
 /// Maximum number of entries that are read from a file at once.
 const PAGE: usize = 256;
 
-/// The result of a visitor: whether to continue with the next entry.
+/// What a visitor returns: whether to continue with the next entry.
 pub(crate) type Visited = Result<ControlFlow<()>, Failure>;
 
 /// Visits the entries of a file's keyspace whose keys begin with a prefix, until the visitor breaks.

@@ -1,4 +1,4 @@
-//! Compares paths, and makes the paths of the files beside a cache file.
+//! Compares paths, and derives the paths of files beside a cache file.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -9,7 +9,7 @@ pub(crate) fn is_socket(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
-/// Returns whether two paths lead to the same file. Links are followed.
+/// Returns whether two paths lead to the same file. Follows links.
 pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
     let inode = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
     inode(one).is_some_and(|one| inode(other) == Some(one))
@@ -22,7 +22,7 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Returns the directory of a file. A path without a directory is in the working directory.
+/// Returns the directory of a file: `.` for a path without a directory.
 pub(crate) fn directory_of(path: &Path) -> &Path {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.unwrap_or(Path::new("."))

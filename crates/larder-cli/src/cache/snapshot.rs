@@ -13,7 +13,7 @@ pub(crate) fn open(file: &Path) -> Result<Snapshot, Failure> {
     Ok(Inspector::open(file)?.snapshot()?)
 }
 
-/// Returns the keyspace with a name. The failure lists the names of the existing keyspaces.
+/// Returns the keyspace with a name. Otherwise fails with a list of the existing keyspaces.
 pub(crate) fn keyspace<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a KeyspaceInfo, Failure> {
     snapshot.keyspace(name).ok_or_else(|| {
         let keyspaces: Vec<_> = snapshot.keyspaces().iter().map(KeySyntax::of).collect();
@@ -34,14 +34,14 @@ pub(crate) fn of_process(client: &Client) -> Option<Snapshot> {
     let server = client.server();
     let identity = server.file_identity.as_ref()?;
     let snapshot = open(server.file.as_ref()?.as_ref()).ok()?;
-    // The identities are compared, since the same path may lead to another file in another container.
+    // The identities are compared, because the same path may lead to another file in another container.
     let is_same = snapshot.file().identity.is_some_and(|found| found.to_string() == *identity);
     is_same.then_some(snapshot)
 }
 
 /// Returns the syntax of the keys in each keyspace of a process.
 ///
-/// For a keyspace that the process has not opened, the syntax comes from the file.
+/// The syntax of a keyspace that the process has not opened comes from the file.
 pub(crate) fn keys_of<'a>(
     keyspaces: &'a [LiveKeyspaceInfo],
     file: Option<&'a Snapshot>,

@@ -1,8 +1,9 @@
 //! Decides which key a text means, and how a key is shown.
 //!
-//! A schema may have its own spelling of keys. In the shop's schema, `product_MTNVTU` is the key `MTNVTU` of
-//! keyspace `product`. A spelling applies only to a keyspace for which the file records that schema. A name
-//! and a shape do not prove the schema: any application may have a keyspace `product` with string keys.
+//! A schema may define a spelling of its keys. In the shop's schema, `product_MTNVTU` is the key `MTNVTU` of
+//! keyspace `product`. A spelling applies only to a keyspace for which the file records that schema. The name
+//! and the shape of a keyspace are not enough: any application may have a keyspace `product` with string
+//! keys.
 //!
 //! | | text | means |
 //! |---|---|---|
@@ -11,10 +12,9 @@
 //! | without | a schema's spelling, and there is a keyspace of that schema | the key that is spelled |
 //! | without | any other | the key itself, if there is one keyspace; else it is refused |
 //!
-//! The following invariant holds for every key of every set of keyspaces. [`Speller`] shows the key as a
-//! text. With the same `--keyspace`, [`choose`] reads that text as the same key, or refuses the text because
-//! `--keyspace` is missing. With the keyspace that is shown beside the text, [`choose`] then reads the same
-//! key. [`choose`] never reads another key.
+//! Invariant, for every key of every set of keyspaces: [`choose`] never reads the text that [`Speller`] shows
+//! for the key as another key. With the same `--keyspace`, it reads the same key, or refuses the text because
+//! `--keyspace` is missing. With the keyspace that is shown beside the text, it always reads the same key.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ use crate::term::shell::shell_word;
 /// The spellings of schemas that this command can read and write.
 static SPELLINGS: [&(dyn KeySpelling + Sync); 1] = [&ProductKeySpelling];
 
-/// The properties of a keyspace that decide how its keys are read and shown.
+/// The properties of a keyspace that determine how its keys are read and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeySyntax<'a> {
     pub(crate) name: &'a str,
@@ -44,11 +44,11 @@ impl<'a> KeySyntax<'a> {
         self.shape.parse().ok()
     }
 
-    /// Reads the bytes of a key from its literal form.
+    /// Parses the literal form of a key. Returns the encoded key.
     pub(crate) fn read(self, text: &str) -> Result<Vec<u8>, Failure> {
         let usage = |why: String| Failure::new(Exit::Usage, why);
         let Some(shape) = self.shape() else {
-            // Hexadecimal digits can be read without the shape.
+            // Hexadecimal digits can be parsed without knowing the shape.
             let bytes = if text.starts_with("0x") { KeyShape::Unit.parse_key(text).ok() } else { None };
             return bytes.ok_or_else(|| self.needs_hex("the key"));
         };
@@ -56,7 +56,7 @@ impl<'a> KeySyntax<'a> {
         shape.parse_key(text).map_err(advise)
     }
 
-    /// Reads the bytes of a prefix from its literal form.
+    /// Parses the literal form of a prefix. Returns the encoded prefix.
     pub(crate) fn read_prefix(self, text: &str) -> Result<Vec<u8>, Failure> {
         let Some(shape) = self.shape() else {
             // The shape `()` accepts only hexadecimal digits as a prefix.
@@ -68,7 +68,7 @@ impl<'a> KeySyntax<'a> {
         shape.parse_prefix(text).map_err(advise)
     }
 
-    /// Returns the failure for a key or a prefix that cannot be read, because the shape of the keys is
+    /// Returns the failure for a key or prefix that cannot be parsed because the shape of the keys is
     /// unknown.
     fn needs_hex(self, what: &str) -> Failure {
         let why = match self.shape {
@@ -82,8 +82,8 @@ impl<'a> KeySyntax<'a> {
         Failure::new(Exit::Usage, text)
     }
 
-    /// Returns an error text if the shape is known and the bytes are no key of this shape. A damaged file may
-    /// still have a record with such a key.
+    /// Returns an error text if the shape is known and the bytes are not a key of this shape. A damaged file
+    /// may still have a record with such a key.
     pub(crate) fn no_key(self, key: &[u8]) -> Option<String> {
         self.shape()?.decode(key).is_err().then(|| {
             format!(
@@ -104,13 +104,13 @@ fn with_advice(error: &larder::KeyError, other: Option<AlternativeReading<'_>>) 
     other.map_or_else(|| error.to_string(), |other| format!("{error}; {}", other.advice()))
 }
 
-/// Returns whether a text is always a literal key: the text is in quotes or in hexadecimal.
+/// Returns whether a text can only be a literal key, because it is in quotes or in hexadecimal.
 fn is_literal(text: &str) -> bool {
     text.starts_with('"') || text.starts_with("0x")
 }
 
-/// Returns the keys that a text spells, in keyspaces of the spelling's schema. Returns several only if two
-/// schemas spell two keys alike.
+/// Returns the keys that a text spells in keyspaces of the spelling's schema. Returns several only if two
+/// schemas use the same spelling for two keys.
 fn spelled<'a>(keyspaces: &[KeySyntax<'a>], text: &str) -> Vec<(KeySyntax<'a>, Vec<u8>)> {
     if is_literal(text) {
         return Vec::new();
@@ -124,7 +124,7 @@ fn spelled<'a>(keyspaces: &[KeySyntax<'a>], text: &str) -> Vec<(KeySyntax<'a>, V
     read.collect()
 }
 
-/// Decides which key of which keyspace a text means.
+/// Decides which keyspace and key a text means.
 pub(crate) fn choose<'a>(
     keyspaces: &[KeySyntax<'a>],
     name: Option<&str>,
@@ -154,7 +154,7 @@ pub(crate) fn choose<'a>(
     }
 }
 
-/// Returns the keyspace with a name. The failure lists the names of the existing keyspaces.
+/// Returns the keyspace with a name. Otherwise fails with a list of the existing keyspaces.
 pub(crate) fn pick<'a>(keyspaces: &[KeySyntax<'a>], name: &str) -> Result<KeySyntax<'a>, Failure> {
     let found = keyspaces.iter().copied().find(|keyspace| keyspace.name == name);
     found.ok_or_else(|| no_such_keyspace(keyspaces, name))
@@ -165,7 +165,7 @@ pub(crate) fn no_such_keyspace(keyspaces: &[KeySyntax<'_>], name: &str) -> Failu
     Failure::new(Exit::No, format!("there is no keyspace {name:?}; {}", names_of(keyspaces)))
 }
 
-/// Lists the keyspaces that a cache has.
+/// Returns a text that lists the keyspaces of a cache.
 fn names_of(keyspaces: &[KeySyntax<'_>]) -> String {
     let names: Vec<_> = keyspaces.iter().map(|keyspace| escape_control(keyspace.name)).collect();
     if names.is_empty() {
@@ -175,7 +175,7 @@ fn names_of(keyspaces: &[KeySyntax<'_>]) -> String {
     }
 }
 
-/// Returns the options that name exactly this key.
+/// Returns the command line words that name exactly this key.
 pub(crate) fn literally(keyspace: KeySyntax<'_>, key: &str) -> String {
     format!("--keyspace {} {}", shell_word(keyspace.name), shell_word(key))
 }
@@ -187,17 +187,17 @@ pub(crate) enum Speller<'a> {
     Literal,
     /// Without `--keyspace`: keys of a schema's keyspace in the spelling of the schema, other keys in their
     /// literal form. A literal form is quoted if [`choose`] would otherwise read it as the spelling of
-    /// another key in these keyspaces.
+    /// another key.
     Spelled(Vec<KeySyntax<'a>>),
 }
 
 impl<'a> Speller<'a> {
-    /// Returns the speller of a command with this `--keyspace`, for these keyspaces.
+    /// Returns the speller for these keyspaces. `name` is the value of `--keyspace`.
     pub(crate) fn new(name: Option<&str>, keyspaces: impl Iterator<Item = KeySyntax<'a>>) -> Self {
         if name.is_some() { Self::Literal } else { Self::Spelled(keyspaces.collect()) }
     }
 
-    /// Returns the speller of a command with this `--keyspace`, for the keyspaces of a file.
+    /// Returns the speller for the keyspaces of a file. `name` is the value of `--keyspace`.
     pub(crate) fn of(name: Option<&str>, info: &'a [KeyspaceInfo]) -> Self {
         Self::new(name, info.iter().map(KeySyntax::of))
     }
@@ -223,10 +223,10 @@ impl<'a> Speller<'a> {
     }
 }
 
-/// The alternative reading of a text that was read as a literal key or prefix. A schema spells another key or
-/// prefix with the same text.
+/// The alternative reading of a text that was read as a literal key or prefix: the key or prefix that a
+/// schema spells with the same text.
 ///
-/// If the literal key has no entry, the command names this alternative.
+/// If the literal key has no entry, the command suggests this alternative.
 #[derive(Debug)]
 pub(crate) struct AlternativeReading<'a> {
     keyspace: KeySyntax<'a>,
@@ -241,7 +241,7 @@ pub(crate) struct AlternativeReading<'a> {
 }
 
 impl<'a> AlternativeReading<'a> {
-    /// Returns the key that a schema spells with the text of a literal key.
+    /// Returns the alternative reading of a literal key.
     pub(crate) fn of_key(keyspace: KeySyntax<'a>, text: &str) -> Option<Self> {
         Self::find(keyspace, text, |spelling| {
             let (_, key) = spelling.read(text).filter(|(name, _)| *name == keyspace.name)?;
@@ -250,14 +250,14 @@ impl<'a> AlternativeReading<'a> {
         })
     }
 
-    /// Returns the prefix that a schema spells with the text of a literal prefix.
+    /// Returns the alternative reading of a literal prefix.
     pub(crate) fn of_prefix(keyspace: KeySyntax<'a>, text: &str) -> Option<Self> {
         Self::find(keyspace, text, |spelling| {
             let (_, prefix) = spelling.read_prefix(text).filter(|(name, _)| *name == keyspace.name)?;
             let shape = keyspace.shape()?;
             let bytes = shape.encode_prefix(&prefix).ok()?;
-            // The encoding of a text ends with a terminator. A prefix has no terminator. To show the text in
-            // its literal form, it is encoded as a whole key.
+            // The encoding of a string key ends with a terminator, which a prefix lacks. So the string is
+            // encoded as a complete key, to show its literal form.
             let instead = match (&prefix, shape.encode(&prefix)) {
                 (KeyValue::Text(_), Ok(whole)) => keyspace.show(&whole),
                 _ => prefix.to_string(),
@@ -287,8 +287,8 @@ impl<'a> AlternativeReading<'a> {
         self.refused(command, &format!("no key begins with {}", self.given))
     }
 
-    /// Returns the failure of a command with a prefix. The failure begins with a command line that can be
-    /// copied, unless that command would remove a whole keyspace.
+    /// Returns the failure of a command with a prefix. It suggests a corrected command line, unless that
+    /// command would remove a whole keyspace.
     pub(crate) fn refused(&self, command: PrefixCommand<'_>, why: &str) -> Failure {
         let instead = command.line(self).map_or_else(String::new, |line| format!("try: {line}\n"));
         Failure::new(Exit::Usage, format!("{instead}{why}; {}", self.advice()))
@@ -299,7 +299,7 @@ impl<'a> AlternativeReading<'a> {
         self.keyspace.schema == Some(self.schema)
     }
 
-    /// Says how the text was read, and what to type for the other meaning.
+    /// Returns a text that says how the given text was read, and what to type for the other meaning.
     pub(crate) fn advice(&self) -> String {
         let Self { schema, what, given, .. } = self;
         let instead = if self.bytes.is_empty() {
@@ -323,11 +323,11 @@ impl<'a> AlternativeReading<'a> {
     }
 }
 
-/// A command with a prefix, and the cache that was given.
+/// A command that takes a prefix, and the cache that it was given.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum PrefixCommand<'a> {
     Keys(&'a Path),
-    /// The second path is the option `--socket`.
+    /// The second path is the value of `--socket`.
     Remove(&'a Path, Option<&'a Path>),
 }
 
@@ -352,7 +352,7 @@ impl PrefixCommand<'_> {
         }
     }
 
-    /// Returns the failure of a prefix without `--keyspace`, in a cache that has several keyspaces.
+    /// Returns the failure for a prefix without `--keyspace` in a cache with several keyspaces.
     pub(crate) fn needs_keyspace(self, keyspaces: &[KeySyntax<'_>], text: &str) -> Failure {
         let why = "a prefix is of the keys of one keyspace: give --keyspace";
         let mut others: Vec<_> =

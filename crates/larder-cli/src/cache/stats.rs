@@ -1,10 +1,10 @@
-//! Compares two statistics of one process, to turn totals since its start into the counts of an interval.
+//! Subtracts two statistics of one process, to get the counts of an interval from totals since the start.
 
 use larder::{KeyspaceStats, Latencies, Stats};
 
 /// Returns the statistics of a keyspace by its name.
 pub(crate) fn keyspace<'a>(stats: &'a Stats, name: &str) -> Option<&'a KeyspaceStats> {
-    // Uses a binary search, since the keyspaces are sorted by name, and there may be thousands of them.
+    // Uses a binary search, because there may be thousands of keyspaces. They are sorted by name.
     let at = stats.keyspaces.binary_search_by(|other| (*other.name).cmp(name)).ok()?;
     stats.keyspaces.get(at)
 }

@@ -1,4 +1,4 @@
-//! The commands that show the keys in use in a live cache.
+//! The commands that show which keys of a live cache are in use.
 
 pub(crate) mod hot;
 pub(crate) mod monitor;
@@ -15,7 +15,7 @@ use crate::cache::snapshot::keys_of;
 use crate::cache::spelling::Speller;
 use crate::term::exit::{Exit, Failure};
 
-/// Connects to a live cache, by its control socket or by its file.
+/// Connects to a live cache, given its control socket or its file.
 fn connect(path: &Path, json: bool) -> Result<Client, Failure> {
     if let Some(client) = connect_process(path, json)? {
         return Ok(client);
@@ -39,8 +39,8 @@ fn connect(path: &Path, json: bool) -> Result<Client, Failure> {
     })
 }
 
-/// If the process refuses because it samples no keys, turns the error into the exit code 1. The text then
-/// names a command that needs no sample.
+/// If the process refuses because it does not sample keys, returns exit code 1 and a text that names a
+/// command which needs no sample.
 fn without_sample(path: &Path, error: ClientError) -> Failure {
     match error {
         ClientError::Refused(refusal) if refusal.kind == RefusalKind::NotAllowed => {
@@ -55,10 +55,10 @@ fn without_sample(path: &Path, error: ClientError) -> Failure {
     }
 }
 
-/// Shows the keys of a live cache as `larder keys` does.
+/// Spells the keys of a live cache as `larder keys` does.
 struct KeyNames {
     keyspaces: Vec<LiveKeyspaceInfo>,
-    /// The option `--keyspace`.
+    /// The value of `--keyspace`.
     only: Option<String>,
 }
 
@@ -67,8 +67,8 @@ impl KeyNames {
         Ok(Self { keyspaces: client.keyspaces()?, only: only.map(str::to_owned) })
     }
 
-    /// Replaces the process's text of a key with this command's text. Keeps the text if the keyspace of the
-    /// key was opened after the keyspaces were listed.
+    /// Replaces the text that the process sent for a key by this command's spelling. Keeps the text if the
+    /// keyspace was opened after the keyspaces were listed.
     fn spell(&self, keyspace: &str, key_bytes: &str, key: &mut String) {
         let keyspaces = keys_of(&self.keyspaces, None);
         let found = keyspaces.iter().copied().find(|keys| keys.name == keyspace);

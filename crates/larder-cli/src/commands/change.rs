@@ -1,8 +1,7 @@
 //! The commands that change a cache.
 //!
-//! The commands open the file as its owner. If a process owns the file already, the commands do not open it.
-//! The removals and `flush` then ask that process through its control socket, and the process changes its
-//! memory too.
+//! These commands open the file as its owner. If another process already owns the file, removals and `flush`
+//! instead ask that process through its control socket, which changes its memory too.
 
 pub(crate) mod compact;
 pub(crate) mod flush;
@@ -17,9 +16,9 @@ use larder::inspect::escape_control;
 
 use crate::term::exit::{Exit, Failure};
 
-/// Turns the error for a file in use into a failure that names the owner and says what to do instead.
+/// Turns the error for a file in use into a failure that names the owner and the remedy.
 ///
-/// Without `instead`, the text says how to ask the owner.
+/// Without `instead`, the remedy is to ask the owner.
 fn own(opened: Result<Admin, larder::Error>, instead: Option<&str>) -> Result<Admin, Failure> {
     opened.map_err(|error| match error {
         larder::Error::InUse { path, pid, has_ended: false, is_elsewhere, socket, .. } => {
@@ -42,7 +41,7 @@ fn own(opened: Result<Admin, larder::Error>, instead: Option<&str>) -> Result<Ad
     })
 }
 
-/// The remedy for a file whose owner serves no socket.
+/// The remedy if the owner of the file serves no socket.
 const NO_SOCKET: &str = "it serves no control socket: stop it, or give it one with control=PATH in its URL, and it makes \
                          the change itself";
 
@@ -53,7 +52,7 @@ fn in_use(path: &Path, owner: &str, instead: &str) -> Failure {
     )
 }
 
-/// Returns a number of entries as text.
+/// Returns a number of entries in words.
 fn entries(count: u64) -> String {
     if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
 }

@@ -1,12 +1,12 @@
-//! `larder check`: tries out each tier of a cache, in the place where a service will use it.
+//! `larder check`: tests each tier of a cache in the place where a service will use it.
 //!
-//! The check writes, reads, expires and removes a probe in each tier. Between the write and the read of a
-//! probe on disk, the check closes and reopens the cache. So the answer comes from the file, not from memory.
-//! The probe is removed at the end, also after a failure. If the check is killed, the probe expires within
-//! [`PROBE_TTL`]. The URL is never printed, since it may hold a password.
+//! The check writes, reads, expires and removes a probe in each tier. It closes and reopens the cache between
+//! the write and the read of a probe on disk, so that the read comes from the file. It removes the probe at
+//! the end, even after a failure. If the check is killed, the probe expires within [`PROBE_TTL`]. The URL is
+//! never printed, because it may contain a password.
 //!
-//! If the file does not exist, the check reports this first, since the path may be a mistake. At the end it
-//! removes the file, and everything else that it created ([`created`]).
+//! If the file does not exist, the check says so first, because the path may be wrong. At the end it removes
+//! the file and everything else that it created ([`created`]).
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,7 +26,7 @@ mod target;
 
 /// The TTL of the probe, so that the probe expires even if it cannot be removed.
 const PROBE_TTL: Duration = Duration::from_mins(1);
-/// The TTL of the probe that must expire. The check waits for [`LONGER`] before it looks for that probe.
+/// The TTL of the probe that must expire. The check looks for it after [`LONGER`].
 const SHORT_TTL: Duration = Duration::from_millis(20);
 const LONGER: Duration = Duration::from_millis(50);
 
@@ -35,10 +35,9 @@ const BOTH_TIERS: KeyspaceDefinition<String, String> =
 const MEMORY: KeyspaceDefinition<String, String> =
     KeyspaceDefinition::new("larder.check.memory").ttl(PROBE_TTL).version(1).memory_only();
 
-/// Checks the cache of `url`. Without `url`, checks the cache of `LARDER_URL`.
+/// Checks the cache of `url`, or of `LARDER_URL` if `url` is None.
 ///
-/// Without `url` and `LARDER_URL`, the check fails. The result for a cache in memory would say nothing about
-/// the service's cache.
+/// Fails without either. A check of some cache in memory would say nothing about the service's cache.
 pub(crate) fn run(url: Option<&str>) -> Result<ExitCode, Failure> {
     let environment = if url.is_some() { None } else { located::environment()? };
     let Some(url) = url.map(target::url_of).transpose()?.or(environment) else {
@@ -49,7 +48,7 @@ pub(crate) fn run(url: Option<&str>) -> Result<ExitCode, Failure> {
         return Err(Failure::new(Exit::Usage, text));
     };
     let path = located::CacheLocation::of_url(&url)?.file;
-    // Without a handler, Ctrl-C would leave the created files behind. The check takes only a moment.
+    // Without a handler, Ctrl-C would leave created files behind.
     let interrupt = Interrupt::listen()?;
     let created = path.as_deref().map(CreatedFiles::before_check);
     if let Some(note) = created.as_ref().and_then(CreatedFiles::note) {
@@ -87,7 +86,7 @@ fn check(open: &dyn Fn() -> Result<Cache, larder::Error>) -> Result<u32, larder:
     }
     check_memory(&cache, &mut findings)?;
 
-    // The key is unique to this run, so that the check cannot find the probe of an earlier run.
+    // Unique to this run, so that the check cannot find the probe of an earlier run.
     let key = format!("probe {} {}", std::process::id(), clock::since_epoch().as_nanos());
     let checked = check_disk(cache.clone(), open, &key, &mut findings);
     let is_removed = remove(&cache, &key).is_ok() || open().and_then(|cache| remove(&cache, &key)).is_ok();
@@ -110,7 +109,7 @@ fn summary(findings: &Findings) -> u32 {
     findings.failures
 }
 
-/// Writes, reads, expires and removes a probe in a keyspace that memory alone holds.
+/// Writes, reads, expires and removes a probe in a memory-only keyspace.
 fn check_memory(cache: &Cache, findings: &mut Findings) -> Result<(), larder::Error> {
     let (probes, tier) = (cache.keyspace(MEMORY)?, Tier::Memory);
     findings.call(tier, "wrote a probe", probes.insert("probe", "written".to_owned()));
@@ -173,7 +172,7 @@ fn brief_key(key: &str) -> String {
     format!("{key}, brief")
 }
 
-/// Returns the number of probes in the file. Expired probes are included.
+/// Returns the number of probes in the file, including expired ones.
 fn probes_on_disk(cache: &Cache) -> u64 {
     let stats = cache.stats();
     stats.keyspaces.iter().find(|row| row.name == BOTH_TIERS.name()).map_or(0, |row| row.disk_entries)
@@ -214,7 +213,7 @@ mod tests {
     fn a_file_that_loses_its_entries_fails_the_check() {
         let dir = tempfile::tempdir().unwrap();
         let opened = Cell::new(0);
-        // Each opening uses another file, as on a volume that is deleted with its container.
+        // Each opening uses a new file, like a volume that is deleted with its container.
         let failures = check(&|| {
             opened.set(opened.get() + 1);
             open(&dir.path().join(format!("{}.larder", opened.get())))
@@ -227,7 +226,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (path, kept) = (dir.path().join("shop.larder"), dir.path().join("kept"));
         let opened = Cell::new(0);
-        // The file from before the removal is restored, as a backup would do.
+        // Restores the file from before the removal, like a backup would.
         let failures = check(&|| {
             opened.set(opened.get() + 1);
             match opened.get() {

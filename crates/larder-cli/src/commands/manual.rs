@@ -1,5 +1,4 @@
-//! `larder completions` and `larder man`: print texts that are generated from the definition of the command
-//! line.
+//! `larder completions` and `larder man`: print texts that clap generates from the command line definition.
 
 use std::io::{self, Write};
 
@@ -12,7 +11,7 @@ use crate::term::exit::{Exit, Failure};
 
 /// Prints the completion script of a shell.
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
-    // Generate the script into memory first, since the generator panics if a write fails.
+    // Generated into memory first, because the generator panics if a write fails.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "larder", &mut script);
     print(&script)

@@ -1,4 +1,4 @@
-//! Checks that every command line on a page or in a help text can be parsed.
+//! Checks that every `larder` command line in the documentation and in the help texts can be parsed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use clap::CommandFactory;
 
 use crate::args::{Arguments, EXAMPLES, EXIT_CODES};
 
-/// The beginning of a line of `top`'s screen. It looks like a command line, but it is not one.
+/// The beginning of the first line of `top`'s screen, which looks like a command line.
 const SCREEN: &str = "larder top  ";
 
 /// Returns the pages at the root and in `docs`, each with its name.
@@ -37,15 +37,15 @@ fn helps() -> Vec<(String, String)> {
     helps
 }
 
-/// Returns the code in a Markdown text: the lines of its blocks, and its code spans. Of the parts between
-/// fences, every second part is a block, and the others are prose.
+/// Returns the code in a Markdown text: the lines of its code blocks, and its code spans. Every second part
+/// between fences is a code block.
 fn code(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, part) in text.split("```").enumerate() {
         if at % 2 == 1 {
             let (language, lines) = part.split_once('\n').unwrap_or(("", part));
-            // In output, only the lines that begin with a command are checked, since sentences may mention
-            // other commands.
+            // In a block of output, only lines that begin with a command are checked, because sentences may
+            // mention other commands.
             let is_shown = |line: &&str| match language {
                 "" | "sh" => true,
                 "text" => line.starts_with("larder "),
@@ -60,7 +60,7 @@ fn code(text: &str) -> Vec<String> {
     found
 }
 
-/// Returns the words of each `larder` command in a line of a shell.
+/// Returns the words of each `larder` command in a shell line.
 fn commands(line: &str) -> Vec<Vec<String>> {
     let mut commands = vec![vec![String::new()]];
     let mut quote = None;
@@ -83,14 +83,14 @@ fn commands(line: &str) -> Vec<Vec<String>> {
     commands
 }
 
-/// Returns whether the character does not end a command. That holds for `&` in a URL, as in
-/// `memory=1MiB&disk=1GiB`, and for `#` within a word.
+/// Returns whether a character that usually ends a command is a part of the word here: `&` in a URL, as in
+/// `memory=1MiB&disk=1GiB`, or `#` within a word.
 fn is_tuple(letter: char, words: &[String]) -> bool {
     let word = words.last().map_or("", String::as_str);
     letter == '&' && word.contains('?') || letter == '#' && !word.is_empty()
 }
 
-/// Returns whether the words are a name in a sentence (`larder stats`) rather than a command line.
+/// Returns whether the words only name a command in a sentence (`larder stats`).
 fn is_a_name(words: &[String]) -> bool {
     words.len() <= 2
 }

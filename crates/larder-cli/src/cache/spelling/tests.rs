@@ -23,7 +23,7 @@ fn a_spelling_applies_only_to_keyspaces_of_its_schema() {
     const OTHERS: KeySyntax<'_> = KeySyntax { schema: Some("other"), ..PRODUCTS };
     const OF_OTHER_SHAPE: KeySyntax<'_> = KeySyntax { shape: "u64", ..PRODUCTS };
     for (keyspaces, name, text, expected) in [
-        // An application's own keyspace, with the name and the shape of a keyspace of the shop.
+        // A keyspace of another application, with the name and the shape of a keyspace of the shop.
         (&[OWN][..], None, "product_1", "product product_1"),
         (&[OWN], None, "1", "product 1"),
         (&[OWN], Some("product"), "product_1", "product product_1"),
@@ -63,7 +63,7 @@ fn a_key_is_shown_as_it_is_read() {
     assert_eq!(shown(None, &[OWN], OWN, "product_1"), "product_1", "it has one meaning");
     assert_eq!(shown(None, &[PRODUCTS, NOTES], NOTES, "product_1"), "\"product_1\"", "it has two");
     assert_eq!(shown(Some("note"), &[PRODUCTS, NOTES], NOTES, "product_1"), "product_1");
-    // A text of two words is no code of the shop, so its literal form is shown.
+    // The shop's codes have no spaces, so this key is shown in its literal form.
     assert_eq!(shown(None, &[PRODUCTS], PRODUCTS, "two words"), "\"two words\"");
 }
 
@@ -90,8 +90,8 @@ fn a_text_with_another_meaning_is_answered_with_what_to_give_instead() {
     expect_advice(prefix(PRODUCTS, "product_"), "all keys of keyspace product");
 }
 
-/// Generates keyspaces. Some have a name or a shape of the shop. Each keyspace has the shop's schema, another
-/// schema or none.
+/// Generates keyspaces, some with a name or a shape of the shop. Each has the shop's schema, another schema
+/// or none.
 fn any_keyspaces() -> impl Strategy<Value = Vec<KeySyntax<'static>>> {
     const NAMED: [(&str, &str); 10] = [
         ("data_bundles", "string"),
@@ -125,7 +125,7 @@ fn any_key() -> impl Strategy<Value = (String, String, u64, Vec<u8>)> {
             "\\PC{0,4}",
             ".{0,3}",
             Just("product_categories_active".to_owned()),
-            // This key is longer than any code of the shop, so the shop's schema does not spell it.
+            // This key is too long for a code of the shop, so the shop's schema does not spell it.
             Just(format!("product_{}", "A".repeat(99))),
         ]
     };
@@ -155,7 +155,7 @@ proptest! {
             }
             _ => KeyValue::Unit,
         };
-        // A key may be any bytes if its shape is an application's own, or if the file is damaged.
+        // A key may be any bytes if its shape is unknown, or if the file is damaged.
         let of_shape = keyspace.shape().map(|shape| shape.encode(&value).unwrap());
         for key in [of_shape, Some(bytes)].into_iter().flatten() {
             let meant = (keyspace, key.clone());
@@ -166,7 +166,7 @@ proptest! {
             prop_assert!(!shown.contains(char::is_control));
             match choose(&keyspaces, None, &shown) {
                 Ok(read) => prop_assert_eq!(read, meant, "{}", shown),
-                // A refused text is a literal key. The name that is shown beside the text gives its keyspace.
+                // A refused text is a literal key. The user gives the keyspace that is shown beside it.
                 Err(failure) => {
                     prop_assert!(failure.is(Exit::Usage) && keyspaces.len() > 1, "{}", shown);
                     let named = choose(&keyspaces, Some(keyspace.name), &shown).unwrap();

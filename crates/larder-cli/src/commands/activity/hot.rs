@@ -9,7 +9,7 @@ use crate::args::ActivityOptions;
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, FAINT, NAME, styled};
 
-/// Number of keys that each of the two lists shows without `--limit`.
+/// Default number of keys in each of the two lists.
 const KEYS: usize = 10;
 
 pub(crate) fn run(options: &ActivityOptions) -> Result<Exit, Failure> {

@@ -1,4 +1,4 @@
-//! `larder monitor`: prints a sample of the operations of a live cache, while they happen.
+//! `larder monitor`: prints a sample of the operations of a live cache as they happen.
 
 use std::io::{self, Write};
 
@@ -36,7 +36,7 @@ fn follow(monitor: &mut Monitor, names: &KeyNames, json: bool) -> Result<Exit, F
     loop {
         match monitor.next()? {
             Monitored::Operation(mut operation) => {
-                // The operation `remove_prefix` has a prefix instead of a key, so its text is kept.
+                // `remove_prefix` has a prefix instead of a key, so its text is kept.
                 if let Some(keyspace) =
                     operation.keyspace.as_ref().filter(|_| operation.operation != "remove_prefix")
                 {
@@ -55,7 +55,7 @@ fn follow(monitor: &mut Monitor, names: &KeyNames, json: bool) -> Result<Exit, F
             }
             _ => {}
         }
-        // Flush after each operation, so that the operation appears immediately, even through a pipe.
+        // Flushed after each operation, so that it appears immediately even in a pipe.
         out.flush()?;
     }
 }

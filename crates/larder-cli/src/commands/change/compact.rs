@@ -1,7 +1,7 @@
 //! `larder compact`: returns unused space of a file to the file system.
 //!
-//! The command writes a copy beside the file, and then replaces the file with the copy. Ctrl-C leaves the
-//! file unchanged, and the unfinished copy is removed.
+//! The command writes a copy beside the file, then replaces the file with the copy. On Ctrl-C, it removes the
+//! unfinished copy and leaves the file unchanged.
 
 use std::io::Write;
 

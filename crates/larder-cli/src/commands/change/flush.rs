@@ -1,7 +1,7 @@
 //! `larder flush`: makes a live cache commit its dirty entries.
 //!
-//! A file without an owner has nothing to flush. The command then reports this and succeeds. If the command
-//! cannot ask the owner, it fails, since entries may be uncommitted.
+//! If the file has no owner, there is nothing to flush: the command says so and succeeds. If the command
+//! cannot ask the owner, it fails, because entries may be uncommitted.
 
 use std::io::Write;
 

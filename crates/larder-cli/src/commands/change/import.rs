@@ -1,11 +1,10 @@
 //! `larder import`: writes the entries of an export to a file that no process owns.
 //!
-//! 1. The checksum of an export is at its end. So the export is first read to its end, and every key and
-//!    lifetime is checked. Nothing is written before that.
-//! 2. The export is read again, and its entries are written in batches of a bounded size. Each batch is a
-//!    commit.
-//! 3. Ctrl-C is checked between batches. Committed batches stay. Another run completes the import: it writes
-//!    the same entries again, and keeps entries that were written later.
+//! 1. Read the export to its end, because its checksum is there, and check every key and TTL. Nothing is
+//!    written before that.
+//! 2. Read the export again, and write its entries in batches of a bounded size, one commit each.
+//! 3. Check for Ctrl-C between batches. Committed batches stay. Another run completes the import: it writes
+//!    the same entries again, except those that were written later in the file.
 
 mod index;
 
@@ -64,15 +63,15 @@ pub(crate) fn run(options: &ImportOptions) -> Result<Exit, Failure> {
         own(if options.create { Admin::create(file) } else { Admin::open(file) }, Some(&instead))?;
     let replaced = conflicts(&admin.keyspaces(), &index, options.replace)?;
     let done = write(&mut admin, options, &index, &interrupt);
-    // The file is closed after a failure too, and committed batches stay.
+    // The file is closed even after a failure. Committed batches stay.
     let closed = admin.close();
     let written = done?;
     closed?;
     report(options, written, replaced)
 }
 
-/// Returns the names of the keyspaces whose definition in the file differs from the definition in the export.
-/// Refuses such keyspaces without `--replace`.
+/// Returns the names of the keyspaces whose definition in the file differs from that in the export. Fails if
+/// there are any, unless `replace` is set.
 fn conflicts(there: &[KeyspaceInfo], index: &ExportIndex, replace: bool) -> Result<Vec<String>, Failure> {
     let differs = |new: &&Keyspace| {
         there.iter().any(|old| {
@@ -101,7 +100,7 @@ fn conflicts(there: &[KeyspaceInfo], index: &ExportIndex, replace: bool) -> Resu
     Ok(differing.into_iter().map(|keyspace| keyspace.name.clone()).collect())
 }
 
-/// Describes the definition of a keyspace for an error.
+/// Returns a text that describes the definition of a keyspace, for errors.
 fn definition(version: u32, keys: &str, format: u8, fingerprint: u64) -> String {
     let values = format_name(format);
     let of_type = if fingerprint == 0 { String::new() } else { format!(" of type 0x{fingerprint:016X}") };
@@ -138,8 +137,7 @@ fn write(
     Ok(total)
 }
 
-/// Returns the counts of an import into the file in its present state, and the keyspaces that the import
-/// would retire.
+/// Returns the counts that the import would have now, and the keyspaces that it would retire.
 fn dry_run(options: &ImportOptions, index: &ExportIndex) -> Result<(Written, Vec<String>), Failure> {
     let snapshot = match snapshot::open(&options.cache.file) {
         Ok(snapshot) => Some(snapshot),
@@ -162,7 +160,7 @@ fn dry_run(options: &ImportOptions, index: &ExportIndex) -> Result<(Written, Vec
         for entry in batch {
             let info = snapshot.and_then(|snapshot| Some((snapshot, snapshot.keyspace(keyspace)?)));
             let there = info.map(|(snapshot, info)| snapshot.find(info, &entry.key)).transpose()?;
-            // The import keeps these if they are newer: a live value, or a live absence.
+            // A live value or a live absence is kept if it is newer.
             let kept = match &there {
                 Some(RecordStatus::Live(there) | RecordStatus::KnownAbsent(there)) => Some(there),
                 _ => None,
@@ -186,10 +184,10 @@ fn add(total: &mut Written, more: Written) {
     total.kept_newer += more.kept_newer;
 }
 
-/// The function that receives each batch, with the name of its keyspace.
+/// A function that receives each batch and the name of its keyspace.
 type OnBatch<'a> = dyn FnMut(&str, Vec<NewEntry>) -> Result<(), Failure> + 'a;
 
-/// Reads the chosen entries. Each batch has entries of one keyspace.
+/// Reads the selected entries in batches. Each batch has entries of one keyspace.
 fn each_batch(path: &Path, index: &ExportIndex, on_batch: &mut OnBatch<'_>) -> Result<(), Failure> {
     let failed = |error: larder_export::Error| read_failure(path, &error);
     let reader = Reader::new(BufReader::new(index::open(path)?)).map_err(failed)?;

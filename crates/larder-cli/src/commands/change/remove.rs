@@ -1,11 +1,12 @@
 //! `larder remove`, `remove-prefix` and `clear`: durable removals.
 //!
-//! A removal never deletes an entry if the user may have meant another entry. A removal never reports success
-//! for a key that may have been misread:
+//! A removal never deletes an entry if the user may have meant another one, and never reports success for a
+//! key that it may have misread:
 //!
-//! - A text is refused if a schema spells one key with it, and the literal text is another key with an entry.
-//! - A literal text without an entry is refused if a schema spells another key with it. Otherwise the cache
-//!   would keep serving the entry of that key.
+//! - A text is refused if it spells a key in a schema and the same text, read literally, is another key with
+//!   an entry.
+//! - A literal key without an entry is refused if its text spells another key in a schema. Otherwise the
+//!   cache would keep serving the entry of that key.
 
 mod count;
 mod removal;
@@ -59,12 +60,12 @@ fn run(
     let mut target = ChangeTarget::of(target)?;
     let snapshot = match (&target, target.file()) {
         (_, Some(file)) => Some(snapshot::open(file)?),
-        // If the process has not opened a keyspace, only the file has the keyspace's shape and schema.
+        // Only the file has the shape and the schema of a keyspace that the process has not opened.
         (ChangeTarget::Process { client, .. }, None) => snapshot::of_process(client),
         (ChangeTarget::File(_), None) => None,
     };
     let (removal, refusal) = match (&mut target, &snapshot) {
-        // The process may have keyspaces and entries that the file lacks.
+        // The process may have keyspaces and entries that are not in the file.
         (ChangeTarget::Process { client, .. }, _) => {
             let found = client.keyspaces()?;
             let keyspaces = keys_of(&found, snapshot.as_ref());
@@ -90,7 +91,7 @@ fn run(
             remove_in_process(client, &removal)?
         }
         (false, snapshot, ChangeTarget::File(file)) => {
-            // Drop the snapshot first, since it prevents the reuse of pages.
+            // Dropped first, because the snapshot prevents the reuse of pages.
             drop(snapshot);
             let mut admin = own(Admin::open(&*file), None)?;
             let removed = remove_in_file(&mut admin, &removal)?;

@@ -1,5 +1,5 @@
-//! Decides where a change is made: in the file by this command, or through the control socket by the process
-//! that owns the file.
+//! Decides who makes a change: this command in the file, or the process that owns the file, through its
+//! control socket.
 
 use std::path::{Path, PathBuf};
 
@@ -41,9 +41,9 @@ impl ChangeTarget {
         })
     }
 
-    /// Returns the owner of a file if it serves a socket, else the file.
+    /// Returns the owner of a file if it serves a socket, otherwise the file.
     ///
-    /// Fails if the owner serves a socket that cannot be used.
+    /// Fails if the owner's socket cannot be used.
     fn of_owner(file: PathBuf, json: bool) -> Result<Self, Failure> {
         let info = Inspector::open(&file)?.snapshot()?.file();
         match OwnerContact::of(&info) {

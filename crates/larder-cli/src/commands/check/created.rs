@@ -1,8 +1,8 @@
 //! Finds and removes the files and directories that a check creates.
 //!
-//! The check removes only files and directories that did not exist before the check, and only if the cache
-//! file itself did not exist. If the cache existed, its lock file may belong to another process. For the same
-//! reason nothing is removed if a process has opened the file during the check.
+//! The check removes only files and directories that did not exist before it. It removes nothing if the cache
+//! file existed, or if a process opened the file during the check, because the lock file may then belong to
+//! another process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(super) struct CreatedFiles {
     existed: bool,
     was_empty: bool,
     beside: Vec<PathBuf>,
-    /// The innermost directory comes first.
+    /// The created directories, innermost first.
     directories: Vec<PathBuf>,
 }
 
@@ -42,7 +42,7 @@ impl CreatedFiles {
         }
     }
 
-    /// Returns the note that a missing file will be created, or that an existing file was empty.
+    /// Returns a note if the file is missing and will be created, or if it was empty.
     pub(super) fn note(&self) -> Option<String> {
         let file = self.file.display();
         if self.was_empty {
@@ -92,7 +92,7 @@ impl CreatedFiles {
     }
 }
 
-/// Also removes the files after a panic.
+/// Removes the files even after a panic.
 impl Drop for CreatedFiles {
     fn drop(&mut self) {
         self.remove();

@@ -1,9 +1,9 @@
-//! Prints the findings of a check one by one, and counts the failures.
+//! Prints the findings of a check as they come, and counts the failures.
 
 use std::fmt;
 use std::io::{self, Write};
 
-/// The tier that a finding concerns.
+/// The tier that a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tier {
     Memory,
@@ -17,7 +17,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// Prints a finding. `fault` describes the fault, if there is one.
+    /// Prints a finding: a failure if `fault` describes one, otherwise a success.
     pub(super) fn add(&mut self, tier: Tier, what: &str, fault: Option<String>) {
         let tier = if tier == Tier::Memory { "memory" } else { "disk" };
         match fault {
@@ -29,12 +29,12 @@ impl Findings {
         }
     }
 
-    /// Prints whether a condition holds. If the condition does not hold, prints `otherwise`.
+    /// Prints whether a condition holds. If not, prints `otherwise` as the fault.
     pub(super) fn expect(&mut self, tier: Tier, what: &str, is_right: bool, otherwise: &str) {
         self.add(tier, what, (!is_right).then(|| otherwise.to_owned()));
     }
 
-    /// Prints whether a call succeeded. Returns its value.
+    /// Prints whether a call succeeded. Returns its value, if any.
     pub(super) fn call<T>(&mut self, tier: Tier, what: &str, outcome: Result<T, larder::Error>) -> Option<T> {
         match outcome {
             Ok(value) => {
@@ -51,8 +51,8 @@ impl Findings {
 
 /// Prints a line on standard output.
 ///
-/// Ignores a closed pipe, such as a pipe to `head`. Otherwise the check would end early and leave its files
-/// behind.
+/// Ignores a closed pipe, as in `larder check | head -1`. Otherwise the check would end early and leave its
+/// files behind.
 pub(super) fn print_line(text: fmt::Arguments<'_>) {
     drop(writeln!(io::stdout(), "{text}"));
 }

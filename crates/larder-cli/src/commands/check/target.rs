@@ -1,4 +1,4 @@
-//! Turns the argument of a check into a URL. The argument may be a path.
+//! Turns the argument of `larder check` into a URL. The argument may be a path.
 
 use std::path::Path;
 
@@ -20,13 +20,13 @@ pub(super) fn url_of(given: &str) -> Result<String, Failure> {
         return Err(Failure::new(Exit::Usage, not_a_socket(path)));
     }
     if !path.exists() {
-        // The path is not escaped, since the text may have URL options after the path.
+        // Not escaped, because the text may have URL options after the path.
         return Ok(format!("file:{given}"));
     }
     Ok(file_url(given))
 }
 
-/// Says which argument to give instead of a socket.
+/// Returns an error text that says what to give instead of a socket.
 fn not_a_socket(path: &Path) -> String {
     let shown = path.display();
     let client = Client::connect(path).ok();

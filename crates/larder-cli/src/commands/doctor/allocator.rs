@@ -1,9 +1,9 @@
-//! Compares the memory that a process uses with the maximum memory of its cache. Also finds out whether the
-//! allocator keeps the memory of freed large values.
+//! Compares the memory that a process uses with the maximum memory of its cache. If it is too much, checks
+//! whether the cause is the allocator, which may keep the memory of freed large values.
 //!
-//! After glibc has freed one block of a megabyte or more, it allocates later large blocks in an arena for
-//! each thread. When such a block is freed, glibc does not return its memory to the system. A process then
-//! uses twice the memory that its cache holds. `docs/guide.md` has the measurements.
+//! After it has freed one block of a megabyte or more, glibc allocates later large blocks in per-thread
+//! arenas, and does not return their memory to the system when they are freed. The process then uses up to
+//! twice the memory that its cache holds. `docs/guide.md` has the measurements.
 
 use std::fs;
 
@@ -11,24 +11,23 @@ use larder::{ByteSize, Stats};
 
 use super::report::CheckResult;
 
-/// A keyspace has large entries if their mean size is at least this number of bytes. With smaller entries,
-/// the measurements found no more memory than [`USUAL_TENTHS`] allows.
+/// Minimum mean size of large entries, in bytes. With smaller entries, the measured memory stayed within
+/// [`USUAL_TENTHS`].
 const LARGE: u64 = 1 << 20;
-/// The usual maximum of a process's memory, in tenths of the maximum memory of its cache. Up to 15 tenths
-/// were measured. One more tenth is for the application itself.
+/// Usual maximum of a process's memory, in tenths of the maximum memory of its cache. Up to 15 tenths were
+/// measured; one more is for the application itself.
 const USUAL_TENTHS: u64 = 16;
 /// The environment variables and tunables that set glibc's threshold.
 const THRESHOLDS: [&str; 2] = ["MALLOC_MMAP_THRESHOLD_=", "glibc.malloc.mmap_threshold"];
 const OTHER_ALLOCATORS: [&str; 3] = ["jemalloc", "mimalloc", "tcmalloc"];
 
-/// The memory of a process, as the system shows it.
+/// The memory of a process, as reported by the system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ProcessMemory {
     pid: u32,
     /// Bytes of anonymous memory.
     resident: u64,
-    /// Whether the process allocates with glibc and the default threshold. `None` if the system does not show
-    /// it.
+    /// Whether the process allocates with glibc and the default threshold. `None` if this is not visible.
     has_glibc_defaults: Option<bool>,
 }
 
@@ -93,8 +92,7 @@ fn large_keyspace(stats: &Stats) -> Option<&str> {
     large.map(|space| &*space.name)
 }
 
-/// Reads the bytes of a process's anonymous memory. An old kernel shows only the total of the resident
-/// memory.
+/// Parses the bytes of a process's anonymous memory. Old kernels report only the total resident memory.
 fn resident(status: &str) -> Option<u64> {
     let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line("RssAnon:").or_else(|| line("VmRSS:"))?.trim().strip_suffix("kB")?;

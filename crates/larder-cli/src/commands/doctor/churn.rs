@@ -1,8 +1,8 @@
 //! Checks whether a tier evicts entries that are looked up again.
 //!
-//! A full cache evicts to stay within its capacity, and such evictions are not a fault. If evicted entries
-//! are looked up again, the tier is too small. If memory is too small, lookups read the disk too often. If
-//! the disk is too small, lookups load values too often.
+//! A full cache evicts to stay within its capacity, which is not a fault. But if evicted entries are looked
+//! up again, the tier is too small. If memory is too small, too many lookups read the disk. If the disk is
+//! too small, too many lookups load the value.
 
 use std::time::Duration;
 
@@ -13,26 +13,24 @@ use super::report::CheckResult;
 use super::series::{StatsSeries, Window, rate, share};
 use crate::term::time::span;
 
-/// Minimum evictions per second. At a lower rate, it does not matter whether evicted entries are looked up
-/// again.
+/// Minimum evictions per second. A lower rate is harmless, even if evicted entries are looked up again.
 const MIN_EVICTIONS: f64 = 10.0;
-/// Minimum number of lookups. With 200 lookups, a share is exact to a few hundredths.
+/// Minimum number of lookups. With 200 lookups, a share is accurate to a few hundredths.
 const MIN_LOOKUPS: u64 = 200;
 /// Minimum share of lookups that reach the next tier. A tier that answers four of five lookups is large
 /// enough.
 const MIN_RETURNED: f64 = 0.2;
-/// Minimum evictions for each lookup that reaches the next tier. With fewer evictions, expiry or
-/// invalidations remove the entries.
+/// Minimum evictions for each lookup that reaches the next tier. With fewer evictions, most entries were
+/// removed by expiry or invalidation.
 const MIN_EVICTIONS_PER_RETURNED: f64 = 0.5;
-/// An entry should stay in memory at least this long. Otherwise memory cannot answer for a key that is looked
-/// up once a minute.
+/// Minimum time for which entries should stay in memory. Otherwise a key that is looked up once a minute
+/// always misses it.
 const SHORT_IN_MEMORY: Duration = Duration::from_mins(1);
-/// An entry should stay on the disk at least this long. Otherwise it does not repay a load that takes
-/// seconds.
+/// Minimum time for which entries should stay on the disk. Otherwise the disk saves too few loads.
 const SHORT_ON_DISK: Duration = Duration::from_hours(1);
 
-/// The evictions of a tier in an interval, and its entries now. `lookups` counts all lookups, and `returned`
-/// those that a larger tier might have answered.
+/// The evictions of a tier in an interval, and its current entries. `lookups` counts all lookups, and
+/// `returned` those that a larger tier might have answered.
 struct Churn {
     evictions: u64,
     entries: u64,
@@ -96,7 +94,7 @@ impl Churn {
     }
 }
 
-/// Returns the shortest interval with enough lookups, or else the shortest interval.
+/// Returns the shortest interval with enough lookups, or the shortest interval if none has enough.
 fn window(series: &StatsSeries) -> Option<Window> {
     series.shortest(|counts| counts.requests() >= MIN_LOOKUPS).or_else(|| series.shortest(|_| true))
 }
@@ -105,7 +103,7 @@ fn window(series: &StatsSeries) -> Option<Window> {
 pub(super) fn memory(series: &StatsSeries) -> Option<CheckResult> {
     let window = window(series)?;
     let (stats, counts) = (series.latest(), &window.counts);
-    // If there is a disk, misses are not counted here, since a larger memory would not prevent them.
+    // If there is a disk, a larger memory would not prevent misses.
     let misses = if stats.disk.is_none() { counts.misses } else { 0 };
     let churn = Churn {
         evictions: counts.memory_evictions,
@@ -117,7 +115,7 @@ pub(super) fn memory(series: &StatsSeries) -> Option<CheckResult> {
     Some(churn.check("memory churn", &window, back, SHORT_IN_MEMORY, || memory_remedy(series)))
 }
 
-/// Names the keyspaces with the most evictions while the cache was watched.
+/// Returns a text that names the keyspaces with the most evictions while the cache was watched.
 fn evicted_most(series: &StatsSeries, count: impl Fn(&KeyspaceStats) -> u64) -> String {
     let most = most_first(series.latest(), |space| series.growth_in(space, &count));
     if most.is_empty() { String::new() } else { format!(" (evicted just now: {})", named(&most)) }
@@ -157,10 +155,10 @@ pub(super) fn disk(series: &StatsSeries) -> Option<CheckResult> {
     }))
 }
 
-/// Estimates the capacity that would hold every key, from the share of lookups that the present capacity
+/// Estimates the capacity that would hold every key, from the share of lookups that the current capacity
 /// answers.
 ///
-/// Returns none if the cache answers almost no lookup, since the number of keys cannot be estimated then.
+/// Returns None if the cache answers almost no lookups, because the number of keys cannot be estimated then.
 fn enough(capacity: ByteSize, answered: f64) -> Option<ByteSize> {
     #[expect(
         clippy::cast_precision_loss,
@@ -175,7 +173,7 @@ fn enough(capacity: ByteSize, answered: f64) -> Option<ByteSize> {
 /// Minimum share of answered lookups for an estimate of the number of keys.
 const MIN_ANSWERED: f64 = 0.01;
 
-/// Reports how full the disk tier is, and which part of its capacity is usable for entries. Always passes.
+/// Reports how full the disk tier is, and how much of its capacity is usable for entries. Always passes.
 pub(super) fn capacity(disk: &DiskStats) -> CheckResult {
     let check = "capacity";
     let DiskStats { bytes: live, usable_bytes: usable, capacity, .. } = disk;
@@ -190,5 +188,5 @@ pub(super) fn capacity(disk: &DiskStats) -> CheckResult {
     .with("capacity_bytes", capacity.as_u64())
 }
 
-/// The percentage from which a tier is reported as full. A full tier evicts to a little below its limit.
+/// Percentage from which a tier counts as full. A full tier evicts to a little below its limit.
 const FULL: f64 = 97.0;

@@ -1,4 +1,4 @@
-//! Checks the file: its clock watermark, its length, its expired entries and its old versions.
+//! Checks the clock watermark, the length, the expired entries and the old versions of a file.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use super::report::CheckResult;
 use crate::term::exit::Failure;
 use crate::term::time::{rfc3339, span};
 
-/// If the file's clock watermark is ahead of the clock by more than this time, the next owner drops every
-/// entry.
+/// Maximum time by which the file's clock watermark may be ahead of the clock. Beyond it, the next owner
+/// drops every entry.
 const MAX_AHEAD: Duration = Duration::from_hours(1);
-/// The watermark is often ahead by up to this time, since the cache's time never goes back.
+/// The watermark is often ahead by up to this time, because the cache's time never goes back.
 const USUAL_AHEAD: Duration = Duration::from_secs(5);
 /// Minimum length in bytes of a file that is reported as too long.
 const MIN_BLOATED: ByteSize = ByteSize::mib(8);
-/// Minimum ratio of the length to the contents of a file that is too long. A lower ratio is normal: pages may
-/// be half full, and the file doubles when it grows.
+/// Minimum ratio of length to content of a file that is reported as too long. A lower ratio is normal: pages
+/// may be half full, and the file doubles when it grows.
 const BLOATED: u64 = 6;
 /// Minimum number of expired entries that are reported.
 const MIN_EXPIRED: u64 = 1000;

@@ -1,8 +1,7 @@
 //! Checks whether the disk keeps up with the writes.
 //!
-//! The flush lag rises and falls: an inserted entry waits for the flush interval and for its commit. So a
-//! single sample may have any value. The minimum of several samples is the lag just after a commit. On a disk
-//! that keeps up, that lag is almost zero.
+//! The flush lag rises until a commit and then falls, so a single sample proves nothing. The minimum of
+//! several samples is the lag just after a commit. On a disk that keeps up, this minimum is almost zero.
 
 use std::time::Duration;
 
@@ -12,15 +11,15 @@ use super::report::CheckResult;
 use super::series::{StatsSeries, share};
 use crate::term::time::{latency, span};
 
-/// Maximum lag in flush intervals. If every sample has a longer lag, the disk commits less often than the
-/// setting demands.
+/// Maximum lag in flush intervals. If the lag is longer in every sample, the disk commits less often than the
+/// setting requires.
 const INTERVALS: u32 = 2;
-/// Minimum lag that is reported, even with a short flush interval. A rotating disk or a briefly busy disk
-/// causes shorter lags.
+/// Minimum lag that is reported, even with a short flush interval. A rotating or briefly busy disk causes
+/// shorter lags.
 const UNNOTICED: Duration = Duration::from_millis(200);
 /// A longer lag is reported even from a single sample, unless the flush interval is long too.
 const LONG: Duration = Duration::from_secs(10);
-/// The used share of the write buffer at which writers will soon have to wait for a commit.
+/// Used share of the write buffer from which inserts will soon wait for a commit.
 const NEARLY_FULL: f64 = 0.75;
 
 /// Checks how long inserted entries wait for the disk.

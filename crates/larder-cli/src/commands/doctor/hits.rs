@@ -1,5 +1,5 @@
-//! Checks the hit rate since the start and in a recent interval. If the hit rate is low, names the cause of
-//! the misses.
+//! Checks the hit rate since the start and in a recent interval. If it is low, names the main cause of the
+//! misses.
 
 use larder::{CumulativeStats, Stats};
 
@@ -7,14 +7,14 @@ use super::report::CheckResult;
 use super::series::{MIN_RECENT_LOOKUPS, StatsSeries, WARM_UP, Window, share};
 use crate::term::time::span;
 
-/// Minimum number of lookups for a hit rate since the start.
+/// Minimum number of lookups for judging the hit rate since the start.
 const MIN_LOOKUPS: u64 = 1000;
 /// Minimum hit rate. A cache with a lower hit rate saves less than it could.
 const POOR: f64 = 0.5;
-/// Minimum fall of the hit rate that is reported. At a hit rate of 80 %, such a fall doubles the misses, and
-/// is far beyond chance.
+/// Minimum drop of the hit rate that is reported. From a hit rate of 80 %, such a drop doubles the misses,
+/// and is no coincidence.
 const FALL: f64 = 0.2;
-/// Minimum share of the misses that a cause must explain to be named.
+/// Minimum share of the misses that the main cause explains.
 const MAIN_CAUSE: f64 = 0.3;
 const ASK: &str = "ask the service, if it has a control socket (control=PATH in its URL)";
 
@@ -22,8 +22,7 @@ fn hit_rate_of(counts: &CumulativeStats) -> f64 {
     share(counts.memory_hits + counts.disk_hits, counts.requests())
 }
 
-/// Checks the hit rate since the start. If there were too few lookups, checks the hit rate since the file was
-/// created.
+/// Checks the hit rate since the start or, if there were too few lookups, since the file was created.
 pub(super) fn hit_rate(series: Option<&StatsSeries>, in_file: Option<&CumulativeStats>) -> CheckResult {
     let check = "hit rate";
     let start = series.map(StatsSeries::since_start);
@@ -42,7 +41,7 @@ pub(super) fn hit_rate(series: Option<&StatsSeries>, in_file: Option<&Cumulative
         CheckResult::pass(check, found)
     } else {
         match start.as_ref().filter(|start| start.duration < WARM_UP) {
-            // The result is unknown, since misses are normal while the cache fills.
+            // Unknown, because misses are normal while the cache fills.
             Some(start) => {
                 let found = format!("{found}, and it was opened {} ago", span(start.duration));
                 CheckResult::unknown(
@@ -60,8 +59,8 @@ pub(super) fn hit_rate(series: Option<&StatsSeries>, in_file: Option<&Cumulative
     line.with("lookups", lookups).with("hit_rate", rate)
 }
 
-/// Returns a text with the recent hit rate if that rate is not poor. A cache that filled slowly or was idle
-/// at night may have a poor total and still be healthy.
+/// Returns a text with the recent hit rate if that rate is not poor. A cache that filled slowly may have a
+/// poor hit rate since the start and still be healthy.
 fn healthy_recently(series: &StatsSeries) -> Option<String> {
     let window = series.shortest(|counts| counts.requests() >= MIN_RECENT_LOOKUPS)?;
     let rate = hit_rate_of(&window.counts);

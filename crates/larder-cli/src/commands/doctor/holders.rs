@@ -11,12 +11,12 @@ use super::report::CheckResult;
 use crate::cache::owner::list;
 use crate::term::time::span;
 
-/// Maximum number of parents that [`descends`] follows from a process to its ancestor.
+/// Maximum number of parents that [`descends`] follows.
 const MAX_GENERATIONS: usize = 64;
-/// Clock ticks per second in `/proc`, the same on every machine that Rust supports.
+/// Clock ticks per second in `/proc`. The same on every platform that Rust supports.
 const TICKS: u64 = 100;
 
-/// The visible processes that hold a file.
+/// The visible processes that have a file open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Holders {
     found: Vec<Holder>,
@@ -27,9 +27,9 @@ impl Holders {
         Self { found: holders(path) }
     }
 
-    /// Keeps only the processes that also hold the file in `later`.
+    /// Keeps only the processes that are also in `later`.
     ///
-    /// A child that is about to run another program holds the file for a moment.
+    /// Other processes held the file only briefly, such as a child that is about to execute another program.
     pub(super) fn that_stayed(self, later: &Self) -> Self {
         Self { found: self.found.into_iter().filter(|holder| later.has(holder.pid)).collect() }
     }
@@ -47,8 +47,7 @@ impl Holders {
         self.found.iter().any(|holder| holder.pid == pid)
     }
 
-    /// Checks which process owns the file. If no process owns the file, checks whether the last owner closed
-    /// the file.
+    /// Checks which process owns the file or, if none does, whether the last owner closed it.
     pub(super) fn owner(&self, file: &FileInfo) -> CheckResult {
         let check = "owner";
         match file.state {
@@ -98,7 +97,7 @@ impl Holders {
         CheckResult::fail(check, found, remedy).with("pid", owner).with("holders", self.pids())
     }
 
-    /// Checks whether children of a living owner would still hold the file after the owner ends.
+    /// Checks whether forks of a living owner would keep the file open after the owner ends.
     pub(super) fn forks(&self, owner: u32) -> CheckResult {
         let check = "forks";
         if !self.has(owner) {
@@ -118,8 +117,8 @@ impl Holders {
     }
 }
 
-/// Returns a text with the user, the age and the command of a process, so that the operator kills the right
-/// process.
+/// Returns a text with the user, the age and the command of a process, so that the operator can kill the
+/// right one.
 fn details(holder: &Holder) -> Option<String> {
     let pid = holder.pid;
     let user = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
@@ -127,16 +126,16 @@ fn details(holder: &Holder) -> Option<String> {
         &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?,
         &fs::read_to_string("/proc/uptime").ok()?,
     )?;
-    // The command line is shown, since the process name may be the name of the thread that forked.
+    // The command line is shown, because the process name may be that of the thread that forked.
     let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let command = String::from_utf8_lossy(words.split(|byte| *byte == 0).next().unwrap_or_default());
     let command = escape_control(&command);
     Some(format!("{pid} belongs to user {user}, has run for {}, and was started as {command}", span(age)))
 }
 
-/// Returns how long a process has run, from its `stat` and the system's `uptime`.
+/// Returns how long a process has run, from the content of `/proc/PID/stat` and `/proc/uptime`.
 ///
-/// The start of the process is the twentieth word after its name, in clock ticks since the machine started
+/// The twentieth word after the process name is the start time, in clock ticks since boot
 /// (`proc_pid_stat(5)`).
 fn age(stat: &str, uptime: &str) -> Option<Duration> {
     let started: u64 = stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()?;

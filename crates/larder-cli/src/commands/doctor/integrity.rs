@@ -1,4 +1,4 @@
-//! Checks whether the pages and records of a file are whole.
+//! Checks whether the pages and records of a file are intact.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::values;
 use crate::term::exit::Failure;
 use crate::term::out::progress;
 
-/// Maximum length of a file that is verified without `--deep`. A file of this length takes about a second.
+/// Maximum length of a file that is verified without `--deep`. This takes about one second.
 const BUDGET: ByteSize = ByteSize::mib(256);
 
 pub(super) fn lines(path: &Path, file: &FileInfo, deep: bool) -> Result<Vec<CheckResult>, Failure> {

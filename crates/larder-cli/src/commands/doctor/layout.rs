@@ -1,4 +1,4 @@
-//! The layout of a result: one line for a program, or words wrapped within a column for a terminal.
+//! The layout of a result: one line for a program, or wrapped text in a column for a terminal.
 
 use larder::inspect::escape_control;
 
@@ -8,12 +8,12 @@ use crate::term::out;
 const FOUND_AT: usize = 20;
 /// The column at which a remedy begins, after its arrow.
 const REMEDY_AT: usize = 22;
-/// In a terminal with fewer columns, the finding is on the lines below the name of the check.
+/// In a terminal with fewer columns, the finding is below the name of the check.
 const NARROW: usize = 60;
 /// The column at which a finding begins in a narrow terminal.
 const NARROW_AT: usize = 4;
 
-/// The number of columns of the terminal. `None` if a program reads the output, since it needs whole lines.
+/// The number of columns of the terminal. `None` if a program reads the output, which is then not wrapped.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout(Option<usize>);
 
@@ -49,8 +49,7 @@ impl Layout {
         self.paragraph(&format!("{:18}  → ", ""), REMEDY_AT, remedy)
     }
 
-    /// Returns `start` and a text, with an indent on the lines after the first. Control characters are
-    /// escaped.
+    /// Returns `start` and a text, with its further lines indented. Escapes control characters.
     pub(super) fn paragraph(self, start: &str, indent: usize, text: &str) -> String {
         self.paragraph_behind(0, start, indent, text)
     }
@@ -63,7 +62,7 @@ impl Layout {
         let mut is_first = true;
         for word in text.split(' ') {
             let len = word.chars().count();
-            // A long word, such as a path, is not broken, since the user may copy the word.
+            // A long word, such as a path, is not broken, so that the user can copy it.
             if !is_first && column + 1 + len > columns {
                 laid_out.push('\n');
                 laid_out.extend(std::iter::repeat_n(' ', indent));

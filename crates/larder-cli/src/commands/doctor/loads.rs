@@ -8,22 +8,22 @@ use super::report::CheckResult;
 use super::series::{StatsSeries, share};
 use crate::term::time::latency;
 
-/// Minimum number of loads for a share of failed loads.
+/// Minimum number of loads for judging the share that failed.
 const MIN_LOADS: u64 = 20;
-/// Minimum share of failed loads. A lower share is not a fault, since the loader may return an error for
-/// missing data.
+/// Minimum share of failed loads that is reported. A lower share may be normal, because a loader may return
+/// an error for missing data.
 const FAILING: f64 = 0.25;
-/// Minimum number of fills for a share of voided fills.
+/// Minimum number of fills for judging the share that was voided.
 const MIN_FILLS: u64 = 100;
-/// Minimum share of voided fills. From this share on, one load in five is wasted.
+/// Minimum share of voided fills that is reported: one load in five is wasted.
 const VOIDED: f64 = 0.2;
-/// Minimum share of a keyspace's values that are too large or uncacheable. At a lower share, only single
-/// values are affected, and no setting needs a change.
+/// Minimum share of a keyspace's values that are too large or uncacheable. A lower share concerns only single
+/// values, and no setting needs to change.
 const RARE: f64 = 0.01;
-/// Maximum number of keyspaces that a text names.
+/// Maximum number of keyspaces that a text lists.
 const MAX_NAMED: usize = 3;
 
-/// Returns the keyspaces with a count above zero, the largest count first.
+/// Returns the keyspaces with a count above zero, largest count first.
 pub(super) fn most_first(stats: &Stats, count: impl Fn(&KeyspaceStats) -> u64) -> Vec<(&KeyspaceStats, u64)> {
     let counted = stats.keyspaces.iter().map(|space| (space, count(space)));
     let mut counted: Vec<_> = counted.filter(|(_, count)| *count > 0).collect();
@@ -31,7 +31,7 @@ pub(super) fn most_first(stats: &Stats, count: impl Fn(&KeyspaceStats) -> u64) -
     counted
 }
 
-/// Lists the first keyspaces, each as `7 of name`.
+/// Returns a text that lists the first keyspaces, each as `7 of name`.
 pub(super) fn named(counted: &[(&KeyspaceStats, u64)]) -> String {
     let named = counted.iter().take(MAX_NAMED).map(|(space, count)| format!("{count} of {}", space.name));
     let more = if counted.len() > MAX_NAMED { ", and of others" } else { "" };
@@ -154,7 +154,7 @@ pub(super) fn too_large(series: &StatsSeries) -> CheckResult {
     line.with("too_large_for_disk", stats.too_large_for_disk).with("bypassed", bypassed)
 }
 
-/// Checks whether fills are voided because the loaded values are outdated when they arrive.
+/// Checks whether many fills are voided, because their keys change during the loads.
 pub(super) fn voided(series: &StatsSeries) -> CheckResult {
     let check = "fills";
     let stats = series.latest();

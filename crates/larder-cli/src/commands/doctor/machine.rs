@@ -1,11 +1,11 @@
-//! Reads the memory and the disk space of the machine.
+//! Determines the memory and the disk space of the machine.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Returns the memory that a process may use: the memory of the machine, or the limit of the process's
-/// control groups if that limit is lower.
+/// Returns the memory that a process may use: the memory of the machine, or the lower limit of one of the
+/// process's control groups.
 pub(super) fn memory_of(pid: Option<u32>) -> Option<u64> {
     let groups = cgroup_limits(pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string()).as_str());
     total_memory().into_iter().chain(groups).min()
@@ -38,7 +38,7 @@ fn cgroup_limits(pid: &str) -> Vec<u64> {
     limits
 }
 
-/// Returns the root, the file and the group of a limit, for a line such as `0::/system.slice/shop.service`.
+/// Returns the root, the limit file and the group for a line such as `0::/system.slice/shop.service`.
 fn limit_file_of(line: &str) -> Option<(&'static str, &'static str, &str)> {
     let mut fields = line.splitn(3, ':');
     let (_, controllers, group) = (fields.next()?, fields.next()?, fields.next()?);

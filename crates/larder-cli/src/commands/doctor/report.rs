@@ -13,21 +13,21 @@ use crate::term::out::{self, BAD, DOUBTFUL, FAINT, GOOD, styled};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
-    /// The available information does not decide the result.
+    /// The available information is not sufficient for a verdict.
     Unknown,
     Pass,
     Warn,
     Fail,
 }
 
-/// A check and its result.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct CheckResult {
-    /// The name of the check. Scripts find the result by this name.
+    /// The name of the check, by which scripts find the result.
     pub(super) check: &'static str,
     pub(super) verdict: Verdict,
     pub(super) found: String,
-    /// The remedy. For an unknown result, the step that would decide it.
+    /// The remedy. For an unknown result, the step that provides the missing information.
     pub(super) remedy: Option<String>,
     /// Measurements, for scripts.
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -55,7 +55,7 @@ impl CheckResult {
         Self::new(check, Verdict::Unknown, found.into(), Some(remedy.into()))
     }
 
-    /// Warns if there is a remedy. Passes otherwise.
+    /// Returns a warning if there is a remedy, otherwise a pass.
     pub(super) fn warn_if(check: &'static str, found: impl Into<String>, remedy: Option<String>) -> Self {
         match remedy {
             Some(remedy) => Self::warn(check, found, remedy),
@@ -67,7 +67,7 @@ impl CheckResult {
         (self.verdict, &self.found, &self.remedy) == (other.verdict, &other.found, &other.remedy)
     }
 
-    /// Adds a measurement. Its name ends with its unit, unless it is a count.
+    /// Adds a measurement. Its name ends with the unit, unless it is a count.
     pub(super) fn with(mut self, name: &str, number: impl Into<Value>) -> Self {
         self.numbers.insert(name.to_owned(), number.into());
         self
@@ -90,7 +90,7 @@ struct ReportJson<'a> {
 }
 
 impl Report {
-    /// Replaces SOCKET in the suggested commands with the path of the socket.
+    /// Replaces SOCKET in suggested commands by the path of the socket.
     pub(super) fn name_socket(&mut self, socket: &Path) {
         let socket = socket.display().to_string();
         for remedy in self.lines.iter_mut().filter_map(|line| line.remedy.as_mut()) {
@@ -132,7 +132,7 @@ impl Report {
             };
             let found = match same {
                 [line] => layout.found(line.check, &line.found),
-                // Consecutive results with the same text are shown once, since many checks are unknown
+                // Consecutive results with the same text are shown once, because many checks are unknown
                 // without statistics.
                 same => {
                     let checks: Vec<&str> = same.iter().map(|line| line.check).collect();
@@ -148,8 +148,8 @@ impl Report {
         writeln!(out, "{}", layout.paragraph("", 2, &self.summary()))
     }
 
-    /// Counts the results by verdict. Names warnings and failures, since the list may be longer than the
-    /// screen.
+    /// Returns the number of results of each verdict. Names the warnings and failures, because the list may
+    /// be longer than the screen.
     fn summary(&self) -> String {
         let checks = |verdict| -> Vec<&str> {
             let lines = self.lines.iter().filter(|line| line.verdict == verdict);

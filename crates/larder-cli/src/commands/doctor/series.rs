@@ -1,8 +1,8 @@
-//! The statistics of a live cache at several times, and the rates between them.
+//! Statistics of a live cache at several times, and the rates between them.
 //!
-//! The difference between the first and the last statistics covers the time in which the cache was watched.
-//! If the statistics were taken once, or too little happened in that time, [`Stats::recent`] has the counts
-//! of the last minutes.
+//! The difference between the first and the last statistics has the counts of the time in which the cache was
+//! watched. If statistics were taken only once, or too little happened in that time, the counts of the last
+//! minutes are used ([`Stats::recent`]).
 
 use std::time::Duration;
 
@@ -11,13 +11,12 @@ use larder::{CumulativeStats, KeyspaceStats, Latencies, Stats};
 use crate::cache::stats::{self, latencies_between};
 use crate::term::time::span;
 
-/// Number of times that statistics are taken after the first time. The flush lag rises and falls between two
-/// commits, and the check needs the minimum of the lag.
+/// Number of samples after the first. Several are needed, because the check of the flush lag uses its
+/// minimum.
 pub(super) const SAMPLES: u32 = 8;
-/// A cache that was opened less than this time ago is still filling. Its misses and rates do not prove a
-/// fault yet.
+/// Time after opening in which a cache is still filling. Its misses and rates do not indicate a fault yet.
 pub(super) const WARM_UP: Duration = Duration::from_mins(10);
-/// Minimum number of lookups for a hit rate of the last minutes. One client that asks for missing keys may
+/// Minimum number of lookups for judging a recent hit rate. A single client that asks for missing keys may
 /// cause a few hundred lookups.
 pub(super) const MIN_RECENT_LOOKUPS: u64 = 500;
 
@@ -25,7 +24,7 @@ pub(super) const MIN_RECENT_LOOKUPS: u64 = 500;
 #[derive(Debug)]
 pub(super) struct StatsSeries {
     first: Stats,
-    /// All later statistics, each with the time since the first.
+    /// The later statistics, each with the time since the first.
     later: Vec<(Duration, Stats)>,
 }
 
@@ -52,7 +51,7 @@ impl StatsSeries {
         self.later.last().map_or(&self.first, |(_, stats)| stats)
     }
 
-    /// Returns how long the cache was watched. Returns zero if the statistics were taken once.
+    /// Returns how long the cache was watched: zero if statistics were taken once.
     pub(super) fn duration(&self) -> Duration {
         self.later.last().map_or(Duration::ZERO, |(at, _)| *at)
     }
@@ -83,8 +82,8 @@ impl StatsSeries {
         latencies_between(&of(&self.first), &of(self.latest()))
     }
 
-    /// Returns the interval in which the cache was watched, with its counts. Returns none if the statistics
-    /// were taken once.
+    /// Returns the interval in which the cache was watched, with its counts. Returns None if statistics were
+    /// taken only once.
     pub(super) fn watched(&self) -> Option<Window> {
         let duration = self.duration();
         let counts = minus(&totals(self.latest()), &totals(&self.first));
@@ -99,18 +98,17 @@ impl StatsSeries {
 
     /// Returns the shortest recent interval with enough counts.
     ///
-    /// The interval since the start is used only while the cache is new. Later this interval describes the
-    /// past.
+    /// The interval since the start is considered only while the cache is new, because later it is not
+    /// recent.
     pub(super) fn shortest(&self, is_enough: impl Fn(&CumulativeStats) -> bool) -> Option<Window> {
         self.watched().into_iter().chain(self.recorded()).find(|window| is_enough(&window.counts))
     }
 
     /// Returns the interval that shows whether an event still happens.
     ///
-    /// The watched interval is returned if the event happened in it. Otherwise the last minute is returned,
-    /// or the last ten minutes if the last minute had few lookups. Two seconds without the event do not prove
-    /// that a rare event has ended. Returns none if the interval has no lookup, since nothing can be
-    /// concluded then.
+    /// Returns the watched interval if the event happened in it. Otherwise returns the last minute, or the
+    /// last ten minutes if the last minute had few lookups, because two seconds without a rare event prove
+    /// nothing. Returns None if the interval has no lookups, because then nothing can be concluded.
     pub(super) fn recent(&self, count: impl Fn(&CumulativeStats) -> u64) -> Option<Window> {
         let watched = self.watched();
         if let Some(window) = watched.clone().filter(|window| count(&window.counts) > 0) {
@@ -122,8 +120,8 @@ impl StatsSeries {
         window.filter(|window| window.counts.requests() + count(&window.counts) > 0)
     }
 
-    /// Returns the intervals that the statistics themselves record, the shortest first. While the cache is
-    /// new, the interval since the start follows.
+    /// Returns the intervals that the statistics record, shortest first. While the cache is new, adds the
+    /// interval since the start.
     fn recorded(&self) -> impl Iterator<Item = Window> {
         let recent = self.latest().recent.iter().map(|recent| Window {
             duration: recent.over,
@@ -151,7 +149,7 @@ impl Window {
         if self.duration.is_zero() { 0.0 } else { count / self.duration.as_secs_f64() }
     }
 
-    /// Describes the interval in words.
+    /// Returns a description of the interval.
     pub(super) fn describe(&self) -> String {
         let span = span(self.duration);
         if self.is_since_start { format!("{span} since the start") } else { format!("the last {span}") }

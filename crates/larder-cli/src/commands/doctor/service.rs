@@ -11,7 +11,7 @@ use crate::cache::file_size_limit;
 use crate::cache::path::directory_of;
 use crate::term::time::span;
 
-/// Minimum free space in bytes. A disk with less space is full before long.
+/// Minimum free space in bytes. A disk with less space will soon be full.
 const MIN_FREE: u64 = 16 << 20;
 const ASK: &str = "ask the service: give it a control socket (control=PATH in its URL), which this command then uses by itself";
 
@@ -50,7 +50,7 @@ pub(super) fn memory(target: &Target) -> CheckResult {
 /// Checks the memory of the process that owns the cache.
 pub(super) fn allocator(target: &Target) -> Option<CheckResult> {
     let (pid, stats, most) = (target.owner().or(target.pid)?, target.stats()?, target.max_memory()?);
-    // The pid of a process in another container may belong to any process here.
+    // In another container, the pid may belong to an unrelated process here.
     let is_seen = target.file.is_none() || (target.holders.has(pid) && !target.owner_is_elsewhere());
     let Some(process) = ProcessMemory::of(pid).filter(|_| is_seen) else {
         let found = format!("the memory of process {pid} is not visible from here");
@@ -97,7 +97,7 @@ pub(super) fn room(target: &Target) -> CheckResult {
     CheckResult::warn_if(check, found, remedy).with("free_bytes", free).with("may_grow_bytes", grows.as_u64())
 }
 
-/// Checks whether the process may write a file as long as the capacity allows.
+/// Checks whether the file size limit of the process allows the file to reach its capacity.
 pub(super) fn file_size(target: &Target) -> CheckResult {
     let check = "file size";
     if target.owner_is_elsewhere() {
@@ -125,7 +125,7 @@ pub(super) fn file_size(target: &Target) -> CheckResult {
     let in_use = target.stats().and_then(|stats| stats.disk.as_ref()).map(|disk| disk.capacity);
     let is_less = match (&target.settings, in_use) {
         (Some(settings), _) => !file_size_limit::allows(limit, settings.disk_capacity),
-        // If the limit was too low, the cache has lowered its capacity to the maximum that the limit allows.
+        // A cache whose limit was too low has lowered its capacity to exactly `half`.
         (None, Some(capacity)) => capacity >= half,
         (None, None) => {
             let remedy =
@@ -161,7 +161,7 @@ pub(super) fn live(target: &Target) -> Vec<CheckResult> {
     lines
 }
 
-/// The names of the checks of [`of_stats`], for a service without statistics.
+/// The names of the checks of [`of_stats`], to report them as unknown without statistics.
 const CHECKS_OF_STATS: [&str; 14] = [
     "hit rate",
     "hit trend",
@@ -179,7 +179,7 @@ const CHECKS_OF_STATS: [&str; 14] = [
     "fills",
 ];
 
-/// Checks that need only the statistics, and the counters in the file.
+/// Runs the checks that need only the statistics and the counters in the file.
 pub(super) fn of_stats(series: &StatsSeries, in_file: Option<&CumulativeStats>) -> Vec<CheckResult> {
     let stats = series.latest();
     let mut lines = vec![hits::hit_rate(Some(series), in_file), hits::hit_trend(series)];
@@ -261,7 +261,7 @@ fn disk_tier(stats: &Stats) -> CheckResult {
         .with("degraded_seconds", disk.degraded.as_secs_f64())
 }
 
-/// Checks whether the service invalidates. Removals through the control socket are not counted.
+/// Checks whether the service ever invalidates. Removals through the control socket do not count.
 fn invalidation(stats: &Stats) -> CheckResult {
     let check = "invalidation";
     let line = match stats.invalidations {

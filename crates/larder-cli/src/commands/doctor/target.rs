@@ -1,4 +1,4 @@
-//! The available facts about the checked cache: its file, its settings and its statistics.
+//! The information about the checked cache: its file, its settings and its statistics, as far as available.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -78,7 +78,7 @@ impl Target {
             target.snapshot = Some(Inspector::open(file)?.snapshot()?);
         }
         match target.ask(socket, Duration::from_secs(options.seconds)) {
-            // The checks of the file work without the process.
+            // The file can be checked without the process.
             Err(error) if target.file.is_some() => target.socket_error = Some(error.to_string()),
             asked => asked?,
         }
@@ -88,8 +88,7 @@ impl Target {
         Ok(target)
     }
 
-    /// Asks the process at the given socket. Without a given socket, asks the owner of the file at the socket
-    /// that the owner names.
+    /// Asks the process at the given socket, or the owner of the file at the socket that the lock file names.
     fn ask(&mut self, socket: Option<PathBuf>, watch: Duration) -> Result<(), ClientError> {
         let before = self.holders_now();
         self.holders = before.clone();
@@ -104,8 +103,8 @@ impl Target {
         let Some(mut client) = client else { return Ok(()) };
         self.open_file_of(client.server());
         let before = if before.is_empty() { self.holders_now() } else { before };
-        // Drop the snapshot while the service is watched. A snapshot prevents the service from reusing space,
-        // so a full cache would have to evict.
+        // Dropped while the service is watched. A snapshot prevents the service from reusing space, so a full
+        // cache would evict more.
         self.snapshot = None;
         self.series = Some(watch_stats(&mut client, watch)?);
         self.pid = Some(client.server().pid);
@@ -115,7 +114,7 @@ impl Target {
 
     /// Opens the file that a process names, if only a socket was given.
     ///
-    /// The process may run in another container. The files of that container are not visible here.
+    /// If the process runs in another container, its file may not be visible here.
     fn open_file_of(&mut self, server: &Hello) {
         let Some(file) = server.file.as_ref().filter(|_| self.file.is_none()) else { return };
         let snapshot = Inspector::open(file).and_then(|inspector| inspector.snapshot()).ok();
@@ -155,7 +154,7 @@ impl Target {
         self.series.is_some() || matches!(state, Some(FileState::Owned { .. }))
     }
 
-    /// Returns whether the owner runs in another container. Its pid then has no meaning here.
+    /// Returns whether the owner runs in another container, so that its pid has no meaning here.
     pub(super) fn owner_is_elsewhere(&self) -> bool {
         self.snapshot.as_ref().is_some_and(|snapshot| snapshot.file().owner_is_elsewhere)
     }
@@ -174,8 +173,7 @@ impl Target {
         }
     }
 
-    /// Returns the pid of the owner that the file names, if the owner has ended and a fork of it holds the
-    /// file.
+    /// Returns the pid of the owner in the lock file, if it has ended and a fork of it holds the file.
     pub(super) fn ended_owner(&self) -> Option<u32> {
         match self.snapshot.as_ref().map(|snapshot| snapshot.file().state) {
             Some(FileState::Owned { pid, has_ended: true }) => pid,
@@ -183,7 +181,7 @@ impl Target {
         }
     }
 
-    /// Returns the pid of the owner that the file names, if that owner is alive and visible from here.
+    /// Returns the pid of the owner in the lock file, if it is alive and visible from here.
     pub(super) fn owner_by_file(&self) -> Option<u32> {
         match self.snapshot.as_ref().map(|snapshot| snapshot.file().state) {
             Some(FileState::Owned { pid, has_ended: false }) if !self.owner_is_elsewhere() => pid,
@@ -200,15 +198,15 @@ impl Target {
         }
         let found = "the cache is in memory alone: its entries end with the process";
         let file = "give it a file, as in LARDER_URL=file:/var/lib/shop/shop.larder";
-        // The result is unknown, since a running process may have no file on purpose. The warning below is
-        // for a URL that is not in use yet.
+        // Unknown, because a running process may have no file on purpose. The warning below is for a URL that
+        // is not in use yet.
         if self.stats().is_some() {
             return CheckResult::unknown(check, found, format!("if they are to outlive it, {file}"));
         }
         CheckResult::warn(check, found, file)
     }
 
-    /// Returns whether the process says that the cache has no file.
+    /// Returns whether the statistics of the process say that the cache has no file.
     pub(super) fn is_in_memory_alone(&self) -> bool {
         self.file.is_none() && self.stats().is_some_and(|stats| stats.disk.is_none())
     }
@@ -218,9 +216,9 @@ impl Target {
     }
 }
 
-/// Takes the statistics of a process at once, and several more times while the process is watched.
+/// Takes the statistics of a process immediately, and several more times while it is watched.
 ///
-/// Ctrl-C ends the command immediately, since there is nothing to undo.
+/// Ctrl-C ends the command immediately, because there is nothing to clean up.
 fn watch_stats(client: &mut Client, watch: Duration) -> Result<StatsSeries, ClientError> {
     let began = clock::now();
     let mut series = StatsSeries::new(client.stats()?);
@@ -229,9 +227,9 @@ fn watch_stats(client: &mut Client, watch: Duration) -> Result<StatsSeries, Clie
     }
     let bar = waiting(format!("watching the service for {}", span(watch)));
     for sample in 1..=SAMPLES {
-        // The time is measured from the beginning, so that the delays of the answers do not add up.
+        // Measured from the beginning, so that the delays of answers do not add up.
         clock::wait((watch * sample / SAMPLES).saturating_sub(began.elapsed()));
-        // If the process ends meanwhile, the statistics so far are used.
+        // If the process has ended, the statistics taken so far are used.
         let Ok(stats) = client.stats() else { break };
         series.push(began.elapsed(), stats);
     }

@@ -8,17 +8,17 @@ use super::loads::{most_first, named};
 use super::report::CheckResult;
 use super::series::StatsSeries;
 
-/// Advice to wait before the version is raised. A new version would also drop the values that were loaded
+/// Advice to wait before raising the version. A new version would also drop the values that were loaded
 /// again.
 const ENDS: &str =
     "After a release it ends by itself, once each entry was loaded again: look again in ten minutes";
 
-/// The possible causes of a value that does not decode. They are shown if the recorded reason does not decide
-/// between them.
+/// The possible causes of a value that does not decode, shown if the recorded reason does not tell which it
+/// is.
 const CAUSES: &str = "The type has changed: raise the `version` of the keyspace. \
     The type has not, and its values never decode: declare it with Format::MessagePack";
 
-/// Checks whether the values of a file can be read, as far as this can be decided without their types.
+/// Checks whether the values of a file can be read, as far as this is possible without their types.
 pub(super) fn stored(path: &Path, unreadable: u64) -> CheckResult {
     let check = "stored values";
     if unreadable == 0 {
@@ -34,8 +34,8 @@ pub(super) fn stored(path: &Path, unreadable: u64) -> CheckResult {
 
 /// Checks whether a live cache can decode the values that its lookups find.
 ///
-/// After a release that changed a type, each entry misses once, is loaded again and is written again. Once
-/// these misses have ended, the check passes, since a new version would only drop good values.
+/// After a release that changed a type, each entry misses once, and is loaded and written again. When these
+/// misses have ended, the check passes, because a new version would only drop good values.
 pub(super) fn check(series: &StatsSeries) -> CheckResult {
     let check = "values";
     let stats = series.latest();
@@ -76,11 +76,11 @@ pub(super) fn check(series: &StatsSeries) -> CheckResult {
     line.with("undecodable", total).with("undecodable_just_now", some).with("lookups_just_now", of)
 }
 
-/// Returns the latest reason of each affected keyspace, with its remedy.
+/// Returns a text with the latest reason of each affected keyspace and its remedy.
 fn reasons(affected: &[(&KeyspaceStats, u64)], worst: &KeyspaceStats) -> String {
     let reasons = affected.iter().filter_map(|(space, _)| {
         let (name, cause) = (&space.name, space.undecodable_cause.as_deref()?);
-        // A reason may quote a value, so the process hides the reason unless `control_values=on` is set.
+        // Without `control_values=on`, the process hides reasons that may quote a value.
         Some(if cause.contains("control_values") {
             let elsewhere = "the service's log has the reason (control_values=on in its URL shows it here)";
             format!("{name}: {elsewhere}. {CAUSES}")
@@ -98,8 +98,8 @@ fn reasons(affected: &[(&KeyspaceStats, u64)], worst: &KeyspaceStats) -> String 
 /// Maximum number of reasons that are shown.
 const MAX_REASONS: usize = 3;
 
-/// Returns the remedy for a reason. Returns an empty text if the reason contains its remedy. The remedy
-/// continues the text of the reason.
+/// Returns the remedy for a reason, as a continuation of its text. Returns an empty string if the reason
+/// already contains the remedy.
 fn remedy(cause: &str) -> String {
     let says_so = ["raise the keyspace's version", "Format::MessagePack", "insert it again"];
     let known = [

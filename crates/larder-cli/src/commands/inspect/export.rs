@@ -1,11 +1,11 @@
 //! `larder export`: writes the live entries of one commit to a file or to standard output.
 //!
-//! Values are exported uncompressed. Each entry names the compression of its record. An absence is exported
-//! as well, so that an import restores what the cache knows.
+//! Values are exported uncompressed, but each entry names the compression of its record. Absences are
+//! exported too, so that an import restores them.
 //!
-//! A file is written under a temporary name in the same directory, synced, and renamed. So the file appears
-//! complete or not at all. Ctrl-C (or SIGTERM) is checked between entries, and the unfinished file is
-//! removed. A second Ctrl-C ends the process immediately.
+//! The output file is written under a temporary name in the same directory, synced, and renamed, so it
+//! appears complete or not at all. Ctrl-C and SIGTERM are checked between entries, and remove the unfinished
+//! file. A second Ctrl-C ends the process immediately.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -49,7 +49,7 @@ struct ExportJson {
 pub(crate) fn run(options: &ExportOptions) -> Result<Exit, Failure> {
     let snapshot = snapshot::open(&options.cache.file)?;
     let keyspaces = snapshot::chosen(&snapshot, options.keyspace.as_deref())?;
-    // The speller ignores `--keyspace`, so that an entry has the same spelling in every export of a file.
+    // Ignores `--keyspace`, so that a key is spelled the same in every export of a file.
     let speller = Speller::of(None, snapshot.keyspaces());
     let job = Job { snapshot: &snapshot, keyspaces, options, speller, interrupt: Interrupt::listen()? };
     let (entries, skipped) = match &options.output {
@@ -64,14 +64,14 @@ pub(crate) fn run(options: &ExportOptions) -> Result<Exit, Failure> {
 
 /// Returns the path to write to.
 ///
-/// An existing regular file is replaced. A device or the cache itself is refused.
+/// An existing regular file will be replaced. Refuses a device and the cache file itself.
 fn destination(output: &Path, cache: &Path) -> Result<PathBuf, Failure> {
     let Ok(found) = fs::metadata(output) else { return Ok(output.to_owned()) };
     let refused = |why: &str| Failure::new(Exit::Usage, format!("--output {} is {why}", output.display()));
     if !found.is_file() {
         return Err(refused("not a regular file; leave it out, and direct standard output there"));
     }
-    // The target of a symbolic link is replaced, not the link.
+    // The target of a symbolic link will be replaced, not the link.
     let target = fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
     if fs::canonicalize(cache).is_ok_and(|cache| cache == target) {
         return Err(refused("the cache file itself; name another"));
@@ -92,8 +92,7 @@ impl Job<'_> {
         let failed = |error: io::Error| {
             Failure::new(Exit::System, format!("cannot write {}: {error}", path.display()))
         };
-        // Only the owner of the temporary file may read it, as with the cache file. The temporary file is
-        // removed when it is dropped.
+        // Like the cache file, the temporary file is readable only by its user. Dropping it removes it.
         let unfinished = NamedTempFile::new_in(directory_of(path)).map_err(failed)?;
         let expected = self.keyspaces.iter().map(|keyspace| keyspace.entries).sum();
         let bar = progress("exporting", expected);
@@ -109,8 +108,7 @@ impl Job<'_> {
         Ok((entries, skipped))
     }
 
-    /// Writes all entries. Returns the output, the number of written entries, and the numbers of skipped
-    /// entries.
+    /// Writes all entries. Returns the output, and the numbers of written and skipped entries.
     fn write<W: Write>(&self, out: W, bar: &ProgressBar) -> Result<(W, u64, Skipped), Failure> {
         let header = Header {
             exported_at_ms: self.snapshot.now().as_millis(),
@@ -154,8 +152,8 @@ fn write_entry<W: Write>(
     let Entry { key, finding, .. } = entry;
     match finding {
         RecordStatus::Live(record) | RecordStatus::KnownAbsent(record) => {
-            // The value is exported uncompressed, so that every program can read the export. A value that
-            // cannot be decompressed is skipped, since it is a miss for every lookup.
+            // Exported uncompressed, so that any program can read the export. A value that cannot be
+            // decompressed is skipped, because it is a miss for every lookup.
             let Ok(value) = record.payload() else {
                 skipped.damaged += 1;
                 return Ok(());
@@ -175,7 +173,7 @@ fn write_entry<W: Write>(
         }
         RecordStatus::Expired(_) => skipped.expired += 1,
         RecordStatus::Damaged { .. } => skipped.damaged += 1,
-        // A removed entry is not counted as skipped, since it is not part of the cache.
+        // A removed entry does not count as skipped, because it is no longer part of the cache.
         RecordStatus::Removed(_) => {}
         _ => skipped.other_version += 1,
     }
@@ -191,7 +189,7 @@ impl From<larder_export::Error> for Failure {
     }
 }
 
-/// Says on standard error how many entries were written and skipped.
+/// Prints on standard error how many entries were written and skipped.
 fn report(options: &ExportOptions, snapshot: &Snapshot, entries: u64, skipped: Skipped) {
     let output = options.output.as_ref().map(|path| path.display().to_string());
     if options.cache.json {

@@ -1,8 +1,8 @@
 //! `larder get`: shows the entry of a key.
 //!
-//! A MessagePack value is shown as JSON, and a raw value as text if it is text. Every other value is shown as
-//! its bytes. A value that cannot be read is shown as its bytes, with the reason. Such a result is an answer,
-//! not a failure.
+//! A MessagePack value is shown as JSON, and a raw value as text if it is UTF-8. Every other value is shown
+//! as its bytes. An unreadable value is shown as its bytes with the reason, which does not count as a
+//! failure.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -29,7 +29,7 @@ struct GetJson<'a> {
     value: ValueJson<'a>,
 }
 
-/// A value, and the part of its content that can be read without its type.
+/// A value, and its content as far as it can be read without the type.
 struct ShownValue<'a> {
     bytes: &'a [u8],
     content: Content<'a>,

@@ -20,7 +20,7 @@ struct InfoJson {
     file: String,
     state: &'static str,
     owner_pid: Option<u32>,
-    /// Whether the owner has ended while a fork of it holds the file.
+    /// Whether the owner has ended and a fork of it holds the file.
     owner_has_ended: bool,
     /// The visible forks of an owner that has ended.
     held_by: Vec<HolderJson>,

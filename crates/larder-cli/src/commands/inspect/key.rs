@@ -1,6 +1,6 @@
 //! Looks up a key in a file, and reports the result.
 //!
-//! The module [`spelling`](crate::cache::spelling) decides which key a text means.
+//! [`spelling`](crate::cache::spelling) decides which key a text means.
 
 use larder::ByteSize;
 use larder::inspect::{KeyspaceInfo, Record, RecordStatus, Snapshot, spell_hex};
@@ -12,15 +12,15 @@ use crate::cache::spelling::{AlternativeReading, KeySyntax, Speller, choose};
 use crate::term::exit::{Exit, Failure};
 use crate::term::time::{expires, expiry, rfc3339, span};
 
-/// A key of a keyspace, and its record.
+/// A key of a keyspace, and the result of looking it up.
 pub(super) struct FileLookup {
     pub(super) snapshot: Snapshot,
     pub(super) keyspace: KeyspaceInfo,
     pub(super) key: Vec<u8>,
     pub(super) finding: RecordStatus,
-    /// The text of the key.
+    /// The key as it is shown.
     pub(super) shown: String,
-    /// The other meaning of the user's text, if the key has no live entry.
+    /// Advice on the other meaning of the user's text, if the key has no live entry.
     pub(super) advice: Option<String>,
 }
 
@@ -40,7 +40,7 @@ impl FileLookup {
         Ok(Self { snapshot, keyspace, key, finding, shown, advice })
     }
 
-    /// Returns the failure of a command that needs a live entry and found none.
+    /// Returns the failure of a command that needs a live entry but found none.
     pub(super) fn no_entry(&self) -> Failure {
         let (name, now) = (&self.shown, self.snapshot.now());
         let why = match &self.finding {
@@ -69,7 +69,7 @@ impl FileLookup {
     }
 }
 
-/// Returns a word for the state of the found record.
+/// Returns the name of a state, for JSON.
 pub(super) const fn state_name(finding: &RecordStatus) -> &'static str {
     match finding {
         RecordStatus::Live(_) => "live",
@@ -92,7 +92,7 @@ pub(super) const fn exit_code(finding: &RecordStatus) -> Exit {
     }
 }
 
-/// A key in JSON. Every command uses the same fields.
+/// A key in JSON, with the same fields in every command.
 #[derive(Serialize)]
 pub(super) struct KeyJson {
     keyspace: String,
@@ -111,7 +111,7 @@ struct RecordJson {
     written_at: String,
     written_at_ms: u64,
     expires_at: String,
-    /// None if the entry never expires. Then `ttl_ms` is also None.
+    /// None if the entry never expires. `ttl_ms` is then None too.
     expires_at_ms: Option<u64>,
     ttl_ms: Option<u128>,
     value_bytes: ByteSize,

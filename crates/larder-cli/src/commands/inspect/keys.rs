@@ -1,4 +1,4 @@
-//! `larder keys`: lists the keys of a cache, one on each line.
+//! `larder keys`: lists the keys of a cache, one per line.
 
 mod file;
 mod limit;
@@ -13,8 +13,7 @@ use crate::term::exit::{Exit, Failure};
 
 pub(crate) fn run(options: &KeysOptions) -> Result<Exit, Failure> {
     let file = &options.cache.file;
-    // `--sort` and `--big` visit every entry. So if a file is given, these options read the file, and do not
-    // ask the process.
+    // `--sort` and `--big` visit every entry, so they read a given file instead of asking its process.
     let reads_file = (options.big || options.sort.is_some()) && !is_socket(file);
     match connect_owner(file, options.file_only || reads_file, options.cache.json)? {
         Some(client) => process::run(client, options),

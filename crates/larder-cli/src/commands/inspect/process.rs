@@ -1,8 +1,7 @@
-//! The commands `get`, `ttl` and `why` of a live cache. Its process answers through the control socket.
+//! The commands `get`, `ttl` and `why` for a live cache, whose process answers through the control socket.
 //!
-//! If the process does not send the value, the command reads the value from the file, if the file is visible
-//! from here. The command uses only the record of the same change. The permissions of the file then guard the
-//! value.
+//! If the process does not send the value, the command reads it from the file, if the file is visible from
+//! here and has the record of the same change. The permissions of the file then decide who may see the value.
 
 pub(super) mod get;
 pub(super) mod why;
@@ -24,7 +23,7 @@ use crate::term::time::{expiry, rfc3339};
 pub(super) struct LiveCache {
     client: Client,
     keyspaces: Vec<LiveKeyspaceInfo>,
-    /// A snapshot of the file. It has the shapes of keyspaces that the process has not opened.
+    /// A snapshot of the file, which has the shapes of keyspaces that the process has not opened.
     snapshot: Option<Snapshot>,
 }
 
@@ -32,15 +31,15 @@ pub(super) struct LiveCache {
 struct LiveLookup {
     keyspace: String,
     key: Vec<u8>,
-    /// The text of the key.
+    /// The key as it is shown.
     shown: String,
     status: KeyStatus,
-    /// The other meaning of the user's text, if the key has no live entry.
+    /// Advice on the other meaning of the user's text, if the key has no live entry.
     advice: Option<String>,
 }
 
-/// A key in JSON. The fields have the same names as for the keys of a file. The other fields contain facts
-/// that only the process can report.
+/// A key in JSON. Fields that the keys of a file also have, have the same names. Only the process can report
+/// the other fields.
 #[derive(Serialize)]
 pub(super) struct StatusJson {
     keyspace: String,
@@ -80,7 +79,7 @@ impl LiveCache {
     }
 
     /// Returns the syntax of the keys in each keyspace. The shape comes from the process if it has opened the
-    /// keyspace, else from the file.
+    /// keyspace, otherwise from the file.
     fn keys(&self) -> Vec<KeySyntax<'_>> {
         keys_of(&self.keyspaces, self.snapshot.as_ref())
     }
@@ -102,15 +101,14 @@ impl LiveCache {
         Ok(LiveLookup { keyspace, key, shown, status, advice })
     }
 
-    /// Returns the value that the process sent, or else the value of the same change in the file.
+    /// Returns the value that the process sent, or the value of the same change in the file.
     fn value(&self, lookup: &LiveLookup) -> Option<Vec<u8>> {
         if let Some(digits) = &lookup.status.value {
             return KeyShape::Unit.parse_key(digits).ok();
         }
         let is_on_disk = matches!(lookup.status.found_in, Some(FoundIn::Disk | FoundIn::Both));
         let file = self.snapshot.as_ref().filter(|_| is_on_disk)?.file().path;
-        // A new snapshot is needed, since the entry may have been committed after the first snapshot was
-        // taken.
+        // A new snapshot, because the entry may have been committed after the first one was taken.
         let snapshot = snapshot::open(&file).ok()?;
         let finding = snapshot.find(snapshot.keyspace(&lookup.keyspace)?, &lookup.key).ok()?;
         let record = finding.live().filter(|record| Some(record.sequence) == lookup.status.sequence)?;
@@ -123,7 +121,7 @@ impl LiveLookup {
         StatusJson::new(&self.keyspace, (&self.key, self.shown.clone()), &self.status)
     }
 
-    /// Returns the failure of a command that needs a live entry and found none.
+    /// Returns the failure of a command that needs a live entry but found none.
     fn no_entry(&self, cache: &mut LiveCache) -> Failure {
         let asked = || cache.client.why(&self.keyspace, &spell_hex(&self.key)).ok()?.why;
         let why = self.status.why.clone().or_else(asked);
@@ -136,7 +134,7 @@ impl LiveLookup {
     }
 }
 
-/// Returns a sentence with a small first letter, so that it can follow a colon.
+/// Returns a sentence with its first letter in lower case, to follow a colon.
 fn lower_first(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
@@ -154,15 +152,14 @@ fn at(ms: u64) -> String {
     rfc3339(Timestamp::from_millis(ms))
 }
 
-/// Returns when the entry of a status expires, and the present time of the service. The clock of this machine
-/// may differ. None if neither a value nor an
-/// absence is live.
+/// Returns when the entry of a status expires, and the current time of the service, whose clock may differ
+/// from this machine's. Returns None if neither a value nor an absence is live.
 pub(super) fn expiry_and_now(status: &KeyStatus) -> Option<(Timestamp, Timestamp)> {
     let (expires_at, left) = status.expires_at_ms.zip(status.ttl_ms)?;
     Some((Timestamp::from_millis(expires_at), Timestamp::from_millis(expires_at.saturating_sub(left))))
 }
 
-/// Returns the number of milliseconds of a status, unless its entry never expires.
+/// Returns a time of a status in milliseconds, or None if its entry never expires.
 pub(super) fn unless_never(status: &KeyStatus, ms: Option<u64>) -> Option<u64> {
     ms.filter(|_| status.expires_at_ms != Some(Timestamp::NEVER.as_millis()))
 }

@@ -2,10 +2,10 @@
 //!
 //! A self-describing value is printed as JSON, and a text as it is. Any other value is shown as its bytes.
 //! Bincode (version 2, standard configuration) writes a text as its length and its bytes, and the fields of a
-//! struct one after another. So the texts at the beginning of such a value can be shown too. The rest cannot
-//! be read without the type.
+//! struct one after another. So texts at the beginning of a bincode value can be shown without its type; the
+//! rest cannot be read.
 //!
-//! The values of a cache may come from strangers. Therefore control characters are escaped before they reach
+//! The values of a cache may come from untrusted sources, so control characters are escaped before they reach
 //! a terminal.
 
 use std::io::{self, Write};
@@ -16,11 +16,11 @@ use serde::Serialize;
 use crate::term::escape::{DEL, HIGH};
 use crate::term::out::field;
 
-/// Maximum number of texts in a value that are shown.
+/// Maximum number of shown texts of a value.
 const MAX_TEXTS: usize = 8;
-/// Maximum bytes of a value that are shown without `--full`.
+/// Maximum number of bytes of a value that are shown without `--full`.
 const SHOWN_BYTES: usize = 256;
-/// Maximum bytes of a value's JSON or text that are shown without `--full`.
+/// Maximum number of bytes of JSON or text that are shown without `--full`.
 const SHOWN_TEXT: usize = 4096;
 /// Number of bytes in a row of a dump.
 const ROW: usize = 16;
@@ -53,7 +53,7 @@ impl<'a> ValueJson<'a> {
     }
 }
 
-/// The part of a value that is shown.
+/// How much of a value is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     Beginning,
@@ -106,7 +106,7 @@ fn texts(value: &[u8]) -> Vec<&str> {
     texts
 }
 
-/// Returns the first text if a person may have written it, and the bytes after it.
+/// Returns the first text and the bytes after it, if the text looks like one that a person wrote.
 fn text(value: &[u8]) -> Option<(&str, &[u8])> {
     let (len, rest) = length(value)?;
     let (text, rest) = rest.split_at_checked(len)?;
@@ -115,8 +115,8 @@ fn text(value: &[u8]) -> Option<(&str, &[u8])> {
     is_written.then_some((text, rest))
 }
 
-/// Reads a length of bincode: one byte up to 250, or a marker byte and then 2, 4 or 8 bytes. Returns the
-/// length and the bytes after it.
+/// Parses a length in bincode: one byte up to 250, or a marker byte and then 2, 4 or 8 bytes. Returns the
+/// length, and the bytes after it.
 fn length(value: &[u8]) -> Option<(usize, &[u8])> {
     let (&first, rest) = value.split_first()?;
     let (len, rest) = match first {
@@ -163,15 +163,16 @@ fn print_json(out: &mut impl Write, document: &Document<'_>, most: usize) -> io:
     clipped.finish()
 }
 
-/// A writer that passes the beginning of a text and counts the remaining bytes. It never cuts a character.
+/// A writer that passes on the beginning of a text, and counts the remaining bytes. It never splits a
+/// character.
 ///
 /// JSON escapes the control characters of ASCII except DEL. This writer also escapes DEL and U+0080 to
-/// U+009F. A text that is not JSON has no such character ([`is_plain`]).
+/// U+009F. A text that is not JSON has none of these ([`is_plain`]).
 struct Clipped<W> {
     out: W,
-    /// Bytes that may still be written.
+    /// Number of bytes that may still be written.
     room: usize,
-    /// Bytes that were cut off.
+    /// Number of bytes that were cut off.
     cut: usize,
     /// Whether [`HIGH`] is held back. The next byte decides whether [`HIGH`] begins a control character.
     held: bool,
@@ -197,8 +198,8 @@ impl<W: Write> Clipped<W> {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // If the first byte of a character is written, the rest of the character is written too: at most
-        // three more bytes.
+        // If the first byte of a character was written, the rest of it is written too: at most three more
+        // bytes.
         let continues = bytes.first().is_some_and(|byte| matches!(byte, 0x80..0xC0)) && self.cut == 0;
         if self.room == 0 && !continues {
             self.cut += bytes.len();

@@ -13,8 +13,8 @@ use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, BAD, GOOD, styled};
 use crate::term::time::{expires, rfc3339, span};
 
-/// The number of the bincode format. A record of this format has a fingerprint of the type, unless an earlier
-/// larder wrote it.
+/// The number of the bincode format. A record of this format has a fingerprint of the value's type, unless an
+/// earlier version of larder wrote it.
 const BINCODE: u8 = 0;
 
 #[derive(Serialize)]
@@ -55,8 +55,7 @@ pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
     Ok(if unreadable.is_some() { Exit::Damaged } else { exit_code(&lookup.finding) })
 }
 
-/// Returns the reason why no lookup can read the value, with any type. Returns `None` if a lookup may read
-/// it.
+/// Returns the reason why the value cannot be read with any type, or `None` if it may be readable.
 fn unreadable(lookup: &FileLookup, record: &Record) -> Option<String> {
     match record.payload().as_ref().map(|payload| lookup.keyspace.content(payload)) {
         Err(error) => Some(error.to_string()),
@@ -65,7 +64,7 @@ fn unreadable(lookup: &FileLookup, record: &Record) -> Option<String> {
     }
 }
 
-/// Describes a value that can be read.
+/// Returns a sentence about a value that may be readable.
 fn value(lookup: &FileLookup, record: &Record) -> String {
     let (len, format) = (record.payload_len().as_u64(), lookup.keyspace.format_name());
     let of_old = lookup.keyspace.value_format == BINCODE && record.fingerprint.is_none();

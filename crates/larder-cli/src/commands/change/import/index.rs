@@ -13,12 +13,12 @@ use crate::term::exit::{Exit, Failure};
 use crate::term::interrupt::Interrupt;
 use crate::term::out::progress;
 
-/// The keyspaces of an export, and the number of entries to be imported.
+/// The keyspaces of an export, and the number of entries to import.
 #[derive(Debug)]
 pub(super) struct ExportIndex {
-    /// The keyspaces in the order of their numbers. The flag says whether the keyspace is imported.
+    /// The keyspaces in the order of their numbers, each with a flag that says whether it is imported.
     keyspaces: Vec<(Keyspace, bool)>,
-    /// Number of entries to be imported.
+    /// Number of entries to import.
     pub(super) entries: u64,
 }
 
@@ -64,7 +64,7 @@ impl ExportIndex {
         Ok(index)
     }
 
-    /// Returns the keyspaces to be imported.
+    /// Returns the keyspaces to import.
     pub(super) fn chosen(&self) -> impl Iterator<Item = &Keyspace> {
         self.keyspaces.iter().filter(|(_, is_chosen)| *is_chosen).map(|(keyspace, _)| keyspace)
     }
@@ -76,7 +76,7 @@ impl ExportIndex {
     }
 }
 
-/// Opens an export. The export must be a regular file, since it is read twice.
+/// Opens an export. It must be a regular file, because it is read twice.
 pub(super) fn open(path: &Path) -> Result<File, Failure> {
     if is_socket(path) {
         let text = format!(
@@ -94,7 +94,7 @@ pub(super) fn open(path: &Path) -> Result<File, Failure> {
     Err(Failure::new(Exit::NotLarder, text))
 }
 
-/// Returns the failure to read an export.
+/// Returns the failure for an error in reading an export.
 pub(super) fn read_failure(path: &Path, error: &Error) -> Failure {
     let exit = match error {
         Error::NotAnExport => Exit::NotLarder,

@@ -9,7 +9,7 @@ use super::removal::Removal;
 use crate::cache::pages::{visit_file, visit_process};
 use crate::term::exit::Failure;
 
-/// Counts the live entries of the file that match the removal.
+/// Counts the live entries of the file that the removal covers.
 pub(super) fn in_file(snapshot: &Snapshot, removal: &Removal) -> Result<u64, Failure> {
     let (names, prefix): (Vec<&str>, &[u8]) = match removal {
         Removal::Key(keyspace, key) => {
@@ -30,7 +30,7 @@ pub(super) fn in_file(snapshot: &Snapshot, removal: &Removal) -> Result<u64, Fai
     Ok(live)
 }
 
-/// Counts the live entries that match the removal, in the memory of a process and in its file.
+/// Counts the live entries that the removal covers, in the memory of a process and in its file.
 pub(super) fn in_process(client: &mut Client, removal: &Removal) -> Result<u64, Failure> {
     let (names, prefix) = match removal {
         Removal::Key(keyspace, key) => {

@@ -6,14 +6,14 @@ use crate::cache::entries::Entries;
 use crate::cache::spelling::{AlternativeReading, KeySyntax, PrefixCommand, choose, literally, pick};
 use crate::term::exit::{Exit, Failure};
 
-/// The removal in the words of the user.
+/// The removal as the user requested it.
 pub(super) enum RemovalRequest<'a> {
     Key(&'a str),
     Prefix(&'a str, PrefixCommand<'a>),
     All,
 }
 
-/// The removal as keyspaces and bytes of keys.
+/// The removal as a keyspace and an encoded key or prefix.
 pub(super) enum Removal {
     Key(String, Vec<u8>),
     Prefix(String, Vec<u8>),
@@ -21,10 +21,10 @@ pub(super) enum Removal {
 }
 
 impl RemovalRequest<'_> {
-    /// Decides which entries are removed.
+    /// Decides which entries to remove.
     ///
-    /// Also returns a failure if the text may have another meaning. If the removal deletes no entry, the
-    /// command fails with that failure.
+    /// If the text may have another meaning, also returns a failure. The command fails with it if the removal
+    /// deletes no entry.
     pub(super) fn resolve(
         &self,
         keyspaces: &[KeySyntax<'_>],
@@ -62,8 +62,7 @@ fn resolve_key(
     }
     let other = AlternativeReading::of_key(keyspace, text).filter(|other| other.bytes != key);
     let refusal = match other {
-        // If the keyspace does not have the schema of the spelling, the text is refused only if the spelled
-        // key has an entry.
+        // In a keyspace of another schema, the text is refused only if the spelled key has an entry.
         Some(other) if other.is_of_schema() || entries.has(keyspace, &other.bytes)? => {
             let text = escape_control(text);
             let advice = other.advice();
@@ -94,7 +93,8 @@ fn read_prefix<'a>(
     Ok((keyspace, prefix))
 }
 
-/// Refuses a text that was read as a schema's spelling, if the literal text is another key with an entry.
+/// Fails if a text was read as a schema's spelling and the same text, read literally, is another key with an
+/// entry.
 fn refuse_two_meanings(
     entries: &mut Entries<'_>,
     keyspaces: &[KeySyntax<'_>],

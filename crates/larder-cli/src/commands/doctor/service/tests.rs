@@ -18,8 +18,8 @@ fn watched(before: Value, now: Value, seconds: u64) -> StatsSeries {
     series
 }
 
-/// Returns the statistics of a busy service. It has run for a day, its tiers are full, and memory answers
-/// most lookups. `change` adds the events of the two seconds in which the service is watched.
+/// Returns the statistics of a busy service: it has run for a day, its tiers are full, and memory answers
+/// most lookups. `change` adds the events of the two seconds in which it is watched.
 fn service(change: impl Fn(&mut Value)) -> StatsSeries {
     let before = json!({
         "uptime": 86_400.0,
@@ -51,7 +51,7 @@ fn add(stats: &mut Value, counts: &[(&str, u64)]) {
     }
 }
 
-/// Adds the counts of 10,000 usual lookups, as two seconds of work would.
+/// Adds the counts of two usual seconds, with 10,000 lookups.
 fn usual(stats: &mut Value) {
     add(
         stats,
@@ -273,7 +273,7 @@ fn each_fault_is_reported_by_its_own_check() {
     ];
     for (check, plant) in faults {
         let series = match check {
-            // The lag is long in every sample.
+            // The minimum of the samples counts, so the lag is long in each of them.
             "flush" => watched(
                 json!({"uptime": 900.0, "disk": {"flush_lag": 0.31, "flush_interval": 0.1}}),
                 json!({"uptime": 902.0, "disk": {"flush_lag": 0.6, "flush_interval": 0.1}}),
@@ -293,7 +293,7 @@ fn values_that_do_not_decode_warn_apart_from_invalidations() {
     assert_eq!(invalidation(&sample).verdict, Verdict::Pass);
     assert!(invalidation(&sample).found.contains("made 3 calls to"));
     assert!(invalidation(&stats(json!({"invalidations": 1}))).found.contains("made 1 call to"));
-    // A service that only loads may have forgotten to invalidate.
+    // A service that only loads or inserts may have forgotten to invalidate.
     for json in [json!({"loads": 40}), json!({"inserts": 1}), json!({"loads": 4_000, "misses": 4_000})] {
         let line = invalidation(&stats(json));
         assert_eq!(line.verdict, Verdict::Unknown, "{line:?}");

@@ -96,7 +96,7 @@ fn row(info: &LiveKeyspaceInfo, stats: &Stats) -> Vec<String> {
     ]
 }
 
-/// Returns the number of a keyspace's entries in memory, and their charge.
+/// Returns the number of a keyspace's entries in memory, and their weight.
 fn in_memory(stats: &Stats, info: &LiveKeyspaceInfo) -> (u64, ByteSize) {
     let found = stats.keyspaces.iter().find(|found| found.name == info.name);
     found.map_or((0, ByteSize::ZERO), |KeyspaceStats { memory_entries, memory_weight, .. }| {

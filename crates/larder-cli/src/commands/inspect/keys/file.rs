@@ -1,4 +1,4 @@
-//! `larder keys` of a file: lists the keys in its last commit.
+//! `larder keys` of a file: lists the keys of its last commit.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -19,7 +19,7 @@ use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, FAINT, json_line, styled};
 use crate::term::time::seconds_left;
 
-/// The keyspaces whose keys are listed, and the form in which the keys are shown.
+/// The keyspaces whose keys are listed, and the speller that shows the keys.
 struct Listing<'a> {
     options: &'a KeysOptions,
     snapshot: &'a Snapshot,
@@ -79,7 +79,7 @@ impl Listing<'_> {
         let offered = first.offered();
         let mut out = out::stdout();
         for (keyspace, key, figure) in first.into_sorted() {
-            // The record is read again, since the heap does not keep the values. A value may be large.
+            // The heap does not keep records, because values may be large. So the record is read again.
             let finding = self.snapshot.find(keyspace, &key)?;
             self.print(&mut out, keyspace, (&key, &finding), Some(&figure))?;
         }
@@ -107,7 +107,7 @@ impl Listing<'_> {
         sizes::print(sizes.collect::<Result<Vec<_>, Failure>>()?, self.options.cache.json)
     }
 
-    /// Visits the entries of a keyspace that the options select.
+    /// Visits those entries of a keyspace that the options select.
     fn visit(
         &self,
         keyspace: &KeyspaceInfo,
@@ -139,8 +139,8 @@ impl Listing<'_> {
 
     /// Returns the bytes of `--prefix`.
     ///
-    /// Refuses a prefix that no key has, if a schema spells another prefix with the same text. An empty
-    /// answer would seem to say that the spelled keys do not exist.
+    /// Fails if no key has the prefix and a schema spells another prefix with the same text. An empty list
+    /// would suggest that the spelled keys do not exist.
     fn prefix(&self, keyspace: &KeyspaceInfo) -> Result<Vec<u8>, Failure> {
         let Some(text) = &self.options.prefix else { return Ok(Vec::new()) };
         let keys = KeySyntax::of(keyspace);
@@ -176,7 +176,7 @@ impl Listing<'_> {
     }
 }
 
-/// Returns the number that orders an entry. The entry with the smallest number comes first.
+/// Returns the number by which an entry is sorted. The smallest number comes first.
 fn rank(by: SortBy, record: &Record) -> u64 {
     match by {
         SortBy::Size => u64::MAX - record.payload_len().as_u64(),
@@ -185,7 +185,7 @@ fn rank(by: SortBy, record: &Record) -> u64 {
     }
 }
 
-/// Returns the text of the number that orders an entry: a size in bytes, or a time in seconds.
+/// Returns the text of the value by which an entry is sorted: a size in bytes, or a time in seconds.
 fn figure(by: SortBy, record: &Record, now: Timestamp) -> String {
     match by {
         SortBy::Size => record.payload_len().as_u64().to_string(),

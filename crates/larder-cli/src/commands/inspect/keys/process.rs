@@ -1,7 +1,7 @@
-//! `larder keys` of a live cache: its process lists the keys in memory and on disk.
+//! `larder keys` of a live cache: lists the keys in memory and on disk.
 //!
-//! An entry that is in memory alone has no encoded length, so its charge in memory is used as its size.
-//! Memory also does not record when an entry was written.
+//! An entry that is only in memory has no encoded length, so its weight in memory is used as its size. Memory
+//! does not record when an entry was written.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -24,7 +24,7 @@ use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, FAINT, json_line, styled};
 use crate::term::time::seconds_left;
 
-/// A sorted key in JSON. The fields have the same names as the fields of live keys without `--sort`.
+/// A sorted key in JSON. The fields have the same names as without `--sort`.
 #[derive(Serialize)]
 struct SortedKeyJson<'a> {
     keyspace: &'a str,
@@ -38,7 +38,7 @@ struct SortedKeyJson<'a> {
     memory_bytes: Option<ByteSize>,
 }
 
-/// The keyspaces whose keys are listed, and the form in which the keys are shown.
+/// The keyspaces whose keys are listed, and the speller that shows the keys.
 struct LiveListing<'a> {
     options: &'a KeysOptions,
     keyspaces: Vec<KeySyntax<'a>>,
@@ -125,7 +125,7 @@ impl LiveListing<'_> {
         sizes::print(all, self.options.cache.json)
     }
 
-    /// Visits the keys of a keyspace that the options select.
+    /// Visits those keys of a keyspace that the options select.
     fn visit(
         &self,
         client: &mut Client,
@@ -149,7 +149,7 @@ impl LiveListing<'_> {
         end.map(|_| ())
     }
 
-    /// Returns the bytes of `--prefix` in hexadecimal. Refuses a prefix that no key has, if a schema spells
+    /// Returns the bytes of `--prefix` in hexadecimal. Fails if no key has the prefix and a schema spells
     /// another prefix with the same text.
     fn prefix(&self, client: &mut Client, keyspace: KeySyntax<'_>) -> Result<String, Failure> {
         let Some(text) = &self.options.prefix else { return Ok(String::new()) };
@@ -214,8 +214,8 @@ fn size(status: &KeyStatus) -> Option<ByteSize> {
     status.value_bytes.or(status.memory_bytes)
 }
 
-/// Returns the number that orders an entry, and its text. The smallest number comes first, and unknown
-/// numbers come last.
+/// Returns the number by which an entry is sorted, and its text. The smallest number comes first, unknown
+/// numbers last.
 fn rank(by: SortBy, status: &KeyStatus) -> (u64, String) {
     let seconds = |ms: u64| format!("{}.{:03}", ms / 1000, ms % 1000);
     let known = match by {
@@ -229,7 +229,7 @@ fn rank(by: SortBy, status: &KeyStatus) -> (u64, String) {
     known.unwrap_or_else(|| (u64::MAX, "-".to_owned()))
 }
 
-/// Returns the time that an entry has left in seconds, or `never`. Zero if the entry is not live.
+/// Returns the remaining TTL of an entry in seconds, or `never`. Returns zero if the entry is not live.
 fn ttl_of(status: &KeyStatus) -> String {
     expiry_and_now(status)
         .map_or_else(|| "0.000".to_owned(), |(expires_at, now)| seconds_left(expires_at, now))

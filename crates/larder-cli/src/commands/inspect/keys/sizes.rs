@@ -1,5 +1,5 @@
-//! `larder keys --big`: shows for each keyspace the number of its entries, the size of their values, and the
-//! largest value.
+//! `larder keys --big`: shows the number of entries, the total size of the values, and the largest value of
+//! each keyspace.
 
 use std::io::Write;
 
@@ -26,7 +26,7 @@ impl KeyspaceSizes {
         Self { keyspace: keyspace.to_owned(), ..Self::default() }
     }
 
-    /// Adds a value. Returns whether this value is the largest so far.
+    /// Adds a value. Returns whether it is the largest so far.
     pub(super) fn add(&mut self, size: ByteSize) -> bool {
         let is_largest = self.entries == 0 || size > self.largest_bytes;
         self.entries += 1;
@@ -35,14 +35,14 @@ impl KeyspaceSizes {
         is_largest
     }
 
-    /// Sets the mean, and the key of the largest value as its text and its bytes in hexadecimal.
+    /// Sets the mean, and the key of the largest value: its text, and its bytes in hexadecimal.
     pub(super) fn finish(&mut self, largest: Option<(String, String)>) {
         self.mean_bytes = self.value_bytes.as_u64().checked_div(self.entries).unwrap_or(0).into();
         (self.largest_key, self.largest_key_bytes) = largest.unzip();
     }
 }
 
-/// Prints the keyspaces. The keyspace with the largest value comes first.
+/// Prints the keyspaces, the one with the largest value first.
 pub(super) fn print(mut sizes: Vec<KeyspaceSizes>, json: bool) -> Result<Exit, Failure> {
     sizes.sort_by_key(|sizes| std::cmp::Reverse(sizes.largest_bytes));
     if json {

@@ -1,7 +1,7 @@
 //! Keeps the first entries of an order, for `larder keys --sort`.
 //!
-//! Every entry is offered, but only the entries that will be shown are kept. If no place is left, an entry
-//! that comes earlier in the order replaces the last kept entry.
+//! Every entry is offered, but only the first `most` entries of the order are kept. When the heap is full, an
+//! entry that comes earlier in the order replaces the last one.
 
 use std::collections::BinaryHeap;
 
@@ -9,8 +9,8 @@ use std::collections::BinaryHeap;
 #[derive(Debug)]
 pub(super) struct TopK<T> {
     most: usize,
-    /// The kept items. The last item of the order is on top. Items of equal rank keep the order in which they
-    /// were offered.
+    /// The kept items, with the last item of the order on top. Items of equal rank keep the order in which
+    /// they were offered.
     heap: BinaryHeap<Ranked<T>>,
     offered: u64,
 }
@@ -46,7 +46,7 @@ impl<T> TopK<T> {
         Self { most, heap: BinaryHeap::new(), offered: 0 }
     }
 
-    /// Offers an item. Builds the item only if it is among the first items so far.
+    /// Offers an item. Builds it only if it is among the first items so far.
     pub(super) fn offer(&mut self, rank: u64, item: impl FnOnce() -> T) {
         let order = (rank, self.offered);
         self.offered += 1;
@@ -65,7 +65,7 @@ impl<T> TopK<T> {
         self.offered
     }
 
-    /// Returns the kept items, the lowest rank first.
+    /// Returns the kept items, lowest rank first.
     pub(super) fn into_sorted(self) -> impl Iterator<Item = T> {
         self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.item)
     }

@@ -71,7 +71,7 @@ pub(crate) fn run(cache: &mut LiveCache, options: &GetOptions) -> Result<Exit, F
     Ok(out.flush().map(|()| Exit::Ok)?)
 }
 
-/// Returns the format of a keyspace's values according to the file.
+/// Returns the format of a keyspace's values that the file records.
 fn file_format(cache: &LiveCache, keyspace: &str) -> Option<u8> {
     cache.snapshot.as_ref()?.keyspace(keyspace).map(|info| info.value_format)
 }
@@ -96,7 +96,7 @@ fn print_entry(out: &mut impl Write, lookup: &LiveLookup) -> io::Result<()> {
     Ok(())
 }
 
-/// Names the tiers that have an entry.
+/// Returns the names of the tiers that have an entry.
 fn tier_of(status: &KeyStatus) -> String {
     let tier = match status.found_in {
         Some(FoundIn::Memory) => "memory",

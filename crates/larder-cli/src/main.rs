@@ -7,18 +7,17 @@
 //! ```
 //!
 //! - [`args`]: the command line, and the text of `--help`.
-//! - [`cache`]: finds the cache that a command uses (given, or in `LARDER_URL`) and its owner, and reads its
-//!   keys.
+//! - [`cache`]: finds the cache that a command uses and its owner, and parses and spells keys.
 //! - [`commands`]: one module for each group of subcommands. `info`, `keys`, `get`, `ttl`, `why`, `verify`
 //!   and `export` read a cache and change nothing. `remove`, `remove-prefix`, `clear`, `compact` and `import`
 //!   change a file that no process owns. The removals and `flush` also reach a live cache through its control
-//!   socket. `hot`, `slow` and `monitor` show the keys in use in a live cache.
+//!   socket. `hot`, `slow` and `monitor` show which keys of a live cache are in use.
 //! - [`term`]: output, exit codes, signals and the clock. The exit codes are in [`term::exit`].
 //!
-//! `larder serve` owns a cache and serves it to other processes, until it is stopped.
+//! `larder serve` owns a cache and serves it to other processes until it is stopped.
 //!
-//! `larder check` tries out a cache in the place where a service will use it. It exits with 0 if every tier
-//! works, and with 1 if a tier does not work. It exits with 2 if the cache could not be opened.
+//! `larder check` tests a cache in the place where a service will use it. It exits with 0 if every tier
+//! works, with 1 if a tier does not work, and with 2 if the cache could not be opened.
 
 #![forbid(unsafe_code)]
 

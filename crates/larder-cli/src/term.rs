@@ -1,6 +1,6 @@
 //! The process and its terminal: output, exit codes, signals and the clock.
 //!
-//! This module does not depend on caches. The other modules use this module. It uses no other module.
+//! The other modules use this one. It knows nothing about caches, and uses no other module.
 
 pub(crate) mod clock;
 pub(crate) mod escape;

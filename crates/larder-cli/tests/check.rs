@@ -80,7 +80,7 @@ fn the_panics_of_the_store_on_a_damaged_file_are_not_printed() {
     let path = dir.path().join("shop.larder");
     Cache::builder().path(&path).open().unwrap().close().unwrap();
     let whole = std::fs::read(&path).unwrap();
-    // The damage `all` makes the store panic. The test checks this below.
+    // The damage `all` makes the store panic, as is checked below.
     let mut all = whole.clone();
     all[4096..].fill(0xAB);
     all[8192..8203].copy_from_slice(b"larder.meta");
@@ -133,7 +133,7 @@ fn a_damaged_file_is_reported_and_the_new_one_is_checked() {
     let path = dir.path().join("shop.larder");
     Cache::builder().path(&path).open().unwrap().close().unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
-    // The damage begins after the store's header, so that the file is still recognised as a larder file.
+    // The store's header stays intact, so that the file is still recognised as a larder file.
     let damaged = bytes.len() / 2;
     bytes[4096..damaged].fill(0xAB);
     std::fs::write(&path, bytes).unwrap();
@@ -142,7 +142,7 @@ fn a_damaged_file_is_reported_and_the_new_one_is_checked() {
     assert!(text(&output).contains("the file was damaged; it is kept as"), "{}", text(&output));
 }
 
-/// Returns every path below a directory, in order.
+/// Returns every path below a directory, sorted.
 fn names(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory)? {
@@ -170,7 +170,7 @@ fn a_missing_file_is_announced_first_and_removed_with_everything_created_for_it(
         assert!(first.contains(and), "{first}");
         assert_eq!(names(dir.path()).unwrap(), before, "{}", path.display());
     }
-    // The result is the same if the reader of the output has closed the pipe.
+    // The files are also removed if the reader of the output has closed the pipe.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
@@ -178,7 +178,7 @@ fn a_missing_file_is_announced_first_and_removed_with_everything_created_for_it(
         command.args(["check", &url(&dir.path().join("new/shop.larder"))]).stdout(writer).output().unwrap();
     assert_eq!((output.status.code(), text(&output).as_str()), (Some(0), ""));
     assert_eq!(names(dir.path()).unwrap(), before);
-    // The check removes its files after a failure too. Here a file has the name of the URL's directory.
+    // The files are also removed after a failure. Here the directory in the URL is a regular file.
     let output = check(Some(&url(&dir.path().join("other/shop.larder"))), None);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     assert_eq!(names(dir.path()).unwrap(), before);

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
-/// The beginning of the commands of another package.
+/// How the commands of the demo begin.
 const DEMO: &str = "cargo run --release -p larder-demo -- ";
 
 /// Returns the guide's code blocks in a language, each with the text after it.
@@ -28,8 +28,8 @@ fn run(script: &str, dir: &Path) -> Output {
     shell(script, dir).output().expect("there is a shell")
 }
 
-/// Runs a command that serves a cache until it listens, and ends it as systemd does. Its file and its socket
-/// are in `dir`, because the guide's own paths may be in use on this machine.
+/// Starts a server, waits until it listens, and ends it as systemd does. Its file and its socket are in
+/// `dir`, because the paths in the guide may be in use on this machine.
 fn serve(script: &str, dir: &Path) {
     let here = script.replace("/var/lib/shop/", "").replace("127.0.0.1:6379", "unix:s");
     assert!(here.contains("'file:shop.larder?") && here.ends_with("--listen unix:s"), "{here}");
@@ -46,17 +46,17 @@ fn every_command_of_the_guide_works_and_prints_what_is_shown() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let (mut ran, mut compared) = (0, 0);
     for (script, after) in blocks("sh") {
-        // The tests of the demo run this command with the same arguments.
+        // Tested by the tests of the demo, with the same arguments.
         if script.starts_with(DEMO) {
             continue;
         }
-        // This command is too slow to run here. The manifest shows that it would install `larder`.
+        // Too slow to run here. The manifest shows that this command would install `larder`.
         if let Some(path) = script.strip_prefix("cargo install --path ") {
             let manifest = std::fs::read_to_string(root.join(path).join("Cargo.toml")).unwrap();
             assert!(manifest.contains("[[bin]]\nname = \"larder\""), "{script}");
             continue;
         }
-        // The tests of the server run these commands.
+        // Tested by the tests of the server.
         if script.starts_with("redis-cli ") || script.starts_with("REDIS_URL=") {
             continue;
         }

@@ -33,14 +33,14 @@ pub(crate) fn page() -> Result<Exit, Failure> {
             page.extend(section(subcommand.clone().bin_name(format!("larder {name}")))?.bytes());
         }
     }
-    // With `.nf`, `man` prints the lines as they are written.
+    // `.nf` makes `man` print the lines unchanged.
     for (title, lines) in [("EXAMPLES", EXAMPLES), ("EXIT STATUS", EXIT_CODES)] {
         writeln!(page, ".SH \"{title}\"\n.nf\n{lines}\n.fi")?;
     }
     print(&page)
 }
 
-/// Renders the page of a subcommand, with its headings one level lower.
+/// Renders the section of a subcommand, with its headings one level lower.
 fn section(subcommand: clap::Command) -> Result<String, Failure> {
     let man = Man::new(subcommand);
     let mut page = Vec::new();

@@ -1,9 +1,9 @@
-//! `larder serve`: owns a cache, and serves it to other processes in Redis' protocol.
+//! `larder serve`: owns a cache, and serves it to other processes through the Redis protocol.
 //!
-//! 1. The command installs its handlers for signals. So a signal does not end it between the steps below.
-//! 2. It opens the cache, then the sockets. So a process that finds a socket also finds a server.
-//! 3. It tells systemd that it is ready, and waits for SIGTERM or SIGINT.
-//! 4. It answers the requests that have arrived, and closes the sockets and then the cache. So every answered
+//! 1. Install the signal handlers, so that a signal does not end the process between the next steps.
+//! 2. Open the cache, then the sockets, so that a client that finds a socket also finds a server.
+//! 3. Tell systemd that the service is ready, and wait for SIGTERM or SIGINT.
+//! 4. Answer the requests that have arrived, close the sockets, then close the cache, so that every answered
 //!    change is on disk. A second signal ends the process immediately.
 
 use std::io::Read;
@@ -26,10 +26,10 @@ use crate::term::exit::{Exit, Failure};
 use crate::term::interrupt::Interrupt;
 use crate::term::out::note;
 
-/// The environment variable with the password.
+/// The environment variable that may hold the password.
 const PASSWORD_VARIABLE: &str = "LARDER_PASSWORD";
 
-/// Maximum length of a file with a password.
+/// Maximum length of a password file, in bytes.
 const MAX_PASSWORD_FILE: u64 = 4096;
 
 pub(crate) fn run(options: &ServeOptions) -> Result<Exit, Failure> {
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &ServeOptions) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Returns the URL of the cache: the given URL, the URL of a given path, or the URL in the environment
+/// Returns the URL of the cache: the given URL, the given path as a URL, or the URL in the environment
 /// variable.
 fn url(given: Option<&str>) -> Result<String, Failure> {
     match given {
@@ -114,7 +114,7 @@ fn builder(cache: &Cache, options: &ServeOptions) -> Result<ServerBuilder, Failu
     passed_sockets(builder, options.listen.is_empty())
 }
 
-/// Adds the sockets that systemd has passed.
+/// Adds the sockets that systemd has passed to this process.
 fn passed_sockets(mut builder: ServerBuilder, is_needed: bool) -> Result<ServerBuilder, Failure> {
     let mut passed = ListenFd::from_env();
     for index in 0..passed.len() {
@@ -155,7 +155,7 @@ fn password(options: &ServeOptions) -> Result<Option<String>, Failure> {
     Ok(Some(line.to_owned()))
 }
 
-/// Returns the number of a group.
+/// Returns the id of a group, given its name or its id.
 fn group_number(group: &str) -> Result<u32, Failure> {
     if let Ok(number) = group.parse() {
         return Ok(number);
@@ -171,7 +171,7 @@ fn group_number(group: &str) -> Result<u32, Failure> {
     })
 }
 
-/// Returns a stream on which one byte arrives with each SIGTERM or SIGINT.
+/// Returns a stream that receives one byte for each SIGTERM or SIGINT.
 fn signals() -> Result<UnixStream, Failure> {
     let listen = || {
         let (signalled, sender) = UnixStream::pair()?;
@@ -185,7 +185,7 @@ fn signals() -> Result<UnixStream, Failure> {
     })
 }
 
-/// Tells systemd the state of the service, if systemd has requested it.
+/// Notifies systemd of the state of the service, if systemd has asked for it (`NOTIFY_SOCKET`).
 fn notify(state: &str) {
     let Some(socket) = env::var_os("NOTIFY_SOCKET") else { return };
     let sent = UnixDatagram::unbound().and_then(|datagram| match socket.to_str().and_then(abstract_name) {
@@ -200,7 +200,7 @@ fn notify(state: &str) {
     }
 }
 
-/// Returns the name of a socket that has no file.
+/// Returns the name of an abstract socket, which has no file.
 fn abstract_name(socket: &str) -> Option<&str> {
     socket.strip_prefix('@')
 }
@@ -212,7 +212,7 @@ fn failure(error: &larder_serve::Error) -> Failure {
         _ => Exit::System,
     };
     let source = std::error::Error::source(error).map(|source| format!(" ({source})"));
-    // The text repeats a path or an address of the user, so control characters are escaped.
+    // Control characters are escaped, because the text may repeat a path or an address from the user.
     let text = format!("{error}{}", source.unwrap_or_default());
     Failure::new(exit, escape_control(&text).into_owned())
 }

@@ -1,8 +1,8 @@
 //! `larder top`: shows the statistics of a live cache on the whole screen, and updates them.
 //!
-//! The terminal is restored if a key, a signal, an error or a panic ends the command. A panic unwinds through
-//! [`Screen`] before its message is printed. A separate thread asks the cache, so that keys and signals work
-//! while the cache does not answer.
+//! The terminal is restored no matter whether a key, a signal, an error or a panic ends the command. A panic
+//! drops the [`Screen`] before its message is printed. A separate thread asks the cache, so that keys and
+//! signals work even while the cache does not answer.
 
 mod columns;
 mod controls;
@@ -34,7 +34,7 @@ use crate::term::clock;
 use crate::term::exit::{Exit, Failure};
 use crate::term::interrupt::Interrupt;
 
-/// Maximum delay until a key, a signal or an answer is handled.
+/// Maximum delay before a key, a signal or an answer is handled.
 const POLL: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(options: &TopOptions) -> Result<Exit, Failure> {
@@ -42,7 +42,7 @@ pub(crate) fn run(options: &TopOptions) -> Result<Exit, Failure> {
     if let Some(why) = unusable(is_terminal, env::var_os("TERM").as_deref(), &options.target) {
         return Err(Failure::new(Exit::Usage, why));
     }
-    // Open the source before the screen is switched, so that a failure is printed normally.
+    // Opened before the screen is switched, so that a failure is printed normally.
     let mut source = StatsSource::open(&options.target, options.file_only)?;
     let mut app = App { history: History::default(), paused: None, controls: Controls::default() };
     app.history.add(clock::now(), source.sample());
@@ -72,7 +72,7 @@ pub(crate) fn run(options: &TopOptions) -> Result<Exit, Failure> {
     }
 }
 
-/// Says why this terminal cannot be used, and which command to use instead.
+/// Returns why this terminal cannot be used and which command to use instead, or None if it can be used.
 fn unusable(is_terminal: bool, term: Option<&OsStr>, target: &Path) -> Option<String> {
     let instead = format!("`larder stats {}` prints once, to any output", target.display());
     if !is_terminal {
@@ -88,8 +88,7 @@ fn unusable(is_terminal: bool, term: Option<&OsStr>, target: &Path) -> Option<St
     }
 }
 
-/// Returns the time of the next sample. That time is never in the past, even if the process was stopped for a
-/// while.
+/// Returns the time of the next sample. It is never in the past, even if the process was suspended.
 fn following(last: Instant, interval: Duration) -> Instant {
     (last + interval).max(clock::now())
 }
@@ -97,8 +96,8 @@ fn following(last: Instant, interval: Duration) -> Instant {
 /// The state of the screen.
 struct App {
     history: History,
-    /// The time of the pause, and a copy of the history at that time. The history itself continues, so that
-    /// no rate covers the whole pause.
+    /// The time of the pause, and a copy of the history at that time. The history itself continues during the
+    /// pause, so that later rates do not cover all of it.
     paused: Option<(Instant, History)>,
     controls: Controls,
 }
@@ -122,7 +121,7 @@ impl App {
     }
 }
 
-/// Waits for a key, and handles it. A change of the terminal's size redraws the frame.
+/// Waits for a key or a change of the terminal's size, and handles it.
 fn key(most: Duration, app: &mut App) -> Result<Action, Failure> {
     if !event::poll(most.min(POLL))? {
         return Ok(Action::Nothing);
@@ -133,13 +132,13 @@ fn key(most: Duration, app: &mut App) -> Result<Action, Failure> {
     })
 }
 
-/// The terminal in use. Restores the terminal when it is dropped.
+/// The terminal in use. Dropping this value restores the terminal.
 struct Screen(Terminal<CrosstermBackend<Stdout>>);
 
 impl Screen {
     fn take() -> Result<Self, Failure> {
         enable_raw_mode()?;
-        // From here on, a failure restores the terminal, since it drops `screen`.
+        // From here on, a failure drops `screen`, which restores the terminal.
         let screen = Self(Terminal::new(CrosstermBackend::new(io::stdout()))?);
         execute!(io::stdout(), EnterAlternateScreen)?;
         Ok(screen)
@@ -148,7 +147,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Errors are ignored, since they cannot be reported here.
+        // Errors are ignored, because they cannot be reported here.
         drop(self.0.show_cursor());
         drop(execute!(io::stdout(), LeaveAlternateScreen));
         drop(disable_raw_mode());

@@ -1,4 +1,4 @@
-//! The clock: the only module of the command that reads the time or sleeps.
+//! The clock. Only this module of the command reads the time or sleeps.
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -1,14 +1,14 @@
-//! The last filter before the terminal. It escapes the control characters in texts of files and processes.
+//! The last filter before the terminal, which escapes control characters in texts from files and processes.
 //!
-//! Code that prints a name escapes the name first, so that a line end in a name cannot forge a line. All
-//! output then passes this filter. If the code forgets to escape, the text still cannot move the cursor or
-//! set a title. The filter passes line ends, tabs, and the sequences that select colours (digits and
-//! semicolons between `ESC [` and `m`). It writes every other control character as its escape in Rust.
+//! Code that prints a name escapes it first, so that a line end in the name cannot forge a line of output.
+//! All output also passes this filter, so that a text which was not escaped still cannot move the cursor or
+//! set a title. The filter passes line ends, tabs, and colour sequences (digits and semicolons between
+//! `ESC [` and `m`). It writes every other control character as its escape in Rust.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// The first byte of U+0080 to U+00BF in UTF-8. Of these, U+0080 to U+009F are control characters.
+/// The first byte of U+0080 to U+00BF in UTF-8, of which U+0080 to U+009F are control characters.
 pub(crate) const HIGH: u8 = 0xC2;
 const ESC: u8 = 0x1B;
 pub(crate) const DEL: u8 = 0x7F;
@@ -19,7 +19,7 @@ const MAX_SEQUENCE: usize = 24;
 #[derive(Debug)]
 pub(crate) struct EscapingWriter<W: Write> {
     out: W,
-    /// The beginning of a sequence or of a character. The next byte decides whether the held bytes pass.
+    /// The beginning of a sequence or of a character. The next bytes decide whether it passes.
     held: Vec<u8>,
 }
 
@@ -28,7 +28,7 @@ impl<W: Write> EscapingWriter<W> {
         Self { out, held: Vec::new() }
     }
 
-    /// Processes a byte. Appends to `passed` the bytes whose output is now decided.
+    /// Processes a byte. Appends the bytes to write, as far as they are known now, to `passed`.
     fn take(&mut self, byte: u8, passed: &mut Vec<u8>) {
         match (&self.held[..], byte) {
             ([], ESC | HIGH) => self.held.push(byte),
@@ -52,7 +52,8 @@ impl<W: Write> EscapingWriter<W> {
         }
     }
 
-    /// Releases held bytes that are neither a colour sequence nor a control character of two bytes.
+    /// Releases held bytes that turned out to be neither a colour sequence nor a control character of two
+    /// bytes.
     fn release(&mut self, passed: &mut Vec<u8>) {
         for byte in std::mem::take(&mut self.held) {
             if byte == ESC { escape(byte, passed) } else { passed.push(byte) }
@@ -94,7 +95,7 @@ pub(crate) fn escape_json(json: &str) -> Cow<'_, str> {
 /// Prints a line on standard error, through the filter.
 pub(crate) fn warn(text: &str) {
     let mut out = EscapingWriter::new(io::stderr().lock());
-    // A failure of standard error is ignored, since it cannot be reported anywhere.
+    // A failure of standard error is ignored, because it cannot be reported.
     drop(out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")));
 }
 
@@ -124,7 +125,7 @@ mod tests {
             ("\u{1B}é\u{1B}[é", "\\u{1b}é\\u{1b}[é"),
         ] {
             assert_eq!(escaped(&[text.as_bytes()]), expected, "{text:?}");
-            // The result does not depend on how the text is cut into writes.
+            // The result does not depend on how the text is split into writes.
             let bytes: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
             assert_eq!(escaped(&bytes), expected, "{text:?}");
         }

@@ -29,7 +29,7 @@ pub(crate) enum Exit {
     ClosedPipe = 141,
 }
 
-/// The reason why a command has no answer.
+/// The reason why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
@@ -46,7 +46,7 @@ impl Failure {
         self.exit == exit
     }
 
-    /// Turns a failure to write standard output into a failure to write a file.
+    /// Turns a failure to write to standard output into a failure to write to a file.
     pub(crate) fn of_file(self, path: &Path) -> Self {
         let text = match self.text.strip_prefix(OUTPUT) {
             Some(cause) => format!("cannot write {}{cause}", path.display()),
@@ -56,10 +56,10 @@ impl Failure {
     }
 }
 
-/// The beginning of the text of a failure to write standard output.
+/// How the text of a failure to write to standard output begins.
 const OUTPUT: &str = "cannot write the output";
 
-/// This conversion is only for errors of standard output. Errors of other files name their file instead.
+/// Only for errors of standard output. Failures of other files name the file.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
@@ -75,7 +75,7 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-/// Prints a failure on standard error. Returns the code to exit with.
+/// Prints the failure, if any, on standard error. Returns the exit code.
 pub(crate) fn report(json: bool, outcome: Result<Exit, Failure>) -> ExitCode {
     let exit = match outcome {
         Ok(exit) => exit,

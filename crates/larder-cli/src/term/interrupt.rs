@@ -1,7 +1,7 @@
 //! Handlers for signals.
 //!
-//! Ctrl-C and SIGTERM set a flag, and a command checks the flag where it can stop. The system sends SIGXFSZ
-//! at the limit on the length of files. This signal must not end the command in the middle of a file.
+//! Ctrl-C and SIGTERM set a flag, which a command checks where it can stop. SIGXFSZ, which the system sends
+//! at the file size limit, must not end a command in the middle of a file.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,13 +16,12 @@ use crate::term::exit::{Exit, Failure};
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Installs handlers for SIGINT and SIGTERM. The first signal sets the flag. The second signal ends the
-    /// process.
+    /// Installs handlers for SIGINT and SIGTERM. The first signal sets the flag, the second ends the process.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let requested = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             // The order matters. At the first signal, the shutdown handler runs first and finds the flag
-            // unset. Then the second handler sets the flag.
+            // unset. Then the other handler sets the flag.
             flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, requested.clone())
                 .and_then(|_| flag::register(signal, requested.clone()))
                 .map_err(|error| Failure::new(Exit::System, format!("cannot listen for Ctrl-C: {error}")))?;
@@ -32,11 +31,11 @@ impl Interrupt {
 
     /// Returns whether the process was asked to end.
     pub(crate) fn is_requested(&self) -> bool {
-        // `Relaxed` suffices, since the flag guards no other memory.
+        // `Relaxed` is sufficient, because the flag guards no other memory.
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Fails if the process was asked to end. `how_far` says how much has been done.
+    /// Fails if the process was asked to end. `how_far` says in the failure how much was done.
     pub(crate) fn check(&self, how_far: &str) -> Result<(), Failure> {
         if self.is_requested() {
             Err(Failure::new(Exit::Interrupted, format!("interrupted; {how_far}")))
@@ -46,9 +45,9 @@ impl Interrupt {
     }
 }
 
-/// Makes a write beyond the limit on the length of files (`ulimit -f`) fail instead of ending the process.
+/// Makes a write beyond the file size limit (`ulimit -f`) fail instead of ending the process.
 ///
-/// The command can then say what it could not write, and remove the unfinished file.
+/// So the command can report what it could not write, and remove the unfinished file.
 pub(crate) fn survive_file_size_limit() {
     // If this fails, the signal ends the command, as it does by default.
     drop(flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))));

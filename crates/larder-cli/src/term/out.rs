@@ -1,6 +1,6 @@
 //! Standard output, and notes and progress on standard error.
 //!
-//! This module does not use `println!`, since `println!` panics if the reader of a pipe has closed it.
+//! `println!` is not used, because it panics if the reader of a pipe has closed it.
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
@@ -26,15 +26,15 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// The style of explanations.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// Returns standard output with a buffer. The caller must flush the buffer at the end.
+/// Returns buffered standard output. The caller must flush it at the end.
 ///
-/// Colours are written only to a terminal, and not if `NO_COLOR` is set. All other control characters except
+/// Colours are written only to a terminal, and only if `NO_COLOR` is not set. Control characters other than
 /// line ends and tabs are escaped.
 pub(crate) fn stdout() -> BufWriter<EscapingWriter<AutoStream<StdoutLock<'static>>>> {
     BufWriter::new(EscapingWriter::new(AutoStream::auto(io::stdout().lock())))
 }
 
-/// Returns the columns of the terminal. Returns none if standard output is not a terminal, or if its size is
+/// Returns the number of columns of the terminal, or None if standard output is not a terminal or its size is
 /// unknown.
 pub(crate) fn columns() -> Option<usize> {
     if !io::stdout().is_terminal() {
@@ -75,7 +75,7 @@ pub(crate) fn note(json: bool, text: &str) {
     }
 }
 
-/// Returns a progress bar. The bar is shown on standard error if that is a terminal.
+/// Returns a progress bar. It is shown on standard error, if that is a terminal.
 pub(crate) fn progress(doing: &'static str, of: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:28} {bar:40} {human_pos}/{human_len} {eta}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -83,7 +83,7 @@ pub(crate) fn progress(doing: &'static str, of: u64) -> ProgressBar {
 }
 
 /// Shows a line that says what the command waits for, on standard error if that is a terminal. The caller
-/// clears the line.
+/// must clear it.
 pub(crate) fn waiting(text: String) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
     let shown = ProgressBar::new_spinner().with_style(style).with_message(text);
@@ -91,8 +91,8 @@ pub(crate) fn waiting(text: String) -> ProgressBar {
     shown
 }
 
-/// Prints rows in columns as wide as their longest cell, two spaces apart. The first row is the head. Control
-/// characters in cells are escaped.
+/// Prints rows in columns that are as wide as their longest cell, two spaces apart. The first row is the
+/// head. Escapes control characters in cells.
 pub(crate) fn table(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
     let rows: Vec<Vec<Cow<'_, str>>> =
         rows.iter().map(|row| row.iter().map(|cell| escape_control(cell)).collect()).collect();

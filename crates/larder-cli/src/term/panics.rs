@@ -1,11 +1,11 @@
 //! Decides which panics are printed.
 //!
-//! redb may panic on a damaged file. larder catches that panic and reports the damage, so the panic itself is
+//! redb may panic on a damaged file. larder catches this panic and reports the damage, so the panic itself is
 //! not printed.
 //!
-//! A panic of the main thread is stored, and printed only if it ends the command. Until then `top` may use
-//! the whole screen. Rust's own hook prints a panic of another thread at once, unless the panic comes from
-//! redb's code.
+//! The message of a panic on the main thread is stored, and printed only if the panic ends the command,
+//! because `top` may still use the whole screen. Rust's default hook prints a panic of another thread
+//! immediately, unless it comes from redb.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::Path;
@@ -16,7 +16,7 @@ use std::thread;
 /// The exit code of a Rust program after a panic.
 const PANICKED: u8 = 101;
 
-/// Runs a command, and prints the panic that ends it. Caught panics are not printed.
+/// Runs a command, and prints the panic that ends it, if any. Caught panics are not printed.
 pub(crate) fn report_uncaught(command: impl FnOnce() -> ExitCode) -> ExitCode {
     static LAST: Mutex<String> = Mutex::new(String::new());
     let (main, default_hook) = (thread::current().id(), take_hook());
@@ -37,7 +37,7 @@ pub(crate) fn report_uncaught(command: impl FnOnce() -> ExitCode) -> ExitCode {
     })
 }
 
-/// Returns whether a source file belongs to redb: whether it is in a directory such as `redb-3.1.0`.
+/// Returns whether a source file belongs to redb, that is, is in a directory such as `redb-3.1.0`.
 fn is_of_store(file: &Path) -> bool {
     file.components().any(|part| {
         let part = part.as_os_str().to_string_lossy();

@@ -2,10 +2,10 @@
 
 use larder::inspect::escape_control;
 
-/// Quotes a text so that a shell reads it back as one word.
+/// Quotes a text so that a shell reads it as one word.
 ///
-/// Control characters are the exception. No form of a control character is both safe in a terminal and
-/// readable by a shell, so control characters are escaped.
+/// Control characters are escaped as in Rust, because no form of them is both safe in a terminal and readable
+/// by a shell.
 pub(crate) fn shell_word(text: &str) -> String {
     let text = escape_control(text);
     let is_plain =

@@ -1,38 +1,36 @@
 //! Formats points in time and durations for people.
 //!
-//! Durations are printed by our own code, since `humantime` prints every unit down to the nanosecond, and
-//! uses other unit names.
+//! `humantime` is not used, because it prints every unit down to the nanosecond, and uses other unit names.
 
 use std::time::Duration;
 
 use larder::Timestamp;
 
-/// Returns a point in time in the form of RFC 3339: in UTC, to the millisecond.
+/// Returns a point in time in the format of RFC 3339, in UTC and with milliseconds.
 ///
-/// A damaged file may have a time after the year 9999. Such a time is shown as the last time that this form
-/// can express.
+/// A time after the year 9999, as in a damaged file, is shown as the last time that this format can express.
 pub(crate) fn rfc3339(at: Timestamp) -> String {
     let ms = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
     let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX);
     format!("{at:.3}")
 }
 
-/// Returns the expiry of an entry in the form of RFC 3339, or `never`.
+/// Returns the expiry of an entry in the format of RFC 3339, or `never`.
 pub(crate) fn expiry(at: Timestamp) -> String {
     if at.is_never() { "never".to_owned() } else { rfc3339(at) }
 }
 
-/// Returns the expiry of an entry, and the time that is left, or `never`.
+/// Returns the expiry and the remaining TTL of an entry, or `never`.
 pub(crate) fn expiry_in(at: Timestamp, now: Timestamp) -> String {
     if at.is_never() { "never".to_owned() } else { format!("{}, in {}", rfc3339(at), span(at.since(now))) }
 }
 
-/// Returns the clause that says in a sentence when an entry expires.
+/// Returns when an entry expires, as a part of a sentence.
 pub(crate) fn expires(at: Timestamp, now: Timestamp) -> String {
     if at.is_never() { "never expires".to_owned() } else { format!("expires at {}", expiry_in(at, now)) }
 }
 
-/// Returns the time that an entry has left in seconds, or `never`.
+/// Returns the remaining TTL of an entry in seconds, or `never`.
 pub(crate) fn seconds_left(at: Timestamp, now: Timestamp) -> String {
     if at.is_never() { "never".to_owned() } else { format!("{:.3}", at.since(now).as_secs_f64()) }
 }
@@ -49,7 +47,7 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
-/// Returns the duration of an operation as [`span`] does. A short duration has tenths of a millisecond.
+/// Returns the duration of an operation like [`span`], but short durations with tenths of a millisecond.
 pub(crate) fn latency(took: Duration) -> String {
     let ms = took.as_secs_f64() * 1_000.0;
     match ms {

@@ -1,4 +1,4 @@
-//! Tests of keys that are known to be absent: the commands show them, and an export includes them.
+//! Tests that commands show keys that are known to be absent, and that an export includes them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,7 @@ fn an_import_restores_an_absence() {
         let export = export.to_str().unwrap();
         printed(place.dir(), &["export", FILE, "--format", format, "-o", export], 0);
         printed(fresh.dir(), &["import", FILE, export, "--create"], 0);
-        // The clock that wrote the entries was ahead. The import has removed this lead.
+        // The entries were written by a clock in the future. The import has moved their times to the present.
         let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall()));
         let cache = Cache::builder().path(fresh.path()).clock(clock.clone()).open().unwrap();
         let products = cache.keyspace(PRODUCTS).unwrap();

@@ -1,4 +1,4 @@
-//! Tests of the commands that show the keys in use in a live cache, and of the orders of `larder keys`.
+//! Tests of the commands that show which keys of a live cache are in use, and of `larder keys --sort`.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -134,7 +134,7 @@ fn operations_are_shown_while_they_happen_up_to_the_count() {
         let mut child =
             command(place.dir(), &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // Repeat the operation until the command watches, since the command does not show earlier operations.
+        // Repeats the operation until the command watches, because earlier operations are not shown.
         let first = std::thread::scope(|scope| {
             let line = scope.spawn(|| lines.next().unwrap().unwrap());
             while !line.is_finished() {
@@ -179,14 +179,14 @@ fn a_stream_whose_reader_goes_away_ends_quietly() {
     assert_eq!(code, Some(141));
 }
 
-/// Creates a file with values of several sizes, ages and lifetimes.
+/// Creates a file with values of several sizes, ages and TTLs.
 fn sized(place: &Place) {
     let (cache, clock) = place.open();
     let (names, numbers) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(NUMBERS).unwrap());
     for (key, len, minutes) in [(1_u64, 300, 30), (2, 100, 10), (3, 200, 50), (4, 5_000, 1)] {
         let lifetime = InsertOptions::new().ttl(Duration::from_mins(minutes));
         numbers.insert_with(&key, vec![0; len], lifetime).unwrap();
-        // Flush the entry before it expires. Otherwise it would not be written.
+        // Flushed before it expires, because an expired entry is not written.
         cache.flush().unwrap();
         clock.advance(Duration::from_mins(1));
     }
@@ -269,7 +269,7 @@ fn keys_of_a_live_cache_are_sorted_and_summed_up_with_those_in_memory_alone() {
         columns(&keys(&["--sort", "ttl", "--keyspace", "number"])),
         ["number 2", "number 1", "number 3"]
     );
-    // Unknown numbers come last.
+    // Entries with an unknown age come last.
     assert_eq!(keys(&["--sort", "age"]).lines().last(), Some("session\tlarge\t-"));
     assert_eq!(
         columns(&keys(&["--sort", "size", "--keyspace", "session", "--prefix", "lar"])),

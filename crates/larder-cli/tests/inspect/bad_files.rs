@@ -1,4 +1,4 @@
-//! Runs every command on files that are not readable caches. Checks the message and the exit code.
+//! Runs every command on files that are not readable caches, and checks the message and the exit code.
 
 use std::fs;
 
@@ -114,7 +114,7 @@ fn a_damaged_file_is_6() {
     let whole = fs::read(place.path()).unwrap();
     let mut bytes = whole.clone();
     bytes[4096..].fill(0xAB);
-    // The file still contains the name of a larder table, so that the command recognises it.
+    // The name of a larder table stays in the file, so that the command recognises it.
     bytes[8192..8203].copy_from_slice(b"larder.meta");
     fs::write(place.path(), &bytes).unwrap();
     unchanged(&place, 6, "it is damaged");
@@ -136,7 +136,7 @@ fn verify_finds_a_damaged_page_that_nothing_else_reads() {
     cache.close().unwrap();
     printed(place.dir(), &["verify", "shop.larder"], 0);
     let mut bytes = fs::read(place.path()).unwrap();
-    // The text may be in several places: in the page of its record, and in pages that held the record before.
+    // The text may occur several times: in the page of its record, and in pages that held the record before.
     let text = b"the product of the number 1999";
     let places: Vec<usize> =
         (0..bytes.len() - text.len()).filter(|&at| bytes[at..].starts_with(text)).collect();
@@ -151,7 +151,7 @@ fn verify_finds_a_damaged_page_that_nothing_else_reads() {
     assert!(fs::read(place.path()).unwrap() == bytes);
 }
 
-/// Flips a bit of a record. The checksums of the pages stay correct.
+/// Flips a bit of a record, with correct checksums of the pages.
 fn damage_record(place: &Place, key: &[u8]) {
     let db = Database::open(place.path()).unwrap();
     let txn = db.begin_write().unwrap();
@@ -230,7 +230,7 @@ fn a_file_that_may_not_be_read_is_8() {
     let mut permissions = fs::metadata(place.path()).unwrap().permissions();
     std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0);
     fs::set_permissions(place.path(), permissions).unwrap();
-    // The test ends here for root, since root may read every file.
+    // Root may read every file, so the rest does not apply.
     if Inspector::open(place.path()).is_ok() {
         return;
     }

@@ -1,5 +1,4 @@
-//! Tests of the commands that change a cache: in a file with and without an owner, through a socket, and with
-//! interruptions.
+//! Tests of the commands that change a cache: a file with and without an owner, a socket, and interruptions.
 
 use std::fs;
 use std::process::Stdio;
@@ -39,7 +38,7 @@ fn entries_are_removed_from_a_file_without_an_owner() {
     assert_eq!(printed(place.dir(), &[&prefix[..], &["--dry-run"]].concat(), 0), "would remove 1 entry\n");
     assert_eq!(entries(&place), 6);
     assert_eq!(printed(place.dir(), &prefix, 0), "removed 1 entry\n");
-    // The expired entry is not counted.
+    // The expired entry does not count.
     let clear = ["clear", FILE, "--keyspace", "product"];
     assert_eq!(printed(place.dir(), &clear, 0), "removed 2 entries\n");
     assert_eq!(entries(&place), 2);
@@ -96,7 +95,7 @@ fn a_file_in_use_is_left_to_its_owner_which_takes_removals_through_its_socket() 
     assert_eq!(entries(&place), 301);
     assert_eq!(printed(place.dir(), &["clear", FILE, "--dry-run"], 0), "would remove 301 entries\n");
     assert_eq!(printed(place.dir(), &["clear", "shop.sock", "--dry-run"], 0), "would remove 301 entries\n");
-    // The socket is given together with the file, and then alone.
+    // First with the file and the socket, then with the socket alone.
     let through = ["remove", FILE, "product_P7", "--socket", "shop.sock"];
     assert_eq!(printed(place.dir(), &through, 0), "removed 1 entry\n");
     assert_eq!(printed(place.dir(), &["remove", "shop.sock", "product_P8"], 0), "removed 1 entry\n");
@@ -134,11 +133,11 @@ fn an_import_brings_an_export_back() {
         assert_eq!(entries(&fresh), 6);
         let get = json(&fresh, &["get", FILE, "product_MTNVTU"]);
         assert_eq!(get["value_texts"][0], "MTN airtime");
-        // The entry was written by a clock that is ahead. After the import it lives no longer than its TTL.
+        // The entry was written by a clock in the future. After the import, it does not live longer than its
+        // TTL.
         assert!(get["ttl_ms"].as_u64().unwrap() <= 3_600_000);
     }
-    // The entries are imported into the file that was exported. No entry of the file is newer, and no entry
-    // is lost.
+    // Imports into the file that was exported: no entry there is newer, and no entry is lost.
     let result = json(&place, &["import", FILE, "shop.export"]);
     assert_eq!((&result["written"], &result["kept_newer"]), (&6.into(), &0.into()));
     assert_eq!(entries(&place), 7);
@@ -242,7 +241,7 @@ fn large(place: &Place) {
     cache.flush().unwrap();
     products.remove_prefix("P1").unwrap();
     cache.close().unwrap();
-    // The sweep deletes the records of the removed entries.
+    // Opening and closing completes the removal, so that no records of removed entries are left.
     Admin::open(place.path()).unwrap().close().unwrap();
 }
 
@@ -251,8 +250,7 @@ fn interrupted(place: &Place, arguments: &[&str], after: Duration) -> Option<i32
     signalled(place, arguments, after, Signal::INT)
 }
 
-/// Runs a command, and sends a signal after a while. Returns its exit code, or none if the signal ended the
-/// command.
+/// Runs a command, and sends a signal after a while. Returns its exit code, or None if the signal ended it.
 fn signalled(place: &Place, arguments: &[&str], after: Duration, signal: Signal) -> Option<i32> {
     let mut child =
         command(place.dir(), arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -291,8 +289,8 @@ fn ctrl_c_loses_nothing_in_the_middle_of_a_compaction_and_of_an_import() {
             assert!(entries(&fresh) <= kept);
         }
     }
-    // The signal itself ends a command that has not installed its handler yet. A quick command ends before
-    // the signal.
+    // A signal before the handler is installed ends the command without an exit code. A quick command ends
+    // before the signal.
     assert!(codes.iter().all(|code| matches!(code, Some(0 | 130) | None)), "{codes:?}");
     assert!(codes.contains(&Some(130)), "none was interrupted while it was at work: {codes:?}");
     assert_eq!(json(&fresh, &import)["written"], kept);

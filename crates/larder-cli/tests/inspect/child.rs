@@ -1,6 +1,6 @@
-//! Starts another process that uses a cache. The process runs this test binary again.
+//! Starts another process that uses a cache, by running this test binary again.
 //!
-//! `child_process` is a test. It does nothing unless a parent test has started this process.
+//! `child_process` is a test that does nothing unless a parent test has started this process.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -16,15 +16,15 @@ use crate::watchdog::{Watch, patience};
 const TASK: &str = "LARDER_TEST_TASK";
 const FILE: &str = "LARDER_TEST_FILE";
 
-/// A process that owns a cache file. The process is killed when this value is dropped.
+/// A process that owns a cache file. Dropping this value kills the process.
 pub(crate) struct Owner {
     child: Child,
     lines: BufReader<ChildStdout>,
 }
 
 impl Owner {
-    /// Starts an owner, and waits until its file has an entry. The task decides whether the owner only holds
-    /// the file or writes to it continuously.
+    /// Starts an owner, and waits until its file has an entry. `task` selects what the owner then does, such
+    /// as only holding the file, or writing continuously.
     pub(crate) fn start(task: &str, path: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child::child_process", "--nocapture", "--test-threads=1"])
@@ -56,7 +56,7 @@ impl Owner {
         self.child.wait().unwrap();
     }
 
-    /// Kills the owner. Keeps the pipe open from which the owner's child reads.
+    /// Kills the owner, but keeps the pipe open from which its child reads.
     pub(crate) fn kill_and_keep_its_input(mut self) -> ChildStdin {
         let input = self.child.stdin.take().unwrap();
         self.kill();
@@ -92,7 +92,7 @@ fn child_process() {
         return;
     }
     let keeps = matches!(&*task, "keep" | "show");
-    // The sweep interval is also long, since a sweep commits pending entries.
+    // The sweep interval is long too, because a sweep commits pending entries.
     let interval = if keeps { Duration::from_hours(1) } else { Duration::from_millis(2) };
     let mut builder = Cache::builder()
         .path(&path)
@@ -111,7 +111,7 @@ fn child_process() {
     }
     products.insert("MTNVTU", airtime.clone()).unwrap();
     cache.flush().unwrap();
-    // These entries stay in memory alone. They are not committed during the test.
+    // These entries are not committed during the test, so they are only in memory.
     if keeps {
         await_first_sweep(&cache).unwrap();
         cache.keyspace(KEPT).unwrap().insert(&7, "seven".to_owned()).unwrap();
@@ -131,7 +131,7 @@ fn child_process() {
         }
         "serve" => {
             for number in 0_u64.. {
-                // Some keys are looked up more often than others, and some are new.
+                // Looks up some keys more often than others.
                 let key = format!("P{}", (number * number) % 997);
                 let loaded = products.get_or_load(&key, || Ok::<_, std::io::Error>(airtime.clone()));
                 assert!(loaded.is_ok());

@@ -1,8 +1,8 @@
-//! Tests that diagnose and correct eight faults of a service as `docs/operations.md` says.
+//! Tests that diagnose and correct eight faults of a service as `docs/operations.md` describes.
 //!
-//! Each test plants one fault in a real process with a real file. Then the test runs the page's commands for
-//! the symptom, in the page's order. It compares their output with the page, applies the remedy, and checks
-//! that the symptom is gone.
+//! Each test plants one fault in a real process with a real file, and runs the page's commands for the
+//! symptom in the page's order. It compares their output with the page, applies the remedy, and checks that
+//! the symptom is gone.
 
 mod disk;
 mod locked;
@@ -19,7 +19,7 @@ use crate::support::{Place, larder, stdout, transcript};
 
 const PAGE: &str = include_str!("../../../../docs/operations.md");
 
-/// The sections of the page about a faulty service. Their examples are run here. The examples of the other
+/// The sections of the page about a faulty service, whose examples are run here. The examples of the other
 /// sections are run on a healthy file.
 pub(crate) const SECTIONS: [&str; 8] = [
     "Stale: an answer is old",
@@ -32,14 +32,14 @@ pub(crate) const SECTIONS: [&str; 8] = [
     "Empty after a restart: values do not decode",
 ];
 
-/// The examples of the page for a symptom that have not been run yet.
+/// The examples of the page for one symptom that have not been run yet.
 struct Transcript<'a> {
     dir: &'a Path,
     rest: std::vec::IntoIter<Example>,
 }
 
 impl<'a> Transcript<'a> {
-    /// Returns the examples of a section, to be run in a directory.
+    /// Returns the examples of a section, to run in a directory.
     fn of(section: &str, dir: &'a Path) -> Self {
         assert!(SECTIONS.contains(&section), "{section:?} is not one of the conditions");
         let found: Vec<Example> =
@@ -48,8 +48,8 @@ impl<'a> Transcript<'a> {
         Self { dir, rest: found.into_iter() }
     }
 
-    /// Runs the next commands. Their output must equal the output on the page, except for numbers. Returns
-    /// the output.
+    /// Runs the next example. Its output must equal the output on the page, except for numbers. Returns the
+    /// output.
     fn types(&mut self) -> String {
         let example = self.rest.next().expect("the page has more to type for this condition");
         let output = output(&example, self.dir);
@@ -63,19 +63,19 @@ impl<'a> Transcript<'a> {
         printed
     }
 
-    /// Runs the next commands. They must print exactly what the page shows.
+    /// Runs the next example. Its output must equal the output on the page exactly.
     fn types_exactly(&mut self) {
         let shown = self.rest.as_slice().first().map_or("", |example| example.shown);
         assert_eq!(self.types().trim_end(), shown);
     }
 
-    /// Checks that the page has no more commands for this fault.
+    /// Checks that the page has no more examples for this fault.
     fn ends(self) {
         assert_eq!(self.rest.as_slice(), [], "these commands of the page are not typed");
     }
 }
 
-/// Checks that the commands report none of the faults for a healthy service.
+/// Checks that none of the faults is reported for a healthy service.
 #[test]
 fn of_a_healthy_service_none_of_the_conditions_is_shown() {
     let place = Place::new();
@@ -83,7 +83,7 @@ fn of_a_healthy_service_none_of_the_conditions_is_shown() {
     let mut service = Service::start("shop", place.dir(), url);
     service.tell("serve 2 500 800");
     service.tell("work 500 800");
-    // A stale answer looks like any other answer. Only the source of the data shows the difference.
+    // Excluded, because a stale answer looks like any other answer without the source of the data.
     for section in SECTIONS.iter().filter(|section| !section.starts_with("Stale")) {
         let first = examples(PAGE).into_iter().find(|example| example.section == *section).unwrap();
         let printed = stdout(&output(&first, place.dir()));

@@ -14,7 +14,7 @@ use crate::support::{PRODUCTS, Place, Product, larder, printed, stderr, stdout, 
 
 const FILE: &str = "shop.larder";
 
-/// Creates a file whose clock watermark is the present time.
+/// Creates a file whose clock watermark is the current time.
 fn healthy() -> Place {
     let place = Place::new();
     let cache = Cache::builder().path(place.path()).disk_capacity(64 << 20).open().unwrap();
@@ -28,7 +28,7 @@ fn healthy() -> Place {
     place
 }
 
-/// Runs the doctor. Returns the worst verdict, and the warnings and failures.
+/// Runs `larder doctor`. Returns the worst verdict, and the warnings and failures.
 fn examined(dir: &Path, target: &str, more: &[&str]) -> (String, Vec<(String, String, String)>) {
     let output = larder(dir, &[&["doctor", target, "--json", "--seconds", "0"], more].concat());
     let report: Value =
@@ -50,7 +50,7 @@ fn examined(dir: &Path, target: &str, more: &[&str]) -> (String, Vec<(String, St
     (verdict, bad.collect())
 }
 
-/// Checks that one check finds a planted fault, and that no other check does.
+/// Checks that the named check, and no other, finds a planted fault.
 fn finds(place: &Place, check: &str, verdict: &str, text: &str) {
     finds_at(place, FILE, check, verdict, text);
 }
@@ -78,7 +78,7 @@ fn a_healthy_file_passes_closed_and_in_use() {
     assert_eq!(examined(place.dir(), "shop.sock", &[]), ("pass".to_owned(), vec![]));
     let url = format!("{url}&control={}", place.dir().join("shop.sock").display());
     assert_eq!(examined(place.dir(), &url, &[]), ("pass".to_owned(), vec![]));
-    // The command finds the owner by the file, and the file by the owner's socket.
+    // The command finds the owner through the file, and the file through the owner's socket.
     for target in [FILE, "shop.sock"] {
         let text = printed(place.dir(), &["doctor", target, "--seconds", "1"], 0);
         let socket = place.dir().join("shop.sock");
@@ -198,7 +198,7 @@ fn fault_8_a_file_that_is_too_long_for_its_contents() {
         products.insert(&format!("Q{number}"), Product { name: "x".repeat(2_500), price: number }).unwrap();
     }
     cache.flush().unwrap();
-    // The remaining entries are in pages all over the file.
+    // The remaining entries are spread over the pages of the file.
     let gone: Vec<String> = (0..20_000).filter(|n| n % 50 != 0).map(|n| format!("Q{n}")).collect();
     products.remove_many(&gone).unwrap();
     cache.close().unwrap();

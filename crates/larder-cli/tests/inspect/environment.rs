@@ -1,4 +1,4 @@
-//! Tests which cache a command uses: the given path or URL, or else the cache of `LARDER_URL`.
+//! Tests which cache a command uses: the given path or URL, or the cache of `LARDER_URL`.
 
 use std::fs;
 use std::process::Output;
@@ -15,8 +15,7 @@ fn url(place: &Place) -> String {
     format!("file:{}?memory=16MiB&disk=64MiB", place.path().display())
 }
 
-/// Commands that read a cache. Each item has the words without the cache, and the position of the cache among
-/// these words.
+/// Commands that read a cache: the words without the cache, and the position of the cache among them.
 const LOOKS: [(&[&str], usize); 9] = [
     (&["info"], 1),
     (&["keys", "--keyspace", "product"], 1),
@@ -33,7 +32,7 @@ fn with_cache<'a>((words, at): (&[&'a str], usize), cache: &'a str) -> Vec<&'a s
     [&words[..at], &[cache], &words[at..]].concat()
 }
 
-/// Returns the output without the time of an export, and without the checksum over that time.
+/// Returns the lines of the output without the time of an export and its checksum.
 fn comparable(output: &Output) -> Vec<String> {
     let lines = stdout(output).lines().map(str::to_owned).collect::<Vec<_>>();
     lines.into_iter().filter(|line| !line.contains("exported_at_ms") && !line.contains("checksum")).collect()
@@ -71,7 +70,7 @@ fn a_url_takes_the_place_of_the_file() {
         assert!(!stderr(&by_url).contains("LARDER_URL"), "{look:?}: {}", transcript(&by_url));
         assert_eq!(comparable(&by_url).len(), comparable(&by_path).len(), "{look:?}");
     }
-    // An argument has precedence, even if the environment is invalid.
+    // An argument takes precedence, even if the environment is invalid.
     let output = with_url(&place, "nonsense", &["get", "shop.larder", "product_MTNVTU"]);
     assert_eq!((output.status.code(), &*stderr(&output)), (Some(0), ""));
     let output = with_url(&place, "nonsense", &["info"]);
@@ -137,7 +136,7 @@ fn a_cache_without_a_key_is_not_taken_as_a_key_of_another_cache() {
     }
     let output = with_url(&place, &url(&place), &["get", "MTNVTU", "--keyspace", "product"]);
     assert_eq!(output.status.code(), Some(0), "a key may have the name of a file: {}", transcript(&output));
-    // A quoted shell variable that is not set is an empty argument.
+    // A quoted shell variable that is not set yields an empty argument.
     for words in [&["get", "", "product_MTNVTU"][..], &["clear", ""], &["info", ""]] {
         let output = with_url(&place, &url(&place), words);
         assert!(
@@ -198,7 +197,7 @@ fn the_socket_of_the_url_is_asked_while_a_process_answers_there() {
     let output = with_url(&place, &url, &["remove", "MTNVTU", "--keyspace", "product"]);
     assert!(stdout(&output).contains("removed 1 entry"), "{}", transcript(&output));
     assert!(stderr(&output).contains(" through "), "{}", transcript(&output));
-    // With `--file-only`, the process is not asked.
+    // `--file-only` does not ask the process.
     let output = with_url(&place, &url, &["stats", "--file-only"]);
     assert!(stdout(&output).starts_with("since "), "{}", transcript(&output));
     assert!(stderr(&output).contains("shop.larder, of LARDER_URL"), "{}", transcript(&output));
@@ -206,7 +205,7 @@ fn the_socket_of_the_url_is_asked_while_a_process_answers_there() {
     let output = with_url(&place, &url, &words);
     assert_eq!(output.status.code(), Some(4), "{}", transcript(&output));
     owner.kill();
-    // A crash leaves the socket behind. No process answers there, so the file is read.
+    // After the crash, no process answers at the socket, so the file is read.
     let output = with_url(&place, &url, &["stats"]);
     assert_eq!(output.status.code(), Some(0), "{}", transcript(&output));
     assert!(stdout(&output).starts_with("since "), "{}", transcript(&output));

@@ -1,4 +1,4 @@
-//! Tests of exports: their contents, and that no output file is ever incomplete.
+//! Tests of exports: their content, and that an output file is never incomplete.
 
 use std::fs;
 use std::io::Read;
@@ -111,7 +111,7 @@ fn an_export_that_is_interrupted_leaves_nothing_behind() {
     for round in 0..20_u64 {
         let arguments = ["export", "shop.larder", "-o", "shop.export"];
         let mut child = command(place.dir(), &arguments).stderr(Stdio::piped()).spawn().unwrap();
-        // Waits until the unfinished file exists, or until the command has ended.
+        // Waits until the unfinished file exists or the command has ended.
         while names() == before && child.try_wait().unwrap().is_none() {
             std::hint::spin_loop();
         }
@@ -156,7 +156,7 @@ fn an_export_whose_reader_is_slow_is_interrupted_too() {
     );
 }
 
-/// Waits for a time, so that the other process is interrupted at some moment of its work.
+/// Waits for a time, so that the other process is interrupted at varying points of its work.
 fn larder_wait(time: Duration) {
     let clock = larder::clock::SystemClock::new();
     while larder::clock::Clock::monotonic(&clock) < time {

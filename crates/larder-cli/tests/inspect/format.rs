@@ -1,4 +1,4 @@
-//! Tests how the commands show, export and import the fields of file format 2.
+//! Tests that commands show, export and import the fields of file format 2.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn packed(value_format: u8) -> NewKeyspace {
     }
 }
 
-/// Creates a file with a keyspace of another value format, and an entry with a fingerprint.
+/// Creates a file with a keyspace of the given value format, and an entry with a fingerprint.
 fn create(place: &Place, value_format: u8) {
     let mut admin = Admin::create(place.path()).unwrap();
     admin.keyspace(packed(value_format)).unwrap();

@@ -1,5 +1,5 @@
-//! Runs every subcommand on a file and a live process with hostile texts. Checks that these texts never move
-//! the cursor, set the title of the terminal, or forge a line of output.
+//! Runs every subcommand on a file and a live process with hostile texts. Checks that they never move the
+//! cursor, set the title of the terminal, or forge a line of output.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -14,8 +14,8 @@ use crate::support::{Place, larder, transcript};
 
 const FILE: &str = "shop.larder";
 
-/// A text with control characters and a line that looks like an answer. The control characters clear the
-/// screen, set the title, ring the bell, move the cursor back and reverse text.
+/// A text with a line that looks like an answer, and with control characters that clear the screen, set the
+/// title, ring the bell, move the cursor back and reverse text.
 const EVIL: &str = "a\u{1B}[2J\u{1B}]0;title\u{7}\rb\u{8}\u{9B}31m\u{7F}\u{85}\u{202E}c\nFORGED\td";
 
 /// Creates a file with hostile names, schemas, shapes, keys and values.
@@ -115,8 +115,8 @@ fn said(place: &Place, arguments: &[&str]) -> String {
         let text = std::str::from_utf8(bytes).unwrap();
         let is_obeyed = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
         assert_eq!(text.find(is_obeyed).map(|at| &text[at..]), None, "{arguments:?}");
-        // Only the text before the value is compared, since a text value may have several lines. JSON is not
-        // checked, since only programs read JSON.
+        // Only the output before the value is checked, because a text value may have several lines. JSON is
+        // not checked, because only programs read it.
         let names = text.split("\nvalue ").next().unwrap();
         let is_forged = names.lines().any(|line| line.starts_with("FORGED")) || names.contains('\u{202E}');
         let is_forged = is_forged && !arguments.contains(&"--json");
@@ -132,14 +132,14 @@ const NONE: &str = "no\u{1B}[2J\nFORGED";
 const NO_SOCKET: &str = "unix:none/\u{1B}[2J\nFORGED";
 const NO_FILE: &str = "file:none/\u{1B}[2J\nFORGED";
 
-/// Returns every command on a file. Each key is a letter and the hostile text.
+/// Returns every command on a file. Each key is a letter, then the hostile text.
 fn of_file(keys: &[String; 3]) -> Vec<Vec<&str>> {
     let key: &str = &keys[0];
     let mut commands = Vec::new();
     for command in ["info", "keys", "verify", "stats", "doctor", "compact"] {
         commands.push(vec![command, FILE]);
     }
-    // No server must start, because a running server would not end.
+    // Chosen so that the server fails to start. A running server would not end.
     for (url, address) in [("memory:", EVIL), ("memory:", NO_SOCKET), (NO_FILE, "unix:s")] {
         commands.push(vec!["serve", url, "--listen", address]);
     }
@@ -227,7 +227,7 @@ fn no_subcommand_lets_a_control_character_through() {
     for text in ["\\u{1B}[2J", "\\nFORGED", "\\u{9B}31m", "\\u{202E}"] {
         assert!(all.contains(text), "nothing was escaped as {text}");
     }
-    // Every subcommand of the help must be tried in this test.
+    // Checks that this test tries every subcommand that the help lists.
     let help = crate::support::stdout(&larder(place.dir(), &["--help"]));
     let listed = help.split_once("Commands:\n").unwrap().1.split_once("\n\nOptions").unwrap().0;
     let listed: BTreeSet<&str> =

@@ -1,5 +1,5 @@
-//! Tests of the limit on the length of files (`ulimit -f`). A command must say what it could not write, and
-//! must leave no unfinished file. The signal of such a write must not end the command.
+//! Tests of the file size limit (`ulimit -f`). A command must say what it could not write, and must leave no
+//! unfinished file. The signal of a write beyond the limit must not end the command.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -24,7 +24,7 @@ fn place() -> Place {
     place
 }
 
-/// Runs a command with a limit on the length of files in KiB. The signal of the limit has its default action.
+/// Runs a command with a file size limit in KiB. The signal of the limit has its default action.
 fn limited(place: &Place, kib: u64, arguments: &[&str], to: &str) -> Output {
     let mut shell = Command::new("sh");
     let line = format!("ulimit -f {}; exec \"$0\" \"$@\"{to}", kib * 2);

@@ -1,4 +1,4 @@
-//! Checks that every link between the pages leads to an existing file and heading.
+//! Checks that every link between the pages of the documentation leads to an existing file and heading.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,7 +25,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// Returns the text of a page without its blocks of code.
+/// Returns the text of a page without its code blocks.
 fn prose(page: &Path) -> String {
     let text = fs::read_to_string(page).unwrap();
     text.split("\n```").step_by(2).collect::<Vec<_>>().join("\n")

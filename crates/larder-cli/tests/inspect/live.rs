@@ -1,4 +1,4 @@
-//! Tests of files that another process uses, and of a file that a killed process has left.
+//! Tests of files that another process uses, and of a file left by a killed process.
 
 use serde_json::Value;
 
@@ -102,7 +102,7 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
         drop(reader);
         let output = command(place.dir(), arguments).stdout(writer).output().unwrap();
         assert_eq!(output.status.code(), Some(141), "{arguments:?}");
-        // If the file has an owner, the command may ask the owner, and then reports it on standard error.
+        // A command that asks the owner of the file says so on standard error.
         let said = stderr(&output);
         let is_quiet = said.is_empty() || (said.contains("asked process ") && said.lines().count() == 1);
         assert!(is_quiet, "{arguments:?}: {said}");

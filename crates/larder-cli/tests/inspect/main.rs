@@ -1,4 +1,4 @@
-//! Runs the built command on cache files in every state, and on files that a process uses.
+//! Runs the built command on cache files in various states, and on files that a process uses.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 

@@ -1,5 +1,5 @@
-//! Tests which key a text means, in files and in a live process. Some keyspaces are the shop's. Others only
-//! have similar names and shapes.
+//! Tests which key a text means, in files and in a live process. Some keyspaces belong to the shop. Others
+//! only have similar names and shapes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::support::{NOW, PACKAGES, PRODUCTS, Place, Product, larder, printed, s
 
 const FILE: &str = "shop.larder";
 
-/// An application's own keyspace, with the name and the shape of a keyspace of the shop.
+/// A keyspace of another application, with the name and the shape of a keyspace of the shop.
 const OWN: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("product");
 const NOTES: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("note");
 
@@ -29,7 +29,7 @@ fn keys(place: &Place) -> Vec<String> {
     printed(place.dir(), &["keys", FILE], 0).lines().map(str::to_owned).collect()
 }
 
-/// Checks that a command is refused, with a text in the reason.
+/// Checks that a command fails with this code, and that the message contains the texts.
 fn refused(dir: &Path, arguments: &[&str], code: i32, texts: &[&str]) {
     let output = larder(dir, arguments);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", transcript(&output));
@@ -48,7 +48,7 @@ fn keys_are_literal_in_a_keyspace_that_only_has_the_shops_name() {
     own(&place);
     let all = ["product\t1", "product\t2", "product\tP00001", "product\tP00002", "product\tproduct_2"];
     assert_eq!(keys(&place), all);
-    // The text `product_1` is not the key 1 here. So the command must not claim to have removed the key 1.
+    // Here `product_1` does not mean the key `1`, so the command must not claim to have removed that key.
     let instead = "give --keyspace product 1";
     for arguments in [
         &["remove", FILE, "product_1"][..],
@@ -68,7 +68,7 @@ fn keys_are_literal_in_a_keyspace_that_only_has_the_shops_name() {
         refused(place.dir(), &[command, &["--keyspace", "product"]].concat(), 2, &[instead]);
     }
     assert_eq!(keys(&place), all, "nothing has changed");
-    // A text without another meaning is not refused. An existing literal key is not refused either.
+    // Not refused: texts without another meaning, and existing literal keys.
     for (key, told) in [
         ("product_9", "removed 0 entries\n"),
         ("\"product_1\"", "removed 0 entries\n"),
@@ -78,7 +78,7 @@ fn keys_are_literal_in_a_keyspace_that_only_has_the_shops_name() {
     }
     refused(place.dir(), &["remove", FILE, "product_2"], 2, &["give --keyspace product 2"]);
     assert_eq!(printed(place.dir(), &["remove-prefix", FILE, "product_Q"], 0), "removed 0 entries\n");
-    // After a service has declared the schema, the shop's spelling applies.
+    // Once a service declares the schema, the shop's spelling applies.
     let cache = Cache::builder().path(place.path()).open().unwrap();
     drop(cache.keyspace(OWN.schema("larder-product")).unwrap());
     cache.close().unwrap();
@@ -150,10 +150,10 @@ fn with_a_keyspace_a_key_is_literal_and_without_one_it_is_spelled() {
     pasted(&["keys", FILE, "--prefix", "product_"], "keys shop.larder --keyspace product");
     let package = ["remove-prefix", FILE, "data_package_MTNDATA_", "--keyspace", "data_package"];
     refused(place.dir(), &package, 2, &[r#"--keyspace data_package '("MTNDATA")'"#]);
-    // A key begins with this prefix, so the prefix is read literally.
+    // A key begins with this prefix, so it is read literally.
     let own = ["remove-prefix", FILE, "product_", "--keyspace", "product", "--dry-run"];
     assert_eq!(printed(place.dir(), &own, 0), "would remove 1 entry\n");
-    // No key begins with this prefix, and the prefix has no other meaning.
+    // No key begins with this prefix, and it has no other meaning.
     let none = ["remove-prefix", FILE, "ZZZ", "--keyspace", "product"];
     assert_eq!(printed(place.dir(), &none, 0), "removed 0 entries\n");
     let some = ["remove-prefix", FILE, "P0000", "--keyspace", "product"];
@@ -220,7 +220,7 @@ fn listed(place: &Place, target: &str) -> Vec<Listed> {
     named.into_iter().flatten().chain(list(&[])).collect()
 }
 
-/// Checks that commands read the text of each listed key as the same key.
+/// Checks that commands read each listed text as the same key.
 fn read_back(place: &Place, target: &str, all: &[Listed]) {
     let mut refusals = 0;
     for (keyspace, key, bytes, is_named) in all {
@@ -228,7 +228,7 @@ fn read_back(place: &Place, target: &str, all: &[Listed]) {
         for command in ["why", "ttl", "get"] {
             let given = if *is_named { &named[..] } else { &[] };
             let output = larder(place.dir(), &[&[command, "--json"], given, &[target, "--", key]].concat());
-            // Without a schema, the command needs the keyspace that is shown beside the key. It never reads
+            // Without a schema, the command needs the keyspace that is listed beside the key, and never reads
             // the text as another key.
             if !is_named && keyspace == "note" {
                 assert_eq!(output.status.code(), Some(2), "{key}: {}", transcript(&output));
@@ -257,7 +257,7 @@ fn a_shown_key_is_read_by_each_command_on_the_file_and_through_the_socket() {
     let cache = open(&place);
     let (notes, products) = (cache.keyspace(NOTES).unwrap(), cache.keyspace(PRODUCTS).unwrap());
     drop(cache.keyspace(PACKAGES).unwrap());
-    // The process shows the same keys as its file.
+    // The process lists the same keys as its file.
     assert_eq!(listed(&place, "live.sock"), all);
     read_back(&place, "live.sock", &all);
     // Each removal deletes exactly the entry of its key.
@@ -273,7 +273,7 @@ fn a_shown_key_is_read_by_each_command_on_the_file_and_through_the_socket() {
 fn bytes_that_are_no_key_are_not_taken_for_one_that_has_gone() {
     let place = Place::new();
     place.shop();
-    // These are the bytes of a text without the terminator of its encoding, so they are no key.
+    // The bytes of a text without the terminator of its encoding, so they are not a key.
     let words = ["remove", "shop.larder", "0x4D544E565455", "--keyspace", "product"];
     let output = larder(place.dir(), &words);
     assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));

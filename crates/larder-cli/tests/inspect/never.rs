@@ -1,5 +1,5 @@
-//! Tests of entries that never expire: the output of the commands, and an export and import. Also tests the
-//! grace of other entries in an export and import.
+//! Tests of entries that never expire: the output of commands, export and import. Also tests that export and
+//! import keep grace times.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Runs the commands of `docs/operations.md` and `docs/command.md` unchanged in a shell, on the file of the
-//! pages. [`crate::conditions`] runs the commands for a faulty service.
+//! Runs the commands of `docs/operations.md` and `docs/command.md` unchanged in a shell, on the cache file
+//! that the pages use. [`crate::conditions`] runs the commands for a faulty service.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::support::{Place, stdout};
 const PAGES: [&str; 2] =
     [include_str!("../../../../docs/operations.md"), include_str!("../../../../docs/command.md")];
 
-/// Removes the lines that differ between runs: the length of the file, and its random identity.
+/// Removes the lines that differ between runs: the length of the file and its random identity.
 fn without_what_differs(text: &str) -> String {
     let differs = ["length ", "\"length\":", "identity ", "\"identity\":"];
     let is_other = |line: &&str| !differs.iter().any(|start| line.trim_start().starts_with(start));
@@ -57,7 +57,7 @@ fn the_page_and_the_help_have_the_same_exit_codes() {
 fn every_command_of_the_help_is_on_the_page() {
     let help = stdout(&crate::support::larder(Path::new("."), &["--help"]));
     let commands = help.split_once("Commands:\n").unwrap().1.split_once("\n\nOptions").unwrap().0;
-    // These commands are on other pages.
+    // These commands are documented on other pages.
     for command in commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()) {
         let is_elsewhere = ["", "help", "check"].contains(&command);
         assert!(

@@ -1,5 +1,5 @@
-//! Tests of output that the page of operations does not show. The names of JSON fields and the spelling of
-//! keys are promises.
+//! Tests of output that `docs/operations.md` does not show. The names of JSON fields and the spelling of keys
+//! are stable.
 
 use larder::KeyspaceDefinition;
 use serde_json::{Value, json};
@@ -94,13 +94,13 @@ fn a_key_is_read_as_it_is_shown_and_as_its_code() {
     assert_eq!(literally["key"], "product_product_MTNVTU");
 }
 
-/// Changes the file as the opening of version 2 of its first keyspace does. No sweep has run since.
+/// Changes the file as if version 2 of its first keyspace was opened, and no sweep has run since.
 fn retire(place: &Place) {
     let db = redb::Database::open(place.path()).unwrap();
     let txn = db.begin_write().unwrap();
     let keyspaces = redb::TableDefinition::<&str, &[u8]>::new("larder.keyspaces");
-    // The row has the number, the version and zero entries. Its fields are the shape of the keys,
-    // MessagePack, the schema, and version 1 with the time of its retirement.
+    // The row has the number, the version and zero entries, then these fields: the shape of the keys,
+    // MessagePack, the schema, and the retired version 1.
     let row = [
         &b"\0\0\0\x02\0\0\0\x02"[..],
         &[0; 16],
@@ -171,7 +171,7 @@ fn colours_are_for_terminals() {
     for arguments in [&["info", "shop.larder"][..], &["verify", "shop.larder"], &["keys", "shop.larder"]] {
         let plain = printed(place.dir(), arguments, 0);
         assert!(!plain.contains('\x1B'), "{plain}");
-        // This is the output for a terminal.
+        // Forces the output for a terminal.
         let output = command(place.dir(), arguments).env("CLICOLOR_FORCE", "1").output().unwrap();
         assert!(stdout(&output).contains("\x1B["), "{}", stdout(&output));
         let forced = command(place.dir(), arguments).env("NO_COLOR", "1").output().unwrap();
@@ -187,7 +187,7 @@ fn completions_and_the_manual_have_every_command() {
         printed(place.dir(), &["completions", "bash"], 0),
         printed(place.dir(), &["completions", "zsh"], 0),
         printed(place.dir(), &["completions", "fish"], 0),
-        // The manual escapes hyphens, so that no hyphen becomes a dash.
+        // The manual page escapes hyphens, so that none is shown as a dash.
         printed(place.dir(), &["man"], 0).replace("\\-", "-"),
     ] {
         let changes = ["remove", "remove-prefix", "clear", "flush", "compact", "import"];

@@ -1,7 +1,7 @@
-//! The examples of the manual's pages: the commands of a section, and the output that the page shows. This
-//! module also removes the parts of an output that may differ between two runs.
+//! Reads the examples of a documentation page: the commands, and the output that the page shows. Also removes
+//! the parts of an output that may differ between runs.
 //!
-//! The tests read the transcripts from the pages, so that there is only one copy of them.
+//! The tests read the transcripts from the pages, so that there is only one copy.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use crate::support::{stderr, stdout};
 use crate::watchdog::{Watch, patience};
 
-/// A block of commands for a shell, and the output that the page shows below it.
+/// A block of shell commands, and the output that the page shows below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Example {
     /// The heading above the block, without its `#` signs.
@@ -21,7 +21,7 @@ pub(crate) struct Example {
 /// Returns the examples of a page, in order.
 ///
 /// # Panics
-/// Panics if a block of commands has no output below it. Otherwise the block would not be tested.
+/// Panics if a block of commands has no output below it, because it would not be tested.
 pub(crate) fn examples(page: &'static str) -> Vec<Example> {
     let (mut found, mut section, mut rest) = (Vec::new(), "", page);
     while let Some((line, after)) = rest.split_once('\n') {
@@ -49,8 +49,8 @@ fn block(text: &'static str, section: &str) -> (&'static str, &'static str) {
     (text, after.split_once('\n').map_or("", |(_, after)| after))
 }
 
-/// Runs the commands of an example in a shell, in a directory. Returns their output. Every command must
-/// succeed.
+/// Runs the commands of an example in a shell, in a directory. Returns their output. Panics if a command
+/// fails.
 pub(crate) fn run(example: &Example, dir: &Path) -> String {
     let Example { section, script, .. } = example;
     let output = output(example, dir);
@@ -58,7 +58,7 @@ pub(crate) fn run(example: &Example, dir: &Path) -> String {
     stdout(&output)
 }
 
-/// Runs the commands of an example. The commands may fail.
+/// Runs the commands of an example, which may fail.
 pub(crate) fn output(Example { section, script, .. }: &Example, dir: &Path) -> Output {
     let _watch = Watch::over(format!("{section}: {script}"), patience());
     let binary = Path::new(env!("CARGO_BIN_EXE_larder")).parent().unwrap();
@@ -68,7 +68,7 @@ pub(crate) fn output(Example { section, script, .. }: &Example, dir: &Path) -> O
     shell.output().unwrap()
 }
 
-/// Returns a text without the parts that differ between runs: numbers with their units, and the padding of
+/// Returns a text without the parts that differ between runs: numbers, their units, and the padding of
 /// columns.
 pub(crate) fn pattern(text: &str) -> String {
     text.lines().map(line_pattern).collect::<Vec<_>>().join("\n")
@@ -102,7 +102,7 @@ fn line_pattern(line: &str) -> String {
     words.join(" ")
 }
 
-/// Replaces each number in a word, with its fraction and its unit, by one sign.
+/// Replaces each number in a word, with its fraction and its unit, by `#`.
 fn numberless(word: &str) -> String {
     let mut out = String::new();
     let mut letters = word.chars().peekable();

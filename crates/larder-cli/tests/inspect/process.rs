@@ -1,5 +1,5 @@
-//! Tests of a live cache with entries in memory alone and with uncommitted entries. Commands use its file or
-//! its socket.
+//! Tests of commands on a live cache that has memory-only and uncommitted entries, given its file or its
+//! socket.
 
 use std::fs;
 
@@ -31,7 +31,7 @@ fn the_owner_answers_for_entries_that_are_not_in_the_file_and_is_named() {
         "{}",
         transcript(&output)
     );
-    // The file does not have this entry.
+    // This entry is not in the file.
     let alone = larder(place.dir(), &["why", FILE, "product_NEW", "--file-only"]);
     assert_eq!((alone.status.code(), stderr(&alone)), (Some(1), String::new()), "{}", transcript(&alone));
     let dir = place.dir();
@@ -57,7 +57,7 @@ fn the_owner_answers_for_entries_that_are_not_in_the_file_and_is_named() {
         assert!(stderr(&some).contains("more keys than the 5 of --limit"));
         printed(dir, &["get", target, "product_NONE"], 1);
     }
-    // A removal also removes entries that are in memory alone.
+    // A removal also removes entries that are only in memory.
     assert_eq!(printed(place.dir(), &["remove", FILE, "7", "--keyspace", "kept"], 0), "removed 1 entry\n");
     assert_eq!(printed(place.dir(), &["remove", FILE, "product_NEW"], 0), "removed 1 entry\n");
     printed(place.dir(), &["why", FILE, "product_NEW"], 1);

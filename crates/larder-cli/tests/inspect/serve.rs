@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::{command, larder, stderr};
 use crate::watchdog::{Watch, patience};
 
-/// A server that was started as a command. It is killed when this value is dropped.
+/// A running `larder serve`. Dropping this value kills it.
 struct Service {
     child: Child,
     errors: BufReader<ChildStderr>,
@@ -60,7 +60,7 @@ impl Drop for Service {
     }
 }
 
-/// Sends a line, and returns the line that comes back.
+/// Sends a line. Returns the line that the server answers.
 fn ask(socket: &Path, line: &str) -> String {
     let mut stream = UnixStream::connect(socket).unwrap();
     stream.set_read_timeout(Some(patience())).unwrap();

@@ -1,7 +1,6 @@
-//! A service with a cache. The service is another process, started with a `LARDER_URL`. It answers from its
-//! cache or its database.
+//! A service in another process, started with a `LARDER_URL`. It answers from its cache or its database.
 //!
-//! The process runs this test binary again. It reads one command a line, and prints the result.
+//! The process runs this test binary again. It reads one command per line, and prints the result.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -22,24 +21,23 @@ use crate::watchdog::{Watch, patience};
 
 const ROLE: &str = "LARDER_TEST_SERVICE";
 
-/// A running service. The process is killed when this value is dropped.
+/// A running service. Dropping this value kills the process.
 pub(crate) struct Service {
     child: Child,
-    /// This pipe is not kept in `child`, since `wait` would then close it, and that would end the forks of
-    /// the service.
+    /// Not kept in `child`, because `wait` would close the pipe, and that would end the forks of the service.
     orders: ChildStdin,
     lines: BufReader<ChildStdout>,
 }
 
 impl Service {
-    /// Starts a service with a URL, in a directory. The role decides the clock and the types of the service.
+    /// Starts a service with a URL, in a directory. `role` selects its clock and its types.
     pub(crate) fn start(role: &str, dir: &Path, url: &str) -> Self {
         let (service, said) = Self::try_start(role, dir, url);
         assert!(said.ends_with("ready"), "{said}");
         service
     }
 
-    /// Starts a service that may fail to start. Also returns the first line of the service.
+    /// Starts a service that may fail to start. Also returns the first line that it prints.
     pub(crate) fn try_start(role: &str, dir: &Path, url: &str) -> (Self, String) {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .arg0("/srv/shop/bin/shop")
@@ -54,7 +52,7 @@ impl Service {
         let (orders, lines) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let mut service = Self { child, orders, lines };
         let said = loop {
-            // Skip the lines that the test harness prints first.
+            // Skips the lines that the test harness prints first.
             let line = service.hear("to say whether it is up");
             if line.contains("service: ") {
                 break line;
@@ -63,24 +61,24 @@ impl Service {
         (service, said)
     }
 
-    /// Sends a command to the service. Returns the result.
+    /// Sends a command to the service. Returns its result.
     pub(crate) fn tell(&mut self, line: &str) -> String {
         writeln!(self.orders, "{line}").unwrap();
         self.hear(line)
     }
 
-    /// Stops the service in an orderly way: it closes its cache and ends.
+    /// Makes the service close its cache and end.
     pub(crate) fn stop(mut self) {
         assert_eq!(self.tell("stop"), "stopped");
         self.child.wait().unwrap();
     }
 
-    /// Waits until the process has ended. The forks of the process continue with the same pipes.
+    /// Waits until the process has ended. Its forks may continue with the same pipes.
     pub(crate) fn wait(&mut self) {
         self.child.wait().unwrap();
     }
 
-    /// Waits until every process with the service's pipe has ended.
+    /// Waits until every process with the service's output pipe has ended.
     pub(crate) fn wait_for_forks(mut self) {
         let _watch = Watch::over("what a service forked".to_owned(), patience());
         std::io::copy(&mut self.lines, &mut std::io::sink()).unwrap();
@@ -102,7 +100,7 @@ impl Drop for Service {
     }
 }
 
-/// The keyspace of products. The release decides its type.
+/// The keyspace of products, with the type of the release that runs.
 #[derive(Clone)]
 enum Products {
     Of(Keyspace<String, Product>),
@@ -119,7 +117,7 @@ struct State {
     /// The thread of the command `work`.
     worker: Option<JoinHandle<()>>,
     is_working: Arc<AtomicBool>,
-    /// The prices that have changed. Every other product costs 100.
+    /// The changed prices. Every other product costs 100.
     database: HashMap<String, u64>,
 }
 
@@ -182,7 +180,7 @@ impl State {
                 let price = self.database.get(key).copied().unwrap_or(100);
                 self.products.price(key, price, 0).to_string()
             }
-            // This changes the database without an invalidation.
+            // Changes the database without an invalidation.
             ["forget", key, price] => {
                 self.database.insert(key.to_owned(), number(price));
                 "updated".to_owned()
@@ -193,7 +191,7 @@ impl State {
                 products.remove(key).unwrap();
                 "updated".to_owned()
             }
-            // This requests each of `count` products in turn, with names of `len` bytes.
+            // Requests each of `count` products in turn, with names of `len` bytes.
             ["serve", rounds, count, len] => {
                 let len = usize::try_from(number(len)).unwrap();
                 for _ in 0..number(rounds) {
@@ -201,7 +199,8 @@ impl State {
                         self.products.price(&format!("P{product}"), 100, len);
                     }
                     if !self.is_stalled {
-                        // Flush, since uncommitted entries stay in memory even if the memory tier is small.
+                        // Flushed, because uncommitted entries stay in memory even if the memory tier is
+                        // small.
                         self.cache.flush().unwrap();
                     }
                 }
@@ -238,7 +237,7 @@ impl State {
         }
     }
 
-    /// Requests products on another thread, some hundreds at a time, until the command `rest`.
+    /// Requests products on another thread until the command `rest`, with a pause after every 200.
     fn work(&mut self, count: u64, len: usize) {
         let (products, is_working) = (self.products.clone(), Arc::clone(&self.is_working));
         is_working.store(true, Ordering::Relaxed);
@@ -254,7 +253,7 @@ impl State {
                     if !is_working.load(Ordering::Relaxed) {
                         return;
                     }
-                    // Leave some processor time to other processes.
+                    // Leaves some processor time to other processes.
                     std::thread::park_timeout(Duration::from_millis(10));
                 }
             }
@@ -270,7 +269,7 @@ impl State {
 }
 
 impl Products {
-    /// Returns the price of a product from the cache. On a miss, the database answers with `price`.
+    /// Returns the price of a product from the cache. On a miss, the loader returns `price`.
     fn price(&self, key: &str, price: u64, len: usize) -> u64 {
         let name = || "airtime ".repeat(len / 8);
         let loaded = match self {
@@ -285,8 +284,8 @@ impl Products {
     }
 }
 
-/// Forks a child that continues, and ends this process without closing the cache. A server that becomes a
-/// daemon after it has opened its cache does the same.
+/// Forks a child that continues, and ends this process without closing the cache. This is what a server does
+/// that becomes a daemon after it has opened its cache.
 fn fork_and_end() -> String {
     name_this_thread("shop-worker");
     match fork::fork().unwrap() {

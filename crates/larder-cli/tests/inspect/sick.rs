@@ -1,4 +1,4 @@
-//! Runs faulty services as real processes. `larder doctor` must distinguish their faults.
+//! Checks that `larder doctor` distinguishes the faults of services, which run as real processes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,15 +20,15 @@ const FILE: &str = "shop.larder";
 const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
 const KEYS: u64 = 2_000;
 
-/// Runs as a service with the fault that `task` names, and calls `ready` when the fault has begun. Returns
-/// false if the name is unknown.
+/// Runs as a service with the fault that `task` names. Calls `ready` when the fault has begun. Returns false
+/// if the name is unknown.
 pub(crate) fn works(task: &str, path: &Path, ready: &dyn Fn()) -> bool {
     let builder = || Cache::builder().path(path).control_socket(path.with_extension("sock"));
     match task {
         "thrash memory" => thrash(builder().memory_capacity(256 << 10).disk_capacity(64 << 20), ready),
         "thrash disk" => {
-            // Uncommitted entries are served from memory. So the write buffer is small: the disk must evict
-            // more entries than it holds.
+            // A small write buffer, because uncommitted entries are served from memory and hide the evictions
+            // of the disk.
             let builder = builder().memory_capacity(64 << 10).write_buffer(128 << 10);
             thrash(builder.disk_capacity(2 << 20), ready);
         }
@@ -40,7 +40,7 @@ pub(crate) fn works(task: &str, path: &Path, ready: &dyn Fn()) -> bool {
     true
 }
 
-/// Looks up all keys in turn, endlessly.
+/// Looks up all keys in turn, forever.
 fn thrash(builder: CacheBuilder, ready: &dyn Fn()) {
     let cache = builder.open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
@@ -54,8 +54,8 @@ fn thrash(builder: CacheBuilder, ready: &dyn Fn()) {
     }
 }
 
-/// Writes while the cache's clock runs about a thousand times faster than real time. So the disk seems about
-/// a thousand times slower.
+/// Writes while the cache's clock runs about a thousand times faster than real time, so that the disk appears
+/// slow.
 fn lag(builder: CacheBuilder, ready: &dyn Fn()) {
     let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall()));
     let cache = builder.clock(clock.clone()).open().unwrap();
@@ -68,7 +68,7 @@ fn lag(builder: CacheBuilder, ready: &dyn Fn()) {
     }
 }
 
-/// Reads values that were written as another type.
+/// Reads values that were written with another type, forever.
 fn retype(cache: &Cache, ready: &dyn Fn()) {
     let products = cache.keyspace(RENAMED).unwrap();
     for number in 0_u64.. {
@@ -80,7 +80,7 @@ fn retype(cache: &Cache, ready: &dyn Fn()) {
     }
 }
 
-/// Forks with the cache open. Both processes run until they are killed. The child also ends with the test.
+/// Forks with the cache open. Both processes run until they are killed; the child also ends with the test.
 fn orphan(cache: &Cache, ready: &dyn Fn()) {
     // Without an entry, a flush commits nothing, not even the keyspace.
     let products = cache.keyspace(PRODUCTS).unwrap();
@@ -101,7 +101,7 @@ fn orphan(cache: &Cache, ready: &dyn Fn()) {
     }
 }
 
-/// Runs the doctor. Returns the warnings and failures of its report.
+/// Runs `larder doctor`. Returns the warnings and failures of its report.
 fn complaints(place: &Place, arguments: &[&str]) -> Vec<Value> {
     let output = larder(place.dir(), &[&["doctor", "--json"], arguments].concat());
     let report: Value =
@@ -112,7 +112,7 @@ fn complaints(place: &Place, arguments: &[&str]) -> Vec<Value> {
 
 /// Checks that the report on a service has this warning, and has none of the warnings in `not`.
 ///
-/// On a busy machine the service may do too little while it is watched. So the check is repeated.
+/// Repeats the check, because on a busy machine the service may do too little while it is watched.
 fn finds(place: &Place, check: &str, not: &[&str]) -> Value {
     let mut seen = Vec::new();
     for _ in 0..20 {
@@ -176,7 +176,7 @@ fn values_of_another_type_are_reported_with_their_keyspace_and_reason() {
     assert!(remedy.contains("raise the keyspace's version"), "{line:#}");
 }
 
-/// Checks that commands without access to the file name the process that holds the file.
+/// Checks that commands name the process that holds the file.
 fn tell_of_the_fork(place: &Place, owner: u32, child: u64) {
     let named = format!("held by process {child} (shop-worker), forked by process {owner}, which has ended");
     assert!(printed(place.dir(), &["info", FILE], 0).contains(&named));

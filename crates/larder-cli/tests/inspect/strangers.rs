@@ -1,5 +1,5 @@
-//! Gives commands the socket of one cache and the file of another. No command may ask or change the wrong
-//! cache.
+//! Gives commands the socket of one cache and the file of another. Checks that no command asks or changes the
+//! wrong cache.
 
 use std::sync::Arc;
 
@@ -28,13 +28,13 @@ fn a_socket_beside_the_file_of_another_process_is_not_asked() {
     assert!(output.stdout.is_empty() && has_it(&place) && has_it(&other), "{}", transcript(&output));
     let looked = larder(place.dir(), &["doctor", FILE, "--socket", strange, "--seconds", "0"]);
     assert!(transcript(&looked).contains("is not asked: process"), "{}", transcript(&looked));
-    // The command uses the file of the URL. That file names its owner.
+    // The command uses the owner of the URL's file, which the lock file names.
     let url = format!("file:{}?control={strange}", place.path().display());
     let output = command(place.dir(), &["remove", KEY]).env("LARDER_URL", &url).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", transcript(&output));
     assert!(stderr(&output).contains(&format!("asked process {}", owner.pid())), "{}", transcript(&output));
     assert!(!has_it(&place) && has_it(&other), "{}", transcript(&output));
-    // Two sockets name two caches, so the command refuses them.
+    // Two sockets name two caches, so they are refused.
     let output = larder(place.dir(), &["remove", own, KEY, "--socket", strange]);
     assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
     assert!(has_it(&other));
@@ -86,7 +86,7 @@ fn keys_are_removed_through_a_socket_though_the_process_has_not_opened_their_key
     let builder = Cache::builder().path(place.path()).clock(clock).control_socket(&socket);
     let cache = builder.open().unwrap();
     let (dir, socket) = (place.dir(), socket.to_str().unwrap());
-    // The keys are read as they are shown, since the file has the shapes and schemas of the keyspaces.
+    // Keys can be typed as they are shown, because the file has the shapes and schemas of the keyspaces.
     assert!(printed(dir, &["keys", socket], 0).contains("\tproduct_AIRTEL\n"));
     assert_eq!(printed(dir, &["remove", socket, "product_AIRTEL"], 0), "removed 1 entry\n");
     let sorted = printed(dir, &["keys", socket, "--sort", "size", "--long"], 0);

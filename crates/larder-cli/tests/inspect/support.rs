@@ -1,4 +1,4 @@
-//! A shop's cache file for the tests, and functions that run the command on it.
+//! The cache file of a shop, and functions that run the command on it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::watchdog::{Watch, patience};
 
-/// The beginning of the year 2100. The command uses the later of its clock's time and the time of the file's
-/// last commit. A commit in 2100 is later than any clock, so the output is the same at each run.
+/// The beginning of the year 2100. The command uses the later of its clock and the last commit of the file.
+/// The commit in 2100 is later, so the output is the same in each run.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(4_102_444_800_000);
 
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
@@ -24,7 +24,7 @@ pub(crate) struct Product {
     pub(crate) price: u64,
 }
 
-/// A product with other field names. Its encoding has the same length, but another fingerprint.
+/// A product with another field name. Its encoding has the same length, but another fingerprint.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RenamedProduct {
     pub(crate) title: String,
@@ -41,7 +41,7 @@ pub(crate) const PACKAGES: KeyspaceDefinition<(String, String), u64> =
 pub(crate) const SESSIONS: KeyspaceDefinition<(i32, Vec<u8>), String> =
     KeyspaceDefinition::new("session").ttl(HOUR);
 
-/// A keyspace that is in memory alone.
+/// A memory-only keyspace.
 pub(crate) const KEPT: KeyspaceDefinition<u64, String> =
     KeyspaceDefinition::new("kept").ttl(HOUR).memory_only();
 
@@ -50,7 +50,7 @@ const SETTINGS: KeyspaceDefinition<String, serde_json::Value> =
 const PAGES: KeyspaceDefinition<String, String> =
     KeyspaceDefinition::new("page").ttl(HOUR).format(Format::Raw);
 
-/// A directory for a cache file.
+/// A temporary directory for a cache file.
 pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
@@ -94,7 +94,7 @@ impl Place {
         cache.close().unwrap();
     }
 
-    /// Creates the shop's file. The cache is flushed and still open.
+    /// Creates the shop's file. Returns its cache, flushed and still open.
     pub(crate) fn open_shop(&self) -> Cache {
         let (cache, clock) = self.open();
         let products = cache.keyspace(PRODUCTS).unwrap();
@@ -110,7 +110,7 @@ impl Place {
         sessions.insert(&(-7, [1_u8, b'x', 255]), "one \"session\"\n".to_owned()).unwrap();
         cache.flush().unwrap();
         clock.advance(Duration::from_mins(1));
-        // A commit updates the time in the file. The next sweep is not due yet.
+        // A commit advances the time in the file. The next sweep is not due yet.
         products.insert("ETISALAT", product("9mobile airtime", 100)).unwrap();
         cache.flush().unwrap();
         cache
@@ -137,19 +137,19 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Returns the output and the exit code, for the message of a failed check.
+/// Returns the output and the exit code, for the message of a failed assertion.
 pub(crate) fn transcript(output: &Output) -> String {
     format!("{}{}code {:?}", stdout(output), stderr(output), output.status.code())
 }
 
-/// Runs a command, and checks its exit code. Returns what it printed.
+/// Runs a command, and checks its exit code. Returns its standard output.
 pub(crate) fn printed(dir: &Path, arguments: &[&str], code: i32) -> String {
     let output = larder(dir, arguments);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", transcript(&output));
     stdout(&output)
 }
 
-/// Names the calling thread. A process that this thread forks has the same name.
+/// Names the calling thread. A process that it forks inherits the name.
 pub(crate) fn name_this_thread(name: &str) {
     std::fs::write("/proc/thread-self/comm", name).unwrap();
 }

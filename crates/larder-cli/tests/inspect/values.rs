@@ -1,4 +1,4 @@
-//! Tests of values in every format: their output, their export and their import.
+//! Tests of values in every format: output, export and import.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -22,7 +22,7 @@ struct Offer {
     stock: u32,
 }
 
-/// A type with the same encoding as `Offer`, but other field names.
+/// A type with the same encoding as `Offer`, but different field names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Swapped {
     code: String,
@@ -63,7 +63,7 @@ fn pages() -> [(u32, String); 3] {
     [(1, "two\nlines, ₦\n".to_owned()), (2, "<p>airtime</p>\n".repeat(400)), (3, "a bell\u{7}".to_owned())]
 }
 
-/// Creates a file with values of each format. Some values are compressed.
+/// Creates a file with values of each format, some of them compressed.
 fn values() -> Place {
     let place = Place::new();
     let (cache, _) = place.open();
@@ -91,7 +91,7 @@ fn get_json(place: &Place, keyspace: &str, key: &str) -> Value {
     serde_json::from_str(&output).unwrap()
 }
 
-/// Returns the shown value: the output after the line of the field `value`.
+/// Returns the shown value: the output after the line `value`.
 fn shown(output: &str) -> String {
     output.split_once("\nvalue ").unwrap().1.split_once('\n').unwrap().1.to_owned()
 }
@@ -141,14 +141,14 @@ fn raw_text_is_shown_as_text_and_other_bytes_as_bytes() {
     assert!(cut.ends_with("… 1904 bytes more; --full shows them\n"), "{cut}");
     let full = printed(place.dir(), &["get", FILE, "2", "--keyspace", "page", "--full"], 0);
     assert_eq!(shown(&full), pages()[1].1);
-    // This byte would ring the bell of a terminal, so it is not printed.
+    // The value has the control character BEL, so it is shown as bytes.
     assert!(shown(&get(&place, "page", "3")).starts_with("00000000  61 20 62 65 6C 6C 07"));
     assert_eq!(get_json(&place, "page", "3")["value_text"], pages()[2].1);
     let bincode = get_json(&place, "offer", "short");
     assert_eq!((&bincode["value_texts"], bincode.get("value_json")), (&json!(["A"]), None));
 }
 
-/// Creates a keyspace, and writes these bytes as the value.
+/// Creates a keyspace with these bytes as the value of one entry.
 fn write(place: &Place, value_format: u8, value: &[u8]) {
     let mut admin = Admin::create(place.path()).unwrap();
     let (name, key_shape) = ("any".to_owned(), "u32".to_owned());
@@ -188,7 +188,7 @@ fn an_unreadable_value_is_shown_as_bytes_with_the_reason() {
         assert!(result.get("value_json").is_none(), "{result}");
         let reason = printed(place.dir(), &["why", FILE, "7"], 6);
         assert!(reason.contains("not found") && reason.contains(why), "{reason}");
-        // The file is whole, since the value was already unreadable when it was written.
+        // The file is intact, because the value was already unreadable when it was written.
         let verified = printed(place.dir(), &["verify", FILE], 0);
         assert!(
             verified.contains("1, all whole")
@@ -310,7 +310,7 @@ fn values_of_every_format_come_back_through_an_export() {
         }
         drop((of_offers, of_settings, of_pages));
         cache.close().unwrap();
-        // The fingerprint was imported too, so a type with other names does not accept the same bytes.
+        // The fingerprint was imported too, so the bytes do not decode as a type with other field names.
         let cache = Cache::builder().path(fresh.path()).open().unwrap();
         let swapped: KeyspaceDefinition<String, Swapped> = KeyspaceDefinition::new("offer").ttl(HOUR);
         assert_eq!(cache.keyspace(swapped).unwrap().get("short"), None);
@@ -318,7 +318,7 @@ fn values_of_every_format_come_back_through_an_export() {
     }
 }
 
-/// Imports an export that the first version of the command wrote.
+/// Imports an export in the format of the first version of the command.
 #[test]
 fn an_export_of_format_1_is_imported_and_its_values_are_read() {
     let place = Place::new();

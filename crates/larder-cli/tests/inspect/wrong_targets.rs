@@ -1,5 +1,4 @@
-//! Runs every command on paths of the wrong kind. Checks the exit code, and checks that the remedy fits the
-//! path.
+//! Runs every command on paths of the wrong kind. Checks the exit code, and that the remedy fits the path.
 
 use std::fs;
 use std::io::Write;
@@ -13,7 +12,7 @@ use crate::support::{Place, larder, stderr, stdout, transcript};
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("larder.meta");
 
-/// Each command, with `CACHE` instead of the cache.
+/// Every command, with `CACHE` instead of the cache.
 const COMMANDS: [&[&str]; 14] = [
     &["info", "CACHE"],
     &["keys", "CACHE"],
@@ -31,8 +30,8 @@ const COMMANDS: [&[&str]; 14] = [
     &["import", "CACHE", "empty.export"],
 ];
 
-/// A path, the exit code, and words of the remedy. `asks` has the exit code and the words for a command that
-/// asks a process.
+/// A path, the expected exit code, and words of the remedy. `asks` has the exit code and the words for
+/// commands that ask a process.
 struct Target {
     path: &'static str,
     code: i32,
@@ -156,7 +155,7 @@ fn each_command_says_what_each_wrong_path_is_and_what_to_do() {
                 transcript(&output)
             );
             assert!(stdout(&output).is_empty(), "{words:?}: {}", transcript(&output));
-            // These texts of the library do not help a user who reads the file.
+            // These texts of the library do not help a user who only reads the file.
             for wrong in ["move the file away;", "one to be created", "open it read-only", "thread '"] {
                 assert!(!said.contains(wrong), "{words:?}: {said}");
             }
@@ -170,7 +169,7 @@ fn without_permission_the_owner_of_the_file_is_named() {
     let place = Place::new();
     place.shop();
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o000)).unwrap();
-    // The test ends here for root, since root may read every file.
+    // Root may read every file, so the rest does not apply.
     if fs::File::open(place.path()).is_ok() {
         return;
     }

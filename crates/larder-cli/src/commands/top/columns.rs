@@ -1,9 +1,8 @@
-//! The columns of the table of keyspaces: which columns fit, the contents of each column, and the order of
-//! the rows.
+//! The table of keyspaces: which columns fit, the content of each column, and the order of the rows.
 //!
-//! Each column has a rank, and columns with a lower rank are placed first. The column that sorts the
-//! keyspaces is placed right after the names. The remaining space first widens the names, and then the hits
-//! over time.
+//! Columns are placed by rank, lowest first, as long as they fit. The column by which the keyspaces are
+//! sorted is placed right after the names. The remaining space widens first the names, then the hits over
+//! time.
 
 use std::cmp::Ordering;
 
@@ -13,7 +12,7 @@ use larder::{KeyspaceStats, Stats};
 use super::history::History;
 use super::text::{bytes, count, per_second, percent, time, trend, width};
 
-/// Space between two columns.
+/// Number of spaces between two columns.
 pub(super) const GAP: usize = 1;
 /// Minimum width of the names.
 const MIN_NAME: usize = 10;
@@ -52,7 +51,7 @@ struct Spec {
     /// Maximum width of the numbers in the column.
     room: usize,
     rank: u8,
-    /// The key of the keyboard that sorts the keyspaces by this column.
+    /// The keyboard key that sorts the keyspaces by this column.
     key: Option<char>,
 }
 
@@ -83,7 +82,7 @@ const SPECS: [Spec; 19] = [
     spec(Column::Trend, "hits over time", MIN_TREND, 10, None),
 ];
 
-/// Returns the column by which a key of the keyboard sorts the keyspaces.
+/// Returns the column by which a keyboard key sorts the keyspaces.
 pub(super) fn by_key(key: char) -> Option<Column> {
     SPECS.iter().find(|spec| spec.key == Some(key)).map(|spec| spec.column)
 }
@@ -123,7 +122,7 @@ pub(super) struct KeyspaceRow<'a> {
     pub(super) name: String,
 }
 
-/// Returns the keyspaces in the order of a column.
+/// Returns the keyspaces, sorted by a column.
 pub(super) fn rows<'a>(
     stats: &'a Stats,
     history: &'a History,
@@ -135,8 +134,8 @@ pub(super) fn rows<'a>(
     let mut rows: Vec<(f64, KeyspaceRow<'a>)> =
         stats.keyspaces.iter().map(row).map(|row| (row.number(sort), row)).collect();
     rows.sort_by(|(left, left_row), (right, right_row)| {
-        // Numbers are sorted in descending order, and names in ascending order. Equal numbers are sorted by
-        // name.
+        // Numbers are sorted in descending order, names in ascending order. Rows with equal numbers are
+        // sorted by name.
         let by_number = right.partial_cmp(left).unwrap_or(Ordering::Equal);
         let ordered = by_number.then_with(|| left_row.of.name.cmp(&right_row.of.name));
         if is_reversed { ordered.reverse() } else { ordered }
@@ -145,7 +144,7 @@ pub(super) fn rows<'a>(
 }
 
 impl KeyspaceRow<'_> {
-    /// Returns the number by which a column sorts the row. The column of names has no such number.
+    /// Returns the number by which a column sorts the row. The names are not sorted by a number.
     #[expect(clippy::cast_precision_loss, reason = "an order to show")]
     fn number(&self, column: Column) -> f64 {
         let (of, hits) = (self.of, self.history.hits_in(self.of));
@@ -195,7 +194,7 @@ impl KeyspaceRow<'_> {
 /// Returns the columns that fit, with their widths. `longest` is the length of the longest name.
 pub(super) fn layout(room: usize, longest: usize, sort: Column, has_disk: bool) -> Vec<(Column, usize)> {
     let least_name = longest.clamp(width(Column::Name.spec().head) + 1, (room / 4).max(MIN_NAME));
-    // A column that can sort is one place wider than its head, for the mark of the order.
+    // A sortable column is one character wider than its head, for the mark that shows the order.
     let room_of = |spec: &Spec| match spec.column {
         Column::Name => least_name,
         Column::Trend => width(spec.head),

@@ -1,24 +1,24 @@
-//! The keys of the keyboard, and their effect on the frame.
+//! The keyboard keys and their effects.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::columns::{Column, by_key};
 
-/// The user's choices: the sorting column, the visible keyspaces, and whether the frame is paused.
+/// What the user has chosen: the sorting column, the visible keyspaces, and whether the frame is paused.
 #[derive(Debug, Clone)]
 pub(super) struct Controls {
     pub(super) sort: Column,
-    /// Whether the order is reversed: the lowest number or the last name comes first.
+    /// Whether the order is reversed, with the lowest number or the last name first.
     pub(super) is_reversed: bool,
     /// Number of keyspaces above the first visible keyspace.
     pub(super) scroll: usize,
     pub(super) is_paused: bool,
     pub(super) shows_help: bool,
-    /// The contents of the last frame.
+    /// The content of the last frame.
     pub(super) last_frame: LastFrame,
 }
 
-/// The contents of the last frame. Keys act on the contents that the user sees.
+/// The content of the last frame. Keys act on what the user sees.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LastFrame {
     pub(super) columns: Vec<Column>,
@@ -27,7 +27,7 @@ pub(super) struct LastFrame {
     pub(super) keyspaces: usize,
 }
 
-/// The action of the program in response to a key.
+/// What the program does in response to a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     Leave,
@@ -60,7 +60,7 @@ impl Controls {
             return Action::Interrupt;
         }
         if self.shows_help && !is_control {
-            // Any key closes the help, since the user may not have learnt the keys yet.
+            // Any key closes the help, because the user may not know the keys yet.
             self.shows_help = false;
             return if key.code == KeyCode::Char('q') { Action::Leave } else { Action::Redraw };
         }
@@ -92,7 +92,7 @@ impl Controls {
         }
     }
 
-    /// Sorts by a column beside the present sorting column.
+    /// Sorts by a column next to the current sorting column.
     fn sort_beside(&mut self, beside: impl Fn(usize) -> Option<usize>) {
         let sortable: Vec<Column> = self.last_frame.columns.iter().copied().filter(|of| of.sorts()).collect();
         let at = sortable.iter().position(|column| *column == self.sort).and_then(beside);
@@ -101,7 +101,7 @@ impl Controls {
         }
     }
 
-    /// Scrolls to a keyspace. Stops where the last row of the page shows the last keyspace.
+    /// Scrolls to a keyspace, at most so far that the last row shows the last keyspace.
     pub(super) fn scroll_to(&mut self, first: usize) {
         self.scroll = first.min(self.last_frame.keyspaces.saturating_sub(self.last_frame.page));
     }

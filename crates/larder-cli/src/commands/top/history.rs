@@ -1,11 +1,10 @@
 //! The samples of a cache over time, and the rates between them.
 //!
-//! 1. A rate compares two samples of one process. The totals of a new process begin at zero, and so do the
-//!    totals of a process that has reopened its cache. Such totals are not compared with earlier totals, and
-//!    the series begin again.
-//! 2. If a sample fails, the last numbers are kept, with the reason of the failure and its time. The failed
-//!    sample leaves a gap in the series.
-//! 3. The next sample is compared with the last successful sample, over all of the time between them. So the
+//! 1. A rate compares two samples of one process. When a new process starts, or a process reopens its cache,
+//!    totals begin at zero. They are not compared with earlier totals, and the series start again.
+//! 2. If a sample fails, the last numbers are kept, and the reason and the age of the numbers are shown. The
+//!    failed sample leaves a gap in the series.
+//! 3. The next sample is compared with the last successful sample, over all the time between them. So the
 //!    changes of a minute are never shown as the changes of a second.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,14 +15,14 @@ use larder::{KeyspaceStats, Latencies, Stats};
 use super::source::{ProcessSample, Sample};
 use crate::cache::stats::{self, latencies_between};
 
-/// Maximum length of a series. No terminal is expected to be wider.
+/// Maximum length of a series. More values than a terminal has columns are useless.
 const MAX_POINTS: usize = 400;
-/// The value that marks a missing number in a series.
+/// Marks a missing number in a series.
 pub(super) const NONE: u64 = u64::MAX;
 /// How long a restart is shown.
 const RESTART_SHOWN: Duration = Duration::from_mins(1);
 
-/// The last samples and the series. `latest` is the last sample, and `before` is the sample before it.
+/// The last two samples and the series. `before` is the sample before `latest`.
 #[derive(Debug, Default, Clone)]
 pub(super) struct History {
     before: Option<Sample>,
@@ -35,7 +34,7 @@ pub(super) struct History {
     failure: Option<String>,
     /// The last restart of the process, and its time.
     restart: Option<(Instant, String)>,
-    /// Series by name. The newest number comes first.
+    /// Series by name, newest number first.
     series: BTreeMap<String, VecDeque<u64>>,
 }
 
@@ -56,7 +55,7 @@ impl LookupCounts {
         self.memory + self.disk
     }
 
-    /// Returns a part of the lookups as a percentage. Returns none if there were no lookups.
+    /// Returns a part of the lookups as a percentage, or None if there were no lookups.
     pub(super) fn percent(self, part: u64) -> Option<u64> {
         (part * 100).checked_div(self.requests())
     }
@@ -137,8 +136,8 @@ impl History {
         self.latest.as_ref()
     }
 
-    /// If the last sample failed or is older than `patience`, returns the reason and the age of the last good
-    /// sample.
+    /// If the last sample failed or is older than `patience`, returns the reason, and the age of the last
+    /// successful sample.
     pub(super) fn failure(&self, now: Instant, patience: Duration) -> Option<(&str, Duration)> {
         let age = now.saturating_duration_since(self.latest_at?);
         match &self.failure {
@@ -147,7 +146,7 @@ impl History {
         }
     }
 
-    /// Returns the text of a restart within the last minute, and its age.
+    /// Returns the text and the age of a restart within the last minute.
     pub(super) fn restart(&self, now: Instant) -> Option<(&str, Duration)> {
         let (at, text) = self.restart.as_ref()?;
         let age = now.saturating_duration_since(*at);
@@ -185,7 +184,7 @@ impl History {
             .map_or(LookupCounts::default(), |before| keyspace_hits(keyspace).since(keyspace_hits(before)))
     }
 
-    /// Returns the rate of a keyspace's count. Returns zero if the count fell, since a keyspace that was
+    /// Returns the rate of a keyspace's count. Returns zero if the count fell, because a keyspace that is
     /// opened with another version counts from zero.
     pub(super) fn rate_in(&self, keyspace: &KeyspaceStats, of: impl Fn(&KeyspaceStats) -> u64) -> f64 {
         let before = self.keyspace_before(keyspace);
@@ -242,13 +241,13 @@ fn whole(rate: f64) -> u64 {
     rate.round() as u64
 }
 
-/// Describes the restart if a sample does not continue the counts of the previous sample.
+/// Returns a text about the restart if a sample does not continue the counts of the previous sample.
 fn restarted(before: &Sample, now: &Sample) -> Option<String> {
     match (before, now) {
         (Sample::Process(before), Sample::Process(now)) if before.pid != now.pid => {
             Some(format!("process {} is gone; process {} answers and counts from zero", before.pid, now.pid))
         }
-        // In a container a restarted process may have the same pid.
+        // In a container, a restarted process may have the same pid.
         (Sample::Process(before), Sample::Process(now)) if before.connection != now.connection => {
             counts_from_zero(before, now)
                 .then(|| format!("process {} has opened its cache anew and counts from zero", now.pid))
@@ -264,8 +263,8 @@ fn restarted(before: &Sample, now: &Sample) -> Option<String> {
     }
 }
 
-/// Returns whether any count fell. The uptime alone is not enough, since a service with an earlier larder
-/// does not report an uptime.
+/// Returns whether any count fell. The uptime is not used, because earlier versions of larder do not report
+/// it.
 fn counts_from_zero(before: &ProcessSample, now: &ProcessSample) -> bool {
     let counts = |sample: &ProcessSample| {
         let (stats, hits) = (&sample.stats, hits_of(&sample.stats));

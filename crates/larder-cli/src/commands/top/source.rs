@@ -27,8 +27,7 @@ pub(super) enum Sample {
 #[derive(Debug, Clone)]
 pub(super) struct ProcessSample {
     pub(super) pid: u32,
-    /// Number of connections so far. A restart of the process closes the connection, so the number then
-    /// grows.
+    /// Number of connections so far. It grows when the process restarts, because that closes the connection.
     pub(super) connection: u64,
     pub(super) stats: Stats,
 }
@@ -50,7 +49,8 @@ impl Sample {
             Self::Process(live) => {
                 let stats = &mut live.stats;
                 stats.keyspaces.iter_mut().for_each(|keyspace| escape(&mut keyspace.name));
-                // Sort again, since escaping may change the order. Lookups by name need sorted keyspaces.
+                // Sorted again, because escaping may change the order, and lookups by name need sorted
+                // keyspaces.
                 stats.keyspaces.sort_by(|one, other| one.name.cmp(&other.name));
                 stats.disk.iter_mut().filter_map(|disk| disk.off.as_mut()).for_each(escape);
             }
@@ -70,7 +70,7 @@ pub(super) struct StatsSource {
 }
 
 enum SourceKind {
-    /// A failure removes the client. The next sample then connects again.
+    /// After a failure, `client` is None, and the next sample connects again.
     Socket {
         client: Option<Client>,
         connections: u64,
@@ -98,8 +98,7 @@ impl StatsSource {
         &self.name
     }
 
-    /// Takes a sample, or returns the reason of the failure. Escapes control characters in the sample and in
-    /// the reason.
+    /// Takes a sample. On failure, returns the reason. Escapes control characters in both.
     pub(super) fn sample(&mut self) -> Result<Sample, String> {
         self.take().map(Sample::escaped).map_err(|cause| escape_control(&cause).into_owned())
     }
@@ -142,7 +141,7 @@ pub(super) fn sample_file(path: &Path) -> Result<Sample, larder::Error> {
     Ok(Sample::File(Box::new(FileSample { file, keyspaces, now, orphans })))
 }
 
-/// The time of an answer, and the sample or the reason of its failure.
+/// The time of an answer, and the sample or the reason why it failed.
 type Answer = (Instant, Result<Sample, String>);
 
 /// Takes samples on a separate thread. Otherwise a process that does not answer would block the keyboard.
@@ -156,7 +155,7 @@ impl Poller {
     pub(super) fn start(mut sample: impl FnMut() -> Result<Sample, String> + Send + 'static) -> Self {
         let (requests, requested) = channel::<()>();
         let (sender, answers) = channel();
-        // The thread ends after the poller is dropped, or when the process ends.
+        // The thread ends when the poller is dropped.
         thread::spawn(move || {
             while requested.recv().is_ok() {
                 let answer = sample();
@@ -168,14 +167,14 @@ impl Poller {
         Self { requests, answers, is_waiting: false }
     }
 
-    /// Requests a sample, unless the last request has no answer yet. Returns whether a request was sent.
+    /// Requests a sample, unless the last request is still unanswered. Returns whether a request was sent.
     pub(super) fn request(&mut self) -> bool {
         let is_sent = !self.is_waiting && self.requests.send(()).is_ok();
         self.is_waiting |= is_sent;
         is_sent
     }
 
-    /// Returns the answer and its time, if an answer has arrived.
+    /// Returns the answer, if it has arrived.
     pub(super) fn answer(&mut self) -> Result<Option<Answer>, Failure> {
         match self.answers.try_recv() {
             Ok(answer) => {

@@ -13,7 +13,7 @@ use super::*;
 const PRODUCTS: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("product").version(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A simulated screen, and the second at which it is drawn.
+/// A simulated screen, drawn at a given second.
 struct TestScreen {
     start: Instant,
     second: u64,
@@ -27,8 +27,8 @@ impl TestScreen {
         Self { start: clock::now(), second: 0, app, has_colours: true }
     }
 
-    /// Returns a screen after a minute of a shop. In each second the lookups increase, and so does the share
-    /// of lookups that memory answers.
+    /// Returns a screen of a shop after a minute in which the lookups and the hit rate of memory have
+    /// increased.
     fn of_shop() -> Self {
         let mut seat = Self::new();
         for second in 0..60 {
@@ -105,7 +105,7 @@ fn at(second: u64) -> Stats {
     .unwrap()
 }
 
-/// Compares a frame with its snapshot in `top/snapshots`. `LARDER_SNAPSHOTS=write` writes the snapshot.
+/// Compares a frame with its snapshot in `top/snapshots`. `LARDER_SNAPSHOTS=write` writes the snapshot first.
 fn assert_snapshot(name: &str, drawn: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands/top/snapshots").join(name);
     if env::var("LARDER_SNAPSHOTS").is_ok_and(|wish| wish == "write") {
@@ -196,7 +196,7 @@ fn without_an_answer_the_last_numbers_are_dim_and_the_reason_is_shown_in_full() 
         }
         assert_eq!(left.next(), None, "{width}: {drawn}");
     }
-    // The next answer removes the message. The rates then cover all of the time since the last answer.
+    // The next answer removes the message. The rates then cover all the time since the previous answer.
     seat.add(79, Ok(live(4711, 2, at(79))));
     let drawn = seat.drawn(80, 24);
     assert!(!drawn.contains("NO ANSWER") && !drawn.contains("from zero"), "{drawn}");
@@ -237,14 +237,15 @@ fn another_process_is_reported_and_counts_from_zero() {
 #[test]
 fn a_restarted_process_of_the_same_pid_has_no_rates() {
     let mut seat = TestScreen::of_shop();
-    // In a container every process may have the same pid.
+    // In a container, every process may have the same pid.
     seat.add(60, Ok(live(4711, 2, at(2))));
     let drawn = seat.drawn(80, 24);
     assert!(
         drawn.contains("process 4711 has opened its cache anew") && drawn.contains("lookups 0/s"),
         "{drawn}"
     );
-    // The same connection means the same process, even if a keyspace of another version makes a total fall.
+    // The same connection means the same process, even if a total fell because a keyspace was opened with
+    // another version.
     let mut seat = TestScreen::of_shop();
     seat.add(60, Ok(live(4711, 1, at(2))));
     let drawn = seat.drawn(80, 24);
@@ -264,8 +265,8 @@ fn the_reason_of_a_disk_outage_is_shown_in_full() {
     for (width, height) in [(40, 12), (80, 24), (200, 60)] {
         let drawn = seat.drawn(width, height);
         let words = drawn.split_whitespace().collect::<Vec<_>>().join(" ");
-        // On a wide screen, other numbers are on the same lines, so only the beginning and the end are
-        // compared.
+        // On a wide screen, other numbers are on the same lines, so only the beginning and the end of the
+        // message are compared.
         assert!(drawn.contains("disk     OFF: no space left") && words.contains("region;"), "{drawn}");
     }
 }

@@ -1,4 +1,4 @@
-//! Texts of numbers and names that fit into a limited width.
+//! Formats numbers and names to fit a limited width.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(super) fn count(count: u64) -> String {
     }
 }
 
-/// Returns a rate in at most five characters. A low rate has a decimal, so that it is not shown as zero.
+/// Returns a rate in at most five characters. A low rate has decimals, so that it does not appear as zero.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate to show")]
 pub(super) fn per_second(rate: f64) -> String {
     if rate <= 0.0 {
@@ -56,8 +56,8 @@ pub(super) fn percent(percent: Option<u64>) -> String {
     percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"))
 }
 
-/// Returns percentages over time, one character each, with a space for a missing number. The newest
-/// percentage is first in the input and last in the text.
+/// Returns a chart of percentages over time, with one character each and a space for a missing number. The
+/// newest percentage is the first in the input and the last in the text.
 pub(super) fn trend(newest_first: &[u64], width: usize) -> String {
     let marks = newest_first.iter().take(width).rev().map(|percent| {
         let at = usize::try_from(percent.saturating_mul(7) / 100).unwrap_or(usize::MAX);
@@ -66,7 +66,7 @@ pub(super) fn trend(newest_first: &[u64], width: usize) -> String {
     marks.collect()
 }
 
-/// Returns the used share of a whole as a bar.
+/// Returns a bar that shows how much of a capacity is used.
 pub(super) fn bar(used: u64, of: u64, width: usize) -> String {
     let share = u128::from(used.min(of)) * width as u128;
     let full = usize::try_from(share.checked_div(of.into()).unwrap_or(0)).unwrap_or(0).min(width);
@@ -78,8 +78,7 @@ pub(super) fn width(text: &str) -> usize {
     Span::raw(text).width()
 }
 
-/// Shortens a text to `most` columns. `…` replaces the middle of the text, since names mostly differ at their
-/// ends.
+/// Shortens a text to `most` columns. Replaces the middle by `…`, because names often differ only at the end.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     if width(text) <= most {
         return text.to_owned();

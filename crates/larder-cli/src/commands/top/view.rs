@@ -1,8 +1,8 @@
-//! A frame of `larder top`, drawn from the history at the present size of the terminal.
+//! Draws a frame of `larder top` from the history, for the current size of the terminal.
 //!
-//! From top to bottom, a frame shows the name of the cache, the errors, charts, numbers, the keyspaces, and
-//! the keys of the keyboard. Without enough space, one line replaces the charts, and the least important
-//! numbers are left out first. While the cache does not answer, the last numbers are dim.
+//! From top to bottom, a frame shows the name of the cache, errors, charts, numbers, the keyspaces, and the
+//! keyboard keys. On a small screen, one line replaces the charts, and the least important numbers are
+//! omitted first. If the cache does not answer, the last numbers are dimmed.
 
 mod file;
 mod help;
@@ -48,7 +48,7 @@ pub(super) fn draw(
             None => {}
         }
         if is_old {
-            // Colours are removed, since not every terminal can dim them.
+            // Colours are removed, because not every terminal can dim them.
             let old = Style::new().fg(Color::Reset).add_modifier(Modifier::DIM);
             frame.buffer_mut().set_style(body, old);
         }
@@ -58,7 +58,7 @@ pub(super) fn draw(
     frame.render_widget(Paragraph::new(keys).style(Style::new().add_modifier(Modifier::DIM)), foot);
 }
 
-/// Draws the name of the cache, and the interval to the right of it.
+/// Draws the name of the cache, and the interval to its right.
 fn head(
     frame: &mut Frame<'_>,
     area: Rect,
@@ -79,7 +79,7 @@ fn head(
         format!("every {} ms", context.interval.as_millis())
     };
     let room = usize::from(area.width);
-    // If not everything fits, the interval is left out first. Then the middle of the name is left out.
+    // If not everything fits, the interval is omitted first, then the middle of the name.
     let command = "larder top  ";
     let taken = width(command) + width(&of);
     let name = shortened(&escape_control(context.name), room.saturating_sub(taken).max(8));
@@ -95,7 +95,8 @@ fn head(
     }
 }
 
-/// Draws errors and a restart of the process, each on separate lines. Returns whether the numbers are old.
+/// Draws errors and a restart of the process, each on lines of their own. Returns whether the numbers are
+/// old.
 fn notes(frame: &mut Frame<'_>, rest: &mut Rect, context: &FrameContext<'_>, history: &History) -> bool {
     let patience = 3 * context.interval + Duration::from_secs(1);
     let failure = history.failure(context.now, patience).map(|(why, age)| {

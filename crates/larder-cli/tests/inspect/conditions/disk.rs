@@ -9,7 +9,7 @@ use crate::support::{Place, larder, stdout, transcript};
 #[test]
 fn a_disk_tier_without_room_is_found_and_more_room_helps() {
     let place = Place::new();
-    // The write buffer is small, so that entries soon reach the disk and are soon evicted there.
+    // A small write buffer, so that entries soon reach the disk and are evicted there.
     let url = |disk: &str| {
         format!("file:shop.larder?memory=256KiB&write_buffer=256KiB&flush=20ms&disk={disk}&control=shop.sock")
     };
@@ -22,8 +22,8 @@ fn a_disk_tier_without_room_is_found_and_more_room_helps() {
     let mut page = Transcript::of("Full: the disk tier is full", place.dir());
     let printed = page.types();
     let held = printed.split_once(" held").and_then(|(before, _)| before.rsplit(' ').next()?.parse().ok());
-    // About 400 entries fit on the disk. If the command held a snapshot while it watches the service, most of
-    // these entries would not fit.
+    // About 400 entries fit on the disk. A snapshot held while watching would make the service evict most of
+    // them.
     assert!(held > Some(200), "looking has made the service evict: {printed}");
     service.stop();
     let mut service = Service::start("shop", place.dir(), &url("64MiB"));
@@ -43,14 +43,14 @@ fn a_writer_that_lags_is_found_and_has_caught_up_when_the_disk_answers() {
     service.tell("flush");
     service.tell("stall");
     service.tell("serve 1 100 800");
-    // The writer thread begins to commit the entries, and the commit does not end.
+    // Makes the writer begin a commit that does not end.
     service.tell("advance 1");
     service.tell("hang");
     service.tell("advance 44");
 
     let mut page = Transcript::of("Slow: the disk is behind", place.dir());
     page.types();
-    // The disk is fast again.
+    // Makes the disk fast again.
     service.tell("resume");
     page.types();
     page.ends();

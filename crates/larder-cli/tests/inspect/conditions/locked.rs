@@ -1,4 +1,4 @@
-//! Tests a file that the child of a dead process holds, so that the service cannot be started again.
+//! Tests a file held by the child of a dead process, so that the service cannot be restarted.
 
 use rustix::process::{Pid, Signal, kill_process};
 

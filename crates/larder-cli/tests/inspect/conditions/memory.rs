@@ -1,10 +1,10 @@
-//! Tests a memory tier that is far too small: entries are evicted before they are looked up again.
+//! Tests a memory tier that is far too small, so that entries are evicted before they are looked up again.
 
 use super::Transcript;
 use crate::service::Service;
 use crate::support::Place;
 
-/// The commands by which the service inserts two megabytes of entries, and then looks them up.
+/// Commands for the service: insert two megabytes of entries, then look them up.
 const BEGIN: &str = "serve 1 1000 2000";
 const WORK: &str = "work 1000 2000";
 

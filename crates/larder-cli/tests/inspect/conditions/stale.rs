@@ -1,4 +1,4 @@
-//! Tests an update without its invalidation: the service returns the old value.
+//! Tests an update without an invalidation: the service returns the old value.
 
 use super::Transcript;
 use crate::service::Service;
@@ -12,7 +12,7 @@ fn an_answer_that_a_forgotten_invalidation_left_is_found_and_removed() {
     assert_eq!(service.tell("price MTNVTU"), "100");
     service.tell("flush");
     service.tell("advance 600");
-    // The commit updates the time in the file.
+    // The commit advances the time in the file.
     service.tell("price AIRTEL");
     service.tell("flush");
     service.tell("forget MTNVTU 150");

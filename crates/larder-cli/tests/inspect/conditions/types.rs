@@ -5,7 +5,7 @@ use crate::service::Service;
 use crate::support::Place;
 
 const URL: &str = "file:shop.larder?memory=16MiB&disk=64MiB&control=shop.sock";
-/// The commands that request some of the keys, and all keys.
+/// Commands for the service: request some of the keys, or all keys.
 const SOME: &str = "serve 1 200 80";
 const ALL: &str = "serve 1 400 80";
 

@@ -11,7 +11,7 @@ fn a_service_that_uses_another_file_is_found_and_the_right_url_helps() {
     let mut service = Service::start("shop", place.dir(), &url("shop.larder"));
     service.tell("serve 1 200 80");
     service.stop();
-    // The release has a typing mistake in its URL.
+    // The new URL has a typing mistake.
     let mut service = Service::start("shop", place.dir(), &url("shop.lader"));
     service.tell("price MTNVTU");
     service.tell("flush");

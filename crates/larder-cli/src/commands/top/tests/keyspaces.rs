@@ -38,7 +38,7 @@ fn names_of_any_kind_stay_in_their_column() {
         let lines: Vec<&str> = drawn.lines().collect();
         let head =
             lines.iter().position(|line| line.starts_with("keyspace ") && line.contains("look/s")).unwrap();
-        // `100 %` is at the same column of the screen in each row.
+        // `100 %` is in the same screen column in each row.
         let numbers: Vec<usize> = lines[head + 1..head + 5]
             .iter()
             .map(|line| crate::commands::top::text::width(&line[..line.find("100 %").unwrap()]))

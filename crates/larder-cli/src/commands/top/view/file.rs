@@ -1,4 +1,4 @@
-//! Draws the frame of a file, if no process is asked.
+//! Draws the frame of a file that is read without its process.
 
 use larder::inspect::{FileState, escape_control};
 use ratatui::Frame;
@@ -59,7 +59,7 @@ fn keyspaces(frame: &mut Frame<'_>, area: Rect, sample: &FileSample, controls: &
     controls.scroll_to(controls.scroll);
     let longest =
         sample.keyspaces.iter().map(|keyspace| width(&escape_control(&keyspace.name))).max().unwrap_or(0);
-    // The other columns need 37 places. The shape of the keys gets the rest.
+    // The other columns need 37 characters.
     let name = longest.clamp(8, usize::from(area.width).saturating_sub(37).max(8));
     let rows = sample.keyspaces.iter().skip(controls.scroll).take(page).map(|keyspace| {
         Row::new(vec![

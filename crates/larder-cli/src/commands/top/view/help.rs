@@ -1,4 +1,4 @@
-//! Draws the help: the keys of the keyboard, and the meaning of the numbers.
+//! Draws the help: the keyboard keys and the meaning of the numbers.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -39,7 +39,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect) {
         if !lines.is_empty() {
             lines.push(Line::raw(""));
         }
-        // On a narrow screen, the text is on the lines below its label.
+        // On a narrow screen, the text is below its label.
         let beside = room >= 2 * labels;
         for (label, text) in list {
             let indent = if beside { labels } else { 2 };

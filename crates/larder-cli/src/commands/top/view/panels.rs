@@ -18,7 +18,7 @@ pub(super) const TWO_COLUMNS: u16 = 140;
 /// Rows that are reserved for the keyspaces: a title, the heads of the columns, and three keyspaces.
 const MIN_FOR_KEYSPACES: u16 = 5;
 
-/// The data that a frame needs besides the history.
+/// What a frame needs besides the history.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FrameContext<'a> {
     pub(crate) name: &'a str,
@@ -37,7 +37,7 @@ impl FrameContext<'_> {
 pub(super) struct Chart {
     title: String,
     series: Vec<u64>,
-    /// The value at full height. `None` means the highest value in the chart.
+    /// The value at full height. `None` selects the highest value in the chart.
     most: Option<u64>,
     colour: Color,
 }
@@ -48,8 +48,8 @@ impl Chart {
     }
 }
 
-/// Draws charts side by side, with the newest value at the right. On a small screen, draws only the titles of
-/// the charts on one line.
+/// Draws charts side by side, with the newest value at the right. On a small screen, draws only their titles,
+/// on one line.
 pub(super) fn charts(frame: &mut Frame<'_>, rest: &mut Rect, context: &FrameContext<'_>, of: [Chart; 3]) {
     if rest.width < MIN_FOR_CHARTS.0 || rest.height < MIN_FOR_CHARTS.1 {
         let line = fitted("", &of.map(|chart| chart.title), rest.width);
@@ -72,11 +72,11 @@ pub(super) fn charts(frame: &mut Frame<'_>, rest: &mut Rect, context: &FrameCont
     }
 }
 
-/// The rank of a line that is never left out.
+/// The rank of a line that is never omitted.
 pub(super) const URGENT: u8 = 0;
 
-/// A line of numbers, or several lines that belong together. If not all lines fit, the lines with the highest
-/// rank are left out first.
+/// A line of numbers, or several lines that belong together. If not all lines fit, those with the highest
+/// rank are omitted first.
 pub(super) struct StatLine {
     pub(super) rank: u8,
     pub(super) lines: Vec<Line<'static>>,
@@ -88,8 +88,7 @@ impl StatLine {
     }
 }
 
-/// Draws two lists of numbers. On a wide screen they are side by side. On a narrow screen the second list is
-/// below the first.
+/// Draws two lists of numbers: side by side on a wide screen, one below the other on a narrow screen.
 pub(super) fn stat_lines(
     frame: &mut Frame<'_>,
     rest: &mut Rect,
@@ -111,8 +110,8 @@ pub(super) fn stat_lines(
         .render_widget(Paragraph::new(right), Rect { x: area.x + half + 2, width: half, ..area }.clamp(area));
 }
 
-/// Returns the lines with the lowest ranks that fit, in their original order. Further texts of an urgent line
-/// are cut if they do not fit.
+/// Returns the lines with the lowest ranks that fit, in their original order. If an urgent line does not fit,
+/// it is cut.
 fn most_important(stat_lines: Vec<StatLine>, most: usize) -> Vec<Line<'static>> {
     let mut by_rank: Vec<(usize, StatLine)> = stat_lines.into_iter().enumerate().collect();
     by_rank.sort_by_key(|(_, line)| line.rank);
@@ -132,7 +131,7 @@ fn most_important(stat_lines: Vec<StatLine>, most: usize) -> Vec<Line<'static>> 
     chosen.into_iter().flat_map(|(_, lines)| lines).collect()
 }
 
-/// Returns a label and as many of the texts as fit after it. The first text is always included.
+/// Returns a label, followed by as many texts as fit. Always includes the first text.
 pub(super) fn fitted(label: &str, texts: &[String], room: u16) -> String {
     let mut line = label.to_owned();
     for (at, text) in texts.iter().enumerate() {
@@ -164,7 +163,7 @@ pub(super) fn take_bottom(rest: &mut Rect, rows: u16) -> Rect {
     Rect { y: rest.bottom(), height: rows, ..*rest }
 }
 
-/// Returns the title of a list, with the visible range if not all rows are visible.
+/// Returns the title of a list. Adds the visible range if not all rows are visible.
 pub(super) fn range(title: &str, first: usize, page: usize, all: usize) -> String {
     if all <= page {
         return format!("{title} ");

@@ -52,7 +52,7 @@ fn levels(stats: &Stats, room: u16) -> Vec<StatLine> {
     };
     let mut levels = vec![level(1, "memory", stats.memory.weight, stats.memory.capacity)];
     if let Some(disk) = &stats.disk {
-        // The unsaved bytes have their own line, since the write buffer is not part of the memory capacity.
+        // Unsaved bytes have their own line, because the write buffer is not part of the memory capacity.
         levels.push(level(8, "unsaved", stats.unsaved_bytes, stats.write_buffer));
         levels.push(level(6, "live", disk.bytes, disk.usable_bytes));
         let file = disk.allocated_bytes.unwrap_or(disk.file_bytes);
@@ -101,7 +101,8 @@ fn rates(stats: &Stats, history: &History, context: &FrameContext<'_>, room: u16
     rates
 }
 
-/// Returns the state of the disk tier. The reason of an outage is shown in full, on several lines.
+/// Returns the lines about the disk tier. The reason of an outage is shown in full, on several lines if
+/// necessary.
 fn disk(stats: &Stats, context: &FrameContext<'_>, room: u16) -> StatLine {
     let unsaved = stats.unsaved_bytes;
     match &stats.disk {
@@ -150,7 +151,7 @@ fn keyspaces(frame: &mut Frame<'_>, area: Rect, stats: &Stats, history: &History
     let page = usize::from(area.height.saturating_sub(2));
     controls.last_frame =
         LastFrame { columns: of.iter().map(|(column, _)| *column).collect(), page, keyspaces: rows.len() };
-    // The keyspaces may have become fewer since the user scrolled, or the screen may have grown.
+    // Scrolls back if there are fewer keyspaces than before, or the screen has grown.
     controls.scroll_to(controls.scroll);
     let title = range("keyspaces", controls.scroll, page, rows.len());
     let cell = |text: String, column: Column, room: usize| {

@@ -128,8 +128,8 @@ impl OfflineEdit {
         self.commit(changes, &[], &[], 0).map(drop)
     }
 
-    /// Refuses values that need a larger page than the largest page of this file. The file may have been made
-    /// for a small capacity.
+    /// Refuses values that need a larger page than the largest page of this file, which may have been
+    /// created for a small capacity.
     fn refuse_beyond_region(&mut self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
         let largest = self.file.read(Store::largest_page)?;
         let page = |change: &EntryChange<'_>| {
@@ -149,7 +149,7 @@ impl OfflineEdit {
         }
     }
 
-    /// Deletes every key in a scope. Returns the number of live entries that were deleted.
+    /// Deletes every key in a scope. Returns the number of deleted live entries.
     pub(crate) fn remove_scope(&mut self, scope: Scope) -> Result<u64, Error> {
         let range = RangeTombstone { scope, sequence: self.next_sequence() };
         let removal = RangeRemoval { range, memory_keys: Vec::new(), unlisted: 0, on_disk: 0 };
@@ -163,8 +163,8 @@ impl OfflineEdit {
         Ok(removed + deleted)
     }
 
-    /// Deletes expired entries and the entries of retired keyspaces, until all are deleted or `go_on` returns
-    /// false. Returns the number of expired entries.
+    /// Deletes expired entries and the entries of retired keyspaces, until all are deleted or `go_on`
+    /// returns false. Returns the number of expired entries.
     pub(crate) fn sweep(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<u64, Error> {
         let mut swept = 0;
         loop {
@@ -176,8 +176,8 @@ impl OfflineEdit {
         }
     }
 
-    /// Makes the file as short as its entries need ([`crate::disk::file::compact`]). Returns none, and leaves
-    /// the file unchanged, if `go_on` returned false.
+    /// Makes the file as short as its entries need ([`crate::disk::file::compact`]). Returns `None`, and
+    /// leaves the file unchanged, if `go_on` returned false.
     pub(crate) fn compact(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Compaction>, Error> {
         let store = self.file.take_store()?;
         let written = refuse_unless_unfinished(self.file.options()).and_then(|()| {
@@ -212,8 +212,8 @@ impl OfflineEdit {
         }))
     }
 
-    /// Records the identity and the place of the file in the lock file. So the file is recognized even if
-    /// most of it is cut off. Best effort, as in a cache.
+    /// Records the identity and the place of the file in the lock file, so that the file is recognized even
+    /// if most of it is lost. Best effort, as in a cache.
     fn note_accepted(&mut self, identity: Option<FileIdentity>) {
         let metadata = self.file.metadata().ok().flatten();
         if let (Some(identity), Some(metadata)) = (identity, metadata) {
@@ -335,7 +335,7 @@ mod tests {
             let Err(Error::Io { source: Some(source), .. }) = &answer else { panic!("{answer:?}") };
             assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
         }
-        // The file itself is whole.
+        // The file itself is undamaged.
         let mut edit = OfflineEdit::open(&path, &SystemClock::new(), 0, false).unwrap();
         assert_eq!(edit.sweep(&mut || true).unwrap(), 0);
         edit.close().unwrap();

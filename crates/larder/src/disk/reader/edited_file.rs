@@ -1,7 +1,7 @@
 //! The file of an offline edit: open, compacted or failed.
 //!
-//! A change takes the store out, and puts it back when it has succeeded. So a store that failed is never used
-//! again.
+//! A change takes the store out, and puts it back when it has succeeded. So a store that has failed is never
+//! used again.
 
 use std::path::Path;
 
@@ -39,15 +39,15 @@ pub(super) struct EditedFile {
 #[expect(clippy::large_enum_variant, reason = "there is one for each edit, and it is open nearly always")]
 pub(super) enum EditState {
     Open(Store),
-    /// The file was compacted and closed. The next change opens the file again. A commit finds no free page
-    /// in a compacted file and doubles the file. So closing this edit makes no commit.
+    /// The file was compacted and closed. The next change opens it again. A commit would find no free page
+    /// in a compacted file and double the file, so closing this edit makes no commit.
     Compacted(Catalog),
-    /// A change failed, so the file is not used any more. Every later call returns the same error.
+    /// A change has failed, so the file is no longer used. Every later call returns the same error.
     Failed(StoreError),
 }
 
 impl EditedFile {
-    /// Opens a locked file, or makes it if `is_new` is set. Returns also its last sequence and its clock
+    /// Opens a locked file, or creates it if `is_new` is set. Also returns its last sequence and its clock
     /// watermark.
     pub(super) fn open(
         path: &Path,
@@ -140,7 +140,7 @@ impl EditedFile {
     }
 }
 
-/// Opens the store of a locked file, or makes the file.
+/// Opens the store of a locked file, or creates the file.
 fn open_locked(
     path: &Path,
     clock: &dyn Clock,
@@ -152,7 +152,7 @@ fn open_locked(
         path: path.to_owned(),
         page_cache: PAGE_CACHE,
         verify_up_to,
-        // The capacity is a setting of the cache. The cache shrinks the file when it opens the file.
+        // The capacity is a setting of the cache, which shrinks the file when it opens the file.
         limits: StoreLimits::UNBOUNDED,
         capacity: u64::MAX,
         counts_blocks: OsVolume.counts_blocks(path),
@@ -175,7 +175,7 @@ fn open_locked(
         };
         opened.map_err(|error| refused(path, error))?
     };
-    // Pending range removals are completed before anything is shown or changed.
+    // Pending range removals are completed before any entry is read or changed.
     let mut store = store;
     store.delete_pending_ranges().map_err(|error| refused(path, error))?;
     Ok((options, store))

@@ -1,16 +1,16 @@
-//! A snapshot of a file at one moment, for tools. The owner may write the file during the reading. A reader
+//! A snapshot of a file at one moment, for tools. The owner may write the file at the same time. A reader
 //! sends nothing to the owner.
 //!
 //! Reading never writes, repairs or locks anything:
 //!
 //! 1. The file is opened read-only, in redb's single-writer mode. All reads use one transaction, so the
 //!    snapshot shows the state after one commit.
-//! 2. A file that was not closed can't be read in this way. It is repaired in an [`Overlay`] that keeps
-//!    writes in memory, starting from the current header. If an owner opens the file during the reading, it
+//! 2. A file that was not closed cannot be read in this way. It is repaired in an [`Overlay`] that keeps
+//!    writes in memory, starting from the current header. If an owner opens the file in the meantime, it
 //!    reuses no page of that state before its first commit. That commit changes the header. So the header is
 //!    compared after each read, and the result is discarded if the header has changed.
 //!
-//! An open transaction prevents the owner from reusing pages. So a long read makes the file grow.
+//! An open transaction prevents the owner from reusing pages, so a long read makes the file grow.
 
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -41,8 +41,8 @@ use crate::sys::volume::os::OsVolume;
 use crate::units::Timestamp;
 
 const PAGE_CACHE: usize = 4 << 20;
-/// Maximum number of attempts to open a file that seems to be left by a crash, but is locked or changes. All
-/// attempts together take some tens of milliseconds, about as long as a commit.
+/// Maximum number of attempts to open a file that a crash seems to have left, but that is locked or changes.
+/// All attempts together take some tens of milliseconds, about as long as a commit.
 const ATTEMPTS: usize = 200;
 /// Whether a process has the file open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(crate) enum Condition {
     Crashed,
 }
 
-/// The description of the file, without its entries.
+/// Describes the file, without its entries.
 #[derive(Debug, Clone)]
 pub(crate) struct FileContents {
     pub(crate) path: PathBuf,
@@ -68,13 +68,13 @@ pub(crate) struct FileContents {
 /// A row of the table of entries.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
 
-/// A read-only view of a file as it was at one moment.
+/// A read-only view of a file at one moment.
 pub(crate) struct FileSnapshot {
     // Declared before the database, because fields drop in declaration order.
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     expiry: Guarded<ReadOnlyTable<&'static [u8], ()>>,
     _source: Source,
-    /// The header that a crash left. Set if the file is read through an overlay.
+    /// The header of a file that a crash has left. Set if the file is read through an overlay.
     frozen: Option<Vec<u8>>,
     pub(crate) contents: FileContents,
 }
@@ -91,11 +91,11 @@ impl std::fmt::Debug for FileSnapshot {
 }
 
 impl FileSnapshot {
-    /// Opens a file in its present state.
+    /// Opens a file in its current state.
     ///
-    /// A file that a crash left is read through an overlay. The result is correct as long as no process
-    /// writes the file. At some moments a file in use looks like a file that a crash left. So if the file is
-    /// locked, or changes during the reading, it is examined again.
+    /// A file that a crash has left is read through an overlay. The result is correct as long as no process
+    /// writes the file. At some moments a file in use looks like a file that a crash has left. So if the
+    /// file is locked, or changes while it is read, it is examined again.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         for attempt in 1..=ATTEMPTS {
             if let Some(snapshot) = Self::open_unless_changed(path, attempt == ATTEMPTS)? {
@@ -112,8 +112,8 @@ impl FileSnapshot {
             guarded(|| Ok(builder(PAGE_CACHE).open_read_only_with_backend(OsVolume::open_to_read(path)?)?));
         match opened {
             Ok(db) => Self::shared(path, &file, Guarded::new(db)).map(Some),
-            // A process that is about to open the file may hold the lock. Then a later attempt succeeds. If a
-            // fork of an ended owner holds the lock, the state does not change, and the last attempt reads
+            // A process that is about to open the file may hold the lock. Then a later attempt succeeds. If
+            // a fork of an ended owner holds the lock, the state does not change, and the last attempt reads
             // the file.
             Err(error) if error.kind == StoreErrorKind::Unrepaired && !is_last && owner::holds_lock(path) => {
                 Ok(None)
@@ -167,8 +167,8 @@ impl FileSnapshot {
         Ok(Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), contents })
     }
 
-    /// Returns the rows whose keys start with `prefix` and follow the key `after`, in the order of keys.
-    /// Stops at `max_rows` rows, or once the rows have `max_bytes` bytes or more.
+    /// Returns the rows whose keys start with `prefix` and follow the key `after`, in key order. Stops at
+    /// `max_rows` rows, or once the rows have at least `max_bytes` bytes.
     pub(crate) fn rows(
         &self,
         prefix: &[u8],
@@ -193,8 +193,8 @@ impl FileSnapshot {
             Ok(rows)
         });
         let rows: Vec<Row> = self.believed(rows)?;
-        // On a damaged page the keys may be in any order. A caller that continues after the last key would
-        // never reach an end.
+        // On a damaged page the keys may be in any order. A caller that continues after the last key might
+        // never reach the end.
         let is_ordered = rows.is_sorted_by(|(one, _), (next, _)| one < next)
             && rows.first().zip(after).is_none_or(|((first, _), after)| first.as_slice() > after);
         if is_ordered { Ok(rows) } else { self.believed(Err(StoreError::damage("keys are out of order"))) }
@@ -264,7 +264,7 @@ fn tables(txn: &ReadTransaction, format: u32) -> Result<Tables, StoreError> {
     Ok((catalog, cumulative_at(txn)?, Guarded::new(entries), Guarded::new(expiry)))
 }
 
-/// Returns the version of the format, or an error if this version of larder does not support the format.
+/// Returns the version of the format, or an error if this version of larder does not support it.
 fn format(
     path: &Path,
     file: &VolumeFile,

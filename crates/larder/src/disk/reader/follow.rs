@@ -4,9 +4,9 @@
 //! never writes, locks or repairs the file. Each lookup begins a new transaction. So between lookups a
 //! follower keeps no old pages allocated.
 //!
-//! After a failure of the disk, the owner may have moved the file aside and made a fresh file. Entries of the
-//! old file may have been invalidated since then. So before each transaction the follower checks whether its
-//! file is still at the path. If not, the follower opens the file that is at the path now.
+//! After a failure of the disk, the owner may have moved the file aside and created a new file. Entries of
+//! the old file may have been invalidated since then. So before each transaction the follower checks whether
+//! its file is still at the path. If not, it opens the file that is now at the path.
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ pub(crate) struct Followed {
     page_cache: usize,
     /// The process that has opened the file. A forked child must not use the file.
     process: Process,
-    /// The file that is open. The lock is held while another file is opened.
+    /// The open file. The lock is also held while another file is being opened.
     file: Mutex<Arc<FollowedFile>>,
 }
 
@@ -56,7 +56,7 @@ impl FollowedFile {
             return Err(nothing());
         }
         // The identity is read before the file is opened. If the file is replaced between these two steps,
-        // the next lookup notices.
+        // the next lookup detects this.
         let metadata = OsVolume.metadata(path).map_err(|error| io_error("look at", path, error))?;
         let identity = metadata.ok_or_else(nothing)?.identity;
         refuse_unless_redb(&OsVolume, path)?;
@@ -77,7 +77,7 @@ impl Followed {
         Ok(Self { path, page_cache, process: Process::current(), file })
     }
 
-    /// Returns the file that is at the path now.
+    /// Returns the file that is now at the path.
     fn current(&self) -> Result<Arc<FollowedFile>, Error> {
         let metadata =
             OsVolume.metadata(&self.path).map_err(|error| io_error("look at", &self.path, error))?;
@@ -89,10 +89,10 @@ impl Followed {
     }
 
     /// Returns the catalog and the entries after the same commit. So the entries agree with the numbers of
-    /// keyspaces and the pending range removals. With `only`, the catalog contains just the keyspace of that
-    /// name.
+    /// keyspaces and the pending range removals. With `only`, the catalog contains only the keyspace with
+    /// this name.
     ///
-    /// A later version of larder may have upgraded the file since the follower opened it. So each call reads
+    /// A later version of larder may have upgraded the file since the follower opened it, so each call reads
     /// the format.
     pub(crate) fn view(&self, only: Option<&str>) -> Result<(Catalog, StoreSnapshot), Error> {
         // At the fork, a thread of the parent may have held this lock or a lock of redb.
@@ -108,7 +108,7 @@ impl Followed {
     }
 }
 
-/// Returns the version of the format, or an error if this version of larder does not support the format.
+/// Returns the version of the format, or an error if this version of larder does not support it.
 fn format(path: &Path, found: Result<Option<FileFormat>, StoreError>) -> Result<u32, Error> {
     let found = found.map_err(|error| refused(path, error))?;
     found

@@ -1,4 +1,4 @@
-//! The description of each keyspace that a file records.
+//! Describes each keyspace that a file records.
 
 use crate::disk::store::catalog::Catalog;
 use crate::disk::store::keyspace_row::{KeyspaceRow, RetiredVersion};
@@ -11,7 +11,7 @@ use crate::units::ByteSize;
 /// The description of a keyspace in a file.
 ///
 /// [`Follower::keyspaces`](crate::Follower::keyspaces) returns it. With the features `inspect` and `admin`,
-/// so do `inspect::Snapshot::keyspaces` and `admin::Admin::keyspaces`.
+/// `inspect::Snapshot::keyspaces` and `admin::Admin::keyspaces` also return it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyspaceInfo {
@@ -24,23 +24,23 @@ pub struct KeyspaceInfo {
     /// The shape of the keys, such as `(string, u64)`.
     pub key_shape: String,
     /// The format of the values: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name)
-    /// returns the name of the format.
+    /// returns its name.
     pub value_format: u8,
-    /// The name of the schema. None if the keyspace was made by a tool or by a definition without a schema.
+    /// The name of the schema. `None` if a tool, or a definition without a schema, has created the keyspace.
     pub schema: Option<String>,
     /// The retired versions, oldest first, up to the latest
     /// [`MAX_RETIRED_VERSIONS`](crate::MAX_RETIRED_VERSIONS).
     pub retired_versions: Vec<RetiredVersion>,
-    /// The fingerprint of the values' type. Zero if the values have no fingerprint.
+    /// The fingerprint of the values' type, or zero if the values have none.
     pub fingerprint: u64,
-    /// Number of entries, including entries that have expired and are not swept yet.
+    /// Number of entries, including expired entries that are not swept yet.
     pub entries: u64,
     /// The charge of the entries.
     pub bytes: ByteSize,
 }
 
 impl KeyspaceInfo {
-    /// Returns the shape of the keys, if the shape consists of larder's own parts.
+    /// Returns the shape of the keys, if it consists of larder's own parts.
     #[cfg(any(test, feature = "inspect"))]
     #[must_use]
     pub fn shape(&self) -> Option<KeyShape> {
@@ -97,7 +97,7 @@ pub const fn format_name(value_format: u8) -> &'static str {
     }
 }
 
-/// Returns the keyspaces of a file, in the order of their names.
+/// Returns the keyspaces of a file, ordered by name.
 pub(crate) fn of_catalog(catalog: &Catalog) -> Vec<KeyspaceInfo> {
     catalog.keyspaces.iter().map(|(name, row)| KeyspaceInfo::of_row(name, row)).collect()
 }

@@ -1,4 +1,5 @@
-//! Access to a file without a cache: reading it beside its owner, and changing it while no cache has it open.
+//! Access to a file without a cache: reading it beside its owner, and changing it while no cache has it
+//! open.
 //!
 //! - [`file_snapshot`]: reads the file at one moment, for tools.
 //! - [`follow`]: reads the file while its owner writes it.

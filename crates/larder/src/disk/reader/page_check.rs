@@ -5,7 +5,7 @@
 //! the check, an owner must not reuse the pages that this header reaches:
 //!
 //! 1. The header is read.
-//! 2. A read transaction is begun. From now on the owner reuses no page that the transaction can see.
+//! 2. A read transaction begins. From now on the owner reuses no page that the transaction can see.
 //! 3. The header is read again. If it is unchanged, the transaction sees the commit that the header
 //!    describes, and the overlay starts from this header. Otherwise the owner has committed in between, and
 //!    the check starts again.
@@ -26,20 +26,18 @@ use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::os::OsVolume;
 
 const PAGE_CACHE: usize = 4 << 20;
-/// Maximum number of times that the check starts, if an owner commits without a pause.
+/// Maximum number of times to start the check, if an owner commits continuously.
 const ATTEMPTS: u32 = 100;
-/// Number of attempts that must find damage before the damage is reported, if an owner commits during each
-/// attempt.
+/// Number of attempts that must find damage before it is reported, if an owner commits during each attempt.
 const DAMAGE_SHOWS: u32 = 3;
 
-/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PageCheck {
     /// Every page matches its checksum.
     Whole,
-    /// The file is damaged. Holds the error of redb.
+    /// The file is damaged. Contains redb's error.
     Damaged(String),
-    /// The result could not be determined. Holds the reason.
+    /// The result could not be determined. Contains the reason.
     Unknown(String),
 }
 
@@ -58,7 +56,7 @@ pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
         });
         let pinned = match pinned {
             Ok(pinned) => Some(pinned),
-            // A crash left the file. If a process writes the file, the header will change.
+            // A crash has left the file, or a process is writing it and will change the header.
             Err(error) if error.kind == StoreErrorKind::Unrepaired => None,
             Err(error) if error.kind == StoreErrorKind::Damage => {
                 return Ok(PageCheck::Damaged(error.to_string()));

@@ -31,13 +31,12 @@ pub(super) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
     }
 }
 
-/// Returns the header of the file that is at a path now.
+/// Returns the header of the file that is now at a path.
 pub(super) fn header_at(path: &Path) -> Result<Vec<u8>, Error> {
     let start = OsVolume::open_to_read(path).and_then(|file| file.start(HEADER_LEN));
     start.map_err(|error| io_error("read", path, error))
 }
 
-/// Returns the length of an open file.
 pub(crate) fn len(path: &Path, file: &VolumeFile) -> Result<u64, Error> {
     redb::StorageBackend::len(file).map_err(|error| io_error("read", path, error))
 }

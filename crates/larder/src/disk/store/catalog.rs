@@ -1,4 +1,4 @@
-//! The catalog: the content of the metadata tables of a file, in memory.
+//! The catalog: the content of a file's metadata tables, in memory.
 
 use super::charging::Charging;
 use super::file_format::{FEATURES, FORMAT};
@@ -8,7 +8,6 @@ use super::tables::CommitState;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::units::Timestamp;
 
-/// The content of the metadata tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Catalog {
     /// The version of the file's format.
@@ -25,8 +24,8 @@ pub(crate) struct Catalog {
     pub(crate) ranges: Vec<RangeTombstone>,
     /// The rule by which the charges in `keyspaces` and `retired` were computed.
     pub(crate) charging: Charging,
-    /// The rule that the file names. After an opening that recounted the entries, this rule differs from
-    /// `charging` until the first commit writes all rows with charges.
+    /// The rule that the file names. If opening has recounted the entries, this rule differs from `charging`
+    /// until the first commit writes all rows with charges.
     pub(crate) charging_on_file: Charging,
 }
 
@@ -44,8 +43,8 @@ impl Catalog {
         }
     }
 
-    /// Returns the catalog for a fresh file that replaces the file of this catalog. The new catalog has the
-    /// same keyspaces without entries, and a new identity. So handles keep the numbers of their keyspaces.
+    /// Returns the catalog for a new file that replaces the file of this catalog. It has the same keyspaces
+    /// without entries, and a new identity. So handles keep the numbers of their keyspaces.
     pub(crate) fn emptied(&self, clock_watermark: Timestamp, sequence: u64, identities: Identities) -> Self {
         let identity = Some(identities.make(clock_watermark, self.identity));
         let nothing = Self { state: self.state, identity, ..Self::fresh(clock_watermark, identities) };
@@ -58,7 +57,7 @@ impl Catalog {
         catalog
     }
 
-    /// Returns the bytes that all entries are charged for, including the entries of retired keyspaces.
+    /// Returns how many bytes all entries are charged for, including the entries of retired keyspaces.
     pub(crate) fn live_bytes(&self) -> u64 {
         clamped(self.keyspaces.usage().bytes + self.retired.bytes())
     }

@@ -1,7 +1,7 @@
-//! The charge of an entry: the estimated number of bytes that the entry needs in the file.
+//! The charge of an entry: an estimate of the bytes that it takes in the file.
 //!
-//! If the file system reports the blocks of a file, the capacity bounds the blocks, and an entry is charged
-//! for the blocks that it needs. Otherwise the capacity bounds the length of the file, and an entry is
+//! If the file system reports the blocks of a file, the capacity limits the blocks, and an entry is charged
+//! for the blocks that it takes. Otherwise the capacity limits the length of the file, and an entry is
 //! charged by the rule of earlier versions. The file names the rule of its sums (`"charging"` in its
 //! metadata). If a file is moved to a file system with the other rule, its charges are computed again when
 //! the file is opened, in one pass over its entries.
@@ -13,18 +13,18 @@ pub(crate) enum Charging {
     /// the metadata row has this rule.
     #[default]
     ByLength,
-    /// By the blocks that an entry needs, including its part of the free space in the leaves of the tree.
+    /// By the blocks that an entry takes, including its share of the free space in the leaves of the tree.
     ByBlocks,
 }
 
 const BLOCK: u64 = 4096;
-/// Half a page, in bytes. A larger record has a page or blocks of its own.
+/// Half a page, in bytes. A larger record has its own page or blocks.
 const SHARED_UP_TO: u64 = 2048;
 /// Number of bytes that redb adds to a row in each of the two tables.
 const ROW_OVERHEAD: u64 = 16;
 
 impl Charging {
-    /// Returns the number of the rule in the metadata.
+    /// Returns the number that represents the rule in the metadata.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::ByLength => 0,
@@ -48,9 +48,9 @@ impl Charging {
     }
 }
 
-/// Returns the charge by blocks, without the expiry row. A large record has blocks of its own. Small records
-/// share a leaf that is between half full and full. On average a quarter of a leaf is free. If its rows are
-/// larger, more is free. Both rules were measured (`docs/adr/0009`).
+/// Returns the charge by blocks, without the expiry row. A large record has its own blocks. Small records
+/// share a leaf that is between half full and full, so on average a quarter of it is free. Larger rows leave
+/// more free. Both rules were measured (`docs/adr/0009`).
 fn by_blocks(row: u64) -> u64 {
     if row <= SHARED_UP_TO {
         row + row / 4 + row * row / BLOCK
@@ -60,7 +60,7 @@ fn by_blocks(row: u64) -> u64 {
 }
 
 /// Returns the size of the page that holds a record. Several small records share a page. A larger record has
-/// its own page. The size of a page is a power of two.
+/// its own page, whose size is a power of two.
 pub(crate) fn page_of(key_len: usize, record_len: usize) -> u64 {
     ((key_len + record_len) as u64 + ROW_OVERHEAD).next_power_of_two().max(BLOCK)
 }

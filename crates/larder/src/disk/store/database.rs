@@ -16,7 +16,7 @@ use crate::sys::volume::Volume;
 use crate::sys::volume::seal::Seal;
 use crate::units::Timestamp;
 
-/// Size of the page cache, in bytes, of a database from which few pages are read.
+/// Size of the page cache, in bytes, for a database from which few pages are read.
 pub(crate) const SMALL_CACHE: usize = 1 << 20;
 
 /// The options for opening a file.
@@ -25,17 +25,17 @@ pub(crate) struct OpenOptions {
     pub(crate) volume: Arc<dyn Volume>,
     pub(crate) path: PathBuf,
     pub(crate) page_cache: usize,
-    /// Every page is verified if the file is no longer than this number of bytes.
+    /// Every page is verified if the file has at most this many bytes.
     pub(crate) verify_up_to: u64,
     pub(crate) limits: StoreLimits,
-    /// The capacity of the file in bytes. It bounds the file's blocks if `counts_blocks` is set, and the
+    /// The capacity of the file in bytes. It limits the file's blocks if `counts_blocks` is set, and the
     /// file's length otherwise.
     pub(crate) capacity: u64,
     pub(crate) counts_blocks: bool,
-    /// The rule by which entries are charged. None for the rule that the file names.
+    /// The rule by which entries are charged, or `None` for the rule that the file names.
     pub(crate) charging: Option<Charging>,
     pub(crate) now: Timestamp,
-    /// The source of the identity of a file that is made or upgraded.
+    /// The source of the identity of a file that is created or upgraded.
     pub(crate) identities: Identities,
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn open_database(options: &OpenOptions, verifies: bool) -> Result<Ope
     }
     let file = options.volume.open(&options.path, false)?;
     let (seal, largest_page) = (file.seal(), region_len(&file)?);
-    // If blocks are not counted, holes bring no advantage.
+    // If blocks are not counted, holes have no advantage.
     if options.counts_blocks {
         let file = SparseFile::new(file, options.capacity)?;
         let reserve = file.reserve();

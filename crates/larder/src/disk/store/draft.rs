@@ -1,8 +1,8 @@
 //! A draft: the changes that a transaction makes to the catalog.
 //!
-//! A draft holds only the rows that the transaction changes. So the cost of a transaction depends on the
-//! number of its changes, and not on the number of keyspaces. The draft borrows the catalog. So the catalog
-//! can't change before the transaction has succeeded:
+//! A draft contains only the rows that the transaction changes. So the cost of a transaction depends on the
+//! number of its changes, and not on the number of keyspaces. The draft borrows the catalog, which therefore
+//! cannot change before the transaction has succeeded:
 //!
 //! 1. [`Draft::of`] borrows the catalog.
 //! 2. The transaction records its changes in the draft, and writes them to the file
@@ -24,7 +24,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::units::Timestamp;
 
-/// The catalog, with the changes of a transaction that has not succeeded yet.
+/// The catalog, with the changes of an uncommitted transaction.
 #[derive(Debug)]
 pub(crate) struct Draft<'a> {
     catalog: &'a Catalog,
@@ -42,7 +42,7 @@ pub(crate) struct Draft<'a> {
     usage: Usage,
 }
 
-/// The changes of a transaction that has succeeded.
+/// The changes of a committed transaction.
 #[derive(Debug)]
 pub(crate) struct DraftChanges {
     format: u32,
@@ -58,13 +58,12 @@ pub(crate) struct DraftChanges {
 #[derive(Debug)]
 pub(crate) struct RetiredDraft<'a> {
     catalog: &'a Retired,
-    /// The charged bytes of each retired keyspace that the transaction changes. None if the transaction
+    /// The charged bytes of each retired keyspace that the transaction changes, or `None` if the transaction
     /// removes the keyspace.
     changed: BTreeMap<KeyspaceId, Option<u64>>,
 }
 
 impl<'a> Draft<'a> {
-    /// Returns a draft without changes.
     pub(crate) fn of(catalog: &'a Catalog) -> Self {
         Self {
             catalog,
@@ -110,7 +109,6 @@ impl<'a> Draft<'a> {
         DraftChanges { format, features, identity, state, rows, retired: retired.changed, ranges }
     }
 
-    /// Returns the row of a keyspace.
     pub(crate) fn row(&self, name: &str) -> Option<&KeyspaceRow> {
         self.rows.get(name).or_else(|| self.catalog.keyspaces.get(name))
     }
@@ -128,13 +126,12 @@ impl<'a> Draft<'a> {
         self.rows.insert(name.to_owned(), row);
     }
 
-    /// Returns the bytes that all entries are charged for, including the entries of retired keyspaces.
+    /// Returns how many bytes all entries are charged for, including the entries of retired keyspaces.
     pub(crate) fn live_bytes(&self) -> u64 {
         clamped(self.catalog.keyspaces.usage().plus(self.usage).bytes + self.retired.bytes())
     }
 
-    /// Adds the numbers and the charges of written entries, and subtracts the numbers and the charges of
-    /// deleted entries.
+    /// Adds the numbers and the charges of written entries, and subtracts those of deleted entries.
     pub(crate) fn apply(&mut self, deltas: &UsageDeltas) {
         for (&id, &(entries, bytes)) in deltas {
             if let Some(name) = self.name_of(id).map(str::to_owned)
@@ -163,14 +160,14 @@ impl<'a> Draft<'a> {
         self.state.next_keyspace = self.state.next_keyspace.max(id.number() + 1);
     }
 
-    /// Finds or makes the row of a keyspace. If the version, the shape of keys or values, or the format of
-    /// values differs, the keyspace starts again without entries. The old entries are retired under their old
-    /// number. Returns the number of the keyspace, and the old number if it was retired.
+    /// Finds or creates the row of a keyspace. If the version, the shape of keys or values, or the format of
+    /// values differs, the keyspace starts again without entries. The old entries are retired under their
+    /// old number. Returns the number of the keyspace, and the old number if it was retired.
     ///
-    /// A keyspace keeps the schema of the definition that made it. So tools show its keys as that definition
-    /// wrote them. A keyspace has no schema if a tool or an early version of larder made it. Such a keyspace
-    /// gets the schema of the first definition that names a schema. If a definition differs in its schema
-    /// only, the entries are shared, and the schema stays. If the version or shape differs, the keyspace
+    /// A keyspace keeps the schema of the definition that created it, so that tools show its keys as that
+    /// definition wrote them. If a tool or an early version of larder created the keyspace, it has no
+    /// schema, and takes over the first schema that a definition names. If a definition differs only in its
+    /// schema, the entries are shared, and the schema stays. If the version or shape differs, the keyspace
     /// starts again with the schema of the new definition.
     pub(crate) fn register(
         &mut self,
@@ -191,7 +188,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Gives a keyspace a row without entries under a new number. If the keyspace had an old number, retires
-    /// and returns that number.
+    /// and returns it.
     pub(super) fn replace(
         &mut self,
         wanted: &Registration,
@@ -223,7 +220,6 @@ impl<'a> Draft<'a> {
 }
 
 impl RetiredDraft<'_> {
-    /// Returns whether a keyspace is retired.
     pub(crate) fn contains_key(&self, id: KeyspaceId) -> bool {
         self.get(id).is_some()
     }
@@ -246,12 +242,11 @@ impl RetiredDraft<'_> {
         self.changed.insert(id, Some(bytes));
     }
 
-    /// Removes a retired keyspace after all its entries were deleted.
+    /// Removes a retired keyspace whose entries are all deleted.
     pub(crate) fn remove(&mut self, id: KeyspaceId) {
         self.changed.insert(id, None);
     }
 
-    /// Returns the changed rows.
     pub(crate) fn changed_rows(&self) -> &BTreeMap<KeyspaceId, Option<u64>> {
         &self.changed
     }
@@ -265,7 +260,7 @@ impl RetiredDraft<'_> {
 }
 
 impl Catalog {
-    /// Applies the changes of a transaction that has succeeded. Returns the names of the changed rows.
+    /// Applies the changes of a committed transaction. Returns the names of the changed rows.
     pub(crate) fn apply(&mut self, changes: DraftChanges) -> Vec<String> {
         let DraftChanges { format, features, identity, state, rows, retired, ranges } = changes;
         (self.format, self.features, self.identity) = (format, features, identity);

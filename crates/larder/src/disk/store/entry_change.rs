@@ -1,7 +1,7 @@
 //! The change that a transaction makes to one entry.
 //!
-//! The disk tier does not depend on the source of a change. The engine makes changes from mutations that
-//! memory has drained, and a tool makes them from its input.
+//! The disk tier does not depend on the source of a change. The engine creates changes from mutations that
+//! memory has drained, and a tool creates them from its input.
 
 use std::borrow::Cow;
 
@@ -15,10 +15,10 @@ pub(crate) struct EntryChange<'a> {
     /// The key, including the number of its keyspace.
     pub(crate) key: Cow<'a, [u8]>,
     pub(crate) sequence: u64,
-    /// The record to write. None deletes the entry.
+    /// The record to write. `None` deletes the entry.
     pub(crate) value: Option<NewValue<'a>>,
-    /// Whether this change follows a removal that is not committed yet. If the value is not written, the
-    /// entry must still be deleted.
+    /// Whether this change follows an uncommitted removal. If the value is not written, the entry must still
+    /// be deleted.
     pub(crate) hides_removal: bool,
     /// Whether this change is part of a group. A deletion of a group is made together with the values of its
     /// batch, or not at all.
@@ -30,7 +30,7 @@ pub(crate) struct EntryChange<'a> {
 pub(crate) struct ExpiryExtension<'a> {
     /// The key, including the number of its keyspace.
     pub(crate) key: &'a [u8],
-    /// The sequence of the entry. A record with another sequence stays as it is.
+    /// The sequence of the entry. A record with another sequence is not changed.
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
 }
@@ -45,9 +45,10 @@ pub(crate) struct NewValue<'a> {
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,
     pub(crate) expires_at: Timestamp,
-    /// The time until which the record is kept: the expiry plus the grace time.
+    /// When the record may be deleted: the expiry plus the grace.
     pub(crate) delete_after: Timestamp,
-    /// Whether the value fits the file. The commit of a value that does not fit deletes the previous value.
+    /// Whether the value fits into the file. The commit of a value that does not fit deletes the previous
+    /// value.
     pub(crate) fits_file: bool,
 }
 
@@ -59,7 +60,7 @@ impl NewValue<'_> {
 }
 
 impl<'a> EntryChange<'a> {
-    /// Returns the deletion of an entry.
+    /// Creates the deletion of an entry.
     pub(crate) fn deletion(key: impl Into<Cow<'a, [u8]>>, sequence: u64) -> Self {
         Self { key: key.into(), sequence, value: None, hides_removal: false, is_with_values: false }
     }

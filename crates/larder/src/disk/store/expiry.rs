@@ -1,9 +1,9 @@
-//! The rows of the expiry table. They hold the time when each entry may be deleted, grouped by classes of
+//! The rows of the expiry table. They contain the time when each entry may be deleted, grouped by classes of
 //! lifetimes.
 //!
 //! A row begins with the class of its entry's lifetime: the logarithm of the lifetime. Within a class, rows
-//! are ordered by expiry. This is nearly the order of writing. So the sweeper finds due entries, and eviction
-//! finds the oldest entries, in the first rows of each class.
+//! are ordered by expiry, which is nearly the order of writing. So the sweeper finds due entries, and
+//! eviction finds the oldest entries, in the first rows of each class.
 //!
 //! | offset | size | |
 //! |---|---|---|
@@ -11,13 +11,13 @@
 //! | 1 | 7 | delete-after, ms since 1970; the largest number for what does not fit; in class 66 written at |
 //! | 8 | … | keyspace number 4, key |
 //!
-//! An entry that never expires has a row of the class [`NEVER`]. The time in this row is the time of writing,
-//! so that eviction finds these entries in the order of writing, too. The sweeper leaves this class out.
+//! An entry that never expires has a row of the class [`NEVER`]. The time in this row is the time of
+//! writing, so that eviction also finds these entries in the order of writing. The sweeper skips this class.
 //!
 //! A version without classes wrote delete-after in 8 bytes. The first byte is 0 for the next two million
 //! years, so these rows are of class 0. They stay until their entries are overwritten or deleted. A deletion
 //! or an overwrite first looks for the row with a class, then for the row without a class. A feature of the
-//! file says that the file has rows with classes ([`super::file_format`]).
+//! file records that it has rows with classes ([`super::file_format`]).
 
 use redb::{ReadableTable, StorageError};
 
@@ -31,13 +31,12 @@ const NEVER: u8 = 66;
 /// The largest time in a row. It represents this time and all later times.
 const LAST_MS: u64 = (1 << 56) - 1;
 
-/// Returns the row of an entry.
 pub(crate) fn row(header: &Header, key: &[u8]) -> Vec<u8> {
     let at = if header.delete_after.is_never() { header.written_at } else { header.delete_after };
     row_of(class(header), at, key)
 }
 
-/// Returns the row that a version without classes wrote for an entry. The time in that row is never rounded.
+/// Returns the row that a version without classes wrote for an entry. Its time is never rounded.
 pub(super) fn unclassed(header: &Header, key: &[u8]) -> Vec<u8> {
     [&header.delete_after.as_millis().to_be_bytes()[..], key].concat()
 }
@@ -66,8 +65,8 @@ fn row_of(class: u8, delete_after: Timestamp, key: &[u8]) -> Vec<u8> {
 }
 
 /// Splits a row into its time and the entry's key. The time is the earliest time when the entry may be
-/// deleted. In the class of entries that never expire, it is the time of writing. If the time did not fit
-/// into 7 bytes, it is `LAST_MS`, and only the entry has the exact time ([`is_rounded`]).
+/// deleted, or the time of writing for an entry that never expires. If the time did not fit into 7 bytes, it
+/// is `LAST_MS`, and only the entry has the exact time ([`is_rounded`]).
 pub(crate) fn split(row: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (mut head, key) = row.split_first_chunk::<8>().map(|(head, key)| (*head, key))?;
     head[0] = 0;
@@ -79,8 +78,8 @@ pub(super) fn is_rounded(row: &[u8]) -> bool {
     split(row).is_some_and(|(at, _)| at.as_millis() == LAST_MS)
 }
 
-/// Returns the end of the due rows of a class. The end is greater than every row with the time `now`, even
-/// for the largest time.
+/// Returns the end of the due rows of a class. It is greater than every row with the time `now`, even for
+/// the largest time.
 pub(crate) fn end_of_due(class: u8, now: Timestamp) -> Vec<u8> {
     if class == NEVER && !now.is_never() {
         return vec![class];
@@ -89,7 +88,7 @@ pub(crate) fn end_of_due(class: u8, now: Timestamp) -> Vec<u8> {
     row_of(class, now, &[u8::MAX])
 }
 
-/// Returns the end of the rows of a class. None for the last class.
+/// Returns the end of the rows of a class, or `None` for the last class.
 pub(super) fn end_of_class(class: u8) -> Option<[u8; 1]> {
     class.checked_add(1).map(|next| [next])
 }

@@ -1,9 +1,9 @@
 //! The size of a file on its disk, and its comparison with the capacity.
 //!
-//! If the file system reports the blocks of a file, the capacity bounds the blocks, as `du` counts them. A
-//! hole has no blocks. The length may then be up to twice the capacity. The length is bounded too, because
-//! backups and copies without holes have this length, and the system limits the length of files. On other
-//! file systems only the length is bounded.
+//! If the file system reports the blocks of a file, the capacity limits the blocks, as `du` counts them. A
+//! hole has no blocks. The length may then be up to twice the capacity. It is limited too, because backups
+//! and copies without holes have this length, and the system limits the length of files. On other file
+//! systems only the length is limited.
 
 use std::io;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::sys::volume::{FileKind, Volume};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Extent {
     pub(crate) len: u64,
-    /// Number of bytes of the allocated blocks. None if the file system does not report the blocks.
+    /// Number of bytes in the allocated blocks, or `None` if the file system does not report the blocks.
     pub(crate) allocated: Option<u64>,
 }
 

@@ -1,9 +1,9 @@
 //! The format of a file, and the features that its readers must know.
 //!
 //! A file of a newer format is refused, and so is a file with an unknown feature. A feature is a change of
-//! the file's content that a reader must know to read the file correctly. Such a change needs no new format.
-//! If a reader may ignore a new table, metadata row or keyspace field, the change needs neither a feature nor
-//! a format.
+//! the file's content that a reader must know to read the file correctly. It needs no new format. If a
+//! reader may ignore a new table, metadata row or keyspace field, the change needs neither a feature nor a
+//! format.
 //!
 //! A file of an older format is opened unchanged. The first commit also upgrades the file, in the same
 //! transaction ([`super::draft::Draft::upgrade`]).
@@ -21,9 +21,10 @@ pub(crate) const FORMAT: u32 = 2;
 /// The first format: without identity, features, and fields of keyspaces.
 pub(crate) const FORMAT_1: u32 = 1;
 /// The feature that rows of the expiry table have classes ([`super::expiry`]). Each program that deletes
-/// entries must know this feature.
+/// entries must know it.
 const LIFETIME_CLASSES: u64 = 1;
-/// The features of files that this version makes, one bit each. The first commit adds them to an older file.
+/// The features of files that this version creates, one bit each. The first commit adds them to an older
+/// file.
 pub(super) const FEATURES: u64 = LIFETIME_CLASSES;
 /// The features that this version knows.
 const KNOWN_FEATURES: u64 = FEATURES;

@@ -1,19 +1,20 @@
 //! The errors of the store, and the guard around every call into redb.
 //!
 //! *Damage* means that the file differs from what was written: corrupted pages, invalid data, an unexpected
-//! end, or a panic inside redb. An opening moves a file aside for good only if the file is damaged. After an
+//! end, or a panic inside redb. Opening moves a file aside for good only if the file is damaged. After an
 //! I/O error, a lock, a missing permission or a full disk, the file stays at its path.
 //!
-//! A destructor that panics while another panic unwinds ends the process. redb has destructors that panic on
+//! A destructor that panics during another panic aborts the process. redb has destructors that panic on
 //! damaged pages, and on locks that an earlier panic has poisoned. So:
 //!
-//! - A call that changes the file holds redb's transactions, tables and database in a [`Guarded`].
-//!   [`Guarded`] catches a panic of their destructors, also while another panic unwinds.
-//! - Some access guards change a page when they are dropped. Such a guard is read by [`read_out`], and
+//! - A call that changes the file holds redb's transactions, tables and database in a [`Guarded`]. It
+//!   catches a panic of their destructors, even during another panic.
+//! - Some access guards change a page when they are dropped. These guards are read by [`read_out`], and
 //!   dropped while no panic unwinds.
-//! - Values inside redb's own functions can't be guarded from here. The commit of redb 4.6 has an iterator
+//! - Values inside redb's own functions cannot be guarded from here. The commit of redb 4.6 has an iterator
 //!   whose destructor reads a damaged page again. So no commit may read damage in redb's own tables.
-//!   [`super::system_tree`] ensures this for a file, and [`super::overlay::OverlaidDatabase`] for an overlay.
+//!   [`super::system_tree`] ensures this for a file, and [`super::overlay::OverlaidDatabase`] for an
+//!   overlay.
 
 use std::any::Any;
 use std::io::ErrorKind;
@@ -39,13 +40,13 @@ pub(crate) enum StoreErrorKind {
     Damage,
     /// The file is in use: another process holds redb's lock on it.
     Locked,
-    /// The file was not closed, and this way of opening must not repair the file.
+    /// The file was not closed, and this way of opening must not repair it.
     Unrepaired,
     /// There is no room left for the file.
     Full,
     /// The file would exceed its capacity ([`super::sparse`]), or a limit of the system.
     TooLarge,
-    /// The operating system does not let this process use the file.
+    /// The operating system denies this process access to the file.
     Denied,
     /// The open file is not at its path: it was moved away or replaced.
     Displaced,
@@ -78,8 +79,8 @@ impl StoreError {
     }
 }
 
-/// Prints the whole cause, including the error of the operating system, because events and statistics have no
-/// sources.
+/// Prints the full cause, including the error of the operating system, because events and statistics do not
+/// show sources.
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#}", self.cause)
@@ -123,8 +124,7 @@ fn of_io(error: &io::Error) -> StoreErrorKind {
 
 /// Runs a call into redb. A panic inside the call is caught and returned as damage.
 ///
-/// A panic may interrupt a transaction. Such a transaction is dropped and never committed, so none of its
-/// changes is used.
+/// An interrupted transaction is dropped and never committed, so none of its changes takes effect.
 pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(StoreError::from),
@@ -150,22 +150,22 @@ pub(crate) fn commit(txn: Guarded<WriteTransaction>) -> Result<(), redb::Error> 
     Ok(txn.into_inner().map_or(Ok(()), WriteTransaction::commit)?)
 }
 
-/// Reads from an access guard of redb, and drops the guard. The guard's destructor may change a page, and may
-/// panic on the page on which the read panicked. So if the read panics, the guard is dropped before the panic
-/// continues.
+/// Reads from a redb access guard, and drops the guard. Its destructor may change a page, and may panic on
+/// the page on which the read panicked. So if the read panics, the guard is dropped before the panic
+/// resumes.
 pub(crate) fn read_out<G, T>(held: G, read: impl FnOnce(&G) -> T) -> T {
     let found = catch_unwind(AssertUnwindSafe(|| read(&held)));
     drop(held);
     found.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// A value of redb. A panic of its destructor is caught, also while another panic unwinds. The destructor may
-/// run on the thread of a lookup, if that thread holds the last reference.
+/// A redb value. A panic of its destructor is caught, even during another panic. The destructor may run on
+/// the thread of a lookup, if that thread holds the last reference.
 ///
-/// A caught panic is not reported. But if the drop of a table panics, the transaction can't be committed: the
-/// table is still open for redb, or a lock is poisoned. So no change is lost unnoticed.
+/// A caught panic is not reported. But if the drop of a table panics, the transaction cannot be committed,
+/// because for redb the table is still open, or a lock is poisoned. So no change is lost unnoticed.
 ///
-/// A forked child does not drop a value of its parent. When redb closes a database, redb writes to the file
+/// A forked child does not drop a value of its parent. When redb closes a database, it writes to the file
 /// and releases its file locks. redb also takes locks in memory that a thread of the parent may have held at
 /// the fork.
 #[derive(Debug)]
@@ -176,8 +176,8 @@ impl<T> Guarded<T> {
         Self(Some(held), Process::current())
     }
 
-    /// Returns whether this process is a fork of the process that made the value. A thread of that process
-    /// may have held a lock of the value at the fork.
+    /// Returns whether this process is a fork of the process that created the value. A thread of that
+    /// process may have held a lock of the value at the fork.
     pub(crate) fn is_inherited(this: &Self) -> bool {
         !this.1.is_current()
     }

@@ -1,4 +1,4 @@
-//! The identity of a cache file, independent of its path. Other files name a cache file by its identity.
+//! The identity of a cache file, independent of its path. Other files refer to a cache file by its identity.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::sys::sync::hash_seeds;
 use crate::units::Timestamp;
 
-/// The identity of a cache file: 16 random bytes. A file receives its identity when it is made, or when it is
+/// The identity of a cache file: 16 random bytes. A file receives its identity when it is created, or
 /// upgraded from format 1. The identity never changes.
 ///
-/// If a fresh file replaces a discarded file, the fresh file has a new identity.
+/// A new file that replaces a discarded file has a new identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileIdentity([u8; Self::LEN]);
 
 impl FileIdentity {
     pub(crate) const LEN: usize = 16;
 
-    /// Makes an identity from its bytes.
+    /// Creates an identity from its bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
@@ -30,8 +30,8 @@ impl FileIdentity {
     }
 }
 
-/// The source of identities. Identities are random. If the runs of a cache must be repeatable, identities are
-/// derived from a seed.
+/// The source of identities. Identities are random, or derived from a seed so that the runs of a cache are
+/// repeatable.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Identities {
     seed: Option<u64>,
@@ -44,8 +44,8 @@ impl Identities {
 
     /// Returns a new identity, for a file that replaces the file `replaced`.
     ///
-    /// The seeds of hashes are the crate's source of randomness. A forked child has inherited the seeds. So
-    /// the process id and the time are hashed too.
+    /// The random hash seeds are the crate's source of randomness. A forked child has inherited them, so the
+    /// process id and the time are hashed as well.
     pub(crate) fn make(self, now: Timestamp, replaced: Option<FileIdentity>) -> FileIdentity {
         let inputs = (now.as_millis(), replaced.map(FileIdentity::to_bytes));
         let half = |which: u8| match self.seed {

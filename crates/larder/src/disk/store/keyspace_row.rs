@@ -17,8 +17,8 @@
 //! | 0x8004 | name of the schema, UTF-8; no field if there is no schema |
 //! | 0x8005 | the latest 16 retired versions, oldest first; for each: version 4, time 8 (ms since 1970) |
 //!
-//! When this version writes a row again, it keeps unknown fields, after the known fields. When a keyspace
-//! starts again under a new number, its unknown fields are dropped, because they may no longer apply.
+//! When this version rewrites a row, it keeps unknown fields, after the known fields. When a keyspace starts
+//! again under a new number, its unknown fields are dropped, because they may no longer apply.
 //!
 //! Tags begin at 0x8001 because a reader of format 1 may have the file open while the file is upgraded. That
 //! reader expects UTF-8 text at this offset. The tag is not valid UTF-8, so the reader reports an error.
@@ -50,7 +50,7 @@ const RETIRED_LEN: usize = 12;
 pub struct RetiredVersion {
     /// The version.
     pub version: u32,
-    /// The time when the version was retired.
+    /// When the version was retired.
     pub retired_at: Timestamp,
 }
 
@@ -156,7 +156,7 @@ impl KeyspaceRow {
         if known.contains(&KEY_SHAPE) { Ok(()) } else { Err(Damage::Short) }
     }
 
-    /// Returns the retired versions for a row that replaces this row.
+    /// Returns the retired versions for a row that replaces this one.
     pub(crate) fn retired_versions_with_this(&self, now: Timestamp) -> Vec<RetiredVersion> {
         let this = RetiredVersion { version: self.version, retired_at: now };
         let spare = (self.retired_versions.len() + 1).saturating_sub(MAX_RETIRED_VERSIONS);

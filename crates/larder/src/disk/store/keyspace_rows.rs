@@ -1,7 +1,7 @@
 //! The rows of keyspaces and of retired keyspaces, with their sums and an index by number.
 //!
-//! Rows change only through the methods of these types. The methods also update the sums and the index. So a
-//! sum, or the keyspace of a key, is found without visiting all rows.
+//! Rows change only through the methods of these types, which also update the sums and the index. So a sum,
+//! or the keyspace of a key, is found without visiting all rows.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -17,10 +17,10 @@ pub(crate) struct Keyspaces {
     usage: Usage,
 }
 
-/// Numbers of entries and bytes by which a transaction changes each keyspace. Negative after deletions.
+/// How many entries and bytes a transaction adds to each keyspace. Negative after deletions.
 pub(crate) type UsageDeltas = BTreeMap<KeyspaceId, (i64, i64)>;
 
-/// Sums over keyspaces. In a damaged file the numbers may have any value. `i128` can hold the sum of any
+/// Sums over keyspaces. In a damaged file the numbers may have any value, and `i128` can hold the sum of any
 /// rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
@@ -33,7 +33,7 @@ impl Usage {
         Self { entries: row.entries.into(), bytes: row.bytes.into() }
     }
 
-    /// Returns the change of the sums if the row `new` replaces the row `old`.
+    /// Returns how the sums change if the row `new` replaces the row `old`.
     pub(crate) fn difference(old: Option<&KeyspaceRow>, new: &KeyspaceRow) -> Self {
         Self::default().plus(Self::of(new)).minus(old.map(Self::of).unwrap_or_default())
     }
@@ -61,17 +61,14 @@ impl Deref for Keyspaces {
 }
 
 impl Keyspaces {
-    /// Returns the name of the keyspace with this number.
     pub(crate) fn name_of(&self, id: KeyspaceId) -> Option<&str> {
         self.names.get(&id).map(String::as_str)
     }
 
-    /// Returns the sums over all rows.
     pub(crate) fn usage(&self) -> Usage {
         self.usage
     }
 
-    /// Sets the row of a keyspace.
     pub(crate) fn put(&mut self, name: String, row: KeyspaceRow) {
         self.usage = self.usage.plus(Usage::difference(self.rows.get(&name), &row));
         let id = row.id;
@@ -85,7 +82,7 @@ impl Keyspaces {
         self.names.insert(id, name);
     }
 
-    /// Sets the numbers of entries and bytes of every keyspace to zero.
+    /// Sets the entries and bytes of every keyspace to zero.
     pub(crate) fn empty_all(&mut self) {
         for row in self.rows.values_mut() {
             (row.entries, row.bytes) = (0, 0);
@@ -94,7 +91,7 @@ impl Keyspaces {
     }
 }
 
-/// The keyspaces that are being deleted, and the bytes for which each keyspace is still charged.
+/// The keyspaces that are being deleted, with the bytes that each is still charged for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Retired {
     rows: BTreeMap<KeyspaceId, u64>,
@@ -110,12 +107,12 @@ impl Deref for Retired {
 }
 
 impl Retired {
-    /// Returns the sum of the charged bytes of all rows.
+    /// Returns the charged bytes, summed over all rows.
     pub(crate) fn bytes(&self) -> i128 {
         self.bytes
     }
 
-    /// Sets the bytes of a keyspace. If `bytes` is none, removes the row of the keyspace.
+    /// Sets the bytes of a keyspace. If `bytes` is `None`, removes the row of the keyspace.
     pub(crate) fn set(&mut self, id: KeyspaceId, bytes: Option<u64>) {
         let old = match bytes {
             Some(bytes) => self.rows.insert(id, bytes),

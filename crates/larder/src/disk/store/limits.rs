@@ -1,16 +1,15 @@
 //! The limits of a file: the charge of all entries, and the evictions in one transaction.
 
-/// The limits of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoreLimits {
     /// Maximum number of bytes that all entries together are charged for.
     pub(crate) live_limit: u64,
-    /// Maximum number of entries that one transaction may evict. For each evicted entry, the transaction
-    /// replaces a page of each table. The old pages are free only after the next transaction.
+    /// Maximum number of entries that one transaction may evict. Each eviction replaces a page of each
+    /// table, and the old pages are free only after the next transaction.
     pub(crate) max_evictions: usize,
 }
 
 impl StoreLimits {
-    /// The limits for a tool. A tool does not know the capacity that the owner has set.
+    /// The limits for a tool, which does not know the capacity that the owner has set.
     pub(crate) const UNBOUNDED: Self = Self { live_limit: u64::MAX, max_evictions: usize::MAX };
 }

@@ -1,4 +1,4 @@
-//! Reads all metadata rows of a file, and writes the metadata rows that change.
+//! Reads all metadata rows of a file, and writes the ones that change.
 
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable, Table, WriteTransaction};
 
@@ -17,15 +17,14 @@ use super::tables::{
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::cumulative::CumulativeStats;
 
-/// Reads the metadata tables of a file.
 pub(crate) fn read_catalog(db: &impl ReadableDatabase) -> Result<Catalog, StoreError> {
     let txn = guarded(|| begin_read(db))?;
     let format = FileFormat::at(&txn)?.ok_or_else(|| illegible(FORMAT_ROW))?;
     catalog_at(&txn, format.version(), None)
 }
 
-/// Reads the metadata tables in an existing transaction. With `only`, reads just the row of that keyspace and
-/// no retired keyspaces. So the cost does not depend on the number of keyspaces.
+/// Reads the metadata tables in an existing transaction. With `only`, reads only the row of that keyspace
+/// and no retired keyspaces. So the cost does not depend on the number of keyspaces.
 pub(crate) fn catalog_at(
     txn: &ReadTransaction,
     format: u32,
@@ -85,8 +84,8 @@ pub(crate) fn catalog_at(
     Ok(catalog)
 }
 
-/// Reads the cumulative statistics in an existing transaction. None if the statistics are missing or can't be
-/// decoded.
+/// Reads the cumulative statistics in an existing transaction. Returns `None` if they are missing or cannot
+/// be decoded.
 pub(crate) fn cumulative_at(txn: &ReadTransaction) -> Result<Option<CumulativeStats>, StoreError> {
     guarded(|| {
         let row = txn.open_table(META)?.get(CUMULATIVE_ROW)?;

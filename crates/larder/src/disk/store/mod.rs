@@ -7,7 +7,7 @@
 //! - Room: an entry is charged ([`charging`]) against a limit ([`pressure`]), and evicted ([`batch::evict`])
 //!   by its [`uses`].
 //! - Panics inside redb: [`guard`] catches panics. [`overlay`] and [`system_tree`] prevent the panics that
-//!   can't be caught.
+//!   cannot be caught.
 
 pub(crate) mod batch;
 pub(crate) mod catalog;

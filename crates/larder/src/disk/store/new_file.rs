@@ -1,23 +1,23 @@
-//! Makes files with regions that suit the capacity. A region is the unit by which a file grows.
+//! Creates files with regions that suit the capacity. A region is the unit by which a file grows.
 //!
 //! redb divides a file into regions of equal size. A file of one region doubles when it must grow. A file of
-//! several regions grows by a region. By default redb makes regions of 4 GiB. So a file with a smaller
+//! several regions grows by a region. By default redb creates regions of 4 GiB. So a file with a smaller
 //! capacity would double, and become up to three times as long as its used pages.
 //!
-//! The size of a region is stored in the header (bytes 20 to 23, in pages: redb's design document, "Database
-//! header"). The size is fixed when the file is made, and each opener reads the size from the header. redb's
-//! builder has no setting for the size. But redb writes the header of a new file and then reads the header
-//! back. So the size is replaced while the header is written:
+//! The region size is stored in the header (bytes 20 to 23, in pages: redb's design document, "Database
+//! header"). It is fixed when the file is created, and each opener reads it from the header. redb's builder
+//! has no setting for it. But redb writes the header of a new file and then reads it back. So the region
+//! size is replaced while the header is written:
 //!
-//! 1. While the file is made, each write at the start of the file is examined. If the bytes are a header with
-//!    redb's default sizes of a page and of a region, the size of a region is replaced.
+//! 1. While the file is being created, each write at the start of the file is examined. If the bytes are a
+//!    header with redb's default page and region sizes, the region size is replaced.
 //! 2. redb reads the header, and continues with regions of that size.
 //!
 //! If a later version of redb writes a different header, new files have regions of redb's default size.
 //!
-//! No page is larger than a region. [`region_len`] returns the size of a region, and values with larger pages
-//! are not written to the file. When the capacity of a file is raised, the next opening replaces the file by
-//! a copy ([`crate::disk::file::compact`]).
+//! No page is larger than a region. [`region_len`] returns the region size, and values with larger pages are
+//! not written to the file. When the capacity of a file is raised, the next opening replaces the file with a
+//! copy ([`crate::disk::file::compact`]).
 
 use std::io;
 
@@ -28,16 +28,16 @@ use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::forward_backend::forward_backend;
 use crate::sys::volume::forward_locks::forward_locks;
 
-/// The size of a region is the capacity divided by this number, rounded up to a power of two.
+/// The region size is the capacity divided by this number, rounded up to a power of two.
 const REGION_SHARE: u64 = 8;
-/// The minimum size of a region. The 17 pages of a new file fit in one region.
+/// Minimum region size. The 17 pages of a new file fit into one region.
 const MIN_REGION: u64 = 32 * BLOCK;
 const MAX_REGION: u64 = 1 << 32;
 const PAGE_SIZE_AT: usize = 12;
 const REGION_PAGES_AT: usize = 20;
 
 /// The page of one value is at most the capacity divided by this number. While a transaction writes a large
-/// page, two older pages may still exist: the page that is being replaced, and the page that the previous
+/// page, two older pages may still exist: the page that it replaces, and the page that the previous
 /// transaction replaced.
 pub(crate) const PAGE_SHARE: u64 = 16;
 /// Size of the page of the largest possible value.
@@ -48,12 +48,12 @@ pub(crate) fn max_page(capacity: u64) -> u64 {
     (capacity / PAGE_SHARE).min(LARGEST_PAGE)
 }
 
-/// Returns the size of a region in a file that is made for a capacity.
+/// Returns the region size for a file that is created for a capacity.
 pub(crate) fn region_for(capacity: u64) -> u64 {
     (capacity / REGION_SHARE).min(MAX_REGION).next_power_of_two().max(MIN_REGION)
 }
 
-/// Returns the size of a region in an existing file.
+/// Returns the region size of an existing file.
 pub(super) fn region_len(file: &VolumeFile) -> io::Result<u64> {
     let start = file.start(REGION_PAGES_AT + 4)?;
     Ok(number_at(&start, REGION_PAGES_AT).map_or(MAX_REGION, |pages| u64::from(pages) * BLOCK))
@@ -63,7 +63,7 @@ fn number_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-/// A file that is being made.
+/// A file that is being created.
 #[derive(Debug)]
 pub(crate) struct NewFile {
     file: VolumeFile,
@@ -75,12 +75,12 @@ impl NewFile {
         Self::with_regions(file, region_for(capacity))
     }
 
-    /// Wraps a file that will be made with regions of this size.
+    /// Wraps a file that will be created with this region size.
     pub(crate) fn with_regions(file: VolumeFile, region: u64) -> Self {
         Self { file, region_pages: u32::try_from(region / BLOCK).unwrap_or(1 << 20) }
     }
 
-    /// Returns the header with the wanted size of a region, if these bytes are a header (step 1).
+    /// Returns the header with the wanted region size, if these bytes are a header (step 1).
     fn header(&self, offset: u64, data: &[u8]) -> Option<Vec<u8>> {
         let is_header = offset == 0
             && number_at(data, PAGE_SIZE_AT).map(u64::from) == Some(BLOCK)

@@ -5,8 +5,8 @@
 //! stay in memory and are discarded. Locks are taken on the file itself, so a file in use is detected.
 //!
 //! redb commits when it closes a database. Over an overlay this commit is useless, and on some damaged pages
-//! the commit ends the process ([`super::system_tree`]). So when an [`OverlaidDatabase`] is dropped, the
-//! overlay first begins to refuse all I/O. Then the commit fails at its first page.
+//! it aborts the process ([`super::system_tree`]). So dropping an [`OverlaidDatabase`] first makes the
+//! overlay refuse all I/O. Then the commit fails at its first page.
 
 use std::collections::HashMap;
 use std::io;
@@ -23,7 +23,7 @@ const BLOCK: u64 = 4096;
 #[derive(Debug)]
 pub(crate) struct Overlay {
     file: VolumeFile,
-    /// Whether calls for redb's locks do nothing: this process already holds the locks, or needs no locks.
+    /// Whether redb's lock calls do nothing: this process already holds the locks, or needs none.
     is_own: bool,
     changes: Mutex<OverlayPages>,
     /// Whether all I/O is refused.
@@ -45,14 +45,15 @@ impl Overlay {
         Ok(Self { file, is_own: false, changes, is_over: Arc::default() })
     }
 
-    /// Makes an overlay on a file that this process has open for writing. The file must not be written while
-    /// the overlay exists.
+    /// Creates an overlay on a file that this process has open for writing. The file must not be written
+    /// while the overlay exists.
     pub(crate) fn of_open_file(file: VolumeFile) -> io::Result<Self> {
         Ok(Self { is_own: true, ..Self::new(file)? })
     }
 
-    /// Makes an overlay with these first bytes and this length, and takes no lock. The first bytes describe a
-    /// commit. Later commits of another process are not visible, as long as no page of that commit is reused.
+    /// Creates an overlay with these first bytes and this length, and takes no lock. The first bytes
+    /// describe a commit. Later commits of another process are not visible, as long as no page of that
+    /// commit is reused.
     pub(crate) fn frozen(file: VolumeFile, len: u64, start: &[u8]) -> io::Result<Self> {
         let overlay = Self { is_own: true, ..Self::new(file)? };
         {
@@ -83,8 +84,8 @@ impl Overlay {
         Ok(block)
     }
 
-    /// Calls `visit` for each block that a range of bytes overlaps. The arguments are the block's number, the
-    /// offset in the block, the offset in the range, and the number of bytes.
+    /// Calls `visit` for each block that a range of bytes overlaps. The arguments are the block's number,
+    /// the offset in the block, the offset in the range, and the number of bytes.
     fn each_block(
         offset: u64,
         len: usize,
@@ -202,7 +203,7 @@ impl Deref for OverlaidDatabase {
 
 impl Drop for OverlaidDatabase {
     fn drop(&mut self) {
-        // The fields drop after this function. So the commit that closes the database is refused.
+        // The fields drop after this function, so the commit that closes the database is refused.
         self.is_over.store(true, Ordering::SeqCst);
     }
 }

@@ -1,4 +1,4 @@
-//! Keyspaces that were opened and are not in the file yet.
+//! Keyspaces that are open and not yet in the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,22 +8,23 @@ use super::registration::Registration;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::units::Timestamp;
 
-/// Keyspaces that were opened and are not in the file yet, with their numbers. Some were opened while the
-/// file was out of service. The other keyspaces wait for a commit.
+/// Keyspaces that are open and not yet in the file, with their numbers. Some were opened while the file was
+/// out of service. The others wait for a commit.
 ///
 /// A keyspace whose name is not in the file gets its number without a commit:
 ///
 /// 1. [`PendingRegistrations::number`] gives the keyspace the next number that is used neither in the file
 ///    nor by another pending keyspace.
 /// 2. The call that opens the keyspace returns.
-/// 3. The next commit enters the row of the keyspace ([`Draft::merge_pending`]), in the same transaction as
+/// 3. The next commit adds the row of the keyspace ([`Draft::merge_pending`]), in the same transaction as
 ///    the first entry or earlier.
 ///
 /// So no file contains an entry under a number without a row. Otherwise the next owner would give the number
-/// to a different keyspace. After a crash before (3), only a keyspace without entries is missing. If a
-/// keyspace replaces a different version or shape, its row is committed before the opening call returns.
-/// Otherwise a removal of a missing key in the new keyspace would commit nothing. An owner with the earlier
-/// version would then still find the old entry.
+/// to a different keyspace. After a crash before (3), only a keyspace without entries is missing.
+///
+/// If a keyspace replaces a different version or shape, its row is committed before the opening call
+/// returns. Otherwise a removal of a missing key in the new keyspace would commit nothing. An owner with the
+/// earlier version would then still find the old entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PendingRegistrations {
     /// The latest registration of each name, with its number and its time. The numbers of earlier versions
@@ -32,14 +33,13 @@ pub(crate) struct PendingRegistrations {
     pub(crate) retired: BTreeSet<KeyspaceId>,
     /// A number that is greater than the number of each pending keyspace.
     next: u32,
-    /// Whether a keyspace was opened during an outage. Such a keyspace is entered as soon as the file is in
-    /// service again.
+    /// Whether a keyspace was opened during an outage. It is added as soon as the file is in service again.
     is_urgent: bool,
 }
 
 impl PendingRegistrations {
-    /// Gives a keyspace its number without a commit, if that is possible. Returns the number, and whether the
-    /// keyspace is still missing in the file. None if opening the keyspace needs a commit.
+    /// Assigns a number to a keyspace without a commit, if possible. Returns the number, and whether the
+    /// file still lacks the keyspace. Returns `None` if opening the keyspace needs a commit.
     pub(crate) fn number(&mut self, catalog: &Catalog, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
         if let Some((pending, id, _)) = self.keyspaces.get(&wanted.name) {
             return (pending == wanted).then_some((*id, true));
@@ -54,8 +54,8 @@ impl PendingRegistrations {
         Some((id, true))
     }
 
-    /// Registers a keyspace in a catalog that already contains the pending keyspaces, and adds the keyspace
-    /// to the pending keyspaces.
+    /// Registers a keyspace in a catalog that already contains the pending keyspaces, and adds it to the
+    /// pending keyspaces.
     pub(crate) fn register(
         &mut self,
         catalog: &mut Catalog,
@@ -72,7 +72,6 @@ impl PendingRegistrations {
         id
     }
 
-    /// Returns whether no keyspace is pending.
     pub(crate) fn is_empty(&self) -> bool {
         self.keyspaces.is_empty()
     }
@@ -90,7 +89,6 @@ impl PendingRegistrations {
 }
 
 impl Catalog {
-    /// Adds the pending keyspaces to the catalog.
     pub(crate) fn merge_pending(&mut self, pending: &PendingRegistrations) {
         let mut draft = Draft::of(self);
         draft.merge_pending(pending);

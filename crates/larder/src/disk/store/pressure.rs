@@ -1,12 +1,12 @@
-//! The limit of the charge of all entries. The limit keeps the file within its capacity.
+//! The limit of the charge of all entries, which keeps the file within its capacity.
 //!
 //! The charge of an entry is an average. Leaves of the tree are more or less full, and pages of many sizes
-//! leave gaps. A transaction also writes new pages while the old pages still exist. The limit leaves room for
-//! these effects. Sometimes the room is too small, for example when values of a different size arrive. Then
-//! the file grows although it is close to its capacity. In that case the limit falls by a multiple of the
-//! growth. So the next transactions evict more, and free more pages than they need. While the file does not
-//! grow, the limit rises again in small steps. For a large file that does not grow, the limit does not fall,
-//! because the file has free pages.
+//! leave gaps. A transaction also writes new pages while the old pages still exist. The limit leaves room
+//! for these effects. Sometimes the room is too small, for example when the sizes of values change. Then the
+//! file grows although it is close to its capacity, and the limit falls by a multiple of the growth. So the
+//! next transactions evict more, and free more pages than they need. While the file does not grow, the limit
+//! rises again in small steps. The limit never falls for a file that does not grow, because the file has
+//! free pages.
 
 use super::extent::Extent;
 
@@ -14,20 +14,19 @@ use super::extent::Extent;
 const CLOSE: u64 = 16;
 /// The limit falls by the growth of the file multiplied by this factor.
 const FALL: u64 = 2;
-/// The limit never falls below the limit without pressure divided by this number. If the file is still too
-/// large, the file is compacted.
+/// The limit never falls below the unpressed limit divided by this number. If the file is still too large,
+/// it is compacted.
 const MIN_PART: u64 = 8;
-/// With each transaction the limit rises by the limit without pressure divided by this number.
+/// With each transaction the limit rises by the unpressed limit divided by this number.
 const RISE: u64 = 512;
 
-/// The limit of the charge of all entries, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pressure {
     /// The limit without pressure.
     unpressed: u64,
     current: u64,
-    /// The size of the file after the last transaction. None before the first transaction since the file was
-    /// opened.
+    /// The size of the file after the last transaction. `None` before the first transaction since the file
+    /// was opened.
     last: Option<Extent>,
 }
 
@@ -36,7 +35,7 @@ impl Pressure {
         Self { unpressed, current: unpressed, last: None }
     }
 
-    /// Returns the number of bytes that all entries together may be charged for now.
+    /// Returns how many bytes all entries together may currently be charged for.
     pub(crate) fn limit(&self) -> u64 {
         self.current
     }
@@ -47,8 +46,8 @@ impl Pressure {
         self.current = (self.current.min(live) / 8 * 7).max(self.unpressed / MIN_PART).min(self.current);
     }
 
-    /// Lowers or raises the limit according to the size of the file after a transaction. `live` is the charge
-    /// of all entries in bytes.
+    /// Adjusts the limit to the size of the file after a transaction. `live` is the charge of all entries in
+    /// bytes.
     pub(crate) fn note(&mut self, extent: Extent, capacity: u64, live: u64) {
         let last = self.last.replace(extent).unwrap_or(extent);
         let growth = extent.growth_close_to(last, capacity, CLOSE);

@@ -1,9 +1,9 @@
-//! Stores a pending range removal as a row of the file. Readers ignore the covered entries as soon as the row
-//! is committed. The covered entries are deleted later.
+//! Stores a pending range removal as a row of the file. Readers ignore the covered entries as soon as the
+//! row is committed. The covered entries are deleted later.
 //!
-//! If a range removal would have to examine more than [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) rows,
-//! only one row is committed before the caller is answered. The row holds the scope and the sequence of the
-//! removal. From then on, readers ignore the entries of the scope whose sequence is not higher than the
+//! If a range removal would have to examine more than [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS)
+//! rows, only one row is committed before the caller is answered. It contains the scope and the sequence of
+//! the removal. From then on, readers ignore the entries of the scope whose sequence is not higher than the
 //! sequence of the row (contract 3). The entries are deleted after the answer, in parts:
 //!
 //! 1. Memory purges the scope and inserts a range tombstone ([`crate::memory`]). Lookups of this cache then
@@ -13,8 +13,8 @@
 //!    tombstones in memory stay.
 //! 4. Between the steps for which callers wait, the writer deletes the next part of the first range: up to
 //!    [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) rows, for up to [`PART_TIME`]. Each part is a
-//!    separate transaction, and its snapshot is installed. So a part delays the commit of a caller only
-//!    briefly. An eviction begins with such parts, so that removed entries do not displace live entries.
+//!    separate transaction, and its snapshot is installed. So a part delays a caller's commit only briefly.
+//!    An eviction begins with these parts, so that removed entries do not displace live entries.
 //! 5. The last part also deletes the row of the range, in the same transaction. If the row were deleted
 //!    earlier, a crash in between would bring the remaining entries back.
 //! 6. When a snapshot without the row is installed, the range tombstones in memory are removed. If they were
@@ -27,10 +27,10 @@
 //!
 //! If the scope of a range lies within the scope of a later range, the commit of the later range deletes the
 //! earlier row. When [`MAX_PENDING`] rows exist, another large removal must wait: first, parts of the
-//! earliest range are deleted until there are fewer rows. A lookup on disk compares its key with the scope of
-//! each pending row. A lookup in memory needs no such comparison.
+//! earliest range are deleted until there are fewer rows. A lookup on disk compares its key with the scope
+//! of each pending row. A lookup in memory needs no comparison.
 //!
-//! A suspended file keeps its rows. The rows of a discarded file are discarded too. A row that can't be
+//! A suspended file keeps its rows. The rows of a discarded file are discarded too. A row that cannot be
 //! decoded is damage to the file, because its scope is unknown.
 
 use std::time::Duration;
@@ -48,7 +48,7 @@ use crate::format::range_tombstone::{RangeTombstone, any_covers};
 
 /// Maximum duration of a part without its commit.
 pub(crate) const PART_TIME: Duration = Duration::from_millis(2);
-/// Number of rows in a file at which the caller of a further large removal must wait.
+/// Number of rows in a file from which the caller of another large removal must wait.
 pub(crate) const MAX_PENDING: usize = 16;
 
 /// Returns the pending range removals of a file, earliest first.
@@ -97,15 +97,15 @@ pub(crate) fn write(
 }
 
 impl Catalog {
-    /// Returns whether a pending range removal covers the entry with this key and sequence. Readers must
-    /// ignore such an entry. The key includes the number of its keyspace.
+    /// Returns whether a pending range removal covers the entry with this key and sequence, so that readers
+    /// must ignore it. The key includes the number of its keyspace.
     pub(crate) fn is_removed(&self, key: &[u8], sequence: u64) -> bool {
         any_covers(&self.ranges, key, sequence)
     }
 }
 
 impl Draft<'_> {
-    /// Adds a range removal, and drops earlier range removals whose scope lies within the new scope.
+    /// Adds a range removal, and drops earlier range removals whose scope lies within its scope.
     pub(crate) fn add_range(&mut self, range: &RangeTombstone) {
         let is_in_it = |earlier: &RangeTombstone| {
             earlier.sequence <= range.sequence && range.scope.contains(&earlier.scope)

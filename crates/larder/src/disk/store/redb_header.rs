@@ -8,7 +8,7 @@ pub(crate) const HEADER_LEN: usize = 320;
 const FLAGS_AT: usize = REDB_MAGIC.len();
 const OPEN_FOR_WRITING: u8 = 2;
 
-/// Returns whether the header says that a writer has the file open, or has ended without closing the file.
+/// Returns whether the header says that a writer has the file open, or has ended without closing it.
 pub(crate) fn is_open_for_writing(header: &[u8]) -> bool {
     header.get(FLAGS_AT).is_some_and(|flags| flags & OPEN_FOR_WRITING != 0)
 }

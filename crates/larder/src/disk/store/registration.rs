@@ -1,8 +1,7 @@
-//! The description of a keyspace that is being opened, from its definition.
+//! Describes a keyspace that is being opened, from its definition.
 
 use super::keyspace_row::KeyspaceRow;
 
-/// The description of a keyspace that is being opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Registration {
     pub(crate) name: String,

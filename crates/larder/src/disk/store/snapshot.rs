@@ -1,8 +1,8 @@
 //! The open read transaction that all lookups share.
 //!
 //! Opening a transaction costs more than a lookup. So one transaction is kept open, and replaced after each
-//! commit. A lookup holds the transaction only while it copies a record. If a transaction were held during
-//! many commits, the old pages of all these commits would stay allocated.
+//! commit. A lookup holds the transaction only while it copies a record. If it were held during many
+//! commits, the old pages of all these commits would stay allocated.
 
 use std::ops::{Bound, Deref};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::tables::{ENTRIES, after_prefix};
 use crate::sys::clock::pause;
 use crate::sys::sync::{Arc, AtomicSnapshot, AtomicU64, Ordering, RwLock, RwLockReadGuard, thread};
 
-/// Number of times that the writer yields before each pause, while it waits for lookups that hold a snapshot.
+/// How often the writer yields before each pause, while it waits for lookups that hold a snapshot.
 const MAX_YIELDS: u32 = 1_000;
 /// Maximum number of pauses while waiting for lookups.
 const MAX_PAUSES: u32 = 20;
@@ -23,8 +23,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// The committed entries at one moment.
 pub(crate) struct StoreSnapshot {
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
-    /// The number of the file's handle to which this snapshot belongs. An error of an older handle is not an
-    /// error of the current handle (invariant 7).
+    /// The number of the file's handle to which this snapshot belongs. An error of an older handle does not
+    /// count as an error of the current handle (invariant 7).
     pub(crate) generation: u64,
 }
 
@@ -40,13 +40,13 @@ impl StoreSnapshot {
         Self::at(&txn, generation)
     }
 
-    /// Makes a snapshot with the entries that a transaction sees.
+    /// Creates a snapshot with the entries that a transaction sees.
     pub(crate) fn at(txn: &ReadTransaction, generation: u64) -> Result<Self, StoreError> {
         let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
         Ok(Self { entries: Guarded::new(entries), generation })
     }
 
-    /// Returns the rows in a range of keys, in the order of their keys.
+    /// Returns the rows in a range of keys, in key order.
     pub(crate) fn rows(
         &self,
         keys: (Bound<&[u8]>, Bound<&[u8]>),
@@ -54,14 +54,14 @@ impl StoreSnapshot {
         self.entries.range_owned::<&[u8]>(keys)
     }
 
-    /// Returns a copy of the record of a key.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        // Not `get_owned`, which would count one more reference to the transaction for each lookup.
+        // `get_owned` is not used, because it would count one more reference to the transaction for each
+        // lookup.
         guarded(|| Ok(ReadableTable::get(&*self.entries, key)?.map(|record| record.value().to_vec())))
     }
 
-    /// Calls `show` with the records whose keys start with `prefix` and follow the key `after`, in the order
-    /// of keys, until `show` returns false. Returns whether `show` returned true for all records.
+    /// Calls `show` with the records whose keys start with `prefix` and follow the key `after`, in key
+    /// order, until `show` returns false. Returns whether `show` returned true for all records.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn show(
         &self,
@@ -78,7 +78,7 @@ impl StoreSnapshot {
             for row in self.entries.range_owned::<&[u8]>((start, end))? {
                 let (key, record) = row?;
                 // On a damaged page the keys may be in any order. A caller that continues after the last key
-                // would never reach an end.
+                // might never reach the end.
                 is_ordered = last.as_deref().is_none_or(|last| last < key.value());
                 if !is_ordered {
                     return Ok(false);
@@ -108,23 +108,23 @@ impl StoreSnapshot {
             let rows = self.entries.range_owned::<&[u8]>((start, end))?;
             rows.take(limit).map(|row| Ok(row?.0.value().into())).collect()
         })?;
-        // On a damaged page the keys may be in any order. A caller that continues after the last key would
-        // never reach an end.
+        // On a damaged page the keys may be in any order. A caller that continues after the last key might
+        // never reach the end.
         let is_ordered = keys.is_sorted_by(|one, next| one < next)
             && keys.first().zip(after).is_none_or(|(first, after)| **first > *after);
         if is_ordered { Ok(keys) } else { Err(StoreError::damage("keys are out of order")) }
     }
 }
 
-/// Holds the current snapshot. Holds no snapshot while the disk tier is off, and while the writer makes room
-/// in the file.
+/// Holds the current snapshot. Empty while the disk tier is off, and while the writer makes room in the
+/// file.
 #[derive(Debug)]
 pub(crate) struct SnapshotCell {
     latest: AtomicSnapshot<StoreSnapshot>,
-    /// Number of times that the snapshot was withdrawn.
+    /// How often the snapshot was withdrawn.
     withdrawals: AtomicU64,
-    /// A caller that needs the snapshot to stay current takes a shared lock. Replacing the snapshot takes an
-    /// exclusive lock.
+    /// Held shared by a caller that needs the snapshot to stay current, and exclusively while the snapshot
+    /// is replaced.
     gate: RwLock<()>,
 }
 
@@ -134,8 +134,8 @@ impl SnapshotCell {
         Self { latest, withdrawals: AtomicU64::new(0), gate: RwLock::new(()) }
     }
 
-    /// Returns the number of times that the snapshot was withdrawn. If a lookup reads the same number before
-    /// and after it loads a snapshot, no snapshot was withdrawn in between.
+    /// Returns how often the snapshot was withdrawn. If a lookup reads the same number before and after it
+    /// loads a snapshot, no snapshot was withdrawn in between.
     pub(crate) fn withdrawals(&self) -> u64 {
         self.withdrawals.load(Ordering::SeqCst)
     }
@@ -146,10 +146,10 @@ impl SnapshotCell {
         self.latest.load()
     }
 
-    /// Prevents the snapshot from being replaced while the guard is held. Meanwhile the writer waits before
-    /// it answers the callers of a commit. So a caller holds the guard only for some milliseconds. It waits
-    /// for no other thread in that time, except for locks that the writer does not hold while it replaces a
-    /// snapshot.
+    /// Prevents the snapshot from being replaced while the guard is held. Meanwhile the writer must wait
+    /// before it answers the callers of a commit, so a caller may hold the guard only for some milliseconds.
+    /// During that time it must not wait for another thread, except for locks that the writer does not hold
+    /// while it replaces a snapshot.
     pub(crate) fn keep_current(&self) -> RwLockReadGuard<'_, ()> {
         self.gate.read()
     }
@@ -170,8 +170,8 @@ impl SnapshotCell {
                 }
                 thread::yield_now();
             }
-            // On a busy machine, the thread of the lookup may not be running. The pause gives that thread
-            // time to run.
+            // On a busy machine, the thread of the lookup may not be running. The pause gives it time to
+            // run.
             pause(PAUSE);
         }
         false
@@ -179,8 +179,8 @@ impl SnapshotCell {
 
     fn replace(&self, snapshot: Option<StoreSnapshot>) -> Option<Arc<StoreSnapshot>> {
         let _gate = self.gate.write();
-        // The count changes before the swap. So a lookup that finds no snapshot reads the new number
-        // afterwards.
+        // The counter is incremented before the swap, so a lookup that finds no snapshot reads the new
+        // number afterwards.
         if snapshot.is_none() {
             self.withdrawals.fetch_add(1, Ordering::SeqCst);
         }

@@ -1,31 +1,32 @@
-//! A sparse file for redb: the zeros at the end of pages become holes, and the number of blocks is bounded.
+//! A sparse file for redb: the zeros at the end of pages become holes, and the number of blocks is limited.
 //!
 //! redb fills a new page with zeros. A value that is larger than a block gets a page of 2ⁿ blocks: for a
-//! value of 33 kB, seven of 16 blocks are zeros. A hole reads back as the same zeros, so the zeros at the end
-//! of a page are not written:
+//! value of 33 kB, seven of 16 blocks are zeros. A hole reads back as the same zeros, so the zeros at the
+//! end of a page are not written:
 //!
-//! 1. If a write consists of whole blocks, the blocks of zeros at the end are left out.
-//! 2. A block that is left out may still have old data in the file, because the page was used before. In this
-//!    case a hole is punched in its place. If the file system has no holes, the zeros are written.
+//! 1. If a write consists of whole blocks, the blocks of zeros at the end are omitted.
+//! 2. An omitted block may still have old data in the file, because the page was used before. Then a hole is
+//!    punched in its place. If the file system has no holes, the zeros are written.
 //!
 //! For each block, a bit in memory says whether the block may have data. When the file is opened, the bits
-//! are set for the blocks that the system reports. The bit of a block is set before the block is written, and
-//! cleared after a hole was punched. So a block with data is never treated as a hole.
+//! are set for the blocks that the system reports. The bit of a block is set before the block is written,
+//! and cleared after a hole was punched. So a block with data is never treated as a hole.
 //!
-//! The order of (1) and (2) does not matter, and a loss of power may undo either of them. redb writes only to
-//! pages that its last two commits do not use. It makes a commit valid only when all writes of the commit are
-//! synced. A failed punch is a failed write.
+//! The order of (1) and (2) does not matter, and a power loss may undo either of them. redb writes only to
+//! pages that its last two commits do not use. It makes a commit valid only when all writes of the commit
+//! are synced. A failed punch is a failed write.
 //!
-//! The header is smaller than a block, and is written without a change.
+//! The header is smaller than a block, and is written unchanged.
 //!
-//! **The bound.** All writes pass through this type, so this type enforces the capacity. A write that would
-//! add blocks beyond the capacity is refused. A length of more than twice the capacity is refused too. For
-//! redb this is a failed write: the transaction fails as a whole, and the file must be opened again. The
-//! writer opens the file, makes room and repeats the transaction ([`crate::engine::writer`]). Making room
-//! needs some new blocks itself. So the last part of the capacity is a [`Reserve`]. Only a compaction and a
-//! repeated transaction may use the reserve. If a file exceeds its capacity when it is opened, the bound
-//! begins only after the file has shrunk to its capacity. Its blocks of zeros first become holes, because the
-//! file may be a copy that was made without holes.
+//! **The bound.** All writes pass through this type, so it enforces the capacity. A write that would add
+//! blocks beyond the capacity is refused. So is a length of more than twice the capacity. For redb this is a
+//! failed write: the transaction fails as a whole, and the file must be opened again. The writer opens the
+//! file, makes room and repeats the transaction ([`crate::engine::writer`]).
+//!
+//! Making room also needs some new blocks. So the last part of the capacity is a [`Reserve`], which only a
+//! compaction and a repeated transaction may use. If a file exceeds its capacity when it is opened, the
+//! bound begins only after the file has shrunk to its capacity. Its blocks of zeros first become holes,
+//! because the file may be a copy without holes.
 
 use std::io;
 use std::ops::Range;
@@ -65,8 +66,8 @@ impl Reserve {
         self.is_allowed.store(allows, Ordering::Relaxed);
     }
 
-    /// Lifts the bound, or restores it. The bound is lifted if no room can be made, for example while another
-    /// process reads the file.
+    /// Lifts the bound, or restores it. The bound is lifted if no room can be made, for example while
+    /// another process reads the file.
     pub(crate) fn lift(&self, lifts: bool) {
         self.is_lifted.store(lifts, Ordering::Relaxed);
     }
@@ -104,7 +105,7 @@ struct Blocks {
 
 impl Blocks {
     fn of_file(len: u64, data: &[Range<u64>], capacity: u64) -> Self {
-        // The file system itself needs some further blocks for the file.
+        // The file system itself needs some blocks for the file.
         let max_count = (capacity - capacity / METADATA_SHARE) / BLOCK;
         let mut blocks = Self {
             data: Vec::new(),
@@ -164,8 +165,8 @@ impl Blocks {
         word.is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
 
-    /// Returns the part of a range from the first to the last block that may have data, or `None` if no block
-    /// may have data.
+    /// Returns the part of a range from the first to the last block that may have data, or `None` if no
+    /// block may have data.
     fn with_data(&self, mut numbers: Range<u64>) -> Option<Range<u64>> {
         let first = numbers.clone().find(|&number| self.may_have_data(number))?;
         let last = numbers.rfind(|&number| self.may_have_data(number))?;
@@ -211,8 +212,8 @@ impl SparseFile {
         Ok(file)
     }
 
-    /// Punches holes for the blocks of zeros in a file that exceeds its capacity. The file may be a copy that
-    /// was made without the holes of its original. For readers the content of the file does not change.
+    /// Punches holes for the blocks of zeros in a file that exceeds its capacity. The file may be a copy
+    /// without the holes of its original. For readers the content of the file does not change.
     fn punch_zeros(&self, data: &[Range<u64>]) -> io::Result<()> {
         const CHUNK: u64 = 256 * BLOCK;
         for range in data {
@@ -254,8 +255,8 @@ impl SparseFile {
         Ok(())
     }
 
-    /// Punches a hole for a range of whole blocks of zeros. Returns false if the file system does not support
-    /// holes.
+    /// Punches a hole for a range of whole blocks of zeros. Returns false if the file system does not
+    /// support holes.
     fn punch(&self, offset: u64, len: u64) -> io::Result<bool> {
         let numbers = offset / BLOCK..(offset + len) / BLOCK;
         let Some(data) = self.blocks.lock().with_data(numbers) else { return Ok(true) };

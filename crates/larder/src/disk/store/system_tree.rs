@@ -1,19 +1,19 @@
 //! Checks redb's own tables of a file before redb commits to it.
 //!
-//! redb lists the pages that a commit has freed in its own tables, the system tree. Each later commit removes
-//! rows from these tables. The iterator that removes these rows (redb 4.6,
+//! redb lists the pages that a commit has freed in its own tables, the system tree. Each later commit
+//! removes rows from these tables. The iterator that removes these rows (redb 4.6,
 //! `WriteTransaction::extract_freed_pages`) panics on a damaged row, and its destructor reads the row again.
-//! The second panic happens while the first panic unwinds, and so ends the process. Code outside redb can't
-//! catch this. So no commit may read such a row.
+//! The second panic occurs during the first, and so aborts the process. Code outside redb cannot catch this.
+//! So no commit may read a damaged row of these tables.
 //!
-//! If all pages of a file were verified, the file has no such row. In any other file, only the system tree is
-//! verified. These steps read few pages, even of a large file:
+//! If all pages of a file were verified, the file has no damaged row. In any other file, only the system
+//! tree is verified. These steps read few pages, even of a large file:
 //!
 //! 1. The header is changed in an [`Overlay`] of the file: larder's tree is removed from both commit slots,
 //!    and their checksums are computed again. Only redb's own tables remain.
 //! 2. redb opens the overlay and checks every page to which the slots lead. It chooses the same slot as it
 //!    would for the file itself.
-//! 3. Before redb repairs the file, it calls a callback. The callback aborts the opening.
+//! 3. Before redb repairs the file, it calls a callback, which aborts the opening.
 //!
 //! If these pages are damaged later, while the file is open, the damage is not found.
 
@@ -30,12 +30,12 @@ const SLOTS: [usize; 2] = [64, 192];
 const SLOT_LEN: usize = 128;
 /// Offset in a slot of the byte that says whether larder's tables have a tree.
 const HAS_TREE_AT: usize = 1;
-/// Offset in a slot of the checksum. It covers the bytes before this offset.
+/// Offset in a slot of the checksum, which covers the bytes before it.
 const CHECKSUM_AT: usize = SLOT_LEN - 16;
 /// The progress that redb reports when it has verified the trees of the chosen slot.
 const VERIFIED: f64 = 0.6;
 
-/// Checks the pages of redb's own tables. Changes nothing. Refuses a file that is in use.
+/// Checks the pages of redb's own tables without changing the file. Refuses a file that is in use.
 pub(super) fn check(file: VolumeFile, mut builder: Builder) -> Result<(), StoreError> {
     let overlay = Overlay::new(file)?;
     // 1. redb itself refuses a file that is shorter than a header, before it reads any table.
@@ -100,7 +100,7 @@ mod tests {
         builder
     }
 
-    /// Makes a file that a crash left after many commits. Its lists of freed pages have rows.
+    /// Creates a file that a crash has left after many commits. Its lists of freed pages have rows.
     fn crashed() -> SimulatedVolume {
         let disk = SimulatedVolume::new();
         let db: Database = builder().create_with_backend(open(&disk)).unwrap();
@@ -130,8 +130,8 @@ mod tests {
         check(open(&disk), builder()).unwrap();
     }
 
-    /// Changes one number at a time, at each of the first offsets of each page. If the number is the end of a
-    /// row, the changed end is far beyond the page.
+    /// Changes one number at a time, at each of the first offsets of each page. If the number is the end of
+    /// a row, the changed end is far beyond the page.
     #[test]
     fn a_file_that_passes_can_be_committed_to_whichever_page_is_damaged() {
         let whole = crashed();

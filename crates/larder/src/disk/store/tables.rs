@@ -14,9 +14,9 @@
 //! | `larder.expiry` | class 1, delete-after 7, keyspace number 4, key ([`super::expiry`]) | nothing |
 //! | `larder.ranges` | sequence 8 | [`Scope`](crate::format::key::scope::Scope) of a pending range removal |
 //!
-//! The row `"lifetime"` may be missing. Readers ignore unknown counts, and start from zero if the checksum is
-//! wrong. The table `larder.ranges` is missing until its first row is written ([`super::range_removals`]).
-//! Format 1 has no features, no identity and no ranges.
+//! The row `"lifetime"` may be missing. Readers ignore unknown counts, and start from zero if the checksum
+//! is wrong. The table `larder.ranges` is missing until its first row is written
+//! ([`super::range_removals`]). Format 1 has no features, no identity and no ranges.
 
 use redb::{TableDefinition, TableHandle};
 
@@ -42,8 +42,8 @@ pub(super) const STATE_ROW: &str = "state";
 pub(super) const CUMULATIVE_ROW: &str = "lifetime";
 pub(super) const CHARGING_ROW: &str = "charging";
 
-/// Returns the name of the metadata table. The file's list of tables contains this name, so even a damaged
-/// file is recognized as ours.
+/// Returns the name of the metadata table. The file's list of tables contains this name, so that even a
+/// damaged file is recognized as ours.
 pub(crate) fn marker() -> Vec<u8> {
     META.name().as_bytes().to_vec()
 }
@@ -86,7 +86,7 @@ pub(super) fn cumulative_to_bytes(counts: &CumulativeStats) -> Vec<u8> {
     bytes
 }
 
-/// Returns the counts of a row, or `None` if the row is damaged.
+/// Returns the counts in a row, or `None` if the row is damaged.
 pub(super) fn read_cumulative(bytes: &[u8]) -> Option<CumulativeStats> {
     let (counts, sum) = bytes.split_last_chunk::<8>()?;
     let (numbers, rest) = counts.as_chunks::<8>();

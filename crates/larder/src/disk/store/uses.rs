@@ -1,16 +1,16 @@
-//! Records the entries that were read from disk recently. An eviction spares these entries once.
+//! Records which entries were recently read from disk. An eviction spares these entries once.
 //!
-//! A table holds bits, and the hash of a key selects a bit. A lookup that the disk answers sets the bit of
-//! its key. The hand of the eviction clears the bit when it passes ([`super::batch::evict`]), so old uses are
-//! forgotten. If two keys share a bit, a use of one key also spares the other key. After a restart no bit is
-//! set, and entries are evicted in the order in which they were written.
+//! A table contains bits, and the hash of a key selects a bit. A lookup that is answered from disk sets the
+//! bit of its key. The hand of the eviction clears the bit when it passes ([`super::batch::evict`]), so old
+//! uses are forgotten. If two keys share a bit, a use of one key also spares the other. After a restart no
+//! bit is set, and entries are evicted in the order in which they were written.
 //!
-//! A lookup reads a random word of the table, and the processor's cache seldom has that word. So the table is
-//! kept small, and is not used while no eviction is near:
+//! A lookup reads a random word of the table, which is seldom in the CPU cache. So the table is kept small,
+//! and is not used while no eviction is near:
 //!
-//! - Until the entries fill half of their room, no use is recorded. Such uses would say little: by the time
+//! - Until the entries fill half of their room, no use is recorded. These uses would say little: by the time
 //!   of the first eviction, nearly every entry would have been used.
-//! - The capacity of the file bounds the table. Only the start of the table is in use, with a few bits for
+//! - The capacity of the file limits the table. Only the start of the table is in use, with a few bits for
 //!   each entry of the file. This part doubles as entries are written, and its bits are copied, so no use is
 //!   forgotten.
 
@@ -20,14 +20,13 @@ use crate::sys::sync::{Ordering, StatisticU64};
 
 /// Number of charged bytes for each bit of the whole table. The smallest entry has at least two bits.
 const BYTES_PER_BIT: u64 = 64;
-/// Minimum number of bits for each entry in the used part. Fewer bits would spare more entries that only
-/// share a bit with a used entry.
+/// Minimum number of bits for each entry in the used part. With fewer bits, more entries would be spared
+/// only because they share a bit with a used entry.
 const BITS_PER_ENTRY: u64 = 4;
 const MIN_BITS: u64 = 1 << 12;
-/// The maximum table has 2 MiB.
+/// The largest table takes 2 MiB.
 const MAX_BITS: u64 = 1 << 24;
 
-/// The bits, by hash.
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
     /// The whole table. Not allocated in a cache without a file.
@@ -43,8 +42,8 @@ impl Uses {
         self.words.get_or_init(|| (0..bits / 64).map(|_| StatisticU64::new(0)).collect());
     }
 
-    /// Makes the used part large enough for the entries of the file. `bytes` is the charge of these entries,
-    /// and `usable` is the limit of the charge. Called by one thread at a time.
+    /// Enlarges the used part for the entries of the file. `bytes` is the charge of these entries, and
+    /// `usable` is the limit of the charge. Called by one thread at a time.
     ///
     /// A use that a lookup records during the call may be forgotten. Then its entry is spared once less.
     pub(crate) fn grow_for(&self, entries: u64, bytes: u64, usable: u64) {

@@ -1,8 +1,8 @@
 //! Changes the table of entries and the expiry table in one transaction.
 //!
 //! Each change of an entry also changes its expiry row and the counts of its keyspace, in the same
-//! transaction. The highest sequence wins: a range removal never deletes an entry with a higher sequence.
-//! This holds in the tables and in the batch.
+//! transaction. The highest sequence wins, in the tables and in the batch: a range removal never deletes an
+//! entry with a higher sequence.
 
 use redb::{ReadableTable, StorageError, Table, WriteTransaction};
 
@@ -45,7 +45,7 @@ impl<'txn> Entries<'txn> {
     }
 
     /// Returns whether a change writes its value. Otherwise the change is a deletion. A value is not written
-    /// if it is past its grace, if a later range removal covers it, or if it is too large for the file.
+    /// if its grace has ended, if a later range removal covers it, or if it is too large for the file.
     pub(crate) fn is_value(&self, change: &EntryChange<'_>, ranges: &[RangeRemoval]) -> bool {
         let is_removed = |removal: &RangeRemoval| removal.covers(&change.key, change.sequence);
         change.value.as_ref().is_some_and(|value| {
@@ -53,7 +53,6 @@ impl<'txn> Entries<'txn> {
         })
     }
 
-    /// Writes the value of a change.
     pub(crate) fn write(&mut self, change: &EntryChange<'_>) -> Result<(), StorageError> {
         let Some(value) = &change.value else { return Ok(()) };
         let header = Header {
@@ -69,8 +68,8 @@ impl<'txn> Entries<'txn> {
         self.put(&change.key, &header, &value.extension, &value.payload)
     }
 
-    /// Returns the number of bytes by which the charge of all entries grows if these values are written.
-    /// Negative if the charge shrinks.
+    /// Returns by how many bytes the charge of all entries grows if these values are written. Negative if
+    /// the charge shrinks.
     pub(crate) fn growth(&self, values: &[&EntryChange<'_>]) -> Result<i64, StorageError> {
         let mut growth = 0;
         for change in values {
@@ -118,7 +117,7 @@ impl<'txn> Entries<'txn> {
             return Ok(false);
         };
         self.uncount(key, len);
-        // Without a readable header the expiry row can't be found. The sweeper deletes the row when it is
+        // Without a readable header the expiry row cannot be found. The sweeper deletes the row when it is
         // due.
         let Some(header) = header else { return Ok(false) };
         self.remove_row(&header, key)?;
@@ -135,9 +134,9 @@ impl<'txn> Entries<'txn> {
     }
 
     /// Examines up to `limit` expiry rows whose time has passed. Deletes the entries that are due, and their
-    /// rows. The rows of entries for which `spares` returns true are skipped and not counted. Otherwise these
-    /// rows could use up the limit of every sweep. Returns the number of deleted rows and the number of
-    /// deleted entries.
+    /// rows. Rows of entries for which `spares` returns true are skipped and not counted, because they could
+    /// use up the limit of every sweep. Returns the number of deleted rows and the number of deleted
+    /// entries.
     pub(crate) fn sweep(
         &mut self,
         limit: usize,
@@ -213,7 +212,7 @@ impl<'txn> Entries<'txn> {
             return self.expiry.remove(row).map(|_| false);
         };
         let is_own = match self.rows.get(key)? {
-            // No row can match an unreadable header. A lookup can't return this entry, so it is deleted.
+            // No row can match an unreadable header. A lookup cannot return this entry, so it is deleted.
             Some(record) => {
                 record::peek(record.value()).is_none_or(|header| expiry::is_own(row, &header, key))
             }
@@ -238,7 +237,7 @@ impl<'txn> Entries<'txn> {
         *delta = (delta.0 - 1, delta.1 - charge);
     }
 
-    /// Returns the bytes that the value of a change is charged for.
+    /// Returns how many bytes the value of a change is charged for.
     pub(crate) fn charge_of(&self, change: &EntryChange<'_>) -> u64 {
         let value = change.value.as_ref();
         value.map_or(0, |value| self.charging.charge(change.key.len(), value.record_len()))

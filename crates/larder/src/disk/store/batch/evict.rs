@@ -1,22 +1,22 @@
 //! Eviction from disk: deletes entries in a transaction to make room for other entries.
 //!
 //! This is a clock algorithm. A hand moves over the entries in the order in which they were written. It
-//! deletes the entries that were not used since the hand last passed ([`Uses`](crate::disk::store::uses)). It
-//! does not move or change the entries that it spares.
+//! deletes the entries that were not used since the hand last passed ([`Uses`](crate::disk::store::uses)).
+//! It does not move or change the entries that it spares.
 //!
-//! - The hand follows the expiry rows. Within a class of lifetimes, the order of the rows is nearly the order
-//!   of writing. The hand has a position in each class. It compares the next rows of all classes, and selects
-//!   the row that was written first. The time of writing is estimated: the row's time minus a lifetime. That
-//!   is the lifetime of the first entry in the row's group of [`ROWS`] rows. The entry of each row is not
-//!   read, because its page may not be in memory.
+//! - The hand follows the expiry rows. Within a class of lifetimes, rows are nearly in the order of writing.
+//!   The hand has a position in each class. It compares the next rows of all classes, and selects the row
+//!   that was written first. The time of writing is estimated as the row's time minus a lifetime. This is
+//!   the lifetime of the first entry in the row's group of [`ROWS`] rows. The entry of each row is not read,
+//!   because its page may not be in memory.
 //! - A *turn* covers the entries that were written before the turn began. Then the hand returns to the first
-//!   rows. So an entry is deleted only after all older entries were examined, even if only a few of the older
-//!   entries are unused.
-//! - Entries that memory holds are spared too, because lookups in memory are not recorded as uses of the
-//!   disk. After [`MAX_LOOKS`] rows, or a whole turn, used entries and entries in memory are no longer
+//!   rows. So an entry is deleted only after all older entries were examined, even if few of them are
+//!   unused.
+//! - Entries that memory holds are also spared, because lookups in memory are not recorded as uses of the
+//!   disk. After [`MAX_LOOKS`] rows, or a full turn, used entries and entries in memory are no longer
 //!   spared. Otherwise a memory tier that holds nearly all entries would make each eviction scan the whole
 //!   table. Entries that the batch is about to write are always spared.
-//! - Rows without a class are older than all other rows, so the hand examines these rows first.
+//! - Rows without a class are older than all other rows, so the hand examines them first.
 //!
 //! The position of the hand is not stored. In a new process the hand starts at the first rows again, so it
 //! examines some rows twice.
@@ -32,15 +32,15 @@ use crate::disk::store::expiry::UNCLASSED;
 use crate::format::record;
 use crate::units::Timestamp;
 
-/// Number of rows of a class that are read together.
+/// Number of rows of a class to read at a time.
 const ROWS: usize = 32;
 /// Number of rows after which one eviction spares only the entries that the batch writes.
 const MAX_LOOKS: usize = 4096;
-/// Maximum number of turns that one eviction may begin. The first turn may spare all entries. The second turn
-/// spares only entries that the batch is about to write.
+/// Maximum number of turns that one eviction may begin. The first turn may spare all entries. The second
+/// turn spares only entries that the batch is about to write.
 const MAX_TURNS: usize = 2;
 
-/// A predicate that is called with the key of an entry before the entry is evicted.
+/// A predicate on the key of an entry, called before the entry is evicted.
 type IsKey<'a> = &'a dyn Fn(&[u8]) -> bool;
 
 /// The conditions under which the hand spares an entry.
@@ -57,9 +57,9 @@ pub(crate) struct Spared<'a> {
 /// The position of the hand.
 #[derive(Debug, Default)]
 pub(crate) struct ClockHand {
-    /// The last row that was passed, by class.
+    /// The last row that the hand has passed, by class.
     passed: BTreeMap<u8, Vec<u8>>,
-    /// The time when the turn began.
+    /// When the turn began.
     turned_at: Option<Timestamp>,
 }
 
@@ -72,15 +72,13 @@ struct ClassHead {
 }
 
 impl ClassHead {
-    /// Returns the estimated time when the entry of the next row was written, in ms. The time is at most
-    /// `now`.
+    /// Returns the estimated time at which the entry of the next row was written, in ms, at most `now`.
     fn written_at(&self, now: Timestamp) -> Option<u64> {
         let (at, _) = expiry::split(self.rows.front()?)?;
         Some(at.as_millis().saturating_sub(self.lifetime).min(now.as_millis()))
     }
 }
 
-/// The result of an eviction.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Evicted {
     pub(crate) entries: u64,
@@ -141,7 +139,6 @@ impl Entries<'_> {
         Ok(evicted)
     }
 
-    /// Returns the next rows of every class.
     fn heads(&self, hand: &ClockHand) -> Result<Vec<ClassHead>, StorageError> {
         let mut heads = Vec::new();
         for (class, _) in expiry::heads(&*self.expiry)? {

@@ -1,4 +1,4 @@
-//! Moves the expiry of entries that were used since their records were written.
+//! Extends the expiry of entries that were used since their records were written.
 
 use redb::{ReadableTable, StorageError};
 
@@ -8,7 +8,7 @@ use crate::disk::store::expiry;
 use crate::format::record;
 
 impl Entries<'_> {
-    /// Applies extensions, until they have rewritten `max_bytes` of records. Returns the number of processed
+    /// Applies extensions until they have rewritten `max_bytes` of records. Returns the number of processed
     /// extensions: at least one, if there are any.
     pub(crate) fn extend(
         &mut self,
@@ -26,8 +26,8 @@ impl Entries<'_> {
         Ok(done)
     }
 
-    /// Moves the expiry of one entry, if the file has an undamaged record with this sequence and an earlier
-    /// expiry. Returns the number of bytes written.
+    /// Extends the expiry of one entry, if the file has an undamaged record with this sequence and an
+    /// earlier expiry. Returns the number of bytes written.
     fn extend_entry(&mut self, extension: &ExpiryExtension<'_>) -> Result<usize, StorageError> {
         let &ExpiryExtension { key, sequence, expires_at } = extension;
         self.record.clear();

@@ -1,16 +1,16 @@
-//! A range removal, with the numbers of its entries that were found in memory and on disk before the commit.
+//! A range removal, with the counts of its entries in memory and on disk before the commit.
 
 use crate::format::range_tombstone::RangeTombstone;
 use crate::format::stored_key::StoredKey;
 
-/// A removal of every key in a scope.
+/// The removal of every key in a scope.
 #[derive(Debug)]
 pub(crate) struct RangeRemoval {
     pub(crate) range: RangeTombstone,
-    /// Keys that memory held, and whether they were live. The entries of these keys on disk are not counted.
+    /// Keys that memory held, each with whether it was live. Their entries on disk are not counted.
     pub(crate) memory_keys: Vec<(StoredKey, bool)>,
-    /// Number of further live entries in memory. These entries are on disk too, unless they were evicted from
-    /// the disk.
+    /// Number of further live entries in memory. These entries are also on disk, unless they were evicted
+    /// from there.
     pub(crate) unlisted: u64,
     /// Number of live entries on disk whose keys are not in `memory_keys`, counted before the commit.
     pub(crate) on_disk: u64,
@@ -31,8 +31,8 @@ impl RangeRemoval {
         self.memory_keys.iter().filter(|(_, is_live)| *is_live).count() as u64
     }
 
-    /// Returns the total number of live entries that were removed. `on_disk` is the number of live entries
-    /// that were found on disk and are not in `memory_keys`.
+    /// Returns the total number of removed live entries. `on_disk` is the number of live entries on disk
+    /// that are not in `memory_keys`.
     pub(crate) fn total(&self, on_disk: u64) -> u64 {
         self.listed() + on_disk.max(self.unlisted)
     }

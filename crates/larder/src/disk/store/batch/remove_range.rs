@@ -1,5 +1,5 @@
-//! Deletes the entries of a range removal in a transaction. A small removal is done in one transaction, and a
-//! large removal in parts.
+//! Deletes the entries of a range removal: of a small removal in one transaction, and of a large one in
+//! parts.
 
 use std::collections::HashSet;
 use std::ops::Bound;
@@ -26,10 +26,9 @@ pub(crate) struct PartLimits<'a> {
 /// Number of rows between two calls of `is_over`.
 const ROWS_BETWEEN_LOOKS: usize = 32;
 
-/// The result of one part of a removal.
 #[derive(Debug, Default)]
 pub(crate) struct RemovalPart {
-    /// The last key that was handled. None if no keys are left.
+    /// The last key that was handled, or `None` if no keys are left.
     pub(crate) last: Option<Vec<u8>>,
     /// Number of deleted rows.
     pub(crate) deleted: u64,
@@ -41,7 +40,7 @@ impl Entries<'_> {
     /// Deletes the entries that a range removal covers, and returns the number of removed live entries
     /// ([`RangeRemoval::total`]). Entries of `retired` keyspaces, and entries that a removal in `earlier`
     /// covers, are deleted but not counted. If the scope has more than `max_rows` rows, changes nothing and
-    /// returns none.
+    /// returns `None`.
     pub(crate) fn remove_range(
         &mut self,
         removal: &RangeRemoval,

@@ -12,15 +12,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::format::codec::format::Format;
 
-/// A step of a transaction.
 #[derive(Debug, Clone)]
 enum Step {
     /// Opens the keyspace with this name, version and schema.
     Register(u8, u32, Option<&'static str>),
     /// Merges pending registrations of this name, one for each of these versions.
     Merge(u8, Vec<u32>),
-    /// Adds entries and bytes to the keyspace with this number. The keyspace may be current, retired or
-    /// missing.
+    /// Adds entries and bytes to the keyspace with this number, which may be current, retired or missing.
     Count(u32, i64, i64),
     /// Removes a retired keyspace, as when its last entries are deleted.
     Swept(usize),

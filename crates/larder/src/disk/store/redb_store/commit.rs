@@ -1,4 +1,4 @@
-//! The commit of a batch in one transaction: the input, the steps and the outcome.
+//! Commits a batch in one transaction: the input, the steps and the outcome.
 
 use std::collections::HashSet;
 
@@ -27,9 +27,9 @@ pub(crate) struct Batch<'a> {
     /// All range removals of the step. In every batch of the step, a change that a range removal covers
     /// becomes a deletion.
     pub(crate) ranges: &'a [RangeRemoval],
-    /// Whether this batch is the first of the step. The first batch performs the range removals.
+    /// Whether this batch is the first of the step. Only the first batch makes the range removals.
     pub(crate) is_first: bool,
-    /// Keyspaces that are not in the file yet, with the numbers that their handles use.
+    /// Keyspaces that are not yet in the file, with the numbers that their handles use.
     pub(crate) pending: &'a PendingRegistrations,
     pub(crate) register: &'a [Registration],
     /// Maximum number of due and retired entries to delete. Zero means no sweep.
@@ -37,9 +37,10 @@ pub(crate) struct Batch<'a> {
     pub(crate) now: Timestamp,
     pub(crate) sequence: u64,
     pub(crate) closing: bool,
-    /// Returns whether memory holds a copy of the entry. At first, an eviction spares such entries.
+    /// Returns whether memory holds a copy of the entry. At first, an eviction spares these entries.
     pub(crate) is_resident: &'a dyn Fn(&[u8]) -> bool,
-    /// Returns whether the entry was read from disk since the last call. The clock hand spares such an entry.
+    /// Returns whether the entry was read from disk since the last call. The clock hand spares these
+    /// entries.
     pub(crate) take_use: &'a dyn Fn(&[u8]) -> bool,
     /// If set, the transaction deletes a part of the earliest pending range removal. The function returns
     /// whether the part must end now.
@@ -47,9 +48,10 @@ pub(crate) struct Batch<'a> {
     /// Maximum number of rows that one range removal or one part may examine. A larger range removal becomes
     /// a pending row.
     pub(crate) range_rows: usize,
-    /// Later expiries of entries that were used. They are applied before the sweep.
+    /// Later expiries of used entries, applied before the sweep.
     pub(crate) extensions: &'a [ExpiryExtension<'a>],
-    /// Returns whether an entry was used, and its later expiry is not on disk yet. The sweep spares it.
+    /// Returns whether a use has given the entry a later expiry that is not on disk yet. The sweep spares
+    /// it.
     pub(crate) has_stamp: &'a dyn Fn(&[u8]) -> bool,
     /// Number of rewritten record bytes after which the transaction applies no more extensions.
     pub(crate) max_extended_bytes: usize,
@@ -71,15 +73,14 @@ pub(crate) struct CommitOutcome {
     /// Whether more entries must be evicted than one transaction may evict. Then no value of the batch was
     /// written. If a change hides a removal, its entry was deleted.
     pub(crate) needs_room: bool,
-    /// The numbers of evicted and of expired entries of each keyspace that lost entries. A keyspace may occur
-    /// twice.
+    /// Evicted and expired entries of each keyspace that lost entries. A keyspace may occur twice.
     pub(crate) gone: Vec<(KeyspaceId, u64, u64)>,
     pub(crate) next_expiry: Option<Timestamp>,
-    /// Number of processed extensions of the batch, counted from the first one.
+    /// Number of processed extensions, counted from the first one of the batch.
     pub(crate) extended: usize,
 }
 
-/// An eviction frees more bytes than the batch needs: the limit divided by this number. So not every batch
+/// An eviction frees this fraction of the limit in addition to what the batch needs, so that not every batch
 /// must evict.
 pub(super) const EVICT_AHEAD: u64 = 256;
 /// Maximum number of parts of pending range removals that one transaction deletes before it evicts.
@@ -142,10 +143,10 @@ impl Store {
 /// Changes the entries in the order below. So no sweep deletes an entry whose life was extended, and each
 /// value has room before it is written.
 ///
-/// 1. The expiries of entries that were used are moved. Then entries are deleted: by range removals, by the
-///    sweep, and by changes that are deletions.
-/// 2. Entries are evicted until the values of the batch have room, but at most as many as one transaction may
-///    evict.
+/// 1. The expiries of used entries are extended. Then entries are deleted: by range removals, by the sweep,
+///    and by changes that are deletions.
+/// 2. Entries are evicted until the values of the batch have room, but at most as many as one transaction
+///    may evict.
 /// 3. The values are written, and the deletions of their groups are made, unless further transactions must
 ///    evict more entries first.
 fn change_entries(
@@ -218,16 +219,15 @@ fn sweep(
         if deleted < asked {
             catalog.retired.remove(id);
         }
-        // A keyspace without entries adds one to the number of rows, because there may be many such
-        // keyspaces.
+        // A keyspace without entries counts as one row, because there may be many of them.
         rows += deleted.max(1);
     }
     outcome.more_to_sweep = rows == batch.sweep;
     Ok(())
 }
 
-/// Makes room for the values of a batch, by parts of pending range removals and by eviction. Entries that the
-/// batch is about to replace are not evicted.
+/// Makes room for the values of a batch, by parts of pending range removals and by eviction. Entries that
+/// the batch is about to replace are not evicted.
 fn make_room(
     entries: &mut Entries<'_>,
     batch: &Batch<'_>,
@@ -238,7 +238,7 @@ fn make_room(
 ) -> Result<(), redb::Error> {
     let live = catalog.live_bytes();
     // Most batches have room even if they replace no entries. Looking up the replaced entries takes as long
-    // as writing the new entries.
+    // as writing the new ones.
     let charged: u64 = values.iter().map(|change| entries.charge_of(change)).sum();
     if live.saturating_add(charged) <= limits.live_limit {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Deletes the entries of pending range removals in separate transactions. Used for a file without a writer
+//! Deletes the entries of pending range removals in separate transactions, for a file without a writer
 //! thread.
 
 use super::Store;
@@ -10,8 +10,7 @@ use crate::disk::store::guard::{StoreError, begin_write, commit, guarded};
 use crate::disk::store::metadata::write_draft;
 
 impl Store {
-    /// Deletes the entries of all pending range removals. Returns the number of live entries that were
-    /// deleted.
+    /// Deletes the entries of all pending range removals. Returns the number of deleted live entries.
     pub(crate) fn delete_pending_ranges(&mut self) -> Result<u64, StoreError> {
         let mut live = 0;
         while !self.catalog.ranges.is_empty() {

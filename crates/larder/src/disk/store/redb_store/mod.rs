@@ -1,8 +1,8 @@
 //! The store: an open redb file that receives the commits of the writer.
 //!
-//! Only the writer owns the store of a cache. The catalog holds the keyspaces with their counts and charges
-//! in memory. The catalog changes only after a commit has succeeded. So neither opening a file nor counting
-//! entries scans the table of entries.
+//! Only the writer owns the store of a cache. The catalog keeps the keyspaces with their counts and charges
+//! in memory, and changes only after a commit has succeeded. So neither opening a file nor counting entries
+//! scans the table of entries.
 
 pub(crate) mod commit;
 mod delete_ranges;
@@ -48,18 +48,18 @@ pub(crate) struct Store {
     pub(crate) largest_page: u64,
     /// The position of eviction in the expiry table.
     hand: ClockHand,
-    /// The earliest time when an entry may be deleted. None if there are no entries.
+    /// The earliest time when an entry may be deleted, or `None` if there are no entries.
     pub(crate) next_expiry: Option<Timestamp>,
     cumulative: Option<CumulativeStats>,
     pub(crate) identities: Identities,
-    /// The keyspaces whose rows have changed since the last call of [`Store::show`]. None before the first
+    /// The keyspaces whose rows have changed since the last call of [`Store::show`]. `None` before the first
     /// call.
     pub(crate) unshown: Option<BTreeSet<String>>,
     /// Once this seal is set, all further writes to the file fail.
     pub(crate) seal: Seal,
     /// The progress of deleting the entries of the earliest pending range removal.
     pub(crate) cursor: RangeCursor,
-    /// The options with which the file was opened. None for a store in memory.
+    /// The options with which the file was opened. `None` for a store in memory.
     options: Option<OpenOptions>,
 }
 
@@ -70,7 +70,7 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Makes the tables of a new file with this catalog, and commits them.
+    /// Creates and commits the tables of a new file with this catalog.
     pub(crate) fn initialise(db: &Database, catalog: &Catalog) -> Result<(), StoreError> {
         guarded(|| {
             let txn = begin_write(db)?;
@@ -146,13 +146,13 @@ impl Store {
         if let Some(charging) = options.charging {
             store.recharge(charging)?;
         }
-        // Lookups need the table of entries. If this table can't be opened, opening the store must fail.
+        // Lookups need the table of entries, so opening the store must fail if this table cannot be opened.
         store.snapshot(0)?;
         Ok(store)
     }
 
-    /// Returns the cumulative statistics that the file has after the next commit, or `None` if the statistics
-    /// are missing or can't be decoded.
+    /// Returns the cumulative statistics that the file has after the next commit, or `None` if they are
+    /// missing or cannot be decoded.
     pub(crate) fn cumulative_stats(&self) -> Option<&CumulativeStats> {
         self.cumulative.as_ref()
     }
@@ -166,7 +166,7 @@ impl Store {
         StoreSnapshot::take(&*self.db, generation)
     }
 
-    /// Applies the changes of a transaction that has succeeded.
+    /// Applies the changes of a committed transaction.
     pub(crate) fn apply(&mut self, changes: DraftChanges) {
         let names = self.catalog.apply(changes);
         if let Some(unshown) = &mut self.unshown {
@@ -200,17 +200,16 @@ impl Store {
     }
 
     pub(crate) fn last_sequence(&self) -> u64 {
-        // A range removal has a higher sequence than the state only in a damaged file. New entries need an
-        // even higher sequence, because otherwise that range removal would cover them.
+        // Only in a damaged file does a range removal have a higher sequence than the state. New entries
+        // need an even higher sequence, because otherwise the range removal would cover them.
         self.catalog.ranges.iter().map(|range| range.sequence).fold(self.catalog.state.sequence, u64::max)
     }
 
-    /// Returns the pending range removals.
     pub(crate) fn ranges(&self) -> &[RangeTombstone] {
         &self.catalog.ranges
     }
 
-    /// Deletes every entry. Called when the times of the entries can't be trusted.
+    /// Deletes every entry. Called when the times of the entries cannot be trusted.
     pub(crate) fn wipe(&mut self, clock_watermark: Timestamp) -> Result<(), StoreError> {
         let mut catalog = self.catalog.clone();
         catalog.retired = Retired::default();
@@ -237,8 +236,8 @@ impl Store {
 
     /// Closes the file, so that it can be opened, renamed or copied.
     pub(crate) fn close(self) -> Result<(), StoreError> {
-        // All changes are committed, and closing writes a few more blocks. If the bound refused these blocks,
-        // the file would need a repair, and followers would refuse the file. Also, a file that exceeds its
+        // All changes are committed, and closing writes a few more blocks. If the bound refused these
+        // blocks, the file would need a repair, and followers would refuse it. Also, a file that exceeds its
         // capacity shrinks only when it is closed.
         self.reserve.lift(true);
         guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))

@@ -25,7 +25,7 @@ use crate::units::Timestamp;
 
 impl Store {
     /// Shrinks a file that exceeds its limits: deletes expired entries, evicts, and releases unused pages to
-    /// the file system. While a follower reads the file, pages can't be moved, and the file stays longer.
+    /// the file system. While a follower reads the file, pages cannot be moved, and the file stays longer.
     pub(crate) fn shrink(&mut self, now: Timestamp) -> Result<(), StoreError> {
         const ROWS: usize = 1000;
         loop {
@@ -54,15 +54,15 @@ impl Store {
         self.compact().map(drop)
     }
 
-    /// Releases unused pages to the file system. Returns false if pages had to be moved but could not be
-    /// moved, for example because another process or a lookup reads the file. After an error the store can
-    /// only be closed.
+    /// Releases unused pages to the file system. Returns false if pages had to be moved but could not be,
+    /// for example because another process or a lookup reads the file. After an error the store can only be
+    /// closed.
     pub(crate) fn compact(&mut self) -> Result<bool, StoreError> {
         self.open_again()?;
         if !self.is_too_large()? {
             return Ok(true);
         }
-        // The compaction of a file that exceeds its capacity needs more blocks while it runs.
+        // While it runs, the compaction of a file that exceeds its capacity needs more blocks.
         self.reserve.lift(true);
         let moved = self.move_pages();
         self.open_again()?;
@@ -73,8 +73,8 @@ impl Store {
         }
     }
 
-    /// Moves pages to the front of the file, and releases the space behind them (step 2 only). Returns false
-    /// if a reader prevents this.
+    /// Does only step 2: moves pages to the front of the file, and releases the space behind them. Returns
+    /// false if a reader prevents this.
     pub(crate) fn move_pages(&mut self) -> Result<bool, StoreError> {
         self.reserve.allow(true);
         let moved = guarded(|| match self.db.compact() {
@@ -86,12 +86,12 @@ impl Store {
         moved
     }
 
-    /// Closes the store and opens it again (steps 1 and 3).
+    /// Does step 1 or 3: closes the store and opens it again.
     fn open_again(&mut self) -> Result<(), StoreError> {
         let Some(options) = &self.options else { return Ok(()) };
         self.reserve.lift(true);
         if let Some(db) = self.db.take() {
-            // If closing fails, opening fails too and reports the error.
+            // If closing fails, opening also fails and reports the error.
             drop(guarded(|| Ok(Database::close(db)?)));
         }
         let OpenDatabase { db, seal, reserve, largest_page } = open_database(options, false)?;
@@ -126,7 +126,7 @@ mod tests {
     const BLOBS: KeyspaceDefinition<u64, Vec<u8>> =
         KeyspaceDefinition::new("blob").ttl(Duration::from_hours(1));
 
-    /// Makes a closed file with `count` values of these sizes. Then removes `removed` of every ten values.
+    /// Creates a closed file with `count` values of these sizes, and removes `removed` of every ten values.
     fn worn(sizes: &[usize], count: u64, removed: u64) -> SimulatedVolume {
         let disk = SimulatedVolume::new();
         let cache =

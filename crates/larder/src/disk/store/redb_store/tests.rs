@@ -170,7 +170,7 @@ fn a_range_removal_spares_what_was_written_after_it() {
     let (old, new) = (put(&key(id, "old"), 3, LATER), put(&key(id, "new"), 6, LATER));
     // Both writes are committed before the range removal, although the write of `new` has a higher sequence.
     // In a cache this happens if the shard of `new` was purged before the write, and another shard was not
-    // purged yet.
+    // yet purged.
     store.commit(&batch(&[old, new], &[])).unwrap();
     let range = RangeTombstone { scope: Scope::prefix(id.to_bytes()), sequence: 5 };
     let removal = RangeRemoval { range, memory_keys: vec![], unlisted: 0, on_disk: 0 };
@@ -206,7 +206,7 @@ fn overwriting_removing_and_sweeping_keep_every_count() {
     validate(&store);
 }
 
-/// Both the sweep and the eviction follow the rows of the expiry table. Damage may leave a row that does not
+/// The sweep and the eviction both follow the rows of the expiry table. Damage may leave a row that does not
 /// belong to an entry.
 #[test]
 fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
@@ -220,8 +220,8 @@ fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
         txn.open_table(EXPIRY).unwrap().insert(expiry::row(&planted(soon), &kept).as_slice(), ()).unwrap();
         txn.commit().unwrap();
         if is_swept {
-            // The row was not entered by a commit of the store, so the store does not see that it is due. The
-            // batch has a change, because a commit that sees nothing to do makes no transaction.
+            // The store has not committed this row, so it does not see that the row is due. The batch
+            // contains a change, because a commit without work makes no transaction.
             let other = [put(&key(id, "other"), 2, LATER)];
             store.commit(&Batch { sweep: 10, now: soon, ..batch(&other, &[]) }).unwrap();
         } else {

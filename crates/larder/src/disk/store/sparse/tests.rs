@@ -157,7 +157,7 @@ fn a_file_takes_no_block_beyond_its_capacity_and_is_not_longer_than_twice() {
 }
 
 proptest! {
-    /// After any writes, cuts and extensions, the file reads back like a file that was written without holes.
+    /// Checks that after any writes, cuts and extensions, the file reads back like a file without holes.
     #[test]
     fn a_sparse_file_reads_as_a_plain_one(
         steps in proptest::collection::vec((0_u64..24, 0_usize..9, 0_usize..9, 0_u8..8), 1..60),

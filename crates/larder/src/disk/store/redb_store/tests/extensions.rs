@@ -1,5 +1,5 @@
-//! Tests of extensions of expiries: an extension changes only its own entry, changes no count, and is applied
-//! before the sweep.
+//! Tests of extensions of expiries: an extension changes only its own entry, changes no count, and is
+//! applied before the sweep.
 
 use super::*;
 use crate::disk::store::entry_change::ExpiryExtension;

@@ -1,5 +1,5 @@
-//! Tests of panics at each read of the file, in each call that changes the file. Such a panic must become an
-//! error, and must not end the process.
+//! Tests of panics at each read of the file, in each call that changes the file. The panic must become an
+//! error, and must not abort the process.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ impl StorageBackend for Panicking {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
-        // The counter wraps, so no later read panics.
+        // The counter wraps around, so no later read panics.
         assert!(self.reads_left.fetch_sub(1, Ordering::SeqCst) != 0, "planted");
         self.file.read(offset, out)
     }
@@ -44,7 +44,7 @@ impl StorageBackend for Panicking {
     }
 }
 
-/// Opens a store that keeps no page in memory. Returns the store and the counter of the reads before the
+/// Opens a store that keeps no page in memory. Returns the store and the number of reads left before the
 /// panic.
 fn store_of(disk: &SimulatedVolume) -> (Store, Arc<AtomicU64>) {
     let reads_left = Arc::new(AtomicU64::new(u64::MAX));
@@ -60,7 +60,7 @@ fn store_of(disk: &SimulatedVolume) -> (Store, Arc<AtomicU64>) {
 
 type Change = fn(&mut Store, KeyspaceId) -> Result<(), StoreError>;
 
-/// The calls that change a file, and their names.
+/// The calls that change a file, with their names.
 const CHANGES: [(&str, Change); 4] = [
     ("a commit", |store, id| {
         let mut changes: Vec<_> =

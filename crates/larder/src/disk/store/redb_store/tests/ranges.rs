@@ -115,7 +115,7 @@ fn dead_entries_give_up_their_room_before_live_ones() {
     let puts = |prefix: &str, sequence: u64, count: u64| -> Vec<_> {
         (0..count).map(|number| put(&key(id, &format!("{prefix}{number:05}")), sequence, LATER)).collect()
     };
-    // In the order of eviction, the entries that the removal covers come after the live entries.
+    // In eviction order, the entries that the removal covers come after the live entries.
     store.commit(&batch(&puts("live", 3, 100), &[])).unwrap();
     store.commit(&batch(&puts("old", 4, 190), &[])).unwrap();
     store.commit(&small(&[], &[removal(Scope::prefix(key(id, "old")), 5)])).unwrap();

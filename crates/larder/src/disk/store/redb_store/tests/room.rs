@@ -51,8 +51,8 @@ fn a_transaction_evicts_so_many_and_writes_nothing_until_there_is_room() {
     }
     let has = |store: &Store, name: &str| store.snapshot(1).unwrap().get(&key(id, name)).unwrap().is_some();
     assert!(has(&store, "198") && has(&store, "199"));
-    // The charge of the large value equals the charge of about twenty other entries. The same batch has a
-    // removal and a replaced value.
+    // The large value is charged as much as about twenty other entries. The same batch contains a removal
+    // and a replaced value.
     let large = put_long(&key(id, "large"), 300, LATER, 3_900);
     let removal = EntryChange { value: None, ..put(&key(id, "198"), 301, LATER) };
     let replaced = EntryChange { hides_removal: true, ..put(&key(id, "199"), 302, LATER) };

@@ -1,32 +1,31 @@
-//! The division of the file's capacity among live entries, the changes of one transaction, and its evictions.
+//! Divides the file's capacity among the live entries, the changes of a transaction, and its evictions.
 
 use crate::disk::store::limits::StoreLimits;
 
-/// Maximum share of the file's capacity for the charges of live entries, in sixteenths. Used if the file
-/// system's blocks are counted. The rest is for the store's own tables, for gaps, and for the replaced pages
-/// of two transactions until these pages are free. `docs/adr/0009` gives the measurement.
+/// The maximum share of the file's capacity for live entries, in sixteenths, if the allocated blocks of the
+/// file are counted. The rest is for the store's own tables, for gaps, and for the pages that two
+/// transactions have replaced and that are not free yet. `docs/adr/0009` has the measurement.
 const LIVE_SIXTEENTHS: u64 = 13;
-/// The same share as a divisor of the capacity. Used if the length of the file is bounded instead. redb
-/// doubles a file that must grow, so the pages in use must stay below half of the capacity. The pages that
-/// hold entries are two thirds full. The pages in use also include the replaced pages of two transactions,
-/// until these pages are free.
+/// The same share, as a divisor of the capacity, if the length of the file is bounded instead. redb doubles a
+/// file that must grow, so the pages in use must stay below half of the capacity. Pages with entries are two
+/// thirds full. The pages that two transactions have replaced also count as in use until they are free.
 const LIVE_SHARE: u64 = 4;
-/// A divisor of the capacity. The result is the maximum size in bytes of the values that one transaction
-/// writes, and also of the pages that its evictions replace.
+/// A divisor of the capacity, for two limits: the bytes of the values that a transaction writes, and the
+/// bytes of the pages that its evictions replace.
 const BATCH_SHARE: u64 = 32;
-/// A divisor of the capacity. The result is the maximum size in bytes of the pages that the changes of one
-/// transaction replace. Small values replace the most pages for their size. Entries can't use the space of
-/// replaced pages that are not free yet.
+/// A divisor of the capacity, for the maximum bytes of the pages that the changes of a transaction replace.
+/// Small values replace the most pages for their size. Until the replaced pages are free, entries can't use
+/// their space.
 const CHANGE_SHARE: u64 = 64;
-/// The size in bytes of the pages that a change may replace: a leaf of each table for the written entry, and
-/// a leaf of each table for an evicted entry.
+/// The bytes of the pages that a change may replace: a leaf of each table for the written entry, and a leaf
+/// of each table for an evicted entry.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
-/// The size in bytes of the pages that an eviction may replace: a leaf of each table.
+/// The bytes of the pages that an eviction may replace: a leaf of each table.
 const BYTES_PER_EVICTION: u64 = 2 * 4096;
-/// A divisor of the capacity. The result is the maximum size in bytes of the pages that the values of one
-/// group replace. The values of a group are committed in one transaction. Small values replace the most pages
-/// for their size: a leaf of each table for each value. Two such transactions, with their evictions, still
-/// fit beside the live entries.
+/// A divisor of the capacity, for the maximum bytes of the pages that the values of a group replace. A group
+/// is committed in one transaction. Small values replace the most pages for their size: a leaf of each table
+/// for each value. With this limit, the replaced pages of two such transactions and their evictions fit
+/// beside the live entries.
 const GROUP_SHARE: u64 = 16;
 /// The bytes of the pages that a value of a group may replace: a leaf of each table.
 const BYTES_PER_GROUP_VALUE: u64 = 2 * 4096;
@@ -38,8 +37,7 @@ pub(super) fn live_limit(capacity: u64, counts_blocks: bool) -> u64 {
     if counts_blocks { capacity / 16 * LIVE_SIXTEENTHS } else { capacity / LIVE_SHARE }
 }
 
-/// Returns the limits of a file of this capacity: the maximum bytes of live entries, and the maximum
-/// evictions of one transaction.
+/// Returns the limits of a file with this capacity.
 pub(super) fn store_limits(capacity: u64, counts_blocks: bool) -> StoreLimits {
     let evictions = (capacity / BATCH_SHARE / BYTES_PER_EVICTION).clamp(MIN_CHANGES, MAX_CHANGES);
     StoreLimits {
@@ -48,18 +46,18 @@ pub(super) fn store_limits(capacity: u64, counts_blocks: bool) -> StoreLimits {
     }
 }
 
-/// Returns the maximum number of changes in one transaction.
+/// Returns the maximum number of changes in a transaction.
 pub(super) fn max_changes(capacity: u64) -> usize {
     let changes = (capacity / CHANGE_SHARE / BYTES_PER_CHANGE).clamp(MIN_CHANGES, MAX_CHANGES);
     usize::try_from(changes).unwrap_or(usize::MAX)
 }
 
-/// Returns the maximum number of value bytes that one transaction writes.
+/// Returns the maximum bytes of the values that a transaction writes.
 pub(super) fn max_batch_bytes(capacity: u64) -> usize {
     usize::try_from(capacity / BATCH_SHARE).unwrap_or(usize::MAX)
 }
 
-/// The limits of one group of values.
+/// The limits of a group of values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GroupLimits {
     pub(crate) values: usize,
@@ -67,7 +65,7 @@ pub(crate) struct GroupLimits {
     pub(crate) bytes: u64,
 }
 
-/// Returns the limits of one group of values in a file of this capacity.
+/// Returns the limits of a group of values in a file with this capacity.
 pub(super) fn group_limits(capacity: u64) -> GroupLimits {
     let values = (capacity / GROUP_SHARE / BYTES_PER_GROUP_VALUE).clamp(MIN_CHANGES, MAX_CHANGES);
     GroupLimits { values: usize::try_from(values).unwrap_or(usize::MAX), bytes: capacity / BATCH_SHARE }

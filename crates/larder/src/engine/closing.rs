@@ -1,7 +1,7 @@
-//! The progress of closing a cache, and the turns of the threads that close it.
+//! The progress of closing a cache, and the turns of the callers that close it.
 //!
-//! One caller at a time closes the cache. A caller on a thread of the application gets its answer only when
-//! the cache is closed. [`shared::close`](super::shared) describes the steps.
+//! One caller at a time closes the cache. A caller on a thread of the application returns only when the cache
+//! is closed. [`shared::close`](super::shared) describes the steps.
 
 use crate::error::Error;
 use crate::error::cause::ErrorCause;
@@ -19,8 +19,8 @@ pub(crate) struct Closing {
 #[derive(Debug, Default)]
 struct ClosingProgress {
     stage: ClosingStage,
-    /// The reason why inserted entries may not be on disk. Every caller gets this reason, because each caller
-    /// may have inserted some of these entries.
+    /// The reason why inserted entries may not be on disk. Every caller gets it, because each of them may
+    /// have inserted some of these entries.
     failure: Option<ErrorCause>,
 }
 
@@ -35,29 +35,30 @@ enum ClosingStage {
     Closed,
 }
 
-/// The part of closing that a caller must still wait for.
+/// What the next caller must still wait for.
 #[derive(Debug, Default)]
 pub(crate) struct Ending {
     pub(crate) threads: Vec<JoinHandle<()>>,
-    /// The channel of the writer's answer. `None` if the answer was received, or if there is no writer.
+    /// The channel for the writer's answer. `None` if the answer was already received, or if there is no
+    /// writer.
     pub(crate) answer: Option<Receiver<Result<(), Error>>>,
 }
 
-/// The task of a caller.
+/// What a caller of `close` must do.
 #[derive(Debug)]
 pub(crate) enum ClosingTurn {
     /// Close the cache.
     First,
-    /// Wait for the part that a thread of the cache has left, and then finish closing.
+    /// Wait for what a thread of the cache has left, and then finish closing.
     Next(Ending),
-    /// Do nothing. The value is the answer to the caller.
+    /// Do nothing, and return this result.
     Over(Result<(), Error>),
 }
 
 impl Closing {
-    /// Gives the calling thread the turn to close the cache, if a part of the work is left. Otherwise waits
-    /// for the thread that is closing the cache. If `is_worker` is set, the caller is a thread of the cache,
-    /// and does not wait.
+    /// Returns what the caller must do. If work is left, the calling thread gets the turn to close the cache.
+    /// Otherwise the call first waits for the thread that is closing the cache. If `is_worker` is set, the
+    /// caller is a thread of the cache, and never waits.
     pub(crate) fn begin(&self, is_worker: bool) -> ClosingTurn {
         let me = thread::current().id();
         let mut progress = self.progress.lock();
@@ -67,8 +68,8 @@ impl Closing {
                 ClosingStage::Left(ending) if !is_worker => return ClosingTurn::Next(ending),
                 unchanged => unchanged,
             };
-            // A nested call must not wait for itself. Joining a thread drops the payload of its panic. The
-            // payload may be a user's value, and its `Drop` may close the cache.
+            // A nested call must not wait for its own thread. Such a call is possible: joining a thread drops
+            // the payload of its panic, which may be a user's value whose `Drop` closes the cache.
             let is_mine = matches!(stage, ClosingStage::Busy(thread) if thread == me);
             let is_over = is_worker || is_mine || matches!(stage, ClosingStage::Closed);
             progress.stage = stage;
@@ -79,7 +80,7 @@ impl Closing {
         }
     }
 
-    /// Ends the turn of the calling thread. `left` is the part that another caller must wait for.
+    /// Ends the turn of the calling thread. `left` is what the next caller must wait for.
     pub(crate) fn end(&self, left: Option<Ending>, failure: Option<ErrorCause>) -> Result<(), Error> {
         let mut progress = self.progress.lock();
         progress.stage = left.map_or(ClosingStage::Closed, ClosingStage::Left);

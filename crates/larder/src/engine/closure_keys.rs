@@ -1,12 +1,12 @@
-//! The keys of the closures that run on this thread.
+//! The keys of the closures that are running on a thread.
 //!
-//! A closure of an atomic change must not change its own key. Otherwise each round of the change would lose
-//! against the closure's own change, and the call would never end. So the calls that change a key refuse to
-//! do so on a thread that is in a closure of this key ([`Error::Reentrant`]). The closure of a transaction
-//! owns every key that it has read or changed so far.
+//! A closure of an atomic change must not change its own key. Otherwise every round would be lost because of
+//! the closure's own change, and the call would never end. So a call that changes a key returns
+//! [`Error::Reentrant`] on a thread that is inside a closure of this key. The closure of a transaction owns
+//! all keys that it has read or changed so far.
 //!
-//! The check covers only this thread. If a closure waits for another thread that changes the key, the check
-//! does not detect this mistake.
+//! The check covers only the calling thread. It does not detect a closure that waits for another thread that
+//! changes the key.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -28,21 +28,21 @@ struct Closures {
 
 struct RunningClosure {
     id: u64,
-    /// The address of the keys' memory tier.
+    /// The address of the cache's memory tier, which identifies the cache.
     memory: usize,
-    /// A closure may have thousands of keys. The keys are added and removed with the closure, and its own
-    /// changes skip all of them at once. So the time does not grow with the square of the number of keys.
+    /// The keys of the closure, possibly thousands. A change by the closure itself skips this list as a
+    /// whole. Otherwise the time of a transaction would grow with the square of the number of keys.
     keys: Vec<StoredKey>,
 }
 
-/// A running closure. Dropping this value says that the closure has ended.
+/// A guard for a running closure. Dropping it ends the closure.
 ///
-/// The value must be dropped on the thread that created it.
+/// The guard must be dropped on the thread that created it.
 #[derive(Debug)]
 pub(crate) struct InClosure(u64, PhantomData<*const ()>);
 
 impl InClosure {
-    /// Begins a closure that has no keys yet.
+    /// Begins a closure without keys.
     pub(crate) fn begin(memory: &Memory) -> Self {
         let begin = |closures: &RefCell<Closures>| {
             let closures = &mut *closures.borrow_mut();
@@ -51,7 +51,8 @@ impl InClosure {
             closures.running.push(RunningClosure { id, memory: address(memory), keys: Vec::new() });
             id
         };
-        // When a thread ends, its thread-local variables may be dropped already. Then no change is refused.
+        // At the end of a thread, its thread-local variables may already be dropped. Then no change is
+        // refused.
         Self(CLOSURES.try_with(begin).unwrap_or_default(), PhantomData)
     }
 
@@ -75,25 +76,25 @@ impl InClosure {
 impl Drop for InClosure {
     fn drop(&mut self) {
         _ = CLOSURES.try_with(|closures| {
-            // An inner closure may have begun after this one, and may end later.
+            // Not always the last closure: one that began later may also end later.
             let running = &mut closures.borrow_mut().running;
             running.iter().rposition(|closure| closure.id == self.0).map(|at| running.remove(at))
         });
     }
 }
 
-/// Refuses a change of keys if a closure of one of them runs on this thread.
+/// Refuses a change of keys if a closure of one of them is running on this thread.
 ///
 /// # Errors
-/// Returns [`Error::Reentrant`].
+/// Returns [`Error::Reentrant`] if the change is refused.
 pub(crate) fn refuse_in_closure(memory: &Memory, covers: impl Fn(&[u8]) -> bool) -> Result<(), Error> {
     refuse_in_other_closure(None, memory, covers)
 }
 
-/// Like [`refuse_in_closure`], for a change that this closure itself makes.
+/// Like [`refuse_in_closure`], for a change that the closure `own` makes.
 ///
 /// # Errors
-/// Returns [`Error::Reentrant`].
+/// Returns [`Error::Reentrant`] if the change is refused.
 pub(crate) fn refuse_in_other_closure(
     own: Option<&InClosure>,
     memory: &Memory,
@@ -111,8 +112,8 @@ pub(crate) fn refuse_in_other_closure(
     }
 }
 
-/// Returns a number that identifies a cache. The number stays unique during a closure, because the closure
-/// keeps the cache alive.
+/// Returns a number that identifies a cache. The number is unique during a closure, because the call that
+/// runs the closure keeps the cache alive.
 fn address(memory: &Memory) -> usize {
     std::ptr::from_ref(memory).addr()
 }

@@ -1,7 +1,7 @@
-//! The disk tier as lookups and statistics use it: the snapshot, the state, and the counts.
+//! The disk tier, as lookups and statistics see it: its snapshot, state and counts.
 //!
-//! Only the writer changes the file. The writer publishes each commit here, so that lookups need not wait for
-//! the writer.
+//! Only the writer thread changes the file. It publishes each commit here, so that lookups need not wait for
+//! the writer thread.
 
 use crate::disk::disk_status::DiskStatus;
 use crate::disk::store::snapshot::{SnapshotCell, StoreSnapshot};
@@ -15,11 +15,11 @@ pub(crate) struct DiskTier {
     /// The code of the [`DiskState`].
     state: AtomicU8,
     status: Mutex<DiskStatus>,
-    /// Records which entries were read from disk recently.
+    /// Records which entries on disk were used recently.
     pub(super) uses: Uses,
-    /// The number of rows that a range removal may examine in the commit that acknowledges it.
+    /// The maximum number of rows of a range removal that is committed as a whole, and so counts as small.
     pub(super) range_rows: usize,
-    /// The latest generation of a snapshot in which a lookup reported a fault.
+    /// The generation of the latest snapshot in which a lookup reported a fault.
     reported_generation: AtomicU64,
     damaged_records: StatisticU64,
     read_faults: StatisticU64,
@@ -48,16 +48,16 @@ impl DiskTier {
         }
     }
 
-    /// Returns whether the disk tier works, as far as is known.
+    /// Returns whether the disk tier is on: no failure is known.
     pub(crate) fn is_on(&self) -> bool {
         self.state.load(Ordering::Relaxed) == code(DiskState::On)
     }
 
-    /// Returns whether new writes are kept in memory until they are committed, even if the disk must first
-    /// recover. Otherwise new writes are in memory only.
+    /// Returns whether new writes will be committed, even if the disk must first recover. If not, new writes
+    /// are in memory only.
     pub(crate) fn saves(&self) -> bool {
-        // Relaxed, because this is only a hint for the preparation of a value. The shard decides, under its
-        // lock.
+        // Relaxed, because this is only a hint for the preparation of a value. The shard checks again under
+        // its lock.
         self.state.load(Ordering::Relaxed) != code(DiskState::Discarded)
     }
 
@@ -73,8 +73,7 @@ impl DiskTier {
         status
     }
 
-    /// Reads a part of the status without copying the whole status. The status is locked during the call of
-    /// `read`.
+    /// Reads a part of the status without copying the whole status. The status is locked while `read` runs.
     pub(crate) fn with_status<R>(&self, read: impl FnOnce(&DiskStatus) -> R) -> R {
         read(&self.status.lock())
     }
@@ -83,7 +82,7 @@ impl DiskTier {
         change(&mut self.status.lock());
     }
 
-    /// Returns the number of reads that have failed.
+    /// Returns the number of failed reads.
     pub(super) fn read_faults(&self) -> u64 {
         self.read_faults.load(Ordering::Relaxed)
     }
@@ -92,21 +91,20 @@ impl DiskTier {
         self.damaged_records.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a failed read. Returns whether this is the first failure in its snapshot's generation. One
-    /// report to the writer is enough, because every lookup on a failing disk fails.
+    /// Counts a failed read. Returns whether it is the first failure in its snapshot's generation. Only the
+    /// first failure is reported to the writer thread, because on a failing disk every lookup fails.
     pub(super) fn count_read_fault(&self, snapshot: &StoreSnapshot) -> bool {
         self.read_faults.fetch_add(1, Ordering::Relaxed);
         self.reported_generation.fetch_max(snapshot.generation, Ordering::Relaxed) < snapshot.generation
     }
 
-    /// Removes the snapshot, so that no lookup reads the disk any more. The writer calls this function before
-    /// it closes the file, unless the writer has panicked.
+    /// Removes the snapshot, so that no lookup reads the disk any more.
     pub(super) fn hide(&self) {
         self.snapshots.install(None);
     }
 }
 
-/// Returns the number that represents a state in the atomic.
+/// Returns the number that represents a state in the field `state`.
 fn code(state: DiskState) -> u8 {
     match state {
         DiskState::On => 0,

@@ -1,52 +1,55 @@
-//! Single flight: concurrent loads of one key run one loader. A load that would wait forever gets an error.
+//! Single flight: concurrent loads of the same key share one loader. A load that would wait forever gets an
+//! error.
 //!
 //! A flight is attached to the lease of the caller that loads (see the memory tier's leases). Another caller
-//! that finds the flight there waits for its outcome instead of loading. A flight *lands* (ends) exactly
-//! once, with a [`FlightOutcome`]. A removal revokes the lease. So later callers no longer find the flight,
-//! and begin a new load. Callers that are already waiting get the outcome of the flight. A wait ends at the
-//! deadline of the lease at the latest: the waiter then looks the key up again, and loads it itself.
+//! that finds the flight waits for its outcome instead of loading. A flight *lands* (ends) exactly once, with
+//! a [`FlightOutcome`].
 //!
-//! The wait graph ([`graph`]) records which thread waits for which flight. A process has one graph, because a
-//! loader of one cache may call another cache. A forked child begins with an empty graph. A thread waits for
-//! a flight in four steps:
+//! A removal revokes the lease. Later callers then no longer find the flight, and begin a new load. Callers
+//! that are already waiting get the outcome of the old flight. A wait ends at the deadline of the lease at
+//! the latest: the waiter then looks the key up again, and loads it itself.
+//!
+//! The wait graph ([`graph`]) records which thread waits for which flight. A process has a single graph,
+//! because a loader of one cache may call another cache. A forked child begins with an empty graph. A thread
+//! waits for a flight in four steps:
 //!
 //! 1. Under the graph's lock, the thread follows the chain *flight → thread that runs it → flight that this
-//!    thread waits for → …*. If the chain comes back to the calling thread, the wait would never end. The
-//!    thread then gets [`UnfinishedFlight::Cycle`].
-//! 2. Otherwise the thread adds its wait to the graph, under the same lock. So a thread whose wait would
-//!    complete a cycle always sees the cycle.
+//!    thread waits for → …*. If the chain leads back to the calling thread, the wait would never end, and the
+//!    thread gets [`UnfinishedFlight::Cycle`].
+//! 2. Otherwise the thread adds its wait to the graph, under the same lock. So the thread whose wait would
+//!    complete a cycle always sees the whole cycle.
 //! 3. The thread waits, without the graph's lock, until the flight ends or the timeout is over.
 //! 4. The thread removes its wait from the graph. Between (2) and (4) the thread runs no user code, so it
-//!    waits for one flight at most.
+//!    waits for at most one flight.
 //!
-//! Tasks wait in the same steps, but with wakers ([`tasks`]). An asynchronous loader is a node of the graph
-//! itself, because any thread may poll it. Each thread has a list of the loaders that it runs ([`current`]).
-//! So the graph knows which loader a wait belongs to.
+//! Tasks wait with the same steps, but with wakers ([`tasks`]). An asynchronous loader is a node of the graph
+//! itself, because any thread may poll it. Each thread lists the loaders that it is running ([`current`]), so
+//! that the graph knows which loader a wait belongs to.
 //!
-//! The graph contains only loads whose loader runs on the thread that leads the flight: inside `get_or_load`,
-//! on a thread of the [pool](super::load_pool), or in an asynchronous call. A thread of the pool becomes the
-//! leader before it runs the loader, so before its own waits. Hence the wait that would complete a cycle sees
-//! the whole cycle.
+//! The graph contains only loads with a known leader: in `get_or_load`, on a thread of the
+//! [pool](super::load_pool), or in an asynchronous call. A thread of the pool becomes the leader before it
+//! runs the loader, and so before its own waits. So the wait that would complete a cycle sees the whole
+//! cycle.
 //!
-//! A load in the queue of the pool has no leader yet. The load ahead of it in the queue may wait for it. The
-//! graph would not show this cycle. So a caller waits for a queued load only if its own timeout ends the
-//! wait. Any other caller takes the load over:
+//! A load in the queue of the pool has no leader yet. Another load that is ahead in the queue may wait for
+//! this load, and the graph can't show this cycle. So a caller waits for a queued load only if its own
+//! timeout ends the wait. Any other caller takes the load over:
 //!
-//! 1. Under the exclusive lock of the shard, it marks the flight as taken over ([`Flight::take_over`]). From
-//!    then on the pool does not begin the load ([`Flight::begin`]): both calls change the leader under one
-//!    lock, so exactly one of them succeeds.
-//! 2. Under the same lock of the shard, the lease of that load is revoked, and the caller's own lease and
-//!    flight take its place.
-//! 3. Without the lock, it lands the old flight as abandoned. Its waiters look the key up again, and find the
-//!    new flight.
+//! 1. Under the exclusive lock of the shard, the caller marks the flight as taken over
+//!    ([`Flight::take_over`]). After that, the pool can't begin the load ([`Flight::begin`]): both calls
+//!    change the leader under the same lock, so exactly one of them succeeds.
+//! 2. Under the same lock of the shard, the caller revokes the lease of the queued load, and puts its own
+//!    lease and flight in its place.
+//! 3. Without the lock, the caller lands the old flight as abandoned. The waiters of the old flight look the
+//!    key up again, and find the new flight.
 //!
-//! Any thread may fill a lease that a caller owns. So its flight has no leader, and only its deadline ends a
-//! cycle. The graph contains only waits for flights. A loader may wait by other means, such as a join, for a
-//! thread that waits for the loader's own key. The graph does not see such a cycle, and only a timeout ends
-//! it.
+//! Any thread may fill a lease that [`Keyspace::lookup`](crate::Keyspace::lookup) returned. The flight of
+//! such a lease has no leader, and only the deadline ends a cycle. The graph contains only waits for flights.
+//! If a loader waits by other means, such as a join, for a thread that waits for the loader's own key, the
+//! graph does not contain that cycle, and only a timeout ends it.
 //!
-//! An outcome holds a user's value or error. No outcome is dropped while the graph or the flight is locked,
-//! because a user's `Drop` may begin a load.
+//! An outcome may hold a user's value or error, whose `Drop` may begin a load. So no outcome is dropped while
+//! the graph or the flight is locked.
 
 #[cfg(feature = "async")]
 mod current;
@@ -80,12 +83,12 @@ pub(crate) struct Flight {
     landed: Condvar,
 }
 
-/// The state of a flight's loader: which thread or task runs it, if this is known.
+/// The thread or task that runs a flight's loader, if it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FlightLeader {
-    /// The load is in the queue of the pool, or on its way there.
+    /// The load is in the queue of the pool, or is about to be added.
     Queued,
-    /// The load was in the queue. Another caller has taken it over and loads the key.
+    /// The load was in the queue, but another caller has taken it over and loads the key.
     TakenOver,
     /// Any thread may end the flight.
     Any,
@@ -103,7 +106,7 @@ struct FlightState {
 /// The reason why a caller gets no outcome.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum UnfinishedFlight {
-    /// Waiting would never end.
+    /// The wait would never end, because loads wait for each other in a cycle.
     Cycle,
     /// The flight did not end within the caller's timeout. The load continues.
     TimedOut,
@@ -141,8 +144,8 @@ impl Flight {
         Self { leader, is_refresh: false, deadline, state, landed: Condvar::new() }
     }
 
-    /// Makes the calling thread the leader: it runs the loader from now on, and lands the flight. Returns
-    /// false if another caller has taken the load over. Then the thread does nothing.
+    /// Makes the calling thread the leader, which runs the loader and lands the flight. Returns false if
+    /// another caller has taken the load over. Then the calling thread must not run the loader.
     pub(crate) fn begin(&self) -> bool {
         let mut leader = self.leader.lock();
         if *leader == FlightLeader::TakenOver && !failpoint_is_set(Failpoint::RunTakenOver) {
@@ -152,8 +155,8 @@ impl Flight {
         true
     }
 
-    /// Takes a load over that has not begun. Returns whether this call has taken it over. The caller holds
-    /// the exclusive lock of the key's shard.
+    /// Takes over a load that has not begun. Returns whether this call took the load over. The caller must
+    /// hold the exclusive lock of the key's shard.
     pub(crate) fn take_over(&self) -> bool {
         let mut leader = self.leader.lock();
         let is_queued = *leader == FlightLeader::Queued && !failpoint_is_set(Failpoint::WaitForQueued);
@@ -163,7 +166,7 @@ impl Flight {
         is_queued
     }
 
-    /// Returns whether the load has not begun, and is not taken over.
+    /// Returns whether the load has neither begun nor been taken over.
     pub(crate) fn is_queued(&self) -> bool {
         *self.leader.lock() == FlightLeader::Queued
     }
@@ -172,24 +175,25 @@ impl Flight {
         self.is_refresh
     }
 
-    /// Ends the flight, unless it has ended already.
+    /// Ends the flight, unless it has already ended.
     pub(crate) fn land(&self, outcome: FlightOutcome) {
         let mut left = Some(outcome);
         let mut state = self.state.lock();
         if state.outcome.is_none() {
             state.outcome = left.take();
         }
-        // The wakers are taken under the lock of the outcome, so that no task registers a waker in between.
+        // The wakers are taken under the same lock that sets the outcome, so that no task registers a waker
+        // in between.
         #[cfg(feature = "async")]
         let wakers = state.tasks.take_wakers();
         drop(state);
         self.landed.notify_all();
         #[cfg(feature = "async")]
         task_waiters::wake_all(wakers);
-        // If the flight had ended already, the new outcome is dropped here, after the lock is released.
+        // If the flight had already ended, the new outcome is dropped here, after the lock is released.
     }
 
-    /// Waits until the flight lands, its deadline passes, or the time `max` (if set) is over.
+    /// Waits until the flight lands, its deadline passes, or `max` (if set) has elapsed.
     pub(crate) fn join(self: &Arc<Self>, max: Option<Duration>) -> Result<FlightOutcome, UnfinishedFlight> {
         #[cfg(feature = "async")]
         let waiters = current::blocked_by_this_thread();
@@ -207,7 +211,7 @@ impl Flight {
         outcome
     }
 
-    /// Runs the loader of this flight, or polls it.
+    /// Runs or polls the loader of this flight.
     #[cfg(feature = "async")]
     pub(crate) fn run_loader<R>(&self, loader: impl FnOnce() -> R) -> R {
         current::run_loader(self.leader(), loader)
@@ -224,8 +228,8 @@ impl Flight {
         let until = max.map(Deadline::after);
         let mut has_timed_out = false;
         let mut state = self.state.lock();
-        // The outcome is checked first. If the flight has ended during the last wait, the caller gets its
-        // outcome.
+        // The outcome is checked before the timeouts, so that a flight that ended during the last wait
+        // returns its outcome.
         loop {
             if let Some(outcome) = &state.outcome {
                 return Ok(outcome.clone());

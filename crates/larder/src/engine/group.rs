@@ -1,5 +1,5 @@
-//! The parts of a transaction that need both tiers: reading the entries of keys without their values, and the
-//! confirmation of entries that are on disk alone ([`crate::memory::group_publication`]).
+//! The parts of a transaction that need both tiers: reading entries without their values, and confirming
+//! entries that are only on disk ([`crate::memory::group_publication`]).
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -22,12 +22,12 @@ pub(crate) struct LeasedEntry {
     pub(crate) entry: Option<ReadEntry>,
     /// The value, if the entry is in memory.
     pub(crate) value: Option<Value>,
-    /// Whether no entry was found in memory, but the key may have an entry on disk.
+    /// Whether no entry was found, but the disk may have one.
     pub(crate) is_unread: bool,
 }
 
 impl Tiers {
-    /// Takes a lease on a key in order to change keys, and then reads its entry.
+    /// Takes a lease on a key, and then reads the key's entry.
     pub(crate) fn lease_entry(&self, key: SlotKey<'_>) -> LeasedEntry {
         if KeyspaceId::of(key.bytes).is_memory_only() {
             return self.lease_and_read_entry(key);
@@ -66,22 +66,22 @@ impl Tiers {
         }
     }
 
-    /// Returns how many times the snapshot of the disk was withdrawn. Returns `None` if there is a snapshot
-    /// now. While this number stays the same, no lookup reads the disk.
+    /// Returns how often the snapshot of the disk was withdrawn, or `None` if there is a snapshot. Between
+    /// two calls with the same number, no lookup read the disk.
     pub(crate) fn withdrawals_without_snapshot(&self) -> Option<u64> {
         let withdrawals = self.disk.snapshots.withdrawals();
         self.disk.snapshots.current().is_none().then_some(withdrawals)
     }
 
-    /// Ensures that the current snapshot is not replaced while the guard is held
+    /// Keeps the current snapshot from being replaced while the guard is held
     /// ([`keep_current`](crate::disk::store::snapshot::SnapshotCell::keep_current)).
     pub(crate) fn keep_snapshot(&self) -> RwLockReadGuard<'_, ()> {
         self.disk.snapshots.keep_current()
     }
 
-    /// Looks for entries in the current snapshot, each by its key and sequence. Returns a token of the
-    /// snapshot for [`reads_from`](Tiers::reads_from), and for each entry whether it was found. Returns no
-    /// token if there is no snapshot, or if the snapshot was replaced during the search.
+    /// Looks for entries in the current snapshot, by key and sequence. Returns a token of the snapshot for
+    /// [`reads_from`](Tiers::reads_from), and for each entry whether it was found. Returns no token if there
+    /// is no snapshot, or if the snapshot was replaced during the search.
     pub(crate) fn confirm_all<'a>(
         &self,
         entries: impl Iterator<Item = Option<(SlotKey<'a>, u64)>>,

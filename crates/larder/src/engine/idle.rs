@@ -1,5 +1,5 @@
-//! The latest expiry of an entry whose life is extended by uses: step (5) of
-//! [`crate::memory::use_stamps`], and the request for a commit of the stamps.
+//! Entries whose life is extended by uses: finds their latest expiry, which is step (5) of
+//! [`crate::memory::use_stamps`], and requests commits of the stamps.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
 impl Tiers {
-    /// Returns the expiry that uses have given to an entry whose record was found expired. Looks in its slot,
-    /// at its stamp, and in the current snapshot, in this order.
+    /// Returns the extended expiry of an entry whose record was found to be expired. Looks in the entry's
+    /// slot, at its stamp, and in the current snapshot, in this order.
     pub(super) fn extended_expiry(&self, key: SlotKey<'_>, sequence: u64) -> Option<Timestamp> {
         self.memory.extended_expiry(key, sequence).or_else(|| {
             let (bytes, _) = self.read_bytes(key)?;
@@ -27,21 +27,21 @@ impl Tiers {
         })
     }
 
-    /// Returns the header of a record with the expiry of its stamp, if there is one.
+    /// Returns the header of a record, with the expiry of the entry's stamp if there is one.
     pub(super) fn stamped(&self, key: SlotKey<'_>, header: Header) -> Header {
         let stamped = self.memory.use_stamps.expiry_of(key.bytes, header.sequence);
         stamped.map_or(header, |expires_at| header.extended_to(expires_at))
     }
 
-    /// Returns whether a record may lack the last use of its entry, because its snapshot is not the current
-    /// one.
+    /// Returns whether a record may lack the last use of its entry, because its snapshot is no longer
+    /// current.
     pub(super) fn is_behind_stamps(&self, record: &StoredRecord) -> bool {
         let is_old = record.snapshot.as_ref().is_some_and(|snapshot| !self.reads_from(snapshot));
         is_old && record.extension.ends_at.is_some()
     }
 
-    /// Extends the life of an entry that is used now to `life` from now. `record` is the record of the entry,
-    /// if the entry was found on disk.
+    /// Extends the life of an entry so that it ends `life` from now. `record` is the record of the entry, if
+    /// the entry was found on disk.
     pub(crate) fn extend_life(&self, key: SlotKey<'_>, life: Duration, record: Option<UsedRecord<'_>>) {
         let extended = self.memory.extend_life(key, life, || self.time.now(), record);
         let stamped = match (extended, record) {
@@ -55,12 +55,12 @@ impl Tiers {
     }
 
     /// Extends the life of an entry whose record was read before the last commit. Reads the record again
-    /// until no commit has come in between. Otherwise a use at the time of a commit would have no effect.
+    /// until no commit comes in between. Otherwise a use at the time of a commit would have no effect.
     #[cold]
     fn extend_read_again(&self, key: SlotKey<'_>, life: Duration, sequence: u64) -> Option<Stamped> {
         loop {
             let Some((bytes, token)) = self.read_bytes(key) else {
-                // The record was deleted, or there is no snapshot now.
+                // The record was deleted, or there is no snapshot.
                 self.memory.use_stamps.note_dropped();
                 return None;
             };
@@ -75,16 +75,16 @@ impl Tiers {
         }
     }
 
-    /// Makes the writer commit the stamps of uses, if there are any, within the flush interval. Stamps are
-    /// not inserts, so the flush lag does not count them.
+    /// Requests that the writer thread commits the stamps within the flush interval, if there are any. Stamps
+    /// do not count for the flush lag, because they are not inserts.
     pub(super) fn commit_stamps(&self) {
         if self.disk.is_on() && !self.memory.use_stamps.is_empty() && self.writer.arm_for_stamps() {
             self.writer.send(Command::Wake);
         }
     }
 
-    /// Returns a token of the snapshot that a record was read from, if uses extend the life of its entry. The
-    /// records of other entries need no token, so they must not have the cost of one.
+    /// Returns a token of the snapshot that a record was read from, if uses extend the life of its entry.
+    /// Other records do not need a token, and should not pay for one.
     pub(super) fn token(snapshot: &Arc<StoreSnapshot>, record: &[u8]) -> Option<Weak<StoreSnapshot>> {
         record::is_extended_by_uses(record).then(|| Arc::downgrade(snapshot))
     }

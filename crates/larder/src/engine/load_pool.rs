@@ -1,27 +1,26 @@
-//! The pool of a cache for loads in the background: a few threads, and a bounded queue.
+//! The thread pool of a cache for loads in the background: a few threads, and bounded queues.
 //!
-//! Registered loaders need the pool for refreshes, and for loads whose caller stops waiting before the load
-//! ends.
+//! Registered loaders use the pool for refreshes, and for loads with a timeout, which may continue after the
+//! caller has stopped waiting.
 //!
-//! 1. A load is passed on under the pool's lock. If a thread is idle, it takes the load. If no thread is idle
-//!    and the pool may have one more, a thread is started. Otherwise the load queues. If the queue is full,
-//!    the caller gets the load back. It also gets the load back if the pool has no thread and none can be
-//!    started.
-//! 2. A thread runs one load after another, with no lock held. Loads that a caller has asked for come before
-//!    refreshes, whose callers have been answered already. Refreshes have a queue of their own, so they do
-//!    not fill the queue of the loads. The thread catches the panic of a load.
-//! 3. A thread that was idle for [`IDLE_TIME`] ends. It decides to end, and leaves the list of threads, under
-//!    one lock, and only while the queues are empty. Otherwise a load that is passed on in between would find
-//!    a thread on the list, queue for it, and never run.
-//! 4. Closing the cache closes the pool. The idle threads end, and are joined. The loads in the queues are
-//!    left to the caller that closes the cache, because dropping them may run a user's `Drop`.
-//! 5. A thread that runs a load is not joined: the load may hang, and must not delay the close. The thread
-//!    ends after its load.
+//! 1. A caller submits a load under the pool's lock. If a thread is idle, it takes the load. If no thread is
+//!    idle and the pool may have another thread, a thread is started. Otherwise the load is queued. The
+//!    caller gets the load back if the queue is full, or if the pool has no threads and none can be started.
+//! 2. A thread runs one load after another, with no lock held, and catches panics. Loads that a caller waits
+//!    for run before refreshes. Refreshes have a separate queue, so that they do not fill the queue of the
+//!    other loads.
+//! 3. A thread that was idle for [`IDLE_TIME`] ends, if the queues are empty. It checks the queues and leaves
+//!    the list of threads under the same lock. Otherwise a load that is submitted in between would be queued
+//!    for this thread, and would never run.
+//! 4. Closing the cache closes the pool. The idle threads end, and are joined. The caller that closes the
+//!    cache drops the queued loads, because this may run a user's `Drop`.
+//! 5. A thread that is running a load is not joined, because a load that hangs must not delay the close. The
+//!    thread ends after its load.
 //!
-//! The threads hold the pool, and not the cache. A load holds weak references to the cache. So a load keeps
-//! neither the cache nor its file open, unless the user's loader itself holds a handle. The last handle may
-//! then be dropped on a thread of the pool, and a loader may close the cache. The cache treats this thread
-//! like a thread of the application. The thread is not idle, so it never joins itself.
+//! The threads own the pool, but not the cache, and a load holds only weak references to the cache. So a load
+//! does not keep the cache or its file open, unless the user's loader holds a handle. A loader may also close
+//! the cache, or drop the last handle, on a thread of the pool. The cache treats this thread like a thread of
+//! the application. The thread is not idle, so it never joins itself.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -36,26 +35,26 @@ use crate::sys::process::Process;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
 use crate::sys::sync::{Arc, Condvar, Mutex, thread, thread_local};
 
-/// A thread of the pool ends after it was idle for this time.
+/// A thread of the pool ends after it was idle for this duration.
 const IDLE_TIME: Duration = Duration::from_secs(10);
-/// Maximum number of queued loads for each thread that the pool may have. The same maximum applies to
-/// refreshes.
+/// The maximum number of queued loads per thread that the pool may have. Also the maximum number of queued
+/// refreshes per thread.
 const QUEUED_PER_THREAD: usize = 16;
 
 /// A load to run.
 pub(crate) type LoadJob = Box<dyn FnOnce() + Send>;
 
 thread_local! {
-    /// Whether this is a thread of a pool.
+    /// Whether the current thread belongs to a pool.
     static IS_LOAD_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The reason for a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoadReason {
-    /// A caller has asked for the value.
+    /// A caller waits for the value.
     Call,
-    /// The value is old, or an explicit refresh asks for it. No caller waits for it.
+    /// The value is old, or the application requested a refresh. No caller waits for the value.
     Refresh,
 }
 
@@ -73,21 +72,21 @@ struct PoolState {
     loads: VecDeque<LoadJob>,
     refreshes: VecDeque<LoadJob>,
     threads: Vec<JoinHandle<()>>,
-    /// The threads that wait for a load.
+    /// The threads that are waiting for a load.
     idle: Vec<ThreadId>,
     is_closed: bool,
-    /// Whether it was logged that no thread can be started.
+    /// Whether the log already has the warning that no thread can be started.
     is_logged: bool,
-    /// Whether the pool behaves as if the system started no thread, for tests.
+    /// Simulates, in a test, that the system can't start threads.
     #[cfg(test)]
     starts_none: bool,
 }
 
-/// The reason why the pool runs no load, with the load.
+/// The reason why the pool refused a load, with the load.
 pub(crate) enum PoolRefusal {
     /// Every thread is busy, and the queue is full.
     Full(LoadJob),
-    /// The pool has no thread, and the system starts none.
+    /// The pool has no threads, and none can be started.
     NoThread(LoadJob),
     /// The pool is closed, or belongs to the parent process.
     Closed(LoadJob),
@@ -103,14 +102,15 @@ impl LoadPool {
         Arc::new(Self { max_threads, idle_time, process, state, changed })
     }
 
-    /// Returns whether the calling thread is a thread of a pool. Such a thread must not wait for a load that
-    /// queues: the load may queue behind the thread's own load.
+    /// Returns whether the calling thread belongs to a pool. Such a thread must not wait for a queued load,
+    /// because that load may be queued behind the thread's own load.
     pub(crate) fn is_load_thread() -> bool {
-        // When a thread ends, its thread-local variables may be dropped already. Then no load runs on it.
+        // At the end of a thread, its thread-local variables may already be dropped. Then no load is running
+        // on the thread.
         IS_LOAD_THREAD.try_with(Cell::get).unwrap_or(false)
     }
 
-    /// Returns whether the pool would accept a refresh now.
+    /// Returns whether the pool would currently accept a refresh.
     pub(crate) fn has_room(&self) -> bool {
         self.process.is_current() && {
             let state = self.state.lock();
@@ -118,7 +118,7 @@ impl LoadPool {
         }
     }
 
-    /// Passes a load on to the pool, without waiting. Step 1.
+    /// Submits a load to the pool without waiting (step 1).
     pub(crate) fn submit(self: &Arc<Self>, reason: LoadReason, job: LoadJob) -> Result<(), PoolRefusal> {
         if !self.process.is_current() {
             return Err(PoolRefusal::Closed(job));
@@ -126,8 +126,7 @@ impl LoadPool {
         self.submit_locked(&mut self.state.lock(), reason, job)
     }
 
-    /// Like [`submit`](Self::submit), for a load that a caller has asked for. Waits for room until the
-    /// deadline.
+    /// Like [`submit`](Self::submit) with [`LoadReason::Call`], but waits for room until the deadline.
     pub(crate) fn submit_before(
         self: &Arc<Self>,
         mut job: LoadJob,
@@ -168,11 +167,11 @@ impl LoadPool {
             return Err(PoolRefusal::Full(job));
         }
         if state.queued() >= state.idle.len() && state.threads.len() < self.max_threads {
-            // Started under the lock. The new thread first takes this lock, so its handle is on the list
+            // Started under the lock. The new thread first takes the same lock, so its handle is on the list
             // before the thread can end.
             match self.start_thread(state) {
                 Ok(thread) => state.threads.push(thread),
-                // An existing thread takes the load.
+                // An existing thread will take the load.
                 Err(_) if !state.threads.is_empty() => {}
                 Err(error) => {
                     if !std::mem::replace(&mut state.is_logged, true) {
@@ -212,18 +211,18 @@ impl LoadPool {
         let leaving = LeavingThread(self);
         let pool = &leaving.0;
         while let Some(job) = pool.next() {
-            // A queue that was full has room again.
+            // Wakes callers that wait for room in a full queue.
             pool.changed.notify_all();
-            // The lease inside the load reports the panic to the waiting callers.
+            // The lease in the load reports a panic to the waiting callers.
             drop(catch_unwind(AssertUnwindSafe(job)));
-            // A loader may fork, and return in the child.
+            // A loader may fork and return in the child, too.
             if !pool.process.is_current() {
                 return;
             }
         }
     }
 
-    /// Waits for a load. Returns `None` if the thread must end. The thread is then no longer on the list
+    /// Waits for a load. Returns `None` if the thread must end. By then the thread was removed from the list
     /// (step 3).
     fn next(&self) -> Option<LoadJob> {
         let me = thread::current().id();
@@ -246,7 +245,8 @@ impl LoadPool {
         }
     }
 
-    /// Closes the pool: step 4. Returns the idle threads, for joining. Not called in a forked child.
+    /// Closes the pool (step 4). Returns the idle threads, which the caller must join. Must not be called in
+    /// a forked child.
     pub(crate) fn close(&self) -> Vec<JoinHandle<()>> {
         let mut state = self.state.lock();
         state.is_closed = true;
@@ -254,13 +254,13 @@ impl LoadPool {
         let threads = std::mem::take(&mut state.threads);
         drop(state);
         self.changed.notify_all();
-        // A busy thread is detached by dropping its handle.
+        // Dropping the handle of a busy thread detaches the thread.
         threads.into_iter().filter(|thread| idle.contains(&thread.thread().id())).collect()
     }
 
-    /// Drops the loads that were still in the queues when the pool was closed. Keeps the first panic of a
-    /// user's `Drop` in `panic`. Each load is dropped on its own: a second panic during the unwinding of the
-    /// first would abort the process.
+    /// Drops the loads that were still queued when the pool was closed. Stores the first panic of a user's
+    /// `Drop` in `panic`. Each load is dropped separately, because a second panic while the first one unwinds
+    /// would abort the process.
     pub(crate) fn drop_left(&self, panic: &mut Option<Box<dyn Any + Send>>) {
         let mut state = self.state.lock();
         let (loads, refreshes) = (std::mem::take(&mut state.loads), std::mem::take(&mut state.refreshes));
@@ -279,7 +279,7 @@ impl PoolState {
     }
 }
 
-/// Removes its thread from the pool when the thread ends by a panic.
+/// A guard that removes its thread from the pool if the thread panics.
 struct LeavingThread(Arc<LoadPool>);
 
 impl Drop for LeavingThread {

@@ -1,23 +1,24 @@
-//! The tasks of a cache for loads in the background: the application's runtime runs them, and their number
-//! is bounded.
+//! Background tasks for the loads of a cache. The application's runtime runs these tasks, and their number is
+//! bounded.
 //!
-//! Asynchronous registered loaders need these tasks, as synchronous loaders need the threads of the
-//! [pool](super::load_pool). A task drives a load to its end when no caller waits that long: a refresh, or a
-//! load whose caller was answered with the stale value.
+//! Asynchronous registered loaders use these tasks as synchronous loaders use the threads of the
+//! [pool](super::load_pool). A task polls a load that no caller waits for: a refresh, or a load whose callers
+//! got the stale value.
 //!
-//! 1. A load reserves a place before it takes its lease. Without a free place, a refresh is refused and
-//!    counted. A load that a caller has requested then gets no task of its own: the tasks that wait for the
-//!    load drive it. So no queue is needed.
-//! 2. The loader is put into the flight. The task is one more wait for this flight ([`super::flights`]). So
-//!    any waiting task drives the load, and a runtime that does not run one task delays no other task.
-//! 3. The spawner is called without a lock. It may run the task at once. A panic of the spawner is caught,
-//!    and the task is dropped.
-//! 4. The task ends when the flight lands, or at the deadline of the lease. If this was the last wait for the
-//!    flight, the loader is dropped with its lease. So a load that hangs frees its place. A runtime that
-//!    drops the task has the same effect.
+//! 1. Reserve a place. A refresh reserves its place before it takes its lease, and is refused and counted if
+//!    no place is free. A load that callers wait for then runs without a background task, because the waiting
+//!    tasks poll it. So no queue is needed.
+//! 2. Put the loader into the flight. The background task is another wait for this flight
+//!    ([`super::flights`]). Any waiting task can poll the loader, so a runtime that does not run the
+//!    background task delays no other task.
+//! 3. Call the spawner, with no lock held, because the spawner may run the task immediately. If the spawner
+//!    panics, the panic is caught and the task is dropped.
+//! 4. The task ends when the flight lands, when the deadline of the lease passes, or when the runtime drops
+//!    the task. If this was the last wait for the flight, the loader and its lease are dropped. So a load
+//!    that hangs frees its place.
 //!
-//! A task holds neither the cache nor the spawner. So it keeps no file open, and a runtime whose handle is
-//! inside the spawner can end while a load hangs. Closing the cache waits for no task.
+//! A task owns neither the cache nor the spawner. So it does not keep the file open, and a runtime whose
+//! handle is in the spawner can end while a load hangs. Closing the cache does not wait for the tasks.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,12 +29,12 @@ use super::flights::tasks::TaskWait;
 use crate::config::load_settings::Spawner;
 use crate::sys::sync::{Arc, AtomicBool, AtomicUsize, Ordering};
 
-/// The tasks for loads in the background.
+/// Starts and limits the background tasks of a cache.
 pub(crate) struct LoadTasks {
     spawner: Option<Spawner>,
     max: usize,
     running: Arc<AtomicUsize>,
-    /// Whether it was logged that the spawner panics.
+    /// Whether the log already has the warning that the spawner panics.
     is_logged: AtomicBool,
 }
 
@@ -43,14 +44,14 @@ pub(crate) struct TaskPlace(Arc<AtomicUsize>);
 
 impl Drop for TaskPlace {
     fn drop(&mut self) {
-        // Relaxed, as in `reserve`: the number orders no other memory.
+        // Relaxed, as in `reserve`, because the number does not guard other memory.
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// A task that drives a load to its end.
+/// A background task that waits for a load, and so polls its loader.
 struct LoadTask {
-    /// `None` when it has ended. Dropped before the place is freed.
+    /// `None` after the wait has ended. Dropped before the place is freed.
     wait: Option<TaskWait>,
     _place: TaskPlace,
 }
@@ -61,7 +62,7 @@ impl Future for LoadTask {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         if let Some(wait) = &mut self.wait {
             drop(ready!(Pin::new(wait).poll(context)));
-            // At the deadline, this drops the loader.
+            // After the deadline, this drops the loader.
             self.wait = None;
         }
         Poll::Ready(())
@@ -78,7 +79,7 @@ impl LoadTasks {
         self.spawner.is_some()
     }
 
-    /// Reserves a place. Returns `None` if no place is free, or if there is no spawner.
+    /// Reserves a place. Returns `None` if no place is free or there is no spawner.
     pub(crate) fn reserve(&self) -> Option<TaskPlace> {
         self.spawner.as_ref()?;
         let increase = |running| (running < self.max).then_some(running + 1);
@@ -86,14 +87,14 @@ impl LoadTasks {
         reserved.is_ok().then(|| TaskPlace(self.running.clone()))
     }
 
-    /// Passes a task that waits for a flight to the spawner. Returns false if there is no spawner, or if the
-    /// spawner panics.
+    /// Passes a background task to the spawner. Returns false if there is no spawner, or if the spawner
+    /// panics.
     pub(crate) fn spawn(&self, place: TaskPlace, wait: TaskWait) -> bool {
         let Some(spawner) = &self.spawner else { return false };
         let task = Box::pin(LoadTask { wait: Some(wait), _place: place });
         let answer = catch_unwind(AssertUnwindSafe(|| spawner.spawn(task)));
         if let Err(panic) = answer {
-            // The payload may be a user's value, and its `Drop` may panic as well.
+            // The panic's payload may be a user's value whose `Drop` panics, too.
             drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
             if !self.is_logged.swap(true, Ordering::Relaxed) {
                 tracing::warn!("the spawner has panicked: loads in the background are not begun");

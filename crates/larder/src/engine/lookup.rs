@@ -1,10 +1,10 @@
 //! Lookups of a key in both tiers: in memory first, then in the snapshot of the disk.
 //!
-//! The snapshot is loaded after the shard has missed the key (invariant 4). So the snapshot shows every
-//! committed entry that left the shard before the miss.
+//! The snapshot is loaded after the shard has missed the key (invariant 4). So every committed entry that
+//! left the shard before the miss is in the snapshot.
 //!
-//! Expiry is checked here and in the shard, at each lookup. No lookup finds an expired entry, even if the
-//! entry is not swept yet (invariant 1).
+//! Each lookup checks the expiry, here and in the shard. No lookup finds an expired entry, even if the entry
+//! is not swept yet (invariant 1).
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -31,15 +31,15 @@ pub(crate) struct StoredRecord {
     record: Vec<u8>,
     payload_at: usize,
     /// A token of the snapshot that the record was read from, if uses extend the life of its entry. `None` if
-    /// the record itself has expired, and its entry lives only by a later expiry from another place. Such a
-    /// value is not promoted.
+    /// `lives_elsewhere` is set. The value is then not promoted.
     pub(super) snapshot: Option<Weak<StoreSnapshot>>,
-    /// Whether the record and its stamp have expired, and a later expiry was found in another place.
+    /// Whether the record and its stamp have expired, but the entry's slot or a newer snapshot has a later
+    /// expiry.
     lives_elsewhere: bool,
 }
 
 impl StoredRecord {
-    /// Returns a record that was read from a remote tier.
+    /// Wraps a record that was read from a remote tier.
     pub(super) fn remote(header: Header, extension: Extension, record: Vec<u8>, payload_at: usize) -> Self {
         Self { header, extension, record, payload_at, snapshot: None, lives_elsewhere: false }
     }
@@ -51,28 +51,29 @@ impl StoredRecord {
 }
 
 impl Tiers {
-    /// Looks a key up in memory, and records a use of the entry.
+    /// Looks up a key in memory, and records a use of the entry.
     pub(crate) fn get_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         if KeyspaceId::of(key.bytes).is_remote() {
             return self.look_near(key, true);
         }
         match self.memory.get(key, self.time.latest()) {
-            // The entry may still live for a few milliseconds. Only in this case is the precise time read.
+            // The entry may still live for a few milliseconds. The precise time is read only in this case,
+            // because reading it is slower.
             Lookup::Negative => self.memory.get(key, self.time.now()),
             found => found,
         }
     }
 
-    /// Returns the live value of a key that is not encoded, and its expiry, if the value is in memory and
-    /// does not expire within the next milliseconds. Records a use of the entry. A caller that gets None
-    /// calls [`get_in_memory`](Tiers::get_in_memory).
+    /// Returns the live value of an unencoded key and its expiry, if memory has the value and it does not
+    /// expire within the next milliseconds. Records a use of the entry. If this returns `None`, the caller
+    /// must call [`get_in_memory`](Tiers::get_in_memory).
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     pub(crate) fn hit_in_memory(&self, key: impl UnencodedKey) -> Option<(Value, Timestamp)> {
         self.memory.hit(key, self.time.latest())
     }
 
-    /// Like [`hit_in_memory`](Tiers::hit_in_memory), and also returns the extras of the entry.
+    /// Like [`hit_in_memory`](Tiers::hit_in_memory), but also returns the extras of the entry.
     #[inline]
     pub(crate) fn hit_in_memory_with_extras(
         &self,
@@ -81,7 +82,7 @@ impl Tiers {
         self.memory.hit_with_extras(key, self.time.latest())
     }
 
-    /// Looks a key up in memory, and records no use of the entry.
+    /// Looks up a key in memory, without recording a use of the entry.
     pub(crate) fn peek_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         if KeyspaceId::of(key.bytes).is_remote() {
             return self.look_near(key, false);
@@ -93,12 +94,12 @@ impl Tiers {
     }
 
     /// Reads the record of a key from disk. Returns `None` if the record's sequence is not above
-    /// `min_visible_sequence`, or if the record has certainly expired. The caller checks the expiry again
-    /// after decoding. Counts damage and faults, and returns `None` for them. Marks the key of a returned
-    /// record as used on disk.
+    /// `min_visible_sequence`, if the record has expired even by the earliest possible time, or if it can't
+    /// be read. Counts damage and read faults. The caller must check the expiry again after decoding. Marks
+    /// the key of a returned record as used on disk.
     ///
-    /// In a forked child, returns `None`. Threads of the parent may hold the locks of the store's page cache,
-    /// and the parent may reuse the pages of the snapshot.
+    /// Returns `None` in a forked child: threads of the parent may have held the locks of the store's page
+    /// cache at the fork, and the parent may reuse the pages of the snapshot.
     pub(crate) fn read_record(
         &self,
         key: SlotKey<'_>,
@@ -109,7 +110,7 @@ impl Tiers {
         self.note_record(key, record, min_visible_sequence, grace)
     }
 
-    /// Parses a record that a lookup has read, and records a use of it.
+    /// Parses a record that was read, and marks its key as used on disk.
     fn note_record(
         &self,
         key: SlotKey<'_>,
@@ -134,7 +135,7 @@ impl Tiers {
         (now, grace): (Timestamp, Duration),
     ) -> Option<StoredRecord> {
         let Ok((mut header, extension, payload)) = record::read(key.bytes, &record) else {
-            // With a grace time, the lookup before the load has already counted the record.
+            // If there is a grace, the lookup before the load has already counted the record.
             if grace.is_zero() {
                 self.disk.count_damage();
             }
@@ -164,7 +165,7 @@ impl Tiers {
         })
     }
 
-    /// Returns the record of a key, and the token of its snapshot.
+    /// Returns the bytes of a key's record, and a token of its snapshot if uses extend the life of the entry.
     pub(super) fn read_bytes(&self, key: SlotKey<'_>) -> Option<(Vec<u8>, Option<Weak<StoreSnapshot>>)> {
         if !self.process.is_current() {
             return None;
@@ -183,12 +184,12 @@ impl Tiers {
         })
     }
 
-    /// Finds the record of a key with this sequence in the current snapshot. Returns a token of that
-    /// snapshot, for [`reads_from`](Tiers::reads_from), or `None` if there is no such record, or no snapshot
-    /// now. Does not wait, because the caller has reserved room.
+    /// Looks for a live record with this key and sequence in the current snapshot. Returns a token of the
+    /// snapshot, for [`reads_from`](Tiers::reads_from). Returns `None` if the record was not found, or if
+    /// there is no snapshot. Does not wait for a snapshot, because the caller has reserved room.
     ///
-    /// The token does not hold the snapshot. Otherwise the writer would wait for the caller before it can
-    /// make room.
+    /// The token does not keep the snapshot alive. Otherwise the writer thread, which must make room, would
+    /// wait for the caller.
     pub(crate) fn confirm(&self, key: SlotKey<'_>, sequence: u64) -> Option<Weak<StoreSnapshot>> {
         let snapshot = self.disk.snapshots.current().clone()?;
         let record = snapshot.get(key.bytes).unwrap_or_else(|fault| {
@@ -199,18 +200,18 @@ impl Tiers {
         (record.header.sequence == sequence).then(|| Arc::downgrade(&snapshot))
     }
 
-    /// Returns whether lookups still read the snapshot of a token.
+    /// Returns whether the token's snapshot is still the current one.
     pub(crate) fn reads_from(&self, snapshot: &Weak<StoreSnapshot>) -> bool {
         let current = self.disk.snapshots.current();
-        // While the token exists, no other snapshot can have this address.
+        // While the token exists, no other snapshot can have its address.
         current.as_ref().is_some_and(|current| Arc::as_ptr(current) == snapshot.as_ptr())
     }
 
-    /// Does the same as [`read_record`](Tiers::read_record) for several keys, from one snapshot. Each key
-    /// comes with its `min_visible_sequence`.
+    /// Like [`read_record`](Tiers::read_record), for several keys and from one snapshot. Each key comes with
+    /// its `min_visible_sequence`.
     ///
-    /// Returns the answers for some first keys, in the order of the keys. Stops once the records have
-    /// `max_bytes` bytes or more, so that the snapshot is not held for long. Returns at least one answer if
+    /// Returns the results for the first keys, in the order of the keys. Stops once the records have
+    /// `max_bytes` bytes or more, so that the snapshot is not held for long. Returns at least one result if
     /// there is a key.
     pub(crate) fn read_records<'a>(
         &self,
@@ -235,7 +236,7 @@ impl Tiers {
         records
     }
 
-    /// Returns the expiry of a key's live value, from either tier. Memory records no use of the entry.
+    /// Returns the expiry of a key's live value, from either tier, without recording a use in memory.
     pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
         match self.memory.peek(key, now) {
             Lookup::Value(_, expires_at) => Some(expires_at),
@@ -243,8 +244,8 @@ impl Tiers {
             Lookup::Unknown(miss) => {
                 let read = || self.read_record(key, miss.min_visible_sequence, Duration::ZERO);
                 let mut record = read()?;
-                // A commit may have come after the record was read, and may have removed its stamp before the
-                // stamp was read. Then the record has the expiry from before the last use.
+                // A commit after the record was read may have removed the stamp before it was read. Then the
+                // record still has the expiry from before the last use.
                 while self.is_behind_stamps(&record)
                     && let Some(again) = read()
                 {
@@ -252,7 +253,8 @@ impl Tiers {
                 }
                 let mut header = record.header;
                 if record.extension.ends_at.is_some() && !header.has_live_value(now) {
-                    // By the coarse time, the record has not expired. A use may also have extended its life.
+                    // The record was live by the coarse time, but has expired at `now`. A use may have
+                    // extended its life.
                     header = header.extended_to(self.extended_expiry(key, header.sequence)?);
                 }
                 header.has_live_value(now).then_some(header.expires_at)
@@ -261,8 +263,8 @@ impl Tiers {
     }
 
     /// Returns the current snapshot, for a caller that must not mistake a missing snapshot for a missing
-    /// entry: a walk, a count, a removal. While the writer has withdrawn the snapshot to make room, waits for
-    /// the next snapshot. Returns `None` while the disk tier is off.
+    /// entry, such as an iteration, a count or a removal. If the writer thread has withdrawn the snapshot to
+    /// make room, waits for the next snapshot. Returns `None` while the disk tier is off.
     pub(crate) fn awaited_snapshot(&self) -> Option<Arc<StoreSnapshot>> {
         if !self.process.is_current() {
             return None;
@@ -271,7 +273,7 @@ impl Tiers {
             if let Some(snapshot) = self.disk.snapshots.current().clone() {
                 return Some(snapshot);
             }
-            // Each step of the writer ends with an installed snapshot, or with the disk tier off.
+            // After each step of the writer thread, a snapshot is installed or the disk tier is off.
             if !self.disk.is_on() || !matches!(self.writer.ask(Command::MakePart), Ok(Ok(()))) {
                 return None;
             }
@@ -279,12 +281,12 @@ impl Tiers {
     }
 
     /// Calls `look`, for a caller that must not mistake a missing snapshot for a missing entry. Calls `look`
-    /// again only if it found nothing, and the snapshot was withdrawn during the call. Also returns whether a
-    /// missing entry may still be on disk: there was no snapshot and the file may come back, or a read has
+    /// again if it found nothing and the snapshot was withdrawn during the call. Also returns whether a
+    /// missing entry may still be on disk: there was no snapshot but the file may come back, or a read
     /// failed.
     ///
-    /// The number of withdrawals is read before the snapshot is checked. So a later withdrawal changes the
-    /// number. After an earlier withdrawal, this function waits for the next snapshot.
+    /// The number of withdrawals is read before the snapshot is checked, so that a later withdrawal changes
+    /// the number. After an earlier withdrawal, the function waits for the next snapshot.
     pub(crate) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> (Option<R>, bool) {
         loop {
             let withdrawals = self.disk.snapshots.withdrawals();
@@ -292,16 +294,16 @@ impl Tiers {
             let has_snapshot = self.disk.snapshots.current().is_some() || self.awaited_snapshot().is_some();
             let found = look();
             if found.is_some() || !has_snapshot || self.disk.snapshots.withdrawals() == withdrawals {
-                // The state is read after the snapshot. If the file was discarded before that, none of its
-                // entries can come back.
+                // The state is read after the snapshot. If the file was already discarded, its entries can't
+                // come back.
                 let may_come_back = !has_snapshot && self.disk.saves();
                 return (found, may_come_back || self.disk.read_faults() != read_faults);
             }
         }
     }
 
-    /// Returns the number of times that the snapshot was withdrawn, and the number of failed reads. Returns
-    /// `None` if no snapshot is published. A lookup between two equal results has missed no entry on disk.
+    /// Returns how often the snapshot was withdrawn, and the number of failed reads. Returns `None` if there
+    /// is no snapshot. If two calls return the same result, lookups in between have missed no entry on disk.
     #[cfg(feature = "async")]
     pub(crate) fn read_conditions(&self) -> Option<(u64, u64)> {
         let withdrawals = self.disk.snapshots.withdrawals();
@@ -309,8 +311,8 @@ impl Tiers {
         has_snapshot.then(|| (withdrawals, self.disk.read_faults()))
     }
 
-    /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`, or `None` if
-    /// the disk may have such keys and can't be read now.
+    /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`. Returns
+    /// `None` if the disk can't be read but may have entries.
     pub(crate) fn keys_on_disk(
         &self,
         prefix: &[u8],
@@ -318,30 +320,29 @@ impl Tiers {
         max: usize,
     ) -> Option<Vec<Arc<[u8]>>> {
         let Some(snapshot) = self.awaited_snapshot() else {
-            // The state is read after the snapshot. If the file was discarded before that, none of its
-            // entries can come back.
+            // The state is read after the snapshot. If the file was already discarded, its entries can't come
+            // back.
             return (!self.disk.saves()).then(Vec::new);
         };
         snapshot.keys(prefix, after, max).map_err(|fault| self.report(&snapshot, fault)).ok()
     }
 
-    /// Returns the record of a key on disk, to show the record to a person. Nothing is counted or reported,
-    /// and no use is recorded. Returns `None` if there is no record, or while the disk tier is off.
+    /// Returns the record of a key on disk, for display. Counts and reports nothing, and records no use.
+    /// Returns `None` if there is no record, or while the disk tier is off.
     ///
     /// # Errors
-    /// The reason why the record can't be read.
+    /// Returns the reason why the record can't be read.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn show_record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
         let Some(snapshot) = self.awaited_snapshot() else { return Ok(None) };
         snapshot.get(key).map_err(|fault| fault.to_string())
     }
 
-    /// Passes records on disk to `show`, in key order, until `show` returns false. Only records whose keys
-    /// begin with `prefix` and come after the key `after` are passed. Returns whether all of these records
-    /// were passed.
+    /// Passes the records on disk whose keys begin with `prefix` and come after the key `after` to `show`, in
+    /// key order, until `show` returns false. Returns whether all of these records were passed.
     ///
     /// # Errors
-    /// The reason why the records can't be read.
+    /// Returns the reason why the records can't be read.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn show_records(
         &self,

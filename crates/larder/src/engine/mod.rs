@@ -1,13 +1,13 @@
-//! The engine that all handles of a cache share: both tiers, and the threads that serve them.
+//! The engine that all handles of a cache share: both tiers, and the threads of the cache.
 //!
-//! - A lookup searches memory, then the snapshot of the disk ([`lookup`]). It copies a value found on disk
-//!   into memory ([`promotion`]).
-//! - A removal inserts a tombstone in memory ([`tombstone`], [`removal`]) and waits for the writer's commit.
-//! - A change of an entry by a closure is published only if no other change came first. Callers that lose too
-//!   many rounds take [`turns`].
-//! - Concurrent loads of one key share a flight ([`flights`]).
-//! - Several machines share a cache over a server ([`remote`]).
-//! - The [`writer`] commits. The [`sweeper`] deletes expired entries.
+//! - A lookup searches memory, and then the snapshot of the disk ([`lookup`]). A value found on disk is
+//!   copied into memory ([`promotion`]).
+//! - A removal inserts a tombstone in memory ([`tombstone`], [`removal`]), and waits for the commit.
+//! - An atomic change is published only if no other change of its keys came first. Callers that lose too many
+//!   rounds take [`turns`].
+//! - Concurrent loads of the same key share a flight ([`flights`]).
+//! - Several machines can share a cache through a server ([`remote`]).
+//! - The [`writer`] thread commits changes. The [`sweeper`] thread deletes expired entries.
 
 mod capacity;
 mod closing;

@@ -1,15 +1,15 @@
-//! The changes that async code has begun on workers: an insert, a removal, an atomic change.
+//! Tracks the changes that async code has begun on worker threads: inserts, removals and atomic changes.
 //!
-//! Such a change completes even if its future is dropped. So closing the cache waits for the changes that
-//! were begun before it ([`PendingChanges::wait`]). It does not wait for later changes. Otherwise an
-//! application that continues to make changes could delay the close forever.
+//! These changes complete even if their futures are dropped. So closing the cache waits for the changes that
+//! were begun before the close ([`PendingChanges::wait`]). The close does not wait for later changes.
+//! Otherwise an application that continues to make changes could delay the close forever.
 
 use std::collections::BTreeSet;
 
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Condvar, Mutex};
 
-/// The changes that workers will make, or are making.
+/// The changes that worker threads are making or will make.
 #[derive(Debug, Default)]
 pub(crate) struct PendingChanges {
     state: Mutex<ChangeNumbers>,

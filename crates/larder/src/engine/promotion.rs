@@ -1,9 +1,8 @@
-//! Promotions: a value or an absence that was read from disk is copied into memory, if a permission is still
-//! valid.
+//! Promotions: copying a value or an absence that was read from disk into memory, if a permit is still valid.
 //!
-//! A promotion must not bring back an entry that was removed during the promotion. So the caller gets a
-//! permission before it reads the disk: the epoch token of its miss, or a lease. A write or a removal of the
-//! key revokes the permission. In this case the value is returned, but not copied into memory.
+//! A promotion must not bring back an entry that was removed meanwhile. So the caller gets a permit before it
+//! reads the disk: the epoch token of its miss, or a lease. A write or a removal of the key revokes the
+//! permit. Then the value is returned, but not copied into memory.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -34,10 +33,11 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
-/// The sequence of a near copy of a remote tier. It is lower than the sequence of every change of this cache.
+/// The sequence of all near copies of a remote tier. It is lower than the sequence of every change of this
+/// cache.
 const NEAR_SEQUENCE: u64 = 1;
 
-/// A lease on a key. Dropping this value gives the lease back.
+/// A lease on a key. Dropping this value releases the lease.
 #[derive(Debug)]
 pub(crate) struct Lease<'a> {
     memory: &'a Memory,
@@ -54,7 +54,7 @@ impl<'a> Lease<'a> {
 }
 
 impl Lease<'_> {
-    /// Returns the number of the lease. The caller gives the lease back.
+    /// Returns the number of the lease, without releasing the lease. The caller must release it.
     pub(crate) fn into_id(self) -> LeaseId {
         let id = self.id;
         std::mem::forget(self);
@@ -64,8 +64,7 @@ impl Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        // A loader may fork, and return in the child. The lease belongs to the parent, and the parent gives
-        // it back.
+        // A loader may fork and return in the child, too. The lease belongs to the parent, which releases it.
         if self.memory.process.is_current() {
             self.memory.release(self.key, self.id);
         }
@@ -86,10 +85,10 @@ pub(crate) struct DecodedEntry<V> {
     remote: Option<RemoteOrigin>,
 }
 
-/// Where an entry of a remote tier came from.
+/// The origin of an entry that was read from a remote tier.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RemoteOrigin {
-    /// The generation of the connection.
+    /// The generation of the connection that read the entry.
     pub(crate) generation: u64,
     /// Whether the server pushes later changes of the key.
     pub(crate) is_tracked: bool,
@@ -102,19 +101,19 @@ impl<V> DecodedEntry<V> {
         ReadEntry::new(sequence, expires_at, Some(extras))
     }
 
-    /// Says that the entry was read from a remote tier. The sequence of the record is a random number there,
-    /// and has no place in the order of this cache's changes: any later range removal must cover the copy.
+    /// Marks the entry as read from a remote tier. The sequence of a remote record is a random number, so it
+    /// is replaced by [`NEAR_SEQUENCE`]. Every later range removal of this cache then covers the near copy.
     pub(super) fn of_remote(self, origin: RemoteOrigin) -> Self {
         Self { remote: Some(origin), sequence: NEAR_SEQUENCE, ..self }
     }
 
-    /// Returns whether a use may be recorded with this record. If its expiry was found in another place, it
-    /// may not.
+    /// Returns whether a use may be recorded based on this record. Returns false if the entry's expiry was
+    /// found in another place.
     pub(crate) fn has_snapshot(&self) -> bool {
         self.snapshot.is_some()
     }
 
-    /// Returns whether the snapshot that the value was read from is still the current one.
+    /// Returns whether the value was read from the current snapshot.
     pub(crate) fn is_current(&self, tiers: &Tiers) -> bool {
         self.snapshot.as_ref().is_some_and(|snapshot| tiers.reads_from(snapshot))
     }
@@ -148,8 +147,9 @@ impl Shared {
         self.decode_record(keyspace, key, &record, grace)
     }
 
-    /// Decodes a record that was read from disk. A record that does not decode is counted, and is a miss. An
-    /// entry that expired more than `grace` ago is also a miss.
+    /// Decodes a record that was read from disk. Counts a record that does not decode, and returns `None`.
+    /// Also returns `None` if the entry expired more than `grace` ago, or belongs to another version of the
+    /// keyspace.
     pub(crate) fn decode_record<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -169,7 +169,7 @@ impl Shared {
                 match keyspace.checks.read(format, compression, extension, record.payload()) {
                     Ok((value, encoded_len)) => (Some(Arc::new(value)), encoded_len),
                     Err(error) => {
-                        // With a grace time, the lookup before the load has already counted the record.
+                        // If there is a grace, the lookup before the load has already counted the record.
                         if grace.is_zero() {
                             self.note_undecodable(keyspace, key, &error);
                         }
@@ -179,7 +179,7 @@ impl Shared {
             }
         };
         // The expiry is checked after reading and decoding, because both take time. The precise time is read
-        // only if the coarse time does not decide.
+        // only if the coarse time is not sufficient.
         let time = &self.tiers.time;
         let is_live = |expires_at: Timestamp| {
             let ends_at = expires_at.after(grace);
@@ -189,7 +189,7 @@ impl Shared {
         let mut snapshot = record.snapshot.clone();
         if extension.ends_at.is_some() && !is_live(expires_at) {
             // A use may have extended the life of the entry meanwhile. The value is then returned, but not
-            // promoted, because the slot or stamp with the later expiry may be gone by then.
+            // promoted, because the slot or stamp with the later expiry may no longer exist.
             expires_at = self.tiers.extended_expiry(key, sequence)?;
             snapshot = None;
         }
@@ -207,12 +207,12 @@ impl Shared {
         })
     }
 
-    /// Returns the value of a key and its expiry, if the value is live or expired up to `grace` ago. Promotes
-    /// nothing, and records no use in memory.
+    /// Returns the value of a key and its expiry, if the value is live or expired at most `grace` ago.
+    /// Promotes nothing, and records no use in memory.
     ///
-    /// A removed value is never returned. The value in memory is read from its slot under the lock. A value
+    /// A removed value is never returned. A value in memory is read from its slot under the lock. A value
     /// that is only on disk is returned only if the key has not changed since the lookup in its shard. To
-    /// ensure this, the permission for a promotion is checked after reading.
+    /// ensure this, the permit for a promotion is checked after reading.
     pub(crate) fn stale_value<V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -250,15 +250,15 @@ impl Shared {
         let value = decoded.value.clone().map(|value| value as Value);
         let extras = (value.is_some() && keyspace.keeps_extras()).then_some(extras);
         let entry = IncomingEntry { value, expires_at, grace, weight, unsaved: None, extras };
-        // Dropped last, because a user's `Drop` may panic. By that time the promotion is counted and its
-        // expiry is planned.
+        // Dropped after the promotion is counted and its expiry is planned, because a user's `Drop` may
+        // panic.
         let mut evicted_values = EvictedValues::default();
         let is_current = || match decoded.remote {
             Some(origin) => self.tiers.is_generation(origin.generation),
             None => decoded.is_current(&self.tiers),
         };
-        // The record decides, not the keyspace, because another handle of the keyspace may have a time to
-        // idle.
+        // Decided by the record and not by the keyspace, because another handle of the keyspace may have a
+        // time to idle.
         let is_extended = decoded.remote.is_some() || decoded.extras.is_extended_by_uses();
         let is_current = is_extended.then_some(&is_current as &dyn Fn() -> bool);
         let memory = &self.tiers.memory;
@@ -269,15 +269,15 @@ impl Shared {
         };
         match memory.promote_entry(key, permit, entry, sequence, is_current, &mut evicted_values) {
             Ok(()) => keyspace.counters.add(Count::Promotions),
-            // If memory has no room for a value, memory itself counts the value as bypassed.
+            // If there is no room, the memory tier itself counts the value as bypassed.
             Err(Refused::NoRoom) => {}
             Err(_) => keyspace.counters.add(Count::VoidedFills),
         }
         self.tiers.sweeper.plan(grace.after(expires_at));
     }
 
-    /// Fills memory with the entry that a load of this cache has stored at the server, if the token that was
-    /// taken before still holds.
+    /// Copies an entry that a load of this cache has stored at the server into memory, if `token` is still
+    /// valid. The token was taken before the store.
     pub(crate) fn fill_near(
         &self,
         key: SlotKey<'_>,
@@ -293,13 +293,13 @@ impl Shared {
         let mut evicted_values = EvictedValues::default();
         let is_current = || self.tiers.is_generation(origin.generation);
         let (memory, permit) = (&self.tiers.memory, Permit::EpochToken(token));
-        // The fill is refused if a push came in between. The next lookup then asks the server.
+        // If a push came in between, the copy is refused, and the next lookup asks the server.
         _ = memory.promote_entry(key, permit, entry, NEAR_SEQUENCE, Some(&is_current), &mut evicted_values);
         self.tiers.sweeper.plan(expires_at);
     }
 
-    /// Counts a record that does not decode. Logs the first such record of each keyspace, because later
-    /// records probably have the same cause.
+    /// Counts a record that does not decode. Logs only the first one of each keyspace, because later ones
+    /// probably have the same cause.
     #[cold]
     fn note_undecodable(&self, keyspace: &OpenKeyspace, key: SlotKey<'_>, error: &CodecError) {
         keyspace.counters.add(Count::Undecodable);

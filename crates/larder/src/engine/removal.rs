@@ -1,16 +1,15 @@
-//! Removals of entries. First, memory stops returning the entries, in the given order. Then one commit
-//! removes all these entries from the disk.
+//! Removals of entries: first from memory, in the order of the call, and then from disk, in a single commit.
 //!
-//! 1. A key gets a tombstone under the lock of its shard, and its leases are revoked. A scope is purged from
-//!    the shards. From then on, the shards ignore older entries on disk in this scope. So a removal is
-//!    visible immediately, and no running load or promotion can undo it.
-//! 2. The calling thread counts the entries that a scope has on disk
-//!    ([`Tiers::count_on_disk`](super::tiers::Tiers::count_on_disk)). Memory has no entry of the scope by
-//!    then. If the scope looks small, the commit counts its entries again, exactly.
-//! 3. The commit makes all removals durable.
+//! 1. Make the removals visible in memory. A key gets a tombstone under the lock of its shard, and its leases
+//!    are revoked. A scope is purged from the shards, which after that ignore older entries of the scope on
+//!    disk. So a removal is visible immediately, and no running load or promotion can undo it.
+//! 2. On the calling thread, count the entries that a scope has on disk
+//!    ([`Tiers::count_on_disk`](super::tiers::Tiers::count_on_disk)). Memory has no entries of the scope any
+//!    more. If the scope is small, the commit counts its entries again, exactly.
+//! 3. Commit all removals.
 //!
-//! Callers give a source before the entries that are derived from the source. Between the two removals,
-//! another thread may derive an entry from the old source. The second removal removes this entry as well.
+//! Callers remove a source before the entries that are derived from it. Between the two removals, another
+//! thread may derive an entry from the old source. The second removal then removes this entry, too.
 
 #[cfg(feature = "async")]
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,7 +35,7 @@ use crate::memory::purged::Purged;
 use crate::stats::count::Count;
 use crate::stats::counters::Counters;
 
-/// One of the removals of an invalidation.
+/// A removal that is part of an invalidation.
 #[derive(Debug)]
 pub(crate) enum Removal<'a> {
     /// Removes the entry of a whole key. The keyspace's counters count the removal.
@@ -57,31 +56,31 @@ impl Removal<'_> {
     }
 }
 
-/// The progress of an invalidation, and the work that is left to its commit.
+/// The result of the removal from memory, and the work that is left for the commit.
 #[derive(Default)]
 struct PendingRemovals {
     /// The number of live entries removed so far.
     live: u64,
     ranges: Vec<RangeRemoval>,
-    /// Whether at least one range has entries that are deleted only after the caller is answered.
+    /// Whether at least one range is large, so that some of its entries are deleted only after the call has
+    /// returned.
     is_large: bool,
-    /// Whether the answer waits for the writer. For a key of a keyspace on disk, the answer always waits,
-    /// even if neither tier has an entry for the key. Another program may have put an older file at the path,
-    /// with an entry for the key, and only the writer checks the path. Without a change, the writer commits
-    /// nothing.
+    /// Whether the call must wait for the writer thread. This is set for every key of a keyspace on disk,
+    /// even if neither tier has the key: another program may have put an older file with the key at the path,
+    /// and only the writer thread checks the path. If nothing has changed, the writer thread makes no commit.
     needs_writer: bool,
-    /// Values removed from the shards. They are dropped last, so that a panic in a user's `Drop` leaves no
-    /// removal incomplete.
+    /// The values that were removed from the shards. They are dropped last, so that a panic in a user's
+    /// `Drop` can't leave a removal incomplete.
     evicted_values: EvictedValues,
 }
 
-/// Removals whose commit was requested, each with the number of live entries removed from memory.
+/// Removals whose commit was requested.
 #[cfg(feature = "async")]
 #[derive(Debug)]
 pub(crate) struct CommittingRemovals {
     live: u64,
     commit: RemovalCommit,
-    /// The result of dropping the removed values. A panic is kept until the removals are durable.
+    /// The result of dropping the removed values. A panic is rethrown when the removals are durable.
     dropped: std::thread::Result<()>,
 }
 
@@ -103,7 +102,7 @@ impl CommittingRemovals {
     /// Waits for the commit. Returns the number of live entries removed.
     ///
     /// # Panics
-    /// If the `Drop` of a removed value has panicked.
+    /// Panics if the `Drop` of a removed value has panicked.
     pub(crate) async fn wait(self) -> Result<u64, Error> {
         let Self { live, commit, dropped } = self;
         let committed = match commit {
@@ -139,8 +138,8 @@ impl Shared {
         Ok(live)
     }
 
-    /// Like [`invalidate`](Self::invalidate), but only requests the commit and does not wait for it. The call
-    /// may still block, for a lookup on disk or for other large removals.
+    /// Like [`invalidate`](Self::invalidate), but requests the commit without waiting for it. The call may
+    /// still block for a lookup on disk, or for other large removals.
     #[cfg(feature = "async")]
     pub(crate) fn begin_invalidation<'a>(
         &self,
@@ -165,15 +164,16 @@ impl Shared {
         Ok(CommittingRemovals { live, commit, dropped })
     }
 
-    /// Refuses removals in a closure of one of their keys. A call that gives its removals to a worker makes
-    /// this check, because the closure runs on the calling thread.
+    /// Refuses removals if the calling thread is inside a closure of one of their keys. A call that passes
+    /// its removals to a worker thread must make this check first, because the worker thread is not inside
+    /// the closure.
     #[cfg(feature = "async")]
     pub(crate) fn refuse_removals_in_closure(&self, removals: &[Removal<'_>]) -> Result<(), Error> {
         let covers = |key: &[u8]| removals.iter().any(|removal| removal.covers(key));
         closure_keys::refuse_in_closure(&self.tiers.memory, covers)
     }
 
-    /// Steps 1 and 2.
+    /// Runs steps 1 and 2.
     fn remove_from_memory<'a>(
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,
@@ -183,7 +183,7 @@ impl Shared {
         let covers = |key: &[u8]| removals.iter().any(|removal| removal.covers(key));
         closure_keys::refuse_in_closure(&self.tiers.memory, covers)?;
         let mut pending = PendingRemovals::default();
-        // The removals at the server of a remote tier, in the order of the call.
+        // The removals to make at the server of a remote tier, in the order of the call.
         let mut remote = Vec::new();
         for removal in removals {
             match removal {
@@ -203,7 +203,7 @@ impl Shared {
                 }
                 Removal::Everything => {
                     if self.tiers.remote().is_some() {
-                        // First, so that no near copy is counted here and at the server.
+                        // Done before the purge, so that no near copy is counted both here and at the server.
                         self.tiers.void(&RemoteRemoval::Everything, &mut pending.evicted_values);
                         remote.push(RemoteRemoval::Everything);
                     }

@@ -1,9 +1,9 @@
-//! Counts the entries that a range removal deletes from disk, before the removal is committed.
+//! Counts the entries on disk that a range removal will delete, before the commit of the removal.
 //!
-//! The calling thread counts the entries in chunks, each in its own snapshot. So the writer does not wait for
-//! the count, and no transaction is kept open for long. The count may miss entries that another call
-//! overwrites or removes during the count, and entries that are evicted. The count ends early if the disk
-//! fails or is off. The removal does not depend on the count.
+//! The calling thread counts the entries in chunks, each in its own snapshot. So the writer thread does not
+//! wait for the count, and no transaction is kept open for long. The count may miss entries that are
+//! overwritten, removed or evicted during the count, and it ends early if the disk fails or is off. The
+//! removal itself does not depend on the count.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -24,19 +24,19 @@ const CHUNK: usize = 1024;
 
 /// The conditions under which a row is counted.
 struct CountFilter<'a> {
-    /// Keys whose entries were in memory. These entries are already counted.
+    /// The keys whose entries were in memory, and so are already counted.
     memory_keys: HashSet<&'a [u8]>,
-    /// Earlier range removals. An entry that one of these removals covers is already removed.
+    /// Earlier range removals. An entry that one of them covers is already removed.
     earlier: &'a [RangeTombstone],
-    /// Keyspaces that are not retired.
+    /// The keyspaces that are not retired.
     keyspaces: BTreeSet<KeyspaceId>,
     now: Timestamp,
-    /// Returns the expiry of an entry after its uses, given its key and sequence.
+    /// Returns the expiry of the entry with this key and sequence, as extended by uses.
     extended_expiry: &'a dyn Fn(&[u8], u64) -> Option<Timestamp>,
 }
 
 impl CountFilter<'_> {
-    /// Returns whether a record has a live value. Also considers uses that are not on disk yet.
+    /// Returns whether a record has a live value, considering uses that are not on disk yet.
     fn is_live(&self, key: &[u8], header: Header, record: &[u8]) -> bool {
         let extended = || (self.extended_expiry)(key, header.sequence);
         header.has_live_value(self.now)
@@ -46,18 +46,18 @@ impl CountFilter<'_> {
     }
 }
 
-/// The count of one chunk.
+/// The result of one chunk.
 #[derive(Default)]
 struct ChunkCount {
     rows: usize,
     live: u64,
-    /// The key after which the next chunk begins. None at the end of the scope.
+    /// The key after which the next chunk begins, or `None` at the end of the scope.
     last: Option<Vec<u8>>,
 }
 
 impl Tiers {
-    /// Counts the live entries that a range removal deletes from disk and that were not in memory. Also
-    /// returns whether the removal is large. The commit of a large removal does not delete all of its
+    /// Counts the live entries on disk that a range removal will delete, without those that were in memory.
+    /// Also returns whether the removal is large. The commit of a large removal does not delete all of its
     /// entries.
     pub(super) fn count_on_disk(
         &self,
@@ -124,8 +124,7 @@ fn count_chunk(
         }
         Ok(chunk)
     })?;
-    // On a damaged page the keys may be in any order. A count that continues after the last key might then
-    // never end.
+    // On a damaged page the keys may be in any order, so that the count might never end.
     let is_forward = chunk.last.as_deref().zip(after).is_none_or(|(last, after)| last > after);
     if is_forward { Ok(chunk) } else { Err(StoreError::damage("keys are out of order")) }
 }

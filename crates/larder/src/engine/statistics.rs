@@ -1,5 +1,5 @@
-//! Collects the statistics from the keyspaces' counters, the memory tier, and the latest status of the disk
-//! tier. This module counts nothing itself.
+//! Collects the statistics from the counters of the keyspaces, the memory tier, and the latest status of the
+//! disk tier.
 
 use super::keyspaces::open_keyspace::OpenKeyspace;
 use super::shared::Shared;
@@ -12,7 +12,7 @@ use crate::units::ByteSize;
 impl Shared {
     /// Returns the statistics of the cache. In a forked child, returns empty statistics.
     pub(crate) fn stats(&self) -> Stats {
-        // Collecting takes the lock of every shard, so a forked child must not do it.
+        // A forked child must not collect statistics, because that takes the lock of every shard.
         if self.is_forked() {
             return Stats::default();
         }
@@ -67,8 +67,7 @@ impl Shared {
     }
 }
 
-/// Returns the statistics of the disk tier. The number of hits is zero here, because the keyspaces count the
-/// hits.
+/// Returns the statistics of the disk tier, without the number of hits, which the keyspaces count.
 fn disk_stats(shared: &Shared, disk_status: DiskStatus) -> DiskStats {
     let tiers = &shared.tiers;
     let now = tiers.time.now();
@@ -106,8 +105,7 @@ fn disk_stats(shared: &Shared, disk_status: DiskStatus) -> DiskStats {
     }
 }
 
-/// A keyspace's usage of the disk tier: its entries and bytes, and the numbers of evicted and expired
-/// entries.
+/// What a keyspace uses of the disk tier, and how many of its entries were evicted or expired.
 struct DiskUsage {
     entries: u64,
     bytes: u64,
@@ -124,7 +122,7 @@ impl DiskUsage {
     }
 }
 
-/// Returns the statistics of a keyspace, given its usage of each tier.
+/// Returns the statistics of a keyspace.
 fn keyspace_stats(open_keyspace: &OpenKeyspace, memory: KeyspaceUsage, disk: &DiskUsage) -> KeyspaceStats {
     let mut stats = KeyspaceStats {
         name: open_keyspace.name.clone(),

@@ -1,5 +1,5 @@
-//! Opens the store in the file of a cache. This step may fail, so it comes before the tiers and threads of
-//! the cache are created.
+//! Opens the store in the file of a cache. Opening may fail, so it comes before the creation of the tiers and
+//! threads.
 
 use std::path::Path;
 
@@ -19,18 +19,18 @@ use crate::sys::sync::Arc;
 use crate::sys::volume::Volume;
 use crate::units::Timestamp;
 
-/// If the clock watermark is ahead of the wall clock by more than this, one of the two times is wrong. The
-/// age of an entry is then unknown, so the file is wiped.
+/// The maximum by which the file's clock watermark may be ahead of the wall clock. Beyond it, one of the two
+/// times is wrong. The age of the entries is then unknown, so the file is wiped.
 const MAX_WATERMARK_AHEAD_MS: u64 = 3_600_000;
 
-/// An open store, with the clock watermark and the snapshot that the cache begins with.
+/// An open store, with the clock watermark and the first snapshot for the cache.
 pub(super) struct OpenStore {
     pub(super) opened: OpenedFile,
     pub(super) clock_watermark: Timestamp,
     pub(super) snapshot: StoreSnapshot,
 }
 
-/// Opens the store in a file that is locked.
+/// Opens the store in a locked file.
 pub(super) fn open_store(
     config: &CacheBuilder,
     path: &Path,

@@ -1,19 +1,19 @@
-//! The threads of a cache: the writer, the sweeper, and the service threads.
+//! The threads of a cache: the writer thread, the sweeper thread, and the service threads.
 
 use super::service_thread::ServiceThread;
 use crate::error::Error;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
 use crate::sys::sync::{Mutex, thread};
 
-/// The threads of a cache. Closing the cache tells these threads to end, and joins them.
+/// The threads of a cache. Closing the cache tells them to end, and joins them.
 #[derive(Debug, Default)]
 pub(super) struct Threads {
     writer: Mutex<Option<JoinHandle<()>>>,
     sweeper: Mutex<Option<JoinHandle<()>>>,
-    /// The service threads. They may own a reference to the cache.
+    /// The service threads, which may own a handle of the cache.
     services: Mutex<Vec<ServiceThread>>,
     writer_id: Option<ThreadId>,
-    /// The ids of all threads. The ids stay when the threads are taken for joining.
+    /// The ids of all threads. They stay after the threads are taken to be joined.
     ids: Mutex<Vec<ThreadId>>,
 }
 
@@ -44,7 +44,7 @@ impl Threads {
         self.ids.lock().contains(&thread::current().id())
     }
 
-    /// Returns whether the calling thread is the writer.
+    /// Returns whether the calling thread is the writer thread.
     pub(super) fn is_writer(&self) -> bool {
         self.writer_id == Some(thread::current().id())
     }
@@ -61,14 +61,14 @@ impl Threads {
         std::mem::take(&mut *self.services.lock())
     }
 
-    /// Forgets the threads in a forked child, because they run only in the parent process. Takes no lock.
+    /// Forgets the threads in a forked child, because they run only in the parent. Takes no lock.
     pub(super) fn leave_to_parent(&mut self) {
-        // Dropping a handle would detach a thread that does not exist here.
+        // Not dropped, because that would detach a thread that does not exist in this process.
         std::mem::forget((self.writer.get_mut().take(), self.sweeper.get_mut().take()));
         for ServiceThread { stop, thread } in std::mem::take(self.services.get_mut()) {
             std::mem::forget(thread);
-            // `stop` is dropped and not called, because the thread is in the parent. Dropping `stop` closes
-            // the child's end of the socket.
+            // `stop` is dropped but not called, because the thread is in the parent. Dropping it closes the
+            // child's copy of the socket.
             drop(stop);
         }
     }

@@ -1,8 +1,8 @@
-//! The state that lookups, the writer and the sweeper share: both tiers, and the handles of the writer and
-//! the sweeper.
+//! The state that lookups, the writer thread and the sweeper thread share: both tiers, and the handles of the
+//! two threads.
 //!
-//! The handles of a cache own [`Tiers`] through [`Shared`](super::shared::Shared). The writer and the sweeper
-//! own only [`Tiers`], so that dropping the last handle can end these two threads.
+//! The handles of a cache own [`Tiers`] through [`Shared`](super::shared::Shared). The two threads own only
+//! [`Tiers`], so that dropping the last handle can end them.
 
 use std::panic::resume_unwind;
 
@@ -32,12 +32,12 @@ use crate::sys::sync::Arc;
 use crate::sys::sync::channel::{Receiver, Sender};
 use crate::units::Timestamp;
 
-/// Once this number of bytes has become clean, the evicted values are passed to the sweeper.
+/// After this number of bytes has become clean, the evicted values are passed to the sweeper thread.
 const HAND_OVER_BYTES: u64 = 256 << 10;
-/// The maximum number of due entries deleted in one transaction. Other commits wait for one such transaction
-/// at most.
+/// The maximum number of expired entries that a transaction deletes. Other commits wait for at most one such
+/// transaction.
 const SWEEP_ROWS: usize = 1000;
-/// A divisor of the usable room. The disk tier is nearly full if less than this share of the room is left.
+/// A divisor of the usable space. The disk tier is nearly full if less than this share of the space is free.
 const ROOM_SHARE: u64 = 8;
 
 #[derive(Debug)]
@@ -56,7 +56,8 @@ pub(crate) struct Tiers {
 }
 
 impl Tiers {
-    /// `commands` is the channel to the writer. `None` in a cache without a file.
+    /// Creates the tiers. `commands` is the channel to the writer thread, or `None` in a cache without a
+    /// file.
     pub(super) fn new(
         memory: Memory,
         time: CacheTime,
@@ -81,14 +82,14 @@ impl Tiers {
         (Arc::new(tiers), messages)
     }
 
-    /// Makes the memory tier known to the remote tier, which refuses a second cache.
+    /// Attaches this cache to its remote tier. The remote tier refuses a second cache.
     pub(super) fn attach_to_remote(self: &Arc<Self>) -> Result<(), Error> {
         let Some(remote) = &self.remote else { return Ok(()) };
         let near: std::sync::Weak<Self> = Arc::downgrade(self);
         remote.tier.attach(near).map_err(|cause| remote.error("open a cache", cause))
     }
 
-    /// Returns whether the cache has a file. Even if it has a file, the disk tier may be off.
+    /// Returns whether the cache has a file. The disk tier may still be off.
     pub(crate) fn has_disk(&self) -> bool {
         self.writer.exists()
     }
@@ -103,7 +104,8 @@ impl Tiers {
         self.has_disk() || self.remote.is_some()
     }
 
-    /// Tells the writer that an entry is dirty. The writer commits within the flush interval.
+    /// Tells the writer thread that an entry is dirty. The writer thread commits it within the flush
+    /// interval.
     pub(crate) fn wake_writer(&self) {
         if self.writer.arm() {
             self.writer_metrics.lag.arm(self.time.now());
@@ -111,15 +113,15 @@ impl Tiers {
         }
     }
 
-    /// Counts a failed read of a snapshot. Reports the first fault of each generation to the writer.
+    /// Counts a failed read of a snapshot. Reports the first failure of each generation to the writer thread.
     pub(super) fn report(&self, snapshot: &StoreSnapshot, fault: StoreError) {
         if self.disk.count_read_fault(snapshot) {
             self.writer.send(Command::ReportFault(snapshot.generation, fault));
         }
     }
 
-    /// Called after the clock has jumped. The sweeper then checks for due entries. If the disk tier is off,
-    /// the writer checks for a due retry.
+    /// Called after the clock has jumped. Makes the sweeper thread check for expired entries, and, if the
+    /// disk tier is off, the writer thread check whether to retry.
     pub(super) fn check_retry(&self) {
         if !self.process.is_current() {
             return;
@@ -130,15 +132,15 @@ impl Tiers {
         }
     }
 
-    /// Tells the writer to check whether the file is still in its place. Does not wait for the check.
+    /// Tells the writer thread to check whether the file is still in its place. Does not wait for the check.
     pub(super) fn watch_file(&self) {
         if self.disk.is_on() {
             self.writer.send(Command::Watch);
         }
     }
 
-    /// Waits until the number of pending range removals is small enough to add a large range removal. Each
-    /// request makes the writer delete a part of the earliest range removal.
+    /// Waits until there are few enough pending range removals to add a large one. Each request makes the
+    /// writer thread delete a part of the earliest range removal.
     pub(super) fn wait_for_few_ranges(&self) -> Result<(), Error> {
         let is_full = || self.disk.with_status(|status| status.pending_removals >= MAX_PENDING as u64);
         while self.disk.is_on() && is_full() {
@@ -152,11 +154,11 @@ impl Tiers {
         self.sweep_parts(usize::MAX).map(|(swept, _)| swept)
     }
 
-    /// Does the same as [`sweep`](Tiers::sweep), with at most `max` transactions. Also returns whether more
-    /// entries on disk are due. Then the next sweep is planned for the earliest of them.
+    /// Like [`sweep`](Tiers::sweep), with at most `max` transactions. Also returns whether the disk has more
+    /// expired entries. Plans the next sweep for the earliest expiry in memory.
     pub(super) fn sweep_parts(&self, max: usize) -> Result<(SweepReport, bool), Error> {
-        // The planned sweep is cancelled before this sweep begins. So an entry that is stored during this
-        // sweep plans the next sweep.
+        // The planned sweep is cancelled before this sweep begins, so that an entry that is stored during
+        // this sweep can plan the next one.
         self.sweeper.plan_nothing();
         let mut panic = None;
         let mut swept = SweepReport { memory: self.memory.expire(self.time.now(), &mut panic), disk: 0 };
@@ -188,21 +190,21 @@ impl Tiers {
         Ok((swept, has_more))
     }
 
-    /// Returns whether the entries on disk use most of the room that they may use. Then the next batches of
-    /// values evict live entries if expired entries are not swept soon.
+    /// Returns whether the entries on disk use most of the space that they may use. Then the next commits
+    /// will evict live entries, unless expired entries are swept soon.
     pub(super) fn is_nearly_full(&self) -> bool {
         self.disk.with_status(|status| status.bytes > status.usable - status.usable / ROOM_SHARE)
     }
 
-    /// Makes the entries of a committed batch clean. The snapshot that shows the batch is already installed
-    /// (invariant 2).
+    /// Marks the entries of a committed batch as clean. The snapshot that shows the batch must already be
+    /// installed (invariant 2).
     pub(super) fn mark_clean(&self, mutations: &[Mutation], evicted_values: &mut EvictedValues) {
         let mut cleaned = 0;
         for mutation in mutations {
             self.memory.mark_clean(mutation, evicted_values);
             cleaned += mutation.weight();
-            // The values evicted for a whole write buffer could use as much memory as the buffer, and no
-            // budget counts these values any more.
+            // Without this, the evicted values could take as much memory as the whole write buffer, and no
+            // budget counts them any more.
             if cleaned >= HAND_OVER_BYTES {
                 self.sweeper.drop_values(std::mem::take(evicted_values));
                 cleaned = 0;
@@ -215,29 +217,28 @@ impl Tiers {
         }
     }
 
-    /// Begins to count the totals of the file. `before` holds the totals that the file had when it was
-    /// opened.
+    /// Begins to count the totals of the file. `before` is the totals in the file when it was opened.
     pub(super) fn begin_totals(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         self.totals.begin(before, count_keyspaces);
-        // Recorded now, so that the recent counts start at the opening of the cache.
+        // Recorded now, so that the recent counts begin when the cache is opened.
         self.note_totals(self.time.now());
     }
 
-    /// Records the current totals, for [`recent`](Tiers::recent). The sweeper calls this function.
+    /// Records the current totals, for [`recent`](Tiers::recent). Called by the sweeper thread.
     pub(super) fn note_totals(&self, now: Timestamp) {
-        // Counted before the lock of the notes is taken, because counting takes other locks.
+        // The totals are computed before `note` takes its lock, because that takes other locks.
         if let Some(totals) = self.cumulative(0, MAX_ASKED_BY_NOTE) {
             self.totals.note(now, totals);
         }
     }
 
-    /// Returns the counts of the last minutes, given the current totals.
+    /// Returns the counts of the last few minutes. `totals` is the current totals.
     pub(super) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
         self.totals.recent(now, totals)
     }
 
-    /// Returns the totals of the file since it was created, plus `commits` more commits. Reads new counts
-    /// from up to `max_asked` keyspaces. Returns `None` in a cache without a file.
+    /// Returns the totals of the file since its creation, plus `commits` commits. Reads new counts from up to
+    /// `max_asked` keyspaces. Returns `None` in a cache without a file.
     pub(super) fn cumulative(&self, commits: u64, max_asked: usize) -> Option<CumulativeStats> {
         let keyspaces = self.totals.of_keyspaces(max_asked)?;
         let memory = self.memory.totals();
@@ -255,11 +256,11 @@ impl Tiers {
         Some(keyspaces.plus(&tiers))
     }
 
-    /// Compares counters that must agree, after the cache was closed. Also checks that memory and the disk
-    /// tier agree whether writes are saved.
+    /// Checks counters that must agree, after the cache was closed. Also checks that memory and the disk tier
+    /// agree on whether writes are saved.
     ///
     /// # Panics
-    /// If two of the compared values disagree.
+    /// Panics if two of the values disagree.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn validate_at_end(&self) {
         self.memory.validate_at_end();

@@ -1,8 +1,7 @@
-//! Inserts a tombstone, so that the removal of a key is visible immediately. Reports the kind of entry
-//! removed.
+//! Inserts tombstones, which make the removal of a key visible immediately.
 //!
-//! The tombstone revokes the key's leases under the lock of its shard. So a load that began earlier returns
-//! its value and does not cache it.
+//! A tombstone revokes the key's leases under the lock of its shard. So a load that began earlier returns its
+//! value but does not cache it.
 
 use std::time::Duration;
 
@@ -15,20 +14,20 @@ use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// The kind of entry that a tombstone removed.
+/// What a tombstone removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RemovedEntry {
     /// A live value.
     Live,
-    /// There was no live value. The disk may still have an entry of the key, so the tombstone must be
-    /// committed. The entry may be an absence: after the removal, the next load must ask the source.
+    /// No live value. The tombstone must still be committed, because the disk may have an expired entry or an
+    /// absence. After the removal, the next load must query the source.
     Dead,
-    /// Neither tier has an entry of the key. No tombstone is needed, and no commit.
+    /// Neither tier has an entry for the key. No tombstone and no commit are needed.
     Nothing,
 }
 
 impl Tiers {
-    /// Inserts a tombstone for a key that belongs on disk.
+    /// Inserts a tombstone for a key of a keyspace on disk. Returns what it removed.
     ///
     /// # Errors
     /// Returns [`Error::Closed`] when the cache is closed, because no writer would commit the tombstone.
@@ -38,12 +37,12 @@ impl Tiers {
         now: Timestamp,
         evicted_values: &mut EvictedValues,
     ) -> Result<RemovedEntry, Error> {
-        // Waits for the next snapshot if the last snapshot was withdrawn. Without a snapshot, it is unknown
-        // whether the removal removes an entry. A removal waits for its commit in any case.
+        // If the snapshot was withdrawn, wait for the next one. Without a snapshot, it would be unknown
+        // whether there is an entry. The wait is acceptable, because a removal also waits for its commit.
         drop(self.awaited_snapshot());
-        // The snapshot is loaded under the lock of the shard, together with the tombstone. At that moment no
-        // change of the key is being committed, so the snapshot shows the content of the disk. A later
-        // snapshot may show an entry that was written after this removal.
+        // The snapshot is loaded under the lock of the shard, when the tombstone is inserted. At that moment
+        // no change of the key is being committed, so the snapshot shows what the disk has. A later snapshot
+        // might show an entry that was written after this removal.
         let load_snapshot = || self.disk.snapshots.current().clone();
         let (previous, sequence, min_visible_sequence, snapshot) = self
             .memory
@@ -54,11 +53,11 @@ impl Tiers {
             PreviousState::Dead => return Ok(RemovedEntry::Dead),
             PreviousState::Nothing => {}
         }
-        // Without a snapshot, the content of the disk is unknown. So the tombstone is committed.
+        // Without a snapshot, it is unknown what the disk has, so the tombstone must be committed.
         let Some(snapshot) = snapshot else { return Ok(RemovedEntry::Dead) };
         match snapshot.get(key.bytes) {
-            // While a range removal is pending (`min_visible_sequence` is not 0), only the commit can decide
-            // whether the disk has an entry of the key.
+            // While a range removal is pending, `min_visible_sequence` is not 0. Then only the commit can
+            // decide whether the disk has an entry for the key.
             Ok(None) if min_visible_sequence == 0 => {
                 self.memory.cancel_tombstone(key, sequence);
                 Ok(RemovedEntry::Nothing)

@@ -1,4 +1,4 @@
-//! The counts of all keyspaces since the file was created, and the totals of the last minutes.
+//! The counts of all keyspaces since the file was created, and the recorded totals of the last few minutes.
 //!
 //! [`Tiers::cumulative`](super::tiers::Tiers::cumulative) adds the counts of the tiers.
 
@@ -9,28 +9,28 @@ use crate::stats::recent::{Notes, Recent};
 use crate::sys::sync::Mutex;
 use crate::units::Timestamp;
 
-/// Reads new counts from up to the given number of keyspaces. Returns the sum of the counts of all keyspaces.
+/// A function that reads new counts from up to the given number of keyspaces, and returns the sum for all
+/// keyspaces.
 pub(super) type CountKeyspaces = Box<dyn Fn(usize) -> CumulativeStats + Send + Sync>;
 
-/// The maximum number of keyspaces from which a commit reads new counts. Reading one keyspace touches some
+/// The maximum number of keyspaces from which a commit reads new counts. Reading one keyspace touches a few
 /// kilobytes that other threads write.
 pub(super) const MAX_ASKED_BY_COMMIT: usize = 16;
-/// The maximum number of keyspaces from which new counts are read when the totals are recorded, every ten
-/// seconds. This takes about a millisecond. If a cache has more keyspaces, each recording continues after the
-/// keyspace that was read last.
+/// The maximum number of keyspaces from which each recording of the totals, every ten seconds, reads new
+/// counts. This takes about a millisecond. If there are more keyspaces, the next recording continues with the
+/// others.
 pub(super) const MAX_ASKED_BY_NOTE: usize = 1024;
 
 #[derive(Default)]
 pub(super) struct Totals {
-    /// The counts of the file when it was opened, and the function that returns the later counts of the
-    /// keyspaces.
+    /// The counts in the file when it was opened, and the function that returns the counts since then.
     base: OnceLock<(CumulativeStats, CountKeyspaces)>,
-    /// Totals at some moments of the last minutes.
+    /// The totals that were recorded in the last few minutes.
     notes: Mutex<Notes>,
 }
 
 impl Totals {
-    /// Begins to count. `before` holds the counts that the file had when it was opened.
+    /// Begins to count. `before` is the counts in the file when it was opened.
     pub(super) fn begin(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         drop(self.base.set((before, count_keyspaces)));
     }
@@ -47,7 +47,7 @@ impl Totals {
         self.notes.lock().add(now, totals);
     }
 
-    /// Returns the counts of the last minutes, given the current totals.
+    /// Returns the counts of the last few minutes. `totals` is the current totals.
     pub(super) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
         self.notes.lock().recent(now, totals)
     }

@@ -1,24 +1,25 @@
-//! Turns: callers that change one key wait for a caller that has lost too many rounds.
+//! Turns: a caller that has lost too many rounds makes other callers of its key wait.
 //!
-//! A change of a key by a closure is optimistic: a round is lost if another change comes first. A slow
-//! closure that competes with fast closures would lose every round. So a caller that has lost
-//! [`MAX_LOST_ROUNDS`] takes a *turn*, and the other callers that change the key wait:
+//! An atomic change of a key is optimistic: a round is lost if another change comes first. A slow closure
+//! that competes with fast closures would lose every round. So a caller that has lost [`MAX_LOST_ROUNDS`]
+//! rounds takes a *turn*, and other callers that change the key atomically wait:
 //!
-//! 1. Before each round, a caller without a turn checks whether the key has a queue. Queues are rare, and the
-//!    check reads only one number.
+//! 1. Before each round, a caller without a turn checks whether the key has a queue. Queues are rare, and if
+//!    there are none, the check reads only one number.
 //! 2. If the key has a queue, or if the caller has lost too many rounds, the caller takes the last place of
 //!    the queue, and waits until its place is the first. The caller with the first place has the turn.
-//! 3. The caller keeps the turn for its further rounds. It leaves the queue when the change is done, has
-//!    failed or panics. Then the next place has the turn.
-//! 4. A turn lasts for at most [`MAX_TURN`], on the real monotonic clock. After that, a waiting caller
-//!    removes the first place from the queue. The former holder continues without a turn.
+//! 3. The caller keeps the turn for its further rounds. It leaves the queue when the change succeeds, fails
+//!    or panics. Then the next place has the turn.
+//! 4. A turn lasts for at most [`MAX_TURN`], in real time. After that, a waiting caller removes the first
+//!    place from the queue, and its holder continues without a turn.
 //!
-//! A caller that began its round before (2) may still publish it. So the holder loses at most one more round
-//! to each such caller. Then its own round is published. Inserts and removals do not wait for turns.
+//! A caller that began its round before (2) may still publish it. So the holder of the turn loses at most one
+//! more round to each of these callers, and then publishes its own round. Inserts and removals do not wait
+//! for turns.
 //!
-//! By (4), a wait ends after at most `MAX_TURN` for each earlier place. So the wait ends even if the closure
-//! of the holder waits for the waiting caller. This can happen if two closures each change the other's key,
-//! or if a closure waits for a lock of the application.
+//! Because of (4), a wait takes at most `MAX_TURN` for each earlier place. So the wait ends even if the
+//! holder's closure itself waits for the waiting caller. This can happen if two closures each change the
+//! other's key, or if a closure waits for a lock of the application.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -27,18 +28,18 @@ use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::{AtomicUsize, Condvar, Mutex, Ordering};
 
-/// Number of rounds that a caller loses before it takes a turn. One under the model checker, so that its few
-/// threads take turns in most schedules.
+/// The number of rounds that a caller may lose before it takes a turn. One under the model checker, so that
+/// its few threads take turns in most schedules.
 pub(crate) const MAX_LOST_ROUNDS: u32 = if cfg!(shuttle) { 1 } else { 8 };
-/// Maximum time of a turn. This is long for a closure that only computes, and short for an application that
-/// waits for the end of a deadlock.
+/// The maximum duration of a turn. This is long for a closure that only computes, but short enough as the
+/// time after which a deadlock ends.
 const MAX_TURN: Duration = Duration::from_secs(2);
 
-/// The queues of the keys for which callers take turns.
+/// The queues of callers that take turns, by key.
 #[derive(Debug)]
 pub(crate) struct Turns {
     process: Process,
-    /// Number of queues.
+    /// The number of queues.
     count: AtomicUsize,
     queues: Mutex<Queues>,
     /// Notified when the first place of a queue changes.
@@ -51,15 +52,15 @@ struct Queues {
     of_keys: HashMap<Box<[u8]>, TurnQueue>,
 }
 
-/// The places of the callers that change one key. There is at least one.
+/// The places of the callers that change a key. There is at least one place.
 #[derive(Debug)]
 struct TurnQueue {
     places: VecDeque<u64>,
-    /// The end of the turn of the first place.
+    /// The deadline of the first place's turn.
     until: Deadline,
 }
 
-/// The rounds of one change.
+/// The rounds of a change of one key.
 #[derive(Debug)]
 pub(crate) struct Rounds<'a> {
     turns: &'a Turns,
@@ -95,14 +96,14 @@ impl Turns {
         Rounds { turns: self, key, lost: 0, place: None }
     }
 
-    /// Step 1. Returns whether callers wait for turns of a key.
+    /// Step 1. Returns whether callers take turns for a key.
     pub(crate) fn has_queue(&self, key: &[u8]) -> bool {
-        // Relaxed: a caller that reads an older number counts as a caller that began its round earlier.
+        // Relaxed, because a caller that reads an old number is like a caller that began its round earlier.
         self.count.load(Ordering::Relaxed) > 0 && self.queues.lock().of_keys.contains_key(key)
     }
 
-    /// Step 2. Returns the caller's place, which has the turn. The turn may already be over if this thread
-    /// was not running.
+    /// Step 2. Waits for a turn, and returns the caller's place. If the thread was not running for long, the
+    /// turn may already be over.
     fn wait_for_turn(&self, key: &[u8]) -> u64 {
         let mut queues = self.queues.lock();
         queues.last_place += 1;
@@ -139,7 +140,7 @@ impl Turns {
 }
 
 impl Rounds<'_> {
-    /// Begins a round, after the last one was lost. Waits for the turns of other callers.
+    /// Begins the first round, or another round after a lost one. Waits for the turns of other callers.
     pub(crate) fn begin(&mut self) {
         let is_late = self.lost >= MAX_LOST_ROUNDS;
         let needs_turn = match self.place {
@@ -161,7 +162,7 @@ impl Rounds<'_> {
 
 impl Drop for Rounds<'_> {
     fn drop(&mut self) {
-        // Step 3. A closure may fork, and return in the child. The parent leaves the queue.
+        // Step 3. A closure may fork and return in the child, too. Only the parent leaves the queue.
         if let Some(place) = self.place
             && self.turns.process.is_current()
         {
@@ -235,7 +236,7 @@ mod tests {
         let turns = Turns::new(Process::current());
         let mut holder = begin_late(&turns, b"key");
         let mut second = turns.rounds(b"key");
-        // This thread itself holds the turn, so the wait ends only at the end of the turn.
+        // This thread holds the turn itself, so the wait ends only when the turn times out.
         second.begin();
         assert!(!holder.has_place(holder.place.unwrap()) && second.has_place(second.place.unwrap()));
         holder.begin();

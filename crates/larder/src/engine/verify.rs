@@ -1,4 +1,5 @@
-//! Checks the whole file on demand. The writer checks the pages, and the calling thread checks the records.
+//! Checks the whole file on request. The writer thread checks the pages, and the calling thread checks the
+//! records.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +12,8 @@ use crate::error::Error;
 use crate::format::record;
 use crate::sys::sync::Arc;
 
-/// The number of keys that are read from one snapshot while records are verified. The limit ensures that no
-/// transaction is open for long.
+/// The number of keys that a verification reads from one snapshot. The limit ensures that no transaction is
+/// open for long.
 const VERIFY_ROWS: usize = 256;
 
 /// The result of [`Cache::verify`](crate::Cache::verify).
@@ -20,11 +21,11 @@ const VERIFY_ROWS: usize = 256;
 #[serde(default)]
 #[non_exhaustive]
 pub struct VerifyReport {
-    /// The damage of the file's pages, if there is any. The damaged file was moved aside.
+    /// The damage of the file's pages, if there is any. The damaged file was then moved aside.
     pub damage: Option<String>,
     /// The number of records checked.
     pub records: u64,
-    /// The number of these records that are damaged.
+    /// The number of damaged records among them.
     pub damaged_records: u64,
 }
 
@@ -56,7 +57,7 @@ impl Tiers {
             };
             let keys = snapshot.keys(&[], after.as_deref(), VERIFY_ROWS).map_err(failed)?;
             for key in &keys {
-                // A key whose record is gone is not counted.
+                // A record that was removed meanwhile is not counted.
                 if let Some(record) = snapshot.get(key).map_err(failed)? {
                     records += 1;
                     damaged += u64::from(record::read(key, &record).is_err());

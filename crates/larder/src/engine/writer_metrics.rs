@@ -1,4 +1,4 @@
-//! The measurements of the writer: the durations of commits, and the time that inserts wait for their commit.
+//! The metrics of the writer thread: the durations of commits, and how long inserts wait for their commit.
 
 use std::time::Duration;
 
@@ -12,23 +12,24 @@ pub(super) struct WriterMetrics {
     pub(super) lag: FlushLag,
 }
 
-/// The times of the oldest inserts that wait for their commit. A time of zero means that no insert waits.
+/// The times of the oldest inserts that wait for their commit, in milliseconds. Zero means that no insert
+/// waits.
 #[derive(Debug, Default)]
 pub(super) struct FlushLag {
-    /// The time of the first insert since the writer last drained.
+    /// The time of the first insert since the writer thread last drained.
     waiting_since: StatisticU64,
-    /// The time of the first insert that the writer has drained and not committed yet. Only the writer
-    /// changes this time.
+    /// The time of the first insert that the writer thread has drained but not committed yet. Only the writer
+    /// thread changes this time.
     drained_since: StatisticU64,
 }
 
 impl FlushLag {
-    /// Called for the first entry that becomes dirty since the writer last began to drain.
+    /// Must be called for the first entry that becomes dirty after the writer thread has begun to drain.
     pub(super) fn arm(&self, now: Timestamp) {
         self.waiting_since.store(now.as_millis(), Ordering::Relaxed);
     }
 
-    /// Called when the writer begins to drain, before it disarms. A later insert arms again.
+    /// Must be called when the writer thread begins to drain, before it disarms. A later insert arms again.
     pub(super) fn begin(&self) {
         let since = self.waiting_since.swap(0, Ordering::Relaxed);
         if self.drained_since.load(Ordering::Relaxed) == 0 {
@@ -36,12 +37,12 @@ impl FlushLag {
         }
     }
 
-    /// Called when every drained entry has been committed.
+    /// Must be called when every drained entry has been committed.
     pub(super) fn end(&self) {
         self.drained_since.store(0, Ordering::Relaxed);
     }
 
-    /// Returns the time for which the oldest uncommitted insert has waited.
+    /// Returns how long the oldest uncommitted insert has waited.
     pub(super) fn age(&self, now: Timestamp) -> Duration {
         let since = [&self.waiting_since, &self.drained_since].map(|since| since.load(Ordering::Relaxed));
         let oldest = since.into_iter().filter(|since| *since > 0).min();

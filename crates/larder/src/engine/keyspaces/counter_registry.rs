@@ -1,8 +1,8 @@
-//! The sum of the counts of all keyspaces, both open and closed.
+//! The sum of the counters of all keyspaces, both open and closed.
 //!
-//! Each commit writes the sum to the file, and the cost of a full sum grows with the number of keyspaces. So
-//! the registry keeps the sum of the counts that it last read from each keyspace. A commit reads the counts
-//! of only a few keyspaces, in turn ([`CounterRegistry::sum_of_some`]).
+//! Each commit writes the sum to the file. Summing up all keyspaces for each commit would be too slow if
+//! there are many. So the registry keeps the sum of the counts that it last read from each keyspace. A commit
+//! reads new counts from only a few keyspaces, in turn ([`CounterRegistry::sum_of_some`]).
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -18,17 +18,16 @@ pub(in crate::engine) struct CounterRegistry(Mutex<RegisteredCounters>);
 #[derive(Debug, Default)]
 struct RegisteredCounters {
     open: BTreeMap<KeyspaceId, KeyspaceCounters>,
-    /// The accumulated counts: the last counts read from each open keyspace, and all counts of closed
-    /// keyspaces.
+    /// The sum of the counts last read from each open keyspace, and of all counts of closed keyspaces.
     sum: CumulativeStats,
-    /// The keyspace whose counts were read last.
+    /// The keyspace whose counts were read most recently.
     last_asked: Option<KeyspaceId>,
 }
 
 #[derive(Debug)]
 struct KeyspaceCounters {
     open_keyspace: Arc<OpenKeyspace>,
-    /// The counts when they were last read. The sum includes these counts.
+    /// The counts that were last read. The sum includes them.
     noted: CumulativeStats,
 }
 
@@ -43,14 +42,14 @@ impl KeyspaceCounters {
 }
 
 impl CounterRegistry {
-    /// Adds a keyspace. The list of open keyspaces holds the keyspace as well.
+    /// Adds a keyspace that was opened.
     pub(super) fn add(&self, open_keyspace: Arc<OpenKeyspace>) {
         let id = open_keyspace.id;
         let counters = KeyspaceCounters { open_keyspace, noted: CumulativeStats::default() };
         self.0.lock().open.insert(id, counters);
     }
 
-    /// Removes a keyspace that has no handle any more. The sum keeps the counts of this keyspace.
+    /// Removes a keyspace that has no handles any more. The sum keeps its counts.
     pub(super) fn remove(&self, open_keyspace: &Arc<OpenKeyspace>) {
         let mut registered = self.0.lock();
         if let Some(mut counters) = registered.open.remove(&open_keyspace.id) {
@@ -58,14 +57,13 @@ impl CounterRegistry {
         }
     }
 
-    /// Reads new counts from up to `max` keyspaces, in turn. Then returns the sum of the last counts read
-    /// from all keyspaces.
+    /// Reads new counts from up to `max` keyspaces, in turn. Then returns the sum.
     pub(in crate::engine) fn sum_of_some(&self, max: usize) -> CumulativeStats {
         let mut registered = self.0.lock();
         let RegisteredCounters { open, sum, last_asked } = &mut *registered;
         let after = last_asked.map_or(Bound::Unbounded, Bound::Excluded);
         let later = open.range((after, Bound::Unbounded)).map(|(id, _)| *id);
-        // The first keyspace follows the last keyspace again.
+        // After the last keyspace, the first one follows again.
         let asked: Vec<KeyspaceId> = later.chain(open.keys().copied()).take(max.min(open.len())).collect();
         for id in asked {
             if let Some(counters) = open.get_mut(&id) {
@@ -125,7 +123,7 @@ mod tests {
         for open_keyspace in &open_keyspaces {
             open_keyspace.counters.add(Count::Misses);
         }
-        // The counts of a keyspace are kept when the keyspace is removed, no matter when they were last read.
+        // When a keyspace is removed, its counts are kept, no matter when they were last read.
         registry.remove(&open_keyspaces[0]);
         registry.remove(&open_keyspaces[5]);
         registry.remove(&open_keyspaces[5]);

@@ -1,4 +1,4 @@
-//! The open keyspaces: the state that the handles of one keyspace share, and the list of all open keyspaces.
+//! The open keyspaces: the state that all handles of a keyspace share, and the list of all open keyspaces.
 
 pub(super) mod counter_registry;
 pub(crate) mod open_keyspace;

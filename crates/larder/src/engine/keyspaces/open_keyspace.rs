@@ -1,4 +1,4 @@
-//! An open keyspace: the state that its handles share.
+//! An open keyspace: the state that all its handles share.
 
 use std::any::{TypeId, type_name};
 use std::time::Duration;
@@ -27,35 +27,35 @@ pub(crate) struct OpenKeyspace {
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) schema: Option<&'static str>,
     pub(crate) counters: Counters,
-    /// Checks whether each encoded value of the keyspace decodes to the same value.
+    /// Checks whether an encoded value decodes to the same value again.
     pub(crate) checks: ValueChecks,
-    /// Whether a warning was already logged about a record of this keyspace that did not decode.
+    /// Whether the log already has a warning about a record of this keyspace that did not decode.
     pub(in crate::engine) has_told_undecodable: AtomicBool,
-    /// A load that takes at least this time is logged as slow.
+    /// The minimum duration of a load that is logged as slow.
     pub(crate) slow_load: Duration,
     /// Whether newly stored entries get extras ([`crate::memory::extras`]).
     pub(super) keeps_extras: AtomicBool,
 }
 
 impl OpenKeyspace {
-    /// Makes every entry that is stored from now on have extras.
+    /// Adds extras to all entries that are stored after this call.
     pub(crate) fn keep_extras(&self) {
         self.keeps_extras.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether newly stored entries get extras. Relaxed order is enough: an entry that another thread
-    /// stores at the same moment may have none.
+    /// Returns whether newly stored entries get extras. Relaxed order is enough, because an entry that
+    /// another thread stores at the same moment may lack extras.
     pub(crate) fn keeps_extras(&self) -> bool {
         self.keeps_extras.load(Ordering::Relaxed)
     }
 
-    /// Returns the keyspace's name, and the shape with which its keys are printed as text.
+    /// Returns the keyspace's name, and the shape that is used to print its keys as text.
     pub(in crate::engine) fn named(&self) -> NamedKeyspace {
         NamedKeyspace { name: self.name.clone(), shape: self.shape.parse().ok() }
     }
 }
 
-/// The properties that are equal for all handles of one keyspace.
+/// The properties that all handles of a keyspace must agree on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyspaceType {
     key: TypeId,

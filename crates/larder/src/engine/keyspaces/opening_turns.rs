@@ -1,7 +1,7 @@
-//! The turns of threads that open keyspaces of one name.
+//! Turns of threads that open keyspaces with the same name.
 //!
-//! Opening a keyspace may wait for a commit, and no lock is held for that long. Instead, threads that open
-//! keyspaces of one name take turns.
+//! Opening a keyspace may wait for a commit. No lock may be held for that long, so threads that open
+//! keyspaces with the same name take turns instead.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ pub(super) struct OpeningTurns {
     ended: Condvar,
 }
 
-/// A thread's turn to open a keyspace of this name. Dropping this value ends the turn.
+/// A thread's turn to open a keyspace with this name. Dropping this value ends the turn.
 #[derive(Debug)]
 pub(super) struct OpeningTurn<'a> {
     turns: &'a OpeningTurns,
@@ -22,8 +22,8 @@ pub(super) struct OpeningTurn<'a> {
 }
 
 impl OpeningTurns {
-    /// Waits while another thread is opening a keyspace of this name. No user code runs in a turn, so no
-    /// thread waits for its own turn.
+    /// Waits while another thread is opening a keyspace with this name. No user code runs during a turn, so
+    /// no thread waits for its own turn.
     pub(super) fn begin<'a>(&'a self, name: &'a str) -> OpeningTurn<'a> {
         let mut names = self.names.lock();
         while !names.insert(name.to_owned()) {

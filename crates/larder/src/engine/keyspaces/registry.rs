@@ -1,8 +1,8 @@
-//! The list of open keyspaces, and the opening of a keyspace.
+//! The list of open keyspaces. Opens keyspaces.
 //!
 //! A keyspace of the same name and another type replaces the old keyspace, once the old keyspace has no
-//! handle. Memory removes the old entries before the new keyspace has a handle. Otherwise memory could return
-//! values of another type, and would hold entries that no caller can reach.
+//! handles. The old entries are removed from memory before the new keyspace has a handle. Otherwise memory
+//! could return values of another type, and would hold entries that no caller can reach.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,10 +40,11 @@ pub(crate) struct KeyspaceRequest {
 /// The keyspaces that are open.
 #[derive(Debug, Default)]
 pub(crate) struct KeyspaceRegistry {
-    /// Readers hold the lock and clone no `Arc`, because `open` would count the clone as a handle.
+    /// Readers must hold the lock and must not clone an `Arc`, because `open` would count the clone as a
+    /// handle.
     pub(crate) by_name: Mutex<BTreeMap<String, Arc<OpenKeyspace>>>,
     turns: OpeningTurns,
-    /// The same keyspaces, for the sum of their counts.
+    /// The counters of the same keyspaces.
     counters: Arc<CounterRegistry>,
     last_memory_only: Mutex<u32>,
 }
@@ -53,14 +54,15 @@ impl KeyspaceRegistry {
         Self { counters, ..Self::default() }
     }
 
-    /// Opens a keyspace. Waits while another thread is opening a keyspace of this name.
+    /// Opens a keyspace. Waits while another thread is opening a keyspace with this name.
     pub(crate) fn open(&self, tiers: &Tiers, request: KeyspaceRequest) -> Result<Arc<OpenKeyspace>, Error> {
         let KeyspaceRequest { name, kind, .. } = &request;
         let turn = self.turns.begin(name);
         let replaced = match self.by_name.lock().get(*name) {
             Some(open) if open.kind == *kind => return Ok(open.clone()),
-            // `by_name` holds one reference, and `counters` holds a second reference. Any further reference
-            // belongs to a handle. A handle is cloned from another handle, or created in a turn.
+            // `by_name` and `counters` hold one reference each. Any further reference belongs to a handle.
+            // New handles can't appear here: a handle is cloned from another handle, or created during a
+            // turn.
             Some(open) if Arc::strong_count(open) > 2 => return Err(open.kind.conflict(name, kind)),
             open => open.cloned(),
         };
@@ -88,15 +90,15 @@ impl KeyspaceRegistry {
         });
         self.counters.add(open_keyspace.clone());
         self.by_name.lock().insert(request.name.to_owned(), open_keyspace.clone());
-        // The old values are dropped last, after the turn and with no lock held, because a user's `Drop` may
-        // open the keyspace too.
+        // The old values are dropped after the turn, with no lock held, because a user's `Drop` may also open
+        // the keyspace.
         drop(turn);
         drop(evicted_values);
         Ok(open_keyspace)
     }
 
-    /// Returns the number of a keyspace. The writer assigns the number of a keyspace on disk. Any other
-    /// number is valid only while the cache is open.
+    /// Returns the number of a keyspace. The writer thread assigns the number of a keyspace on disk. All
+    /// other numbers are valid only while the cache is open.
     fn number(&self, tiers: &Tiers, request: &KeyspaceRequest) -> Result<KeyspaceId, Error> {
         if !request.kind.memory_only && tiers.has_disk() {
             return tiers.writer.register(Registration {
@@ -129,7 +131,7 @@ impl KeyspaceRegistry {
         Ok(KeyspaceId::memory_only(number))
     }
 
-    /// Returns the names of the open keyspaces, each under the number of its keyspace.
+    /// Returns the names of the open keyspaces, by their numbers.
     pub(crate) fn names(&self) -> BTreeMap<KeyspaceId, NamedKeyspace> {
         self.by_name.lock().values().map(|open| (open.id, open.named())).collect()
     }

@@ -1,38 +1,37 @@
 //! The steps of closing a cache.
 //!
-//! 0. The changes that async code has begun on workers are made ([`crate::engine::pending_changes`]). A
-//!    thread of the cache or a worker does not wait for these changes, because it may be making one of them.
-//!    `close_async` waits for them itself.
-//! 1. The first caller marks the cache as closed. From then on no operation begins. A running operation still
-//!    takes effect if the writer's last commit (3) includes it.
-//! 2. The service threads and the idle threads of the load pool end, then the sweeper. These threads may wait
-//!    for the writer, so the writer still runs. A thread of the pool that runs a load is not joined: the load
-//!    may hang, and its value is no longer cached.
-//! 3. The writer seals the shards, makes the last commit, closes the file and ends. After that, the file's
-//!    lock is free.
-//! 4. The connection of a remote tier is closed, so that its requests are answered. The waits for other
-//!    machines end. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no
-//!    lookup finds a value.
-//! 5. The callers that wait for the close are answered.
-//! 6. Values are dropped only in this step: the loads that were left in the queue of the pool, the values of
-//!    (4), and the values that the writer released after the sweeper had ended. If a user's `Drop` panics,
-//!    the other values are still dropped, and the caller gets the first panic at the end. The listener gets
-//!    the events that happened after the sweeper had ended. A user's `Drop`, or the listener, may close the
-//!    cache, or wait for a thread that closes it.
+//! 0. The caller waits for the changes that async code has begun on worker threads
+//!    ([`crate::engine::pending_changes`]). A caller on a thread of the cache or a worker thread skips this
+//!    step, because it may be making one of these changes. `close_async` waits for them itself.
+//! 1. The first caller marks the cache as closed. After that, no operation begins. A running operation still
+//!    takes effect if it is part of the last commit (3).
+//! 2. The service threads and the idle threads of the load pool end, then the sweeper thread. The writer
+//!    thread still runs, because these threads may wait for it. A thread of the pool that is running a load
+//!    is not joined: the load may hang, and its value is no longer cached.
+//! 3. The writer thread seals the shards, makes the last commit, closes the file and ends. After that, the
+//!    file's lock is free.
+//! 4. The connection of a remote tier is closed, which ends its requests. The waits for other machines end.
+//!    The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). After that, no lookup finds a
+//!    value.
+//! 5. The callers that wait for the close get their result.
+//! 6. The remaining values are dropped: the queued loads of the pool, the values of (4), and the values that
+//!    the writer thread released after the sweeper thread had ended. If a user's `Drop` panics, the other
+//!    values are still dropped, and the first panic is rethrown at the end. The listener gets the events that
+//!    happened after the sweeper thread had ended. This step is the last, because a user's `Drop`, or the
+//!    listener, may close the cache or wait for a thread that closes it.
 //!
-//! A thread of the cache can be a caller too: a listener, or the `Drop` of a value, may close the cache on
-//! such a thread. The thread can't wait for its own end, and can't wait for a caller that waits for that end.
-//! So:
+//! The caller may be a thread of the cache, if a listener or the `Drop` of a value closes the cache there.
+//! This thread can't wait for its own end, or for another caller that waits for that end. So:
 //!
 //! - The thread never waits for another caller. If another caller is closing the cache, or has closed it, the
-//!   thread gets an answer immediately.
-//! - If the thread is the first caller, it does everything except waiting for its own end. The writer also
-//!   does not wait for the other threads, because these threads may be waiting for the writer. The writer
-//!   leaves all later steps to the next caller.
-//! - The next caller on a thread of the application waits for the end of that thread. Then this caller does
-//!   the steps that are left: all of (3) and (4) if the first caller was the writer.
+//!   call returns immediately.
+//! - If the thread is the first caller, it does everything except waiting for its own end. The writer thread
+//!   also does not wait for the other threads, because they may be waiting for it. It leaves all later steps
+//!   to the next caller.
+//! - The next caller on a thread of the application waits for the end of that thread, and then does the
+//!   remaining steps. These are all of (3) and (4) if the first caller was the writer thread.
 //!
-//! Hence a caller on a thread of the application gets its answer only after (4), no matter which thread
+//! So for a caller on a thread of the application, the call returns only after (4), no matter which thread
 //! began. The path may then be opened again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -46,10 +45,10 @@ use crate::sys::sync::thread::JoinHandle;
 use crate::sys::sync::{Ordering, thread};
 
 impl Shared {
-    /// Closes the cache, in the order of the module's documentation. A second call waits for the caller that
-    /// is closing the cache, and gets the same answer.
+    /// Closes the cache, with the steps of the module's documentation. A second call waits for the first one,
+    /// and returns the same result.
     pub(crate) fn close(&self) -> Result<(), Error> {
-        // In a forked child, the threads and the locks that they may hold belong to the parent.
+        // In a forked child, the threads, and the locks that they may hold, belong to the parent.
         if self.is_forked() {
             return Err(Error::Forked);
         }
@@ -64,10 +63,10 @@ impl Shared {
             ClosingTurn::Over(answer) => return answer,
         };
         if self.threads.is_writer() {
-            // The writer cannot wait for its own end. The next caller does the steps that are left.
+            // The writer thread can't wait for its own end. The next caller does the remaining steps.
             return self.closing.end(Some(ending), None);
         }
-        // Waits for the end of step 3.
+        // Wait for the end of step 3.
         let Ending { threads, answer } = ending;
         let threads = join_others(threads);
         let failure = answer.and_then(|answer| match answer.recv() {
@@ -100,13 +99,13 @@ impl Shared {
         outcome
     }
 
-    /// Returns whether [`close`](Self::close) ends the calling thread.
+    /// Returns whether the calling thread is a thread of the cache, which [`close`](Self::close) ends.
     #[cfg(feature = "async")]
     pub(crate) fn is_on_own_thread(&self) -> bool {
         self.threads.has_current()
     }
 
-    /// Does step 1, and begins steps 2 and 3.
+    /// Runs step 1, and begins steps 2 and 3.
     fn begin_to_end(&self) -> Ending {
         // Release: pairs with the Acquire in `is_closed`.
         self.is_closed.store(true, Ordering::Release);
@@ -114,8 +113,7 @@ impl Shared {
         threads.extend(self.load_pool.close());
         self.tiers.sweeper.stop();
         threads.extend(self.threads.take_sweeper());
-        // If this thread is the writer, it does not join these threads, because they may be waiting for the
-        // writer.
+        // The writer thread does not join these threads, because they may be waiting for it.
         if !self.threads.is_writer() {
             threads = join_others(threads);
         }
@@ -126,13 +124,13 @@ impl Shared {
     }
 }
 
-/// Joins all of these threads except the calling thread. Returns the handle of the calling thread, if it is
-/// among them.
+/// Joins the threads, except the calling thread. Returns the handle of the calling thread, if it is one of
+/// them.
 fn join_others(threads: Vec<JoinHandle<()>>) -> Vec<JoinHandle<()>> {
     let me = thread::current().id();
     let (mine, others): (Vec<_>, Vec<_>) = threads.into_iter().partition(|thread| thread.thread().id() == me);
     for thread in others {
-        // A thread of the cache catches its own panics.
+        // The result is ignored, because a thread of the cache catches its own panics.
         drop(thread.join());
     }
     mine

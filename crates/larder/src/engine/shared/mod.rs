@@ -1,8 +1,8 @@
-//! The state that all handles of one cache share.
+//! The state that all handles of a cache share.
 //!
 //! The handles own [`Shared`]. The cache's threads own only the [`Tiers`], so that dropping the last handle
-//! ends the threads. The last handle may be dropped inside a user's `Drop`, on a thread of the cache. So a
-//! thread may tell itself to end, but it never joins itself ([`close`]).
+//! ends the threads. The last handle may be dropped in a user's `Drop` on a thread of the cache. That thread
+//! then tells itself to end, but never joins itself ([`close`]).
 
 mod close;
 mod observe;
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     pub(crate) keyspaces: KeyspaceRegistry,
     pub(crate) turns: Turns,
     pub(crate) identity: Arc<CacheIdentity>,
-    /// The changes that async code has begun on workers.
+    /// The changes that async code has begun on worker threads.
     #[cfg(feature = "async")]
     pub(crate) changes: Arc<PendingChanges>,
     is_closed: AtomicBool,
@@ -54,11 +54,11 @@ pub(crate) struct Shared {
     /// The tasks for loads in the background.
     #[cfg(feature = "async")]
     pub(crate) load_tasks: LoadTasks,
-    /// The files that the cache has open. `None` in a cache without a file.
+    /// The open files of the cache. `None` in a cache without a file.
     pub(crate) files: Option<Arc<TrackedVolume>>,
 }
 
-/// Identifies a cache, also after the cache is gone. Each cache has its own allocation.
+/// Identifies a cache, even after the cache is dropped. Each cache has its own allocation.
 #[derive(Debug)]
 pub(crate) struct CacheIdentity(
     #[expect(dead_code, reason = "a type of no size has no address of its own")] u8,
@@ -75,9 +75,9 @@ pub(crate) struct SharedSettings {
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) lease_timeout: Duration,
     pub(crate) disk_capacity: u64,
-    /// The size of the largest page in bytes that one value may use in the file.
+    /// The maximum size in bytes of the page that a value may use in the file.
     pub(crate) max_page: u64,
-    /// The limits of one group of values. Within them, the file has room for the transaction of the group.
+    /// The limits of a group of values. They ensure that the file has room for the group's transaction.
     pub(crate) max_group: GroupLimits,
     pub(crate) slow_load: Duration,
     pub(crate) logs_keys: bool,
@@ -94,7 +94,7 @@ impl std::fmt::Debug for SharedSettings {
 }
 
 impl SharedSettings {
-    /// Returns the smallest disk capacity with which the file accepts a value whose page has this size.
+    /// Returns the smallest disk capacity for which the file accepts a value with a page of this size.
     pub(crate) const fn disk_capacity_for(page: u64) -> u64 {
         page.saturating_mul(PAGE_SHARE)
     }
@@ -107,14 +107,14 @@ impl Shared {
         self.is_closed.load(Ordering::Acquire)
     }
 
-    /// Returns whether this process is a child that was forked after the cache was opened. Such a child must
-    /// not wait for a lock or for a thread, because the threads of the cache are in the parent.
+    /// Returns whether this process was forked after the cache was opened. A forked child must not wait for a
+    /// lock or a thread of the cache, because the cache's threads are in the parent.
     pub(crate) fn is_forked(&self) -> bool {
         !self.tiers.process.is_current()
     }
 
-    /// Refuses a call in a forked child or on a closed cache. A call that waits, writes or counts makes this
-    /// check before it takes its first lock.
+    /// Refuses a call in a forked child or on a closed cache. A call that waits, writes or counts must make
+    /// this check before it takes a lock.
     pub(crate) fn refuse_if_unusable(&self) -> Result<(), Error> {
         if self.is_forked() { Err(Error::Forked) } else { self.refuse_if_closed() }
     }
@@ -123,13 +123,13 @@ impl Shared {
         if self.is_closed() { Err(Error::Closed) } else { Ok(()) }
     }
 
-    /// Adds a service thread. Closing the cache tells this thread to end, and joins it.
+    /// Adds a service thread. Closing the cache tells the thread to end, and joins it.
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) fn add_service(&self, service: ServiceThread) {
         self.threads.add_service(service);
     }
 
-    /// Commits everything that is dirty. Does nothing in a cache without a file.
+    /// Commits all dirty entries. Does nothing in a cache without a file.
     pub(crate) fn flush(&self) -> Result<(), Error> {
         self.refuse_if_unusable()?;
         if self.tiers.has_disk() { self.tiers.writer.commit(Acknowledge::Flush) } else { Ok(()) }
@@ -147,7 +147,7 @@ impl Shared {
     }
 
     /// Closes the files that a forked child has inherited (see [`crate::sys::volume`]). Does not wait, write
-    /// or unlock.
+    /// or unlock anything.
     pub(crate) fn abandon(&self) -> Result<(), Error> {
         if !self.is_forked() {
             return Err(Error::NotForked);
@@ -160,16 +160,16 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         if self.is_forked() {
-            // The child never drops the tiers: dropping them takes locks that threads of the parent may hold.
+            // The child never drops the tiers, because that takes locks that threads of the parent may hold.
             std::mem::forget(self.tiers.clone());
             std::mem::forget(self.load_pool.clone());
             self.threads.leave_to_parent();
             return;
         }
-        // The error is not reported. A caller that needs the error calls `close`.
+        // The error is ignored. A caller that needs it must call `close`.
         drop(self.close());
-        // A wrong sum would not change any answer of the cache, so every test checks the sums here. The last
-        // handle is dropped, so no call is running.
+        // A wrong counter has no visible effect, so every test checks the counters here. No call is running,
+        // because the last handle is being dropped.
         #[cfg(any(test, feature = "test-util"))]
         if !std::thread::panicking() && !self.threads.has_current() {
             self.tiers.validate_at_end();

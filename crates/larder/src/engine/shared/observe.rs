@@ -1,4 +1,4 @@
-//! The observation of single keys: sampled operations, slow loads, and keys in the log.
+//! Observes single keys: sampled operations, slow loads, and keys in the log.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::{FinishedLoad, SlowLoads};
 
 impl Shared {
-    /// Counts an operation on a whole key, and observes the key if the operation is sampled.
+    /// Counts an operation on a whole key, and records the key if the operation is sampled.
     #[inline]
     pub(crate) fn count(&self, counters: &Counters, count: Count, full: &[u8]) {
         let counted = counters.number(count);
@@ -22,8 +22,8 @@ impl Shared {
         }
     }
 
-    /// Like [`count`](Shared::count), for a key that is not encoded yet. `encode` returns the whole key, and
-    /// is called only if the operation is sampled.
+    /// Like [`count`](Shared::count), for an unencoded key. Calls `encode` to get the whole key only if the
+    /// operation is sampled.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     pub(crate) fn count_unencoded(
@@ -43,14 +43,14 @@ impl Shared {
 
     #[cold]
     fn observe(&self, sample: Sample, count: Count, full: &[u8]) {
-        // In a forked child, the observer's lock may be held forever, because its owner may be a thread of
-        // the parent.
+        // In a forked child, the observer's lock may be held forever, because a thread of the parent may have
+        // held it at the fork.
         if !self.is_forked() {
             self.observer.note(sample, count, full, &self.tiers.time);
         }
     }
 
-    /// Counts a removal of every key that begins with `start`, and observes the removal if it is sampled. Not
+    /// Counts a removal of every key that begins with `start`, and records it if it is sampled. Must not be
     /// called in a forked child.
     pub(in crate::engine) fn count_prefix(&self, counters: &Counters, start: &[u8]) {
         let counted = counters.number(Count::Invalidations);
@@ -59,7 +59,7 @@ impl Shared {
         if let Some(sample) = sample {
             self.observer.note_prefix(sample, start, &self.tiers.time);
         }
-        // Prefixes are shown only to a client that watches the control socket.
+        // Only a client that watches the control socket can see prefixes.
         #[cfg(not(all(unix, feature = "control")))]
         let _ = (sample, start);
     }
@@ -87,15 +87,15 @@ impl Shared {
         });
     }
 
-    /// Returns a key as text for the log. Returns `None` unless the application allows keys in the log,
-    /// because a key may be a secret.
+    /// Returns a key as text for the log. Returns `None` unless the application allows this, because a key
+    /// may be a secret.
     pub(crate) fn key_for_log(&self, open_keyspace: &OpenKeyspace, full: &[u8]) -> Option<String> {
         let key = full.get(KeyspaceId::LEN..)?;
         self.settings.logs_keys.then(|| open_keyspace.named().spell(key))
     }
 
-    /// Returns up to `max` hot keys, of all keyspaces or of one keyspace. Returns `None` if keys are not
-    /// sampled.
+    /// Returns up to `max` hot keys for hits and for misses, of all keyspaces or of one. Returns `None` if
+    /// keys are not sampled.
     pub(crate) fn hot_keys(&self, only: Option<KeyspaceId>, max: usize) -> Option<HotKeys> {
         let names = self.keyspaces.names();
         let name = |id| names.get(&id).cloned();

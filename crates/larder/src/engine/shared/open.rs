@@ -1,11 +1,11 @@
 //! Opens a cache: its file, its tiers and its threads.
 //!
-//! 1. The settings are checked, and adapted to the process's limit of file sizes.
-//! 2. The owner's lock is taken and the store is opened. An error here leaves no new directory and no lock
+//! 1. Check the settings, and adapt them to the process's limit on file sizes.
+//! 2. Take the owner lock, and open the store. An error in this step leaves no new directory and no lock
 //!    behind.
-//! 3. The tiers are initialized from the file: its last sequence, its pending range removals, its clock
+//! 3. Initialize the tiers from the file: its last sequence, its pending range removals, and its clock
 //!    watermark.
-//! 4. The writer starts, then the sweeper.
+//! 4. Start the writer thread, then the sweeper thread.
 
 use std::path::Path;
 
@@ -53,17 +53,17 @@ use crate::sys::volume::Volume;
 use crate::sys::volume::tracked::TrackedVolume;
 use crate::units::Timestamp;
 
-/// The cause of the event for a file system that can't make file names durable.
+/// The cause of the event that the file system can't make file names durable.
 const NO_DIRECTORY_SYNC: &str = "the file system of the cache file can't sync a directory, so that a loss of power \
     may bring back a file that was discarded, with what was removed meanwhile; put the file on a local disk";
 
-/// The tiers of a cache, and the parts that belong to its file.
+/// The tiers of a new cache, and what belongs to its file.
 struct OpenTiers {
     tiers: Arc<Tiers>,
     messages: Receiver<SweeperMessage>,
     writer: Option<JoinHandle<()>>,
     files: Option<Arc<TrackedVolume>>,
-    /// The counts that the file held when it was opened. `None` in a cache without a file.
+    /// The counters in the file when it was opened. `None` in a cache without a file.
     before: Option<CumulativeStats>,
     max_page: u64,
 }
@@ -77,7 +77,7 @@ impl Shared {
         // Steps 2 and 3.
         let opened = match &config.path {
             None => open_in_memory(&config)?,
-            // The path is made absolute, because the process may change its working directory later.
+            // Made absolute, because the process may change its working directory later.
             Some(path) => open_with_file(&config, &absolute(path)?)?,
         };
         let OpenTiers { tiers, messages, writer, files, before, max_page } = opened;
@@ -95,7 +95,7 @@ impl Shared {
                 tiers.check_retry();
             }
         }));
-        // Step 4. The writer has started already.
+        // Step 4. The writer thread has already started.
         let shared = Arc::new(Self {
             tiers: tiers.clone(),
             opened: OpenedWith::now(&config),
@@ -128,8 +128,8 @@ impl Shared {
         });
         let mut sweeper = Sweeper::new(tiers, config.sweep_interval);
         if config.hash_seed.is_some() {
-            // If the cache has a seed, the test makes its steps. A first sweep by the thread would race with
-            // these steps.
+            // Only tests set a seed, and they run the steps of the sweeper themselves. A first sweep by the
+            // thread would race with them.
             sweeper = sweeper.without_first_sweep();
         }
         shared.threads.add_sweeper(spawn("larder-sweeper", move || sweeper.run(messages))?);
@@ -137,7 +137,7 @@ impl Shared {
     }
 }
 
-/// Makes the tiers of a cache that has no file.
+/// Creates the tiers of a cache without a file.
 fn open_in_memory(config: &CacheBuilder) -> Result<OpenTiers, Error> {
     let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
     let memory = new_memory(config, 0);
@@ -148,7 +148,7 @@ fn open_in_memory(config: &CacheBuilder) -> Result<OpenTiers, Error> {
     Ok(OpenTiers { tiers, messages, writer: None, files: None, before: None, max_page })
 }
 
-/// Steps 2 and 3 for a cache that has a file, and the start of its writer.
+/// Runs steps 2 and 3 for a cache with a file, and starts its writer thread.
 fn open_with_file(config: &CacheBuilder, path: &Path) -> Result<OpenTiers, Error> {
     let files = TrackedVolume::new(config.volume.clone(), path);
     let volume: Arc<dyn Volume> = files.clone();
@@ -169,7 +169,7 @@ fn open_with_file(config: &CacheBuilder, path: &Path) -> Result<OpenTiers, Error
     start(config, options, store, lock, files)
 }
 
-/// Makes the tiers over an open store, and starts the writer.
+/// Creates the tiers for an open store, and starts the writer thread.
 fn start(
     config: &CacheBuilder,
     options: OpenOptions,
@@ -183,8 +183,8 @@ fn start(
     let max_page = (config.disk_capacity.as_u64() / PAGE_SHARE).min(store.largest_page());
     let time = CacheTime::new(config.clock.clone(), clock_watermark);
     let memory = new_memory(config, store.last_sequence());
-    // Inserted before the first lookup. These range removals are committed, so no lookup may find an entry
-    // that they cover.
+    // Inserted before the first lookup. These range removals are already committed, so no lookup may find an
+    // entry that they cover.
     memory.insert_range_tombstones(store.ranges());
     let before = store.cumulative_stats().cloned().unwrap_or_default();
     let status = DiskStatus {

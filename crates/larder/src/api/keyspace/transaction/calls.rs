@@ -289,7 +289,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Returns whether there was a live entry.
+    /// Adds the removal of a key. Returns whether there was a live entry.
     fn remove_at<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,

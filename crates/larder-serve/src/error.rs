@@ -1,20 +1,20 @@
-//! The errors of starting a server.
+//! Errors that can occur while a server starts.
 
 use std::fmt;
 use std::io;
 
 use crate::server::address::Address;
 
-/// An error of starting a server. The server does not run then.
+/// An error that prevents a server from starting.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting is outside its range, or conflicts with another setting.
     #[error("{setting} is {value}; {allowed}")]
     InvalidSetting {
-        /// The name of the builder's method.
+        /// Name of the builder's method.
         setting: &'static str,
-        /// The given value. It is never a password.
+        /// The invalid value. It is never a password.
         value: String,
         /// The valid values.
         allowed: String,
@@ -23,11 +23,11 @@ pub enum Error {
     /// The server can't listen on an address.
     #[error("cannot listen at {address}: {cause}; {remedy}")]
     Listen {
-        /// The address.
+        /// The address in the settings.
         address: Address,
-        /// The cause.
+        /// Why the server can't listen there.
         cause: String,
-        /// The remedy.
+        /// What the user can do.
         remedy: &'static str,
         /// The error of the operating system.
         #[source]
@@ -43,7 +43,7 @@ pub enum Error {
     Cache(#[source] larder::Error),
 }
 
-/// The text, then the name of the variant.
+/// Prints the text of the error, and the name of its variant.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

@@ -1,8 +1,8 @@
-//! Failpoints. Each failpoint makes the server skip one step. The tests set failpoints to check that they
-//! find such faults.
+//! Failpoints. Each failpoint makes the server skip one step, so that a test can check that it detects the
+//! fault.
 //!
-//! Only a build with the feature `test-util` can set a failpoint. In any other build [`failpoint_is_set`] is
-//! a constant, and the compiler removes the code of the failpoints.
+//! Only a build with the feature `test-util` can set a failpoint. In any other build, [`failpoint_is_set`] is
+//! constant, and the compiler removes the failpoints.
 
 /// A fault in one step of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,9 +11,9 @@
     expect(unreachable_pub, reason = "public where a failpoint can be set")
 )]
 pub enum Failpoint {
-    /// The server answers a durable removal when the removal is in memory.
+    /// Replies to a durable removal before its commit.
     AcknowledgeBeforeCommit,
-    /// A call of `SCAN` that continues from a cursor leaves out the first key after the cursor.
+    /// Skips the first key after the cursor when `SCAN` continues.
     SkipAtCursor,
 }
 
@@ -22,7 +22,7 @@ pub(crate) const fn failpoint_is_set(_failpoint: Failpoint) -> bool {
     false
 }
 
-/// The failpoint that is set in this process, as its number plus 1. 0 if none is set.
+/// Number of the failpoint that is set in this process, plus 1. Zero if none is set.
 #[cfg(any(test, feature = "test-util"))]
 static FAILPOINT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
@@ -31,7 +31,7 @@ pub(crate) fn failpoint_is_set(failpoint: Failpoint) -> bool {
     FAILPOINT.load(std::sync::atomic::Ordering::Relaxed) == failpoint as usize + 1
 }
 
-/// Sets a failpoint for all servers of this process, or clears it.
+/// Sets a failpoint for all servers in this process, or clears it.
 #[cfg(any(test, feature = "test-util"))]
 pub fn set_failpoint(failpoint: Option<Failpoint>) {
     let number = failpoint.map_or(0, |failpoint| failpoint as usize + 1);

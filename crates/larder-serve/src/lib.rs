@@ -1,9 +1,9 @@
 #![forbid(unsafe_code)]
-//! A server that speaks Redis' protocol (RESP2 and RESP3) over a [`larder`] cache, so that several
-//! processes on one machine share the cache.
+//! A server that speaks the Redis protocol (RESP2 and RESP3) over a [`larder`] cache, so that several
+//! processes on one machine can share the cache.
 //!
-//! A cache file has one owner. Here the owner is the server: the command `larder serve`, or an application
-//! that serves its own cache. Other processes use their existing Redis clients.
+//! A cache file has one owner. Here the owner is the server, which is the command `larder serve` or an
+//! application that serves its own cache. Other processes use their existing Redis clients.
 //!
 //! ```no_run
 //! use larder::Cache;
@@ -17,52 +17,53 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Each database number is a keyspace of raw bytes, `redis:0` and so on. An entry lives until it is removed
-//! or evicted, unless its client gave it a TTL.
+//! Each database number is a keyspace of raw bytes, `redis:0` and so on. An entry without a TTL lives until
+//! it is removed or evicted.
 //!
 //! # What a reply means
-//! The server answers a removal when it is durable: `DEL`, `UNLINK`, `GETDEL`, `FLUSHDB`, an expiry in the
-//! past, a script, and an `EXEC` that removes. Removals of all connections that wait at the same moment share
-//! one commit. The removals of one pipeline also share a commit, because the connection executes its next
-//! requests before they are durable. A durable write does the same.
+//! The server replies to a removal when it is durable. Removals are `DEL`, `UNLINK`, `GETDEL`, `FLUSHDB`, an
+//! expiry in the past, a script, and an `EXEC` that removes. Removals that wait at the same time share one
+//! commit, across all connections. Removals in one pipeline also share a commit, because the connection
+//! executes its next requests before they are durable. Durable writes share commits in the same way.
 //!
-//! The server answers a `SET` when the value is in memory. The value is on disk within the flush interval.
-//! [`RemovalMode`] and [`WriteMode`] have the other choices.
+//! The server replies to a `SET` when the value is in memory. The value is on disk within the flush interval.
+//! [`RemovalMode`] and [`WriteMode`] change when the server replies.
 //!
-//! The answer `MISCONF` means that the change is in memory and may not be on disk. A client that then repeats
-//! an `INCR`, or an `EXEC` with an `INCR`, counts twice.
+//! The error `MISCONF` means that the change is in memory, but may not be on disk. If a client then repeats
+//! an `INCR`, or an `EXEC` with an `INCR`, the counter is incremented twice.
 //!
 //! # Differences from Redis
-//! Values are strings. The server refuses lists, sets, hashes, streams, publish and subscribe, with an error
-//! that says so. Otherwise the replies and the texts of errors are those of Redis 7, in both versions of the
-//! protocol, with these exceptions:
+//! Values are strings. The server refuses commands for lists, sets, hashes, streams, publish and subscribe.
+//! Otherwise the replies and error texts are those of Redis 7, in both versions of the protocol, with these
+//! exceptions:
 //!
-//! - A key has up to 4,096 bytes, a value up to 64 MiB. An expiry is at most ten years ahead.
+//! - A key has up to 4,096 bytes, and a value up to 64 MiB. An expiry is at most ten years ahead.
 //! - In rare cases, `EXEC` aborts although no watched key has changed. An error of the cache, such as a value
-//!   that is too large, fails the whole `EXEC`. Then nothing is changed, unless the error is `MISCONF`. The
-//!   server refuses commands on all keys after `MULTI`. A `HELLO` in a transaction changes the form of later
-//!   replies only.
-//! - `MGET`, `EXISTS`, `TOUCH`, `MSET`, `MSETNX` and `EXEC` take up to 8,192 different keys. The changes of
-//!   one `MSET` or `EXEC` have up to 8,192 entries and 32 MiB with the default capacity of the file.
-//! - `EXPIRETIME` and `PEXPIRETIME` are computed from the remaining time. So they may differ from the given
-//!   time by some milliseconds, and by the amount by which the clock was set back.
-//! - A cursor of `SCAN` that the server no longer stores is an error. `SCAN` returns the keys in their order.
-//!   While the file can't be read, walks over all keys (`SCAN`, `KEYS`, `DBSIZE`, `RANDOMKEY`) return an
+//!   that is too large, makes the whole `EXEC` fail. It then changes nothing, unless the error is `MISCONF`.
+//!   The server refuses commands on all keys after `MULTI`. A `HELLO` in a transaction changes only the form
+//!   of later replies.
+//! - `MGET`, `EXISTS`, `TOUCH`, `MSET`, `MSETNX` and `EXEC` take up to 8,192 different keys. One `MSET` or
+//!   `EXEC` can change up to 8,192 entries and 32 MiB, with the default capacity of the file.
+//! - `EXPIRETIME` and `PEXPIRETIME` are computed from the remaining time. The result may differ from the
+//!   given time by a few milliseconds, or by the amount by which the clock was set back.
+//! - `SCAN` returns an error for a cursor that the server no longer stores, and returns the keys in order.
+//!   While the file can't be read, the walks over all keys (`SCAN`, `KEYS`, `DBSIZE`, `RANDOMKEY`) return an
 //!   error.
 //! - A request or an `EXEC` returns an error if its replies, or the values that it reads, take more than
-//!   [`OutputLimits::max`] together. It then changes nothing. A longer `KEYS` or `SCAN` ends the connection.
+//!   [`OutputLimits::max`] together. It then changes nothing. If a `KEYS` or `SCAN` exceeds that limit, the
+//!   connection is closed.
 //! - `FLUSHALL` waits for its commit, unless the removals of all databases are buffered.
 //! - `INCRBYFLOAT` adds decimal fractions exactly.
-//! - `WAIT` answers 1 when all earlier writes are on disk.
+//! - `WAIT` replies 1 when all earlier writes are on disk.
 //! - `EVAL` supports the scripts of redis-py's `Lock`, of django-redis' `incr`, and of the fixed window of
 //!   `limits`.
-//! - A connection that does not give the password within 10 s is closed. The server also closes a connection
-//!   whose request waits and whose peer has disconnected. `CLIENT KILL` ends a request that waits.
+//! - The server closes a connection that does not send the password within 10 s. It also closes a connection
+//!   whose peer disconnects while a request waits. `CLIENT KILL` ends a waiting request.
 //! - `CONFIG GET` accepts up to 16 KiB of patterns, and `CLIENT LIST ID` accepts up to 65,536 numbers.
 //! - `OBJECT FREQ` and `OBJECT IDLETIME` are errors. `LATENCY HISTOGRAM` is empty. `SLOWLOG` and `LATENCY`
 //!   include a fast command or a `SET` only if it waits. `MONITOR` shows the requests of a transaction when
 //!   they arrive, and `SLOWLOG` counts them as one `EXEC`. `CONFIG SET` changes only the thresholds of
-//!   `SLOWLOG` and `LATENCY`. The time of `DBSIZE` and `RANDOMKEY` grows with the number of keys.
+//!   `SLOWLOG` and `LATENCY`. `DBSIZE` and `RANDOMKEY` take longer with more keys.
 //! - `INFO keyspace` may count entries that have recently expired.
 //!
 //! # Layout
@@ -72,9 +73,9 @@
 //! server → commands → session → protocol, failpoint
 //! ```
 //!
-//! - `protocol`: requests and replies as bytes, without input and output.
-//! - `session`: the state of a connection, and the state that the connections share.
-//! - `commands`: one module for each family of commands.
+//! - `protocol`: requests and replies as bytes, without I/O.
+//! - `session`: the state of a connection, and the state that all connections share.
+//! - `commands`: the commands, with one module per family.
 //! - `failpoint`: faults that the tests plant.
 //! - `server`: listeners, threads, and the loop of a connection.
 

@@ -1,17 +1,17 @@
-//! Functions for tests and fuzz targets. Programs do not need them.
+//! Functions for tests and fuzz targets. Applications do not need them.
 
 pub use crate::failpoint::{Failpoint, set_failpoint};
 
 use crate::protocol::limits::RequestLimits;
 use crate::protocol::parser::{Parsed, Parser};
 
-/// The requests of a stream, each with its words, and the error that ended the stream, if there was one.
+/// The words of each request in a stream, and the error that ended the stream, if there was one.
 pub type Requests = (Vec<Vec<Vec<u8>>>, Option<String>);
 
-/// Reads the requests of a stream whose bytes arrive in parts. Each part but the last has `part` bytes.
+/// Parses the requests of a stream that arrives in parts. Each part except the last has `part` bytes.
 ///
 /// # Panics
-/// If the parser asks for fewer bytes than it has, or takes more than it has.
+/// Panics if the parser requests fewer bytes than it has, or consumes more than it has.
 #[must_use]
 pub fn read_requests(stream: &[u8], part: usize, limits: &RequestLimits) -> Requests {
     let (mut parser, mut start, mut requests) = (Parser::default(), 0, Vec::new());

@@ -1,4 +1,4 @@
-//! Tests access to the server: the password, read-only mode, the mode of the socket, and other machines.
+//! Tests of access to the server: the password, read-only mode, the mode of the socket, and other machines.
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 

@@ -1,4 +1,4 @@
-//! Tests requests and replies, over a Unix socket and over TCP.
+//! Tests of requests and replies over a Unix socket and over TCP.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

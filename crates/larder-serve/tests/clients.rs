@@ -1,8 +1,9 @@
-//! Real clients, unmodified: redis-py, Django with django-redis, the own tests of both, and redis-cli.
+//! Tests with real, unmodified clients: redis-py, Django with django-redis, their own test suites, and
+//! redis-cli.
 //!
-//! The Python clients are installed by pip into environments of the build directory, at the versions of
-//! `clients/requirements.txt` and `clients/requirements-newest.txt`. Where they cannot be had, the tests say
-//! so and are skipped.
+//! pip installs the Python clients into environments in the build directory, at the versions in
+//! `clients/requirements.txt` and `clients/requirements-newest.txt`. If pip can't install them, the tests
+//! print the reason and are skipped.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -17,14 +18,14 @@ use crate::support::Served;
 const DJANGO: &str = "5.1.4";
 const DJANGO_REDIS: &str = "5.4.0";
 
-/// The environment with the clients at the versions that the table of known scripts names.
+/// The Python environment with the client versions that the table of known scripts names.
 static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(|| environment("clients", "requirements.txt"));
 
-/// The environment with the newest versions that were tried.
+/// The Python environment with the newest client versions that were tested.
 static NEWEST_PYTHON: LazyLock<Option<PathBuf>> =
     LazyLock::new(|| environment("clients-newest", "requirements-newest.txt"));
 
-/// Makes an environment with Python packages. None, with a printed reason, where it cannot be had.
+/// Makes an environment with Python packages. If that fails, prints the reason and returns `None`.
 fn environment(name: &str, requirements: &str) -> Option<PathBuf> {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let python = dir.join("bin/python");
@@ -56,7 +57,7 @@ fn guide() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide.md")
 }
 
-/// Runs a command to its end. An error has its output.
+/// Runs a command until it ends. An error contains the command's output.
 fn run(command: &mut Command) -> Result<Output, String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
@@ -67,7 +68,7 @@ fn run(command: &mut Command) -> Result<Output, String> {
     Err(format!("{command:?} has failed:\n{text}"))
 }
 
-/// A server at a TCP port, as the URL of Redis names it.
+/// Starts a server on a TCP port. Also returns its URL for Redis clients.
 fn serve() -> (Served, String) {
     let served = Served::with(|builder| builder.listen("127.0.0.1:0"));
     let addresses = served.server.as_ref().unwrap().addresses();
@@ -104,8 +105,8 @@ fn the_shops_django_settings_work_with_two_workers_and_only_the_url_changed() {
     run_script(PYTHON.as_ref(), "shop.py");
 }
 
-/// The directory of a source distribution, such as `Django-5.1.4`. None, with a printed reason, where it
-/// cannot be had.
+/// Returns the directory of a source distribution, such as `Django-5.1.4`. If it can't be downloaded, prints
+/// the reason and returns `None`.
 fn source_of(python: &Path, package: &str, directory: &str) -> Option<PathBuf> {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sources");
     let source = dir.join(directory);
@@ -126,17 +127,17 @@ fn source_of(python: &Path, package: &str, directory: &str) -> Option<PathBuf> {
     }
 }
 
-/// The directory of Django's tests, from its source distribution.
+/// The directory of Django's own tests, from its source distribution.
 static DJANGO_TESTS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     let source = source_of(PYTHON.as_ref()?, &format!("Django=={DJANGO}"), &format!("Django-{DJANGO}"))?;
     Some(source.join("tests"))
 });
 
-/// Runs labels of Django's own tests. The server is the cache of each.
+/// Runs these labels of Django's own tests, with the server as the cache.
 fn run_django(labels: &[&str], at_least: usize) {
     let (Some(python), Some(tests)) = (&*PYTHON, &*DJANGO_TESTS) else { return };
     let (_served, url) = serve();
-    // A test chooses the number of the database by itself.
+    // The tests choose the database number themselves.
     let url = url.strip_suffix("/1").unwrap_or(&url);
     let mut command = Command::new(python);
     command.arg("runtests.py").args(labels).args([
@@ -166,7 +167,7 @@ fn djangos_own_tests_of_sessions_in_the_cache_pass() {
     run_django(&["sessions_tests.tests.CacheSessionTests", "sessions_tests.tests.CacheDBSessionTests"], 60);
 }
 
-/// None is left out: this version has no calls for other kinds of values.
+/// No test is left out, because this version of django-redis has no calls for values other than strings.
 #[test]
 fn the_own_tests_of_django_redis_pass() {
     let Some(python) = &*PYTHON else { return };
@@ -186,7 +187,7 @@ fn the_own_tests_of_django_redis_pass() {
     println!("{report}");
 }
 
-/// Runs redis-cli. None, with a printed reason, if this machine has none.
+/// Runs redis-cli. If it is not installed, prints the reason and returns `None`.
 fn redis_cli(served: &Served, args: &[&str]) -> Option<String> {
     let mut command = Command::new("redis-cli");
     command.arg("-s").arg(&served.socket).args(args);
@@ -203,8 +204,8 @@ fn redis_cli(served: &Served, args: &[&str]) -> Option<String> {
     }
 }
 
-/// Runs `redis-cli --stat`, which never ends, for so many lines of numbers. Returns how many of them begin
-/// with the number of keys.
+/// Runs `redis-cli --stat`, which never ends, until it has printed `lines` lines of numbers. Returns how many
+/// of these lines begin with the number of keys.
 fn stat_lines(served: &Served, lines: usize) -> usize {
     let mut command = Command::new("redis-cli");
     command.arg("-s").arg(&served.socket).args(["--stat", "-i", "0.05"]).stdout(Stdio::piped());
@@ -233,7 +234,7 @@ fn the_modes_of_redis_cli_work() {
     let memory = ask(&["--memkeys"]);
     assert!(memory.contains("Biggest string found '\"key:299\"' has 466 bytes"), "{memory}");
     assert_eq!(stat_lines(&served, 3), 3, "the lines of --stat have the numbers of keys and clients");
-    // One sample of the latency, because the output is no terminal.
+    // The output is not a terminal, so redis-cli prints one sample of the latency.
     assert!(ask(&["--latency", "--raw", "-i", "1"]).split(' ').count() >= 4);
     assert!(ask(&["INFO", "stats"]).contains("keyspace_hits"));
     assert!(ask(&["INFO", "memory"]).contains("used_memory_human"));
@@ -241,7 +242,7 @@ fn the_modes_of_redis_cli_work() {
     assert!(ask(&["COMMAND", "DOCS", "get"]).contains("Returns the string value of a key."));
 }
 
-/// The commands of the guide's section, with this server's address.
+/// Runs the commands of the guide's section against this server.
 #[test]
 fn the_commands_of_the_guide_work_as_they_stand() {
     let text = std::fs::read_to_string(guide()).unwrap();
@@ -252,7 +253,7 @@ fn the_commands_of_the_guide_work_as_they_stand() {
     let (_served, url) = serve();
     let port = url.trim_start_matches("redis://127.0.0.1:").trim_end_matches("/1").to_owned();
     for command in commands {
-        // The guide's server has the port that redis-cli takes by itself.
+        // redis-cli in the guide uses the default port, but this server has another one.
         let command = command.replacen("redis-cli", &format!("redis-cli -p {port}"), 1);
         match Command::new("sh")
             .args(["-c", &format!("command -v redis-cli >/dev/null || exit 77; {command}")])

@@ -1,5 +1,5 @@
-//! Tests commands whose replies a comparison with Redis does not cover: walks, transactions of two clients,
-//! scripts, durability, and commands that larder does not have.
+//! Tests of commands whose replies are not compared with Redis: walks, transactions of two clients, scripts,
+//! durability, and unsupported commands.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn peer(served: &Served) -> RespClient {
     RespClient::connect(&served.socket).unwrap()
 }
 
-/// Walks over all keys. Runs `between` before each further call, with the number of the call.
+/// Walks over all keys with `SCAN`. Calls `between` with the number of the call before each further call.
 fn walk(peer: &mut RespClient, options: &[&str], mut between: impl FnMut(usize)) -> Vec<String> {
     let (mut cursor, mut keys) = ("0".to_owned(), Vec::new());
     for call in 0.. {
@@ -37,7 +37,7 @@ fn a_walk_returns_each_key_that_is_there_all_the_time() {
         writer.ask(&["SET", key, "1"]);
     }
     let mut walker = peer(&served);
-    // Half of the keys move from memory to disk. Other keys are added and removed during the walk.
+    // During the walk, half of the keys move from memory to disk, and other keys are added and removed.
     let found = walk(&mut walker, &["COUNT", "7"], |call| {
         if call == 3 {
             served.cache.flush().unwrap();
@@ -101,7 +101,7 @@ fn a_watched_key_that_changes_and_changes_back_fails_the_transaction() {
         client.ask(&["SET", "out", "1"]);
         client.ask(&["EXEC"])
     };
-    // A key that is set and deleted again leaves no trace except the watch.
+    // Setting and deleting a key leaves no entry, but breaks the watch.
     first.ask(&["WATCH", "a"]);
     second.ask(&["SET", "a", "1"]);
     second.ask(&["DEL", "a"]);
@@ -279,7 +279,7 @@ fn a_key_that_is_watched_again_takes_no_further_place() {
         assert_eq!(first.ask(&["WATCH", "a"]), Reply::Line("+OK".to_owned()));
     }
     second.ask(&["SET", "a", "1"]);
-    // The first watch stays in force.
+    // The earlier watch remains in force.
     first.ask(&["WATCH", "a"]);
     first.ask(&["MULTI"]);
     first.ask(&["SET", "out", "1"]);

@@ -1,4 +1,4 @@
-//! Tests the data about requests for operators: `SLOWLOG`, `LATENCY`, `MONITOR`, and their settings.
+//! Tests of `SLOWLOG`, `LATENCY` and `MONITOR`, and of their settings.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ fn latencies_above_the_threshold_are_kept_for_each_event() {
     assert!(client.ask(&["LATENCY", "HISTORY", "commit"]).items().is_empty());
 }
 
-/// Removes the time and the address from a line of `MONITOR`.
+/// Returns a line of `MONITOR` without the time and the address.
 fn shown(line: &str) -> String {
     let (time, rest) = line.split_once(" [").unwrap();
     assert!(time.starts_with('+') && time.split_once('.').unwrap().1.len() == 6, "{line}");
@@ -134,7 +134,7 @@ fn a_monitor_sees_the_requests_of_all_others_and_no_secret() {
         let Reply::Line(received) = monitor.receive() else { panic!("a line is expected") };
         assert_eq!(shown(&received), line);
     }
-    // The monitor also shows its own requests, and the server still answers them.
+    // A monitor also sees its own requests, and gets their replies.
     monitor.send(&["ECHO", "hello"]);
     let replies = [monitor.receive(), monitor.receive()];
     assert!(replies.iter().any(|reply| reply.text() == "hello"), "{replies:?}");
@@ -151,7 +151,7 @@ fn a_monitor_that_takes_no_lines_is_cut_off_and_delays_no_request() {
     monitor.expect(&["MONITOR"], "+OK\r\n");
     let mut client = RespClient::connect(&served.socket).unwrap();
     let value = "x".repeat(64 << 10);
-    // These requests exceed the room of the sockets, the output and the queue of the monitor.
+    // These requests exceed the buffers of the socket, the output and the monitor's queue.
     for _ in 0..400 {
         client.ask(&["ECHO", &value]);
         if client.ask(&["CLIENT", "LIST"]).text().lines().count() == 1 {

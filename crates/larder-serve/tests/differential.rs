@@ -1,14 +1,14 @@
-//! Sends the same random requests to a real redis-server and to this server. The replies must be equal.
+//! Sends the same random requests to a real redis-server and to this server, and compares the replies.
 //!
-//! The requests avoid the intended differences, which the documentation of the crate lists: expiries of more
-//! than ten years, sums of decimal fractions (exact here), keys of more than 4,096 bytes, values of more than
-//! 64 MiB, cursors that were forgotten, and commands that describe the server.
+//! The requests avoid the documented differences: expiries of more than ten years, sums of decimal fractions
+//! (which are exact here), keys of more than 4,096 bytes, values of more than 64 MiB, forgotten cursors, and
+//! commands that describe the server.
 
 use crate::redis_server::RedisServer;
 use crate::resp::{Reply, RespClient};
 use crate::support::Served;
 
-/// Numbers from a seed (`SplitMix64`).
+/// A pseudorandom generator (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -69,8 +69,8 @@ const NUMBERS: [&str; 17] = [
     "+1",
     "9223372036854775808",
 ];
-/// Times in seconds that are far in the future or the past, so that the result does not depend on the speed
-/// of the machine.
+/// Expiries in seconds that are far in the future or in the past, so that the result does not depend on the
+/// speed of the machine.
 const SECONDS: [&str; 7] =
     ["100000", "200000", "0", "-1", "x", "9223372036854775807", "-9223372036854775808"];
 const MILLIS: [&str; 6] = ["100000000", "200000000", "0", "-1", "1.5", "9223372036854775807"];
@@ -79,17 +79,17 @@ const UNIX_MILLIS: [&str; 5] = ["1950000000000", "1960000000000", "1", "0", "-5"
 const PATTERNS: [&str; 13] =
     ["*", "a*", "user:?", "[ab]", "[^a]", "*:*", "", "a", r"a\]b", "k*y", "[a-c]", "[", "u*r:[1-9]"];
 
-/// One difference causes later ones, so only the first differences are printed.
+/// Maximum number of differences that are printed. One difference often causes further ones.
 const MAX_SHOWN: usize = 8;
 
-/// Maximum number of transactions that may abort without a cause, of some hundred transactions.
+/// Maximum number of transactions that may abort without a cause, out of several hundred.
 const MAX_FALSE_ABORTS: usize = 4;
 
-/// The way in which replies are compared.
+/// How two replies are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Compare {
     Exactly,
-    /// Times may differ by some seconds.
+    /// Times may differ by a few seconds.
     Time,
     /// The order of the items is ignored.
     AnyOrder,
@@ -125,7 +125,7 @@ fn request(random: &mut Random) -> (Vec<&'static str>, Compare) {
         28 => vec![random.pick(&["INCR", "DECR"]), key],
         29 | 30 => vec![random.pick(&["INCRBY", "DECRBY"]), key, number],
         31 => vec!["INCRBYFLOAT", key, random.pick(&["x", "", " 1", "1 "])],
-        // These sums are exact in binary numbers, because Redis adds binary numbers.
+        // Redis adds binary numbers, and these amounts are exact in binary.
         32 => vec!["INCRBYFLOAT", "float", random.pick(&["0.5", "3", "-2.5", "0.0625", "5e2"])],
         33 => vec!["APPEND", key, value],
         34 => vec!["STRLEN", key],
@@ -188,7 +188,7 @@ fn expire(random: &mut Random, key: &'static str) -> Vec<&'static str> {
     words
 }
 
-/// A request with too few or too many words, or with an unknown subcommand.
+/// Returns a request with a wrong number of words, or with an unknown subcommand.
 fn malformed(random: &mut Random, key: &'static str) -> Vec<&'static str> {
     let names = [
         "GET",
@@ -248,14 +248,14 @@ fn transaction_word(random: &mut Random) -> Vec<&'static str> {
     }
 }
 
-/// Commands that this server refuses in a transaction and Redis does not.
+/// Commands that this server, unlike Redis, refuses in a transaction.
 const NOT_IN_TRANSACTION: [&str; 5] = ["FLUSHDB", "FLUSHALL", "KEYS", "SCAN", "DBSIZE"];
 
-/// Returns whether the replies agree.
+/// Returns whether two replies agree.
 fn agree(compare: Compare, redis: &Reply, larder: &Reply) -> bool {
     match (compare, redis, larder) {
         (Compare::Time, ..) => match (redis.integer(), larder.integer()) {
-            // A missing entry or a missing expiry must be equal.
+            // A negative number, for a missing entry or expiry, must be equal in both replies.
             (Some(redis), Some(larder)) if redis >= 0 => larder >= 0 && redis.abs_diff(larder) <= 60_000,
             _ => redis == larder,
         },
@@ -266,7 +266,7 @@ fn agree(compare: Compare, redis: &Reply, larder: &Reply) -> bool {
                 items.sort_unstable();
                 items
             };
-            // A reply of SCAN: the cursor, then the keys.
+            // A `SCAN` replies with the cursor and the keys, and only the keys are compared.
             match (&left[..], &right[..]) {
                 ([_, Reply::Array('*', Some(left))], [_, Reply::Array('*', Some(right))]) => {
                     sorted(left) == sorted(right)
@@ -283,8 +283,8 @@ fn agree(compare: Compare, redis: &Reply, larder: &Reply) -> bool {
     }
 }
 
-/// Compares two replies of `EXEC`. A time in them can't be distinguished from another number. So large
-/// numbers may differ by a small amount.
+/// Compares two replies of `EXEC`. The test does not know which numbers are times, so large numbers may
+/// differ slightly.
 fn agree_within(redis: &Reply, larder: &Reply) -> bool {
     redis == larder
         || match (redis.integer(), larder.integer()) {
@@ -293,7 +293,7 @@ fn agree_within(redis: &Reply, larder: &Reply) -> bool {
         }
 }
 
-/// Returns whether a reply is the reply to a transaction that was not executed.
+/// Returns whether this is the reply to a transaction that was not executed.
 fn is_null(reply: &Reply) -> bool {
     matches!(reply, Reply::Array('*', None)) || *reply == Reply::Line("_".to_owned())
 }
@@ -315,7 +315,7 @@ fn compare(seed: u64, requests: usize, version: &str) {
             continue;
         }
         if words[0] == "DBSIZE" && !in_transaction {
-            // Redis counts an expired entry until it finds the entry.
+            // Redis counts an expired entry until a command accesses it.
             for peer in [&mut redis, &mut larder] {
                 peer.ask(&[&["EXISTS"][..], &KEYS].concat());
             }
@@ -325,7 +325,8 @@ fn compare(seed: u64, requests: usize, version: &str) {
         let is_queued = expected == Reply::Line("+QUEUED".to_owned());
         let compare = if is_queued { Compare::Exactly } else { compare };
         if words[0] == "EXEC" && is_null(&found) && !is_null(&expected) {
-            // A watch may break although its key has not changed. Then this server has changed nothing.
+            // This server may abort a transaction although no watched key has changed. The contents then
+            // differ, so both servers are cleared.
             false_aborts += 1;
             assert!(false_aborts <= MAX_FALSE_ABORTS, "too many transactions were aborted without a cause");
             redis.ask(&["FLUSHALL"]);
@@ -359,8 +360,8 @@ fn random_requests_are_answered_as_redis_answers_them_in_version_3() {
     compare(seed(), 6000, "3");
 }
 
-/// Returns the seed of `LARDER_SEED`, to repeat a run. Without `LARDER_SEED`, the seed is fixed, so that a
-/// failure has its cause in a change of the code.
+/// Returns the seed in `LARDER_SEED`, which repeats a run. The default is fixed, so that a new failure is
+/// caused by a change of the code.
 fn seed() -> u64 {
     std::env::var("LARDER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20)
 }

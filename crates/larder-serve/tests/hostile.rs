@@ -1,4 +1,4 @@
-//! Tests hostile peers while a client works. The client must not be affected.
+//! Tests of hostile peers. They must not affect a client that works at the same time.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -11,7 +11,7 @@ use larder_serve::{OutputLimits, RequestLimits};
 
 use crate::support::{Served, request};
 
-/// Numbers that are the same in each run.
+/// A pseudorandom generator with a fixed seed.
 struct Random(u64);
 
 impl Random {
@@ -21,7 +21,7 @@ impl Random {
     }
 
     fn bytes(&mut self, len: usize) -> Vec<u8> {
-        // Bytes of the protocol are frequent, so that the parser gets beyond the first byte of a request.
+        // Uses characters of the protocol often, so that the parser gets beyond the first byte.
         (0..len)
             .map(|_| match self.next(3) {
                 0 => b"*$\r\n0123456789-+PING"[self.next(20)],
@@ -39,16 +39,16 @@ fn attack(socket: &Path, random: &mut Random) {
     let len = random.next(200) + 1;
     let bytes = match random.next(6) {
         0 => random.bytes(len),
-        // Sends half a request.
+        // The first part of a request.
         1 => request(&["SET", "half", &"x".repeat(1000)])[..600].to_vec(),
-        // Sends a length without the bytes.
+        // A length without the bytes that it announces.
         2 => b"*1048576\r\n$67108864\r\n".to_vec(),
         3 => b"*2\r\n$3\r\nGET\r\n$99999999999\r\n".to_vec(),
-        // Sends many requests, and never reads the replies.
+        // Many requests, whose replies the peer does not read.
         4 => request(&["ECHO", &"y".repeat(1000)]).repeat(50),
         _ => [request(&["MULTI"]), random.bytes(len), b"\r\n".to_vec()].concat(),
     };
-    // The server may have closed the connection already.
+    // The server may already have closed the connection.
     drop(stream.write_all(&bytes));
     if random.next(2) == 0 {
         drop(stream.read(&mut [0; 64]));
@@ -128,7 +128,7 @@ fn a_slow_reader_is_cut_off_and_takes_no_memory_without_end() {
     good.expect(&["SET", "a", &"x".repeat(32 << 10)], "+OK\r\n");
     let mut slow = served.connect();
     slow.stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
-    // The server stops reading when too many replies wait, so at some time this client can't write.
+    // The server stops reading when too many replies wait, so this client can't write any more at some point.
     let requests = request(&["GET", "a"]).repeat(100_000);
     let error = slow.stream.write_all(&requests).unwrap_err();
     assert!(matches!(error.kind(), std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::ConnectionReset));
@@ -173,7 +173,7 @@ fn connections_beyond_the_maximum_are_refused_until_others_end() {
     third.receive("-ERR max number of clients reached\r\n");
     third.expect_end();
     drop(first);
-    // The server notices the disconnection after some time.
+    // The server detects the disconnection after some time.
     loop {
         let mut fourth = served.connect();
         fourth.send(request(&["PING"]));
@@ -188,7 +188,7 @@ fn connections_beyond_the_maximum_are_refused_until_others_end() {
 fn many_connections_are_served_at_the_same_time() {
     let served = Served::with(|builder| builder.max_connections(20_000));
     let possible = served.server.as_ref().unwrap().max_connections();
-    // Each connection uses two descriptors of this process, because both ends are in this process.
+    // Both ends of each connection are in this process, so a connection takes two descriptors.
     let wanted = (possible / 2).saturating_sub(100).min(if cfg!(debug_assertions) { 2_000 } else { 10_000 });
     let mut clients: Vec<_> = (0..wanted).map(|_| served.connect()).collect();
     for client in &mut clients {

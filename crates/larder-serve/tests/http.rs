@@ -1,4 +1,4 @@
-//! Tests `/health` and `/metrics`.
+//! Tests of `/health` and `/metrics`.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,12 +8,12 @@ use larder_serve::{Address, Error};
 
 use crate::support::Served;
 
-/// Sends bytes, and returns the bytes that the server sends until it closes the connection.
+/// Sends a request, and returns all bytes that the server sends before it closes the connection.
 fn ask(served: &Served, request: &str) -> String {
     let Some(Address::Tcp(address)) = served.server.as_ref().unwrap().http_address() else { panic!() };
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    // The server may close the connection before it has read everything.
+    // The server may close the connection before it has read the whole request.
     drop(stream.write_all(request.as_bytes()));
     let mut answer = Vec::new();
     drop(stream.read_to_end(&mut answer));

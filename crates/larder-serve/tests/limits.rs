@@ -1,4 +1,4 @@
-//! Tests the limits of the work and the memory of one request.
+//! Tests of the limits on the work and the memory of one request.
 
 use larder_serve::OutputLimits;
 
@@ -7,7 +7,8 @@ use crate::support::Served;
 
 const MIB: usize = 1 << 20;
 
-/// Returns a server whose connections may have 8 MiB of replies, and a client with a value of 1 MiB.
+/// Returns a server whose connections may have 8 MiB of replies, and a client that has stored a value of 1
+/// MiB.
 fn served() -> (Served, RespClient) {
     let limits = OutputLimits { max: 8 * MIB, ..OutputLimits::default() };
     let served = Served::with(|builder| builder.output_limits(limits));
@@ -62,8 +63,7 @@ fn a_transaction_does_not_hold_more_large_values_than_replies_may_have() {
     let lengths: Vec<_> = keys.iter().map(|key| vec!["STRLEN", key.as_str()]).collect();
     assert!(is_too_large(&exec(&mut client, &lengths)));
     assert_eq!(exec(&mut client, &lengths[1..]).items().len(), 8);
-    // Reading the same value again takes no more memory. A value that the transaction replaces takes no more
-    // memory either.
+    // Reading the same value again needs no more memory, and neither does replacing it.
     let again: Vec<_> = (0..100).map(|_| vec!["STRLEN", "big"]).collect();
     assert_eq!(exec(&mut client, &again).items().len(), 100);
     let replaced: Vec<_> = (0..20).map(|_| vec!["SETRANGE", "big", "0", "w"]).collect();

@@ -1,4 +1,4 @@
-//! Tests the server on real sockets.
+//! Tests of the server on real sockets.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,5 +1,4 @@
-//! Tests the times at which the server answers removals and writes, and the replies of walks while the disk
-//! does not work.
+//! Tests of when the server replies to removals and writes, and of walks while the disk fails.
 
 use larder::testing::{Failure, SimulatedVolume, StallingDisk};
 use larder_serve::{RemovalMode, WriteMode};
@@ -7,7 +6,7 @@ use larder_serve::{RemovalMode, WriteMode};
 use crate::resp::RespClient;
 use crate::support::{Served, request};
 
-/// Returns a server over a disk that can stall. The removals of database 2 are buffered.
+/// Returns a server on a disk that can stall. Removals in database 2 are buffered.
 fn stalling() -> (StallingDisk, Served) {
     let disk = StallingDisk::new();
     let served = Served::over(
@@ -17,8 +16,8 @@ fn stalling() -> (StallingDisk, Served) {
     (disk, served)
 }
 
-/// Resumes the disk even when a test has failed. Without this, the shutdown of the server would wait for the
-/// disk.
+/// Resumes the disk when it is dropped, even if a test has failed. Otherwise the shutdown of the server would
+/// wait for the disk.
 struct Stalled<'a>(&'a StallingDisk);
 
 impl Drop for Stalled<'_> {
@@ -62,7 +61,7 @@ fn a_walk_in_an_outage_is_an_error_and_not_an_early_end() {
     disk.heal();
 }
 
-/// The requests that remove, each of its own key, with their replies.
+/// Returns requests that remove, each with its own key, and their replies.
 fn removals() -> Vec<(Vec<u8>, &'static str)> {
     let unlock = "
         local token = redis.call('get', KEYS[1])
@@ -113,7 +112,7 @@ fn each_removal_is_answered_when_it_is_durable_unless_its_database_is_buffered()
             for (client, _) in &mut clients {
                 client.expect_nothing();
             }
-            // Every client finds that the keys are gone.
+            // No client finds the keys, although the removals are not committed yet.
             setup.expect(&["EXISTS", "key:0", "key:1", "key:2", "key:3", "key:4", "key:5"], ":0\r\n");
             drop(stalled);
             for (client, (_, reply)) in &mut clients {
@@ -145,7 +144,7 @@ fn the_durable_changes_of_a_pipeline_share_commits_and_are_answered_in_order() {
     client.receive(&replies);
     let shared = commits() - before;
     assert!(shared < 200, "{shared} commits for 400 durable changes");
-    // All of it is on disk.
+    // A copy of the file contains both entries, so they are on disk.
     let copy = served.dir.path().join("copy.larder");
     std::fs::copy(served.dir.path().join("shop.larder"), &copy).unwrap();
     let copied = larder::Cache::builder().path(copy).open().unwrap();

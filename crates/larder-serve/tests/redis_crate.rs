@@ -1,4 +1,5 @@
-//! The crate `redis`, as programs in Rust use it: blocking and async, with each version of the protocol.
+//! Tests with the crate `redis`, which Rust programs use: blocking and async, and with both versions of the
+//! protocol.
 
 use redis::{AsyncCommands, Client, Commands, ConnectionLike, ExistenceCheck, RedisResult, SetOptions};
 
@@ -47,7 +48,7 @@ fn use_groups(client: &mut impl ConnectionLike) -> RedisResult<()> {
     pipe.atomic().set("a", 1).ignore().incr("a", 4).cmd("MGET").arg("a").arg("b");
     let answer: (i64, (i64, Option<i64>)) = pipe.query(client)?;
     assert_eq!(answer, (5, (5, None)));
-    // The crate's own loop of `WATCH`, `MULTI` and `EXEC`.
+    // The crate runs `WATCH`, `MULTI` and `EXEC` in a loop.
     let doubled: (i64,) = redis::transaction(client, &["a"], |client, pipe| {
         let value: i64 = client.get("a")?;
         pipe.set("a", value * 2).ignore().get("a").query(client)
@@ -57,7 +58,7 @@ fn use_groups(client: &mut impl ConnectionLike) -> RedisResult<()> {
 }
 
 fn use_scripts(client: &mut impl ConnectionLike) {
-    // It is sent by its hash, and by its text if the server does not know the hash.
+    // The crate sends the hash of the script first, and sends its text if the server does not know the hash.
     let script = redis::Script::new("return 1");
     let unknown: RedisResult<i64> = script.invoke(client);
     assert!(unknown.unwrap_err().to_string().contains("no Lua interpreter"));

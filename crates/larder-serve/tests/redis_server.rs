@@ -14,7 +14,7 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server. Returns `None`, and prints the reason, if version 7 is not installed.
+    /// Starts a server. If redis-server 7 is not installed, prints that and returns `None`.
     pub(crate) fn start() -> Option<Self> {
         let version = Command::new("redis-server").arg("--version").output();
         let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());

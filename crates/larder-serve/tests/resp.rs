@@ -1,4 +1,4 @@
-//! Reads replies from a connection, one at a time, as raw bytes and as a tree.
+//! Reads single replies from a connection and parses them.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -8,18 +8,17 @@ use std::time::Duration;
 /// A reply, in either version of the protocol.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Reply {
-    /// A line with its sign: a simple string, an error, an integer, a double, a boolean, a big number, a
+    /// A line with its sign: a simple string, an error, an integer, a double, a boolean, a big number, or a
     /// null.
     Line(String),
-    /// A string with its sign: `$`, or `=` for a verbatim string. `None` is the null of RESP2.
+    /// A string with its sign, which is `$`, or `=` for a verbatim string. `None` is the null of RESP2.
     Bulk(char, Option<Vec<u8>>),
-    /// Several replies with their sign. A map has two replies for each pair. `None` is the null array of
-    /// RESP2.
+    /// Several replies with their sign. A map has two replies per pair. `None` is the null array of RESP2.
     Array(char, Option<Vec<Reply>>),
 }
 
 impl Reply {
-    /// Returns the integer of an integer reply.
+    /// Returns the number of an integer reply.
     pub(crate) fn integer(&self) -> Option<i64> {
         match self {
             Self::Line(line) => line.strip_prefix(':')?.parse().ok(),
@@ -27,7 +26,7 @@ impl Reply {
         }
     }
 
-    /// Returns the bytes of a string.
+    /// Returns the bytes of a string reply.
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Bulk(_, bytes) => bytes.as_deref(),
@@ -35,7 +34,7 @@ impl Reply {
         }
     }
 
-    /// Returns the text of a string.
+    /// Returns the text of a string reply.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(self.bytes().unwrap_or_default()).into_owned()
     }
@@ -48,7 +47,7 @@ impl Reply {
         }
     }
 
-    /// Returns the text of an error.
+    /// Returns the text of an error reply.
     pub(crate) fn error(&self) -> Option<&str> {
         match self {
             Self::Line(line) => line.strip_prefix('-'),
@@ -74,7 +73,7 @@ impl RespClient {
         self.try_ask(words).unwrap()
     }
 
-    /// Does the same as [`ask`](Self::ask), for a server that may be killed.
+    /// Like [`ask`](Self::ask), for a server that may be killed.
     pub(crate) fn try_ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> io::Result<Reply> {
         self.stream.get_mut().write_all(&request_of(words))?;
         self.try_receive()

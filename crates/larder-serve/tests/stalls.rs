@@ -1,4 +1,4 @@
-//! Tests peers that try to delay the server, its shutdown, or other connections.
+//! Tests of peers that try to delay the server, its shutdown, or other connections.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::support::{Served, request};
 
-/// Adds keys for which a pattern of [`slow_pattern`] takes long, so that `KEYS` runs for minutes.
+/// Adds keys for which [`slow_pattern`] takes long, so that `KEYS` would run for minutes.
 fn add_slow_keys(served: &Served) {
     let mut client = served.connect();
     let prefix = "a".repeat(4000);
@@ -37,7 +37,7 @@ fn connections_that_are_reset_at_once_do_not_delay_others() {
     let begin = Instant::now();
     for _ in 0..100 {
         let stream = TcpStream::connect(address).unwrap();
-        // The connection ends by a reset.
+        // Dropping this stream resets the connection.
         rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
     }
     let mut client = TcpStream::connect(address).unwrap();
@@ -55,7 +55,7 @@ fn a_shutdown_does_not_wait_for_a_walk_over_the_keys() {
     add_slow_keys(&served);
     let mut client = served.connect();
     client.send(request(&["KEYS", &slow_pattern()]));
-    // When a later request of another connection is answered, the walk has begun.
+    // The walk has begun once a later request of another connection is answered.
     served.connect().expect(&["PING"], "+PONG\r\n");
     let begin = Instant::now();
     served.server.take().unwrap().shutdown();
@@ -100,7 +100,7 @@ fn a_setting_without_bound_means_never() {
     let mut client = served.connect();
     let value = "x".repeat(1 << 20);
     client.expect(&["SET", "a", &value], "+OK\r\n");
-    // This fills the socket, so the server waits up to the write timeout.
+    // The replies fill the socket, so the server waits until the write timeout.
     for _ in 0..4 {
         client.send(request(&["GET", "a"]));
     }
@@ -126,7 +126,7 @@ fn a_guest_that_does_not_authenticate_is_closed() {
     client.expect(&["AUTH", "open sesame"], "+OK\r\n");
     guest.expect_end();
     client.expect(&["PING"], "+PONG\r\n");
-    // The connection is not authenticated any more.
+    // `RESET` removes the authentication of the connection.
     client.expect(&["RESET"], "+RESET\r\n");
     client.expect_end();
 }
@@ -137,7 +137,7 @@ fn a_socket_whose_owner_takes_no_connection_is_in_use() {
     let socket = dir.path().join("s");
     let owner = UnixListener::bind(&socket).unwrap();
     rustix::net::listen(&owner, 0).unwrap();
-    // This fills the queue of the socket. A further connect would wait for the owner.
+    // This connection fills the queue of the socket, so another connect would wait for the owner.
     let _waiting = UnixStream::connect(&socket).unwrap();
     let cache = Cache::builder().open().unwrap();
     let started = Server::builder(&cache).listen(format!("unix:{}", socket.display())).start();
@@ -160,7 +160,7 @@ fn a_disk_that_hangs_does_not_hold_up_the_connections_that_need_no_disk() {
         client.expect(&["SET", &format!("key:{number}"), &value], "+OK\r\n");
     }
     served.cache.flush().unwrap();
-    // The event loop reads the file itself, and finds the disk slow.
+    // The event loop reads the file itself, and detects that the disk is slow.
     disk.slow_reads(&clock, Duration::from_millis(10));
     assert_eq!(client.bulk(&["GET", "key:1"]), value);
     disk.stall_reads();

@@ -1,4 +1,4 @@
-//! A server on its own Unix socket, and a client that sends and receives bytes.
+//! A server on a Unix socket, and a client that sends and receives raw bytes.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use larder::{Cache, CacheBuilder};
 use larder_serve::{Server, ServerBuilder};
 
-/// The time for which a test waits for a reply before it fails.
+/// How long a test waits for a reply before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server over a cache with a file, in its own directory.
+/// A server whose cache has a file, in a temporary directory.
 pub(crate) struct Served {
     pub(crate) server: Option<Server>,
     pub(crate) cache: Cache,
@@ -24,12 +24,12 @@ impl Served {
         Self::with(|builder| builder)
     }
 
-    /// Starts a server with other settings.
+    /// Starts a server whose settings `settings` changes.
     pub(crate) fn with(settings: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         Self::over(|builder| builder, settings)
     }
 
-    /// Starts a server with other settings over a cache with other settings.
+    /// Starts a server. `cache` changes the settings of the cache, and `settings` those of the server.
     pub(crate) fn over(
         cache: impl FnOnce(CacheBuilder) -> CacheBuilder,
         settings: impl FnOnce(ServerBuilder) -> ServerBuilder,
@@ -68,13 +68,13 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
-    /// Sends a request, and expects this reply.
+    /// Sends a request, and checks its reply.
     pub(crate) fn expect(&mut self, words: &[&str], reply: &str) {
         self.send(request(words));
         self.receive(reply);
     }
 
-    /// Sends a request, and returns the bytes of its reply, which is a bulk string.
+    /// Sends a request, and returns the text of its reply, which must be a bulk string.
     pub(crate) fn bulk(&mut self, words: &[&str]) -> String {
         self.send(request(words));
         let mut header = Vec::new();
@@ -90,7 +90,7 @@ impl Client {
         String::from_utf8(bytes[..bytes.len() - 2].to_vec()).unwrap()
     }
 
-    /// Expects these bytes.
+    /// Checks that the next bytes are this reply.
     pub(crate) fn receive(&mut self, reply: &str) {
         let mut received = vec![0; reply.len()];
         let mut len = 0;
@@ -107,13 +107,13 @@ impl Client {
         assert_eq!(String::from_utf8_lossy(&received[..len]), reply);
     }
 
-    /// Sends a request, and expects that the server closes the connection without a reply.
+    /// Sends a request, and checks that the server closes the connection without a reply.
     pub(crate) fn expect_end_after(&mut self, words: &[&str]) {
         self.send(request(words));
         self.expect_end();
     }
 
-    /// Expects that the server does not reply for a moment.
+    /// Checks that the server sends nothing for 200 ms.
     pub(crate) fn expect_nothing(&mut self) {
         self.stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         let mut received = [0; 64];
@@ -126,10 +126,10 @@ impl Client {
         self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     }
 
-    /// Expects that the server closes the connection, and sends nothing before.
+    /// Checks that the server closes the connection without sending more bytes.
     pub(crate) fn expect_end(&mut self) {
         let mut left = Vec::new();
-        // A connection that was reset has ended too.
+        // A connection that was reset has also ended, so an error is ignored.
         drop(self.stream.read_to_end(&mut left));
         assert_eq!(String::from_utf8_lossy(&left), "");
     }

@@ -1,4 +1,4 @@
-//! `CLIENT`: lists the connections, ends connections, and stores what a client says about itself.
+//! `CLIENT`: lists connections, ends connections, and stores what a client says about itself.
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
@@ -39,11 +39,10 @@ const HELP: [&str; 19] = [
     "    Print this help.",
 ];
 
-/// Maximum number of IDs in a `CLIENT LIST`. Other connections of the thread wait while the server reads the
-/// IDs.
+/// Maximum number of IDs in a `CLIENT LIST`. Other connections of the thread wait while these IDs are parsed.
 const MAX_IDS: usize = 65_536;
 
-/// `CLIENT subcommand [argument ...]`
+/// Runs `CLIENT subcommand [argument ...]`.
 async fn client(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let subcommand = args.get(1).to_ascii_lowercase();
     let words = args.len();
@@ -120,7 +119,7 @@ fn set_info(session: &Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// `CLIENT LIST [TYPE type] [ID id ...]`
+/// Runs `CLIENT LIST [TYPE type] [ID id ...]`.
 fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     session.publish_counts();
     let mut ids = None;
@@ -130,7 +129,7 @@ fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
             let kind = errors::repeated(args.get(3), usize::MAX);
             return out.reply().error(&format!("ERR Unknown client type '{kind}'"));
         };
-        // All connections are normal ones.
+        // Every connection of this server has the type `normal`.
         ids = (*kind != "normal").then(Vec::new);
     } else if args.len() > 3 && args.is(2, "id") {
         if args.len() - 3 > MAX_IDS {
@@ -157,7 +156,7 @@ fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     out.reply().verbatim(&text);
 }
 
-/// Returns the line of a connection. It has the fields of Redis that this server supports.
+/// Returns the line of a connection, with the fields of Redis that this server supports.
 fn line(client: &Client) -> String {
     let labels = client.labels().clone();
     let mut text = String::new();
@@ -183,7 +182,8 @@ fn line(client: &Client) -> String {
     text
 }
 
-/// `CLIENT KILL address`, and `CLIENT KILL` with filters: `ID`, `ADDR`, `LADDR`, `TYPE`, `USER`, `SKIPME`.
+/// Runs `CLIENT KILL address`, or `CLIENT KILL` with the filters `ID`, `ADDR`, `LADDR`, `TYPE`, `USER` and
+/// `SKIPME`.
 fn kill(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let mut filter = KillFilter { skips_own: true, ..KillFilter::default() };
     let is_old_form = args.len() == 3;
@@ -199,7 +199,7 @@ fn kill(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
             continue;
         }
         killed += 1;
-        // The connection's own reply is still sent.
+        // This connection ends only after its own reply is sent.
         if client.id == own { session.is_closing = true } else { client.kill() }
     }
     match (is_old_form, killed) {
@@ -209,13 +209,13 @@ fn kill(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// The filters of a `CLIENT KILL`. The command ends the connections that match.
+/// The filters of a `CLIENT KILL`, which ends the matching connections.
 #[derive(Debug, Default)]
 struct KillFilter<'a> {
     id: Option<u64>,
     peer: Option<&'a [u8]>,
     local: Option<&'a [u8]>,
-    /// Whether the filter names a kind of connection or a user that does not exist.
+    /// Whether no connection can match, because the type or the user does not exist.
     is_none: bool,
     skips_own: bool,
 }

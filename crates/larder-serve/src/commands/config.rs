@@ -1,7 +1,7 @@
-//! `CONFIG`: reports the settings under the names of Redis' parameters, and resets the counts.
+//! `CONFIG`: reports the settings under the names of Redis parameters, and resets the counters.
 //!
-//! `CONFIG SET` changes only the settings that an operator needs to find slow requests: the thresholds of
-//! `SLOWLOG` and of `LATENCY`. All other settings are fixed when the server starts.
+//! `CONFIG SET` changes only the settings with which an operator finds slow requests: the thresholds of
+//! `SLOWLOG` and `LATENCY`. All other settings are fixed when the server starts.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -20,11 +20,11 @@ pub(super) static COMMANDS: &[Command] = family! { "server";
     "config" -2 (CONTAINER | ADMIN | NOSCRIPT | LOADING | STALE) NONE config, "A container for server configuration commands.";
 };
 
-/// Maximum length of the patterns of `CONFIG GET`. The other connections of the thread wait while the server
-/// compares the patterns.
+/// Maximum length of all patterns of a `CONFIG GET`, in bytes. Other connections of the thread wait while the
+/// patterns are matched.
 const MAX_PATTERNS: usize = 16 << 10;
 
-/// `CONFIG GET pattern ...`, `CONFIG RESETSTAT`, `CONFIG SET`
+/// Runs `CONFIG GET pattern ...`, `CONFIG RESETSTAT` or `CONFIG SET`.
 async fn config(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     if args.is(1, "get") {
         get(session, args, out);
@@ -43,17 +43,17 @@ async fn config(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// The parameters that can be changed, each with its highest and lowest value.
+/// The parameters that `CONFIG SET` can change, each with its range.
 const CHANGEABLE: [(&str, std::ops::RangeInclusive<i64>); 3] = [
     ("slowlog-log-slower-than", -1..=i64::MAX),
     ("slowlog-max-len", 0..=slow_log::MAX_LEN),
     ("latency-monitor-threshold", 0..=i64::MAX),
 ];
 
-/// A changeable parameter, with the given value.
+/// A parameter that `CONFIG SET` changes: its name, its range, and the new value.
 type ConfigChange<'a> = (&'static str, &'static std::ops::RangeInclusive<i64>, &'a [u8]);
 
-/// Returns the changes of a `CONFIG SET`, or `None` if one of its parameters can't be changed.
+/// Returns the changes that a `CONFIG SET` requests, or `None` if one of the parameters can't be changed.
 fn changes(args: Arguments<'_>) -> Option<Vec<ConfigChange<'_>>> {
     let names = (2..args.len()).step_by(2);
     let changes = names.map(|at| {
@@ -63,7 +63,7 @@ fn changes(args: Arguments<'_>) -> Option<Vec<ConfigChange<'_>>> {
     changes.collect()
 }
 
-/// Makes all changes. Makes no change if one of the values is invalid.
+/// Applies all changes, or none if a value is invalid.
 fn set(session: &Session, changes: &[ConfigChange<'_>], out: &mut Output) {
     let mut values = Vec::new();
     for (name, range, value) in changes {
@@ -109,7 +109,7 @@ fn get(session: &Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Returns the settings. A parameter that has no meaning here is left out.
+/// Returns the settings by name. Parameters of Redis without a counterpart here are left out.
 fn settings(session: &Session) -> Vec<(&'static str, String)> {
     let served = &session.served;
     let stats = served.cache.stats();
@@ -127,8 +127,7 @@ fn settings(session: &Session) -> Vec<(&'static str, String)> {
         ("maxclients", served.max_connections.to_string()),
         ("appendonly", yes_no(has_disk)),
         ("appendfsync", fsync.to_owned()),
-        // Redis makes snapshots at these intervals. This server makes none, because it writes the file at
-        // each flush interval.
+        // In Redis, `save` lists when snapshots are made. This server makes no snapshots.
         ("save", String::new()),
         ("proto-max-bulk-len", served.limits.bulk_len.to_string()),
         ("slowlog-log-slower-than", served.slow_log.threshold.load(Relaxed).to_string()),
@@ -149,7 +148,7 @@ fn reset_counts(session: &Session) {
         (&baseline.expirations, expirations),
         (&baseline.evictions, evictions),
         (&baseline.connections, served.clients.total()),
-        // The counts themselves do not restart, because the counts of `/metrics` must not decrease.
+        // The counters themselves are not reset, because the counters in `/metrics` must not decrease.
         (&baseline.requests, counters.requests.load(Relaxed)),
         (&baseline.refused, counters.refused.load(Relaxed)),
         (&baseline.cut_off, counters.cut_off.load(Relaxed)),

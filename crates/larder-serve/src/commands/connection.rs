@@ -1,4 +1,4 @@
-//! Commands about the connection itself. [`super::client`] has `CLIENT`.
+//! Commands about the connection itself. [`super::client`] implements `CLIENT`.
 
 use super::errors;
 use super::family::family;
@@ -84,7 +84,7 @@ async fn auth(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// `HELLO [protover [AUTH username password] [SETNAME clientname]]`
+/// Runs `HELLO [protover [AUTH username password] [SETNAME clientname]]`.
 async fn hello(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let version = match args.find(1).map(integer) {
         None => out.reply().version,
@@ -145,7 +145,8 @@ fn set_version(session: &Session, out: &mut Output, version: Version) {
     session.client.set_version(version);
 }
 
-/// Returns a name that `CLIENT LIST` can show: printable characters of ASCII, without a space.
+/// Returns the label as text if `CLIENT LIST` can print it: ASCII characters that are printable, without a
+/// space.
 pub(super) fn label(given: &[u8]) -> Option<String> {
     let is_printable = given.iter().all(u8::is_ascii_graphic);
     is_printable.then(|| String::from_utf8_lossy(given).into_owned())

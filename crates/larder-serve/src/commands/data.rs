@@ -1,10 +1,10 @@
-//! Runs data commands alone, outside of a transaction.
+//! Runs data commands outside of a transaction.
 //!
-//! - [`value`]: a command that reads the value of one key.
-//! - [`entry`]: a command that reads and changes the entry of one key, by an atomic change of the cache.
-//! - [`group`]: a command on several keys, by a transaction of the cache.
+//! - [`value`]: a command that only reads the value of one key.
+//! - [`entry`]: a command that reads and changes the entry of one key, in an atomic change of the cache.
+//! - [`group`]: a command on several keys, in a transaction of the cache.
 //! - [`object`]: a command whose key is its second argument.
-//! - [`removal`]: `DEL`, whose commit is shared with the removals behind it on its connection.
+//! - [`removal`]: `DEL`, which shares its commit with the following removals of the connection.
 
 use std::collections::HashSet;
 use std::mem;
@@ -21,7 +21,7 @@ use crate::session::databases::{Database, Value, WriteMode};
 use crate::session::entries::{DataCommand, Entries};
 use crate::session::output::Output;
 
-/// Runs a command that reads the value of its first argument, and nothing else.
+/// Runs a command that only reads the value of its first argument.
 pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
     let found = session.database().keyspace.get_async(args.get(1)).await;
     let mut entries =
@@ -35,7 +35,7 @@ pub(super) async fn entry(session: &Session, args: Arguments<'_>, out: &mut Outp
     entry_of(session, args, out, args.get(1), run).await;
 }
 
-/// Runs a command that reads and changes the entry of one key, which may be any argument.
+/// Runs a command that reads and changes the entry of `key`, which may be any argument.
 async fn entry_of(session: &Session, args: Arguments<'_>, out: &mut Output, key: &[u8], run: DataCommand) {
     let database = session.database();
     let version = out.reply().version;
@@ -44,7 +44,7 @@ async fn entry_of(session: &Session, args: Arguments<'_>, out: &mut Output, key:
     let begun = database.keyspace.begin_modify_async(key, durability(database), move |value, left| {
         let mut reply = ReplyBuffer::new(version, usize::MAX);
         let mut entries = OneEntry { value: value.map(|value| &**value), left, change: Change::Keep };
-        // The functions of one entry return no errors. Errors come from the change, after the closure.
+        // `OneEntry` returns no errors. An error of the cache comes from the change, after this closure.
         let ran = run(&mut entries, requested.as_arguments(), &mut reply);
         debug_assert!(ran.is_ok(), "one entry is read and changed without an error");
         *reply_of_round.lock().unwrap_or_else(PoisonError::into_inner) = reply.bytes;
@@ -67,7 +67,7 @@ async fn entry_of(session: &Session, args: Arguments<'_>, out: &mut Output, key:
     }
 }
 
-/// Runs a command on a key that is too long to have an entry. The command cannot store an entry.
+/// Runs a command on a key that is too long to have an entry. The command fails if it stores an entry.
 fn without_entry(args: Arguments<'_>, out: &mut Output, run: DataCommand, error: &Error) {
     let mut reply = ReplyBuffer::new(out.reply().version, usize::MAX);
     let mut entries = OneEntry { value: None, left: Ttl::Default, change: Change::Keep };
@@ -98,12 +98,11 @@ pub(super) async fn group(session: &Session, args: Arguments<'_>, out: &mut Outp
     }
 }
 
-/// The reason why a transaction makes no changes.
+/// Why a transaction makes no changes.
 #[derive(Debug)]
 pub(super) enum Stop {
     Cache(Error),
-    /// The replies of the transaction, or the values that it reads, take more memory than a connection may
-    /// use.
+    /// The replies of the transaction, or the values that it reads, exceed the memory limit of a connection.
     TooLarge,
 }
 
@@ -114,7 +113,7 @@ impl From<Error> for Stop {
 }
 
 impl Stop {
-    /// Returns the text of the error for a limit of `max` bytes.
+    /// Returns the text of the error reply. `max` is the limit in bytes.
     pub(super) fn text(&self, max: usize) -> String {
         match self {
             Self::Cache(error) => errors::of(error),
@@ -123,12 +122,12 @@ impl Stop {
     }
 }
 
-/// One run of the commands of a transaction, with the memory that the run may still use. The transaction
-/// holds each value that it has read until it ends.
+/// One run of the commands of a transaction, within a memory limit. The transaction keeps each value that it
+/// has read until it ends.
 #[derive(Debug)]
 pub(super) struct GroupRun {
     version: Version,
-    /// The number of bytes that the next replies may have.
+    /// Number of bytes that further replies may have.
     left: usize,
     read: ReadValues,
 }
@@ -138,7 +137,7 @@ impl GroupRun {
         Self { version, left: max, read: ReadValues::new(max) }
     }
 
-    /// Runs a command, and returns its reply.
+    /// Runs one command, and returns its reply.
     pub(super) fn run(
         &mut self,
         transaction: &mut Transaction<'_>,
@@ -159,21 +158,21 @@ impl GroupRun {
     }
 }
 
-/// The values that a transaction has read.
+/// The values that a transaction has read, with their memory limit.
 #[derive(Debug)]
 struct ReadValues {
-    /// The number of further bytes that the values may take. `None` if the values take more than the limit.
+    /// Number of bytes that further values may have. `None` if the limit is exceeded.
     left: Option<usize>,
-    /// The addresses of the large values. Each value lives as long as the transaction, so no two values have
-    /// the same address.
+    /// The addresses of the large values that were read. A value lives as long as the transaction, so its
+    /// address is unique.
     seen: HashSet<usize>,
-    /// The keys of large values that the transaction itself has put, each with its keyspace. They are not
-    /// counted: the cache limits the changes of a transaction.
+    /// The keyspaces and keys of large values that the transaction has written. These values are not counted
+    /// here, because the cache limits the changes of a transaction.
     own: HashSet<(String, Vec<u8>)>,
 }
 
 impl ReadValues {
-    /// Values up to this size are not counted. A transaction reads 8,192 keys at most.
+    /// Values up to this length are not counted, because a transaction reads at most 8,192 keys.
     const SMALL: usize = 4096;
 
     fn new(max: usize) -> Self {
@@ -211,7 +210,7 @@ pub(super) async fn object(session: &Session, args: Arguments<'_>, out: &mut Out
     entry_of(session, args, out, args.get(2), run).await;
 }
 
-/// Returns the durability that a write of a database waits for.
+/// Returns the durability of writes in a database.
 pub(super) const fn durability(database: &Database) -> Durability {
     match database.writes {
         WriteMode::Buffered => Durability::Buffered,
@@ -219,7 +218,7 @@ pub(super) const fn durability(database: &Database) -> Durability {
     }
 }
 
-/// The entry of the only key of a command, and the change that the command makes to the entry.
+/// The entry of the only key of a command, and the command's change of this entry.
 struct OneEntry<'a> {
     value: Option<&'a [u8]>,
     left: Ttl,
@@ -255,12 +254,12 @@ impl Entries for OneEntry<'_> {
     }
 }
 
-/// The entries of a transaction.
+/// The entries of a database within a transaction.
 struct GroupEntries<'a, 'tx> {
     transaction: &'a mut Transaction<'tx>,
     keyspace: &'a Keyspace<Vec<u8>, Value>,
     durability: Durability,
-    /// The last value that was read.
+    /// The value that was read last.
     held: Option<Arc<Value>>,
     read: &'a mut ReadValues,
 }
@@ -281,7 +280,7 @@ fn none_if_too_long<T: Default>(read: Result<T, Error>) -> Result<T, Error> {
 impl Entries for GroupEntries<'_, '_> {
     fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Error> {
         if self.read.left.is_none() {
-            // The transaction makes no changes, so its further reads have no effect.
+            // The transaction has failed, so further reads can be skipped.
             return Ok(None);
         }
         self.held = none_if_too_long(self.transaction.get(self.keyspace, key))?;
@@ -296,7 +295,8 @@ impl Entries for GroupEntries<'_, '_> {
     }
 
     fn put(&mut self, key: &[u8], value: Value, ttl: Ttl) -> Result<(), Error> {
-        // Without this step, the transaction itself would find the entry until the transaction ends.
+        // A write that has already expired must act as a removal, because the transaction would otherwise
+        // find the entry.
         if is_past(ttl) {
             return self.remove(key).map(|_| ());
         }

@@ -1,15 +1,15 @@
-//! Decimal numbers for `INCRBYFLOAT`. They are added exactly, with 17 digits after the point.
+//! Decimal numbers for `INCRBYFLOAT`, which are added exactly, with 17 digits after the decimal point.
 //!
-//! Redis adds in the 80-bit numbers of an Intel processor, and prints 17 digits after the point. So the sum
-//! of `10.5` and `0.1` is `10.6` in Redis, as it is here. A number that is too large for 17 digits after the
-//! point is a 64-bit floating-point number here.
+//! Redis adds 80-bit floating-point numbers of an Intel processor, and prints 17 digits after the decimal
+//! point. So the sum of `10.5` and `0.1` is `10.6` in Redis and here. A number too large for 17 such digits
+//! becomes a 64-bit floating-point number.
 
 use std::fmt;
 
-/// Number of digits after the point.
+/// Number of digits after the decimal point.
 const DIGITS: u32 = 17;
 
-/// 1, as a [`Decimal::Exact`].
+/// The number 1, as a [`Decimal::Exact`].
 const ONE: i128 = 10_i128.pow(DIGITS);
 
 /// A decimal number.
@@ -17,14 +17,14 @@ const ONE: i128 = 10_i128.pow(DIGITS);
 pub(super) enum Decimal {
     /// A multiple of 10⁻¹⁷.
     Exact(i128),
-    /// A number that is too large for such a multiple.
+    /// A number that is too large for [`Exact`](Self::Exact).
     Float(f64),
 }
 
 impl Decimal {
     pub(super) const ZERO: Self = Self::Exact(0);
 
-    /// Reads a number: digits, a point, an exponent.
+    /// Parses digits, an optional decimal point, and an optional exponent.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         if text.starts_with(|first: char| first.is_ascii_whitespace()) {
@@ -34,7 +34,7 @@ impl Decimal {
         Some(Self::exact(text).unwrap_or(Self::Float(float)))
     }
 
-    /// Reads a number exactly. Rounds after the 17th digit behind the point.
+    /// Parses a number exactly. Rounds after the 17th digit behind the decimal point.
     fn exact(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
@@ -96,7 +96,7 @@ impl fmt::Display for Decimal {
                 let fraction = fraction.trim_end_matches('0');
                 if fraction.is_empty() { Ok(()) } else { write!(f, ".{fraction}") }
             }
-            // A number of this kind is printed without digits after the point.
+            // A number of this size is printed without a fraction.
             Self::Float(value) => write!(f, "{value:.0}"),
         }
     }

@@ -1,6 +1,7 @@
 //! `SLOWLOG`, `LATENCY`, `MONITOR` and `TIME`.
 //!
-//! [`note`] is called for each measured request. [`super::dispatch`] says which time is measured.
+//! The dispatcher calls [`note`] for each request that it measures. [`super::dispatch`] documents what is
+//! measured.
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
@@ -24,7 +25,7 @@ pub(super) static COMMANDS: &[Command] = family! { "server";
     "time" 1 (LOADING | STALE | FAST) NONE time, "Returns the server time.";
 };
 
-/// The number of requests that `SLOWLOG GET` returns if no number is given, as in Redis.
+/// Number of requests that `SLOWLOG GET` returns by default, as in Redis.
 const DEFAULT_SHOWN: usize = 10;
 
 const SLOWLOG_HELP: [&str; 7] = [
@@ -49,9 +50,9 @@ const LATENCY_HELP: [&str; 9] = [
     "    Drop the samples of the events, or of all events.",
 ];
 
-/// Records a request and its time.
+/// Records the time of a request.
 pub(super) fn note(session: &Session, command: &Command, args: Arguments<'_>, took: Duration) {
-    // The words of such a request may contain a password. A `WAIT` takes as long as its client requests.
+    // Commands with this flag may contain a password. A `WAIT` takes as long as its client wants.
     if command.flags & NO_AUTH != 0 || command.name == "wait" {
         return;
     }
@@ -65,7 +66,7 @@ pub(super) fn note(session: &Session, command: &Command, args: Arguments<'_>, to
 
 /// Sends a request to the monitors.
 pub(super) fn show(session: &Session, command: &Command, args: Arguments<'_>) {
-    // The words of such a request may contain secrets, or the request does not come from an application.
+    // Such requests may contain secrets, or are not made by applications.
     if command.flags & (SKIP_MONITOR | ADMIN) != 0 {
         return;
     }
@@ -87,7 +88,7 @@ pub(super) fn show(session: &Session, command: &Command, args: Arguments<'_>) {
     session.served.monitors.show(line.as_bytes());
 }
 
-/// Appends a word as Redis quotes it, so that the result has only printable ASCII characters.
+/// Appends a word with quotes and escapes as in Redis, so that all characters are printable ASCII.
 fn push_quoted(line: &mut String, word: &[u8]) {
     line.push('"');
     for byte in word {
@@ -114,7 +115,7 @@ fn help(out: &mut Output, lines: &[&str]) {
     }
 }
 
-/// `SLOWLOG GET [count]`, `SLOWLOG LEN`, `SLOWLOG RESET`, `SLOWLOG HELP`
+/// Runs `SLOWLOG GET [count]`, `SLOWLOG LEN`, `SLOWLOG RESET` or `SLOWLOG HELP`.
 async fn slowlog(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let log = &session.served.slow_log;
     if args.is(1, "len") {
@@ -151,13 +152,13 @@ async fn slowlog(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// `LATENCY LATEST`, `LATENCY HISTORY event`, `LATENCY RESET [event ...]`, `LATENCY DOCTOR`, `LATENCY HELP`,
-/// and `LATENCY HISTOGRAM`, which is empty.
+/// Runs `LATENCY LATEST`, `HISTORY event`, `RESET [event ...]`, `DOCTOR` or `HELP`. `LATENCY HISTOGRAM` is
+/// always empty.
 async fn latency(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let latencies = &session.served.latencies;
     if args.is(1, "reset") {
         let events: Vec<_> = args.from(2).filter_map(LatencyEvent::find).collect();
-        // An unknown event has no samples.
+        // If only unknown events are named, no event is reset.
         let is_none = args.len() > 2 && events.is_empty();
         let reset = if is_none { 0 } else { latencies.reset(&events) };
         out.reply().count(reset as u64);
@@ -192,7 +193,7 @@ async fn latency(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Returns a report about the latencies in words.
+/// Returns a report about the latencies in plain text.
 fn report(threshold: u64, events: &[(LatencyEvent, LatencySamples)]) -> String {
     if threshold == 0 {
         return "The latency monitor is off. CONFIG SET latency-monitor-threshold <milliseconds> turns it on.\n"
@@ -224,7 +225,7 @@ fn report(threshold: u64, events: &[(LatencyEvent, LatencySamples)]) -> String {
     text
 }
 
-/// `MONITOR`. From then on, the connection receives a line for each request that arrives at the server.
+/// Runs `MONITOR`. From then on, the connection receives a line for each request to the server.
 async fn monitor(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     if session.monitor.is_none() {
         session.monitor = session.served.monitors.add();

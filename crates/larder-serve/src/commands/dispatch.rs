@@ -1,11 +1,10 @@
-//! Finds a request's command, checks the request against the command's row in the table, and runs the
-//! command.
+//! Finds the command of a request, checks the request against the command table, and runs the command.
 //!
-//! The dispatcher measures the time of a request for `SLOWLOG` and `LATENCY`. The measurement of a `GET` or a
-//! `SET`, or of a fast command without entries, starts when the command begins to wait. Otherwise each such
-//! command would read the clock twice. So a `GET` for which this thread reads the disk is not measured. After
-//! a slow read, other threads read the disk. The time of a removal does not include the wait for its commit,
-//! because the connection executes its next requests during this wait.
+//! The dispatcher measures the time of requests for `SLOWLOG` and `LATENCY`. To save two reads of the clock,
+//! the time of a `GET`, a `SET` or a fast command without entries is measured only from the moment when the
+//! command begins to wait. So a `GET` that reads the disk on this thread is not measured. After a slow read,
+//! other threads read the disk. The time of a removal does not include the wait for its commit, because the
+//! connection executes its next requests meanwhile.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -22,8 +21,8 @@ use crate::session::{Command, Hot, Session, flags};
 pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     session.uncounted += 1;
     let Some(command) = session.commands.find(args.get(0)) else {
-        // A web page can make a browser send an HTTP request here. The server would execute its lines as
-        // commands. So the server closes the connection at the first line of HTTP, as Redis does.
+        // A web page can make a browser send an HTTP request to this port, and the server would execute its
+        // lines as commands. So the server closes the connection at the first HTTP line, as Redis does.
         if args.is(0, "post") || args.is(0, "host:") {
             session.is_closing = true;
             return;
@@ -68,8 +67,8 @@ pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &
     }
 }
 
-/// Runs a command. Returns the start of the measurement: `since`, or the time at which the command began to
-/// wait. Returns `None` if the command did not wait.
+/// Runs a command. Returns `since` if it is set, and otherwise the time when the command began to wait, or
+/// `None` if it did not wait.
 async fn measured(command: impl Future<Output = ()>, mut since: Option<Instant>) -> Option<Instant> {
     let mut command = pin!(command);
     poll_fn(|context| {
@@ -82,7 +81,7 @@ async fn measured(command: impl Future<Output = ()>, mut since: Option<Instant>)
     .await
 }
 
-/// Keeps a request for `EXEC`, if there is room for it.
+/// Queues a request for `EXEC`. If the queue is too large, the transaction fails.
 fn enqueue(session: &mut Session, command: &'static Command, args: Arguments<'_>, out: &mut Output) {
     let max = session.served.limits.request_len;
     let Some(queue) = &mut session.queue else { return };
@@ -101,7 +100,7 @@ fn has_arity(command: &Command, words: usize) -> bool {
     if command.arity < 0 { words >= needed } else { words == needed }
 }
 
-/// Replies with an error. A transaction with such a request is not executed.
+/// Replies with an error. In a transaction, this makes `EXEC` fail.
 fn refuse(session: &mut Session, out: &mut Output, error: &str) {
     if let Some(queue) = &mut session.queue {
         queue.is_broken = true;

@@ -1,4 +1,4 @@
-//! The texts of errors, as Redis gives them.
+//! The texts of error replies, as in Redis.
 
 use std::fmt::Write;
 
@@ -20,13 +20,13 @@ pub(super) const NO_MULTI: &str = "ERR Command not allowed inside a transaction"
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
 pub(super) const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
 
-/// Maximum number of bytes of a request that an error quotes, as in Redis.
+/// Maximum number of bytes of a request that an error reply quotes, as in Redis.
 const MAX_REPEATED: usize = 128;
 
-/// Returns the text for an error of the cache.
+/// Returns the error reply for an error of the cache.
 pub(crate) fn of(error: &Error) -> String {
     match error {
-        // The cache's own text says "repeat the call". A repeated increment would count twice.
+        // The cache's own text recommends to repeat the call, but a repeated increment would count twice.
         Error::NotDurable { cause, .. } => {
             format!("MISCONF not durable: {cause}; memory has the change, the disk may not have it")
         }
@@ -34,23 +34,23 @@ pub(crate) fn of(error: &Error) -> String {
     }
 }
 
-/// Returns the text for a request whose number of words does not fit its command.
+/// Returns the error reply for a wrong number of arguments.
 pub(super) fn wrong_arity(command: &str) -> String {
     format!("ERR wrong number of arguments for '{command}' command")
 }
 
-/// Returns the text for an expiry that is out of range.
+/// Returns the error reply for an expiry that is out of range.
 pub(super) fn invalid_expire(command: &str) -> String {
     format!("ERR invalid expire time in '{command}' command")
 }
 
-/// Returns the text for an unknown subcommand.
+/// Returns the error reply for an unknown subcommand.
 pub(super) fn unknown_subcommand(command: &str, subcommand: &[u8]) -> String {
     let subcommand = repeated(subcommand, MAX_REPEATED);
     format!("ERR unknown subcommand '{subcommand}'. Try {command} HELP.")
 }
 
-/// Returns the text for a request with an unknown command.
+/// Returns the error reply for an unknown command.
 pub(super) fn unknown_command(args: Arguments<'_>) -> String {
     if let Some(text) = unsupported::purpose(args.get(0)) {
         return text;
@@ -68,7 +68,7 @@ pub(super) fn unknown_command(args: Arguments<'_>) -> String {
     format!("ERR unknown command '{name}', with args beginning with: {words}")
 }
 
-/// Returns the beginning of a word, up to a zero byte.
+/// Returns up to `max` bytes of a word, cut at the first zero byte.
 pub(super) fn repeated(word: &[u8], max: usize) -> String {
     let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len()).min(max);
     String::from_utf8_lossy(word.get(..end).unwrap_or_default()).into_owned()

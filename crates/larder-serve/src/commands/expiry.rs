@@ -1,8 +1,9 @@
-//! Commands on the time that an entry lives.
+//! Commands that read or change the expiry of an entry.
 //!
-//! The cache keeps an expiry in milliseconds, at most ten years ahead. A later expiry becomes ten years. An
-//! expiry in the past removes the entry, and the server answers when the removal is durable. Any other expiry
-//! is a write. It is on disk within the flush interval, even if it shortens the entry's life.
+//! The cache stores an expiry in milliseconds, at most ten years ahead, and shortens a later expiry to ten
+//! years. An expiry in the past removes the entry, and the server replies when the removal is durable. Any
+//! other change of an expiry is a write, which is on disk within the flush interval, even if it shortens the
+//! entry's life.
 
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ pub(super) static COMMANDS: &[Command] = family! { "generic";
     "ttl" 2 (READONLY | FAST) FIRST [entry] time_left, "Returns the expiration time in seconds of a key.";
 };
 
-/// The latest expiry. It is a little earlier than the latest expiry that the cache accepts at the same time.
+/// Maximum distance of an expiry from now, in milliseconds. It is a minute below the maximum of the cache.
 const MAX_AHEAD_MS: i64 = MAX_TTL.as_secs().cast_signed() * 1000 - 60_000;
 
 /// The unit of an expiry, and whether it counts from now or from the Unix epoch.
@@ -43,7 +44,7 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    /// Returns a number of this unit in milliseconds, or `None` if the result is too large.
+    /// Converts a number of this unit to milliseconds. Returns `None` if the result is too large.
     fn millis(self, number: i64) -> Option<i64> {
         match self {
             Self::Seconds | Self::UnixSeconds => number.checked_mul(1000),
@@ -56,7 +57,7 @@ impl Unit {
     }
 }
 
-/// An expiry in milliseconds: from now, or a Unix time.
+/// An expiry in milliseconds, from now or from the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expiry {
     In(i64),
@@ -64,7 +65,7 @@ pub(super) enum Expiry {
 }
 
 impl Expiry {
-    /// Returns the unit that an option names: `EX`, `PX`, `EXAT` or `PXAT`.
+    /// Returns the unit that the option `EX`, `PX`, `EXAT` or `PXAT` names.
     pub(super) fn unit(args: Arguments<'_>, at: usize) -> Option<Unit> {
         let units = [
             ("ex", Unit::Seconds),
@@ -75,7 +76,8 @@ impl Expiry {
         units.iter().find(|(name, _)| args.is(at, name)).map(|(_, unit)| *unit)
     }
 
-    /// Returns the TTL of a write with this expiry. The write removes the entry if the expiry is in the past.
+    /// Returns the TTL for a write with this expiry. If the expiry is in the past, that write removes the
+    /// entry.
     pub(super) fn ttl(self) -> Ttl {
         match self {
             Self::In(millis) => match u64::try_from(millis) {
@@ -97,7 +99,7 @@ impl Expiry {
         }
     }
 
-    /// Returns the time from now, in milliseconds.
+    /// Returns the time until the expiry, in milliseconds.
     fn ms_from_now(self) -> i64 {
         match self {
             Self::In(millis) => millis,
@@ -106,20 +108,19 @@ impl Expiry {
     }
 }
 
-/// Returns the time of day as a Unix time in milliseconds.
+/// Returns the current Unix time in milliseconds.
 pub(super) fn now_ms() -> i64 {
     i64::try_from(SystemClock::new().wall().as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Reads an expiry that must be positive. `invalid` is the error for an expiry that is not positive or is too
-/// large.
+/// Parses an expiry. Returns `invalid` if it is not positive or is too large.
 pub(super) fn parse_expiry(unit: Unit, number: &[u8], invalid: &'static str) -> Result<Expiry, &'static str> {
     let number = integer(number).ok_or(errors::NOT_AN_INTEGER)?;
     let millis = unit.millis(number).filter(|millis| *millis > 0).ok_or(invalid)?;
     expiry(unit, millis).ok_or(invalid)
 }
 
-/// Returns an expiry, or `None` if its Unix time does not fit its type.
+/// Returns an expiry, or `None` if its Unix time overflows.
 fn expiry(unit: Unit, millis: i64) -> Option<Expiry> {
     if unit.is_relative() {
         millis.checked_add(now_ms()).map(|_| Expiry::In(millis))
@@ -175,7 +176,7 @@ impl Conditions {
     }
 }
 
-/// `EXPIRE`, `PEXPIRE`, `EXPIREAT`, `PEXPIREAT key number [NX | XX | GT | LT]`
+/// Runs `EXPIRE`, `PEXPIRE`, `EXPIREAT` or `PEXPIREAT key number [NX | XX | GT | LT]`.
 fn expire(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let (unit, name) = if args.is(0, "expire") {
         (Unit::Seconds, "expire")
@@ -225,7 +226,7 @@ fn persist(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuff
     Ok(())
 }
 
-/// `TTL`, `PTTL`, `EXPIRETIME` and `PEXPIRETIME key`
+/// Runs `TTL`, `PTTL`, `EXPIRETIME` or `PEXPIRETIME key`.
 fn time_left(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let is_time = args.is(0, "expiretime") || args.is(0, "pexpiretime");
     let in_seconds = args.is(0, "ttl") || args.is(0, "expiretime");

@@ -1,11 +1,11 @@
-//! The rows of a family's table.
+//! Macros that define the commands of a family.
 
 use crate::session::Hot;
 
-/// Makes the table of a family: name, arity, flags, keys, function, summary.
+/// Defines the commands of a family: name, arity, flags, keys, function, summary.
 ///
-/// A row with the name of a function of [`super::data`] in brackets is a data command: a function over
-/// entries. The function of `data` runs it alone, and `EXEC` runs it as a part of a transaction.
+/// A function of [`super::data`] in brackets marks a data command. That function runs the command alone, and
+/// `EXEC` runs the command's own function within a transaction.
 macro_rules! family {
     ($group:literal; $($name:literal $arity:literal ($flags:expr) $keys:ident $([$how:ident])? $run:path, $summary:literal;)*) => {
         &[$($crate::session::Command {
@@ -22,7 +22,7 @@ macro_rules! family {
     };
 }
 
-/// The function that runs a command alone.
+/// Expands to the function that runs a command alone.
 macro_rules! runner {
     ($run:path) => {
         |session, args, out| Box::pin($run(session, args, out))
@@ -32,7 +32,7 @@ macro_rules! runner {
     };
 }
 
-/// The function over entries, if the command is a data command.
+/// Expands to the function over entries, or to `None` if the command is not a data command.
 macro_rules! data {
     ($run:path) => {
         None
@@ -44,7 +44,7 @@ macro_rules! data {
 
 pub(super) use {data, family, runner};
 
-/// Returns the way in which the dispatcher calls a command.
+/// Returns how the dispatcher calls a command.
 pub(super) const fn hot(name: &str) -> Hot {
     match name.as_bytes() {
         b"get" => Hot::Get,

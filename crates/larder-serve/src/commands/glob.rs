@@ -1,11 +1,11 @@
-//! Patterns of keys, as `KEYS`, `SCAN` and `CONFIG GET` take them: `*`, `?`, `[a-z]`, `[^a]` and `\`.
+//! Key patterns for `KEYS`, `SCAN` and `CONFIG GET`: `*`, `?`, `[a-z]`, `[^a]` and `\`.
 //!
-//! A pattern is parsed once, before it is compared with many keys. A pattern may be as long as a request, but
-//! a comparison does not take longer for a long pattern: a run of `*` is one `*`, a class is a set of bytes,
-//! and a pattern with more items than the longest key has bytes matches no key.
+//! A pattern is parsed once, and then matched against many keys. A pattern may be as long as a request, but
+//! the time of a match is bounded: a run of `*` is one `*`, a class is a set of bytes, and a pattern with
+//! more items than the longest key has bytes matches no key.
 
-/// Maximum number of items of a pattern, without `*`. No text that is compared with a pattern is longer,
-/// because a key has up to 4,096 bytes.
+/// Maximum number of items of a pattern, without `*`. The texts are keys or shorter, and a key has up to
+/// 4,096 bytes.
 const MAX_ITEMS: usize = 4096;
 
 /// One item of a pattern.
@@ -23,13 +23,13 @@ enum Item {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pattern {
     items: Vec<Item>,
-    /// The number of items without `*`. A text that matches has at least this length.
+    /// Number of items without `*`, which is the minimum length of a matching text.
     min_len: usize,
 }
 
 impl Pattern {
-    /// Parses a pattern. Returns `None` if it has more items than a key can have bytes, because it then
-    /// matches no key.
+    /// Parses a pattern. Returns `None` if it has more items than a key can have bytes, and so matches no
+    /// key.
     pub(super) fn read(mut pattern: &[u8]) -> Option<Self> {
         let mut read = Self::default();
         while !pattern.is_empty() {
@@ -52,15 +52,14 @@ impl Pattern {
 
     /// Returns whether the pattern matches the whole text.
     ///
-    /// The number of steps is at most the product of the two lengths, because only the last `*` is tried
-    /// again.
+    /// The number of steps is at most the product of both lengths, because a mismatch only retries the last
+    /// `*`.
     pub(super) fn matches(&self, text: &[u8]) -> bool {
         if text.len() < self.min_len {
             return false;
         }
         let (mut at, mut seen) = (0, 0);
-        // After the last `*`: the rest of the pattern, and the place in the text at which the next attempt
-        // begins.
+        // The position in the pattern after the last `*`, and the position in the text of its next attempt.
         let mut retry = None;
         while let Some(byte) = text.get(seen) {
             match self.items.get(at) {
@@ -109,7 +108,7 @@ impl ByteSet {
     }
 }
 
-/// Reads the first item of a pattern that is not empty. Also returns the rest.
+/// Parses the first item of a pattern, which must not be empty. Also returns the rest.
 fn item(pattern: &[u8]) -> (Item, &[u8]) {
     match pattern {
         [b'*', rest @ ..] => (Item::Any, rest),
@@ -120,7 +119,7 @@ fn item(pattern: &[u8]) -> (Item, &[u8]) {
     }
 }
 
-/// Reads a class after its opening bracket. A class without a closing bracket extends to the end of the
+/// Parses a class after its opening bracket. Without a closing bracket, the class extends to the end of the
 /// pattern, as in Redis.
 fn class(mut pattern: &[u8]) -> (Item, &[u8]) {
     let is_negated = pattern.first() == Some(&b'^');

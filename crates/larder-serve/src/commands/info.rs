@@ -1,6 +1,6 @@
-//! `INFO`: the state of the server and of the cache, under the names of Redis' fields.
+//! `INFO`: the state of the server and of the cache, with the field names of Redis.
 //!
-//! Fields without a counterpart here are left out, so no reader takes a made-up value for a real one.
+//! Fields of Redis without a counterpart here are left out, so that no reader relies on an invented value.
 
 use std::fmt::Write;
 use std::sync::atomic::AtomicU64;
@@ -19,13 +19,13 @@ pub(super) static COMMANDS: &[Command] = family! { "server";
     "info" -1 (LOADING | STALE) NONE info, "Returns information and statistics about the server.";
 };
 
-/// A section: its name, its heading, and the function that writes its lines.
+/// A section of the report.
 struct Section {
     name: &'static str,
     write: fn(&Facts<'_>, &mut String) -> std::fmt::Result,
 }
 
-/// The data that the sections report.
+/// What the sections report.
 struct Facts<'a> {
     served: &'a Served,
     stats: Stats,
@@ -63,7 +63,7 @@ async fn info(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     out.reply().verbatim(&text);
 }
 
-/// Returns the cumulative counts that `CONFIG RESETSTAT` sets to zero: hits, misses, expirations, evictions.
+/// Returns the cumulative counters that `CONFIG RESETSTAT` resets: hits, misses, expirations and evictions.
 pub(super) fn cumulative(served: &Served, stats: &Stats) -> [u64; 4] {
     let of = |count: fn(&KeyspaceStats) -> u64| {
         databases(served, stats).map(|(_, keyspace)| count(keyspace)).sum()
@@ -76,7 +76,7 @@ pub(super) fn cumulative(served: &Served, stats: &Stats) -> [u64; 4] {
     ]
 }
 
-/// Returns the statistics of the databases, with their numbers.
+/// Returns the statistics of each database, with its number.
 fn databases<'a>(served: &'a Served, stats: &'a Stats) -> impl Iterator<Item = (usize, &'a KeyspaceStats)> {
     let find = |name: &str| stats.keyspaces.iter().find(|keyspace| keyspace.name == name);
     served.databases.iter().enumerate().filter_map(move |(number, database)| {
@@ -99,7 +99,7 @@ fn clients(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
     write!(text, "maxclients:{}\r\nblocked_clients:0\r\n", facts.served.max_connections)
 }
 
-/// Returns a number of bytes in a form for people, as Redis writes it.
+/// Returns a number of bytes in readable form, as Redis prints it.
 fn human(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "two digits behind the point are shown")]
     let size = bytes as f64;
@@ -155,7 +155,7 @@ fn stats(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
     write!(text, "keyspace_misses:{}\r\n", since(misses, &baseline.misses))
 }
 
-/// The numbers of keys may include keys that have recently expired. `DBSIZE` counts exactly.
+/// Writes the number of keys per database. It may include keys that have recently expired, unlike `DBSIZE`.
 fn keyspace(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
     for (number, keyspace) in databases(facts.served, &facts.stats) {
         let keys = keyspace.memory_entries.max(keyspace.disk_entries);

@@ -1,4 +1,4 @@
-//! `OBJECT` and `MEMORY`: report the encoding, the memory and the use of an entry.
+//! `OBJECT` and `MEMORY`: report the encoding, the memory use and the last use of an entry.
 
 use larder::ENTRY_OVERHEAD;
 
@@ -19,7 +19,7 @@ pub(super) static MEMORY: &[Command] = family! { "server";
     "memory" -2 (CONTAINER | READONLY) SECOND [object] memory, "A container for memory diagnostics commands.";
 };
 
-/// Longest value that Redis keeps together with its object.
+/// Maximum length of a value that Redis embeds in its object.
 const MAX_EMBEDDED: usize = 44;
 
 fn encoding(value: &[u8]) -> &'static str {
@@ -30,7 +30,7 @@ fn encoding(value: &[u8]) -> &'static str {
     }
 }
 
-/// `OBJECT ENCODING | FREQ | IDLETIME | REFCOUNT key`
+/// Runs `OBJECT ENCODING | FREQ | IDLETIME | REFCOUNT key`.
 fn object(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     if args.is(1, "help") {
         help(reply, &OBJECT_HELP);
@@ -80,7 +80,7 @@ fn help(reply: &mut ReplyBuffer, lines: &[&str]) {
     }
 }
 
-/// `MEMORY USAGE key [SAMPLES count]`
+/// Runs `MEMORY USAGE key [SAMPLES count]`.
 fn memory(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     if args.is(1, "help") {
         help(reply, &MEMORY_HELP);

@@ -1,4 +1,4 @@
-//! `COMMAND`: reports the table of commands.
+//! `COMMAND`: reports the command table.
 
 use super::errors;
 use super::family::family;
@@ -12,7 +12,7 @@ pub(super) static COMMANDS: &[Command] = family! { "server";
     "command" -1 (CONTAINER | LOADING | STALE) NONE command, "Returns detailed information about all commands.";
 };
 
-/// Redis' names of the flags.
+/// The names of the flags in Redis.
 const FLAGS: [(u16, &str); 9] = [
     (flags::WRITE, "write"),
     (flags::READONLY, "readonly"),
@@ -25,8 +25,8 @@ const FLAGS: [(u16, &str); 9] = [
     (flags::STALE, "stale"),
 ];
 
-/// `COMMAND`, `COMMAND COUNT`, `COMMAND DOCS [name ...]`, `COMMAND INFO [name ...]`, `COMMAND LIST`,
-/// `COMMAND GETKEYS command [argument ...]`
+/// Runs `COMMAND`, or its subcommands `COUNT`, `DOCS [name ...]`, `INFO [name ...]`, `LIST` and `GETKEYS
+/// command [argument ...]`.
 async fn command(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let table = session.commands;
     let reply = out.reply();
@@ -63,7 +63,7 @@ async fn command(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// The ten parts that Redis 7 reports about a command. The last four are empty here.
+/// Replies with the ten parts that Redis 7 reports about a command. The last four are empty here.
 fn describe(command: &Command, reply: &mut ReplyBuffer) {
     reply.array(10);
     reply.bulk(command.name.as_bytes());

@@ -11,8 +11,8 @@ use crate::session::flags::{FAST, NO_MULTI, NOSCRIPT, READONLY, WRITE};
 use crate::session::output::{LateReply, Output};
 use crate::session::{Command, Session};
 
-/// The commands that a transaction runs over entries. A removal outside of a transaction is not such a
-/// command: see [`super::removal`].
+/// Commands that are functions over entries in a transaction. Outside of a transaction, [`super::removal`]
+/// runs removals.
 pub(super) static COMMANDS: &[Command] = family! { "generic";
     "del" -2 (WRITE) ALL [removal] delete, "Deletes one or more keys.";
     "exists" -2 (READONLY | FAST) ALL [group] count_present, "Determines whether one or more keys exist.";
@@ -27,7 +27,7 @@ pub(super) static FLUSHES: &[Command] = family! { "server";
     "flushdb" -1 (WRITE | NO_MULTI | NOSCRIPT) NONE flush_one, "Removes all keys from the current database.";
 };
 
-/// `DEL key [key ...]` and `UNLINK`, in a transaction.
+/// Runs `DEL key [key ...]` or `UNLINK` in a transaction.
 fn delete(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let mut removed = 0;
     for key in args.from(1) {
@@ -37,7 +37,7 @@ fn delete(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffe
     Ok(())
 }
 
-/// `EXISTS key [key ...]`. A key that is named twice counts twice.
+/// Runs `EXISTS key [key ...]`, which counts a key as often as it is named.
 fn count_present(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let mut present = 0;
     for key in args.from(1) {
@@ -47,7 +47,7 @@ fn count_present(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut Rep
     Ok(())
 }
 
-/// `TOUCH key [key ...]`. Reads the values. Each read counts as a use.
+/// Runs `TOUCH key [key ...]`. It reads each value, because a read counts as a use.
 fn touch(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let mut present = 0;
     for key in args.from(1) {
@@ -68,8 +68,8 @@ fn has_flush_mode(args: Arguments<'_>) -> bool {
     args.len() == 1 || (args.len() == 2 && (args.is(1, "async") || args.is(1, "sync")))
 }
 
-/// `FLUSHDB [ASYNC | SYNC]`. The keys are removed immediately. The reply is sent when the removal is durable,
-/// in both modes.
+/// Runs `FLUSHDB [ASYNC | SYNC]`. In both modes, the keys are removed immediately, and the reply is sent when
+/// the removal is durable.
 async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     if !has_flush_mode(args) {
         return out.reply().error(errors::SYNTAX);
@@ -79,8 +79,8 @@ async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output)
     removal::commit(&session.served, session.database().removals, flush, out, |_| LateReply::Ok).await;
 }
 
-/// `FLUSHALL [ASYNC | SYNC]`. Removes the entries of all databases. Other keyspaces of the cache stay. The
-/// reply waits for the commit unless each database is buffered, which one is selected does not matter.
+/// Runs `FLUSHALL [ASYNC | SYNC]`. Removes the entries of all databases, but not of other keyspaces. The
+/// reply waits for the commit, unless the removals of all databases are buffered.
 async fn flush_all(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     if !has_flush_mode(args) {
         return out.reply().error(errors::SYNTAX);

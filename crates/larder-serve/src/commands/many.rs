@@ -1,4 +1,4 @@
-//! Values of several keys at one moment.
+//! Commands that read or write the values of several keys at one moment.
 
 use larder::Ttl;
 
@@ -32,13 +32,13 @@ fn get_many(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuf
     Ok(())
 }
 
-/// Returns the pairs of keys and values, if each key has a value.
+/// Returns the pairs of keys and values, or `None` if the last key has no value.
 fn pairs(args: Arguments<'_>) -> Option<impl Iterator<Item = (&[u8], &[u8])>> {
     let is_whole = args.len() % 2 == 1;
     is_whole.then(|| (1..args.len()).step_by(2).map(move |at| (args.get(at), args.get(at + 1))))
 }
 
-/// `MSET key value [key value ...]`
+/// Runs `MSET key value [key value ...]`.
 fn set_many(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let Some(pairs) = pairs(args) else {
         reply.error(&errors::wrong_arity("mset"));
@@ -51,7 +51,7 @@ fn set_many(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuf
     Ok(())
 }
 
-/// `MSETNX key value [key value ...]`
+/// Runs `MSETNX key value [key value ...]`.
 fn set_many_if_absent(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let Some(keys) = pairs(args) else {
         reply.error(&errors::wrong_arity("msetnx"));

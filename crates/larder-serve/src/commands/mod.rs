@@ -1,22 +1,21 @@
-//! The commands, one module for each family.
+//! The commands, with one module per family.
 //!
-//! - [`table`]: every command with its arity, flags and keys. [`family`]: the rows of the table.
-//!   [`dispatch`]: finds the command of a request, checks the request against the table, and runs the
-//!   command.
+//! - [`table`]: all commands, with their arity, flags and keys. [`family`]: macros that define them.
+//!   [`dispatch`]: finds the command of a request, checks the request, and runs the command.
 //! - [`data`]: runs data commands. [`strings`], [`numbers`], [`ranges`] and [`many`]: commands on values.
-//!   [`keys`] and [`removal`]: commands on keys, and their removal. [`expiry`]: commands on expiry. [`scan`]:
+//!   [`keys`] and [`removal`]: commands on keys, and removals. [`expiry`]: commands on expiry. [`scan`]:
 //!   commands over all keys of a database. [`walk`]: the threads that walk over the keys.
 //! - [`transactions`] and [`scripts`]: several commands at one moment.
 //! - [`connection`] and [`client`]: commands about the connection. [`info`], [`config`], [`introspect`],
 //!   [`inspect`] and [`diagnostics`]: commands about the server.
-//! - [`subcommands`]: the subcommands of containers. [`glob`]: patterns of keys. [`decimal`]: decimal
-//!   numbers. [`unsupported`]: commands that larder does not have.
-//! - [`errors`]: the texts of errors.
+//! - [`subcommands`]: the subcommands of containers. [`glob`]: key patterns. [`decimal`]: decimal numbers.
+//!   [`unsupported`]: commands that larder does not have.
+//! - [`errors`]: the texts of error replies.
 //!
 //! A command is `async fn(session, arguments, output)`. When it returns, it has written its reply, or has
-//! left the reply to a future ([`Output::reply_later`](crate::session::output::Output::reply_later)). The
-//! next requests of its connection wait until it returns. So a command may wait for the disk while other
-//! connections are served.
+//! passed a future that writes the reply later
+//! ([`Output::reply_later`](crate::session::output::Output::reply_later)). A command may wait for the disk.
+//! Meanwhile the next requests of its connection wait, but other connections are served.
 
 mod client;
 mod config;

@@ -1,4 +1,4 @@
-//! Counters: values that are numbers in decimal. A counter keeps its TTL.
+//! Counters, which are values that contain a decimal number. Changing a counter keeps its TTL.
 
 use larder::Ttl;
 
@@ -20,7 +20,7 @@ pub(super) static COMMANDS: &[Command] = family! { "string";
     "incrbyfloat" 3 (WRITE | DENYOOM | FAST) FIRST [entry] incr_by_float, "Increments the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist.";
 };
 
-/// Adds to a counter and stores it. Returns the sum, or the text of the error.
+/// Adds to a counter, and stores the sum. Returns the sum, or the text of an error reply.
 pub(super) fn add(
     entries: &mut dyn Entries,
     key: &[u8],

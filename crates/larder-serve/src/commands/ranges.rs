@@ -1,4 +1,4 @@
-//! Parts of values. A value that is changed keeps its TTL.
+//! Commands on parts of values. Changing a value keeps its TTL.
 
 use larder::{MAX_VALUE_LEN, Ttl};
 
@@ -21,7 +21,7 @@ pub(super) static COMMANDS: &[Command] = family! { "string";
 
 const TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 
-/// Maximum length of a value. The cache has the same limit for its encoding.
+/// Maximum length of a value in bytes, which is also the cache's limit.
 #[expect(clippy::cast_possible_truncation, reason = "64 MiB")]
 const MAX_LEN: usize = MAX_VALUE_LEN.as_u64() as usize;
 
@@ -47,7 +47,7 @@ fn append(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffe
     entries.put(key, value.into(), ttl)
 }
 
-/// `GETRANGE key start end` and `SUBSTR`. A negative place counts from the end.
+/// Runs `GETRANGE key start end` or `SUBSTR`. A negative position counts from the end.
 fn get_range(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let (Some(start), Some(end)) = (integer(args.get(2)), integer(args.get(3))) else {
         reply.error(errors::NOT_AN_INTEGER);
@@ -72,7 +72,7 @@ fn range(value: &[u8], start: i64, end: i64) -> &[u8] {
     value.get(start..=end).unwrap_or_default()
 }
 
-/// `SETRANGE key offset value`. Zero bytes fill a gap.
+/// Runs `SETRANGE key offset value`. A gap is filled with zero bytes.
 fn set_range(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let (key, part) = (args.get(1), args.get(3));
     let Some(offset) = integer(args.get(2)) else {
@@ -90,7 +90,7 @@ fn set_range(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBu
         reply.count(old.len() as u64);
         return Ok(());
     }
-    // Checked before memory is allocated.
+    // The length is checked before memory is allocated.
     let Some(end) = offset.checked_add(part.len()).filter(|end| *end <= MAX_LEN) else {
         reply.error(TOO_LONG);
         return Ok(());

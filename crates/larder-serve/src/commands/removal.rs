@@ -1,5 +1,5 @@
-//! Removals outside of a transaction, and the replies that wait for a commit. Commits are shared, because a
-//! connection goes on before its change is durable.
+//! Removals outside of a transaction, and replies that wait for a commit. A connection executes its next
+//! requests before its change is durable, so several changes can share a commit.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use crate::session::latency::LatencyEvent;
 use crate::session::output::{LateReply, Output};
 use crate::session::served::Served;
 
-/// `DEL key [key ...]` and `UNLINK`, alone. Later requests of the connection do not find the keys. The reply
-/// is sent when the removal is durable.
+/// Runs `DEL key [key ...]` or `UNLINK` outside of a transaction. Later requests of the connection no longer
+/// find the keys. The reply is sent when the removal is durable.
 pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output) {
     let keyspace = &session.database().keyspace;
     let mut removal = session.served.cache.invalidation();
     for key in args.from(1) {
         match removal.remove(keyspace, key) {
-            // No entry has such a key.
+            // A key that is too long has no entry.
             Ok(_) | Err(Error::KeyTooLarge { .. }) => {}
             Err(error) => return out.reply().error(&errors::of(&error)),
         }
@@ -31,8 +31,8 @@ pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output
     commit(&session.served, session.database().removals, removal, out, LateReply::Count).await;
 }
 
-/// Starts the commit of a removal. The reply is sent when the removal is durable. With a `mode` of
-/// [`RemovalMode::Buffered`], the reply is sent immediately.
+/// Starts the commit of a removal. The reply is sent when the removal is durable, or immediately if `mode` is
+/// [`RemovalMode::Buffered`].
 pub(super) async fn commit(
     served: &Arc<Served>,
     mode: RemovalMode,
@@ -45,7 +45,7 @@ pub(super) async fn commit(
         Err(error) => return out.reply().error(&errors::of(&error)),
     };
     if mode == RemovalMode::Buffered || failpoint_is_set(Failpoint::AcknowledgeBeforeCommit) {
-        // The commit continues without this call.
+        // The commit continues on its own.
         return match reply(commit.removed()) {
             LateReply::Count(removed) => out.reply().count(removed),
             _ => out.reply().ok(),
@@ -60,7 +60,7 @@ pub(super) async fn commit(
     });
 }
 
-/// Sends a reply when a commit has ended. The requests behind it are carried out meanwhile.
+/// Sends `reply` when the commit has ended. Meanwhile the connection executes its next requests.
 pub(super) fn reply_when_durable(
     served: &Arc<Served>,
     commit: impl Future<Output = Result<(), Error>> + Send + 'static,
@@ -76,7 +76,7 @@ pub(super) fn reply_when_durable(
     });
 }
 
-/// Waits for a commit, and takes note of the time.
+/// Waits for a commit, and records how long it took.
 async fn timed<T>(served: Arc<Served>, commit: impl Future<Output = T>) -> T {
     let since = Instant::now();
     let committed = commit.await;

@@ -1,9 +1,9 @@
 //! Commands that walk over all keys of a database.
 //!
-//! A walk is in key order, so additions and removals during the walk cannot move its place.
-//! [`crate::session::cursors`] describes the places of `SCAN`. A walk reads on a thread for blocking work,
-//! because it may wait for the disk. While the file can't be read, a walk would leave out keys, and it would
-//! end before the last key. So a walk returns an error in this case.
+//! A walk visits the keys in order, so inserts and removals during the walk do not change its position.
+//! [`crate::session::cursors`] describes the positions of `SCAN`. A walk runs on a thread for blocking work,
+//! because it may wait for the disk. If the file can't be read, the walk would miss keys and end too early,
+//! so the command returns an error instead.
 
 use larder::{Keys, Keyspace};
 
@@ -26,13 +26,13 @@ pub(super) static COMMANDS: &[Command] = family! { "generic";
     "scan" -2 (READONLY | NO_MULTI) NONE scan, "Iterates over the key names in the database.";
 };
 
-/// `DBSIZE` is of another group.
+/// `DBSIZE` belongs to another group of commands.
 pub(super) static SIZE: &[Command] = family! { "server";
     "dbsize" 1 (READONLY | FAST | NO_MULTI) NONE count, "Returns the number of keys in the database.";
 };
 
-/// The number of keys that a walk reads ahead. With a larger number, keys would be stale for longer. With a
-/// smaller number, the server would begin more walks.
+/// Number of keys that a walk reads ahead. A larger number would make the keys more outdated, and a smaller
+/// one would start more walks.
 const READ_AHEAD: usize = 8192;
 
 const FAILED_WALK: &str = "ERR the walk over the keys has failed";
@@ -45,10 +45,10 @@ type DatabaseKeyspace = Keyspace<Vec<u8>, Value>;
 /// The options of `SCAN`.
 #[derive(Debug)]
 struct ScanOptions {
-    /// The number of keys that the call passes.
+    /// Maximum number of keys that the call visits.
     count: usize,
     pattern: Option<Vec<u8>>,
-    /// Whether entries of the requested type can exist. Only strings exist.
+    /// Whether entries of the requested type can exist. All values are strings.
     has_type: bool,
 }
 
@@ -74,7 +74,7 @@ impl ScanOptions {
         Ok(options)
     }
 
-    /// Returns the keys that the call wants.
+    /// Returns which keys the call should return.
     fn wanted(&self) -> WantedKeys {
         match &self.pattern {
             _ if !self.has_type => WantedKeys::None,
@@ -101,7 +101,7 @@ impl WantedKeys {
     }
 }
 
-/// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
+/// Runs `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`.
 async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let cursor = match args.get(1) {
         [] => Some(0),
@@ -144,13 +144,13 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Returns the result of a walk, if the walk has left out no key.
+/// Returns `answer` if the walk has visited all keys, and an error otherwise.
 fn if_complete<R>(walked: &Keys<Vec<u8>, Value>, answer: R) -> Result<R, String> {
     if walked.is_complete() { Ok(answer) } else { Err(INCOMPLETE.to_owned()) }
 }
 
-/// Passes keys, starting at a place. Returns the keys that are wanted, and the next place. The next place is
-/// `None` at the end.
+/// Visits keys from a place on. Returns the matching keys, and the next place, or `None` at the end of the
+/// walk.
 fn walk(
     keyspace: &DatabaseKeyspace,
     mut place: Place,
@@ -171,8 +171,8 @@ fn walk(
             continue;
         };
         if wanted.has(key) {
-            // An entry whose key an earlier call has read ahead may have been removed. But a lookup also
-            // misses an entry on disk while the writer makes room. So the keys are read again. This read
+            // If an earlier call has read this key ahead, its entry may have been removed since. But a lookup
+            // also misses an entry on disk while the writer makes room. So the keys are read again, which
             // waits for the writer.
             if !is_fresh && !keyspace.contains_key(key) {
                 place.ahead = KeysAhead::default();
@@ -225,7 +225,7 @@ async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// `DBSIZE`. Counts the live entries, so its time grows with their number.
+/// Runs `DBSIZE`. It counts live entries, so its time grows with their number.
 async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let keyspace = session.database().keyspace.clone();
     let counted = walk::run(&session.served.is_cut_off, move |end| {
@@ -240,7 +240,8 @@ async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// `RANDOMKEY`. Each key has the same chance. Its time grows with the number of keys.
+/// Runs `RANDOMKEY`, which chooses each key with the same probability. Its time grows with the number of
+/// keys.
 async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let keyspace = session.database().keyspace.clone();
     let chosen = walk::run(&session.served.is_cut_off, move |end| {

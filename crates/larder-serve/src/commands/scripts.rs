@@ -1,5 +1,5 @@
-//! Scripts, without an interpreter. The server recognises the scripts of well-known libraries by their hash,
-//! and has an operation for each of them. Any other script is an error.
+//! Scripts, without an interpreter. The server recognises scripts of popular libraries by their hash, and
+//! implements each of them. Any other script is an error.
 //!
 //! | library | script | hash begins with |
 //! |---|---|---|
@@ -10,7 +10,7 @@
 //! | django-redis 5.4.0 | `incr` with `ignore_key_check` | `4d15273b` |
 //! | limits 3.14.1 | fixed window | `628bd136` |
 //!
-//! The moving window of `limits` needs a list. This server has no lists.
+//! The moving window of `limits` is not supported, because it needs a list.
 
 use std::time::Duration;
 
@@ -38,12 +38,12 @@ const UNKNOWN: &str = "ERR larder has no Lua interpreter and does not know this 
                        redis-py's Lock, of django-redis' incr and of the fixed window of limits";
 const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 
-/// The keys and arguments of a script.
+/// The key and the arguments of a script.
 #[derive(Debug, Clone, Copy)]
 struct Call<'a> {
     key: &'a [u8],
     args: Arguments<'a>,
-    /// The index of the first argument that is not a key.
+    /// Index of the first argument that is not a key.
     first: usize,
 }
 
@@ -53,17 +53,17 @@ impl<'a> Call<'a> {
     }
 }
 
-/// A script: its hash, the numbers of its keys and arguments, and its operation.
+/// A script: its hash, its number of arguments, and the function that implements it.
 struct Script {
     sha1: &'static str,
     args: usize,
     run: fn(&mut dyn Entries, Call<'_>, &mut ReplyBuffer) -> Done,
 }
 
-/// Maximum length of a script that may be a known one. The longest known script has less than 1 KiB.
+/// Maximum length of a script that is hashed. The longest known script has less than 1 KiB.
 const MAX_SCRIPT: usize = 4 << 10;
 
-/// Each script takes one key.
+/// The known scripts. Each of them takes one key.
 const SCRIPTS: [Script; 6] = [
     Script { sha1: "c3f8721cbb97f72bc19e972846bd7aaf91901658", args: 1, run: release_lock },
     Script { sha1: "a4e8783852e6b949f9ef3a97212805108459a890", args: 3, run: extend_lock },
@@ -77,14 +77,14 @@ fn find(sha1: &str) -> Option<&'static Script> {
     SCRIPTS.iter().find(|script| script.sha1.eq_ignore_ascii_case(sha1))
 }
 
-/// Returns the hash and the script of this text, if the script is known.
+/// Returns the hash and the script for this text, or `None` if the script is unknown.
 fn known(text: &[u8]) -> Option<(String, &'static Script)> {
-    // Other connections of the thread wait while the server hashes the text.
+    // Other connections of the thread wait while the text is hashed.
     let sha1 = (text.len() <= MAX_SCRIPT).then(|| sha1_hex(text))?;
     find(&sha1).map(|script| (sha1, script))
 }
 
-/// `EVAL script numkeys key [arg ...]` and `EVALSHA sha1 numkeys key [arg ...]`
+/// Runs `EVAL script numkeys key [arg ...]` or `EVALSHA sha1 numkeys key [arg ...]`.
 fn eval(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let keys = match integer(args.get(2)) {
         None => Err(errors::NOT_AN_INTEGER),
@@ -118,7 +118,7 @@ fn eval(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer)
     Ok(())
 }
 
-/// Returns whether the lock has this token.
+/// Returns whether the caller's token holds the lock.
 fn has_token(entries: &mut dyn Entries, call: Call<'_>) -> Result<bool, larder::Error> {
     Ok(entries.get(call.key)? == Some(call.arg(0)))
 }
@@ -132,7 +132,7 @@ fn release_lock(entries: &mut dyn Entries, call: Call<'_>, reply: &mut ReplyBuff
     Ok(())
 }
 
-/// Gives the key a TTL in milliseconds. A TTL that is not positive removes the entry.
+/// Sets the TTL of a key in milliseconds. A TTL that is not positive removes the entry.
 fn set_ttl(entries: &mut dyn Entries, key: &[u8], millis: i64) -> Done {
     match u64::try_from(millis) {
         Ok(millis) if millis > 0 => {
@@ -145,7 +145,8 @@ fn set_ttl(entries: &mut dyn Entries, key: &[u8], millis: i64) -> Done {
     Ok(())
 }
 
-/// The last argument is `0` to add to the remaining time. Any other value replaces the remaining time.
+/// Extends a lock. If the last argument is `0`, the new time is added to the remaining time. Otherwise it
+/// replaces the remaining time.
 fn extend_lock(entries: &mut dyn Entries, call: Call<'_>, reply: &mut ReplyBuffer) -> Done {
     let left = match entries.remaining(call.key)? {
         Some(Remaining::For(left)) => i64::try_from(left.as_millis()).unwrap_or(i64::MAX),
@@ -198,7 +199,7 @@ fn increment_present(entries: &mut dyn Entries, call: Call<'_>, reply: &mut Repl
     increment(entries, call, reply)
 }
 
-/// Counts in a window: the first increment begins the window's time.
+/// Increments the counter of a window. The first increment sets the expiry.
 fn increment_and_expire(entries: &mut dyn Entries, call: Call<'_>, reply: &mut ReplyBuffer) -> Done {
     let expiry = parse_expiry(Unit::Seconds, call.arg(0), errors::NOT_AN_INTEGER);
     let (Ok(expiry), Some(by)) = (expiry, integer(call.arg(1))) else {
@@ -217,7 +218,7 @@ fn increment_and_expire(entries: &mut dyn Entries, call: Call<'_>, reply: &mut R
     Ok(())
 }
 
-/// `SCRIPT LOAD script`, `SCRIPT EXISTS sha1 ...`, `SCRIPT FLUSH [ASYNC | SYNC]`
+/// Runs `SCRIPT LOAD script`, `SCRIPT EXISTS sha1 ...` or `SCRIPT FLUSH [ASYNC | SYNC]`.
 async fn script(_session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let reply = out.reply();
     if args.is(1, "load") {
@@ -233,7 +234,7 @@ async fn script(_session: &mut Session, args: Arguments<'_>, out: &mut Output) {
             reply.integer(i64::from(is_known));
         }
     } else if args.len() == 2 || (args.len() == 3 && (args.is(2, "async") || args.is(2, "sync"))) {
-        // The server keeps the known scripts, because they take no memory.
+        // The known scripts are built in, so there is nothing to flush.
         reply.ok();
     } else {
         reply.error("ERR SCRIPT FLUSH only support SYNC|ASYNC option");

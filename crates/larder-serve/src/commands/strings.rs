@@ -1,5 +1,5 @@
-//! Commands on values. [`super::numbers`] has the counters, [`super::ranges`] the commands on parts of
-//! values, and [`super::many`] the commands on the values of several keys.
+//! Commands on values. [`super::numbers`] has the counters, [`super::ranges`] has the commands on parts of
+//! values, and [`super::many`] has the commands on values of several keys.
 
 use larder::{InsertOptions, Ttl};
 
@@ -25,7 +25,7 @@ pub(super) static COMMANDS: &[Command] = family! { "string";
     "setnx" 3 (WRITE | DENYOOM | FAST) FIRST [entry] set_if_absent, "Sets the string value of a key only when the key doesn't exist.";
 };
 
-/// `GET key`, outside of a transaction. A value in memory is answered without a wait.
+/// Runs `GET key` outside of a transaction. A value in memory is returned without a wait.
 pub(super) async fn get(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     match session.database().keyspace.get_async(args.get(1)).await {
         Some(value) => out.reply().bulk(&value),
@@ -33,14 +33,14 @@ pub(super) async fn get(session: &mut Session, args: Arguments<'_>, out: &mut Ou
     }
 }
 
-/// `SET key value [option ...]`, outside of a transaction. Without a condition, it does not look up the
-/// present entry.
+/// Runs `SET key value [option ...]` outside of a transaction. Without a condition, it does not read the
+/// existing entry.
 pub(super) async fn set(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let options = match SetOptions::parse(args) {
         Ok(options) => options,
         Err(error) => return out.reply().error(error),
     };
-    // A durable write lets the requests behind it go on, and shares its commit with them.
+    // A durable write lets the connection execute its next requests, and shares its commit with them.
     if options.needs_entry() || session.database().writes == WriteMode::Durable {
         return data::entry(session, args, out, set_entry).await;
     }
@@ -97,13 +97,13 @@ impl SetOptions {
         Ok(options)
     }
 
-    /// Returns whether the present entry decides what is stored or replied.
+    /// Returns whether the existing entry affects the stored value or the reply.
     const fn needs_entry(&self) -> bool {
         self.if_absent || self.if_present || self.gets || self.keeps_ttl
     }
 }
 
-/// Returns whether an expiry may follow the expiry that was given before it. The last expiry of one unit
+/// Returns whether an expiry may follow an earlier one, which requires the same unit. The last expiry
 /// applies.
 fn goes_with(given: Option<(Unit, &[u8])>, unit: Unit) -> bool {
     given.is_none_or(|(present, _)| present == unit)
@@ -121,7 +121,7 @@ fn reply_value(reply: &mut ReplyBuffer, value: Option<&[u8]>) {
     }
 }
 
-/// `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`
+/// Runs `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`.
 fn set_entry(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let options = match SetOptions::parse(args) {
         Ok(options) => options,
@@ -156,7 +156,7 @@ fn set_entry(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBu
     Ok(())
 }
 
-/// `SETEX key seconds value` and `PSETEX key milliseconds value`
+/// Runs `SETEX key seconds value` or `PSETEX key milliseconds value`.
 fn set_for(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let (unit, error) = if args.is(0, "setex") {
         (Unit::Seconds, errors::INVALID_EXPIRE_SETEX)
@@ -189,7 +189,7 @@ fn get_and_set(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut Reply
     entries.put(args.get(1), args.get(2).into(), Ttl::Never)
 }
 
-/// `GETDEL key`. The removal is durable when it is answered.
+/// Runs `GETDEL key`. The reply is sent when the removal is durable.
 fn get_and_delete(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let value = entries.get(args.get(1))?;
     let is_present = value.is_some();
@@ -200,7 +200,7 @@ fn get_and_delete(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut Re
     Ok(())
 }
 
-/// `GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]`
+/// Runs `GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]`.
 fn get_and_expire(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let (mut given, mut persists) = (None, false);
     let mut next = 2;
@@ -225,7 +225,7 @@ fn get_and_expire(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut Re
         return Ok(());
     };
     let ttl = match given {
-        // Parsed only if an entry exists, as in Redis.
+        // The expiry is parsed only if the key has an entry, as in Redis.
         Some((unit, number)) => match parse_expiry(unit, number, errors::INVALID_EXPIRE_GETEX) {
             Ok(expiry) => Some(expiry.ttl()),
             Err(error) => {

@@ -1,13 +1,13 @@
-//! The subcommands of the commands that are containers, with their numbers of words.
+//! The subcommands of each container command, with their number of words.
 //!
-//! The server checks them before it queues a request, so an unknown subcommand immediately fails a
-//! transaction, as in Redis.
+//! The server checks these numbers before it queues a request, so an unknown subcommand makes a transaction
+//! fail immediately, as in Redis.
 
 use super::errors;
 use crate::protocol::arguments::Arguments;
 use crate::session::Command;
 
-/// The name of a container, and its subcommands. A negative number of words is a minimum.
+/// Each container with its subcommands and their number of words. A negative number is a minimum.
 const CONTAINERS: [(&str, &[(&str, i32)]); 8] = [
     (
         "client",
@@ -35,8 +35,8 @@ const CONTAINERS: [(&str, &[(&str, i32)]); 8] = [
     ("slowlog", &[("get", -2), ("help", 2), ("len", 2), ("reset", 2)]),
 ];
 
-/// Returns the error for a request with an unknown subcommand or a wrong number of words. Returns `None` for
-/// a command that is not a container.
+/// Returns the error reply for an unknown subcommand or a wrong number of words. Returns `None` if the
+/// request is valid, or if its command is not a container.
 pub(super) fn error(command: &Command, args: Arguments<'_>) -> Option<String> {
     let (container, subcommands) = CONTAINERS.iter().find(|(name, _)| *name == command.name)?;
     let given = args.find(1)?;

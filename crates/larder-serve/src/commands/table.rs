@@ -1,4 +1,4 @@
-//! Every command. `COMMAND`, `COMMAND COUNT` and `COMMAND DOCS` read this table.
+//! All commands. The dispatcher looks commands up in this table, and `COMMAND` reports it.
 
 use std::sync::LazyLock;
 
@@ -8,8 +8,7 @@ use super::{
 };
 use crate::session::{Command, CommandTable};
 
-/// The families, in the order in which `COMMAND` lists their commands. Each module has the table of its own
-/// commands.
+/// The families in the order in which `COMMAND` lists them. Each module defines its own commands.
 static FAMILIES: [&[Command]; 20] = [
     connection::COMMANDS,
     client::COMMANDS,

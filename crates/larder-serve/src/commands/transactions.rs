@@ -2,18 +2,19 @@
 //!
 //! `EXEC` has these steps:
 //!
-//! 1. Find the database of each queued request, as the `SELECT`s in the queue choose them.
-//! 2. Run the data commands, in their order, in one transaction of the cache. The transaction requires each
-//!    watch. So either all changes are made at one moment and committed together, or no change is made.
-//! 3. Run the other commands, in their order, each at its place among the replies. They neither read nor
-//!    change entries, so they may run later.
-//! 4. Reply when the changes are durable, if they have to be. The requests behind `EXEC` are carried out
-//!    meanwhile.
+//! 1. Find the database of each queued request, according to the `SELECT`s in the queue.
+//! 2. Run the data commands, in order, in one transaction of the cache, which requires every watch. So either
+//!    all changes are made at one moment and committed together, or no change is made.
+//! 3. Run the other commands, in order, and put each reply at its place. These commands do not use entries,
+//!    so they may run later.
+//! 4. Reply when the changes are durable, if this is required. Meanwhile the connection executes its next
+//!    requests.
 //!
-//! A command on all keys of a database can't be a part of a transaction. The server refuses it after `MULTI`.
+//! A command on all keys of a database can't be part of a transaction, so the server refuses it after
+//! `MULTI`.
 //!
-//! An error of the cache, such as a value that is too large, fails the whole `EXEC`. Then nothing is changed.
-//! The exception is `Error::NotDurable`: all changes are made in memory, and may not be on disk.
+//! An error of the cache, such as a value that is too large, makes the whole `EXEC` fail without a change.
+//! The exception is `Error::NotDurable`: all changes are made in memory, but may not be on disk.
 
 use std::mem;
 use std::sync::Arc;
@@ -41,12 +42,12 @@ pub(super) static COMMANDS: &[Command] = family! { "transactions";
     "watch" -2 (NOSCRIPT | LOADING | STALE | FAST | UNQUEUED) ALL watch, "Monitors changes to keys to determine the execution of a transaction.";
 };
 
-/// `WAIT` is of another group.
+/// `WAIT` belongs to another group of commands.
 pub(super) static WAIT: &[Command] = family! { "generic";
     "wait" 3 (NOSCRIPT) NONE wait, "Blocks until the writes of all clients are on disk.";
 };
 
-/// Maximum number of keys that a connection watches.
+/// Maximum number of keys that a connection can watch.
 const MAX_WATCHES: usize = 1024;
 
 /// `MULTI`
@@ -75,7 +76,7 @@ async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     for key in args.from(1) {
         let place = (session.db, key.to_vec());
         if session.watches.contains_key(&place) {
-            // The earlier watch sees every change that a new watch would see.
+            // The earlier watch detects every change that a new watch would detect.
             continue;
         }
         if session.watches.len() == MAX_WATCHES {
@@ -85,7 +86,7 @@ async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         }
         match session.database().keyspace.watch_async(key).await {
             Ok(watch) => drop(session.watches.insert(place, watch)),
-            // No entry has such a key.
+            // A key that is too long has no entry, so it can't change.
             Err(Error::KeyTooLarge { .. }) => {}
             Err(error) => return out.reply().error(&errors::of(&error)),
         }
@@ -142,7 +143,7 @@ async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// A place in the queue: a command that is not a data command, or `None` for the next step.
+/// A request in the queue that is not a data command, or `None` for a data command.
 type Other = Option<(&'static Command, OwnedArguments)>;
 
 fn plan(session: &Session, queue: TransactionQueue) -> (Vec<Step>, Vec<Other>) {
@@ -188,8 +189,8 @@ async fn run_steps(
     Ok((replies, Some(commit)))
 }
 
-/// `WAIT numreplicas timeout`. Answers 1 when all writes until now are on disk: the file counts as one
-/// replica. Answers 0 if the commit fails, or takes longer than the timeout in milliseconds.
+/// Runs `WAIT numreplicas timeout`. Replies 1 when all earlier writes are on disk, because the file counts as
+/// one replica. Replies 0 if the commit fails, or takes longer than the timeout in milliseconds.
 async fn wait(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let Some(_) = integer(args.get(1)) else { return out.reply().error(errors::NOT_AN_INTEGER) };
     let Some(timeout) = integer(args.get(2)) else {

@@ -1,6 +1,7 @@
-//! Commands of Redis that a cache of single values does not have. Their error says what to use instead.
+//! Redis commands that this server does not support, because it stores only strings. The error reply says
+//! what to use instead.
 
-/// The families of commands that need a type of value other than a string.
+/// The families of commands that need values other than strings.
 const FAMILIES: [(&str, &[&str]); 8] = [
     (
         "lists",
@@ -192,7 +193,7 @@ const FAMILIES: [(&str, &[&str]); 8] = [
     ),
 ];
 
-/// Returns the error for a command of one of these families.
+/// Returns the error reply for a command of these families, or `None` for any other command.
 pub(super) fn purpose(name: &[u8]) -> Option<String> {
     let is_name = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
     let (family, commands) = FAMILIES.iter().find(|(_, commands)| commands.iter().any(is_name))?;

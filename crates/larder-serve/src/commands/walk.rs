@@ -1,18 +1,18 @@
 //! Walks over all keys of a database, on a thread for blocking work.
 //!
-//! A walk may take long, and a thread can't be interrupted. So the walk checks [`WalkEnd`] at each key. The
-//! reply is not wanted any more if the connection has ended, or if a shutdown has closed it. Without these
-//! checks, walks of closed connections would occupy the threads and delay a shutdown.
+//! A walk may take long, and its thread can't be interrupted. So the walk checks [`WalkEnd`] at each key. It
+//! ends early if the connection has ended, or if a shutdown has closed the connections. Otherwise such walks
+//! would occupy threads and delay a shutdown.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::spawn_blocking;
 
-/// The reasons for which a walk must end early.
+/// Why a walk must end early.
 #[derive(Debug)]
 pub(super) struct WalkEnd {
-    /// Whether the command of the walk was dropped together with its connection.
+    /// Whether the command was dropped with its connection.
     is_dropped: Arc<AtomicBool>,
     /// Whether a shutdown has closed the connections.
     is_cut_off: Arc<AtomicBool>,
@@ -43,7 +43,7 @@ pub(super) async fn run<T: Send + 'static>(
     let end = WalkEnd { is_dropped: guard.0.clone(), is_cut_off: is_cut_off.clone() };
     let walked = spawn_blocking(move || {
         let walked = walk(&end);
-        // A walk that ended early has not visited all keys.
+        // A walk that ended early may have missed keys, so its result is discarded.
         (!end.has_come()).then_some(walked)
     });
     let walked = walked.await;

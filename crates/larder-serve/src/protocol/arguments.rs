@@ -1,15 +1,15 @@
-//! The words of a request, without a copy: the command's name, and its arguments.
+//! The words of a request, which are the command's name and its arguments, without a copy.
 
 use std::fmt;
 
-/// The place of a word in the bytes of its request.
+/// The position of a word in the bytes of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: usize,
     pub(crate) end: usize,
 }
 
-/// The words of a request. Its `Debug` prints no word, because a word may be a secret.
+/// The words of a request. `Debug` prints no word, because a word may be a secret.
 #[derive(Clone, Copy)]
 pub(crate) struct Arguments<'a> {
     bytes: &'a [u8],
@@ -21,13 +21,13 @@ impl<'a> Arguments<'a> {
         Self { bytes, spans }
     }
 
-    /// Returns the number of words, with the command's name.
+    /// Returns the number of words, including the command's name.
     pub(crate) const fn len(&self) -> usize {
         self.spans.len()
     }
 
     /// Returns a word. Word 0 is the command's name. Returns an empty word if the request has fewer words,
-    /// because the server checks the arity of a command before it runs the command.
+    /// which can't happen after the server has checked the arity.
     pub(crate) fn get(&self, index: usize) -> &'a [u8] {
         self.find(index).unwrap_or_default()
     }
@@ -37,19 +37,19 @@ impl<'a> Arguments<'a> {
         self.spans.get(index).and_then(|span| self.bytes.get(span.start..span.end))
     }
 
-    /// Returns the words, starting at this index.
+    /// Returns the words from this index on.
     pub(crate) fn from(&self, first: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let Self { bytes, spans } = *self;
         let rest = spans.get(first..).unwrap_or_default();
         rest.iter().map(move |span| bytes.get(span.start..span.end).unwrap_or_default())
     }
 
-    /// Returns whether a word equals `word`, without regard to case.
+    /// Returns whether a word equals `word`, ignoring case.
     pub(crate) fn is(&self, index: usize, word: &str) -> bool {
         self.find(index).is_some_and(|given| given.eq_ignore_ascii_case(word.as_bytes()))
     }
 
-    /// Copies the words, for a request that is executed later.
+    /// Copies the words of a request that is executed later.
     pub(crate) fn to_owned(self) -> OwnedArguments {
         let mut bytes = Vec::with_capacity(self.from(0).map(<[u8]>::len).sum());
         let spans = self.from(0).map(|word| {
@@ -68,7 +68,7 @@ impl fmt::Debug for Arguments<'_> {
     }
 }
 
-/// The words of a request that is executed later. Its `Debug` prints no word.
+/// The words of a request that is executed later. `Debug` prints no word.
 pub(crate) struct OwnedArguments {
     bytes: Vec<u8>,
     spans: Vec<Span>,

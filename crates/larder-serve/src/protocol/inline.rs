@@ -1,15 +1,14 @@
-//! Requests in the form of a line of words, which a person types: words between spaces, and quoted words with
+//! Requests that a person types as a line of words. Words are separated by spaces, and may be quoted with
 //! escapes.
 
 use super::arguments::Span;
 
-/// Splits a line into words. Returns false if a quote is not closed, or if a character other than a space
-/// follows a closing quote.
+/// Splits a line into words. Returns false if a quote is not closed, or if no space follows a closing quote.
 pub(super) fn split(line: &[u8], unquoted: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
     let mut rest = line;
     loop {
         rest = rest.trim_ascii_start();
-        // C treats this byte as a space, and Rust does not.
+        // C treats the vertical tab as a space, but Rust does not.
         while let [0x0B, tail @ ..] = rest {
             rest = tail.trim_ascii_start();
         }
@@ -23,7 +22,7 @@ pub(super) fn split(line: &[u8], unquoted: &mut Vec<u8>, spans: &mut Vec<Span>) 
     }
 }
 
-/// Reads one word, and removes its quotes and escapes. Returns the rest of the line.
+/// Reads one word, without its quotes and escapes. Returns the rest of the line.
 fn word<'a>(mut rest: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
     loop {
         match rest {
@@ -43,7 +42,7 @@ fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0B
 }
 
-/// Checks that a space or the end of the line follows a closing quote.
+/// Checks that a closing quote is followed by a space or by the end of the line.
 fn after_quote(rest: &[u8]) -> Option<&[u8]> {
     match rest {
         [next, ..] if !is_space(*next) => None,

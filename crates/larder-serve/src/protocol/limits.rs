@@ -1,22 +1,22 @@
-//! The limits of the size of requests. The server checks a limit when the client announces a length, before
-//! it waits for the bytes.
+//! Limits on the size of requests. The server checks each length when the client announces it, before the
+//! bytes arrive.
 
-/// The limits of requests.
+/// Limits on the size of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestLimits {
     /// Maximum length of one argument, in bytes. Default 64 MiB, the largest value of a cache.
     pub bulk_len: usize,
     /// Maximum number of arguments. Default 1,048,576, as in Redis.
     pub arguments: usize,
-    /// Maximum length of a request, with all its arguments. Default 128 MiB.
+    /// Maximum length of a request with all its arguments, in bytes. Default 128 MiB.
     pub request_len: usize,
-    /// Maximum length of a request that is a line of words. Default 64 KiB, as in Redis.
+    /// Maximum length of a request that is a line of words, in bytes. Default 64 KiB, as in Redis.
     pub inline_len: usize,
 }
 
 impl RequestLimits {
-    /// The limits before a client has authenticated: ten arguments of up to 16 KiB, as in Redis. They leave
-    /// room for `AUTH` and `HELLO`.
+    /// The limits before a client has authenticated: ten arguments of up to 16 KiB, as in Redis. This is
+    /// enough for `AUTH` and `HELLO`.
     pub(crate) const UNAUTHENTICATED: Self =
         Self { bulk_len: 16 << 10, arguments: 10, request_len: 64 << 10, inline_len: 16 << 10 };
 }

@@ -1,7 +1,7 @@
-//! Redis' protocol, without input and output. Parses requests and writes replies.
+//! The Redis protocol, without I/O. Parses requests and writes replies.
 //!
-//! - [`parser`]: parses requests from a buffer. It copies no bytes, and it checks every length before it
-//!   allocates memory. [`inline`]: requests in the form of a line of words.
+//! - [`parser`]: parses requests in a buffer without copying them. [`inline`]: requests that are a line of
+//!   words.
 //! - [`arguments`]: the words of a request, without a copy.
 //! - [`limits`]: the maximum size of a request.
 //! - [`number`]: integers in the only form that Redis accepts.

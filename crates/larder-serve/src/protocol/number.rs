@@ -1,5 +1,5 @@
-//! Integers in the only form that Redis accepts: decimal digits, without a plus sign, a leading zero or a
-//! space. So a number has one form, and a stored number can be compared as text.
+//! Integers in the only form that Redis accepts: decimal digits without a plus sign, leading zeros or spaces.
+//! Every integer has only one such form, so stored integers can be compared as text.
 
 /// Parses an integer.
 pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
@@ -12,7 +12,7 @@ pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
         [b'1'..=b'9', ..] if digits.len() <= 19 => {}
         _ => return None,
     }
-    // Accumulates a negative number, because the smallest number has no positive counterpart.
+    // Builds the negative number, because the smallest number has no positive counterpart.
     let mut value: i64 = 0;
     for digit in digits {
         if !digit.is_ascii_digit() {

@@ -1,9 +1,9 @@
-//! Parses the requests of a buffer. A request is an array of bulk strings, or a line of words.
+//! Parses the requests in a buffer. A request is an array of bulk strings, or a line of words.
 //!
-//! The parser stores its place between two calls, so it reads a request that arrives byte by byte only once.
-//! The parser checks each announced length against the limits before the server waits for the bytes. So a
-//! peer cannot make the server allocate more than the limit of a request. After an error, the place of the
-//! next request is unknown, so the server closes the connection.
+//! The parser keeps its position between calls, so it parses each byte only once, even if a request arrives
+//! byte by byte. It checks each announced length against the limits before the bytes arrive, so a peer can't
+//! make the server allocate more than the limit of a request. After an error, the start of the next request
+//! is unknown, so the server closes the connection.
 
 use super::arguments::{Arguments, Span};
 use super::inline;
@@ -13,36 +13,35 @@ use super::number::integer;
 /// Maximum length of a line that announces a length, as in Redis.
 const MAX_HEADER: usize = 64 << 10;
 
-/// The error of a peer that violates the protocol. The text is the text of Redis.
+/// A violation of the protocol by the peer. The text is the same as in Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ProtocolError(pub(crate) String);
 
-/// The item that the parser has found at the start of the buffer.
+/// What the parser has found at the start of the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parsed {
-    /// A request of this length. [`Parser::arguments`] returns its words, until [`Parser::reset`] is called.
+    /// A request of this length. [`Parser::arguments`] returns its words until [`Parser::reset`] is called.
     Request(usize),
-    /// Bytes without a request: an empty line, or an array without elements.
+    /// This number of bytes without a request: an empty line, or an array without elements.
     Nothing(usize),
-    /// The request has not arrived completely. It has at least this many bytes.
+    /// A request of which only a part has arrived. It has at least this number of bytes.
     Incomplete(usize),
 }
 
-/// The number in the line before an array or an argument. `None` if the line has no number.
+/// The number in the line before an array or an argument. `None` if the line has no valid number.
 struct Header(Option<i64>);
 
-/// The parser of one connection. It stores the place up to which it has read the request at the start of the
-/// buffer.
+/// The parser of one connection. It keeps its position in the request at the start of the buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
     spans: Vec<Span>,
     /// The bytes of an inline request, without quotes and escapes. `None` for any other request.
     unquoted: Option<Vec<u8>>,
-    /// The place up to which the parser has read the request.
+    /// Position up to which the request is parsed.
     at: usize,
-    /// The number of arguments that have not arrived. `None` before the number is known.
+    /// Number of arguments that have not arrived yet. `None` before their number is known.
     left: Option<usize>,
-    /// The length of the argument at `at`. `None` before the length is known.
+    /// Length of the argument at `at`. `None` before this length is known.
     bulk: Option<usize>,
 }
 
@@ -56,14 +55,15 @@ impl Parser {
         }
     }
 
-    /// Returns the words of the request that was found at the start of the buffer.
+    /// Returns the words of the parsed request at the start of the buffer.
     pub(crate) fn arguments<'a>(&'a self, buffer: &'a [u8]) -> Arguments<'a> {
         Arguments::new(self.unquoted.as_deref().unwrap_or(buffer), &self.spans)
     }
 
-    /// Forgets the request, because its bytes were taken out of the buffer.
+    /// Prepares for the next request, because the caller has removed this one from the buffer.
     pub(crate) fn reset(&mut self) {
-        // A request with very many arguments must not keep its memory until the connection ends.
+        // The memory of a request with many arguments is freed. Otherwise the connection would keep it until
+        // its end.
         if self.spans.capacity() > 1024 {
             self.spans = Vec::new();
         }
@@ -109,7 +109,8 @@ impl Parser {
         Ok(if self.spans.is_empty() { Parsed::Nothing(self.at) } else { Parsed::Request(self.at) })
     }
 
-    /// Reads the line at `at`, which has a sign and a length. Returns `None` if the line has not arrived.
+    /// Parses the line at `at`, which consists of a sign and a length. Returns `None` if the line has not
+    /// arrived completely.
     fn header(&mut self, buffer: &[u8], too_long: &str) -> Result<Option<Header>, ProtocolError> {
         let rest = buffer.get(self.at + 1..).unwrap_or_default();
         let line = rest.get(..rest.len().min(MAX_HEADER)).unwrap_or_default();
@@ -135,7 +136,7 @@ impl Parser {
             let which = if is_guest { "unauthenticated" } else { "invalid" };
             return Err(error(format!("{which} multibulk length")));
         }
-        // The memory grows with the arguments that arrive, not with the announced number.
+        // The memory grows with the arguments that arrive, and not with the announced number.
         self.spans.reserve(count.min(64));
         Ok(count)
     }

@@ -1,4 +1,4 @@
-//! Writes replies for RESP2 or RESP3. A command names the type of its reply. The buffer chooses the form for
+//! Writes replies in RESP2 or RESP3. A command chooses the type of its reply, and the buffer writes it for
 //! the connection's version.
 
 use super::number::write_integer;
@@ -9,16 +9,16 @@ pub(crate) enum Version {
     /// The version of every new connection.
     #[default]
     Resp2,
-    /// The version with maps, sets, doubles, booleans, one null and pushes. A client selects it with `HELLO
-    /// 3`.
+    /// The version with maps, sets, doubles, booleans, a single null, and pushes. Clients select it with
+    /// `HELLO 3`.
     Resp3,
 }
 
-/// Replies that are written and not yet sent.
+/// Replies that are written, but not yet sent.
 ///
-/// A request of a few bytes can ask for the same large value many thousand times. So the buffer checks the
-/// length while it writes the replies. It leaves out values beyond the maximum, and then
-/// [`is_too_large`](ReplyBuffer::is_too_large) returns true. Such replies are not sent.
+/// A small request can ask for the same large value thousands of times. So the buffer checks its length while
+/// replies are written, and leaves out values beyond the maximum. [`is_too_large`](ReplyBuffer::is_too_large)
+/// then returns true, and the replies are not sent.
 #[derive(Debug)]
 pub(crate) struct ReplyBuffer {
     pub(crate) bytes: Vec<u8>,
@@ -28,17 +28,17 @@ pub(crate) struct ReplyBuffer {
 }
 
 impl ReplyBuffer {
-    /// Creates a buffer for up to `max` bytes.
+    /// Returns an empty buffer for up to `max` bytes.
     pub(crate) const fn new(version: Version, max: usize) -> Self {
         Self { bytes: Vec::new(), version, max, is_too_large: false }
     }
 
-    /// Returns whether the buffer left out a value because the replies would be too long.
+    /// Returns whether the buffer has left out a value because the replies would be too long.
     pub(crate) const fn is_too_large(&self) -> bool {
         self.is_too_large
     }
 
-    /// Appends written replies.
+    /// Appends replies that are already written.
     pub(crate) fn append(&mut self, mut replies: Vec<u8>) {
         if self.bytes.is_empty() {
             self.bytes = replies;
@@ -47,7 +47,7 @@ impl ReplyBuffer {
         }
     }
 
-    /// Replies with a line of text, such as `OK`. The text must have no line break.
+    /// Writes a line of text, such as `OK`. The text must not contain a line break.
     pub(crate) fn simple(&mut self, text: &str) {
         self.line(b'+', text.as_bytes());
     }
@@ -57,8 +57,8 @@ impl ReplyBuffer {
         self.bytes.extend_from_slice(b"+OK\r\n");
     }
 
-    /// Replies with an error: its code, a space and its text. A line break becomes a space, because it would
-    /// end the reply.
+    /// Writes an error, whose text starts with a code. A line break in the text becomes a space, because it
+    /// would end the reply.
     pub(crate) fn error(&mut self, text: &str) {
         self.bytes.push(b'-');
         let safe = text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte });
@@ -90,28 +90,28 @@ impl ReplyBuffer {
         self.end_line();
     }
 
-    /// Replies with a null, for a missing value.
+    /// Writes a null for a missing value.
     pub(crate) fn null(&mut self) {
         self.by_version(b"$-1\r\n", b"_\r\n");
     }
 
-    /// Replies with a null array. `EXEC` sends it for a transaction that was not executed.
+    /// Writes a null array, which `EXEC` returns for a transaction that was not executed.
     pub(crate) fn null_array(&mut self) {
         self.by_version(b"*-1\r\n", b"_\r\n");
     }
 
-    /// Begins an array. `len` replies must follow.
+    /// Begins an array. The caller must then write `len` replies.
     pub(crate) fn array(&mut self, len: usize) {
         self.header(b'*', len);
     }
 
-    /// Begins a set. `len` replies must follow.
+    /// Begins a set. The caller must then write `len` replies.
     pub(crate) fn set(&mut self, len: usize) {
         let sign = if self.version == Version::Resp3 { b'~' } else { b'*' };
         self.header(sign, len);
     }
 
-    /// Begins a map. `pairs` pairs of replies must follow. In RESP2, a map is an array.
+    /// Begins a map. The caller must then write `pairs` pairs of replies. In RESP2, a map is an array.
     pub(crate) fn map(&mut self, pairs: usize) {
         match self.version {
             Version::Resp3 => self.header(b'%', pairs),
@@ -119,7 +119,7 @@ impl ReplyBuffer {
         }
     }
 
-    /// Replies with a text that a client shows to a person unchanged. `INFO` uses it.
+    /// Writes a text that a client shows to a person unchanged, such as the text of `INFO`.
     pub(crate) fn verbatim(&mut self, text: &str) {
         match self.version {
             Version::Resp2 => self.bulk(text.as_bytes()),

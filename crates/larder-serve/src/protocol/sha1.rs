@@ -1,6 +1,6 @@
-//! SHA-1 (FIPS 180-4), which identifies a script in the protocol. It is not used for security here.
+//! SHA-1 (FIPS 180-4), with which the protocol identifies scripts. It is not used for security.
 
-/// Returns the hash in lower-case hexadecimal.
+/// Returns the hash in lower-case hexadecimal digits.
 pub(crate) fn sha1_hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     sha1(bytes).iter().fold(String::with_capacity(40), |mut hex, word| {
@@ -26,7 +26,7 @@ fn sha1(bytes: &[u8]) -> [u32; 5] {
 
 #[expect(clippy::many_single_char_names, reason = "the names of the standard")]
 fn add_block(state: &mut [u32; 5], block: &[u8]) {
-    // The last sixteen words of the schedule. Each round removes the oldest word and adds a new word.
+    // The last 16 words of the message schedule. Each round replaces the oldest word.
     let mut window = [0_u32; 16];
     for (word, bytes) in window.iter_mut().zip(block.chunks_exact(4)) {
         *word = bytes.iter().fold(0, |word, byte| (word << 8) | u32::from(*byte));

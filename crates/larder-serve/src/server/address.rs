@@ -10,12 +10,13 @@ use std::path::PathBuf;
 pub enum Address {
     /// A Unix socket at a path.
     Unix(PathBuf),
-    /// A TCP port. Port 0 means any free port.
+    /// A TCP address and port. Port 0 stands for any free port.
     Tcp(SocketAddr),
 }
 
 impl Address {
-    /// Reads an address: `unix:PATH`, `HOST:PORT` or `tcp:HOST:PORT`. `HOST` is an IP address or `localhost`.
+    /// Parses an address: `unix:PATH`, `HOST:PORT` or `tcp:HOST:PORT`. `HOST` is an IP address or
+    /// `localhost`.
     ///
     /// ```
     /// use larder_serve::Address;
@@ -28,7 +29,7 @@ impl Address {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(path) = text.strip_prefix("unix:") {
-            // A URL has two more slashes before an absolute path.
+            // In a URL, two slashes come before the absolute path.
             let path = path.strip_prefix("//").unwrap_or(path);
             return (!path.is_empty() && !path.contains('\0')).then(|| Self::Unix(path.into()));
         }
@@ -40,7 +41,7 @@ impl Address {
         text.parse().ok().map(Self::Tcp)
     }
 
-    /// Returns whether only processes of this machine can connect.
+    /// Returns whether only processes on this machine can connect.
     #[must_use]
     pub fn is_local(&self) -> bool {
         match self {

@@ -17,21 +17,21 @@ use crate::session::served::Password;
 /// The default number of databases, as in Redis.
 pub(super) const DEFAULT_DATABASES: usize = 16;
 
-/// The settings of a server. [`Server::builder`](crate::Server::builder) returns them.
+/// The settings of a server, from [`Server::builder`](crate::Server::builder).
 ///
-/// A setting out of range is an error of [`start`](Self::start).
+/// [`start`](Self::start) returns an error if a setting is out of range.
 #[derive(Debug)]
 #[must_use = "settings do nothing until the server is started"]
 pub struct ServerBuilder {
     pub(super) cache: Cache,
     pub(super) addresses: Vec<String>,
-    /// The address of `/health` and `/metrics`.
+    /// Address for `/health` and `/metrics`.
     pub(super) http: Option<String>,
-    /// Sockets that listen already.
+    /// Sockets that already listen.
     pub(super) listeners: Vec<Listener>,
     pub(super) databases: usize,
-    /// The modes that were set for all databases or for one database. A later setting replaces an earlier
-    /// one.
+    /// Modes for one database, or for all databases if the number is `None`. Later settings override earlier
+    /// ones.
     pub(super) modes: Vec<(Option<usize>, DatabaseModeChange)>,
     pub(super) password: Option<Password>,
     pub(super) allows_remote: bool,
@@ -48,7 +48,7 @@ pub struct ServerBuilder {
     pub(super) threads: Option<usize>,
 }
 
-/// A change to a database's modes.
+/// A change of a database's modes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum DatabaseModeChange {
     Removals(RemovalMode),
@@ -80,73 +80,74 @@ impl ServerBuilder {
         }
     }
 
-    /// Adds an address to listen on: `unix:PATH`, or `HOST:PORT`. See [`Address::parse`].
+    /// Adds an address on which the server listens: `unix:PATH` or `HOST:PORT`. See [`Address::parse`].
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.addresses.push(address.into());
         self
     }
 
     /// Serves a Unix socket that already listens, such as a socket from systemd. The server does not remove
-    /// its file.
+    /// the file of this socket.
     pub fn unix_listener(mut self, listener: UnixListener) -> Self {
         self.listeners.push(Listener::Unix(listener, None));
         self
     }
 
-    /// Serves a TCP socket that already listens, such as a socket from systemd. An address that other
-    /// machines can reach needs the settings that [`allow_remote`](Self::allow_remote) names.
+    /// Serves a TCP socket that already listens, such as a socket from systemd. If other machines can reach
+    /// it, the settings that [`allow_remote`](Self::allow_remote) names are required.
     pub fn tcp_listener(mut self, listener: TcpListener) -> Self {
         self.listeners.push(Listener::Tcp(listener));
         self
     }
 
-    /// Answers `GET /health` and `GET /metrics` (for Prometheus) at this address, `HOST:PORT`. The answers
-    /// have counts and no keys. An address that other machines can reach needs
+    /// Serves `GET /health` and `GET /metrics` (for Prometheus) at this address, `HOST:PORT`. The responses
+    /// contain counters, but no keys. An address that other machines can reach requires
     /// [`allow_remote`](Self::allow_remote).
     pub fn http(mut self, address: impl Into<String>) -> Self {
         self.http = Some(address.into());
         self
     }
 
-    /// Sets the number of databases, 1 to 256. Default 16.
+    /// Sets the number of databases, from 1 to 256. Default 16.
     pub fn databases(mut self, databases: usize) -> Self {
         self.databases = databases;
         self
     }
 
-    /// Sets when the server answers removals, in all databases. Default: when they are durable.
+    /// Sets when the server replies to removals in all databases. Default: when they are durable.
     pub fn removals(mut self, mode: RemovalMode) -> Self {
         self.modes.push((None, DatabaseModeChange::Removals(mode)));
         self
     }
 
-    /// Sets when the server answers removals, in one database.
+    /// Sets when the server replies to removals in one database.
     pub fn removals_of(mut self, database: usize, mode: RemovalMode) -> Self {
         self.modes.push((Some(database), DatabaseModeChange::Removals(mode)));
         self
     }
 
-    /// Sets when the server answers writes, in all databases. Default: when they are in memory.
+    /// Sets when the server replies to writes in all databases. Default: when they are in memory.
     pub fn writes(mut self, mode: WriteMode) -> Self {
         self.modes.push((None, DatabaseModeChange::Writes(mode)));
         self
     }
 
-    /// Sets when the server answers writes, in one database.
+    /// Sets when the server replies to writes in one database.
     pub fn writes_of(mut self, database: usize, mode: WriteMode) -> Self {
         self.modes.push((Some(database), DatabaseModeChange::Writes(mode)));
         self
     }
 
-    /// Requires a password from clients: the password of the user `default` in `AUTH` and `HELLO`. Default:
-    /// no password.
+    /// Requires a password, which clients send for the user `default` with `AUTH` or `HELLO`. Default: no
+    /// password.
     pub fn password(mut self, password: &str) -> Self {
         self.password = Some(Password::new(password));
         self
     }
 
-    /// Allows addresses that other machines can reach. They need a [`password`](Self::password). The
-    /// connections are not encrypted. A person who can read the network can read the password and the values.
+    /// Allows addresses that other machines can reach, which also require a [`password`](Self::password).
+    /// Connections are not encrypted, so anyone who can read the network can read the password and the
+    /// values.
     pub fn allow_remote(mut self, allow: bool) -> Self {
         self.allows_remote = allow;
         self
@@ -158,20 +159,20 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the mode of Unix sockets. Default 0600: only the user of this process can connect.
+    /// Sets the file mode of Unix sockets. Default 0600, so that only the user of this process can connect.
     pub fn socket_mode(mut self, mode: u32) -> Self {
         self.socket_mode = mode;
         self
     }
 
-    /// Sets the group of Unix sockets, by its number. Use it with a mode such as 0660.
+    /// Sets the group id of Unix sockets. This requires a mode such as 0660.
     pub fn socket_group(mut self, group: u32) -> Self {
         self.socket_group = Some(group);
         self
     }
 
-    /// Sets the maximum number of connections. Default 10,000. The system's limit of open files may allow
-    /// fewer: see [`Server::max_connections`](crate::Server::max_connections).
+    /// Sets the maximum number of connections. Default 10,000. The system's limit of open files may reduce
+    /// this number: see [`Server::max_connections`](crate::Server::max_connections).
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
@@ -183,21 +184,21 @@ impl ServerBuilder {
         self
     }
 
-    /// Closes a connection that has read none of its replies for this time. Default 10 s. A request that
-    /// waits also ends when this time has passed since its peer closed its half of the connection.
+    /// Closes a connection whose peer has read no reply for this time. Default 10 s. If the peer closes its
+    /// half of the connection, a waiting request also ends after this time.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.write_timeout = timeout;
         self
     }
 
     /// Closes a connection that has not sent the [`password`](Self::password) within this time. Default 10 s.
-    /// Without this limit, peers without the password could use all connections.
+    /// Otherwise peers without the password could use up all connections.
     pub fn auth_timeout(mut self, timeout: Duration) -> Self {
         self.auth_timeout = timeout;
         self
     }
 
-    /// Sets the time for which a shutdown waits for received requests and for the sending of their replies.
+    /// Sets how long a shutdown waits until received requests are executed and their replies are sent.
     /// Default 10 s.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
@@ -216,20 +217,21 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the number of threads that serve connections, 1 to 64. Default: one for each core, up to four.
+    /// Sets the number of threads that serve connections, from 1 to 64. Default: one per core, but at most
+    /// four.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
-    /// Returns the addresses, or an error if the settings conflict.
+    /// Returns the addresses, or an error if a setting is invalid.
     pub(super) fn checked_addresses(&self) -> Result<Vec<Address>, Error> {
         check("databases", self.databases, 1..=MAX_DATABASES)?;
         check("max_connections", self.max_connections, 1..=1_000_000)?;
         check("threads", self.threads.unwrap_or(1), 1..=64)?;
         let limits = &self.output_limits;
         if limits.pending == 0 {
-            // With 0, the server would never accept a request.
+            // With 0, no request would ever be accepted.
             let allowed = "pending is at least 1";
             return Err(invalid("output_limits", format!("{limits:?}"), allowed));
         }
@@ -269,7 +271,7 @@ impl ServerBuilder {
         }
     }
 
-    /// Refuses an address that other machines can reach, if the settings do not allow that.
+    /// Returns an error if other machines can reach the address, but the settings do not allow it.
     pub(super) fn refuse_remote(&self, address: &Address) -> Result<(), Error> {
         if address.is_local() || (self.allows_remote && self.password.is_some()) {
             return Ok(());

@@ -1,15 +1,16 @@
-//! The loop of a connection: receive, execute, send.
+//! The loop of a connection: receive requests, execute them, and send replies.
 //!
 //! 1. Execute the requests that have arrived, in order, while the buffer has room for replies. A request that
-//!    must wait, for the disk or for room in the cache, delays only the later requests of this connection. A
-//!    future writes the reply of a durable removal, and the connection executes the next requests.
-//! 2. Send the replies up to the first reply that still waits for a commit. One write sends all replies of a
+//!    waits for the disk or for room in the cache delays only the later requests of this connection. The
+//!    reply of a durable removal is written later by a future, while the connection executes the next
+//!    requests.
+//! 2. Send the replies up to the first one that still waits for a commit. One write sends the replies of a
 //!    batch of requests.
-//! 3. Wait for the first of these events: a late reply, room in the socket, further bytes, a shutdown, a
+//! 3. Wait for the first of these events: a late reply, room in the socket, more bytes, a shutdown, a
 //!    timeout.
 //!
-//! A connection that always has further requests lets other connections run after each [`TURN`]. While a
-//! request waits, `CLIENT KILL` or a disconnection of the peer still ends the connection: see [`attend`].
+//! A connection that always has more requests lets other connections run after each [`TURN`]. `CLIENT KILL`
+//! and a disconnection of the peer end the connection even while a request waits: see [`attend`].
 
 use std::future::poll_fn;
 use std::io;
@@ -31,36 +32,35 @@ use crate::session::client::Client;
 use crate::session::monitors::Overfull;
 use crate::session::output::Output;
 
-/// The time for which a connection without a timeout sleeps at most.
+/// Maximum time for which a connection without a timeout sleeps.
 const FAR: Duration = Duration::from_hours(24);
 
-/// The longest timeout. A longer timeout is replaced by this one, because the end of a longer timeout may be
-/// beyond the range of the clock.
+/// Maximum timeout. The end of a longer timeout might exceed the range of the clock.
 const MAX_TIMEOUT: Duration = Duration::from_hours(24 * 365 * 100);
 
-/// The time for which a connection may execute requests before the other connections of its thread run, and
-/// the maximum number of these requests.
+/// How long a connection may execute requests before the other connections of its thread run, and the maximum
+/// number of these requests.
 const TURN: Duration = Duration::from_micros(200);
 const MAX_TURN_REQUESTS: u32 = 256;
 
-/// The number of requests after which a connection reads the clock.
+/// Number of requests between two reads of the clock.
 const REQUESTS_PER_LOOK: u32 = 16;
 
-/// The interval at which a connection whose request waits checks whether its peer has disconnected.
+/// How often a connection whose request waits checks whether its peer has disconnected.
 const PEER_CHECK: Duration = Duration::from_secs(1);
 
-/// The times after which a connection is closed.
+/// The timeouts of a connection. When one of them expires, the connection is closed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeouts {
-    /// The peer has sent nothing for this time.
+    /// How long the peer may send nothing.
     pub(super) idle: Option<Duration>,
-    /// The peer has read none of its replies for this time.
+    /// How long the peer may read none of its replies.
     pub(super) write: Duration,
-    /// The peer has not authenticated for this time.
+    /// How long the peer may remain unauthenticated.
     pub(super) auth: Duration,
 }
 
-/// The time for which a connection has executed requests without a pause.
+/// The time and the requests since other connections of the thread last ran.
 struct Turn {
     since: Instant,
     requests: u32,
@@ -71,7 +71,7 @@ impl Turn {
         Self { since: Instant::now(), requests: 0 }
     }
 
-    /// Counts one more request. Returns whether the turn was over before this request.
+    /// Counts one more request. Returns whether the turn was already over.
     fn is_over(&mut self) -> bool {
         self.requests += 1;
         self.requests > MAX_TURN_REQUESTS
@@ -79,13 +79,12 @@ impl Turn {
     }
 }
 
-/// The time after the start of a shutdown within which an event loop sees the bytes that arrived before the
-/// shutdown.
+/// How long a shutdown waits for the event loop to report bytes that arrived before the shutdown.
 const LAST_LOOK: Duration = Duration::from_millis(5);
 
-/// The event that ends the wait of a connection.
+/// An event that ends the wait of a connection.
 enum Event {
-    /// There may be requests to execute.
+    /// More requests may be ready to execute.
     Resume,
     /// All requests are answered, or the peer has disconnected.
     End,
@@ -95,8 +94,8 @@ enum Event {
 
 /// One connection.
 pub(super) struct Connection<S, P> {
-    /// The place of the connection in the counts and in the list of connections. This field is dropped before
-    /// the stream, so the list does not contain a connection that its peer sees closed.
+    /// The connection's place in the counts and in the list of connections. It is dropped before the stream,
+    /// so when a peer sees its connection closed, the connection is no longer listed.
     _place: P,
     stream: S,
     client: Arc<Client>,
@@ -105,22 +104,22 @@ pub(super) struct Connection<S, P> {
     input: Input,
     output: Output,
     timeouts: Timeouts,
-    /// The least length of the request at the start of the input.
+    /// Minimum length of the request at the start of the input.
     needed: usize,
-    /// Whether the input has requests that wait for room for their replies.
+    /// Whether requests in the input wait for room for their replies.
     is_paused: bool,
     /// Whether the peer has sent its last byte.
     is_ended: bool,
-    /// Whether the server shuts down. The connection still answers the requests that have arrived.
+    /// Whether the server shuts down. The connection still executes the requests that have arrived.
     is_stopping: bool,
-    /// The time at which the connection checks for requests for the last time, during a shutdown.
+    /// When the connection checks for requests for the last time during a shutdown.
     last_look: Option<Instant>,
-    /// The time at which the peer last sent a byte, or the connection last executed a request.
+    /// When the peer last sent a byte, or the connection last executed a request.
     last_used: Instant,
-    /// The time since which the peer has not been authenticated.
+    /// Since when the peer has not been authenticated. `None` if it is authenticated.
     guest_since: Option<Instant>,
     turn: Turn,
-    /// The time since which the socket has had no room for the next reply.
+    /// Since when the socket has had no room for the next reply. `None` if it has room.
     blocked_since: Option<Instant>,
 }
 
@@ -162,7 +161,7 @@ impl<S: PeerStream, P> Connection<S, P> {
             let event = poll_fn(|context| {
                 let event = self.poll_event(context, stop.as_mut(), timer.as_mut());
                 if event.is_pending() {
-                    // Other connections run now.
+                    // The connection waits now, so other connections run.
                     self.turn.requests = 0;
                 }
                 event
@@ -257,7 +256,7 @@ impl<S: PeerStream, P> Connection<S, P> {
         if self.output.poll_pending(context).is_ready() || shown.is_ready() {
             self.last_used = Instant::now();
         }
-        // Checked before anything of it is sent: a reply that is too large is not sent in part.
+        // This check comes before sending, so that no part of a reply that is too large is sent.
         let is_overfull = shown == Poll::Ready(Err(Overfull));
         if is_overfull || self.output.is_too_large(&self.session.served.output_limits) {
             self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
@@ -288,8 +287,8 @@ impl<S: PeerStream, P> Connection<S, P> {
                     return Poll::Ready(Event::Resume);
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(Event::End),
-                // The connection answers the requests that arrived before the shutdown, and does not accept
-                // later ones. The event loop may not yet have seen these requests. It has seen them when a
+                // During a shutdown, the connection executes the requests that arrived before, and accepts no
+                // later ones. The event loop may not have reported these requests yet. It has done so when a
                 // timer fires.
                 Poll::Pending if self.is_stopping => {
                     let last_look = *self.last_look.get_or_insert_with(|| Instant::now() + LAST_LOOK);
@@ -312,7 +311,7 @@ impl<S: PeerStream, P> Connection<S, P> {
         timer.poll(context).map(|()| Event::Timer)
     }
 
-    /// Sends the sendable bytes until the socket has no room.
+    /// Sends the sendable bytes while the socket has room.
     fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         loop {
             let sendable = self.output.sendable();
@@ -335,7 +334,7 @@ impl<S: PeerStream, P> Connection<S, P> {
         }
     }
 
-    /// Returns the time at which the connection is closed if no event occurs before.
+    /// Returns when the connection must be closed if no event occurs.
     fn deadline(&self) -> Instant {
         let after = |since: Instant, timeout: Duration| since + timeout.min(MAX_TIMEOUT);
         let mut deadline = match (self.blocked_since, self.timeouts.idle) {
@@ -351,13 +350,12 @@ impl<S: PeerStream, P> Connection<S, P> {
     }
 }
 
-/// Runs a command. Returns whether the command has finished. It has not finished if the connection must end
-/// before:
+/// Runs a command. Returns whether the command has finished. It is stopped early in these cases:
 ///
 /// - `CLIENT KILL` has ended the connection.
-/// - The peer can read no reply, because it has closed a Unix socket or has reset a TCP connection.
-/// - The peer has closed its half, and the command has run for `half_closed` since then. The server sees no
-///   more than this of a closed TCP connection.
+/// - The peer can't read a reply, because it has closed a Unix socket or reset a TCP connection.
+/// - The peer has closed its half of the connection, and the command has since run for `half_closed`. A peer
+///   that has closed a TCP connection looks the same.
 async fn attend(
     command: impl Future<Output = ()>,
     client: &Client,

@@ -1,8 +1,8 @@
 //! `/health` and `/metrics`, for a load balancer and for Prometheus.
 //!
-//! It accepts one kind of request: `GET` of a path. A peer must send its request within [`PATIENCE`] and in
-//! at most [`MAX_REQUEST`] bytes, and gets one answer. It serves at most [`MAX_PEERS`] peers at a time, and
-//! other peers wait in the socket. So the limit of client connections need not include these peers.
+//! The only accepted request is a `GET` of a path. A peer must send it within [`PATIENCE`] and in at most
+//! [`MAX_REQUEST`] bytes, and gets one response. At most [`MAX_PEERS`] peers are served at a time, and others
+//! wait in the socket. So these peers do not count against the limit of client connections.
 
 use std::fmt::{Display, Write};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_REQUEST: usize = 4096;
 const MAX_PEERS: usize = 16;
 
-/// Answers peers until the task is dropped.
+/// Serves peers until the task is dropped.
 pub(super) async fn serve(listener: std::net::TcpListener, served: Arc<Served>) -> std::io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let places = Arc::new(Semaphore::new(MAX_PEERS));
@@ -33,7 +33,7 @@ pub(super) async fn serve(listener: std::net::TcpListener, served: Arc<Served>) 
                 let served = served.clone();
                 tokio::spawn(async move {
                     let _place = place;
-                    // A peer that is too slow or disconnected gets no answer.
+                    // A peer that is too slow or has disconnected gets no response.
                     let _ = timeout(PATIENCE, answer(stream, &served)).await;
                 });
             }
@@ -75,8 +75,8 @@ fn is_complete(request: &[u8]) -> bool {
     request.windows(4).any(|window| window == b"\r\n\r\n")
 }
 
-/// Returns whether the cache works without a fault. A cache whose disk tier is off answers its clients from
-/// memory, but its removals wait or fail.
+/// Returns the status and the text for `/health`. If the disk tier is off, the cache still serves from
+/// memory, but removals wait or fail, so the status is 503.
 fn health(stats: &Stats) -> (&'static str, String) {
     match stats.disk.as_ref().map(|disk| (disk.state, disk.off.as_deref())) {
         None | Some((DiskState::On, _)) => ("200 OK", "ok\n".to_owned()),

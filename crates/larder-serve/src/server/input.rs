@@ -1,6 +1,6 @@
-//! The bytes of requests that a connection has received and not executed.
+//! The bytes of requests that a connection has received, but not yet executed.
 //!
-//! A connection without such bytes has no buffer. It borrows one from its thread for each read. So ten
+//! A connection without such bytes has no buffer. For each read, it takes a buffer from its thread. So ten
 //! thousand idle connections need little memory.
 
 use std::cell::RefCell;
@@ -10,10 +10,10 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// The initial length of a buffer. The buffer grows while the bytes of a longer request arrive.
+/// Initial length of a buffer in bytes. The buffer grows while a longer request arrives.
 const BUFFER_LEN: usize = 16 << 10;
 
-/// Maximum number of buffers that a thread keeps for its connections.
+/// Maximum number of unused buffers that a thread keeps.
 const MAX_SPARE: usize = 64;
 
 thread_local! {
@@ -23,19 +23,19 @@ thread_local! {
 /// The received bytes of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Input {
-    /// Empty if no bytes were received.
+    /// Empty while there are no received bytes.
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
 }
 
 impl Input {
-    /// Returns the bytes of requests that were not executed.
+    /// Returns the received bytes that were not consumed yet.
     pub(super) fn unread(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Removes the bytes of a request that was executed.
+    /// Removes the bytes of an executed request.
     pub(super) fn consume(&mut self, len: usize) {
         self.start = (self.start + len).min(self.end);
         if self.start == self.end {
@@ -44,8 +44,8 @@ impl Input {
         }
     }
 
-    /// Receives bytes. The request at the start has at least `needed` bytes. Returns whether the peer has
-    /// sent its last byte.
+    /// Receives bytes. The request at the start of the input has at least `needed` bytes. Returns whether the
+    /// peer has sent its last byte.
     pub(super) fn poll_receive(
         &mut self,
         stream: Pin<&mut impl AsyncRead>,
@@ -64,8 +64,8 @@ impl Input {
         Poll::Ready(Ok(received == 0))
     }
 
-    /// Makes room for at least one more byte. The buffer doubles its length at a time. So a peer that
-    /// announces a long request and sends a small part of it occupies little memory.
+    /// Makes room for at least one more byte. The buffer at most doubles, so a peer that announces a long
+    /// request but sends only a small part of it takes little memory.
     fn make_room(&mut self, needed: usize) {
         if self.buffer.is_empty() {
             self.buffer = SPARE.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; BUFFER_LEN].into());
@@ -96,7 +96,7 @@ impl Drop for Input {
 
 fn give_back(buffer: Box<[u8]>) {
     if buffer.len() == BUFFER_LEN {
-        // The thread-local value no longer exists while the thread ends.
+        // While the thread ends, the thread-local value no longer exists.
         let _ = SPARE.try_with(|spare| {
             if let Ok(mut spare) = spare.try_borrow_mut()
                 && spare.len() < MAX_SPARE

@@ -1,8 +1,8 @@
-//! Listening sockets. A Unix socket gets its mode before any process can connect.
+//! Listening sockets. A Unix socket has its mode before any process can connect.
 //!
 //! The server sets the mode of the socket before it binds the socket, and Linux applies this mode to the
-//! file. A socket with a group is bound with mode 0600, then gets its group, and then its mode. So no process
-//! outside of the group can connect at any time.
+//! file. A socket with a group is bound with mode 0600, then gets its group, and then its mode. So at no time
+//! can a process outside of the group connect.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -17,27 +17,28 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use super::address::Address;
 use crate::error::Error;
 
-/// The number of connections that may wait to be accepted. The kernel may limit this number further.
+/// Maximum number of connections that wait to be accepted. The kernel may reduce this number.
 const BACKLOG: i32 = 1024;
 
-/// The pause after a failed accept, for example when the process has no descriptor left.
+/// The pause after a failed accept, for example if the process has no free descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A listening socket.
 #[derive(Debug)]
 pub(super) enum Listener {
-    /// The file is removed at the end. `None` for a socket that was passed to this process.
+    /// A Unix socket, whose file is removed at the end. The file is `None` for a socket that was passed to
+    /// this process.
     Unix(UnixListener, Option<SocketFile>),
     Tcp(TcpListener),
-    /// Answers `/health` and `/metrics`.
+    /// A socket that serves `/health` and `/metrics`.
     Http(TcpListener),
 }
 
-/// The file of a Unix socket. Dropping this value removes the file, if it still belongs to this socket.
+/// The file of a Unix socket. Dropping this value removes the file, unless another socket has replaced it.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
-    /// Device and file number. They tell whether another process has since put a socket at the path.
+    /// Device and inode number, which show whether another process has replaced the socket.
     identity: (u64, u64),
 }
 
@@ -66,7 +67,7 @@ impl Listener {
         }
     }
 
-    /// Listens on an address. Returns the address with the port that the system has chosen.
+    /// Listens on an address. Returns the address with the actual port.
     pub(super) fn bind(address: &Address, mode: u32, group: Option<u32>) -> Result<(Self, Address), Error> {
         match address {
             Address::Unix(path) => {
@@ -97,7 +98,7 @@ fn bind_unix(path: &Path, mode: u32, group: Option<u32>) -> io::Result<(UnixList
     let private = if group.is_some() { 0o600 } else { mode };
     rustix::fs::fchmod(&socket, rustix::fs::Mode::from_raw_mode(private))?;
     rustix::net::bind(&socket, &at)?;
-    // The umask of the process may have cleared bits of the mode.
+    // The umask of the process may have cleared bits of the mode, so the mode is set again.
     if let Some(group) = group {
         chown(path, None, Some(group))?;
     }
@@ -107,8 +108,8 @@ fn bind_unix(path: &Path, mode: u32, group: Option<u32>) -> io::Result<(UnixList
     Ok((UnixListener::from(socket), (found.dev(), found.ino())))
 }
 
-/// Removes a socket that a crash has left. No process answers on such a socket. Any other file is not
-/// removed.
+/// Removes a socket file that a crash has left, if no process answers on it. Any other file is kept, and
+/// returns an error.
 fn make_room(address: &Address, path: &Path) -> Result<(), Error> {
     let refused = |cause: &str, remedy| Error::Listen {
         address: address.clone(),
@@ -129,7 +130,7 @@ fn make_room(address: &Address, path: &Path) -> Result<(), Error> {
         Err((ErrorKind::ConnectionRefused, _)) => {
             fs::remove_file(path).map_err(|error| failed(address, error))
         }
-        // The socket has an owner whose queue of connections may be full.
+        // The socket has an owner. With `WouldBlock`, the owner's queue of connections is full.
         Ok(()) | Err((ErrorKind::WouldBlock, _)) => {
             Err(refused("another process has the socket", "stop that process, or choose another path"))
         }
@@ -160,24 +161,24 @@ fn failed(address: &Address, error: io::Error) -> Error {
     Error::Listen { address: address.clone(), cause: cause.to_owned(), remedy, source: Some(error) }
 }
 
-/// Waits briefly after a failed accept, if the next accept would fail as well.
+/// After a failed accept, waits until the next attempt makes sense.
 pub(super) async fn pause(error: &io::Error) {
     if is_of_one_connection(error) {
-        // Many such connections must not prevent other work of the thread.
+        // Lets other work of the thread run even if there are many such connections.
         return tokio::task::yield_now().await;
     }
     tracing::warn!(%error, "a connection could not be accepted");
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
-/// Returns whether an accept has failed because of one connection. A pause for each such connection would let
-/// any peer stop the accepts.
+/// Returns whether an accept has failed because of a single connection. Such an error causes no pause,
+/// because otherwise any peer could stall the accepts.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use rustix::io::Errno;
 
     let Some(error) = Errno::from_io_error(error) else { return false };
-    // On Linux, accept(2) also returns the pending network errors of the new connection. `PERM` is the error
-    // of a firewall.
+    // On Linux, accept(2) also returns pending network errors of the new connection. `PERM` comes from a
+    // firewall.
     [
         Errno::CONNABORTED,
         Errno::CONNRESET,

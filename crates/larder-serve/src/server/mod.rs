@@ -33,14 +33,14 @@ use connection::Timeouts;
 use listener::Listener;
 use worker::Pool;
 
-/// Descriptors of the process that are not connections: the cache's file, listeners, event loops, and the
-/// application's open files.
+/// Number of descriptors that the process needs besides connections: the cache's file, listeners, event
+/// loops, and files of the application.
 const OTHER_DESCRIPTORS: u64 = 128;
 
-/// Maximum default number of threads.
+/// Maximum number of threads by default.
 const MAX_DEFAULT_THREADS: usize = 4;
 
-/// A running server. Dropping it shuts the server down in the same way as [`shutdown`](Self::shutdown).
+/// A running server. Dropping it shuts the server down, like [`shutdown`](Self::shutdown).
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<Address>,
@@ -51,13 +51,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Returns the settings for a server over a cache.
+    /// Returns the settings of a server for a cache.
     pub fn builder(cache: &Cache) -> ServerBuilder {
         ServerBuilder::new(cache)
     }
 
-    /// Returns the addresses on which the server listens. An address with port 0 in the settings has its
-    /// actual port here.
+    /// Returns the addresses on which the server listens. If a setting had port 0, its address has the actual
+    /// port here.
     #[must_use]
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
@@ -69,17 +69,17 @@ impl Server {
         self.http_address.as_ref()
     }
 
-    /// Returns the maximum number of connections: the setting, or fewer if the system's limit of open files
-    /// is lower.
+    /// Returns the maximum number of connections. It is below the setting if the system's limit of open files
+    /// is too low.
     #[must_use]
     pub const fn max_connections(&self) -> usize {
         self.max_connections
     }
 
-    /// Stops accepting connections and requests, answers the requests that have arrived, and closes the
+    /// Stops accepting connections and requests, executes the requests that have arrived, and closes the
     /// connections. The cache stays open.
     ///
-    /// Returns when all replies are sent, or at most a second after the
+    /// Returns when all replies are sent, and at most a second after the
     /// [`shutdown_timeout`](ServerBuilder::shutdown_timeout).
     pub fn shutdown(self) {
         drop(self);
@@ -101,8 +101,9 @@ impl ServerBuilder {
     /// Starts the server: opens the databases, listens on all addresses, and starts the threads.
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a setting out of its range. [`Error::Listen`] for an address that can't
-    /// be used. [`Error::System`], [`Error::Cache`]. The server does not run after an error.
+    /// Returns [`Error::InvalidSetting`] if a setting is out of range, and [`Error::Listen`] if an address
+    /// can't be used. Returns [`Error::System`] or [`Error::Cache`] if the system or the cache fails. After
+    /// an error, the server does not run.
     pub fn start(self) -> Result<Server, Error> {
         let wanted = self.checked_addresses()?;
         let http = self.checked_http()?;
@@ -160,8 +161,8 @@ fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(MAX_DEFAULT_THREADS)
 }
 
-/// Raises the process' limit of open files to the limit that this number of connections needs, if the system
-/// allows it. Returns the number of connections that the limit allows.
+/// Raises the process's limit of open files for this number of connections, as far as the system allows.
+/// Returns the number of connections that the limit allows.
 fn raise_descriptor_limit(connections: usize) -> usize {
     let needed = connections as u64 + OTHER_DESCRIPTORS;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);

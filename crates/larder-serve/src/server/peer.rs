@@ -1,4 +1,4 @@
-//! Reports whether the peer of a connection is still connected.
+//! Detects whether the peer of a connection is still connected.
 
 use std::pin::pin;
 use std::task::{Context, Poll};
@@ -6,14 +6,14 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
-/// The known state of the peer of a connection. The server gets it without reading from the connection.
+/// What the server knows about the peer without reading from the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PeerState {
-    /// There is no sign that the peer has disconnected.
+    /// The peer seems to be connected.
     Open,
-    /// The peer will send no more bytes. It may still read replies, or it has closed a TCP connection.
+    /// The peer will send no more bytes. It may still read replies, or may have closed a TCP connection.
     HalfClosed,
-    /// The peer can read no reply.
+    /// The peer can't read replies any more.
     Gone,
 }
 

@@ -1,12 +1,12 @@
-//! The threads that serve connections. Each thread has its own event loop. So the connections of a thread
-//! share the caches of its core, and a request never moves between threads.
+//! The threads that serve connections. Each thread has its own event loop, so its connections share the
+//! caches of a core, and a request never moves between threads.
 //!
 //! A thread makes short calls of the cache itself ([`Cache::inline_calls`](larder::Cache::inline_calls)):
-//! lookups on disk while the disk is quick, and changes that wait for no other thread. So one read of a disk
-//! that has become slow delays all connections of a thread. Afterwards, a worker makes the lookups for at
-//! least 20 times as long, and until a lookup of a worker is quick.
+//! lookups on disk while the disk is fast, and changes that wait for no other thread. So one read of a disk
+//! that has become slow delays all connections of a thread. After that, a worker thread of the cache makes
+//! the lookups for at least 20 times as long, and until one of them is fast.
 //!
-//! A new connection goes to the thread with the fewest connections. The first thread also accepts the
+//! A new connection goes to the thread with the fewest connections. The first thread also accepts
 //! connections.
 
 use std::io;
@@ -30,11 +30,11 @@ use crate::session::Session;
 use crate::session::client::Peer;
 use crate::session::served::Served;
 
-/// Maximum number of threads of an event loop that make blocking calls.
+/// Maximum number of threads per event loop that make blocking calls.
 const MAX_BLOCKING_THREADS: usize = 16;
 
-/// The time for which a shutdown waits for blocking calls after it has closed the connections. A call that
-/// still waits for the disk then continues without the server.
+/// How long a shutdown waits for blocking calls after it has closed the connections. A call that still waits
+/// for the disk then continues without the server.
 const MAX_BLOCKING_END: Duration = Duration::from_secs(1);
 
 /// The state that the threads of a server share.
@@ -45,18 +45,18 @@ pub(super) struct Pool {
     pub(super) shutdown_timeout: Duration,
     /// Becomes true when the server shuts down.
     pub(super) stop: watch::Receiver<bool>,
-    /// The number of connections of the server. The count of the thread is in [`Worker`].
+    /// Number of connections of the server. [`Worker`] has the number for one thread.
     connections: AtomicUsize,
 }
 
-/// The data of a thread for the thread that accepts.
+/// What the accepting thread knows about a thread.
 #[derive(Debug, Clone)]
 pub(super) struct Worker {
     handle: Handle,
     connections: Arc<AtomicUsize>,
 }
 
-/// A connection in the counts. Dropping it removes the connection from the counts.
+/// A counted connection. Dropping this value removes the connection from the counts.
 struct Counted(Arc<Pool>, Arc<AtomicUsize>);
 
 impl Drop for Counted {
@@ -77,7 +77,7 @@ impl Pool {
         Arc::new(Self { served, timeouts, shutdown_timeout, stop, connections })
     }
 
-    /// Starts the threads. The first one accepts the connections of the listeners.
+    /// Starts the threads. The first thread accepts the connections of the listeners.
     pub(super) fn start(
         self: &Arc<Self>,
         listeners: Vec<Listener>,
@@ -108,7 +108,7 @@ impl Pool {
         Ok(started)
     }
 
-    /// Runs a thread until the server shuts down and the connections of the thread have ended.
+    /// Runs a thread until the server shuts down and the thread's connections have ended.
     async fn run(self: Arc<Self>, worker: Worker, accepted: Option<(Vec<Listener>, Arc<[Worker]>)>) {
         if let Some((listeners, workers)) = accepted {
             for listener in listeners {
@@ -157,7 +157,7 @@ impl Pool {
         workers: &[Worker],
     ) -> io::Result<()> {
         let listener = UnixListener::from_std(listener)?;
-        // A client of a Unix socket has no address. Redis shows the socket's path with port 0.
+        // A client of a Unix socket has no address. Redis reports the path of the socket with port 0.
         let path = listener.local_addr()?;
         let path = path.as_pathname().unwrap_or(std::path::Path::new(""));
         let address = format!("{}:0", path.display());
@@ -182,7 +182,7 @@ impl Pool {
         loop {
             match listener.accept().await {
                 Ok((stream, remote)) => {
-                    // The peer may have reset the connection already. Such a connection is not served.
+                    // A connection that its peer has already reset is not served.
                     let Ok((stream, local)) = prepare(stream) else { continue };
                     let peer = Peer { remote: remote.to_string(), local: local.to_string(), is_unix: false };
                     self.place(workers, peer, move || TcpStream::from_std(stream));
@@ -192,7 +192,7 @@ impl Pool {
         }
     }
 
-    /// Passes a connection to a thread. `open` registers its socket with that thread's event loop.
+    /// Passes a connection to a thread. `open` registers the socket with the event loop of that thread.
     fn place<S>(
         self: &Arc<Self>,
         workers: &[Worker],
@@ -223,7 +223,7 @@ impl Pool {
     }
 }
 
-/// Removes a connection from the event loop of the thread that accepted it. Also returns its local address.
+/// Removes a connection from the event loop of the accepting thread. Also returns its local address.
 fn prepare(stream: TcpStream) -> io::Result<(std::net::TcpStream, SocketAddr)> {
     stream.set_nodelay(true)?;
     let local = stream.local_addr()?;

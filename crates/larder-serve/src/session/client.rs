@@ -1,5 +1,5 @@
-//! The data of a connection that other connections may use: `CLIENT LIST` shows it, and `CLIENT KILL` ends
-//! the connection.
+//! What other connections know about a connection: `CLIENT LIST` reports it, and `CLIENT KILL` ends the
+//! connection.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,25 +11,24 @@ use tokio::time::Instant;
 
 use crate::protocol::reply::Version;
 
-/// The data of a connection for other connections. Only its own thread changes it, except for the order to
-/// end.
+/// What other connections know about a connection. Other connections change it only through [`kill`](Self::kill).
 #[derive(Debug)]
 pub(crate) struct Client {
-    /// The number of the connection. No later connection of this server has the same number.
+    /// Id of the connection, which is unique within this server.
     pub(crate) id: u64,
-    /// The address of the peer, and the address that it has connected to.
+    /// Remote address and local address of the connection.
     pub(crate) peer: String,
     pub(crate) local: String,
     pub(crate) is_unix: bool,
     since: Instant,
-    /// The time at which the peer last sent a byte, in milliseconds after `since`.
+    /// When the peer last sent a byte, in milliseconds after `since`.
     last_used_ms: AtomicU64,
-    /// The number of requests that were executed.
+    /// Number of executed requests.
     pub(crate) requests: AtomicU64,
     pub(crate) db: AtomicUsize,
     is_resp3: AtomicBool,
     is_killed: AtomicBool,
-    /// The order to end wakes this waker.
+    /// The waker that [`kill`](Self::kill) wakes.
     waker: Mutex<Option<Waker>>,
     labels: Mutex<ClientLabels>,
 }
@@ -42,13 +41,13 @@ pub(crate) struct Peer {
     pub(crate) is_unix: bool,
 }
 
-/// The data that a client sends about itself.
+/// What a client says about itself.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ClientLabels {
     pub(crate) name: String,
     pub(crate) library: String,
     pub(crate) library_version: String,
-    /// The name of the last command.
+    /// Name of the last command.
     pub(crate) command: &'static str,
 }
 
@@ -71,7 +70,7 @@ impl Client {
         }
     }
 
-    /// Returns the data that the client sent about itself.
+    /// Returns what the client says about itself.
     pub(crate) fn labels(&self) -> MutexGuard<'_, ClientLabels> {
         self.labels.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -96,12 +95,12 @@ impl Client {
         self.is_resp3.store(version == Version::Resp3, Ordering::Relaxed);
     }
 
-    /// Returns the version of the protocol, as a number.
+    /// Returns the version of the protocol as a number.
     pub(crate) fn version(&self) -> u8 {
         if self.is_resp3.load(Ordering::Relaxed) { 3 } else { 2 }
     }
 
-    /// Orders the connection to end.
+    /// Makes the connection end soon.
     pub(crate) fn kill(&self) {
         self.is_killed.store(true, Ordering::Release);
         let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -110,12 +109,12 @@ impl Client {
         }
     }
 
-    /// Returns whether the connection was ordered to end.
+    /// Returns whether [`kill`](Self::kill) was called.
     pub(crate) fn is_killed(&self) -> bool {
         self.is_killed.load(Ordering::Acquire)
     }
 
-    /// Sets the waker. An order to end wakes it.
+    /// Sets the waker that [`kill`](Self::kill) wakes.
     pub(crate) fn wake_by_kill(&self, waker: &Waker) {
         let mut present = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
         if present.as_ref().is_none_or(|present| !present.will_wake(waker)) {
@@ -131,12 +130,12 @@ pub(crate) struct Clients {
     last_id: AtomicU64,
 }
 
-/// A connection in the list. Dropping it removes the connection from the list.
+/// A listed connection. Dropping this value removes the connection from the list.
 #[derive(Debug)]
 pub(crate) struct Listed(Arc<Clients>, Arc<Client>);
 
 impl Clients {
-    /// Adds a connection to the list, under a new number.
+    /// Adds a connection to the list, with a new id.
     pub(crate) fn add(self: &Arc<Self>, peer: Peer) -> Listed {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let client = Arc::new(Client::new(id, peer));
@@ -144,7 +143,7 @@ impl Clients {
         Listed(self.clone(), client)
     }
 
-    /// Returns the connections in the order of their numbers, without those that were ordered to end.
+    /// Returns the connections in the order of their ids, without killed ones.
     pub(crate) fn all(&self) -> Vec<Arc<Client>> {
         self.lock().values().filter(|client| !client.is_killed()).cloned().collect()
     }

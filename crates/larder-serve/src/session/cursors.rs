@@ -1,18 +1,17 @@
-//! The places of walks over the keys, for `SCAN`.
+//! The positions of walks over the keys, for `SCAN`.
 //!
-//! A cursor is a number that identifies a place. A place is the last key that the walk has passed. The places
-//! are in a table of the server, so any connection can use a cursor. A cursor holds no snapshot.
+//! A cursor is a number that identifies a place in a walk, which is the last key that the walk has visited.
+//! The server stores the places in a table, so any connection can use a cursor. A cursor holds no snapshot.
 //!
-//! 1. A walk reads keys ahead, because the start of a walk costs a pass over the keys in memory. A key that
-//!    exists during the whole walk existed when the keys ahead were read. So the key is one of the keys
-//!    ahead, or comes after them.
-//! 2. Each call takes a place and stores a new place under a new number. The old cursor stays valid for some
-//!    time, for a client that repeats its call.
-//! 3. The table is bounded. The table first removes cursors that a call has used, and then the oldest
-//!    cursors. A cursor that the table no longer has is an error, because a walk from another place could
-//!    leave out keys.
+//! 1. A walk reads keys ahead, because starting a walk costs a pass over the keys in memory. A key that
+//!    exists during the whole walk existed when keys were read ahead. So the key is one of them, or comes
+//!    after them.
+//! 2. Each call stores a new place under a new number. The old cursor stays valid for some time, because a
+//!    client may repeat its call.
+//! 3. The table is bounded. It first removes cursors that a call has used, and then the oldest cursors. A
+//!    cursor that is not in the table is an error, because a walk from another place could miss keys.
 //!
-//! Two runs of a server use different numbers, so a cursor of an earlier run is also an error.
+//! Each run of a server uses other numbers, so a cursor of an earlier run is also an error.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -21,32 +20,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Maximum number of active walks. An abandoned walk counts until it is the oldest.
 const MAX_PLACES: usize = 1024;
 
-/// Maximum number of places that calls have used already.
+/// Maximum number of places that calls have already used.
 const MAX_PASSED: usize = 256;
 
-/// Maximum size of the keys that all walks have read ahead. A walk whose keys are dropped reads them again.
+/// Maximum memory for the keys that all walks have read ahead, in bytes. A walk whose keys are dropped reads
+/// them again.
 const MAX_AHEAD: usize = 16 << 20;
 
 /// A place in a walk over the keys of a database.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Place {
-    /// The number of the database.
+    /// Number of the database.
     pub(crate) db: usize,
-    /// The last key that was passed. `None` at the start of the walk.
+    /// The last visited key. `None` at the start of the walk.
     pub(crate) passed: Option<Vec<u8>>,
     pub(crate) ahead: KeysAhead,
 }
 
-/// Keys that were read and not passed.
+/// Keys that a walk has read ahead.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeysAhead {
-    /// Shared by the places of one walk.
+    /// The keys, which several places of one walk share.
     pub(crate) keys: Arc<Vec<Vec<u8>>>,
-    /// The memory that all of `keys` use, in bytes.
+    /// Memory of all `keys`, in bytes.
     size: usize,
-    /// The index of the first of `keys` that the walk has not passed.
+    /// Index of the first key in `keys` that the walk has not visited.
     pub(crate) next: usize,
-    /// Whether `keys` end with the last key of the database.
+    /// Whether the last key in `keys` is the last key of the database.
     pub(crate) is_end: bool,
 }
 
@@ -64,11 +64,11 @@ pub(crate) struct Cursors(Mutex<CursorTable>);
 #[derive(Debug)]
 struct CursorTable {
     places: HashMap<u64, Place>,
-    /// The cursors that no call has used yet, the oldest first.
+    /// The cursors that no call has used yet, oldest first.
     current: VecDeque<u64>,
-    /// The cursors that a call has used, the oldest first.
+    /// The cursors that a call has used, oldest first.
     passed: VecDeque<u64>,
-    /// The cursors whose places may have keys ahead, and the size of these keys. The oldest cursor is first.
+    /// The cursors whose places may have read keys ahead, with the memory of these keys, oldest first.
     ahead: VecDeque<(u64, usize)>,
     ahead_len: usize,
     last: u64,
@@ -76,7 +76,8 @@ struct CursorTable {
 
 impl Default for Cursors {
     fn default() -> Self {
-        // 31 random bits before the 32 bits of a count. The number is positive and never 0.
+        // The first cursor consists of 31 random bits, followed by a 32-bit counter. It is positive, and
+        // never 0.
         let random = RandomState::new().hash_one("cursor") & 0x7FFF_FFFF;
         Self(Mutex::new(CursorTable {
             places: HashMap::new(),
@@ -90,19 +91,19 @@ impl Default for Cursors {
 }
 
 impl Cursors {
-    /// Returns the place of a cursor, or `None` if the table does not have the cursor.
+    /// Returns the place of a cursor, or `None` if the cursor is unknown.
     pub(crate) fn place(&self, cursor: u64) -> Option<Place> {
         self.lock().places.get(&cursor).cloned()
     }
 
-    /// Adds a place. `from` is the cursor that the call has used. Returns the cursor of the place.
+    /// Stores a place, and returns its cursor. `from` is the cursor that the call has used.
     pub(crate) fn add(&self, place: Place, from: u64) -> u64 {
         let mut table = self.lock();
         table.pass(from);
         table.last += 1;
         let cursor = table.last;
-        // The places of a walk share the keys, but each place counts them. So the actual size is at most the
-        // counted size.
+        // The places of a walk share their keys, but each place counts them. So the counted memory is an
+        // upper bound.
         let size = place.ahead.size;
         table.ahead_len += size;
         table.ahead.push_back((cursor, size));
@@ -112,7 +113,7 @@ impl Cursors {
         cursor
     }
 
-    /// Records that the walk of a cursor has ended.
+    /// Records that a walk has ended, whose last call used the cursor `from`.
     pub(crate) fn end(&self, from: u64) {
         self.lock().pass(from);
     }
@@ -127,7 +128,7 @@ impl CursorTable {
         if let Ok(at) = self.current.binary_search(&cursor) {
             self.current.remove(at);
             self.passed.push_back(cursor);
-            // A repeated call reads the keys again.
+            // If the client repeats the call, the walk reads the keys again.
             self.drop_ahead(cursor);
         }
     }

@@ -1,4 +1,4 @@
-//! The databases: a keyspace of raw bytes for each number.
+//! The databases. Each database number has a keyspace of raw bytes.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,32 +7,32 @@ use larder::{Cache, Format, Keyspace, KeyspaceDefinition};
 /// Maximum number of databases.
 pub(crate) const MAX_DATABASES: usize = 256;
 
-/// A value: bytes as a client has sent them.
+/// A value, with the bytes that a client has sent.
 pub(crate) type Value = Box<[u8]>;
 
-/// The time at which the server answers a removal.
+/// When the server replies to a removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum RemovalMode {
-    /// The server answers when the removal is on disk. The entry does not return after a crash. Removals that
-    /// wait at the same time share a commit.
+    /// When the removal is on disk. The entry does not come back after a crash. Removals that wait at the
+    /// same time share a commit.
     #[default]
     Durable,
-    /// The server answers when the removal is in memory. Its commit begins at once. The entry may return if
-    /// the server crashes before the commit ends. A transaction is answered in this way if each of its
-    /// databases has this mode and buffered writes.
+    /// When the removal is in memory. Its commit starts immediately. The entry may come back if the server
+    /// crashes before the commit ends. A transaction gets its reply this early only if all its databases have
+    /// this mode and buffered writes.
     Buffered,
 }
 
-/// The time at which the server answers a write.
+/// When the server replies to a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WriteMode {
-    /// The server answers when the value is in memory. The value is on disk within the flush interval.
+    /// When the value is in memory. It is on disk within the flush interval.
     #[default]
     Buffered,
-    /// The server answers when the value is on disk. Writes that wait at the same time share a commit: the
-    /// writes of all connections, and the writes of one pipeline.
+    /// When the value is on disk. Writes that wait at the same time share a commit, across all connections
+    /// and within a pipeline.
     Durable,
 }
 
@@ -45,12 +45,12 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Returns whether a removal is answered before its commit.
+    /// Returns whether the server replies to a removal before its commit.
     pub(crate) fn answers_removals_early(&self) -> bool {
         self.removals == RemovalMode::Buffered
     }
 
-    /// Returns whether a group of removals and writes is answered before its commit.
+    /// Returns whether the server replies to a group of removals and writes before its commit.
     pub(crate) fn answers_groups_early(&self) -> bool {
         self.removals == RemovalMode::Buffered && self.writes == WriteMode::Buffered
     }
@@ -88,20 +88,19 @@ impl Databases {
         self.rest.len() + 1
     }
 
-    /// Returns a database. Returns database 0 for a number that does not exist. `SELECT` has checked the
-    /// number.
+    /// Returns a database. `SELECT` has checked the number, so database 0 stands for an invalid one.
     pub(crate) fn get(&self, number: usize) -> &Database {
         number.checked_sub(1).and_then(|index| self.rest.get(index)).unwrap_or(&self.first)
     }
 
-    /// Returns the databases in the order of their numbers.
+    /// Returns the databases in numerical order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Database> {
         std::iter::once(&self.first).chain(&self.rest)
     }
 }
 
-/// Returns the name of a database's keyspace: `redis:0`, `redis:1` and so on. The names are made once for
-/// each process, because a definition's name lives as long as the process.
+/// Returns the keyspace name of a database: `redis:0`, `redis:1` and so on. Names are created once per
+/// process and leaked, because a keyspace definition needs a static name.
 fn keyspace_name(number: usize) -> &'static str {
     static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,8 @@
 //! The entries that a data command reads and changes.
 //!
-//! A data command is a function over [`Entries`]. So the same function runs alone on one key, on several keys
-//! at one moment, and as a part of a transaction. The function may run again if an entry changes meanwhile.
-//! So its only effects are its changes and its reply.
+//! A data command is a function over [`Entries`]. The same function can run on one key, on several keys at
+//! one moment, and within a transaction. If an entry changes meanwhile, the function runs again, so it must
+//! have no effects except its changes and its reply.
 
 use larder::{Error, Remaining, Ttl};
 
@@ -13,12 +13,12 @@ use crate::protocol::reply::ReplyBuffer;
 /// The result of a data command that has replied.
 pub(crate) type Done = Result<(), Error>;
 
-/// A data command. It replies once, unless it returns an error.
+/// A data command. Unless it returns an error, it writes one reply.
 pub(crate) type DataCommand = fn(&mut dyn Entries, Arguments<'_>, &mut ReplyBuffer) -> Done;
 
 /// The entries of the selected database, for one command.
 pub(crate) trait Entries {
-    /// Returns the live value of a key.
+    /// Returns the value of a key, if the key has a live entry.
     fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Error>;
 
     /// Returns the remaining time of a key's entry, or `None` if the key has no live entry.

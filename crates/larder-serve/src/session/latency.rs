@@ -6,14 +6,14 @@
 //! | `fast-command` | a command that is flagged as fast |
 //! | `commit` | the commit that a durable removal waited for |
 //!
-//! The monitor keeps the last samples of each event, at most one for each second.
+//! The monitor keeps the last samples of each event, at most one per second.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The number of samples that an event keeps, as in Redis.
+/// Maximum number of samples per event, as in Redis.
 const MAX_SAMPLES: usize = 160;
 
 /// The events of the latency monitor.
@@ -41,10 +41,10 @@ impl LatencyEvent {
     }
 }
 
-/// The samples of an event. There is at least one.
+/// The samples of an event, of which there is at least one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LatencySamples {
-    /// The Unix time in seconds and the milliseconds of each sample. The oldest sample is first.
+    /// The Unix time in seconds and the duration in milliseconds of each sample, oldest first.
     pub(crate) samples: VecDeque<(i64, u64)>,
     /// The longest latency since the last reset, in milliseconds.
     pub(crate) max: u64,
@@ -53,7 +53,7 @@ pub(crate) struct LatencySamples {
 /// The latency monitor of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Latencies {
-    /// The monitor keeps events that take at least this number of milliseconds. With 0, it keeps no event.
+    /// Minimum duration of a recorded event in milliseconds. With 0, no event is recorded.
     pub(crate) threshold_ms: AtomicU64,
     events: Mutex<BTreeMap<LatencyEvent, LatencySamples>>,
 }
@@ -70,7 +70,7 @@ impl Latencies {
         let kept = events.entry(event).or_default();
         kept.max = kept.max.max(millis);
         match kept.samples.back_mut() {
-            // The longest sample of each second is kept.
+            // Keeps only the longest sample of each second.
             Some((second, longest)) if *second == time => *longest = millis.max(*longest),
             _ => {
                 if kept.samples.len() == MAX_SAMPLES {
@@ -86,8 +86,8 @@ impl Latencies {
         self.lock().iter().map(|(event, kept)| (*event, kept.clone())).collect()
     }
 
-    /// Drops the samples of the named events, or of all events if no event is named. Returns the number of
-    /// events that had samples.
+    /// Drops the samples of these events, or of all events if `events` is empty. Returns the number of events
+    /// that had samples.
     pub(crate) fn reset(&self, events: &[LatencyEvent]) -> usize {
         let mut kept = self.lock();
         let before = kept.len();

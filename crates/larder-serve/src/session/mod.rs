@@ -1,11 +1,11 @@
 //! The state of one connection, and the definition of a command.
 //!
-//! - [`databases`]: the keyspaces of the database numbers. [`served`]: the state that all connections share.
-//! - [`client`]: the data of a connection for other connections.
-//! - [`entries`]: the entries that a data command reads and changes. [`cursors`]: the places of walks over
+//! - [`databases`]: the keyspaces of the databases. [`served`]: the state that all connections share.
+//! - [`client`]: what other connections know about a connection.
+//! - [`entries`]: the entries that a data command reads and changes. [`cursors`]: the positions of walks over
 //!   the keys.
 //! - [`output`]: the replies of a connection, in the order of its requests.
-//! - [`slow_log`], [`latency`] and [`monitors`]: data about requests for an operator.
+//! - [`slow_log`], [`latency`] and [`monitors`]: information about requests for operators.
 
 pub(crate) mod client;
 pub(crate) mod cursors;
@@ -33,48 +33,48 @@ use monitors::{Monitor, Overfull};
 use output::{Output, OutputLimits};
 use served::Served;
 
-/// The run of a command.
+/// The future of a running command.
 pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// A command: its name, its properties from the table, and the function that runs it.
+/// A command, with its properties and the function that runs it.
 pub(crate) struct Command {
-    /// The name, in lower case.
+    /// Name of the command, in lower case.
     pub(crate) name: &'static str,
-    /// The number of words, with the name. A negative number is a minimum.
+    /// Number of words, including the name. A negative number is a minimum.
     pub(crate) arity: i32,
-    /// What the command does, as a union of the constants of [`flags`].
+    /// Properties of the command, as a union of constants in [`flags`].
     pub(crate) flags: u16,
     pub(crate) keys: KeyPositions,
-    /// The family, as `COMMAND DOCS` names it.
+    /// Name of the family in `COMMAND DOCS`.
     pub(crate) group: &'static str,
-    /// What the command does, in one sentence.
+    /// One sentence about the command, for `COMMAND DOCS`.
     pub(crate) summary: &'static str,
     pub(crate) run: for<'a> fn(&'a mut Session, Arguments<'a>, &'a mut Output) -> Running<'a>,
-    /// The function over entries, if it is a data command.
+    /// The function over entries, if this is a data command.
     pub(crate) data: Option<DataCommand>,
-    /// How the dispatcher calls the command. A command of the hot path needs no allocation for its future.
+    /// How the dispatcher calls the command. The most frequent commands need no allocation for their future.
     pub(crate) hot: Hot,
 }
 
 /// A command that the dispatcher calls directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hot {
-    /// Any other command.
+    /// The command is called through its function pointer.
     No,
     Get,
     Set,
 }
 
-/// The positions of the keys of a request: the first, the last (a negative number counts from the end), and
-/// the step.
+/// The positions of the keys in a request: the first, the last, and the step. A negative last position counts
+/// from the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyPositions(pub(crate) i32, pub(crate) i32, pub(crate) i32);
 
 impl KeyPositions {
     pub(crate) const NONE: Self = Self(0, 0, 0);
-    /// One key, the first argument.
+    /// The first argument is the only key.
     pub(crate) const FIRST: Self = Self(1, 1, 1);
-    /// One key, the second argument.
+    /// The second argument is the only key.
     pub(crate) const SECOND: Self = Self(2, 2, 1);
     /// All arguments are keys.
     pub(crate) const ALL: Self = Self(1, -1, 1);
@@ -82,31 +82,31 @@ impl KeyPositions {
     pub(crate) const PAIRS: Self = Self(1, -1, 2);
 }
 
-/// The properties of a command. `COMMAND` reports these flags under Redis' names.
+/// The flags of commands. `COMMAND` reports them with the names of Redis.
 pub(crate) mod flags {
     /// Changes entries. Refused in read-only mode.
     pub(crate) const WRITE: u16 = 1;
     /// Reads entries.
     pub(crate) const READONLY: u16 = 1 << 1;
-    /// May add to the memory in use.
+    /// May increase the memory in use.
     pub(crate) const DENYOOM: u16 = 1 << 2;
-    /// For administrators.
+    /// Is for administrators.
     pub(crate) const ADMIN: u16 = 1 << 3;
-    /// Its time does not grow with the data.
+    /// Takes a time that does not grow with the data.
     pub(crate) const FAST: u16 = 1 << 4;
-    /// Allowed before a client has authenticated.
+    /// Is allowed before a client has authenticated.
     pub(crate) const NO_AUTH: u16 = 1 << 5;
-    /// Not allowed between `MULTI` and `EXEC`.
+    /// Is not allowed between `MULTI` and `EXEC`.
     pub(crate) const NO_MULTI: u16 = 1 << 6;
-    /// Executed immediately between `MULTI` and `EXEC`, and not queued.
+    /// Is executed immediately between `MULTI` and `EXEC`, without being queued.
     pub(crate) const UNQUEUED: u16 = 1 << 7;
-    /// Not shown by `MONITOR`, because its words may be secrets.
+    /// Is hidden from `MONITOR`, because its words may be secrets.
     pub(crate) const SKIP_MONITOR: u16 = 1 << 8;
-    /// Allowed while data is loaded, in Redis. `COMMAND` reports this flag, and it has no effect here.
+    /// Is allowed while Redis loads its data. Only `COMMAND` reports this flag.
     pub(crate) const LOADING: u16 = 1 << 9;
-    /// Allowed on a stale replica, in Redis. `COMMAND` reports this flag, and it has no effect here.
+    /// Is allowed on a stale replica of Redis. Only `COMMAND` reports this flag.
     pub(crate) const STALE: u16 = 1 << 10;
-    /// Not allowed in a script.
+    /// Is not allowed in a script.
     pub(crate) const NOSCRIPT: u16 = 1 << 11;
     /// Has subcommands.
     pub(crate) const CONTAINER: u16 = 1 << 12;
@@ -135,7 +135,7 @@ impl CommandTable {
         Self { families, by_name }
     }
 
-    /// Returns the command of this name, without regard to case.
+    /// Returns the command with this name, ignoring case.
     pub(crate) fn find(&self, name: &[u8]) -> Option<&'static Command> {
         let mut lower = [0; MAX_NAME];
         let lower = lower.get_mut(..name.len())?;
@@ -150,17 +150,17 @@ impl CommandTable {
     }
 }
 
-/// The commands between `MULTI` and `EXEC`.
+/// The requests since `MULTI`.
 #[derive(Debug, Default)]
 pub(crate) struct TransactionQueue {
     pub(crate) requests: Vec<(&'static Command, OwnedArguments)>,
-    /// The memory that the requests take, in bytes.
+    /// Memory of the requests, in bytes.
     pub(crate) len: usize,
     /// Whether a request could not be queued, so that `EXEC` must fail.
     pub(crate) is_broken: bool,
 }
 
-/// Maximum number of unsent bytes with which a peer that has not authenticated may send a further request.
+/// Maximum number of unsent bytes at which the server still accepts a request from an unauthenticated peer.
 const MAX_GUEST_OUTPUT: usize = 4 << 10;
 
 /// The state of one connection.
@@ -169,22 +169,22 @@ pub(crate) struct Session {
     /// The state that all connections share.
     pub(crate) served: Arc<Served>,
     pub(crate) commands: &'static CommandTable,
-    /// The data of this connection for other connections.
+    /// What other connections know about this connection.
     pub(crate) client: Arc<Client>,
-    /// The number of the selected database.
+    /// Number of the selected database.
     pub(crate) db: usize,
     pub(crate) is_authenticated: bool,
-    /// The requests since `MULTI`. `None` outside of a transaction.
+    /// The requests since `MULTI`, or `None` outside of a transaction.
     pub(crate) queue: Option<TransactionQueue>,
-    /// The keys that must not change before `EXEC`, each with its database.
+    /// The watches on keys that must not change before `EXEC`, by database and key.
     pub(crate) watches: HashMap<(usize, Vec<u8>), larder::Watch>,
-    /// The connection's monitor, if the connection receives the requests of all connections.
+    /// The monitor of this connection, if it receives the requests of all connections.
     pub(crate) monitor: Option<Monitor>,
-    /// Whether the connection is closed as soon as its replies are sent.
+    /// Whether the connection is closed once its replies are sent.
     pub(crate) is_closing: bool,
-    /// The number of requests that were executed and not yet added to the counts of the server.
+    /// Number of executed requests that are not yet added to the counters of the server.
     pub(crate) uncounted: u64,
-    /// The name of the last command.
+    /// Name of the last command.
     pub(crate) last_command: &'static str,
 }
 
@@ -211,7 +211,7 @@ impl Session {
         self.served.databases.get(self.db)
     }
 
-    /// Selects a database. Returns whether the number exists.
+    /// Selects a database. Returns whether it exists.
     pub(crate) fn select(&mut self, number: usize) -> bool {
         if number >= self.served.databases.count() {
             return false;
@@ -221,7 +221,7 @@ impl Session {
         true
     }
 
-    /// Restores the state of a newly accepted connection.
+    /// Resets the connection to the state of a new one.
     pub(crate) fn reset(&mut self) {
         self.queue = None;
         self.watches.clear();
@@ -231,9 +231,9 @@ impl Session {
         self.client.labels().name.clear();
     }
 
-    /// Authenticates the connection, if the user and the password are correct. Returns whether they are.
+    /// Authenticates the connection. Returns whether the user and the password are correct.
     ///
-    /// Without a password, every password of the user `default` is correct, as in Redis.
+    /// If the server has no password, every password of the user `default` is correct, as in Redis.
     pub(crate) fn authenticate(&mut self, user: &[u8], password: &[u8]) -> bool {
         let is_right = self.served.password.as_ref().is_none_or(|own| own.is(password));
         let is_user = user == b"default";
@@ -241,12 +241,12 @@ impl Session {
         is_right && is_user
     }
 
-    /// Returns the limits of the next request.
+    /// Returns the limits for the next request.
     pub(crate) fn request_limits(&self) -> &RequestLimits {
         if self.is_authenticated { &self.served.limits } else { &RequestLimits::UNAUTHENTICATED }
     }
 
-    /// Returns the limits of the replies. The limits are low for a peer that has not authenticated.
+    /// Returns the limits for replies, which are low until the peer has authenticated.
     pub(crate) fn output_limits(&self) -> OutputLimits {
         let mut limits = self.served.output_limits;
         limits.pause = limits.pause.min(limits.max);
@@ -256,8 +256,8 @@ impl Session {
         limits
     }
 
-    /// Replies with the requests of other connections, if the connection is a monitor. Ready if it wrote at
-    /// least one line.
+    /// If the connection is a monitor, writes the requests of other connections as replies. Ready once it has
+    /// written at least one line.
     pub(crate) fn poll_monitor(
         &self,
         context: &mut Context<'_>,
@@ -268,7 +268,7 @@ impl Session {
         monitor.poll_lines(context, has_room.then(|| &mut out.reply().bytes))
     }
 
-    /// Adds the executed requests to the counts of the server.
+    /// Adds the executed requests to the counters of the server.
     pub(crate) fn publish_counts(&mut self) {
         if self.uncounted == 0 {
             return;

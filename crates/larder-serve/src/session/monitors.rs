@@ -1,10 +1,10 @@
-//! The connections that receive all requests, by `MONITOR`.
+//! The connections that receive all requests, after `MONITOR`.
 //!
-//! 1. When a request arrives, its line is added to the queue of each monitor. Without a monitor, this costs
-//!    only a read of a counter.
-//! 2. The connection of a monitor is woken, and takes the lines from its queue.
-//! 3. A queue is bounded. The server closes a monitor that does not take its lines in time. So requests never
-//!    wait for a monitor, and a monitor never misses a request.
+//! 1. When a request arrives, a line for it is added to the queue of each monitor. Without a monitor, this
+//!    costs only a read of a counter.
+//! 2. The monitor's connection is woken, and takes the lines from its queue.
+//! 3. The queue is bounded. If a monitor does not take its lines in time, the server closes its connection.
+//!    So requests never wait for a monitor, and an open monitor misses no request.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,13 +13,13 @@ use std::task::{Context, Poll, Waker};
 /// Maximum number of monitors of a server.
 pub(crate) const MAX_MONITORS: usize = 16;
 
-/// Maximum size of the lines that wait for a monitor.
+/// Maximum length of the lines that wait for a monitor, in bytes.
 const MAX_QUEUE: usize = 4 << 20;
 
 /// The monitors of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Monitors {
-    /// The number of `queues`. It can be read without the lock.
+    /// Number of elements of `queues`, which can be read without the lock.
     count: AtomicUsize,
     queues: Mutex<Vec<Arc<Mutex<LineQueue>>>>,
 }
@@ -35,12 +35,12 @@ struct LineQueue {
 #[derive(Debug)]
 pub(crate) struct Monitor(Arc<Monitors>, Arc<Mutex<LineQueue>>);
 
-/// The monitor has not taken its lines in time.
+/// The error of a monitor that has not taken its lines in time.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Overfull;
 
 impl Monitors {
-    /// Adds a monitor. Returns `None` if the server has the maximum number of monitors.
+    /// Adds a monitor. Returns `None` if the maximum number is reached.
     pub(crate) fn add(self: &Arc<Self>) -> Option<Monitor> {
         let mut queues = lock(&self.queues);
         if queues.len() == MAX_MONITORS {
@@ -70,7 +70,7 @@ impl Monitors {
             }
             wakers.extend(queue.waker.take());
         }
-        // The wakers are called without a lock, because a waker may run foreign code.
+        // Wakers are called without a lock, because they may run foreign code.
         for waker in wakers {
             waker.wake();
         }
@@ -78,7 +78,7 @@ impl Monitors {
 }
 
 impl Monitor {
-    /// Appends the lines of the queue to `to`, if it has room. Ready if it appended at least one line.
+    /// Moves the queued lines to `to`, unless it is `None`. Ready once at least one line was moved.
     pub(crate) fn poll_lines(
         &self,
         context: &mut Context<'_>,

@@ -2,7 +2,7 @@
 //!
 //! Most replies are known when their command has run. The reply of a durable removal is written later, when
 //! the removal is on disk. Meanwhile the connection executes its next requests, so the removals of a pipeline
-//! share one commit. The replies after such a reply wait for it.
+//! share a commit. All later replies wait for such a reply.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,11 +12,11 @@ use std::task::{Context, Poll};
 
 use crate::protocol::reply::{ReplyBuffer, Version};
 
-/// Maximum length of an empty buffer that a connection keeps for its next replies. Without this limit, each
-/// idle connection would keep the memory of its largest reply.
+/// Maximum capacity of an empty buffer that a connection keeps, in bytes. Otherwise each idle connection
+/// would keep the memory of its largest reply.
 const MAX_KEPT: usize = 4 << 10;
 
-/// The number of late replies for which a connection keeps memory.
+/// Number of late replies for which a connection keeps its memory.
 const MAX_KEPT_WAITING: usize = 16;
 
 /// A reply that was not known when its command had run.
@@ -25,24 +25,24 @@ pub(crate) enum LateReply {
     /// `OK`.
     Ok,
     Count(u64),
-    /// A reply that is written already.
+    /// A reply that is already written.
     Bytes(Vec<u8>),
     Error(String),
 }
 
-/// A reply that is not yet known.
+/// The future of a late reply.
 pub(crate) type PendingReply = Pin<Box<dyn Future<Output = LateReply> + Send>>;
 
-/// The limits of the unsent replies of a connection.
+/// Limits on the unsent replies of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputLimits {
-    /// The connection accepts no further request while it has more unsent bytes than this. Default 1 MiB. It
-    /// is at most `max`.
+    /// The connection accepts no request while it has more unsent bytes than this. Default 1 MiB. Values
+    /// above `max` have no effect.
     pub pause: usize,
-    /// The server closes the connection when it has more unsent bytes than this. A request or a transaction
-    /// on several keys returns an error if its replies or values take more. Default 256 MiB.
+    /// The server closes a connection with more unsent bytes than this. A request or transaction on several
+    /// keys returns an error if its replies or values exceed this limit. Default 256 MiB.
     pub max: usize,
-    /// The connection accepts no further request while this many replies wait for a commit. Default 1,024.
+    /// The connection accepts no request while this number of replies wait for a commit. Default 1,024.
     pub pending: usize,
 }
 
@@ -54,24 +54,24 @@ impl Default for OutputLimits {
 
 /// A reply that waits for a commit.
 struct WaitingReply {
-    /// The bytes that come before it.
+    /// The bytes to send before this reply.
     before: Vec<u8>,
     pending: PendingReply,
-    /// The number of bytes of `before`, and of the reply itself if it is written already.
+    /// Number of bytes in `before`, plus the reply itself if it is already written.
     len: usize,
 }
 
 /// The replies of a connection.
 pub(crate) struct Output {
-    /// The replies after all of `waiting`.
+    /// The replies after the last element of `waiting`.
     replies: ReplyBuffer,
-    /// Replies that wait for a commit.
+    /// Replies that wait for a commit, in order.
     waiting: VecDeque<WaitingReply>,
-    /// Bytes that may be sent.
+    /// Bytes that can be sent.
     sendable: Vec<u8>,
-    /// The number of bytes of `sendable` that were sent.
+    /// Number of bytes of `sendable` that are already sent.
     sent: usize,
-    /// The number of bytes that wait behind a commit.
+    /// Number of bytes that wait for a commit.
     held: usize,
 }
 
@@ -86,18 +86,18 @@ impl Output {
         }
     }
 
-    /// Returns the buffer for the reply of the present request.
+    /// Returns the buffer for the reply to the current request.
     pub(crate) fn reply(&mut self) -> &mut ReplyBuffer {
         &mut self.replies
     }
 
-    /// Sends a reply when the future is ready. Meanwhile the connection executes its next requests. So the
-    /// effects of the present request must already be visible.
+    /// Sends a reply when the future is ready. Meanwhile the connection executes its next requests, so the
+    /// effects of the current request must already be visible.
     pub(crate) fn reply_later(&mut self, reply: impl Future<Output = LateReply> + Send + 'static) {
         self.reply_later_of(0, reply);
     }
 
-    /// As [`reply_later`](Self::reply_later), for a future that holds a reply of so many bytes.
+    /// Like [`reply_later`](Self::reply_later), for a future that holds a reply of `len` bytes.
     pub(crate) fn reply_later_of(
         &mut self,
         len: usize,
@@ -109,7 +109,7 @@ impl Output {
         self.waiting.push_back(WaitingReply { before, pending: Box::pin(reply), len });
     }
 
-    /// Returns whether the connection may accept a further request.
+    /// Returns whether the connection can accept another request.
     pub(crate) fn has_room(&self, limits: &OutputLimits) -> bool {
         self.len() <= limits.pause && self.waiting.len() < limits.pending
     }
@@ -119,7 +119,7 @@ impl Output {
         self.sendable.len() - self.sent + self.held + self.replies.bytes.len()
     }
 
-    /// Returns whether the unsent bytes exceed the limit, or whether a reply was left out for this reason.
+    /// Returns whether the unsent bytes exceed the limit, or whether a reply was left out because of it.
     pub(crate) fn is_too_large(&self, limits: &OutputLimits) -> bool {
         self.replies.is_too_large() || self.len() > limits.max
     }
@@ -129,7 +129,7 @@ impl Output {
         self.waiting.len()
     }
 
-    /// Returns the bytes that may be sent.
+    /// Returns the bytes that can be sent.
     pub(crate) fn sendable(&mut self) -> &[u8] {
         if self.waiting.is_empty() && !self.replies.bytes.is_empty() {
             if self.sent == self.sendable.len() {
@@ -153,8 +153,8 @@ impl Output {
         }
     }
 
-    /// Writes the replies that have become known, up to the first one that still waits. Ready if it wrote at
-    /// least one reply.
+    /// Writes the late replies that are known, up to the first one that still waits. Ready once it has
+    /// written at least one reply.
     pub(crate) fn poll_pending(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut polled = Poll::Pending;
         while let Some(first) = self.waiting.front_mut()
@@ -180,7 +180,7 @@ impl Output {
     }
 }
 
-/// Empties a buffer. Frees a long buffer.
+/// Empties a buffer, and frees its memory if it is large.
 fn empty(buffer: &mut Vec<u8>) {
     if buffer.capacity() > MAX_KEPT {
         *buffer = Vec::new();
@@ -204,7 +204,7 @@ mod tests {
     use super::{LateReply, MAX_KEPT, Output};
 
     impl Output {
-        /// Returns the memory that the connection holds for its replies, in bytes.
+        /// Returns the memory that the connection keeps for its replies, in bytes.
         fn kept(&self) -> usize {
             let waiting = self.waiting.capacity() * size_of::<super::WaitingReply>();
             self.sendable.capacity() + self.replies.bytes.capacity() + waiting
@@ -223,7 +223,7 @@ mod tests {
         let large = vec![b'x'; 1 << 20];
         let mut output = Output::new(&super::OutputLimits::default());
         output.reply().bulk(&large);
-        // A part is sent, and further replies follow it.
+        // Further replies are added after a part of the reply was sent.
         assert!(output.sendable().len() > large.len());
         output.advance(1000);
         output.reply().bulk(&large);

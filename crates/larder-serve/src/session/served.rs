@@ -15,7 +15,7 @@ use super::output::OutputLimits;
 use super::slow_log::SlowLog;
 use crate::protocol::limits::RequestLimits;
 
-/// The cache, the databases, the settings and the counts.
+/// The cache, the databases, the settings and the counters of a server.
 #[derive(Debug)]
 pub(crate) struct Served {
     pub(crate) cache: Cache,
@@ -31,17 +31,17 @@ pub(crate) struct Served {
     pub(crate) slow_log: SlowLog,
     pub(crate) latencies: Latencies,
     pub(crate) monitors: Arc<Monitors>,
-    /// The counts at the last `CONFIG RESETSTAT`.
+    /// The counters at the last `CONFIG RESETSTAT`.
     pub(crate) baseline: Baseline,
     pub(crate) since: Instant,
-    /// Becomes true when the time limit of a shutdown has passed. Walks over the keys then end.
+    /// Becomes true when a shutdown times out. Walks over the keys then end.
     pub(crate) is_cut_off: Arc<AtomicBool>,
 }
 
 /// The version of Redis whose commands, replies and error texts this server follows.
 pub(crate) const REDIS_VERSION: &str = "7.0.15";
 
-/// Counts that `INFO` subtracts from the present ones.
+/// Values that `INFO` subtracts from the current counters.
 #[derive(Debug, Default)]
 pub(crate) struct Baseline {
     pub(crate) hits: AtomicU64,
@@ -54,18 +54,18 @@ pub(crate) struct Baseline {
     pub(crate) cut_off: AtomicU64,
 }
 
-/// The counts of a server since it started.
+/// The counters of a server since its start.
 #[derive(Debug, Default)]
 pub(crate) struct ServerCounters {
-    /// Requests that were executed.
+    /// Number of executed requests.
     pub(crate) requests: AtomicU64,
-    /// Connections that were refused, because there were too many.
+    /// Number of connections that were refused because the maximum was reached.
     pub(crate) refused: AtomicU64,
-    /// Connections that were closed because the peer did not read its replies.
+    /// Number of connections that were closed because the peer did not read its replies.
     pub(crate) cut_off: AtomicU64,
 }
 
-/// A password. Its `Debug` does not print it.
+/// A password. `Debug` does not print it.
 pub(crate) struct Password(Box<[u8]>);
 
 impl Password {
@@ -77,12 +77,12 @@ impl Password {
         self.0.is_empty()
     }
 
-    /// Returns whether this is the password. The time is the same for all passwords of the same length, so
-    /// the time reveals nothing about the correct password.
+    /// Returns whether this is the password. The comparison takes equally long for all passwords of the same
+    /// length, so its time reveals nothing about the correct one.
     pub(crate) fn is(&self, given: &[u8]) -> bool {
         let mut difference = self.0.len() ^ given.len();
         for (index, byte) in given.iter().enumerate() {
-            // The index is never out of range, and the password is never empty: see `ServerBuilder::start`.
+            // The index is never out of range, because `ServerBuilder::start` refuses an empty password.
             let own = self.0.get(index % self.0.len().max(1)).copied().unwrap_or_default();
             difference |= usize::from(std::hint::black_box(own ^ byte));
         }

@@ -1,7 +1,7 @@
 //! The log of slow requests, for `SLOWLOG`.
 //!
-//! The log limits the number of requests, the number of words of a request, and the number of bytes of a
-//! word. It drops the oldest request first.
+//! The number of requests, the number of words per request, and the number of bytes per word are limited. The
+//! oldest request is dropped first.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -11,16 +11,16 @@ use std::time::Duration;
 use super::client::Client;
 use crate::protocol::arguments::Arguments;
 
-/// The default threshold, in microseconds, as in Redis.
+/// Default threshold in microseconds, as in Redis.
 const DEFAULT_THRESHOLD: i64 = 10_000;
 
-/// The default number of requests in the log, as in Redis.
+/// Default number of requests in the log, as in Redis.
 const DEFAULT_LEN: usize = 128;
 
-/// Maximum number of requests in the log. They take up to 5 MiB.
+/// Maximum number of requests in the log, which take up to 5 MiB.
 pub(crate) const MAX_LEN: i64 = 1024;
 
-/// Maximum number of words of a logged request, and of bytes of a word.
+/// Maximum number of words per logged request, and of bytes per word.
 const MAX_WORDS: usize = 32;
 const MAX_WORD: usize = 128;
 
@@ -28,7 +28,7 @@ const MAX_WORD: usize = 128;
 #[derive(Debug, Clone)]
 pub(crate) struct SlowRequest {
     pub(crate) id: u64,
-    /// The end of the request, as a Unix time in seconds.
+    /// End of the request, as a Unix time in seconds.
     pub(crate) time: i64,
     pub(crate) duration: Duration,
     pub(crate) words: Vec<Vec<u8>>,
@@ -39,17 +39,16 @@ pub(crate) struct SlowRequest {
 /// The slow requests of a server.
 #[derive(Debug)]
 pub(crate) struct SlowLog {
-    /// The log keeps requests that take at least this number of microseconds. With a negative number, it
-    /// keeps no request.
+    /// Minimum duration of a logged request in microseconds. With a negative number, no request is logged.
     pub(crate) threshold: AtomicI64,
-    /// The maximum number of requests in the log.
+    /// Maximum number of requests in the log.
     pub(crate) max_len: AtomicUsize,
     kept: Mutex<KeptRequests>,
 }
 
 #[derive(Debug, Default)]
 struct KeptRequests {
-    /// The newest request is first.
+    /// The logged requests, newest first.
     requests: VecDeque<SlowRequest>,
     next_id: u64,
 }
@@ -80,7 +79,7 @@ impl SlowLog {
         kept.requests.truncate(self.max_len.load(Ordering::Relaxed));
     }
 
-    /// Returns the newest requests.
+    /// Returns up to `max` requests, newest first.
     pub(crate) fn newest(&self, max: usize) -> Vec<SlowRequest> {
         self.lock().requests.iter().take(max).cloned().collect()
     }
@@ -106,8 +105,7 @@ impl SlowLog {
     }
 }
 
-/// Returns the words of a request. The result states the number of words and bytes that it leaves out, as in
-/// Redis.
+/// Returns the words for the log. If some words or bytes are left out, the result says how many, as in Redis.
 fn shortened(args: Arguments<'_>) -> Vec<Vec<u8>> {
     let shorten = |word: &[u8]| match word.split_at_checked(MAX_WORD) {
         Some((first, rest)) if !rest.is_empty() => {

@@ -1,41 +1,40 @@
-//! Judges which values a read may return, from the requests that were sent and the replies that came.
+//! Checks which values a read may return, from the requests that were sent and the replies that were
+//! received.
 //!
-//! Each key or group of keys has a history. A history numbers the changes in their order, and stores:
+//! Each key or group of keys has a history, which numbers the changes in order. It stores three numbers:
 //!
-//! - `sent`: the last change that was sent, whether or not a reply has come.
-//!
-//! - The floor of a life of the server: the last change that a reply of this life has shown. Each later read
-//!   in the same life must show this change or a later one.
-//!
-//! - `durable`: the last change that was acknowledged as durable. Each read of a later life must show this
+//! - `sent`: the last change that was sent, whether or not a reply has arrived.
+//! - The floor of a life of the server: the last change that a reply in this life has shown. Each later read
+//!   in this life must show this change or a later one.
+//! - `durable`: the last change that was acknowledged as durable. Each read in a later life must show this
 //!   change or a later one.
 //!
-//! A worker takes the floor before it sends a read. So the actions of other workers meanwhile can make the
+//! A worker takes the floor before it sends a read. So changes of other workers in the meantime can make the
 //! check weaker, but not wrong.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The number of a life of the server: from one start to the next kill.
+/// Number of a life of the server, which lasts from a start to the next kill.
 pub(super) type Life = u64;
 
-/// The promises that the judge checks. A finding names its promise.
+/// The promises that the judge checks. Each finding names one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Promise {
-    /// A read does not return a stale value after an acknowledged removal.
+    /// After an acknowledged removal, a read returns no stale value.
     NothingStale,
     /// A change is not lost if it was acknowledged as durable, or if the same life has shown it.
     NothingLost,
-    /// A read never returns a part of a group.
+    /// A read returns a group completely or not at all.
     WholeGroups,
     /// Every value that a read returns was sent.
     NothingInvented,
-    /// Counters count each increment once, and decrease only at a crash.
+    /// Counters count each increment exactly once, and decrease only in a crash.
     ExactCounts,
-    /// A walk returns each key that is present during the whole walk.
+    /// A walk returns each key that exists during the whole walk.
     CompleteWalks,
-    /// The server answers, and runs until it is killed.
+    /// The server replies, and runs until it is killed.
     Service,
 }
 
@@ -58,7 +57,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The last change that the current life has shown, and the last durable change.
+/// The last change that a life has shown, and the last durable change.
 #[derive(Debug, Default)]
 struct Floor {
     seen: (Life, u64),
@@ -84,7 +83,7 @@ impl Floor {
     }
 }
 
-/// The history of a key or of a group of keys. One worker changes the key or group, and all workers read it.
+/// The history of a key or of a group of keys. One worker makes all changes, and all workers read.
 #[derive(Debug)]
 pub(super) struct History {
     pub(super) name: String,
@@ -93,7 +92,7 @@ pub(super) struct History {
 
 #[derive(Debug)]
 struct HistoryState {
-    /// Whether each change stores a value. Change 0 is the initial state, without a value.
+    /// For each change, whether it stores a value. Change 0 is the initial state without a value.
     stores: Vec<bool>,
     floor: Floor,
 }
@@ -104,7 +103,7 @@ impl History {
         Self { name, state: Mutex::new(state) }
     }
 
-    /// Begins a change, which stores its number or is a removal. Returns the number.
+    /// Begins a change, which is a removal unless `stores` is set. Returns the number of the change.
     pub(super) fn begin(&self, stores: bool) -> u64 {
         let mut state = self.lock();
         state.stores.push(stores);
@@ -120,7 +119,7 @@ impl History {
         }
     }
 
-    /// Returns the first change that a read in this life may show.
+    /// Returns the number of the earliest change that a read in this life may show.
     pub(super) fn floor(&self, life: Life) -> u64 {
         self.lock().floor.of(life)
     }
@@ -131,12 +130,12 @@ impl History {
         floor.durable = floor.durable.max(number);
     }
 
-    /// Records that a life has ended in order, so that all changes that it has shown are on disk.
+    /// Records that a life has shut down cleanly, so that all changes that it has shown are on disk.
     pub(super) fn ended(&self, life: Life) {
         self.lock().floor.keep(life);
     }
 
-    /// Judges the value that a read has returned. `floor` is the floor before the read.
+    /// Checks the value that a read has returned. `floor` is the floor before the read.
     pub(super) fn judge(&self, life: Life, floor: u64, shown: Option<u64>) -> Result<(), Finding> {
         let mut state = self.lock();
         let name = &self.name;
@@ -185,10 +184,10 @@ pub(super) struct Count {
 
 #[derive(Debug, Default)]
 struct CountState {
-    /// The number of increments that were sent.
+    /// Number of increments that were sent.
     sent: u64,
     floor: Floor,
-    /// The replies of increments in one life. No two replies are equal.
+    /// The replies to increments in one life. All of them must be different.
     replies: (Life, HashSet<u64>),
 }
 
@@ -197,14 +196,14 @@ impl Count {
         Self { key, state: Mutex::default() }
     }
 
-    /// Begins an increment. Returns a count. The reply must be above this count.
+    /// Begins an increment. Returns a count that its reply must exceed.
     pub(super) fn begin(&self, life: Life) -> u64 {
         let mut state = self.lock();
         state.sent += 1;
         state.floor.of(life)
     }
 
-    /// Judges the reply of an increment.
+    /// Checks the reply to an increment.
     pub(super) fn judge_increment(
         &self,
         life: Life,
@@ -239,7 +238,7 @@ impl Count {
         self.lock().floor.of(life)
     }
 
-    /// Judges a read.
+    /// Checks the count that a read has returned.
     pub(super) fn judge_read(&self, life: Life, floor: u64, shown: u64) -> Result<(), Finding> {
         let mut state = self.lock();
         let (key, sent) = (&self.key, state.sent);
@@ -263,7 +262,7 @@ impl Count {
         floor.durable = floor.durable.max(count);
     }
 
-    /// Records that a life has ended in order, so that all counts that it has shown are on disk.
+    /// Records that a life has shut down cleanly, so that all counts that it has shown are on disk.
     pub(super) fn ended(&self, life: Life) {
         self.lock().floor.keep(life);
     }
@@ -273,15 +272,15 @@ impl Count {
     }
 }
 
-/// A row of the database behind the cache, whose value the cache keeps: its version. Any worker changes the
-/// row and removes the key, and any worker loads the key.
+/// A row of the database behind the cache, whose version is cached. Any worker changes the row and removes
+/// its key, and any worker loads the key.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) key: String,
-    /// A key that every removal of `key` changes. A load watches it, so that the load stores no value that it
-    /// has read before a removal.
+    /// A key that changes with every removal of `key`. A load watches it, so that it does not store a value
+    /// that it read before a removal.
     pub(super) fence: String,
-    /// The version of the row, and the oldest version that a read may show.
+    /// The current version of the row, and the oldest version that a read may show.
     versions: Mutex<(u64, u64)>,
 }
 
@@ -291,21 +290,21 @@ impl Row {
         Self { key, fence, versions: Mutex::new((1, 0)) }
     }
 
-    /// Changes the row. Returns the new version.
+    /// Changes the row, and returns its new version.
     pub(super) fn change(&self) -> u64 {
         let mut versions = self.lock();
         versions.0 += 1;
         versions.0
     }
 
-    /// Records that the removal after a change was acknowledged as durable. From now on, a read must not show
-    /// an older version.
+    /// Records that the removal after this version was acknowledged as durable. From now on, a read must not
+    /// show an older version.
     pub(super) fn removed(&self, version: u64) {
         let mut versions = self.lock();
         versions.1 = versions.1.max(version);
     }
 
-    /// Returns the version of the row.
+    /// Returns the current version of the row.
     pub(super) fn version(&self) -> u64 {
         self.lock().0
     }
@@ -315,7 +314,7 @@ impl Row {
         self.lock().1
     }
 
-    /// Judges the version that a read has returned. `floor` is the floor before the read.
+    /// Checks the version that a read has returned. `floor` is the floor before the read.
     pub(super) fn judge(&self, life: Life, floor: u64, shown: Option<u64>) -> Result<(), Finding> {
         let Some(version) = shown else { return Ok(()) };
         let (key, last) = (&self.key, self.version());
@@ -343,19 +342,19 @@ fn the_judge_knows_what_is_stale_lost_and_invented() {
         let number = history.begin(stores);
         history.answered(1, number, is_durable);
     }
-    // In the same life, the last change shows.
+    // In the same life, a read must show the last change.
     assert_eq!(history.floor(1), 4);
     assert_eq!(promise(history.judge(1, 4, None)), Some(Promise::NothingLost));
     assert_eq!(promise(history.judge(1, 4, Some(2))), Some(Promise::NothingStale));
     assert_eq!(promise(history.judge(1, 4, Some(3))), Some(Promise::NothingInvented));
     assert_eq!(promise(history.judge(1, 4, Some(5))), Some(Promise::NothingInvented));
     assert_eq!(promise(history.judge(1, 4, Some(4))), None);
-    // In the next life, the removal or a later change shows.
+    // In the next life, a read must show the removal or a later change.
     assert_eq!(history.floor(2), 3);
     assert_eq!(promise(history.judge(2, 3, Some(2))), Some(Promise::NothingStale));
     assert_eq!(promise(history.judge(2, 3, None)), None);
     assert_eq!(promise(history.judge(2, 3, Some(4))), None);
-    // A change that a life has shown is not undone in this life.
+    // A change that a life has shown is not undone in the same life.
     assert_eq!(promise(history.judge(2, history.floor(2), None)), Some(Promise::NothingLost));
     history.kept(4);
     assert_eq!(history.floor(3), 4);

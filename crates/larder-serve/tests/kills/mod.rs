@@ -1,22 +1,21 @@
 //! Runs eight workers and a server that is killed repeatedly.
 //!
-//! A process serves a cache file over a Unix socket. Eight workers, each with its own connection, change and
-//! read entries. After a short time, the process is killed with SIGKILL or ends in order, and is started
-//! again with the same file. A judge knows the requests and replies of all workers, and checks each reply:
+//! A process serves a cache file over a Unix socket. Each worker has its own connection, and changes and
+//! reads entries. After a short time, the process is killed with SIGKILL or shut down, and is started again
+//! with the same file. A judge knows all requests and replies of the workers, and checks these rules:
 //!
-//! - A read returns no stale value after an acknowledged removal, in this life of the server and in all later
-//!   lives.
+//! - After an acknowledged removal, a read returns no stale value, in this life of the server or in a later
+//!   one.
 //! - A read returns a group of `MSET` or `MULTI` completely or not at all.
-//! - A change that was acknowledged as durable is not lost. `WAIT` and a database with durable writes
+//! - A change that was acknowledged as durable is not lost. `WAIT`, and a database with durable writes,
 //!   acknowledge changes in this way.
-//! - Counters count each increment once. Buffered counters decrease only at a crash.
-//! - A walk returns each key that is present during the whole walk.
+//! - Counters count each increment exactly once. Buffered counters decrease only in a crash.
+//! - A walk returns each key that exists during the whole walk.
 //!
-//! [`judge`]: the values that a read may return. [`workers`]: the requests. [`shop`]: the state that the
-//! workers share. [`server`]: the process. [`planted`]: faults that the harness must find.
+//! [`judge`]: the values that a read may return. [`workers`]: the requests. [`shop`]: the state that the workers share. [`server`]: the server process. [`planted`]: faults that the harness must find.
 //!
-//! `LARDER_KILLS_SECONDS` sets the time of a run. `LARDER_SEED` sets the seed of the requests and of the
-//! times of the kills. A seed does not repeat the order in which threads and processes run.
+//! `LARDER_KILLS_SECONDS` sets the duration of a run. `LARDER_SEED` sets the seed for the requests and for
+//! the times of the kills, but not the order in which threads and processes run.
 
 mod judge;
 mod planted;
@@ -37,14 +36,14 @@ use server::Process;
 use shop::{Choices, Shop, WORKERS};
 use workers::{Stopped, Worker};
 
-/// The time for which the harness runs in `cargo test`.
+/// Duration of the harness in `cargo test`, in seconds.
 const USUAL_SECONDS: u64 = 5;
 
-/// The counts of a run.
+/// Counts of a run.
 #[derive(Debug, Default)]
 struct Done {
     kills: u64,
-    /// The number of times that the server has ended in order.
+    /// Number of times that the server was shut down cleanly.
     ends: u64,
     acts: u64,
 }
@@ -59,7 +58,7 @@ struct Stage {
 
 #[derive(Debug, Default)]
 struct Now {
-    /// The life that serves. `None` between two lives.
+    /// The current life of the server, or `None` between two lives.
     life: Option<Life>,
     is_over: bool,
     finding: Option<Finding>,
@@ -75,7 +74,7 @@ impl Stage {
         self.changed.notify_all();
     }
 
-    /// Waits for a life that serves. Returns `None` at the end of the run.
+    /// Waits for the next life. Returns `None` at the end of the run.
     fn await_life(&self) -> Option<Life> {
         let mut now = self.lock();
         loop {
@@ -117,7 +116,7 @@ fn run(seed: u64, time: Duration, fault: Option<Fault>) -> Result<Done, Finding>
         let led = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             lead(seed, time, fault, dir.path(), &shop, &stage, &mut done);
         }));
-        // The workers end even after a failure.
+        // Ends the workers even after a failure.
         stage.lock().is_over = true;
         stage.changed.notify_all();
         led.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -184,14 +183,14 @@ fn lead(
     }
 }
 
-/// Runs a worker until the end of the run. It opens a connection to each life of the server.
+/// Runs a worker until the end of the run. The worker opens a connection in each life of the server.
 fn work(shop: &Shop, stage: &Stage, dir: &Path, number: usize, mut choices: Choices) {
     while let Some(life) = stage.await_life() {
         let Ok(mut worker) = Worker::connect(shop, number, life, dir, &mut choices) else {
             std::thread::yield_now();
             continue;
         };
-        // Without this check, the connection may belong to the next life.
+        // The connection may already belong to the next life.
         if !stage.serves(life) {
             continue;
         }

@@ -1,23 +1,23 @@
-//! Checks that the harness finds faults. A planted fault leaves out a step of the server or of the cache. The
+//! Checks that the harness finds faults. A planted fault skips a step of the server or of the cache, and the
 //! judge must name the broken promise.
 
 use std::time::Duration;
 
 use super::judge::Promise;
 
-/// The maximum time to find a planted fault. A few kills usually suffice.
+/// Maximum time to find a planted fault. A few kills are usually enough.
 const ENOUGH: Duration = Duration::from_mins(2);
 
-/// A fault in one step.
+/// A fault to plant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// The server answers `DEL` before its commit.
+    /// The server replies to `DEL` before its commit.
     AcknowledgeBeforeCommit,
     /// The changes of a group are committed one by one.
     SplitGroup,
-    /// `WATCH` compares the sequence of a key, instead of its epoch.
+    /// `WATCH` compares the sequence of a key instead of its epoch.
     WatchBySequence,
-    /// A call of `SCAN` leaves out a key.
+    /// A call of `SCAN` skips a key.
     SkipAtCursor,
 }
 

@@ -1,7 +1,7 @@
-//! The server process and its lives. The process is this test binary, started again for one task.
+//! The server process. It is this test binary, started again with one task.
 //!
-//! The parent passes the settings in environment variables. The child prints a line when it serves. It serves
-//! until it is killed or its standard input ends. At the end of its input, it shuts down in order.
+//! The parent passes the settings in environment variables. The child prints a line when it serves, and
+//! serves until it is killed or until its standard input ends. In the latter case, it shuts down cleanly.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -14,32 +14,31 @@ use larder_serve::{Server, WriteMode};
 
 use super::planted::Fault;
 
-/// The directory of the cache file and of the socket.
+/// Environment variable for the directory of the cache file and of the socket.
 const DIR: &str = "LARDER_KILLS_DIR";
-/// The flush interval, in milliseconds.
+/// Environment variable for the flush interval, in milliseconds.
 const FLUSH_INTERVAL: &str = "LARDER_KILLS_FLUSH_INTERVAL_MS";
-/// The fault to plant.
+/// Environment variable for the fault to plant.
 const FAULT: &str = "LARDER_KILLS_FAULT";
 
-/// The maximum time in which a child must start or end. A child usually needs much less time.
+/// Maximum time for a child to start or end, which usually takes much less.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 const READY: &str = "it serves";
 
-/// The database whose writes are answered when they are durable. The writes of the other databases are
-/// buffered.
+/// The database with durable writes. Writes in the other databases are buffered.
 pub(super) const DURABLE: usize = 1;
-/// The database for the walks.
+/// The database for walks.
 pub(super) const WALKED: usize = 2;
 
 pub(super) fn socket(dir: &Path) -> PathBuf {
     dir.join("s")
 }
 
-/// A process that serves. Dropping this value kills the process.
+/// A server process. Dropping this value kills the process.
 pub(super) struct Process {
     child: Child,
-    /// The lines that the child prints. The channel closes when the child ends.
+    /// The lines that the child prints. The channel is closed when the child ends.
     lines: Receiver<String>,
 }
 
@@ -66,10 +65,10 @@ impl Process {
         Self { child, lines }
     }
 
-    /// Waits until the process serves. Returns whether it serves.
+    /// Waits until the process serves. Returns false if it ends instead.
     pub(super) fn await_ready(&self) -> bool {
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            // The test harness may have left an unfinished line.
+            // The test harness may have printed an unfinished line before.
             if line.ends_with(READY) {
                 return true;
             }
@@ -77,7 +76,7 @@ impl Process {
         false
     }
 
-    /// Waits for a time. Returns whether the process still runs.
+    /// Waits for this time. Returns whether the process is still running.
     pub(super) fn run_for(&self, time: Duration) -> bool {
         self.lines.recv_timeout(time) == Err(RecvTimeoutError::Timeout)
     }
@@ -88,7 +87,7 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// Shuts the process down. Returns whether it has ended in order.
+    /// Shuts down the process. Returns whether it has ended successfully.
     pub(super) fn end(&mut self) -> bool {
         drop(self.child.stdin.take());
         while self.lines.recv_timeout(PATIENCE).is_ok() {}
@@ -103,7 +102,7 @@ impl Drop for Process {
     }
 }
 
-/// The child's task. It does nothing if the harness has not started it.
+/// The task of the child. Does nothing in a normal test run.
 #[test]
 fn process() {
     let Some(dir) = std::env::var_os(DIR) else { return };

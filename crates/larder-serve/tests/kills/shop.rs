@@ -1,4 +1,4 @@
-//! The state that all workers share, and the random choices of a seed.
+//! The state that all workers share, and a random generator.
 
 use super::judge::{Count, History, Life, Row};
 use super::server::DURABLE;
@@ -6,7 +6,7 @@ use super::server::DURABLE;
 /// The number of workers.
 pub(super) const WORKERS: usize = 8;
 
-/// Random numbers from a seed.
+/// A pseudorandom generator.
 #[derive(Debug, Clone)]
 pub(super) struct Choices(u64);
 
@@ -15,7 +15,7 @@ impl Choices {
         Self(seed)
     }
 
-    /// Returns a random number that is less than `below`.
+    /// Returns a number below `below`.
     pub(super) fn below(&mut self, below: u64) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -33,15 +33,15 @@ impl Choices {
 /// The state that all workers share.
 #[derive(Debug)]
 pub(super) struct Shop {
-    /// The values. Each worker has one value in each of the two databases.
+    /// The histories of single values: for each worker, one in each of two databases.
     pub(super) values: Vec<[History; 2]>,
-    /// The groups. Each worker has one group in each of the two databases.
+    /// The histories of groups: for each worker, one in each of two databases.
     pub(super) groups: Vec<[History; 2]>,
     pub(super) counts: [Vec<Count>; 2],
     pub(super) rows: Vec<Row>,
 }
 
-/// The databases of `values`, `groups` and `counts`.
+/// The databases that `values`, `groups` and `counts` use.
 pub(super) const DATABASES: [usize; 2] = [0, DURABLE];
 
 impl Shop {
@@ -68,7 +68,7 @@ impl Shop {
         self.counts.iter().flatten()
     }
 
-    /// Records that a life has ended in order, so that all changes that it has shown are on disk.
+    /// Records that a life has shut down cleanly, so that all changes that it has shown are on disk.
     pub(super) fn ended(&self, life: Life) {
         self.histories().for_each(|history| history.ended(life));
         self.all_counts().for_each(|count| count.ended(life));

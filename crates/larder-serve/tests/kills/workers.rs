@@ -1,4 +1,4 @@
-//! The requests of the workers: changes and reads of the entries that [`super::judge`] judges.
+//! The requests of the workers, which change and read the entries that [`super::judge`] checks.
 //!
 //! | what | where | how it is changed |
 //! |---|---|---|
@@ -16,23 +16,23 @@ use super::server::{WALKED, socket};
 use super::shop::{Choices, DATABASES, Shop};
 use crate::resp::{Reply, RespClient};
 
-/// The keys of a group.
+/// Number of keys in a group.
 const GROUP: usize = 8;
 
-/// The keys that stay in the walked database.
+/// Number of keys that stay in the walked database.
 const WALKED_KEYS: usize = 64;
 
-/// The reason why an action of a worker did not finish.
+/// Why an action of a worker did not finish.
 #[derive(Debug)]
 pub(super) enum Stopped {
-    /// The server has ended the connection, because it was killed.
+    /// The connection has ended, because the server was killed.
     Killed,
     Found(Finding),
 }
 
 impl From<io::Error> for Stopped {
     fn from(error: io::Error) -> Self {
-        // A missing reply means that the server hangs. A kill ends the connection instead.
+        // A missing reply means that the server hangs, because a kill would end the connection.
         match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 Self::Found(Finding::new(Promise::Service, "a request was not answered"))
@@ -50,13 +50,13 @@ impl From<Finding> for Stopped {
 
 type Acted = Result<(), Stopped>;
 
-/// A worker with its connection to one life of the server.
+/// A worker with a connection to one life of the server.
 pub(super) struct Worker<'a> {
     shop: &'a Shop,
     number: usize,
     life: Life,
     client: RespClient,
-    /// The selected database.
+    /// Number of the selected database.
     db: usize,
     choices: &'a mut Choices,
 }
@@ -65,7 +65,7 @@ fn unexpected(what: &str, reply: &Reply) -> Stopped {
     Stopped::Found(Finding::new(Promise::Service, format!("{what} was answered {reply:?}")))
 }
 
-/// Returns the number in the reply for a value, or `None` for a missing key.
+/// Returns the number that a reply contains, or `None` for a missing key.
 fn number(what: &str, reply: &Reply) -> Result<Option<u64>, Stopped> {
     match reply {
         Reply::Bulk(_, None) => Ok(None),
@@ -121,15 +121,15 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Chooses and selects one of [`DATABASES`]. Returns its index in this array.
+    /// Selects a random element of [`DATABASES`]. Returns its index.
     fn choose_database(&mut self) -> Result<usize, Stopped> {
         let at = usize::try_from(self.choices.below(2)).unwrap();
         self.select(DATABASES[at])?;
         Ok(at)
     }
 
-    /// Returns a command that removes a key. Each call returns a different command. The server answers all of
-    /// them when they are durable.
+    /// Returns a random command that removes the key. The server replies to each of them when the removal is
+    /// durable.
     fn removal(&mut self, key: &str) -> Vec<String> {
         let words: &[&str] = match self.choices.below(6) {
             0..=1 => &["DEL", key],
@@ -187,8 +187,8 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Sends changes between `MULTI` and `EXEC`. Returns whether they were made. They are not made if a
-    /// watched key has changed.
+    /// Sends changes between `MULTI` and `EXEC`. Returns whether they were made, which is false if a watched
+    /// key has changed.
     fn transact(&mut self, changes: &[Vec<&str>]) -> Result<bool, Stopped> {
         let mut requests: Vec<&[&str]> = vec![&["MULTI"]];
         requests.extend(changes.iter().map(Vec::as_slice));
@@ -236,7 +236,7 @@ impl<'a> Worker<'a> {
         Ok(count.judge_read(self.life, floor, shown.unwrap_or(0))?)
     }
 
-    /// Reads a row through the cache. A miss loads the row, and stores it if the key was not removed
+    /// Reads a row through the cache. After a miss, loads the row, and stores it unless the key was removed
     /// meanwhile.
     fn use_row(&mut self) -> Acted {
         self.select(0)?;
@@ -248,18 +248,19 @@ impl<'a> Worker<'a> {
         if shown.is_some() {
             return is_ok("UNWATCH", &self.ask(&["UNWATCH"])?);
         }
-        // The row is read after the fence is watched. Otherwise the worker could miss a removal in between.
+        // The row is read after the watch of the fence begins. Otherwise the watch could miss a removal in
+        // between.
         let version = row.version().to_string();
         for _ in 0..self.choices.below(40) {
-            // A load takes time, so other workers remove the key meanwhile.
+            // These requests make the load take longer, so that other workers remove the key meanwhile.
             is_no_error("PING", &self.ask(&["PING"])?)?;
         }
         self.transact(&[vec!["SET", &row.key, &version]])?;
         Ok(())
     }
 
-    /// Changes a row, and removes its key. The fence is added and removed, so it is missing before and after
-    /// the change.
+    /// Changes a row, and removes its key. The fence is added and removed, so it has no entry before and
+    /// after.
     fn remove_row(&mut self) -> Acted {
         self.select(0)?;
         let row = self.choices.pick(&self.shop.rows);
@@ -307,7 +308,7 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Stores the keys that stay in the walked database. Returns when the keys are on disk.
+    /// Stores the keys that stay in the walked database. Returns when they are on disk.
     pub(super) fn store_walked_keys(&mut self) -> Acted {
         self.select(WALKED)?;
         for number in 0..WALKED_KEYS {
@@ -316,7 +317,7 @@ impl<'a> Worker<'a> {
         self.wait()
     }
 
-    /// Waits until all changes that were shown until now are on disk.
+    /// Waits until all changes that were shown so far are on disk.
     fn wait(&mut self) -> Acted {
         let life = self.life;
         let histories: Vec<_> = self.shop.histories().map(|history| (history, history.floor(life))).collect();
@@ -339,7 +340,7 @@ fn group_keys(history: &History) -> Vec<String> {
     (0..GROUP).map(|number| format!("{}:{number}", history.name)).collect()
 }
 
-/// Returns a key that stays. Its place in the order is between keys that are added and removed.
+/// Returns a key that stays. In the key order, it is between keys that are added and removed.
 fn walked_key(number: usize) -> String {
     format!("walked:{}:stays:{number}", number * 2)
 }

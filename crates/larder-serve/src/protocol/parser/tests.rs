@@ -6,7 +6,7 @@ use crate::testing::read_requests;
 const LIMITS: RequestLimits =
     RequestLimits { bulk_len: 1 << 10, arguments: 100, request_len: 4 << 10, inline_len: 64 };
 
-/// Reads one request that is at the start of the buffer.
+/// Parses one request at the start of the buffer.
 fn parse(buffer: &[u8]) -> Result<(Parsed, Vec<Vec<u8>>), ProtocolError> {
     let mut parser = Parser::default();
     let parsed = parser.advance(buffer, &LIMITS)?;
@@ -28,7 +28,7 @@ fn refusal(buffer: &str) -> String {
 fn an_array_of_bulk_strings_is_a_request_of_any_bytes() {
     assert_eq!(words("*2\r\n$3\r\nGET\r\n$1\r\na\r\n"), ["GET", "a"]);
     assert_eq!(words("*3\r\n$3\r\nSET\r\n$0\r\n\r\n$4\r\n\r\n\0*\r\n"), ["SET", "", "\r\n\0*"]);
-    // The parser skips the bytes after an argument without a check, as Redis does.
+    // The parser does not check the two bytes after an argument, as in Redis.
     assert_eq!(words("*1\r\n$4\r\nPINGxx"), ["PING"]);
 }
 

@@ -24,7 +24,7 @@ use crate::session::output::OutputLimits;
 use crate::session::served::{Baseline, Served, ServerCounters};
 use crate::session::slow_log::SlowLog;
 
-/// A peer for which the server never waits: it has sent all of its requests, and reads all replies.
+/// A peer for which the server never waits. It has sent all its requests, and reads all replies.
 struct EagerPeer {
     requests: Vec<u8>,
     taken: usize,

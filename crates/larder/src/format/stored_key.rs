@@ -6,8 +6,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
-/// Maximum length of a key that is stored in place, in bytes. It is enough for sixteen bytes of text, their
-/// end mark and the number of the keyspace.
+/// Maximum length of a key that is stored in place, in bytes. 22 bytes are enough for sixteen bytes of text,
+/// their end mark and the number of the keyspace.
 const IN_PLACE: usize = 22;
 
 /// The owned bytes of a full key. The type takes 24 bytes.

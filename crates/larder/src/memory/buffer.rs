@@ -15,7 +15,7 @@
 //! 2. Otherwise the caller enters the queue, and is counted as waiting before (3) and (4). So a thread that
 //!    releases room sees the waiting caller, or (4) sees the room. A thread that stores a value also sees
 //!    the waiting caller.
-//! 3. It wakes the writer to commit. It holds no lock at that moment.
+//! 3. It wakes the writer to commit. The caller holds no lock here.
 //! 4. Under the gate, it tries again. A small value gets room if it fits and no large value precedes it in
 //!    the queue. A large value gets room if it is first in the queue and the buffer is empty. Otherwise the
 //!    caller waits until room is released, and repeats (3).

@@ -16,7 +16,7 @@ use crate::format::record::{Extension, PayloadCompression, RecordKind};
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A user's value. Its keyspace determines the concrete type.
+/// A user's value. The keyspace determines the concrete type.
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
 /// A value or an absence that is acknowledged and not yet committed, with the data for its record.

@@ -15,7 +15,7 @@ pub(crate) enum Lookup {
     Absent(Timestamp),
     /// Neither memory nor disk has a live entry of the key.
     Negative,
-    /// The shard has no entry of the key. The disk may have one.
+    /// The shard has no entry of the key, but the disk may have one.
     Unknown(MissToken),
 }
 
@@ -26,7 +26,7 @@ pub(crate) enum StaleLookup {
     Value(Value, Timestamp),
     /// The key was removed, or the source had no value for it.
     NoValue,
-    /// The shard has no entry of the key. The disk may have one.
+    /// The shard has no entry of the key, but the disk may have one.
     Unknown(MissToken),
 }
 
@@ -63,6 +63,6 @@ pub(crate) enum PreviousState {
     Live,
     /// An absence, an expired entry or a tombstone.
     Dead,
-    /// The shard had no entry of the key. The disk may have had one.
+    /// The shard had no entry of the key, but the disk may have had one.
     Nothing,
 }

@@ -120,7 +120,7 @@ impl Memory {
         least.into_sorted_vec()
     }
 
-    /// Describes a key in memory. This does not count as a use of the key.
+    /// Describes a key in memory. The call does not count as a use of the key.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn describe(&self, key: &[u8]) -> super::shard::describe::KeyInMemory {
         let key = self.key(key);

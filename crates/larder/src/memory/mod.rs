@@ -174,8 +174,8 @@ impl Memory {
     /// Stores an explicit write. If the entry will not be committed and memory has no room for it, removes
     /// the key's previous value and returns an error.
     ///
-    /// The caller drops the replaced value and the evicted values in `evicted_values`. It may have to
-    /// announce the write first, and a user's `Drop` may panic. [`fill_entry`](Memory::fill_entry) and
+    /// The caller drops the replaced value and the evicted values in `evicted_values`. The caller may first
+    /// have to announce the write, because a user's `Drop` may panic. [`fill_entry`](Memory::fill_entry) and
     /// [`promote_entry`](Memory::promote_entry) also leave the dropping to the caller.
     pub(crate) fn store_entry(
         &self,
@@ -225,8 +225,9 @@ impl Memory {
     }
 
     /// Stores a value that was read from disk, if the permit is still valid. `is_current` is called under
-    /// the lock, and returns whether the snapshot of the value is still the current one. It is required if
-    /// uses extend the life of the record's entry ([`use_stamps`]), even if the stored entry gets no extras.
+    /// the lock, and returns whether the snapshot of the value is still the current one. `is_current` is
+    /// required if uses extend the life of the record's entry ([`use_stamps`]), even if the stored entry
+    /// gets no extras.
     pub(crate) fn promote_entry(
         &self,
         key: SlotKey<'_>,
@@ -272,7 +273,7 @@ impl Memory {
             self.bypassed.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        // One lock for both cases, so that the guard is never moved in memory.
+        // Both cases share this lock call, so that the guard is never moved in memory.
         let mut locked = self.lock(key, evicted_values);
         if has_room || locked.evict_for(weight) {
             return Some(locked);
@@ -297,7 +298,7 @@ impl Memory {
 
     /// Reserves weight in the budget for a key, evicting entries as needed. The first victim is in the key's
     /// own shard, so that shards keep their sizes and the new entry competes with its neighbours. The other
-    /// victims come from all shards in turn. The caller must not hold a lock.
+    /// victims come from all shards, round-robin. The caller must not hold a lock.
     fn reserve_weight(&self, key: SlotKey<'_>, weight: u64, evicted_values: &mut EvictedValues) -> bool {
         if weight > self.budget.capacity() {
             return false;
@@ -325,7 +326,8 @@ impl Memory {
         true
     }
 
-    /// Evicts one clean entry from the next shard in turn. Returns whether that shard had a clean entry.
+    /// Evicts one clean entry from the next shard, round-robin. Returns whether that shard had a clean
+    /// entry.
     fn evict_next(&self, evicted_values: &mut EvictedValues) -> bool {
         let next = self.next_victim.fetch_add(1, Ordering::Relaxed);
         let shard = self.shards.get(next & (self.shards.len() - 1));

@@ -1,9 +1,9 @@
 //! Near copies: entries in memory for keys of a remote tier.
 //!
-//! A push says that a key has changed at the server. It drops the near copy and revokes the epoch tokens of
-//! the key, so that no older answer is filled into memory. It keeps leases and flights: the server also
-//! sends a push when a load of this cache takes its lease there. The server decides whether such a load may
-//! still fill.
+//! A push says that a key has changed at the server. The push drops the near copy and revokes the epoch
+//! tokens of the key, so that no older answer is filled into memory. Leases and flights stay: the server
+//! also sends a push when a load of this cache takes its lease there. The server decides whether the load in
+//! flight may still fill.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;

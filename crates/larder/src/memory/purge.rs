@@ -4,10 +4,10 @@
 //! 1. In every shard, leases are revoked and new leases are prevented. From then on no earlier load,
 //!    promotion or touch can store a value.
 //! 2. The range removal gets its sequence.
-//! 3. Each shard in turn gets a range tombstone. This raises `min_visible_sequence`: a record of the scope
-//!    on disk is visible only if its sequence is higher. Then the older entries are removed. The lock is
-//!    held for a bounded number of slots at a time, so that no lookup waits for a whole shard. The last hold
-//!    of the lock also removes the barrier.
+//! 3. One shard after another gets a range tombstone. The tombstone raises `min_visible_sequence`: a record
+//!    of the scope on disk is visible only if its sequence is higher. Then the older entries are removed.
+//!    The lock is held for a bounded number of slots at a time, so that no lookup waits for a whole shard.
+//!    The last hold of the lock also removes the barrier.
 //! 4. The range tombstone stays until the installed snapshot has no record of the range
 //!    ([`Memory::remove_range_tombstone`]).
 //!

@@ -59,7 +59,6 @@ impl Memory {
     ///
     /// The process is checked only if the lock is not free, so the check costs a hit nothing. A child that
     /// gets the lock can release it without waiting, because no other thread of the child waits for it.
-    /// gets the lock can release it without waiting, because no other thread of the child waits for it.
     #[inline]
     pub(super) fn read(&self, hash: u64) -> Option<RwLockReadGuard<'_, Shard>> {
         let shard = self.shard_of(hash);

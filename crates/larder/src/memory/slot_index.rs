@@ -1,4 +1,4 @@
-//! The index of a shard. It finds the slot of a key by the key's short hash.
+//! The index of a shard. The index finds the slot of a key by the key's short hash.
 //!
 //! The index is a hash table of buckets. A bucket has places for six slots. A place holds the id of a slot
 //! and one byte of its hash, the *tag*. A bucket fills half a CPU cache line. So a lookup that finds its
@@ -18,9 +18,9 @@
 //! The index grows by a quarter, so a large shard uses between three and four fifths of the places. To grow,
 //! the index inserts all slots again, in the order of their ids.
 //!
-//! The index does not use hashbrown, for two reasons. hashbrown stores tags and ids separately, so a lookup
-//! waits for two cache lines in sequence, and its search with an inlined comparison makes a call for each
-//! candidate. Its size doubles, even if many slots were only removed and added again.
+//! The index does not use hashbrown. hashbrown stores tags and ids separately, so a lookup waits for two
+//! cache lines in sequence. Its search also calls the comparison for each candidate. A hashbrown table also
+//! doubles its size, even if many slots were only removed and added again.
 //!
 //! Source: Bronson, Shi, "Open-sourcing F14 for faster, more memory-efficient hash tables", Meta 2019, for
 //! the buckets with tags, and for the pass counts.

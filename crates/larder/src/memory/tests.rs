@@ -49,7 +49,8 @@ fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
     IncomingEntry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 
-/// Variants of `store`, `fill` and `promote` for tests. They drop the values that leave memory at once.
+/// Variants of `store`, `fill` and `promote` for tests. These methods immediately drop the values that leave
+/// memory.
 impl Memory {
     pub(crate) fn store(
         &self,

@@ -5,11 +5,11 @@
 //! stamps in bounded batches, and updates the expiry of the records. After a lookup has found an entry
 //! expired, no lookup may find it live again. The following order ensures this:
 //!
-//! 1. Under the exclusive lock of its shard, an entry that is live *at that moment* gets its new expiry. The
-//!    time is read under the lock. The stamp is added under the same lock ([`Memory::extend_life`]). An
-//!    entry that is only on disk is extended only if its record is from the current snapshot. If a commit
-//!    has come since the lookup, the record is read again. Otherwise a use at the time of a commit would
-//!    have no effect.
+//! 1. Under the exclusive lock of its shard, an entry that is *still* live gets its new expiry. The time is
+//!    read under the lock. The stamp is added under the same lock ([`Memory::extend_life`]). An entry that
+//!    is only on disk is extended only if its record is from the current snapshot. If a commit has come
+//!    since the lookup, the record is read again. Otherwise a use at the time of a commit would have no
+//!    effect.
 //! 2. The writer copies stamps, and commits them. A stamp applies only to the record with its sequence, and
 //!    never makes an expiry earlier. Stamps are applied before the sweep of the same transaction, and the
 //!    sweep skips the keys that still have a stamp.
@@ -17,25 +17,26 @@
 //!    have not changed since (2). So between (1) and (3) each lookup finds the later expiry in the shard or
 //!    in the list of stamps.
 //! 4. A record on disk may be older than its stamp, if its snapshot was loaded before (3). So a promotion
-//!    gets the expiry of the stamp, and is stored only if its snapshot is still the current one. Both are
-//!    checked under the exclusive lock, in this order ([`Memory::latest_expiry`]). In the other order, the
-//!    writer could do (3) in between. Then the stamp would be gone, and the record would not include it. So
-//!    the expiry in a slot is never earlier than the expiry of the stamp or of the record.
+//!    gets the expiry of the stamp, and is stored only if its snapshot is still the current one. The stamp
+//!    is read first, then the snapshot is checked, both under the exclusive lock
+//!    ([`Memory::latest_expiry`]). In the other order, the writer could do (3) in between. Then the stamp
+//!    would be gone, and the record would not include it. So the expiry in a slot is never earlier than the
+//!    expiry of the stamp or of the record.
 //! 5. A lookup that finds a record expired checks the shard, the stamps and the current snapshot, in this
 //!    order, before it answers ([`crate::engine::idle`]). The entry may have been extended after the lookup
 //!    had missed it in the shard. In this case, one of these three places has the later expiry, and the
-//!    value is returned. It is neither promoted nor stamped. Perhaps only the slot had the later expiry and
-//!    is gone by now, so that another lookup has already found the entry expired.
+//!    value is returned. The value is neither promoted nor stamped. Perhaps only the slot had the later
+//!    expiry and is gone by now, so that another lookup has already found the entry expired.
 //! 6. A value may be drained, and held until the file has room for it, while a use extends its life. The
 //!    record that its stamp would update does not exist yet. So the writer also applies the expiries of its
 //!    copies (2) to the held values. Otherwise the stamp would be removed, and the value would be written
 //!    with its earlier expiry.
 //!
 //! The writer takes a bounded number of stamps with each commit. If some are left, it immediately makes
-//! further steps, which also execute new commands. It stops when it has committed as many stamps as there
-//! were at first. So all stamps are on disk shortly after the first one. On a disk that was full, only a
-//! flush and a close commit stamps, in transactions without deletions. So the failure of these transactions
-//! affects no removal.
+//! further steps, which also execute new commands. The writer stops when it has committed the number of
+//! stamps that it found at first. So all stamps are on disk shortly after the first one. On a disk that was
+//! full, only a flush and a close commit stamps, in transactions without deletions. So the failure of these
+//! transactions affects no removal.
 //!
 //! The list is bounded. While it is full, a use extends the expiry only in memory, and is counted as
 //! dropped. The entry may then be deleted from disk at its earlier expiry. So it may be missing after an

@@ -1,14 +1,13 @@
 //! The epochs of watched keys. An epoch shows whether a missing key was stored since its watch began.
 //!
 //! An entry has a sequence that no other content of its key ever has, so a watch of an entry compares
-//! sequences. A missing key has no sequence. It may be stored, and later be missing again after a removal,
-//! expiry or eviction. So a watch of a missing key compares an epoch, which every store of the key
+//! sequences. A missing key has no sequence. The key may be stored, and later be missing again after a
+//! removal, expiry or eviction. So a watch of a missing key compares an epoch, which every store of the key
 //! increments.
 //!
 //! The keys of a shard share its epochs, by hash. A shard has up to 4,096 epochs, or fewer if there are many
 //! shards. So a store of another key may, in rare cases, break a watch. The epochs of a shard are allocated
-//! when one of its missing keys is first watched. Before that, the epochs cost a store only one comparison.
-//! only one comparison.
+//! when one of its missing keys is first watched. Before that, the epochs cost a storeonly one comparison.
 
 use crate::memory::slot_key::SlotKey;
 

@@ -16,11 +16,11 @@ impl Memory {
     /// before each wait. Returns `None` once the buffer is closed.
     ///
     /// So memory and the write buffer together never exceed their capacities. The only exception is a value
-    /// that, with its encoding, is larger than both capacities together. This value reserves the whole
-    /// budget.
+    /// that, with its encoding, is larger than both capacities together. A value of that size reserves the
+    /// whole budget.
     ///
-    /// The caller must not hold a lock. It drops the evicted values after its own value is stored, because a
-    /// user's `Drop` may wait for the room that the caller has reserved.
+    /// The caller must not hold a lock. The caller drops the evicted values after its own value is stored,
+    /// because a user's `Drop` may wait for the room that the caller has reserved.
     pub(crate) fn reserve_room(
         &self,
         bytes: u64,
@@ -62,8 +62,8 @@ impl Memory {
     }
 
     /// Same as [`drain`](Memory::drain), but adds to a list that every step reuses. A new list for each step
-    /// would be the largest block that is ever freed. glibc's allocator adapts to that size: it would keep
-    /// all smaller blocks in its arenas, and never return the holes between them to the system.
+    /// would be the largest block that is ever freed. glibc's allocator adapts to the size of this block: it
+    /// would keep all smaller blocks in its arenas, and never return the holes between them.
     pub(crate) fn drain_into(
         &self,
         mutations: &mut Vec<Mutation>,

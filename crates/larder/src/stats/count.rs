@@ -1,4 +1,4 @@
-//! The counts of a keyspace, and the statistics that include each count. This is the only table of the
+//! The counts of a keyspace, and the statistics that include each count. This file has the only table of the
 //! counters.
 //!
 //! A new counter needs a row here, and a documented field in each public struct that the row names. The

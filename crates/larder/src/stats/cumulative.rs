@@ -36,11 +36,11 @@ macro_rules! cumulative_stats {
 
 // The order is part of the file format, so new counts come last.
 cumulative_stats! {
-    /// Counts since the file was created. They are stored with every commit, so a crash loses the counts
-    /// since the last commit.
+    /// Counts since the file was created. The counts are stored with every commit, so a crash loses the
+    /// counts since the last commit.
     ///
-    /// They start at zero in a file of an older larder version without these counts, and when the counts in
-    /// the file are damaged.
+    /// The counts start at zero in a file of an older larder version without these counts, and if the counts
+    /// in the file are damaged.
     #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
     #[serde(default)]
     #[non_exhaustive]

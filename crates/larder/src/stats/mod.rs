@@ -245,7 +245,7 @@ pub struct KeyspaceStats {
     /// Loaders that returned an error or panicked.
     pub load_failures: u64,
     /// Failed loads that were answered with a stale value ([`grace`](crate::KeyspaceDefinition::grace)), and
-    /// answers with a stale value during the cool-down after such a failure.
+    /// answers with a stale value during the cool-down after a failure.
     pub stale_answers: u64,
     /// Refreshes that were started: loads of registered loaders that began while the key had a live value
     /// ([`LoadPolicy`](crate::LoadPolicy)). Each refresh also counts under `loads` once its loader runs.

@@ -4,7 +4,7 @@
 //! cache. A thread that only serves many clients may make these calls itself ([`InlineCalls`]). An
 //! application's executor must not, because its tasks expect that a call never blocks.
 //!
-//! A call that would have to wait for another thread is never made inline. It may have to wait for room in
+//! A call that would have to wait for another thread is never made inline. Possible waits are for room in
 //! the write buffer, for a turn, or for a snapshot. The call moves to a worker before it changes anything. A
 //! lookup on disk waits for the disk, so it is inline only while the disk is quick:
 //!
@@ -36,8 +36,8 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::sync::{Arc, AtomicBool, Ordering, thread_local};
 
-/// Maximum mean read time of a lookup. Above it, workers make the lookups. It is about the cost of a round
-/// trip to a worker.
+/// Maximum mean read time of a lookup. Above it, workers make the lookups. The limit is about the cost of a
+/// round trip to a worker.
 const MAX_MEAN: Duration = Duration::from_micros(25);
 
 /// The weight of one lookup in the mean is one in this number.

@@ -85,7 +85,8 @@ pub(crate) fn submit<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static
     let (sender, result) = completion();
     let job: Job = Box::new(move || {
         let result = catch_unwind(AssertUnwindSafe(job));
-        // Sending wakes the task, or drops the result if the task is gone. Both may run the user's code.
+        // Sending wakes the task, or drops the result if the task is gone. The wake and the drop may run the
+        // user's code.
         drop(catch_unwind(AssertUnwindSafe(|| sender.send(result))));
     });
     if is_worker() {
@@ -152,7 +153,8 @@ pub(crate) async fn offload_unless_dropped<T: Send + 'static>(job: impl FnOnce()
     let workers = Workers::current();
     let number = workers.add(Box::new(move || {
         let result = catch_unwind(AssertUnwindSafe(job));
-        // Sending wakes the task, or drops the result if the task is gone. Both may run the user's code.
+        // Sending wakes the task, or drops the result if the task is gone. The wake and the drop may run the
+        // user's code.
         drop(catch_unwind(AssertUnwindSafe(|| sender.send(result))));
     }));
     returned(QueuedJob { result: Some(result), place: Some((workers, number)) }.await)

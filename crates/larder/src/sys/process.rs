@@ -15,8 +15,8 @@
 //! memory makes no check.
 //!
 //! The system reuses process ids. In theory, a descendant can get the id of an ancestor that has ended, and
-//! the check cannot distinguish them. A child that is the first process of its own PID namespace has the id
-//! 1. Its parent may have the id 1 as well.
+//! the check cannot distinguish them. The first process of each PID namespace has the id 1, so a parent and
+//! its child may both have it.
 
 /// A process, identified by its process id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,8 +21,8 @@ const NAME_LEN: u64 = 64;
 /// the same container; root finds the processes of all users. The list is empty on systems other than Linux.
 ///
 /// The list includes the owner of the file while it runs. If the owner has ended (an inspector then reports
-/// `FileState::Owned`), the listed processes are its forks. They prevent the next owner from opening the
-/// file.
+/// `FileState::Owned`), the listed processes are its forks. The forks prevent the next owner from opening
+/// the file.
 ///
 /// ```
 /// let dir = tempfile::tempdir()?;
@@ -38,7 +38,7 @@ const NAME_LEN: u64 = 64;
 /// ```
 ///
 /// # Cost
-/// Reads the list of open files of every process on the machine. This takes from one to tens of
+/// Reads the list of open files of every process on the machine. The call takes from one to tens of
 /// milliseconds.
 #[must_use]
 pub fn holders(path: &Path) -> Vec<Holder> {

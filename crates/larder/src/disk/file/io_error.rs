@@ -7,8 +7,8 @@ use std::path::Path;
 use crate::error::Error;
 use crate::error::cause::ErrorCause;
 
-/// Describes a file that is itself a mount point. It can be neither renamed nor removed, but the cache must
-/// rename or remove a file that is damaged or discarded.
+/// Describes a file that is itself a mount point. A mount point can be neither renamed nor removed, but the
+/// cache must rename or remove a damaged or discarded file.
 pub(super) const MOUNT_POINT: &str = "a mount point of its own, which can't be renamed: mount the directory";
 /// Advice for a full disk.
 pub(super) const ROOM: &str = "free some room there, or open the cache without a path until there is";

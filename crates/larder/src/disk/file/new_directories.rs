@@ -9,8 +9,8 @@ use super::directories::{create_parents, directory_of};
 use crate::error::Error;
 use crate::sys::volume::Volume;
 
-/// Directories that this opening has created. They are removed on drop, unless [`NewDirectories::keep`] was
-/// called.
+/// Directories that this opening has created. The directories are removed on drop, unless
+/// [`NewDirectories::keep`] was called.
 #[derive(Debug)]
 pub(crate) struct NewDirectories<'a> {
     volume: &'a dyn Volume,
@@ -38,7 +38,7 @@ impl<'a> NewDirectories<'a> {
 impl Drop for NewDirectories<'_> {
     fn drop(&mut self) {
         for directory in &self.created {
-            // This fails for a directory that is not empty, so it stays.
+            // The call fails for a directory that is not empty, so the directory stays.
             drop(self.volume.remove_directory(directory));
         }
     }

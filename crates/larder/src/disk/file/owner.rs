@@ -1,8 +1,8 @@
 //! Finds out whether a process owns a file, without taking the owner's lock.
 //!
-//! An attempt to lock would briefly hold the lock, and an owner that starts at that moment would be refused.
-//! So this module reads Linux's list of all locks. The list does not show, for example, the locks of
-//! processes in another container. redb's own lock detects such an owner when the file is opened.
+//! Trying to lock would briefly hold the lock, so an owner that starts at the same time could be refused. So
+//! this module reads Linux's list of all locks. The list does not show, for example, the locks of processes
+//! in another container. redb's own lock detects such an owner when the file is opened.
 
 use std::path::{Path, PathBuf};
 

@@ -27,8 +27,8 @@
 //! `control::Client::connect_to_owner` does.
 //!
 //! A file of any other form is not ours, for example a `Cargo.lock` beside a cache called `Cargo`. A crash
-//! may leave a lock file of ours that ends in the middle of a line or in zeros. It still has the form of a
-//! lock file.
+//! may leave a lock file of ours that ends in the middle of a line or in zeros. The remainder still has the
+//! form of a lock file.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

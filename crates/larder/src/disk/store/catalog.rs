@@ -43,8 +43,8 @@ impl Catalog {
         }
     }
 
-    /// Returns the catalog for a new file that replaces the file of this catalog. It has the same keyspaces
-    /// without entries, and a new identity. So handles keep the numbers of their keyspaces.
+    /// Returns the catalog for a new file that replaces the file of this catalog. The new catalog has the
+    /// same keyspaces without entries, and a new identity. So handles keep the numbers of their keyspaces.
     pub(crate) fn emptied(&self, clock_watermark: Timestamp, sequence: u64, identities: Identities) -> Self {
         let identity = Some(identities.make(clock_watermark, self.identity));
         let nothing = Self { state: self.state, identity, ..Self::fresh(clock_watermark, identities) };

@@ -3,8 +3,8 @@
 //! If the file system reports the blocks of a file, the capacity limits the blocks, and an entry is charged
 //! for the blocks that it takes. Otherwise the capacity limits the length of the file, and an entry is
 //! charged by the rule of earlier versions. The file names the rule of its sums (`"charging"` in its
-//! metadata). If a file is moved to a file system with the other rule, its charges are computed again when
-//! the file is opened, in one pass over its entries.
+//! metadata). If a file is moved to a file system with the other rule, opening the file computes its charges
+//! again, in one pass over its entries.
 
 /// The rule by which entries are charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,5 +1,5 @@
-//! The rows of the expiry table. They contain the time when each entry may be deleted, grouped by classes of
-//! lifetimes.
+//! The rows of the expiry table. The rows contain the time when each entry may be deleted, grouped by
+//! classes of lifetimes.
 //!
 //! A row begins with the class of its entry's lifetime: the logarithm of the lifetime. Within a class, rows
 //! are ordered by expiry, which is nearly the order of writing. So the sweeper finds due entries, and
@@ -15,9 +15,9 @@
 //! writing, so that eviction also finds these entries in the order of writing. The sweeper skips this class.
 //!
 //! A version without classes wrote delete-after in 8 bytes. The first byte is 0 for the next two million
-//! years, so these rows are of class 0. They stay until their entries are overwritten or deleted. A deletion
-//! or an overwrite first looks for the row with a class, then for the row without a class. A feature of the
-//! file records that it has rows with classes ([`super::file_format`]).
+//! years, so these rows are of class 0. These rows stay until their entries are overwritten or deleted. A
+//! deletion or an overwrite first looks for the row with a class, then for the row without a class. A
+//! feature of the file records that it has rows with classes ([`super::file_format`]).
 
 use redb::{ReadableTable, StorageError};
 
@@ -78,8 +78,8 @@ pub(super) fn is_rounded(row: &[u8]) -> bool {
     split(row).is_some_and(|(at, _)| at.as_millis() == LAST_MS)
 }
 
-/// Returns the end of the due rows of a class. It is greater than every row with the time `now`, even for
-/// the largest time.
+/// Returns the end of the due rows of a class. The end is greater than every row with the time `now`, even
+/// for the largest time.
 pub(crate) fn end_of_due(class: u8, now: Timestamp) -> Vec<u8> {
     if class == NEVER && !now.is_never() {
         return vec![class];

@@ -1,9 +1,9 @@
 //! The size of a file on its disk, and its comparison with the capacity.
 //!
 //! If the file system reports the blocks of a file, the capacity limits the blocks, as `du` counts them. A
-//! hole has no blocks. The length may then be up to twice the capacity. It is limited too, because backups
-//! and copies without holes have this length, and the system limits the length of files. On other file
-//! systems only the length is limited.
+//! hole has no blocks. The length may then be up to twice the capacity. The length is also limited, because
+//! backups and copies without holes have this length, and the system limits the length of files. On other
+//! file systems only the length is limited.
 
 use std::io;
 use std::path::Path;

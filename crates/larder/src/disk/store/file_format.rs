@@ -1,8 +1,8 @@
 //! The format of a file, and the features that its readers must know.
 //!
 //! A file of a newer format is refused, and so is a file with an unknown feature. A feature is a change of
-//! the file's content that a reader must know to read the file correctly. It needs no new format. If a
-//! reader may ignore a new table, metadata row or keyspace field, the change needs neither a feature nor a
+//! the file's content that a reader must know to read the file correctly. A feature needs no new format. If
+//! a reader may ignore a new table, metadata row or keyspace field, the change needs neither a feature nor a
 //! format.
 //!
 //! A file of an older format is opened unchanged. The first commit also upgrades the file, in the same

@@ -7,8 +7,8 @@
 //! A destructor that panics during another panic aborts the process. redb has destructors that panic on
 //! damaged pages, and on locks that an earlier panic has poisoned. So:
 //!
-//! - A call that changes the file holds redb's transactions, tables and database in a [`Guarded`]. It
-//!   catches a panic of their destructors, even during another panic.
+//! - A call that changes the file holds redb's transactions, tables and database in a [`Guarded`]. The
+//!   [`Guarded`] catches a panic of their destructors, even during another panic.
 //! - Some access guards change a page when they are dropped. These guards are read by [`read_out`], and
 //!   dropped while no panic unwinds.
 //! - Values inside redb's own functions cannot be guarded from here. The commit of redb 4.6 has an iterator
@@ -150,9 +150,9 @@ pub(crate) fn commit(txn: Guarded<WriteTransaction>) -> Result<(), redb::Error> 
     Ok(txn.into_inner().map_or(Ok(()), WriteTransaction::commit)?)
 }
 
-/// Reads from a redb access guard, and drops the guard. Its destructor may change a page, and may panic on
-/// the page on which the read panicked. So if the read panics, the guard is dropped before the panic
-/// resumes.
+/// Reads from a redb access guard, and drops the guard. The guard's destructor may change a page, and may
+/// panic on the page on which the read panicked. So if the read panics, the guard is dropped before the
+/// panic resumes.
 pub(crate) fn read_out<G, T>(held: G, read: impl FnOnce(&G) -> T) -> T {
     let found = catch_unwind(AssertUnwindSafe(|| read(&held)));
     drop(held);

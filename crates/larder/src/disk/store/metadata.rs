@@ -1,4 +1,4 @@
-//! Reads all metadata rows of a file, and writes the ones that change.
+//! Reads all metadata rows of a file, and writes the changed rows.
 
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable, Table, WriteTransaction};
 

@@ -5,9 +5,9 @@
 //! capacity would double, and become up to three times as long as its used pages.
 //!
 //! The region size is stored in the header (bytes 20 to 23, in pages: redb's design document, "Database
-//! header"). It is fixed when the file is created, and each opener reads it from the header. redb's builder
-//! has no setting for it. But redb writes the header of a new file and then reads it back. So the region
-//! size is replaced while the header is written:
+//! header"). The region size is fixed when the file is created, and each opener reads it from the header.
+//! redb's builder has no setting for the region size. But redb writes the header of a new file and then
+//! reads it back. So the region size is replaced while the header is written:
 //!
 //! 1. While the file is being created, each write at the start of the file is examined. If the bytes are a
 //!    header with redb's default page and region sizes, the region size is replaced.

@@ -9,7 +9,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::units::Timestamp;
 
 /// Keyspaces that are open and not yet in the file, with their numbers. Some were opened while the file was
-/// out of service. The others wait for a commit.
+/// out of service. The other keyspaces wait for a commit.
 ///
 /// A keyspace whose name is not in the file gets its number without a commit:
 ///
@@ -33,7 +33,8 @@ pub(crate) struct PendingRegistrations {
     pub(crate) retired: BTreeSet<KeyspaceId>,
     /// A number that is greater than the number of each pending keyspace.
     next: u32,
-    /// Whether a keyspace was opened during an outage. It is added as soon as the file is in service again.
+    /// Whether a keyspace was opened during an outage. The keyspace is added as soon as the file is in
+    /// service again.
     is_urgent: bool,
 }
 

@@ -2,9 +2,9 @@
 //! row is committed. The covered entries are deleted later.
 //!
 //! If a range removal would have to examine more than [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS)
-//! rows, only one row is committed before the caller is answered. It contains the scope and the sequence of
-//! the removal. From then on, readers ignore the entries of the scope whose sequence is not higher than the
-//! sequence of the row (contract 3). The entries are deleted after the answer, in parts:
+//! rows, only one row is committed before the caller is answered. The row contains the scope and the
+//! sequence of the removal. From then on, readers ignore the entries of the scope whose sequence is not
+//! higher than the sequence of the row (contract 3). The entries are deleted after the answer, in parts:
 //!
 //! 1. Memory purges the scope and inserts a range tombstone ([`crate::memory`]). Lookups of this cache then
 //!    ignore all entries that the range covers.
@@ -46,7 +46,7 @@ use super::tables::RANGES;
 use crate::format::key::scope::Scope;
 use crate::format::range_tombstone::{RangeTombstone, any_covers};
 
-/// Maximum duration of a part without its commit.
+/// Maximum duration of a part, not counting its commit.
 pub(crate) const PART_TIME: Duration = Duration::from_millis(2);
 /// Number of rows in a file from which the caller of another large removal must wait.
 pub(crate) const MAX_PENDING: usize = 16;

@@ -13,7 +13,7 @@
 //! and cleared after a hole was punched. So a block with data is never treated as a hole.
 //!
 //! The order of (1) and (2) does not matter, and a power loss may undo either of them. redb writes only to
-//! pages that its last two commits do not use. It makes a commit valid only when all writes of the commit
+//! pages that its last two commits do not use. redb makes a commit valid only when all writes of the commit
 //! are synced. A failed punch is a failed write.
 //!
 //! The header is smaller than a block, and is written unchanged.

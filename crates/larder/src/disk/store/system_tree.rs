@@ -11,7 +11,7 @@
 //!
 //! 1. The header is changed in an [`Overlay`] of the file: larder's tree is removed from both commit slots,
 //!    and their checksums are computed again. Only redb's own tables remain.
-//! 2. redb opens the overlay and checks every page to which the slots lead. It chooses the same slot as it
+//! 2. redb opens the overlay and checks every page to which the slots lead. redb chooses the same slot as it
 //!    would for the file itself.
 //! 3. Before redb repairs the file, it calls a callback, which aborts the opening.
 //!

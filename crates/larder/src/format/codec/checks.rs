@@ -5,18 +5,16 @@
 //! *comes back*: that decoding its bytes gives an equal value. A trial decodes a value from its bytes before
 //! the value is stored, and compares the two ([`digest`]). The first values of a keyspace are tried. A later
 //! value is tried if it has a kind or a name at a place where no earlier value had it. In debug builds, or
-//! if the builder says so, every value is tried. After a maximum number of trials, only the fingerprint
-//! protects the values that are read.
+//! if the builder says so, every value is tried. After [`MAX_TRIALS`] trials, only the fingerprint protects
+//! the values that are read.
 //!
 //! An encoding that describes itself has no fingerprint. In it, a type that asks for any kind (an untagged
-//! enum, a flattened map) gets the kind that the bytes look like. Of two values of one shape, one may come
-//! back and the other may not. The same holds for a type that does not ask for the parts that were written.
-//! For example, the type skips a field (`skip_deserializing`, a name that only one side has), or reads a
-//! number as a different type. After the first value that shows one of these two, every value of the type is
-//! tried. Every value that contains a map of unknown length is tried too, because an omitted field looks
-//! like a missing key of the map.
-//! the type is tried. Every value that has a map of unknown length is tried too. In such a map, a field that
-//! was left out looks like a missing key.
+//! enum, a flattened map) gets the kind that the bytes look like. So one value may come back, and another
+//! value of the same shape may not. The same holds for a type that does not ask for the parts that were
+//! written. For example, the type skips a field (`skip_deserializing`, a name that only one side has), or
+//! reads a number as a different type. After the first value that shows one of these two, every value of the
+//! type is tried. Every value that contains a map of unknown length is tried too, because an omitted field
+//! looks like a missing key of the map.
 
 use std::any::type_name;
 use std::cell::Cell;

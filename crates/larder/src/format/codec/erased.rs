@@ -41,7 +41,8 @@ impl ErasedCodec {
     /// which may panic.
     ///
     /// # Errors
-    /// Returns an error if the format cannot write the value. This is possible in a memory-only keyspace.
+    /// Returns an error if the format cannot write the value. Only a memory-only keyspace can contain such a
+    /// value.
     pub(crate) fn encode(
         &self,
         value: &(dyn Any + Send + Sync),

@@ -3,7 +3,7 @@
 //! A codec's own limit counts bytes. Two kinds of hostile bytes pass that limit. The first kind is a
 //! sequence of elements without bytes: a length of 2^60 without any further bytes causes an endless loop.
 //! The second kind is nesting: each level of a recursive type takes one byte, and uses a stack frame.
-//! Neither bincode nor rmp-serde limits both, so larder has its own limits. Values pass through
+//! Neither bincode nor rmp-serde limits both kinds, so larder has its own limits. Values pass through
 //! [`Bounded`](super::bounded::Bounded), an adaptor around the codec's serde format, in both directions.
 //! **Encoding refuses what decoding would refuse**, so no value is stored that cannot be read back.
 //!
@@ -23,7 +23,7 @@ pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
 /// Maximum depth of a value. A struct, tuple, sequence, map, enum or `Option` inside another value is a
 /// level. Deeper values are neither encoded nor decoded.
 ///
-/// This is enough for trees and expressions. Store a long linked list as a sequence instead. Decoding
+/// 128 levels are enough for trees and expressions. Store a long linked list as a sequence instead. Decoding
 /// recurses once for each level, and this limit keeps hostile bytes from overflowing the stack. In an
 /// unoptimised build, 128 levels of a list of boxes need 224 KiB of stack, and 128 levels of an enum of
 /// fifteen variants need 768 KiB. A Rust thread has 2 MiB by default. A thread with a smaller stack, or a
@@ -35,8 +35,8 @@ pub const MAX_DEPTH: usize = 128;
 /// together. Values with more elements are neither encoded nor decoded.
 pub const MAX_EMPTY_ELEMENTS: usize = 1 << 16;
 
-/// Maximum number of elements while the length of the encoding is still unknown. It is far above what a
-/// value can hold, so that a value that is only too long gets the error about its length.
+/// Maximum number of elements while the length of the encoding is still unknown. The number is far above
+/// what a value can hold, so that a value that is only too long gets the error about its length.
 #[expect(clippy::cast_possible_truncation, reason = "64 MiB are an address on every platform")]
 pub(super) const MAX_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
 

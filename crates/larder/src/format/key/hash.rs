@@ -6,12 +6,12 @@
 //!
 //! 1. The state starts as a secret number, mixed with the number of the keyspace.
 //! 2. The bytes of the key are read as words of eight bytes, the first byte lowest. The last word is padded
-//!    with zeros. It is left out if it is zero. So the end mark of a text, two zeros, adds no word.
+//!    with zeros. A last word of zero is left out. So the end mark of a text, two zeros, adds no word.
 //! 3. Each word is mixed into the state.
 //! 4. The length is mixed into the state, with another secret number. The length distinguishes keys that
-//!    differ only in their trailing zeros. It is multiplied first, so that two lengths differ in many bits.
-//!    If they differed only in the lowest bits, one product would spread some lengths unevenly for many
-//!    seeds.
+//!    differ only in their trailing zeros. The length is multiplied first, so that two lengths differ in
+//!    many bits. If they differed only in the lowest bits, one product would spread some lengths unevenly
+//!    for many seeds.
 //!
 //! Mixing is a *folded product*: the product of two words has 128 bits, and its halves are XORed. So each
 //! bit of the result depends on all bits of both words. Every hash uses at least two products. With only one

@@ -65,8 +65,8 @@ impl<'a> KeyMatcher<'a> {
 
 /// Returns whether two slices of one length are equal and have no zero byte.
 ///
-/// Most slices have up to 32 bytes. They are compared as the words at both ends, which may overlap. Calling
-/// the C library's comparison would take a third longer.
+/// Most slices have up to 32 bytes. The slices are compared as the words at both ends, which may overlap.
+/// Calling the C library's comparison would take a third longer.
 #[inline(always)]
 fn is_equal_without_zero(stored: &[u8], part: &[u8]) -> bool {
     let (mut differences, mut suspects) = (0, 0);

@@ -61,7 +61,7 @@ pub const MAX_KEY_LEN: usize = 4096;
 ///
 /// # Your own types
 /// With the feature `derive`, one line makes a newtype, a struct or an enum a key. A newtype is encoded like
-/// its field. It is looked up by the field's type, and also by `&str` if the field is text:
+/// its field. Lookups take the field's type, and also `&str` if the field is text:
 #[cfg_attr(feature = "derive", doc = "```")]
 #[cfg_attr(not(feature = "derive"), doc = "```ignore")]
 /// use larder::{Any, Cache, KeyspaceDefinition};

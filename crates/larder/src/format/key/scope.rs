@@ -1,5 +1,5 @@
-//! A scope: the keys that a range removal covers. It has a prefix, and possibly further parts, some of which
-//! may have any content.
+//! A scope: the keys that a range removal covers. A scope has a prefix, and possibly further parts, some
+//! with any content.
 //!
 //! A scope is data and not a user's function, because it is tested under the locks of the shards and during
 //! a commit.

@@ -10,7 +10,7 @@ use super::buffer::KeyBuffer;
 use super::bytes::{KeyReader, KeyWriter};
 use crate::format::key::error::KeyError;
 
-/// Maximum depth of a shape. It must be limited, because a file may contain any text.
+/// Maximum depth of a shape. The depth must be limited, because a file may contain any text.
 pub(super) const MAX_DEPTH: usize = 8;
 /// Maximum number of parts of a tuple. larder's own tuples have at most four, and a derived key has at most
 /// this many fields.

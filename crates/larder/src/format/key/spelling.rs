@@ -285,7 +285,7 @@ fn read_escape<'a>(text: &'a str, out: &mut Vec<u8>) -> Option<&'a str> {
     Some(rest)
 }
 
-/// Writes a form that can be read back in any position. Texts are quoted in it.
+/// Writes a form that can be read back in any position. So texts are quoted.
 impl fmt::Display for KeyValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -46,8 +46,8 @@ fn a_hash_table_counts_its_empty_places() {
     assert_eq!(HashMap::<u64, u64>::new().heap_size(), 0);
 }
 
-/// A tree does not report its number of nodes, so the test computes bounds: one for a tree with full nodes,
-/// and one for a tree that was filled in order.
+/// A tree does not report its number of nodes, so the test computes two bounds: a tree with full nodes, and
+/// a tree that was filled in order.
 #[test]
 fn a_tree_is_about_what_its_nodes_take() {
     for len in [100_u32, 1_000, 10_000] {
@@ -77,8 +77,8 @@ fn a_struct_is_the_sum_of_its_fields() {
     assert_eq!(product.heap_size(), 32 + 96);
 }
 
-/// Checks the table of the guide (`docs/guide.md`, "What the process takes"). It compares the weight of a
-/// value by its encoding with the memory that the value takes, both without key and overhead.
+/// Checks the table of the guide (`docs/guide.md`, "What the process takes"). Compares the encoded weight of
+/// a value with the memory that the value takes, both without key and overhead.
 #[test]
 fn the_factors_of_the_guide_are_those_of_the_types() {
     fn row<V: HeapSize + serde::Serialize + 'static>(value: &V) -> (usize, u64) {

@@ -9,7 +9,6 @@ use crate::memory::segments::make_room;
 use crate::sys::sync::{AtomicU8, Ordering};
 
 /// The entry was used since the last visit of the policy. Further hits on the entry do not write.
-/// marked once. Later hits on the entry do not write.
 const USED: u8 = 1 << 0;
 const IN_SMALL: u8 = 1 << 4;
 const IN_MAIN: u8 = 1 << 5;

@@ -3,11 +3,11 @@
 //!
 //! 1. A new entry joins the *small* queue. This queue has a share of the weight.
 //! 2. At the end of the small queue, the entry competes for a place in the *main* queue. Its rival is the
-//!    oldest entry of main that was not used since the policy last visited it. (Used entries go back to the
-//!    start of main.) A newcomer that was used while in the small queue replaces the rival, unless the
-//!    sketch counts more than [`MAX_LEAD`] times as many uses for the rival. Any other newcomer replaces the
-//!    rival only if it has at least two more uses. A newcomer that loses is evicted. Then a rival with more
-//!    uses goes back to the start of main, and any other rival stays to compete with the next newcomer.
+//!    oldest entry of main that was not used since the policy last visited it. Used entries go back to the
+//!    start of main. A newcomer that was used while in the small queue replaces the rival, unless the sketch
+//!    counts more than [`MAX_LEAD`] times as many uses of the rival. Any other newcomer replaces the rival
+//!    only if it has at least two more uses. A newcomer that loses is evicted. Then a rival with more uses
+//!    goes back to the start of main, and any other rival stays to compete with the next newcomer.
 //! 3. While main has not filled its share, there is no rival. An entry that was used while in the small
 //!    queue, or twice according to the sketch, joins main. Any other entry is evicted.
 //! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. These
@@ -23,8 +23,8 @@
 //! outweigh a key that returns regularly.
 //!
 //! Cost: a hit is one relaxed load. The first hit between two visits of the policy also makes one relaxed
-//! store. Both happen under a shared lock. Attaching and evicting are O(1) amortized: each rival that goes
-//! back to the start of main had a hit before, or won against a newcomer.
+//! store. Both operations happen under a shared lock. Attaching and evicting are O(1) amortized: each rival
+//! that goes back to the start of main had a hit before, or won against a newcomer.
 //!
 //! Memory: 17 bytes for each entry. Once the cache has been full, the sketch and the ghosts take 9 to 18
 //! bytes more for each entry.
@@ -230,8 +230,8 @@ impl Policy {
             let rival = if is_wanted { self.rival() } else { None };
             if let Some(rival) = rival {
                 let rivals = self.nodes.get(rival as usize).map_or(0, |node| self.sketch.estimate(node.hash));
-                // One more use may be chance: in a loop, every key has one use more than its rival half of
-                // the time.
+                // A lead of one use may be chance: in a loop, every key has one use more than its rival half
+                // of the time.
                 if was_used && rivals <= MAX_LEAD * frequency || frequency > rivals + 1 {
                     self.move_to_main(id);
                     return Some(rival);

@@ -1,17 +1,17 @@
 //! The sketch: an estimate of how often each key was used recently. All keys of a shard share its counters,
 //! including evicted keys.
 //!
-//! It is a blocked count-min sketch. A block fills one CPU cache line. A key has four counters of four bits
-//! each in one block, one in each quarter of the block. So reading the counters touches one cache line, and
-//! two keys of a block rarely share all four counters. The smallest of the four counters is the estimate.
-//! The estimate is too high only if each of the four counters is shared with other keys. A use raises only
-//! the counters that have the smallest value (conservative update). After [`PERIOD`] uses for each entry,
-//! all counters are halved, so old uses gradually lose weight.
+//! The sketch is a blocked count-min sketch. A block fills one CPU cache line. A key has four counters of
+//! four bits each in one block, one in each quarter of the block. So reading the counters touches one cache
+//! line, and two keys of a block rarely share all four counters. The smallest of the four counters is the
+//! estimate. The estimate is too high only if each of the four counters is shared with other keys. A use
+//! raises only the counters that have the smallest value (conservative update). After [`PERIOD`] uses for
+//! each entry, all counters are halved, so old uses gradually lose weight.
 //!
 //! The sketch takes 8 to 16 bytes for each entry of the shard, and at least 8 KiB.
 //!
-//! No library is used, because the code is short. It needs only the 32 hash bits that the policy keeps for
-//! each entry.
+//! No library is used, because the code is short. The sketch needs only the 32 hash bits that the policy
+//! keeps for each entry.
 //!
 //! Sources: Cormode, Muthukrishnan, "An improved data stream summary: the count-min sketch", J. Algorithms
 //! 2005; Einziger, Friedman, Manes, "`TinyLFU`: a highly efficient cache admission policy", ACM Transactions
@@ -25,7 +25,7 @@ const PERIOD: u64 = 40;
 const MIN_PERIOD: u64 = 2_000;
 /// Number of words in a block. A key has one counter in each quarter of the block.
 const BLOCK_WORDS: usize = 8;
-/// Minimum number of blocks. This is enough for the keys of the minimum period.
+/// Minimum number of blocks. 128 blocks are enough for the keys of the minimum period.
 const MIN_BLOCKS: usize = 128;
 /// The largest value of a counter.
 const MAX_COUNT: u64 = 15;
@@ -61,8 +61,8 @@ impl Sketch {
             self.blocks.resize(wanted, Block([0; BLOCK_WORDS]));
         }
         while self.blocks.len() < wanted {
-            // The index grows by one bit at the top. Both copies have the key's counts, so both values of
-            // the new bit find them.
+            // The index grows by one bit at the top. Both copies have the key's counts, so the value of the
+            // new bit does not matter.
             self.blocks.extend_from_within(..);
         }
     }

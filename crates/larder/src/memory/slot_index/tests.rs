@@ -136,8 +136,8 @@ fn slots_with_one_hash_are_told_apart_by_the_caller() {
     assert_eq!(model.find(3, u32::MAX), None);
 }
 
-/// A place falsely seems to have the tag if the subtraction borrows: the place before it has the tag, and
-/// its own tag is larger by one or is the tag of a free place.
+/// Covers the false match of `places_with`: the subtraction borrows if the place before has the tag. Then a
+/// place whose tag is larger by one, or a free place, also matches.
 #[test]
 fn a_place_beside_one_with_the_tag_is_no_candidate() {
     for first in 1..=3 {

@@ -5,7 +5,7 @@
 //! summary of keyspaces.
 //!
 //! A lookup never waits for a lock here. If another thread has the lock, the sample is skipped and counted
-//! as skipped. This does not depend on the key.
+//! as skipped. Skipping does not depend on the key, so it does not bias the shares.
 
 use std::time::Duration;
 
@@ -263,7 +263,7 @@ mod tests {
         let name = |_| Some(NamedKeyspace { name: "product".to_owned(), shape: None });
         for second in 1..=1_200 {
             let now = start + Duration::from_secs(second);
-            // 50 samples per second stand for 3,200 hits.
+            // 50 samples per second represent 3,200 hits.
             for _ in 0..50 {
                 hot.add(Count::MemoryHits, &full, now);
             }

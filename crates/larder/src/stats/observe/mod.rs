@@ -3,13 +3,13 @@
 //! Every lookup, insert, removal and load is counted by its thread, in a counter of its keyspace. The count
 //! and the keyspace decide whether the operation is sampled: they are mixed into a number, which is compared
 //! with a threshold. While sampling is off, this costs an operation a load and a branch. While sampling is
-//! on, an operation that is not sampled costs two more multiplications. It writes to no memory that threads
-//! share.
+//! on, an operation that is not sampled costs two more multiplications. An operation that is not sampled
+//! writes to no memory that threads share.
 //!
 //! The reported errors require that samples are nearly independent. Sampling every 64th operation would
-//! violate this: if a thread looks up 64 keys in turn, the same key is sampled each time. Only multiplying
-//! the count by the golden ratio would also violate it: if a thread looks up 987 keys in turn, each key is
-//! sampled for dozens of turns, and then for many turns never.
+//! violate this: if a thread looks up 64 keys in turn, the same key is sampled each time. Multiplying the
+//! count by the golden ratio alone would also violate it. If a thread looks up 987 keys in turn, each key is
+//! sampled for dozens of turns, and then not at all for many turns.
 //!
 //! Sampling a lookup never waits. No operation is sampled in a forked child, because a lock may be held
 //! forever there.

@@ -28,8 +28,8 @@
 //! before step 4. If a slow thread has stored an earlier tick in between, the limit still belongs to the
 //! later tick. A limit that is too high only makes a lookup read the exact time.
 //!
-//! A reading of the exact time raises the limit to the time that it returns. So after a thread has read an
-//! exact time, it never finds an entry that had already expired at that time.
+//! A reading of the exact time raises the limit to the time that it returns. So a thread that has read an
+//! exact time never finds an entry that had expired by then.
 
 use std::any::Any;
 use std::time::Duration;

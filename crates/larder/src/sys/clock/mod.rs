@@ -138,8 +138,8 @@ impl Clock for ManualClock {
     }
 }
 
-/// The end of a wait, in real monotonic time. So a wait for another thread ends even if a manual clock
-/// stands still.
+/// The end of a wait, in real monotonic time. So a wait for another thread ends even if a manual clock does
+/// not advance.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     #[cfg(not(shuttle))]

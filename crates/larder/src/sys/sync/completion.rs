@@ -14,7 +14,6 @@
 //!
 //! In a forked child, the lock may be held forever, and the sender exists only in the parent. So the child
 //! takes no lock, and gets no answer.
-//! lock, and gets no answer.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

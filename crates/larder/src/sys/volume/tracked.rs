@@ -1,8 +1,8 @@
 //! The files that a cache has open, so that a forked child can close them.
 //!
-//! A child inherits every descriptor. The descriptors of locks matter most: such a lock belongs to the open
-//! file, which parent and child share, and ends only when both have closed the file. Threads that exist only
-//! in the parent may be using the inherited files. So every handle accesses its file through a slot, and the
+//! A child inherits every descriptor. The descriptors of locks matter most: a lock belongs to the open file,
+//! which parent and child share, so it ends only when both have closed the file. Threads that exist only in
+//! the parent may be using the inherited files. So every handle accesses its file through a slot, and the
 //! volume has a list of the slots:
 //!
 //! 1. A thread holds a shared lock on the slot while it uses the file through a handle.
@@ -13,7 +13,7 @@
 //!    and unlocks nothing. If a thread of the parent held a slot at the fork, the slot stays locked forever
 //!    and keeps its descriptor.
 //!
-//! At the fork, the parent's thread may have been reading, writing or syncing, and each can take long. So
+//! At the fork, a thread of the parent may have been reading, writing or syncing, which can take long. So
 //! locks are on a descriptor that is used for nothing else (see [`VolumeFile::with_locks`]). The store takes
 //! some of its locks for each transaction, so this descriptor may also be in use at the fork. Then the child
 //! gets an error. In a process that commits continuously, this happens a few times in a thousand forks.
@@ -157,7 +157,7 @@ impl TrackedFile {
         self.slot.0.read().as_ref().map_or_else(|| Err(released()), |file| call(&**file))
     }
 
-    /// Changes the file, or its locks. Returns an error in any process except the one that opened the file.
+    /// Changes the file, or its locks. Returns an error in a process that did not open the file.
     fn change<R, E: From<io::Error>>(
         &self,
         call: impl FnOnce(&dyn FileContent) -> Result<R, E>,

@@ -1,6 +1,6 @@
 //! The delay between a failure of the disk and the next attempt to use it.
 //!
-//! The delay doubles with each failure. It starts again from its initial value once the disk has worked for
+//! The delay doubles with each failure. The delay returns to its initial value once the disk has worked for
 //! as long as the last delay.
 
 use std::time::Duration;

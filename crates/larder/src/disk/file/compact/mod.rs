@@ -17,8 +17,8 @@
 //!    bring the old file back and undo a removal in that commit.
 //!
 //! A crash before (5) leaves the file unchanged and an unfinished file beside it, which the next opening
-//! removes. Between (5) and (6) a crash leaves either the old file or the copy. Both give the same answer to
-//! every lookup.
+//! removes. Between (5) and (6) a crash leaves either the old file or the copy. The old file and the copy
+//! give the same answer to every lookup.
 //!
 //! Readers do not hinder a compaction: the old file stays complete while a reader has it open. A follower
 //! compares identities before each lookup. If they differ, it opens the new file.
@@ -216,7 +216,7 @@ fn fill_copy(
     Ok(Some(CopyReport { path: path.to_owned(), len, expired, catalog }))
 }
 
-/// Returns the region size for a copy. It is at least the size in the file, because the file's values must
+/// Returns the region size for a copy. The size is at least that of the file, because the file's values must
 /// fit, and at least the size for the capacity. The capacity `u64::MAX` means that a tool copies the file
 /// without a limit.
 fn region(store: &Store, options: &OpenOptions) -> u64 {

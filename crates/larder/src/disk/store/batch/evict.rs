@@ -1,14 +1,14 @@
 //! Eviction from disk: deletes entries in a transaction to make room for other entries.
 //!
-//! This is a clock algorithm. A hand moves over the entries in the order in which they were written. It
-//! deletes the entries that were not used since the hand last passed ([`Uses`](crate::disk::store::uses)).
-//! It does not move or change the entries that it spares.
+//! Eviction uses a clock algorithm. A hand moves over the entries in the order in which they were written.
+//! It deletes the entries that were not used since the hand last passed
+//! ([`Uses`](crate::disk::store::uses)). It does not move or change the entries that it spares.
 //!
 //! - The hand follows the expiry rows. Within a class of lifetimes, rows are nearly in the order of writing.
 //!   The hand has a position in each class. It compares the next rows of all classes, and selects the row
-//!   that was written first. The time of writing is estimated as the row's time minus a lifetime. This is
-//!   the lifetime of the first entry in the row's group of [`ROWS`] rows. The entry of each row is not read,
-//!   because its page may not be in memory.
+//!   that was written first. The time of writing is estimated as the row's time minus a lifetime. The
+//!   lifetime is that of the first entry in the row's group of [`ROWS`] rows. The entry of each row is not
+//!   read, because its page may not be in memory.
 //! - A *turn* covers the entries that were written before the turn began. Then the hand returns to the first
 //!   rows. So an entry is deleted only after all older entries were examined, even if few of them are
 //!   unused.

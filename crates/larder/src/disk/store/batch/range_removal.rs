@@ -10,7 +10,7 @@ pub(crate) struct RangeRemoval {
     /// Keys that memory held, each with whether it was live. Their entries on disk are not counted.
     pub(crate) memory_keys: Vec<(StoredKey, bool)>,
     /// Number of further live entries in memory. These entries are also on disk, unless they were evicted
-    /// from there.
+    /// from disk.
     pub(crate) unlisted: u64,
     /// Number of live entries on disk whose keys are not in `memory_keys`, counted before the commit.
     pub(crate) on_disk: u64,

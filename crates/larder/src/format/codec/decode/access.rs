@@ -1,4 +1,4 @@
-//! The accesses to the parts of a compound. They wrap each seed, so that each part gets the session.
+//! The accesses to the parts of a compound. The accesses wrap each seed, so that each part gets the session.
 
 use std::fmt;
 

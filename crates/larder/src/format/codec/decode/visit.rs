@@ -1,4 +1,5 @@
-//! The visitors of a value. They wrap the parts that they receive, so that each gets the session.
+//! The visitors of a value. The visitors wrap the parts that they receive, so that each part gets the
+//! session.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! Encodes within the limits. A wrapper of the codec's serializer records the shape of each part.
 //!
-//! The wrapper adds no bytes. It enters a level and counts elements exactly where [`decode`](super::decode)
-//! does, so every encoded value can be decoded. A value that could not be decoded is refused: see
-//! [`refusal`].
+//! The wrapper adds no bytes. The wrapper enters a level and counts elements exactly where
+//! [`decode`](super::decode) does, so every encoded value can be decoded. A value that could not be decoded
+//! is refused: see [`refusal`].
 
 mod compound;
 pub(crate) mod one_byte;
@@ -61,7 +61,7 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
     }
 
     /// Enters the level of a compound. In an encoding that describes itself, a variant with several fields
-    /// takes two levels: a reader that does not know the type finds a map that contains a compound.
+    /// takes two levels. A reader that does not know the type finds a map that contains a compound.
     fn enter_compound(self, is_in_variant: bool) -> Result<Self, EncodeRefusal> {
         let level = self.enter()?;
         if E::DESCRIBES_ITSELF && is_in_variant { Ok(level.enter()?) } else { Ok(level) }

@@ -159,7 +159,7 @@ impl Serializer for OneByte {
         Err(NotAByte)
     }
 
-    // Must be the same as in the encodings that use this serializer.
+    // Must return the same value as the serializers of the encodings that use `OneByte`.
     fn is_human_readable(&self) -> bool {
         false
     }

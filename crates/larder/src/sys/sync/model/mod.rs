@@ -200,7 +200,7 @@ impl Condvar {
         }
         for _ in 0..=thread_rng().next_u64() % channel::MAX_CHANCES {
             guard.held = None;
-            // This call is a plain scheduling point. It does not change the priorities of PCT.
+            // A plain scheduling point: unlike a yield, it does not change the thread priorities of PCT.
             guard.held = Some(guard.lock.lock().unwrap_or_else(PoisonError::into_inner));
         }
         WaitTimeoutResult { timed_out: true }

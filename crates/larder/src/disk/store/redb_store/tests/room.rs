@@ -104,7 +104,7 @@ fn a_file_that_was_charged_by_another_rule_is_counted_anew_and_names_the_rule_wi
     let by_blocks = store.catalog.live_bytes();
     assert_ne!(by_length, by_blocks);
     assert_eq!(read_catalog(&*store.db).unwrap().live_bytes(), by_length, "nothing is written yet");
-    // Both old and new entries are charged by the new rule, and every row is written.
+    // Old and new entries are charged by the new rule, and every row is written.
     store
         .commit(&batch(
             &[

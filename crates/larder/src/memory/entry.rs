@@ -87,7 +87,8 @@ impl IncomingEntry {
 /// Why a value was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// The lease of the value was revoked, or the entry that the value was computed from has changed.
+    /// The lease of the value was revoked, or the entry that the value was computed from has changed or
+    /// expired.
     Revoked,
     /// The entry that the value was computed from may exist only on disk, and was not found in the current
     /// snapshot.

@@ -1,5 +1,5 @@
-//! A group of values: its keys, and their room in the write buffer. For the protocol see
-//! [`super::store_group`].
+//! A group of values: its keys, and their room in the write buffer. See [`super::store_group`] for the
+//! protocol.
 
 use super::buffer::BufferRoom;
 use crate::format::stored_key::StoredKey;

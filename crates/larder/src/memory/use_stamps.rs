@@ -38,7 +38,7 @@
 //! full, only a flush and a close commit stamps, in transactions without deletions. So the failure of these
 //! transactions affects no removal.
 //!
-//! The list is bounded. While it is full, a use extends the expiry only in memory, and is counted as
+//! The list is bounded. While the list is full, a use extends the expiry only in memory, and is counted as
 //! dropped. The entry may then be deleted from disk at its earlier expiry. So it may be missing after an
 //! eviction from memory or a restart. No stamp can then bring it back.
 //!

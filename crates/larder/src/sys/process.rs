@@ -3,7 +3,7 @@
 //!
 //! In a child, a lock may be held forever by a thread that exists only in the parent. Only the parent may
 //! write, unlock and cleanly close a file that both have open. Code that opens something stores the current
-//! [`Process`], and checks that it is still the current one:
+//! [`Process`], and checks that this process is still the current one:
 //!
 //! 1. before it waits for a lock that another thread may hold, or after it could not take the lock without
 //!    waiting;

@@ -1,4 +1,5 @@
-//! Finds and creates the directory of a cache file, and makes name changes in that directory durable.
+//! Finds and creates the directory of a cache file, and makes renames and removals in that directory
+//! durable.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ pub(super) fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes name changes in the directory of a path durable.
+/// Makes renames and removals in the directory of a path durable.
 ///
 /// Some network and user-space file systems cannot sync a directory. There, the durability of a rename
 /// depends on the file system.

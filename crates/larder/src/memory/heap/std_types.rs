@@ -72,7 +72,7 @@ impl<T: ?Sized> HeapSize for std::marker::PhantomData<T> {
     }
 }
 
-/// Returns the memory that the elements own. Skips the loop if their type cannot own memory.
+/// Returns the memory that the elements own. Visits no element if their type cannot own memory.
 fn all<'a, T: HeapSize + 'a>(elements: impl IntoIterator<Item = &'a T>) -> usize {
     if needs_drop::<T>() { elements.into_iter().map(HeapSize::heap_size).sum() } else { 0 }
 }

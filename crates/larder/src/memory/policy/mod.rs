@@ -22,12 +22,12 @@
 //! Several hits between two visits of the policy count as one use. Otherwise a short burst of hits would
 //! outweigh a key that returns regularly.
 //!
-//! Cost: a hit is one relaxed load. The first hit between two visits of the policy also makes one relaxed
+//! A hit costs one relaxed load. The first hit between two visits of the policy also costs one relaxed
 //! store. Both operations happen under a shared lock. Attaching and evicting are O(1) amortized: each rival
 //! that goes back to the start of main had a hit before, or won against a newcomer.
 //!
-//! Memory: 17 bytes for each entry. Once the cache has been full, the sketch and the ghosts take 9 to 18
-//! bytes more for each entry.
+//! The policy takes 17 bytes for each entry. Once the cache has been full, the sketch and the ghosts take 9
+//! to 18 bytes more for each entry.
 //!
 //! No library is used, because the policies of moka and `quick_cache` are parts of their caches. This policy
 //! uses only slot ids, so a model test can check it without a cache.

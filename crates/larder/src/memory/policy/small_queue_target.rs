@@ -10,8 +10,8 @@
 //! large would also follow noise.
 //!
 //! A ghost takes four bytes in a table without chains. A later ghost with the same index overwrites an
-//! earlier ghost. Losing some ghosts is harmless, because they only adapt the share. Memory: 0.8 to 1.6
-//! bytes for each entry of the shard.
+//! earlier ghost. Losing some ghosts is harmless, because they only adapt the share. The ghosts take 0.8 to
+//! 1.6 bytes for each entry of the shard.
 //!
 //! Sources: Megiddo, Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003, for adapting to
 //! ghosts; Einziger, Eytan, Friedman, Manes, "Adaptive software cache management", Middleware 2018, for

@@ -12,7 +12,7 @@ use crate::sys::sync::Mutex;
 use crate::units::Timestamp;
 
 /// Maximum number of slow loads that are kept. A new one replaces the oldest. With keys of maximum length,
-/// they take half a megabyte of memory.
+/// the slow loads take half a megabyte of memory.
 pub const MAX_SLOW_LOADS: usize = 128;
 
 /// The latest slow loads. [`Cache::slow_loads`](crate::Cache::slow_loads) returns this struct.

@@ -148,7 +148,8 @@ pub(crate) struct Deadline {
     /// wait ends.
     #[cfg(shuttle)]
     wait: Duration,
-    /// The number of calls of `pass_time` so far. Under the model checker, the next call ends the wait.
+    /// The number of calls of `pass_time` before this deadline was created. Under the model checker, the
+    /// next call ends the wait.
     #[cfg(shuttle)]
     made_at: u64,
 }

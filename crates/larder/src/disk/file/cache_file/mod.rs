@@ -72,8 +72,8 @@ pub(crate) struct CacheFile {
     pending: PendingRegistrations,
     ballast: Ballast,
     ballast_again_at: Timestamp,
-    /// Whether the disk was full, and no commit of all changes has succeeded since. While set, deletions are
-    /// committed first.
+    /// Whether the disk was full, and no commit of all changes has succeeded since. While this flag is set,
+    /// deletions are committed first.
     is_short_of_room: bool,
     /// The new path of the latest damaged file, until [`CacheFile::take_quarantined`] returns it.
     quarantined: Option<PathBuf>,

@@ -13,7 +13,8 @@ pub(super) struct WatchState {
     pub(super) accepted: Option<(u64, FileIdentity)>,
     /// Whether the file system was found to change the identity of the file.
     pub(super) is_unstable: bool,
-    /// Whether the last attempt to hold the lock failed. While set, further failures are not reported.
+    /// Whether the last attempt to hold the lock failed. While this flag is set, further failures are not
+    /// reported.
     pub(super) has_lost_lock: bool,
     /// Events to report to users.
     pub(super) events: Vec<Event>,

@@ -76,7 +76,7 @@ fn keys_that_are_not_text_are_spelled_as_json() {
     assert_eq!(written(&HashMap::from([((-1, "a\"\u{1}"), 0.5)])), json!({"[-1,\"a\\\"\\u0001\"]": 0.5}));
     assert_eq!(written(&HashMap::from([(true, 1)])), json!({"true": 1}));
     // A map of eight entries. The keys are null, two floats, bytes, a map, an extension, an infinite float,
-    // and text that is not UTF-8.
+    // and an array with text that is not UTF-8.
     let keys: [&[u8]; 8] = [
         &[0xC0],
         &[0xCA, 0x3F, 0x80, 0, 0],

@@ -10,22 +10,23 @@ use crate::error::Error;
 
 /// Default number of requests in a phase.
 ///
-/// With this number, the first load of each popular key is a small part of the requests, as in a shop that
-/// has been open for a while.
+/// Large enough that the first loads of popular keys are a small part of the requests, as in a shop that has
+/// been open for a while.
 pub(crate) const DEFAULT_REQUESTS: u64 = 600_000;
 
 /// Run the cache on a real database and show what it saves.
 ///
-/// Fills a database with a shop. While products are updated, answers a skewed stream of requests from several
-/// threads, first without larder and then with larder. Restarts its own process, and answers again from disk.
-/// Checks every answer. Exits with 1 if an answer was older than an invalidation that had already returned.
+/// Fills the database of a shop. Then several threads send a skewed stream of requests while products are
+/// updated, first without larder, then with larder. Restarts its own process, and answers further requests
+/// from disk. Checks every answer. Exits with 1 if an answer was older than an invalidation that had already
+/// returned.
 #[derive(Debug, Parser)]
 #[command(name = "larder-demo", version)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) options: DemoOptions,
 
-    /// The file that the process left before it restarted itself. Starts the second half of the demo.
+    /// The handover file of the process before its restart. Starts the second half of the demo.
     #[arg(long, value_name = "FILE", hide = true, exclusive = true)]
     pub(crate) resume: Option<PathBuf>,
 }
@@ -56,17 +57,17 @@ pub(crate) struct DemoOptions {
 }
 
 impl Arguments {
-    /// Reads the command line of this process. If clap prints the help or an error, the process exits.
+    /// Parses the command line of this process. Exits after clap has printed the help or an error.
     ///
     /// # Errors
-    /// [`Error::EmptyArgument`] if a path is empty, such as the path of `--dir "$DIR"` if DIR is not set.
+    /// [`Error::EmptyArgument`] if a path is empty, as in `--dir "$DIR"` if DIR is not set.
     pub(crate) fn read() -> Result<Self, Error> {
         Self::try_parse()
             .map_err(|error| if names_empty_path(&error) { Error::EmptyArgument } else { error.exit() })
     }
 }
 
-/// Returns whether clap refused a value because it is empty. Only paths may be refused for that reason.
+/// Returns whether clap refused a value because it was empty. Only paths are refused for that reason.
 fn names_empty_path(error: &clap::Error) -> bool {
     let value = error.get(ContextKind::InvalidValue);
     error.kind() == ErrorKind::InvalidValue

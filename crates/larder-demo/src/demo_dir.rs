@@ -1,5 +1,5 @@
-//! The directory with the files of the demo: the directory of `--dir`, or a temporary directory that is
-//! removed at the end.
+//! The directory for the files of the demo: that of `--dir`, or a temporary directory that is removed at the
+//! end.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// The directory of one run. A temporary directory is removed on drop.
+/// The directory of one run. Dropping this value removes a temporary directory.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct DemoDir {
     dir: PathBuf,
@@ -16,7 +16,7 @@ pub(crate) struct DemoDir {
 }
 
 impl DemoDir {
-    /// Opens `dir`, and creates it if needed. Without `dir`, creates a temporary directory.
+    /// Opens `dir`, and creates it if necessary. Without `dir`, creates a temporary directory.
     pub(crate) fn open(dir: Option<&Path>) -> Result<Self, Error> {
         if let Some(dir) = dir {
             if dir.exists() && !dir.is_dir() {
@@ -27,8 +27,8 @@ impl DemoDir {
         }
         let created = tempfile::Builder::new().prefix("larder-demo-").tempdir();
         let created = created.map_err(Error::file("create a directory in", std::env::temp_dir()))?;
-        // The restart must not remove the directory, so `keep` disables the removal by `tempfile`. At the end
-        // of the run, the drop of the second image's `DemoDir` removes the directory.
+        // The restart must not remove the directory, so `keep` disables the removal by `tempfile`. The second
+        // process image removes the directory when it drops its `DemoDir`.
         Ok(Self { dir: created.keep(), temporary: true })
     }
 
@@ -42,7 +42,7 @@ impl DemoDir {
         self.dir.join("shop.larder")
     }
 
-    /// Returns the path of the handover from one process image to the next.
+    /// Returns the path of the handover file from one process image to the next.
     pub(crate) fn handover(&self) -> PathBuf {
         self.dir.join("handover.json")
     }

@@ -1,5 +1,5 @@
-//! The errors that prevent the demo from running. The texts leave the causes to the sources, which `main`
-//! prints too.
+//! The errors that prevent the demo from running. Their texts do not repeat the causes, because `main` prints
+//! the sources too.
 
 use std::io;
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// Returns the text with the texts of all sources.
+    /// Returns the text, followed by the texts of all sources.
     pub(crate) fn with_sources(&self) -> String {
         let sources = std::iter::successors(std::error::Error::source(self), |error| error.source());
         sources.fold(self.to_string(), |text, source| format!("{text}: {source}"))

@@ -9,13 +9,13 @@ pub(crate) struct Latencies {
 }
 
 impl Latencies {
-    /// Returns an empty list with room for this number of requests.
+    /// Returns an empty list with capacity for this number of requests.
     pub(crate) fn with_capacity(requests: usize) -> Self {
         Self { nanos: Vec::with_capacity(requests) }
     }
 
-    /// Adds a latency. A latency above about four seconds (the maximum of `u32` in nanoseconds) is stored as
-    /// that maximum.
+    /// Adds a latency. Longer latencies than about four seconds, the maximum of `u32` in nanoseconds, are
+    /// stored as that maximum.
     pub(crate) fn record(&mut self, latency: Duration) {
         self.nanos.push(u32::try_from(latency.as_nanos()).unwrap_or(u32::MAX));
     }
@@ -25,8 +25,8 @@ impl Latencies {
         self.nanos.append(&mut others.nanos);
     }
 
-    /// Returns the smallest latency that `percent` percent of the requests did not exceed. Zero if there are
-    /// no requests.
+    /// Returns the smallest latency that `percent` percent of the requests did not exceed, or zero if there
+    /// are no requests.
     pub(crate) fn percentile(&mut self, percent: usize) -> Duration {
         let rank = (self.nanos.len() * percent).div_ceil(100);
         if rank == 0 {

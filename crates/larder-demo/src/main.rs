@@ -1,7 +1,6 @@
 //! `larder-demo`: a shop on a real database, first without larder, then with larder, then after a restart.
 //!
-//! It exits with 0 if no answer was stale, with 1 if an answer was stale, and with 2 if the demo could not
-//! run.
+//! Exits with 0 if no answer was stale, with 1 if an answer was stale, and with 2 if the demo could not run.
 
 #![forbid(unsafe_code)]
 
@@ -33,7 +32,7 @@ fn main() -> ExitCode {
     survive_file_size_limit();
     panics::silence_store();
     run().unwrap_or_else(|error| {
-        // The text is escaped, because it may contain a path with control characters.
+        // Escaped, because the text may contain a path with control characters.
         eprintln!("larder-demo: {}", escape_control(&error.with_sources()));
         ExitCode::from(2)
     })
@@ -47,10 +46,10 @@ fn run() -> Result<ExitCode, Error> {
     }
 }
 
-/// Makes a write beyond the limit on file length (`ulimit -f`) fail with an error.
+/// Makes a write beyond the file size limit (`ulimit -f`) fail with an error.
 ///
-/// Otherwise the signal SIGXFSZ ends the process, and its temporary directory is not removed.
+/// Otherwise SIGXFSZ would end the process, and its temporary directory would remain.
 fn survive_file_size_limit() {
-    // Without the handler the demo still runs, so a failure to install the handler is ignored.
+    // A failure is ignored, because the demo also runs without the handler.
     drop(signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false))));
 }

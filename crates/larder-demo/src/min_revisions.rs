@@ -1,41 +1,42 @@
-//! The staleness check: the minimum revision of every subject. An answer with a lower revision is stale.
+//! The staleness check: keeps the minimum revision of every subject. An answer with a lower revision is
+//! stale.
 //!
-//! An answer is *stale* if it is older than a version whose invalidation had returned before the request
-//! began. The update thread does these steps, in this order:
+//! An answer is *stale* if it is older than a change whose invalidation had returned before the request
+//! began. The update thread takes these steps, in this order:
 //!
 //! 1. *Begin* an update of the entries that the change affects. These entries are removed durably, and no
 //!    load may cache them until step 4.
 //! 2. *Commit* the change in the database. The database assigns a revision to it.
-//! 3. *Invalidate* with the guide's helper, durably. The helper removes the same entries again, and every
+//! 3. *Invalidate* durably with the guide's helper. The helper removes the same entries again, and every
 //!    entry that is derived from them.
 //! 4. *Finish* the update: loads may cache the entries again.
 //! 5. *Publish* the revision as the minimum of each subject that the change affects.
 //!
-//! A client does these steps:
+//! A client takes these steps:
 //!
 //! 6. Read the minimum of the subject.
 //! 7. Send the request.
 //! 8. Compare: an answer with a revision below the minimum is stale.
 //!
-//! **No false alarm.** Let r be a minimum that step 6 reads. Steps 1 to 4 returned before r was published,
+//! **No false alarms.** Let r be a minimum that step 6 reads. Steps 1 to 4 returned before r was published,
 //! because the publishing store (Release) pairs with the load (Acquire). An entry that step 7 then finds in
-//! the cache was cached by a load that began after step 4. Step 1 revoked the loads that began earlier. A
-//! load that began between steps 1 and 4 caches nothing, and no later request joins it. So the load that
-//! cached the entry read the database after step 2 and saw r. The same holds for a load that step 7 starts
-//! itself. If step 5 came earlier, an answer could be reported as stale before the cache has promised the
-//! removal.
+//! the cache was cached by a load that began after step 4: step 1 revoked earlier loads, and a load that
+//! began between steps 1 and 4 caches nothing and is joined by no later request. So that load read the
+//! database after step 2, and saw r. The same holds for a load that step 7 starts itself. If step 5 came
+//! earlier, an answer could be reported as stale before the cache has promised the removal.
 //!
-//! **No stale answer escapes.** Step 5 follows step 4 immediately. The check misses only a request that
-//! begins in the few instructions between the invalidation and the publication. Minimums only rise. At the
-//! restart, the new image receives them. So the check includes entries that come back from the disk.
+//! **No missed stale answers.** Step 5 follows step 4 immediately, so the check misses only requests that
+//! begin in the few instructions between the invalidation and the publication. Minimums never fall, and the
+//! new image receives them at the restart. So the check covers entries that are read from disk after the
+//! restart.
 //!
 //! **Why both 1 and 3.** Without step 1, a crash between steps 2 and 3 leaves entries on disk that are older
-//! than the database. The next process serves these entries. Without step 3, only the entries that step 1
-//! names are removed. A writer cannot name every entry that was derived from a row. So the helper removes
-//! every product list, as the guide does.
+//! than the database, and the next process serves them. Without step 3, only the entries that step 1 names
+//! are removed. A writer cannot name every entry that was derived from a row, so the helper removes every
+//! product list.
 //!
-//! **Lists.** All rows of a list are read in one snapshot. The revision of the list is the highest revision
-//! of these rows. Revisions are assigned in the order of commits, so a list with revision r or higher shows
+//! **Lists.** All rows of a list are read in one snapshot, and the revision of the list is the highest
+//! revision of these rows. Revisions are assigned in commit order, so a list with revision r or higher shows
 //! change r.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,7 +60,7 @@ pub(crate) struct MinRevisions {
 }
 
 impl MinRevisions {
-    /// Returns minimums of zero. No change is published yet, so no answer is stale.
+    /// Returns minimums of zero: no change is published yet, so no answer is stale.
     pub(crate) fn new() -> Self {
         let zeros = |subjects| std::iter::repeat_with(AtomicU64::default).take(subjects).collect();
         Self {
@@ -73,10 +74,9 @@ impl MinRevisions {
         }
     }
 
-    /// Returns the minimum revision of answers to a request that begins now. An answer with a lower revision
-    /// is stale.
+    /// Returns the minimum revision of the answer to a request that begins now.
     pub(crate) fn of(&self, subject: Subject) -> u64 {
-        // This Acquire load pairs with the Release in publish().
+        // Acquire: pairs with the Release in `publish`.
         self.minimum(subject).load(Ordering::Acquire)
     }
 
@@ -84,8 +84,8 @@ impl MinRevisions {
     /// change are stale.
     pub(crate) fn publish(&self, change: Change, revision: u64) {
         for subject in change.subjects() {
-            // This Release operation pairs with the Acquire in of(). So if a client reads this minimum, the
-            // invalidation happened before its request. `fetch_max` never lowers a minimum.
+            // Release: pairs with the Acquire in `of`, so if a client reads this minimum, the invalidation
+            // happened before its request. `fetch_max` never lowers a minimum.
             self.minimum(subject).fetch_max(revision, Ordering::Release);
         }
     }

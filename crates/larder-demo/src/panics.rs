@@ -1,10 +1,9 @@
-//! Silences panics of the store on a damaged file. larder catches these panics and reports damage, so they
-//! are not printed.
+//! Silences panics of the store on a damaged file, because larder catches them and reports the damage.
 
 use std::panic::{set_hook, take_hook};
 use std::path::Path;
 
-/// Installs a panic hook that does not print panics inside the store. Every other panic is printed as before.
+/// Installs a panic hook that does not print panics inside the store. Other panics are printed as before.
 pub(crate) fn silence_store() {
     let print = take_hook();
     set_hook(Box::new(move |panic| {
@@ -14,7 +13,7 @@ pub(crate) fn silence_store() {
     }));
 }
 
-/// Returns whether a source file belongs to redb: it is in a directory such as `redb-3.1.0`.
+/// Returns whether a source file belongs to redb, that is, is in a directory such as `redb-3.1.0`.
 fn is_of_store(file: &Path) -> bool {
     file.components().any(|part| {
         let part = part.as_os_str().to_string_lossy();

@@ -1,10 +1,10 @@
-//! One phase of the demo. Client threads send requests, one thread changes the shop, and the results are
+//! One phase of the demo: client threads send requests while one thread changes the shop. Their results are
 //! added up.
 //!
-//! The number of requests, not the time, sets the pace of changes. After every [`REQUESTS_PER_CHANGE`]
-//! requests, a client passes a ticket to the update thread. The client waits while that thread is busy. The
-//! measured time does not include this wait. So every machine makes the same number of changes in a phase,
-//! while requests are being answered.
+//! The pace of changes depends on the number of requests, not on time. After every [`REQUESTS_PER_CHANGE`]
+//! requests, a client passes a ticket to the update thread, and waits if that thread is busy. The measured
+//! time does not include this wait. So every machine makes the same number of changes in a phase, while
+//! requests are being answered.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -26,12 +26,12 @@ use crate::workload::Workload;
 
 /// Number of requests from one change to the next.
 pub(crate) const REQUESTS_PER_CHANGE: u64 = 2_000;
-/// Number of requests at the start of a phase whose hits are also counted separately.
+/// Number of requests at the start of a phase whose hits are counted separately too.
 pub(crate) const FIRST: u64 = 1_000;
 /// Number of requests in one step of the progress bar.
 const BAR_STEP: u64 = 500;
 
-/// The parts that are the same in all phases.
+/// What all phases share.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) database: Database,
@@ -60,7 +60,7 @@ pub(crate) struct PhaseResult {
     pub(crate) queries: u64,
     pub(crate) stale: u64,
     pub(crate) latencies: Latencies,
-    /// Hits among the [`FIRST`] requests. A hit is an answer without a query.
+    /// Hits among the first [`FIRST`] requests. A hit is an answer without a query.
     pub(crate) first_hits: u64,
     /// The time from [`PhasePlan::since`] to the first hit.
     pub(crate) first_hit: Option<Duration>,
@@ -82,7 +82,7 @@ impl PhaseResult {
 pub(crate) fn run(plan: PhasePlan, world: &World, service: &impl Service) -> Result<PhaseResult, Error> {
     let PhasePlan { requests, clients, changes, since, bar } = plan;
     let threads = clients.len() as u64;
-    // The channel has no capacity. So a client continues only when the update thread has received its ticket.
+    // The channel has no capacity, so a client continues only when the update thread has received its ticket.
     let (tickets, taken) = sync_channel(0);
     let begun = AtomicU64::new(0);
     let outcome = thread::scope(|scope| {
@@ -96,7 +96,7 @@ pub(crate) fn run(plan: PhasePlan, world: &World, service: &impl Service) -> Res
                 scope.spawn(move || client.run(share, rng))
             })
             .collect();
-        // The update thread stops when the last client has dropped its sender.
+        // The update thread ends when the last sender is dropped.
         drop(tickets);
 
         let mut result = PhaseResult::default();
@@ -148,8 +148,8 @@ impl<S: Service> Client<'_, S> {
         let latencies = Latencies::with_capacity(usize::try_from(requests).unwrap_or_default());
         let mut result = PhaseResult { latencies, ..PhaseResult::default() };
         for request in 1..=requests {
-            // `Relaxed` suffices, because the counter only numbers the requests. The counter does not order
-            // other memory.
+            // `Relaxed` is sufficient, because the counter only numbers the requests and orders no other
+            // memory.
             let ordinal = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
             if ordinal.is_multiple_of(REQUESTS_PER_CHANGE) && self.tickets.send(()).is_err() {
                 break; // The update thread has failed. Its error is reported.

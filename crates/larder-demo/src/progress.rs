@@ -1,8 +1,8 @@
-//! Progress bars for the long steps. They are drawn on standard error, and only if it is a terminal.
+//! Progress bars for the long steps. They are drawn on standard error, if that is a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Returns a bar with `steps` steps and `label` in front of the bar.
+/// Returns a progress bar of `steps` steps, with `label` in front of it.
 pub(crate) fn bar(label: &'static str, steps: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:28} {bar:40} {human_pos}/{human_len} {eta}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());

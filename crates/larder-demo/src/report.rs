@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::phase::{FIRST, PhaseResult};
 
-/// The results of the demo. The field names are the names in the JSON file.
+/// The results of the demo. The names of the fields are used in the JSON file too.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) without: Traffic,
@@ -23,7 +23,7 @@ pub(crate) struct Report {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Traffic {
     pub(crate) requests: u64,
-    /// Number of queries for requests, without the statements of changes.
+    /// Number of queries for requests, without the statements for changes.
     pub(crate) queries: u64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
@@ -90,7 +90,7 @@ impl RestartedTraffic {
     }
 }
 
-/// A figure that the demo should reach.
+/// A value that the demo should reach.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Target {
     pub(crate) claim: &'static str,
@@ -112,10 +112,9 @@ impl fmt::Display for Target {
 }
 
 impl Report {
-    /// The fraction that the guide promises. It applies to the hits among the requests and to the saved
-    /// queries.
+    /// The fraction that the guide promises, for the hit rate and for the saved queries.
     const PROMISED: f64 = 0.90;
-    /// Maximum amount by which the hit rate after the restart may be below the hit rate before it.
+    /// Maximum drop of the hit rate at the restart.
     const RESTART_TOLERANCE: f64 = 0.03;
 
     pub(crate) fn targets(&self) -> [Target; 4] {
@@ -186,7 +185,7 @@ fn percent(ratio: f64) -> String {
     format!("{:.1} %", ratio * 100.0)
 }
 
-/// Formats a number with separators: `1,234,567`.
+/// Formats a number with separators, as in `1,234,567`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);

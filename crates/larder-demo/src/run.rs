@@ -1,4 +1,4 @@
-//! The run of the demo, in two images of one process.
+//! Runs the demo, in two images of one process.
 //!
 //! The first image ([`until_restart`]) fills the database, answers requests without and with larder, closes
 //! the cache, and restarts the process. The second image ([`after_restart`]) opens the file again, answers
@@ -28,15 +28,15 @@ use crate::shop::service::{CachedService, DirectService};
 use crate::workload::{Stream, Workload};
 use crate::{clock, phase, progress};
 
-/// The memory holds only a fraction of all entries, so that the disk tier is used too.
+/// Memory holds only a fraction of all entries, so that the disk tier is used too.
 const MEMORY_CAPACITY: ByteSize = ByteSize::mib(6);
-/// The disk tier is several times larger than all entries.
+/// The disk tier has several times the space that all entries need.
 const DISK_CAPACITY: ByteSize = ByteSize::mib(256);
 
 /// Runs the demo up to the restart. Returns only on failure.
 pub(crate) fn until_restart(options: DemoOptions) -> Result<Infallible, Error> {
     let dir = DemoDir::open(options.dir.as_deref())?;
-    // This check follows the creation of the directory, because the results file may be in that directory.
+    // After the directory is created, because the results file may be in it.
     if let Some(path) = &options.json {
         refuse_unwritable(path)?;
     }
@@ -82,8 +82,8 @@ pub(crate) fn until_restart(options: DemoOptions) -> Result<Infallible, Error> {
     .restart()
 }
 
-/// Returns an error if the results file cannot be written. Otherwise the demo would fail at its end, minutes
-/// later.
+/// Returns an error if the results file cannot be written. Otherwise the demo would fail only at its end,
+/// minutes later.
 fn refuse_unwritable(path: &Path) -> Result<(), Error> {
     let exists = path.symlink_metadata().is_ok();
     let opened = fs::OpenOptions::new().append(true).create(true).open(path);
@@ -94,7 +94,7 @@ fn refuse_unwritable(path: &Path) -> Result<(), Error> {
     fs::remove_file(path).map_err(Error::file("remove", path))
 }
 
-/// Runs the demo after the restart. `handover` is the file that the old image has written.
+/// Runs the demo after the restart. `handover` is the file that the old image wrote.
 pub(crate) fn after_restart(handover: &Path) -> Result<ExitCode, Error> {
     let handover = Handover::receive(handover)?;
     let age = handover.age();
@@ -137,8 +137,8 @@ fn print(report: &Report, options: &DemoOptions) {
     }
 }
 
-/// Opens the cache in the demo's directory, or at the server that `LARDER_URL` names. A URL of a file is not
-/// used: the demo has a directory of its own.
+/// Opens the cache in the demo's directory, or at the server that `LARDER_URL` names. Ignores the URL of a
+/// file, because the demo has its own directory.
 fn open_cache(dir: &DemoDir) -> Result<Cache, Error> {
     if let Ok(url) = std::env::var(URL_VARIABLE)
         && larder_redis::is_server_url(&url)
@@ -153,7 +153,7 @@ fn open_cache(dir: &DemoDir) -> Result<Cache, Error> {
         .open()?)
 }
 
-/// Returns the plan of a phase before the restart. Both phases before the restart draw the same requests.
+/// Returns the plan of a phase before the restart. Both of these phases draw the same requests.
 fn before(label: &'static str, options: &DemoOptions) -> PhasePlan {
     PhasePlan {
         requests: options.requests,
@@ -166,7 +166,7 @@ fn before(label: &'static str, options: &DemoOptions) -> PhasePlan {
 
 /// Returns the plan of the phase after the restart.
 ///
-/// Its requests differ from the earlier requests. If they were the same, every key would be in the cache.
+/// It draws other requests than before. Otherwise every key would already be in the cache.
 fn after(label: &'static str, options: &DemoOptions, since: Instant) -> PhasePlan {
     PhasePlan {
         requests: options.requests,

@@ -1,7 +1,7 @@
 //! The workload: the subjects of requests, and the rows of changes.
 //!
 //! Popularity follows Zipf's law within each family: the number of requests for the n-th most popular subject
-//! is proportional to 1/n, as for page views of shops and plays of songs. Changes follow the same law. So the
+//! is proportional to 1/n, as for page views of shops and plays of songs. Changes follow the same law, so the
 //! rows that are read most often also change most often. This is the hardest case for a cache that must not
 //! serve stale answers.
 
@@ -52,7 +52,7 @@ impl Workload {
         }
     }
 
-    /// Draws the next change. Most changes are changes of products.
+    /// Draws the next change. Most changes are of products.
     pub(crate) fn change(&self, rng: &mut impl Rng) -> Change {
         match rng.random_range(0..100) {
             0..70 => Change::Product(self.products.draw(rng)),
@@ -64,7 +64,7 @@ impl Workload {
     }
 }
 
-/// The popularity of each member of a family.
+/// The popularity of the members of a family.
 #[derive(Debug)]
 struct Popularity {
     ranks: Zipf<f64>,
@@ -78,8 +78,7 @@ impl Popularity {
         Self { ranks: Zipf::new(members as f64, SKEW).expect("a family has members"), members }
     }
 
-    /// Draws the number of a member, from 0 to the number of members minus one. Lower numbers are more
-    /// frequent.
+    /// Draws the number of a member, from 0 up to `members` - 1. Lower numbers are more frequent.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ranks are whole, from 1 up")]
     fn draw(&self, rng: &mut impl Rng) -> usize {
         let rank = self.ranks.sample(rng) as usize;
@@ -87,11 +86,11 @@ impl Popularity {
     }
 }
 
-/// A random stream of a run. The same stream with the same seed draws the same numbers.
+/// A random stream of a run. With the same seed, a stream draws the same numbers again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stream {
-    /// The requests of one thread before the restart. The demo draws them twice: for the phase without the
-    /// cache, and for the phase with the cache.
+    /// The requests of one thread before the restart. They are drawn twice: for the phase without the cache,
+    /// and for the phase with the cache.
     Before(u64),
     /// The requests of one thread after the restart.
     After(u64),
@@ -110,7 +109,7 @@ impl Stream {
             Self::Before(thread) => 2 + 2 * thread,
             Self::After(thread) => 3 + 2 * thread,
         };
-        // The factor makes the seeds distant, so that neighbouring seeds have no stream in common.
+        // The factor spreads the seeds, so that adjacent seeds have no stream in common.
         StdRng::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(stream))
     }
 }

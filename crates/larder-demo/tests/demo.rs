@@ -1,4 +1,4 @@
-//! Tests of the built program: complete runs on its own files, with the restart.
+//! Tests of the built program: complete runs on real files, including the restart.
 
 use std::process::{Command, Output};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
 const README: &str = include_str!("../../../README.md");
-/// The command in the pages that starts the demo.
+/// The command that starts the demo, as in the documentation.
 const COMMAND: &str = "\ncargo run --release -p larder-demo";
 
 fn demo(arguments: &[&str]) -> Output {

@@ -1,4 +1,4 @@
-//! Reads the options in `#[key(…)]`.
+//! Parses the options in `#[key(…)]`.
 
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
@@ -10,18 +10,18 @@ use crate::types::plain;
 
 /// The options of a type.
 pub(crate) struct TypeOptions {
-    /// The path of larder.
+    /// The path of the crate larder.
     pub(crate) larder: Path,
-    /// The types that look up the key, in addition to the types that the macro chooses.
+    /// The option `lookup_by`: types that look up the key, in addition to those that the macro chooses.
     pub(crate) lookup_by: Vec<Type>,
     /// The option `try_from`.
     pub(crate) try_from: Option<TryFrom>,
 }
 
-/// The option `try_from`: a key is read through a conversion that checks the key.
+/// The option `try_from`: keys are read through a conversion that validates them.
 pub(crate) struct TryFrom {
     pub(crate) span: Span,
-    /// The type that is converted. `None` means the type of the field.
+    /// The type to convert from. `None` means the type of the field.
     pub(crate) source: Option<Type>,
 }
 
@@ -50,7 +50,7 @@ impl TypeOptions {
         Ok(Self { larder, lookup_by, try_from })
     }
 
-    /// Fails if the type has the option `try_from`, which only a struct with one field may have.
+    /// Fails if the type has the option `try_from`, which only structs with one field may have.
     pub(crate) fn refuse_try_from(&self) -> syn::Result<()> {
         match &self.try_from {
             None => Ok(()),
@@ -59,7 +59,7 @@ impl TypeOptions {
     }
 }
 
-/// Returns the name of a variant by its option `rename`.
+/// Returns the name in the option `rename` of a variant.
 pub(crate) fn renamed(attributes: &[Attribute]) -> syn::Result<Option<LitStr>> {
     let mut renamed = None;
     for_each_option(attributes, |meta| {
@@ -91,7 +91,7 @@ fn for_each_option(
         .try_for_each(|attribute| attribute.parse_nested_meta(&mut read))
 }
 
-/// Sets an option. Fails if the option was given before.
+/// Sets an option. Fails if it was given before.
 fn set<T>(option: &mut Option<T>, meta: &ParseNestedMeta<'_>, value: T) -> syn::Result<()> {
     match option.replace(value) {
         None => Ok(()),

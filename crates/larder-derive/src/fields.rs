@@ -1,5 +1,5 @@
-//! A struct with several fields, which is encoded as the tuple of its fields. A struct without fields is
-//! encoded as `()`.
+//! Structs with several fields, which are encoded as the tuple of their fields, and structs without fields,
+//! which are encoded as `()`.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -11,7 +11,7 @@ use crate::forms::{self, KeyType, TupleForms};
 use crate::key_trait::{construct, own};
 use crate::types::plain;
 
-/// Maximum number of fields. The command can't read the shape of a tuple with more parts.
+/// Maximum number of fields. The `larder` command cannot parse the shape of a tuple with more parts.
 const MAX_FIELDS: usize = 16;
 
 pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, fields: &Fields) -> syn::Result<KeyType> {

@@ -1,4 +1,4 @@
-//! The forms with which a caller looks up a key, and their implementations.
+//! Forms: the types with which a caller can look up a key, and their implementations.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
@@ -8,31 +8,30 @@ use crate::attributes::TypeOptions;
 use crate::generics::{bounded, with_more};
 use crate::types;
 
-/// The implementations for a key type, and the forms for its lookups.
+/// The implementations for a key type, and its forms.
 pub(crate) struct KeyType {
-    /// The implementations of `Key` and `EncodeKey` for the type itself, and all code that belongs to no
+    /// The implementations of `Key` and `EncodeKey` for the type itself, and other code that belongs to no
     /// form.
     pub(crate) own: TokenStream,
     pub(crate) forms: Vec<Form>,
 }
 
-/// The parameter for the length of an array of bytes.
+/// The name of the const parameter for the length of a byte array.
 pub(crate) const ANY_SIZE: &str = "__SIZE";
 
-/// A form that looks up a key.
+/// A type with which a caller can look up a key.
 pub(crate) struct Form {
     /// The generic parameters of the implementation.
     pub(crate) generics: Generics,
     pub(crate) ty: TokenStream,
     /// Statements that write the key's bytes to `out`.
     pub(crate) encode: TokenStream,
-    /// Statements that write the form as a prefix of keys. `None` if the form can't be a prefix.
+    /// Statements that write the form as a prefix of keys. `None` if the form cannot be a prefix.
     pub(crate) prefix: Option<TokenStream>,
 }
 
 impl Form {
-    /// Returns a form that also looks up another key type. That type has the same encoding as the derived
-    /// type.
+    /// Returns a form that already looks up `key`, a type with the same encoding as the derived type.
     pub(crate) fn of(
         form: &impl ToTokens,
         key: &impl ToTokens,
@@ -43,7 +42,7 @@ impl Form {
         Self { generics, ty: form.to_token_stream(), encode, prefix: None }
     }
 
-    /// Lets the form also be a prefix of keys, as it is for the other key type.
+    /// Makes the form a prefix of keys too, as it is for `key`.
     pub(crate) fn with_prefix(mut self, key: &impl ToTokens, larder: &syn::Path) -> Self {
         let form = &self.ty;
         self.prefix = Some(quote! { <#form as #larder::KeyPrefix<#key>>::encode_prefix(self, out); });
@@ -99,15 +98,15 @@ impl Form {
     }
 }
 
-/// Returns whether the length of an array is the generic parameter for any length.
+/// Returns whether the length of an array is the parameter [`ANY_SIZE`].
 fn is_size(length: &Expr) -> bool {
     matches!(length, Expr::Path(path) if path.path.is_ident(ANY_SIZE))
 }
 
-/// Returns the forms of the option `lookup_by` that are not among `known` forms. A form may be given twice.
+/// Returns the forms in the option `lookup_by` that are not among `known`. A form may be given twice.
 ///
 /// # Errors
-/// Fails if a form is the key type itself, which always looks itself up.
+/// Fails if a form is the key type itself, which is always a form.
 pub(crate) fn chosen(
     input: &DeriveInput,
     options: &TypeOptions,
@@ -129,11 +128,11 @@ pub(crate) fn chosen(
     Ok(chosen.into_iter().map(form).collect())
 }
 
-/// The forms of several parts: tuples with a form of each part.
+/// The forms of a key with several parts: tuples with a form of each part.
 pub(crate) struct TupleForms {
-    /// The tuple that looks up a whole key.
+    /// The tuple that looks up a complete key.
     pub(crate) whole: Form,
-    /// The implementations for the tuples of the first parts, and for patterns.
+    /// The implementations for tuples of the first parts (prefixes), and for patterns.
     pub(crate) others: TokenStream,
 }
 
@@ -175,8 +174,7 @@ impl TupleForms {
     }
 }
 
-/// Returns the tuple that has a form of each part: its parameters, its type, and the statements that write
-/// its parts.
+/// Returns the tuple with a form of each part: its parameters, its type, and the statements that encode it.
 fn tuple(input: &DeriveInput, larder: &syn::Path, parts: &[&Type]) -> (Generics, TokenStream, TokenStream) {
     let names = names(parts.len());
     let bound = |part: &&Type| quote!(#larder::EncodeKey<#part>);

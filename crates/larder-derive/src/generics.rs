@@ -1,4 +1,4 @@
-//! Checks the generic parameters of a key type, and adds the parameters of an implementation.
+//! Checks the generic parameters of a key type, and extends them for an implementation.
 
 use proc_macro2::TokenStream;
 use syn::{
@@ -7,7 +7,7 @@ use syn::{
 
 use crate::types::plain;
 
-/// Fails if a type parameter has no bound by `Key`, or if the type has a lifetime parameter.
+/// Fails if a type parameter lacks the bound `Key`, or if the type has a lifetime parameter.
 pub(crate) fn check(generics: &Generics) -> syn::Result<()> {
     for parameter in &generics.params {
         match parameter {
@@ -26,7 +26,7 @@ pub(crate) fn check(generics: &Generics) -> syn::Result<()> {
     Ok(())
 }
 
-/// Returns whether a parameter has a bound by a trait with the name `Key`.
+/// Returns whether a parameter is bounded by a trait named `Key`.
 fn is_bounded(parameter: &TypeParam, generics: &Generics) -> bool {
     let clauses = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
     let elsewhere = clauses.filter_map(|predicate| match predicate {
@@ -43,8 +43,8 @@ fn is_named(found: &Type, name: &Ident) -> bool {
     matches!(plain(found), Type::Path(path) if path.qself.is_none() && path.path.is_ident(name))
 }
 
-/// Returns whether a type mentions a type parameter. Rust allows no implementation for a type that is only a
-/// parameter.
+/// Returns whether a type mentions a type parameter. Such a type may be a bare parameter, for which Rust
+/// allows no implementation.
 pub(crate) fn mentions_parameter(tokens: TokenStream, generics: &Generics) -> bool {
     tokens.into_iter().any(|token| match token {
         proc_macro2::TokenTree::Ident(name) => generics.type_params().any(|found| found.ident == name),

@@ -1,4 +1,4 @@
-//! The implementation of the trait `Key`, and of the key as a form of itself.
+//! Implements the trait `Key`, and `EncodeKey` of the key for itself.
 
 use proc_macro2::TokenStream;
 use quote::quote;

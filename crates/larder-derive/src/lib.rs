@@ -31,17 +31,17 @@ use forms::KeyType;
 /// | a struct without fields | `()` | – |
 /// | an enum whose variants have no fields | the name of its variant, as text | – |
 ///
-/// So the order of an enum's variants may change, but not their names. A text that is not the name of a
-/// variant is not a key. The first fields of a struct can be the prefix in `remove_prefix`, like the first
-/// parts of a tuple. `remove_matching` takes a pattern with a part for each field.
+/// The order of an enum's variants may change, but not their names. A text that is not the name of a variant
+/// is not a key. The first fields of a struct can be the prefix in `remove_prefix`, like the first parts of a
+/// tuple. `remove_matching` takes a pattern with a part for each field.
 ///
 /// Text and bytes are recognised by the type's name: `String`, `Box<str>`, `Arc<str>`, `Cow<'static, str>`
-/// and `Vec<u8>`, with any path. An alias such as `type Name = String` is not recognised. For an alias, name
-/// the forms: `#[key(lookup_by(str))]`.
+/// and `Vec<u8>`, with any path. An alias such as `type Name = String` is not recognised; add
+/// `#[key(lookup_by(str))]` for it.
 ///
-/// The shape of a key is made of the types of its fields, in order. It has no names of fields. If two fields
-/// of the same type swap their positions, the shape stays the same, and old entries are found under wrong
-/// keys. So raise the keyspace's version with such a change.
+/// The shape of a key has the types of its fields in order, but not their names. If two fields of the same
+/// type swap positions, the shape stays the same, and old entries are found under wrong keys. Raise the
+/// keyspace's version with such a change.
 ///
 /// Options:
 ///

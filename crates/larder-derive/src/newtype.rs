@@ -1,4 +1,4 @@
-//! A struct with one field. It is encoded as its field. The forms that look up the field also look up the
+//! Structs with one field, which are encoded as this field. The forms that look up the field also look up the
 //! struct, as far as a macro can implement this in Rust.
 
 use proc_macro2::TokenStream;
@@ -41,8 +41,8 @@ pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, fields: &Fields
     Ok(KeyType { own: quote! { #own #prefixes }, forms })
 }
 
-/// Returns the forms that look up the field, and implementations that belong to no form. If the key is
-/// checked, the key itself is the only form. Otherwise an insert with another form could skip the check.
+/// Returns the forms that look up the field, and implementations that belong to no form. With `try_from`, the
+/// key itself is the only form. Otherwise an insert with another form could bypass the validation.
 fn lookups(input: &DeriveInput, options: &TypeOptions, inner: &Type) -> (TokenStream, Vec<Form>) {
     let none = (TokenStream::new(), Vec::new());
     if options.try_from.is_some() {

@@ -2,12 +2,12 @@ use syn::parse_str;
 
 use super::*;
 
-/// Derives a type. Returns the implementations without spaces.
+/// Derives `Key` for a type. Returns the implementations without spaces.
 fn derived(source: &str) -> String {
     expand(&parse_str(source).unwrap()).unwrap().to_string().replace(' ', "")
 }
 
-/// Returns a type inside an invisible group, as a fragment `$type:ty` of a `macro_rules!` passes it.
+/// Returns a type inside an invisible group, as `macro_rules!` passes a fragment `$type:ty`.
 fn fragment(found: &str) -> TokenStream {
     let group = proc_macro2::Group::new(proc_macro2::Delimiter::None, found.parse().unwrap());
     TokenStream::from(proc_macro2::TokenTree::Group(group))
@@ -100,7 +100,7 @@ fn a_form_is_implemented_once_and_only_where_rust_permits_it() {
     assert_eq!(forms("struct Code(Arc<str>);"), "Code str ::std::string::String Arc<str>");
     assert_eq!(forms("struct Code(std::vec::Vec<u8>);"), "Code [u8] std::vec::Vec<u8> [u8;__SIZE]");
     assert_eq!(forms("struct Code(Vec<Part>);"), "Code Vec<Part>");
-    // A parameter alone can't have an implementation, because the parameter may be any type.
+    // A bare type parameter cannot be a form, because it may be any type.
     assert_eq!(forms("struct Code<A: Key>(A);"), "Code<A>");
     assert_eq!(forms("struct Code;"), "Code");
     assert_eq!(forms("enum Code { A }"), "Code");

@@ -1,10 +1,10 @@
-//! Facts about a type that the macro derives from the type's name.
+//! What the macro can tell about a type from its name.
 
 use quote::ToTokens;
 use syn::{GenericArgument, Ident, PathArguments, Type};
 
-/// Returns a type without the parentheses around it. A type from a fragment `$type:ty` of a `macro_rules!`
-/// has invisible parentheses.
+/// Returns a type without surrounding parentheses. A type from a `macro_rules!` fragment `$type:ty` has
+/// invisible ones.
 pub(crate) fn plain(mut found: &Type) -> &Type {
     loop {
         found = match found {
@@ -15,7 +15,7 @@ pub(crate) fn plain(mut found: &Type) -> &Type {
     }
 }
 
-/// The kind of a field's type, as far as its name shows it.
+/// The kind of a field's type, judged by its name.
 pub(crate) enum FieldType<'a> {
     /// `String`, `Box<str>`, `Arc<str>` or `Cow<'static, str>`.
     Text,
@@ -41,7 +41,7 @@ impl<'a> FieldType<'a> {
     }
 }
 
-/// Returns the usual name of a text or byte type, without its path. So `std::string::String` is `String`.
+/// Returns the usual name of a text or byte type without its path: `String` for `std::string::String`.
 fn known_name(found: &Type) -> Option<&'static str> {
     if is_named(found, "String") {
         return Some("String");
@@ -58,7 +58,7 @@ fn known_name(found: &Type) -> Option<&'static str> {
     holders.into_iter().find_map(|(outer, inner, name)| is_found(outer, inner).then_some(name))
 }
 
-/// Returns whether two types are the same, as far as their names show it.
+/// Returns whether two types are the same, judged by their names.
 pub(crate) fn is_same(a: &Type, b: &Type) -> bool {
     let text = |found: &Type| match known_name(found) {
         Some(name) => name.to_owned(),

@@ -1,4 +1,4 @@
-//! An enum whose variants have no fields. It is encoded as text: the name of the variant.
+//! Enums whose variants have no fields, which are encoded as the name of the variant.
 
 use quote::quote;
 use syn::ext::IdentExt;

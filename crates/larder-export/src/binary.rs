@@ -10,8 +10,8 @@
 //!     34     …  frames
 //! ```
 //!
-//! A **frame** consists of its kind (1 byte), the length of its body (4 bytes), and its body. These are the
-//! bodies, with the size of each field in bytes:
+//! A **frame** consists of its kind (1 byte), the length of its body (4 bytes), and its body. The bodies have
+//! these fields, with their sizes in bytes:
 //!
 //! - Kind 1, a keyspace: version 4, fingerprint 8, value format 1, length of the schema 2 (0 if there is
 //!   none), schema, length of the name 2, name, key shape.
@@ -21,12 +21,12 @@
 //! - Kind 3, the end: entries 8, skipped entries (expired 8, damaged 8, of another version 8), checksum 8
 //!   (the XXH3-64 of every byte before the checksum).
 //!
-//! Flags of an entry: bit 0 is set if the entry has a fingerprint. Bits 1 and 2 contain the compression of
-//! the value in the cache's file (0 none, 1 LZ4, 2 Zstandard). In the export the value is not compressed. Bit
-//! 3 is set if the entry is an absence: the source has no value for the key, and the value has no bytes. All
-//! other bits are then zero.
+//! Flags of an entry: bit 0 is set if the entry has a fingerprint. Bits 1 and 2 have the compression of the
+//! value in the cache file (0 none, 1 LZ4, 2 Zstandard). In the export, the value is not compressed. Bit 3 is
+//! set if the entry is an absence: the source has no value for the key, and the value is empty. All other
+//! bits are then zero.
 //!
-//! In format 1 a keyspace has neither a value format nor a schema, and an entry has no flags.
+//! In format 1, a keyspace has neither a value format nor a schema, and an entry has no flags.
 //!
 //! Nothing follows the end. A frame of any other kind is an error.
 
@@ -43,7 +43,7 @@ pub const MAGIC: [u8; 14] = *b"larder.export\0";
 const KEYSPACE: u8 = 1;
 const ENTRY: u8 = 2;
 const END: u8 = 3;
-/// Length of a frame's kind and of its length field, together in bytes.
+/// Length of a frame's kind and its length field in bytes.
 const FRAME_HEAD: usize = 5;
 /// The flag of an entry with a fingerprint.
 const HAS_FINGERPRINT: u8 = 1;
@@ -51,7 +51,7 @@ const HAS_FINGERPRINT: u8 = 1;
 const IS_ABSENCE: u8 = 1 << 3;
 /// Position of the lowest bit of the compression in the flags.
 const COMPRESSION_SHIFT: u32 = 1;
-/// Maximum length of the fields in an entry's body before its key and value, in bytes.
+/// Maximum length in bytes of the fields before the key in an entry's body.
 const ENTRY_HEAD: usize = 39;
 const MAX_KEYSPACE_BODY: usize = 17 + 2 * MAX_NAME_LEN + MAX_SHAPE_LEN;
 const MAX_ENTRY_BODY: usize = ENTRY_HEAD + MAX_KEY_LEN + MAX_VALUE_LEN;
@@ -120,7 +120,7 @@ pub(crate) fn write_end(out: &mut Summing<impl Write>, end: &End) -> io::Result<
     out.put(&sum.to_be_bytes())
 }
 
-/// Reads the header after its [`MAGIC`]. Returns the header and the version of the format.
+/// Reads the part of the header after [`MAGIC`]. Returns the header and the version of the format.
 pub(crate) fn read_header(input: &mut impl Read, sum: &mut Sum) -> Result<(Header, u32), Error> {
     sum.add(&MAGIC);
     let mut bytes = [0; 20];
@@ -137,7 +137,7 @@ pub(crate) fn read_header(input: &mut impl Read, sum: &mut Sum) -> Result<(Heade
     Ok((Header { exported_at_ms: fields.u64()?, sequence: fields.u64()? }, format))
 }
 
-/// Reads a frame of this format. Returns its item. For the end, also returns the stored checksum.
+/// Reads a frame of this format. Returns its item and, for the end, the stored checksum.
 pub(crate) fn read_item(
     input: &mut impl Read,
     sum: &mut Sum,
@@ -158,7 +158,7 @@ pub(crate) fn read_item(
         return Err(damaged(format!("a frame of kind {kind} states {len} bytes; the maximum is {max}")));
     }
     let mut body = Vec::new();
-    // Memory is allocated only for bytes that arrive, because a damaged frame may state a huge length.
+    // Allocates only for bytes that arrive, because a damaged frame may state a huge length.
     input.take(len as u64).read_to_end(&mut body)?;
     if body.len() < len {
         return Err(Error::CutOff { entries: 0 });
@@ -237,7 +237,7 @@ fn damaged(why: impl Into<String>) -> Error {
     Error::Damaged { place: String::new(), why: why.into() }
 }
 
-/// The unread rest of a frame's body. Fields are read from its start, as big-endian integers.
+/// The unread rest of a frame's body. Integers are big endian.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {

@@ -11,7 +11,7 @@ pub enum Error {
     #[error("the export could not be read or written: {}", .0.kind())]
     Io(#[from] io::Error),
 
-    /// The bytes do not begin like an export.
+    /// The input does not begin like an export.
     #[error(
         "it is not an export of larder's: it begins neither with larder.export nor with {{\"larder_export\":"
     )]
@@ -26,7 +26,7 @@ pub enum Error {
         supported: u32,
     },
 
-    /// The export was cut off: the input ends before the end of the export.
+    /// The input ends before the end of the export.
     #[error("it is cut off after {entries} entries; export it again")]
     CutOff {
         /// The number of entries that were read.
@@ -36,24 +36,23 @@ pub enum Error {
     /// The export is damaged.
     #[error("it is damaged {place}: {why}")]
     Damaged {
-        /// The place of the damage in the export.
+        /// Where the damage is in the export.
         place: String,
-        /// The fault.
+        /// What is wrong.
         why: String,
     },
 
-    /// The keyspace or the entry cannot be in an export.
+    /// A keyspace or an entry cannot be exported.
     #[error("{what} cannot be exported: {why}")]
     Unfit {
         /// `a keyspace` or `an entry`.
         what: &'static str,
-        /// The fault.
+        /// What is wrong.
         why: String,
     },
 }
 
-/// Writes the text of the error, the name of the variant and the source. So the message of `unwrap` shows all
-/// three.
+/// Writes the text of the error, the name of the variant and the source, so that `unwrap` shows all three.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

@@ -15,14 +15,14 @@ pub enum Form {
 /// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// When the export was made, in milliseconds since 1970. The export has no entries that had expired at
-    /// this time.
+    /// When the export was made, in milliseconds since 1970. Entries that had expired by then are not in the
+    /// export.
     pub exported_at_ms: u64,
     /// The sequence number of the last change in the export.
     pub sequence: u64,
 }
 
-/// A keyspace. In the export, it precedes its entries.
+/// A keyspace. It precedes its entries in the export.
 ///
 /// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,24 +59,24 @@ pub struct Entry {
     pub delete_after_ms: u64,
     /// The fingerprint of the value's type when the value was written, if one was recorded.
     pub fingerprint: Option<u64>,
-    /// The compression of the value in the cache's file: 0 none, 1 LZ4, 2 Zstandard. An import compresses the
-    /// value the same way. In the export the value is not compressed.
+    /// The compression of the value in the cache file: 0 none, 1 LZ4, 2 Zstandard. An import compresses the
+    /// value in the same way. In the export, the value is not compressed.
     pub compression: u8,
-    /// The encoded value, not compressed. `None` for an absence: the source of the cache has no value for the
+    /// The encoded, uncompressed value. `None` for an absence: the source of the cache has no value for the
     /// key. An absence has no fingerprint and no compression.
     pub value: Option<Vec<u8>>,
 }
 
-/// The numbers of entries that were in the cache but are not in the export.
+/// The numbers of entries in the cache that were not exported.
 ///
 /// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Skipped {
-    /// Entries that had expired.
+    /// Number of entries that had expired.
     pub expired: u64,
-    /// Damaged records.
+    /// Number of damaged records.
     pub damaged: u64,
-    /// Entries of a version other than the version of their keyspace.
+    /// Number of entries of another version of their keyspace.
     pub other_version: u64,
 }
 
@@ -86,20 +86,20 @@ pub struct Skipped {
 pub struct End {
     /// The number of entries in the export.
     pub entries: u64,
-    /// The numbers of entries that are not in the export.
+    /// The numbers of entries that were not exported.
     pub skipped: Skipped,
 }
 
 /// A part of an export.
 ///
-/// A reader must handle every part, so the compiler reports a new one. A new kind of part comes with a new
-/// version of the export format.
+/// This enum is exhaustive, because a program that reads an export must handle every part. A new kind of part
+/// comes with a new version of the export format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
-    /// A keyspace. Its number is its position among the keyspaces of the export, from zero.
+    /// A keyspace. Its number is its position among the keyspaces of the export, starting at zero.
     Keyspace(Keyspace),
     /// An entry of an earlier keyspace.
     Entry(Entry),
-    /// The end. The reader has checked the counts, the checksum, and that no byte follows.
+    /// The end. By then, the reader has checked the counts, the checksum, and that no byte follows.
     End(End),
 }

@@ -1,4 +1,4 @@
-//! The JSON lines form: one object in each line, for other programs. The example breaks long lines:
+//! The JSON lines form: one object per line, for other programs. Long lines are broken in this example only:
 //!
 //! ```json
 //! {"larder_export":2,"exported_at_ms":1700000000000,"sequence":7}
@@ -11,13 +11,13 @@
 //! {"checksum":"0x0123456789ABCDEF"}
 //! ```
 //!
-//! Bytes are written as `0x` and pairs of hexadecimal digits. The field `spelled` shows the key to people,
-//! and a reader ignores it. The checksum is the XXH3-64 of every byte before the last line, line ends
-//! included. A reader skips unknown fields. A keyspace without a schema has no field `schema`. If the value
-//! of an entry was written with a fingerprint, the entry has `"fingerprint":"0x0123456789ABCDEF"`. If the
-//! value was compressed in the cache's file, the entry has `"compression":1` (1 LZ4, 2 Zstandard). In the
-//! export the value is not compressed. An absence has `"absent":true` instead of the value: the source has no
-//! value for the key.
+//! Bytes are written as `0x` and pairs of hexadecimal digits. The field `spelled` shows the key to people; a
+//! reader ignores it. The checksum is the XXH3-64 of every byte before the last line, including line ends. A
+//! reader skips unknown fields. A keyspace without a schema has no field `schema`. If the value of an entry
+//! was written with a fingerprint, the entry has `"fingerprint":"0x0123456789ABCDEF"`. If the value was
+//! compressed in the cache file, the entry has `"compression":1` (1 LZ4, 2 Zstandard). In the export, the
+//! value is not compressed. An absence, which says that the source has no value for the key, has
+//! `"absent":true` instead of the value.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -28,8 +28,8 @@ use crate::item::{End, Entry, Header, Item, Keyspace, Skipped};
 use crate::limits::{FORMAT, MAX_KEY_LEN, MAX_VALUE_LEN};
 use crate::summing::{Sum, Summing};
 
-/// Maximum length of a line in bytes. The longest line is the line of an entry, with two digits for each
-/// byte, and with the key's text escaped.
+/// Maximum length of a line in bytes. The longest line is an entry, with two digits for each byte, and with
+/// the text of the key escaped.
 const MAX_LINE: usize = 2 * MAX_VALUE_LEN + 32 * MAX_KEY_LEN;
 
 #[derive(Serialize, Deserialize)]
@@ -156,7 +156,7 @@ pub(crate) fn write_end(out: &mut Summing<impl Write>, end: &End) -> io::Result<
     write_line(out, &ChecksumLine { checksum })
 }
 
-/// Reads a line with its line end. Returns no bytes at the end of the input.
+/// Reads a line with its line end. Returns an empty vector at the end of the input.
 fn read_line(input: &mut impl BufRead) -> Result<Vec<u8>, Error> {
     let mut line = Vec::new();
     input.take(MAX_LINE as u64).read_until(b'\n', &mut line)?;
@@ -178,8 +178,8 @@ pub(crate) fn read_header(input: &mut impl BufRead, sum: &mut Sum) -> Result<Hea
     }
 }
 
-/// Reads a line. Returns its item. For the end, also returns the stored checksum. `number` returns the number
-/// of an earlier keyspace, given its name.
+/// Reads a line. Returns its item and, for the end, the stored checksum. `number` returns the number of an
+/// earlier keyspace, given its name.
 pub(crate) fn read_item(
     input: &mut impl BufRead,
     sum: &mut Sum,

@@ -1,21 +1,20 @@
-//! The export formats of larder's caches. An export contains the entries of a cache file. It is a backup, a
-//! source of data for other programs, or the input to fill another cache.
+//! The export formats of larder. An export contains the entries of a cache file, as a backup, for other
+//! programs, or to fill another cache.
 //!
 //! There are two forms with the same content: a binary form ([`binary`]), and JSON lines ([`jsonl`]) for
-//! other programs. Each form is a sequence of parts: a header, each keyspace before its first entry, the
-//! entries, and an end. The end has counts and a checksum of everything before it. An export without its end
-//! is incomplete. A [`Reader`] returns all parts after the header as [`Item`]s.
+//! other programs. Each is a sequence of parts: a header, each keyspace before its first entry, the entries,
+//! and an end with counts and a checksum of everything before it. An export without its end is incomplete. A
+//! [`Reader`] returns the parts after the header as [`Item`]s.
 //!
-//! Values are not compressed in an export, even if they are compressed in the cache's file. So any program
-//! can read them. Each entry states the compression of its value in the cache's file. So an import can
-//! compress the value again.
+//! Values are not compressed in an export, so that any program can read them. Each entry states the
+//! compression of its value in the cache file, so that an import can compress the value again.
 //!
-//! A reader accepts exports of format 1 too. Such exports have no schemas, no fingerprints of values and no
+//! A reader also accepts exports of format 1. They have no schemas, no fingerprints of values and no
 //! compression, and their values are in bincode.
 //!
-//! Reading is bounded for any input. Every length has a limit, memory is allocated only for bytes that have
-//! arrived, and reading ends at the first error. The checksum detects accidental damage, but not forgery. The
-//! checksum is at the end of the export. So a program that needs either all entries or none reads the export
+//! Reading is safe for any input: every length has a limit, memory is allocated only for bytes that have
+//! arrived, and reading ends at the first error. The checksum detects accidental damage, but not forgery.
+//! Because the checksum is at the end, a program that needs either all entries or none must read the export
 //! twice, first with [`check`].
 //!
 //! # Examples
@@ -68,7 +67,7 @@ pub use limits::{
 pub use reader::{Reader, check};
 pub use writer::Writer;
 
-/// Compiles the example of the package's README.
+/// Compiles the example in the package's README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}

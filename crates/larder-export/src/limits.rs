@@ -1,4 +1,4 @@
-//! The limits of an export. Writers and readers check these limits.
+//! The limits of an export, which writers and readers check.
 
 use crate::item::{Entry, Keyspace};
 
@@ -12,12 +12,12 @@ pub const MAX_VALUE_LEN: usize = 64 << 20;
 pub const MAX_NAME_LEN: usize = 255;
 /// Maximum length in bytes of the text that describes the shape of a keyspace's keys.
 pub const MAX_SHAPE_LEN: usize = 4096;
-/// The highest number of a compression: 0 none, 1 LZ4, 2 Zstandard.
+/// The highest compression number: 0 none, 1 LZ4, 2 Zstandard.
 pub const MAX_COMPRESSION: u8 = 2;
 /// Maximum number of keyspaces in an export.
 pub const MAX_KEYSPACES: usize = 65_536;
 
-/// Checks a keyspace that follows the keyspaces `names`. The error says what is wrong with the keyspace.
+/// Checks a keyspace. `names` are the keyspaces before it. The error says what is wrong.
 pub(crate) fn check_keyspace(keyspace: &Keyspace, names: &[String]) -> Result<(), String> {
     let Keyspace { name, key_shape, schema, .. } = keyspace;
     if !(1..=MAX_NAME_LEN).contains(&name.len()) {
@@ -41,7 +41,7 @@ pub(crate) fn check_keyspace(keyspace: &Keyspace, names: &[String]) -> Result<()
     Ok(())
 }
 
-/// Checks the key, the value and the compression of an entry. The error says what is wrong with the entry.
+/// Checks the key, the value and the compression of an entry. The error says what is wrong.
 pub(crate) fn check_entry(entry: &Entry) -> Result<(), String> {
     let value_len = entry.value.as_ref().map_or(0, Vec::len);
     for (what, len, max) in [("key", entry.key.len(), MAX_KEY_LEN), ("value", value_len, MAX_VALUE_LEN)] {

@@ -1,4 +1,4 @@
-//! Reads an export. For any input, each read returns an item or an error, within the limits of `limits.rs`.
+//! Reads an export. For any input, each read returns an item or an error, within the limits in `limits.rs`.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Read};
@@ -14,7 +14,7 @@ use crate::{binary, jsonl};
 pub struct Reader<R> {
     input: R,
     form: Form,
-    /// The version of the export, for the binary form.
+    /// The format version of the export, for the binary form.
     format: u32,
     header: Header,
     sum: Sum,
@@ -33,7 +33,7 @@ impl<R: BufRead> Reader<R> {
         let mut sum = Sum::default();
         let first = input.fill_buf()?.first().copied();
         let (form, header, format) = if first == Some(b'{') {
-            // Each line has the names of its fields, so both versions are read in the same way.
+            // Lines name their fields, so both versions are read in the same way.
             (Form::JsonLines, jsonl::read_header(&mut input, &mut sum)?, FORMAT)
         } else {
             let mut magic = Vec::new();
@@ -111,7 +111,7 @@ impl<R: BufRead> Reader<R> {
         Ok(())
     }
 
-    /// Adds to the error the place in the export where the error was found.
+    /// Adds the current place in the export to an error.
     fn placed(&self, error: Error) -> Error {
         match error {
             Error::CutOff { .. } => Error::CutOff { entries: self.entries },
@@ -139,10 +139,10 @@ impl<R: BufRead> Iterator for Reader<R> {
     }
 }
 
-/// Reads a whole export and checks it. Returns the header and the end.
+/// Reads and checks a complete export. Returns the header and the end.
 ///
 /// # Errors
-/// The first [`Error`] in the export.
+/// Returns the first [`Error`] in the export.
 pub fn check(input: impl BufRead) -> Result<(Header, End), Error> {
     let reader = Reader::new(input)?;
     let header = reader.header();

@@ -1,12 +1,12 @@
 //! The checksum of an export: XXH3-64 of every byte before its end.
 //!
-//! XXH3 is by Yann Collet: xxHash, <https://github.com/Cyan4973/xxHash>.
+//! XXH3: Yann Collet, xxHash, <https://github.com/Cyan4973/xxHash>.
 
 use std::io::{self, Write};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// The checksum of all bytes that were written or read so far.
+/// The checksum of all bytes written or read so far.
 #[derive(Clone, Default)]
 pub(crate) struct Sum(Xxh3Default);
 

@@ -8,7 +8,7 @@ use crate::limits::{check_entry, check_keyspace};
 use crate::summing::Summing;
 use crate::{binary, jsonl};
 
-/// A writer for an export, from its header to [`finish`](Self::finish). The output should be buffered.
+/// A writer of an export. [`finish`](Self::finish) completes the export. The output should be buffered.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: Summing<W>,
@@ -18,7 +18,7 @@ pub struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Begins an export and writes its header.
+    /// Begins an export, and writes its header.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -34,7 +34,7 @@ impl<W: Write> Writer<W> {
     /// Writes a keyspace. Returns its number in this export.
     ///
     /// # Errors
-    /// [`Error::Io`]. [`Error::Unfit`] if a name or the shape has a length that is not allowed, if the
+    /// [`Error::Io`]. [`Error::Unfit`] if a name is empty or too long, if the shape is too long, if the
     /// keyspace was written before, or if there are too many keyspaces.
     pub fn keyspace(&mut self, keyspace: &Keyspace) -> Result<u32, Error> {
         check_keyspace(keyspace, &self.names).map_err(|why| Error::Unfit { what: "a keyspace", why })?;
@@ -57,10 +57,10 @@ impl<W: Write> Writer<W> {
         self.spelled_entry(entry, None)
     }
 
-    /// Writes an entry. In JSON lines, the entry also has `spelled`: the key as text for people.
+    /// Writes an entry. JSON lines also get the field `spelled`: the key as text for people.
     ///
     /// # Errors
-    /// The errors of [`entry`](Self::entry).
+    /// Returns the same errors as [`entry`](Self::entry).
     pub fn spelled_entry(&mut self, entry: &Entry, spelled: Option<&str>) -> Result<(), Error> {
         let unfit = |why| Error::Unfit { what: "an entry", why };
         check_entry(entry).map_err(unfit)?;
@@ -82,7 +82,7 @@ impl<W: Write> Writer<W> {
         self.entries
     }
 
-    /// Writes the end and flushes the output. Returns the output.
+    /// Writes the end, and flushes the output. Returns the output.
     ///
     /// # Errors
     /// [`Error::Io`].

@@ -1,6 +1,6 @@
-//! A shop with its own value types. Looks up a product twice, and invalidates it after an update.
+//! A shop with its own value types: looks up a product twice, and invalidates it after an update.
 //!
-//! `LARDER_URL=file:shop.larder cargo run -p larder-product --example airtime`
+//! Run it with `LARDER_URL=file:shop.larder cargo run -p larder-product --example airtime`.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -36,7 +36,7 @@ impl Shop for Airtime {
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let code: ProductCode = "MTNVTU".parse()?;
-    // A map takes the place of a database.
+    // A map simulates the database.
     let mut table = HashMap::from([(code.clone(), Product { name: "MTN airtime".into(), price: 100 })]);
     let read = |table: &HashMap<_, Product>, code| table.get(code).cloned().ok_or(fmt::Error);
 

@@ -1,9 +1,8 @@
 //! `ProductCache`: the families of a shop, opened on one cache.
 //!
-//! A `ProductCache` has a keyspace for each family. It also has the cache of these keyspaces, because an
-//! invalidation commits the removals of all families together. Lookups are in `lookup.rs`, invalidations in
-//! `invalidate.rs`. For other operations (insert, remaining TTL, updates that prevent loads from caching),
-//! call the keyspace itself.
+//! A `ProductCache` has a keyspace for each family. It also has the cache itself, because an invalidation
+//! commits the removals of all families together. Lookups are in `lookup.rs`, invalidations in
+//! `invalidate.rs`. For other operations, such as inserts, remaining TTLs and updates, use the keyspaces.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,8 +20,8 @@ use crate::value::Value;
 
 /// The cached families of a shop, in one [`Cache`].
 ///
-/// It is cheap to clone, and threads may share it. The application keeps its own handle of the cache. With
-/// this handle it may open keyspaces of its own, read statistics and close the cache.
+/// It is cheap to clone, and threads may share it. The application can use its own handle of the cache to
+/// open other keyspaces, read statistics and close the cache.
 ///
 /// # Examples
 /// ```
@@ -53,8 +52,8 @@ impl<S: Shop> ProductCache<S> {
     /// Opens the families on `cache`, with the TTLs of the shop's caching guide.
     ///
     /// # Errors
-    /// The errors of [`Cache::keyspace`]: for example, a family is already open with other types or another
-    /// version, or the cache is closed.
+    /// Returns the same errors as [`Cache::keyspace`]: for example, if a family is already open with other
+    /// types or another version, or if the cache is closed.
     pub fn open(cache: &Cache) -> Result<Self, Error> {
         Self::open_with(cache, Families::guide())
     }
@@ -62,7 +61,7 @@ impl<S: Shop> ProductCache<S> {
     /// Opens the families on `cache` with the definitions in `families`.
     ///
     /// # Errors
-    /// The errors of [`open`](Self::open).
+    /// Returns the same errors as [`open`](Self::open).
     pub fn open_with(cache: &Cache, families: Families<S>) -> Result<Self, Error> {
         Ok(Self {
             cache: cache.clone(),
@@ -120,13 +119,13 @@ impl<S: Shop> ProductCache<S> {
         &self.merchant_discounts
     }
 
-    /// Returns the keyspace of merchants' authentication. It is in memory only by default.
+    /// Returns the keyspace of merchants' authentication. By default, it is memory-only.
     #[must_use]
     pub const fn merchant_auth(&self) -> &Keyspace<MerchantCode, S::Merchant> {
         &self.merchant_auth
     }
 
-    /// Returns the keyspace of a family of the application's own.
+    /// Returns the keyspace of one of the application's own families.
     ///
     /// # Errors
     /// [`OwnFamilyError::NotRegistered`] if the family is not among those with which the cache was opened
@@ -145,8 +144,8 @@ impl<S: Shop> ProductCache<S> {
     }
 }
 
-// `Clone` and `Debug` are not derived, because a derive would require that `S` implements them. `S` is only a
-// list of seven types.
+// `Clone` and `Debug` are not derived, because a derive would require them of `S`, which is only a list of
+// types.
 impl<S: Shop> Clone for ProductCache<S> {
     fn clone(&self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The key of an entry of any family: of the shop's, or of the application's own.
+//! The key of an entry of any family: one of the shop's, or one of the application's own.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use crate::spelled::SpelledKey;
 
 /// The key of an entry of any family, as text for people.
 ///
-/// For a family of the shop, the text is the text of the [`SpelledKey`]. For a family of the application's
-/// own, it is the name of the family and the parts of the key, as in `price_tag_MTNVTU_en`. In every part
-/// except the last, an underscore is written as `%5F`, and a percent sign as `%25`.
+/// For a family of the shop, the text is that of the [`SpelledKey`]. For one of the application's own
+/// families, it is the name of the family and the parts of the key, as in `price_tag_MTNVTU_en`. In every
+/// part except the last, an underscore is written as `%5F`, and a percent sign as `%25`.
 ///
 /// # Examples
 /// See [`ProductCache::keys`](crate::ProductCache::keys).

@@ -1,9 +1,8 @@
-//! The table of the dependencies between rows and entries. Every invalidation of the shop is computed from
-//! this table.
+//! The table of dependencies between rows and entries, from which every invalidation is computed.
 //!
-//! Rows are in the database, entries are in the cache. An edge states that a change of its start makes its
-//! end stale. It also names the parts of the key that both ends have in common. In the drawing, `┄▶` holds
-//! only if the product is removed:
+//! Rows are in the database, entries in the cache. An edge says that a change of its start makes its end
+//! stale, and which parts of the key both ends have in common. In the drawing, `┄▶` holds only if the product
+//! is removed:
 //!
 //! ```text
 //! category ─────┬──▶ product_categories_active
@@ -17,9 +16,9 @@
 //! merchant ────────▶ merchant_auth_{merchant}
 //! ```
 //!
-//! The invariant: an edge leads from an earlier [`Node`] to a later node, in the order of the type. So there
-//! is no cycle. One pass over the nodes finds every stale entry, in the order of removal: sources before the
-//! entries derived from them. An edge against the order does not compile.
+//! Invariant: every edge leads from an earlier [`Node`] to a later one, in the order of the type. So there
+//! are no cycles, and one pass over the nodes finds every stale entry in the order of removal: sources before
+//! the entries derived from them. An edge against this order does not compile.
 
 use std::fmt;
 
@@ -54,8 +53,7 @@ pub enum Node {
 }
 
 impl Node {
-    /// Returns the position in the order. A `const` assertion needs this function, since it cannot call `Ord`
-    /// yet.
+    /// Returns the position in the order of nodes. Needed because a `const` assertion cannot call `Ord`.
     pub(crate) const fn rank(self) -> u16 {
         match self {
             Self::Row(row) => row as u16,
@@ -83,7 +81,7 @@ impl fmt::Display for Node {
 pub enum When {
     /// Every change: an insertion, an update or a removal.
     Changed,
-    /// Only a change that may be a removal. Of the changes of a product, only
+    /// Only changes that may be a removal. For products, only
     /// [`ProductRemoved`](crate::Change::ProductRemoved) is such a change.
     Removed,
 }
@@ -98,9 +96,9 @@ pub struct Edge {
     pub to: Node,
     /// The changes for which the edge holds.
     pub when: When,
-    /// The parts of the key that `from` and `to` have in common. Every other part of `to` may have any value.
+    /// The parts of the key that `from` and `to` have in common. The other parts of `to` may have any value.
     pub carries: &'static [Part],
-    /// The relation of `to` to `from`, as a verb: `to` *may show* `from`.
+    /// The relation of `to` to `from`, as a verb, such as *may show*.
     pub why: &'static str,
 }
 
@@ -123,15 +121,15 @@ impl Edge {
         }
     }
 
-    /// Returns whether the edge holds for a change that may be a removal (`may_be_removal`), or for any other
-    /// change.
+    /// Returns whether the edge holds for a change. `may_be_removal` says whether the change may be a
+    /// removal.
     pub(crate) fn holds(&self, may_be_removal: bool) -> bool {
         self.when == When::Changed || may_be_removal
     }
 }
 
-/// Every dependency of the shop. The dependencies of an application's own families are in their definitions
-/// ([`Dependency`](crate::Dependency)).
+/// Every dependency of the shop. The application's own families declare their dependencies in their
+/// definitions ([`Dependency`](crate::Dependency)).
 ///
 /// # Examples
 /// ```
@@ -150,7 +148,7 @@ pub const EDGES: [Edge; 10] = {
         Edge::new(Rows(Row::Category), Entries(Family::Categories), &[], "lists"),
         Edge::new(Rows(Row::Category), Entries(Family::ProductLists), &[Category], "is the list of"),
         Edge::new(Rows(Row::Product), Entries(Family::Products), &[Product], "is the entry of"),
-        // This edge reaches all lists, because no record says which lists had the product before the change.
+        // All lists, because nothing records which lists had the product before the change.
         Edge::new(Entries(Family::Products), Entries(Family::ProductLists), &[], "may show"),
         Edge::new(Rows(Row::Product), Rows(Row::DataPackage), &[Product], "is removed with").when_removed(),
         Edge::new(Rows(Row::Product), Rows(Row::Discount), &[Product], "is removed with").when_removed(),
@@ -166,7 +164,7 @@ pub const EDGES: [Edge; 10] = {
     ]
 };
 
-// This assertion does not compile if an edge leads to an earlier node. So the table has no cycle.
+// Does not compile if an edge leads to an earlier node. So the table has no cycle.
 const _: () = {
     let mut edges = EDGES.as_slice();
     while let [edge, rest @ ..] = edges {
@@ -195,8 +193,8 @@ mod tests {
         assert_eq!(nodes, by_rank);
     }
 
-    /// An edge from another row would hold for every change of that row, because such a change may be a
-    /// removal.
+    /// Checks that only products have edges for removals. Every change of another row may be a removal, so
+    /// such an edge would always hold.
     #[test]
     fn only_a_removed_product_removes_other_rows() {
         for edge in EDGES.iter().filter(|edge| edge.when == When::Removed) {

@@ -1,4 +1,4 @@
-//! A change of the shop's database. Every cascade begins with a change.
+//! A change of the shop's database, with which every invalidation begins.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::part::Parts;
 use crate::selection::Selection;
 
-/// A change of the shop's database. A `None` instead of a code means that every row may have changed.
+/// A change of the shop's database. `None` instead of a code means that every row may have changed.
 ///
 /// [`plan`](Change::plan) returns the entries that the change makes stale.
 /// [`ProductCache::invalidate`](crate::ProductCache::invalidate) removes these entries.
@@ -25,8 +25,8 @@ use crate::selection::Selection;
 pub enum Change {
     /// A category was added, changed or removed.
     Category(Option<CategoryCode>),
-    /// A product was added or changed. This change does not count as a removal, not even with `None`: each
-    /// removed product needs [`ProductRemoved`](Self::ProductRemoved).
+    /// A product was added or changed. Never counts as a removal, not even with `None`: each removed product
+    /// needs [`ProductRemoved`](Self::ProductRemoved).
     Product(Option<ProductCode>),
     /// A product was removed, together with its data packages and the discounts on it.
     ProductRemoved(ProductCode),
@@ -53,8 +53,8 @@ impl Change {
         (Node::Row(row), parts)
     }
 
-    /// Returns whether rows may have been removed. Only products have a separate change for a removal. The
-    /// changes of all other rows include removals.
+    /// Returns whether rows may have been removed. Only products have a separate change for removals; the
+    /// changes of other rows include them.
     pub(crate) const fn may_be_removal(&self) -> bool {
         !matches!(self, Self::Product(_))
     }
@@ -68,7 +68,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// Displays rows or entries as words.
+/// Displays rows or entries in words.
 pub(crate) struct Named<'a>(pub(crate) Node, pub(crate) &'a Parts);
 
 impl fmt::Display for Named<'_> {
@@ -85,7 +85,7 @@ impl fmt::Display for Named<'_> {
             Row::Product => parts.product.as_ref().map(|code| code as _),
             Row::DataPackage => parts.data.as_ref().map(|code| code as _),
             Row::Merchant => parts.merchant.as_ref().map(|code| code as _),
-            // A discount has no code of its own. Its user and its product name it.
+            // A discount has no code. Its user and its product identify it.
             Row::Discount => None,
         };
         match (code, row) {

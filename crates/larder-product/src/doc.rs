@@ -1,5 +1,4 @@
-//! A shop for the examples in the documentation and for the unit tests. It is not part of the public
-//! interface.
+//! A shop for the examples in the documentation and for tests. Not part of the public interface.
 
 use larder::Cache;
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use crate::{ProductCache, Shop};
 pub struct Product {
     /// The name that customers see.
     pub name: String,
-    /// The price in the smallest unit of the currency.
+    /// The price, in the smallest unit of the currency.
     pub price: u32,
 }
 
@@ -40,7 +39,7 @@ impl Shop for AirtimeShop {
 /// Opens the shop on a cache in memory.
 ///
 /// # Errors
-/// The errors of [`larder::CacheBuilder::open`] and [`ProductCache::open`].
+/// Returns the same errors as [`larder::CacheBuilder::open`] and [`ProductCache::open`].
 pub fn shop() -> Result<ProductCache<AirtimeShop>, larder::Error> {
     ProductCache::open(&Cache::builder().open()?)
 }

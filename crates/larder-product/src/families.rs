@@ -1,9 +1,9 @@
 //! The keyspace definitions of the families, with the TTLs of the shop's caching guide.
 //!
-//! The schema sets the name, the key and the TTL of a family. The application sets the type of the values. A
-//! long TTL means fewer loads, a short TTL means fresher values. So an application may change a definition
-//! before it opens the cache, and a deployment may change a TTL through its environment
-//! (`family_options.rs`). The keys do not change, because every service of the shop must use the same keys.
+//! The schema defines the name, the key and the TTL of a family; the application defines the type of its
+//! values. A longer TTL means fewer loads, a shorter one fresher values. So an application may change a
+//! definition before it opens the cache, and a deployment may change a TTL through its environment
+//! (`family_options.rs`). Keys cannot be changed, because every service of the shop must use the same keys.
 
 use std::fmt;
 
@@ -16,8 +16,8 @@ use crate::ttl_text::TtlText;
 use crate::value::Value;
 use larder::{KeyspaceDefinition, Ttl};
 
-/// The name of the schema of this crate's keyspaces in a file. By this name, a tool finds the text form of
-/// the keys.
+/// The name of the schema that the file records for the keyspaces of this crate. Tools use it to find the
+/// text form of the keys.
 pub const SCHEMA: &str = "larder-product";
 
 /// The TTL of each family, from the shop's caching guide.
@@ -32,7 +32,7 @@ pub mod ttl {
     pub const PRODUCT: Duration = Duration::from_hours(1);
     /// A data package: 1 hour.
     pub const DATA_PACKAGE: Duration = Duration::from_hours(1);
-    /// The data packages of a product, as a list: 1 hour.
+    /// The list of a product's data packages: 1 hour.
     pub const DATA_BUNDLES: Duration = Duration::from_hours(1);
     /// A merchant's discount on a product: 5 minutes.
     pub const MERCHANT_DISCOUNT: Duration = Duration::from_mins(5);
@@ -42,7 +42,7 @@ pub mod ttl {
 
 /// The value types of an application, one for each family.
 ///
-/// A list is also one type, such as `Vec<Product>`, or a page with a total.
+/// A list is one type too, such as `Vec<Product>`, or a page with a total.
 ///
 /// # Examples
 /// See the [crate's example](crate#examples).
@@ -59,7 +59,7 @@ pub trait Shop: 'static {
     type DataBundles: Value;
     /// A merchant's discount on a product.
     type Discount: Value;
-    /// The result of a merchant's login. It is in memory only by default.
+    /// The result of a merchant's login. By default, it is kept only in memory.
     type Merchant: Value;
 }
 
@@ -90,12 +90,12 @@ pub struct Families<S: Shop> {
     pub products: KeyspaceDefinition<ProductCode, S::Product>,
     /// Data packages, by product and data code.
     pub data_packages: KeyspaceDefinition<(ProductCode, DataCode), S::DataPackage>,
-    /// The data packages of a product, as a list.
+    /// The list of a product's data packages.
     pub data_bundles: KeyspaceDefinition<ProductCode, S::DataBundles>,
     /// Merchants' discounts, by user and product.
     pub merchant_discounts: KeyspaceDefinition<(UserId, ProductCode), S::Discount>,
-    /// Merchants' authentication. This keyspace is in memory only, because a plaintext login on a disk would
-    /// stay there after the process has ended. [`logins_on_disk`](Self::logins_on_disk) changes that.
+    /// Merchants' authentication. Memory-only, because a plaintext login on disk would remain there after the
+    /// process has ended. [`logins_on_disk`](Self::logins_on_disk) changes that.
     pub merchant_auth: KeyspaceDefinition<MerchantCode, S::Merchant>,
     /// The application's own families.
     pub(crate) own: OwnFamilies,
@@ -107,7 +107,7 @@ const fn definition<K, V>(family: Family) -> KeyspaceDefinition<K, V> {
 }
 
 impl<S: Shop> Families<S> {
-    /// Returns the families with the TTLs of the guide ([`ttl`]), at version 1.
+    /// Returns the families with the TTLs of the guide ([`ttl`]), with version 1.
     #[must_use]
     pub const fn guide() -> Self {
         Self {
@@ -122,12 +122,12 @@ impl<S: Shop> Families<S> {
         }
     }
 
-    /// Registers families of the application's own. They must be in the order of removal: a family comes
-    /// after the families that its entries are derived from. Replaces the families of an earlier call, and
-    /// their TTLs.
+    /// Registers the application's own families. They must be in the order of removal: a family comes after
+    /// the families from which its entries are derived. Replaces the families of an earlier call, and their
+    /// TTLs.
     ///
-    /// Register them before [`with_env`](Self::with_env) or [`with_options`](Self::with_options). Otherwise
-    /// these calls do not know the families.
+    /// Call this before [`with_env`](Self::with_env) or [`with_options`](Self::with_options), which otherwise
+    /// refuse options for these families.
     ///
     /// # Errors
     /// [`OwnFamilyError`] if two families have the same name, if a family depends on a family that is not
@@ -139,8 +139,8 @@ impl<S: Shop> Families<S> {
         Ok(Self { own: OwnFamilies::register(families)?, ..self })
     }
 
-    /// Keeps merchants' authentication in both tiers, like all other families. Logins are then plaintext in
-    /// the cache's file, and remain there after a restart.
+    /// Keeps merchants' authentication in both tiers, like all other families. Logins are then in plaintext
+    /// in the cache file, and remain there after a restart.
     ///
     /// # Examples
     /// ```
@@ -151,8 +151,8 @@ impl<S: Shop> Families<S> {
     #[must_use]
     pub const fn logins_on_disk(mut self) -> Self {
         let chosen = &self.merchant_auth;
-        // Makes a new definition, because a memory-only definition cannot be changed back. The weigher is not
-        // copied.
+        // Builds a new definition, because a memory-only definition cannot be changed back. The weigher is
+        // not copied.
         let anew =
             definition(Family::MerchantAuth).version(chosen.schema_version()).format(chosen.value_format());
         let anew = match chosen.default_ttl() {
@@ -173,8 +173,7 @@ impl<S: Shop> Default for Families<S> {
     }
 }
 
-// The traits are not derived, because a derive would require that `S` implements them. `S` is only a list of
-// seven types.
+// The traits are not derived, because a derive would require them of `S`, which is only a list of types.
 impl<S: Shop> Clone for Families<S> {
     fn clone(&self) -> Self {
         *self

@@ -1,7 +1,7 @@
-//! The families, as an enum for keys, plans and log lines: the seven of the shop, and the application's own.
+//! The families as an enum, for keys, plans and log lines: the seven of the shop, and the application's own.
 //!
 //! The order of the variants is the order in which an invalidation removes entries: a family comes after the
-//! families that its entries are derived from. An edge in `cascade.rs` against this order does not compile.
+//! families from which its entries are derived. An edge in `cascade.rs` against this order does not compile.
 
 use std::fmt;
 
@@ -22,21 +22,21 @@ pub enum Family {
     Categories,
     /// Products.
     Products,
-    /// The products of a category, as a list.
+    /// The list of a category's products.
     ProductLists,
     /// Data packages.
     DataPackages,
-    /// The data packages of a product, as a list.
+    /// The list of a product's data packages.
     DataBundles,
     /// Merchants' discounts.
     MerchantDiscounts,
     /// Merchants' authentication.
     MerchantAuth,
-    /// A family of the application's own ([`OwnFamily`](crate::OwnFamily)).
+    /// One of the application's own families ([`OwnFamily`](crate::OwnFamily)).
     Own(OwnFamilyId),
 }
 
-/// The name of a family of the application's own, and the kinds of the parts of its keys.
+/// The name of one of the application's own families, and the kinds of the parts of its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnFamilyId {
     name: &'static str,
@@ -54,13 +54,14 @@ impl OwnFamilyId {
         self.name
     }
 
-    /// Returns the kinds of the parts of the keys, in order. None for a part of the application's own.
+    /// Returns the kinds of the parts of the keys, in order. None for a part that is not a code or an id of
+    /// the shop.
     pub(crate) const fn parts(self) -> &'static [Option<Part>] {
         self.parts
     }
 
-    /// Returns the kinds by which a change can select entries. A kind that a key has twice is left out,
-    /// because the change may concern either of the two parts.
+    /// Returns the kinds by which a change can select entries. Omits a kind that a key has twice, because the
+    /// change may concern either of the two parts.
     pub(crate) fn selecting_parts(self) -> Vec<Part> {
         let kinds = self.parts.iter().flatten().copied();
         kinds.filter(|kind| self.parts.iter().flatten().filter(|other| *other == kind).count() == 1).collect()
@@ -68,7 +69,7 @@ impl OwnFamilyId {
 }
 
 impl Family {
-    /// Every family of the shop, in the order of removal: sources before the families derived from them.
+    /// Every family of the shop, in the order of removal: sources before what is derived from them.
     pub const ALL: [Self; 7] = [
         Self::Categories,
         Self::Products,
@@ -79,8 +80,8 @@ impl Family {
         Self::MerchantAuth,
     ];
 
-    /// Returns the position in the order of removal. The application's own families come after the families
-    /// of the shop.
+    /// Returns the position in the order of removal. The application's own families come after those of the
+    /// shop.
     pub(crate) const fn rank(self) -> u16 {
         match self {
             Self::Categories => 0,
@@ -94,7 +95,7 @@ impl Family {
         }
     }
 
-    /// Returns the name of the family's keyspace in the cache's file and in the statistics.
+    /// Returns the name of the family's keyspace in the cache file and in the statistics.
     #[must_use]
     pub const fn keyspace(self) -> &'static str {
         match self {

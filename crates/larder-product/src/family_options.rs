@@ -1,5 +1,5 @@
-//! Options of a deployment: the TTLs of families, and whether logins are on disk. A change of an option needs
-//! no new build.
+//! Options that a deployment can set without a new build: the TTLs of families, and whether logins are on
+//! disk.
 
 use std::borrow::Cow;
 use std::env;
@@ -12,7 +12,8 @@ use crate::family::Family;
 /// The environment variable that [`Families::from_env`] reads.
 pub const FAMILIES_VARIABLE: &str = "LARDER_FAMILIES";
 
-/// A refused option of a deployment. The text names the option, the reason, and the allowed form.
+/// A refused option of a deployment. The text of the error names the option, the reason, and the allowed
+/// form.
 ///
 /// # Examples
 /// ```
@@ -31,8 +32,7 @@ pub struct FamilyOptionError {
     why: Cow<'static, str>,
 }
 
-/// Writes the text of the error and the name of its type, so that the message of `unwrap` includes the
-/// remedy.
+/// Writes the text of the error and the name of its type, so that `unwrap` shows the remedy.
 impl fmt::Debug for FamilyOptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self} (FamilyOptionError)")
@@ -44,11 +44,11 @@ const LIFETIME: &str = "a lifetime is a whole number with ms, s, m or h, such as
 const UTF_8: &str = "it is not UTF-8";
 
 impl<S: Shop> Families<S> {
-    /// Returns the guide's families, changed by the options in the environment variable `LARDER_FAMILIES`.
-    /// With families of the application's own, use [`with_env`](Self::with_env).
+    /// Returns the guide's families, changed by the options in the environment variable `LARDER_FAMILIES`. If
+    /// the application has its own families, use [`with_env`](Self::with_env).
     ///
     /// # Errors
-    /// The errors of [`with_env`](Self::with_env).
+    /// Returns the same errors as [`with_env`](Self::with_env).
     ///
     /// # Examples
     /// ```
@@ -66,8 +66,8 @@ impl<S: Shop> Families<S> {
     /// Returns these families, changed by the options in the environment variable `LARDER_FAMILIES`.
     ///
     /// # Errors
-    /// The errors of [`with_options`](Self::with_options). Also [`FamilyOptionError`] if the variable is not
-    /// UTF-8.
+    /// Returns the same errors as [`with_options`](Self::with_options), and [`FamilyOptionError`] if the
+    /// variable is not UTF-8.
     ///
     /// # Examples
     /// See [`OwnFamily`](crate::OwnFamily).
@@ -84,10 +84,10 @@ impl<S: Shop> Families<S> {
     /// Returns these families, changed by `options`. An option has the form `FAMILY=LIFETIME`, where `FAMILY`
     /// is the keyspace name of a family of the shop or of the application. Options are separated by `&`. The
     /// option `merchant_auth=disk` has the effect of [`logins_on_disk`](Self::logins_on_disk). White space
-    /// around the options, such as a line end, is skipped.
+    /// around the options, such as a line end, is ignored.
     ///
     /// # Errors
-    /// [`FamilyOptionError`] for an unknown family or an invalid lifetime. The cache's range of lifetimes is
+    /// [`FamilyOptionError`] for an unknown family or a malformed lifetime. The allowed range of lifetimes is
     /// checked later, when the families are opened.
     ///
     /// # Examples
@@ -120,7 +120,7 @@ impl<S: Shop> Families<S> {
         Family::ALL.into_iter().chain(self.own.ids().map(Family::Own))
     }
 
-    /// Returns the names of the families, as a sentence.
+    /// Returns a sentence that lists the names of the families.
     fn names(&self) -> String {
         let mut names: Vec<&str> = self.all().map(Family::keyspace).collect();
         let last = names.pop().unwrap_or_default();
@@ -142,7 +142,7 @@ impl<S: Shop> Families<S> {
     }
 }
 
-/// Parses a lifetime, in the same form as in the URL of a cache.
+/// Parses a lifetime, which has the same form as in the URL of a cache.
 fn lifetime(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
     let unit = match unit {

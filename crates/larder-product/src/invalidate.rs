@@ -1,15 +1,14 @@
-//! Invalidations: removals of the entries that a change of the database makes stale, in one commit.
+//! Invalidations: remove the entries that a change of the database makes stale, in one commit.
 //!
 //! Call a helper *after* the database has committed the change, and before your program reports the change as
-//! done. A load that began before the removal may have read the old state. Such a load returns its value, but
-//! does not cache it. Each helper follows three rules:
+//! done. A load that began before the removal may have read the old state; its value is returned, but not
+//! cached. Each helper follows three rules:
 //!
 //! 1. It removes the entries of [`Change::plan`], in the order of the plan: sources before the entries
-//!    derived from them. So a list that is rebuilt from an old product during the invalidation is removed
-//!    too.
+//!    derived from them. So a list that is built from an old product during the invalidation is removed too.
 //! 2. All removals are made in one commit. They are durable when the call returns `Ok`.
-//! 3. If the call returns an error, the entries are gone from memory, and the caller must repeat the call.
-//!    Otherwise these entries might come back from the disk after a restart.
+//! 3. If the call returns an error, the entries are removed from memory only, and the caller must repeat the
+//!    call. Otherwise they might reappear from disk after a restart.
 
 use larder::{Error, Invalidation};
 
@@ -28,11 +27,11 @@ impl<S: Shop> ProductCache<S> {
     /// Removes the entries that `change` makes stale. Returns the number of removed entries.
     ///
     /// The removals are made in one commit, and are durable when the call returns: no crash or reopening
-    /// restores an entry. A load that began earlier returns its value, but does not cache it.
+    /// restores an entry. The value of a load that began earlier is returned, but not cached.
     ///
     /// # Errors
     /// [`Error::NotDurable`] if the removals could not be committed *and* the file could not be put out of
-    /// service. The entries are gone from memory even then. [`Error::Closed`] if the cache is closed.
+    /// service. Even then, the entries are removed from memory. [`Error::Closed`] if the cache is closed.
     ///
     /// # Cost
     /// One commit, shared with other waiting callers. A selection with a `*` also takes one pass over the
@@ -58,7 +57,7 @@ impl<S: Shop> ProductCache<S> {
     }
 
     /// Returns the entries that `change` makes stale, with the reasons, in the families of the shop and of
-    /// the application. The call removes nothing.
+    /// the application. Removes nothing.
     ///
     /// # Examples
     /// ```
@@ -83,8 +82,8 @@ impl<S: Shop> ProductCache<S> {
         Plan::of(change.clone(), &self.own)
     }
 
-    /// Adds one step of a plan: a key if all parts of the key are known. Otherwise a prefix, a pattern, or
-    /// the whole family.
+    /// Adds the removal of one step of a plan: of a key if all of its parts are known, otherwise of a prefix,
+    /// a pattern, or the whole family.
     fn add(&self, stale: &mut Invalidation, drops: &Selection) -> Result<(), Error> {
         let parts = drops.parts();
         match drops.family() {
@@ -106,7 +105,7 @@ impl<S: Shop> ProductCache<S> {
     /// plan. The keys of one family are in key order. Removes nothing.
     ///
     /// # Cost
-    /// One lookup for each live entry of the families in the plan. This lookup is not a use of the entry.
+    /// One lookup for each live entry of the families in the plan. These lookups do not count as uses.
     ///
     /// # Examples
     /// ```
@@ -122,8 +121,7 @@ impl<S: Shop> ProductCache<S> {
     #[must_use]
     pub fn live(&self, plan: &Plan) -> Vec<CachedKey> {
         let mut families: Vec<Family> = plan.steps().iter().map(|step| step.drops().family()).collect();
-        // The steps of one family are next to each other. Without this line, a key in two steps would be
-        // listed twice.
+        // The steps of one family are adjacent. Without this line, a key in two steps would be listed twice.
         families.dedup();
         let is_stale = |key: &CachedKey| plan.steps().iter().any(|step| key.is_in(step.drops()));
         families.into_iter().flat_map(|family| self.keys(family)).filter(is_stale).collect()
@@ -169,7 +167,7 @@ impl<S: Shop> ProductCache<S> {
         }
     }
 
-    /// Returns every family of the shop, and then every family of the application, in the order of removal.
+    /// Returns every family of the shop, then every family of the application, in the order of removal.
     ///
     /// # Examples
     /// ```
@@ -183,17 +181,17 @@ impl<S: Shop> ProductCache<S> {
     }
 }
 
-/// Declares the helpers. They differ only in the changes that they invalidate.
+/// Declares the helpers, which differ only in the change that they invalidate.
 macro_rules! helpers {
     ($($(#[$doc:meta])* $name:ident($($part:ident: $kind:ty),*) => $change:expr;)*) => {
-        /// The helpers of the guide, each for one [`Change`]. They have the errors and costs of
-        /// [`invalidate`](Self::invalidate). Each helper returns the number of removed entries.
+        /// The helpers of the guide, each for one [`Change`]. They have the same errors and costs as
+        /// [`invalidate`](Self::invalidate), and return the number of removed entries.
         impl<S: Shop> ProductCache<S> {
             $(
                 $(#[$doc])*
                 ///
                 /// # Errors
-                /// The errors of [`invalidate`](Self::invalidate).
+                /// Returns the same errors as [`invalidate`](Self::invalidate).
                 #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
                 pub fn $name(&self, $($part: $kind),*) -> Result<u64, Error> {
                     self.invalidate(&$change)
@@ -221,8 +219,8 @@ helpers! {
     invalidate_product_cache(product: &ProductCode) => Change::Product(Some(product.clone()));
 
     /// Removes every product and every product list, for example after an import that adds or changes
-    /// products. The call does not count as a removal of products: it keeps the entries that only a removal
-    /// makes stale. If the import also removed products, call
+    /// products. Does not count as a removal of products: entries that only a removal makes stale are kept.
+    /// If the import also removed products, call
     /// [`invalidate_removed_product_cache`](Self::invalidate_removed_product_cache) for each of them.
     invalidate_all_products_cache() => Change::Product(None);
 

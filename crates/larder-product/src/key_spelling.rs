@@ -1,4 +1,4 @@
-//! The text form of the shop's keys, for a tool that has a cache file but not the shop's types.
+//! The text form of the shop's keys, for tools without the shop's types.
 
 use larder::inspect::{KeySpelling, KeyValue};
 
@@ -10,7 +10,7 @@ use crate::spelled::{
 };
 
 /// The text form of the shop's keys, for tools that read a cache file. It equals the text of [`SpelledKey`],
-/// but is made without the types of the keys.
+/// but does not need the types of the keys.
 ///
 /// # Examples
 /// ```
@@ -79,7 +79,7 @@ impl KeySpelling for ProductKeySpelling {
         if let Some(code) = text.strip_prefix(PRODUCT_LIST) {
             return of(Family::ProductLists, text_of(code));
         }
-        // The category list is checked before products, because its text also begins with `product_`.
+        // Checked before products, because the text of the category list also begins with `product_`.
         if text == CATEGORIES {
             return of(Family::Categories, KeyValue::Unit);
         }
@@ -92,8 +92,8 @@ impl KeySpelling for ProductKeySpelling {
         if let Some(code) = text.strip_prefix(MERCHANT_AUTH) {
             return of(Family::MerchantAuth, text_of(code));
         }
-        // An underscore ends the first part of a pair. If the first part may contain an underscore too, the
-        // end of that part is unknown.
+        // An underscore ends the first part of a pair. If the text has another underscore before it, the end
+        // of the first part is unknown.
         if let Some(rest) = text.strip_prefix(DATA_PACKAGE) {
             let product = rest.strip_suffix('_').filter(|product| !product.contains('_'))?;
             return of(Family::DataPackages, first_part(text_of(product)));

@@ -2,8 +2,8 @@
 //!
 //! A shop caches seven families of values: its active categories, the products of a category, a product, a
 //! data package, the data bundles of a product, a merchant's discount and a merchant's login. This crate
-//! defines their keys, their TTLs, and the entries that each change makes stale. So every service of the shop
-//! uses the same definitions. The value types are the application's own.
+//! defines their keys, their TTLs, and which entries each change makes stale, so that every service of the
+//! shop uses the same definitions. The application defines the value types.
 //!
 //! | family | key | spelled | TTL |
 //! |---|---|---|---|
@@ -15,18 +15,18 @@
 //! | merchant discounts | ([`UserId`], [`ProductCode`]) | `merchant_discount_{user}_{product}` | 5 min |
 //! | merchant authentication, in memory only | [`MerchantCode`] | `merchant_auth_{merchant}` | 5 min |
 //!
-//! Keys are structural, so two different keys never collide. A product with the code `categories_active` is
-//! not the category list. The packages (`A`, `B_C`) and (`A_B`, `C`) are two entries. [`SpelledKey`] is a key
-//! as text for people, and is unambiguous too.
+//! Keys are structured, so two different keys never collide: a product with the code `categories_active` is
+//! not the category list, and the packages (`A`, `B_C`) and (`A_B`, `C`) are two entries. [`SpelledKey`] is a
+//! key as text for people, which is unambiguous too.
 //!
 //! The table in [`cascade`] declares which entries a [`Change`] of the database makes stale. [`Change::plan`]
-//! returns these entries without removing them. [`ProductCache::invalidate`], or a helper with a name from
-//! the guide, removes them with one durable commit.
+//! returns these entries without removing them. [`ProductCache::invalidate`] and the helpers named in the
+//! guide remove them with one durable commit.
 //!
-//! An application may add families of its own ([`OwnFamily`]). Their entries are removed with the entries
-//! that they depend on.
+//! An application may add its own families ([`OwnFamily`]). Their entries are removed together with the
+//! entries on which they depend.
 //!
-//! With the feature `inspect`, `ProductKeySpelling` gives the text form of the keys to tools that read a
+//! With the feature `inspect`, `ProductKeySpelling` provides the text form of the keys for tools that read a
 //! cache file.
 //!
 //! # Examples

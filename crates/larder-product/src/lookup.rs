@@ -1,7 +1,7 @@
 //! Lookups in each family, with and without a loader.
 //!
-//! A fault of the cache never fails a lookup: a damaged record or a failing disk is a miss. Threads that
-//! request the same key at the same time share one load. If it fails, they share its error.
+//! A fault of the cache never makes a lookup fail: a damaged record or a failing disk is a miss. Threads that
+//! request the same key at the same time share one load, or its error.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ impl<S: Shop> ProductCache<S> {
     /// Returns the list of active categories. If it is not cached, loads it with `load` and caches it.
     ///
     /// # Errors
-    /// The errors of [`Keyspace::get_or_load`](larder::Keyspace::get_or_load): the loader fails, panics, or
-    /// requests its own key.
+    /// Returns the same errors as [`Keyspace::get_or_load`](larder::Keyspace::get_or_load), for example if
+    /// the loader fails, panics, or requests its own key.
     pub fn get_or_load_categories<E, R>(
         &self,
         load: impl FnOnce() -> Result<R, E>,
@@ -43,7 +43,7 @@ impl<S: Shop> ProductCache<S> {
     /// Returns the products of `category`. If they are not cached, loads them with `load` and caches them.
     ///
     /// # Errors
-    /// The errors of [`get_or_load_categories`](Self::get_or_load_categories).
+    /// Returns the same errors as [`get_or_load_categories`](Self::get_or_load_categories).
     pub fn get_or_load_product_list<E, R>(
         &self,
         category: &CategoryCode,
@@ -65,7 +65,7 @@ impl<S: Shop> ProductCache<S> {
     /// Returns the product `product`. If it is not cached, loads it with `load` and caches it.
     ///
     /// # Errors
-    /// The errors of [`get_or_load_categories`](Self::get_or_load_categories).
+    /// Returns the same errors as [`get_or_load_categories`](Self::get_or_load_categories).
     ///
     /// # Examples
     /// ```
@@ -99,7 +99,7 @@ impl<S: Shop> ProductCache<S> {
     /// Returns the data package `data` of `product`. If it is not cached, loads it with `load` and caches it.
     ///
     /// # Errors
-    /// The errors of [`get_or_load_categories`](Self::get_or_load_categories).
+    /// Returns the same errors as [`get_or_load_categories`](Self::get_or_load_categories).
     pub fn get_or_load_data_package<E, R>(
         &self,
         product: &ProductCode,
@@ -123,7 +123,7 @@ impl<S: Shop> ProductCache<S> {
     /// caches it.
     ///
     /// # Errors
-    /// The errors of [`get_or_load_categories`](Self::get_or_load_categories).
+    /// Returns the same errors as [`get_or_load_categories`](Self::get_or_load_categories).
     pub fn get_or_load_data_bundles<E, R>(
         &self,
         product: &ProductCode,
@@ -145,7 +145,7 @@ impl<S: Shop> ProductCache<S> {
     /// Returns the discount of `user` on `product`. If it is not cached, loads it with `load` and caches it.
     ///
     /// # Errors
-    /// The errors of [`get_or_load_categories`](Self::get_or_load_categories).
+    /// Returns the same errors as [`get_or_load_categories`](Self::get_or_load_categories).
     pub fn get_or_load_merchant_discount<E, R>(
         &self,
         user: UserId,
@@ -159,18 +159,18 @@ impl<S: Shop> ProductCache<S> {
         self.merchant_discounts.get_or_load(&(user, product), load)
     }
 
-    /// Returns the result of the login of `merchant`, if it is cached. By default, such a result is cached in
-    /// memory only.
+    /// Returns the result of the login of `merchant`, if it is cached. By default, it is cached only in
+    /// memory.
     #[must_use]
     pub fn get_merchant_auth(&self, merchant: &MerchantCode) -> Option<Arc<S::Merchant>> {
         self.merchant_auth.get(merchant)
     }
 
     /// Returns the result of the login of `merchant`. If it is not cached, loads it with `load` and caches
-    /// it. By default, it is cached in memory only.
+    /// it. By default, it is cached only in memory.
     ///
     /// # Errors
-    /// The errors of [`get_or_load_categories`](Self::get_or_load_categories).
+    /// Returns the same errors as [`get_or_load_categories`](Self::get_or_load_categories).
     pub fn get_or_load_merchant_auth<E, R>(
         &self,
         merchant: &MerchantCode,

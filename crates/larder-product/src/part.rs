@@ -25,7 +25,7 @@ impl Part {
 
 /// The known parts of a key or of a row. An unknown part may have any value.
 ///
-/// This type is public only because it is used in the hidden methods of [`FamilyKey`](crate::FamilyKey).
+/// Public only because hidden methods of [`FamilyKey`](crate::FamilyKey) use it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
     pub(crate) category: Option<CategoryCode>,
@@ -36,7 +36,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Returns the parts of these kinds. These are the parts that an edge carries from its start to its end.
+    /// Returns only the parts of these kinds, which an edge carries from its start to its end.
     pub(crate) fn carried(&self, kinds: &[Part]) -> Self {
         let has = |kind| kinds.contains(&kind);
         Self {

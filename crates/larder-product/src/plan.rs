@@ -1,7 +1,7 @@
-//! A plan: the entries that a change makes stale, in the order of their removal, with the reasons.
+//! A plan: the entries that a change makes stale, in the order of removal, with the reasons.
 //!
 //! One pass over the nodes of [`cascade`](crate::cascade), sources first, finds the entries of a plan. An
-//! invalidation removes exactly these entries. So printing the plan is a dry run of the same code.
+//! invalidation removes exactly the entries of the plan, so printing the plan is a dry run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,8 +12,8 @@ use crate::own::registered::OwnFamilies;
 use crate::part::Parts;
 use crate::selection::Selection;
 
-/// The entries that a change makes stale, in the order of removal, with the reasons. [`Change::plan`] makes a
-/// plan.
+/// The entries that a change makes stale, in the order of removal, with the reasons. [`Change::plan`] returns
+/// a plan.
 ///
 /// # Examples
 /// ```
@@ -53,9 +53,9 @@ struct Stale {
 }
 
 impl Change {
-    /// Returns the entries of the shop's families that the change makes stale, with the reasons. The call
-    /// removes nothing and needs no cache. [`ProductCache::plan`](crate::ProductCache::plan) also has the
-    /// entries of the application's own families.
+    /// Returns the entries of the shop's families that the change makes stale, with the reasons. Removes
+    /// nothing, and needs no cache. [`ProductCache::plan`](crate::ProductCache::plan) also includes the
+    /// application's own families.
     ///
     /// # Examples
     /// ```
@@ -83,8 +83,8 @@ impl Plan {
         let mut waiting =
             BTreeMap::from([(own.rank(root), (root, vec![Stale { parts, why: String::new() }]))]);
         let mut steps = Vec::new();
-        // Nodes are processed in their order, and edges lead only to later nodes. So all reasons why a node
-        // is stale are known when the node is processed.
+        // Nodes are processed in order, and edges lead only to later nodes. So all reasons why a node is
+        // stale are known when it is processed.
         while let Some((_, (node, stale))) = waiting.pop_first() {
             for Stale { parts, why } in stale {
                 for edge in edges.iter().filter(|edge| edge.from == node && edge.holds(may_be_removal)) {
@@ -103,7 +103,7 @@ impl Plan {
         Self { change, steps }
     }
 
-    /// Returns the change to which the plan belongs.
+    /// Returns the change.
     #[must_use]
     pub const fn change(&self) -> &Change {
         &self.change
@@ -116,8 +116,8 @@ impl Plan {
     }
 }
 
-/// Adds an item to the known stale items of its node, unless a known item already includes it. Removes the
-/// known items that the new item includes.
+/// Adds an item to the known stale items of its node, unless a known item already covers it. Removes known
+/// items that the new item covers.
 fn add(known: &mut Vec<Stale>, found: Stale) {
     if !known.iter().any(|other| other.parts.cover(&found.parts)) {
         known.retain(|other| !found.parts.cover(&other.parts));

@@ -1,7 +1,7 @@
-//! The entries of a family that an invalidation removes: the entries whose keys have certain parts.
+//! Selects the entries of a family that an invalidation removes: those whose keys have certain parts.
 //!
-//! A selection is data. A plan prints it. `covers` tells whether it includes a key. The cache removes its
-//! entries in one removal. A part of the key that the selection leaves open may have any value.
+//! A selection is plain data: a plan prints it, `covers` tells whether it includes a key, and the cache
+//! removes its entries in one removal. A part of the key that the selection does not name may have any value.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use crate::spelled::{self, SpelledKey, escape};
 
 /// The entries of a family whose keys have certain parts: one entry, several, or all.
 ///
-/// It is displayed as a pattern. The pattern is the key, with `*` for each part that may have any value. A
-/// `*` in a code is displayed as `%2A`.
+/// It is displayed as a key with `*` for each part that may have any value. A `*` in a code is displayed as
+/// `%2A`.
 ///
 /// # Examples
 /// ```
@@ -89,7 +89,7 @@ impl Selection {
         let product_text = shown(product.as_ref());
         match self.family {
             Family::Categories => spelled::CATEGORIES.to_owned(),
-            // If the whole key is known, this is the text of the key. The text may be escaped.
+            // If the complete key is known, this is its text, which may be escaped.
             Family::Products => match product {
                 Some(product) => escape_stars(&SpelledKey::Product(product).to_string()),
                 None => format!("{}*", spelled::PRODUCT),
@@ -99,7 +99,7 @@ impl Selection {
                 (Some(product), Some(data)) => {
                     escape_stars(&SpelledKey::DataPackage(product, data).to_string())
                 }
-                // The text of these keys has an escaped underscore in the product's code.
+                // In the text of these keys, the underscores of the product code are escaped.
                 (Some(product), None) if product.as_str().contains('_') => {
                     format!("{}{}_*", spelled::DATA_PACKAGE, escape_stars(&escape(product.as_str())))
                 }
@@ -118,7 +118,8 @@ impl Selection {
 impl Selection {
     fn own_text(&self, own: OwnFamilyId) -> String {
         let part = |kind: &Option<Part>| kind.and_then(|kind| self.parts.text(kind));
-        // A star in a code is escaped after the underscores. Otherwise its percent sign would be escaped too.
+        // Stars are escaped after underscores and percent signs. Otherwise the percent sign of `%2A` would be
+        // escaped too.
         let known: Vec<Option<String>> = own.parts().iter().map(part).collect();
         let mut text = own.name().to_owned();
         for (at, part) in known.iter().enumerate() {
@@ -131,8 +132,8 @@ impl Selection {
     }
 }
 
-/// Returns the text of a key of an application's own family. Only the last part is not escaped, so two keys
-/// never have the same text.
+/// Returns the text of a key of one of the application's own families. All parts but the last are escaped, so
+/// two keys never have the same text.
 pub(crate) fn own_key_text(name: &str, parts: &[String]) -> String {
     let mut text = name.to_owned();
     for (at, part) in parts.iter().enumerate() {
@@ -151,7 +152,7 @@ fn shown(part: Option<&impl ToString>) -> String {
     part.map_or_else(|| "*".to_owned(), |part| escape_stars(&part.to_string()))
 }
 
-/// Escapes stars. Otherwise a star in a code would look like a wildcard.
+/// Escapes stars, because a star in a code would look like a wildcard.
 fn escape_stars(text: &str) -> String {
     text.replace('*', "%2A")
 }

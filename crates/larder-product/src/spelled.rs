@@ -1,14 +1,14 @@
-//! A key as text for people and other programs: the key string of the Django application.
+//! A key as text for people and for other programs: the key string of the Django application.
 //!
-//! The invariant: no two keys have the same text, and the text of a key parses back to that key. The Django
-//! application is called the original here. In the original, two different keys may share a string:
+//! Invariant: no two keys have the same text, and the text of a key parses back to that key. In the Django
+//! application, called the original here, two different keys may share a string:
 //!
 //! - the product `categories_active` and the category list, `product_categories_active`;
 //! - data packages with underscores in their codes: (`A`, `B_C`) and (`A_B`, `C`), both `data_package_A_B_C`.
 //!
 //! One of the two keys keeps the shared string: the category list, and the package with the shortest product
 //! code. The other key is *displaced*: its product code is written with `%5F` for `_` and `%25` for `%`. A
-//! key that looks like an escaped key is displaced too. Every other code with a percent sign is written as in
+//! key that looks like an escaped key is displaced too. Any other code with a percent sign is written as in
 //! the original.
 
 mod error;
@@ -41,12 +41,12 @@ const CATEGORIES_AS_PRODUCT: &str = "categories_active";
 /// Maximum length of the text of a key: a data package with every byte of the product's code escaped.
 const MAX_SPELLED_LENGTH: usize = DATA_PACKAGE.len() + 3 * MAX_CODE_LENGTH + "_".len() + MAX_CODE_LENGTH;
 
-/// A key of any family. It is displayed as the original application's string, and is parsed from that string.
+/// A key of any family, which is displayed as and parsed from the key string of the Django application.
 ///
-/// Use it in logs, on the command line, and for a cache server that is shared with the original application.
-/// In the original, two keys may have the same string. Here one of the two keys keeps the string, and the
-/// product code of the other key is escaped. So no two keys have the same text. All remaining keys are
-/// written exactly as in the original.
+/// Use it in logs, on the command line, and for a cache server that is shared with the Django application. In
+/// that application, two keys may have the same string. Here, one of them keeps the string, and the product
+/// code of the other is escaped, so that no two keys have the same text. All other keys are written exactly
+/// as in the Django application.
 ///
 /// | key | spelled |
 /// |---|---|
@@ -57,7 +57,7 @@ const MAX_SPELLED_LENGTH: usize = DATA_PACKAGE.len() + 3 * MAX_CODE_LENGTH + "_"
 /// | the data package `1GB` of `MTNDATA_DATA` | `data_package_MTNDATA%5FDATA_1GB` |
 /// | the discount of user 123 on `MTNVTU` | `merchant_discount_123_MTNVTU` |
 ///
-/// Serde uses the same text.
+/// Serde serializes a key as this text.
 ///
 /// # Examples
 /// ```
@@ -147,11 +147,11 @@ fn first_split(package: &str) -> Option<(ProductCode, DataCode)> {
 impl FromStr for SpelledKey {
     type Err = SpelledKeyError;
 
-    /// Parses a key. Accepts only the text that `Display` writes for a key.
+    /// Parses a key. Accepts only text that `Display` writes.
     ///
     /// # Errors
     /// [`SpelledKeyError`] if the text does not begin like the keys of a family, is too long, lacks a part of
-    /// its key, or has an invalid code.
+    /// the key, or has an invalid code.
     fn from_str(text: &str) -> Result<Self, SpelledKeyError> {
         if text.len() > MAX_SPELLED_LENGTH {
             return Err(SpelledKeyError::TooLong { length: text.len(), most: MAX_SPELLED_LENGTH });
@@ -180,12 +180,12 @@ impl FromStr for SpelledKey {
     }
 }
 
-/// Returns the package with this escaped text. If no such package exists, returns the package with this
-/// unescaped text.
+/// Returns the package with this escaped text. If there is none, returns the package with this unescaped
+/// text.
 fn read_package(package: &str) -> Option<SpelledKey> {
     // An escaped product code has no underscore, so the first underscore ends it.
     let displaced = package.split_once('_').and_then(|(product, data)| {
-        // A text that is not a pair of codes is not an escaped text. It may still be an unescaped text.
+        // A text that does not decode to a pair of codes may still be an unescaped text.
         let (product, data) = (ProductCode::new(unescape(product)?).ok()?, DataCode::new(data).ok()?);
         package_is_displaced(product.as_str(), data.as_str()).then_some((product, data))
     });

@@ -1,4 +1,4 @@
-//! The text of a TTL in the `Debug` of families.
+//! The text of a TTL in the `Debug` output of families.
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The requirements on the type of a cached value. Every type with these traits is a `Value`.
+/// The requirements on the type of a cached value. Every type that meets them is a `Value`.
 pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}

@@ -1,4 +1,4 @@
-//! The shop's database: a real `SQLite` file that counts its queries, and the value types of its rows.
+//! The shop's database, a real `SQLite` file whose queries are counted, and the value types of its rows.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Priced {
     pub(crate) code: String,
     pub(crate) price: u64,
-    /// Each change of the row raises the revision. A test compares revisions to find stale answers.
+    /// Each change of the row raises its revision. Tests compare revisions to find stale answers.
     pub(crate) revision: u64,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Login {
     pub(crate) token: String,
 }
 
-/// The value types of the tests' shop.
+/// The value types of the shop in the tests.
 pub(crate) struct SqliteShop;
 
 impl Shop for SqliteShop {
@@ -55,7 +55,7 @@ const SCHEMA: &str = "
     INSERT INTO merchant VALUES ('ACME', 'token-of-acme'), ('GLOBEX', 'token-of-globex');
 ";
 
-/// One connection. All connections share the count of queries.
+/// One connection. All connections share one counter of queries.
 pub(crate) struct Database {
     path: PathBuf,
     connection: Connection,

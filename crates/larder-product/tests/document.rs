@@ -1,5 +1,5 @@
-//! Compares `docs/guide.md` with the code. `tests/pages` compiles the Rust code of the guide, and the tests
-//! of `larder-cli` run its commands.
+//! Compares `docs/guide.md` with the code. Other tests compile the Rust code of the guide (`tests/pages`) and
+//! run its commands (`larder-cli`).
 
 use larder::CacheBuilder;
 use larder_product::cascade::{EDGES, Node};
@@ -9,7 +9,7 @@ use crate::database::SqliteShop;
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
 
-/// The headings of the Django application's guide, in its order.
+/// The headings of the Django application's guide, in order.
 const SECTIONS: [&str; 10] = [
     "Overview",
     "Configuration",
@@ -83,7 +83,8 @@ fn the_plan_that_is_shown_is_the_plan() {
     assert!(GUIDE.contains(&format!("```text\n{plan}```")), "the guide does not show\n{plan}");
 }
 
-/// Returns the lines of the guide's drawing. The documentation of `cascade` has the same drawing.
+/// Returns the lines of the drawing in the guide, which must equal the drawing in the documentation of
+/// `cascade`.
 fn drawing() -> Vec<&'static str> {
     let (_, after) = GUIDE.split_once("```text\ncategory ").unwrap();
     let (drawing, _) = after.split_once("```").unwrap();
@@ -96,7 +97,7 @@ fn the_drawing_has_every_edge_and_is_the_same_in_both_places() {
     for line in drawing() {
         assert!(source.contains(line.trim_end()), "cascade.rs does not have {line:?}");
     }
-    // The drawing has both ends of every edge, and the arrow of every removal.
+    // The drawing must have both ends of every edge, and an arrow for every edge of removals.
     let text = drawing().join("\n");
     for node in
         EDGES.iter().flat_map(|edge| [edge.from, edge.to]).filter(|node| node.to_string() != "category")
@@ -110,7 +111,7 @@ fn the_drawing_has_every_edge_and_is_the_same_in_both_places() {
     }
     let removals = EDGES.iter().filter(|edge| edge.when == larder_product::cascade::When::Removed).count();
     assert_eq!(text.matches("┄▶").count(), removals);
-    // The drawing has one arrow for each edge.
+    // The drawing must have one arrow for each edge.
     let arrows = text.matches("──▶").count() + text.matches("◀──").count() + removals;
     assert_eq!(arrows, EDGES.len());
 }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::database::{Database, SqliteShop};
 
-/// A shop, its database, and a cache over a file with a clock that the test sets.
+/// A shop's database, and a directory and a clock for its cache.
 pub(crate) struct World {
     pub(crate) dir: TempDir,
     pub(crate) clock: Arc<ManualClock>,
@@ -57,8 +57,8 @@ impl World {
         (cache, shop)
     }
 
-    /// Requests one entry of every family, in the guide's order. Returns the number of queries for each
-    /// family.
+    /// Requests one entry of every family, in the guide's order. Returns the number of queries that each
+    /// family needed.
     pub(crate) fn ask_everything(&self, shop: &ProductCache<SqliteShop>) -> [u64; 7] {
         let (c, db) = (codes(), &self.database);
         let cost = |ask: &dyn Fn()| {
@@ -124,7 +124,7 @@ fn configuration_a_deployment_may_keep_logins_on_disk() {
 fn what_is_cached_every_family_is_asked_of_the_database_once_in_its_lifetime() {
     let world = World::new();
     let (_cache, shop) = world.open();
-    // The first number is the position in the guide's order: categories, lists, products, packages, bundles,
+    // The first number is a position in the guide's order: categories, lists, products, packages, bundles,
     // discounts, logins.
     for (at, lifetime) in [
         (6, ttl::MERCHANT_AUTH),
@@ -246,10 +246,10 @@ fn invalidation_a_crash_between_the_change_and_the_helper_leaves_nothing_stale_b
     cache.flush().unwrap();
     let c = codes();
     let update = shop.products().begin_update(&c.vtu).unwrap();
-    // A request during the update is answered from the database and not cached.
+    // During the update, a request is answered from the database, and the answer is not cached.
     let old = shop.get_or_load_product(&c.vtu, || world.database.product(&c.vtu)).unwrap();
     let _ = world.database.set_price(&c.vtu, 120);
-    // The process ends here, before the helper.
+    // Simulates a process that ends here, before it calls the helper.
     drop((update, shop));
     cache.close().unwrap();
 

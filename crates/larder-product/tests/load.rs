@@ -1,6 +1,6 @@
-//! Updates under load: several threads send requests while prices change. An answer is stale if it is older
-//! than an update whose helper returned before the request. No answer may be stale, not even after the cache
-//! is closed and opened again.
+//! Tests updates under load: several threads send requests while prices change. An answer is stale if it is
+//! older than an update whose helper returned before the request. No answer may be stale, not even after the
+//! cache is closed and reopened.
 //!
 //! Product lists are built from cached products, so a list is as old as its products. If an invalidation
 //! removed the list before the product, a stale list could be cached in between.
@@ -18,7 +18,7 @@ const READERS: usize = 4;
 const UPDATES: u64 = 150;
 const PRODUCTS: [&str; 2] = ["GLOVTU", "MTNVTU"];
 
-/// The revision of the last update whose helper has returned, for each product.
+/// For each product, the revision of the last update whose helper has returned.
 type MinRevisions = [AtomicU64; 2];
 
 struct Client<'a> {
@@ -65,7 +65,7 @@ fn open(world: &World) -> (Cache, ProductCache<SqliteShop>) {
     (cache, shop)
 }
 
-/// Sends requests from several threads while prices change. Returns the number of rounds and of stale
+/// Sends requests from several threads while prices change. Returns the numbers of rounds and of stale
 /// answers.
 fn run(
     world: &World,
@@ -95,7 +95,7 @@ fn run(
             }
             minimums[at].store(revision, Ordering::Release);
         }
-        // Wait for 2 × READERS more increments of `asked`, so that requests follow the last update.
+        // Waits for 2 × READERS more increments of `asked`, so that requests follow the last update.
         let last = asked.load(Ordering::Relaxed);
         while asked.load(Ordering::Relaxed) < last + 2 * READERS as u64 {
             thread::yield_now();

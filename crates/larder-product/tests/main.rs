@@ -1,4 +1,4 @@
-//! Tests of a shop's cache from the view of an application and its operators, in one binary.
+//! Tests of a shop's cache from the point of view of an application and its operators, in one binary.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
@@ -10,7 +10,7 @@ mod operations;
 mod own_families;
 mod shop;
 
-/// The example, so that a test can run it.
+/// Included, so that a test can run the example.
 #[path = "../examples/airtime.rs"]
 mod airtime;
 

@@ -1,4 +1,4 @@
-//! The guide's sections for operators: saved queries, statistics, and faults of the disk.
+//! Tests of the guide's sections for operators: saved queries, statistics, and disk faults.
 
 use std::path::Path;
 use std::process::Command;
@@ -60,8 +60,8 @@ fn best_practices_the_shop_goes_on_when_the_disk_does_not_and_a_listener_is_told
 
     disk.fail_every(&DiskOperation::CHANGES, Failure::Io);
     let _ = world.database.set_price(&codes().vtu, 120);
-    // The entries are gone from memory, although the call fails. It fails because the file could not be put
-    // out of service either.
+    // The call fails because the file could not be put out of service either. The entries are removed from
+    // memory nevertheless.
     let outcome = shop.invalidate_product_cache(&codes().vtu);
     assert_eq!(world.ask_everything(&shop), [0, 1, 1, 0, 0, 0, 0]);
     assert_eq!(shop.get_product(&codes().vtu).unwrap().price, 120);
@@ -97,7 +97,7 @@ fn troubleshooting_a_shape_that_changed_begins_empty_and_answers() {
     assert_eq!(world.ask_everything(&shop)[2], 1);
 }
 
-/// The next test runs this test in its own process, because a process has only one environment.
+/// The next test runs this test in another process, because it needs another environment.
 #[test]
 #[ignore = "a part of the_environment_says_where_the_cache_is_and_how_long_families_live"]
 fn child_opens_what_the_environment_says() {

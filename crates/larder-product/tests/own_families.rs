@@ -1,5 +1,5 @@
-//! Tests of families of the application's own: an application that caches price tags, quotes and a banner, in
-//! addition to the shop's families.
+//! Tests of an application that adds its own families to those of the shop, such as price tags, quotes and a
+//! banner.
 
 use std::borrow::Cow;
 use std::num::NonZeroU64;
@@ -15,7 +15,7 @@ use larder_product::{
     ProductCache, ProductCode, UserId,
 };
 
-/// A type of the application's own, whose encoding larder does not know.
+/// A key type of the application, whose encoding larder does not know.
 #[derive(Clone, Debug, PartialEq)]
 struct Language(String);
 
@@ -43,7 +43,7 @@ impl larder::EncodeKey<Self> for Language {
     }
 }
 
-/// The price tag of a product, in each language.
+/// The price tag of a product in a language.
 const TAGS: OwnFamily<(ProductCode, Language), String> = OwnFamily::new(
     KeyspaceDefinition::new("price_tag").ttl(Duration::from_mins(10)),
     &[Dependency::on_entries(Family::Products).because("shows")],
@@ -64,7 +64,7 @@ const BANNER: OwnFamily<(), String> = OwnFamily::new(
     &[Dependency::on_row(Row::Category).when_removed(), Dependency::on_row(Row::Merchant)],
 );
 
-/// The number of times that two products were bought together.
+/// How often two products were bought together.
 const PAIRS: OwnFamily<(ProductCode, ProductCode), u32> =
     OwnFamily::new(KeyspaceDefinition::new("pair"), &[Dependency::on_row(Row::Product).when_removed()]);
 
@@ -109,7 +109,7 @@ fn stocked(cache: &Cache) -> ProductCache<AirtimeShop> {
     shop
 }
 
-/// Returns the number of entries in each family of the application's own.
+/// Returns the number of entries of each of the application's own families.
 fn held(shop: &ProductCache<AirtimeShop>) -> [u64; 5] {
     [
         shop.family(&TAGS).unwrap().count(),
@@ -129,7 +129,7 @@ fn a_change_removes_the_entries_of_an_own_family_with_the_changed_parts() {
     let changes = [
         (Change::Product(Some(product("MTNVTU"))), [2, 2, 1, 2, 0]),
         (Change::Product(None), [0, 0, 1, 2, 0]),
-        // A pair has two products, and either may be the removed one. So every pair is removed.
+        // A pair has two products, and either may be the removed one, so every pair is removed.
         (Change::ProductRemoved(product("GLO_VTU")), [2, 2, 1, 0, 0]),
         (Change::Discount(Some(user(123)), None), [4, 2, 1, 2, 1]),
         (Change::Discount(Some(user(123)), Some(product("MTNVTU"))), [4, 3, 1, 2, 1]),
@@ -328,8 +328,7 @@ fn a_key_whose_first_part_larder_cannot_skip_costs_the_whole_family_and_no_error
     assert!(entries.is_empty() && shop.products().count() == 1);
 }
 
-/// The entries of both families on which `BOTH` depends are stale, so two steps of the plan have the same
-/// key.
+/// Entries of both families on which `BOTH` depends are stale, so the same key is in two steps of the plan.
 #[test]
 fn a_key_in_two_steps_of_a_plan_is_listed_once() {
     const BY_USER: OwnFamily<UserId, u32> =

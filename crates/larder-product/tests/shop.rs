@@ -1,4 +1,4 @@
-//! The cache of a shop in an application: in memory, and in a file that is opened again.
+//! Tests of a shop's cache in an application: in memory, and in a file that is reopened.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -9,7 +9,7 @@ use larder_product::{MerchantCode, ProductCache, ProductCode, UserId, ttl};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// A database with one product. It counts its queries.
+/// A database with one product, which counts its queries.
 #[derive(Default)]
 struct Database {
     queries: Cell<u32>,

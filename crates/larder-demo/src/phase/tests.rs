@@ -1,4 +1,4 @@
-//! Tests of the phases: the results are right, and the check detects a cache that serves stale answers.
+//! Tests of the phases: the results are correct, and the check detects a cache that serves stale answers.
 
 use larder::Cache;
 
@@ -29,7 +29,7 @@ fn plan(requests: u64) -> PhasePlan {
     }
 }
 
-/// A service that changes the database and does not invalidate the cache.
+/// A service that changes the database without invalidating the cache.
 struct WithoutInvalidation<'a>(CachedService<'a>, DirectService<'a>);
 
 impl Service for WithoutInvalidation<'_> {

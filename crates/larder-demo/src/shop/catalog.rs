@@ -1,9 +1,9 @@
 //! The catalog of the shop: categories, products, merchants, users and their codes, and the dependencies
 //! between them.
 //!
-//! A request or a change names its row by number, because numbers can be drawn from a distribution. Lower
-//! numbers are more popular. The codes are not in the order of the numbers, so popular rows are scattered in
-//! the database, as in a real shop.
+//! Requests and changes name rows by number, because numbers can be drawn from a distribution. Lower numbers
+//! are more popular. Codes do not follow the order of the numbers, so popular rows are scattered over the
+//! database, as in a real shop.
 
 use larder_product::{CategoryCode, CodeError, DataCode, MerchantCode, ProductCode, UserId};
 
@@ -11,9 +11,9 @@ use larder_product::{CategoryCode, CodeError, DataCode, MerchantCode, ProductCod
 pub(crate) const CATEGORIES: usize = 50;
 /// Number of products, spread evenly over the categories.
 pub(crate) const PRODUCTS: usize = 20_000;
-/// Number of products with data packages: one in twenty.
+/// Number of products that have data packages: one in twenty.
 pub(crate) const DATA_PRODUCTS: usize = PRODUCTS / DATA_PRODUCT_EVERY;
-/// Number of data packages of each product with data packages.
+/// Number of data packages of each product that has any.
 pub(crate) const PACKAGES_EACH: usize = 8;
 /// Number of all data packages.
 pub(crate) const DATA_PACKAGES: usize = DATA_PRODUCTS * PACKAGES_EACH;
@@ -25,11 +25,11 @@ pub(crate) const USERS: usize = 200;
 pub(crate) const DISCOUNTS: usize = USERS * 20;
 
 const DATA_PRODUCT_EVERY: usize = 20;
-/// A factor that scatters numbers over codes. It has no common divisor with `PRODUCTS`. Otherwise two numbers
+/// Factor that scatters numbers over codes. It has no common divisor with `PRODUCTS`. Otherwise two numbers
 /// would have the same code.
 const SCATTER: usize = 7919;
 
-/// The subject of a request, by its number.
+/// The subject of a request. A number names its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Subject {
     Categories,
@@ -41,7 +41,7 @@ pub(crate) enum Subject {
     Merchant(usize),
 }
 
-/// A change of the database, by the number of the changed row.
+/// A change of the database. A number names the changed row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     Category(usize),
@@ -74,8 +74,7 @@ pub(crate) const fn category_of(product: usize) -> usize {
     product % CATEGORIES
 }
 
-/// Returns the number of a data package's product. It is the product's position among the products with data
-/// packages.
+/// Returns the product of a data package, by its position among the products with data packages.
 pub(crate) const fn data_product_of(package: usize) -> usize {
     package / PACKAGES_EACH
 }
@@ -119,7 +118,7 @@ impl Catalog {
         &self.products[product]
     }
 
-    /// Returns the product whose position among the products with data packages is `data_product`.
+    /// Returns the code of the product at the position `data_product` among the products with data packages.
     pub(crate) fn data_product(&self, data_product: usize) -> &ProductCode {
         self.product(data_product * DATA_PRODUCT_EVERY)
     }

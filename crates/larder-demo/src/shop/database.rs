@@ -1,8 +1,8 @@
-//! The shop's database: an `SQLite` file that is filled once.
+//! The database of the shop: an `SQLite` file that is filled once.
 //!
-//! One transaction fills the file. At its end, the transaction also marks the file as a file of the demo. So
-//! the file is either empty or complete, and a later run in the same directory uses it unchanged. A database
-//! without the mark belongs to another program, and is not changed.
+//! One transaction fills the file and marks it as the demo's. So the file is either empty or complete, and a
+//! later run in the same directory can use it. A database without the mark belongs to another program, and is
+//! not changed.
 
 use std::path::{Path, PathBuf};
 
@@ -16,12 +16,12 @@ use super::reader::Reader;
 use super::writer::Writer;
 use crate::error::Error;
 
-/// Number of rows that are inserted to fill the database, for a progress bar.
+/// Number of rows that fill the database, for the progress bar.
 pub(crate) const ROWS: u64 = (CATEGORIES + PRODUCTS + DATA_PACKAGES + MERCHANTS + DISCOUNTS) as u64;
 
 /// The mark of the demo's files (`application_id`): "lard" in bytes.
 const APPLICATION_ID: i32 = 0x6c61_7264;
-/// The revision of a row that was never changed.
+/// The initial revision of every row.
 const FIRST_REVISION: u64 = 1;
 
 const SCHEMA: &str = "
@@ -54,7 +54,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens the shop's database at `path`. Creates and fills the database if it is missing.
+    /// Opens the shop's database at `path`. Creates and fills it if it is missing.
     pub(crate) fn open_or_fill(path: &Path, catalog: &Catalog, filled: &ProgressBar) -> Result<Self, Error> {
         let mut connection = Connection::open(path)?;
         let mark: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
@@ -71,7 +71,7 @@ impl Database {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Returns the shop's database at `path`. An earlier image of this process has filled it.
+    /// Returns the shop's database at `path`, which an earlier image of this process has filled.
     pub(crate) fn filled(path: &Path) -> Self {
         Self { path: path.to_owned() }
     }
@@ -166,7 +166,7 @@ fn fill_merchants(
     Ok(())
 }
 
-/// Returns a description of a product, with a usual length: 400 to 1,200 bytes.
+/// Returns a description of a product, of a typical length: 400 to 1,200 bytes.
 fn description(product: usize) -> String {
     const SENTENCES: [&str; 4] = [
         "Delivered to the customer's phone within seconds of the payment, at any hour of the day. ",

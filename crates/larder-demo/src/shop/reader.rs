@@ -1,7 +1,7 @@
 //! Reads the shop's database, with one query for each request, and counts the queries.
 //!
-//! Each answer is read by one statement, so the answer comes from one snapshot of the database. Therefore its
-//! highest revision tells which changes the answer includes.
+//! Each answer is read by one statement, so it comes from one snapshot of the database. Its highest revision
+//! therefore tells which changes it includes.
 
 use std::cell::Cell;
 

@@ -1,5 +1,5 @@
-//! The service of the shop. It answers requests and makes changes, either with the database alone, or with
-//! larder in front of the database.
+//! The service of the shop, which answers requests and makes changes, with the database alone or with larder
+//! in front of it.
 
 use larder::{Cache, Update};
 use larder_product::ProductCache;
@@ -10,12 +10,12 @@ use super::values::{Answer, DemoShop};
 use super::writer::Writer;
 use crate::error::Error;
 
-/// A service that the demo's threads call.
+/// The service that the threads of the demo call.
 pub(crate) trait Service: Sync {
     /// Answers a request. `database` is the connection of the calling thread.
     fn answer(&self, subject: Subject, database: &Reader) -> Result<Answer, Error>;
 
-    /// Makes a change and returns its revision. No answer to a later request may show an older state.
+    /// Makes a change, and returns its revision. Answers to later requests must show the change.
     fn change(&self, change: Change, database: &mut Writer) -> Result<u64, Error>;
 }
 
@@ -54,7 +54,7 @@ impl Service for DirectService<'_> {
     }
 }
 
-/// The service with larder. A request is a query only if neither tier has the answer.
+/// The service with larder: a request is a query only if neither tier has the answer.
 #[derive(Debug)]
 pub(crate) struct CachedService<'a> {
     shop: ProductCache<DemoShop>,
@@ -66,7 +66,7 @@ impl<'a> CachedService<'a> {
         Ok(Self { shop: ProductCache::open(cache)?, catalog })
     }
 
-    /// Removes the entries that `change` affects. No load caches these entries until the updates finish.
+    /// Removes the entries that `change` affects. Until the updates finish, no load caches them.
     fn begin_updates(&self, change: Change) -> Result<Vec<Update>, larder::Error> {
         let (shop, catalog) = (&self.shop, self.catalog);
         let list = |category| shop.product_lists().begin_update(catalog.category(category));
@@ -146,7 +146,7 @@ impl Service for CachedService<'_> {
         })
     }
 
-    /// Does steps 1 to 4 of the protocol in `min_revisions.rs`. The caller does step 5.
+    /// Takes steps 1 to 4 of the protocol in `min_revisions.rs`. The caller takes step 5.
     fn change(&self, change: Change, database: &mut Writer) -> Result<u64, Error> {
         let updates = self.begin_updates(change)?; // 1
         let revision = database.apply(change, self.catalog)?; // 2

@@ -1,8 +1,8 @@
-//! The value types of the shop, declared as in any application of larder-product.
+//! The value types of the shop, declared as in any application that uses larder-product.
 //!
-//! Every value has a revision: the highest revision of the rows that it was read from. Revisions are assigned
-//! inside the write transactions of the database. So a value with revision r shows every change of its rows
-//! up to r. A value with a lower revision does not show change r.
+//! Every value has a revision: the highest revision of the rows from which it was read. Revisions are
+//! assigned in write transactions of the database. So a value with revision r shows every change of its rows
+//! up to r, and a value with a lower revision does not show change r.
 
 use std::sync::Arc;
 

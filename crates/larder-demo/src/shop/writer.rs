@@ -15,10 +15,10 @@ impl Writer {
         Self { connection }
     }
 
-    /// Commits `change` and returns its revision. The revision is higher than every earlier revision.
+    /// Commits `change`. Returns its revision, which is higher than every earlier one.
     pub(crate) fn apply(&mut self, change: Change, catalog: &Catalog) -> rusqlite::Result<u64> {
-        // An immediate transaction holds the write lock from its start. So revisions are assigned in the
-        // order of commits.
+        // An immediate transaction holds the write lock from its start, so revisions are assigned in commit
+        // order.
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let revision: u64 = transaction.query_row(
             "UPDATE clock SET revision = revision + 1 RETURNING revision",

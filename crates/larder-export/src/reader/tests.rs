@@ -126,8 +126,8 @@ fn every_cut_and_every_flipped_bit_shows() {
             for bit in 0..8 {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << bit;
-                // The checksum does not cover the last line. A flipped bit in that line may change the case
-                // of a digit. The line then has the same meaning.
+                // The checksum does not cover the last line. A flipped bit there may change only the case of
+                // a digit, which keeps the meaning of the line.
                 let is_same = items(&flipped).is_ok_and(|found| found == items(&bytes).unwrap());
                 assert!(check(&flipped[..]).is_err() || is_same, "{form:?}, byte {at}, bit {bit}");
             }
@@ -148,7 +148,7 @@ fn other_bytes_and_a_newer_export_are_refused() {
     assert!(matches!(check(&newer[..]), Err(Error::NewerFormat { found: 9, supported: 2 })));
 }
 
-/// Reads the bytes that the first version of this crate wrote.
+/// Reads an export as the first version of this crate wrote it.
 #[test]
 fn an_export_of_format_1_is_read() {
     let mut binary = b"larder.export\0\0\0\0\x01".to_vec();

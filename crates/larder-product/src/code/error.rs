@@ -1,10 +1,10 @@
-//! The error for an invalid code. It names the kind of code, the fault, and the allowed form.
+//! The error for an invalid code.
 
 use std::fmt;
 
 use super::limit::MAX_CODE_LENGTH;
 
-/// An invalid code. The text names the kind of code, the fault, and the allowed form.
+/// An invalid code. The text of the error names the kind of code, the problem, and the allowed form.
 ///
 /// # Examples
 /// ```
@@ -48,15 +48,15 @@ pub enum CodeError {
         /// The byte offset of that character.
         at: usize,
     },
-    /// The id of a user is out of range, or is not a number as a database prints it.
+    /// The id of a user is out of range, or is not written as a plain number.
     #[error("user id {text:?} is not a whole number from 1 to {} without sign or leading zeros", i64::MAX)]
     UserId {
-        /// The refused text, cut after [`MAX_CODE_LENGTH`] bytes.
+        /// The refused text, cut off after [`MAX_CODE_LENGTH`] bytes.
         text: String,
     },
 }
 
-/// Writes the text of the error and the name of the variant, so that the message of `unwrap` has the remedy.
+/// Writes the text of the error and the name of the variant, so that `unwrap` shows the remedy.
 impl fmt::Debug for CodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

@@ -1,8 +1,8 @@
 //! The codes that are text: the codes of products, categories, data packages and merchants.
 //!
-//! A code has no whitespace, no control characters, and a maximum length. So any cache server accepts the key
-//! string. All other characters, of any script, are allowed. Codes are compared byte by byte: `mtnvtu` and
-//! `MTNVTU` are two products.
+//! A code has a maximum length, and no whitespace or control characters, so that any cache server accepts the
+//! key string. All other characters, of any script, are allowed. Codes are compared byte by byte: `mtnvtu`
+//! and `MTNVTU` are two products.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::error::CodeError;
 use super::limit::MAX_CODE_LENGTH;
 
-/// Checks the rules for a text code: its length, and its characters.
+/// Checks the length and the characters of a text code.
 fn check(kind: &'static str, text: &str) -> Result<(), CodeError> {
     if text.is_empty() {
         return Err(CodeError::Empty { kind });
@@ -26,19 +26,19 @@ fn check(kind: &'static str, text: &str) -> Result<(), CodeError> {
     }
 }
 
-/// Declares a type for a text code. The four types differ only in their names and their documentation.
+/// Declares the type of a text code. The four types differ only in their names and documentation.
 macro_rules! text_code {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
         ///
         /// 1 to [`MAX_CODE_LENGTH`] bytes of text without whitespace and control characters.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, larder::Key)]
-        // Encoded like a string, so that a tool without these types can read the keys.
+        // Encoded like a string, so that tools without these types can read the keys.
         #[key(try_from = String)]
         pub struct $name(Box<str>);
 
         impl $name {
-            /// Makes a code from the text `code`.
+            /// Creates a code from a text.
             ///
             /// # Errors
             /// [`CodeError`] if `code` is empty, is longer than [`MAX_CODE_LENGTH`] bytes, or has whitespace

@@ -1,4 +1,4 @@
-//! The id of a user: the primary key in a database, a positive 64-bit number.
+//! The id of a user: a positive 64-bit number, the primary key in a database.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ use super::limit::MAX_CODE_LENGTH;
 pub struct UserId(u64);
 
 impl UserId {
-    /// Makes a user's id from the number `id`.
+    /// Creates the id of a user from a number.
     ///
     /// # Errors
     /// [`CodeError::UserId`] if `id` is 0 or above `i64::MAX`.
@@ -57,8 +57,7 @@ impl FromStr for UserId {
         let refused = || CodeError::UserId { text: text.chars().take(MAX_CODE_LENGTH).collect() };
         let id = text.parse().map_err(|_| refused())?;
         let user = Self::new(id).map_err(|_| refused())?;
-        // `+7` and `007` parse as 7. These texts are refused, so that an id has only one spelling. Then two
-        // texts never stand for the same key.
+        // `+7` and `007` also parse as 7. They are refused, so that two texts never mean the same key.
         if text.starts_with(['+', '0']) { Err(refused()) } else { Ok(user) }
     }
 }

@@ -14,7 +14,7 @@ fn data(code: &str) -> DataCode {
     code.parse().unwrap()
 }
 
-/// Returns a shop in memory. Each family has two entries, unless it can have only one.
+/// Returns a shop in memory, with two entries in each family that can have more than one.
 fn stocked() -> ProductCache<AirtimeShop> {
     stock(shop().unwrap())
 }
@@ -42,7 +42,7 @@ fn stock(shop: ProductCache<AirtimeShop>) -> ProductCache<AirtimeShop> {
     shop
 }
 
-/// Returns the number of entries in each family, in the guide's order.
+/// Returns the number of entries of each family, in the guide's order.
 fn held(shop: &ProductCache<AirtimeShop>) -> [u64; 7] {
     [
         shop.categories.count(),
@@ -192,7 +192,7 @@ thread_local! {
     static DROPPED: std::cell::RefCell<Vec<&'static str>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-/// A value that records its drop. The cache drops the value when it removes the entry.
+/// A value that records when the cache drops it, which happens when its entry is removed.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Told<const LIST: bool>;
 

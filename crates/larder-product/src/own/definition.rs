@@ -1,5 +1,4 @@
-//! The definition of a family of the application's own: its keyspace, and the dependencies that make its
-//! entries stale.
+//! The definition of one of the application's own families: its keyspace and its dependencies.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,12 +13,12 @@ use crate::own::open::{OpenFamily, OpenOwnFamily};
 use crate::part::Part;
 use crate::value::Value;
 
-/// A dependency of a family's entries on rows of the database, or on entries of another family. If the rows
-/// or entries change, the dependent entries are stale.
+/// A dependency of a family's entries on rows of the database, or on entries of another family. If these
+/// change, the dependent entries become stale.
 ///
 /// By default, a change makes only those entries stale whose keys contain the codes and ids of the changed
-/// row. If the keys of the family contain no such code or id, every entry is stale. If a key has two parts of
-/// the same kind, such as two products, a change does not select by that kind.
+/// row. If the keys of the family contain none of these codes and ids, every entry becomes stale. A part is
+/// ignored if the key has another part of the same kind, such as a second product.
 ///
 /// # Examples
 /// See [`OwnFamily`].
@@ -38,8 +37,8 @@ impl Dependency {
         Self::on(Node::Row(row))
     }
 
-    /// Returns a dependency on the entries of another family. Those entries are removed first. So if an entry
-    /// is built from an old entry during the invalidation, it is removed too.
+    /// Returns a dependency on the entries of another family. These are removed first, so an entry that is
+    /// built from an old one during the invalidation is removed too.
     #[must_use]
     pub const fn on_entries(family: Family) -> Self {
         Self::on(Node::Entries(family))
@@ -49,25 +48,25 @@ impl Dependency {
         Self { from, is_on_removal: false, is_on_every_entry: false, why: "depends on" }
     }
 
-    /// Restricts the dependency to removals: other changes make no entry stale. A change that may be a
-    /// removal counts as one. So this excludes only [`Change::Product`](crate::Change::Product), which means
-    /// that products were added or changed. All other changes may be removals.
+    /// Restricts the dependency to changes that may be removals. This excludes only
+    /// [`Change::Product`](crate::Change::Product), which says that products were added or changed. All other
+    /// changes may be removals.
     #[must_use]
     pub const fn when_removed(mut self) -> Self {
         self.is_on_removal = true;
         self
     }
 
-    /// Makes every entry stale, independent of its key. For example, a list may show a product without having
-    /// the product's code in its key.
+    /// Makes every entry stale, whatever its key. For example, a list may show a product whose code is not in
+    /// the key of the list.
     #[must_use]
     pub const fn every_entry(mut self) -> Self {
         self.is_on_every_entry = true;
         self
     }
 
-    /// Sets the relation to the changed rows or entries, as a verb for a [`Plan`](crate::Plan): *shows*, *is
-    /// the price of*.
+    /// Sets the relation to the changed rows or entries, as a verb for the text of a [`Plan`](crate::Plan),
+    /// such as *shows* or *is the price of*.
     #[must_use]
     pub const fn because(mut self, verb: &'static str) -> Self {
         self.why = verb;
@@ -85,13 +84,12 @@ impl Dependency {
     }
 }
 
-/// A family of the application's own, beside the families of the shop. It has a keyspace, and the
-/// dependencies of its entries.
+/// A family that an application adds to those of the shop: its keyspace, and the dependencies of its entries.
 ///
 /// Register it with [`Families::with_own`](crate::Families::with_own), and get its keyspace from
-/// [`ProductCache::family`](crate::ProductCache::family). Then every invalidation of the shop also removes
+/// [`ProductCache::family`](crate::ProductCache::family). Every invalidation of the shop then also removes
 /// the family's stale entries, in the same commit. [`ProductCache::plan`](crate::ProductCache::plan) lists
-/// them, and `LARDER_FAMILIES` may set the family's TTL.
+/// them, and `LARDER_FAMILIES` can set the family's TTL.
 ///
 /// # Examples
 /// Price tags in several languages. A tag is stale when its product changes:
@@ -128,8 +126,7 @@ impl<K: FamilyKey, V: Value> OwnFamily<K, V> {
         Self { keyspace, dependencies }
     }
 
-    /// Returns the family. Use it in the dependencies of other families, and to recognize this family in a
-    /// plan.
+    /// Returns the family, for the dependencies of other families, and to recognise it in a plan.
     #[must_use]
     pub const fn family(&self) -> Family {
         Family::Own(OwnFamilyId::new(self.keyspace.name(), K::PARTS))
@@ -146,7 +143,7 @@ impl<K, V> fmt::Debug for OwnFamily<K, V> {
 }
 
 /// An [`OwnFamily`] of any types, for [`Families::with_own`](crate::Families::with_own). Only `OwnFamily`
-/// implements it.
+/// implements this trait.
 pub trait AnyOwnFamily: fmt::Debug + Send + Sync + sealed::Sealed {
     #[doc(hidden)]
     fn id(&self) -> OwnFamilyId;
@@ -157,7 +154,7 @@ pub trait AnyOwnFamily: fmt::Debug + Send + Sync + sealed::Sealed {
     #[doc(hidden)]
     fn dependencies(&self) -> &'static [Dependency];
 
-    /// Opens the family's keyspace, with another TTL if there is one.
+    /// Opens the family's keyspace. `ttl` replaces its TTL, if given.
     #[doc(hidden)]
     fn open(&self, cache: &Cache, ttl: Option<Duration>) -> Result<Arc<dyn OpenFamily>, Error>;
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A refused family of the application's own.
+/// The error for one of the application's own families that was refused.
 ///
 /// # Examples
 /// ```
@@ -31,7 +31,7 @@ pub enum OwnFamilyError {
         /// The name of the family that it depends on.
         on: &'static str,
     },
-    /// There are more families than the maximum.
+    /// There are too many families.
     #[error("{number} families are registered; the most is {most}")]
     TooMany {
         /// The number of families.
@@ -47,7 +47,7 @@ pub enum OwnFamilyError {
     },
 }
 
-/// Writes the text of the error and the name of the variant, so that the message of `unwrap` has the remedy.
+/// Writes the text of the error and the name of the variant, so that `unwrap` shows the remedy.
 impl fmt::Debug for OwnFamilyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

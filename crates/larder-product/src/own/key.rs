@@ -1,4 +1,4 @@
-//! The keys of families: their parts, and the removal of entries by their parts.
+//! The keys of families: their parts, and the removal of entries by the parts of their keys.
 //!
 //! The same code removes the entries of the shop's families and of an application's own families.
 
@@ -17,12 +17,13 @@ use larder::{
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::part::{Part, Parts};
 
-/// A part of a family's key: a code or an id of the shop, or a part of the application's own.
+/// A part of a family's key: a code or an id of the shop, or any other key type.
 ///
 /// The codes and ids of this crate implement this trait, and so do these keys of larder: `String`,
 /// `Box<str>`, `Arc<str>`, `Cow<'static, str>`, `u8` to `u128`, `i8` to `i128`, the `NonZero` form of each,
-/// `bool` and `char`. A type of your own needs [`Key`] and [`Display`](fmt::Display). Then `impl
-/// FamilyKeyPart for Language {}` is enough. A change of the shop's database never selects by such a part.
+/// `bool` and `char`. For your own type, implement [`Key`] and [`Display`](fmt::Display), and add
+/// `impl FamilyKeyPart for Language {}`. A change of the shop's database never selects entries by a part that
+/// is not a code or an id of the shop.
 ///
 /// # Examples
 /// ```
@@ -44,7 +45,7 @@ use crate::part::{Part, Parts};
 /// # }
 /// ```
 pub trait FamilyKeyPart: Key + fmt::Display {
-    /// The kind of the part. None for a part of the application's own.
+    /// The kind of the part. None if it is not a code or an id of the shop.
     #[doc(hidden)]
     const PART: Option<Part> = None;
 
@@ -103,13 +104,13 @@ other_parts!(NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroI128);
 
 /// A key of a family: one part, a tuple of two to four parts, or `()` for a family with one entry.
 ///
-/// Every [`FamilyKeyPart`], and every tuple of such parts, implements it.
+/// Every [`FamilyKeyPart`], and every tuple of two to four of them, implements this trait.
 pub trait FamilyKey: Key {
-    /// The kinds of the parts, in order. None for a part of the application's own.
+    /// The kinds of the parts, in order. None for a part that is not a code or an id of the shop.
     #[doc(hidden)]
     const PARTS: &'static [Option<Part>];
 
-    /// Returns the parts of the shop, and the text of every part.
+    /// Returns the codes and ids of the shop, and the text of every part.
     #[doc(hidden)]
     fn described(&self) -> (Parts, Vec<String>);
 
@@ -149,8 +150,8 @@ impl<K: FamilyKeyPart> FamilyKey for K {
     }
 }
 
-/// Returns the text of a part. A part of the application's own may have control characters, which are
-/// escaped.
+/// Returns the text of a part. Parts that are not codes or ids of the shop may have control characters, which
+/// are escaped.
 fn text<K: FamilyKeyPart>(part: &K) -> String {
     let text = part.to_string();
     if K::PART.is_some() { text } else { text.escape_debug().to_string() }
@@ -208,12 +209,13 @@ macro_rules! tuple_keys {
                 if !known.contains(&true) {
                     stale.clear(keyspace);
                 } else if after_first.all(|is_known| !is_known) {
-                    // The known parts come first. A prefix works with every type of the other parts.
+                    // The known parts come first, so a prefix covers the entries, whatever the types of the
+                    // other parts.
                     stale.remove_prefix(keyspace, FirstParts(parts));
                 } else if stale.remove_matching(keyspace, ($(PartPattern($name),)+)).is_err() {
-                    // The width of an open part is unknown, because its type is the application's own.
-                    // Removing too many entries does no harm. With an error instead, no family's entries
-                    // would be removed.
+                    // No pattern is possible, because the encoded length of an unknown part cannot be
+                    // determined. Removing too many entries is harmless, but an error would keep the stale
+                    // entries of every family.
                     stale.clear(keyspace);
                 }
                 Ok(())

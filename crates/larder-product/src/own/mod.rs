@@ -1,5 +1,5 @@
-//! Families of the application's own, in addition to the families of the shop: their definitions, their
-//! registration, and their open keyspaces.
+//! The application's own families, in addition to those of the shop: their definitions, their registration,
+//! and their open keyspaces.
 
 pub(crate) mod definition;
 pub(crate) mod error;

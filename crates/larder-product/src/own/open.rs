@@ -1,4 +1,4 @@
-//! The open keyspace of a family of the application's own, without its types.
+//! The open keyspace of one of the application's own families, with its types erased.
 
 use std::any::Any;
 
@@ -12,7 +12,7 @@ use crate::value::Value;
 
 /// An open family of any types.
 ///
-/// This trait is public only because it is used in a hidden method of [`AnyOwnFamily`](crate::AnyOwnFamily).
+/// Public only because a hidden method of [`AnyOwnFamily`](crate::AnyOwnFamily) uses it.
 pub trait OpenFamily: Send + Sync {
     /// Returns the name and the key parts.
     fn id(&self) -> OwnFamilyId;
@@ -23,7 +23,7 @@ pub trait OpenFamily: Send + Sync {
     /// Returns the keys of the live entries, in key order.
     fn keys(&self) -> Vec<CachedKey>;
 
-    /// Returns the keyspace, for a cast to its type.
+    /// Returns the keyspace, for a downcast to its type.
     fn keyspace(&self) -> &dyn Any;
 }
 

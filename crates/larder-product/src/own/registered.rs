@@ -1,4 +1,4 @@
-//! The registered families of the application's own, with the TTLs of the deployment.
+//! The application's own registered families, with the TTLs that the deployment has set.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use crate::own::error::OwnFamilyError;
 use crate::own::open::OpenFamily;
 use crate::ttl_text::TtlText;
 
-/// Maximum number of families of the application's own.
+/// Maximum number of families that an application can add.
 pub const MAX_OWN_FAMILIES: usize = 16;
 
 /// The registered families, in the order of removal.
 #[derive(Clone, Copy)]
 pub(crate) struct OwnFamilies {
     families: &'static [&'static dyn AnyOwnFamily],
-    /// The TTLs of the deployment, for the families at the same positions.
+    /// The TTLs that the deployment has set, for the families at the same positions.
     ttls: [Option<Duration>; MAX_OWN_FAMILIES],
 }
 
@@ -51,7 +51,7 @@ impl OwnFamilies {
         Ok(Self { families, ..Self::NONE })
     }
 
-    /// Returns the names and key parts, in the order of removal.
+    /// Returns the ids of the families, in the order of removal.
     pub(crate) fn ids(&self) -> impl Iterator<Item = OwnFamilyId> {
         self.families.iter().map(|family| family.id())
     }

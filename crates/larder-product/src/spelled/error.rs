@@ -1,10 +1,10 @@
-//! The error for a text that is not a key. It has the text, the fault, and the form of keys.
+//! The error for a text that is not a key.
 
 use std::fmt;
 
 use crate::code::CodeError;
 
-/// The error for a text that is not the text of a key.
+/// The error for a text that is not a key. It names the text, the problem, and the form of keys.
 ///
 /// # Examples
 /// ```
@@ -25,7 +25,7 @@ pub enum SpelledKeyError {
         /// The refused text.
         text: String,
     },
-    /// A key of this family has two parts, and the text lacks one of these parts.
+    /// A key of this family has two parts, and the text lacks one of them.
     #[error(
         "{text:?} is not a key; two parts are needed, as in data_package_PRODUCT_DATA and \
          merchant_discount_USER_PRODUCT, without whitespace and of at most 100 bytes each"
@@ -39,10 +39,10 @@ pub enum SpelledKeyError {
     Code {
         /// The refused text.
         text: String,
-        /// The fault of the code.
+        /// What is wrong with the code.
         cause: CodeError,
     },
-    /// The text is longer than the longest text of a key.
+    /// The text is longer than that of any key.
     #[error("a text of {length} bytes is not a key; the longest has {most}")]
     TooLong {
         /// The length of the text in bytes.
@@ -52,7 +52,7 @@ pub enum SpelledKeyError {
     },
 }
 
-/// Writes the text of the error and the name of the variant, so that the message of `unwrap` has the remedy.
+/// Writes the text of the error and the name of the variant, so that `unwrap` shows the remedy.
 impl fmt::Debug for SpelledKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

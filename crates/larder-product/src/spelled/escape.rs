@@ -1,14 +1,13 @@
-//! The escape of a displaced product code: `%5F` for `_`, `%25` for `%`.
+//! Escapes displaced product codes: `%5F` for `_`, `%25` for `%`.
 //!
-//! An escaped code has no underscore, and can be decoded to exactly one code.
+//! An escaped code has no underscore, and decodes to exactly one code.
 
 /// Escapes the underscores and percent signs of a code.
 pub(crate) fn escape(code: &str) -> String {
     code.replace('%', "%25").replace('_', "%5F")
 }
 
-/// Decodes an escaped code. Returns `None` if `text` is not an escaped code, or if the code has nothing to
-/// escape.
+/// Decodes an escaped code. Returns `None` if `text` is not an escaped code, or if nothing in it is escaped.
 pub(super) fn unescape(text: &str) -> Option<String> {
     let mut parts = text.split('%');
     let mut code = parts.next()?.to_owned();

@@ -12,7 +12,7 @@ fn package(of: &str, data: &str) -> SpelledKey {
     SpelledKey::DataPackage(product(of), data.parse().unwrap())
 }
 
-/// Returns the original's string for a key.
+/// Returns the key string of the Django application.
 fn original(key: &SpelledKey) -> String {
     match key {
         SpelledKey::Categories => "product_categories_active".to_owned(),
@@ -70,13 +70,13 @@ fn a_code_that_looks_like_an_escaped_one_is_escaped_in_turn_and_only_then() {
     for (key, text) in [
         (SpelledKey::Product(product("categories%5Factive")), "product_categories%255Factive"),
         (SpelledKey::Product(product("categories%255Factive")), "product_categories%25255Factive"),
-        // No displaced product has this text.
+        // Not displaced, because no displaced product has this text.
         (SpelledKey::Product(product("A%5FB")), "product_A%5FB"),
         (SpelledKey::Product(product("categories%5factive")), "product_categories%5factive"),
         (package("A%5FB", "C"), "data_package_A%255FB_C"),
         (package("A%5", "C"), "data_package_A%5_C"),
         (package("50%OFF", "C_D"), "data_package_50%OFF_C_D"),
-        // The underscore cannot end the product code, because the rest is too long for a data code.
+        // The first underscore cannot end the product code, because the rest is too long for a data code.
         (package("%25_", &"x".repeat(100)), &format!("data_package_%25__{}", "x".repeat(100))),
         // An underscore at the start cannot end a product code, so no other key has this text.
         (package("_A", "C"), "data_package__A_C"),
@@ -116,7 +116,7 @@ fn serde_writes_the_spelling_and_checks_what_it_reads() {
     assert!(serde_json::from_str::<SpelledKey>(r#""data_package_A""#).is_err());
 }
 
-/// Returns every key with codes from a short list. The codes are made of pieces that may be confused.
+/// Returns every key with codes from a list of codes that are easily confused.
 fn hostile_keys() -> Vec<SpelledKey> {
     let mut codes = vec![
         "categories_active".to_owned(),
@@ -129,7 +129,7 @@ fn hostile_keys() -> Vec<SpelledKey> {
         format!("A_{}", "x".repeat(MAX_CODE_LENGTH - 2)),
         format!("_{}_", "%".repeat(MAX_CODE_LENGTH - 2)),
     ];
-    // Add all texts of up to three of these pieces.
+    // Adds all texts of up to three of these pieces.
     let pieces = ["A", "_", "%", "5F", "25", "é"];
     let mut texts = vec![String::new()];
     for _ in 0..3 {
@@ -169,7 +169,7 @@ fn no_two_of_many_hostile_keys_have_one_spelling_and_each_reads_back() {
     let collisions = originals.values().filter(|keys| keys.iter().any(|key| *key != keys[0])).count();
     assert!(collisions > 1_000, "the keys are not hostile: {collisions} collisions in the original");
 
-    // A key whose string is not ambiguous has the string of the original.
+    // A key whose string in the Django application is unambiguous has the same string here.
     for (text, keys) in originals {
         let is_ambiguous = keys.iter().any(|key| *key != keys[0]);
         if !is_ambiguous && !text.contains('%') && !has_another_reading(&keys[0]) {
@@ -178,7 +178,7 @@ fn no_two_of_many_hostile_keys_have_one_spelling_and_each_reads_back() {
     }
 }
 
-/// Returns whether the original's string for this key is also the string of another key.
+/// Returns whether another key has the same string in the Django application.
 fn has_another_reading(key: &SpelledKey) -> bool {
     match key {
         SpelledKey::Product(product) => product.as_str() == "categories_active",
@@ -201,7 +201,8 @@ fn code() -> impl Strategy<Value = String> {
             "discount_", "auth_", "products_category_",
         ])
         .prop_map(str::to_owned),
-        // Replace a forbidden character by an underscore. A filter would reject too many cases in a long run.
+        // Replaces a forbidden character by an underscore. A filter would reject too many cases in a long
+        // run.
         1 => any::<char>().prop_map(|c| String::from(if c.is_whitespace() || c.is_control() { '_' } else { c })),
     ];
     prop::collection::vec(piece, 1..8)
@@ -222,7 +223,7 @@ fn key() -> impl Strategy<Value = SpelledKey> {
     ]
 }
 
-/// Number of keys for each property test. `just soak-spellings` sets a higher number.
+/// Number of cases of each property test. `just soak-spellings` sets a higher number.
 fn cases() -> u32 {
     std::env::var("LARDER_SPELLINGS").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000)
 }
@@ -238,7 +239,7 @@ proptest! {
 
     #[test]
     fn what_reads_as_a_key_is_that_keys_spelling(key in key(), other in key()) {
-        // These texts include the original's strings and strings with an unnecessary escape.
+        // Key strings of the Django application, and strings with unnecessary escapes.
         for text in [original(&key), original(&key).replace('_', "%5F"), format!("{key}{other}")] {
             if let Ok(read) = text.parse::<SpelledKey>() {
                 prop_assert_eq!(read.to_string(), text);

@@ -1,5 +1,5 @@
-//! The wait graph: which load, or which thread that runs a loader, waits for which flight. It finds waits
-//! that would never end ([`super`] has the steps).
+//! The wait graph: which loader, or which thread that runs a loader, waits for which flight. It detects waits
+//! that would never end, with the steps of [`super`].
 
 use std::collections::HashMap;
 
@@ -11,37 +11,37 @@ use crate::sys::sync::{Arc, AtomicSnapshot, Mutex, process_static};
 #[cfg(feature = "async")]
 use crate::sys::sync::{AtomicU64, Ordering};
 
-/// A waiter that runs the loader of a flight, and ends the flight. It may wait for another flight before
-/// that.
+/// A node of the graph: it runs the loader of a flight, and may wait for another flight meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Waiter {
-    /// A thread that runs the loader, and waits by blocking.
+    /// A thread that runs a loader, and waits by blocking.
     Thread(ThreadId),
     /// An asynchronous loader. Any task may poll it.
     #[cfg(feature = "async")]
     Load(LoadId),
 }
 
-/// The number of a load whose loader is asynchronous. A load of several keys has several flights.
+/// Identifies a load with an asynchronous loader. A load of several keys has several flights with the same
+/// id.
 #[cfg(feature = "async")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct LoadId(u64);
 
 #[cfg(feature = "async")]
 process_static! {
-    /// The number of the last such load.
+    /// The last assigned number.
     static LAST_LOAD: AtomicU64 = AtomicU64::new(0);
 }
 
 #[cfg(feature = "async")]
 impl LoadId {
-    /// Returns the number of a new load.
+    /// Returns a new id.
     pub(crate) fn next() -> Self {
         Self(LAST_LOAD.fetch_add(1, Ordering::Relaxed) + 1)
     }
 }
 
-/// The object of a wait: a flight.
+/// What a waiter waits for: a flight.
 pub(super) trait Waitable: std::fmt::Debug + Send + Sync {
     /// Returns the waiter that runs the loader of the flight, if it is known.
     fn leader(&self) -> Option<Waiter>;
@@ -50,24 +50,24 @@ pub(super) trait Waitable: std::fmt::Debug + Send + Sync {
     fn has_landed(&self) -> bool;
 }
 
-/// The waiters that are blocked by one wait.
+/// The waiters that a single wait blocks.
 #[cfg(feature = "async")]
 pub(super) type Waiters = SmallVec<[Waiter; 2]>;
 
 /// The waits for flights.
 #[derive(Debug)]
 pub(super) struct WaitGraph {
-    /// The process of these waits. A forked child makes its own graph, because the lock of this graph may be
-    /// held forever there.
+    /// The process of these waits. A forked child creates a new graph, because the lock of its parent's graph
+    /// may be held forever.
     process: Process,
     waits: Mutex<Waits>,
 }
 
-/// The flights that each waiter waits for. An asynchronous loader may wait for several.
+/// The flights that each waiter waits for. An asynchronous loader may wait for several flights.
 type Waits = HashMap<Waiter, SmallVec<[Arc<dyn Waitable>; 1]>>;
 
 process_static! {
-    /// The wait graph of the process in which a thread last waited.
+    /// The wait graph of this process, or of its parent if no thread has waited since the fork.
     static GRAPH: AtomicSnapshot<WaitGraph> = AtomicSnapshot::empty();
 }
 
@@ -89,8 +89,8 @@ impl WaitGraph {
         }
     }
 
-    /// Adds a wait for a flight, unless the wait would never end. Returns whether it was added. Steps 1 and
-    /// 2.
+    /// Steps 1 and 2: adds a wait for a flight, unless the wait would never end. Returns whether the wait was
+    /// added.
     pub(super) fn enter(&self, waiters: &[Waiter], flight: &Arc<dyn Waitable>) -> bool {
         let mut waits = self.waits.lock();
         if leads_to(&waits, flight, waiters) {
@@ -102,8 +102,8 @@ impl WaitGraph {
         true
     }
 
-    /// Removes a wait that was added. Step 4. The caller still holds the flight, so its outcome is not
-    /// dropped under the lock.
+    /// Step 4: removes a wait. The caller still owns the flight, so its outcome is not dropped under the
+    /// lock.
     pub(super) fn leave(&self, waiters: &[Waiter], flight: &Arc<dyn Waitable>) {
         let mut waits = self.waits.lock();
         for waiter in waiters {
@@ -123,7 +123,7 @@ impl WaitGraph {
     }
 }
 
-/// Returns whether a flight can't end before one of `waiters` continues.
+/// Returns whether a flight can't end before one of `waiters` stops waiting.
 fn leads_to(waits: &Waits, flight: &Arc<dyn Waitable>, waiters: &[Waiter]) -> bool {
     let mut visited: SmallVec<[usize; 4]> = SmallVec::new();
     let mut next: SmallVec<[&Arc<dyn Waitable>; 4]> = SmallVec::new();

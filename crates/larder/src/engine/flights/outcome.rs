@@ -5,7 +5,7 @@ use std::any::Any;
 use crate::memory::entry::Value;
 use crate::sys::sync::Arc;
 
-/// An error of a loader. `get_or_load` downcasts the error to its type.
+/// An error of a loader. Each caller downcasts it to its own error type.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
 
 /// The outcome of a flight.
@@ -16,20 +16,20 @@ pub(crate) enum FlightOutcome {
     Panicked,
     /// The source has no value for the key.
     Absent,
-    /// The loader says that the stale value is unchanged, but there was no stale value.
+    /// The loader returned that the stale value is unchanged, but there was no stale value.
     NothingUnchanged,
-    /// The value is for the caller that leads the load. The other waiters look the key up again, because they
-    /// may have come after a change that has voided the load at a remote tier.
+    /// Only the caller that began the load gets the value. Other waiters look the key up again, because they
+    /// may have come after a change that voided the load at a remote tier.
     Unshared(Value),
     /// Like `Unshared`, for an absence.
     UnsharedAbsence,
-    /// There is no answer. The waiters look the key up again.
+    /// There is no result. The waiters look the key up again.
     Abandoned,
 }
 
 impl FlightOutcome {
-    /// Returns the outcome for the caller that began the load, on whatever thread the loader ran. The caller
-    /// came before the load, so an unshared value is an answer to it.
+    /// Returns the outcome for the caller that began the load. It came before the load, so it also gets an
+    /// unshared value.
     pub(crate) fn for_its_leader(self) -> Self {
         match self {
             Self::Unshared(value) => Self::Value(value),

@@ -1,5 +1,5 @@
-//! The tasks that wait for one flight, and the loader in the flight: data under the lock of the flight's
-//! state. [`super::tasks`] has the steps in which tasks use it.
+//! The tasks that wait for a flight, and the loader in the flight. The lock of the flight's state guards this
+//! data. [`super::tasks`] describes how tasks use it.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -10,17 +10,17 @@ use super::outcome::FlightOutcome;
 use crate::sys::sync::completion::wake_task;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// A loader that lives in a flight. It lands the flight, by its lease. In a forked child, its output is the
-/// outcome instead, because the flight belongs to the parent.
+/// A loader that a flight owns. The loader's lease lands the flight, and the output is `None`. In a forked
+/// child, the output is the outcome, because the flight belongs to the parent.
 pub(crate) type SharedLoader = Pin<Box<dyn Future<Output = Option<FlightOutcome>> + Send>>;
 
 /// The tasks that wait for a flight, and the loader in the flight.
 #[derive(Default)]
 pub(super) struct TaskWaiters {
     pub(super) last_ticket: u64,
-    /// Number of tasks that wait, or will wait at their next poll.
+    /// The number of tasks that wait, or will wait at their next poll.
     pub(super) count: usize,
-    /// The wakers of the tasks that sleep, by ticket.
+    /// The wakers of the sleeping tasks, by ticket.
     pub(super) wakers: HashMap<u64, Waker>,
     pub(super) loader: LoaderPlace,
     /// Whether the loader was woken since it was last polled.
@@ -29,7 +29,7 @@ pub(super) struct TaskWaiters {
 
 #[derive(Default)]
 pub(super) enum LoaderPlace {
-    /// There is no loader, or it has ended.
+    /// There is no loader, or the loader has ended.
     #[default]
     None,
     Here(SharedLoader),
@@ -44,12 +44,12 @@ impl std::fmt::Debug for TaskWaiters {
 }
 
 impl TaskWaiters {
-    /// Takes the wakers of all tasks. The caller wakes them without the lock.
+    /// Takes the wakers of all tasks. The caller must call them without the lock.
     pub(super) fn take_wakers(&mut self) -> HashMap<u64, Waker> {
         std::mem::take(&mut self.wakers)
     }
 
-    /// Takes the wakers that must be called because the loader was woken.
+    /// Takes the wakers to call because the loader was woken.
     pub(super) fn take_to_poll(&mut self) -> HashMap<u64, Waker> {
         let mut wakers = self.take_wakers();
         if failpoint_is_set(Failpoint::WakeOneTask)
@@ -63,7 +63,7 @@ impl TaskWaiters {
     }
 }
 
-/// Wakes tasks. The caller holds no lock.
+/// Wakes tasks. The caller must hold no lock.
 pub(super) fn wake_all(wakers: HashMap<u64, Waker>) {
     wakers.into_values().for_each(wake_task);
 }

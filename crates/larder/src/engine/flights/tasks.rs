@@ -1,36 +1,39 @@
-//! Tasks that wait for a flight, and loaders that live in a flight.
+//! Tasks that wait for a flight, and loaders that a flight owns.
 //!
-//! The state of a flight has a ticket for each task that waits, with the waker of the task's last poll. A
-//! task polls its wait in these steps:
+//! Each waiting task has a ticket. The state of the flight holds, by ticket, the waker of the task's last
+//! poll. A task polls its wait with these steps:
 //!
-//! 1. Under the lock of the state, the task takes the outcome, if the flight has landed. Otherwise it stores
-//!    its waker, under the same lock. So either the task sees the outcome here, or the thread that lands the
-//!    flight finds the waker.
-//! 2. Under the same lock, it takes the loader out of the flight, if the loader exists and was woken since it
-//!    was last polled.
-//! 3. Without the lock, it polls the loader. The waker of the loader belongs to the flight, not to the task.
-//! 4. Under the lock, it puts the loader back. If the loader was woken during (3), it then wakes all tasks.
+//! 1. Under the lock of the state, the task takes the outcome if the flight has landed. Otherwise the task
+//!    stores its waker, under the same lock. So either the task sees the outcome here, or the thread that
+//!    lands the flight finds the waker.
+//! 2. Under the same lock, the task takes the loader out of the flight, if there is a loader and it was woken
+//!    since its last poll.
+//! 3. Without the lock, the task polls the loader. The waker for this poll belongs to the flight, not to the
+//!    task.
+//! 4. Under the lock, the task puts the loader back. If the loader was woken during (3), the task then wakes
+//!    all tasks.
 //!
-//! The waker of the loader marks the loader as woken and wakes *all* waiting tasks. During (3) it only marks
+//! The waker of the loader marks the loader as woken, and wakes *all* waiting tasks. During (3) it only marks
 //! the loader, and (4) wakes the tasks. The first task that polls takes the loader. So the protocol does not
-//! depend on one chosen task. A task that is dropped, or never polled again, delays no other task. No waker
-//! is stored while the loader is in the flight and marked, because a task that polls then takes the loader.
+//! depend on a particular task, and a task that is dropped, or never polled again, does not delay other
+//! tasks. While the loader is in the flight and marked, no task sleeps without a wake-up, because a task that
+//! polls takes the loader.
 //!
-//! When the last task is dropped, the loader is dropped with its lease. The flight then lands as abandoned,
-//! and a thread that waits looks the key up again and loads it itself. A thread never polls a loader, because
-//! the loader may need its runtime. So if no waiting task is polled any more, a thread that waits for the
-//! flight waits until the deadline of the lease.
+//! When the last waiting task is dropped, the loader and its lease are dropped. The flight then lands as
+//! abandoned, and waiting threads look the key up again and load it themselves. A thread never polls a
+//! loader, because the loader may need its runtime. So if no waiting task is polled any more, a waiting
+//! thread waits until the deadline of the lease.
 //!
-//! A task waits until the deadline of the flight's lease. An alarm wakes it then
+//! A task waits until the deadline of the flight's lease at most. An alarm then wakes the task
 //! ([`crate::sys::waker_thread`]), even if the cache is closing or closed. The task that began the load waits
-//! without a deadline, because it runs its own loader.
+//! without a deadline, because it polls its own loader.
 //!
-//! A loader may fork, and return in the child. In the child, the flight still belongs to the parent, and its
-//! lock may be held forever. So the child never touches it: the task that polls the loader keeps the loader,
-//! polls it with its own waker, and takes the outcome from it. Any other wait that the child inherited from
-//! its parent ends without an outcome.
+//! A loader may fork and return in the child, too. In the child, the flight still belongs to the parent, and
+//! its lock may be held forever. So the child never uses the flight: the task that polls the loader keeps the
+//! loader, polls it with the task's own waker, and takes the outcome from it. Any other wait that the child
+//! inherited from its parent ends without an outcome.
 //!
-//! The step numbers in this file refer to this list, not to the list of the wait graph.
+//! The step numbers in this file refer to this list, not to the list of [`super`].
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -49,7 +52,7 @@ use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::waker_thread::{Alarm, before_blocking, set_alarm};
 
-/// The waker of a loader that lives in a flight.
+/// The waker of a loader that a flight owns.
 struct LoaderWaker {
     flight: Weak<Flight>,
     process: Process,
@@ -57,7 +60,7 @@ struct LoaderWaker {
 
 impl Wake for LoaderWaker {
     fn wake(self: std::sync::Arc<Self>) {
-        // In a forked child, the task that polls the loader gives it another waker.
+        // In a forked child, this waker does nothing: the task that polls the loader passes its own waker.
         if self.process.is_current()
             && let Some(flight) = self.flight.upgrade()
         {
@@ -70,16 +73,17 @@ impl Wake for LoaderWaker {
 enum PolledLoader {
     Ended,
     Pending,
-    /// The loader has forked, and this is the child. Without an outcome, the loader has not ended.
+    /// The loader has forked, and this is the child. Holds the outcome, or the loader if it has not ended.
     Forked(Result<FlightOutcome, SharedLoader>),
 }
 
-/// Polls a loader. In a forked child, returns the outcome, because the lease lands nothing there.
+/// Polls a loader, and catches a panic. In a forked child, a loader that ends returns the outcome, because
+/// its lease does not land the flight there.
 fn poll_caught(loader: &mut SharedLoader, context: &mut Context<'_>) -> Poll<Option<FlightOutcome>> {
     match catch_unwind(AssertUnwindSafe(|| loader.as_mut().poll(context))) {
         Ok(polled) => polled,
         Err(panic) => {
-            // The lease has landed the flight while the panic unwound the loader. Each waiter gets
+            // While the panic unwound the loader, the lease landed the flight. Each waiter gets
             // `LoadError::Panicked`, because any of them may have polled the loader.
             drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
             Poll::Ready(Some(FlightOutcome::Panicked))
@@ -88,24 +92,24 @@ fn poll_caught(loader: &mut SharedLoader, context: &mut Context<'_>) -> Poll<Opt
 }
 
 impl Flight {
-    /// Returns a flight of a load whose loader is asynchronous.
+    /// Returns a flight for a load with an asynchronous loader.
     pub(crate) fn of_task(load: LoadId, deadline: Deadline) -> Arc<Self> {
         Self::new(FlightLeader::Known(Waiter::Load(load)), deadline)
     }
 
-    /// Returns the flight of a refresh whose loader is asynchronous.
+    /// Returns a flight for a refresh with an asynchronous loader.
     pub(crate) fn of_task_refresh(load: LoadId, deadline: Deadline) -> Arc<Self> {
         let leader = FlightLeader::Known(Waiter::Load(load));
         Arc::new(Self { is_refresh: true, ..Self::unattached(leader, deadline) })
     }
 
-    /// Returns whether the flight has ended without an answer.
+    /// Returns whether the flight has ended without a result.
     pub(crate) fn is_abandoned(&self) -> bool {
         matches!(self.state.lock().outcome, Some(FlightOutcome::Abandoned))
     }
 
-    /// Puts a loader into the flight, and wakes the tasks that wait already. Call it while a [`TaskWait`] of
-    /// the flight exists, because the last of them drops the loader.
+    /// Puts a loader into the flight, and wakes the waiting tasks. Must be called while a [`TaskWait`] of the
+    /// flight exists, because only the drop of the last wait drops the loader.
     pub(crate) fn park(&self, loader: SharedLoader) {
         self.state.lock().tasks.loader = LoaderPlace::Here(loader);
         self.wake_loader();
@@ -120,7 +124,7 @@ impl Flight {
         wake_all(wakers);
     }
 
-    /// Steps 3 and 4.
+    /// Runs steps 3 and 4.
     fn poll_loader(self: &Arc<Self>, mut loader: SharedLoader, process: Process) -> PolledLoader {
         // 3.
         let waker = Waker::from(Arc::new(LoaderWaker { flight: Arc::downgrade(self), process }));
@@ -142,8 +146,7 @@ impl Flight {
         };
         state.tasks.loader = LoaderPlace::None;
         drop(state);
-        // A load that a forked child has begun uses a lease of the parent's cache. Such a lease lands
-        // nothing.
+        // The lease lands nothing if it belongs to the parent's cache, because a forked child began the load.
         if let Some(outcome) = outcome {
             self.land(outcome);
         }
@@ -158,28 +161,28 @@ impl Flight {
     }
 }
 
-/// The next step of a task after it has checked for an outcome.
+/// What a task does next, after it has checked for an outcome.
 enum NextStep {
     Landed(FlightOutcome),
     PollLoader(SharedLoader),
     Sleep,
 }
 
-/// The wait of a task for a flight. This future resolves to the outcome of the flight.
+/// The wait of a task for a flight. Resolves to the outcome of the flight.
 #[must_use = "a wait that is not polled waits for nothing"]
 pub(crate) struct TaskWait {
     flight: Arc<Flight>,
     ticket: u64,
-    /// Whether the task has begun the load, and therefore waits without a deadline.
+    /// Whether the task began the load, and so waits without a deadline.
     is_leader: bool,
-    /// The end of the caller's own timeout.
+    /// The deadline of the caller's own timeout.
     until: Option<Deadline>,
     alarm: Option<Alarm>,
-    /// The waiters in the graph that this wait blocks. `None` before the first poll.
+    /// The nodes of the wait graph that this wait blocks. `None` before the first poll.
     waiters: Option<Waiters>,
     /// The process in which the wait began.
     process: Process,
-    /// In a forked child: the loader that this task was polling at the fork.
+    /// In a forked child, the loader that this task was polling at the fork.
     forked_loader: Option<SharedLoader>,
 }
 
@@ -190,12 +193,12 @@ impl std::fmt::Debug for TaskWait {
 }
 
 impl TaskWait {
-    /// Returns the wait of the task that began the load. It has no deadline.
+    /// Returns a wait without a deadline, for the task that began the load.
     pub(crate) fn of_leader(flight: Arc<Flight>) -> Self {
         Self::new(flight, true, None)
     }
 
-    /// Returns the wait of another task. It ends at the deadline of the lease, or after `max`.
+    /// Returns a wait for another task. The wait ends at the deadline of the lease, or after `max`.
     pub(crate) fn joining(flight: Arc<Flight>, max: Option<Duration>) -> Self {
         Self::new(flight, false, max.map(Deadline::after))
     }
@@ -210,7 +213,8 @@ impl TaskWait {
         Self { flight, ticket, is_leader, until, alarm: None, waiters: None, process, forked_loader: None }
     }
 
-    /// Sets the end of the caller's own timeout. A wait that has timed out continues with the new end.
+    /// Sets the deadline of the caller's own timeout. A wait that has timed out may continue with a new
+    /// deadline.
     pub(crate) fn set_until(&mut self, until: Option<Deadline>) {
         self.until = until;
         self.alarm = None;
@@ -220,7 +224,7 @@ impl TaskWait {
         self.flight.clone()
     }
 
-    /// Steps 1 and 2.
+    /// Runs steps 1 and 2.
     fn next_step(&self, waker: Waker) -> NextStep {
         let landed = |state: &FlightState| state.outcome.clone().map(NextStep::Landed);
         if failpoint_is_set(Failpoint::RegisterLate)
@@ -252,8 +256,8 @@ impl TaskWait {
         next
     }
 
-    /// Returns the reason why the task stops waiting, if there is one. Otherwise sets an alarm for the next
-    /// deadline.
+    /// Returns the reason why the task must stop waiting, if there is one. Otherwise sets an alarm for the
+    /// next deadline.
     fn check_deadline(&mut self, waker: &Waker) -> Option<UnfinishedFlight> {
         if self.is_leader {
             return None;
@@ -275,7 +279,7 @@ impl TaskWait {
         None
     }
 
-    /// Polls a wait that began in the parent of this process. Polls the loader, too, if this task has forked
+    /// Polls a wait that began in the parent of this process. Also polls the loader if this task forked
     /// inside the loader, or if no task was polling it at the fork.
     fn poll_in_child(&mut self, context: &mut Context<'_>) -> Poll<FlightOutcome> {
         if self.forked_loader.is_none()
@@ -302,14 +306,14 @@ impl Future for TaskWait {
         }
         if self.waiters.is_none() {
             let waiters = current::blocked_by_this_task();
-            // Most tasks are polled by no loader, and need no place in the graph.
+            // Most tasks are not polled by a loader, and need no entry in the graph.
             if !waiters.is_empty() && !WaitGraph::current().enter(&waiters, &self.as_waitable()) {
                 return Poll::Ready(Err(UnfinishedFlight::Cycle));
             }
             self.waiters = Some(waiters);
         }
         loop {
-            // Cloned before the lock is taken, because it runs code of the executor.
+            // The waker is cloned before the lock is taken, because cloning runs code of the executor.
             let polled = match self.next_step(context.waker().clone()) {
                 NextStep::Landed(outcome) => return Poll::Ready(Ok(outcome)),
                 NextStep::PollLoader(loader) => self.flight.poll_loader(loader, self.process),
@@ -325,7 +329,8 @@ impl Future for TaskWait {
                 PolledLoader::Forked(Ok(outcome)) => return Poll::Ready(Ok(outcome)),
                 PolledLoader::Forked(Err(loader)) => {
                     self.forked_loader = Some(loader);
-                    // The loader has a waker of the parent. The next poll gives it the waker of this task.
+                    // The loader still has a waker of the parent. The next poll passes the waker of this
+                    // task.
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }
@@ -337,7 +342,7 @@ impl Future for TaskWait {
 impl Drop for TaskWait {
     fn drop(&mut self) {
         if !self.process.is_current() {
-            // The wakers and the outcome in the flight belong to the parent.
+            // The flight's wakers and its outcome belong to the parent, so they are not dropped here.
             std::mem::forget(self.flight.clone());
             return;
         }

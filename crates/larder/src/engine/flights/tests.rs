@@ -3,7 +3,7 @@ use crate::sys::sync::channel::{bounded, unbounded};
 
 const SOON: Option<Duration> = Some(Duration::from_millis(1));
 
-/// Returns a flight of the calling thread, whose deadline is far away.
+/// Returns a flight that the calling thread leads, with a deadline in an hour.
 fn flight() -> Arc<Flight> {
     Flight::led(Deadline::after(Duration::from_hours(1)))
 }
@@ -89,7 +89,7 @@ fn a_flight_that_any_thread_may_end_makes_no_circle() {
     assert_eq!(flight.join(SOON).unwrap_err(), UnfinishedFlight::TimedOut);
 }
 
-/// A value whose `Drop` acquires the same locks as a load.
+/// A value whose `Drop` takes the locks of the flight and of the graph, like a load.
 struct Asks(Arc<Flight>, crate::sys::sync::channel::Sender<bool>);
 
 impl Drop for Asks {

@@ -1,4 +1,4 @@
-// The model's channels have only one receiver, and their errors can't be compared.
+// Not under the model checker, whose channels have only one receiver and errors that can't be compared.
 #![cfg(not(shuttle))]
 
 use super::*;
@@ -10,7 +10,7 @@ fn pool(max_threads: usize) -> Arc<LoadPool> {
     LoadPool::new(max_threads, Process::current())
 }
 
-/// A load that reports when it runs, and then runs until the test lets it continue.
+/// A load that reports its start, and then waits until the test lets it continue.
 fn hanging(is_running: &Sender<()>, go_on: &Receiver<()>) -> LoadJob {
     let (is_running, go_on) = (is_running.clone(), go_on.clone());
     Box::new(move || {
@@ -19,7 +19,7 @@ fn hanging(is_running: &Sender<()>, go_on: &Receiver<()>) -> LoadJob {
     })
 }
 
-/// Fills a pool of one thread: the thread is busy, and the queue is full.
+/// Fills a pool with one thread: the thread is busy, and the queue is full.
 fn fill(pool: &Arc<LoadPool>, go_on: &Receiver<()>) {
     let (runs, is_running) = unbounded();
     assert!(pool.submit(LoadReason::Call, hanging(&runs, go_on)).is_ok());
@@ -150,7 +150,7 @@ fn a_thread_that_decides_to_end_is_no_longer_on_the_list() {
     let ends = move || {
         is_asked.recv().unwrap();
         let has_load = idle.next().is_some();
-        // A load that is passed on now must start a thread.
+        // A load that is submitted now must start a new thread.
         answer.send((has_load, idle.state.lock().threads.len())).unwrap();
     };
     let thread = spawn("larder-load", ends).unwrap();
@@ -195,7 +195,7 @@ fn a_load_for_which_no_thread_can_be_started_is_given_back() {
     assert!(pool.submit(LoadReason::Call, Box::new(move || runs.send(()).unwrap())).is_ok());
     has_run.recv_timeout(LONG).unwrap();
     pool.state.lock().starts_none = true;
-    // The existing thread takes the load.
+    // The existing thread will take the load.
     assert!(pool.submit(LoadReason::Call, Box::new(|| ())).is_ok());
     for thread in pool.close() {
         thread.join().unwrap();

@@ -20,7 +20,7 @@ fn opened(disk: &SimulatedVolume) -> (Cache, Keyspace<(u64, u64), u64>) {
     (cache, names)
 }
 
-/// Returns a cache whose entries are on disk only.
+/// Returns a cache whose entries are only on disk.
 fn on_disk() -> (SimulatedVolume, Cache, Keyspace<(u64, u64), u64>) {
     let disk = SimulatedVolume::new();
     let (cache, names) = opened(&disk);
@@ -40,7 +40,7 @@ fn a_walk_waits_for_a_snapshot_that_is_withdrawn_to_make_room() {
     assert_eq!(names.count(), ENTRIES);
     withdraw();
     assert_eq!(names.keys().count() as u64, ENTRIES);
-    // The snapshot is withdrawn within a chunk of the walk, and between two chunks.
+    // The snapshot is withdrawn inside a chunk of the iteration, and between two chunks.
     for at in [1, 100, 255, 256, 257, 512, 599] {
         let seen = names.iter().enumerate().inspect(|(number, _)| {
             if *number == at {
@@ -72,7 +72,8 @@ fn a_removal_never_takes_a_withdrawn_snapshot_for_an_empty_disk() {
     assert_eq!(names.count(), ENTRIES / 2 - 4, "none came back");
 }
 
-/// A change at once would wait for the snapshot. So a worker makes the change, which finds the entry.
+/// Checks that a change at once finds an entry on disk while the snapshot is withdrawn. It would have to wait
+/// for the snapshot, so a worker thread makes the change instead.
 #[cfg(feature = "async")]
 #[test]
 fn a_change_at_once_never_takes_a_withdrawn_snapshot_for_an_empty_disk() {
@@ -94,8 +95,8 @@ fn what_was_not_found_while_there_was_no_snapshot_is_looked_up_again() {
     let (_disk, cache, names) = on_disk();
     let tiers = &cache.shared().tiers;
     let looks = Cell::new(0);
-    // The snapshot is withdrawn after `look_in_both` saw it, and is back before the number of withdrawals is
-    // read again.
+    // The snapshot is withdrawn after `look_in_both` has seen it, and is installed again before the number of
+    // withdrawals is read again.
     let (found, may_be_on_disk) = tiers.look_in_both(|| {
         looks.set(looks.get() + 1);
         if looks.get() == 1 {
@@ -122,8 +123,8 @@ fn what_was_not_found_while_there_was_no_snapshot_is_looked_up_again() {
     assert!(tiers.look_in_both(miss) == (None, true) && looks.get() == 2, "there is no snapshot");
 }
 
-/// Returns a cache with one entry, and the key of this entry. The entry is on disk, and has a time to idle of
-/// 8 minutes.
+/// Returns a cache with one entry, and the key of this entry. The entry is on disk, and its time to idle is 8
+/// minutes.
 fn idling() -> (SimulatedVolume, Arc<ManualClock>, Cache, Keyspace<u64, u64>, Vec<u8>) {
     let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
     let cache = timed(&disk, &clock);
@@ -151,7 +152,7 @@ fn a_value_that_lives_by_its_slot_alone_is_returned_and_not_promoted() {
     assert_eq!(users.get(&1).as_deref(), Some(&10));
     clock.advance(Duration::from_mins(5));
     assert!(read().unwrap().snapshot.is_some(), "its stamp is looked at again, under the lock");
-    // The list of stamps was full, so only the slot records the use.
+    // Simulates that the list of stamps was full, so that only the slot has the use.
     let stamps = &tiers.memory.use_stamps;
     stamps.settle(&stamps.batch(9));
     assert!(read().unwrap().snapshot.is_none());
@@ -164,7 +165,7 @@ fn a_use_of_a_record_from_an_older_snapshot_is_looked_up_once_more() {
     let (disk, clock, cache, users, key) = idling();
     drop(users);
     cache.close().unwrap();
-    // Memory has no entry now.
+    // The new cache has no entry in memory.
     let cache = timed(&disk, &clock);
     let tiers = &cache.shared().tiers;
     let key = tiers.memory.key(&key);

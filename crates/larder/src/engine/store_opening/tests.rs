@@ -37,7 +37,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// A path at which a cache can't be opened, and the function that prepares the path.
+/// A path at which a cache can't be opened, and a function that prepares the path.
 struct Case {
     name: &'static str,
     path: &'static str,
@@ -52,7 +52,7 @@ fn other_database(path: &Path) -> Database {
     db
 }
 
-/// Makes a cache file without the files beside it, as if the cache file had been copied here.
+/// Creates a cache file without the files beside it, as if the cache file had been copied.
 fn copied_cache(path: &Path) {
     let made = path.with_extension("made");
     Cache::builder().path(&made).open().unwrap().close().unwrap();
@@ -167,8 +167,8 @@ const CASES: &[Case] = &[
     Case { name: "a name that leaves no room, in a new directory", path: "new/below/MMM", prepare: |_| None },
 ];
 
-/// `NNN` stands for a name that no file system accepts. `MMM` stands for a valid name. With this name, the
-/// names of the files beside the cache file are too long.
+/// Expands the names in a path. `NNN` is a name that is too long for a file system. `MMM` is a valid name,
+/// but the names of the files beside the cache file are then too long.
 fn expanded(dir: &Path, path: &str) -> PathBuf {
     dir.join(path.replace("NNN", &"n".repeat(300)).replace("MMM", &"m".repeat(240)))
 }

@@ -1,8 +1,9 @@
-//! The handle through which other threads wake the sweeper, set the time of its next sweep, and give it work.
+//! The handle through which other threads wake the sweeper thread, set the time of its next sweep, and give
+//! it work.
 //!
-//! The writer must not run a user's code, because that code may wait for the writer. So the sweeper drops the
-//! values and calls the listener instead. Values and events that come after the sweeper has ended are kept
-//! here for the caller that closes the cache.
+//! The writer thread must not run user code, because that code may wait for the writer thread. So the sweeper
+//! thread drops the values and calls the listener. Values and events that come after the sweeper thread has
+//! ended are kept here, for the caller that closes the cache.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -20,15 +21,15 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug)]
 pub(crate) struct SweeperHandle {
     messages: Sender<SweeperMessage>,
-    /// Whether a wake-up was sent and the sweeper has not seen it yet.
+    /// Whether a wake-up was sent that the sweeper thread has not received yet.
     is_woken: AtomicBool,
     is_stopping: AtomicBool,
-    /// The time of the next sweep, in ms.
+    /// The time of the next sweep, in milliseconds.
     next_sweep: AtomicU64,
     listener: Option<Listener>,
-    /// Values that the sweeper could not drop, because it had ended.
+    /// Values that were sent after the sweeper thread had ended.
     left_values: Mutex<EvictedValues>,
-    /// Events that happened after the sweeper had ended.
+    /// Events that happened after the sweeper thread had ended.
     left_events: Mutex<Vec<Event>>,
 }
 
@@ -39,8 +40,7 @@ impl SweeperHandle {
             messages,
             is_woken: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
-            // Zero: the first sweep begins immediately, because entries may have expired while the file was
-            // closed.
+            // The first sweep begins immediately, because entries may have expired while the file was closed.
             next_sweep: AtomicU64::new(0),
             listener,
             left_values: Mutex::default(),
@@ -49,20 +49,20 @@ impl SweeperHandle {
         (handle, inbox)
     }
 
-    /// Wakes the sweeper. Sends nothing if the sweeper has not seen the last wake-up yet.
+    /// Wakes the sweeper thread. Sends nothing if it has not received the last wake-up yet.
     pub(in crate::engine) fn wake(&self) {
         if !self.is_woken.swap(true, Ordering::SeqCst) {
             drop(self.messages.send(SweeperMessage::Wake));
         }
     }
 
-    /// Notes that the sweeper has seen its wake-up. The sweeper calls this function before it reads anything
-    /// else.
+    /// Records that the sweeper thread has received its wake-up. The sweeper thread must call this before it
+    /// reads anything else.
     pub(super) fn clear_wake(&self) {
         self.is_woken.store(false, Ordering::SeqCst);
     }
 
-    /// Tells the sweeper to end. Does not wait for its end.
+    /// Tells the sweeper thread to end. Does not wait for its end.
     pub(in crate::engine) fn stop(&self) {
         self.is_stopping.store(true, Ordering::SeqCst);
         self.wake();
@@ -72,8 +72,8 @@ impl SweeperHandle {
         self.is_stopping.load(Ordering::SeqCst)
     }
 
-    /// Makes the sweeper wake at `due`, unless a sweep is planned for an earlier time. Called after an entry
-    /// was stored.
+    /// Plans a sweep at `due`, unless one is planned for an earlier time. Must be called after an entry was
+    /// stored.
     pub(crate) fn plan(&self, due: Timestamp) {
         if due.as_millis() < self.next_sweep.load(Ordering::Relaxed) {
             self.lower(due);
@@ -81,7 +81,7 @@ impl SweeperHandle {
         }
     }
 
-    /// Moves the next sweep to `due` if it is planned for later. Does not wake the sweeper.
+    /// Moves the next sweep to `due` if it is planned for later. Does not wake the sweeper thread.
     pub(in crate::engine) fn lower(&self, due: Timestamp) {
         self.next_sweep.fetch_min(due.as_millis(), Ordering::SeqCst);
     }
@@ -97,14 +97,14 @@ impl SweeperHandle {
         (next != NEVER).then_some(Timestamp::from_millis(next))
     }
 
-    /// Returns whether the first sweep is still to come.
+    /// Returns whether the first sweep has not begun yet.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn has_not_swept(&self) -> bool {
         self.next_sweep() == Some(Timestamp::ZERO)
     }
 
-    /// Logs an event, and leaves the call of the listener to the sweeper. A listener may call the cache and
-    /// wait for the writer, so the writer must not run the listener.
+    /// Logs an event, and makes the sweeper thread call the listener. The writer thread must not call it,
+    /// because a listener may call the cache and wait for the writer thread.
     pub(in crate::engine) fn tell(&self, event: Event) {
         if matches!(event, Event::DiskRecovered { .. }) {
             tracing::info!("{event}");
@@ -126,8 +126,8 @@ impl SweeperHandle {
         }
     }
 
-    /// Sends values to the sweeper. The sweeper drops these values. A user's `Drop` may wait for the writer,
-    /// so the writer must not run the `Drop`.
+    /// Sends values to the sweeper thread, which drops them. The writer thread must not drop them, because a
+    /// user's `Drop` may wait for the writer thread.
     pub(in crate::engine) fn drop_values(&self, evicted_values: EvictedValues) {
         if !evicted_values.is_empty()
             && let Err(SendError(SweeperMessage::DropValues(evicted_values))) =
@@ -137,12 +137,12 @@ impl SweeperHandle {
         }
     }
 
-    /// Takes the values that the sweeper could not drop, because the sweeper had ended.
+    /// Takes the values that were sent after the sweeper thread had ended.
     pub(in crate::engine) fn take_left_values(&self) -> EvictedValues {
         std::mem::take(&mut *self.left_values.lock())
     }
 
-    /// Calls the listener with the events that happened after the sweeper had ended.
+    /// Calls the listener with the events that happened after the sweeper thread had ended.
     pub(in crate::engine) fn tell_left_events(&self) {
         let events = std::mem::take(&mut *self.left_events.lock());
         for event in events {

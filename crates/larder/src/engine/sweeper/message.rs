@@ -1,15 +1,16 @@
-//! The messages that other threads send to the sweeper.
+//! The messages that other threads send to the sweeper thread.
 
 use crate::event::Event;
 use crate::memory::evicted_values::EvictedValues;
 
-/// A message that wakes the sweeper.
+/// A message that wakes the sweeper thread.
 #[derive(Debug)]
 pub(crate) enum SweeperMessage {
-    /// The time, or the next expiry, has changed.
+    /// The clock has jumped, or the next expiry has changed.
     Wake,
-    /// Calls the application's listener with an event.
+    /// Call the application's listener with this event.
     Tell(Event),
-    /// Drops values that the writer must not drop, because a user's `Drop` may wait for the writer.
+    /// Drop these values. The writer thread must not drop them, because a user's `Drop` may wait for the
+    /// writer thread.
     DropValues(EvictedValues),
 }

@@ -1,19 +1,18 @@
-//! The sweeper: the thread that deletes expired entries. The sweeper only frees room. Each lookup itself
-//! checks whether an entry has expired (invariant 1).
+//! The sweeper thread, which deletes expired entries. It only frees space: each lookup checks itself whether
+//! an entry has expired (invariant 1).
 //!
-//! The sweeper sleeps until the next entry is due. Between two sweeps, it sleeps for at least the sweep
-//! interval. So entries that expire one after another share a transaction. While no entry is left to expire,
-//! no sweep is planned. Storing an entry that expires before the planned sweep wakes the sweeper
-//! ([`handle`]).
+//! The sweeper thread sleeps until the next entry expires. Between two sweeps, it sleeps for at least the
+//! sweep interval, so that entries that expire one after another share a transaction. If no entry can expire,
+//! no sweep is planned. Storing an entry that expires before the planned sweep wakes the thread ([`handle`]).
 //!
-//! A sweep of many entries is made in parts. A part is one transaction on disk, and the sweeper pauses
-//! between two parts ([`pause_after`]). During a transaction, one lookup in fifty on disk waits: the lookup
-//! and the writer each free pages of redb's page cache that the other has allocated, so they contend for the
-//! locks of the memory allocator. With the pauses, few lookups happen during a transaction. Messages are
-//! handled between two parts. [`Cache::sweep`](crate::Cache::sweep) does not pause, because its caller waits.
+//! A sweep of many entries is made in parts. Each part is one transaction on disk, with a pause after it
+//! ([`pause_after`]). During a transaction, one in fifty lookups on disk waits: lookups and the writer thread
+//! free pages of redb's page cache that the other has allocated, and so contend for the locks of the memory
+//! allocator. With the pauses, few lookups happen during a transaction. Between two parts, messages are
+//! handled. [`Cache::sweep`](crate::Cache::sweep) does not pause, because its caller waits.
 //!
-//! The sweeper also wakes every [`WATCH_INTERVAL`]. It then removes the leases that are past their deadlines.
-//! In a cache with a file, it makes the writer check whether the file is still in its place. So even an idle
+//! The thread also wakes every [`WATCH_INTERVAL`], and removes leases whose deadlines have passed. In a cache
+//! with a file, it also makes the writer thread check whether the file is still in its place. So even an idle
 //! cache notices when another program removes or replaces the file.
 
 pub(crate) mod handle;
@@ -30,26 +29,26 @@ use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::units::Timestamp;
 use message::SweeperMessage;
 
-/// Maximum time of one sleep. The bound only prevents overflow in the arithmetic. Nothing depends on this
+/// The maximum duration of a sleep. It only prevents overflow in the arithmetic, and nothing depends on this
 /// wake-up.
 const MAX_SLEEP: Duration = Duration::from_hours(24);
 
 /// The interval at which an idle cache checks whether its file is still in its place. If the
-/// [`sweep_interval`](crate::CacheBuilder::sweep_interval) is longer, the sweep interval applies. A cache
-/// with writes checks its file with each commit.
+/// [`sweep_interval`](crate::CacheBuilder::sweep_interval) is longer, it applies instead. A cache with writes
+/// checks its file at each commit.
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The pause after a part of a sweep, as a multiple of the time that the part took. So at most one lookup in
-/// 32 happens during a part.
+/// The pause after a part of a sweep, as a multiple of the part's duration. So at most one in 32 lookups
+/// happens during a part.
 const PAUSE_TIMES: u32 = 31;
-/// Maximum pause. A part takes longer than usual if it waits for the commits of other callers.
+/// The maximum pause. It limits the pause after a part that took long because it waited for other commits.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
-/// The longer the next entry has been due, the shorter are the pauses. Once the entry has been due for this
-/// time, the sweeper does not pause. So the sweeper keeps up with any number of entries that the writer can
-/// delete.
+/// The delay of a sweep after which the sweeper thread makes no pauses. The longer the next entry has been
+/// expired, the shorter the pauses. So the sweeper thread keeps up with as many entries as the writer thread
+/// can delete.
 const MAX_SWEEP_DELAY: Duration = Duration::from_mins(1);
 
-/// Returns the pause after a part of a sweep. `late` is the time for which the next entry has been due.
+/// Returns the pause after a part of a sweep. `late` is how long the next entry has been expired.
 fn pause_after(took: Duration, late: Duration, is_nearly_full: bool) -> Duration {
     if is_nearly_full {
         return Duration::ZERO;
@@ -64,9 +63,9 @@ pub(crate) struct Sweeper {
     tiers: Arc<Tiers>,
     interval: Duration,
     last_sweep: Option<Timestamp>,
-    /// When the next part of a sweep begins. `None` if the last sweep has deleted all due entries.
+    /// When the next part of a sweep begins. `None` if the last sweep deleted all expired entries.
     next_part: Option<Deadline>,
-    /// The time of the last check of the file, or of the start of the sweeper.
+    /// The time of the last check of the file, or of the start of the thread.
     last_watch: Timestamp,
 }
 
@@ -76,16 +75,16 @@ impl Sweeper {
         Self { tiers, interval, last_sweep: None, next_part: None, last_watch }
     }
 
-    /// Cancels the first sweep. The next sweep is at least an interval away, as after a sweep.
+    /// Cancels the first sweep. The next sweep comes after one interval at the earliest, as after a sweep.
     pub(crate) fn without_first_sweep(mut self) -> Self {
         self.tiers.sweeper.plan_nothing();
         self.last_sweep = Some(self.last_watch);
         self
     }
 
-    /// Runs the thread: sweeps until the sweeper is stopped.
+    /// Runs the sweeper thread until it is stopped.
     ///
-    /// A listener may fork, and return in the child. In the child, the thread ends and drops nothing.
+    /// A listener may fork and return in the child, too. In the child, the thread ends and drops nothing.
     pub(crate) fn run(mut self, messages: Receiver<SweeperMessage>) {
         self.sweep_until_stopped(&messages);
         if !self.tiers.process.is_current() {
@@ -104,7 +103,7 @@ impl Sweeper {
                 Err(_) => return,
             }
             if is_stopping {
-                // Messages that were sent before the stop are still handled.
+                // Handle the messages that were sent before the stop.
                 while let Ok(message) = messages.try_recv() {
                     self.handle(message);
                 }
@@ -146,7 +145,7 @@ impl Sweeper {
 
     fn step(&mut self) {
         let now = self.tiers.time.now();
-        // A panic comes from the `Drop` of a value that an abandoned load held for its waiters.
+        // The `Drop` of a value may panic, if an abandoned load held the value for its waiters.
         drop(catch_unwind(AssertUnwindSafe(|| self.tiers.memory.drop_overdue_leases())));
         if self.until_watch(now).is_zero() {
             self.last_watch = now;
@@ -158,7 +157,8 @@ impl Sweeper {
             }
         }
         let began = self.tiers.time.clock().monotonic();
-        // The writer reports errors. A panic comes from a user's `Drop`, and the next sweep continues.
+        // Errors are ignored, because the writer thread reports them. A panic comes from a user's `Drop`, and
+        // the next sweep continues.
         let swept = catch_unwind(AssertUnwindSafe(|| self.tiers.sweep_parts(1)));
         let took = self.tiers.time.clock().monotonic().saturating_sub(began);
         let now = self.tiers.time.now();
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(pause_after(Duration::MAX, ms(0), false), MAX_PAUSE);
     }
 
-    /// A clock that advances with each reading. The number is the advance in ms.
+    /// A clock that advances with each reading, by the given number of milliseconds.
     #[derive(Debug, Default)]
     struct Busy(ManualClock, StatisticU64);
 
@@ -320,7 +320,7 @@ mod tests {
 
     const NAME: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("name").ttl(Duration::from_secs(50));
 
-    /// Returns a cache on a simulated disk. The cache has one key, with 30 s left to live.
+    /// Returns a cache on a simulated disk, with one entry whose remaining TTL is 30 s.
     fn opened(disk: &SimulatedVolume, clock: &Arc<ManualClock>) -> (Cache, Keyspace<u64, u64>) {
         let open = || {
             let builder = Cache::builder().path("/cache/shop.larder").volume(disk).clock(clock.clone());
@@ -348,7 +348,7 @@ mod tests {
         tiers.sweeper.next_sweep().unwrap().since(tiers.time.now()).as_secs()
     }
 
-    /// A name, the number of seconds until the entry expires, and a function that adds the entry to memory.
+    /// A name, the seconds until the entry expires, and a function that adds the entry to memory.
     type Gift = (&'static str, u64, fn(&Cache, Keyspace<u64, u64>) -> bool);
 
     #[test]

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The numbers of entries that a sweep removed.
+/// How many entries a sweep removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct SweepReport {
-    /// Expired entries removed from memory.
+    /// The number of expired entries removed from memory.
     pub memory: u64,
-    /// Expired entries deleted from disk.
+    /// The number of expired entries deleted from disk.
     pub disk: u64,
 }

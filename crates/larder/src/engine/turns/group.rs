@@ -1,13 +1,13 @@
-//! Turns of a transaction, which changes several keys.
+//! Turns of transactions, which change several keys.
 //!
-//! A transaction learns its keys only in its first round. Its steps are:
+//! A transaction knows its keys only after its first round. Its steps are:
 //!
-//! 1. It takes turns of all keys of its last round, in the order of their bytes, as soon as it has lost too
-//!    many rounds, or another caller has the turn of one of them. Because of this order, no two transactions
-//!    wait for each other.
-//! 2. Before it publishes a round, it checks that no other caller has the turn of one of its keys. Otherwise
-//!    a stream of new transactions would make the holder of a turn lose each of its rounds.
-//! 3. It keeps its turns for its further rounds, and leaves the queues when it ends.
+//! 1. When the transaction has lost too many rounds, or another caller has the turn of one of its keys, it
+//!    takes the turns of all keys of its last round. It takes them in the order of the keys' bytes, so that
+//!    no two transactions wait for each other.
+//! 2. Before the transaction publishes a round, it checks that no other caller has the turn of one of its
+//!    keys. Otherwise a stream of new transactions would make the holder of a turn lose every round.
+//! 3. The transaction keeps its turns for its further rounds, and leaves the queues when it ends.
 
 use super::{MAX_LOST_ROUNDS, Turns};
 use crate::format::stored_key::StoredKey;
@@ -16,10 +16,10 @@ use crate::format::stored_key::StoredKey;
 #[derive(Debug)]
 pub(crate) struct GroupRounds<'a> {
     turns: &'a Turns,
-    /// The keys of the last round, in order.
+    /// The keys of the last lost round, sorted.
     keys: Vec<StoredKey>,
     lost: u32,
-    /// The places that were taken in the queues of keys, in the order of the keys.
+    /// The places that the transaction has taken in the queues of its keys, sorted by key.
     places: Vec<(StoredKey, u64)>,
 }
 
@@ -31,12 +31,12 @@ impl Turns {
 }
 
 impl GroupRounds<'_> {
-    /// Step 1. Begins a round, and waits for the turns of other callers. Returns false if it would have to
-    /// wait and `may_wait` is false.
+    /// Step 1. Begins a round, after waiting for the turns of other callers. Without `may_wait`, returns
+    /// false if it would have to wait.
     pub(crate) fn begin(&mut self, may_wait: bool) -> bool {
         let is_late = self.lost >= MAX_LOST_ROUNDS;
         let needs_turns = if is_late {
-            // An old turn may have ended, and the next round may have other keys.
+            // A turn may have timed out, or the last round may have had other keys.
             self.places.is_empty() || !self.keys.iter().all(|key| self.is_own(key))
         } else {
             !self.may_publish(self.keys.iter())
@@ -61,13 +61,13 @@ impl GroupRounds<'_> {
         keys.all(|key| !self.turns.has_queue(key) || self.is_own(key))
     }
 
-    /// Notes the keys of a round that was lost.
+    /// Records the keys of a lost round.
     pub(crate) fn lose(&mut self, keys: Vec<StoredKey>) {
         self.keys = keys;
         self.keys.sort_unstable_by(|one, other| one.cmp(other));
     }
 
-    /// Returns whether this caller has taken the turn of a key. The turn may already be over.
+    /// Returns whether this caller has a place in the queue of a key.
     fn is_own(&self, key: &StoredKey) -> bool {
         let at = self.places.binary_search_by(|(own, _)| own.cmp(key));
         let Some((_, place)) = at.ok().and_then(|at| self.places.get(at)) else { return false };

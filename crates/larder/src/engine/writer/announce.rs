@@ -1,4 +1,4 @@
-//! Announces changes in the state of the file: in the status, in the log, and to the listener.
+//! Announces changes of the file's state: in the status, in the log, and to the listener.
 
 use super::Writer;
 use crate::disk::file::cache_file::ServiceState;
@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::stats::DiskState;
 
 impl Writer {
-    /// Announces the changes in the state of the file since the last announcement.
+    /// Announces what has changed in the file's state since the last announcement.
     pub(super) fn announce(&mut self) {
         let now_is = self.file.state();
         let was = std::mem::replace(&mut self.announced, now_is);

@@ -1,10 +1,10 @@
-//! The work of the writer between two steps: it deletes the entries of pending range removals, in parts
+//! The writer's work between two steps: deleting the entries of pending range removals, in parts
 //! ([`crate::disk::store::range_removals`]).
 //!
 //! While range removals are pending, the writer deletes at least one part after each step, before it takes
-//! the next command. So a caller that waits for a commit waits for one part at most. The entries are deleted
-//! even if callers never leave the writer idle. A part is a step without a waiting caller, and fails like a
-//! step. The snapshot of a part is installed before the range tombstones of a completed range are removed.
+//! the next command. So the entries are deleted even if the writer is never idle, and a caller that waits for
+//! a commit waits for at most one part. A part is a step without a waiting caller, and fails like a step. The
+//! snapshot of a part is installed before the range tombstones of a completed range are removed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -21,12 +21,11 @@ use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// The number of short parts that follow a command. A caller that soon sends its next command then waits for
-/// one short part at most. This wait is no longer than the wait for its commit.
+/// at most one short part, which takes no longer than its commit.
 const SHORT_PARTS: u32 = 64;
 
 impl Writer {
-    /// Waits for a command, like [`Writer::next`]. While range removals are pending, deletes parts of their
-    /// entries.
+    /// Waits for a command, like [`Writer::next`], but deletes parts while range removals are pending.
     pub(super) fn next_or_part(
         &mut self,
         commands: &Receiver<Command>,
@@ -40,7 +39,7 @@ impl Writer {
             if let Ok(command) = commands.try_recv() {
                 return Ok(command);
             }
-            // Callers whose values are held wait for one part at most, as other callers do.
+            // Callers whose values are held also wait for at most one part.
             if self.held.is_pending() {
                 return Ok(Command::Hurry);
             }
@@ -55,8 +54,8 @@ impl Writer {
         self.limits.deletes_between_steps && !self.file.ranges().is_empty()
     }
 
-    /// Starts the timer of a part. The returned function tells the store whether the time of the part is
-    /// over. The store calls this function from time to time.
+    /// Starts the timer of a part. The store calls the returned function from time to time, to check whether
+    /// the time of the part is over.
     pub(super) fn part_timer(&self, waiting: &Waiting) -> impl Fn() -> bool + use<> {
         let tiers = self.tiers.clone();
         let began = tiers.time.clock().monotonic();
@@ -73,8 +72,8 @@ impl Writer {
             self.commit_part((&[], &[]), &no_caller, position, &mut evicted_values)
         }));
         match made {
-            // Otherwise the next step would mistake the content written by this part for a change by another
-            // program.
+            // Recorded, because the next step would otherwise mistake the content written by this part for a
+            // change by another program.
             Ok(Ok(_)) => self.file.note_content(),
             Ok(Err(fault)) => {
                 self.fail_unasked(fault);
@@ -83,7 +82,7 @@ impl Writer {
             }
             Err(panic) => drop(self.survive(&*panic)),
         }
-        // The check for changes by other programs treats each part as a step.
+        // Recorded after each part, as after each step, for the check for changes by other programs.
         self.file.note_content();
         self.tiers.sweeper.drop_values(evicted_values);
     }
@@ -96,25 +95,24 @@ impl Writer {
         }
     }
 
-    /// If the failpoint is active, removes range tombstones too early. The model checker must find this
-    /// fault.
+    /// Removes range tombstones too early if the failpoint is set. The model checker must detect this.
     pub(super) fn remove_range_tombstones_early(&mut self, waiting: &Waiting) {
         if failpoint_is_set(Failpoint::RemoveRangeTombstoneEarly) {
             self.note_range_tombstones(waiting);
         }
     }
 
-    /// Takes over the range tombstones of a step, after its range removals were committed or refused. From
-    /// then on, the writer removes these range tombstones.
+    /// Takes over the range tombstones of a step, after its range removals were committed or refused. The
+    /// writer removes them when no entry of their ranges is left.
     pub(super) fn note_range_tombstones(&mut self, waiting: &Waiting) {
         self.range_tombstones.extend(waiting.ranges.iter().map(|removal| removal.range.sequence));
         self.remove_range_tombstones();
     }
 
-    /// Removes the range tombstones of ranges that have no entry left on disk. The snapshot without these
-    /// entries is already installed.
+    /// Removes the range tombstones of ranges without entries on disk. The snapshot without these entries
+    /// must already be installed.
     pub(super) fn remove_range_tombstones(&mut self) {
-        // A suspended file will be opened again, and may still have entries of the ranges.
+        // A suspended file may still have entries of the ranges when it is opened again.
         if self.range_tombstones.is_empty() || self.file.state() == ServiceState::Suspended {
             return;
         }

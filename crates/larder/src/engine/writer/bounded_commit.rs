@@ -1,25 +1,23 @@
 //! Commits transactions within the bounds of the file.
 //!
-//! If the file's blocks are counted, the file refuses every write that would exceed its capacity
+//! If the allocated blocks of the file are counted, every write that would exceed the capacity is refused
 //! ([`crate::disk::store::sparse`]). After a refusal:
 //!
-//! 1. The whole transaction has failed: none of its changes are in the file, and the store accepts no more
+//! 1. The whole transaction has failed: the file has none of its changes, and the store accepts no more
 //!    transactions.
-//! 2. The snapshot is withdrawn, so that no lookup reads the file, and the file is opened again.
-//! 3. The file is compacted, unless another process reads it. The limit of its live entries is lowered
-//!    ([`crate::disk::store::pressure`]). A file of one region can't grow within its bounds, so it is then
-//!    replaced by a fresh file ([`crate::disk::file::compact`]).
-//! 4. The transaction is repeated. It may now evict entries and write no values. The rest of the step then
-//!    writes the values.
-//! 5. The snapshot of the transaction is installed, as after any commit. Until then, lookups find nothing on
-//!    disk.
+//! 2. Withdraw the snapshot, so that no lookup reads the file, and open the file again.
+//! 3. Compact the file, unless another process reads it, and lower the limit of its live entries
+//!    ([`crate::disk::store::pressure`]). A file with a single region can't grow within its bounds, so
+//!    replace it with a new file ([`crate::disk::file::compact`]).
+//! 4. Repeat the transaction. It may now only evict entries, without writing the values. The rest of the step
+//!    then writes the values.
+//! 5. Install the snapshot of the transaction, as after any commit. Until then, lookups find nothing on disk.
 //!
-//! While another process reads the file, the store neither reuses nor moves a page that this process may
-//! need. The bound is then lifted for the transaction. Otherwise the tier would be suspended, and the next
-//! removal would discard the file.
+//! While another process reads the file, the store can't reuse or move pages that the other process may need.
+//! So the bound is lifted for the transaction. Otherwise the tier would be suspended, and the next removal
+//! would discard the file.
 //!
-//! A transaction that is still refused after the last repetition fails, as on a full disk: the tier is
-//! suspended.
+//! If the last repetition is refused, the transaction fails as on a full disk, and the tier is suspended.
 
 use super::Writer;
 use crate::disk::file::cache_file::CacheFile;
@@ -31,7 +29,7 @@ use crate::engine::totals::MAX_ASKED_BY_COMMIT;
 
 /// The maximum number of repetitions of a transaction that would exceed the bounds of the file.
 const MAX_REFUSALS: u32 = 8;
-/// The number of repetitions before the bound is lifted, for a file that another process reads.
+/// The number of repetitions before the bound is lifted, if another process reads the file.
 const MAX_REFUSALS_WHILE_READ: u32 = 1;
 
 /// Commits a batch within the bounds of the file.
@@ -43,12 +41,12 @@ pub(super) fn commit(
     let (mut refusals, mut read_by_others) = (0, 0);
     loop {
         let Some(store) = file.store_mut() else { return Err(StoreError::io("the file is out of service")) };
-        // The last commit reads new counts from all keyspaces.
+        // The last commit before the close reads new counts from all keyspaces.
         let max_asked = if batch.closing { usize::MAX } else { MAX_ASKED_BY_COMMIT };
         if let Some(totals) = tiers.cumulative(1, max_asked) {
             store.note_cumulative_stats(totals);
         }
-        // Evicting needs new blocks itself. So from the second repetition on, the transaction may use the
+        // Evictions need new blocks, too. So from the second repetition on, the transaction may use the
         // reserve.
         store.reserve.allow(refusals > 1);
         store.reserve.lift(read_by_others > MAX_REFUSALS_WHILE_READ);
@@ -67,9 +65,9 @@ pub(super) fn commit(
 }
 
 impl Writer {
-    /// Shortens a file that is larger than its capacity, by releasing its free pages. A file whose blocks are
-    /// not counted doubles when it must grow. A file that was made before its bound was known may also be too
-    /// large. During this work, lookups find nothing on disk.
+    /// Shortens a file that is larger than its capacity, by releasing its free pages. A file can be too large
+    /// if its blocks are not counted, because it then doubles when it grows, or if it was created before its
+    /// bound was known. During the compaction, lookups find nothing on disk.
     pub(super) fn keep_to_capacity(&mut self) {
         if self.now() < self.compact_at || !self.file.is_too_large() {
             return;
@@ -78,19 +76,18 @@ impl Writer {
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else { return };
         let compacted = if is_free { store.compact() } else { Ok(false) };
-        // The compaction opened the store again by its path. Another file may be there by now. So the
+        // The compaction opened the store again by its path, where another file may be by now. So the
         // snapshot is installed only after the check that the file belongs to this cache.
         let snapshot = compacted.and_then(|_| store.snapshot(generation));
         match snapshot.and_then(|snapshot| self.file.check_place().map(|()| snapshot)) {
             Ok(snapshot) => self.tiers.disk.snapshots.install(Some(snapshot)),
-            // Committed entries stay committed: the file is opened again after a wait.
+            // Committed entries are not lost, because the file is opened again after a wait.
             Err(fault) => return self.fail_unasked(fault),
         }
         let extent = self.file.extent();
         self.tiers.disk.change_status(|status| status.extent = extent);
-        // A slow lookup that still holds a snapshot keeps the file too large for a moment. A follower's
-        // transaction keeps it too large for longer, and so does a value that takes a large part of the
-        // capacity.
+        // The file may stay too large: for a moment if a slow lookup still holds a snapshot, and for longer
+        // if a follower has a transaction open, or a value takes a large part of the capacity.
         if self.file.is_too_large() {
             self.compact_at = self.now().after(self.compact_wait);
             self.compact_wait = (2 * self.compact_wait).min(MAX_RETRY_DELAY);

@@ -1,4 +1,4 @@
-//! The commands that other threads send to the writer.
+//! The commands that other threads send to the writer thread.
 
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::guard::StoreError;
@@ -9,7 +9,7 @@ use crate::sys::sync::channel::Sender;
 #[cfg(feature = "async")]
 use crate::sys::sync::completion::Completer;
 
-/// The receiver of a command's answer: a waiting thread or a task.
+/// The channel for a command's answer, to a waiting thread or a task.
 #[derive(Debug)]
 pub(crate) enum Reply<T> {
     Thread(Sender<Result<T, Error>>),
@@ -18,7 +18,7 @@ pub(crate) enum Reply<T> {
 }
 
 impl<T> Reply<T> {
-    /// Answers the caller. A caller that no longer waits needs no answer.
+    /// Sends the answer, which is dropped if the caller no longer waits.
     pub(super) fn send(self, answer: Result<T, Error>) {
         match self {
             Self::Thread(sender) => drop(sender.send(answer)),
@@ -28,30 +28,29 @@ impl<T> Reply<T> {
     }
 }
 
-/// The kind of change that a caller of [`Command::Commit`] waits for. The kind decides the answer while the
-/// disk tier is off.
+/// What a caller of [`Command::Commit`] waits for. Decides the answer while the disk tier is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Acknowledge {
     /// An invalidation also succeeds if the file is durably discarded.
     Invalidation,
     /// A write succeeds only with a commit.
     Write,
-    /// A group of removals succeeds when it and all earlier changes are committed, and also if the file is
+    /// A group of removals succeeds when the group and all earlier changes are committed, or if the file is
     /// durably discarded.
     Group,
-    /// A group with removals and values succeeds only with a commit, because a restart must find its values,
-    /// too. As with [`Group`](Acknowledge::Group), its removals can't wait for the disk. One command requests
-    /// both. With two commands, the second command would not know which values the step of the first command
-    /// has lost.
+    /// A group with removals and values succeeds only with a commit, because a restart must also find its
+    /// values. As with [`Group`](Acknowledge::Group), the removals can't wait for the disk to work again. A
+    /// single command requests both. If there were two, the second could not tell which values the writer
+    /// lost in the step of the first.
     GroupWithValues,
     /// A flush succeeds only if a restart would find every inserted entry.
     Flush,
 }
 
-/// A command to the writer.
+/// A command to the writer thread.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// An entry is dirty. The writer commits it within the flush interval.
+    /// An entry is dirty: commit it within the flush interval.
     Wake,
     /// Commit now. No caller waits for this commit.
     Hurry,
@@ -59,18 +58,18 @@ pub(crate) enum Command {
     Full,
     /// The clock has jumped: try to bring the disk tier back, if a retry is due.
     CheckRetry,
-    /// Check whether the file is still in its place. No caller waits for the answer.
+    /// Check whether the file is still in its place. No caller waits for the result.
     Watch,
-    /// Commit everything that is dirty now.
+    /// Commit all entries that are dirty now.
     Commit(Acknowledge, Reply<()>),
-    /// Delete ranges, all in one commit. Answers with the number of live entries removed.
+    /// Delete ranges, in a single commit. Answers with the number of live entries removed.
     RemoveRanges(Vec<RangeRemoval>, Reply<u64>),
     /// Delete a part of the entries of the earliest pending range removal.
     MakePart(Reply<()>),
     /// Register a keyspace. Answers with the keyspace's number.
     Register(Registration, Reply<KeyspaceId>),
-    /// Delete up to this number of due entries. Answers with the number of deleted entries, and whether more
-    /// entries are due.
+    /// Delete up to this number of expired entries. Answers with the number of deleted entries, and whether
+    /// there are more.
     Sweep(usize, Reply<(u64, bool)>),
     /// Check every page of the file. Answers with the damage, if there is any.
     Verify(Reply<Option<String>>),

@@ -1,5 +1,5 @@
-//! The changes that the writer passes to the disk tier: the mutations that it has drained from memory, and
-//! the stamps of uses.
+//! Converts what the writer has drained from memory into changes for the disk tier: mutations, and stamps of
+//! uses.
 
 use std::borrow::Cow;
 
@@ -7,13 +7,13 @@ use crate::disk::store::entry_change::{EntryChange, ExpiryExtension, NewValue};
 use crate::memory::mutation::{Mutation, SlotChange};
 use crate::memory::use_stamps::UseStamp;
 
-/// Returns the changes of the mutations of one transaction. The changes borrow from the mutations.
-/// [`WriterLimits`](super::limits::WriterLimits) bounds their number.
+/// Converts the mutations of one transaction, whose number [`WriterLimits`](super::limits::WriterLimits)
+/// bounds.
 pub(super) fn entry_changes(mutations: &[Mutation]) -> Vec<EntryChange<'_>> {
     mutations.iter().map(entry_change).collect()
 }
 
-/// Returns the extensions of expiries that are recorded in stamps of uses.
+/// Converts stamps of uses into extensions of expiries.
 pub(super) fn expiry_extensions(stamps: &[UseStamp]) -> Vec<ExpiryExtension<'_>> {
     stamps.iter().map(expiry_extension).collect()
 }

@@ -1,4 +1,5 @@
-//! The handle through which other threads wake the writer, send commands to it and wait for its answers.
+//! The handle through which other threads wake the writer thread, send commands to it and wait for its
+//! answers.
 
 use super::command::{Acknowledge, Command, Reply};
 use crate::disk::store::batch::range_removal::RangeRemoval;
@@ -14,12 +15,12 @@ use crate::sys::waker_thread::{before_blocking, wake_elsewhere};
 
 #[derive(Debug)]
 pub(crate) struct WriterHandle {
-    /// `None` in a cache without a file, because such a cache has no writer.
+    /// `None` in a cache without a file, which has no writer thread.
     commands: Option<Sender<Command>>,
-    /// Whether the writer was told that an entry is dirty.
+    /// Whether the writer thread was told that an entry is dirty.
     is_armed: AtomicBool,
-    /// Whether the writer was told that there are stamps of uses. This is a separate flag, because the first
-    /// dirty entry must still begin the flush lag.
+    /// Whether the writer thread was told that there are stamps of uses. This is a separate flag, because the
+    /// first dirty entry must still begin the flush lag.
     is_armed_for_stamps: AtomicBool,
 }
 
@@ -28,12 +29,13 @@ impl WriterHandle {
         Self { commands, is_armed: AtomicBool::new(false), is_armed_for_stamps: AtomicBool::new(false) }
     }
 
-    /// Returns whether there is a writer. A cache has a writer if it has a file.
+    /// Returns whether there is a writer thread. A cache has one if it has a file.
     pub(crate) fn exists(&self) -> bool {
         self.commands.is_some()
     }
 
-    /// Sends a command without waiting for its answer. Returns whether a writer could receive the command.
+    /// Sends a command without waiting for its answer. Returns false if there is no writer thread, or if it
+    /// has ended.
     pub(crate) fn send(&self, command: Command) -> bool {
         self.commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
     }
@@ -50,8 +52,8 @@ impl WriterHandle {
         answer.recv().map_err(|_| no_answer())
     }
 
-    /// Sends a command whose answer a task waits for. The writer does not wake the task itself: the waker may
-    /// panic, or may drop a user's future, whose `Drop` may send a command to the writer.
+    /// Sends a command whose answer a task awaits. The writer thread does not call the task's waker itself,
+    /// because the waker may panic, or may drop a user's future, whose `Drop` may wait for the writer thread.
     #[cfg(feature = "async")]
     pub(crate) fn ask_for_task<T>(
         &self,
@@ -65,43 +67,43 @@ impl WriterHandle {
 
     fn send_question(&self, command: Command) -> Result<(), Error> {
         debug_assert!(self.exists(), "a cache without a file has no writer to ask");
-        // The writer survives panics and ends only when the cache is closed.
+        // The writer thread survives panics, and ends only when the cache is closed.
         if self.send(command) { Ok(()) } else { Err(Error::Closed) }
     }
 
-    /// Sets the flag that an entry is dirty. Returns whether the flag was clear before. In this case the
-    /// caller must wake the writer.
+    /// Sets the flag that an entry is dirty. Returns whether the flag was clear. If so, the caller must wake
+    /// the writer thread.
     ///
     /// `SeqCst`: pairs with [`disarm`](WriterHandle::disarm). The caller has changed its shard before the
-    /// swap, and the writer clears the flag before it drains. So a caller that finds the flag set knows that
-    /// a drain is still to come.
+    /// swap, and the writer thread clears the flag before it drains. So if the caller finds the flag set, a
+    /// drain that sees its change is still to come.
     pub(crate) fn arm(&self) -> bool {
         !self.is_armed.swap(true, Ordering::SeqCst)
     }
 
-    /// Sets the flag that there are stamps of uses. Returns whether the flag was clear before. In this case
-    /// the caller must wake the writer. `SeqCst`: as in [`arm`](WriterHandle::arm).
+    /// Sets the flag that there are stamps of uses. Returns whether the flag was clear. If so, the caller
+    /// must wake the writer thread. `SeqCst`: as in [`arm`](WriterHandle::arm).
     pub(crate) fn arm_for_stamps(&self) -> bool {
         !self.is_armed_for_stamps.swap(true, Ordering::SeqCst)
     }
 
-    /// Clears both flags. The writer calls this function before it drains, and before it copies stamps.
+    /// Clears both flags. The writer thread must call this before it drains, and before it copies stamps.
     pub(super) fn disarm(&self) {
         self.is_armed.store(false, Ordering::SeqCst);
         self.is_armed_for_stamps.store(false, Ordering::SeqCst);
     }
 
-    /// Tells the writer that a caller waits for room in the write buffer.
+    /// Tells the writer thread that a caller waits for room in the write buffer.
     pub(crate) fn ask_for_room(&self) {
         self.send(Command::Full);
     }
 
-    /// Makes the writer commit immediately. Does not wait for the commit.
+    /// Requests an immediate commit. Does not wait for it.
     pub(crate) fn hurry(&self) {
         self.send(Command::Hurry);
     }
 
-    /// Waits until everything that is dirty now is committed.
+    /// Waits until all entries that are dirty now are committed.
     pub(crate) fn commit(&self, acknowledge: Acknowledge) -> Result<(), Error> {
         self.ask(|reply| Command::Commit(acknowledge, reply))?
     }
@@ -116,8 +118,8 @@ impl WriterHandle {
         self.ask(|reply| Command::Register(registration, reply))?
     }
 
-    /// Tells the writer to make its last step. The writer answers before it ends. No answer comes if the
-    /// writer has already ended.
+    /// Tells the writer thread to make its last step. The writer thread answers before it ends. If it has
+    /// already ended, no answer comes.
     pub(crate) fn shut_down(&self) -> Receiver<Result<(), Error>> {
         let (reply, answer) = bounded(1);
         self.send(Command::ShutDown(Reply::Thread(reply)));
@@ -129,8 +131,7 @@ fn no_answer() -> Error {
     Error::not_durable("the writer ended before it answered")
 }
 
-/// The answer of the writer, for a task. The writer executes the command even if this future is not polled,
-/// or is dropped.
+/// The writer's answer, which a task awaits. The command is executed even if this value is dropped.
 #[cfg(feature = "async")]
 #[derive(Debug)]
 pub(crate) struct WriterAnswer<T>(Completion<Result<T, Error>>);

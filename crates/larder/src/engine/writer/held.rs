@@ -1,35 +1,34 @@
 //! Writes that wait for their commit. They are committed in the order of the steps that drained them.
 //!
-//! A transaction replaces pages for each entry that it evicts, so it evicts at most as many entries as
-//! [`StoreLimits`](crate::disk::store::limits::StoreLimits) allows. If a batch needs more room, the
+//! Each eviction replaces pages, so a transaction evicts at most as many entries as
+//! [`StoreLimits`](crate::disk::store::limits::StoreLimits) allows. If a batch needs more space, the
 //! transaction evicts as many entries as it may, and does not write the batch's values. These values are
-//! *held*: they stay dirty in their shards, and are kept here. The order is:
+//! *held*: they stay dirty in their shards, and are kept here. The rules are:
 //!
 //! 1. Removals come first in each step. Only the removals of a group can be held (6). A value may replace a
-//!    removal that a caller waits for. If this value is held, the transaction makes the deletion instead of
-//!    the write.
+//!    removal that a caller waits for. If this value is held, the transaction makes the deletion, but not the
+//!    write.
 //! 2. A held value whose key was removed later is dropped. If a newer value has replaced the removal, the
-//!    newer value takes the place of the held value, for the caller that waits for the held value. The
-//!    deletion still comes first. A held value that a range removal covers becomes a deletion: its slot is a
-//!    tombstone with the same sequence. All this happens before the step commits anything. Otherwise a value
-//!    could be written after the change that removed it.
-//! 3. Values are written in the order of the steps that drained them. So a newer value of a key is written
-//!    after an older value.
-//! 4. A transaction that made room and wrote nothing ends the step. The callers of its removals are answered,
-//!    and the next step begins immediately, with the commands that have arrived. So an invalidation waits for
-//!    one such transaction, not for a series of such transactions. The last step closes the file, so it
-//!    continues until all values are written.
-//! 5. A caller that waits for values (an insert with `Durability::Immediate`, a flush) is answered when every
-//!    value of its step and of earlier steps is committed. Callers are answered in order, so no caller waits
-//!    forever.
+//!    newer value takes the place of the held value, because a caller may wait for that place. The deletion
+//!    still comes first. A held value that a range removal covers becomes a deletion: its slot is a tombstone
+//!    with the same sequence. All this happens before the step commits anything. Otherwise a value could be
+//!    written after the change that removed it.
+//! 3. Values are written in the order of the steps that drained them, so that a newer value of a key is
+//!    written after an older one.
+//! 4. A transaction that only evicted entries ends the step. The callers of its removals are answered, and
+//!    the next step begins immediately, with the commands that have arrived. So an invalidation waits for at
+//!    most one of these transactions. The last step, which closes the file, continues until all values are
+//!    written.
+//! 5. A caller that waits for values, such as a durable insert or a flush, is answered when all values of its
+//!    step and of earlier steps are committed. Callers are answered in order, so no caller waits forever.
 //!
-//! 6. The removals of a group are among its writes, and are held with them. The caller of the group waits as
+//! 6. The removals of a group belong to its writes, and are held with them. The caller of the group waits as
 //!    in (5).
 //!
-//! A transaction that holds its values is a commit like any other commit: its snapshot is installed, its
-//! deletions are marked clean, and its counts are written. When such a transaction fails, the held values are
-//! still dirty in the shards, and are queued there again. So the held values are forgotten here
-//! ([`HeldWrites::forget_writes`]). The callers that wait for these values are kept.
+//! A transaction that holds its values is otherwise a normal commit: its snapshot is installed, its deletions
+//! are marked clean, and its counts are written. If a transaction fails, the held values are still dirty in
+//! the shards, and are queued there again. So they are forgotten here ([`HeldWrites::forget_writes`]), but
+//! the callers that wait for them are kept.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -42,14 +41,14 @@ use crate::memory::use_stamps::UseStamp;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// Callers that wait for a commit, each with the kind of change that the caller waits for.
+/// Callers that wait for a commit, each with what it waits for.
 type Commits = Vec<(Acknowledge, Reply<()>)>;
 
 /// The writes that are not committed yet, grouped by step.
 #[derive(Debug, Default)]
 pub(super) struct HeldWrites {
     groups: VecDeque<StepWrites>,
-    /// Whether the file holds more than its limit while no write is held. The next step then evicts more.
+    /// Whether the file is over its limit while no write is held. The next step then evicts more entries.
     pub(super) is_over_limit: bool,
 }
 
@@ -57,15 +56,15 @@ pub(super) struct HeldWrites {
 #[derive(Debug, Default)]
 struct StepWrites {
     writes: VecDeque<Mutation>,
-    /// The callers that are answered when all of these writes are committed.
+    /// The callers to answer when all of these writes are committed.
     commits: Commits,
     /// Whether some writes of the step are already committed.
     is_begun: bool,
 }
 
 impl HeldWrites {
-    /// Returns whether the writer must make a step even without a command: to evict, to write, or to answer a
-    /// caller.
+    /// Returns whether the writer must make a step even without a command: to evict entries, to write, or to
+    /// answer a caller.
     pub(super) fn is_pending(&self) -> bool {
         self.is_over_limit || !self.groups.is_empty()
     }
@@ -79,21 +78,21 @@ impl HeldWrites {
         self.groups.iter().any(|group| !group.writes.is_empty())
     }
 
-    /// Returns whether a caller waits for a flush, of this step or of an earlier one.
+    /// Returns whether a caller of this step or an earlier one waits for a flush.
     pub(super) fn has_flush(&self) -> bool {
         let mut commits = self.groups.iter().flat_map(|group| &group.commits);
         commits.any(|(kind, _)| *kind == Acknowledge::Flush)
     }
 
-    /// Returns whether a caller waits for a group with removals. Like the removals of an invalidation, these
-    /// must be durable when the caller is answered.
+    /// Returns whether a caller waits for a group with removals. These must be durable when the caller is
+    /// answered, like the removals of an invalidation.
     pub(super) fn has_group_with_removals(&self) -> bool {
         let mut commits = self.groups.iter().flat_map(|group| &group.commits);
         commits.any(|(kind, _)| matches!(kind, Acknowledge::Group | Acknowledge::GroupWithValues))
     }
 
-    /// Applies the later expiries of stamps to the writes that are not committed yet. The record of such an
-    /// entry does not exist yet, so the stamp alone would have no effect.
+    /// Applies stamps of uses to writes that are not committed yet. A stamp alone would have no effect,
+    /// because the record of the entry does not exist yet.
     pub(super) fn extend(&mut self, stamps: &[UseStamp]) {
         if stamps.is_empty() || !self.has_writes() {
             return;
@@ -109,7 +108,7 @@ impl HeldWrites {
         }
     }
 
-    /// Begins a step: takes over the callers that wait for writes.
+    /// Begins a step, and takes over the callers that wait for its writes.
     pub(super) fn begin(&mut self, waiting: &mut Waiting) {
         let is_of_write = |(kind, _): &mut (Acknowledge, _)| *kind != Acknowledge::Invalidation;
         let commits = waiting.commits.extract_if(.., is_of_write).collect();
@@ -130,8 +129,8 @@ impl HeldWrites {
         std::mem::take(&mut self.groups).into_iter().flat_map(|group| group.commits).collect()
     }
 
-    /// Forgets the writes after a failure, and keeps the callers. The writes are queued in their shards
-    /// again, so the next drain returns them.
+    /// Forgets the writes after a failure, but keeps the callers. The next drain returns the writes again,
+    /// because they are queued in their shards.
     pub(super) fn forget_writes(&mut self) {
         let is_begun = self.groups.iter().any(|group| group.is_begun);
         let commits = self.take_all();
@@ -139,8 +138,8 @@ impl HeldWrites {
         self.is_over_limit = false;
     }
 
-    /// Called when the file was discarded. Returns whether the file had some writes of a step that is not
-    /// completely committed.
+    /// Must be called when the file was discarded. Returns whether some writes of a step that is not
+    /// completely committed were in that file.
     pub(super) fn lose_begun(&mut self) -> bool {
         let mut is_lost = false;
         for group in &mut self.groups {
@@ -149,7 +148,7 @@ impl HeldWrites {
         is_lost
     }
 
-    /// Adds the writes that a step has drained, and drops or changes held writes (rule 2 above).
+    /// Adds the writes that a step has drained. Drops or changes held writes according to rule 2.
     pub(super) fn add(&mut self, writes: Vec<Mutation>, removals: &mut [Mutation], ranges: &[RangeRemoval]) {
         if self.has_writes() {
             self.drop_removed(removals);
@@ -173,8 +172,7 @@ impl HeldWrites {
             if !removal.is_put() {
                 return false;
             }
-            // This deletion makes no slot clean, because its sequence belongs to a value that was
-            // overwritten.
+            // This deletion does not mark a slot clean, because its sequence belongs to an overwritten value.
             let unit = write.unit;
             let deletion = Mutation { change: SlotChange::Delete, unit: 0, ..write.clone() };
             *write = std::mem::replace(removal, deletion);
@@ -192,16 +190,16 @@ impl HeldWrites {
         self.groups.back_mut().expect("one was pushed if there was none")
     }
 
-    /// Adds the next writes to a batch. Returns the index of their step.
+    /// Moves the next writes into a batch. Returns the index of their step.
     pub(super) fn fill(&mut self, batch: &mut Vec<Mutation>, limits: WriterLimits) -> Option<usize> {
         let at = self.groups.iter().position(|group| !group.writes.is_empty())?;
         limits.fill(batch, &mut self.groups.get_mut(at)?.writes);
         Some(at)
     }
 
-    /// Takes back the values of a batch that was committed without its values. Writes that were taken from
-    /// the step at `at` return to the front of that step. Values that were replaced by deletions become the
-    /// last writes of the current step.
+    /// Takes back the values of a batch that was committed without them. The writes from the step at index
+    /// `at` return to the front of that step. Values that replaced removals become the last writes of the
+    /// current step.
     pub(super) fn put_back(&mut self, mut batch: Vec<Mutation>, removing: usize, at: Option<usize>) {
         let writes = batch.split_off(removing);
         if let Some(group) = at.and_then(|at| self.groups.get_mut(at)) {
@@ -220,8 +218,8 @@ impl HeldWrites {
     }
 }
 
-/// Changes a write into a deletion if a range removal of the step covers the write. Later steps do not have
-/// this range.
+/// Changes a write into a deletion if a range removal of the step covers it. Later steps do not have the
+/// range removal.
 fn delete_if_covered(write: &mut Mutation, ranges: &[RangeRemoval]) {
     if ranges.iter().any(|removal| removal.covers(&write.key, write.sequence)) {
         write.change = SlotChange::Delete;
@@ -229,8 +227,8 @@ fn delete_if_covered(write: &mut Mutation, ranges: &[RangeRemoval]) {
 }
 
 impl WriterLimits {
-    /// Moves changes from a queue to a batch, up to the limits of one transaction. Changes of one unit stay
-    /// together ([`super::units`]). A unit that exceeds the limits has its own transaction.
+    /// Moves changes from a queue to a batch, up to the limits of a transaction. The changes of a unit stay
+    /// together ([`super::units`]). A unit that exceeds the limits gets its own transaction.
     pub(super) fn fill(self, batch: &mut Vec<Mutation>, from: &mut VecDeque<Mutation>) {
         let payload_len = |mutation: &Mutation| match &mutation.change {
             SlotChange::Put { unsaved, .. } => unsaved.payload.len(),

@@ -1,4 +1,4 @@
-//! The limits of the writer: how long changes may wait for their commit, and how many changes may share one
+//! The limits of the writer: how long changes wait for their commit, and how many changes share a
 //! transaction.
 
 use std::time::Duration;
@@ -7,29 +7,28 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriterLimits {
     pub(crate) flush_interval: Duration,
-    /// The maximum number of changes in one transaction. A transaction replaces every page that it touches,
-    /// and the old pages are free only after the next transaction. A single larger unit gets its own
-    /// transaction ([`super::units`]).
+    /// The maximum number of changes in a transaction. It limits the replaced pages, because the old pages
+    /// are free only after the next transaction. A single larger unit gets its own transaction
+    /// ([`super::units`]).
     pub(crate) max_changes: usize,
-    /// The maximum number of value bytes in one transaction. A single larger value, or unit, gets its own
+    /// The maximum number of value bytes in a transaction. A single larger value or unit gets its own
     /// transaction.
     pub(crate) max_bytes: usize,
-    /// Whether the entries of range removals are deleted between the steps. Otherwise each step deletes a
-    /// part.
+    /// Whether the entries of range removals are deleted between the steps. If not, each step deletes a part.
     pub(crate) deletes_between_steps: bool,
 }
 
-/// A divisor of the limits of a transaction. The stamps of uses rewrite records and replace pages, in
-/// addition to the changes. Their limit is this share.
+/// A divisor of the limits of a transaction, for its stamps of uses. They rewrite records and replace pages
+/// in addition to the changes.
 const STAMP_SHARE: usize = 4;
 
 impl WriterLimits {
-    /// Returns the maximum number of stamps of uses in one transaction.
+    /// Returns the maximum number of stamps of uses in a transaction.
     pub(super) fn max_stamps(self) -> usize {
         (self.max_changes / STAMP_SHARE).max(1)
     }
 
-    /// Returns the number of rewritten record bytes after which a transaction applies no more stamps.
+    /// Returns the number of rewritten bytes of records after which a transaction applies no more stamps.
     pub(super) fn max_stamped_bytes(self) -> usize {
         self.max_bytes / STAMP_SHARE
     }

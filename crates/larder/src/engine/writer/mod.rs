@@ -1,32 +1,31 @@
-//! The writer: the thread that commits, and the only thread that changes the file.
+//! The writer: the thread that makes all commits, and the only thread that changes the file.
 //!
-//! A step is one group commit. [`step`] contains the normal path of a step. The contract depends on this
-//! order:
+//! A step is one group commit. [`step`] is the normal path of a step. The contract depends on this order:
 //!
 //! 1. Take the commands that have arrived, and wait a moment for further commands ([`gather`]). A caller
 //!    changes its shard before it sends its command.
-//! 2. Disarm, then drain the dirty keys of the shards. So the drain sees every change that a caller of (1)
-//!    waits for. A thread that makes a key dirty after the drain finds the flag clear, and wakes the writer.
+//! 2. Disarm, and then drain the dirty keys of the shards. So the drain sees every change that a caller of
+//!    (1) waits for. A thread that makes a key dirty after the drain finds the flag clear, and wakes the
+//!    writer thread.
 //! 3. Commit, removals first. The removals include a removal whose key has a newer write. If there are too
-//!    many changes for one transaction, steps 3 to 5 are done in parts. The first part includes the range
+//!    many changes for one transaction, run steps 3 to 5 in parts. The first part includes the range
 //!    removals, the registrations and the sweep. In every part, a put that a range removal covers becomes a
-//!    deletion. All writes of a group of values are in one part ([`units`]). A transaction that may not evict
-//!    enough for its values does not write these values. The values are held, the step ends, and the next
-//!    step begins immediately ([`held`]).
-//! 4. Check that a restart would find the file that was committed to ([`crate::disk::file::cache_file`]).
-//!    Otherwise the commit has failed. Then install the snapshot that shows the commit.
+//!    deletion. All writes of a group of values are in one part ([`units`]). If a transaction may not evict
+//!    enough entries for its values, it does not write them. The values are then held, the step ends, and the
+//!    next step begins immediately ([`held`]).
+//! 4. Check that a restart would find the file that was committed to ([`crate::disk::file::cache_file`]). If
+//!    not, the commit has failed. Then install the snapshot that shows the commit.
 //! 5. Mark clean: if the sequence of a dirty key is still the committed sequence, the key becomes clean or
-//!    leaves the shard. The range tombstone of a range removal is removed if no entry of the range is left on
-//!    disk ([`crate::disk::store::range_removals`]). Step 5 comes after (4), because a key that has left its
-//!    shard is looked up on disk. An older snapshot would show the entry that the latest change replaced.
-//! 6. Answer the callers of (1), after the last part. Callers that wait for held values are answered in the
-//!    step that commits these values. The sweeper drops the values that memory released during the step,
-//!    because a user's `Drop` may wait for the writer.
+//!    leaves the shard. Remove the range tombstone of a range removal if no entry of the range is left on
+//!    disk ([`crate::disk::store::range_removals`]). This step comes after (4), because a key that has left
+//!    its shard is looked up on disk, where an older snapshot would show the replaced entry.
+//! 6. After the last part, answer the callers of (1). Callers that wait for held values are answered in the
+//!    step that commits these values. The sweeper thread drops the values that memory released during the
+//!    step, because a user's `Drop` may wait for the writer thread.
 //!
-//! The last step, when the cache is closed, seals every shard before (2).
+//! The last step, when the cache is closed, seals all shards before (2).
 //!
-//! When the disk fails, the step continues in [`recovery`]. [`between_steps`] contains the work between two
-//! steps.
+//! If the disk fails, the step continues in [`recovery`]. [`between_steps`] is the work between two steps.
 
 mod announce;
 mod between_steps;
@@ -60,26 +59,26 @@ pub(crate) struct Writer {
     tiers: Arc<Tiers>,
     file: CacheFile,
     limits: WriterLimits,
-    /// The state of the file that was last announced to users.
+    /// The state of the file that was announced last.
     announced: ServiceState,
     /// Whether memory accepted values while there was no file, and no flush has reported this yet.
     has_unsaved: bool,
     /// Writes that wait for their commit.
     held: HeldWrites,
-    /// Number of stamps of uses that the writer must still commit before it waits for a command again.
+    /// The number of stamps of uses to commit before the writer waits for a command again.
     stamps_due: usize,
     /// Keeps the values of a group in one transaction.
     units: Units,
     /// Whether values were committed to the file since a flush was last answered.
     has_unflushed: bool,
-    /// Whether the file was discarded because of a fault in work without a waiting caller, and no step has
-    /// run since then.
+    /// Whether the file was discarded after a failure of work without a waiting caller, and no step has run
+    /// since.
     must_renew: bool,
     /// The recent number of callers per commit. Decays by half.
     companions: usize,
-    /// The sequences of range removals whose range tombstones are in the shards.
+    /// The sequences of the range removals whose range tombstones are in the shards.
     range_tombstones: Vec<u64>,
-    /// The time from which the writer may try again to shorten the file.
+    /// The time after which the writer may try again to shorten the file.
     compact_at: Timestamp,
     /// The wait after the next failed attempt to shorten the file. Doubles with each failed attempt.
     compact_wait: Duration,

@@ -1,24 +1,23 @@
-//! The writer's recovery after a failure of the disk. The writer degrades the disk tier only as far as the
-//! pending waiters require.
+//! The writer's recovery after a failure of the disk. It degrades the disk tier only as far as the waiting
+//! callers require.
 //!
-//! 1. The snapshot is withdrawn, so that lookups stop reading the file, and the file is closed. The drained
-//!    entries are still dirty in their shards, and are queued there again. The tier is *suspended*: writes
-//!    stay dirty in the write buffer, to be committed when the file opens again.
-//! 2. If a caller can't wait, the file is immediately opened again, and the step is repeated. An invalidation
-//!    can't wait, because it must be durable when its caller is answered. A caller that waits for room in the
-//!    write buffer can't wait for the disk either. If this attempt fails too, the file is *discarded*: it is
-//!    renamed, durably.
-//! 3. A fresh file is created in its place, and the step is repeated. The step commits the dirty entries to
-//!    the fresh file.
-//! 4. If that fails, writes are not saved any more: every shard stops saving, dirty entries become clean, and
-//!    tombstones are removed.
-//! 5. Now the callers are answered. Invalidations succeed if a restart would find no entries, even if another
-//!    step failed. The answer comes last, because a removal must not be acknowledged while a restart can
-//!    still find a file with the removed entry.
+//! 1. Withdraw the snapshot, so that lookups stop reading the file, and close the file. The drained entries
+//!    are still dirty in their shards, and are queued there again. The tier is *suspended*: writes stay dirty
+//!    in the write buffer until the file is open again.
+//! 2. If a caller can't wait, immediately open the file again, and repeat the step. An invalidation can't
+//!    wait, because it must be durable when its caller is answered. A caller that waits for room in the write
+//!    buffer can't wait for the disk either. If this attempt also fails, the file is *discarded*: it is
+//!    durably renamed.
+//! 3. Create a new file in its place, and repeat the step, which commits the dirty entries to the new file.
+//! 4. If that fails, stop saving writes: all shards stop saving, dirty entries become clean, and tombstones
+//!    are removed.
+//! 5. Answer the callers. Invalidations succeed if a restart would find no entries, even if another step
+//!    failed. The answer comes last, because a removal must not be acknowledged while a restart could still
+//!    find a file with the removed entry.
 //!
-//! After a wait, step 2 or 3 is tried again. The wait doubles each time. Before the first commit to a fresh
-//! file, every shard begins to save again. A shard then refuses a value that was prepared without saving.
-//! Otherwise, after the eviction of that value, lookups would find an older value from the file.
+//! Step 2 or 3 is tried again after a wait, which doubles each time. Before the first commit to a new file,
+//! all shards begin to save again, and then refuse a value that was prepared without saving. Otherwise, after
+//! the eviction of that value, lookups would find an older value from the file.
 
 use super::Writer;
 use super::command::Acknowledge;
@@ -32,15 +31,15 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::stats::DiskState;
 
 impl Writer {
-    /// Returns whether this step tries to bring a file back into service. If so, it tries each of steps 2 and
-    /// 3 at most once.
+    /// Returns whether this step tries to bring a file back into service. If it does, it tries steps 2 and 3
+    /// at most once each.
     pub(super) fn takes_retry(&mut self, waiting: &Waiting) -> bool {
         let is_due = self.file.retry_at().is_some_and(|at| at <= self.now());
         is_due || waiting.shut_down.is_some() || std::mem::take(&mut self.must_renew)
     }
 
-    /// Does steps 2 to 4, while the file is out of service. Repeats the commit when a file is back in
-    /// service.
+    /// Runs steps 2 to 4 while the file is out of service. Repeats the commit when a file is in service
+    /// again.
     pub(super) fn recover(
         &mut self,
         is_retry: bool,
@@ -50,8 +49,8 @@ impl Writer {
     ) -> StepProgress {
         let (mut may_resume, mut may_renew) = (true, true);
         loop {
-            // A caller that waits for room or for an invalidation must not wait for a disk that may never
-            // work again.
+            // A caller that waits for room, or for a removal, must not wait for a disk that may never work
+            // again.
             let is_full = waiting.is_full && self.tiers.memory.buffer().has_waiters();
             let is_urgent = is_full
                 || self.held.has_group_with_removals()
@@ -79,7 +78,7 @@ impl Writer {
                     }
                     if is_retry || self.file.discards() > 0 {
                         self.renew();
-                        // The changes that an earlier part committed were in the previous file.
+                        // The changes of an earlier part were committed to the previous file.
                         progress.writes_are_lost |= progress.first.take().is_some() | self.held.lose_begun();
                     }
                 }
@@ -91,15 +90,15 @@ impl Writer {
         }
     }
 
-    /// Step 3: replaces the discarded file with a fresh file.
+    /// Step 3: replaces the discarded file with a new file.
     fn renew(&mut self) {
         self.file.create_fresh(self.now(), self.tiers.memory.last_sequence());
         if self.file.store().is_some() {
-            // Done before the first commit to the fresh file: see the documentation of the module.
+            // Must come before the first commit to the new file: see the module's documentation.
             self.tiers.memory.buffer().open();
             self.tiers.disk.change_state(DiskState::On);
             self.tiers.memory.start_saving();
-            // The writes committed since the last flush were in the previous file.
+            // The writes that were committed since the last flush were in the previous file.
             self.has_unsaved |= std::mem::take(&mut self.has_unflushed);
             self.has_unsaved |= self.tiers.memory.take_unsaved();
         }
@@ -112,26 +111,26 @@ impl Writer {
         self.file.fail(fault, self.now());
         self.tiers.memory.requeue();
         self.held.forget_writes();
-        // The stamps are kept. A later commit tries them again.
+        // The stamps are kept for a later commit.
         self.stamps_due = 0;
     }
 
-    /// Does step 1 after a failure of work for which no caller waits. If the file is discarded, a step
-    /// follows immediately, and makes a fresh file or stops saving. Until then, a write can neither be
+    /// Runs step 1 after a failure of work that no caller waits for. If the file is discarded, a step must
+    /// follow immediately, to create a new file or to stop saving. Until then, a write can neither be
     /// committed nor be kept in memory only.
     pub(super) fn fail_unasked(&mut self, fault: StoreError) {
         self.fail(fault);
         self.must_renew = matches!(self.file.state(), ServiceState::Discarded { .. });
     }
 
-    /// Discards the file after a panic, because it is unknown which work was interrupted.
+    /// Discards the file after a panic, because it is unknown what the panic interrupted.
     pub(super) fn give_up(&mut self, why: StoreError) {
         let mut evicted_values = EvictedValues::default();
         self.tiers.disk.hide();
         self.tiers.disk.change_status(|status| status.faults += 1);
         self.file.discard(why, self.now());
         self.tiers.memory.requeue();
-        // Dropping the replies tells the callers that there is no answer.
+        // Dropping the replies ends the waits of their callers with an error.
         self.held = HeldWrites::default();
         self.stamps_due = 0;
         self.stop_saving(&mut evicted_values);
@@ -139,13 +138,13 @@ impl Writer {
         self.tiers.sweeper.drop_values(evicted_values);
     }
 
-    /// Step 4. If entries are stored dirty in the meantime, the next step marks them clean.
+    /// Step 4. The next step marks entries clean that are stored dirty in the meantime.
     fn stop_saving(&mut self, evicted_values: &mut EvictedValues) {
         self.tiers.memory.stop_saving();
         self.tiers.disk.change_state(DiskState::Discarded);
         self.tiers.memory.buffer().close();
         let mutations = self.tiers.memory.drain(self.now(), evicted_values);
-        // Writes that waited for their commit are in memory only from now on. A flush must report this.
+        // Writes that waited for their commit are now in memory only, which a flush must report.
         self.has_unsaved |= mutations.iter().any(|mutation| !mutation.removes());
         self.tiers.mark_clean(&mutations, evicted_values);
     }
@@ -159,7 +158,7 @@ impl Writer {
         for (kind, reply) in replies.commits {
             let is_done = match kind {
                 Acknowledge::Invalidation => holds,
-                // The removals that were committed first do not include the removals of a group.
+                // `removals_are_durable` does not cover the removals of a group.
                 Acknowledge::Group => self.file.leaves_nothing(),
                 Acknowledge::Write | Acknowledge::GroupWithValues | Acknowledge::Flush => false,
             };

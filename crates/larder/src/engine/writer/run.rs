@@ -1,4 +1,4 @@
-//! The writer's thread: waits for commands, and makes a step for the commands that need a step.
+//! The loop of the writer thread: waits for commands, and runs a step for those that need one.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,12 +13,12 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 
 impl Writer {
-    /// Runs the thread: makes steps until the writer is shut down.
+    /// Runs the writer thread until it is shut down.
     pub(in crate::engine) fn run(mut self, commands: &Receiver<Command>) {
         let mut flush: Option<Deadline> = None;
         loop {
             let mut waiting = Waiting::default();
-            // The wait reads the clock. The clock may be the application's code, and may panic.
+            // Caught, because the wait reads the clock, which may be the application's code and may panic.
             let next = catch_unwind(AssertUnwindSafe(|| self.next_or_part(commands, flush)));
             match next.unwrap_or_else(|panic| Ok(self.survive(&*panic))) {
                 Ok(Command::Wake) => {
@@ -42,7 +42,7 @@ impl Writer {
             self.gather(commands, &mut waiting);
             let due = flush.take();
             let is_last = waiting.shut_down.is_some();
-            // A panic here comes from a user's `Drop`, or is a bug. The disk tier degrades, and no caller
+            // A panic here comes from a user's `Drop`, or is a bug. The disk tier degrades, but no caller
             // panics.
             let step = catch_unwind(AssertUnwindSafe(|| self.step(waiting)));
             if let Err(panic) = step {
@@ -61,14 +61,14 @@ impl Writer {
         Deadline::after(self.limits.flush_interval)
     }
 
-    /// Discards the file after a panic of the writer. Returns a command that only makes the next step begin.
+    /// Discards the file after a panic of the writer. Returns a command that only starts the next step.
     pub(super) fn survive(&mut self, panic: &(dyn Any + Send)) -> Command {
         let why = StoreError::io(format!("the writer panicked: {}", panic_message(panic)));
         drop(catch_unwind(AssertUnwindSafe(|| self.give_up(why))));
         Command::Hurry
     }
 
-    /// Waits for a command, until the flush is due or until the next retry of the file is due.
+    /// Waits for a command, until the flush or the next retry of the file is due.
     pub(super) fn next(
         &self,
         commands: &Receiver<Command>,

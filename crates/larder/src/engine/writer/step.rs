@@ -1,7 +1,7 @@
-//! The normal path of the writer: one step, from the drain to the answers. The step numbers are the numbers
-//! of [`super`].
+//! The normal path of the writer: one step, from the drain to the answers. The numbers refer to the list of
+//! [`super`].
 //!
-//! A step enters [`super::recovery`] only if the disk fails, or is off already.
+//! A step enters [`super::recovery`] only if the disk fails or is already off.
 
 use std::collections::VecDeque;
 
@@ -26,13 +26,13 @@ use crate::units::Timestamp;
 pub(super) struct StepProgress {
     /// The outcome of the first part, after its commit.
     pub(super) first: Option<CommitOutcome>,
-    /// Whether every removal of the step is committed. Some writes may still be uncommitted.
+    /// Whether all removals of the step are committed. Some writes may still be uncommitted.
     pub(super) removals_are_durable: bool,
     /// Whether a part was committed to a file that was discarded afterwards.
     pub(super) writes_are_lost: bool,
 }
 
-/// The position of a transaction in the order of its step's parts.
+/// Whether a transaction is the first or the last part of its step.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BatchPosition {
     pub(super) is_first: bool,
@@ -40,7 +40,7 @@ pub(super) struct BatchPosition {
 }
 
 impl Writer {
-    /// Makes one group commit.
+    /// Runs one step: a group commit.
     pub(super) fn step(&mut self, mut waiting: Waiting) {
         let mut evicted_values = EvictedValues::default();
         self.begin(&mut waiting);
@@ -51,7 +51,7 @@ impl Writer {
         self.answer(waiting, progress, evicted_values);
     }
 
-    /// Step 2, up to the drain.
+    /// Runs step 2 up to the drain.
     fn begin(&mut self, waiting: &mut Waiting) {
         self.held.begin(waiting);
         self.tiers.writer_metrics.lag.begin();
@@ -59,16 +59,16 @@ impl Writer {
         if let Err(fault) = self.check_file(waiting) {
             self.fail(fault);
         }
-        // Sealed before the last drain. So an entry that is stored before the sealing is committed, and a
-        // later entry is refused.
+        // Sealed before the last drain, so that an entry stored before the sealing is committed, and a later
+        // one is refused.
         if waiting.shut_down.is_some() && !failpoint_is_set(Failpoint::DrainBeforeSealing) {
             self.tiers.memory.seal();
         }
     }
 
     /// Checks that the file may be written to. If another program has overwritten the file, nothing may be
-    /// written to it, not even when it is closed. A fault that a lookup reported is used only if it belongs
-    /// to the current generation of the file.
+    /// written to it, not even when it is closed. Also fails if a lookup has reported a failure of the file's
+    /// current generation.
     fn check_file(&self, waiting: &mut Waiting) -> Result<(), StoreError> {
         self.file.check_content()?;
         match waiting.fault.take() {
@@ -77,7 +77,7 @@ impl Writer {
         }
     }
 
-    /// Steps 2 to 5. Enters recovery only if the disk fails, or is off already.
+    /// Runs steps 2 to 5. Enters recovery if the disk fails or is already off.
     pub(super) fn commit_or_recover(
         &mut self,
         waiting: &Waiting,
@@ -94,15 +94,15 @@ impl Writer {
         self.recover(is_retry, waiting, progress, evicted_values)
     }
 
-    /// Drains the shards and does steps 3 to 5, in several transactions if there are many changes.
+    /// Drains the shards, and runs steps 3 to 5, in several transactions if there are many changes.
     pub(super) fn commit_drained(
         &mut self,
         waiting: &Waiting,
         progress: &mut StepProgress,
         evicted_values: &mut EvictedValues,
     ) -> Result<(), StoreError> {
-        // Copied before the drain. So if a value is not committed yet, its stamp is not later than the expiry
-        // that the drain finds in the slot.
+        // Copied before the drain, so that the stamp of an uncommitted value is never later than the expiry
+        // that the drain finds in its slot.
         let (needs_all, max) = (self.needs_all_stamps(waiting), self.limits.max_stamps());
         let mut stamps = self.copy_stamps(needs_all);
         let mut drained = Vec::new();
@@ -115,17 +115,17 @@ impl Writer {
             let mut batch = Vec::new();
             self.limits.fill(&mut batch, &mut removals);
             let removing = batch.len();
-            // On a full disk deletions are committed in transactions of their own.
+            // On a full disk, deletions are committed in separate transactions.
             let may_write = removals.is_empty() && (removing == 0 || !self.file.is_short_of_room());
             let group = if may_write { self.held.fill(&mut batch, self.limits) } else { None };
-            // Stamps never share a transaction with the deletions that are made on a full disk.
+            // Stamps never share a transaction with deletions on a full disk.
             let stamped = if may_write { stamps.get(..max).unwrap_or(&stamps) } else { &[] };
             let is_last = removals.is_empty() && !self.held.has_writes() && stamped.len() == stamps.len();
             let position = BatchPosition { is_first: progress.first.is_none(), is_last };
             let outcome = self
                 .commit_part((&batch, stamped), waiting, position, evicted_values)
                 .inspect_err(|fault| {
-                    // If another file has taken the place of the cache's file, a restart does not find the
+                    // If another file is in the place of the cache's file, a restart does not find the
                     // removals of earlier parts.
                     progress.removals_are_durable &= !fault.is_displacement();
                 })?;
@@ -141,16 +141,16 @@ impl Writer {
             } else {
                 self.held.committed(group);
             }
-            // The values evicted for this part are dropped before the other parts begin, because no budget
-            // counts these values any more.
+            // The evicted values are dropped before the next part begins, because no budget counts them any
+            // more.
             self.tiers.sweeper.drop_values(std::mem::take(evicted_values));
             self.held.is_over_limit = needs_room && !self.held.has_writes();
             if removals.is_empty() && !self.held.has_work() && stamps.is_empty() {
                 self.file.committed(self.now());
                 return Ok(());
             }
-            // If no value is held, the callers of a flush are answered. So every stamp must be committed by
-            // then.
+            // If no value is held, the callers of a flush are answered after this step, so all stamps must be
+            // committed first.
             let is_held = self.held.has_writes() || stamps.is_empty();
             if removals.is_empty() && needs_room && is_held && waiting.shut_down.is_none() {
                 return Ok(());
@@ -158,13 +158,12 @@ impl Writer {
         }
     }
 
-    /// Returns whether the step commits every stamp of a use, because a caller waits for a flush or a close.
-    /// Otherwise it commits a bounded number.
+    /// Returns whether the step must commit all stamps, because a caller waits for a flush or a close.
     fn needs_all_stamps(&self, waiting: &Waiting) -> bool {
         waiting.shut_down.is_some() || self.held.has_flush()
     }
 
-    /// Returns copies of the stamps that the step commits. If there are more stamps, the next step follows
+    /// Returns copies of the stamps to commit in this step. If there are more stamps, the next step follows
     /// immediately.
     fn copy_stamps(&mut self, needs_all: bool) -> Vec<UseStamp> {
         let stamps = &self.tiers.memory.use_stamps;
@@ -177,16 +176,16 @@ impl Writer {
             return Vec::new();
         }
         let batch = stamps.batch(self.limits.max_stamps());
-        // A round ends after the number of stamps that existed when it began. Otherwise a constant stream of
-        // uses would never let the writer rest.
+        // A series of steps ends after the number of stamps that existed when it began. Otherwise a constant
+        // stream of uses would never let the writer rest.
         if self.stamps_due == 0 || batch.is_empty() {
             self.stamps_due = if batch.is_empty() { 0 } else { stamps.len() };
         }
         batch
     }
 
-    /// Steps 3 to 5 for one part: commits, installs the snapshot, marks clean, and removes the committed
-    /// stamps of uses.
+    /// Runs steps 3 to 5 for one part: commits, installs the snapshot, marks clean, and removes the committed
+    /// stamps.
     pub(super) fn commit_part(
         &mut self,
         (mutations, stamps): (&[Mutation], &[UseStamp]),
@@ -198,7 +197,7 @@ impl Writer {
         let now = self.now();
         let pending = self.file.pending_registrations().clone();
         // A step that only sweeps leaves the pending keyspaces to a later commit. Otherwise even a sweep with
-        // nothing to delete would commit.
+        // nothing to delete would make a commit.
         let leaves_new =
             mutations.is_empty() && stamps.is_empty() && waiting.only_sweeps() && pending.may_wait();
         let none = PendingRegistrations::default();
@@ -230,7 +229,7 @@ impl Writer {
         // Step 5.
         self.tiers.memory.use_stamps.settle(settled);
         if outcome.needs_room {
-            // The values were not written, so they stay dirty. The removals of their groups stay dirty, too.
+            // The values were not written, so they stay dirty, as do the removals of their groups.
             let is_made = |mutation: &&Mutation| !mutation.is_put() && mutation.unit == 0;
             let deletions: Vec<_> = mutations.iter().filter(is_made).cloned().collect();
             self.tiers.mark_clean(&deletions, evicted_values);
@@ -238,7 +237,7 @@ impl Writer {
             self.tiers.mark_clean(mutations, evicted_values);
             self.has_unflushed |= mutations.iter().any(|mutation| !mutation.removes());
         }
-        // The first part deleted the ranges, or added them to the file as pending.
+        // The first part has deleted the ranges, or has added them to the file as pending.
         if position.is_first {
             self.note_range_tombstones(waiting);
         }
@@ -283,7 +282,7 @@ impl Writer {
         bounded_commit::commit(&mut self.file, &self.tiers, &batch)
     }
 
-    /// Publishes the changes of a commit, for statistics and for the sweeper.
+    /// Publishes the result of a commit, for the statistics and for the sweeper thread.
     fn publish(&mut self, outcome: &CommitOutcome, now: Timestamp) {
         let extent = self.file.note_extent();
         let Some(store) = self.file.store_mut() else { return };
@@ -298,7 +297,7 @@ impl Writer {
             status.evictions += outcome.evicted;
             status.expirations += outcome.swept;
             status.shown_at = now;
-            // The statistics do not show a retired keyspace.
+            // Skips retired keyspaces, which the statistics do not show.
             let gone = outcome.gone.iter().filter(|(id, ..)| store.catalog.keyspaces.name_of(*id).is_some());
             for (id, evicted, swept) in gone {
                 let gone = status.gone.entry(*id).or_default();
@@ -310,10 +309,10 @@ impl Writer {
         }
     }
 
-    /// Step 6.
+    /// Runs step 6.
     fn answer(&mut self, mut waiting: Waiting, progress: StepProgress, mut evicted_values: EvictedValues) {
         if self.file.state() != ServiceState::Suspended && !self.held.has_work() {
-            // Every drained entry is committed, or is in memory only from now on.
+            // Every drained entry is committed, or is now in memory only.
             self.tiers.writer_metrics.lag.end();
         }
         let mut was_unsaved = false;
@@ -322,7 +321,8 @@ impl Writer {
         {
             waiting.commits.extend(self.held.take_done());
             let replies = waiting.replies();
-            // Reported once, to the first caller that must know whether a restart would find every entry.
+            // Reported once: to the first flush or close, which must know whether a restart would find all
+            // entries.
             let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
             was_unsaved = is_asked && std::mem::take(&mut self.has_unsaved);
             self.has_unflushed &= !is_asked;

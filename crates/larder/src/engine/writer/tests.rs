@@ -28,7 +28,7 @@ fn a_fault_of_an_older_handle_changes_nothing() {
     let names = cache.keyspace(NAME).unwrap();
     names.insert(&1, 1).unwrap();
     disk.fail_once(disk.operations().len() as u64, Failure::Io);
-    // The removal closes the file and opens it again: a fault of the first handle is then ignored.
+    // The removal closes the file and opens it again. After that, a fault of the first handle is ignored.
     assert!(names.remove(&1).unwrap());
     let tiers = cache.shared().tiers.clone();
     let old = StoreError::damage("of the first handle");
@@ -85,8 +85,7 @@ fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
     clock.advance(MAX_RETRY_DELAY);
     drop(cache.flush());
     assert_eq!(cache.stats().disk.unwrap().state, DiskState::On);
-    // If the value were stored now, it could replace a value that the file has. The file's value would return
-    // after the new value was evicted.
+    // If this value were stored, the file's value would be back after the new value was evicted.
     assert_eq!(store_unsaved(), Err(Refused::Unsaved), "there is one again");
 }
 

@@ -1,34 +1,34 @@
-//! Units: changes that the writer commits in one transaction, because they belong to one group of values
+//! Units: changes that the writer must commit in one transaction, because they belong to a group of values
 //! ([`crate::memory::store_group`]).
 //!
 //! A drain returns the newest change of every key of a group. For each drain:
 //!
-//! 1. A change of a group may have replaced a removal for which a caller waits. Removals are committed before
+//! 1. A change of a group may have replaced a removal that a caller waits for. Removals are committed before
 //!    the groups, in any number of transactions. So the removal becomes a separate change, and the change of
 //!    the group stays with its group.
 //! 2. The writes of all keys of a group form a unit, even if a later call made some of these writes. The
-//!    removals of a group belong to its writes, too, and are not committed first. Groups that share a key are
-//!    in one unit. Otherwise one of these groups would be split at that key.
-//! 3. The changes of a unit get the unit's number, and are moved together to the place of the first change.
+//!    removals of a group also belong to its unit, and are not committed first. Groups that share a key form
+//!    a single unit. Otherwise one of these groups would be split at that key.
+//! 3. The changes of a unit get the unit's number, and are moved to the place of the first of them.
 //!
-//! A unit may exceed the limits of a transaction. The limits of a single group are chosen so that its
-//! transaction still fits into the file ([`crate::engine::capacity`]).
+//! A unit may exceed the limits of a transaction. The limits of a group ensure that its transaction still
+//! fits into the file ([`crate::engine::capacity`]).
 
 use std::collections::HashMap;
 
 use crate::memory::mutation::{Mutation, SlotChange};
 use crate::sys::sync::Arc;
 
-/// Numbers units.
+/// Assigns numbers to units.
 #[derive(Debug, Default)]
 pub(super) struct Units {
-    /// The last number. Numbers begin again before they overflow: only units in the queue of the writer must
-    /// differ.
+    /// The last assigned number. Numbers start again before they overflow, because only the units in the
+    /// writer's queue must differ.
     last: u32,
 }
 
 impl Units {
-    /// Divides the changes of a drain into removals and writes. Arranges the writes by units.
+    /// Divides the changes of a drain into removals and writes, and arranges the writes by units.
     pub(super) fn arrange(&mut self, drained: Vec<Mutation>) -> (Vec<Mutation>, Vec<Mutation>) {
         if drained.iter().all(|mutation| mutation.group().is_none()) {
             return drained.into_iter().partition(Mutation::removes);
@@ -36,7 +36,7 @@ impl Units {
         let (mut removals, mut writes) = (Vec::new(), Vec::new());
         for mut mutation in drained {
             if mutation.hides_removal && mutation.group().is_some() {
-                // 1. This deletion makes no slot clean, because no slot has its sequence.
+                // 1. This deletion does not mark a slot clean, because no slot has its sequence.
                 let sequence = mutation.sequence.saturating_sub(1);
                 removals.push(Mutation { change: SlotChange::Delete, sequence, ..mutation.clone() });
                 mutation.hides_removal = false;
@@ -48,7 +48,7 @@ impl Units {
         (removals, self.number(writes))
     }
 
-    /// Steps 2 and 3.
+    /// Runs steps 2 and 3.
     fn number(&mut self, mut writes: Vec<Mutation>) -> Vec<Mutation> {
         let mut joined = Joined::new(writes.len());
         let places: HashMap<&[u8], usize> =
@@ -80,7 +80,7 @@ impl Units {
     }
 }
 
-/// Places of a list that belong together: a disjoint-set forest. The first place of each set is its root.
+/// A disjoint-set forest over the indices of a list. The first index of each set is its root.
 struct Joined(Vec<usize>);
 
 impl Joined {
@@ -88,7 +88,7 @@ impl Joined {
         Self((0..len).collect())
     }
 
-    /// Returns the first place of the set of a place.
+    /// Returns the first index in the set of an index.
     fn first(&mut self, mut at: usize) -> usize {
         while let Some(&up) = self.0.get(at)
             && up != at
@@ -103,7 +103,7 @@ impl Joined {
         at
     }
 
-    /// Joins the sets of two places.
+    /// Joins the sets of two indices.
     fn join(&mut self, one: usize, other: usize) {
         let (one, other) = (self.first(one), self.first(other));
         if let Some(place) = self.0.get_mut(one.max(other)) {

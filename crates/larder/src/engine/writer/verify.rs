@@ -1,4 +1,4 @@
-//! The check of every page of the file.
+//! Checks every page of the file.
 
 use super::Writer;
 use super::waiting::Waiting;
@@ -9,18 +9,17 @@ use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
 
 impl Writer {
-    /// Checks every page. If the file is damaged, a fresh file takes its place. Returns the damage, if there
-    /// is any.
+    /// Checks every page. Replaces a damaged file with a new one. Returns the damage, if there is any.
     pub(super) fn verify(&mut self, evicted_values: &mut EvictedValues) -> Result<Option<String>, Error> {
         let (volume, path) = (self.file.options().volume.clone(), self.file.options().path.clone());
         if let Some(why) = self.file.why() {
             return Err(unverified_while_off(Some(why)));
         }
-        // Only this thread writes the file, and this thread writes nothing while it verifies.
+        // The file does not change meanwhile, because only this thread writes to it.
         match verify_own(&*volume, &path) {
             Ok(()) => Ok(None),
             Err(fault) if fault.kind == StoreErrorKind::Damage => {
-                // Another file may be at the path by now.
+                // If another file is at the path by now, that is the failure to handle.
                 let fault = self.file.check_place().err().unwrap_or(fault);
                 let cause = fault.to_string();
                 self.fail(fault);

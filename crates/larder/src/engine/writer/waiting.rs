@@ -1,4 +1,4 @@
-//! The commands of one step of the writer, sorted by kind, and the answers to their callers.
+//! The commands of a step of the writer, sorted by kind, and the answers to their callers.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// The commands of one step, sorted by kind.
+/// The commands of a step, sorted by kind.
 #[derive(Default)]
 pub(super) struct Waiting {
     pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
     pub(super) ranges: Vec<RangeRemoval>,
-    /// Each reply with the number of ranges that its caller removes.
+    /// The replies for `ranges`, each with the number of ranges of its caller.
     pub(super) range_replies: Vec<(Reply<u64>, usize)>,
     pub(super) parts: Vec<Reply<()>>,
-    /// The maximum duration of a part of a pending range removal, if no caller requested the part.
+    /// The maximum duration of a part of a pending range removal, for a part that no caller requested.
     pub(super) part_time: Option<Duration>,
     pub(super) registrations: Vec<Registration>,
     pub(super) registration_replies: Vec<Reply<KeyspaceId>>,
@@ -51,7 +51,7 @@ impl Waiting {
                 self.sweep_replies.push(reply);
             }
             Command::Verify(reply) => self.verifications.push(reply),
-            // The fault of the latest generation is kept. A fault of an older generation must not replace it.
+            // Keeps the fault of the latest generation.
             Command::ReportFault(generation, fault) => {
                 if self.fault.as_ref().is_none_or(|(known, _)| *known <= generation) {
                     self.fault = Some((generation, fault));
@@ -61,8 +61,7 @@ impl Waiting {
         }
     }
 
-    /// Returns whether a caller waits for an invalidation. An invalidation must be durable when its caller is
-    /// answered.
+    /// Returns whether a caller waits for an invalidation, which must be durable when its caller is answered.
     pub(super) fn has_invalidation(&self) -> bool {
         let is_invalidation = |(kind, _): &(Acknowledge, _)| *kind == Acknowledge::Invalidation;
         !self.ranges.is_empty() || self.commits.iter().any(is_invalidation)
@@ -73,7 +72,7 @@ impl Waiting {
         self.part_time.is_some() || !self.parts.is_empty()
     }
 
-    /// Returns whether the callers request only the deletion of due entries.
+    /// Returns whether the callers request only the deletion of expired entries.
     pub(super) fn only_sweeps(&self) -> bool {
         self.callers() == self.sweep_replies.len()
             && !self.sweep_replies.is_empty()
@@ -104,11 +103,11 @@ impl Waiting {
     }
 }
 
-/// The channels for the answers of a step.
+/// The channels for the answers of a step, by kind.
 pub(super) struct Replies {
     pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
-    /// Each reply with the number of ranges that its caller removes, and the number of live entries of these
-    /// ranges that memory held.
+    /// Each reply with the number of ranges of its caller, and the number of live entries of these ranges
+    /// that were in memory.
     pub(super) ranges: Vec<(Reply<u64>, usize, u64)>,
     pub(super) registrations: Vec<Reply<KeyspaceId>>,
     pub(super) sweeps: Vec<Reply<(u64, bool)>>,
@@ -120,10 +119,10 @@ impl Replies {
         self.commits.iter().any(|(kind, _)| *kind == Acknowledge::Flush)
     }
 
-    /// Answers the callers of a committed step. A caller that no longer waits needs no answer.
+    /// Answers the callers of a committed step.
     ///
-    /// If `writes_are_lost` is set, some of the step's writes were in a file that was then discarded. If
-    /// `is_unsaved` is set, memory accepted values while there was no file.
+    /// `writes_are_lost` says that some of the step's writes were committed to a file that was then
+    /// discarded. `is_unsaved` says that memory accepted values while there was no file.
     pub(super) fn acknowledge(self, outcome: CommitOutcome, writes_are_lost: bool, is_unsaved: bool) {
         for (kind, reply) in self.commits {
             reply.send(match kind {
@@ -148,7 +147,7 @@ impl Replies {
     }
 }
 
-/// Returns the answer to the first flush after an outage in which there was no file.
+/// Returns the error for the first flush after an outage without a file.
 pub(super) fn unsaved() -> Error {
     let cause = "an entry that was inserted while the disk tier was off, or that was in a discarded file, lives in \
         memory alone";

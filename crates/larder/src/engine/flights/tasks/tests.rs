@@ -1,4 +1,4 @@
-// The model's channels have only one receiver, and their errors can't be compared.
+// Not under the model checker, whose channels have only one receiver and errors that can't be compared.
 #![cfg(not(shuttle))]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ impl Wake for CountedWakes {
     }
 }
 
-/// A task: a wait, and the waker with which it is polled.
+/// A task: a wait, and the waker that the test passes to its polls.
 struct PolledTask {
     wait: TaskWait,
     wakes: Arc<CountedWakes>,
@@ -35,7 +35,7 @@ impl PolledTask {
         Pin::new(&mut self.wait).poll(&mut Context::from_waker(&self.wakes.clone().into()))
     }
 
-    /// Returns how many times the task was woken since the last call.
+    /// Returns how often the task was woken since the last call.
     fn woken(&self) -> usize {
         self.wakes.0.swap(0, Ordering::SeqCst)
     }
@@ -60,7 +60,7 @@ fn value(number: u32) -> FlightOutcome {
     FlightOutcome::Value(Arc::new(number))
 }
 
-/// A loader that lands its flight with 7 once the test allows it. It reports when it is dropped.
+/// A loader that lands its flight with 7 once the test allows it, and reports its drop.
 struct HeldLoader {
     flight: Arc<Flight>,
     may_land: Arc<Mutex<(bool, Option<Waker>)>>,
@@ -169,7 +169,7 @@ fn a_task_that_came_while_another_polled_the_loader_is_woken() {
     let other = second.clone();
     flight.park(Box::pin(std::future::poll_fn(move |context| {
         context.waker().wake_by_ref();
-        // Polled on its own thread. On this thread, the wait would be attributed to the loader here.
+        // Polled on another thread. On this thread, the wait would be attributed to this loader.
         let poll_other = || other.lock().poll().is_pending();
         assert!(thread::scope(|scope| scope.spawn(poll_other).join().unwrap()));
         assert_eq!(other.lock().woken(), 0);
@@ -220,7 +220,7 @@ fn a_loader_that_wakes_itself_while_it_is_polled_is_polled_again() {
     assert_eq!(task.value(), Some(3));
 }
 
-/// Lands its flight when it is dropped, like a lease that is dropped by a panic.
+/// Lands its flight when dropped, like a lease that a panic drops.
 struct Lands(Arc<Flight>);
 
 impl Drop for Lands {
@@ -294,7 +294,7 @@ fn of_two_loaders_that_wait_for_one_another_one_is_refused() {
     let (mut for_one, mut for_two) = (joining(&one), joining(&two));
     assert_eq!(poll_inside(&one, &mut for_two), None);
     assert_eq!(poll_inside(&two, &mut for_one), Some(UnfinishedFlight::Cycle));
-    // A task outside of both loaders may wait for them.
+    // A task outside both loaders may wait for their flights.
     assert!(joining(&one).poll().is_pending());
     drop(for_two);
     let mut again = joining(&one);
@@ -312,14 +312,13 @@ fn a_loader_that_waits_for_itself_is_refused() {
 fn a_circle_of_a_thread_and_a_task_is_found_from_both_sides() {
     let far = || Deadline::after(HOUR);
     thread::scope(|scope| {
-        // The thread leads `of_thread` and waits for `of_task`. The loader of `of_task` waits for
-        // `of_thread`.
+        // This thread leads `of_thread` and waits for `of_task`, whose loader waits for `of_thread`.
         let (of_task, of_thread) = (flight(), Flight::led(far()));
         let mut wait = joining(&of_thread);
         assert_eq!(poll_inside(&of_task, &mut wait), None);
         assert_eq!(of_task.join(None).unwrap_err(), UnfinishedFlight::Cycle);
         drop(wait);
-        // The same cycle, completed in the other order.
+        // The same cycle, but the task completes it.
         let (told, tell) = unbounded();
         let other = of_task.clone();
         let thread = scope.spawn(move || {

@@ -47,7 +47,7 @@ const MAX_EVICTIONS: usize = 4;
 const SMALL: usize = 100;
 const LARGE: usize = 3_900;
 
-/// A writer that a test drives step by step.
+/// A writer whose steps a test runs one by one.
 struct Machine {
     disk: SimulatedVolume,
     clock: Arc<ManualClock>,
@@ -119,7 +119,7 @@ impl Machine {
 
     /// Stores a value. Returns its sequence.
     fn store(&self, name: u16, len: usize) -> u64 {
-        // Each entry must expire later than the entries before it.
+        // Ensures that each entry expires later than the entries before it.
         self.clock.advance(Duration::from_millis(1));
         let (memory, key) = (&self.tiers.memory, self.key(name));
         let room = memory.buffer().reserve(len as u64, || ()).unwrap();
@@ -169,7 +169,8 @@ impl Machine {
             .1
     }
 
-    /// Removes everything. Returns the sequence, and the command that commits the removal.
+    /// Removes all entries. Returns the sequence, the command that commits the removal, and the channel for
+    /// its answer.
     fn clear(&self) -> (u64, Command, Receiver<Result<u64, Error>>) {
         let (scope, mut evicted_values) =
             (Scope::prefix(self.open_keyspace.to_bytes()), EvictedValues::default());
@@ -200,7 +201,7 @@ impl Machine {
         }
     }
 
-    /// Makes steps until no work is pending. Returns the number of steps.
+    /// Runs steps until no work is pending. Returns the number of steps.
     fn finish(&mut self) -> usize {
         let mut steps = 0;
         while self.writer.held.is_pending() {
@@ -211,7 +212,7 @@ impl Machine {
         steps
     }
 
-    /// Returns the sequence of the entry that a restart would find for a key.
+    /// Returns the sequence of a key's entry on disk, which a restart would find.
     fn on_disk(&self, name: u16) -> Option<u64> {
         let snapshot = self.tiers.disk.snapshots.current().clone()?;
         let record = snapshot.get(&self.key(name)).unwrap()?;

@@ -1,4 +1,4 @@
-//! Groups with removals, as a transaction commits them: the removals are committed with the values.
+//! Tests of groups with removals, as transactions commit them: the removals are committed with the values.
 
 use super::{Answer, LARGE, Machine, SMALL, commit};
 use crate::disk::file::cache_file::ServiceState;
@@ -65,7 +65,7 @@ impl Machine {
     }
 }
 
-/// A machine whose file has these entries.
+/// Returns a machine whose file has these entries.
 fn machine_with(names: &[u16]) -> Machine {
     let mut machine = Machine::new();
     for name in names {
@@ -90,8 +90,8 @@ fn the_removals_of_a_group_are_committed_with_its_values() {
     machine.tiers.memory.validate();
 }
 
-/// The group is larger than one transaction of the machine, so the removals of other calls are committed
-/// before the group.
+/// Checks that the removals of other calls are committed before a group that is larger than a transaction of
+/// the machine.
 #[test]
 fn a_large_group_with_removals_has_a_transaction_of_its_own() {
     let old: Vec<u16> = (1..=8).collect();
@@ -105,7 +105,7 @@ fn a_large_group_with_removals_has_a_transaction_of_its_own() {
     assert_eq!(machine.is_on_disk(&[7, 8, 20, 23]), [true, false, true, true]);
 }
 
-/// If another caller waits for a removal, the removal is made immediately, even while the group waits for
+/// Checks that a removal that another caller waits for is made immediately, even while the group waits for
 /// room.
 #[test]
 fn a_removal_that_a_removal_of_a_group_has_replaced_is_made_before_it() {
@@ -123,8 +123,8 @@ fn a_removal_that_a_removal_of_a_group_has_replaced_is_made_before_it() {
     assert_eq!(machine.is_on_disk(&[1, 2, 398, 399]), [true, true, false, false]);
 }
 
-/// The group needs more room than one transaction may make. Meanwhile one of its removals is overwritten, and
-/// one of its values is removed.
+/// Checks that a group that needs several evicting transactions is committed as a whole, although meanwhile
+/// one of its removals is overwritten and one of its values is removed.
 #[test]
 fn a_group_with_removals_waits_for_room_as_a_whole() {
     let mut machine = Machine::new();
@@ -153,8 +153,8 @@ fn a_group_with_removals_waits_for_room_as_a_whole() {
     machine.tiers.memory.validate();
 }
 
-/// Each of the disk's operations fails once. When the caller of the group is answered, a restart finds the
-/// whole group or nothing.
+/// Checks, for a failure of each of the disk's operations, that the whole group is on disk when its caller is
+/// answered.
 #[test]
 fn a_group_with_removals_whose_commit_failed_is_committed_as_a_whole() {
     let old: Vec<u16> = (1..=6).collect();
@@ -173,7 +173,7 @@ fn a_group_with_removals_whose_commit_failed_is_committed_as_a_whole() {
     }
 }
 
-/// While there is no file, a removal of a group is durable, because a restart finds nothing.
+/// Checks that the removals of a group are durable while there is no file, because a restart finds nothing.
 #[test]
 fn a_group_with_removals_is_answered_while_the_disk_is_gone() {
     let mut machine = machine_with(&[1, 2]);
@@ -188,9 +188,9 @@ fn a_group_with_removals_is_answered_while_the_disk_is_gone() {
     machine.disk.heal();
 }
 
-/// Another program removes the file at each of the disk's operations, one after another. The step has several
-/// parts, so some parts may be committed by then. A restart finds the values if the caller was answered with
-/// `Ok`.
+/// Checks, for a removal of the file by another program at each of the disk's operations, that a restart
+/// finds the values if the caller got `Ok`. The step has several parts, so some parts may already be
+/// committed.
 #[test]
 fn the_values_of_a_group_with_removals_are_on_disk_or_reported_as_lost() {
     let old: Vec<u16> = (1..=6).collect();
@@ -219,7 +219,8 @@ fn the_values_of_a_group_with_removals_are_on_disk_or_reported_as_lost() {
     assert!(lost > 0, "the file went away after the part of the group");
 }
 
-/// A group with values is as urgent as a group of only removals. While there is no file, it is not durable.
+/// Checks that a group with values does not wait for the disk to work again, and is not durable while there
+/// is no file.
 #[test]
 fn a_group_with_values_is_not_durable_while_the_disk_is_gone() {
     let mut machine = machine_with(&[1, 2]);

@@ -1,10 +1,10 @@
-//! Groups of values. Each group is committed in one transaction, even if its keys change before that.
+//! Tests that a group of values is committed in one transaction, even if its keys change before that.
 
 use super::{LARGE, Machine, SMALL, commit};
 use crate::engine::writer::command::Acknowledge;
 use crate::testing::volume::operation::Failure;
 
-/// The keys of a group that is larger than a transaction of the machine.
+/// Returns the keys of a group that is larger than a transaction of the machine.
 fn names() -> Vec<u16> {
     (1..=12).collect()
 }
@@ -89,8 +89,8 @@ fn a_removed_key_leaves_its_group_and_the_others_stay_together() {
     assert_eq!(found(&machine, &names()), rest.collect::<Vec<_>>());
 }
 
-/// The group needs more room than one transaction may make. Meanwhile one of its keys is overwritten, and
-/// another key of it is removed.
+/// Checks that a group that needs several evicting transactions is committed as a whole, although meanwhile
+/// one of its keys is overwritten and another one is removed.
 #[test]
 fn a_group_that_waits_for_room_waits_as_a_whole() {
     let mut machine = Machine::new();
@@ -113,7 +113,7 @@ fn a_group_that_waits_for_room_waits_as_a_whole() {
     assert!(machine.on_disk(2).is_none());
 }
 
-/// Each of the disk's operations fails once.
+/// Checks this for a failure of each of the disk's operations.
 #[test]
 fn a_group_whose_commit_failed_is_committed_as_a_whole() {
     for at in 0..60 {

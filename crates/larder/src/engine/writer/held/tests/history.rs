@@ -1,4 +1,4 @@
-//! Random histories of a machine, and the checks of its answers.
+//! Random histories of a machine, with checks of its answers.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ pub(super) struct Waiter {
     answer: Answer,
 }
 
-/// A random history of a machine, and the data to check the machine's answers.
+/// A random history of a machine, with the data to check its answers.
 pub(super) struct History {
     pub(super) machine: Machine,
     random: Random,
@@ -40,7 +40,7 @@ pub(super) struct History {
     removals: HashMap<u16, u64>,
     cleared: u64,
     pub(super) waiters: Vec<Waiter>,
-    /// The values of each group: their keys and sequences.
+    /// For each group, the keys and sequences of its values.
     groups: Vec<Vec<(u16, u64)>>,
 }
 
@@ -106,11 +106,11 @@ impl History {
         self.judge();
     }
 
-    /// Compares the answers with the entries that a restart would find.
+    /// Checks the answers against the entries that a restart would find.
     pub(super) fn judge(&mut self) {
         let (machine, removals, cleared) = (&self.machine, &self.removals, self.cleared);
-        // An entry of a group may have been evicted. But beside an entry of the group, no entry from before
-        // the group may remain.
+        // Entries of a group may have been evicted. But if one of the group's values is on disk, no key of
+        // the group may have an older entry.
         for group in &self.groups {
             let found = |(name, sequence): &(u16, u64)| Some((machine.on_disk(*name)?, *sequence));
             let found: Vec<_> = group.iter().filter_map(found).collect();

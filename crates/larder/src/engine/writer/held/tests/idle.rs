@@ -1,4 +1,4 @@
-//! Stamps of uses while values are held.
+//! Tests of stamps of uses while values are held.
 
 use super::*;
 use crate::memory::extras::EntryExtras;
@@ -6,7 +6,7 @@ use crate::memory::extras::EntryExtras;
 const LIFE: Duration = Duration::from_hours(2);
 
 impl Machine {
-    /// Stores a value that expires after an hour, and whose life each use extends.
+    /// Stores a value that expires after an hour, and whose life is extended by uses.
     fn store_idling(&self, name: u16, len: usize) {
         self.clock.advance(Duration::from_millis(1));
         let (memory, key, now) = (&self.tiers.memory, self.key(name), self.tiers.time.now());

@@ -84,7 +84,6 @@ impl Header {
     }
 }
 
-/// The kind of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum RecordKind {
     /// The key has the value in the payload.
@@ -111,7 +110,6 @@ impl RecordKind {
     }
 }
 
-/// The compression of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum PayloadCompression {
     #[default]
@@ -175,7 +173,6 @@ pub(crate) enum Damage {
 }
 
 impl Damage {
-    /// Returns a text that describes the damage.
     pub(crate) const fn cause(self) -> &'static str {
         match self {
             Self::Short => "it is shorter than it should be",

@@ -55,7 +55,6 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
-    /// Creates an empty reservation.
     pub(super) fn new(budget: Arc<Budget>) -> Self {
         Self { budget, held: AtomicU64::new(0) }
     }

@@ -31,7 +31,6 @@ pub(crate) struct Unsaved {
     /// Whether the value fits into the file. If it does not, the payload is empty, and the commit deletes
     /// the older record.
     pub(crate) fits_file: bool,
-    /// The group that the value belongs to.
     pub(crate) group: Option<Arc<Group>>,
     /// Room in the write buffer, held for as long as the payload exists.
     pub(crate) room: BufferRoom,

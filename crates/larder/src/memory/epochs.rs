@@ -12,7 +12,6 @@ use crate::memory::slot_key::SlotKey;
 /// rarely prevents it.
 const EPOCHS: usize = 64;
 
-/// The epochs of a shard.
 #[derive(Debug)]
 pub(super) struct Epochs([u32; EPOCHS]);
 

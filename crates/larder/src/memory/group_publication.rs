@@ -8,8 +8,8 @@
 //!    the transaction, or none.
 //! 2. The shards of all keys are locked in the order of their numbers, each once. No other code waits for a
 //!    shard's lock while it holds another shard's lock. So no two callers deadlock.
-//! 3. Each read is checked as for a change of one key: the lease holds, and the entry that was read is still
-//!    there and live. The time is read once, under all locks. If any check fails, nothing is changed.
+//! 3. Each read is checked as for a change of one key: the lease is valid, and the entry that was read is
+//!    still there and live. The time is read once, under all locks. If any check fails, nothing is changed.
 //! 4. Each change is checked: its shard is open, and a change that must be committed was prepared for the
 //!    commit.
 //! 5. Weight is reserved for the values that are stored clean because they will not be committed. These
@@ -51,10 +51,9 @@ pub(crate) struct GroupRead<'a> {
     pub(crate) is_confirmed: bool,
 }
 
-/// A change of a key.
 #[derive(Debug)]
 pub(crate) enum GroupChange {
-    /// Stores an entry.
+    /// Stores an entry under the key.
     Put(IncomingEntry),
     /// Removes the entry of the key from memory and disk. The removal is committed with its group, if it has
     /// one. `is_saved` is false if the disk tier is currently not saving changes.
@@ -81,7 +80,6 @@ impl GroupChange {
 /// Callbacks that run under the locks.
 #[derive(Clone, Copy)]
 pub(crate) struct GroupConditions<'a> {
-    /// Returns the current time.
     pub(crate) now: &'a dyn Fn() -> Timestamp,
     /// Returns whether the snapshot in which entries were confirmed is still the current one.
     pub(crate) is_current: &'a dyn Fn() -> bool,

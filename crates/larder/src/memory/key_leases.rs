@@ -48,7 +48,6 @@ impl HeldLease {
 pub(super) struct AttachedFlight {
     pub(super) lease: LeaseId,
     pub(super) flight: Value,
-    /// The deadline of the lease.
     pub(super) deadline: Deadline,
     /// Whether the load may end with an absence.
     pub(super) may_be_absent: bool,

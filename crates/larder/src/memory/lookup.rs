@@ -59,7 +59,6 @@ pub(crate) struct MissToken {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PreviousState {
-    /// A live value.
     Live,
     /// An absence, an expired entry or a tombstone.
     Dead,

@@ -39,7 +39,6 @@ impl Mutation {
         matches!(self.change, SlotChange::Put { .. })
     }
 
-    /// Returns the group that the change belongs to.
     pub(crate) fn group(&self) -> Option<&Arc<Group>> {
         match &self.change {
             SlotChange::Put { unsaved, .. } => unsaved.group.as_ref(),

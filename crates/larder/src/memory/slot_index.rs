@@ -29,7 +29,6 @@
 
 use crate::memory::policy::slot_id::SlotId;
 
-/// Number of places in a bucket.
 const PLACES: usize = 6;
 /// The bits of the tags in [`Bucket::word`], and words with a one in the lowest or the top bit of each tag.
 const TAG_BITS: u64 = (1 << 48) - 1;
@@ -205,7 +204,6 @@ impl SlotIndex {
         Self { buckets: Vec::new(), len: 0 }
     }
 
-    /// Returns the number of slots.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) const fn len(&self) -> usize {
         self.len

@@ -111,7 +111,6 @@ impl UseStamps {
         stamps.get(key).filter(|stamp| stamp.0 == sequence).map(|stamp| stamp.1)
     }
 
-    /// Returns whether a key has a stamp.
     pub(crate) fn has(&self, key: &[u8]) -> bool {
         !self.is_empty() && self.stamps.lock().contains_key(key)
     }

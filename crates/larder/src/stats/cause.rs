@@ -11,7 +11,6 @@ use crate::sys::sync::{Arc, AtomicSnapshot};
 /// user's type may have any length.
 const MAX_LEN: usize = 400;
 
-/// The text of a cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cause {
     pub(crate) text: String,

@@ -36,7 +36,6 @@ macro_rules! counts {
         }
 
         impl CumulativeStats {
-            /// Returns the counts of a keyspace.
             pub(crate) fn of_keyspace(sums: &Sums) -> Self {
                 let mut counts = Self::default();
                 $($(counts.$cumulative = sums.of(Count::$count);)?)+

@@ -75,7 +75,6 @@ thread_local! {
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Returns whether the calling thread is a worker.
 pub(crate) fn is_worker() -> bool {
     IS_WORKER.try_with(Cell::get).unwrap_or(false)
 }
@@ -169,7 +168,6 @@ fn returned<T>(result: Option<std::thread::Result<T>>) -> T {
 }
 
 impl Workers {
-    /// Returns the workers of the calling process.
     fn current() -> Arc<Self> {
         let process = Process::current();
         loop {

@@ -23,7 +23,6 @@
 pub(crate) struct Process(u32);
 
 impl Process {
-    /// Returns the calling process.
     pub(crate) fn current() -> Self {
         Self(std::process::id())
     }

@@ -126,7 +126,6 @@ impl WakerThread {
         Alarm { thread: self, id }
     }
 
-    /// Returns the waker thread of the calling process.
     fn current() -> Arc<Self> {
         let process = Process::current();
         loop {

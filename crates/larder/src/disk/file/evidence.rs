@@ -37,7 +37,6 @@ use crate::sys::volume::{Metadata, Volume};
 pub(super) const MARK_AT: u64 = 512;
 const WORD: [u8; 16] = *b"larder's file:\0\0";
 const MARK_LEN: usize = WORD.len() + FileIdentity::LEN + 8;
-/// Offset of the end of the mark.
 pub(super) const MARK_END: usize = 512 + MARK_LEN;
 
 /// Offset and length of a number that distinguishes a file from its copies ([`super::cache_file`]).

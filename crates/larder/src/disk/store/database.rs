@@ -19,7 +19,6 @@ use crate::units::Timestamp;
 /// Size of the page cache, in bytes, for a database from which few pages are read.
 pub(crate) const SMALL_CACHE: usize = 1 << 20;
 
-/// The options for opening a file.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenOptions {
     pub(crate) volume: Arc<dyn Volume>,

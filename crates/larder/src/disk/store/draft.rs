@@ -89,7 +89,6 @@ impl<'a> Draft<'a> {
         &self.rows
     }
 
-    /// Returns the rule by which entries are charged.
     pub(crate) fn charging(&self) -> Charging {
         self.catalog.charging
     }

@@ -9,7 +9,6 @@ use crate::format::record;
 use crate::format::record::{Extension, PayloadCompression, RecordKind};
 use crate::units::Timestamp;
 
-/// A change of one entry.
 #[derive(Debug, Clone)]
 pub(crate) struct EntryChange<'a> {
     /// The key, including the number of its keyspace.

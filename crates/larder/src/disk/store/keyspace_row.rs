@@ -54,7 +54,6 @@ pub struct RetiredVersion {
     pub retired_at: Timestamp,
 }
 
-/// The row of a keyspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyspaceRow {
     pub(crate) id: KeyspaceId,

@@ -14,10 +14,10 @@ use super::extent::Extent;
 const CLOSE: u64 = 16;
 /// The limit falls by the growth of the file multiplied by this factor.
 const FALL: u64 = 2;
-/// The limit never falls below the unpressed limit divided by this number. If the file is still too large,
-/// it is compacted.
+/// The limit never falls below the limit without pressure, divided by this number. If the file is still too
+/// large, it is compacted.
 const MIN_PART: u64 = 8;
-/// With each transaction the limit rises by the unpressed limit divided by this number.
+/// With each transaction the limit rises by the limit without pressure, divided by this number.
 const RISE: u64 = 512;
 
 #[derive(Debug, Clone, Copy)]

@@ -29,7 +29,6 @@ pub(crate) enum Encoding {
 }
 
 impl ErasedCodec {
-    /// Creates the codec of a type.
     pub(crate) fn of<V: Serialize + DeserializeOwned + Send + Sync + 'static>(format: Format) -> Self {
         Self { format, encode: encode_value::<V>, decode: decode_value::<V> }
     }

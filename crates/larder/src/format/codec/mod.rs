@@ -37,7 +37,6 @@ use error::CodecError;
 use limits::{Elements, MAX_VALUE_LEN};
 use shape::FinishedShape;
 
-/// An encoded value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Encoded {
     pub(crate) payload: Vec<u8>,

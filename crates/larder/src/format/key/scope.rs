@@ -36,7 +36,7 @@ pub(crate) enum Width {
     Fixed(usize),
     /// Up to the end mark of a text or byte part.
     Terminated,
-    /// An option: one byte. If the byte is not 0, parts of these widths follow.
+    /// One byte for the option. If the byte is not 0, parts of these widths follow.
     Optional(Box<[Width]>),
 }
 

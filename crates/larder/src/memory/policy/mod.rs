@@ -64,7 +64,6 @@ const MAX_LEAD: u64 = 3;
 /// Otherwise the policy would never visit the entries behind it.
 const MAX_LOSERS: u8 = 16;
 
-/// The eviction policy of one shard.
 #[derive(Debug)]
 pub(super) struct Policy {
     nodes: Segments<QueueNode>,

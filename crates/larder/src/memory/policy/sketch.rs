@@ -27,7 +27,6 @@ const MIN_PERIOD: u64 = 2_000;
 const BLOCK_WORDS: usize = 8;
 /// Minimum number of blocks. 128 blocks are enough for the keys of the minimum period.
 const MIN_BLOCKS: usize = 128;
-/// The largest value of a counter.
 const MAX_COUNT: u64 = 15;
 /// Keeps the lower three bits of each counter. After shifting all counters right by one, the top bit of each
 /// counter comes from its neighbour.

@@ -17,7 +17,6 @@ pub(crate) struct KeyInMemory {
     pub(crate) is_loading: bool,
 }
 
-/// The content of a key's slot.
 #[derive(Debug)]
 pub(crate) struct SlotContent {
     /// The value, live or expired. `None` for an absence and for an uncommitted removal.

@@ -158,7 +158,6 @@ impl Observer {
 
 #[cfg(all(unix, feature = "control"))]
 impl Observer {
-    /// Returns whether the application has enabled key sampling.
     pub(crate) fn samples_keys(&self) -> bool {
         self.hot.is_some()
     }

@@ -38,7 +38,6 @@ pub(super) struct Summary {
     squares: f64,
 }
 
-/// The counter of one key.
 #[derive(Debug)]
 pub(super) struct SummaryCounter {
     pub(super) key: Vec<u8>,

@@ -42,7 +42,6 @@ pub(crate) struct ObservedOperation {
     pub(crate) at: Timestamp,
 }
 
-/// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     MemoryHit,
@@ -121,7 +120,6 @@ impl Watcher {
     }
 }
 
-/// All watchers of a cache.
 #[derive(Debug)]
 pub(super) struct Watchers {
     /// The list of watchers, locked while the list and the thresholds change.

@@ -50,7 +50,6 @@ pub(crate) enum FileKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity(pub(crate) u64, pub(crate) u64);
 
-/// A file system.
 pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Returns the metadata of a path, without opening the file or following a link. Returns `None` if
     /// nothing is at the path.
@@ -159,7 +158,6 @@ pub(crate) trait LockFile: fmt::Debug + Send + Sync {
     /// Replaces the content of the file.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Releases the lock.
     fn unlock(&mut self) -> io::Result<()>;
 
     /// Returns whether opening the lock has created the file.

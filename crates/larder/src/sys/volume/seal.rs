@@ -1,4 +1,4 @@
-//! The seal on a file. The seal stops all writes while the store still has the file open.
+//! The seal on a file. A seal stops all writes while the store still has the file open.
 //!
 //! The store also writes while it is being closed, but must not change a file that another program has
 //! overwritten.

@@ -61,7 +61,6 @@ pub(crate) struct CopyReport {
     pub(crate) len: u64,
     /// Number of entries that were omitted because they had expired.
     pub(crate) expired: u64,
-    /// The catalog of the copy.
     pub(crate) catalog: Catalog,
 }
 

@@ -54,7 +54,6 @@ pub(crate) struct Spared<'a> {
     pub(crate) is_written: IsKey<'a>,
 }
 
-/// The position of the hand.
 #[derive(Debug, Default)]
 pub(crate) struct ClockHand {
     /// The last row that the hand has passed, by class.

@@ -30,7 +30,6 @@ const ROWS_BETWEEN_LOOKS: usize = 32;
 pub(crate) struct RemovalPart {
     /// The last key that was handled, or `None` if no keys are left.
     pub(crate) last: Option<Vec<u8>>,
-    /// Number of deleted rows.
     pub(crate) deleted: u64,
     /// Number of deleted rows that were live and did not belong to a retired keyspace.
     pub(crate) live: u64,

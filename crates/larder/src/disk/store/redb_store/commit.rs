@@ -57,7 +57,6 @@ pub(crate) struct Batch<'a> {
     pub(crate) max_extended_bytes: usize,
 }
 
-/// The outcome of a transaction.
 #[derive(Debug, Default)]
 pub(crate) struct CommitOutcome {
     /// Whether a transaction was committed. If the batch changes nothing, there is no transaction.

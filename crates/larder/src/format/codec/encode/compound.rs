@@ -17,7 +17,6 @@ pub(in crate::format::codec) struct EncodeCompound<'a, C, E> {
     parts: CompoundParts,
 }
 
-/// Information about a compound's parts.
 pub(super) struct CompoundParts {
     /// The place of an element of a sequence or of a key of a map. In any other compound, the place of the
     /// compound.

@@ -1,14 +1,14 @@
 //! The errors of the cache.
 //!
-//! Each variant asks the caller for a different action. A failure after which the cache can continue is not
-//! an error: the lookup is a miss, and [`Stats`](crate::Stats) counts the failure.
+//! Each variant requires a different action of the caller. A failure after which the cache can continue is
+//! not an error: the lookup is a miss, and [`Stats`](crate::Stats) counts the failure.
 //!
 //! An error's text names the cause in larder's own words, for example `the disk is full`. The error of the
 //! operating system, with the system's words and code, is the [`source`](std::error::Error::source).
 //!
-//! The text must not repeat the words of its source: programs such as `{:#}` of `anyhow` print the text and
-//! then all sources, and would print these words twice. But the text must contain a cause, because many logs
-//! print the text alone.
+//! The text must not repeat the words of its source. Otherwise programs that print the text and then all
+//! sources, such as `{:#}` of `anyhow`, would print these words twice. But the text must name a cause,
+//! because many logs print only the text.
 //!
 //! An inner error of larder, such as a [`CodecError`], is part of the text. So it is the field `cause`, and
 //! not a source.
@@ -46,7 +46,8 @@ use overflow::overflow;
 /// ```
 ///
 /// If the operating system failed, its error is the [`source`](std::error::Error::source). The text describes
-/// the same cause in other words, so print the text alone, or the text and all sources. `Debug` prints both.
+/// the same cause in other words, so print either only the text, or the text and all sources. `Debug` prints
+/// both.
 ///
 /// ```
 /// use std::error::Error;

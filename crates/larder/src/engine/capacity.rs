@@ -6,9 +6,10 @@ use crate::disk::store::limits::StoreLimits;
 /// file are counted. The rest is for the store's own tables, for gaps, and for the pages that two
 /// transactions have replaced and that are not free yet. `docs/adr/0009` has the measurement.
 const LIVE_SIXTEENTHS: u64 = 13;
-/// The same share, as a divisor of the capacity, if the length of the file is bounded instead. redb doubles a
-/// file that must grow, so the pages in use must stay below half of the capacity. Pages with entries are two
-/// thirds full. The pages that two transactions have replaced also count as in use until they are free.
+/// The same share, as a divisor of the capacity, if the length of the file is bounded instead. When a file
+/// must grow, redb doubles it, so the pages in use must stay below half of the capacity. Pages with entries
+/// are two thirds full. The pages that two transactions have replaced also count as in use until they are
+/// free.
 const LIVE_SHARE: u64 = 4;
 /// A divisor of the capacity, for two limits: the bytes of the values that a transaction writes, and the
 /// bytes of the pages that its evictions replace.

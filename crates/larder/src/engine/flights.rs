@@ -43,10 +43,10 @@
 //! 3. Without the lock, the caller lands the old flight as abandoned. The waiters of the old flight look the
 //!    key up again, and find the new flight.
 //!
-//! Any thread may fill a lease that [`Keyspace::lookup`](crate::Keyspace::lookup) returned. The flight of
-//! such a lease has no leader, and only the deadline ends a cycle. The graph contains only waits for flights.
-//! If a loader waits by other means, such as a join, for a thread that waits for the loader's own key, the
-//! graph does not contain that cycle, and only a timeout ends it.
+//! Any thread may fill a lease that [`Keyspace::lookup`](crate::Keyspace::lookup) returned. Its flight has no
+//! leader, and only the deadline ends a cycle. The graph contains only waits for flights. For example, a
+//! loader may join a thread that waits for the loader's own key. The graph does not contain this cycle, and
+//! only a timeout ends it.
 //!
 //! An outcome may hold a user's value or error, whose `Drop` may begin a load. So no outcome is dropped while
 //! the graph or the flight is locked.

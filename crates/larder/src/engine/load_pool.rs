@@ -215,7 +215,7 @@ impl LoadPool {
             pool.changed.notify_all();
             // The lease in the load reports a panic to the waiting callers.
             drop(catch_unwind(AssertUnwindSafe(job)));
-            // A loader may fork and return in the child, too.
+            // If a loader forks, it returns in both processes. The child must not continue the loop.
             if !pool.process.is_current() {
                 return;
             }

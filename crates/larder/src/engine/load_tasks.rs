@@ -94,7 +94,7 @@ impl LoadTasks {
         let task = Box::pin(LoadTask { wait: Some(wait), _place: place });
         let answer = catch_unwind(AssertUnwindSafe(|| spawner.spawn(task)));
         if let Err(panic) = answer {
-            // The panic's payload may be a user's value whose `Drop` panics, too.
+            // The panic's payload may be a user's value whose `Drop` also panics.
             drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
             if !self.is_logged.swap(true, Ordering::Relaxed) {
                 tracing::warn!("the spawner has panicked: loads in the background are not begun");

@@ -98,8 +98,8 @@ impl Tiers {
     /// be read. Counts damage and read faults. The caller must check the expiry again after decoding. Marks
     /// the key of a returned record as used on disk.
     ///
-    /// Returns `None` in a forked child: threads of the parent may have held the locks of the store's page
-    /// cache at the fork, and the parent may reuse the pages of the snapshot.
+    /// Returns `None` in a forked child. Threads of the parent may have held the locks of the store's page
+    /// cache at the fork. The parent may also reuse the pages of the snapshot.
     pub(crate) fn read_record(
         &self,
         key: SlotKey<'_>,

@@ -64,7 +64,8 @@ impl Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        // A loader may fork and return in the child, too. The lease belongs to the parent, which releases it.
+        // If a loader forks, it returns in both processes. The lease belongs to the parent, which releases
+        // it.
         if self.memory.process.is_current() {
             self.memory.release(self.key, self.id);
         }

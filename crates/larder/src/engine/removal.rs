@@ -9,7 +9,7 @@
 //! 3. Commit all removals.
 //!
 //! Callers remove a source before the entries that are derived from it. Between the two removals, another
-//! thread may derive an entry from the old source. The second removal then removes this entry, too.
+//! thread may derive an entry from the old source. The second removal then also removes this entry.
 
 #[cfg(feature = "async")]
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -65,9 +65,9 @@ struct PendingRemovals {
     /// Whether at least one range is large, so that some of its entries are deleted only after the call has
     /// returned.
     is_large: bool,
-    /// Whether the call must wait for the writer thread. This is set for every key of a keyspace on disk,
-    /// even if neither tier has the key: another program may have put an older file with the key at the path,
-    /// and only the writer thread checks the path. If nothing has changed, the writer thread makes no commit.
+    /// Whether the call must wait for the writer thread. Set for every key of a keyspace on disk, even if
+    /// neither tier has the key. Another program may have put an older file with the key at the path, and
+    /// only the writer thread checks the path. If nothing has changed, the writer thread makes no commit.
     needs_writer: bool,
     /// The values that were removed from the shards. They are dropped last, so that a panic in a user's
     /// `Drop` can't leave a removal incomplete.

@@ -6,8 +6,8 @@
 //!
 //! 1. Before each round, a caller without a turn checks whether the key has a queue. Queues are rare, and if
 //!    there are none, the check reads only one number.
-//! 2. If the key has a queue, or if the caller has lost too many rounds, the caller takes the last place of
-//!    the queue, and waits until its place is the first. The caller with the first place has the turn.
+//! 2. If the key has a queue, or the caller has lost too many rounds, the caller takes the last place in the
+//!    queue. It waits until its place is the first. The caller with the first place has the turn.
 //! 3. The caller keeps the turn for its further rounds. It leaves the queue when the change succeeds, fails
 //!    or panics. Then the next place has the turn.
 //! 4. A turn lasts for at most [`MAX_TURN`], in real time. After that, a waiting caller removes the first
@@ -162,7 +162,7 @@ impl Rounds<'_> {
 
 impl Drop for Rounds<'_> {
     fn drop(&mut self) {
-        // Step 3. A closure may fork and return in the child, too. Only the parent leaves the queue.
+        // Step 3. If a closure forks, it returns in both processes. Only the parent leaves the queue.
         if let Some(place) = self.place
             && self.turns.process.is_current()
         {

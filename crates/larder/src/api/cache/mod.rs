@@ -323,8 +323,8 @@ impl Cache {
     /// later call returns this result again.
     ///
     /// An event listener, or the `Drop` of a value, may run on a thread of the cache and may close the cache.
-    /// On such a thread, the call does not wait for other callers: if another thread is already closing the
-    /// cache, it returns immediately. The thread ends after the call.
+    /// On a thread of the cache, `close` does not wait for other callers: if another thread is already
+    /// closing the cache, `close` returns immediately. The thread ends after the call.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -371,8 +371,8 @@ impl Cache {
     /// - A descriptor that a thread of the parent was using for a read or a write at the moment of the fork.
     ///   This descriptor holds no lock, and is closed when the child ends.
     /// - The control socket and its connections. Once the parent has closed them, no process can use them. If
-    ///   the parent ended without closing them, a cache of the child may listen at the socket's path, but a
-    ///   cache of another process can't while the child lives.
+    ///   the parent ended without closing them, a cache of the child may listen at the socket's path. A cache
+    ///   of another process can't listen there while the child lives.
     ///
     /// If the child runs another program (`exec`), the child's copies of these descriptors are closed.
     ///

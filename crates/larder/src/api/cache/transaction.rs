@@ -45,10 +45,10 @@ impl Cache {
     /// # Errors
     /// Returns the errors that `body` returns, including those of the methods of [`Transaction`]. Returns
     /// [`Error::Changed`] if a required watch is broken. Returns [`Error::GroupTooLarge`] if the changes are
-    /// too many for one transaction of the file, or need more room than the write buffer has, or more memory
-    /// than the cache has. With the default `disk_capacity`, the limits of a transaction are 8,192 changes
-    /// and 32 MiB. Returns [`Error::ValueTooLarge`], even for a value that is only too large for the file.
-    /// Also returns [`Error::Closed`] or [`Error::Forked`].
+    /// too large for one transaction of the file, for the write buffer, or for the memory of the cache. With
+    /// the default `disk_capacity`, the limits of a transaction are 8,192 changes and 32 MiB. Returns
+    /// [`Error::ValueTooLarge`], even for a value that is only too large for the file. Also returns
+    /// [`Error::Closed`] or [`Error::Forked`].
     ///
     /// After [`Error::NotDurable`], all changes are visible in memory, but may not be on disk. A transaction
     /// that removes an entry and stores values returns this error if the disk fails or is off, because its

@@ -2,7 +2,7 @@
 //!
 //! After a use, an entry lives for 9/8 of the time to idle, but not past its hard limit. A hit extends this
 //! life only if less than the time to idle is left. So an entry is extended at most once in each eighth of
-//! the time to idle, and expires between 1 and 9/8 of the time to idle after its last use.
+//! the time to idle. It expires between 1 and 9/8 of the time to idle after its last use.
 
 use std::time::Duration;
 

@@ -173,8 +173,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Caches a value with the keyspace's TTL, and passes it to the waiting callers. Returns whether the
-    /// value is cached. The value is not cached if the key was changed since the lookup, if the deadline has
-    /// passed, if the cache is closed, or if memory has no room and the disk tier is off.
+    /// value is cached. The value is not cached in these cases: the key was changed since the lookup, the
+    /// deadline has passed, the cache is closed, or memory has no room and the disk tier is off.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};

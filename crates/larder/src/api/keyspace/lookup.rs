@@ -139,7 +139,8 @@ pub(super) enum OnAbsence {
     /// Loads the key like an unknown key. The caller's loader always has a value.
     Load,
     /// Like `Load`, but also replaces another caller's load that may end with an absence. The caller has
-    /// already waited for such a load. Otherwise it could wait for one such load after another, forever.
+    /// already waited for a load that ended with an absence. Otherwise it could wait for one absence after
+    /// another, forever.
     LoadNow,
 }
 

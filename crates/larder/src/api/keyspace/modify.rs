@@ -84,9 +84,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// Returns the same errors as [`insert`](Keyspace::insert) and [`remove`](Keyspace::remove). Returns
     /// [`Error::InvalidSetting`] for a TTL out of range. After [`Error::NotDurable`],
-    /// [`ModifyError::applied`] holds the change that was made in memory. In one case it is `None`: the
-    /// closure got no value and returned a removal, but the entry may be on disk, and the disk tier is off or
-    /// cannot be read.
+    /// [`ModifyError::applied`] holds the change that was made in memory. `applied` is `None` if the closure
+    /// got no value and returned a removal, but the disk tier, which may have an entry, is off or cannot be
+    /// read.
     ///
     /// Any other change treats an entry that it cannot read as missing ([contract 6](crate#the-contract)). A
     /// value that the change stores replaces that entry when the disk works again.

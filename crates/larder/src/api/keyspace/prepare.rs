@@ -146,7 +146,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(Weight::of(weigher(&entry).max(1)))
     }
 
-    /// Returns the data that the writer needs to save a value.
+    /// Combines what the writer needs to save a value.
     pub(super) fn unsaved(
         &self,
         payload: EncodedValue,

@@ -23,7 +23,7 @@ use crate::units::{Remaining, Timestamp};
 pub(super) struct ReadValue<V> {
     pub(super) value: Arc<V>,
     pub(super) entry: ReadEntry,
-    /// Whether the value was found in memory. Otherwise it was on disk alone.
+    /// Whether the value was found in memory. If not, it was only on disk.
     pub(super) is_in_memory: bool,
     /// The entry that was read from disk, for a caller that copies it into memory.
     pub(super) decoded: Option<DecodedEntry<V>>,

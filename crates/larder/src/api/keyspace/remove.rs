@@ -131,8 +131,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// implemented, and the type's shape is not one of larder's shapes.
     ///
     /// # Cost
-    /// One commit, one pass over the entries in memory, and one pass over some of the keyspace's entries on
-    /// disk: those whose keys start with the parts before the first `Any`.
+    /// One commit, one pass over the entries in memory, and one pass over the entries on disk whose keys
+    /// start with the parts before the first `Any`.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_matching(&self, pattern: impl KeyPattern<K>) -> Result<u64, Error> {
         self.remove_scope(self.pattern_scope(&pattern)?)

@@ -28,10 +28,10 @@
 //! ([`crate::sys::waker_thread`]), even if the cache is closing or closed. The task that began the load waits
 //! without a deadline, because it polls its own loader.
 //!
-//! A loader may fork and return in the child, too. In the child, the flight still belongs to the parent, and
-//! its lock may be held forever. So the child never uses the flight: the task that polls the loader keeps the
-//! loader, polls it with the task's own waker, and takes the outcome from it. Any other wait that the child
-//! inherited from its parent ends without an outcome.
+//! If a loader forks, it returns in both processes. In the child, the flight still belongs to the parent, and
+//! its lock may be held forever. So the child never uses the flight. Instead, the task that polls the loader
+//! keeps the loader, polls it with the task's own waker, and takes the outcome from it. Any other wait that
+//! the child inherited from its parent ends without an outcome.
 //!
 //! The step numbers in this file refer to this list, not to the list of [`super`].
 

@@ -6,10 +6,10 @@
 //! no sweep is planned. Storing an entry that expires before the planned sweep wakes the thread ([`handle`]).
 //!
 //! A sweep of many entries is made in parts. Each part is one transaction on disk, with a pause after it
-//! ([`pause_after`]). During a transaction, one in fifty lookups on disk waits: lookups and the writer thread
-//! free pages of redb's page cache that the other has allocated, and so contend for the locks of the memory
-//! allocator. With the pauses, few lookups happen during a transaction. Between two parts, messages are
-//! handled. [`Cache::sweep`](crate::Cache::sweep) does not pause, because its caller waits.
+//! ([`pause_after`]). During a transaction, one in fifty lookups on disk must wait, because it contends with
+//! the writer thread for the locks of the memory allocator. Each of them frees pages of redb's page cache
+//! that the other has allocated. With the pauses, few lookups happen during a transaction. Between two parts,
+//! messages are handled. [`Cache::sweep`](crate::Cache::sweep) does not pause, because its caller waits.
 //!
 //! The thread also wakes every [`WATCH_INTERVAL`], and removes leases whose deadlines have passed. In a cache
 //! with a file, it also makes the writer thread check whether the file is still in its place. So even an idle
@@ -84,7 +84,7 @@ impl Sweeper {
 
     /// Runs the sweeper thread until it is stopped.
     ///
-    /// A listener may fork and return in the child, too. In the child, the thread ends and drops nothing.
+    /// If a listener forks, this thread also continues in the child. There, it ends and drops nothing.
     pub(crate) fn run(mut self, messages: Receiver<SweeperMessage>) {
         self.sweep_until_stopped(&messages);
         if !self.tiers.process.is_current() {

@@ -2,9 +2,9 @@
 //!
 //! A transaction knows its keys only after its first round. Its steps are:
 //!
-//! 1. When the transaction has lost too many rounds, or another caller has the turn of one of its keys, it
-//!    takes the turns of all keys of its last round. It takes them in the order of the keys' bytes, so that
-//!    no two transactions wait for each other.
+//! 1. A transaction takes the turns of all keys of its last round, if it has lost too many rounds or another
+//!    caller has the turn of one of its keys. It takes them in the order of the keys' bytes, so that no two
+//!    transactions wait for each other.
 //! 2. Before the transaction publishes a round, it checks that no other caller has the turn of one of its
 //!    keys. Otherwise a stream of new transactions would make the holder of a turn lose every round.
 //! 3. The transaction keeps its turns for its further rounds, and leaves the queues when it ends.

@@ -46,7 +46,7 @@ pub(super) fn commit(
         if let Some(totals) = tiers.cumulative(1, max_asked) {
             store.note_cumulative_stats(totals);
         }
-        // Evictions need new blocks, too. So from the second repetition on, the transaction may use the
+        // Evictions also need new blocks. So from the second repetition on, the transaction may use the
         // reserve.
         store.reserve.allow(refusals > 1);
         store.reserve.lift(read_by_others > MAX_REFUSALS_WHILE_READ);
@@ -65,8 +65,8 @@ pub(super) fn commit(
 }
 
 impl Writer {
-    /// Shortens a file that is larger than its capacity, by releasing its free pages. A file can be too large
-    /// if its blocks are not counted, because it then doubles when it grows, or if it was created before its
+    /// Shortens a file that is larger than its capacity, by releasing its free pages. A file whose blocks are
+    /// not counted doubles when it grows, and can become too large. So can a file that was created before its
     /// bound was known. During the compaction, lookups find nothing on disk.
     pub(super) fn keep_to_capacity(&mut self) {
         if self.now() < self.compact_at || !self.file.is_too_large() {
@@ -86,8 +86,9 @@ impl Writer {
         }
         let extent = self.file.extent();
         self.tiers.disk.change_status(|status| status.extent = extent);
-        // The file may stay too large: for a moment if a slow lookup still holds a snapshot, and for longer
-        // if a follower has a transaction open, or a value takes a large part of the capacity.
+        // The file may still be too large. A slow lookup that holds a snapshot keeps it so for a moment. A
+        // follower's open transaction, or a value that takes a large part of the capacity, keeps it so for
+        // longer.
         if self.file.is_too_large() {
             self.compact_at = self.now().after(self.compact_wait);
             self.compact_wait = (2 * self.compact_wait).min(MAX_RETRY_DELAY);

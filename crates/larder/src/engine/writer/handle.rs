@@ -52,8 +52,8 @@ impl WriterHandle {
         answer.recv().map_err(|_| no_answer())
     }
 
-    /// Sends a command whose answer a task awaits. The writer thread does not call the task's waker itself,
-    /// because the waker may panic, or may drop a user's future, whose `Drop` may wait for the writer thread.
+    /// Sends a command whose answer a task awaits. The writer thread does not call the task's waker itself.
+    /// The waker may panic, or may drop a user's future whose `Drop` waits for the writer thread.
     #[cfg(feature = "async")]
     pub(crate) fn ask_for_task<T>(
         &self,

@@ -78,8 +78,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     ///
     /// # Cost
-    /// One comparison for each hit. For each used entry, also one exclusive lock of a shard, at most once in
-    /// an eighth of the time to idle. Each entry takes 72 additional bytes in memory, and 11 in the file.
+    /// Each hit costs one comparison. At most once in an eighth of the time to idle, a hit of an entry also
+    /// takes the exclusive lock of a shard. Each entry takes 72 additional bytes in memory, and 11 in the
+    /// file.
     #[must_use]
     pub const fn time_to_idle(mut self, time_to_idle: Duration) -> Self {
         self.time_to_idle = Some(time_to_idle);

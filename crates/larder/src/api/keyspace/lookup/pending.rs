@@ -67,7 +67,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         Self { is_own: true, ..self }
     }
 
-    /// Like [`outcome`](Self::outcome), for a caller that may wait for several loads in turn. The
+    /// Like [`outcome`](Self::outcome), for a caller that may wait for several loads, one after another. The
     /// `load_timeout` limits the sum of its waits: the first wait sets the deadline `until`.
     pub(in crate::api::keyspace) fn outcome_before<E: Send + Sync + 'static>(
         self,
@@ -82,7 +82,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self.load_timeout.map(|max| until.get_or_insert_with(|| Deadline::after(max)).left())
     }
 
-    /// Returns whether the load has not begun. Another caller may take over such a load.
+    /// Returns whether the load has not begun. Another caller may take over a load that has not begun.
     pub(in crate::api::keyspace) fn is_queued(&self) -> bool {
         self.process.is_current() && self.flight.is_queued()
     }

@@ -66,8 +66,8 @@ use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use put::PendingPut;
 
-/// The maximum number of keys that a transaction reads or changes. With so many keys, the locks are held for
-/// a few milliseconds.
+/// The maximum number of keys that a transaction reads or changes. With this number of keys, the locks are
+/// held for a few milliseconds.
 pub const MAX_TRANSACTION_KEYS: usize = 8_192;
 
 /// A running transaction: the reads of its closure, and the changes to make.
@@ -332,7 +332,8 @@ fn entry_now(tiers: &Tiers, key: SlotKey<'_>) -> Option<ReadEntry> {
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         let memory = &self.shared.tiers.memory;
-        // A closure may fork and return in the child, too. There, the leases belong to the parent.
+        // If a closure forks, it returns in both processes. The leases belong to the parent, which releases
+        // them.
         if memory.process.is_current() {
             for key in &self.keys {
                 if let Some(read) = &key.read {

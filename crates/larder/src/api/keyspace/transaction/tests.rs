@@ -37,7 +37,7 @@ fn with_undecodable(disk: &SimulatedVolume) -> (Cache, Keyspace<u64, (u64, u64, 
 }
 
 /// Checks that a record that does not decode does not make a round lose. Otherwise every later round would
-/// lose, too.
+/// also lose.
 #[test]
 fn a_record_that_does_not_decode_is_required_and_read_in_both_orders() {
     for requires_first in [true, false] {

@@ -3,8 +3,8 @@
 //! 1. A watch takes the epoch of its key ([`crate::memory::watch_epochs`]), and then reads the key's entry.
 //!    The watch keeps the sequence of the entry. If there is no entry, the watch keeps the epoch.
 //! 2. A transaction that requires the watch takes a lease on the key, and reads the entry again.
-//! 3. The watch holds if the entry has the sequence of (1). If there was no entry, the watch holds if there
-//!    is no entry now, and the epoch is the same as in (1).
+//! 3. The watch holds if the entry has the sequence of (1). A watch of a missing key holds if the key is
+//!    still missing, and has the epoch of (1).
 //! 4. The transaction is published only if its lease is still valid, and the entry is still there and live.
 //!
 //! Each write of a key has a different sequence, so (3) detects every change of an entry. If a missing key

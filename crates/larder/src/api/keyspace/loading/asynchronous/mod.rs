@@ -108,9 +108,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`lease_timeout`](crate::CacheBuilder::lease_timeout).
     ///
     /// # Errors
-    /// Returns [`Error::InvalidSetting`] for a policy whose settings contradict each other or the keyspace,
-    /// and for a policy with refreshes or a soft timeout in a cache without a spawner. Also returns
-    /// [`Error::Closed`] or [`Error::Forked`].
+    /// Returns [`Error::InvalidSetting`] for a policy whose settings contradict each other or the keyspace.
+    /// Also returns it for a policy with refreshes or a soft timeout in a cache without a spawner. Also
+    /// returns [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
     /// A few allocations. The call loads nothing.

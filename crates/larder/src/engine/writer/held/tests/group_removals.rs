@@ -123,8 +123,8 @@ fn a_removal_that_a_removal_of_a_group_has_replaced_is_made_before_it() {
     assert_eq!(machine.is_on_disk(&[1, 2, 398, 399]), [true, true, false, false]);
 }
 
-/// Checks that a group that needs several evicting transactions is committed as a whole, although meanwhile
-/// one of its removals is overwritten and one of its values is removed.
+/// Checks that a group that must wait for evictions is committed as a whole. Meanwhile one of its removals is
+/// overwritten, and one of its values is removed.
 #[test]
 fn a_group_with_removals_waits_for_room_as_a_whole() {
     let mut machine = Machine::new();

@@ -89,8 +89,8 @@ fn a_removed_key_leaves_its_group_and_the_others_stay_together() {
     assert_eq!(found(&machine, &names()), rest.collect::<Vec<_>>());
 }
 
-/// Checks that a group that needs several evicting transactions is committed as a whole, although meanwhile
-/// one of its keys is overwritten and another one is removed.
+/// Checks that a group that must wait for evictions is committed as a whole. Meanwhile one of its keys is
+/// overwritten, and another one is removed.
 #[test]
 fn a_group_that_waits_for_room_waits_as_a_whole() {
     let mut machine = Machine::new();
@@ -113,7 +113,7 @@ fn a_group_that_waits_for_room_waits_as_a_whole() {
     assert!(machine.on_disk(2).is_none());
 }
 
-/// Checks this for a failure of each of the disk's operations.
+/// Checks that the group is committed as a whole, whichever of the disk's operations fails once.
 #[test]
 fn a_group_whose_commit_failed_is_committed_as_a_whole() {
     for at in 0..60 {

@@ -1,7 +1,7 @@
-//! Measures a cache over a server: `measure URL`.
+//! Measures a cache on a server: `measure URL`.
 //!
-//! Prints how long a lookup takes that memory answers, one that the server answers, a write and a load, and
-//! how many lookups of the server many threads make in a second.
+//! Prints the times of a lookup in memory, a lookup on the server, a write and a load, and the number of
+//! lookups per second that many threads make on the server.
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a program that measures real time")]
 
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     at_the_server(&url)
 }
 
-/// Lookups that the server answers, by the tier alone.
+/// Measures lookups on the server with the tier alone.
 fn at_the_server(url: &str) -> Result<(), Box<dyn Error>> {
     let tier = RedisTier::open(url)?;
     let (name, shape) = ("measured-plain".to_owned(), "bytes".to_owned());

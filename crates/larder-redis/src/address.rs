@@ -1,4 +1,4 @@
-//! The address of a server in the form of a URL.
+//! Parses the URL of a server.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,15 +7,15 @@ use percent_encoding::percent_decode_str;
 
 use crate::error::Error;
 
-/// The default port of a server.
+/// Default port of a server.
 const DEFAULT_PORT: u16 = 6379;
 
-/// The address of a server. Its `Display` shows neither user nor password.
+/// The address of a server. `Display` prints neither user nor password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ServerPlace {
-    /// A name or an address, and a port.
+    /// A host name or IP address, and a port.
     Tcp(String, u16),
-    /// A Unix socket.
+    /// The path of a Unix socket.
     Unix(PathBuf),
 }
 
@@ -29,12 +29,12 @@ impl fmt::Display for ServerPlace {
     }
 }
 
-/// A password. Neither `Debug` nor an error shows it.
+/// A password. Neither `Debug` nor an error prints it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Password(String);
 
 impl Password {
-    /// Returns the text. Only the connection may use it.
+    /// Returns the password. Only the connection may use it.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
@@ -53,14 +53,14 @@ pub(crate) struct ServerUrl {
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Password>,
     pub(crate) database: u32,
-    /// Whether the connection is encrypted.
+    /// Whether the connection uses TLS.
     pub(crate) is_tls: bool,
-    /// The options after `?`, in their order. The values are as they are written.
+    /// The options after `?`, in order. Their values are not decoded.
     pub(crate) options: Vec<(String, String)>,
 }
 
 impl ServerUrl {
-    /// Reads a URL: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?OPTIONS]`, or `redis+unix:///PATH`,
+    /// Parses a URL: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?OPTIONS]`, or `redis+unix:///PATH`,
     /// whose database is the option `db`.
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let Some((scheme, rest)) = url.trim_ascii().split_once("://") else {
@@ -68,7 +68,7 @@ impl ServerUrl {
         };
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut options = parse_options(query)?;
-        // The last `@` is the separator, because a password may contain an `@` that is not encoded.
+        // The last `@` separates user and host, because a password may contain an unencoded `@`.
         let (user_info, rest) = rest.rsplit_once('@').map_or((None, rest), |(user, rest)| (Some(user), rest));
         let (user, password) = user_info.map_or(Ok((None, None)), parse_user)?;
         let (place, path_database) = match scheme {
@@ -97,7 +97,7 @@ fn invalid(why: &str) -> Error {
     Error::InvalidUrl { why: why.to_owned() }
 }
 
-/// Replaces each `%XX` by its byte.
+/// Replaces each `%XX` with its byte.
 pub(crate) fn decode(text: &str) -> Result<String, Error> {
     let decoded = percent_decode_str(text).decode_utf8();
     decoded.map(std::borrow::Cow::into_owned).map_err(|_| invalid("a part of it is not UTF-8"))

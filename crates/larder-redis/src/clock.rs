@@ -1,15 +1,15 @@
-//! The clock of the validity. It counts while the process is stopped and while the machine is suspended.
+//! The clock for the validity of memory. It also counts while the process is stopped or the machine is
+//! suspended.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
-/// A clock that never goes back and never stops, in nanoseconds since a moment before the start of the
-/// process.
+/// A clock that never goes back and never stops. Its start is before the start of the process.
 ///
-/// A memory hit is legal until a deadline on this clock. With a clock that stops while the machine is
-/// suspended, the cache could return a copy from before the suspension.
+/// A value in memory may be returned until a deadline on this clock. If the clock stopped while the machine
+/// is suspended, the cache could return a value from before the suspension.
 pub(crate) trait BootClock: Debug + Send + Sync {
-    /// Returns the time.
+    /// Returns the time since the start of the clock.
     fn now(&self) -> Duration;
 }
 
@@ -19,8 +19,8 @@ pub(crate) struct SystemBootClock;
 
 impl BootClock for SystemBootClock {
     fn now(&self) -> Duration {
-        // On other systems, the monotonic clock counts while the machine is suspended (macOS), or the system
-        // has no better clock.
+        // On macOS, the monotonic clock also counts while the machine is suspended. Other systems have no
+        // better clock.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let clock = rustix::time::ClockId::Boottime;
         #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -2,85 +2,85 @@
 
 use std::fmt;
 
-/// An error of the connection to a server, or of one request to it. No error shows a password.
+/// An error of the connection to a server, or of a request to it. No error text contains a password.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The URL is not the URL of a server.
+    /// The URL is not a valid URL of a server.
     #[error(
         "cannot read the URL of the server: {why}; write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or redis+unix:///PATH"
     )]
     InvalidUrl {
-        /// The fault of the URL.
+        /// What is wrong with the URL.
         why: String,
     },
 
     /// A setting is outside its range.
     #[error("{setting} is {value}; {allowed}")]
     InvalidSetting {
-        /// The name of the setting.
+        /// Name of the setting.
         setting: &'static str,
-        /// The given value. It is never a password.
+        /// The invalid value. It is never a password.
         value: String,
         /// The valid values.
         allowed: &'static str,
     },
 
-    /// The server can't be reached, or the connection ended.
+    /// The server can't be reached, or the connection was lost.
     #[error("no connection to {server}: {cause}")]
     Unavailable {
-        /// The address of the server, without a password.
+        /// Address of the server, without a password.
         server: String,
-        /// The cause.
+        /// Why there is no connection.
         cause: String,
     },
 
-    /// The server did not answer in time. It may apply the request later.
+    /// The server did not reply in time. It may still apply the request.
     #[error("{server} did not answer within {limit_ms} ms")]
     TimedOut {
-        /// The address of the server, without a password.
+        /// Address of the server, without a password.
         server: String,
-        /// The time limit in milliseconds.
+        /// Time limit in milliseconds.
         limit_ms: u64,
     },
 
     /// The server refused the user or the password.
     #[error("{server} refuses the user or the password: {answer}")]
     Refused {
-        /// The address of the server, without a password.
+        /// Address of the server, without a password.
         server: String,
-        /// The server's answer.
+        /// The error text of the server.
         answer: String,
     },
 
     /// The server can't be used for a shared cache.
     #[error("{server} cannot be used: {why}; {remedy}")]
     Unsupported {
-        /// The address of the server, without a password.
+        /// Address of the server, without a password.
         server: String,
-        /// The reason.
+        /// Why the server can't be used.
         why: String,
-        /// The remedy.
+        /// What the user can do.
         remedy: &'static str,
     },
 
-    /// The server answered a request with an error, such as `OOM`. The request changed nothing.
+    /// The server replied with an error, such as `OOM`. The request changed nothing.
     #[error("the server answered: {0}")]
     Server(String),
 
-    /// The server has applied the removal, and not as many replicas as asked for are known to have it.
+    /// The server has applied the removal, but too few replicas are known to have it.
     #[error("the removal was made, but {0}")]
     NotReplicated(String),
 
-    /// The answer has another form than the request has.
+    /// The reply does not have the form that the request expects.
     #[error("the server answered {0} in an unknown form")]
     Garbled(&'static str),
 
-    /// The answer is larger than any of larder's. It was read to its end, and dropped.
+    /// The reply was larger than larder allows. It was received and discarded.
     #[error("the answer of the server is larger than allowed")]
     Oversize,
 
-    /// More requests wait for their answers than is allowed. Nothing was sent.
+    /// Too many bytes of requests wait for their replies. Nothing was sent.
     #[error("requests of more than {0} bytes wait for their answers")]
     Full(usize),
 
@@ -90,7 +90,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns whether the server may have applied the request, now or later.
+    /// Returns whether the server may have applied the request, or may still apply it.
     #[must_use]
     pub const fn may_be_applied(&self) -> bool {
         matches!(
@@ -104,7 +104,7 @@ impl Error {
     }
 }
 
-/// Writes the text, then the name of the variant.
+/// Prints the text of the error, and the name of its variant.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

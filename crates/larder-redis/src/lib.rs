@@ -13,66 +13,67 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A cache that is opened by [`open_url`] or [`from_env`] has its entries at a server. Memory has copies of
-//! the entries that it has read. The keyspaces, loads and invalidations of such a cache work as in any other
-//! cache. [`RedisTier`] is the [`RemoteTier`](larder::remote::RemoteTier) behind it. The server is one master
-//! of Redis 6.2 or later, or of Valkey.
+//! [`open_url`] and [`from_env`] open a cache whose entries are on a server. Memory has copies of the entries
+//! that this process has read. Keyspaces, loads and invalidations work as in any other cache. [`RedisTier`]
+//! is the [`RemoteTier`](larder::remote::RemoteTier) of such a cache. The server must be a master of Redis
+//! 6.2 or later, or of Valkey.
 //!
 //! # The URL
-//! `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `redis+unix:///PATH` for a Unix socket, whose
-//! database is the option `db=1`. Bytes that a URL can't contain are written `%XX`. No error and no log line
-//! shows a password.
+//! The URL is `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `redis+unix:///PATH` for a Unix socket,
+//! whose database is an option such as `db=1`. Bytes that a URL can't contain are written as `%XX`. Passwords
+//! never appear in errors or log lines.
 //!
-//! With the feature `tls`, `rediss://` encrypts the connection. The server's certificate must be for `HOST`.
-//! An authority that the system trusts must have signed it, or an authority in the file of the option
-//! `ca=PATH`. This file has certificates in PEM.
+//! With the feature `tls`, `rediss://` encrypts the connection. The server's certificate must be for `HOST`,
+//! and must be signed by an authority that the system trusts. The option `ca=PATH` names a PEM file with the
+//! trusted authorities instead.
 //!
 //! | option | default | means |
 //! |---|---|---|
-//! | `prefix=shop` | `larder` | the first part of each key at the server |
-//! | `staleness=500ms` | `1s` | how old an answer from memory may be, compared with an acknowledged change |
+//! | `prefix=shop` | `larder` | the first part of each key on the server |
+//! | `staleness=500ms` | `1s` | how long a value from memory may be outdated after an acknowledged change |
 //! | `tracking=broadcast` | `per-key` | which changes the server pushes ([`Tracking`]) |
-//! | `request_timeout=1s` | `2s` | after this time without a part of the answer, the connection counts as lost |
-//! | `connect_timeout=1s` | `2s` | the time within which a name is resolved, and a connection is made and greeted |
-//! | `fsync=always` | `no` | declares that the data is never older than what the server has acknowledged |
-//! | `replicas=1` | `0` | each removal waits for so many replicas, and is an error if fewer have it |
-//! | `memory=64MiB` and others | | the options of [`CacheBuilder::from_url`](larder::CacheBuilder::from_url) that are not of a file |
+//! | `request_timeout=1s` | `2s` | the connection counts as lost if no part of a reply arrives for this time |
+//! | `connect_timeout=1s` | `2s` | the time limit for resolving the host, connecting and authenticating |
+//! | `fsync=always` | `no` | declares that the server never loses an acknowledged change |
+//! | `replicas=1` | `0` | each removal waits for this number of replicas, and returns an error if fewer have it |
+//! | `memory=64MiB` and others | | the options of [`CacheBuilder::from_url`](larder::CacheBuilder::from_url), except those for a file |
 //!
-//! # What holds
-//! - **No answer from memory is older than an acknowledged change by more than `staleness`.** The server
-//!   pushes each change, and one thread handles pushes and answers in their order. Memory answers only while
-//!   a heartbeat that was answered was *sent* less than that time ago, on a clock that counts while the
-//!   process is stopped and while the machine is suspended. No clock of another machine matters.
-//! - **A removal voids every load that is under way, on every machine.** A miss takes a lease in the key's
-//!   slot, and a load is stored only over its own lease. A plain `DEL` or `FLUSHALL` of another program does
-//!   the same.
-//! - **A restart with older data makes all a miss**, and so does another master, also one that comes back
-//!   without the changes of the one between. The ids of the server are compared with a marker in the data.
-//!   `fsync=always` declares that a server has `appendfsync always`, and that no replica takes its place:
-//!   then the entries are kept.
-//! - **A server that is away is an error at once**, not after a time limit for each request. The client tries
-//!   again after a wait that doubles up to 5 s, with a random part.
+//! # Guarantees
+//! - **No value from memory is older than an acknowledged change by more than `staleness`.** The server
+//!   pushes each change, and one thread handles pushes and replies in order. Memory returns values only while
+//!   the last heartbeat with a reply was *sent* less than `staleness` ago. The clock for this counts even
+//!   while the process is stopped or the machine is suspended, and clocks of other machines do not matter.
+//! - **A removal voids all loads in progress, on every machine.** A miss takes a lease in the key's slot, and
+//!   the loaded value is stored only over that lease. A plain `DEL` or `FLUSHALL` of another program has the
+//!   same effect.
+//! - **After a restart with older data, all entries are misses**, and so they are on another master. This
+//!   includes a former master that comes back without the changes of the master in between. The client
+//!   compares the ids of the server with a marker in the data. `fsync=always` declares that the server uses
+//!   `appendfsync always` and that no replica replaces it. The entries are then kept.
+//! - **Without a connection, requests fail immediately**, and not after a time limit each. The client
+//!   reconnects after a wait that doubles up to 5 s and has a random part.
 //!
-//! # What does not
-//! - A removal that was acknowledged by a master that fails before its replicas have it is lost. `replicas=1`
-//!   waits for one. A master that was away for a time comes back with what was removed meanwhile, unless it
-//!   is filled from the other one first: a client that has used the other one sees it, and a client that has
-//!   started since does not. A master that is cut off from its Sentinels still answers:
-//!   `min-replicas-to-write` at the server bounds for how long.
-//! - `SWAPDB` is not pushed by the server. Do not use it with a cache.
-//! - In a keyspace of [`Format::Raw`](larder::Format::Raw), the slot has the value's bytes alone, so that
-//!   other programs read it. Such a keyspace has no leases: a load may store a value that was changed while
-//!   it ran. After a restart with older data, its entries are that old, too.
-//! - The removal of a range within a keyspace walks over all keys of the database (`SCAN`), and removes what
-//!   begins so. The removal of a whole keyspace is one step, with such a walk behind it that frees the room.
-//! - Entries without a TTL that a restart has made a miss keep their room, until they are written again,
+//! # Limitations
+//! - If a master acknowledges a removal, but fails before a replica has it, the removal is lost. `replicas=1`
+//!   makes a removal wait for a replica. A former master may come back with entries that were removed on
+//!   another master meanwhile, unless it copies that master's data first. A client that has used the other
+//!   master detects this, but a client that has started since does not. A master that is cut off from its
+//!   Sentinels still replies: `min-replicas-to-write` on the server limits for how long.
+//! - The server does not push the effects of `SWAPDB`. Do not use it with a cache.
+//! - In a keyspace with [`Format::Raw`](larder::Format::Raw), a slot contains only the bytes of the value, so
+//!   that other programs can read it. Such a keyspace has no leases, so a load may store a value that was
+//!   changed while the load ran. After a restart with older data, such a keyspace has the older entries.
+//! - The removal of a range within a keyspace walks over all keys of the database (`SCAN`), and removes the
+//!   keys with that prefix. The removal of a whole keyspace takes effect in one step, followed by such a walk
+//!   that frees the memory.
+//! - Entries without a TTL that are misses after a restart still take memory, until they are written again,
 //!   their keyspace is removed, or the server evicts them.
-//! - A Redis Cluster, a replica and the address of a Sentinel are not supported. They are clear errors.
+//! - A Redis Cluster, a replica and the address of a Sentinel are not supported, and return an error.
 //!
-//! # Keys at the server
-//! `PREFIX:VERSION:NAME:KEY`, with the keyspace's version and name. `KEY` is the text of a text key.
-//! `PREFIX:VERSION:` is as Django's cache spells it. Keys that begin with `PREFIX::` are the cache's own.
-//! Nothing outside the prefix is read or written, and `KEYS` is never used.
+//! # Keys on the server
+//! A key is `PREFIX:VERSION:NAME:KEY`, with the version and the name of the keyspace. `KEY` is the text of a
+//! text key. `PREFIX:VERSION:` has the form that Django's cache uses. Keys that begin with `PREFIX::` are
+//! internal. Keys outside the prefix are neither read nor written, and `KEYS` is never used.
 //!
 //! A user needs the rights `~PREFIX:* +@read +@write +@scripting +@connection +info +time`, and `+wait` with
 //! `replicas`.
@@ -82,9 +83,9 @@
 //! tier → connection → protocol, settings, clock
 //! ```
 //!
-//! - `protocol`: requests and replies as bytes, without input and output.
-//! - `connection`: one connection, its order, its heartbeat, and its end.
-//! - `tier`: the requests of a cache as scripts, and the keys at the server.
+//! - `protocol`: requests and replies as bytes, without I/O.
+//! - `connection`: the connection, with its order, its heartbeat and its end.
+//! - `tier`: the requests of a cache as scripts, and the keys on the server.
 
 mod address;
 mod clock;
@@ -106,7 +107,7 @@ pub use settings::{
 };
 pub use tier::RedisTier;
 
-/// Compiles the example of the package's README.
+/// Compiles the example in the README of this package.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}

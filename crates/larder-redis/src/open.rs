@@ -1,4 +1,4 @@
-//! Opens caches by a URL, at a server or in a file.
+//! Opens caches by URL, on a server or in a file.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::settings::Settings;
 use crate::tier::RedisTier;
 
-/// The beginnings of URLs that name a server. The core reads any other URL.
+/// The schemes of URLs for a server. The core parses all other URLs.
 const SCHEMES: [&str; 6] =
     ["redis:", "rediss:", "redis+unix:", "unix:", "redis+sentinel:", "redis-sentinel:"];
 
@@ -18,11 +18,11 @@ pub fn is_server_url(url: &str) -> bool {
     SCHEMES.iter().any(|scheme| url.trim_ascii().starts_with(scheme))
 }
 
-/// An error of opening a cache by a URL.
+/// An error that occurs while a cache is opened by URL.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The server can't be used, or the URL can't be read.
+    /// The server can't be used, or the URL is invalid.
     #[error(transparent)]
     Server(#[from] Error),
     /// The cache can't be opened.
@@ -30,10 +30,10 @@ pub enum OpenError {
     Cache(#[from] larder::Error),
 }
 
-/// Returns a builder for the cache of a URL. A URL of a server (`redis://…`, `redis+unix://…`) connects to
-/// the server. Any other URL is read by [`CacheBuilder::from_url`].
+/// Returns a builder for the cache of a URL. For the URL of a server (`redis://…`, `redis+unix://…`), it
+/// connects to the server. Any other URL is passed to [`CacheBuilder::from_url`].
 ///
-/// The URL of a server may also have the options of [`CacheBuilder::from_url`], except the options of a file:
+/// The URL of a server can also have the options of [`CacheBuilder::from_url`], except those for a file:
 /// `redis://redis.example.com/1?prefix=shop&memory=64MiB`.
 ///
 /// ```no_run
@@ -44,23 +44,23 @@ pub enum OpenError {
 /// ```
 ///
 /// # Errors
-/// The errors of [`RedisTier::open`] and of [`CacheBuilder::from_url`].
+/// Returns the same errors as [`RedisTier::open`] and [`CacheBuilder::from_url`].
 pub fn builder(url: &str) -> Result<CacheBuilder, OpenError> {
     if !is_server_url(url) {
         return Ok(CacheBuilder::from_url(url)?);
     }
     let settings = Settings::from_url(url)?;
     let options: Vec<_> = settings.others.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    // The options are read before the connection is made, so that a wrong option is reported without a
+    // The options are parsed before the client connects, so that an invalid option is reported even without a
     // server.
     let builder = CacheBuilder::from_url(&format!("memory:?{}", options.join("&")))?;
     Ok(builder.remote(Arc::new(RedisTier::start(settings)?)))
 }
 
-/// Opens the cache of a URL, at a server or in a file.
+/// Opens the cache of a URL, on a server or in a file.
 ///
-/// If an application opens its cache with this function, or with [`from_env`], it needs only another URL to
-/// move from one machine to several:
+/// An application that opens its cache with this function or with [`from_env`] needs only another URL to move
+/// from one machine to several:
 ///
 /// ```
 /// let cache = larder_redis::open_url("memory:?memory=64MiB")?; // or redis://redis.example.com/1
@@ -69,20 +69,20 @@ pub fn builder(url: &str) -> Result<CacheBuilder, OpenError> {
 /// ```
 ///
 /// # Errors
-/// The errors of [`builder`] and of [`CacheBuilder::open`].
+/// Returns the same errors as [`builder`] and [`CacheBuilder::open`].
 pub fn open_url(url: &str) -> Result<Cache, OpenError> {
     Ok(builder(url)?.open()?)
 }
 
-/// Opens the cache of the URL in the environment variable `LARDER_URL`, as [`Cache::from_env`] does. The URL
-/// may name a server.
+/// Like [`Cache::from_env`], opens the cache whose URL is in the environment variable `LARDER_URL`. The URL
+/// may also name a server.
 ///
 /// # Errors
-/// The errors of [`open_url`], and of [`Cache::from_env`] if the variable is missing.
+/// Returns the same errors as [`open_url`], and the error of [`Cache::from_env`] if the variable is missing.
 pub fn from_env() -> Result<Cache, OpenError> {
     match std::env::var(URL_VARIABLE) {
         Ok(url) => open_url(&url),
-        // The variable is missing, or is not UTF-8. The core returns the error.
+        // If the variable is missing or is not UTF-8, the core returns the error.
         Err(_) => Ok(Cache::from_env()?),
     }
 }

@@ -7,32 +7,32 @@ use crate::address::{ServerUrl, decode};
 use crate::connection::validity::Tracking;
 use crate::error::Error;
 
-/// Default of `staleness`: the maximum age of an answer from memory, compared with a change that the server
-/// has acknowledged.
+/// Default of `staleness`: how long a value from memory may be outdated after a change that the server has
+/// acknowledged.
 pub const DEFAULT_STALENESS: Duration = Duration::from_secs(1);
-/// Default of `request_timeout`: the time within which the server answers a request.
+/// Default of `request_timeout`: the time limit for a reply of the server.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-/// Default of `connect_timeout`: the time within which a connection is made and greeted.
+/// Default of `connect_timeout`: the time limit for connecting and greeting.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum of `staleness`.
 pub const MAX_STALENESS: Duration = Duration::from_mins(1);
-/// Minimum of `staleness`. A shorter time would need a PING every few milliseconds.
+/// Minimum of `staleness`. A shorter time would require a PING every few milliseconds.
 pub const MIN_STALENESS: Duration = Duration::from_millis(100);
-/// Maximum number of bytes of the requests that wait for their answers.
+/// Maximum number of bytes of the requests that wait for their replies.
 pub(crate) const MAX_AWAITED: usize = 128 << 20;
 
 /// The time limits of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timing {
-    /// The maximum age of an answer from memory, compared with a change that the server has acknowledged.
+    /// How long a value from memory may be outdated after a change that the server has acknowledged.
     pub(crate) staleness: Duration,
-    /// The time within which the server answers a request. After this time, the connection counts as lost.
+    /// Time limit for a reply of the server. After this time, the connection counts as lost.
     pub(crate) request: Duration,
-    /// The time within which a connection is made and greeted.
+    /// Time limit for connecting and greeting.
     pub(crate) connect: Duration,
-    /// The wait before the second attempt to connect. It doubles with each failure.
+    /// Wait before the second attempt to connect. It doubles with each failure.
     pub(crate) min_backoff: Duration,
-    /// The longest wait before an attempt to connect.
+    /// Maximum wait before an attempt to connect.
     pub(crate) max_backoff: Duration,
 }
 
@@ -54,24 +54,23 @@ pub(crate) struct Settings {
     pub(crate) server: ServerUrl,
     pub(crate) timing: Timing,
     pub(crate) tracking: Tracking,
-    /// A file with the certificates to trust, instead of the certificates of the system.
+    /// A file with trusted certificates, which replace those of the system.
     pub(crate) authority: Option<PathBuf>,
-    /// The first part of every key at the server.
+    /// The first part of every key on the server.
     pub(crate) prefix: String,
-    /// Whether the server's data always includes every change that it has acknowledged, even after a crash.
+    /// Whether the server never loses an acknowledged change, even in a crash.
     pub(crate) is_durable: bool,
-    /// The number of replicas that must have a removal before it is acknowledged. With 0, no replica is
-    /// needed.
+    /// Number of replicas that must have a removal before it is acknowledged.
     pub(crate) replicas: u32,
-    /// The options for the cache. The connection does not use them.
+    /// The options that the cache uses, and the connection does not.
     pub(crate) others: Vec<(String, String)>,
 }
 
-/// The default prefix of keys.
+/// Default prefix of keys.
 pub(crate) const DEFAULT_PREFIX: &str = "larder";
 
 impl Settings {
-    /// Reads the settings of a URL.
+    /// Parses the settings from a URL.
     pub(crate) fn from_url(url: &str) -> Result<Self, Error> {
         let mut server = ServerUrl::parse(url)?;
         let mut settings = Self {

@@ -1,14 +1,14 @@
-//! Functions for tests and fuzz targets. Programs do not need them.
+//! Functions for tests and fuzz targets. Applications do not need them.
 
 use crate::protocol::parser::ReplyParser;
 pub use crate::protocol::parser::{ProtocolError, ReplyLimits};
 pub use crate::protocol::reply::Reply;
 
-/// Reads the replies of a stream whose bytes arrive in parts. Each part but the last has `part` bytes.
-/// Returns the replies, and the error that ended the stream, if there was one.
+/// Parses the replies of a stream that arrives in parts. Each part except the last has `part` bytes. Returns
+/// the replies, and the error that ended the stream, if there was one.
 ///
 /// # Panics
-/// If the parser takes more bytes than it has.
+/// Panics if the parser consumes more bytes than it has.
 #[must_use]
 pub fn read_replies(stream: &[u8], part: usize, limits: ReplyLimits) -> (Vec<Reply>, Option<ProtocolError>) {
     let (mut parser, mut start, mut replies) = (ReplyParser::new(limits), 0, Vec::new());

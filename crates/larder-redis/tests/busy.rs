@@ -1,4 +1,5 @@
-//! Slow scripts at the server. While one runs, the server answers some commands, and pushes nothing.
+//! Tests of slow scripts on the server. While a script runs, the server replies to some commands, but pushes
+//! nothing.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -10,7 +11,7 @@ use crate::support::{LIMIT, eventually, key, now, pause};
 
 const BOUND: Duration = Duration::from_millis(100);
 
-/// A client without any protocol of ours.
+/// A client that sends raw lines.
 struct RawClient(UnixStream);
 
 impl RawClient {
@@ -24,7 +25,7 @@ impl RawClient {
         self.0.write_all(format!("{line}\r\n").as_bytes()).unwrap();
     }
 
-    /// Returns the next line of an answer.
+    /// Returns the next line that the server sends.
     fn line(&mut self) -> String {
         let (mut line, mut byte) = (Vec::new(), [0]);
         while byte != *b"\n" {
@@ -35,7 +36,7 @@ impl RawClient {
     }
 }
 
-/// A script that keeps the server for so long.
+/// Returns a script that keeps the server busy for `ms` milliseconds.
 fn slow(ms: u64) -> String {
     format!(
         "EVAL \"local t = redis.call('TIME') local ends = t[1] * 1000 + t[2] / 1000 + {ms} \
@@ -56,8 +57,8 @@ fn memory_answers_nothing_older_than_the_bound_while_a_slow_script_runs() {
         });
         let mut clients = [RawClient::open(&server), RawClient::open(&server), RawClient::open(&server)];
         let [first, writer, second] = &mut clients;
-        // While the first script runs, the change and the second script arrive. So the server reads both in
-        // one turn, and acknowledges the change when the second script has become too slow.
+        // The change and the second script arrive while the first script runs. So the server reads both in
+        // one turn, and acknowledges the change when the second script has exceeded the busy threshold.
         first.send(&slow(120));
         pause(Duration::from_millis(40));
         writer.send("SET larder:1:prices:k new");

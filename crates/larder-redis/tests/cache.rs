@@ -1,4 +1,4 @@
-//! Tests caches of several nodes over one server, through the interface of an application.
+//! Tests of caches on several nodes that share a server, through the API of an application.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -85,7 +85,7 @@ fn a_removal_on_another_node_voids_the_load_that_is_under_way() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let ((_a, one), (_b, two)) = (open(&server), open(&server));
     let loaded = one.get_or_load("k", || {
-        // The source changes while the loader has the old value.
+        // The source changes after the loader has read the old value.
         two.remove("k").unwrap();
         Ok::<_, std::io::Error>(1)
     });

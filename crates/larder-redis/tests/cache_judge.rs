@@ -1,5 +1,5 @@
-//! The judge over whole caches: several nodes load from one database, which is changed meanwhile. No answer
-//! may be older than an acknowledged invalidation by more than the bound.
+//! Tests of whole caches: several nodes load from one database while it changes. No value may be older than
+//! an acknowledged invalidation by more than the bound.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,11 +15,11 @@ const NUMBERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("numbers")
 const BOUND: Duration = Duration::from_millis(100);
 const KEYS: usize = 16;
 
-/// The database, and when each number of a key was replaced for all nodes.
+/// The database behind the caches. Each row has a number that only increases.
 struct Database {
     began: Instant,
     rows: Vec<AtomicU64>,
-    /// The times at which the invalidations of the numbers 1, 2, 3 … of each key were acknowledged.
+    /// For each row, when the invalidations of the numbers 1, 2, 3 … were acknowledged.
     invalidated: Vec<Mutex<Vec<Duration>>>,
     worst: AtomicU64,
     answers: AtomicU64,
@@ -38,7 +38,7 @@ impl Database {
         }
     }
 
-    /// Loads a row. Some loads take a while, so that rows change during these loads.
+    /// Loads a row. Some loads are slow, so that the row changes meanwhile.
     fn load(&self, at: usize) -> u64 {
         let load = self.loads.fetch_add(1, Ordering::Relaxed);
         let number = self.rows[at].load(Ordering::SeqCst);
@@ -48,7 +48,7 @@ impl Database {
         number
     }
 
-    /// Changes a row, and repeats its invalidation until the server acknowledges it. Every second change has
+    /// Changes a row, and repeats the invalidation until the server acknowledges it. Every second change uses
     /// a fence.
     fn change(&self, at: usize, numbers: &Keyspace<u64, u64>, ends: &AtomicBool) {
         let number = self.rows[at].load(Ordering::SeqCst) + 1;

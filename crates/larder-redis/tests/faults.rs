@@ -1,4 +1,4 @@
-//! Tests servers that cannot be used, connections that fail, and time limits.
+//! Tests of servers that can't be used, of connections that fail, and of time limits.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn a_wrong_password_is_refused_and_not_shown() {
 
 #[test]
 fn no_error_of_a_server_that_does_not_know_the_greeting_shows_the_password() {
-    // It answers an error that has the words of the command, and so the password.
+    // The server returns an error that repeats the words of the command, which include the password.
     let arguments = ["--requirepass", "s3cret-word", "--rename-command", "HELLO", ""];
     let Some(server) = RedisServer::start(&arguments) else { return };
     let url = server.url("").replace("redis+unix://", "redis+unix://:s3cret-word@");
@@ -106,7 +106,7 @@ fn a_silent_line_ends_in_the_time_limit_and_the_circuit_opens() {
     let began = now();
     assert!(ask(|reply| node.tier.get(key("k"), reply)).is_err());
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    // The proxy accepts connections and sends no answer. This does not close the circuit.
+    // A proxy that accepts connections but sends no replies does not close the circuit.
     for _ in 0..20 {
         let began = now();
         let error = ask(|reply| node.tier.get(key("k"), reply)).unwrap_err();
@@ -157,7 +157,7 @@ fn a_user_of_the_crate_can_drop_the_tier_at_any_time() {
         })
         .collect();
     drop(tier);
-    // Each request is answered, by the server or by the end of the connection.
+    // Each request completes, with a reply or because the connection ends.
     for answer in answers {
         drop(answer.wait());
     }
@@ -185,7 +185,7 @@ fn a_server_that_accepts_no_connections_does_not_hold_up_the_client() {
     let listener = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
     bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
     listen(&listener, 0).unwrap();
-    // It fills the queue of the listener, which never accepts.
+    // This connection fills the queue of the listener, which never accepts it.
     let first = std::os::unix::net::UnixStream::connect(&path).unwrap();
     let url = format!("redis+unix://{}?connect_timeout=200ms", path.display());
     let (sender, opened) = std::sync::mpsc::channel();

@@ -1,4 +1,4 @@
-//! What other programs do to the keys, and what looks like a record and is none.
+//! Tests of changes by other programs, and of values that look like a record but are none.
 
 use larder::Format;
 use larder::remote::{FillReply, LeaseReply, LeaseToken, RemoteTier, SetCondition};
@@ -56,7 +56,7 @@ fn a_fence_that_is_renewed_keeps_what_was_written_meanwhile() {
     set(&tier, "k", b"explicit");
     fence(TEN_SECONDS);
     assert_eq!(bytes(&tier, "k").as_deref(), Some(b"explicit".as_slice()));
-    // A fence that was lost has let leases in: their fills are removed.
+    // While the fence was lost, leases may have been taken, so their values are removed.
     server.cli(&["DEL", "larder::f:1:prices:k"]);
     fence(TEN_SECONDS);
     assert_eq!(get(&tier, "k"), None);

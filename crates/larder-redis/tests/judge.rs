@@ -1,5 +1,5 @@
-//! The judge: nodes race fills with changes and pushes, and no answer may be older than an acknowledged
-//! change by more than the bound. A node with a planted fault must be caught.
+//! Tests of nodes that fill memory while keys change and the server pushes. No value may be older than an
+//! acknowledged change by more than the bound. A node with a planted fault must be detected.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,11 +12,11 @@ use crate::proxy::Proxy;
 use crate::server::RedisServer;
 use crate::support::{eventually, key, now, pause};
 
-/// The bound of these tests: the minimum of `staleness`.
+/// The bound in these tests, which is the minimum of `staleness`.
 const BOUND: Duration = Duration::from_millis(100);
 const KEYS: usize = 24;
 
-/// The numbers that were written to each key, and when each was acknowledged.
+/// For each key, when each number was acknowledged.
 struct Acknowledged {
     began: Instant,
     times: Vec<Mutex<Vec<Duration>>>,
@@ -30,13 +30,13 @@ impl Acknowledged {
         Self { began: now(), times, worst: AtomicU64::new(0), answers: AtomicU64::new(0) }
     }
 
-    /// Records that the write of the next number of a key was acknowledged.
+    /// Records that the write of the next number to a key was acknowledged.
     fn acknowledge(&self, at: usize) {
         self.times[at].lock().unwrap().push(self.began.elapsed());
     }
 
-    /// Checks a lookup that began at `asked` and returned `number`. Records the time between the change that
-    /// replaced the number and the lookup, if it is the longest.
+    /// Checks a lookup that began at `asked` and returned `number`. Records how long before the lookup this
+    /// number was replaced, if that is the maximum so far.
     fn judge(&self, at: usize, asked: Duration, number: usize) {
         self.answers.fetch_add(1, Ordering::Relaxed);
         let replaced = self.times[at].lock().unwrap().get(number).copied();
@@ -55,15 +55,15 @@ fn keys() -> Vec<RemoteKey> {
     (0..KEYS).map(|at| key(&format!("judged{at}"))).collect()
 }
 
-/// The other events during a trial.
+/// A function that causes other events during a trial.
 type Disturbance<'a> = &'a (dyn Fn(usize) + Sync);
 
-/// Writes and reads by all nodes for some time.
+/// Runs a trial, in which all nodes write and read for some time.
 fn trial(nodes: &[Node], length: Duration, disturb: Disturbance<'_>) -> Acknowledged {
     let (judge, keys, ends) = (Acknowledged::new(), keys(), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let (judge, keys, ends) = (&judge, &keys, &ends);
-        // Each writer has keys of its own, so that the order of their numbers is known.
+        // Each key has only one writer, so the order of its numbers is known.
         for (writer, node) in nodes.iter().enumerate() {
             scope.spawn(move || {
                 let mut round: usize = 0;
@@ -71,7 +71,8 @@ fn trial(nodes: &[Node], length: Duration, disturb: Disturbance<'_>) -> Acknowle
                     round += 1;
                     for at in (0..KEYS).filter(|at| at % nodes.len() == writer) {
                         let number = judge.times[at].lock().unwrap().len() + 1;
-                        // A write whose answer was lost may be applied: it is repeated until it is known.
+                        // If the reply is lost, the write may have been applied, so it is repeated until it
+                        // is acknowledged.
                         while !node.set(&keys[at], &number.to_be_bytes()) {
                             if ends.load(Ordering::Relaxed) {
                                 return;
@@ -86,7 +87,7 @@ fn trial(nodes: &[Node], length: Duration, disturb: Disturbance<'_>) -> Acknowle
                 }
             });
         }
-        // This reader reads only memory, so it never waits for a server that does not answer.
+        // This thread reads only memory, so it never waits for a server that does not reply.
         for node in nodes {
             scope.spawn(move || {
                 for at in (0..KEYS).cycle() {
@@ -108,7 +109,7 @@ fn trial(nodes: &[Node], length: Duration, disturb: Disturbance<'_>) -> Acknowle
                     round = round.wrapping_mul(31).wrapping_add(7);
                     let at = round % KEYS;
                     let asked = judge.began.elapsed();
-                    // Some fills are late, so that pushes overtake them.
+                    // Delays some fills, so that pushes overtake them.
                     let delay = || {
                         if round.is_multiple_of(4) {
                             pause(Duration::from_micros(200));
@@ -118,7 +119,7 @@ fn trial(nodes: &[Node], length: Duration, disturb: Disturbance<'_>) -> Acknowle
                     if let Some(bytes) = node.get(&keys[at], delay) {
                         judge.judge(at, asked, usize::from_be_bytes(bytes.try_into().unwrap()));
                     }
-                    // After a hit, the reader yields the processor to the writers, so that more races happen.
+                    // After a hit, this thread yields to the writers, so that more races happen.
                     if node.hits.load(Ordering::Relaxed) > hits {
                         pause(Duration::from_micros(30));
                     }
@@ -156,7 +157,7 @@ fn no_answer_is_older_than_an_acknowledged_change_by_more_than_the_bound() {
         );
         assert!(answers > 1000 && hits > 100 && changes > 300, "the trial tried too little");
         assert!(judge.worst() <= BOUND, "{tracking}: an answer was {:?} old", judge.worst());
-        // When no change is in progress, memory has the same values as the server.
+        // Once no change is in progress, memory has the same values as the server.
         eventually("memory agrees with the server", || {
             let at_rest = |node: &Node, at: usize| {
                 let last = judge.times[at].lock().unwrap().len();
@@ -175,7 +176,7 @@ fn a_token_that_is_taken_after_the_request_is_caught() {
     let began = now();
     while began.elapsed() < Duration::from_secs(15) {
         let judge = trial(&nodes, Duration::from_millis(300), &|_| {});
-        // When no change is in progress, a copy that was filled after the push of its change stays.
+        // A copy that was stored after the push of its change remains in memory, so it can be detected now.
         pause(BOUND);
         let is_stale = |node: &Node, at: usize| {
             let last = judge.times[at].lock().unwrap().len();
@@ -188,7 +189,7 @@ fn a_token_that_is_taken_after_the_request_is_caught() {
     panic!("the judge has not seen the planted fault");
 }
 
-/// A node behind a proxy that holds the server's bytes back now and then, and cuts the connection.
+/// Tests nodes behind a proxy that sometimes delays the server's bytes and sometimes cuts the connection.
 fn behind_a_bad_line(tracking: &str, fault: NodeFault) -> Option<Acknowledged> {
     let server = RedisServer::start(&[])?;
     let proxy = Proxy::start(server.socket());
@@ -242,7 +243,7 @@ fn a_value_of_memory_is_answered_only_while_the_validity_holds() {
         node.hit(&keys()[0]).is_some()
     });
     server.signal("STOP");
-    // Every heartbeat that was answered was sent before this time.
+    // Every heartbeat that got a reply was sent before this time.
     let stopped = now();
     let mut oldest = Duration::ZERO;
     while stopped.elapsed() < BOUND * 4 {

@@ -1,4 +1,4 @@
-//! The remote tier against a real server of Redis.
+//! Tests of the remote tier with a real Redis server.
 
 #![cfg(unix)]
 #![expect(

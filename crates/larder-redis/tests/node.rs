@@ -1,5 +1,5 @@
-//! A small near cache over the tier, which keeps the order of `larder::remote`. It can have faults, which the
-//! judge must find.
+//! A small cache in memory in front of the tier, which follows the order that `larder::remote` requires. It
+//! can have faults, which the tests must detect.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,11 +16,11 @@ use crate::support::{ask, now};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NodeFault {
     None,
-    /// The token is taken after the request was answered.
+    /// Takes the token after the reply to the request has arrived.
     TokenAfterRequest,
-    /// The node returns a value without a check of the validity.
+    /// Returns a value without checking the validity.
     NoValidity,
-    /// The node does not empty memory when the connection is lost, and does not compare the generation.
+    /// Does not empty memory when the connection is lost, and does not compare the generation.
     KeepsAfterLoss,
 }
 
@@ -34,7 +34,7 @@ struct Copied {
 struct Slots {
     copies: HashMap<RemoteKey, Copied>,
     epochs: HashMap<RemoteKey, u64>,
-    /// Changes when all keys or a range become void.
+    /// Incremented when all keys, or a range of them, become void.
     epoch_of_all: u64,
 }
 
@@ -72,7 +72,7 @@ impl NearTier for NearMap {
     }
 }
 
-/// A node: a near cache and its tier.
+/// A node, which has a cache in memory and a tier.
 pub(crate) struct Node {
     pub(crate) tier: RedisTier,
     pub(crate) near: Arc<NearMap>,
@@ -88,7 +88,7 @@ impl Node {
         Self { tier, near, hits: AtomicU64::new(0) }
     }
 
-    /// Returns a value from memory, if the validity allows it now.
+    /// Returns a value from memory, if the validity permits it now.
     pub(crate) fn hit(&self, key: &RemoteKey) -> Option<Vec<u8>> {
         let validity = self.tier.validity();
         let found = {
@@ -100,7 +100,7 @@ impl Node {
         found.filter(|_| is_legal)
     }
 
-    /// Returns whether memory may answer now.
+    /// Returns whether values in memory are valid now.
     pub(crate) fn tier_is_current(&self) -> bool {
         self.tier.is_current(self.tier.validity())
     }
@@ -110,8 +110,8 @@ impl Node {
         (slots.epochs.get(key).copied().unwrap_or_default(), slots.epoch_of_all)
     }
 
-    /// Returns a value from memory or from the server. A value of the server is stored in memory. `delay` is
-    /// called between the answer and the fill.
+    /// Returns a value from memory or from the server. Stores a value from the server in memory. Calls
+    /// `delay` between the reply and that fill.
     pub(crate) fn get(&self, key: &RemoteKey, delay: impl FnOnce()) -> Option<Vec<u8>> {
         if let Some(bytes) = self.hit(key) {
             self.hits.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,5 @@
-//! Several processes share one server. One process is stopped from time to time, for several times the bound.
+//! Tests of several processes that share one server. One process is stopped from time to time, for longer
+//! than the bound.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
@@ -14,7 +15,7 @@ use crate::support::{key, now, pause};
 
 const BOUND: Duration = Duration::from_millis(200);
 const KEYS: usize = 8;
-/// The variables that make a process of the test binary a reader.
+/// Environment variables that make a process of the test binary a reader.
 const URL: &str = "LARDER_REDIS_READER";
 const IGNORES_VALIDITY: &str = "LARDER_REDIS_READER_IGNORES_VALIDITY";
 
@@ -22,8 +23,8 @@ fn keys() -> Vec<RemoteKey> {
     (0..KEYS).map(|at| key(&format!("shared{at}"))).collect()
 }
 
-/// Returns the time since the start of the machine. It is the same for all processes, and continues while a
-/// process is stopped.
+/// Returns the time since the machine started. It is the same in all processes, and continues while a process
+/// is stopped.
 fn time() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
@@ -36,7 +37,7 @@ fn a_reader() {
     let ignores = std::env::var(IGNORES_VALIDITY).is_ok();
     let node = Node::open(&url, if ignores { NodeFault::NoValidity } else { NodeFault::None });
     println!("ready");
-    // The end of the input is the end of the trial.
+    // The trial ends when the input ends.
     let input = std::thread::spawn(|| std::io::stdin().read_to_end(&mut Vec::new()).unwrap());
     let mut last_asked: HashMap<(usize, u64), Duration> = HashMap::new();
     let (keys, mut round) = (keys(), 0_usize);
@@ -58,13 +59,13 @@ fn a_reader() {
     println!("end");
 }
 
-/// A process that reads until its input ends.
+/// A reader process, which reads until its input ends.
 struct ReaderProcess {
     child: Child,
     output: BufReader<std::process::ChildStdout>,
 }
 
-/// The report of a reader: each answer, and the time of the last lookup that returned it.
+/// The report of a reader: each value, and the time of the last lookup that returned it.
 type Told = Vec<(usize, usize, Duration)>;
 
 impl ReaderProcess {
@@ -89,7 +90,7 @@ impl ReaderProcess {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
-    /// Ends the trial. Returns the number of answers from memory, and the report of the reader.
+    /// Ends the trial. Returns the number of hits in memory, and the report of the reader.
     fn end(mut self) -> (u64, Told) {
         drop(self.child.stdin.take());
         let mut text = String::new();
@@ -113,7 +114,7 @@ impl Drop for ReaderProcess {
 }
 
 /// Changes the keys while processes read, and stops one process from time to time. Returns the longest time
-/// between the replacement of a value and a later lookup that still returned this value.
+/// between the replacement of a value and a later lookup that still returned it.
 fn trial(ignores_validity: bool, length: Duration) -> Option<Duration> {
     let server = RedisServer::start(&[])?;
     let url = server.url("staleness=200ms&request_timeout=10s");
@@ -128,7 +129,8 @@ fn trial(ignores_validity: bool, length: Duration) -> Option<Duration> {
             acknowledged[at].push(time());
             pause(Duration::from_millis(1));
         }
-        // By the time, because steps are slow on a busy machine. Stopped for longer than the bound.
+        // Stops the process for longer than the bound. The stops depend on the time, because steps are slow
+        // on a busy machine.
         let stops = began.elapsed().as_millis() % 1000 >= 400;
         if stops != is_stopped {
             readers[0].signal(if stops { "STOP" } else { "CONT" });

@@ -1,4 +1,4 @@
-//! A proxy between a client and a server, which delays, drops and half-closes.
+//! A proxy between a client and a server, which can delay bytes, drop bytes, and close one direction.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use crate::support::pause;
 
-/// The faults that the proxy causes.
+/// The faults that the proxy currently causes.
 #[derive(Debug, Default)]
 struct Switches {
-    /// While this is set, the proxy delays the bytes of the server.
+    /// While set, the proxy holds back the bytes of the server.
     holds_answers: AtomicBool,
-    /// While this is set, the proxy drops the bytes of both sides.
+    /// While set, the proxy drops the bytes of both sides.
     drops: AtomicBool,
     delay_ms: AtomicU64,
     is_ended: AtomicBool,
@@ -56,27 +56,27 @@ impl Proxy {
         format!("redis+unix://{}?{options}", self.dir.path().join("proxy.sock").display())
     }
 
-    /// Passes later connections to another server.
+    /// Directs later connections to another server.
     pub(crate) fn aim(&self, server: PathBuf) {
         *self.server.lock().unwrap() = server;
     }
 
-    /// Holds back the bytes of the server, or lets them go.
+    /// Holds back the bytes of the server, or releases them.
     pub(crate) fn hold_answers(&self, holds: bool) {
         self.switches.holds_answers.store(holds, Ordering::SeqCst);
     }
 
-    /// Starts or ends the dropping of bytes.
+    /// Starts or stops dropping bytes.
     pub(crate) fn drop_bytes(&self, drops: bool) {
         self.switches.drops.store(drops, Ordering::SeqCst);
     }
 
-    /// Delays each part of the server's bytes.
+    /// Delays each chunk of bytes from the server.
     pub(crate) fn delay(&self, time: Duration) {
         self.switches.delay_ms.store(time.as_millis().try_into().unwrap(), Ordering::SeqCst);
     }
 
-    /// Ends all connections, only in the direction to the client if `is_half`.
+    /// Closes all connections. With `is_half`, closes only the direction to the client.
     pub(crate) fn cut(&self, is_half: bool) {
         for (client, server) in self.connections.lock().unwrap().drain(..) {
             drop(client.shutdown(if is_half { Shutdown::Write } else { Shutdown::Both }));

@@ -1,4 +1,4 @@
-//! Removals that wait for replicas, and masters that change.
+//! Tests of removals that wait for replicas, and of changes of the master.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn a_removal_waits_for_as_many_replicas_as_it_is_told() {
     assert!(error.may_be_applied(), "the master has applied it");
 }
 
-/// A master and its replica.
+/// Starts a master and a replica.
 fn pair() -> Option<(RedisServer, RedisServer)> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let master = RedisServer::start(&["--port", &port, "--repl-diskless-sync-delay", "0"])?;
@@ -41,7 +41,7 @@ fn removals_of_all_kinds_wait_for_replicas_apart_from_other_requests() {
                 .unwrap()
         );
     };
-    // A replica that was filled a moment ago confirms late.
+    // A replica that has just copied the data confirms late.
     eventually("the replica confirms", || ask(|reply| tier.remove(vec![key("a")], reply)).is_ok());
     set("a");
     assert_eq!(ask(|reply| tier.remove(vec![key("a")], reply)).unwrap(), 1);
@@ -114,10 +114,10 @@ fn a_master_that_comes_back_without_the_removals_of_another_one_has_no_entries()
     assert_eq!(first.cli(&["EXISTS", "larder:1:prices:k"]), "1", "it was not told of the removal");
     assert_eq!(ask(|reply| tier.get(key("k"), reply)).unwrap(), None);
     assert!(set("k"));
-    // Another loss of the connection to the same master changes nothing.
+    // Losing the connection to the same master again changes nothing.
     change_master(&first);
     assert!(ask(|reply| tier.get(key("k"), reply)).unwrap().is_some());
-    // A client that comes now agrees about the name.
+    // A client that connects now uses the same name for the data.
     let other = open(&first.url(""));
     assert!(ask(|reply| other.get(key("k"), reply)).unwrap().is_some());
 }

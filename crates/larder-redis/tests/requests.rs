@@ -1,4 +1,4 @@
-//! Tests each request of the trait on a real server.
+//! Tests of each request of the trait on a real server.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::server::RedisServer;
 use crate::support::{ask, eventually, key, key_of, keyspace, open, pause};
 
 pub(crate) const MINUTE: Life = Life::For(Duration::from_mins(1));
-/// A removal by a client, or by another program at the server.
+/// A removal by a client, or by another program on the server.
 type RemovalWay = fn(&RedisTier, &RedisServer);
 
 pub(crate) const TEN_SECONDS: Duration = Duration::from_secs(10);
 
 pub(crate) fn get(tier: &RedisTier, name: &str) -> Option<RemoteRecord> {
-    // After a flush, the tier asks which data the server has now. Until then, a lookup is an error.
+    // After a flush, the tier must identify the data again. Until then, a lookup returns an error.
     let mut found = None;
     eventually("the tier answers", || {
         found = ask(|reply| tier.get(key(name), reply)).ok();
@@ -149,7 +149,7 @@ fn every_removal_voids_the_loads_that_are_under_way() {
         eventually("the tier answers", || ask(|reply| one.get(key("ab"), reply)).is_ok());
         let token = leased(&one, "ab");
         removal(&two, &server);
-        // After a flush, the tier refuses requests from the push until it has identified the data.
+        // After the push of a flush, the tier refuses requests until it has identified the data again.
         let filled = ask(|reply| one.fill(key("ab"), token, b"stale".to_vec(), MINUTE, reply));
         assert!(!matches!(filled, Ok(FillReply::Stored { .. })), "{name}");
         eventually("the tier answers", || ask(|reply| two.get(key("ab"), reply)).is_ok());

@@ -1,4 +1,4 @@
-//! Tests restarts of the server with and without data, and the events that void memory.
+//! Tests of restarts of the server with and without its data, and of the events that void memory.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn get(node: &Node, name: &str) -> Option<Vec<u8>> {
     ask(|reply| node.tier.get(key(name), reply)).unwrap().map(|record| record.bytes)
 }
 
-/// Reads until memory has the value.
+/// Reads the key until its value is in memory.
 fn warm(node: &Node, name: &str) {
     eventually("memory answers", || {
         node.get(&key(name), || ());
@@ -150,7 +150,7 @@ fn a_full_server_still_removes_and_answers() {
         ask(|reply| tier.set(key(name), vec![b'x'; len], Life::Never, SetCondition::Always, reply))
     };
     let mut stored = 0;
-    // Stores large values first, then small values, until no value fits.
+    // Large values come first and small values last, until no value fits.
     for len in [64 << 10, 1 << 10, 1] {
         while set_len(&format!("k{stored}"), len).is_ok() {
             stored += 1;

@@ -1,11 +1,11 @@
-//! A real redis-server, with its data in its own directory.
+//! A real redis-server with its own data directory.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{LIMIT, now, pause};
 
-/// A running redis-server on its own Unix socket. Dropping it ends the process.
+/// A running redis-server with its own Unix socket. Dropping this value kills the process.
 pub(crate) struct RedisServer {
     child: Option<Child>,
     arguments: Vec<String>,
@@ -13,7 +13,7 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server without persistence. Returns `None`, and prints the reason, if it is not installed.
+    /// Starts a server without persistence. If redis-server is not installed, prints that and returns `None`.
     pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
         let version = Command::new("redis-server").arg("--version").output();
         let has_cli = Command::new("redis-cli").arg("--version").output().is_ok();
@@ -32,14 +32,14 @@ impl RedisServer {
         self.dir.path().join("redis.sock")
     }
 
-    /// The URL of the server, with options behind it. A busy machine has time to answer, unless a test is
-    /// about that.
+    /// Returns the URL of the server, with these options. The time limits are long enough for a busy machine,
+    /// unless the test sets its own.
     pub(crate) fn url(&self, options: &str) -> String {
         let patience = if options.contains("request_timeout") { "" } else { "&request_timeout=20s" };
         format!("redis+unix://{}?connect_timeout=5s{patience}&{options}", self.socket().display())
     }
 
-    /// Starts the server again, with the data of its directory.
+    /// Starts the server again with the data in its directory.
     pub(crate) fn restart(&mut self) {
         self.kill();
         let mut command = Command::new("redis-server");
@@ -53,13 +53,13 @@ impl RedisServer {
         }
     }
 
-    /// Starts the server again, with arguments behind its own.
+    /// Starts the server again with additional arguments.
     pub(crate) fn restart_with(&mut self, arguments: &[&str]) {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         self.restart();
     }
 
-    /// Ends the process at once.
+    /// Kills the process.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             drop(child.kill());
@@ -67,7 +67,7 @@ impl RedisServer {
         }
     }
 
-    /// Sends a signal to the process: `STOP`, `CONT`.
+    /// Sends a signal to the process, such as `STOP` or `CONT`.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
@@ -83,7 +83,7 @@ impl RedisServer {
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        // This signal also ends a stopped process.
+        // SIGKILL also ends a stopped process.
         self.kill();
     }
 }

@@ -1,4 +1,4 @@
-//! Full servers, large values, and many requests at once.
+//! Tests of full servers, large values, and many concurrent requests.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn a_full_server_that_was_restarted_still_removes() {
         assert!(stored < 100_000, "the server never fills");
     }
     assert_eq!(server.cli(&["SAVE"]), "OK");
-    // It has less memory than before, so that it is full whatever the data takes now.
+    // The server gets less memory than its data needs, so that it is full.
     server.restart_with(&["--maxmemory", "2mb"]);
     eventually("the tier is connected", || tier.why_down().is_none());
     let removed = ask(|reply| tier.remove(vec![key("k")], reply));
@@ -42,7 +42,8 @@ fn many_large_values_are_answered_in_parts() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let tier = open(&server.url("request_timeout=20s"));
     let generation = tier.generation();
-    // Of each, so many are asked for that one answer would be longer than a part of it, or than any answer.
+    // For each length, the number of values is so large that the replies exceed a part of a reply, or any
+    // reply.
     for (len, count) in [(3 << 20, 41), (65 << 20, 4)] {
         assert!(set(&tier, "k", vec![7; len]));
         let is_none = |at: usize| at % 8 == 5;
@@ -95,7 +96,7 @@ fn requests_that_wait_for_their_answers_are_bounded() {
     let proxy = Proxy::start(server.socket());
     let tier = RedisTier::open(&proxy.url("request_timeout=20s")).unwrap();
     tier.register(records()).unwrap();
-    // The server takes all of them, and its answers are held back.
+    // The server receives all requests, but its replies are held back.
     proxy.hold_answers(true);
     let mut answers = Vec::new();
     for _ in 0..150 {

@@ -6,7 +6,7 @@ use larder::Format;
 use larder::remote::{RemoteAnswer, RemoteKey, RemoteKeyspace, RemoteReply, RemoteResult, RemoteTier, reply};
 use larder_redis::RedisTier;
 
-/// No step of a test takes longer than this.
+/// Maximum time for a step of a test.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 #[expect(clippy::disallowed_methods, reason = "real servers keep real time")]
@@ -19,7 +19,7 @@ pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// Waits until a condition holds.
+/// Waits until a condition is true.
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = now();
     while !is_so() {
@@ -37,24 +37,24 @@ pub(crate) fn keyspace(number: u32, name: &str, format: Format) -> RemoteKeyspac
     RemoteKeyspace { number, name: name.to_owned(), version: 1, shape: "bytes".to_owned(), format }
 }
 
-/// A key of a keyspace.
+/// Returns a key of the keyspace with this number.
 pub(crate) fn key_of(number: u32, key: &str) -> RemoteKey {
     [&number.to_be_bytes(), key.as_bytes()].concat().into()
 }
 
-/// A key of [`records`].
+/// Returns a key of the keyspace [`records`].
 pub(crate) fn key(key: &str) -> RemoteKey {
     key_of(7, key)
 }
 
-/// Sends a request, and waits for its answer.
+/// Sends a request, and waits for its result.
 pub(crate) fn ask<T>(send: impl FnOnce(RemoteReply<T>)) -> RemoteResult<T> {
     let (sender, answer): (RemoteReply<T>, RemoteAnswer<T>) = reply();
     send(sender);
     answer.wait()
 }
 
-/// Opens a tier with [`records`] and no near cache.
+/// Opens a tier with the keyspace [`records`], without a cache in memory.
 pub(crate) fn open(url: &str) -> RedisTier {
     let tier = RedisTier::open(url).unwrap();
     tier.register(records()).unwrap();

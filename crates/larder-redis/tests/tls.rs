@@ -1,4 +1,4 @@
-//! TLS, with a certificate that is made for the test.
+//! Tests of TLS with a certificate that is made for the test.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use crate::server::RedisServer;
 use crate::support::{ask, eventually, key, open};
 use larder::remote::{Life, RemoteTier, SetCondition};
 
-/// Makes a self-signed certificate for `localhost`. Returns whether this machine has an openssl.
+/// Makes a self-signed certificate for `localhost`. Returns whether openssl is installed.
 fn made_certificate(dir: &Path) -> bool {
     let mut command = Command::new("openssl");
     command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use crate::settings::Timing;
 
-/// The wait doubles after each failure, and has a random part. So the clients of a server that is available
-/// again do not all connect at the same moment.
+/// Computes the wait, which doubles after each failure and has a random part. So the clients of a server that
+/// has come back do not all connect at once.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
-    /// Returns the wait before the next attempt: from half of the delay to all of it.
+    /// Returns the wait before the next attempt, which is between half of the delay and all of it.
     pub(crate) fn next(&mut self, timing: &Timing, random: u64) -> Duration {
         let delay = timing.min_backoff.saturating_mul(1 << self.failures.min(16)).min(timing.max_backoff);
         self.failures = self.failures.saturating_add(1);

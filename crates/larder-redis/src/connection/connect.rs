@@ -1,9 +1,9 @@
-//! Makes the socket of a connection, within a time limit. The end of the client ends the attempt.
+//! Connects a socket within a time limit. Closing the client ends the attempt.
 //!
-//! The socket never blocks, not while it connects either: a server that is stopped accepts no more
-//! connections when its queue of them is full, and a Unix socket would wait for it without end. The system
-//! resolves the name of a host without a time limit, so a thread of its own asks for it. There is one such
-//! thread at a time: a later attempt waits for the answer to an earlier one.
+//! The socket never blocks, not even while it connects: a stopped server accepts no more connections once its
+//! queue is full, and connecting to its Unix socket would wait forever. The system resolves host names
+//! without a time limit, so a separate thread does it. There is at most one such thread, and a later attempt
+//! waits for the result of an earlier one.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -22,22 +22,21 @@ use crate::address::ServerPlace;
 use crate::clock::BootClock;
 use crate::settings::Settings;
 
-/// The wait before something is asked again that gives no notice.
+/// The interval between checks of something that sends no notification.
 const STEP: Duration = Duration::from_millis(5);
 
-/// What bounds an attempt to connect.
+/// The limits of an attempt to connect.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt<'a> {
     pub(crate) waker: &'a PollWaker,
     pub(crate) clock: &'a dyn BootClock,
     pub(crate) is_closed: &'a AtomicBool,
-    /// The end of the attempt, with its greeting.
+    /// Deadline for connecting and greeting.
     pub(crate) until: Duration,
 }
 
 impl Attempt<'_> {
-    /// Returns the time that is left until a moment, or an error if there is none, or if the client is
-    /// closed.
+    /// Returns the time left until `until`. Returns an error if none is left, or if the client is closed.
     fn left(&self, until: Duration) -> io::Result<Duration> {
         if self.is_closed.load(Ordering::Acquire) {
             return Err(io::Error::other("the client is closed"));
@@ -50,18 +49,18 @@ impl Attempt<'_> {
     }
 }
 
-/// The addresses of a host, once the system has answered.
+/// Receives the addresses of a host when the system has resolved its name.
 type Resolving = Receiver<io::Result<Vec<SocketAddr>>>;
 
-/// Makes the sockets of a client, one after another.
+/// Connects the sockets of a client, one at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Connector {
-    /// An earlier attempt has asked for the addresses, and has not waited for them.
+    /// A resolution for which an earlier attempt could not wait any longer.
     resolving: Option<Resolving>,
 }
 
 impl Connector {
-    /// Connects.
+    /// Connects to the server in the settings.
     pub(crate) fn connect(&mut self, settings: &Settings, attempt: Attempt<'_>) -> io::Result<Socket> {
         let (host, port) = match &settings.server.place {
             ServerPlace::Unix(path) => return connect_unix(path, attempt).map(Socket::Unix),
@@ -74,7 +73,8 @@ impl Connector {
         let mut refused = io::Error::new(io::ErrorKind::NotFound, "the name of the host has no address");
         let count = addresses.len();
         for (at, address) in addresses.into_iter().enumerate() {
-            // An address that does not answer leaves as much time to each of the others.
+            // Each remaining address gets an equal share of the time left, so that an address that does not
+            // respond leaves time for the others.
             let share = attempt.left(attempt.until)? / u32::try_from(count - at).unwrap_or(u32::MAX);
             match connect_tcp(&address, attempt.clock.now() + share, attempt) {
                 Ok(stream) => return Socket::over(stream, host, settings),
@@ -110,7 +110,7 @@ fn begin_to_resolve(host: String, port: u16) -> io::Result<Resolving> {
     let (sender, resolving) = channel();
     std::thread::Builder::new().name("larder-resolve".to_owned()).spawn(move || {
         let addresses = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
-        // The client may have been closed meanwhile.
+        // The client may have been closed meanwhile, so an error is ignored.
         drop(sender.send(addresses));
     })?;
     Ok(resolving)
@@ -133,7 +133,7 @@ fn connect_tcp(address: &SocketAddr, until: Duration, attempt: Attempt<'_>) -> i
         Err(error) => return Err(error.into()),
     }
     let Socket::Tcp(stream) = &socket else { return Err(io::ErrorKind::InvalidInput.into()) };
-    // It has a peer once it is connected.
+    // The socket has a peer address once it is connected.
     while stream.peer_addr().is_err() {
         let left = attempt.left(until)?;
         wait_for(Some((&socket, true)), attempt.waker, left)?;
@@ -151,7 +151,8 @@ fn connect_unix(path: &Path, attempt: Attempt<'_>) -> io::Result<UnixStream> {
         stream.set_nonblocking(true)?;
         match rustix::net::connect(&stream, &address) {
             Ok(()) => return Ok(stream),
-            // The queue of the server is full. The system does not say when it has room.
+            // The server's queue is full. The system does not notify when it has room, so the client tries
+            // again.
             Err(Errno::AGAIN | Errno::INTR) => {
                 let left = attempt.left(attempt.until)?;
                 wait_for(None, attempt.waker, left.min(STEP))?;

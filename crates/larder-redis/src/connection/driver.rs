@@ -2,11 +2,11 @@
 //!
 //! When a connection is lost:
 //!
-//! 1. The deadline of the values in memory is cleared, and the generation moves. From here on, no answer of
-//!    the lost connection is filled into memory.
+//! 1. The driver clears the deadline of the values in memory, and increments the generation. From then on, no
+//!    reply of the lost connection is stored in memory.
 //! 2. The driver notifies the session, which empties memory.
-//! 3. The driver answers the open requests with an error. The server may have applied them.
-//! 4. The driver connects again. So the first answer of the next connection comes after (2).
+//! 3. The driver completes the open requests with an error. The server may have applied them.
+//! 4. The driver connects again. So the first reply of the next connection comes after (2).
 
 use std::io;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ use crate::error::Error;
 use crate::protocol::reply::Reply;
 use crate::random;
 
-/// Reads until the client is closed.
+/// Reads replies until the client is closed.
 pub(super) fn run(connection: &Arc<Connection>) {
-    // A panic of this thread must not let callers wait forever.
+    // If this thread panics, the guard ends the waits of all callers.
     let _guard = EndOfDriver(connection);
     let (mut backoff, mut connector) = (Backoff::default(), Connector::default());
     while !connection.is_closed() {
@@ -74,7 +74,7 @@ impl Connection {
         self.attempted.notify_all();
     }
 
-    /// Waits, unless the client is closed.
+    /// Waits for this time, or until the client is closed.
     fn pause(&self, wait: Duration) {
         let until = self.clock.now() + wait;
         loop {
@@ -85,7 +85,7 @@ impl Connection {
         }
     }
 
-    /// Connects, and greets the server. Requests are sent from the return of this function on.
+    /// Connects, and greets the server. From the return of this function on, requests are sent.
     fn greet(self: &Arc<Self>, connector: &mut Connector, input: &mut Input) -> Result<Arc<Socket>, Error> {
         let until = self.clock.now() + self.settings.timing.connect;
         let (waker, clock, is_closed) = (&self.waker, &*self.clock, &self.is_closed);
@@ -110,8 +110,8 @@ impl Connection {
             if self.is_closed() {
                 return Error::Closed;
             }
-            // All received bytes are handled before a time limit is checked, because this process may have
-            // been stopped while the server answered in time.
+            // All received bytes are handled before a time limit is checked. This process may have been
+            // stopped while the server replied in time.
             let read = match input.fill(socket) {
                 Ok(read) => read,
                 Err(error) => return unavailable(&self.settings, &error),
@@ -120,12 +120,12 @@ impl Connection {
                 return unavailable(&self.settings, &error);
             }
             let now = self.clock.now();
-            // An answer that goes on arriving is not late, however large it is. What is behind it has the
+            // A large reply is not late while its bytes are still arriving. The replies after it have the
             // whole time limit from then on.
             if read != Read::Nothing && input.is_within_reply() {
                 forgiven_until = forgiven_until.max(now + limit);
             }
-            // Before more is read: a stream of pushes without end must not delay the PINGs.
+            // A due PING is sent before more is read. Otherwise an endless stream of pushes would delay it.
             if heartbeat.due().is_some_and(|due| due <= now) {
                 // The time is recorded before the PING is sent (validity, step 1).
                 heartbeat.sends(now);
@@ -153,8 +153,8 @@ impl Connection {
             if let Err(error) = wait_for(Some((socket, is_blocked)), &self.waker, wait) {
                 return unavailable(&self.settings, &error);
             }
-            // This process was stopped, or got no processor time. A server on the same machine may have been
-            // stopped too. So from now on the server has the whole time limit to answer.
+            // This thread woke late, because the process was stopped or starved. A server on the same machine
+            // may have been stopped too, so it gets the whole time limit again.
             let woken = self.clock.now();
             if woken.saturating_sub(now) > wait.saturating_add(limit / 4) {
                 forgiven_until = woken + limit;
@@ -180,7 +180,7 @@ impl Connection {
         }
         match words.next() {
             Some(Reply::List(keys)) => self.session.keys_changed(&keys, self),
-            // FLUSHALL sends a null. An unknown form has the same effect.
+            // `FLUSHALL` pushes a null. A push in an unknown form is treated in the same way.
             _ => self.session.all_changed(self),
         }
     }
@@ -193,8 +193,7 @@ impl Connection {
             Purpose::Hello => match reply.get("role").and_then(Reply::as_bytes) {
                 Some(b"master") if heartbeat.has_ping() => {}
                 Some(b"master") => heartbeat.answered(&self.deadline),
-                // The client never reads a replica, because a replica may be behind its master by any amount
-                // of time.
+                // A replica is never used, because it may be behind its master by any amount of time.
                 Some(_) => return Err(io::Error::other("the server is no master any more")),
                 None => return Err(io::Error::other(format!("the answer to a HELLO is {reply:?}"))),
             },

@@ -1,13 +1,13 @@
-//! The first requests of a connection. No other request is sent until they are answered.
+//! The first requests of a connection. Other requests are sent only after the replies to these requests.
 //!
-//! 1. `HELLO 3` with user and password. Its answer names the kind of the server.
-//! 2. `SELECT` of the database.
-//! 3. `CLIENT TRACKING ON`, never with `NOLOOP`, so that our own changes also void our own copies. Otherwise
-//!    a fill that runs during our own change would be kept.
+//! 1. `HELLO 3` with user and password. Its reply tells what kind of server this is.
+//! 2. `SELECT` with the database.
+//! 3. `CLIENT TRACKING ON`, never with `NOLOOP`, so that a change by this client also voids the client's own
+//!    copies. Otherwise a fill that runs during such a change would be kept.
 //! 4. The requests of the session (scripts, and the identity of the data).
 //!
-//! Pushes during the greeting need not be handled, because memory was emptied when the previous connection
-//! was lost.
+//! Pushes during the greeting can be ignored, because memory was emptied when the previous connection was
+//! lost.
 
 use std::io;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::protocol::parser::ReplyParser;
 use crate::protocol::reply::Reply;
 use crate::settings::Settings;
 
-/// The bytes of the server that were read and not parsed yet.
+/// The bytes that were received from the server, but not parsed yet.
 #[derive(Debug)]
 pub(crate) struct Input {
     parser: ReplyParser,
@@ -31,17 +31,17 @@ pub(crate) struct Input {
     start: usize,
 }
 
-/// Maximum number of bytes of one read.
+/// Maximum number of bytes per read.
 const CHUNK: usize = 64 << 10;
 
 /// The result of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Read {
-    /// Nothing has arrived.
+    /// Nothing was received.
     Nothing,
-    /// All that has arrived was read.
+    /// Everything that has arrived was read.
     All,
-    /// There may be more.
+    /// More bytes may have arrived.
     More,
 }
 
@@ -70,12 +70,12 @@ impl Input {
         }
     }
 
-    /// Returns whether a reply has arrived in part.
+    /// Returns whether only a part of a reply has arrived.
     pub(crate) fn is_within_reply(&self) -> bool {
         self.start < self.buffer.len() || self.parser.is_within_reply()
     }
 
-    /// Returns the next reply or push that has arrived completely.
+    /// Returns the next complete reply or push.
     pub(crate) fn next(&mut self) -> io::Result<Option<Reply>> {
         let rest = self.buffer.get(self.start..).unwrap_or_default();
         let (taken, reply) = self.parser.advance(rest).map_err(io::Error::other)?;
@@ -83,14 +83,14 @@ impl Input {
         if reply.is_none() && self.start == self.buffer.len() {
             self.buffer.clear();
             self.start = 0;
-            // A large reply must not keep its memory until the connection ends.
+            // Frees the memory of a large reply. Otherwise the connection would keep it until its end.
             self.buffer.shrink_to(16 * CHUNK);
         }
         Ok(reply)
     }
 }
 
-/// A connection that is being greeted: some requests at a time, all within one time limit.
+/// A connection during its greeting. All requests of the greeting share one time limit.
 pub(crate) struct Greeting<'a> {
     pub(crate) socket: &'a Arc<Socket>,
     pub(crate) input: &'a mut Input,
@@ -102,14 +102,14 @@ pub(crate) struct Greeting<'a> {
 }
 
 impl Greeting<'_> {
-    /// Sends a request and waits for its answer, which may be an error of the server.
+    /// Sends a request, and returns the reply, which may be an error of the server.
     pub(crate) fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
         let mut replies = self.ask_all(std::slice::from_ref(command))?;
         replies.pop().ok_or(Error::Garbled("a request"))
     }
 
-    /// Sends requests at once, and waits for their answers, which may be errors of the server. A server that
-    /// is far away answers all of them after one time of travel.
+    /// Sends several requests together, and returns their replies, which may be errors of the server. This
+    /// takes a single round trip.
     pub(crate) fn ask_all(&mut self, commands: &[Command]) -> Result<Vec<Reply>, Error> {
         let (mut bytes, mut replies) = (Vec::new(), Vec::with_capacity(commands.len()));
         for command in commands {
@@ -148,7 +148,7 @@ impl Greeting<'_> {
         }
     }
 
-    /// Sends a request whose answer is not an error.
+    /// Sends a request. Returns its reply, or an error if the server has refused the request.
     pub(crate) fn require(&mut self, command: &Command) -> Result<Reply, Error> {
         match self.ask(command)? {
             Reply::Error(text) => Err(self.refusal(&text)),
@@ -201,8 +201,9 @@ impl Greeting<'_> {
         }
     }
 
-    /// Returns the error for a `HELLO` that the server has refused. Of the server's text, it has the code
-    /// alone: a server that does not know the command repeats its words, and one of them is the password.
+    /// Returns the error for a `HELLO` that the server has refused. It contains only the code of the server's
+    /// error text. A server that does not know the command repeats its words in that text, and one of them is
+    /// the password.
     fn refusal_of_hello(&self, text: &[u8]) -> Error {
         let text = String::from_utf8_lossy(text);
         let code = text.split(' ').next().unwrap_or_default();
@@ -219,7 +220,7 @@ impl Greeting<'_> {
         }
     }
 
-    /// Returns the error for another request of the greeting that the server has refused.
+    /// Returns the error for any other request of the greeting that the server has refused.
     pub(crate) fn refusal(&self, text: &[u8]) -> Error {
         let answer = String::from_utf8_lossy(text).into_owned();
         let (server, code) = (self.server(), answer.split(' ').next().unwrap_or_default());
@@ -234,7 +235,7 @@ impl Greeting<'_> {
         }
     }
 
-    /// Returns an error of a server that can't be used.
+    /// Returns an error for a server that can't be used.
     pub(crate) fn unsupported(&self, why: &str, remedy: &'static str) -> Error {
         Error::Unsupported { server: self.server(), why: why.to_owned(), remedy }
     }
@@ -244,14 +245,14 @@ impl Greeting<'_> {
     }
 }
 
-/// Returns the error for an error of the socket.
+/// Converts an error of the socket.
 pub(crate) fn unavailable(settings: &Settings, error: &io::Error) -> Error {
     let server = settings.server.place.to_string();
     let cause = match error.kind() {
         io::ErrorKind::UnexpectedEof => "the server has closed it".to_owned(),
         _ => error.to_string(),
     };
-    // The certificate is not trusted, or the server has no TLS. A new attempt would fail too.
+    // The certificate is not trusted, or the server does not use TLS. Another attempt would fail too.
     if error.kind() == io::ErrorKind::InvalidData && settings.server.is_tls {
         let remedy = "check its certificate, or name the file of its authority by ca=PATH";
         return Error::Unsupported { server, why: cause, remedy };

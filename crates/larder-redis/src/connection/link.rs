@@ -1,4 +1,4 @@
-//! The connection as its callers see it: they send requests, and ask until when memory may be answered.
+//! The connection as its callers use it: they send requests, and read the deadline of values in memory.
 
 use std::fmt::Debug;
 use std::io;
@@ -18,22 +18,22 @@ use crate::error::Error;
 use crate::protocol::reply::Reply;
 use crate::settings::Settings;
 
-/// The user of a connection. The driver's thread calls it for each event, in the order of the stream.
+/// The user of a connection. The driver thread calls its methods in the order of events in the stream.
 pub(crate) trait Session: Debug + Send + Sync {
-    /// The last step of the greeting.
+    /// Sends the last requests of the greeting.
     fn greet(&self, greeting: &mut Greeting<'_>) -> Result<(), Error>;
 
-    /// Keys have changed at the server. Returns before a later answer is handled.
+    /// Handles changes of keys on the server. Later replies are handled only after this call has returned.
     fn keys_changed(&self, keys: &[Reply], connection: &Arc<Connection>);
 
-    /// All keys may have changed at the server.
+    /// Handles a push that says that all keys may have changed.
     fn all_changed(&self, connection: &Arc<Connection>);
 
-    /// The connection is lost. Returns before the requests that were under way are answered.
+    /// Handles the loss of the connection. Open requests are completed only after this call has returned.
     fn is_lost(&self);
 }
 
-/// The connection that all threads share. The driver and its handle hold it.
+/// The connection that all threads share. The driver and the handle own it together.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) settings: Settings,
@@ -42,18 +42,18 @@ pub(crate) struct Connection {
     pub(super) outbox: Outbox,
     pub(super) waker: PollWaker,
     pub(super) deadline: Deadline,
-    /// Moves when a connection is lost.
+    /// Incremented when a connection is lost.
     pub(super) generation: AtomicU64,
     pub(super) is_closed: AtomicBool,
-    /// The process that has made the connection.
+    /// Id of the process that made this value.
     process: u32,
-    /// The result of the first attempt to connect.
+    /// Result of the first attempt to connect. `None` until that attempt has ended.
     pub(super) first_attempt: Mutex<Option<Result<(), Error>>>,
     pub(super) attempted: Condvar,
 }
 
 impl Connection {
-    /// Makes a connection that has no server yet.
+    /// Returns a connection that is not connected yet.
     pub(super) fn new(
         settings: Settings,
         clock: Arc<dyn BootClock>,
@@ -79,16 +79,16 @@ impl Connection {
     /// Waits until the first attempt to connect has ended. Returns its error.
     pub(crate) fn first_attempt(&self) -> Result<(), Error> {
         let mut ended = self.first_attempt.lock();
-        // An attempt has this limit itself. What takes longer is the system: a starved thread, or the reading
-        // of its certificates. The tier then connects later.
+        // An attempt itself has this time limit. More time may pass in a starved thread, or while the
+        // system's certificates are read. The tier then connects later.
         let limit = self.settings.timing.connect * 2;
         self.attempted.wait_while_for(&mut ended, |ended| ended.is_none(), limit);
         ended.clone().unwrap_or(Ok(()))
     }
 
-    /// Sends a request. Its completion is called once, possibly before this call returns.
+    /// Sends a request. Its callback is called exactly once, possibly before this call returns.
     pub(crate) fn submit(&self, request: Request) {
-        // A forked child has the socket of its parent, and would write into the parent's stream.
+        // A forked child has its parent's socket, and would write into the parent's stream.
         if std::process::id() != self.process {
             return request.complete(Err(Error::Closed));
         }
@@ -99,41 +99,41 @@ impl Connection {
         }
     }
 
-    /// Returns the generation of the present connection.
+    /// Returns the generation of the current connection.
     pub(crate) fn generation(&self) -> u64 {
-        // Acquire: pairs with the Release in the driver, when a connection is lost.
+        // Acquire: pairs with the Release in the driver when a connection is lost.
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Returns the deadline of values in memory, as nanoseconds of the boot clock.
+    /// Returns the deadline of values in memory, in nanoseconds of the boot clock.
     pub(crate) fn deadline(&self) -> u64 {
         self.deadline.load()
     }
 
-    /// Returns whether a deadline that was read before has not passed.
+    /// Returns whether a deadline that was loaded before has not passed yet.
     pub(crate) fn is_before(&self, deadline: u64) -> bool {
         deadline != 0 && self.clock.now() < Duration::from_nanos(deadline)
     }
 
-    /// Returns why there is no connection. None if there is one.
+    /// Returns why there is no connection, or `None` if there is one.
     pub(crate) fn why_down(&self) -> Option<Error> {
         self.outbox.why_down()
     }
 
-    /// Ends the present connection, because its answers can't be used. The driver makes a new one.
+    /// Closes the current connection, because its replies can't be used. The driver then makes a new one.
     pub(crate) fn fail(&self, why: &'static str) {
         tracing::warn!(why, "the connection to the server of the remote tier is given up");
         self.outbox.fail();
         self.waker.wake();
     }
 
-    /// Ends the connection. No new connection is made.
+    /// Closes the connection for good.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.waker.wake();
     }
 
-    /// Writes the waiting requests, unless another thread does.
+    /// Writes the waiting requests, unless another thread is writing.
     pub(super) fn flush(&self) {
         if self.outbox.flush() {
             self.waker.wake();

@@ -1,17 +1,17 @@
-//! One connection to a server, which all threads and tasks share.
+//! The connection to a server, which all threads and tasks share.
 //!
-//! - [`outbox`]: the requests that callers append, and their writing.
+//! - [`outbox`]: the requests that callers append, and how they are written.
 //! - [`link`]: the interface for callers.
-//! - [`driver`]: the one thread that reads. It handles answers and pushes in the order of the stream, sends
-//!   the PINGs, watches the time limits, and connects again.
-//! - [`connect`]: how a socket is made.
+//! - [`driver`]: the only thread that reads. It handles replies and pushes in the order of the stream, sends
+//!   PINGs, checks time limits, and reconnects.
+//! - [`connect`]: connects a socket.
 //! - [`greeting`]: the first requests of a connection.
-//! - [`validity`]: the time until which values in memory may be answered.
+//! - [`validity`]: the deadline until which values in memory may be returned.
 //!
-//! After a failure, a server usually does not answer for some time. So requests fail immediately while there
-//! is no connection: the circuit is open. The driver's attempts to connect are its probes. An attempt has
-//! succeeded when the greeting, which ends with requests for data, was answered. A server that accepts
-//! connections and sends no answer does not close the circuit.
+//! A server that has failed usually does not respond for some time. So while there is no connection, requests
+//! fail immediately, like with an open circuit breaker. The driver's attempts to connect are the probes. An
+//! attempt succeeds when the server has replied to the whole greeting, which ends with requests for data. A
+//! server that accepts connections but sends no replies does not close the circuit.
 
 mod backoff;
 pub(crate) mod connect;
@@ -33,12 +33,12 @@ use crate::error::Error;
 use crate::settings::Settings;
 use link::{Connection, Session};
 
-/// The handle of a connection. Dropping it ends the connection.
+/// The handle of a connection. Dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct ConnectionHandle(pub(crate) Arc<Connection>);
 
 impl ConnectionHandle {
-    /// Starts the driver, which connects.
+    /// Starts the driver thread, which connects.
     pub(crate) fn start(
         settings: Settings,
         clock: Arc<dyn BootClock>,

@@ -1,18 +1,20 @@
-//! The requests that wait to be sent, and the requests that wait for their answers.
+//! The requests that wait to be sent, and the requests that wait for their replies.
 //!
-//! Both are changed under one lock, so that the answers of the stream belong to the requests in their order.
-//! Any thread writes for all threads:
+//! Both lists change under one lock, so that each reply in the stream belongs to the first request that
+//! waits. Any thread may write the requests of all threads:
 //!
-//! 1. A caller appends its request, then releases the lock of the outbox.
-//! 2. It tries to take the lock of the socket. If another thread has it, the caller leaves.
-//! 3. The thread with the lock takes what is in the outbox, writes it, and releases the lock of the socket.
-//! 4. After the release it looks into the outbox again, and begins anew at (2) if there is something. So a
-//!    request is never left by a caller that has failed at (2): it was appended before, and is seen here.
-//! 5. A socket that takes no more bytes is left to the driver, which waits until it does. So is the rest when
-//!    a caller has written for a while what others have appended: otherwise it would have no end, and its own
-//!    request would wait longest.
+//! 1. A caller appends its request, and then releases the lock of the outbox.
+//! 2. The caller tries to take the lock of the socket. If another thread holds this lock, the caller returns.
+//! 3. The thread with the lock takes the contents of the outbox, writes them, and releases the lock of the
+//!    socket.
+//! 4. After that, it checks the outbox again, and continues with (2) if the outbox is not empty. So no
+//!    request is left behind: a caller that fails at (2) has already appended its request, which is found
+//!    here.
+//! 5. If the socket has no room, the driver waits until it has room, and writes the rest. The driver also
+//!    takes over if a caller has written requests of others for some time. Otherwise such a caller might
+//!    never return.
 //!
-//! What waits for its answer is bounded, in bytes: a request is kept until then, sent or not.
+//! The requests that wait for their replies are bounded in bytes, because each request is kept until then.
 
 use std::collections::VecDeque;
 use std::io;
@@ -30,9 +32,9 @@ use crate::settings::MAX_AWAITED;
 /// Whether the connection can send requests.
 #[derive(Debug)]
 enum LinkState {
-    /// There is a greeted connection.
+    /// A connection exists, and has been greeted.
     Up,
-    /// There is no connection, for this reason.
+    /// No connection exists, for this reason.
     Down(Error),
 }
 
@@ -41,11 +43,11 @@ struct Queue {
     state: LinkState,
     output: Vec<u8>,
     awaited: VecDeque<Awaited>,
-    /// Bytes of the requests in `awaited`.
+    /// Number of bytes of the requests in `awaited`.
     awaited_len: usize,
 }
 
-/// Bytes that a request takes besides its words.
+/// Number of bytes that a request takes in addition to its words.
 const REQUEST_LEN: usize = 256;
 
 impl Awaited {
@@ -69,39 +71,39 @@ impl Queue {
 #[derive(Debug, Default)]
 struct WriteHalf {
     socket: Option<Arc<Socket>>,
-    /// The bytes that were taken from the outbox, and the number of these bytes that were written.
+    /// The bytes that were taken from the outbox, and how many of them are written.
     taken: Vec<u8>,
     written: usize,
 }
 
 /// The result of a write.
 enum Wrote {
-    /// There is nothing more.
+    /// Everything is written, and the outbox was empty.
     All,
-    /// What was there at the beginning.
+    /// The contents of one batch are written. The outbox may have more.
     Batch,
     Blocked,
     Failed,
 }
 
-/// The requests that wait to be sent, and the requests that wait for their answers.
+/// The requests that wait to be sent, and the requests that wait for their replies.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     writer: Mutex<WriteHalf>,
-    /// Whether the socket has no room for more bytes. It is changed under the lock of the writer.
+    /// Whether the socket has no room for more bytes. Changed under the lock of the writer.
     is_blocked: AtomicBool,
     has_failed: AtomicBool,
 }
 
-/// Batches that a caller writes. The second one has its own request at the latest.
+/// Maximum number of batches that a caller writes. Its own request is in the second batch at the latest.
 const MAX_BATCHES: usize = 4;
 
-/// A buffer with more room than this is not kept for later requests.
+/// Maximum capacity of a buffer that is kept for later requests, in bytes.
 const MAX_KEPT: usize = 1 << 20;
 
 impl Outbox {
-    /// Creates an outbox without a connection.
+    /// Returns an outbox without a connection. `why` is the reason.
     pub(crate) fn new(why: Error) -> Self {
         let state = LinkState::Down(why);
         let queue = Queue { state, output: Vec::new(), awaited: VecDeque::new(), awaited_len: 0 };
@@ -119,11 +121,12 @@ impl Outbox {
         *writer = WriteHalf { socket: Some(socket), ..WriteHalf::default() };
         self.is_blocked.store(false, Ordering::Relaxed);
         self.has_failed.store(false, Ordering::Relaxed);
-        // This happens under the lock of the writer, so only this connection sends later requests.
+        // The state changes under the lock of the writer, so later requests are sent only over this
+        // connection.
         self.queue.lock().state = LinkState::Up;
     }
 
-    /// Stops sending. Returns the requests that wait for an answer.
+    /// Stops sending. Returns the requests that wait for a reply.
     pub(crate) fn disconnect(&self, why: Error) -> VecDeque<Awaited> {
         let mut writer = self.writer.lock();
         *writer = WriteHalf::default();
@@ -142,7 +145,7 @@ impl Outbox {
         }
     }
 
-    /// Returns the reason why there is no connection, or `None` if there is a connection.
+    /// Returns why there is no connection, or `None` if there is one.
     pub(crate) fn why_down(&self) -> Option<Error> {
         match &self.queue.lock().state {
             LinkState::Up => None,
@@ -150,7 +153,7 @@ impl Outbox {
         }
     }
 
-    /// Step 1: appends a request. Returns it if it can't be sent.
+    /// Step 1: appends a request. Returns the request if it can't be sent.
     pub(crate) fn append(&self, request: Request, until: Duration) -> Result<(), (Request, Error)> {
         let mut queue = self.queue.lock();
         if let LinkState::Down(why) = &queue.state {
@@ -167,15 +170,15 @@ impl Outbox {
         Ok(())
     }
 
-    /// Appends a request again, with the text of its script.
+    /// Appends a request again, this time with the text of its script.
     pub(crate) fn append_by_text(&self, request: Request, until: Duration) {
         let mut queue = self.queue.lock();
         request.write(&mut queue.output, true);
         queue.wait_for(Purpose::Request(request), until);
     }
 
-    /// Appends a heartbeat: a `HELLO` without arguments, whose answer says that the server is still a master,
-    /// and then a `PING` if it is wanted.
+    /// Appends a heartbeat: a `HELLO` without arguments, whose reply tells whether the server is still a
+    /// master. With `has_ping`, a `PING` follows.
     pub(crate) fn append_heartbeat(&self, has_ping: bool, until: Duration) {
         let mut queue = self.queue.lock();
         queue.output.extend_from_slice(b"*1\r\n$5\r\nHELLO\r\n");
@@ -186,7 +189,7 @@ impl Outbox {
         }
     }
 
-    /// Returns the request or the PING that the next answer of the stream belongs to.
+    /// Removes and returns the entry to which the next reply in the stream belongs.
     pub(crate) fn next_awaited(&self) -> Option<Awaited> {
         let mut queue = self.queue.lock();
         let next = queue.awaited.pop_front()?;
@@ -194,7 +197,7 @@ impl Outbox {
         Some(next)
     }
 
-    /// Returns the deadline of the next answer.
+    /// Returns the deadline of the next reply.
     pub(crate) fn first_deadline(&self) -> Option<Duration> {
         self.queue.lock().awaited.front().map(|awaited| awaited.until)
     }
@@ -204,18 +207,19 @@ impl Outbox {
         self.is_blocked.load(Ordering::Relaxed)
     }
 
-    /// Lets the driver end the connection.
+    /// Makes the driver close the connection.
     pub(crate) fn fail(&self) {
         self.has_failed.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether a write has failed.
+    /// Returns whether the connection must be closed.
     pub(crate) fn has_failed(&self) -> bool {
         self.has_failed.load(Ordering::Relaxed)
     }
 
-    /// Steps 2 to 5: writes what is there, unless another thread does. Returns whether the driver must be
-    /// woken, because the socket takes no more or has failed, or because others have appended more and more.
+    /// Steps 2 to 5: writes the waiting requests, unless another thread is writing. Returns whether the
+    /// caller must wake the driver, because the socket has no room or has failed, or because other callers
+    /// keep appending.
     #[must_use]
     pub(crate) fn flush(&self) -> bool {
         for _ in 0..MAX_BATCHES {
@@ -223,7 +227,7 @@ impl Outbox {
             let Some(mut writer) = self.writer.try_lock() else { return false };
             // Step 3.
             match writer.write(&self.queue) {
-                // Not the end of it: with TLS, bytes may be left to flush.
+                // The outbox may have more. With TLS, encrypted bytes may still wait to be sent.
                 Wrote::Batch => continue,
                 Wrote::All => self.is_blocked.store(false, Ordering::Relaxed),
                 // Step 5.
@@ -236,8 +240,8 @@ impl Outbox {
                 return false;
             }
         }
-        // Step 5. The driver finds that the socket takes bytes, and goes on. If it sets this after another
-        // caller has written everything, the driver finds nothing to write.
+        // Step 5. The driver finds that the socket has room, and continues. If another caller has already
+        // written everything, the driver finds nothing to write.
         !self.is_blocked.swap(true, Ordering::Relaxed)
     }
 }
@@ -297,7 +301,7 @@ mod tests {
         outbox.connect(Arc::new(Socket::Unix(ours)));
         std::thread::scope(|scope| {
             let (began, outbox) = (Instant::now(), &outbox);
-            // It takes all that is written, so that the socket never blocks.
+            // The peer reads everything, so the socket never blocks.
             scope.spawn(move || while matches!(theirs.read(&mut [0; 8 << 10]), Ok(1..)) {});
             let appends = move || {
                 while began.elapsed() < Duration::from_millis(800) {

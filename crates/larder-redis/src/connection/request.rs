@@ -1,4 +1,4 @@
-//! A request, and the callback that waits for its answer.
+//! A request, and the callback for its reply.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
 
-/// A script of the server. It is sent by its digest, which the server returns when it loads the script.
+/// A script on the server. Requests name it by its digest, which the server returns when it loads the script.
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(crate) text: &'static str,
@@ -16,29 +16,29 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// Creates a script.
+    /// Returns a script with this text.
     pub(crate) const fn new(text: &'static str) -> Self {
         Self { text, digest: OnceLock::new() }
     }
 
-    /// Stores the digest that a server returned. It depends only on the text, so all servers return the same
-    /// digest.
+    /// Stores the digest that a server has returned. It depends only on the text, so all servers return the
+    /// same digest.
     pub(crate) fn is_loaded_as(&self, digest: Vec<u8>) {
         self.digest.get_or_init(|| digest);
     }
 }
 
-/// An answer, and the generation of the connection that it came from.
+/// A reply, with the generation of the connection that received it.
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) reply: Reply,
     pub(crate) generation: u64,
 }
 
-/// The callback for the answer. The driver's thread calls it, so it must not wait.
+/// The callback for the reply. The driver thread calls it, so it must not block.
 type Complete = Box<dyn FnOnce(Result<Answered, Error>) + Send>;
 
-/// A request that has not been answered.
+/// A request without a reply so far.
 pub(crate) struct Request {
     command: Command,
     script: Option<&'static Script>,
@@ -53,7 +53,7 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    /// Creates a request from a command.
+    /// Returns a request that sends a command.
     pub(crate) fn new(
         command: Command,
         complete: impl FnOnce(Result<Answered, Error>) + Send + 'static,
@@ -61,7 +61,7 @@ impl Request {
         Self { command, script: None, complete: Box::new(complete) }
     }
 
-    /// Creates a request from a script. The command has the number of the script's keys, the keys and the
+    /// Returns a request that runs a script. The command contains the number of keys, the keys, and the
     /// arguments.
     pub(crate) fn script(
         script: &'static Script,
@@ -71,13 +71,13 @@ impl Request {
         Self { command, script: Some(script), complete: Box::new(complete) }
     }
 
-    /// Returns the number of bytes that the words take.
+    /// Returns the number of bytes of the words.
     pub(crate) fn len(&self) -> usize {
         self.command.len()
     }
 
-    /// Appends the request to a buffer. A script goes by its text if its digest is not known, or if the
-    /// server does not know the script.
+    /// Appends the encoded request to a buffer. With `is_by_text`, or if the digest is unknown, it contains
+    /// the text of the script.
     pub(crate) fn write(&self, buffer: &mut Vec<u8>, is_by_text: bool) {
         let Some(script) = self.script else { return self.command.write_after(&[], buffer) };
         match script.digest.get().filter(|_| !is_by_text) {
@@ -86,29 +86,28 @@ impl Request {
         }
     }
 
-    /// Returns whether the answer says that the server does not know the script. In this case, the server has
-    /// done nothing.
+    /// Returns whether the reply says that the server does not know the script, and so has not run it.
     pub(crate) fn is_unknown_script(&self, reply: &Reply) -> bool {
         self.script.is_some() && matches!(reply, Reply::Error(text) if text.starts_with(b"NOSCRIPT"))
     }
 
-    /// Ends the request.
+    /// Calls the callback with the result.
     pub(crate) fn complete(self, answer: Result<Answered, Error>) {
         (self.complete)(answer);
     }
 }
 
-/// The purpose of an answer of the stream.
+/// What an awaited reply is for.
 #[derive(Debug)]
 pub(crate) enum Purpose {
-    /// The role of the server.
+    /// The reply to a `HELLO`, which tells the role of the server.
     Hello,
-    /// That the server is not within a script.
+    /// The reply to a `PING`, which shows that no script is running.
     Ping,
     Request(Request),
 }
 
-/// An answer that has not arrived, with its deadline on the boot clock.
+/// An awaited reply, with its deadline on the boot clock.
 #[derive(Debug)]
 pub(crate) struct Awaited {
     pub(crate) purpose: Purpose,

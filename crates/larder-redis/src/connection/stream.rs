@@ -1,4 +1,4 @@
-//! A socket that never blocks, and the means to wake the thread that waits for it.
+//! A socket that never blocks, and a waker for the thread that waits for it.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::tls::TlsSocket;
 use crate::settings::Settings;
 
-/// A connected socket. Reads and writes end with `WouldBlock` where they would wait.
+/// A connected socket. Reads and writes return `WouldBlock` instead of waiting.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpStream),
@@ -22,7 +22,7 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
-    /// Begins a session of TLS over a connected socket, if the settings say so.
+    /// Starts a TLS session on a connected socket, if the settings require it.
     #[cfg(feature = "tls")]
     pub(super) fn over(stream: TcpStream, host: &str, settings: &Settings) -> io::Result<Self> {
         if !settings.server.is_tls {
@@ -31,14 +31,14 @@ impl Socket {
         Ok(Self::Tls(Box::new(TlsSocket::new(stream, host, settings.authority.as_deref())?)))
     }
 
-    /// Takes a connected socket as it is.
+    /// Wraps a connected socket.
     #[cfg(not(feature = "tls"))]
     #[expect(clippy::unnecessary_wraps, reason = "with TLS, it may fail")]
     pub(super) fn over(stream: TcpStream, _host: &str, _settings: &Settings) -> io::Result<Self> {
         Ok(Self::Tcp(stream))
     }
 
-    /// Reads the bytes that have arrived. `Ok(0)` is the end of the stream.
+    /// Reads the bytes that have arrived. `Ok(0)` means the end of the stream.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => (&*stream).read(buffer),
@@ -48,7 +48,7 @@ impl Socket {
         }
     }
 
-    /// Writes as much as the socket takes now.
+    /// Writes as many bytes as the socket has room for.
     pub(crate) fn write(&self, buffer: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => (&*stream).write(buffer),
@@ -58,7 +58,7 @@ impl Socket {
         }
     }
 
-    /// Sends the written bytes that are not sent yet. `WouldBlock` if the socket takes no more.
+    /// Sends bytes that were written, but not sent yet. Returns `WouldBlock` if the socket has no room.
     #[cfg_attr(
         not(feature = "tls"),
         expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "with TLS, bytes may be left")
@@ -71,9 +71,9 @@ impl Socket {
         Ok(())
     }
 
-    /// Ends the connection in both directions.
+    /// Closes the connection in both directions.
     pub(crate) fn shutdown(&self) {
-        // A connection that has ended already has nothing to end.
+        // If the connection has already ended, the error can be ignored.
         drop(match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
             #[cfg(feature = "tls")]
@@ -109,26 +109,27 @@ impl PollWaker {
         Ok(Self { sender, receiver })
     }
 
-    /// Ends the present or the next wait.
+    /// Ends the current wait, or the next one.
     pub(crate) fn wake(&self) {
-        // A full socket has a wake-up that was not seen yet.
+        // If this socket is full, a wake-up is already pending.
         drop((&self.sender).write(&[1]));
     }
 
-    /// Takes the wake-ups that have arrived.
+    /// Reads and discards all pending wake-ups.
     fn drain(&self) {
         let mut buffer = [0; 64];
         while matches!((&self.receiver).read(&mut buffer), Ok(read) if read == buffer.len()) {}
     }
 }
 
-/// Waits until the socket has bytes, or takes bytes if `is_blocked`, or the waker wakes, or the time is over.
+/// Waits until the socket has bytes to read, the waker wakes, or the time is over. With `is_blocked`, also
+/// returns when the socket has room to write.
 pub(crate) fn wait_for(
     socket: Option<(&Socket, bool)>,
     waker: &PollWaker,
     limit: Duration,
 ) -> io::Result<()> {
-    // Rounded up. Otherwise the wait could end before the deadline, and would be repeated.
+    // The limit is rounded up. Otherwise the wait could end before the deadline and would be repeated.
     let limit = limit.saturating_add(Duration::from_micros(1)).min(Duration::from_hours(1));
     let limit = Timespec { tv_sec: limit.as_secs().cast_signed(), tv_nsec: limit.subsec_nanos().into() };
     let mut places = vec![PollFd::new(&waker.receiver, PollFlags::IN)];

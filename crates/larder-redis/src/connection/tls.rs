@@ -1,7 +1,7 @@
 //! A socket with TLS.
 //!
-//! The session is under one lock, which is held while bytes are encrypted or decrypted and while the socket
-//! takes them, and never while a thread waits for the socket.
+//! One lock protects the session. It is held while bytes are encrypted, decrypted or passed to the socket,
+//! but never while a thread waits for the socket.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -13,24 +13,24 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-/// Bytes that are encrypted at once.
+/// Maximum number of bytes that are encrypted at once.
 const MAX_PART: usize = 64 << 10;
 
-/// A TLS session over a socket that never blocks.
+/// A TLS session on a socket that never blocks.
 #[derive(Debug)]
 pub(crate) struct TlsSocket {
     pub(crate) tcp: TcpStream,
     session: Mutex<ClientConnection>,
 }
 
-/// Returns an error for invalid bytes of the peer, or for an invalid certificate.
+/// Returns an error for invalid bytes from the peer, or for an invalid certificate.
 fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 impl TlsSocket {
-    /// Begins a session. The handshake is a part of the first reads and writes. `authority` is a file with
-    /// the certificates to trust, instead of the certificates of the system.
+    /// Starts a session. The handshake takes place during the first reads and writes. `authority` is a file
+    /// with trusted certificates, which replace those of the system.
     pub(crate) fn new(tcp: TcpStream, host: &str, authority: Option<&Path>) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
         match authority {
@@ -51,10 +51,10 @@ impl TlsSocket {
         Ok(Self { tcp, session: Mutex::new(session) })
     }
 
-    /// Reads decrypted bytes. Ends with `WouldBlock` where it would wait.
+    /// Reads decrypted bytes. Returns `WouldBlock` instead of waiting.
     ///
-    /// It reads until the buffer is full or the socket has no more. Otherwise bytes would be left in the
-    /// session, and no event of the socket would say that they are there.
+    /// Reads until the buffer is full or the socket has no more bytes. Otherwise bytes could remain in the
+    /// session, and no event of the socket would report them.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut session = self.session.lock();
         let mut filled = 0;
@@ -69,27 +69,27 @@ impl TlsSocket {
                     continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.receive(&mut session),
-                // The end of the stream, and any other error.
+                // The end of the stream, and all other errors.
                 Ok(_) => Ok(false),
                 Err(error) => Err(error),
             };
             match outcome {
                 Ok(true) => {}
                 Ok(false) => return Ok(filled),
-                // The bytes that were read are used first. The next read returns the error again.
+                // The bytes that were already read come first. The next read returns the error again.
                 Err(_) if filled > 0 => return Ok(filled),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Decrypts received bytes, or receives more bytes. Returns whether the stream goes on.
+    /// Decrypts received bytes, or receives more bytes. Returns false at the end of the stream.
     fn receive(&self, session: &mut ClientConnection) -> io::Result<bool> {
-        // Bytes that were received earlier may wait to be decrypted: the session decrypts a bounded part.
+        // The session decrypts a limited part at once, so bytes that were received earlier may still be
+        // encrypted.
         let has_more = |session: &mut ClientConnection| {
             let state = session.process_new_packets().map_err(invalid);
-            // Sends bytes of the handshake, or the alert that reports an error. Bytes that are left are sent
-            // with the next bytes.
+            // Sends bytes of the handshake, or an alert about an error. Bytes that remain are sent later.
             drop(self.send(session));
             state.map(|state| state.plaintext_bytes_to_read() > 0)
         };
@@ -102,10 +102,10 @@ impl TlsSocket {
         has_more(session).map(|_| true)
     }
 
-    /// Encrypts and sends as much as the socket takes.
+    /// Encrypts and sends as many bytes as the socket has room for.
     pub(crate) fn write(&self, buffer: &[u8]) -> io::Result<usize> {
         let mut session = self.session.lock();
-        // Bytes that were encrypted before are sent first, so that at most one part waits.
+        // Earlier encrypted bytes are sent first, so that at most one part waits.
         self.send(&mut session)?;
         let part = buffer.get(..buffer.len().min(MAX_PART)).unwrap_or(buffer);
         let taken = session.writer().write(part)?;
@@ -118,7 +118,7 @@ impl TlsSocket {
         }
     }
 
-    /// Sends the encrypted bytes.
+    /// Sends the remaining encrypted bytes.
     pub(crate) fn flush(&self) -> io::Result<()> {
         self.send(&mut self.session.lock())
     }

@@ -1,58 +1,58 @@
-//! The time until which a value in memory may be answered without a request to the server.
+//! The deadline until which a value in memory may be returned without a request to the server.
 //!
-//! The bound: no answer from memory is older than an acknowledged change by more than `S`
-//! ([`Timing::staleness`](crate::settings::Timing)), whatever the clocks of the machines say. It follows from
-//! these steps, whose numbers are in the code. A PING is a request whose answer is awaited for this purpose
-//! alone. In default mode it is a `HELLO`, whose answer also says whether the server is a master. In
-//! broadcast mode a `PING` follows the `HELLO`, and the answer to the `PING` alone counts.
+//! The guarantee: no value from memory is older than an acknowledged change by more than `S`
+//! ([`Timing::staleness`](crate::settings::Timing)), whatever the clocks of other machines show. It follows
+//! from these steps, whose numbers are repeated in the code. A *PING* is a request that is sent only for this
+//! purpose. In default mode it is a `HELLO`, whose reply also tells whether the server is a master. In
+//! broadcast mode, a `PING` follows each `HELLO`, and only the reply to the `PING` counts.
 //!
 //! 1. The driver reads the clock *before* it sends a PING. So a change that was acknowledged before this time
 //!    was applied before the server reads the PING.
-//! 2. The server pushes the changes of keys. In *default* mode it appends the push to this connection when
-//!    it applies the change. So each push of a change that was acknowledged before the PING was sent stands
-//!    in the stream before the answer to that PING. In *broadcast* mode the server appends the pushes at the
-//!    end of its turn, behind the answers of that turn. The answer to a PING may then stand before a push of
-//!    the same turn. But it stands before the turn in which the next PING is read, if the next PING is sent
-//!    only after this answer has arrived. So the answer to a PING vouches for the PING *before* it.
+//! 2. The server pushes each change of a key. In *default* mode, it appends the push to this connection when
+//!    it applies the change. So the push of each change that was acknowledged before the PING was sent comes
+//!    before the reply to that PING. In *broadcast* mode, the server appends the pushes at the end of each
+//!    turn of its event loop, after the replies of that turn. So the reply to a PING may come before a push
+//!    of the same turn. But all pushes of that turn come before the reply to the next PING, if that PING is
+//!    sent only after the reply to this one. So the reply to a PING vouches for the *previous* PING.
 //!
-//!    A turn that runs a slow script lasts until the script ends. Past its `busy-reply-threshold`, the server
-//!    reads requests and sends answers in the midst of that turn, and no pushes: a writer then gets its
-//!    answer to a change of that turn. The server answers a `HELLO` there, so a row of those would vouch for
-//!    each other while the push waits. It answers a `PING` with `-BUSY`. That vouches for nothing, and the
-//!    next answer does not either: the row of PINGs begins anew. In default mode the push stands before the
-//!    answer there, too.
-//! 3. One PING is under way at a time. Two that are read in one turn would make (2) false.
-//! 4. The driver handles pushes and answers in the order of the stream. So when it publishes a deadline,
-//!    memory has lost every value that was changed before the vouched time.
-//! 5. The deadline is the vouched send time plus `S`. Release: pairs with the Acquire of a reader.
-//! 6. A reader takes the deadline *before* it reads the value, and compares it with the clock *after* it has
-//!    read the value. If it took the deadline after the value, a reader that is paused in between could
-//!    answer an old value under the present deadline. If it read the clock before the value, a pause in
-//!    between would have the same effect.
-//! 7. A lost connection sets the deadline to zero. A reader that has taken the earlier deadline may still use
-//!    it, because (1) to (5) hold for this deadline.
+//!    A turn with a slow script lasts until the script ends. After its `busy-reply-threshold`, the server
+//!    reads requests and sends replies within that turn, but no pushes. So a writer may get the reply to a
+//!    change of that turn. The server replies to a `HELLO` within the turn, so successive `HELLO`s would
+//!    vouch for each other while the push still waits. It replies to a `PING` with `-BUSY`. Such a reply
+//!    vouches for nothing, and the first reply after it vouches for nothing either. In default mode, the push
+//!    comes before the reply in this case too.
+//! 3. At most one PING is open at a time. If two were read in one turn, (2) would be wrong.
+//! 4. The driver handles pushes and replies in the order of the stream. So when it publishes a deadline,
+//!    memory no longer contains any value that was changed before the vouched time.
+//! 5. The deadline is the send time of the vouched PING plus `S`. Release: pairs with the Acquire of a
+//!    reader.
+//! 6. A reader loads the deadline *before* it reads the value, and reads the clock *after* that. If the
+//!    reader loaded the deadline after the value and paused in between, it could return an old value under a
+//!    newer deadline. If it read the clock before the value, a pause in between would have the same effect.
+//! 7. When a connection is lost, the deadline is set to zero. A reader that has loaded the earlier deadline
+//!    may still use it, because (1) to (5) hold for it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The keys whose changes the server pushes.
+/// Which changes of keys the server pushes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Tracking {
-    /// The changes of all keys of the prefix, to every client. The server stores no data about the clients.
+    /// Changes of all keys with the prefix, to every client. The server stores nothing per client.
     Broadcast,
-    /// The changes of the keys that this client has read. The server stores which client has read which key,
-    /// up to its `tracking-table-max-keys`.
+    /// Changes of keys that this client has read. The server stores which client has read which key, for up
+    /// to `tracking-table-max-keys` keys.
     #[default]
     PerKey,
 }
 
-/// The deadline that readers see, in nanoseconds of the boot clock. 0 if no value may be answered.
+/// The deadline that readers load, in nanoseconds of the boot clock. Zero if no value may be returned.
 #[derive(Debug, Default)]
 pub(crate) struct Deadline(AtomicU64);
 
 impl Deadline {
-    /// Returns the deadline. The caller reads its value after this call (step 6).
+    /// Returns the deadline. The caller must read its value after this call (step 6).
     pub(crate) fn load(&self) -> u64 {
         // Acquire: pairs with the Release in `publish`.
         self.0.load(Ordering::Acquire)
@@ -63,7 +63,7 @@ impl Deadline {
         self.0.store(u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX), Ordering::Release);
     }
 
-    /// Clears the deadline, so that no value is answered (step 7).
+    /// Clears the deadline, so that no value is returned (step 7).
     pub(crate) fn clear(&self) {
         self.0.store(0, Ordering::Release);
     }
@@ -74,46 +74,46 @@ impl Deadline {
 pub(crate) struct Heartbeat {
     tracking: Tracking,
     staleness: Duration,
-    /// The time at which the open PING was sent.
+    /// When the open PING was sent. `None` if no PING is open.
     sent: Option<Duration>,
-    /// The time at which the last answered PING was sent.
+    /// When the last PING with a reply was sent.
     answered: Option<Duration>,
-    /// The time at which the next PING is due.
+    /// When the next PING is due.
     due: Duration,
 }
 
-/// Number of PINGs in the time `S`. With four, the deadline does not pass if one answer is late.
+/// Number of PINGs per `S`. With four, the deadline does not pass if a single reply is late.
 const PINGS: u32 = 4;
 
 impl Heartbeat {
-    /// Creates the heartbeat of a new connection. Its first PING is due immediately.
+    /// Returns the heartbeat of a new connection, whose first PING is due immediately.
     pub(crate) fn new(tracking: Tracking, staleness: Duration) -> Self {
         Self { tracking, staleness, sent: None, answered: None, due: Duration::ZERO }
     }
 
-    /// Returns the time at which the next PING is due, or `None` while a PING is open (step 3).
+    /// Returns when the next PING is due, or `None` while a PING is open (step 3).
     pub(crate) fn due(&self) -> Option<Duration> {
         self.sent.is_none().then_some(self.due)
     }
 
-    /// Records that a PING will be sent at this time (step 1).
+    /// Records that a PING is about to be sent (step 1).
     pub(crate) fn sends(&mut self, now: Duration) {
         self.sent = Some(now);
         self.due = now + self.staleness / PINGS;
     }
 
-    /// Returns whether a `PING` follows each `HELLO`, and vouches in its place (step 2).
+    /// Returns whether a `PING` follows each `HELLO` and vouches in its place (step 2).
     pub(crate) fn has_ping(&self) -> bool {
         self.tracking == Tracking::Broadcast
     }
 
-    /// The PING was refused, because a script keeps the server. No PING before it vouches for anything any
-    /// more (step 2).
+    /// Records that the PING was refused because a script is running. No earlier PING is vouched for any more
+    /// (step 2).
     pub(crate) fn refused(&mut self) {
         (self.sent, self.answered) = (None, None);
     }
 
-    /// The PING was answered, and every push before its answer was handled.
+    /// Records that the PING got its reply. The caller has handled all pushes before that reply.
     pub(crate) fn answered(&mut self, deadline: &Deadline) {
         let Some(sent) = self.sent.take() else { return };
         let earlier = self.answered.replace(sent);
@@ -123,7 +123,7 @@ impl Heartbeat {
         };
         match vouched {
             Some(vouched) => deadline.publish(vouched + self.staleness),
-            // The first answer vouches for no PING. So the second PING is due immediately.
+            // The first reply vouches for no PING, so the second PING is due immediately.
             None => self.due = Duration::ZERO,
         }
     }
@@ -149,8 +149,7 @@ mod tests {
         assert_eq!(heartbeat.due(), Some(Duration::ZERO));
         heartbeat.sends(ms(5000));
         assert_eq!((heartbeat.due(), nanos(&deadline)), (None, Duration::ZERO));
-        // The answer takes 900 ms. Changes that were acknowledged during this time may not have been pushed
-        // before it.
+        // The reply takes 900 ms. The server may not have pushed changes that were acknowledged in that time.
         heartbeat.answered(&deadline);
         assert_eq!(nanos(&deadline), ms(6000));
         assert_eq!(heartbeat.due(), Some(ms(5250)));
@@ -181,7 +180,7 @@ mod tests {
         heartbeat.sends(ms(5300));
         heartbeat.refused();
         assert_eq!((nanos(&deadline), heartbeat.due()), (ms(6000), Some(ms(5550))));
-        // Neither the refused PING nor the one before it is vouched for.
+        // No PING vouches for the refused PING, or for the one before it.
         heartbeat.sends(ms(5550));
         heartbeat.answered(&deadline);
         assert_eq!((nanos(&deadline), heartbeat.due()), (ms(6000), Some(Duration::ZERO)));

@@ -1,11 +1,11 @@
-//! Encodes requests as bytes: arrays of strings.
+//! Encodes requests, which are arrays of strings.
 
 use std::io::Write as _;
 
 /// An encoded request.
 ///
-/// The words after the first are kept apart from the head. So a script that the server no longer has is sent
-/// again with its text, and no argument is copied twice.
+/// The head of the array is not included, so that a script that the server no longer knows can be sent again
+/// with its text, without copying the arguments.
 #[derive(Debug, Clone)]
 pub(crate) struct Command {
     words: usize,
@@ -13,14 +13,14 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// Creates a request of one word.
+    /// Returns a request with one word.
     pub(crate) fn new(name: &str) -> Self {
         let mut command = Self::tail();
         command.push(name);
         command
     }
 
-    /// Creates the end of a request. [`Command::write_after`] adds the words of its beginning.
+    /// Returns the end of a request. [`Command::write_after`] adds the words in front of it.
     pub(crate) fn tail() -> Self {
         Self { words: 0, tail: Vec::with_capacity(128) }
     }
@@ -54,12 +54,12 @@ impl Command {
         self.tail.extend_from_slice(&other.tail);
     }
 
-    /// Returns the number of bytes of the words.
+    /// Returns the number of encoded bytes.
     pub(crate) fn len(&self) -> usize {
         self.tail.len()
     }
 
-    /// Appends the request to a buffer, with other words before its own.
+    /// Appends the request to a buffer, with the words of `head` in front of its own.
     pub(crate) fn write_after(&self, head: &[&[u8]], buffer: &mut Vec<u8>) {
         write_header(buffer, b'*', self.words + head.len());
         for word in head {

@@ -1,35 +1,35 @@
-//! Reads replies and pushes from the bytes of a server, in both versions of the protocol.
+//! Parses replies and pushes from the bytes of a server, in both versions of the protocol.
 //!
-//! The parser stores its place between two calls, so it reads a long list that arrives in small parts only
-//! once. Each announced length is checked against the limits before memory is reserved for it. So a server,
-//! or another program at its address, can't make the client allocate more than [`ReplyLimits::reply_len`]
-//! bytes and one buffer.
+//! The parser keeps its position between calls, so it parses each element of a long list only once, even if
+//! the list arrives in small parts. It checks each announced length against the limits before it reserves
+//! memory. So a server, or another program at its address, can't make the client allocate more than
+//! [`ReplyLimits::reply_len`] bytes and one buffer.
 //!
-//! A reply that is larger than allowed is read to its end, and its bytes are dropped as they arrive. It
-//! becomes [`Reply::Oversize`], so that one request has no answer and the others go on. A push that is larger
-//! than allowed is an error: what it says must not be lost, and the end of the connection voids everything.
+//! A reply that exceeds the limits is skipped to its end, and its bytes are dropped as they arrive. It
+//! becomes [`Reply::Oversize`], so that only one request fails. A push that exceeds the limits is an error:
+//! its content must not be lost, and closing the connection voids all values in memory.
 //!
-//! After an error the stream has no known place to go on. The connection is closed then.
+//! After an error, the start of the next reply is unknown, so the connection is closed.
 
 use super::reply::Reply;
 
 /// Maximum length of a line: a status, an error, or a number.
 const MAX_LINE: usize = 64 << 10;
-/// Maximum length of a string that is skipped. A server has 512 MiB at most, if it is not told otherwise.
+/// Maximum length of a string that is skipped, in bytes. By default, a server sends at most 512 MiB.
 const MAX_SKIPPED: u64 = 4 << 30;
-/// Lists whose announced length is this often the limit of a reply are not skipped, but are an error.
+/// A list is skipped only if its announced length is at most this multiple of the limit of a reply.
 const MAX_SKIPPED_LISTS: usize = 8;
-/// Bytes that an element counts against the limit of a reply, besides the bytes of its text.
+/// Number of bytes that each element counts against the limit of a reply, in addition to its text.
 const ELEMENT_LEN: usize = 64;
 
-/// The limits of a reply.
+/// Limits on the size of a reply.
 #[derive(Debug, Clone, Copy)]
 pub struct ReplyLimits {
-    /// Maximum number of bytes of one string.
+    /// Maximum length of one string, in bytes.
     pub bytes_len: usize,
-    /// Maximum number of bytes of all strings of a reply, plus 64 bytes for each element.
+    /// Maximum length of all strings in a reply, plus 64 bytes per element.
     pub reply_len: usize,
-    /// Maximum depth of lists within lists.
+    /// Maximum nesting depth of lists.
     pub depth: usize,
 }
 
@@ -39,22 +39,22 @@ impl Default for ReplyLimits {
     }
 }
 
-/// The error of a server that violates the protocol.
+/// A violation of the protocol by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
-    /// A reply begins with an unknown sign.
+    /// A reply begins with an unknown byte.
     #[error("a reply begins with the byte {0:#04x}")]
     Sign(u8),
     /// A number can't be read.
     #[error("a reply has a length or a number that can't be read")]
     Number,
-    /// A line has no end.
+    /// A line is too long.
     #[error("a line of a reply has more than 64 KiB")]
     Line,
     /// A string does not end at its announced length.
     #[error("a string of a reply does not end at its length")]
     End,
-    /// A reply is too large.
+    /// A push, or a string or list that can't be skipped, is too large.
     #[error("a reply is larger than allowed")]
     TooLarge,
     /// Lists are nested too deeply.
@@ -62,21 +62,21 @@ pub enum ProtocolError {
     TooDeep,
 }
 
-/// The kind of a list, which decides the reply once its elements have arrived.
+/// The kind of a list, which decides what reply it becomes when it is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListKind {
     List,
     Map,
     Push,
-    /// Additional data before a reply. The client does not use it.
+    /// Attributes in front of a reply, which the client ignores.
     Attribute,
 }
 
-/// A list whose elements are arriving.
+/// A list of which elements are still missing.
 #[derive(Debug)]
 struct OpenList {
     kind: ListKind,
-    /// The number of elements that have not arrived.
+    /// Number of missing elements.
     left: usize,
     elements: Vec<Reply>,
 }
@@ -86,38 +86,39 @@ struct OpenList {
 pub(crate) struct ReplyParser {
     limits: ReplyLimits,
     open: Vec<OpenList>,
-    /// The part that the reply has used of [`ReplyLimits::reply_len`].
+    /// Number of bytes that the reply has counted against [`ReplyLimits::reply_len`].
     used: usize,
-    /// The number of bytes that must have arrived before the parser tries again.
+    /// Number of bytes that must be available before the parser tries again.
     needed: usize,
-    /// Whether the reply is larger than allowed: its elements are counted and not kept.
+    /// Whether the reply exceeds the limits, so that its elements are counted but not kept.
     is_oversize: bool,
-    /// Bytes of a string that are still to be skipped, with its end.
+    /// Number of bytes of a string that are still to be skipped, including its end.
     skips: u64,
 }
 
-/// The item at the start of the bytes.
+/// What the parser has found at the start of the bytes.
 enum Token {
     /// A complete item, and its length in bytes.
     Whole(Reply, usize),
-    /// The beginning of a list, and its length in bytes.
+    /// The start of a list, and its length in bytes.
     Open(OpenList, usize),
-    /// The beginning of a string that is skipped: its length in bytes, and the bytes behind it.
+    /// The start of a string to skip: its length in bytes, and the number of bytes to skip after it.
     Skip(usize, u64),
-    /// More bytes are needed: this many in all.
+    /// Not a complete item. At least this number of bytes is needed.
     Incomplete(usize),
 }
 
 impl ReplyParser {
-    /// Creates a parser with other limits than the defaults.
+    /// Returns a parser with these limits.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn new(limits: ReplyLimits) -> Self {
         Self { limits, ..Self::default() }
     }
 
-    /// Reads on. Returns the number of bytes that were taken, and a reply if one is complete.
+    /// Continues to parse. Returns the number of consumed bytes, and a reply if one is complete.
     ///
-    /// Without a reply, the bytes that were not taken are given again, with more bytes behind them.
+    /// If no reply is complete, the caller must pass the bytes that were not consumed again, followed by more
+    /// bytes.
     pub(crate) fn advance(&mut self, input: &[u8]) -> Result<(usize, Option<Reply>), ProtocolError> {
         let mut at = 0;
         loop {
@@ -163,28 +164,28 @@ impl ReplyParser {
         }
     }
 
-    /// Begins a new reply. Returns the one that is complete.
+    /// Ends a reply. Returns it, or [`Reply::Oversize`] if it exceeds the limits.
     fn end_reply(&mut self, reply: Reply) -> Reply {
         self.used = 0;
         if std::mem::take(&mut self.is_oversize) { Reply::Oversize } else { reply }
     }
 
-    /// Returns whether a part of a reply was taken, and not its end.
+    /// Returns whether a part of a reply was consumed, but not its end.
     pub(crate) fn is_within_reply(&self) -> bool {
         !self.open.is_empty() || self.skips > 0
     }
 
-    /// Returns the number of bytes that [`ReplyParser::advance`] waits for.
+    /// Returns the number of bytes that [`ReplyParser::advance`] needs.
     pub(crate) fn needed(&self) -> usize {
         self.needed
     }
 
-    /// Adds an element to the innermost list, and closes the lists that it completes. Returns the reply if no
-    /// list is open any more.
+    /// Adds an element to the innermost list, and closes each list that is then complete. Returns the reply
+    /// if no list remains open.
     fn attach(&mut self, mut element: Option<Reply>) -> Option<Reply> {
         loop {
             let Some(list) = self.open.last_mut() else { return element };
-            // An attribute comes before an element, and is not an element of the list.
+            // An attribute comes in front of an element, and is no element of the list.
             if let Some(element) = element {
                 if !self.is_oversize {
                     list.elements.push(element);
@@ -220,14 +221,13 @@ impl ReplyParser {
         }
     }
 
-    /// Reads a string that follows the line with its length.
+    /// Parses a string after the line with its length.
     fn string(&mut self, sign: u8, line: &[u8], input: &[u8], start: usize) -> Result<Token, ProtocolError> {
         if line == b"-1" {
             return self.charge(0).map(|()| Token::Whole(Reply::Null, start));
         }
         let len = length(line)?;
-        // The length is checked before the parser waits for the bytes, so that the buffer does not grow
-        // towards a forbidden length.
+        // The length is checked before the bytes arrive, so that the buffer does not grow beyond the limit.
         if len > self.limits.bytes_len || self.used.saturating_add(len) > self.limits.reply_len {
             self.exceed()?;
         }
@@ -246,14 +246,14 @@ impl ReplyParser {
         let Some(text) = text.strip_suffix(b"\r\n") else { return Err(ProtocolError::End) };
         let reply = match sign {
             b'!' => Reply::Error(text.to_vec()),
-            // The text begins with three letters and a colon, which name its kind.
+            // The text begins with three letters and a colon, which name its format.
             b'=' => Reply::Bytes(text.get(4..).ok_or(ProtocolError::End)?.to_vec()),
             _ => Reply::Bytes(text.to_vec()),
         };
         Ok(Token::Whole(reply, start + len + 2))
     }
 
-    /// Opens a list that follows the line with its length.
+    /// Opens a list after the line with its length.
     fn list(&mut self, sign: u8, line: &[u8], start: usize) -> Result<Token, ProtocolError> {
         if line == b"-1" && sign == b'*' {
             return self.charge(0).map(|()| Token::Whole(Reply::Null, start));
@@ -279,7 +279,7 @@ impl ReplyParser {
             return Err(ProtocolError::TooDeep);
         }
         self.charge(0)?;
-        // Grows with the elements that arrive, not with the number that was announced.
+        // The capacity grows with the elements that arrive, and not with the announced number.
         let elements = Vec::with_capacity(if self.is_oversize { 0 } else { left.min(64) });
         Ok(Token::Open(OpenList { kind, left, elements }, start))
     }
@@ -290,7 +290,7 @@ impl ReplyParser {
         if self.used > self.limits.reply_len { self.exceed() } else { Ok(()) }
     }
 
-    /// The reply is larger than allowed. What was read of it is dropped.
+    /// Marks the reply as too large, and drops what was read of it.
     fn exceed(&mut self) -> Result<(), ProtocolError> {
         if self.open.iter().any(|list| list.kind == ListKind::Push) {
             return Err(ProtocolError::TooLarge);
@@ -302,7 +302,7 @@ impl ReplyParser {
 }
 
 impl OpenList {
-    /// Returns the list as a reply. Returns `None` for an attribute.
+    /// Returns the complete list as a reply, or `None` for an attribute.
     fn close(self) -> Option<Reply> {
         match self.kind {
             ListKind::List => Some(Reply::List(self.elements)),
@@ -313,7 +313,7 @@ impl OpenList {
     }
 }
 
-/// Returns the line after the sign, without its end. Returns `None` if the line has not arrived.
+/// Returns the line after the first byte, without its end. Returns `None` if the line is incomplete.
 fn line(input: &[u8]) -> Result<Option<&[u8]>, ProtocolError> {
     let rest = input.get(1..).unwrap_or_default();
     let part = rest.get(..rest.len().min(MAX_LINE)).unwrap_or_default();
@@ -339,7 +339,7 @@ fn double(line: &[u8]) -> Result<f64, ProtocolError> {
     text(line)?.parse().map_err(|_| ProtocolError::Number)
 }
 
-/// Returns a length. It must consist of digits. `parse` would accept a sign, and no server sends a sign.
+/// Parses a length, which must consist of digits. `parse` would also accept a sign, which no server sends.
 fn length(line: &[u8]) -> Result<usize, ProtocolError> {
     if !line.iter().all(u8::is_ascii_digit) {
         return Err(ProtocolError::Number);

@@ -1,6 +1,6 @@
-//! A reply, or a push, of a server.
+//! The replies and pushes of a server.
 
-/// A reply of a server in version 2 or 3 of the protocol.
+/// A reply or a push of a server, in version 2 or 3 of the protocol.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
     /// No value: the null of version 3, or a string or array of length -1.
@@ -11,19 +11,19 @@ pub enum Reply {
     Bytes(Vec<u8>),
     /// A whole number.
     Integer(i64),
-    /// A number with a fraction.
+    /// A floating-point number.
     Double(f64),
-    /// A truth value.
+    /// A boolean.
     Boolean(bool),
     /// A list or a set.
     List(Vec<Reply>),
-    /// A map: keys and values in turn.
+    /// A map, as alternating keys and values.
     Map(Vec<Reply>),
-    /// An error. The text begins with a code, such as `WRONGPASS`.
+    /// An error, whose text begins with a code, such as `WRONGPASS`.
     Error(Vec<u8>),
-    /// A message that is not a reply to a request.
+    /// A message that does not belong to a request.
     Push(Vec<Reply>),
-    /// A reply that was larger than allowed. Its bytes were dropped.
+    /// A reply that exceeded the limits. Its bytes were dropped.
     Oversize,
 }
 
@@ -60,7 +60,7 @@ impl Reply {
         }
     }
 
-    /// Returns the value of a map under a key that is a string.
+    /// Returns the value of a string key in a map.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         let Self::Map(pairs) = self else { return None };
         let found =

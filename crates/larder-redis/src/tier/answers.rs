@@ -1,4 +1,4 @@
-//! Converts answers of the server into the core's types.
+//! Converts replies of the server to the types of the core.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::connection::request::Answered;
 use crate::error::Error;
 use crate::protocol::reply::Reply;
 
-/// Converts an error into the core's error.
+/// Converts an error to the core's error.
 pub(super) fn remote_error(error: &Error) -> RemoteError {
     let kind = match error {
         Error::Server(text) if text.starts_with("WRONGTYPE") => RemoteErrorKind::Garbled,
@@ -27,7 +27,7 @@ pub(super) fn remote_error(error: &Error) -> RemoteError {
     if error.may_be_applied() { remote.maybe_applied() } else { remote }
 }
 
-/// Returns the answer, or the error in the answer.
+/// Returns the reply, or an error if the reply is an error.
 pub(super) fn accepted(answer: Result<Answered, Error>) -> Result<Answered, Error> {
     match answer {
         Ok(Answered { reply: Reply::Error(text), .. }) => {
@@ -38,24 +38,24 @@ pub(super) fn accepted(answer: Result<Answered, Error>) -> Result<Answered, Erro
     }
 }
 
-/// Reads a number.
+/// Returns the number in a reply.
 pub(super) fn number(answered: &Answered) -> Result<u64, Error> {
     let number = answered.reply.as_integer().and_then(|number| u64::try_from(number).ok());
     number.ok_or(Error::Garbled("a number"))
 }
 
-/// Reads whether the server has made the change.
+/// Returns whether the server has made the change.
 pub(super) fn is_done(answered: &Answered) -> Result<bool, Error> {
     number(answered).map(|number| number != 0)
 }
 
-/// Reads the remaining time of a record. Returns `None` if the key has no record.
+/// Returns the remaining time of a record, or `None` if the key has no record.
 pub(super) fn ttl(answered: &Answered) -> Result<Option<Remaining>, Error> {
     let ttl = answered.reply.as_integer().ok_or(Error::Garbled("a time"))?;
     Ok(left(ttl))
 }
 
-/// Converts the answer of PTTL: -1 for a key without an expiry, -2 for a missing key.
+/// Converts the reply to `PTTL`: -1 for a key without an expiry, -2 for a missing key.
 fn left(ms: i64) -> Option<Remaining> {
     match ms {
         -1 => Some(Remaining::Never),
@@ -63,7 +63,7 @@ fn left(ms: i64) -> Option<Remaining> {
     }
 }
 
-/// Reads a record and its remaining time: two elements. Returns `None` if the slot has no record.
+/// Reads two elements: a record and its remaining time. Returns `None` if the slot has no record.
 fn record(fields: &mut impl Iterator<Item = Reply>, header: usize, generation: u64) -> Option<RemoteRecord> {
     let mut bytes = fields.next()?.into_bytes()?;
     let left = left(fields.next()?.as_integer()?)?;
@@ -74,15 +74,15 @@ fn record(fields: &mut impl Iterator<Item = Reply>, header: usize, generation: u
     Some(RemoteRecord { bytes, left, generation, is_tracked: true })
 }
 
-/// Returns the number of bytes before the record of a slot.
+/// Returns the length of the header in front of a record.
 pub(super) const fn header_len(is_plain: bool) -> usize {
     if is_plain { 0 } else { HEADER_LEN }
 }
 
-/// Reads the answer to a lookup.
+/// Converts the reply to a lookup.
 pub(super) fn lookup(answered: Answered, is_plain: bool) -> Result<Option<RemoteRecord>, Error> {
     match answered.reply {
-        // The value `false` of a script, in versions 2 and 3 of the protocol.
+        // A script's `false`, in versions 2 and 3 of the protocol.
         Reply::Null | Reply::Boolean(false) => Ok(None),
         Reply::List(fields) => {
             let mut fields = fields.into_iter();
@@ -92,7 +92,7 @@ pub(super) fn lookup(answered: Answered, is_plain: bool) -> Result<Option<Remote
     }
 }
 
-/// Reads the answers to a lookup of several keys: of the first of them, at least one.
+/// Converts the reply to a lookup of several keys, which covers at least the first of them.
 pub(super) fn lookups(answered: Answered, plain: &[bool]) -> Result<Vec<Option<RemoteRecord>>, Error> {
     let generation = answered.generation;
     let elements = answered.reply.into_list().ok_or(Error::Garbled("lookups"))?;
@@ -103,7 +103,7 @@ pub(super) fn lookups(answered: Answered, plain: &[bool]) -> Result<Vec<Option<R
     pairs.map(|(reply, is_plain)| lookup(Answered { reply, generation }, *is_plain)).collect()
 }
 
-/// Reads the answer to a lookup that takes the lease on a miss. `token` is the token that was offered.
+/// Converts the reply to a lookup that takes a lease on a miss. `token` is the token that the client offered.
 pub(super) fn lease(answered: Answered, token: &[u8]) -> Result<LeaseReply, Error> {
     let garbled = || Error::Garbled("a lease");
     let generation = answered.generation;

@@ -1,4 +1,4 @@
-//! Joins the answers of several parts of a request.
+//! Joins the replies to several parts of a request.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use parking_lot::Mutex;
 use super::answers::remote_error;
 use crate::error::Error;
 
-/// The answers to the parts of a request. They are joined to one answer.
+/// Collects the results of the parts of a request, and joins them to one result.
 pub(super) struct Joined<P, T>(Mutex<JoinState<P, T>>);
 
-/// What is done with the answer.
+/// The callback for the joined result.
 pub(super) type End<T> = Box<dyn FnOnce(RemoteResult<T>) + Send>;
 
-/// How the parts become one answer.
+/// The function that joins the results of the parts.
 type Join<P, T> = Box<dyn FnOnce(Vec<P>) -> T + Send>;
 
 struct JoinState<P, T> {
@@ -24,7 +24,7 @@ struct JoinState<P, T> {
 }
 
 impl<P: Send + 'static, T: Send + 'static> Joined<P, T> {
-    /// Awaits a number of parts. Without parts, the answer is sent immediately.
+    /// Waits for this number of parts. Without parts, calls `end` immediately.
     pub(super) fn new(
         parts: usize,
         end: End<T>,
@@ -40,7 +40,8 @@ impl<P: Send + 'static, T: Send + 'static> Joined<P, T> {
         Arc::new(Self(Mutex::new(state)))
     }
 
-    /// A part was answered. The first error is the answer to all. Other parts may have been applied then.
+    /// Records the result of a part. The first error ends the whole request, although other parts may have
+    /// been applied.
     pub(super) fn complete(&self, part: usize, answer: Result<P, Error>) {
         let mut state = self.0.lock();
         match answer {

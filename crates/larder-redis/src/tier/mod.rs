@@ -1,11 +1,11 @@
-//! The remote tier of a cache at a server of Redis or Valkey.
+//! The remote tier of a cache on a Redis or Valkey server.
 //!
-//! - [`names`]: the keys at the server.
-//! - [`scripts`]: what is done there in one step, and what a slot holds.
-//! - [`session`]: what happens at the beginning of a connection, and at a push.
-//! - [`walks`]: what touches more keys than one step may.
-//! - [`replicas`]: the wait until replicas have a removal.
-//! - [`answers`]: answers as the core's types.
+//! - [`names`]: the keys on the server.
+//! - [`scripts`]: the atomic steps on the server, and the content of a slot.
+//! - [`session`]: how the start of a connection, pushes, and a lost connection are handled.
+//! - [`walks`]: requests for more keys than one step may use.
+//! - [`replicas`]: waits until replicas have a removal.
+//! - [`answers`]: converts replies to the types of the core.
 
 mod answers;
 mod joined;
@@ -36,16 +36,16 @@ use requests::expiry;
 use session::{TierSession, TierState};
 
 impl RedisTier {
-    /// Connects to the server of a URL. Returns when the server has answered, or when the attempt to connect
+    /// Connects to the server of a URL. Returns when the server has replied, or when the attempt to connect
     /// has failed.
     ///
-    /// A server that can't be reached is no error: the tier connects when the server can be reached. Until
-    /// then, lookups are misses, and changes are errors.
+    /// A server that can't be reached is not an error: the tier connects as soon as it can. Until then,
+    /// lookups are misses, and changes are errors.
     ///
     /// # Errors
-    /// [`Error::InvalidUrl`] and [`Error::InvalidSetting`] for a URL that can't be used,
-    /// [`Error::Refused`] for a wrong user or password, [`Error::Unsupported`] for a server that can't be
-    /// used, such as a node of a Cluster or a replica.
+    /// Returns [`Error::InvalidUrl`] or [`Error::InvalidSetting`] for an invalid URL, and [`Error::Refused`]
+    /// for a wrong user or password. Returns [`Error::Unsupported`] for a server that can't be used, such as
+    /// a Cluster node or a replica.
     pub fn open(url: &str) -> Result<Self, Error> {
         let settings = Settings::from_url(url)?;
         if let Some((name, _)) = settings.others.first() {
@@ -54,7 +54,7 @@ impl RedisTier {
         Self::start(settings)
     }
 
-    /// Connects with settings that were read.
+    /// Connects with these settings.
     pub(crate) fn start(settings: Settings) -> Result<Self, Error> {
         let state = Arc::new(TierState::new(&settings.prefix, settings.is_durable));
         let session = Arc::new(TierSession(state.clone()));
@@ -75,7 +75,7 @@ impl RedisTier {
     }
 }
 
-/// Returns a new generation for a keyspace without a generation.
+/// Returns a random generation, for a keyspace that has none.
 fn new_generation() -> [u8; scripts::GENERATION_LEN] {
     random::bytes()
 }
@@ -149,8 +149,8 @@ impl RemoteTier for RedisTier {
         let Some((place, sender)) = self.place(&key, sender) else { return };
         let decode = |answered| {
             let is_stored = answers::is_done(&answered)?;
-            // The push of this change comes after the answer, and would drop a near copy. In the mode per
-            // key, the server stops tracking the key for this client when it sends that push.
+            // The push of this change comes after the reply, and would drop a copy in memory. In per-key
+            // mode, the server then stops tracking the key for this client.
             let stored = FillReply::Stored { generation: answered.generation, is_tracked: false };
             Ok(if is_stored { stored } else { FillReply::Void })
         };

@@ -1,18 +1,18 @@
-//! The keys at the server.
+//! The keys on the server.
 //!
 //! | key | holds |
 //! |---|---|
-//! | `PREFIX:VERSION:NAME:KEY` | the slot of a key: `KEY` is the text of a text key, or the encoded key, of any bytes |
+//! | `PREFIX:VERSION:NAME:KEY` | the slot of a key: `KEY` is the text of a text key, or else the encoded key |
 //! | `PREFIX::g:WORLD:VERSION:NAME` | the generation of a keyspace |
 //! | `PREFIX::f:VERSION:NAME:KEY` | the fences of a key |
-//! | `PREFIX::mark` | what shows that a replica has all that was written before it |
-//! | `PREFIX::world` | which data this is: its name is the `WORLD` of the keys above |
+//! | `PREFIX::mark` | the mark, which a replica has only if it has all earlier writes |
+//! | `PREFIX::world` | the name of the data, which is the `WORLD` in the keys above |
 //!
-//! `PREFIX:VERSION:` is as Django's cache spells it. A prefix has no colon, a version has only digits, and a
-//! colon or a percent sign of a name is written `%3A` or `%25`. So no two keys of the cache have the same key
-//! at the server, and no key of the cache is one of the other kinds.
+//! `PREFIX:VERSION:` has the form that Django's cache uses. A prefix contains no colon, a version contains
+//! only digits, and in a name, a colon is written `%3A` and a percent sign `%25`. So no two keys of the cache
+//! have the same key on the server, and none of them equals a key of another kind.
 //!
-//! An encoded text ends with two zero bytes. They are left out if the text has no other zero byte, so that
+//! An encoded text ends with two zero bytes. They are omitted if the text has no other zero byte, so that
 //! other programs can write the key. A text with another zero byte keeps them, so that no two texts have the
 //! same key.
 
@@ -21,37 +21,37 @@ use std::collections::HashMap;
 use larder::Format;
 use larder::remote::RemoteKeyspace;
 
-/// Length of the number before each key.
+/// Length of the keyspace number in front of each key, in bytes.
 const NUMBER_LEN: usize = 4;
 
 /// The end of an encoded text.
 const END_OF_TEXT: [u8; 2] = [0, 0];
 
-/// A keyspace at the server.
+/// A keyspace on the server.
 #[derive(Debug, Clone)]
 pub(super) struct Space {
     /// `VERSION:NAME`.
     label: Vec<u8>,
-    /// Whether its keys are texts.
+    /// Whether the keys are texts.
     is_text: bool,
-    /// Whether its slots are read by other programs: without header, lease and generation.
+    /// Whether other programs read the slots, which then have no header, lease or generation.
     pub(super) is_plain: bool,
 }
 
-/// The meaning of a changed key at the server.
+/// What a changed key on the server means for the cache.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Changed {
-    /// The slot of a key of the cache.
+    /// One key of the cache has changed.
     Key(Vec<u8>),
-    /// All keys of a keyspace, by its number.
+    /// All keys of the keyspace with this number may have changed.
     Keyspace([u8; NUMBER_LEN]),
-    /// The name of the data.
+    /// The name of the data has changed.
     World,
-    /// A key whose content is not kept in memory.
+    /// Nothing in memory is affected.
     Nothing,
 }
 
-/// The keyspaces by number and by label, and the prefix.
+/// The prefix, and the keyspaces by number and by label.
 #[derive(Debug)]
 pub(super) struct Names {
     prefix: Vec<u8>,
@@ -65,8 +65,8 @@ impl Names {
         Self { prefix, by_number: HashMap::new(), by_label: HashMap::new() }
     }
 
-    /// Registers a keyspace. If a keyspace with the same name and version is registered again, its new number
-    /// replaces the old number.
+    /// Registers a keyspace. If its name and version are already registered, the new number replaces the old
+    /// one.
     pub(super) fn register(&mut self, keyspace: &RemoteKeyspace) {
         let name = keyspace.name.replace('%', "%25").replace(':', "%3A");
         let label = format!("{}:{name}", keyspace.version).into_bytes();
@@ -82,32 +82,33 @@ impl Names {
         Some((self.by_number.get(&u32::from_be_bytes(*number))?, rest))
     }
 
-    /// Returns the slot of a key.
+    /// Returns the server key of a slot.
     pub(super) fn slot(&self, space: &Space, key: &[u8]) -> Vec<u8> {
         [&self.prefix, b":".as_slice(), &space.label, b":", space.spelled(key)].concat()
     }
 
-    /// Returns the fences of a key.
+    /// Returns the server key of a key's fences.
     pub(super) fn fences(&self, space: &Space, key: &[u8]) -> Vec<u8> {
         [&self.prefix, b"::f:".as_slice(), &space.label, b":", space.spelled(key)].concat()
     }
 
-    /// Returns the generation of a keyspace.
+    /// Returns the server key of a keyspace's generation.
     pub(super) fn generation(&self, space: &Space, world: &str) -> Vec<u8> {
         [&self.prefix, b"::g:".as_slice(), world.as_bytes(), b":", &space.label].concat()
     }
 
-    /// Returns the key with the name of the data.
+    /// Returns the server key that holds the name of the data.
     pub(super) fn world(&self) -> Vec<u8> {
         [&self.prefix, b"::world".as_slice()].concat()
     }
 
-    /// Returns the key of the mark for replicas.
+    /// Returns the server key of the mark.
     pub(super) fn mark(&self) -> Vec<u8> {
         [&self.prefix, b"::mark".as_slice()].concat()
     }
 
-    /// Returns the pattern of all slots that begin with a key. Of texts, it may find longer ones, too.
+    /// Returns a pattern for all slots whose key begins with `key`. For text keys, it also matches longer
+    /// texts.
     pub(super) fn pattern(&self, space: &Space, key: &[u8]) -> Vec<u8> {
         let key = if space.is_text { without_zeros(key) } else { key };
         let mut pattern = escape(&self.slot(space, key));
@@ -115,13 +116,13 @@ impl Names {
         pattern
     }
 
-    /// Returns the patterns of all generations, and of all slots.
+    /// Returns patterns for all generations and for all slots.
     pub(super) fn patterns_of_all(&self) -> [Vec<u8>; 2] {
         let prefix = escape(&self.prefix);
         [[&prefix, b"::g:*".as_slice()].concat(), [&prefix, b":[0-9]*".as_slice()].concat()]
     }
 
-    /// Returns the key of the cache whose slot this is, or `None` if it is no slot of this keyspace.
+    /// Returns the cache key of a slot, or `None` if the server key is not a slot of a registered keyspace.
     pub(super) fn key_of_slot(&self, slot: &[u8]) -> Option<Vec<u8>> {
         let rest = slot.strip_prefix(self.prefix.as_slice())?.strip_prefix(b":")?;
         let mut colons = rest.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
@@ -133,7 +134,7 @@ impl Names {
         Some([&number.to_be_bytes(), key, end].concat())
     }
 
-    /// Returns the meaning of a changed key at the server.
+    /// Returns what a changed server key means for the cache.
     pub(super) fn changed(&self, key: &[u8], world: &str) -> Changed {
         let Some(rest) = key.strip_prefix(self.prefix.as_slice()).and_then(|rest| rest.strip_prefix(b":"))
         else {
@@ -153,7 +154,7 @@ impl Names {
 }
 
 impl Space {
-    /// Returns a key as it is spelled at the server.
+    /// Returns a key in the form that it has on the server.
     fn spelled<'a>(&self, key: &'a [u8]) -> &'a [u8] {
         match key.strip_suffix(&END_OF_TEXT) {
             Some(text) if self.is_text && !text.contains(&0) => text,
@@ -162,7 +163,7 @@ impl Space {
     }
 }
 
-/// Puts a backslash before each character that has a special meaning in a pattern of the server.
+/// Escapes the characters that have a special meaning in a pattern of the server.
 fn escape(text: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(text.len() + 8);
     for byte in text {
@@ -174,7 +175,7 @@ fn escape(text: &[u8]) -> Vec<u8> {
     escaped
 }
 
-/// Returns a key without the zero bytes at its end.
+/// Returns a key without trailing zero bytes.
 fn without_zeros(key: &[u8]) -> &[u8] {
     let len = key.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     key.get(..len).unwrap_or(key)
@@ -217,7 +218,7 @@ mod tests {
         let keys = [b"".as_slice(), b"\0\0", b"x\0\0", b"x:y\0\0", b"x\0\xffy\0\0", b"x\0\xff\0\0"];
         for key in keys {
             for number in [1, 2, 3] {
-                // A text is never empty: it ends with two zero bytes.
+                // An encoded text is never empty, because it ends with two zero bytes.
                 if number != 1 || !key.is_empty() {
                     assert!(slots.insert(slot_of(&names, number, key)), "{number} {key:?}");
                 }

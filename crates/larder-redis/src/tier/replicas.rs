@@ -1,16 +1,17 @@
-//! The wait until replicas have a removal.
+//! Waits until replicas have a removal.
 //!
-//! `WAIT` blocks its connection. On the shared connection it would hold up all requests behind it, and the
-//! heartbeats among them. So it has a connection and a thread of its own.
+//! `WAIT` blocks its connection. On the shared connection, it would delay all later requests and the
+//! heartbeats. So it uses another connection and another thread.
 //!
-//! 1. A removal is answered on the shared connection. Only then is its wait queued. So the removal is
-//!    applied, whatever was sent again, and stands in what the server sends to its replicas.
-//! 2. The thread takes all waits that are queued, and writes a mark. The mark stands behind the removals of
-//!    these waits in what the replicas get.
-//! 3. `WAIT` counts the replicas that have the mark. They have the removals, too. So one `WAIT` is for as
-//!    many removals as were answered since the one before.
-//! 4. The connection must be one to the server that has answered the removal, by its run id. Another master
-//!    has not got the removal from it for sure.
+//! 1. When the reply to a removal arrives on the shared connection, the wait for that removal is queued. So
+//!    the removal was applied, even if it was sent twice, and is in the stream from the server to its
+//!    replicas.
+//! 2. The thread takes all queued waits, and writes a mark. In the stream to the replicas, the mark comes
+//!    after the removals of these waits.
+//! 3. `WAIT` counts the replicas that have the mark, and so the removals. One `WAIT` serves all removals
+//!    since the previous one.
+//! 4. The server of this connection must have the same run id as the server that replied to the removal.
+//!    Another master may not have received the removal.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,13 +31,13 @@ use crate::error::Error;
 use crate::protocol::command::Command;
 use crate::settings::Settings;
 
-/// Writes the mark. A removal is the first write, so it works when the memory is full, too. The mark ends by
-/// itself.
+/// Writes the mark. The first write is a removal, so the script also works when the server's memory is full.
+/// The mark expires after a minute.
 const MARK: &str = "redis.call('DEL', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1], 'PX', 60000) return 1";
 
-/// A removal that was answered, and waits for the replicas.
+/// A removal that waits for replicas.
 struct ReplicaWait {
-    /// The run id of the server that has answered.
+    /// The run id of the server that replied to the removal.
     run: Option<String>,
     done: Box<dyn FnOnce(Result<(), Error>) + Send>,
 }
@@ -47,7 +48,7 @@ struct Queued {
     is_closed: bool,
 }
 
-/// The waits of a tier, and the thread that ends them.
+/// The waits of a tier, and the state of the thread that serves them.
 pub(super) struct Replicas {
     settings: Settings,
     state: Arc<TierState>,
@@ -63,14 +64,14 @@ impl fmt::Debug for Replicas {
     }
 }
 
-/// A connection that was greeted.
+/// A connection that has been greeted.
 struct MarkConnection {
     socket: Arc<Socket>,
     input: Input,
     run: String,
 }
 
-/// The handle of the waits. Dropping it ends the thread.
+/// The handle of the thread. Dropping it ends the thread.
 #[derive(Debug)]
 pub(super) struct ReplicasHandle(pub(super) Arc<Replicas>);
 
@@ -104,7 +105,7 @@ impl ReplicasHandle {
 }
 
 impl Replicas {
-    /// Does step 1: queues the wait of a removal that was answered.
+    /// Step 1: queues the wait of a removal that the server has replied to.
     pub(super) fn wait(&self, done: impl FnOnce(Result<(), Error>) + Send + 'static) {
         let run = self.state.run_id();
         let mut queued = self.queued.lock();
@@ -117,7 +118,7 @@ impl Replicas {
         self.changed.notify_one();
     }
 
-    /// Ends the waits with an error.
+    /// Ends all waits with an error.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.queued.lock().is_closed = true;
@@ -126,7 +127,7 @@ impl Replicas {
     }
 
     fn run(&self) {
-        // A panic of this thread must not leave callers waiting.
+        // If this thread panics, the guard ends the waits of all callers.
         let _guard = EndOfReplicas(self);
         let (mut connector, mut connection) = (Connector::default(), None);
         loop {
@@ -156,13 +157,14 @@ impl Replicas {
         }
     }
 
-    /// Does steps 2 and 3. Returns the number of replicas that have the mark.
+    /// Steps 2 and 3. Returns the number of replicas that have the mark.
     fn reach(
         &self,
         connector: &mut Connector,
         connection: &mut Option<MarkConnection>,
     ) -> Result<u64, Error> {
-        // The server may have closed an idle connection, or was restarted. That is seen when it is used.
+        // The server may have closed the idle connection, or may have restarted. The client detects this only
+        // when it uses the connection.
         if let Some(idle) = connection
             && let Ok(reached) = self.ask(idle)
         {
@@ -203,7 +205,7 @@ impl Replicas {
         let mut input = Input::new();
         let mut greeting = Greeting { until, ..self.greeting(&socket, &mut input, limit) };
         greeting.begin()?;
-        // The mark is where the removals are.
+        // The mark is in the same database as the removals.
         greeting.require(&Command::new("SELECT").number(self.settings.server.database))?;
         let run = identity_of(&greeting.require(&Command::new("INFO"))?)?.run;
         Ok(MarkConnection { socket, input, run })
@@ -211,7 +213,8 @@ impl Replicas {
 
     fn ask(&self, connection: &mut MarkConnection) -> Result<u64, Error> {
         let request = self.settings.timing.request;
-        // Shorter than the limit of the answer, so that the server answers how many there are.
+        // Shorter than the time limit of the reply, so that the server replies with the number of replicas in
+        // time.
         let limit = request / 2;
         let mark = Command::new("EVAL").arg(MARK).arg("1").arg(self.state.directory.read().names.mark());
         let mark = mark.number(crate::random::number());
@@ -226,7 +229,7 @@ impl Replicas {
     }
 }
 
-/// Ends the waits that are left when the thread ends.
+/// Ends the remaining waits when the thread ends.
 struct EndOfReplicas<'a>(&'a Replicas);
 
 impl Drop for EndOfReplicas<'_> {

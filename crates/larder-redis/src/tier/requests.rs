@@ -1,4 +1,4 @@
-//! Requests of the tier: the keys of a script, and the handling of its answer.
+//! Requests of the tier: the keys of each script, and how its reply is handled.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,23 +16,23 @@ use crate::connection::request::{Answered, Request, Script};
 use crate::error::Error;
 use crate::protocol::command::Command;
 
-/// Maximum number of the cache's keys in one script. With tracking per key, Redis 7.0 records all keys of a
-/// script at each read in the script. So the time of a script grows with the square of the number of its
-/// keys. One script with 512 keys took half a second. 128 scripts with four keys each take 4 ms.
+/// Maximum number of cache keys per script. With per-key tracking, Redis 7.0 records all keys of a script at
+/// each read within the script, so the time grows with the square of their number. One script with 512 keys
+/// took half a second, but 128 scripts with four keys each take 4 ms.
 pub(super) const MAX_KEYS: usize = 4;
 
-/// A server of Redis or Valkey as the remote tier of a cache.
+/// A Redis or Valkey server as the remote tier of a cache.
 ///
-/// Dropping it ends the connection.
+/// Dropping it closes the connection.
 #[derive(Debug)]
 pub struct RedisTier {
     pub(super) state: Arc<TierState>,
     pub(super) handle: ConnectionHandle,
-    /// The waits for replicas, if there are any to wait for.
+    /// The waits for replicas, if the settings require replicas.
     pub(super) replicas: Option<ReplicasHandle>,
 }
 
-/// The keys at the server that belong to a key of the cache.
+/// The keys on the server that belong to one key of the cache.
 #[derive(Debug)]
 pub(super) struct SlotKeys {
     keys: [Vec<u8>; 3],
@@ -40,12 +40,13 @@ pub(super) struct SlotKeys {
 }
 
 impl SlotKeys {
-    /// Begins a script with the first keys: the slot, the generation, the fences.
+    /// Begins the command of a script with the first `count` of these keys: the slot, the generation, and the
+    /// fences.
     pub(super) fn keys(&self, count: usize) -> Command {
         self.keys.iter().take(count).fold(Command::tail().number(count), Command::arg)
     }
 
-    /// Begins the arguments of a script with one pair of keys: the slot and its generation. For a plain slot,
+    /// Begins the command of a script with one pair of keys: the slot and its generation. For a plain slot,
     /// both are the slot.
     pub(super) fn pair(&self) -> Command {
         let mut command = Command::tail().arg("2");
@@ -59,19 +60,19 @@ impl SlotKeys {
         command.push(if self.is_plain { slot } else { generation });
     }
 
-    /// Returns the arguments of a write to a plain slot.
+    /// Returns the command that writes to a plain slot.
     pub(super) fn set_plain(&self, record: &[u8], life: Life, condition: &SetCondition) -> Command {
         let (name, expected) = self::condition(condition);
         self.keys(1).arg(record).arg(expiry(life)).arg(name).arg(expected)
     }
 }
 
-/// Returns whole milliseconds. The number is at least one, because the server refuses zero.
+/// Returns whole milliseconds, at least one, because the server refuses zero.
 pub(super) fn ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64 / 4)
 }
 
-/// Returns a life in the form that the scripts read.
+/// Returns a life in the form that the scripts expect.
 pub(super) fn expiry(life: Life) -> String {
     match life {
         Life::For(time) => ms(time).to_string(),
@@ -80,20 +81,20 @@ pub(super) fn expiry(life: Life) -> String {
     }
 }
 
-/// Returns a condition in the form that the scripts read, and the expected record.
+/// Returns a condition in the form that the scripts expect, and the expected record.
 pub(super) fn condition(condition: &SetCondition) -> (&'static str, &[u8]) {
     match condition {
         SetCondition::Always => ("always", &[]),
         SetCondition::Absent => ("absent", &[]),
         SetCondition::Present => ("present", &[]),
         SetCondition::Unchanged(record) => ("unchanged", record),
-        // An unknown condition of a later core must not count as no condition.
+        // A condition that this version does not know must not be treated as no condition.
         _ => ("unknown", &[]),
     }
 }
 
 impl TierState {
-    /// Returns the place of a key.
+    /// Returns the server keys of a key.
     pub(super) fn place(&self, key: &[u8]) -> Result<SlotKeys, Error> {
         self.directory.read().place(key)
     }
@@ -111,13 +112,13 @@ impl Directory {
         Ok(SlotKeys { keys, is_plain: space.is_plain })
     }
 
-    /// Returns the name of the data for a removal: the last one, while the present one is not known. Removals
-    /// remove slots, whatever data they are of. The name only says which of them are counted.
+    /// Returns the name of the data for a removal. If the current name is unknown, returns the last one. A
+    /// removal removes slots of any data, and the name only decides which of them are counted.
     pub(super) fn world_to_remove(&self) -> Result<&str, Error> {
         self.world().or_else(|error| self.last_world().ok_or(error))
     }
 
-    /// Returns the name of the data.
+    /// Returns the name of the data, or an error if it is unknown.
     pub(super) fn world(&self) -> Result<&str, Error> {
         let unknown = || Error::Unavailable {
             server: "the server of the remote tier".to_owned(),
@@ -128,7 +129,7 @@ impl Directory {
 }
 
 impl RedisTier {
-    /// Returns the place of a key at the server. Sends the error if the key can't be sent.
+    /// Returns the server keys of a key. If the key can't be sent, sends the error to `sender`.
     pub(super) fn place<T>(&self, key: &[u8], sender: Sender<T>) -> Option<(SlotKeys, Sender<T>)> {
         match self.state.place(key) {
             Ok(place) => Some((place, sender)),
@@ -139,7 +140,7 @@ impl RedisTier {
         }
     }
 
-    /// Sends a script. `decode` reads its answer.
+    /// Sends a script. `decode` converts its reply.
     pub(super) fn send<T: Send + 'static>(
         &self,
         script: &'static Script,
@@ -150,7 +151,7 @@ impl RedisTier {
         self.handle.0.submit(Request::script(script, command, completion(sender, decode)));
     }
 
-    /// Sends a removal, and what its answer means. With replicas, the answer waits for them.
+    /// Sends a script that removes. With replicas, the result waits for them.
     pub(super) fn send_removal<T: Send + 'static>(
         &self,
         script: &'static Script,
@@ -164,7 +165,7 @@ impl RedisTier {
         self.handle.0.submit(Request::script(script, command, complete));
     }
 
-    /// Returns what is done with the answer to a removal.
+    /// Returns the callback for the result of a removal.
     pub(super) fn end_of_removal<T: Send + 'static>(&self, sender: Sender<T>) -> End<T> {
         let Some(replicas) = self.replicas.as_ref().map(|handle| handle.0.clone()) else {
             return Box::new(move |answer| sender.send(answer));
@@ -195,7 +196,7 @@ impl RedisTier {
         }
     }
 
-    /// Returns the places of keys, in the data of this name.
+    /// Returns the server keys of several keys. `world` chooses the name of the data.
     pub(super) fn places(
         &self,
         keys: &[RemoteKey],
@@ -206,7 +207,7 @@ impl RedisTier {
         keys.iter().map(|key| directory.place_in(world, key)).collect()
     }
 
-    /// Returns the place of a key to remove. Sends the error if the key can't be sent.
+    /// Returns the server keys of a key to remove. If the key can't be sent, sends the error to `sender`.
     pub(super) fn place_to_remove<T>(&self, key: &[u8], sender: Sender<T>) -> Option<(SlotKeys, Sender<T>)> {
         let directory = self.state.directory.read();
         match directory.world_to_remove().and_then(|world| directory.place_in(world, key)) {
@@ -220,7 +221,7 @@ impl RedisTier {
     }
 }
 
-/// Begins a script with pairs of slots and generations.
+/// Begins the command of a script with pairs of slots and generations.
 pub(super) fn pairs(places: &[SlotKeys]) -> Command {
     let mut command = Command::tail().number(places.len() * 2);
     for place in places {
@@ -229,7 +230,7 @@ pub(super) fn pairs(places: &[SlotKeys]) -> Command {
     command
 }
 
-/// The lookup of several keys. The server answers as many as one answer may have, and is asked for the rest.
+/// A lookup of several keys. If the server replies to only a part of them, the rest is requested again.
 struct Lookups<F> {
     connection: Arc<Connection>,
     places: Vec<SlotKeys>,
@@ -257,7 +258,7 @@ impl<F: FnOnce(Result<Vec<Option<RemoteRecord>>, Error>) + Send + 'static> Looku
     }
 }
 
-/// Returns the callback for an answer.
+/// Returns the callback for a reply.
 fn completion<T: Send + 'static>(
     sender: Sender<T>,
     decode: impl FnOnce(Answered) -> Result<T, Error> + Send + 'static,

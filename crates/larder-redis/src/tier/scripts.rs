@@ -1,27 +1,29 @@
-//! The scripts of the server. Each is one atomic step.
+//! The scripts on the server. Each of them is one atomic step.
 //!
-//! A slot holds, by its first byte:
+//! The first byte of a slot tells its content:
 //!
 //! | first byte | then |
 //! |---|---|
 //! | 1 | the generation of the keyspace (8 bytes), and the record |
 //! | 2 | the generation of the keyspace (8 bytes), and the token of a lease (16 bytes) |
 //!
-//! Anything else is as nothing: damage, or what another program has put there. So is everything under another
-//! generation than the keyspace has now. A generation is random, never a counter: a counter that was evicted
-//! begins again, and would make records of an earlier time valid. A generation that is missing is made anew.
-//! A slot of another type than a string is as nothing, too: `pcall` gives a table then. So is a slot that is
-//! longer than any record: its length is asked for before its bytes.
+//! The scripts treat any other content as empty: damage, or a value that another program has written. They
+//! treat a slot with another generation than the keyspace in the same way. A generation is random and not a
+//! counter, because a counter that was evicted would start again, and make earlier records valid. A missing
+//! generation is replaced by a new one. A slot that is not a string also counts as empty: `pcall` then
+//! returns a table. So does a slot that is longer than any record, because its length is checked before its
+//! bytes are read.
 //!
-//! A script that only reads, or that removes, works while the server's memory is full. So does one whose
-//! first write is a removal, even of nothing: the server refuses the first write of a script alone.
+//! A script that only reads or removes also works while the server's memory is full. So does a script whose
+//! first write is a removal, even of a missing key, because the server refuses only the first write of a
+//! script.
 //!
-//! A server of version 7.0 that tracks per key notes all declared keys of a script again at each read in it.
-//! So the cost of a script grows with the square of its keys: a script has
-//! [`MAX_KEYS`](super::requests::MAX_KEYS) slots at most, and reads each generation once.
+//! With per-key tracking, a server of version 7.0 records all declared keys of a script at each read within
+//! the script. The cost of a script therefore grows with the square of its keys. So a script has at most
+//! [`MAX_KEYS`](super::requests::MAX_KEYS) slots, and reads each generation once.
 //!
-//! Keys of the slot scripts: 1 the slot, 2 the generation, 3 the fences. The fences of a key are a sorted set
-//! of tokens by their deadlines on the server's clock.
+//! The keys of the slot scripts are 1 the slot, 2 the generation, and 3 the fences. The fences of a key are a
+//! sorted set of tokens, whose scores are deadlines on the server's clock.
 
 use crate::connection::request::Script;
 
@@ -29,19 +31,20 @@ use crate::connection::request::Script;
 pub(super) const RECORD: u8 = 1;
 /// First byte of a lease marker.
 pub(super) const LEASE: u8 = 2;
-/// Length of a generation.
+/// Length of a generation, in bytes.
 pub(super) const GENERATION_LEN: usize = 8;
-/// Length of the header before a record.
+/// Length of the header in front of a record, in bytes.
 pub(super) const HEADER_LEN: usize = 1 + GENERATION_LEN;
 
-/// Bytes of a slot at most: a record of the longest value, and its header. A reply may have such a string.
+/// Maximum length of a slot in bytes: a record of the longest value, with its header. A reply may contain
+/// such a string.
 #[cfg(test)]
 const MAX_SLOT: usize = 80 << 20;
-/// Bytes of all slots in one answer at most, if they are more than one.
+/// Maximum length of all slots in one reply in bytes, if there are several.
 #[cfg(test)]
 const MAX_ANSWER: usize = 8 << 20;
 
-/// The record of a slot and its remaining time, or nothing.
+/// Returns the record of a slot and its remaining time, or false.
 pub(super) static GET: Script = Script::new(
     "local len = redis.pcall('STRLEN', KEYS[1])
 if type(len) ~= 'number' or len > 83886080 then return false end
@@ -50,9 +53,9 @@ if type(v) ~= 'string' or v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEY
 return {v, redis.call('PTTL', KEYS[1])}",
 );
 
-/// As `GET`, for pairs of a slot and its generation. A pair of the same key twice is a plain slot. It ends
-/// before the slot that would make the answer too large: the caller asks for the rest. The first slot is
-/// always answered.
+/// Like `GET`, for pairs of a slot and its generation. A pair of two equal keys is a plain slot. The result
+/// ends before the slot that would make it too large, but always includes the first slot. The caller then
+/// requests the rest.
 pub(super) static GET_MANY: Script = Script::new(
     "local found, generations, sum = {}, {}, 0
 for i = 1, #KEYS, 2 do
@@ -73,9 +76,9 @@ end
 return found",
 );
 
-/// Arguments: a generation to begin with, a token, the length of the lease in ms. Returns the kind of the
-/// answer (1 a record, 2 busy, 3 fenced, 4 leased), then what belongs to it. A lease marker that never ends
-/// is as nothing: another program has taken its end away, and no load would ever be made.
+/// Arguments: a new generation if there is none, a token, the duration of the lease in ms. Returns the kind
+/// of the result (1 a record, 2 busy, 3 fenced, 4 leased), and its data. A lease marker without an expiry
+/// counts as empty, because another program has removed its expiry, and no load would ever start.
 pub(super) static LEASE_OR_GET: Script = Script::new(
     "local g = redis.call('GET', KEYS[2])
 local len = redis.pcall('STRLEN', KEYS[1])
@@ -95,28 +98,28 @@ redis.call('SET', KEYS[1], '\\2' .. g .. ARGV[2], 'PX', ARGV[3])
 return {4, g}",
 );
 
-/// Arguments: the lease marker, the record with its header, the time to live in ms or 0. The generation is
-/// compared, so a lease does not outlive the removal of its keyspace's entries.
+/// Arguments: the lease marker, the record with its header, the time to live in ms or 0. The script compares
+/// the generation, so that no lease is valid after its keyspace was removed.
 pub(super) static FILL: Script = Script::new(
     "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= ARGV[1]:sub(2, 9) then return 0 end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1",
 );
 
-/// Arguments: the lease marker, the length of the lease in ms.
+/// Arguments: the lease marker, the duration of the lease in ms.
 pub(super) static RENEW: Script = Script::new(
     "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= ARGV[1]:sub(2, 9) then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])",
 );
 
-/// Arguments: a lease marker. If the slot has this lease marker, removes it. Returns whether it was removed.
+/// Argument: a lease marker. Removes the marker if the slot contains it. Returns whether it was removed.
 pub(super) static RELEASE: Script = Script::new(
     "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])",
 );
 
-/// Arguments: a generation for a keyspace without one, the record without its header, the time to live in ms
-/// or 0 or `keep`, the condition (`always`, `absent`, `present`, `unchanged`), the expected record.
+/// Arguments: a new generation if there is none, the record without its header, the time to live in ms or 0
+/// or `keep`, the condition (`always`, `absent`, `present`, `unchanged`), the expected record.
 pub(super) static SET: Script = Script::new(
     "local g = redis.call('GET', KEYS[2])
 if ARGV[4] ~= 'always' or ARGV[3] == 'keep' then
@@ -153,14 +156,14 @@ else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
 return 1",
 );
 
-/// Does the same as `EXPIRE`, for a plain slot.
+/// Like `EXPIRE`, for a plain slot.
 pub(super) static EXPIRE_PLAIN: Script = Script::new(
     "if redis.call('TYPE', KEYS[1]).ok ~= 'string' then return 0 end
 if ARGV[1] == '0' then redis.call('PERSIST', KEYS[1]) elseif ARGV[1] ~= 'keep' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return 1",
 );
 
-/// Arguments: the record without its header.
+/// Argument: the record without its header.
 pub(super) static REMOVE_UNCHANGED: Script = Script::new(
     "local g = redis.call('GET', KEYS[2])
 if not g or redis.pcall('GET', KEYS[1]) ~= '\\1' .. g .. ARGV[1] then return 0 end
@@ -168,7 +171,7 @@ return redis.call('UNLINK', KEYS[1])",
 );
 
 /// Removes pairs of a slot and its generation, including leases. Returns the number of records among them.
-/// The fences of the keys stay.
+/// Does not remove the fences.
 pub(super) static REMOVE: Script = Script::new(
     "local live, generations = 0, {}
 for i = 1, #KEYS, 2 do
@@ -184,7 +187,7 @@ end
 return live",
 );
 
-/// Arguments: the time to live in ms, or 0 for none.
+/// Argument: the time to live in ms, 0 for no expiry, or `keep`.
 pub(super) static EXPIRE: Script = Script::new(
     "local v = redis.pcall('GETRANGE', KEYS[1], 0, 8)
 if type(v) ~= 'string' or v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return 0 end
@@ -192,22 +195,22 @@ if ARGV[1] == '0' then redis.call('PERSIST', KEYS[1]) elseif ARGV[1] ~= 'keep' t
 return 1",
 );
 
-/// Returns the remaining time of a record in ms, -1 for a record without an expiry, or -2 for no record.
+/// Returns the remaining time of a record in ms, -1 if the record has no expiry, or -2 if there is no record.
 pub(super) static TTL: Script = Script::new(
     "local v = redis.pcall('GETRANGE', KEYS[1], 0, 8)
 if type(v) ~= 'string' or v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return -2 end
 return redis.call('PTTL', KEYS[1])",
 );
 
-/// As `TTL`, for a plain slot.
+/// Like `TTL`, for a plain slot.
 pub(super) static TTL_PLAIN: Script = Script::new(
     "if redis.call('TYPE', KEYS[1]).ok ~= 'string' then return -2 end
 return redis.call('PTTL', KEYS[1])",
 );
 
-/// Arguments: a token, the length of the fence in ms. The slot is removed, unless the fence of this token has
-/// held without a break: then no lease can be in it, and what is there was written on purpose. A removal is
-/// the first write, so it works when the memory is full, too.
+/// Arguments: a token, the duration of the fence in ms. Removes the slot, unless the fence of this token has
+/// held without interruption. In that case the slot can't contain a lease, and its record was written on
+/// purpose. The first write is a removal, so the script also works when the server's memory is full.
 pub(super) static FENCE: Script = Script::new(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -219,7 +222,7 @@ if redis.call('PTTL', KEYS[3]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KE
 return 1",
 );
 
-/// Arguments: a token. The slot is removed before the fence.
+/// Argument: a token. Removes the slot before the fence.
 pub(super) static UNFENCE: Script = Script::new(
     "redis.call('UNLINK', KEYS[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
@@ -230,12 +233,16 @@ return 1",
 /// generation. The script needs no memory.
 pub(super) static END_GENERATION: Script = Script::new("return redis.call('GETDEL', KEYS[1])");
 
-/// One page of a walk. Keys: the generation. Arguments: the cursor, the pattern, what to do, a generation.
+/// Returns one page of a walk. Key: the generation. Arguments: the cursor, the pattern, the action, a
+/// generation.
 ///
-/// `list` returns the keys with records. `remove` removes all keys, and counts those with records. `ended`
-/// removes all that is under another generation than the present one, and counts the records of the given
-/// generation. `plain` and `remove-plain` are for keyspaces without generations; `any` removes all keys, and
-/// `forget` does so without counting: a generation may begin as a record does.
+/// - `list` returns the keys with records.
+/// - `remove` removes all keys, and counts those with records.
+/// - `ended` removes all keys whose generation is not the current one, and counts the records of the given
+///   generation.
+/// - `plain` and `remove-plain` do the same as `list` and `remove` for keyspaces without generations.
+/// - `any` removes all keys, and counts records of any generation.
+/// - `forget` removes all keys without counting, because a generation may begin like a record.
 pub(super) static WALK: Script = Script::new(
     "local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', 500)
 local g = KEYS[1] and redis.call('GET', KEYS[1])
@@ -263,19 +270,19 @@ end
 return {page[1], count, keys}",
 );
 
-/// Says which data this is. Keys: the marker. Arguments: the run id and the replication id of the server,
-/// whether its data is never older than what it has acknowledged (`1`), a random name, the name that this
-/// client knows of a connection to the same server, or nothing, and then the names of data that this client
-/// has used and left.
+/// Identifies the data. Key: the marker. Arguments: the run id and the replication id of the server; `1` if
+/// the server never loses an acknowledged change; a random name; the name that this client knows from an
+/// earlier connection to the same server, or nothing; and the names of data that this client has used and
+/// left.
 ///
-/// The marker has the ids of the server that has written the data. With other ids, the data may be that of
-/// an earlier time: it gets another name, and all records of before are under another one. It is read after
-/// it was written: otherwise the server would forget with the push of the write that this client has read it.
+/// The marker contains the ids of the server that wrote the data. If the ids differ, the data may be older.
+/// It then gets a new name, so that all earlier records have another name. The script reads the marker again
+/// after writing it. Otherwise the push for the write would end the tracking of the marker for this client.
 ///
-/// A name that this client has left belongs to a master that was away: what was removed at another one
-/// meanwhile is still there. It gets a new name, too.
+/// A name that this client has left belongs to a former master, which still has entries that were removed on
+/// another master meanwhile. So this data also gets a new name.
 ///
-/// The marker is removed before it is set: that works when the memory is full, too.
+/// The marker is removed before it is set, so that the script also works when the server's memory is full.
 pub(super) static IDENTIFY: Script = Script::new(
     "local m = redis.pcall('GET', KEYS[1])
 local run, repl, name
@@ -291,7 +298,7 @@ redis.call('GET', KEYS[1])
 return name",
 );
 
-/// The scripts that are loaded at the beginning of a connection.
+/// The scripts that are loaded at the start of a connection.
 pub(super) static ALL: [&Script; 18] = [
     &GET,
     &GET_MANY,

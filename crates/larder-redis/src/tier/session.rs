@@ -1,18 +1,18 @@
-//! Handles the start of a connection, changes of keys at the server, and the loss of the connection.
+//! Handles the start of a connection, changes of keys on the server, and the loss of the connection.
 //!
-//! **Which data this is.** A server that was restarted may have the data of an earlier time, and so may a
-//! replica that was made the master. In both cases, the run id or the replication id of the server differs
-//! from the marker in the data. Then the data gets a new random name, the *world*, which is a part of the
-//! keys of all generations. So every earlier record is a miss. The marker is compared:
+//! **Identifying the data.** A server that was restarted may have older data, and so may a replica that
+//! became the master. In both cases, the run id or the replication id of the server differs from the marker
+//! in the data. The data then gets a new random name, the *world*, which is part of the keys of all
+//! generations. So every earlier record is a miss. The ids are compared with the marker:
 //!
-//! 1. at the beginning of each connection, before the first request;
-//! 2. when the server says that all keys may have changed. It also says so when it is filled from another
-//!    server. No request is sent before the answer has arrived;
+//! 1. at the start of each connection, before the first request;
+//! 2. when the server pushes that all keys may have changed, which it also does after it has copied the data
+//!    of another server. No request is sent before the reply has arrived;
 //! 3. when the marker has changed or was evicted.
 //!
-//! A master that was away, and is the master again without having been filled from the other one, has a
-//! marker with its own ids. But it has entries that were removed at the other one meanwhile. A client that
-//! has used other data since gives this data a new name, too. A client that has seen none of it can't know.
+//! A former master that becomes the master again without copying the other master's data has a marker with
+//! its own ids. But it has entries that were removed on the other master meanwhile. A client that has used
+//! other data since gives this data a new name. A client that has not used other data can't detect this.
 
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -29,23 +29,23 @@ use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
 use crate::random;
 
-/// The names of keyspaces and of the data.
+/// The names of the keyspaces and of the data.
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) names: Names,
-    /// The name of the data. `None` while it is not known.
+    /// Name of the data. `None` while it is unknown.
     pub(super) world: Option<Arc<str>>,
-    /// The last name that was known, and the ids of the server that it belongs to.
+    /// The last known name, and the ids of the server that it belongs to.
     last: Option<(Identity, Arc<str>)>,
-    /// The names that were known before, the latest one last.
+    /// The names that were known before, oldest first.
     left: Vec<Arc<str>>,
 }
 
-/// Names of data that are remembered when they are left. Each is one change of the master, or one restart.
+/// Maximum number of former names that are remembered. Each change of the master or restart adds one.
 const MAX_LEFT: usize = 16;
 
 impl Directory {
-    /// Returns the last name that was known.
+    /// Returns the last known name.
     pub(super) fn last_world(&self) -> Option<&str> {
         self.last.as_ref().map(|(_, world)| &**world)
     }
@@ -58,7 +58,7 @@ pub(super) struct Identity {
     replication: String,
 }
 
-/// The state of the tier, except its connection.
+/// The state of the tier without its connection.
 #[derive(Debug)]
 pub(super) struct TierState {
     pub(super) directory: RwLock<Directory>,
@@ -87,7 +87,7 @@ impl TierState {
         }
     }
 
-    /// Returns the request that identifies the data.
+    /// Returns the command that identifies the data.
     fn identify(&self, identity: &Identity) -> Command {
         let directory = self.directory.read();
         let known = directory.last.as_ref().filter(|(of, _)| of == identity);
@@ -99,12 +99,12 @@ impl TierState {
             .arg(if self.is_durable { "1" } else { "0" })
             .arg(format!("{:016x}", random::number()))
             .arg(known.map_or("", |(_, world)| world));
-        // Data that is declared durable is never that of an earlier time.
+        // A server that never loses an acknowledged change has no older data.
         let left = directory.left.iter().filter(|_| !self.is_durable);
         left.fold(command, |command, world| command.arg(world.as_bytes()))
     }
 
-    /// Stores the name of the data. Returns whether the name has changed.
+    /// Stores the name of the data. Returns whether it differs from the previous name.
     fn is_world(&self, identity: Identity, reply: &Reply) -> Result<bool, Error> {
         let world = reply.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok());
         let world: Arc<str> = world.ok_or(Error::Garbled("the name of the data"))?.into();
@@ -121,7 +121,7 @@ impl TierState {
         Ok(is_other)
     }
 
-    /// Identifies the data again, over a connection that is in use.
+    /// Identifies the data again on an open connection.
     fn identify_again(self: &Arc<Self>, connection: &Arc<Connection>) {
         let (state, again) = (self.clone(), connection.clone());
         connection.submit(Request::new(Command::new("INFO"), move |answer| {
@@ -142,7 +142,7 @@ impl TierState {
     }
 }
 
-/// Reads the ids of a server out of the answer to `INFO`. A replica has none: it is not used.
+/// Reads the ids of a server from its reply to `INFO`. A replica is an error, because it can't be used.
 pub(super) fn identity_of(reply: &Reply) -> Result<Identity, Error> {
     let text = reply.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
     let field = |name: &str| {
@@ -155,7 +155,7 @@ pub(super) fn identity_of(reply: &Reply) -> Result<Identity, Error> {
     }
 }
 
-/// The session of a tier. It holds the state, which the connection's callbacks share.
+/// The session of a tier. The callbacks of the connection share its state.
 #[derive(Debug)]
 pub(super) struct TierSession(pub(super) Arc<TierState>);
 
@@ -223,7 +223,7 @@ impl Session for TierSession {
     }
 }
 
-/// Keeps the digest of a script. A user that may not load it sends the script's text each time.
+/// Stores the digest of a script. A user who may not load scripts sends their text each time.
 fn is_loaded(greeting: &Greeting<'_>, script: &Script, reply: Reply) -> Result<(), Error> {
     match reply {
         Reply::Error(text) if text.starts_with(b"NOPERM") => Ok(()),

@@ -1,15 +1,15 @@
-//! Requests for more keys than one step of the server may touch: removals of many keys and of ranges, and
+//! Requests for more keys than one step on the server may use: removals of many keys and of ranges, and
 //! walks.
 //!
-//! A walk asks for one page after another (`SCAN`), and returns only keys of our prefix.
+//! A walk requests one page after another (`SCAN`), and returns only keys with the cache's prefix.
 //!
 //! **A range** is removed by a walk that removes the slots, including slots with a lease. This is enough for
-//! contract 3. A load that began before the removal has its lease in its slot. The walk finds every slot that
-//! exists from its beginning to its end, whether the load has filled the slot or not. A load that takes its
-//! lease after the walk has passed its slot began after the request for the removal.
+//! contract 3. A load that began before the removal has its lease in a slot. The walk finds every slot that
+//! exists during the whole walk, whether or not the load has filled it. A load that takes its lease after the
+//! walk has passed that slot began after the removal was requested.
 //!
-//! **All entries of a keyspace** are removed in one step, by the removal of the keyspace's generation. A walk
-//! afterwards removes the bytes.
+//! **All entries of a keyspace** are removed in one step, which removes the keyspace's generation. A later
+//! walk frees the memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -28,21 +28,21 @@ use crate::error::Error;
 use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
 
-/// A walk that removes, page after page.
+/// A walk that removes keys, page after page.
 struct Removal {
     connection: Arc<Connection>,
     generation_key: Option<Vec<u8>>,
     /// The generation whose records are counted.
     ended: Vec<u8>,
-    /// What is still to be done with the keys of which patterns, the last one first.
+    /// The remaining actions with their key patterns, last one first.
     patterns: Mutex<Vec<(&'static str, Vec<u8>)>>,
     removed: AtomicU64,
-    /// Whether a part of it was applied.
+    /// Whether a part of the removal was applied.
     has_begun: AtomicBool,
     end: Mutex<Option<End<u64>>>,
 }
 
-/// Returns one page of a walk as a command.
+/// Returns the command for one page of a walk.
 fn page(generation_key: Option<&[u8]>, cursor: &str, pattern: &[u8], verb: &str, ended: &[u8]) -> Command {
     let command = match generation_key {
         Some(key) => Command::tail().arg("1").arg(key),
@@ -51,7 +51,7 @@ fn page(generation_key: Option<&[u8]>, cursor: &str, pattern: &[u8], verb: &str,
     command.arg(cursor).arg(pattern).arg(verb).arg(ended)
 }
 
-/// Reads a page: the next cursor, the number of records that were removed, and the keys.
+/// Reads a page: the next cursor, the number of removed records, and the keys.
 fn read_page(answered: Answered) -> Result<(String, u64, Vec<Reply>), Error> {
     let garbled = || Error::Garbled("a page of a walk");
     let mut fields = answered.reply.into_list().ok_or_else(garbled)?.into_iter();
@@ -63,7 +63,7 @@ fn read_page(answered: Answered) -> Result<(String, u64, Vec<Reply>), Error> {
 }
 
 impl Removal {
-    /// Begins to walk the next pattern. After the last pattern, sends the answer.
+    /// Begins the walk for the next pattern. After the last pattern, sends the result.
     fn next_pattern(self: Arc<Self>) {
         let pattern = self.patterns.lock().last().cloned();
         match pattern {
@@ -96,7 +96,8 @@ impl Removal {
         let end = self.end.lock().take();
         if let Some(end) = end {
             let removed = self.removed.load(Ordering::Relaxed);
-            // Relaxed, because one page after another is sent, each from the completion of the one before.
+            // Relaxed, because pages are requested one after another, each in the callback of the previous
+            // one.
             let has_begun = self.has_begun.load(Ordering::Relaxed);
             end(result.map(|()| removed).map_err(|error| {
                 let error = remote_error(&error);
@@ -119,7 +120,7 @@ impl RedisTier {
         }
     }
 
-    /// Removes keys, by as many scripts as it takes.
+    /// Removes keys, with as many scripts as necessary.
     pub(super) fn remove_all_of(&self, keys: &[RemoteKey], sender: Sender<u64>) {
         let (parts, end) = (keys.len().div_ceil(MAX_KEYS), self.end_of_removal(sender));
         let joined = Joined::new(parts, end, |counts: Vec<u64>| counts.into_iter().sum());
@@ -166,7 +167,7 @@ impl RedisTier {
             match accepted(answer) {
                 Err(error) => removal.end(Err(error)),
                 Ok(answered) => {
-                    // Without a generation there is no record. The walk still frees the room.
+                    // Without a generation, there are no records. The walk still frees memory.
                     removal.has_begun.store(true, Ordering::Relaxed);
                     let ended = answered.reply.into_bytes().unwrap_or_default();
                     let generation_key = Some(generation_key);
@@ -176,7 +177,8 @@ impl RedisTier {
         }));
     }
 
-    /// Removes the keys of all keyspaces: the generations first, so that all records and leases are void.
+    /// Removes the keys of all keyspaces. The generations come first, so that all records and leases are
+    /// void.
     pub(super) fn walk_all_away(&self, sender: Sender<u64>) {
         let directory = self.state.directory.read();
         let patterns = directory.world_to_remove().map(|_| directory.names.patterns_of_all());

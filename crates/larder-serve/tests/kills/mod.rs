@@ -12,7 +12,8 @@
 //! - Counters count each increment exactly once. Buffered counters decrease only in a crash.
 //! - A walk returns each key that exists during the whole walk.
 //!
-//! [`judge`]: the values that a read may return. [`workers`]: the requests. [`shop`]: the state that the workers share. [`server`]: the server process. [`planted`]: faults that the harness must find.
+//! [`judge`]: the values that a read may return. [`workers`]: the requests. [`shop`]: the state that the
+//! workers share. [`server`]: the server process. [`planted`]: faults that the harness must find.
 //!
 //! `LARDER_KILLS_SECONDS` sets the duration of a run. `LARDER_SEED` sets the seed for the requests and for
 //! the times of the kills, but not the order in which threads and processes run.

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Returns the replies of a stream whose bytes arrive in parts, and the error that ended the stream.
+/// Returns the replies of a stream that arrives in parts, and the error that ended the stream.
 fn read(stream: &[u8], part: usize, limits: ReplyLimits) -> (Vec<Reply>, Option<ProtocolError>) {
     crate::testing::read_replies(stream, part, limits)
 }
@@ -92,7 +92,7 @@ fn sizes_are_refused_before_their_bytes_arrive() {
     let limits = ReplyLimits { bytes_len: 100, reply_len: 250, depth: 2 };
     let (_, error) = read(b"*3\r\n$60\r\n", usize::MAX, limits);
     assert_eq!(error, None);
-    // A push must not be lost, so the connection ends.
+    // A push must not be lost, so a push that is too large ends the connection.
     let two = [b">3\r\n$60\r\n".as_slice(), &[b'a'; 60], b"\r\n$60\r\n", &[b'a'; 60], b"\r\n"].concat();
     assert_eq!(read(&two, usize::MAX, limits).1, Some(ProtocolError::TooLarge));
     assert_eq!(read(b">9\r\n", usize::MAX, limits).1, Some(ProtocolError::TooLarge));
@@ -104,9 +104,9 @@ fn a_reply_that_is_too_large_is_dropped_and_the_next_one_is_read() {
     let text = |len: usize| [format!("${len}\r\n").as_bytes(), &vec![b'a'; len], b"\r\n"].concat();
     let too_large = [
         text(101),
-        // The sum of two strings, then more elements, strings and lists among them.
+        // Two strings exceed the limit together, and more elements follow, including strings and lists.
         [b"*5\r\n".as_slice(), &text(60), &text(60), b":1\r\n*2\r\n+a\r\n$-1\r\n", &text(500)].concat(),
-        // More elements than fit.
+        // A list with more elements than the limit allows.
         [b"*6\r\n".as_slice(), &b":1\r\n".repeat(6)].concat(),
         [b"*1\r\n*1\r\n".as_slice(), &text(101)].concat(),
     ];
@@ -117,7 +117,7 @@ fn a_reply_that_is_too_large_is_dropped_and_the_next_one_is_read() {
             assert_eq!(read(&stream, part, limits), (expected.clone(), None), "{part}");
         }
     }
-    // It takes no memory: the parser has taken each byte that has arrived.
+    // The parser consumes each byte as it arrives, so the string takes no memory.
     let mut parser = ReplyParser::new(limits);
     assert_eq!(parser.advance(b"$9999\r\naaaaaa"), Ok((13, None)));
     assert!(parser.is_within_reply() && parser.needed() == 0);

@@ -37,7 +37,7 @@ impl DemoDir {
         self.dir.join("shop.sqlite")
     }
 
-    /// Returns the path of the cache's file.
+    /// Returns the path of the cache file.
     pub(crate) fn cache(&self) -> PathBuf {
         self.dir.join("shop.larder")
     }

@@ -48,7 +48,7 @@ pub(crate) struct PhasePlan {
     pub(crate) clients: Vec<StdRng>,
     /// The source of random changes.
     pub(crate) changes: StdRng,
-    /// The start of the time until the first hit.
+    /// When the measured time until the first hit begins.
     pub(crate) since: Instant,
     pub(crate) bar: ProgressBar,
 }

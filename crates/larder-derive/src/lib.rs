@@ -22,7 +22,7 @@ use syn::{Data, DeriveInput, Error};
 use attributes::TypeOptions;
 use forms::KeyType;
 
-/// Makes a type the key of a keyspace.
+/// Derives `larder::Key`, so that a type can be the key of a keyspace.
 ///
 /// | type | encoded as | looked up by, besides itself |
 /// |---|---|---|
@@ -47,8 +47,8 @@ use forms::KeyType;
 ///
 /// | option | of | means |
 /// |---|---|---|
-/// | `#[key(lookup_by(str, u64))]` | a type | these types look up the key, too. Each looks up the field, or the tuple of fields. With `try_from`, they also insert entries without the check |
-/// | `#[key(try_from)]` | a struct with one field | a key is read from the file by `TryFrom` of the field's type. The field's type does not look up the key, so only a form of `lookup_by` can insert an entry without the check |
+/// | `#[key(lookup_by(str, u64))]` | a type | these types can look up the key too. Each must be able to look up the field, or the tuple of fields. With `try_from`, an insert with such a type bypasses the validation |
+/// | `#[key(try_from)]` | a struct with one field | keys from the file are converted from the field's type by `TryFrom`, which validates them. The field's type cannot look up the key, so only a type in `lookup_by` can bypass the validation |
 /// | `#[key(try_from = String)]` | a struct with one field | the same with another type that has the same encoding |
 /// | `#[key(crate = path)]` | a type | the path of larder, if it is not `::larder` |
 /// | `#[key(rename = "name")]` | a variant | the name in the encoding |

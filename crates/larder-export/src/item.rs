@@ -10,7 +10,7 @@ pub enum Form {
     JsonLines,
 }
 
-/// The start of an export.
+/// The header of an export.
 ///
 /// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

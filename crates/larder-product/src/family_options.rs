@@ -83,8 +83,8 @@ impl<S: Shop> Families<S> {
 
     /// Returns these families, changed by `options`. An option has the form `FAMILY=LIFETIME`, where `FAMILY`
     /// is the keyspace name of a family of the shop or of the application. Options are separated by `&`. The
-    /// option `merchant_auth=disk` has the effect of [`logins_on_disk`](Self::logins_on_disk). White space
-    /// around the options, such as a line end, is ignored.
+    /// option `merchant_auth=disk` has the same effect as [`logins_on_disk`](Self::logins_on_disk). White
+    /// space around the options, such as a line end, is ignored.
     ///
     /// # Errors
     /// [`FamilyOptionError`] for an unknown family or a malformed lifetime. The allowed range of lifetimes is

@@ -2,7 +2,7 @@
 
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 
-/// The kinds of parts of keys.
+/// The kinds of key parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Part {

@@ -39,7 +39,7 @@ pub struct Plan {
     steps: Vec<Step>,
 }
 
-/// One removal of a [`Plan`].
+/// One step of a [`Plan`]: a removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     drops: Selection,

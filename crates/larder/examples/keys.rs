@@ -36,7 +36,7 @@ enum Channel {
 struct OfferKey {
     product: ProductCode,
     channel: Channel,
-    /// `None` is the offer for users without their own offer.
+    /// `None` is the default offer, for users without their own.
     user: Option<u64>,
 }
 

@@ -108,7 +108,7 @@ pub(crate) struct ImportOptions {
     pub(crate) dry_run: bool,
 }
 
-/// A live cache, by its control socket.
+/// A live cache, given by its control socket.
 #[derive(Debug, Args)]
 pub(crate) struct SocketOptions {
     /// The control socket of the process that owns the cache; its cache file; or the URL with which this

@@ -8,8 +8,8 @@
 //!    cache on standard error. If a command has two arguments, such as `larder get FILE KEY`, a single word
 //!    is the second argument.
 //! 3. A URL names a file, a control socket, or both. `stats`, `top`, `hot`, `slow`, `monitor` and `flush` use
-//!    the socket if a process answers there. `remove`, `remove-prefix` and `clear` then use both the file and
-//!    the socket. All other commands use the file.
+//!    the socket if a process answers there. If a process answers there, `remove`, `remove-prefix` and
+//!    `clear` use both the file and the socket. All other commands use the file.
 //!
 //! If the single word names a cache, as in `larder remove shop.larder`, it is refused. Otherwise the command
 //! would look for the key `shop.larder` in the cache of `LARDER_URL`.
@@ -123,7 +123,7 @@ pub(crate) fn locate(command: &mut Command) -> Result<(), ExitCode> {
     replace(words).map_err(|failure| report(json, Err(failure)))
 }
 
-/// Returns the failure of a command with an empty path.
+/// Returns the failure for a command with an empty path.
 pub(crate) fn empty() -> Failure {
     Failure::new(Exit::Usage, "the argument is empty; is a shell variable unset?")
 }

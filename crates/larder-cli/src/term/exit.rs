@@ -1,6 +1,6 @@
 //! The exit code of a command, and the text of its failure.
 //!
-//! The codes are a promise to scripts. The help and docs/command.md list them.
+//! Scripts rely on the codes, which the help and docs/command.md list.
 
 use std::io;
 use std::path::Path;

@@ -114,7 +114,7 @@ struct State {
     clock: Arc<ManualClock>,
     disk: StallingDisk,
     is_stalled: bool,
-    /// The thread of the command `work`.
+    /// The thread that runs the command `work`.
     worker: Option<JoinHandle<()>>,
     is_working: Arc<AtomicBool>,
     /// The changed prices. Every other product costs 100.

@@ -19,7 +19,7 @@ use crate::error::Error;
 /// Number of rows that fill the database, for the progress bar.
 pub(crate) const ROWS: u64 = (CATEGORIES + PRODUCTS + DATA_PACKAGES + MERCHANTS + DISCOUNTS) as u64;
 
-/// The mark of the demo's files (`application_id`): "lard" in bytes.
+/// The mark of the demo's files (`application_id`): the bytes of "lard".
 const APPLICATION_ID: i32 = 0x6c61_7264;
 /// The initial revision of every row.
 const FIRST_REVISION: u64 = 1;

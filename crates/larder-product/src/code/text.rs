@@ -31,7 +31,7 @@ macro_rules! text_code {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
         ///
-        /// 1 to [`MAX_CODE_LENGTH`] bytes of text without whitespace and control characters.
+        /// A text of 1 to [`MAX_CODE_LENGTH`] bytes, without whitespace or control characters.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, larder::Key)]
         // Encoded like a string, so that tools without these types can read the keys.
         #[key(try_from = String)]

@@ -154,7 +154,7 @@ pub trait AnyOwnFamily: fmt::Debug + Send + Sync + sealed::Sealed {
     #[doc(hidden)]
     fn dependencies(&self) -> &'static [Dependency];
 
-    /// Opens the family's keyspace. `ttl` replaces its TTL, if given.
+    /// Opens the family's keyspace. `ttl`, if given, replaces the TTL in the definition.
     #[doc(hidden)]
     fn open(&self, cache: &Cache, ttl: Option<Duration>) -> Result<Arc<dyn OpenFamily>, Error>;
 }

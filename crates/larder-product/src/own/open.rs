@@ -10,11 +10,11 @@ use crate::own::key::FamilyKey;
 use crate::part::Parts;
 use crate::value::Value;
 
-/// An open family of any types.
+/// An open family with its types erased.
 ///
 /// Public only because a hidden method of [`AnyOwnFamily`](crate::AnyOwnFamily) uses it.
 pub trait OpenFamily: Send + Sync {
-    /// Returns the name and the key parts.
+    /// Returns the family's name and the kinds of its key parts.
     fn id(&self) -> OwnFamilyId;
 
     /// Adds the removal of the entries whose keys have the known `parts`.

@@ -45,7 +45,7 @@ impl CacheBuilder {
     }
 
     /// Sets the function that starts a task on the application's runtime. Default: none. Registered
-    /// asynchronous loaders need it for refreshes and soft timeouts
+    /// asynchronous loaders require it for refreshes and soft timeouts
     /// ([`Keyspace::with_async_loader`](crate::Keyspace::with_async_loader)).
     ///
     /// The function must start the task and return. The cache calls it on any thread, holding no lock,

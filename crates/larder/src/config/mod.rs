@@ -29,7 +29,7 @@ use weigher::{EntryInfo, Weigher};
 
 /// Maximum weight of the entries in memory. Default 64 MiB.
 pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);
-/// Maximum size of the file on its disk. Default 1 GiB.
+/// Maximum disk space of the file. Default 1 GiB.
 pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
 /// Number of acknowledged bytes that may be uncommitted before inserts wait. Default 8 MiB: a second of heavy
 /// writing on a slow disk.
@@ -204,11 +204,11 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the maximum size of the file on its disk, in bytes: 1 MiB to 16 TiB. Default 1 GiB.
+    /// Sets the maximum disk space of the file, in bytes: 1 MiB to 16 TiB. Default 1 GiB.
     ///
-    /// The size is that of the allocated blocks, as shown by `du`. The length of the file may be twice as
-    /// much. Compressing file systems, network file systems and FUSE file systems may report blocks
-    /// incorrectly. On these, the length counts instead, and far fewer entries fit.
+    /// The disk space of a file is the size of its allocated blocks, as shown by `du`. The length of the file
+    /// may be twice as much. Compressing file systems, network file systems and FUSE file systems may report
+    /// blocks incorrectly. On these, the length counts instead, and far fewer entries fit.
     ///
     /// Of a capacity of 64 MiB, live keys and values can use 30 % with values of 100 B, 48 % with 1 kB, 50 %
     /// with 5 kB, and 74 % with 33 kB. With a smaller capacity, the share is lower. `stats` shows "live X of

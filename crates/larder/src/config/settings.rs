@@ -28,7 +28,7 @@ pub struct Settings {
 }
 
 impl CacheBuilder {
-    /// Returns the settings of the builder. Opens no file.
+    /// Checks and returns the settings of the builder, without opening a file.
     ///
     /// ```
     /// let settings = larder::CacheBuilder::from_url("file:var/shop.larder?disk=2GiB")?.settings()?;

@@ -133,11 +133,11 @@ pub struct RemoteKeyspace {
     pub number: u32,
     /// The keyspace's name.
     pub name: String,
-    /// The version of its values.
+    /// The version of the keyspace's values.
     pub version: u32,
-    /// The shape of its keys, as text.
+    /// The shape of the keyspace's keys, as text.
     pub shape: String,
-    /// The format of its values.
+    /// The format of the keyspace's values.
     pub format: Format,
 }
 

@@ -20,7 +20,7 @@ use crate::units::Timestamp;
 pub struct RecordFields {
     /// The keyspace's version.
     pub version: u32,
-    /// The sequence of the mutation that wrote the record.
+    /// The sequence of the change that wrote the record.
     pub sequence: u64,
     /// The time at which the record was written.
     pub written_at: Timestamp,
@@ -114,7 +114,7 @@ pub fn seal_record(key: &[u8], bytes: &mut [u8]) {
 /// Encodes a value. Returns the bytes, and the fingerprint for its record.
 ///
 /// # Errors
-/// Returns the errors that encoding in an insert returns.
+/// Returns the same errors as an insert of the value.
 pub fn encode<V>(format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
 where
     V: Serialize + 'static,
@@ -127,7 +127,7 @@ where
 /// Returns the length of a value's encoding.
 ///
 /// # Errors
-/// Returns the errors that encoding in an insert returns.
+/// Returns the same errors as an insert of the value.
 pub fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
     codec::encoded_len(format, value)
 }
@@ -143,7 +143,7 @@ pub fn decode<V: DeserializeOwned + 'static>(format: Format, bytes: &[u8]) -> Re
 /// Decodes the value of a record with this fingerprint.
 ///
 /// # Errors
-/// Returns an error if a lookup would return a miss.
+/// Returns an error if a lookup of such a record is a miss.
 pub fn decode_marked<V>(format: Format, bytes: &[u8], fingerprint: Option<u64>) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -154,7 +154,7 @@ where
 /// Decodes the value of a record. Decompresses the payload first if necessary.
 ///
 /// # Errors
-/// Returns an error if a lookup would return a miss.
+/// Returns an error if a lookup of such a record is a miss.
 pub fn decode_record<V>(format: Format, record: &RecordFields) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -175,7 +175,7 @@ pub fn deflate_lz4(payload: &[u8]) -> Option<Vec<u8>> {
 /// does.
 ///
 /// # Errors
-/// Returns the errors that encoding in an insert returns.
+/// Returns the same errors as an insert of the value.
 pub fn encode_checked<V>(format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -198,11 +198,11 @@ impl Values {
         Self { format, checks: ValueChecks::new(checks_every_value) }
     }
 
-    /// Encodes a value, and checks it if an insert would. Returns the bytes, and the fingerprint for its
-    /// record.
+    /// Encodes a value, and checks the value if an insert would check it. Returns the bytes, and the
+    /// fingerprint for its record.
     ///
     /// # Errors
-    /// Returns the errors that encoding in an insert returns.
+    /// Returns the same errors as an insert of the value.
     pub fn encode<V>(&self, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -216,7 +216,7 @@ impl Values {
     /// Decodes the value of a record.
     ///
     /// # Errors
-    /// Returns an error if a lookup would return a miss.
+    /// Returns an error if a lookup of such a record is a miss.
     pub fn decode<V>(&self, payload: &[u8], fingerprint: Option<u64>) -> Result<V, CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -237,11 +237,11 @@ impl Default for ReleaseChecks {
 }
 
 impl ReleaseChecks {
-    /// Encodes a value, and checks it if an insert would. Returns the bytes, and the fingerprint for its
-    /// record.
+    /// Encodes a value, and checks the value if an insert would check it. Returns the bytes, and the
+    /// fingerprint for its record.
     ///
     /// # Errors
-    /// Returns the errors that encoding in an insert returns.
+    /// Returns the same errors as an insert of the value.
     pub fn encode<V>(&self, format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -255,7 +255,7 @@ impl ReleaseChecks {
     /// Decodes the value of a record with this fingerprint.
     ///
     /// # Errors
-    /// Returns an error if a lookup would return a miss.
+    /// Returns an error if a lookup of such a record is a miss.
     pub fn decode<V>(&self, format: Format, bytes: &[u8], fingerprint: Option<u64>) -> Result<V, CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::config::CacheBuilder;
 
-/// The maximum of the flush interval and of the sweep interval.
+/// The longest flush interval and sweep interval that the builder accepts.
 const AN_HOUR: Duration = Duration::from_hours(1);
 
 impl CacheBuilder {

@@ -72,12 +72,12 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Opens a cache file that no process owns. Creates no file.
+    /// Opens a cache file that no process owns. Never creates a file.
     ///
     /// # Errors
-    /// [`Error::Missing`]. [`Error::InUse`] with the owner. [`Error::Foreign`] if the file is empty or not a
-    /// larder file. [`Error::Damaged`], [`Error::NewerFormat`], [`Error::NotAFile`], [`Error::Permission`],
-    /// [`Error::Io`]. After each of these errors the file is unchanged.
+    /// [`Error::Missing`]. [`Error::InUse`], which names the owner. [`Error::Foreign`] if the file is empty
+    /// or not a larder file. [`Error::Damaged`], [`Error::NewerFormat`], [`Error::NotAFile`],
+    /// [`Error::Permission`], [`Error::Io`]. After each of these errors the file is unchanged.
     ///
     /// # Cost
     /// The same as opening a cache.
@@ -220,8 +220,8 @@ impl Admin {
         Ok(was_live)
     }
 
-    /// Removes every entry whose encoded key starts with a prefix. Returns the number of live entries
-    /// removed. The removal is durable when the call returns.
+    /// Removes every entry whose encoded key starts with a prefix. Returns the number of removed live
+    /// entries. The removal is durable when the call returns.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`]. After an error the entries may still be in the file.
@@ -231,7 +231,7 @@ impl Admin {
         self.edit.remove_scope(Scope::prefix(full(id, prefix)))
     }
 
-    /// Removes every entry of every keyspace. Returns the number of live entries removed. The removal is
+    /// Removes every entry of every keyspace. Returns the number of removed live entries. The removal is
     /// durable when the call returns.
     ///
     /// # Errors
@@ -275,7 +275,7 @@ impl Admin {
     /// name of the copy.
     ///
     /// # Cost
-    /// Reads every entry. Writes each entry once, and some entries twice.
+    /// Reads every entry. Writes every entry at least once, and some twice.
     pub fn compact(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Compacted>, Error> {
         let done = self.edit.compact(go_on)?;
         Ok(done.map(|Compaction { len_before, len, expired }| Compacted {

@@ -131,8 +131,8 @@ impl Client {
     /// [`ClientError`].
     ///
     /// # Cost
-    /// Two passes over the keys in memory, for any prefix, and up to 50 ms of reading the disk. The control
-    /// thread of the process does this work; no lookup waits for it.
+    /// Two passes over the keys in memory, whatever the prefix, and up to 50 ms of reading from disk. The
+    /// control thread of the process does this work; no lookup waits for it.
     pub fn keys(
         &mut self,
         keyspace: &str,
@@ -187,32 +187,32 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]. If the kind of the refusal is [`NotDurable`](super::RefusalKind::NotDurable), the
-    /// entry is removed from memory, and may return after a restart.
+    /// entry is removed from memory, and may reappear after a restart.
     pub fn remove(&mut self, keyspace: &str, key: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::Remove { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Durably removes every entry whose key begins with a prefix. Returns the number of live entries
-    /// removed.
+    /// Durably removes every entry whose key begins with a prefix. Returns the number of removed live
+    /// entries.
     ///
     /// # Errors
-    /// The errors of [`remove`](Client::remove).
+    /// Returns the same errors as [`remove`](Client::remove).
     pub fn remove_prefix(&mut self, keyspace: &str, prefix: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::RemovePrefix { keyspace: keyspace.to_owned(), prefix: prefix.to_owned() })
     }
 
-    /// Durably removes every entry of a keyspace. Returns the number of live entries removed.
+    /// Durably removes every entry of a keyspace. Returns the number of removed live entries.
     ///
     /// # Errors
-    /// The errors of [`remove`](Client::remove).
+    /// Returns the same errors as [`remove`](Client::remove).
     pub fn clear(&mut self, keyspace: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::Clear { keyspace: keyspace.to_owned() })
     }
 
-    /// Durably removes every entry of every keyspace. Returns the number of live entries removed.
+    /// Durably removes every entry of every keyspace. Returns the number of removed live entries.
     ///
     /// # Errors
-    /// The errors of [`remove`](Client::remove).
+    /// Returns the same errors as [`remove`](Client::remove).
     pub fn clear_all(&mut self) -> Result<u64, ClientError> {
         self.invalidate(&Request::ClearAll {})
     }
@@ -245,8 +245,9 @@ impl Client {
     /// by misses (default 20). With `keyspace`, returns only keys of that keyspace.
     ///
     /// # Errors
-    /// [`ClientError`]. The kind of the refusal is [`NotAllowed`](super::RefusalKind::NotAllowed) if the
-    /// application has not turned on [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
+    /// [`ClientError`]. If the application has not turned on
+    /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys), the kind of the refusal is
+    /// [`NotAllowed`](super::RefusalKind::NotAllowed).
     pub fn hot_keys(&mut self, keyspace: Option<&str>, limit: Option<usize>) -> Result<HotKeys, ClientError> {
         self.ask(&Request::Hot { keyspace: keyspace.map(str::to_owned), limit })
     }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-/// The version of the protocol: `v` in every request and answer. A change in the meaning of a request raises
-/// the version.
+/// The version of the protocol, sent as `v` in every request and answer. It is raised when the meaning of a
+/// request changes.
 pub const PROTOCOL: u32 = 1;
 
 pub(super) fn to_line(value: &Value) -> Vec<u8> {

@@ -4,8 +4,8 @@
 //! the read is in the snapshot. A page is built in these steps:
 //!
 //! 1. List the keys in memory.
-//! 2. Read the disk, from one snapshot. If an entry is committed and evicted between (1) and (2), both lists
-//!    have it. If the disk were read before memory, such an entry would be in neither list.
+//! 2. Read the keys on disk, from one snapshot. If an entry is committed and evicted between (1) and (2),
+//!    both lists have it. If the disk were read before memory, such an entry would be in neither list.
 //! 3. If there is a disk, list the keys in memory again. After (1), an entry may move from disk to memory
 //!    only: its new value is too large for the file, or the file evicts the entry after its promotion. Only
 //!    this step finds such an entry.
@@ -41,7 +41,7 @@ use crate::stats::DiskState;
 use crate::stats::cause::Cause;
 use crate::sys::clock::Deadline;
 
-/// Default number of keys of a page.
+/// Default number of keys in a page.
 const PAGE: u32 = 256;
 /// A page ends when its keys have at least this many bytes.
 const PAGE_BYTES: usize = 256 << 10;

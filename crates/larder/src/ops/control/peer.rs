@@ -35,7 +35,7 @@ pub(super) struct Peer {
     shown: Option<Stream>,
 }
 
-/// The event that a peer waits for.
+/// What must happen before the thread can continue with a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PeerState {
     ToBeRead,
@@ -118,7 +118,7 @@ impl Peer {
         self.write()
     }
 
-    /// Fetches lines from the stream, or ends the stream.
+    /// Fetches lines from the stream, and ends the stream if it is over.
     fn go_on(&mut self) -> io::Result<()> {
         self.read()?;
         let is_done = self.line_end().is_some() || self.has_ended;

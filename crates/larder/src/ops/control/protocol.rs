@@ -156,8 +156,8 @@ pub struct Hello {
     pub verbs: Vec<String>,
     /// Absolute path of the cache file. None if the cache is in memory only.
     pub file: Option<String>,
-    /// Identity of the cache file, as `larder info` shows it. A file of format 1 has no identity until its
-    /// first commit.
+    /// Identity of the cache file, as `larder info` shows it. A file of format 1 gets its identity with the
+    /// first commit of its current owner.
     pub file_identity: Option<String>,
     /// Whether the answer to `get` has the value.
     pub shows_values: bool,

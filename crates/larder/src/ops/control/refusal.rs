@@ -44,10 +44,10 @@ pub enum RefusalKind {
     TooLong,
     /// The process already serves its maximum number of peers or streams.
     Busy,
-    /// The change is visible in the process, but may not be on the disk: see
+    /// The change is visible in the process, but may not be on disk: see
     /// [`Error::NotDurable`](crate::Error::NotDurable).
     NotDurable,
-    /// The file could not be verified to its end: see [`Error::Verify`](crate::Error::Verify).
+    /// The verification of the file could not be completed: see [`Error::Verify`](crate::Error::Verify).
     NotVerified,
     /// The application does not allow the request.
     NotAllowed,

@@ -90,7 +90,7 @@ impl Server {
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => fds.first().is_none_or(|stopped| stopped.revents().is_empty()),
             Err(rustix::io::Errno::INTR) => true,
-            // Another attempt would fail too.
+            // Ends the thread, because another attempt would fail too.
             Err(_) => false,
         }
     }

@@ -12,8 +12,8 @@ use crate::units::ByteSize;
 pub enum EntryState {
     /// A live value.
     Live,
-    /// A live absence: the application has stored that the source has no value for the key. A lookup returns
-    /// the absence, or is a miss.
+    /// A live absence: the application has stored that the source has no value for the key. Depending on the
+    /// method, a lookup returns the absence or a miss.
     KnownAbsent,
     /// An entry that has expired: a miss.
     Expired,
@@ -58,7 +58,7 @@ impl EntryState {
 pub enum FoundIn {
     /// Only memory.
     Memory,
-    /// Only the disk. The next lookup reads the entry from there.
+    /// Only the disk. The next lookup reads the entry from disk.
     Disk,
     /// Memory and the disk.
     Both,

@@ -38,7 +38,7 @@ pub struct FileInfo {
     pub format: u32,
     /// The identity of the file. None if its format is 1.
     pub identity: Option<FileIdentity>,
-    /// Whether a process owns the file.
+    /// Whether a process owns the file, and if not, how its last owner left it.
     pub state: FileState,
     /// Whether the owner's process id belongs to another PID namespace, such as a container's. If so, the id
     /// names no process here, or a different process. Earlier versions of larder do not record the namespace.

@@ -90,8 +90,8 @@ pub const fn compression_name(compression: u8) -> &'static str {
 pub enum RecordStatus {
     /// A live value.
     Live(Record),
-    /// A live absence: the application has stored that the source has no value for the key. A lookup returns
-    /// the absence, or is a miss.
+    /// A live absence: the application has stored that the source has no value for the key. Depending on the
+    /// method, a lookup returns the absence or a miss.
     KnownAbsent(Record),
     /// An entry that has expired. A lookup is a miss. It stays in the file until the sweeper deletes it.
     Expired(Record),
@@ -103,7 +103,7 @@ pub enum RecordStatus {
     Retired {
         /// The number of the retired keyspace.
         number: u32,
-        /// The status of the entry.
+        /// The record of the entry.
         record: Record,
     },
     /// A damaged record: a miss.

@@ -99,7 +99,7 @@ impl Snapshot {
     /// [`Error::Damaged`], [`Error::Io`].
     ///
     /// # Cost
-    /// One step for each of these entries.
+    /// One step for each of these expired entries.
     pub fn unswept(&self) -> Result<Vec<u64>, Error> {
         let due: HashMap<KeyspaceId, u64> = self.look.due(self.now)?.into_iter().collect();
         let count = |keyspace: &KeyspaceInfo| due.get(&keyspace.id()).copied().unwrap_or(0);

@@ -13,7 +13,7 @@ use crate::disk::reader::page_check::PageCheck;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// Maximum number of rows, and of their bytes, in one read.
+/// Maximum number of rows in one read, and maximum number of their bytes.
 const ROWS: usize = 256;
 const ROW_BYTES: usize = 4 << 20;
 
@@ -53,7 +53,7 @@ pub enum PageVerifyReport {
         /// What is wrong with the page.
         cause: String,
     },
-    /// The state could not be determined, because the owner was at work.
+    /// The state could not be determined, because the owner was writing to the file.
     Unknown {
         /// The reason.
         cause: String,
@@ -135,12 +135,12 @@ impl FileVerifyReport {
 }
 
 impl Inspector {
-    /// Checks every page and every record of the file, in the state of its last commits. After every few
-    /// records, calls `progress` with the number of checked records and the total.
+    /// Checks every page and every record of the file, in its committed state. After every few records, calls
+    /// `progress` with the number of checked records and the total.
     ///
-    /// If the owner is at work, the check of the pages and the check of the records each use the state of one
-    /// commit. If the owner commits without a pause, the state of the pages may stay undetermined. A program
-    /// that owns the file uses [`Cache::verify`](crate::Cache::verify) instead.
+    /// If the owner writes to the file meanwhile, the check of the pages and the check of the records each
+    /// use the state of one commit. If the owner commits without a pause, the state of the pages may stay
+    /// undetermined. A program that owns the file uses [`Cache::verify`](crate::Cache::verify) instead.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;

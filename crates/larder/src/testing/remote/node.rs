@@ -140,7 +140,7 @@ impl RemoteNode {
             near.invalidate_all();
         }
         drop(reader);
-        // Each reply sends its error when it is dropped.
+        // Dropping a reply sends an error to its caller.
         drop(lost);
     }
 

@@ -1,4 +1,4 @@
-//! The requests of a node.
+//! Implements the requests of the remote tier for a node.
 
 use std::sync::Weak;
 use std::time::Duration;

@@ -35,7 +35,7 @@ pub enum Failure {
     Io,
     /// No space is left on the device.
     Full,
-    /// A write stops half way, with an input/output error.
+    /// A write stops halfway with an input/output error.
     ShortWrite,
     /// The file system does not support the operation. Some file systems return this error when a directory
     /// is synced.

@@ -1,4 +1,4 @@
-//! Keeps the first entries of an order, for `larder keys --sort`.
+//! Keeps the first entries in a given order, for `larder keys --sort`.
 //!
 //! Every entry is offered, but only the first `most` entries of the order are kept. When the heap is full, an
 //! entry that comes earlier in the order replaces the last one.

@@ -67,10 +67,10 @@ impl Tiers {
         remote: Option<Arc<dyn RemoteTier>>,
     ) -> (Arc<Self>, Receiver<SweeperMessage>) {
         let (sweeper, messages) = SweeperHandle::new(listener);
-        let process = memory.process;
+        let process = memory.process.clone();
         let tiers = Self {
+            remote: remote.map(|tier| RemoteLink::new(tier, process.clone())),
             process,
-            remote: remote.map(|tier| RemoteLink::new(tier, process)),
             memory,
             time,
             disk,

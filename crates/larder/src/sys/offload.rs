@@ -169,19 +169,22 @@ fn returned<T>(result: Option<std::thread::Result<T>>) -> T {
 
 impl Workers {
     fn current() -> Arc<Self> {
-        let process = Process::current();
         loop {
             let present = WORKERS.load().clone();
             if let Some(workers) = present {
-                if workers.process == process {
+                if workers.process.is_current() {
                     return workers;
                 }
                 // The parent's jobs must not be dropped here, because their values belong to the parent.
                 std::mem::forget(workers);
             }
             WORKERS.update(|workers| match workers {
-                Some(workers) if workers.process == process => Some(workers.clone()),
-                _ => Some(Arc::new(Self { process, queue: Mutex::default(), added: Condvar::new() })),
+                Some(workers) if workers.process.is_current() => Some(workers.clone()),
+                _ => Some(Arc::new(Self {
+                    process: Process::current(),
+                    queue: Mutex::default(),
+                    added: Condvar::new(),
+                })),
             });
         }
     }

@@ -127,19 +127,18 @@ impl WakerThread {
     }
 
     fn current() -> Arc<Self> {
-        let process = Process::current();
         loop {
             let present = WAKER_THREAD.load().clone();
             if let Some(thread) = present {
-                if thread.process == process {
+                if thread.process.is_current() {
                     return thread;
                 }
                 // The parent's wakers must not be dropped here, because they belong to tasks of the parent.
                 std::mem::forget(thread);
             }
             WAKER_THREAD.update(|thread| match thread {
-                Some(thread) if thread.process == process => Some(thread.clone()),
-                _ => Some(Self::new(process, IDLE_TIME)),
+                Some(thread) if thread.process.is_current() => Some(thread.clone()),
+                _ => Some(Self::new(Process::current(), IDLE_TIME)),
             });
         }
     }

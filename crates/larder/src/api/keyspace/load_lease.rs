@@ -114,7 +114,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             id,
             flight,
             deadline,
-            process: keyspace.shared.tiers.process,
+            process: keyspace.shared.tiers.process.clone(),
             cool_down_length: keyspace.definition.cool_down_length(),
             began: None,
             took: None,

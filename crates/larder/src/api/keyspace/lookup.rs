@@ -344,7 +344,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             flight,
             load_timeout: self.shared.settings.load_timeout,
             is_own: false,
-            process: self.shared.tiers.process,
+            process: self.shared.tiers.process.clone(),
             value: PhantomData,
         }
     }

@@ -32,7 +32,7 @@ use super::path_state::path_state;
 use crate::disk::store::file_format::FORMAT;
 use crate::error::Error;
 use crate::sys::clock::{Clock, pause};
-use crate::sys::process::Process;
+use crate::sys::process::FileProcess;
 use crate::sys::volume::{LockFile, LockPlace, Volume};
 
 const LOCK_POLL: Duration = Duration::from_millis(5);
@@ -48,7 +48,7 @@ pub(crate) struct OwnerLock {
     file: Box<dyn LockFile>,
     path: PathBuf,
     info: OwnerInfo,
-    process: Process,
+    process: FileProcess,
     /// Whether this opening has created the lock file, and found it empty after locking it.
     is_new: bool,
 }
@@ -119,7 +119,7 @@ impl OwnerLock {
         }
         // Before this opening locked the new file, another one may have locked and written it.
         let is_new = file.is_new() && content.is_empty();
-        let mut lock = Self { file, path: lock_path, info, process: Process::current(), is_new };
+        let mut lock = Self { file, path: lock_path, info, process: FileProcess::current(), is_new };
         match lock.file.write(&lock.info.to_bytes()) {
             // The lock is held even if its content cannot be written. Opening may later free room by
             // deleting the ballast.

@@ -75,16 +75,15 @@ impl WaitGraph {
     /// Returns the graph of the calling process. A forked child begins with an empty graph, because the
     /// waiting threads do not exist in the child.
     pub(super) fn current() -> Arc<Self> {
-        let process = Process::current();
         loop {
             if let Some(graph) = &*GRAPH.load()
-                && graph.process == process
+                && graph.process.is_current()
             {
                 return graph.clone();
             }
             GRAPH.update(|graph| match graph {
-                Some(graph) if graph.process == process => Some(graph.clone()),
-                _ => Some(Arc::new(Self { process, waits: Mutex::default() })),
+                Some(graph) if graph.process.is_current() => Some(graph.clone()),
+                _ => Some(Arc::new(Self { process: Process::current(), waits: Mutex::default() })),
             });
         }
     }

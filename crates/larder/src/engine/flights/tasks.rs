@@ -125,9 +125,10 @@ impl Flight {
     }
 
     /// Runs steps 3 and 4.
-    fn poll_loader(self: &Arc<Self>, mut loader: SharedLoader, process: Process) -> PolledLoader {
+    fn poll_loader(self: &Arc<Self>, mut loader: SharedLoader, process: &Process) -> PolledLoader {
         // 3.
-        let waker = Waker::from(Arc::new(LoaderWaker { flight: Arc::downgrade(self), process }));
+        let waker =
+            Waker::from(Arc::new(LoaderWaker { flight: Arc::downgrade(self), process: process.clone() }));
         let polled = self.run_loader(|| poll_caught(&mut loader, &mut Context::from_waker(&waker)));
         if !process.is_current() {
             return PolledLoader::Forked(match polled {
@@ -316,7 +317,7 @@ impl Future for TaskWait {
             // The waker is cloned before the lock is taken, because cloning runs code of the executor.
             let polled = match self.next_step(context.waker().clone()) {
                 NextStep::Landed(outcome) => return Poll::Ready(Ok(outcome)),
-                NextStep::PollLoader(loader) => self.flight.poll_loader(loader, self.process),
+                NextStep::PollLoader(loader) => self.flight.poll_loader(loader, &self.process),
                 NextStep::Sleep => PolledLoader::Pending,
             };
             match polled {

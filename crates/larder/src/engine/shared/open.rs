@@ -101,14 +101,14 @@ impl Shared {
             opened: OpenedWith::now(&config),
             observer: Observer::new(config.sample_keys, &**tiers.time.clock()),
             keyspaces: KeyspaceRegistry::new(counters),
-            turns: Turns::new(tiers.process),
+            turns: Turns::new(tiers.process.clone()),
             identity: CacheIdentity::new(),
             #[cfg(feature = "async")]
             changes: Arc::default(),
             is_closed: AtomicBool::new(false),
             closing: Closing::default(),
             threads: Threads::new(writer),
-            load_pool: LoadPool::new(config.load_threads, tiers.process),
+            load_pool: LoadPool::new(config.load_threads, tiers.process.clone()),
             #[cfg(feature = "async")]
             load_tasks: LoadTasks::new(config.load_tasks.spawner, config.load_tasks.max),
             files,

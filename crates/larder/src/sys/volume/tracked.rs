@@ -29,14 +29,14 @@ use super::content::FileContent;
 use super::file::VolumeFile;
 use super::forward_volume::forward_volume;
 use super::{Anchor, Identity, LockFile, LockPlace, Metadata, Volume};
-use crate::sys::process::Process;
+use crate::sys::process::FileProcess;
 use crate::sys::sync::{Arc, UncontendedRwLock};
 
 /// A volume that tracks the files that were opened through it.
 #[derive(Debug)]
 pub(crate) struct TrackedVolume {
     volume: Arc<dyn Volume>,
-    process: Process,
+    process: FileProcess,
     path: PathBuf,
     opened: UncontendedRwLock<Vec<TrackedHandle>>,
 }
@@ -75,7 +75,7 @@ impl TrackedVolume {
     /// Creates a volume for the cache at a path, owned by the calling process.
     pub(crate) fn new(volume: Arc<dyn Volume>, path: &Path) -> Arc<Self> {
         let opened = UncontendedRwLock::new(Vec::new());
-        Arc::new(Self { volume, process: Process::current(), path: path.to_owned(), opened })
+        Arc::new(Self { volume, process: FileProcess::current(), path: path.to_owned(), opened })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -111,7 +111,7 @@ impl TrackedVolume {
     }
 
     fn file(&self, content: Box<dyn FileContent>, is_locking: bool) -> Box<dyn FileContent> {
-        Box::new(TrackedFile { slot: self.track(content, is_locking), process: self.process })
+        Box::new(TrackedFile { slot: self.track(content, is_locking), process: self.process.clone() })
     }
 }
 
@@ -137,19 +137,23 @@ impl Volume for TrackedVolume {
     fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
         let anchor = self.volume.anchor(path)?;
         let identity = anchor.identity();
-        Ok(Box::new(TrackedAnchor { slot: self.track(anchor, false), process: self.process, identity }))
+        Ok(Box::new(TrackedAnchor {
+            slot: self.track(anchor, false),
+            process: self.process.clone(),
+            identity,
+        }))
     }
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
         let slot = self.track(self.volume.open_lock(path)?, true);
-        Ok(Box::new(TrackedLock { slot, process: self.process }))
+        Ok(Box::new(TrackedLock { slot, process: self.process.clone() }))
     }
 }
 
 #[derive(Debug)]
 struct TrackedFile {
     slot: Arc<TrackedSlot<Box<dyn FileContent>>>,
-    process: Process,
+    process: FileProcess,
 }
 
 impl TrackedFile {
@@ -240,7 +244,7 @@ impl StorageBackend for TrackedFile {
 #[derive(Debug)]
 struct TrackedAnchor {
     slot: Arc<TrackedSlot<Box<dyn Anchor>>>,
-    process: Process,
+    process: FileProcess,
     identity: Identity,
 }
 
@@ -279,7 +283,7 @@ impl Anchor for TrackedAnchor {
 #[derive(Debug)]
 struct TrackedLock {
     slot: Arc<TrackedSlot<Box<dyn LockFile>>>,
-    process: Process,
+    process: FileProcess,
 }
 
 impl TrackedLock {

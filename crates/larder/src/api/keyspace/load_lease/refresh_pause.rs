@@ -47,7 +47,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             key: self.key.clone(),
             value,
             length,
-            process: self.process,
+            process: self.process.clone(),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::sys::volume::os::OsVolume;
 
 /// Returns a volume and a file of eight bytes that the given process has opened.
-fn opened(process: Process) -> (tempfile::TempDir, TrackedVolume, VolumeFile) {
+fn opened(process: FileProcess) -> (tempfile::TempDir, TrackedVolume, VolumeFile) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     fs::write(&path, "contents").unwrap();
@@ -18,7 +18,7 @@ fn opened(process: Process) -> (tempfile::TempDir, TrackedVolume, VolumeFile) {
 
 #[test]
 fn a_child_changes_nothing_and_gives_nothing_back() {
-    let (_dir, volume, file) = opened(Process::other());
+    let (_dir, volume, file) = opened(FileProcess::other());
     file.write(0, b"changed!").unwrap_err();
     file.punch(0, 8).unwrap_err();
     file.set_len(0).unwrap_err();
@@ -34,7 +34,7 @@ fn a_child_changes_nothing_and_gives_nothing_back() {
 
 #[test]
 fn what_is_released_is_closed_and_its_locks_with_it() {
-    let (_dir, volume, file) = opened(Process::current());
+    let (_dir, volume, file) = opened(FileProcess::current());
     let mut lock = volume.open_lock(volume.path()).unwrap();
     let anchor = volume.anchor(volume.path()).unwrap();
     let mut other = OsVolume.open_lock(volume.path()).unwrap();
@@ -49,7 +49,7 @@ fn what_is_released_is_closed_and_its_locks_with_it() {
 
 #[test]
 fn a_descriptor_in_use_stays_open_and_is_told_if_locks_may_hang_on_it() {
-    let (_dir, volume, file) = opened(Process::current());
+    let (_dir, volume, file) = opened(FileProcess::current());
     let slots: Vec<_> = volume.opened.read().iter().map(|opened| opened.is_locking).collect();
     assert_eq!(slots, [false, true], "its content, and its locks");
     let content = volume.track((), false);

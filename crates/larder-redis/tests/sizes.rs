@@ -42,8 +42,7 @@ fn many_large_values_are_answered_in_parts() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let tier = open(&server.url("request_timeout=20s"));
     let generation = tier.generation();
-    // For each length, the number of values is so large that the replies exceed a part of a reply, or any
-    // reply.
+    // The values together exceed what one reply may contain, so the tier needs several replies.
     for (len, count) in [(3 << 20, 41), (65 << 20, 4)] {
         assert!(set(&tier, "k", vec![7; len]));
         let is_none = |at: usize| at % 8 == 5;

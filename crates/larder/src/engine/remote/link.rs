@@ -1,4 +1,4 @@
-//! The cache's end of the remote tier: requests that wait for their answers.
+//! The cache's side of the remote tier: sends requests, and waits for their answers.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -17,7 +17,7 @@ pub(crate) struct RemoteLink {
     pub(crate) tier: Arc<dyn RemoteTier>,
     pub(crate) waits: PushWaits,
     process: Process,
-    /// The lookups and fills that had no answer.
+    /// The number of lookups and fills that had no answer.
     failures: StatisticU64,
     /// The seed and the counter of [`unique`](Self::unique).
     seed: u64,
@@ -27,22 +27,22 @@ pub(crate) struct RemoteLink {
 impl RemoteLink {
     pub(crate) fn new(tier: Arc<dyn RemoteTier>, process: Process) -> Self {
         let [seed, ..] = key_seeds();
-        // Two caches of one process may have the same seeds, in a test.
+        // In a test, two caches of a process may have the same seeds.
         let seed = seed ^ (Arc::as_ptr(&tier).addr() as u64);
         let (failures, writes) = (StatisticU64::new(0), AtomicU64::new(0));
         Self { tier, waits: PushWaits::default(), process, failures, seed, writes }
     }
 
-    /// Returns a number that no other write has, so that equal bytes of a record mean an unchanged slot. The
-    /// number has 64 random bits, so two writes of one key have the same number with a probability of 2⁻⁶⁴.
+    /// Returns a unique number for a write, so that equal bytes of a record mean an unchanged slot. The
+    /// number has 64 random bits, so two writes of a key have the same number with a probability of 2⁻⁶⁴.
     pub(crate) fn unique(&self) -> u64 {
-        // Relaxed order is enough, because the numbers must only differ.
+        // Relaxed, because the counter only needs to be different each time.
         let number = self.writes.fetch_add(1, Ordering::Relaxed);
         xxh3_64_with_seed(&number.to_le_bytes(), self.seed)
     }
 
-    /// Gives a request to the tier. In a forked child, the answer is an error: the connection belongs to the
-    /// parent.
+    /// Passes a request to the tier. In a forked child, the answer is an error, because the connection
+    /// belongs to the parent.
     pub(crate) fn begin<T>(&self, request: impl FnOnce(&dyn RemoteTier, RemoteReply<T>)) -> RemoteAnswer<T> {
         let (sender, answer) = reply();
         if self.process.is_current() {
@@ -51,12 +51,12 @@ impl RemoteLink {
         answer
     }
 
-    /// Gives a request to the tier, and waits for its answer. The caller holds no lock.
+    /// Passes a request to the tier, and waits for its answer. The caller must hold no lock.
     pub(crate) fn ask<T>(&self, request: impl FnOnce(&dyn RemoteTier, RemoteReply<T>)) -> RemoteResult<T> {
         self.wait(self.begin(request))
     }
 
-    /// Waits for an answer. The caller holds no lock.
+    /// Waits for an answer. The caller must hold no lock.
     #[expect(clippy::unused_self, reason = "the link is what is waited for")]
     pub(crate) fn wait<T>(&self, answer: RemoteAnswer<T>) -> RemoteResult<T> {
         #[cfg(feature = "async")]
@@ -64,14 +64,14 @@ impl RemoteLink {
         answer.wait()
     }
 
-    /// Returns the answer to a lookup or a fill. A failure is counted, and is no answer.
+    /// Returns the answer to a lookup or a fill. Counts a failure, and returns `None`.
     pub(crate) fn count<T>(&self, answer: RemoteResult<T>) -> Option<T> {
         answer.map_err(|error| self.count_failure(&error)).ok()
     }
 
     #[cold]
     fn count_failure(&self, error: &RemoteError) {
-        // The first is logged, because later failures probably have the same cause.
+        // Only the first failure is logged, because later ones probably have the same cause.
         if self.failures.fetch_add(1, Ordering::Relaxed) == 0 {
             let server = self.tier.name();
             tracing::warn!(server, %error, "a lookup at the remote tier failed, and is a miss; later ones are counted");
@@ -82,7 +82,7 @@ impl RemoteLink {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// Returns the error of a change.
+    /// Returns the error for a change that failed.
     #[cold]
     pub(crate) fn error(&self, action: &'static str, cause: RemoteError) -> Error {
         Error::Remote { action, server: self.tier.name(), cause }

@@ -1,15 +1,14 @@
-//! Lookups of keys that a remote tier holds: in memory first, then at the server.
+//! Lookups of keys in a remote tier: in memory first, then at the server.
 //!
 //! 1. Read the [validity](crate::remote::tier::Validity) of memory, then look in memory.
-//! 2. Read the clock. If the validity has not passed, the result of (1) is the answer. If the clock were read
-//!    before the value, a process that is paused in between could answer with a value that was removed long
-//!    ago.
+//! 2. Read the clock. If the validity has not ended, return the result of (1). If the clock were read before
+//!    the value, and the process were paused in between, it could return a value that was removed long ago.
 //! 3. Otherwise drop the entry of (1), and take the epoch token of the key. A push voids the token.
-//! 4. Read the time, and give the request to the server. The life of the answer is counted from this time. If
-//!    the token were taken after the answer, a push in between would be missed. If the time were read after
-//!    the answer, the entry would live longer by the delay of the answer.
-//! 5. Decode the record. Fill memory under the lock of the shard, if the token still holds and the connection
-//!    has not changed since the answer. Otherwise the value is returned, but not kept.
+//! 4. Read the time, and send the request. The life of the entry is counted from this time. If the token were
+//!    taken after the answer, a push in between would be missed. If the time were read after the answer, the
+//!    entry would live too long by the delay of the answer.
+//! 5. Decode the record. Fill memory under the lock of the shard, if the token is still valid and the
+//!    connection has not changed since the answer. Otherwise return the value without keeping it.
 
 use std::time::Duration;
 
@@ -38,13 +37,13 @@ use crate::units::{Remaining, Timestamp};
 
 /// The result of a lookup at the server.
 pub(crate) struct RemoteRead<V> {
-    /// The record, whether or not it decodes.
+    /// The bytes of the record, even if it can't be decoded.
     pub(crate) record: Option<Vec<u8>>,
     pub(crate) decoded: Option<DecodedEntry<V>>,
 }
 
 impl Tiers {
-    /// Steps 1 and 2 of a hit, for a key that is not encoded.
+    /// Runs steps 1 and 2 of a hit, for an unencoded key.
     #[inline(never)]
     pub(crate) fn near_hit(&self, key: impl UnencodedKey) -> Option<(Value, Timestamp)> {
         let remote = self.remote()?;
@@ -54,7 +53,7 @@ impl Tiers {
         (is_current || remote.tier.is_current(validity)).then_some(found)
     }
 
-    /// Steps 1 to 3. Returns a value or an absence only if it may be answered.
+    /// Runs steps 1 to 3. Returns a value or an absence only if memory is valid.
     pub(crate) fn look_near(&self, key: SlotKey<'_>, counts_use: bool) -> Lookup {
         let Some(remote) = self.remote() else { return Lookup::Negative };
         let validity = remote.tier.validity();
@@ -71,7 +70,7 @@ impl Tiers {
         }
     }
 
-    /// Parses the server's record of a key. Returns None if the record is damaged, or has another version.
+    /// Parses the server's record of a key. Returns `None` if the record is damaged.
     fn remote_record(
         &self,
         keyspace: &OpenKeyspace,
@@ -99,7 +98,7 @@ impl Tiers {
 }
 
 impl Shared {
-    /// Step 4 and the first half of 5, for one key.
+    /// Runs step 4 and the first half of step 5, for one key.
     pub(crate) fn read_remote<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -112,7 +111,7 @@ impl Shared {
         Ok(RemoteRead { record: record.map(|record| record.bytes), decoded })
     }
 
-    /// The first half of step 5.
+    /// Runs the first half of step 5.
     pub(crate) fn decode_remote<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -130,14 +129,14 @@ impl Shared {
     }
 }
 
-/// Returns whether the values of a format are stored at the server as they are, so that other programs can
+/// Returns whether a format stores values at the server without a record header, so that other programs can
 /// read them.
 pub(crate) const fn is_plain(format: Format) -> bool {
     matches!(format, Format::Raw)
 }
 
-/// Returns the bytes with which the checksum of a key's record is seeded. They contain the name of the
-/// keyspace instead of its number, because the number differs between processes.
+/// Returns the bytes that seed the checksum of a key's record. They contain the name of the keyspace instead
+/// of its number, because the number is different in each process.
 pub(crate) fn checked_key(keyspace: &str, key: SlotKey<'_>) -> Vec<u8> {
     let encoded = key.bytes.get(KeyspaceId::LEN..).unwrap_or_default();
     let mut checked = Vec::with_capacity(keyspace.len() + 1 + encoded.len());

@@ -1,7 +1,6 @@
-//! The remote tier in the engine: lookups, changes and pushes of keys that a server holds
-//! ([`crate::remote`]).
+//! The remote tier in the engine: lookups, changes and pushes of keys at a server ([`crate::remote`]).
 //!
-//! - [`link`]: the requests that wait for their answers.
+//! - [`link`]: requests, and the waits for their answers.
 //! - [`lookup`]: the steps of a lookup.
 //! - [`removal`]: removals of keys and ranges.
 //! - [`sharing`]: which callers get the value of a load.

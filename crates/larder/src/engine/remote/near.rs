@@ -1,8 +1,8 @@
 //! Applies changes at the server to memory: the implementation of [`NearTier`].
 //!
-//! The tier calls it in the order of the stream, before it answers any later request. So if a request was
-//! sent before a push and is answered after the push, its token is void, and the answer is not filled into
-//! memory.
+//! The tier calls these functions in the order of the connection's stream, before it delivers any later
+//! answer. So if the answer to a request comes after a push, the token of the request is void, and the answer
+//! is not copied into memory.
 
 use crate::engine::flights::FlightOutcome;
 use crate::engine::remote::push_waits::ParkedFlight;
@@ -21,8 +21,8 @@ impl NearTier for Tiers {
                 self.end_parked(remote.waits.note_push(Some(key)));
             }
         }
-        // The `Drop` of a value may ask the server. The calling thread reads the answers, so it must not wait
-        // for one.
+        // The `Drop` of a value may send a request to the server. The calling thread reads the answers, so it
+        // must not wait for one.
         self.sweeper.drop_values(dropped);
     }
 
@@ -36,7 +36,7 @@ impl NearTier for Tiers {
 }
 
 impl Tiers {
-    /// Drops all near copies in a scope. Voids the loads and the tokens of the keys in the scope.
+    /// Drops all near copies in a scope, and voids the loads and tokens of its keys.
     fn drop_scope(&self, scope: Scope) {
         let mut dropped = EvictedValues::default();
         self.memory.purge(scope, false, self.time.now(), 0, &mut dropped);
@@ -46,15 +46,15 @@ impl Tiers {
         self.sweeper.drop_values(dropped);
     }
 
-    /// Ends the waits for other machines. Their callers look again.
+    /// Ends all waits for other machines. The waiting callers look their keys up again.
     pub(crate) fn end_waits_for_pushes(&self) {
         if let Some(remote) = self.remote() {
             self.end_parked(remote.waits.note_push(None));
         }
     }
 
-    /// Ends flights that stand for the loads of other machines. The lease is given back first. Otherwise a
-    /// caller would look again, and find the flight that has landed.
+    /// Ends flights that represent loads of other machines. Releases the lease before it lands the flight.
+    /// Otherwise a caller that looks the key up again could find the landed flight.
     pub(crate) fn end_parked(&self, ended: Vec<ParkedFlight>) {
         for ParkedFlight { key, lease, flight, .. } in ended {
             self.memory.release(self.memory.key(&key), lease);
@@ -62,7 +62,7 @@ impl Tiers {
         }
     }
 
-    /// Returns whether the connection of an answer is still the present one.
+    /// Returns whether the connection of an answer is still the current one.
     pub(in crate::engine) fn is_generation(&self, generation: u64) -> bool {
         self.remote().is_some_and(|remote| remote.tier.generation() == generation)
     }

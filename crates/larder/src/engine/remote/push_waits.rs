@@ -1,21 +1,21 @@
-//! The waits of callers for a push of a key: another machine loads the key, and its fill is pushed.
+//! Waits for a push of a key: another machine is loading the key, and the server will push its fill.
 //!
-//! No thread is blocked in a lookup for such a wait. Otherwise two calls that load several keys could each
-//! hold a lease that the other one waits for, and all worker threads could wait while the fills that would
-//! end their waits are in the queue behind them.
+//! A lookup never blocks a thread to wait for a push. Otherwise two calls that load several keys could each
+//! hold a lease that the other call waits for. All worker threads could also wait for fills that are queued
+//! behind them.
 //!
-//! 1. The caller registers its wait, and then asks the server.
-//! 2. If the server answers that the key is busy, the caller *parks* a flight: the flight stands for the load
-//!    of the other machine, and ends with that machine's lease at the latest. The flight is attached to the
-//!    key, so that further callers of this process join it and do not ask the server.
-//! 3. If a push of the key came after (1), the flight is not parked but ends at once.
-//! 4. The thread that reads the connection notes each push. It takes the parked flights of the key, gives
-//!    their leases in memory back, and lands them without an answer. Then the callers look the key up again.
+//! 1. The caller registers its wait, and then sends the request to the server.
+//! 2. If the server answers that the key is busy, the caller *parks* a flight. The flight represents the load
+//!    of the other machine, and ends with that machine's lease at the latest. It is attached to the key, so
+//!    that further callers of this process join it and send no request.
+//! 3. If a push of the key came after (1), the flight is not parked, but ends immediately.
+//! 4. For each push, the thread that reads the connection takes the parked flights of the key, releases their
+//!    leases in memory, and lands them without a result. Then the callers look the key up again.
 //!
-//! With (1) after the question, the push of a fill between the two would be lost, and the callers would wait
-//! until the lease of the other machine ends.
+//! If (1) came after the request, the push of a fill in between would be missed, and the callers would wait
+//! until the other machine's lease ends.
 //!
-//! A flight that no push ends is dropped when the next ones are parked, after its deadline.
+//! A flight that no push ends is removed after its deadline, when other flights are parked.
 
 use std::collections::HashMap;
 
@@ -24,12 +24,12 @@ use crate::memory::key_leases::LeaseId;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::{Arc, AtomicUsize, Mutex, Ordering};
 
-/// The number of keys from which on flights past their deadlines are looked for.
+/// The minimum number of keys at which flights past their deadlines are searched for.
 const MIN_KEYS: usize = 64;
 
 #[derive(Debug, Default)]
 pub(crate) struct PushWaits {
-    /// The number of waits and parked flights, so that a push without any takes no lock.
+    /// The number of waits and parked flights. If it is zero, a push takes no lock.
     waits: AtomicUsize,
     keys: Mutex<WaitedKeys>,
 }
@@ -37,20 +37,20 @@ pub(crate) struct PushWaits {
 #[derive(Debug, Default)]
 struct WaitedKeys {
     by_key: HashMap<Box<[u8]>, WaitedKey>,
-    /// The number of keys at which flights past their deadlines are looked for.
+    /// The number of keys at which flights past their deadlines are searched for next.
     clean_at: usize,
 }
 
 /// A key that callers wait for.
 #[derive(Debug, Default)]
 struct WaitedKey {
-    /// The number of callers that have registered.
+    /// The number of registered callers.
     callers: usize,
     pushes: u64,
     parked: Vec<ParkedFlight>,
 }
 
-/// A flight that stands for the load of another machine.
+/// A flight that represents the load of another machine.
 #[derive(Debug)]
 pub(crate) struct ParkedFlight {
     pub(crate) key: Box<[u8]>,
@@ -60,7 +60,7 @@ pub(crate) struct ParkedFlight {
     pub(crate) deadline: Deadline,
 }
 
-/// The wait of one caller. Dropping it ends the wait.
+/// The registered wait of a caller. Dropping this value ends the wait.
 #[derive(Debug)]
 pub(crate) struct PushWait<'a> {
     waits: &'a PushWaits,
@@ -70,9 +70,10 @@ pub(crate) struct PushWait<'a> {
 }
 
 impl PushWaits {
-    /// Does (1).
+    /// Runs step 1.
     pub(crate) fn register<'a>(&'a self, key: &'a [u8]) -> PushWait<'a> {
-        // SeqCst: the caller asks the server only after this, so a push of that answer finds the wait.
+        // `SeqCst`, because the push that ends this wait must see the new number. The caller sends its
+        // request only after this.
         self.waits.fetch_add(1, Ordering::SeqCst);
         let mut keys = self.keys.lock();
         let waited = keys.by_key.entry(key.into()).or_default();
@@ -80,7 +81,7 @@ impl PushWaits {
         PushWait { waits: self, key, seen: waited.pushes }
     }
 
-    /// Notes a push. Returns the flights that it ends, for (4). Without a key, all keys were pushed.
+    /// Records a push, of all keys if `key` is `None`. Returns the flights to end in step 4.
     #[must_use]
     pub(crate) fn note_push(&self, key: Option<&[u8]>) -> Vec<ParkedFlight> {
         if self.waits.load(Ordering::SeqCst) == 0 {
@@ -108,7 +109,7 @@ impl PushWaits {
         ended
     }
 
-    /// Returns the number of keys with a wait or a parked flight.
+    /// Returns the number of keys that have a wait or a parked flight.
     #[cfg(test)]
     pub(crate) fn keys(&self) -> usize {
         self.keys.lock().by_key.len()
@@ -116,7 +117,7 @@ impl PushWaits {
 }
 
 impl WaitedKeys {
-    /// Takes the flights past their deadlines, if there are many keys.
+    /// Removes the flights past their deadlines, if there are many keys.
     fn take_overdue(&mut self, overdue: &mut Vec<ParkedFlight>) {
         if self.by_key.len() < self.clean_at.max(MIN_KEYS) {
             return;
@@ -130,7 +131,7 @@ impl WaitedKeys {
 }
 
 impl PushWait<'_> {
-    /// Parks a flight, unless (3). Returns the flights that the caller must end, for (4).
+    /// Runs step 2, or step 3 if a push has come. Returns the flights that the caller must end.
     #[must_use]
     pub(crate) fn park(self, parked: ParkedFlight) -> Vec<ParkedFlight> {
         let mut ended = Vec::new();

@@ -1,14 +1,14 @@
 //! Removals at the server of a remote tier.
 //!
-//! 1. Drop the near copies, and void the tokens, the leases and the flights, of everything that is removed.
-//! 2. Send all removals, then wait for all answers. Their order at the server does not matter, because each
-//!    of them only removes. It need not be the order of the call: the tier sends a script again that the
-//!    server has forgotten, and removes a range page by page.
-//! 3. Do (1) again, whatever the answers are. A lookup that was answered before the server applied a removal
+//! 1. Drop the near copies of the removed keys, and void their tokens, leases and flights.
+//! 2. Send all removals, and then wait for all answers. The server may apply the removals in another order,
+//!    because the tier may send a script again and removes a range page by page. The order does not matter,
+//!    because all of them only remove.
+//! 3. Repeat (1), whatever the answers are. A lookup that was answered before the server applied a removal
 //!    may have filled memory in between.
 //!
-//! A removal at the server also removes the lease in the slot of a key. So it voids every load of the key in
-//! flight, on any machine.
+//! A removal at the server also removes the lease in a key's slot. So it voids all running loads of the key,
+//! on all machines.
 
 use crate::engine::tiers::Tiers;
 use crate::error::Error;
@@ -22,14 +22,14 @@ use crate::sys::sync::Arc;
 #[derive(Debug)]
 pub(in crate::engine) enum RemoteRemoval {
     Keys(Vec<RemoteKey>),
-    /// All keys that begin with these bytes. A pattern removes all keys that begin with its parts before the
-    /// first `Any`. So it may remove more keys than match, because the server has no patterns.
+    /// All keys that begin with these bytes. Also used for a pattern, because the server has no patterns: it
+    /// removes all keys that begin with the parts before the first `Any`, which may be more than match.
     Range(Arc<[u8]>),
     Everything,
 }
 
 impl RemoteRemoval {
-    /// Adds a key. Keys that are added one after another are removed with one request.
+    /// Adds a key. Consecutive keys share a request.
     pub(in crate::engine) fn add_key(removals: &mut Vec<Self>, full: &[u8]) {
         match removals.last_mut() {
             Some(Self::Keys(keys)) => keys.push(full.into()),
@@ -39,7 +39,7 @@ impl RemoteRemoval {
 }
 
 impl Tiers {
-    /// Does steps 1 to 3. Returns the number of removed records, as far as the server knows it.
+    /// Runs steps 1 to 3. Returns the number of removed records that the server reports.
     pub(in crate::engine) fn remove_remotely(
         &self,
         removals: &[RemoteRemoval],

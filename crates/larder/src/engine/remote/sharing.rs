@@ -1,17 +1,17 @@
-//! Which callers get the value of a load: all callers that wait for its flight, or the leader alone.
+//! Which callers get the value of a load: all callers that wait for its flight, or only the leader.
 
 use crate::memory::epochs::EpochToken;
 
 /// Which callers get the value of a load.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Sharing {
-    /// All that wait. Of a load in this process alone.
+    /// All waiting callers. For a keyspace that no other machine shares.
     Always,
-    /// All that wait, if the server has not been heard since: its connection has this generation, as before
-    /// the question that had no answer, and memory is not valid.
+    /// All waiting callers, if the server is still unreachable: the connection still has this generation, and
+    /// memory is not valid.
     IfUnheard(u64),
-    /// All that wait, if the token holds when the flight is detached.
+    /// All waiting callers, if the token is still valid when the flight is detached.
     IfUnchanged(EpochToken),
-    /// The leader alone.
+    /// Only the leader.
     Never,
 }

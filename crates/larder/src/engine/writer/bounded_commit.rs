@@ -86,9 +86,8 @@ impl Writer {
         }
         let extent = self.file.extent();
         self.tiers.disk.change_status(|status| status.extent = extent);
-        // The file may still be too large. A slow lookup that holds a snapshot keeps it so for a moment. A
-        // follower's open transaction, or a value that takes a large part of the capacity, keeps it so for
-        // longer.
+        // The file may still be too large, because a slow lookup or a follower holds an old snapshot, or
+        // because a value takes a large part of the capacity. So the writer tries again later.
         if self.file.is_too_large() {
             self.compact_at = self.now().after(self.compact_wait);
             self.compact_wait = (2 * self.compact_wait).min(MAX_RETRY_DELAY);

@@ -1,4 +1,4 @@
-//! The end of a load at the server: steps 5 and 6 of a load ([`super`]).
+//! Ends a load at the server: steps 5 and 6 of a load ([`super`]).
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,15 +23,15 @@ use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// Returns whether the token of a load is that of a keyspace in the format raw, which has no leases.
+/// Returns whether a token belongs to a keyspace in the raw format, which has no leases.
 fn is_unleased(token: &LeaseToken) -> bool {
     token.0.is_empty()
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// Stores a loaded value, or an absence, with the lease of the server. Returns whether it is stored. The
-    /// outcome of the flight is already set. The outcome is not shared if the server says that the lease is
-    /// no longer valid.
+    /// Stores a loaded value, or an absence, with the server's lease. Returns whether the server has stored
+    /// it. The caller must have set the outcome of the flight. If the server answers that the lease is no
+    /// longer valid, the outcome is not shared.
     pub(in crate::api::keyspace) fn fill_remote(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -50,8 +50,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             self.give_back(keyspace, key);
             return Ok(false);
         }
-        // A user's `Serialize` or weigher may panic here. The lease still has its token then, and its `Drop`
-        // gives the token back. The sharing is still that of a load for its leader alone.
+        // A user's `Serialize` or weigher may panic here. Then the lease still has its token, and its `Drop`
+        // releases the lease at the server. `sharing` is still `Never`.
         let now = keyspace.now();
         let (_, expires_at) = keyspace.expiry_after_write(key, ttl, None);
         let outgoing = match keyspace.outgoing(key, value, (now, expires_at)) {
@@ -81,17 +81,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         Ok(filled == Some(true))
     }
 
-    /// Stores a value in the format raw. The server has no lease for it, so the local lease takes its place:
+    /// Stores a value in the raw format. The server has no leases for this format, so the local lease is used
+    /// instead:
     ///
-    /// 1. The local lease must hold: no change of the key by this process has come since it was taken.
-    /// 2. Send the value. The server stores it if the key has none.
-    /// 3. If the local lease holds no more, a change of this process has come between (1) and (2), or is
-    ///    on its way to the server. Remove the value, if it is still there. A change that comes after (3)
-    ///    is applied by the server after (2).
+    /// 1. Check that the local lease is still valid: this process has not changed the key since the lease was
+    ///    taken.
+    /// 2. Send the value. The server stores it if the key has no value.
+    /// 3. If the local lease is no longer valid, this process has made a change between (1) and (2), or is
+    ///    making one. Then remove the value, if it is still there. The server applies a change that begins
+    ///    after (3) after the store of (2).
     ///
-    /// Without (3), a removal that is answered between (1) and (2) would be undone. A removal on another
-    /// machine is not noticed, if it comes before (2): the slot has no value then, as at the beginning of the
-    /// load. The waiting callers get the value only if no push has voided the token of before the question.
+    /// Without (3), a removal between (1) and (2) would be undone. A removal by another machine before (2) is
+    /// not detected: it leaves the slot without a value, as at the beginning of the load. So the waiting
+    /// callers get the value only if no push has voided the token that was taken before the request.
     fn fill_plain(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -119,7 +121,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         Some(false)
     }
 
-    /// Stores an absence as [`fill_remote`](Self::fill_remote) stores a value, if it is to be cached.
+    /// Stores an absence like [`fill_remote`](Self::fill_remote), if it is to be cached. Otherwise releases
+    /// the lease.
     pub(in crate::api::keyspace) fn fill_remote_absence(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -134,8 +137,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         false
     }
 
-    /// Gives the lease of the server back, and waits for the answer. If a change has voided it meanwhile, the
-    /// callers that wait look again. The order of the steps is in [`super::sharing`].
+    /// Releases the server's lease, and waits for the answer. If a change has voided the lease, the waiting
+    /// callers look the key up again. [`super::sharing`] explains the order of the steps.
     fn give_back(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) {
         let (Some(token), Some(link)) = (self.remote.take(), keyspace.link()) else { return };
         if is_unleased(&token) {
@@ -148,7 +151,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.sharing = if link.count(held) == Some(true) { Sharing::Always } else { Sharing::Never };
     }
 
-    /// Like [`give_back`](Self::give_back), for a value that is given to the waiting callers, and not cached.
+    /// Like [`give_back`](Self::give_back), for a value that the waiting callers get but that is not cached.
     pub(in crate::api::keyspace) fn give_back_with_value(&mut self) {
         let Some(keyspace) = self.keyspace() else { return };
         let key = self.key.clone();
@@ -166,7 +169,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Steps 5 and 6. Returns whether the server has stored the record. None if the server did not answer.
+    /// Runs steps 5 and 6. Returns whether the server has stored the record, or `None` if the server did not
+    /// answer.
     fn send_fill(
         &self,
         link: &RemoteLink,

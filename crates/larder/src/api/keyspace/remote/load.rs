@@ -1,4 +1,4 @@
-//! The lookup of a load at the server: steps 1 to 3 of a load ([`super`]).
+//! Begins a load at the server: steps 1 to 3 of a load ([`super`]).
 
 use std::time::Duration;
 
@@ -22,33 +22,34 @@ use crate::remote::tier::{LeaseReply, LeaseToken, RemoteRecord};
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 
-/// Maximum number of unusable records that the lookup of one load removes.
+/// The maximum number of unusable records that a load removes.
 const MAX_REMOVED: usize = 8;
 
-/// The shortest wait for another machine, so that a lease that is about to end is not asked for in a loop.
+/// The minimum wait for another machine. Without it, the caller would poll the server when a lease is about
+/// to end.
 const MIN_WAIT: Duration = Duration::from_millis(1);
 
-/// How the question of a load was answered.
+/// The result of a load's request to the server.
 enum Asked<'a, V> {
-    /// The entry, and the token of before the question.
+    /// The entry, and the token that was taken before the request.
     Found(DecodedEntry<V>, EpochToken),
-    /// The load begins, with this permission to fill the slot.
+    /// The load begins, with this lease of the slot.
     Load(LeaseToken),
-    /// The load begins, in a keyspace without leases. The token is that of before the question.
+    /// The load begins, in a keyspace without leases. The token was taken before the request.
     Unleased(EpochToken),
-    /// The load begins, and its value is for its leader alone: the key is being updated, or its records are
-    /// of no use to this load.
+    /// The load begins, and only its leader gets the value: the key is being updated, or this load can't use
+    /// its records.
     LoadAlone,
-    /// Another machine has the lease, for this time at most.
+    /// Another machine has the lease, for at most this duration.
     Busy(PushWait<'a>, Duration),
-    /// The load begins, because the server does not answer. This was the generation of the connection before
-    /// the question.
+    /// The load begins, because the server does not answer. Holds the generation of the connection before the
+    /// request.
     Unanswered(u64),
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Steps 1 to 3 for the holder of the local lease. An absence is an answer only if `heeds_absence` is
-    /// set.
+    /// Runs steps 1 to 3 for the holder of the local lease. An absence ends the lookup only if
+    /// `heeds_absence` is set.
     pub(in crate::api::keyspace) fn answer_from_remote(
         &self,
         key: SlotKey<'_>,
@@ -102,8 +103,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         LookupOutcome::Load(lease)
     }
 
-    /// Parks a flight in the place of the lease's own, and returns it: the caller waits for it when it holds
-    /// no lease of another key any more, and on no worker thread ([`crate::engine::remote::push_waits`]).
+    /// Replaces the lease's flight with a parked flight, and returns it. The caller must wait for it only
+    /// when it holds no lease of another key, and not on a worker thread
+    /// ([`crate::engine::remote::push_waits`]).
     fn wait_for_push(
         &self,
         key: SlotKey<'_>,
@@ -120,8 +122,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         };
         let heeds = HeededAnswers { entry: false, absence: false, cool_down: false, optional_flight: true };
         let attach = || (flight.clone() as Value, false);
-        // The callers that wait for the lease's own flight look again when the lease is dropped, and find the
-        // parked one.
+        // When the lease is dropped, the callers that wait for its flight look the key up again, and find the
+        // parked flight.
         let leased = tiers.memory.lease_or_take_over(key, self.now(), deadline, heeds, is_own, attach);
         drop(lease);
         let LeaseOutcome::Lease { id, .. } = leased else {
@@ -130,8 +132,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.answered_if(counts, Count::Misses, key);
         let parked = ParkedFlight { key: key.bytes.into(), lease: id, flight: flight.clone(), deadline };
         tiers.end_parked(wait.park(parked));
-        // The cache ends the waits after it is marked as closed. So either it finds this one, or it is closed
-        // here.
+        // Closing the cache first marks it as closed, and then ends the waits. So either the close finds this
+        // wait, or this check finds the mark.
         if self.shared.is_closed() {
             tiers.end_waits_for_pushes();
         }
@@ -156,7 +158,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                         self.copy_to_memory(key, Permit::EpochToken(miss.epoch_token), &found);
                         return Asked::Found(found, miss.epoch_token);
                     }
-                    // The record is of no use to this load, and no lease can be taken over it.
+                    // This load can't use the record, and can't take a lease while the slot has a record.
                     removed += 1;
                     if removed > MAX_REMOVED {
                         return Asked::LoadAlone;
@@ -175,8 +177,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Removes a record that does not decode, or an absence that is no answer for the caller. Returns whether
-    /// the server has answered.
+    /// Removes a record that does not decode, or an absence that the caller does not accept. Returns whether
+    /// the server answered.
     fn remove_useless(&self, key: SlotKey<'_>, record: RemoteRecord) -> bool {
         let Some(link) = self.link() else { return false };
         let removed = link.ask(|tier, reply| tier.remove_unchanged(key.bytes.into(), record.bytes, reply));

@@ -1,35 +1,36 @@
-//! Keyspaces that a remote tier holds: changes and loads at the server. Lookups are in
+//! Keyspaces of a cache with a remote tier: changes and loads at the server. Lookups are in
 //! [`crate::engine::remote::lookup`].
 //!
 //! **A change**:
 //!
 //! 1. Drop the near copy of the key, and void its tokens, its leases and its flight.
 //! 2. Send the change, and wait for the answer of the server.
-//! 3. Do (1) again, whatever the answer is. A lookup or a load that began after (1), and was answered by the
-//!    server before it applied the change, has filled memory before (3) or finds its token void.
-//! 4. Return. So every later lookup of this process asks the server, which has the change.
+//! 3. Repeat (1), whatever the answer is. A lookup or a load may have begun after (1), and may have been
+//!    answered before the server applied the change. Either it has filled memory before (3), or its token is
+//!    void.
+//! 4. Return. Every later lookup of this process asks the server, which has the change.
 //!
-//! **A load**. The holder of the key's local lease and flight, of which there is one in this process:
+//! **A load**, by the holder of the key's local lease and flight. A process has only one for each key:
 //!
 //! 1. Register a wait for a push of the key. Take the epoch token.
 //! 2. Ask the server for the record, or for the lease in the slot of the key.
-//! 3. A record ends the lookup. If another machine has the lease, the lookup ends with a flight that a push,
-//!    or the end of that lease, will land. The caller waits for it as for the load of another caller, and
-//!    then goes back to (1) ([`push_waits`](crate::engine::remote::push_waits)).
+//! 3. A record ends the lookup. If another machine has the lease, the lookup ends with a flight. A push, or
+//!    the end of that lease, lands the flight. The caller waits for it as for another caller's load, and then
+//!    returns to (1) ([`push_waits`](crate::engine::remote::push_waits)).
 //! 4. Run the loader.
-//! 5. Take a new token, then send the value with the lease. The server stores it only over this lease: any
-//!    change of the slot since (2) has voided the lease.
-//! 6. If the server has stored it, fill memory under the token of (5). Otherwise keep nothing: the value may
-//!    be older than a change that another machine has made. The callers that wait for the flight may have
+//! 5. Take a new token, then send the value with the lease. The server stores the value only if the slot
+//!    still has this lease: any change of the slot since (2) has voided it.
+//! 6. If the server has stored the value, fill memory under the token of (5). Otherwise keep nothing, because
+//!    the value may be older than a change by another machine. The callers that wait for the flight may have
 //!    come after that change, so not all of them get the value ([`sharing`]).
 //!
-//! A push voids tokens and leaves the flight: taking the lease in (2) is pushed, too. The server alone
-//! decides whether the load may still fill.
+//! A push voids tokens, but does not end the flight, because taking the lease in (2) also causes a push. Only
+//! the server decides whether the load may still store its value.
 //!
-//! If the server does not answer in (2), the loader runs without a lease, and nothing is kept.
+//! If the server does not answer in (2), the loader runs without a lease, and its value is not kept.
 //!
-//! - [`write`]: changes. [`load`]: the lookup of a load. [`fill`]: its end. [`sharing`]: which callers get
-//!   its value. [`scan`]: all keys.
+//! - [`write`]: changes. [`load`]: how a load begins. [`fill`]: how a load ends. [`sharing`]: which callers
+//!   get the value of a load. [`scan`]: the list of all keys.
 
 mod fill;
 mod load;
@@ -50,17 +51,17 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl<K, V> Keyspace<K, V> {
-    /// Returns whether a remote tier holds the keyspace.
+    /// Returns whether the keyspace is in a remote tier.
     pub(super) fn is_remote(&self) -> bool {
         self.seed.keyspace().is_remote()
     }
 
-    /// Returns whether a key that memory does not have may be on disk, or at a server.
+    /// Returns whether a key that memory does not have may be on disk or at a server.
     pub(super) fn has_lower_tier(&self) -> bool {
         !self.opened.id.is_memory_only() || self.is_remote()
     }
 
-    /// Returns the link to the server, if a remote tier holds the keyspace.
+    /// Returns the link to the server, if the keyspace is in a remote tier.
     pub(super) fn link(&self) -> Option<&RemoteLink> {
         if self.is_remote() { self.shared.tiers.remote() } else { None }
     }
@@ -70,7 +71,7 @@ impl<K, V> Keyspace<K, V> {
         if self.is_remote() { Err(Error::NotRemote { what, remedy }) } else { Ok(()) }
     }
 
-    /// Makes a change of one key at the server: steps 1 to 4 of a change.
+    /// Changes a key at the server: steps 1 to 4 of a change.
     fn change_remote<T>(
         &self,
         key: SlotKey<'_>,
@@ -78,7 +79,7 @@ impl<K, V> Keyspace<K, V> {
     ) -> Result<T, Error> {
         let Some(link) = self.link() else { return Err(Error::Closed) };
         let memory = &self.shared.tiers.memory;
-        // Dropped last, because a user's `Drop` may panic. By then the change is complete.
+        // Dropped after the change is complete, because a user's `Drop` may panic.
         let mut dropped = EvictedValues::default();
         // 1.
         memory.forget(key, self.now(), &mut dropped);
@@ -91,7 +92,7 @@ impl<K, V> Keyspace<K, V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the time at which the live entry of a key expires. Memory records no use, and keeps nothing.
+    /// Returns the expiry of a key's live entry. Records no use, and copies nothing into memory.
     pub(super) fn remote_expiry_of(&self, key: SlotKey<'_>) -> Option<Timestamp> {
         match self.shared.tiers.peek_in_memory(key) {
             Lookup::Value(_, expires_at) => Some(expires_at),

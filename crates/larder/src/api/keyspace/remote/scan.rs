@@ -1,4 +1,4 @@
-//! The keys of a keyspace at the server.
+//! Lists the keys of a keyspace at the server.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,8 +9,8 @@ use crate::remote::tier::ScanCursor;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the keys at the server, in order, each once, and whether these are all. The server may return
-    /// a key several times, and in no order. So all keys are collected before the first is returned.
+    /// Returns the keys at the server, sorted and without duplicates, and whether the list is complete. All
+    /// keys are collected first, because the server may return a key several times and in any order.
     pub(in crate::api::keyspace) fn remote_keys(&self) -> (Vec<Arc<[u8]>>, bool) {
         let Some(link) = self.link() else { return (Vec::new(), true) };
         let (mut keys, mut cursor) = (Vec::new(), ScanCursor::default());

@@ -1,45 +1,45 @@
-//! Decides which callers get the value of a load: all callers that wait for its flight, or the leader alone.
+//! Decides which callers get the value of a load: all callers that wait for its flight, or only the leader.
 //!
-//! A change on another machine does not detach the flight, so a caller may join it after that change. The
-//! value of the load may be older. So when a load at a server ends:
+//! A change by another machine does not detach the flight, so a caller may join the flight after that change.
+//! The loaded value may be older than the change. So a load at a server ends with these steps:
 //!
-//! 1. Before the last request of the load is sent, take the epoch token of the key.
-//! 2. Detach the flight. No caller joins it any more.
-//! 3. If the token still holds and memory is valid, give the value to all callers that wait: every change
-//!    that was acknowledged before the bound has been pushed by now, and would have voided the token.
-//!    Otherwise the callers look the key up again.
+//! 1. Take the epoch token of the key, before sending the last request of the load.
+//! 2. Detach the flight, so that no further caller joins it.
+//! 3. If the token is still valid and memory is valid, pass the value to all waiting callers. Every change
+//!    that was acknowledged before the start of the validity has been pushed by now, and would have voided
+//!    the token. Otherwise the waiting callers look the key up again.
 //!
-//! With (3) before (2), a caller could join after the check, and after a change.
+//! If (3) came before (2), a caller could join after a change that the check did not cover.
 //!
-//! A load that stores nothing gives its lease back, and the server pushes that change like any other. The
-//! push would void the token of (1). So the answer of the server is the check:
+//! A load that stores nothing releases its lease. The server pushes the release like any other change, which
+//! would void the token of (1). So the server's answer is used for the check instead:
 //!
-//! 1. Detach the flight. No caller joins it any more.
-//! 2. Give the lease back. The server says whether the lease held until then.
-//! 3. If it did, give the value or the absence to all callers that wait: they joined before (1), and no
-//!    change was made until (2). Otherwise, or without an answer, the callers look again.
+//! 1. Detach the flight, so that no further caller joins it.
+//! 2. Release the lease. The server answers whether the lease was still valid.
+//! 3. If it was, pass the value or the absence to all waiting callers: they joined before (1), and the key
+//!    was not changed until (2). Otherwise, or without an answer, the waiting callers look the key up again.
 //!
-//! With (2) before (1), a caller could join after the lease was given back, and after a change.
+//! If (2) came before (1), a caller could join after the release, and after a later change.
 //!
-//! The caller that began the load gets its value in each case: it came before the load.
+//! The caller that began the load always gets its value, because the caller came before the load.
 //!
-//! Until (1), a load is for its leader alone: a panic of the loader's value, of its encoding or of a weigher
-//! ends the load without (1). So is a load that was begun without a lease although the server answers: the
-//! key is being updated, or the caller has found too many records that are of no use.
+//! Until (1), only the leader would get the value, because a panic in the encoding of the value or in a
+//! weigher can end the load without (1). The same applies to a load without a lease although the server
+//! answers: the key is being updated, or the load has found too many unusable records.
 //!
-//! A load that was begun because the server did not answer takes no lease, and no push comes. Its value is
-//! shared only if that outage lasts:
+//! A load that began because the server did not answer has no lease, and gets no pushes. Its value is shared
+//! only if the outage lasts until its end:
 //!
-//! 1. Read the generation of the connection, then ask the server. There is no answer.
-//! 2. Run the loader. Detach the flight.
-//! 3. If the generation is still that of (1), and memory is not valid, give the value to all that wait. After
-//!    a new connection, or a PING that was answered, a caller may have joined after a change that it knows
-//!    of. Then they look again.
+//! 1. Read the generation of the connection, and then send the request. There is no answer.
+//! 2. Run the loader, and then detach the flight.
+//! 3. If the generation is still that of (1), and memory is not valid, pass the value to all waiting callers.
+//!    Otherwise the connection worked for a time, and a caller may have joined after a change that it has
+//!    seen. Then the waiting callers look the key up again.
 //!
-//! With the generation read after the answer, a connection that was made in between would not be noticed.
+//! If the generation were read after the failed request, a new connection in between would not be detected.
 //!
-//! If the value is not shared, the key gets a pass before the callers look again. Otherwise each of them
-//! would lead a load for the next one to wait for, one after another.
+//! If the value is not shared, the key gets a pass before the waiting callers look it up again. Otherwise
+//! they would load the key one after another, each waiting for the load before it.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -55,14 +55,15 @@ use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// Does step 1.
+    /// Runs step 1 of the first list.
     pub(super) fn share_if_unchanged(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) {
         if let Some(miss) = keyspace.shared.tiers.memory.near_token(key) {
             self.sharing = Sharing::IfUnchanged(miss.epoch_token);
         }
     }
 
-    /// Does step 3. The flight is detached already. Without a keyspace, nothing can be checked.
+    /// Runs step 3. The flight must already be detached. Without a keyspace, the outcome can't be checked,
+    /// and is not shared.
     pub(in crate::api::keyspace) fn unshare_if_changed(&mut self, keyspace: Option<&Keyspace<K, V>>) {
         let shares = match self.sharing {
             Sharing::Always => true,
@@ -91,13 +92,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Returns whether the server is not heard, and was not heard since its connection had this generation.
+    /// Returns whether the server is unreachable, and has been since its connection had this generation.
     fn is_unheard(&self, generation: u64) -> bool {
         let Some(link) = self.link() else { return true };
         link.tier.generation() == generation && !link.tier.is_current(link.tier.validity())
     }
 
-    /// Returns whether the server has told of no change since the token was taken, and is heard.
+    /// Returns whether the server is reachable, and has pushed no change since the token was taken.
     fn is_unchanged(&self, full: &[u8], token: EpochToken) -> bool {
         let Some(link) = self.link() else { return true };
         let memory = &self.shared.tiers.memory;

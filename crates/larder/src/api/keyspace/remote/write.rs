@@ -31,7 +31,7 @@ pub(super) struct OutgoingRecord {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the record of a value, or of an absence. Returns None if it has already expired.
+    /// Returns the record of a value or an absence, or `None` if it has already expired.
     pub(super) fn outgoing(
         &self,
         key: SlotKey<'_>,
@@ -55,7 +55,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(Some(OutgoingRecord { bytes, encoded_len, life, expires_at }))
     }
 
-    /// Encodes a value, checks it, and compresses it if the keyspace says so.
+    /// Encodes and checks a value, and compresses it if the keyspace compresses its values.
     fn encode_to_send(&self, value: &Arc<V>) -> Result<EncodedValue, Error> {
         let format = self.opened.kind.format;
         let encode_error = |cause| Error::Encode { keyspace: self.opened.name.clone(), cause };
@@ -88,8 +88,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         bytes
     }
 
-    /// Stores a value at the server under a condition, in the place of [`write_if`](Keyspace::write_if). The
-    /// lease of a load is not one of the conditions: see [`super::fill`].
+    /// Like [`write_if`](Keyspace::write_if), but stores the value at the server. Ignores the lease of a
+    /// load, which [`super::fill`] handles.
     pub(in crate::api::keyspace) fn write_remote(
         &self,
         key: SlotKey<'_>,
@@ -121,8 +121,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_stored { InsertOutcome::Saved } else { InsertOutcome::Revoked })
     }
 
-    /// Removes an entry whose time has come by the change itself. A write without a condition removes what
-    /// the key has. Otherwise the previous value would stay after a write that has returned `Ok`.
+    /// Handles a write whose expiry is already in the past, by removing the entry. Otherwise the previous
+    /// value would still be there after the write has returned `Ok`.
     fn end_remote(&self, key: SlotKey<'_>, condition: WriteCondition<'_>) -> Result<InsertOutcome, Error> {
         let is_removed = match condition {
             WriteCondition::Unchanged(ReadCondition { record: Some(record), .. }) => {
@@ -140,7 +140,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_removed { InsertOutcome::Saved } else { InsertOutcome::Revoked })
     }
 
-    /// Removes a record at the server if its bytes equal `record`. Returns whether they did.
+    /// Removes a record at the server if its bytes equal `record`. Returns whether they were equal.
     pub(in crate::api::keyspace) fn remove_remote_unchanged(
         &self,
         key: SlotKey<'_>,
@@ -153,7 +153,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Reads a key at the server, for a caller that changes it. Memory is not read, because the change must
-    /// name the bytes at the server that it replaces.
+    /// specify the bytes at the server that it replaces.
     pub(in crate::api::keyspace) fn read_to_change<'a>(
         &'a self,
         key: SlotKey<'a>,

@@ -192,8 +192,8 @@ pub(crate) enum Command {
     ///
     /// Opens the cache as a service would. In memory and in the file, writes a probe, reads it back, lets it
     /// expire and removes it. If the file does not exist, creates it, and removes it at the end. Exits with 0
-    /// if every tier works, with 1 if a tier does not work, and with 2 if the cache could not be opened: a
-    /// service is using its file, or no URL is given and `LARDER_URL` is not set.
+    /// if every tier works, with 1 if a tier does not work, and with 2 if the cache could not be opened. That
+    /// happens if a service is using its file, or if no URL is given and `LARDER_URL` is not set.
     Check {
         /// The cache: a URL such as `file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB` or `memory:`, or
         /// the path of its file [default: the URL in the environment variable `LARDER_URL`].

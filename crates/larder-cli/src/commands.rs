@@ -1,5 +1,5 @@
 //! The subcommands, one module each. They use [`cache`](crate::cache), [`args`](crate::args) and
-//! [`term`](crate::term), and never each other.
+//! [`term`](crate::term), and never use each other.
 
 pub(crate) mod activity;
 pub(crate) mod change;

@@ -14,8 +14,8 @@ impl Latencies {
         Self { nanos: Vec::with_capacity(requests) }
     }
 
-    /// Adds a latency. Longer latencies than about four seconds, the maximum of `u32` in nanoseconds, are
-    /// stored as that maximum.
+    /// Adds a latency. Latencies above about four seconds, the maximum of `u32` in nanoseconds, are stored as
+    /// that maximum.
     pub(crate) fn record(&mut self, latency: Duration) {
         self.nanos.push(u32::try_from(latency.as_nanos()).unwrap_or(u32::MAX));
     }

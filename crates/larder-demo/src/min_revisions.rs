@@ -20,10 +20,10 @@
 //!
 //! **No false alarms.** Let r be a minimum that step 6 reads. Steps 1 to 4 returned before r was published,
 //! because the publishing store (Release) pairs with the load (Acquire). An entry that step 7 then finds in
-//! the cache was cached by a load that began after step 4: step 1 revoked earlier loads, and a load that
-//! began between steps 1 and 4 caches nothing and is joined by no later request. So that load read the
-//! database after step 2, and saw r. The same holds for a load that step 7 starts itself. If step 5 came
-//! earlier, an answer could be reported as stale before the cache has promised the removal.
+//! the cache was cached by a load that began after step 4. Step 1 revoked earlier loads. A load that began
+//! between steps 1 and 4 caches nothing, and no later request joins it. So the load that cached the entry
+//! read the database after step 2, and saw r. The same holds for a load that step 7 starts itself. If step 5
+//! came earlier, an answer could be reported as stale before the cache has promised the removal.
 //!
 //! **No missed stale answers.** Step 5 follows step 4 immediately, so the check misses only requests that
 //! begin in the few instructions between the invalidation and the publication. Minimums never fall, and the
@@ -31,7 +31,7 @@
 //! restart.
 //!
 //! **Why both 1 and 3.** Without step 1, a crash between steps 2 and 3 leaves entries on disk that are older
-//! than the database, and the next process serves them. Without step 3, only the entries that step 1 names
+//! than the database. The next process then serves them. Without step 3, only the entries that step 1 names
 //! are removed. A writer cannot name every entry that was derived from a row, so the helper removes every
 //! product list.
 //!

@@ -36,7 +36,7 @@ const DISK_CAPACITY: ByteSize = ByteSize::mib(256);
 /// Runs the demo up to the restart. Returns only on failure.
 pub(crate) fn until_restart(options: DemoOptions) -> Result<Infallible, Error> {
     let dir = DemoDir::open(options.dir.as_deref())?;
-    // After the directory is created, because the results file may be in it.
+    // Checked after the directory is created, because the results file may be in it.
     if let Some(path) = &options.json {
         refuse_unwritable(path)?;
     }

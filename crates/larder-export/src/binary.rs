@@ -21,7 +21,7 @@
 //! - Kind 3, the end: entries 8, skipped entries (expired 8, damaged 8, of another version 8), checksum 8
 //!   (the XXH3-64 of every byte before the checksum).
 //!
-//! Flags of an entry: bit 0 is set if the entry has a fingerprint. Bits 1 and 2 have the compression of the
+//! Flags of an entry: bit 0 is set if the entry has a fingerprint. Bits 1 and 2 hold the compression of the
 //! value in the cache file (0 none, 1 LZ4, 2 Zstandard). In the export, the value is not compressed. Bit 3 is
 //! set if the entry is an absence: the source has no value for the key, and the value is empty. All other
 //! bits are then zero.

@@ -1,4 +1,4 @@
-//! The JSON lines form: one object per line, for other programs. Long lines are broken in this example only:
+//! The JSON lines form: one object per line, for other programs. Only this example breaks long lines:
 //!
 //! ```json
 //! {"larder_export":2,"exported_at_ms":1700000000000,"sequence":7}

@@ -148,7 +148,7 @@ pub const EDGES: [Edge; 10] = {
         Edge::new(Rows(Row::Category), Entries(Family::Categories), &[], "lists"),
         Edge::new(Rows(Row::Category), Entries(Family::ProductLists), &[Category], "is the list of"),
         Edge::new(Rows(Row::Product), Entries(Family::Products), &[Product], "is the entry of"),
-        // All lists, because nothing records which lists had the product before the change.
+        // Reaches all lists, because nothing records which lists had the product before the change.
         Edge::new(Entries(Family::Products), Entries(Family::ProductLists), &[], "may show"),
         Edge::new(Rows(Row::Product), Rows(Row::DataPackage), &[Product], "is removed with").when_removed(),
         Edge::new(Rows(Row::Product), Rows(Row::Discount), &[Product], "is removed with").when_removed(),

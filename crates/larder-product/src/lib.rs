@@ -15,7 +15,7 @@
 //! | merchant discounts | ([`UserId`], [`ProductCode`]) | `merchant_discount_{user}_{product}` | 5 min |
 //! | merchant authentication, in memory only | [`MerchantCode`] | `merchant_auth_{merchant}` | 5 min |
 //!
-//! Keys are structured, so two different keys never collide: a product with the code `categories_active` is
+//! Keys are structured, so two different keys never collide. A product with the code `categories_active` is
 //! not the category list, and the packages (`A`, `B_C`) and (`A_B`, `C`) are two entries. [`SpelledKey`] is a
 //! key as text for people, which is unambiguous too.
 //!

@@ -17,7 +17,7 @@ impl Arguments {
     /// Parses the words of a command line. The first word is the name of the program.
     ///
     /// # Errors
-    /// Returns the error of clap. The texts of `--help` and `--version` are such errors too.
+    /// Returns the error of clap. The texts of `--help` and `--version` are returned as errors too.
     pub(crate) fn read<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Result<Self, Error> {
         let mut words: Vec<OsString> = words.into_iter().map(Into::into).collect();
         let error = match Self::try_parse_from(&words) {

@@ -277,7 +277,7 @@ fn words(command: &mut Command) -> Option<CacheWords<'_>> {
             let key = Some((&*options.key, "larder why FILE KEY"));
             CacheWords { key, ..words(&mut options.cache.file, options.cache.json, Access::File) }
         }
-        // A single word is the export, which is not checked for being a cache.
+        // A single word is the export, so it is not checked for being the name of a cache.
         Command::Import(options) => words(&mut options.cache.file, options.cache.json, Access::File),
         Command::Stats(options) => words(&mut options.target, options.json, reads(options.file_only)),
         Command::Top(options) => words(&mut options.target, false, reads(options.file_only)),

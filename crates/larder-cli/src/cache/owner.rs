@@ -112,7 +112,7 @@ pub(crate) fn asked(client: &Client) -> String {
     format!("asked process {} at {}, which has the file", client.server().pid, client.path().display())
 }
 
-/// Returns a name of a file's owner, for texts.
+/// Returns a name of a file's owner, for messages.
 pub(crate) fn owner_name(file: &FileInfo) -> String {
     let elsewhere = if file.owner_is_elsewhere { " of another container" } else { "" };
     match file.state {

@@ -24,7 +24,7 @@ mod created;
 mod findings;
 mod target;
 
-/// The TTL of the probe, so that the probe expires even if it cannot be removed.
+/// The TTL of the probe. It lets the probe expire even if the check cannot remove it.
 const PROBE_TTL: Duration = Duration::from_mins(1);
 /// The TTL of the probe that must expire. The check looks for it after [`LONGER`].
 const SHORT_TTL: Duration = Duration::from_millis(20);
@@ -37,7 +37,7 @@ const MEMORY: KeyspaceDefinition<String, String> =
 
 /// Checks the cache of `url`, or of `LARDER_URL` if `url` is None.
 ///
-/// Fails without either. A check of some cache in memory would say nothing about the service's cache.
+/// Fails if neither is given. A check of some cache in memory would say nothing about the service's cache.
 pub(crate) fn run(url: Option<&str>) -> Result<ExitCode, Failure> {
     let environment = if url.is_some() { None } else { located::environment()? };
     let Some(url) = url.map(target::url_of).transpose()?.or(environment) else {

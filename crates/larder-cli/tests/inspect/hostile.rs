@@ -14,7 +14,7 @@ use crate::support::{Place, larder, transcript};
 
 const FILE: &str = "shop.larder";
 
-/// A text with a line that looks like an answer, and with control characters that clear the screen, set the
+/// A text with a line that looks like an answer, and with control characters. They clear the screen, set the
 /// title, ring the bell, move the cursor back and reverse text.
 const EVIL: &str = "a\u{1B}[2J\u{1B}]0;title\u{7}\rb\u{8}\u{9B}31m\u{7F}\u{85}\u{202E}c\nFORGED\td";
 

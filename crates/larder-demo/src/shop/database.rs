@@ -1,8 +1,8 @@
 //! The database of the shop: an `SQLite` file that is filled once.
 //!
-//! One transaction fills the file and marks it as the demo's. So the file is either empty or complete, and a
-//! later run in the same directory can use it. A database without the mark belongs to another program, and is
-//! not changed.
+//! One transaction fills the file, and marks it as a file of the demo. So the file is either empty or
+//! complete, and a later run in the same directory can use it. A database without the mark belongs to another
+//! program, and is not changed.
 
 use std::path::{Path, PathBuf};
 

@@ -208,7 +208,7 @@ impl CacheBuilder {
     ///
     /// The disk space of a file is the size of its allocated blocks, as shown by `du`. The length of the file
     /// may be twice as much. Compressing file systems, network file systems and FUSE file systems may report
-    /// blocks incorrectly. On these, the length counts instead, and far fewer entries fit.
+    /// blocks incorrectly. On these file systems, the length counts instead, and far fewer entries fit.
     ///
     /// Of a capacity of 64 MiB, live keys and values can use 30 % with values of 100 B, 48 % with 1 kB, 50 %
     /// with 5 kB, and 74 % with 33 kB. With a smaller capacity, the share is lower. `stats` shows "live X of
@@ -223,7 +223,8 @@ impl CacheBuilder {
     }
 
     /// Sets the maximum number of bytes that are acknowledged and not yet committed: 64 KiB to 16 TiB.
-    /// Default 8 MiB. The values in memory, their encodings, and 320 bytes of bookkeeping per value count.
+    /// Default 8 MiB. The sum includes the values in memory, their encodings, and 320 bytes of bookkeeping
+    /// per value.
     ///
     /// When the write buffer is full, inserts wait for a commit. A value that exceeds the write buffer
     /// together with its encoding waits until the buffer is empty, and is committed alone. Until then, the
@@ -251,7 +252,7 @@ impl CacheBuilder {
     }
 
     /// Sets the maximum time that an insert waits for its commit: 1 ms to an hour. Default 100 ms. A crash
-    /// may lose the inserts of about the last interval.
+    /// may lose the inserts of about the last flush interval.
     pub fn flush_interval(mut self, interval: Duration) -> Self {
         self.flush_interval = interval;
         self

@@ -81,8 +81,9 @@ impl CacheBuilder {
     }
 }
 
-/// Waits until the first sweep of a cache has ended. It starts when the cache is opened, unless the cache is
-/// [stepped](CacheBuilder::stepped). Entries that expire later stay on disk until the next sweep.
+/// Waits until the first sweep of a cache has ended. The first sweep starts when the cache is opened, unless
+/// the cache is [stepped](CacheBuilder::stepped). Entries that expire later stay on disk until the next
+/// sweep.
 ///
 /// # Errors
 /// Returns the same errors as [`Cache::sweep`](crate::Cache::sweep).

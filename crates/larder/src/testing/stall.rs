@@ -120,7 +120,7 @@ impl StallingDisk {
         *self.gate.slowness.lock() = None;
     }
 
-    /// Makes every read advance this clock by `took` from now on, as if the read took so long.
+    /// Makes every read advance this clock by `took` from now on, as if the read took that time.
     pub fn slow_reads(&self, clock: &Arc<ManualClock>, took: Duration) {
         *self.gate.slowness.lock() = Some((clock.clone(), took));
     }

@@ -1,9 +1,9 @@
-//! Compares the memory that a process uses with the maximum memory of its cache. If it is too much, checks
-//! whether the cause is the allocator, which may keep the memory of freed large values.
+//! Compares the memory that a process uses with the maximum memory of its cache. If the process uses too
+//! much, checks whether the cause is the allocator, which may keep the memory of freed large values.
 //!
 //! After it has freed one block of a megabyte or more, glibc allocates later large blocks in per-thread
-//! arenas, and does not return their memory to the system when they are freed. The process then uses up to
-//! twice the memory that its cache holds. `docs/guide.md` has the measurements.
+//! arenas. When these blocks are freed, glibc does not return their memory to the system. The process then
+//! uses up to twice the memory that its cache holds. `docs/guide.md` has the measurements.
 
 use std::fs;
 

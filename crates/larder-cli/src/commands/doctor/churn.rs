@@ -23,8 +23,8 @@ const MIN_RETURNED: f64 = 0.2;
 /// Minimum evictions for each lookup that reaches the next tier. With fewer evictions, most entries were
 /// removed by expiry or invalidation.
 const MIN_EVICTIONS_PER_RETURNED: f64 = 0.5;
-/// Minimum time for which entries should stay in memory. Otherwise a key that is looked up once a minute
-/// always misses it.
+/// Minimum time for which entries should stay in memory. Otherwise a key that is looked up once a minute is
+/// never found in memory.
 const SHORT_IN_MEMORY: Duration = Duration::from_mins(1);
 /// Minimum time for which entries should stay on the disk. Otherwise the disk saves too few loads.
 const SHORT_ON_DISK: Duration = Duration::from_hours(1);

@@ -92,7 +92,8 @@ impl Job<'_> {
         let failed = |error: io::Error| {
             Failure::new(Exit::System, format!("cannot write {}: {error}", path.display()))
         };
-        // Like the cache file, the temporary file is readable only by its user. Dropping it removes it.
+        // Like the cache file, the temporary file is readable only by its user. Dropping the value removes
+        // the file.
         let unfinished = NamedTempFile::new_in(directory_of(path)).map_err(failed)?;
         let expected = self.keyspaces.iter().map(|keyspace| keyspace.entries).sum();
         let bar = progress("exporting", expected);

@@ -38,8 +38,8 @@ struct LiveLookup {
     advice: Option<String>,
 }
 
-/// A key in JSON. Fields that the keys of a file also have, have the same names. Only the process can report
-/// the other fields.
+/// A key in JSON. Fields that also exist for the keys of a file have the same names. Only the process can
+/// report the other fields.
 #[derive(Serialize)]
 pub(super) struct StatusJson {
     keyspace: String,

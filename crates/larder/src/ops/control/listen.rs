@@ -3,8 +3,8 @@
 //!
 //! The socket is first bound under another name, in a directory that only this user may enter. It gets its
 //! mode there, and is then renamed to its path. The rename fails if the path exists. So no socket at the path
-//! is ever writable by other users. No socket at the path is ever without a listener, which another process
-//! would take for stale.
+//! is ever writable by other users. A socket at the path always has a listener. Otherwise, another process
+//! would take it for stale.
 //!
 //! A forked child inherits the descriptor. As long as the child lives, connections to the socket succeed and
 //! are never answered. So each process keeps a list of the sockets that it and its ancestors created, with
@@ -78,8 +78,8 @@ impl CreatedSocket {
 pub(super) struct Listening {
     pub(super) listener: UnixListener,
     path: PathBuf,
-    /// Device and file number of this socket. They tell it from a socket that another process has put at the
-    /// path since.
+    /// Device and file number of this socket. They distinguish it from a socket that another process has put
+    /// at the path since.
     identity: (u64, u64),
 }
 

@@ -45,7 +45,7 @@
 //! While the thread executes one request, such as a removal or a verification, the requests of other peers
 //! wait. A page of keys takes two passes over the keys in memory, and is bounded in its keys, their bytes,
 //! and the time spent reading the disk. A value in an answer has a maximum length. A peer that monitors
-//! operations gets a bounded number at a time, between the requests of other peers.
+//! operations gets a bounded number of them at a time, between the requests of other peers.
 
 pub(crate) mod answer;
 mod client;

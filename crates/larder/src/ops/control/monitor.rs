@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_mins(1);
 /// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MonitorOptions {
-    /// Sampling ratio N: one of N operations is shown. Default: 100. 1 shows every operation.
+    /// Sampling ratio N: one of N operations is shown. Default: 100. A ratio of 1 shows every operation.
     pub one_in: Option<u64>,
     /// Duration of the stream in seconds. Default: 60. Maximum: 3600.
     pub seconds: Option<u64>,

@@ -33,8 +33,8 @@ pub struct FileInfo {
     pub path: PathBuf,
     /// The length of the file.
     pub len: ByteSize,
-    /// The version of the file's format. The first commit of an owner raises it to the latest version that
-    /// the owner knows.
+    /// The version of the file's format. The first commit of an owner raises this version to the latest one
+    /// that the owner knows.
     pub format: u32,
     /// The identity of the file. None if its format is 1.
     pub identity: Option<FileIdentity>,

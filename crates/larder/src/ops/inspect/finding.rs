@@ -39,9 +39,9 @@ impl Record {
     /// Returns the encoded value, after decompression.
     ///
     /// # Errors
-    /// [`CodecError`] if the value cannot be decompressed: its recorded length is beyond the limit, the
-    /// compressed bytes do not match the record, or it is compressed with Zstandard and larder is built
-    /// without the features `zstd` and `zstd-read`.
+    /// [`CodecError`] if the value cannot be decompressed: its recorded length is beyond the limit, or the
+    /// compressed bytes do not match the record. Also if the value is compressed with Zstandard, and larder
+    /// is built without the features `zstd` and `zstd-read`.
     ///
     /// # Cost
     /// Allocates only if the value is compressed.
@@ -111,7 +111,8 @@ pub enum RecordStatus {
         /// What is wrong with the record.
         cause: &'static str,
     },
-    /// No entry. It was never written, it was removed, evicted or swept, or it is only in the owner's memory.
+    /// No entry. The entry was never written, was removed, evicted or swept, or is only in the owner's
+    /// memory.
     Absent,
 }
 

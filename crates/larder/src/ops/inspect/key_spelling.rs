@@ -10,12 +10,12 @@ use crate::format::key::shape::KeyValue;
 ///
 /// A spelling applies to a keyspace only if the file records the spelling's [`schema`](Self::schema) for that
 /// keyspace ([`KeyspaceInfo::schema`](crate::inspect::KeyspaceInfo::schema)). The name of a keyspace and the
-/// shape of its keys prove nothing: any application may have a keyspace `product` with keys of text. The
+/// shape of its keys are not enough: any application may have a keyspace `product` with keys of text. The
 /// caller checks the recorded schema, so an implementation does not need to.
 ///
 /// # What an implementation must keep
 /// - For each key that [`spell`](Self::spell) writes, [`read`](Self::read) returns the same keyspace and key.
-/// - A spelling never begins with `"` or `0x`. A text that begins so is always a literal key.
+/// - A spelling never begins with `"` or `0x`. A text that begins with one of these is always a literal key.
 /// - No two keys of the schema's keyspaces have the same spelling.
 ///
 /// # Examples

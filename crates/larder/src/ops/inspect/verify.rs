@@ -138,8 +138,8 @@ impl Inspector {
     /// Checks every page and every record of the file, in its committed state. After every few records, calls
     /// `progress` with the number of checked records and the total.
     ///
-    /// If the owner writes to the file meanwhile, the check of the pages and the check of the records each
-    /// use the state of one commit. If the owner commits without a pause, the state of the pages may stay
+    /// While the owner writes to the file, the check of the pages and the check of the records each use the
+    /// state of one commit. If the owner commits without a pause, the state of the pages may stay
     /// undetermined. A program that owns the file uses [`Cache::verify`](crate::Cache::verify) instead.
     ///
     /// ```

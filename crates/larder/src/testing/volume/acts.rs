@@ -4,8 +4,8 @@ use super::SimulatedVolume;
 use super::act::Act;
 
 impl SimulatedVolume {
-    /// Changes a file like another process would. The change is durable, and processes that have the file
-    /// open are not notified.
+    /// Changes a file as another process would. The change is durable, and processes that have the file open
+    /// are not notified.
     pub fn act(&self, act: Act) {
         self.disk.lock().act(act);
     }

@@ -13,9 +13,9 @@
 //!    many bits. If they differed only in the lowest bits, one product would spread some lengths unevenly
 //!    for many seeds.
 //!
-//! Mixing is a *folded product*: the product of two words has 128 bits, and one half is added to the other by XOR.
-//! So each bit of the result depends on all bits of both words. Every hash uses at least two products. With
-//! only one product, the hashes of keys of one word were distributed unevenly.
+//! Mixing is a *folded product*: the product of two words has 128 bits, and its two halves are combined by
+//! XOR. So each bit of the result depends on all bits of both words. Every hash uses at least two products.
+//! With only one product, the hashes of keys of one word were distributed unevenly.
 //! `memory/tests/hash_distribution.rs` tests the distribution.
 //!
 //! Sources: Wang, Liu, Gao, Zhang, Yu, "Modern non-cryptographic hash function and pseudorandom number

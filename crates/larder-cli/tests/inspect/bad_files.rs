@@ -230,7 +230,7 @@ fn a_file_that_may_not_be_read_is_8() {
     let mut permissions = fs::metadata(place.path()).unwrap().permissions();
     std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0);
     fs::set_permissions(place.path(), permissions).unwrap();
-    // Root may read every file, so the rest does not apply.
+    // Root may read every file, so the rest of the test does not apply.
     if Inspector::open(place.path()).is_ok() {
         return;
     }

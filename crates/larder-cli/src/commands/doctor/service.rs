@@ -161,7 +161,7 @@ pub(super) fn live(target: &Target) -> Vec<CheckResult> {
     lines
 }
 
-/// The names of the checks of [`of_stats`], to report them as unknown without statistics.
+/// The names of the checks of [`of_stats`], to report them as unknown if the statistics are missing.
 const CHECKS_OF_STATS: [&str; 14] = [
     "hit rate",
     "hit trend",

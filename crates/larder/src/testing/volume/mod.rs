@@ -1,6 +1,6 @@
 //! A file system in memory that can fail on demand, become full, and lose power.
 //!
-//! [`CacheBuilder::volume`](crate::CacheBuilder::volume) sets it in place of the operating system's file
+//! [`CacheBuilder::volume`](crate::CacheBuilder::volume) puts it in place of the operating system's file
 //! system, so a test runs the real cache, store and file format. Operations are numbered, so a test can make
 //! any one of them fail. Changes are recorded, to compute the state after a loss of power
 //! ([`SimulatedVolume::after_power_loss`]).

@@ -44,8 +44,7 @@ impl Memory {
         if !can_extend.unwrap_or(record.is_some()) {
             return Ok(None);
         }
-        // A forked child must not wait for the lock of a shard. This check comes last, because it needs a
-        // system call.
+        // A forked child must not wait for the lock of a shard.
         if !self.process.is_current() {
             return Ok(None);
         }

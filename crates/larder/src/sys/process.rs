@@ -10,19 +10,19 @@
 //! 2. before it changes, unlocks or closes something that a child shares with its parent;
 //! 3. before it wakes or joins a thread, or sends a request to a thread.
 //!
-//! There are two types, with one check each:
+//! Two types make this check:
 //!
-//! - [`Process`] compares a count of forks, which a handler of `pthread_atfork` increments in each child (the
-//!   crate `forkguard`). The count of a child is higher than the count of each of its ancestors, so no two of
-//!   them are confused. The check is one load. If a program calls `clone` or `fork` without the C library, no
+//! - [`Process`] compares a count of forks, which a handler of `pthread_atfork` increments in each child
+//!   (the crate `forkguard`). The count of a child is higher than that of each ancestor, so the check never
+//!   confuses them. The check is one load. If a program calls `clone` or `fork` without the C library, no
 //!   handler runs, and this check does not detect the child.
-//! - [`FileProcess`] also compares the process id, which takes a system call of 50 to 100 ns. This check also
-//!   detects a child that was made without the C library. Code that changes, unlocks or closes a file stores
-//!   this type, so no child changes the file of its parent.
+//! - [`FileProcess`] also compares the process id, which takes a system call of 50 to 100 ns. This check
+//!   also detects a child that was made without the C library. Code that changes, unlocks or closes a file
+//!   stores this type, so that no child changes the file of its parent.
 //!
 //! The system reuses process ids. So in theory, a descendant that was made without the C library can get the
-//! id of an ancestor that has ended. A child that is the first process of its own PID namespace has the id 1,
-//! and its parent may have the id 1, too.
+//! id of an ancestor that has ended. The first process of each PID namespace has the id 1, so a parent and
+//! its child may both have it.
 
 #[cfg(unix)]
 use forkguard::atfork::Guard;
@@ -36,7 +36,7 @@ pub(crate) struct Process(ForkCheck);
 #[derive(Debug, Clone)]
 enum ForkCheck {
     Count(Guard),
-    /// The id of the process, if the handler could not be registered because memory was full.
+    /// The process id, if the handler could not be registered for lack of memory.
     Id(u32),
 }
 
@@ -46,18 +46,18 @@ impl Process {
         Self(Guard::try_new().map_or_else(|_| ForkCheck::Id(std::process::id()), ForkCheck::Count))
     }
 
-    /// Returns whether this is the calling process. If not, the caller is in a fork of this process.
+    /// Returns whether this is the calling process. If not, the caller is a fork of this process.
     #[inline]
     pub(crate) fn is_current(&self) -> bool {
         match &self.0 {
-            // A guard reports a fork once. The clone reports it, and this guard stays as it is.
+            // A guard reports a fork only once, so a clone is asked. This guard does not change.
             ForkCheck::Count(guard) => !guard.clone().detected_fork(),
             ForkCheck::Id(id) => *id == std::process::id(),
         }
     }
 }
 
-/// A process that has opened a file, identified by its id, too.
+/// A process that has opened a file, also identified by its process id.
 #[derive(Debug, Clone)]
 pub(crate) struct FileProcess {
     process: Process,

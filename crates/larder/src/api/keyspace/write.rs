@@ -153,8 +153,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Stores the value of a whole key. The caller must already have checked for a fork and for a closed
-    /// cache. The check is not repeated here, because its system call is a large part of the cost of an
-    /// insert.
+    /// cache. The check is not repeated here, because it would add to the cost of every insert.
     pub(super) fn insert_checked(
         &self,
         full: &[u8],

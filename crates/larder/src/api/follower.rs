@@ -139,7 +139,7 @@ pub struct FollowerKeyspace<K, V> {
 struct FoundRecord {
     /// The time at which the entry was found to be live.
     now: Timestamp,
-    /// The whole key.
+    /// The full key.
     full: Vec<u8>,
     record: Vec<u8>,
     header: Header,
@@ -220,7 +220,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         Ok(found.map(|(record, header)| FoundRecord { now: view.now, full, record, header }))
     }
 
-    /// Returns the live record of a whole key. Ignores absences.
+    /// Returns the live record of a full key. Ignores absences.
     fn record(&self, view: &FileView, full: &[u8]) -> Result<Option<(Vec<u8>, Header)>, Error> {
         let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(fault))?;
         let Some(record) = found else { return Ok(None) };

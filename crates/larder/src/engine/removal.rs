@@ -38,7 +38,7 @@ use crate::stats::counters::Counters;
 /// A removal that is part of an invalidation.
 #[derive(Debug)]
 pub(crate) enum Removal<'a> {
-    /// Removes the entry of a whole key. The keyspace's counters count the removal.
+    /// Removes the entry of a full key. The keyspace's counters count the removal.
     Key { counters: &'a Counters, full: &'a [u8] },
     /// Removes every key in a scope of one keyspace. The keyspace's counters count the removal.
     Scope { counters: &'a Counters, scope: Scope },

@@ -142,7 +142,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> IntoIterat
     }
 }
 
-/// The whole keys of a keyspace in both tiers, in order.
+/// The full keys of a keyspace in both tiers, in order.
 #[derive(Debug)]
 struct FullKeys {
     prefix: [u8; KeyspaceId::LEN],

@@ -188,14 +188,14 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
 }
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Returns the whole key: the keyspace number, then the encoded key.
+    /// Returns the full key: the keyspace number, then the encoded key.
     pub(crate) fn encode<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<KeyBuffer, Error> {
         let mut out = KeyBuffer::default();
         self.encode_into(key, &mut out)?;
         Ok(out)
     }
 
-    /// Writes the whole key into the caller's buffer. Returning a buffer would cost more, because moving the
+    /// Writes the full key into the caller's buffer. Returning a buffer would cost more, because moving the
     /// buffer takes longer than writing the key.
     fn encode_into<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, out: &mut KeyBuffer) -> Result<(), Error> {
         out.push(&self.opened.id.to_bytes());

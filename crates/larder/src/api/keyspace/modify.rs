@@ -120,7 +120,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.change(full.as_slice(), durability, &mut |value, ttl| change(value.map(|value| &**value), ttl))
     }
 
-    /// Runs rounds until one changes the entry of a whole key.
+    /// Runs rounds until one changes the entry of a full key.
     pub(super) fn change(
         &self,
         full: &[u8],

@@ -207,13 +207,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.note_use_on_disk(key, decoded);
     }
 
-    /// Returns the live value of a whole key, without recording a use of the entry.
+    /// Returns the live value of a full key, without recording a use of the entry.
     pub(super) fn peek_full(&self, full: &[u8]) -> Option<Arc<V>> {
         let key = self.shared.tiers.memory.key(full);
         self.value_of(key, self.shared.tiers.peek_in_memory(key))
     }
 
-    /// Returns the time at which the live entry of a whole key expires.
+    /// Returns the time at which the live entry of a full key expires.
     pub(super) fn expiry_of(&self, full: &[u8], now: Timestamp) -> Option<Timestamp> {
         let key = self.shared.tiers.memory.key(full);
         if self.is_remote() {

@@ -140,7 +140,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_checked(full.as_slice(), value.into(), options, &mut ChangeCommit::OnThread)
     }
 
-    /// Stores the value of a whole key.
+    /// Stores the value of a full key.
     pub(super) fn insert_full(
         &self,
         full: &[u8],
@@ -152,7 +152,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_checked(full, value.clone(), options, wait)
     }
 
-    /// Stores the value of a whole key. The caller must already have checked for a fork and for a closed
+    /// Stores the value of a full key. The caller must already have checked for a fork and for a closed
     /// cache. The check is not repeated here, because it would add to the cost of every insert.
     pub(super) fn insert_checked(
         &self,

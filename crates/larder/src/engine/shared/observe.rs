@@ -13,7 +13,7 @@ use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::{FinishedLoad, SlowLoads};
 
 impl Shared {
-    /// Counts an operation on a whole key, and records the key if the operation is sampled.
+    /// Counts an operation on a full key, and records the key if the operation is sampled.
     #[inline]
     pub(crate) fn count(&self, counters: &Counters, count: Count, full: &[u8]) {
         let counted = counters.number(count);
@@ -22,7 +22,7 @@ impl Shared {
         }
     }
 
-    /// Like [`count`](Shared::count), for an unencoded key. Calls `encode` to get the whole key only if the
+    /// Like [`count`](Shared::count), for an unencoded key. Calls `encode` to get the full key only if the
     /// operation is sampled.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]

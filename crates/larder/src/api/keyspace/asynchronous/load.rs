@@ -199,7 +199,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Step 1 for a key that [`hit`](Self::hit) did not find. Returns the value, or the whole key. Never
+    /// Step 1 for a key that [`hit`](Self::hit) did not find. Returns the value, or the full key. Never
     /// inlined, to keep it off the fast path of a hit.
     #[inline(never)]
     pub(super) fn find_in_memory<E>(

@@ -92,7 +92,7 @@ struct WantedKey<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'sta
     /// The caller's key. `None` while the loader has it.
     key: Option<Q>,
     hash: u64,
-    /// The whole key. Empty during a lookup of the key.
+    /// The full key. Empty during a lookup of the key.
     full: StoredKey,
     /// The lease, while the loader runs. If the loader panics, dropping the lease passes the panic to the
     /// waiting callers.

@@ -221,7 +221,7 @@ impl Transaction<'_> {
         self.place(keyspace, key)
     }
 
-    /// Returns the index of a whole key in `keys`. `name` returns the name of its keyspace.
+    /// Returns the index of a full key in `keys`. `name` returns the name of its keyspace.
     fn place_of(&mut self, full: &[u8], name: impl FnOnce() -> String) -> Result<usize, Error> {
         let memory = &self.shared.tiers.memory;
         let SlotKey { hash, bytes } = memory.key(full);

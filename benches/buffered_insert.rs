@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// All contestants. They store the same pages.
+/// All contestants, which store the same pages.
 struct Field {
     larder: Larder,
     redb: RawRedb,

@@ -1,10 +1,10 @@
 //! Measures how larder's costs grow with the number of entries: lookups on disk, opening, memory for
 //! bookkeeping, and operations that change or describe many entries.
 //!
-//! For lookups, a child process opens a file with the entries and looks up keys, so that the memory of the
-//! process is the memory of one cache. Values are small, because there are up to ten million of them. A full
-//! run includes ten million entries only with `LARDER_BENCH_LARGEST=1`, because filling that file takes
-//! minutes. The operations on many entries are measured once per size, because they remove the entries.
+//! For lookups, a child process opens a file with the entries and looks up keys. So the memory of the process
+//! is the memory of one cache. Values are small, because there are up to ten million of them. A full run
+//! includes ten million entries only with `LARDER_BENCH_LARGEST=1`, because filling that file takes minutes.
+//! The operations on many entries are measured once per size, because they remove the entries.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child reports by printing, and filling shows its progress")]

@@ -3,8 +3,8 @@
 //! A counting allocator adds up the requested bytes. The values are made beforehand, so they are not counted,
 //! and the bytes of the keys are subtracted. Each contestant is measured in two processes: with as many
 //! entries as it has room for, and after four times as many inserts. The second figure includes memory for
-//! evicted keys. A second column shows the growth of the process as the kernel reports it, which includes the
-//! allocator's rounding and memory that it can't return to the system.
+//! evicted keys. A second column shows the growth of the process as the kernel reports it. This includes the
+//! allocator's rounding, and memory that the allocator can't return to the system.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child's output is what it counted")]

@@ -19,7 +19,7 @@ const ROW: &str = "serve";
 const TITLE: &str = "A server for several processes";
 /// Number of random keys, as in `redis-benchmark -r`.
 const KEYS: usize = 1_000_000;
-/// Number of keys for `DEL`. They are stored again before each turn.
+/// Number of keys for `DEL`. The keys are stored again before each turn.
 const REMOVED: usize = 20_000;
 const OURS: &str = "larder";
 const PEER: &str = "Redis";

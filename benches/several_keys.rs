@@ -1,8 +1,8 @@
 //! Measures the calls for several keys, compared with loops of the calls for one key.
 //!
 //! Each figure is the time per key. A call for several keys need not be faster than a loop, because each key
-//! costs a lookup or an encoding in both cases. It is faster for loads, which query the source once, and for
-//! durable inserts, which wait for one commit.
+//! costs a lookup or an encoding in both cases. Such a call is faster for loads, which query the source once,
+//! and for durable inserts, which wait for one commit.
 
 #![forbid(unsafe_code)]
 

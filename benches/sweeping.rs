@@ -28,7 +28,7 @@ use larder_benches::{Against, Contest, Measured, Pace, Page, Unit, key};
 const ROW: &str = "sweeping";
 const TITLE: &str = "Sweeping";
 const TEXT_LEN: usize = 64;
-/// The short TTL. It is longer than storing the entries takes.
+/// The short TTL, which is longer than the time to store the entries.
 const SHORT: Duration = Duration::from_secs(100);
 const FEW: usize = 1_000;
 const TERMS: &str = "deletions committed (two-phase, quick repair)";

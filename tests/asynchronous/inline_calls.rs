@@ -1,5 +1,5 @@
-//! Tests of inline calls: async calls that run on the caller's thread. They never wait for another thread,
-//! and use the disk only while the disk is fast.
+//! Tests of inline calls: async calls that run on the caller's thread. Such calls never wait for another
+//! thread, and use the disk only while the disk is fast.
 
 use std::sync::{Arc, Mutex};
 use std::task::Poll;

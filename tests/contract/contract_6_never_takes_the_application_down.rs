@@ -33,8 +33,8 @@ fn contract_6_an_invalidation_that_cannot_be_made_durable_is_never_reported_as_d
     let mut worker = Worker::start("fail-moved", &place.path());
     assert_eq!(worker.line().as_deref(), Some("refused to promise"));
     assert_eq!(worker.line(), None);
-    // The file is back, with the entries that the cache could not remove. The removals had returned an error
-    // that says that they are not durable.
+    // The file is back, with the entries that the cache could not remove. The removals returned an error,
+    // because they were not durable.
     let cache = Cache::builder().path(place.path()).open().unwrap();
     assert!(cache.keyspace(NAMES).unwrap().get("victim").is_some());
 }

@@ -1,5 +1,5 @@
 //! Contract 2: an entry with a time to idle expires between 1 and 9/8 of that time after its last use, but no
-//! later than its TTL. This holds in both tiers, after evictions, and after restarts.
+//! later than its TTL. The rule holds in both tiers, after evictions, and after restarts.
 
 mod filler;
 

@@ -74,7 +74,7 @@ struct RestartOracle {
     removed: BTreeMap<u64, Promise>,
     /// For each durable key, the oldest version that may be found, unless the key was removed since.
     durable: BTreeMap<u64, Promise>,
-    /// The inserted versions. They are on disk once a flush has returned `Ok`.
+    /// The inserted versions, which are on disk once a flush has returned `Ok`.
     written: BTreeMap<u64, u64>,
 }
 

@@ -1,8 +1,8 @@
 //! Runs the schedules of a scenario. When a schedule fails, prints the command that replays it.
 //!
-//! A scenario opens a cache, runs a contest of a few threads, and then checks their answers. It does so only
-//! after the contest, when the cache is closed. Otherwise a panic would unwind through locks that are being
-//! explored.
+//! A scenario opens a cache, runs a contest of a few threads, and then checks their answers. The check runs
+//! only after the contest, when the cache is closed. Otherwise a panic would unwind through locks that are
+//! being explored.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,7 +14,7 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use crate::explorer::Explorer;
 
-/// Default number of schedules, for all scenarios together. They take little time.
+/// Default number of schedules, for all scenarios together. So many schedules take little time.
 const SCHEDULES: u64 = 2_000;
 /// Stack size in bytes. A commit of redb needs more than shuttle's default.
 const STACK: usize = 256 << 10;

@@ -2,8 +2,8 @@
 //!
 //! The source of all values is a number that only increases. A thread changes the source, invalidates the
 //! key, and then records the new number as the lowest correct answer. A later lookup that returns a lower
-//! number has returned an invalidated value: from an older load or promotion, or from a flight that the
-//! lookup should not have joined.
+//! number has returned an invalidated value. Such a value comes from an older load or promotion, or from a
+//! flight that the lookup should not have joined.
 
 use std::convert::Infallible;
 use std::sync::Mutex;

@@ -63,8 +63,8 @@ pub(crate) struct Place {
 }
 
 thread_local! {
-    /// The bytes of a file with the keyspaces of all scenarios. Making this file anew would take half of the
-    /// time of a schedule.
+    /// The bytes of a file with the keyspaces of all scenarios. If each schedule made the file itself, this
+    /// would take half of its time.
     static BEGINNING: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
     /// A simulated disk with the same file.
     static BEGINNING_DISK: RefCell<Option<SimulatedVolume>> = const { RefCell::new(None) };

@@ -180,8 +180,8 @@ pub(crate) fn a_transaction_of_what_has_expired_is_refused() {
     seen.check();
 }
 
-/// A transaction copies a value while a range that contains it is removed. It never brings back a removed
-/// value.
+/// A transaction copies a value while a range that contains it is removed. The transaction never brings back
+/// a removed value.
 pub(crate) fn a_transaction_and_a_removal_by_prefix_agree() {
     let cache = Place::new().builder().shards(4).open().unwrap();
     let pairs = cache.keyspace(PAIRS).unwrap();

@@ -189,8 +189,8 @@ mod live {
     /// An operation: its name, its keyspace, and its key.
     type Shown = (String, String, String);
 
-    /// Returns the remaining operations, and the end of the monitor: the reason, the number of operations
-    /// that it showed, and the number that it missed.
+    /// Returns the remaining operations, the reason why the monitor ended, and the numbers of operations that
+    /// it showed and missed.
     fn rest(mut monitor: Monitor) -> (Vec<Shown>, (String, u64, u64)) {
         let mut shown = Vec::new();
         loop {

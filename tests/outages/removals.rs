@@ -1,6 +1,6 @@
-//! Tests that the cache acknowledges no change without a file that has it, while the disk fails: a removal
-//! that a write replaces before its commit, a durable insert, and a value too large for memory. An earlier
-//! version acknowledged such calls.
+//! Tests that the cache acknowledges no change without a file that has it, while the disk fails. The changes
+//! are a removal that a write replaces before its commit, a durable insert, and a value too large for memory.
+//! An earlier version acknowledged such calls.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -87,7 +87,7 @@ fn open(builder: CacheBuilder, gate: &Arc<Gate>) -> (Cache, Keyspace<u64, Vec<u8
     (cache, blobs)
 }
 
-/// Returns the first byte of the value that a restart finds after a crash now.
+/// Returns the first byte of the value that a restart would find if the process crashed now.
 fn after_crash(place: &SimulatedPlace, key: u64) -> Option<u8> {
     let left = place.moved_to(place.disk.copy()).open();
     left.keyspace(BLOBS).unwrap().get(&key).map(|blob| blob[0])

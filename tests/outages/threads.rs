@@ -1,5 +1,9 @@
-//! Tests of threads during an outage: lookups while the file is closed and reopened, a `Drop` that panics
-//! during a close, a listener with the last handle, and the order of events.
+//! Tests of threads during an outage:
+//!
+//! - Lookups while the file is closed and reopened.
+//! - A `Drop` that panics during a close.
+//! - A listener with the last handle.
+//! - The order of events.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,8 @@
-//! Tests of users and their code during an outage: a clock that panics on the writer thread, a listener that
-//! calls the cache, and a user who replaces the cache file.
+//! Tests of users and their code during an outage:
+//!
+//! - A clock that panics on the writer thread.
+//! - A listener that calls the cache.
+//! - A user who replaces the cache file.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

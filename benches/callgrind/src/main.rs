@@ -25,8 +25,8 @@ use larder_callgrind::{instructions, valgrind};
 
 /// Maximum number of instructions by which a hit of `get_or_load` may exceed a hit of `get`, in percent.
 const LOADED_ALLOWANCE: f64 = 5.0;
-/// Maximum number of instructions by which a hit of an async call may exceed a hit of `get`. They take less
-/// than 10 ns.
+/// Maximum number of instructions by which a hit of an async call may exceed a hit of `get`. These
+/// instructions take less than 10 ns.
 const ASYNC_ALLOWANCE: f64 = 40.0;
 const KEEP: &str = "--keep";
 /// Number of counts. The result is their median.

@@ -1,7 +1,7 @@
 //! Measures a cache on a server: `measure URL`.
 //!
-//! Prints the times of a lookup in memory, a lookup on the server, a write and a load, and the number of
-//! lookups per second that many threads make on the server.
+//! Prints the times of a lookup in memory, a lookup on the server, a write and a load. Also prints the number
+//! of lookups per second that many threads make on the server.
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a program that measures real time")]
 

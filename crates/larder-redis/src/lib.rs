@@ -46,8 +46,8 @@
 //! - **A removal voids all loads in progress, on every machine.** A miss takes a lease in the key's slot, and
 //!   the loaded value is stored only over that lease. A plain `DEL` or `FLUSHALL` of another program has the
 //!   same effect.
-//! - **After a restart with older data, all entries are misses**, and so they are on another master. This
-//!   includes a former master that comes back without the changes of the master in between. The client
+//! - **After a restart with older data, all entries are misses**, and so they are on another master. The same
+//!   holds for a former master that comes back without the changes of the master in between. The client
 //!   compares the ids of the server with a marker in the data. `fsync=always` declares that the server uses
 //!   `appendfsync always` and that no replica replaces it. The entries are then kept.
 //! - **Without a connection, requests fail immediately**, and not after a time limit each. The client

@@ -39,9 +39,9 @@
 //!
 //! - A key has up to 4,096 bytes, and a value up to 64 MiB. An expiry is at most ten years ahead.
 //! - In rare cases, `EXEC` aborts although no watched key has changed. An error of the cache, such as a value
-//!   that is too large, makes the whole `EXEC` fail. It then changes nothing, unless the error is `MISCONF`.
-//!   The server refuses commands on all keys after `MULTI`. A `HELLO` in a transaction changes only the form
-//!   of later replies.
+//!   that is too large, makes the whole `EXEC` fail. The `EXEC` then changes nothing, unless the error is
+//!   `MISCONF`. The server refuses commands on all keys after `MULTI`. A `HELLO` in a transaction changes
+//!   only the form of later replies.
 //! - `MGET`, `EXISTS`, `TOUCH`, `MSET`, `MSETNX` and `EXEC` take up to 8,192 different keys. One `MSET` or
 //!   `EXEC` can change up to 8,192 entries and 32 MiB, with the default capacity of the file.
 //! - `EXPIRETIME` and `PEXPIRETIME` are computed from the remaining time. The result may differ from the
@@ -50,8 +50,8 @@
 //!   While the file can't be read, the walks over all keys (`SCAN`, `KEYS`, `DBSIZE`, `RANDOMKEY`) return an
 //!   error.
 //! - A request or an `EXEC` returns an error if its replies, or the values that it reads, take more than
-//!   [`OutputLimits::max`] together. It then changes nothing. If a `KEYS` or `SCAN` exceeds that limit, the
-//!   connection is closed.
+//!   [`OutputLimits::max`] together. The request then changes nothing. If a `KEYS` or `SCAN` exceeds that
+//!   limit, the connection is closed.
 //! - `FLUSHALL` waits for its commit, unless the removals of all databases are buffered.
 //! - `INCRBYFLOAT` adds decimal fractions exactly.
 //! - `WAIT` replies 1 when all earlier writes are on disk.

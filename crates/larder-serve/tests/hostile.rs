@@ -1,4 +1,4 @@
-//! Tests of hostile peers. They must not affect a client that works at the same time.
+//! Tests of hostile peers. Such peers must not affect a client that works at the same time.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;

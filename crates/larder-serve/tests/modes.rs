@@ -61,7 +61,7 @@ fn a_walk_in_an_outage_is_an_error_and_not_an_early_end() {
     disk.heal();
 }
 
-/// Returns requests that remove, each with its own key, and their replies.
+/// Returns requests that each remove another key, with their replies.
 fn removals() -> Vec<(Vec<u8>, &'static str)> {
     let unlock = "
         local token = redis.call('get', KEYS[1])

@@ -116,7 +116,8 @@ pub(crate) fn follow(path: &Path) {
 
 fn look(follower: &Follower, last: &mut u64, early: &mut Vec<u64>) -> Result<(), String> {
     let written = follower.keyspace(WRITTEN);
-    // A lookup may fail in a file that was closed or is being repaired. It must not return a wrong value.
+    // A lookup may fail in a file that was closed or is being repaired. But no lookup may return a wrong
+    // value.
     let version = |key: Key| match written.get(&key) {
         Ok(Some(found)) if !found.is_whole(key) => Err(format!("{key:?} was never written: {found:?}")),
         Ok(found) => Ok(found.map_or(0, |found| found.version)),

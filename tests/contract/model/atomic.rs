@@ -123,8 +123,8 @@ impl ModelRun {
             }
             AtomicStep::Take => {
                 assert_eq!(space.take(key).unwrap().as_deref().copied(), old);
-                // Without a live entry, the call removes nothing. It does not remove an entry that may be
-                // found again after a crash.
+                // Without a live entry, the call removes nothing. In particular, it does not remove an entry
+                // that may be found again after a crash.
                 if old.is_some() {
                     self.remove(|space, other| (space, other) == (at, key));
                 }

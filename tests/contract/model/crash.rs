@@ -26,7 +26,7 @@ impl ModelRun {
         self.cache.close().unwrap();
         std::fs::copy(crashed.path(), self.place.path()).unwrap();
         self.reopen();
-        // A key may have its last committed entry, or any entry that the cache has acknowledged since. It
+        // A key may have its last committed entry, or any entry that the cache has acknowledged since. A key
         // must not have a removed entry.
         let mut found = Entries::new();
         for (at, space) in self.spaces.iter().enumerate() {

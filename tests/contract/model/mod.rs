@@ -96,7 +96,7 @@ impl ModelRun {
         self.updates.iter().any(|(space, barred, _)| (*space, barred) == (at, key))
     }
 
-    /// Records a commit. It includes all entries except those of the memory-only keyspace.
+    /// Records a commit, which includes all entries except those of the memory-only keyspace.
     fn commit(&mut self) {
         self.committed = self
             .model

@@ -38,8 +38,8 @@ pub(super) fn all_keys(keys: u64) -> impl Iterator<Item = Key> {
     (0..keys + keys / 4 + 5).map(|key| (0, key))
 }
 
-/// Checks an answer. It must be a miss or the version that the key has in the image. With `may_bring_back`,
-/// an earlier version is allowed too.
+/// Checks an answer, which must be a miss or the version that the key has in the image. With
+/// `may_bring_back`, an earlier version is allowed too.
 pub(super) fn judge(
     keys: u64,
     key: Key,

@@ -136,7 +136,8 @@ fn is_near_the_limit(error: &CodecError) -> bool {
     error.to_string().contains(&MAX_EMPTY_ELEMENTS.to_string())
 }
 
-/// Builds a value from the input. It must be refused because of its depth, or be decoded as it was encoded.
+/// Builds a value from the input. The value must be refused because of its depth, or be decoded as it was
+/// encoded.
 fn built<C: Codec>(format: Format, input: &mut Input<'_>) {
     let value = tree(input, 2 * MAX_DEPTH);
     match C::encode(format, &value) {

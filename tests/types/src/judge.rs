@@ -162,7 +162,7 @@ impl Judge {
     }
 }
 
-/// Returns the value with this index. It is the same in each run.
+/// Returns the value with this index. The value is the same in each run.
 pub(crate) fn nth<T: Content>(name: &str, at: u64) -> T {
     let seed = name.bytes().fold(at + 1, |seed, byte| seed.wrapping_mul(0x0100_0000_01B3) ^ u64::from(byte));
     T::make(&mut Maker::new(seed))

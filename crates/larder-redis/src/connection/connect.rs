@@ -1,9 +1,9 @@
 //! Connects a socket within a time limit. Closing the client ends the attempt.
 //!
-//! The socket never blocks, not even while it connects: a stopped server accepts no more connections once its
-//! queue is full, and connecting to its Unix socket would wait forever. The system resolves host names
-//! without a time limit, so a separate thread does it. There is at most one such thread, and a later attempt
-//! waits for the result of an earlier one.
+//! The socket never blocks, not even while it connects. A stopped server accepts no more connections once its
+//! queue is full, so a blocking connection attempt to its Unix socket would wait forever. The system resolves
+//! host names without a time limit, so a separate thread does it. There is at most one such thread, and a
+//! later attempt waits for the result of an earlier one.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -151,8 +151,8 @@ fn connect_unix(path: &Path, attempt: Attempt<'_>) -> io::Result<UnixStream> {
         stream.set_nonblocking(true)?;
         match rustix::net::connect(&stream, &address) {
             Ok(()) => return Ok(stream),
-            // The server's queue is full. The system does not notify when it has room, so the client tries
-            // again.
+            // The server's queue is full. The system does not report when the queue has room, so the client
+            // tries again.
             Err(Errno::AGAIN | Errno::INTR) => {
                 let left = attempt.left(attempt.until)?;
                 wait_for(None, attempt.waker, left.min(STEP))?;

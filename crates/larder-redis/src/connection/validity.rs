@@ -3,7 +3,7 @@
 //! The guarantee: no value from memory is older than an acknowledged change by more than `S`
 //! ([`Timing::staleness`](crate::settings::Timing)), whatever the clocks of other machines show. It follows
 //! from these steps, whose numbers are repeated in the code. A *PING* is a request that is sent only for this
-//! purpose. In default mode it is a `HELLO`, whose reply also tells whether the server is a master. In
+//! purpose. In default mode it is a `HELLO`, whose reply also shows whether the server is a master. In
 //! broadcast mode, a `PING` follows each `HELLO`, and only the reply to the `PING` counts.
 //!
 //! 1. The driver reads the clock *before* it sends a PING. So a change that was acknowledged before this time
@@ -13,7 +13,8 @@
 //!    before the reply to that PING. In *broadcast* mode, the server appends the pushes at the end of each
 //!    turn of its event loop, after the replies of that turn. So the reply to a PING may come before a push
 //!    of the same turn. But all pushes of that turn come before the reply to the next PING, if that PING is
-//!    sent only after the reply to this one. So the reply to a PING vouches for the *previous* PING.
+//!    sent only after the reply to this one. So the reply to a PING *vouches* for the previous PING: all
+//!    changes that were acknowledged before that PING was sent have been pushed.
 //!
 //!    A turn with a slow script lasts until the script ends. After its `busy-reply-threshold`, the server
 //!    reads requests and sends replies within that turn, but no pushes. So a writer may get the reply to a

@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 /// An encoded request.
 ///
-/// The head of the array is not included, so that a script that the server no longer knows can be sent again
-/// with its text, without copying the arguments.
+/// The head of the array is not included. So if the server no longer knows a script, the script can be sent
+/// again with its text, without copying the arguments.
 #[derive(Debug, Clone)]
 pub(crate) struct Command {
     words: usize,

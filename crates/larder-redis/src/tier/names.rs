@@ -12,9 +12,9 @@
 //! only digits, and in a name, a colon is written `%3A` and a percent sign `%25`. So no two keys of the cache
 //! have the same key on the server, and none of them equals a key of another kind.
 //!
-//! An encoded text ends with two zero bytes. They are omitted if the text has no other zero byte, so that
-//! other programs can write the key. A text with another zero byte keeps them, so that no two texts have the
-//! same key.
+//! An encoded text ends with two zero bytes. These bytes are omitted if the text has no other zero byte, so
+//! that other programs can write the key. A text with another zero byte keeps these bytes, so that no two
+//! texts have the same key.
 
 use std::collections::HashMap;
 

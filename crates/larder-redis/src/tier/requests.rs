@@ -151,7 +151,7 @@ impl RedisTier {
         self.handle.0.submit(Request::script(script, command, completion(sender, decode)));
     }
 
-    /// Sends a script that removes. With replicas, the result waits for them.
+    /// Sends a script that removes entries. With replicas, the result waits for them.
     pub(super) fn send_removal<T: Send + 'static>(
         &self,
         script: &'static Script,

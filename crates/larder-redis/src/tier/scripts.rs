@@ -119,7 +119,7 @@ return redis.call('UNLINK', KEYS[1])",
 );
 
 /// Arguments: a new generation if there is none, the record without its header, the time to live in ms or 0
-/// or `keep`, the condition (`always`, `absent`, `present`, `unchanged`), the expected record.
+/// or `keep`, the condition (`always`, `absent`, `present` or `unchanged`), and the expected record.
 pub(super) static SET: Script = Script::new(
     "local g = redis.call('GET', KEYS[2])
 if ARGV[4] ~= 'always' or ARGV[3] == 'keep' then
@@ -140,7 +140,7 @@ else redis.call('SET', KEYS[1], record, 'PX', ARGV[3]) end
 return 1",
 );
 
-/// Writes a plain slot. Arguments: the bytes, the time to live in ms or 0 or `keep`, the condition, the
+/// Writes a plain slot. Arguments: the bytes, the time to live in ms or 0 or `keep`, the condition, and the
 /// expected bytes.
 pub(super) static SET_PLAIN: Script = Script::new(
     "if ARGV[3] ~= 'always' or ARGV[2] == 'keep' then
@@ -270,13 +270,17 @@ end
 return {page[1], count, keys}",
 );
 
-/// Identifies the data. Key: the marker. Arguments: the run id and the replication id of the server; `1` if
-/// the server never loses an acknowledged change; a random name; the name that this client knows from an
-/// earlier connection to the same server, or nothing; and the names of data that this client has used and
-/// left.
+/// Identifies the data. Key: the marker. Arguments:
+///
+/// 1. The run id of the server.
+/// 2. The replication id of the server.
+/// 3. `1` if the server never loses an acknowledged change.
+/// 4. A random name.
+/// 5. The name that this client knows from an earlier connection to the same server, or nothing.
+/// 6. The names of data that this client has used and left, one per argument.
 ///
 /// The marker contains the ids of the server that wrote the data. If the ids differ, the data may be older.
-/// It then gets a new name, so that all earlier records have another name. The script reads the marker again
+/// The data then gets a new name, so that all earlier records have another name. The script reads the marker again
 /// after writing it. Otherwise the push for the write would end the tracking of the marker for this client.
 ///
 /// A name that this client has left belongs to a former master, which still has entries that were removed on

@@ -1,7 +1,7 @@
 //! Key patterns for `KEYS`, `SCAN` and `CONFIG GET`: `*`, `?`, `[a-z]`, `[^a]` and `\`.
 //!
 //! A pattern is parsed once, and then matched against many keys. A pattern may be as long as a request, but
-//! the time of a match is bounded: a run of `*` is one `*`, a class is a set of bytes, and a pattern with
+//! the time of a match is bounded. A run of `*` is one `*`, and a class is a set of bytes. A pattern with
 //! more items than the longest key has bytes matches no key.
 
 /// Maximum number of items of a pattern, without `*`. The texts are keys or shorter, and a key has up to

@@ -47,7 +47,7 @@ fn count_present(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut Rep
     Ok(())
 }
 
-/// Runs `TOUCH key [key ...]`. It reads each value, because a read counts as a use.
+/// Runs `TOUCH key [key ...]`. This command reads each value, because a read counts as a use.
 fn touch(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let mut present = 0;
     for key in args.from(1) {

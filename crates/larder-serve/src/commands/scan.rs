@@ -225,7 +225,7 @@ async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Runs `DBSIZE`. It counts live entries, so its time grows with their number.
+/// Runs `DBSIZE`. This command counts live entries, so its time grows with their number.
 async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let keyspace = session.database().keyspace.clone();
     let counted = walk::run(&session.served.is_cut_off, move |end| {

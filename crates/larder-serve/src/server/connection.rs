@@ -288,8 +288,8 @@ impl<S: PeerStream, P> Connection<S, P> {
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(Event::End),
                 // During a shutdown, the connection executes the requests that arrived before, and accepts no
-                // later ones. The event loop may not have reported these requests yet. It has done so when a
-                // timer fires.
+                // later ones. The event loop may not have reported these requests yet. When a timer fires, all of
+                // them have been reported.
                 Poll::Pending if self.is_stopping => {
                     let last_look = *self.last_look.get_or_insert_with(|| Instant::now() + LAST_LOOK);
                     if last_look <= Instant::now() {
@@ -350,7 +350,7 @@ impl<S: PeerStream, P> Connection<S, P> {
     }
 }
 
-/// Runs a command. Returns whether the command has finished. It is stopped early in these cases:
+/// Runs a command. Returns whether the command has finished. The command is stopped early in these cases:
 ///
 /// - `CLIENT KILL` has ended the connection.
 /// - The peer can't read a reply, because it has closed a Unix socket or reset a TCP connection.

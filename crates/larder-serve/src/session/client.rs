@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use crate::protocol::reply::Version;
 
-/// What other connections know about a connection. They change it only through [`kill`](Self::kill).
+/// What other connections know about a connection. Other connections change this state only through
+/// [`kill`](Self::kill).
 #[derive(Debug)]
 pub(crate) struct Client {
     /// Id of the connection, which is unique within this server.

@@ -28,7 +28,7 @@ pub enum RemovalMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WriteMode {
-    /// When the value is in memory. It is on disk within the flush interval.
+    /// When the value is in memory. The value is on disk within the flush interval.
     #[default]
     Buffered,
     /// When the value is on disk. Writes that wait at the same time share a commit, across all connections

@@ -1,7 +1,8 @@
 //! Checks which values a read may return, from the requests that were sent and the replies that were
 //! received.
 //!
-//! Each key or group of keys has a history, which numbers the changes in order. It stores three numbers:
+//! Each key or group of keys has a history, which numbers the changes in order. A history stores three
+//! numbers:
 //!
 //! - `sent`: the last change that was sent, whether or not a reply has arrived.
 //! - The floor of a life of the server: the last change that a reply in this life has shown. Each later read

@@ -136,8 +136,8 @@ impl WriteBuffer {
                 gate.leave(place);
                 self.waiting.fetch_sub(1, Ordering::SeqCst);
                 self.large.fetch_sub(usize::from(is_large), Ordering::SeqCst);
-                // `is_closed` is read only once, so this call returns room if and only if `try_take`
-                // reserved it, even if the buffer is closed or opened concurrently.
+                // `is_closed` is read only once, in case the buffer is closed or opened concurrently. So
+                // this call returns room if and only if `try_take` reserved it.
                 return (!is_closed).then(|| self.room(bytes));
             }
             self.freed.wait(&mut gate);

@@ -2,8 +2,7 @@
 //!
 //! Dropping the guard unlocks the shard first. After that, the released weight is returned to the budget,
 //! and the released values are added to the caller's list. The caller drops these values when it holds no
-//! lock and no reserved weight, because a user's `Drop` may call the cache, wait for room, or panic
-//! (invariant 5).
+//! lock and no reserved weight (invariant 5). A user's `Drop` may call the cache, wait for room, or panic.
 
 use super::budget::Budget;
 use super::deferred_drops::DeferredDrops;

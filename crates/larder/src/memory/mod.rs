@@ -259,7 +259,7 @@ impl Memory {
     /// In a full cache, the room usually comes from the key's own shard. The victim is evicted under the
     /// same lock, so no other entry can take its room. If this room is too small, every shard is searched.
     ///
-    /// This function drops no value: it has reserved weight for an entry that is not stored yet, and a
+    /// This function drops no value. It has reserved weight for an entry that is not stored yet, and a
     /// user's `Drop` may wait for that weight.
     #[inline]
     fn lock_with_room<'a>(

@@ -2,7 +2,7 @@
 //!
 //! The index is a hash table of buckets. A bucket has places for six slots. A place holds the id of a slot
 //! and one byte of its hash, the *tag*. A bucket fills half a CPU cache line. So a lookup that finds its
-//! slot in the first bucket reads one cache line of the index, and compares all six tags with a few
+//! slot in the first bucket reads one cache line of the index. It compares all six tags with a few
 //! operations on one word.
 //!
 //! 1. The *home* of a hash is a bucket. Homes follow the order of the hashes.
@@ -10,8 +10,8 @@
 //!    the search continues at the first bucket.
 //! 3. A bucket counts the slots that have passed it in step 2. A lookup ends at a bucket that no slot has
 //!    passed. So lookups never step over removed slots.
-//! 4. A removal moves a nearby slot that has passed the bucket back into the free place, and repeats this
-//!    for the place of the moved slot. Without this step, replacing slots would leave more and more slots
+//! 4. A removal moves a nearby slot that has passed the bucket back into the free place. It repeats this for
+//!    the place of the moved slot. Without this step, replacing slots would leave more and more slots
 //!    outside their homes. A bucket marks the slots that are *away* from their homes, so that a removal
 //!    reads only the hashes of these slots. Reading any other hash would cost another cache line.
 //!
@@ -283,8 +283,8 @@ impl SlotIndex {
         }
     }
 
-    /// Does step 4: moves a slot to a free place, and repeats this for the place of the moved slot, as long
-    /// as a suitable slot is near.
+    /// Does step 4: moves a slot to a free place, then repeats this for the place of the moved slot. Ends
+    /// when no suitable slot is near.
     fn fill(&mut self, mut free_at: usize, mut free_place: usize, hash_of: impl Fn(SlotId) -> u32) {
         while let Some((at, place, hash)) = self.find_passed(free_at, &hash_of) {
             let moved = self.buckets.get_mut(at).and_then(|bucket| {

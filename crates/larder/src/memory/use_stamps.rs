@@ -7,7 +7,7 @@
 //!
 //! 1. Under the exclusive lock of its shard, an entry that is *still* live gets its new expiry. The time is
 //!    read under the lock. The stamp is added under the same lock ([`Memory::extend_life`]). An entry that
-//!    is only on disk is extended only if its record is from the current snapshot. If a commit has come
+//!    is not in memory is extended only if its record is from the current snapshot. If a commit has come
 //!    since the lookup, the record is read again. Otherwise a use at the time of a commit would have no
 //!    effect.
 //! 2. The writer copies stamps, and commits them. A stamp applies only to the record with its sequence, and

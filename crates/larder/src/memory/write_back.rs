@@ -62,7 +62,7 @@ impl Memory {
     }
 
     /// Same as [`drain`](Memory::drain), but adds to a list that every step reuses. A new list for each step
-    /// would be the largest block that is ever freed. glibc's allocator adapts to the size of this block: it
+    /// would be the largest block that is ever freed. glibc's allocator adapts to the size of this block. It
     /// would keep all smaller blocks in its arenas, and never return the holes between them.
     pub(crate) fn drain_into(
         &self,

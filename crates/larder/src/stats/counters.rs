@@ -74,8 +74,8 @@ impl Counters {
     /// Returns each count, summed over all stripes.
     pub(crate) fn sums(&self) -> Sums {
         let mut sums = [0_u64; COUNTS];
-        // If this thread sees a count, it also sees that the stripe of that count is taken, because the
-        // counting thread increased `TAKEN` before it counted.
+        // If this thread sees a count, it also sees that the stripe of that count is taken. The counting
+        // thread increased `TAKEN` before it counted.
         let taken = usize::try_from(TAKEN.load(Ordering::Relaxed)).unwrap_or(OWN_STRIPES);
         for stripe in self.own.iter().take(taken).chain([&self.shared]) {
             for (sum, counter) in sums.iter_mut().zip(&stripe.0) {

@@ -74,7 +74,7 @@ pub struct Stats {
     /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
     /// meantime.
     pub voided_fills: u64,
-    /// Loaded values that could not be cached: they were too large, could not be encoded, or found no room
+    /// Loaded values that could not be cached. They were too large, could not be encoded, or found no room
     /// in memory and would not be saved. The next caller loads the value again. The log reports the cause
     /// once for each keyspace.
     pub uncacheable: u64,
@@ -264,7 +264,7 @@ pub struct KeyspaceStats {
     /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
     /// meantime.
     pub voided_fills: u64,
-    /// Loaded values that could not be cached: they were too large, could not be encoded, or found no room
+    /// Loaded values that could not be cached. They were too large, could not be encoded, or found no room
     /// in memory and would not be saved. The next caller loads the value again. The log reports the cause
     /// once for each keyspace.
     pub uncacheable: u64,
@@ -300,9 +300,9 @@ pub struct KeyspaceStats {
     /// Expired entries deleted from disk.
     pub disk_expirations: u64,
     /// Records whose value could not be decoded. Each lookup of one of them was a miss. The log reports the
-    /// first of a keyspace, with the cause. Either the type has changed without a new version, or the type
-    /// needs [`Format::MessagePack`](crate::Format::MessagePack), or another version of larder wrote the
-    /// record, or Zstandard is not built in.
+    /// first of a keyspace, with the cause. Possible causes: the type has changed without a new version, or
+    /// needs [`Format::MessagePack`](crate::Format::MessagePack). Otherwise another version of larder wrote
+    /// the record, or Zstandard is not built in.
     pub undecodable: u64,
     /// Why the latest of these values could not be decoded.
     pub undecodable_cause: Option<String>,

@@ -5,8 +5,8 @@
 //! may drop a user's future, so the writer must not call it.
 //!
 //! A process has one waker thread, for all caches. It starts with the first alarm or waker, and ends after
-//! [`IDLE_TIME`] without either. It never waits for a lock of a cache, for the disk or for a listener, so
-//! none of these can make it miss a deadline.
+//! [`IDLE_TIME`] without either. The thread never waits for a lock of a cache, for the disk or for a
+//! listener. So none of these can make it miss a deadline.
 //!
 //! 1. Under the lock, a caller adds an alarm or a waker, and takes the place of the thread if that is free.
 //!    After it has released the lock, the caller starts the thread, or notifies it.

@@ -1,6 +1,6 @@
 //! The charge of an entry: an estimate of the bytes that it takes in the file.
 //!
-//! If the file system reports the blocks of a file, the capacity limits the blocks, and an entry is charged
+//! If the file system reports the blocks of a file, the capacity limits the blocks. An entry is then charged
 //! for the blocks that it takes. Otherwise the capacity limits the length of the file, and an entry is
 //! charged by the rule of earlier versions. The file names the rule of its sums (`"charging"` in its
 //! metadata). If a file is moved to a file system with the other rule, opening the file computes its charges

@@ -164,10 +164,10 @@ impl<'a> Draft<'a> {
     /// old number. Returns the number of the keyspace, and the old number if it was retired.
     ///
     /// A keyspace keeps the schema of the definition that created it, so that tools show its keys as that
-    /// definition wrote them. If a tool or an early version of larder created the keyspace, it has no
-    /// schema, and takes over the first schema that a definition names. If a definition differs only in its
-    /// schema, the entries are shared, and the schema stays. If the version or shape differs, the keyspace
-    /// starts again with the schema of the new definition.
+    /// definition wrote them. A keyspace that a tool or an early version of larder created has no schema. It
+    /// takes over the first schema that a definition names. If a definition differs only in its schema, the
+    /// entries are shared, and the schema stays. If the version or shape differs, the keyspace starts again
+    /// with the schema of the new definition.
     pub(crate) fn register(
         &mut self,
         wanted: &Registration,

@@ -37,7 +37,7 @@ const PAGE_SIZE_AT: usize = 12;
 const REGION_PAGES_AT: usize = 20;
 
 /// The page of one value is at most the capacity divided by this number. While a transaction writes a large
-/// page, two older pages may still exist: the page that it replaces, and the page that the previous
+/// page, two older pages may still exist. They are the page that it replaces, and the page that the previous
 /// transaction replaced.
 pub(crate) const PAGE_SHARE: u64 = 16;
 /// Size of the page of the largest possible value.

@@ -205,8 +205,8 @@ pub(crate) fn quotes_nothing(reason: &str) -> bool {
 }
 
 /// Accepts a value that was decoded without a fingerprint, from a record of the first format. The value must
-/// encode to the same bytes again, except for the order of unordered parts, because the order of a hash map
-/// differs in each process.
+/// encode to the same bytes again, except for the order of unordered parts. The order of a hash map differs
+/// in each process.
 fn unmarked<V>(value: V, payload: &[u8]) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,

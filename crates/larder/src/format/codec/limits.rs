@@ -25,9 +25,9 @@ pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
 ///
 /// 128 levels are enough for trees and expressions. Store a long linked list as a sequence instead. Decoding
 /// recurses once for each level, and this limit keeps hostile bytes from overflowing the stack. In an
-/// unoptimised build, 128 levels of a list of boxes need 224 KiB of stack, and 128 levels of an enum of
-/// fifteen variants need 768 KiB. A Rust thread has 2 MiB by default. A thread with a smaller stack, or a
-/// type that contains large values unboxed, may need flatter values.
+/// unoptimised build, 128 levels of a list of boxes need 224 KiB of stack. 128 levels of an enum of fifteen
+/// variants need 768 KiB. A Rust thread has 2 MiB by default. A thread with a smaller stack, or a type that
+/// contains large values unboxed, may need flatter values.
 pub const MAX_DEPTH: usize = 128;
 
 /// A value has at most one element for each encoded byte, plus this many elements without bytes (`()`,

@@ -16,7 +16,7 @@
 //! 5. The share of the small queue adapts to the requests ([`small_queue_target`]).
 //!
 //! A scan passes through the small queue and does not change main. In a loop larger than the cache,
-//! newcomers have no more uses than the entries of main, so a part of the loop stays in the cache. The
+//! newcomers have no more uses than the entries of main. So a part of the loop stays in the cache. The
 //! entries of a new working set move into main, because they are used twice or are used in the small queue.
 //!
 //! Several hits between two visits of the policy count as one use. Otherwise a short burst of hits would

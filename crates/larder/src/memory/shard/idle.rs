@@ -7,8 +7,8 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Returns whether a use may extend the life of a key's entry: the entry has a time to idle, and has not
-    /// reached its hard limit. Returns `None` if the shard does not have the key.
+    /// Returns whether a use may extend the life of a key's entry. The entry must have a time to idle, and
+    /// must not have reached its hard limit. Returns `None` if the shard does not have the key.
     pub(in crate::memory) fn can_extend(&self, key: SlotKey<'_>) -> Option<bool> {
         let (id, slot) = self.find(key)?;
         let ends_at = self.extras.get(&id).map_or(Timestamp::ZERO, |extras| extras.ends_at);

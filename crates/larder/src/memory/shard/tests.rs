@@ -317,9 +317,9 @@ const fn table_place(element: usize) -> usize {
 
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // The sum of the slot, the nodes of the policy and of the expiry index, ten bytes of sketch and ghosts,
-    // the place in the index, and two reference counts of the value. Key bytes that are inside the slot are
-    // counted twice.
+    // The sum covers the slot, the nodes of the policy and of the expiry index, and ten bytes of sketch and
+    // ghosts. It also covers the place in the index, and two reference counts of the value. Key bytes that
+    // are inside the slot are counted twice.
     let kept = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10;
     let bytes = kept + SlotIndex::MAX_BYTES + 2 * size_of::<usize>();
     // The allocator's overhead for the block of the value, and for a small block that the value owns.

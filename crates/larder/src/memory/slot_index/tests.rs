@@ -215,7 +215,8 @@ proptest! {
 
     #[test]
     fn the_index_agrees_with_a_map_while_slots_come_and_go(
-        // The masks leave few distinct tags or homes, and enough slots to make the index grow several times.
+        // The masks leave few distinct tags or homes. The test adds enough slots to make the index grow
+        // several times.
         steps in proptest::collection::vec((0_u32..4, 0_u32..600, any::<u32>()), 0..900),
         mask in prop_oneof![Just(u32::MAX), Just(0xFC00_0000), Just(0x0000_003F), Just(0x8000_001F)],
     ) {

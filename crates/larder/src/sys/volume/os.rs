@@ -126,8 +126,8 @@ impl OsVolume {
         Ok(VolumeFile::new(OsContent::of_locks(read_only(path)?)?))
     }
 
-    /// Returns at most `most` bytes from the start of a file other than the cache file, for example an
-    /// owner's lock file or the system's list of locks.
+    /// Returns at most `most` bytes from the start of a file other than the cache file. Examples are an
+    /// owner's lock file and the system's list of locks.
     pub(crate) fn read_beside(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         read_only(path)?.take(most).read_to_end(&mut bytes)?;

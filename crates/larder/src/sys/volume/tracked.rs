@@ -1,6 +1,6 @@
 //! The files that a cache has open, so that a forked child can close them.
 //!
-//! A child inherits every descriptor. The descriptors of locks matter most: a lock belongs to the open file,
+//! A child inherits every descriptor. The descriptors of locks matter most. A lock belongs to the open file,
 //! which parent and child share, so it ends only when both have closed the file. Threads that exist only in
 //! the parent may be using the inherited files. So every handle accesses its file through a slot, and the
 //! volume has a list of the slots:

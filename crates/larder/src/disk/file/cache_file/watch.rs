@@ -11,7 +11,7 @@
 //!    ([`CacheFile::note_content`]).
 //!
 //! **The lock file** may also be removed or replaced. Then the lock is taken again immediately, unless
-//! another process holds it. In that case the file stays in service: redb's own lock on the file keeps the
+//! another process holds it. In that case the file stays in service. redb's own lock on the file keeps the
 //! other process out, and closing the file would release that lock. But this process renames, opens or
 //! creates no file until it holds the owner's lock again. Until then, a file that is out of service may
 //! belong to the other process.

@@ -65,7 +65,7 @@ macro_rules! self_described {
 
 /// In a positional encoding the type determines the next part, so the level of a compound is entered before
 /// the compound is read. An encoding that describes itself may contain a kind that the type does not ask
-/// for, so there the level is entered when a compound is found.
+/// for. There the level is entered when a compound is found.
 macro_rules! compounds {
     ($($method:ident($($arg:ident: $type:ty),*) $wrap:ident $group:literal $kind:expr),* $(,)?) => {$(
         fn $method<V: Visitor<'de>>(self, $($arg: $type,)* visitor: V) -> Result<V::Value, D::Error> {

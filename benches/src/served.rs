@@ -203,7 +203,7 @@ impl RespServer {
                 reason = "a count of requests is below what a double tells apart"
             )]
             let sent = requests.count as f64;
-            // Uses the kind that ends last, because the server has had fewer connections before that.
+            // All kinds begin together, so the kind that ends last determines the duration.
             seconds = seconds.max(sent / rate);
             count += sent;
         }

@@ -23,8 +23,8 @@ fn keys() -> Vec<RemoteKey> {
     (0..KEYS).map(|at| key(&format!("shared{at}"))).collect()
 }
 
-/// Returns the time since the machine started. It is the same in all processes, and continues while a process
-/// is stopped.
+/// Returns the time since the machine started. This time is the same in all processes, and continues while a
+/// process is stopped.
 fn time() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())

@@ -125,7 +125,7 @@ impl Connection {
             if read != Read::Nothing && input.is_within_reply() {
                 forgiven_until = forgiven_until.max(now + limit);
             }
-            // A due PING is sent before more is read. Otherwise an endless stream of pushes would delay it.
+            // A due PING is sent before the next read. Otherwise an endless stream of pushes would delay it.
             if heartbeat.due().is_some_and(|due| due <= now) {
                 // The time is recorded before the PING is sent (validity, step 1).
                 heartbeat.sends(now);

@@ -79,8 +79,8 @@ impl Connection {
     /// Waits until the first attempt to connect has ended. Returns its error.
     pub(crate) fn first_attempt(&self) -> Result<(), Error> {
         let mut ended = self.first_attempt.lock();
-        // An attempt itself has this time limit. More time may pass in a starved thread, or while the
-        // system's certificates are read. The tier then connects later.
+        // One attempt should end within half of this limit. It may take longer in a starved thread, or while
+        // the system's certificates are read. The tier then connects later.
         let limit = self.settings.timing.connect * 2;
         self.attempted.wait_while_for(&mut ended, |ended| ended.is_none(), limit);
         ended.clone().unwrap_or(Ok(()))

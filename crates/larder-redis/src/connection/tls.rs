@@ -1,7 +1,7 @@
 //! A socket with TLS.
 //!
-//! One lock protects the session. It is held while bytes are encrypted, decrypted or passed to the socket,
-//! but never while a thread waits for the socket.
+//! One lock protects the session. The lock is held while bytes are encrypted, decrypted or passed to the
+//! socket, but never while a thread waits for the socket.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

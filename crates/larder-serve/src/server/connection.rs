@@ -288,8 +288,8 @@ impl<S: PeerStream, P> Connection<S, P> {
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(Event::End),
                 // During a shutdown, the connection executes the requests that arrived before, and accepts no
-                // later ones. The event loop may not have reported these requests yet. When a timer fires, all of
-                // them have been reported.
+                // later ones. The event loop may not have reported these requests yet. When a timer fires,
+                // all of them are reported.
                 Poll::Pending if self.is_stopping => {
                     let last_look = *self.last_look.get_or_insert_with(|| Instant::now() + LAST_LOOK);
                     if last_look <= Instant::now() {

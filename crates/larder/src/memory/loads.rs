@@ -34,8 +34,8 @@ pub(crate) enum LeaseOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 pub(crate) struct HeededAnswers {
-    /// A value or an absence in memory. If the key is in a remote tier, a caller that has already looked in
-    /// memory does not accept them. It may not answer from memory.
+    /// A value or an absence in memory. If the keyspace belongs to a remote tier, a caller that has already
+    /// looked in memory does not accept them. It may not answer from memory.
     pub(crate) entry: bool,
     /// An absence. A caller that does not accept it loads the key as if there were no entry.
     pub(crate) absence: bool,

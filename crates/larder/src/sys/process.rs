@@ -50,7 +50,8 @@ impl Process {
     #[inline]
     pub(crate) fn is_current(&self) -> bool {
         match &self.0 {
-            // A guard reports a fork only once, so a clone is asked. This guard does not change.
+            // A guard reports a fork only once, so this function asks a clone, and leaves the guard
+            // unchanged.
             ForkCheck::Count(guard) => !guard.clone().detected_fork(),
             ForkCheck::Id(id) => *id == std::process::id(),
         }

@@ -17,7 +17,7 @@ const KNOWN: u8 = 1 << 7;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum QueueOfEntry {
-    /// Not evictable: the slot is vacant, or its entry is dirty.
+    /// Not evictable: the slot is vacant, or pinned until a commit.
     Detached,
     Small,
     Main,

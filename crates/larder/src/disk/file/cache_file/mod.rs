@@ -4,10 +4,10 @@
 //!              failed                      opened again
 //! in service ─────────▶ suspended ─────────────────────────▶ in service
 //!     │                     │
-//!     │ damaged             │ damaged; or a caller can't wait for the disk to come back
+//!     │ damaged             │ damaged; or a caller cannot wait for the disk to recover
 //!     ▼                     ▼
 //!     discarded: renamed aside ─▶ directory synced ─▶ (a healthy one) removed
-//!                           │ a fresh file was made
+//!                           │ a new file was created
 //!                           ▼
 //!                      in service
 //! ```

@@ -1,4 +1,4 @@
-//! The units of measures. A unit tells whether less is better, and how to print a figure.
+//! The units of measures. A unit determines whether less is better, and how a figure is printed.
 
 use serde::{Deserialize, Serialize};
 

@@ -109,7 +109,7 @@ impl Worker {
         self.kill_and_look().0
     }
 
-    /// Like [`kill`](Self::kill), and also returns the exit status, which tells whether the child had ended
+    /// Like [`kill`](Self::kill), and also returns the exit status, which shows whether the child had ended
     /// before the kill.
     pub(crate) fn kill_and_look(mut self) -> (Vec<String>, ExitStatus) {
         self.child.kill().unwrap();

@@ -56,7 +56,7 @@ pub(crate) struct WorkloadRun {
 }
 
 impl WorkloadRun {
-    /// Makes a workload. `fails` tells whether the disk fails, so that calls may fail too.
+    /// Makes a workload. With `fails`, the disk fails, so calls may fail too.
     pub(crate) fn new(place: SimulatedPlace, fails: bool) -> Self {
         let (second, history) = (Second::default(), History::default());
         Self { place, cache: None, second, history, last_version: 0, fails }

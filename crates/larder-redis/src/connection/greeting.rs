@@ -1,6 +1,6 @@
 //! The first requests of a connection. Other requests are sent only after the replies to these requests.
 //!
-//! 1. `HELLO 3` with user and password. Its reply tells what kind of server this is.
+//! 1. `HELLO 3` with user and password. Its reply shows what kind of server this is.
 //! 2. `SELECT` with the database.
 //! 3. `CLIENT TRACKING ON`, never with `NOLOOP`, so that a change by this client also voids the client's own
 //!    copies. Otherwise a fill that runs during such a change would be kept.

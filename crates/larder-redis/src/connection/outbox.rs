@@ -177,7 +177,7 @@ impl Outbox {
         queue.wait_for(Purpose::Request(request), until);
     }
 
-    /// Appends a heartbeat: a `HELLO` without arguments, whose reply tells whether the server is still a
+    /// Appends a heartbeat: a `HELLO` without arguments, whose reply shows whether the server is still a
     /// master. With `has_ping`, a `PING` follows.
     pub(crate) fn append_heartbeat(&self, has_ping: bool, until: Duration) {
         let mut queue = self.queue.lock();

@@ -100,7 +100,7 @@ impl Request {
 /// What an awaited reply is for.
 #[derive(Debug)]
 pub(crate) enum Purpose {
-    /// The reply to a `HELLO`, which tells the role of the server.
+    /// The reply to a `HELLO`, which shows the role of the server.
     Hello,
     /// The reply to a `PING`, which shows that no script is running.
     Ping,

@@ -1,6 +1,6 @@
 //! The scripts on the server. Each of them is one atomic step.
 //!
-//! The first byte of a slot tells its content:
+//! The first byte of a slot shows its content:
 //!
 //! | first byte | then |
 //! |---|---|

@@ -26,6 +26,31 @@ use crate::spelled::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ProductKeySpelling;
 
+impl ProductKeySpelling {
+    /// Returns the text that all spelled keys of a keyspace begin with, or `None` if the shop has no keyspace
+    /// of this name. Keys of another keyspace may begin with the text, too: `product_categories_active`.
+    ///
+    /// ```
+    /// # use larder_product::ProductKeySpelling;
+    /// assert_eq!(ProductKeySpelling.beginning("data_package"), Some("data_package_"));
+    /// assert_eq!(ProductKeySpelling.beginning("price"), None);
+    /// ```
+    #[must_use]
+    pub fn beginning(&self, keyspace: &str) -> Option<&'static str> {
+        let family = Family::ALL.into_iter().find(|family| family.keyspace() == keyspace)?;
+        Some(match family {
+            Family::Categories => CATEGORIES,
+            Family::Products => PRODUCT,
+            Family::ProductLists => PRODUCT_LIST,
+            Family::DataPackages => DATA_PACKAGE,
+            Family::DataBundles => DATA_BUNDLES,
+            Family::MerchantDiscounts => MERCHANT_DISCOUNT,
+            Family::MerchantAuth => MERCHANT_AUTH,
+            Family::Own(_) => return None,
+        })
+    }
+}
+
 impl KeySpelling for ProductKeySpelling {
     fn schema(&self) -> &str {
         SCHEMA
@@ -136,6 +161,7 @@ mod tests {
         fn a_spelled_key_is_read_back((family, key) in keys()) {
             if let Some(spelled) = ProductKeySpelling.spell(family.keyspace(), &key) {
                 prop_assert!(!spelled.starts_with('"') && !spelled.starts_with("0x"));
+                prop_assert!(spelled.starts_with(ProductKeySpelling.beginning(family.keyspace()).unwrap()));
                 let read = ProductKeySpelling.read(&spelled);
                 prop_assert_eq!(read, Some((family.keyspace().to_owned(), key)), "{}", spelled);
             }

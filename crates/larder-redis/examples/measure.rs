@@ -37,7 +37,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn at_the_server(url: &str) -> Result<(), Box<dyn Error>> {
     let tier = RedisTier::open(url)?;
     let (name, shape) = ("measured-plain".to_owned(), "bytes".to_owned());
-    tier.register(RemoteKeyspace { number: 1, name, version: 0, shape, format: Format::Bincode })?;
+    tier.register(RemoteKeyspace {
+        number: 1,
+        name,
+        version: 0,
+        schema: None,
+        shape,
+        format: Format::Bincode,
+    })?;
     let key = || RemoteKey::from(b"\0\0\0\x01key".as_slice());
     let get = || {
         let (sender, answer) = reply();

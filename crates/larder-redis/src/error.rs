@@ -72,6 +72,10 @@ pub enum Error {
     #[error("the removal was made, but {0}")]
     NotReplicated(String),
 
+    /// The schema of the keyspace has no such key. Nothing was sent.
+    #[error("the schema has no such key: {0}")]
+    InvalidKey(String),
+
     /// The reply does not have the form that the request expects.
     #[error("the server answered {0} in an unknown form")]
     Garbled(&'static str),
@@ -116,6 +120,7 @@ impl fmt::Debug for Error {
             Self::Unsupported { .. } => "Unsupported",
             Self::Server(_) => "Server",
             Self::NotReplicated(_) => "NotReplicated",
+            Self::InvalidKey(_) => "InvalidKey",
             Self::Garbled(_) => "Garbled",
             Self::Oversize => "Oversize",
             Self::Full(_) => "Full",

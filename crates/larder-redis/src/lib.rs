@@ -71,26 +71,33 @@
 //! - A Redis Cluster, a replica and the address of a Sentinel are not supported, and return an error.
 //!
 //! # Keys on the server
-//! A key is `PREFIX:VERSION:NAME:KEY`, with the version and the name of the keyspace. `KEY` is the text of a
-//! text key. `PREFIX:VERSION:` has the form that Django's cache uses. Keys that begin with `PREFIX::` are
-//! internal. Keys outside the prefix are neither read nor written, and `KEYS` is never used.
+//! `PREFIX:VERSION:product_MTNVTU`: the keys of `larder-product` are the key strings of the Django original
+//! ([`SpelledKey`](larder_product::SpelledKey)), after the prefix and the version of the keyspace. Django's
+//! cache has the same form, with `KEY_PREFIX` and `VERSION`. So Django and redis-cli use the same keys. A
+//! colon in a code is written `%3A`, so that no two keys are equal.
+//!
+//! Any other key is `PREFIX:VERSION:NAME:KEY`, with the name of the keyspace. `KEY` is the text of a text
+//! key. Keys that begin with `PREFIX::` are internal. Keys outside the prefix are neither read nor written,
+//! and `KEYS` is never used.
 //!
 //! A user needs the rights `~PREFIX:* +@read +@write +@scripting +@connection +info +time`, and `+wait` with
 //! `replicas`.
 //!
 //! # Layout
 //! ```text
-//! tier → connection → protocol, settings, clock
+//! inspect → tier → connection → protocol, settings, clock
 //! ```
 //!
 //! - `protocol`: requests and replies as bytes, without I/O.
 //! - `connection`: the connection, with its order, its heartbeat and its end.
 //! - `tier`: the requests of a cache as scripts, and the keys on the server.
+//! - [`inspect`]: reads a cache on a server without the application's types.
 
 mod address;
 mod clock;
 mod connection;
 mod error;
+pub mod inspect;
 mod open;
 mod protocol;
 mod random;

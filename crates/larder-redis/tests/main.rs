@@ -11,6 +11,7 @@
 mod busy;
 mod cache;
 mod cache_judge;
+mod django;
 mod faults;
 mod foreign;
 mod judge;
@@ -21,6 +22,7 @@ mod replication;
 mod requests;
 mod restarts;
 mod server;
+mod shop;
 mod sizes;
 mod support;
 #[cfg(feature = "tls")]

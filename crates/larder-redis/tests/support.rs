@@ -34,7 +34,8 @@ pub(crate) fn records() -> RemoteKeyspace {
 }
 
 pub(crate) fn keyspace(number: u32, name: &str, format: Format) -> RemoteKeyspace {
-    RemoteKeyspace { number, name: name.to_owned(), version: 1, shape: "bytes".to_owned(), format }
+    let (name, shape) = (name.to_owned(), "bytes".to_owned());
+    RemoteKeyspace { number, name, version: 1, schema: None, shape, format }
 }
 
 /// Returns a key of the keyspace with this number.

@@ -15,7 +15,9 @@ use crate::protocol::reply::Reply;
 pub(super) fn remote_error(error: &Error) -> RemoteError {
     let kind = match error {
         Error::Server(text) if text.starts_with("WRONGTYPE") => RemoteErrorKind::Garbled,
-        Error::Server(_) | Error::Full(_) | Error::NotReplicated(_) => RemoteErrorKind::Refused,
+        Error::Server(_) | Error::Full(_) | Error::NotReplicated(_) | Error::InvalidKey(_) => {
+            RemoteErrorKind::Refused
+        }
         Error::Refused { .. } | Error::Unsupported { .. } | Error::InvalidUrl { .. } => {
             RemoteErrorKind::Unsupported
         }

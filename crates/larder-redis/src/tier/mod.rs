@@ -1,6 +1,7 @@
 //! The remote tier of a cache on a Redis or Valkey server.
 //!
 //! - [`names`]: the keys on the server.
+//! - [`spelled`]: the keys that a schema spells.
 //! - [`scripts`]: the atomic steps on the server, and the content of a slot.
 //! - [`session`]: how the start of a connection, pushes, and a lost connection are handled.
 //! - [`walks`]: requests for more keys than one step may use.
@@ -14,6 +15,7 @@ mod replicas;
 mod requests;
 mod scripts;
 mod session;
+mod spelled;
 mod walks;
 
 use std::sync::{Arc, Weak};
@@ -30,10 +32,13 @@ use crate::connection::ConnectionHandle;
 use crate::error::Error;
 use crate::random;
 use crate::settings::Settings;
+pub(crate) use names::{END_OF_TEXT, escape};
 use replicas::ReplicasHandle;
 pub use requests::RedisTier;
 use requests::expiry;
+pub(crate) use scripts::{HEADER_LEN, LEASE, RECORD};
 use session::{TierSession, TierState};
+pub(crate) use spelled::{read as read_spelled, without_colons};
 
 impl RedisTier {
     /// Connects to the server of a URL. Returns when the server has replied, or when the attempt to connect

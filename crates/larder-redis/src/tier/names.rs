@@ -2,15 +2,17 @@
 //!
 //! | key | holds |
 //! |---|---|
-//! | `PREFIX:VERSION:NAME:KEY` | the slot of a key: `KEY` is the text of a text key, or else the encoded key |
+//! | `PREFIX:VERSION:SPELLED` | the slot of a key that its schema [spells](super::spelled): `product_MTNVTU` |
+//! | `PREFIX:VERSION:NAME:KEY` | the slot of another key: `KEY` is the text of a text key, or the encoded key |
 //! | `PREFIX::g:WORLD:VERSION:NAME` | the generation of a keyspace |
 //! | `PREFIX::f:VERSION:NAME:KEY` | the fences of a key |
 //! | `PREFIX::mark` | the mark, which a replica has only if it has all earlier writes |
 //! | `PREFIX::world` | the name of the data, which is the `WORLD` in the keys above |
 //!
 //! `PREFIX:VERSION:` has the form that Django's cache uses. A prefix contains no colon, a version contains
-//! only digits, and in a name, a colon is written `%3A` and a percent sign `%25`. So no two keys of the cache
-//! have the same key on the server, and none of them equals a key of another kind.
+//! only digits, and in a name, a colon is written `%3A` and a percent sign `%25`. A spelled key contains no
+//! colon, and `NAME:KEY` contains one. So no two keys of the cache have the same key on the server, and none
+//! of them equals a key of another kind.
 //!
 //! An encoded text ends with two zero bytes. These bytes are omitted if the text has no other zero byte, so
 //! that other programs can write the key. A text with another zero byte keeps these bytes, so that no two
@@ -21,17 +23,24 @@ use std::collections::HashMap;
 use larder::Format;
 use larder::remote::RemoteKeyspace;
 
+use super::spelled::{self, SpelledKeys};
+use crate::error::Error;
+
 /// Length of the keyspace number in front of each key, in bytes.
 const NUMBER_LEN: usize = 4;
 
 /// The end of an encoded text.
-const END_OF_TEXT: [u8; 2] = [0, 0];
+pub(crate) const END_OF_TEXT: [u8; 2] = [0, 0];
 
 /// A keyspace on the server.
 #[derive(Debug, Clone)]
 pub(super) struct Space {
     /// `VERSION:NAME`.
     label: Vec<u8>,
+    /// `VERSION:`.
+    version: Vec<u8>,
+    /// The spelling of the keys, if the schema of the keyspace has one.
+    spelled: Option<SpelledKeys>,
     /// Whether the keys are texts.
     is_text: bool,
     /// Whether other programs read the slots, which then have no header, lease or generation.
@@ -71,7 +80,13 @@ impl Names {
         let name = keyspace.name.replace('%', "%25").replace(':', "%3A");
         let label = format!("{}:{name}", keyspace.version).into_bytes();
         let is_plain = keyspace.format == Format::Raw;
-        let space = Space { label: label.clone(), is_text: keyspace.shape == "string", is_plain };
+        let space = Space {
+            label: label.clone(),
+            version: format!("{}:", keyspace.version).into_bytes(),
+            spelled: SpelledKeys::of(keyspace),
+            is_text: keyspace.shape == "string",
+            is_plain,
+        };
         self.by_number.insert(keyspace.number, space);
         self.by_label.insert(label, keyspace.number);
     }
@@ -83,13 +98,22 @@ impl Names {
     }
 
     /// Returns the server key of a slot.
-    pub(super) fn slot(&self, space: &Space, key: &[u8]) -> Vec<u8> {
-        [&self.prefix, b":".as_slice(), &space.label, b":", space.spelled(key)].concat()
+    pub(super) fn slot(&self, space: &Space, key: &[u8]) -> Result<Vec<u8>, Error> {
+        let Some(spelled) = &space.spelled else {
+            return Ok(self.slot_of_text(space, space.text(key)));
+        };
+        let text = spelled.spell(key)?;
+        Ok([&self.prefix, b":".as_slice(), &space.version, text.as_bytes()].concat())
+    }
+
+    /// Returns the server key of a slot whose key no schema spells.
+    fn slot_of_text(&self, space: &Space, text: &[u8]) -> Vec<u8> {
+        [&self.prefix, b":".as_slice(), &space.label, b":", text].concat()
     }
 
     /// Returns the server key of a key's fences.
     pub(super) fn fences(&self, space: &Space, key: &[u8]) -> Vec<u8> {
-        [&self.prefix, b"::f:".as_slice(), &space.label, b":", space.spelled(key)].concat()
+        [&self.prefix, b"::f:".as_slice(), &space.label, b":", space.text(key)].concat()
     }
 
     /// Returns the server key of a keyspace's generation.
@@ -108,10 +132,17 @@ impl Names {
     }
 
     /// Returns a pattern for all slots whose key begins with `key`. For text keys, it also matches longer
-    /// texts.
+    /// texts. If a schema spells the keys, it matches all slots of the keyspace, and possibly slots of other
+    /// keyspaces.
     pub(super) fn pattern(&self, space: &Space, key: &[u8]) -> Vec<u8> {
-        let key = if space.is_text { without_zeros(key) } else { key };
-        let mut pattern = escape(&self.slot(space, key));
+        let beginning = match &space.spelled {
+            Some(spelled) => {
+                [&self.prefix, b":".as_slice(), &space.version, spelled.beginning.as_bytes()].concat()
+            }
+            None if space.is_text => self.slot_of_text(space, without_zeros(key)),
+            None => self.slot_of_text(space, key),
+        };
+        let mut pattern = escape(&beginning);
         pattern.push(b'*');
         pattern
     }
@@ -126,12 +157,23 @@ impl Names {
     pub(super) fn key_of_slot(&self, slot: &[u8]) -> Option<Vec<u8>> {
         let rest = slot.strip_prefix(self.prefix.as_slice())?.strip_prefix(b":")?;
         let mut colons = rest.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
-        let end = colons.nth(1)?;
+        let end_of_version = colons.next()?;
+        let Some(end) = colons.next() else {
+            return self.key_of_spelled(rest.split_at_checked(end_of_version + 1)?);
+        };
         let number = self.by_label.get(rest.get(..end)?)?;
         let key = rest.get(end + 1..)?;
-        let is_text = self.by_number.get(number)?.is_text && !key.contains(&0);
-        let end: &[u8] = if is_text { &END_OF_TEXT } else { &[] };
+        let space = self.by_number.get(number).filter(|space| space.spelled.is_none())?;
+        let end: &[u8] = if space.is_text && !key.contains(&0) { &END_OF_TEXT } else { &[] };
         Some([&number.to_be_bytes(), key, end].concat())
+    }
+
+    /// Returns the key of the cache that has this version, with its colon, and this spelling.
+    fn key_of_spelled(&self, (version, text): (&[u8], &[u8])) -> Option<Vec<u8>> {
+        let (name, key) = spelled::read(std::str::from_utf8(text).ok()?)?;
+        let number = self.by_label.get(&[version, name.as_bytes()].concat())?;
+        let key = self.by_number.get(number)?.spelled.as_ref()?.encode(&key)?;
+        Some([number.to_be_bytes().as_slice(), &key].concat())
     }
 
     /// Returns what a changed server key means for the cache.
@@ -154,8 +196,13 @@ impl Names {
 }
 
 impl Space {
-    /// Returns a key in the form that it has on the server.
-    fn spelled<'a>(&self, key: &'a [u8]) -> &'a [u8] {
+    /// Returns whether a schema spells the keys. A pattern may then match slots of other keyspaces.
+    pub(super) const fn is_spelled(&self) -> bool {
+        self.spelled.is_some()
+    }
+
+    /// Returns a key that no schema spells, in the form that it has on the server.
+    fn text<'a>(&self, key: &'a [u8]) -> &'a [u8] {
         match key.strip_suffix(&END_OF_TEXT) {
             Some(text) if self.is_text && !text.contains(&0) => text,
             _ => key,
@@ -164,7 +211,7 @@ impl Space {
 }
 
 /// Escapes the characters that have a special meaning in a pattern of the server.
-fn escape(text: &[u8]) -> Vec<u8> {
+pub(crate) fn escape(text: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(text.len() + 8);
     for byte in text {
         if matches!(byte, b'*' | b'?' | b'[' | b']' | b'^' | b'-' | b'\\') {
@@ -189,18 +236,22 @@ mod tests {
         let mut names = Names::new("shop");
         let mut register = |number, name: &str, shape: &str| {
             let (name, shape) = (name.to_owned(), shape.to_owned());
-            names.register(&RemoteKeyspace { number, name, version: 3, shape, format: Format::Bincode });
+            let (version, format) = (3, Format::Bincode);
+            let schema = (number > 3).then(|| larder_product::SCHEMA.to_owned());
+            names.register(&RemoteKeyspace { number, name, version, schema, shape, format });
         };
         register(1, "a", "string");
         register(2, "a:b%", "(string, u64)");
         register(3, "b", "bytes");
+        register(4, "product", "string");
+        register(5, "data_package", "(string, string)");
         names
     }
 
     fn slot_of(names: &Names, number: u32, key: &[u8]) -> Vec<u8> {
         let key = [&number.to_be_bytes(), key].concat();
         let (space, rest) = names.space(&key).unwrap();
-        let slot = names.slot(space, rest);
+        let slot = names.slot(space, rest).unwrap();
         assert_eq!(names.key_of_slot(&slot), Some(key.clone()), "{}", String::from_utf8_lossy(&slot));
         assert_eq!(names.changed(&slot, "w"), Changed::Key(key));
         slot
@@ -224,6 +275,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_key_of_the_shop_is_spelled_as_the_original_spells_it() {
+        let names = names();
+        for (number, key, slot) in [
+            (4, b"MTNVTU\0\0".as_slice(), "shop:3:product_MTNVTU"),
+            (4, b"categories_active\0\0", "shop:3:product_categories%5Factive"),
+            (4, b"a:b\0\0", "shop:3:product_a%3Ab"),
+            (4, b"a%3Ab\0\0", "shop:3:product_a%253Ab"),
+            (4, b"100%\0\0", "shop:3:product_100%"),
+            (5, b"MTNDATA\0\0DATA_1GB\0\0", "shop:3:data_package_MTNDATA_DATA_1GB"),
+        ] {
+            assert_eq!(String::from_utf8(slot_of(&names, number, key)).unwrap(), slot);
+        }
+        let product = names.space(&[0, 0, 0, 4]).unwrap().0;
+        assert!(names.slot(product, b"two words\0\0").is_err());
+        assert_eq!(names.pattern(product, b"MTN"), b"shop:3:product_*");
+        // Another keyspace of the same name would spell its keys so.
+        assert_eq!(names.key_of_slot(b"shop:3:product:MTNVTU"), None);
+        assert_eq!(names.key_of_slot(b"shop:3:merchant_auth_M1"), None);
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Directory {
 
     fn place_in(&self, world: &str, key: &[u8]) -> Result<SlotKeys, Error> {
         let (space, rest) = self.names.space(key).ok_or(Error::Garbled("the number of a keyspace"))?;
-        let (slot, fences) = (self.names.slot(space, rest), self.names.fences(space, rest));
+        let (slot, fences) = (self.names.slot(space, rest)?, self.names.fences(space, rest));
         let keys = [slot, self.names.generation(space, world), fences];
         Ok(SlotKeys { keys, is_plain: space.is_plain })
     }

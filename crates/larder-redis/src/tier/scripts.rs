@@ -28,13 +28,13 @@
 use crate::connection::request::Script;
 
 /// First byte of a record.
-pub(super) const RECORD: u8 = 1;
+pub(crate) const RECORD: u8 = 1;
 /// First byte of a lease marker.
-pub(super) const LEASE: u8 = 2;
+pub(crate) const LEASE: u8 = 2;
 /// Length of a generation, in bytes.
 pub(super) const GENERATION_LEN: usize = 8;
 /// Length of the header in front of a record, in bytes.
-pub(super) const HEADER_LEN: usize = 1 + GENERATION_LEN;
+pub(crate) const HEADER_LEN: usize = 1 + GENERATION_LEN;
 
 /// Maximum length of a slot in bytes: a record of the longest value, with its header. A reply may contain
 /// such a string.
@@ -234,7 +234,7 @@ return 1",
 pub(super) static END_GENERATION: Script = Script::new("return redis.call('GETDEL', KEYS[1])");
 
 /// Returns one page of a walk. Key: the generation. Arguments: the cursor, the pattern, the action, a
-/// generation.
+/// generation. With the cursor `these`, the page consists of the keys in the arguments after these four.
 ///
 /// - `list` returns the keys with records.
 /// - `remove` removes all keys, and counts those with records.
@@ -244,7 +244,9 @@ pub(super) static END_GENERATION: Script = Script::new("return redis.call('GETDE
 /// - `any` removes all keys, and counts records of any generation.
 /// - `forget` removes all keys without counting, because a generation may begin like a record.
 pub(super) static WALK: Script = Script::new(
-    "local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', 500)
+    "local page = {'0', {}}
+if ARGV[1] ~= 'these' then page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', 500) end
+for i = 5, #ARGV do page[2][i - 4] = ARGV[i] end
 local g = KEYS[1] and redis.call('GET', KEYS[1])
 local keys, count = {}, 0
 for _, k in ipairs(page[2]) do

@@ -8,6 +8,9 @@
 //! exists during the whole walk, whether or not the load has filled it. A load that takes its lease after the
 //! walk has passed that slot began after the removal was requested.
 //!
+//! **The keys of a schema** may begin like keys of other keyspaces. A walk over such keys lists the slots,
+//! and removes the slots of the range in a second step.
+//!
 //! **All entries of a keyspace** are removed in one step, which removes the keyspace's generation. A later
 //! walk frees the memory.
 
@@ -34,6 +37,8 @@ struct Removal {
     generation_key: Option<Vec<u8>>,
     /// The generation whose records are counted.
     ended: Vec<u8>,
+    /// Removes only the keys with this prefix, because the pattern may match keys of other keyspaces.
+    only: Option<(Arc<TierState>, RemoteKey)>,
     /// The remaining actions with their key patterns, last one first.
     patterns: Mutex<Vec<(&'static str, Vec<u8>)>>,
     removed: AtomicU64,
@@ -41,6 +46,12 @@ struct Removal {
     has_begun: AtomicBool,
     end: Mutex<Option<End<u64>>>,
 }
+
+/// What to do with the keys of a page: return all of them.
+const LIST_ANY: &str = "plain";
+
+/// The cursor of a page whose keys are given.
+const THESE: &str = "these";
 
 /// Returns the command for one page of a walk.
 fn page(generation_key: Option<&[u8]>, cursor: &str, pattern: &[u8], verb: &str, ended: &[u8]) -> Command {
@@ -73,23 +84,57 @@ impl Removal {
     }
 
     fn next_page(self: Arc<Self>, cursor: &str, verb: &'static str, pattern: &[u8]) {
-        let command = page(self.generation_key.as_deref(), cursor, pattern, verb, &self.ended);
+        let listed = if self.only.is_some() { LIST_ANY } else { verb };
+        let command = page(self.generation_key.as_deref(), cursor, pattern, listed, &self.ended);
         let (connection, pattern) = (self.connection.clone(), pattern.to_vec());
         connection.submit(Request::script(&scripts::WALK, command, move |answer| {
             match accepted(answer).and_then(read_page) {
                 Err(error) => self.end(Err(error)),
-                Ok((cursor, count, _)) => {
-                    self.removed.fetch_add(count, Ordering::Relaxed);
-                    self.has_begun.store(true, Ordering::Relaxed);
-                    if cursor == "0" {
-                        self.patterns.lock().pop();
-                        self.next_pattern();
-                    } else {
-                        self.next_page(&cursor, verb, &pattern);
-                    }
-                }
+                Ok((cursor, count, keys)) => self.after_page(cursor, count, &keys, verb, pattern),
             }
         }));
+    }
+
+    /// Counts what a page has removed. Removes the listed keys of the range, then continues.
+    fn after_page(
+        self: Arc<Self>,
+        cursor: String,
+        count: u64,
+        keys: &[Reply],
+        verb: &'static str,
+        pattern: Vec<u8>,
+    ) {
+        let slots = self.slots_of_range(keys);
+        if !slots.is_empty() {
+            let these = page(self.generation_key.as_deref(), THESE, &pattern, verb, &self.ended);
+            let command = slots.into_iter().fold(these, Command::arg);
+            let connection = self.connection.clone();
+            return connection.submit(Request::script(
+                &scripts::WALK,
+                command,
+                move |answer| match accepted(answer).and_then(read_page) {
+                    Err(error) => self.end(Err(error)),
+                    Ok((_, count, _)) => self.after_page(cursor, count, &[], verb, pattern),
+                },
+            ));
+        }
+        self.removed.fetch_add(count, Ordering::Relaxed);
+        self.has_begun.store(true, Ordering::Relaxed);
+        if cursor == "0" {
+            self.patterns.lock().pop();
+            self.next_pattern();
+        } else {
+            self.next_page(&cursor, verb, &pattern);
+        }
+    }
+
+    /// Returns those of the listed slots that belong to the range.
+    fn slots_of_range<'a>(&self, keys: &'a [Reply]) -> Vec<&'a [u8]> {
+        let Some((state, prefix)) = &self.only else { return Vec::new() };
+        let directory = state.directory.read();
+        let is_of_range =
+            |slot: &&[u8]| directory.names.key_of_slot(slot).is_some_and(|key| key.starts_with(prefix));
+        keys.iter().filter_map(Reply::as_bytes).filter(is_of_range).collect()
     }
 
     fn end(&self, result: Result<(), Error>) {
@@ -113,6 +158,7 @@ impl RedisTier {
             connection: self.handle.0.clone(),
             generation_key: None,
             ended: Vec::new(),
+            only: None,
             patterns: Mutex::new(patterns),
             removed: AtomicU64::new(0),
             has_begun: AtomicBool::new(false),
@@ -145,10 +191,12 @@ impl RedisTier {
             let (space, rest) =
                 directory.names.space(prefix).ok_or(Error::Garbled("the number of a keyspace"))?;
             let pattern = directory.names.pattern(space, rest);
-            Ok((pattern, directory.names.generation(space, world), space.is_plain, rest.is_empty()))
+            let generation_key = directory.names.generation(space, world);
+            let only = space.is_spelled().then(|| (self.state.clone(), RemoteKey::from(prefix)));
+            Ok((pattern, generation_key, space.is_plain, rest.is_empty(), only))
         });
         drop(directory);
-        let (pattern, generation_key, is_plain, is_whole) = match found {
+        let (pattern, generation_key, is_plain, is_whole, only) = match found {
             Ok(found) => found,
             Err(error) => return sender.send(Err(remote_error(&error))),
         };
@@ -157,7 +205,7 @@ impl RedisTier {
             (false, true) => "ended",
             (false, false) => "remove",
         };
-        let removal = self.removal(vec![(verb, pattern)], sender);
+        let removal = Removal { only, ..self.removal(vec![(verb, pattern)], sender) };
         if verb != "ended" {
             let generation_key = (!is_plain).then_some(generation_key);
             return Arc::new(Removal { generation_key, ..removal }).next_pattern();

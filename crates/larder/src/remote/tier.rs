@@ -135,6 +135,8 @@ pub struct RemoteKeyspace {
     pub name: String,
     /// The version of the keyspace's values.
     pub version: u32,
+    /// The name of the schema that declares the keyspace, if there is one.
+    pub schema: Option<String>,
     /// The shape of the keyspace's keys, as text.
     pub shape: String,
     /// The format of the keyspace's values.

@@ -122,6 +122,7 @@ impl KeyspaceRegistry {
                 number: id.number(),
                 name: request.name.to_owned(),
                 version: request.kind.version,
+                schema: request.schema.map(str::to_owned),
                 shape: request.shape.clone(),
                 format: request.kind.format,
             };

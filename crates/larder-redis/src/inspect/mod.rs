@@ -1,0 +1,210 @@
+//! Reads a cache at a server without the application's types, for tools.
+//!
+//! [`ServerInspector`] asks one request after another over a connection of its own, without tracking. It
+//! reads nothing outside the prefix, except `INFO` and `CONFIG GET`. Only [`remove`](ServerInspector::remove)
+//! and [`clear`](ServerInspector::clear) change something. The `larder` command uses this module.
+
+mod slot;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::clock::{BootClock, SystemBootClock};
+use crate::connection::connect::{Attempt, Connector};
+use crate::connection::greeting::{Greeting, Input, unavailable};
+use crate::connection::stream::{PollWaker, Socket};
+use crate::error::Error;
+use crate::protocol::command::Command;
+use crate::protocol::reply::Reply;
+use crate::settings::Settings;
+pub use slot::{Slot, SlotState};
+pub use walk::{KeyPage, WalkFilter};
+
+/// A connection to the server of a cache, for tools.
+///
+/// ```no_run
+/// use larder_redis::inspect::ServerInspector;
+///
+/// let mut inspector = ServerInspector::open("redis://redis.example.com/1?prefix=shop")?;
+/// println!("{}", inspector.info()?.field("redis_version").unwrap_or("unknown"));
+/// # Ok::<(), larder_redis::Error>(())
+/// ```
+pub struct ServerInspector {
+    socket: Arc<Socket>,
+    input: Input,
+    waker: PollWaker,
+    settings: Settings,
+    is_closed: AtomicBool,
+    /// The name of the data, if the server has data of a cache.
+    world: Option<String>,
+}
+
+/// What the server says about itself: the fields of `INFO`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerInfo(BTreeMap<String, String>);
+
+impl ServerInfo {
+    /// Returns a field by its name, such as `redis_version`.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Returns a field that is a whole number.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.field(name)?.parse().ok()
+    }
+
+    /// Reads the text of `INFO`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let fields = text.lines().filter_map(|line| line.trim_end().split_once(':'));
+        Self(fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+}
+
+impl ServerInspector {
+    /// Connects to the server of a URL.
+    ///
+    /// # Errors
+    /// The errors of [`RedisTier::open`](crate::RedisTier::open), and [`Error::Unavailable`] or
+    /// [`Error::TimedOut`] if the server does not answer.
+    pub fn open(url: &str) -> Result<Self, Error> {
+        let settings = Settings::from_url(url)?;
+        let failed = |error| unavailable(&settings, &error);
+        let waker = PollWaker::new().map_err(failed)?;
+        let is_closed = AtomicBool::new(false);
+        let until = SystemBootClock.now() + settings.timing.connect;
+        let attempt = Attempt { waker: &waker, clock: &SystemBootClock, is_closed: &is_closed, until };
+        let socket = Arc::new(Connector::default().connect(&settings, attempt).map_err(failed)?);
+        let mut inspector = Self { socket, input: Input::new(), waker, settings, is_closed, world: None };
+        let select = Command::new("SELECT").number(inspector.settings.server.database);
+        let mut greeting = inspector.greeting();
+        greeting.begin()?;
+        greeting.require(&select)?;
+        let world = inspector.require(&Command::new("GET").arg(inspector.key(b":world")))?;
+        let world = world.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok());
+        inspector.world = world.and_then(|world| world.rsplit(' ').next()).map(str::to_owned);
+        Ok(inspector)
+    }
+
+    /// Returns the address of the server, without a password.
+    #[must_use]
+    pub fn server(&self) -> String {
+        self.settings.server.place.to_string()
+    }
+
+    /// Returns the number of the database.
+    #[must_use]
+    pub const fn database(&self) -> u32 {
+        self.settings.server.database
+    }
+
+    /// Returns the first part of every key.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.settings.prefix
+    }
+
+    /// Returns whether the URL declares that the data is never older than what the server has acknowledged.
+    #[must_use]
+    pub const fn is_declared_durable(&self) -> bool {
+        self.settings.is_durable
+    }
+
+    /// Returns the number of replicas that each removal waits for.
+    #[must_use]
+    pub const fn awaited_replicas(&self) -> u32 {
+        self.settings.replicas
+    }
+
+    /// Returns what the server says about itself.
+    ///
+    /// # Errors
+    /// The server does not answer, or refuses `INFO`.
+    pub fn info(&mut self) -> Result<ServerInfo, Error> {
+        let reply = self.require(&Command::new("INFO").arg("default"))?;
+        let text = reply.as_bytes().ok_or(Error::Garbled("INFO"))?;
+        Ok(ServerInfo::parse(&String::from_utf8_lossy(text)))
+    }
+
+    /// Returns a setting of the server, or `None` if the server does not say it: it has no such setting, or
+    /// the user may not ask for it.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub fn setting(&mut self, name: &str) -> Result<Option<String>, Error> {
+        let reply = self.ask(&Command::new("CONFIG").arg("GET").arg(name))?;
+        let value = reply.get(name).and_then(Reply::as_bytes);
+        Ok(value.map(|value| String::from_utf8_lossy(value).into_owned()))
+    }
+
+    /// Asks for the pushes of changed keys, as a cache does, and ends them again.
+    ///
+    /// # Errors
+    /// The server refuses, or does not answer.
+    pub fn try_tracking(&mut self) -> Result<(), Error> {
+        self.greeting().track()?;
+        self.require(&Command::new("CLIENT").arg("TRACKING").arg("OFF")).map(drop)
+    }
+
+    /// Returns a key of the cache at the server: the prefix, a colon, and `rest`.
+    fn key(&self, rest: &[u8]) -> Vec<u8> {
+        [self.settings.prefix.as_bytes(), b":", rest].concat()
+    }
+
+    fn greeting(&mut self) -> Greeting<'_> {
+        let until = SystemBootClock.now() + self.settings.timing.request;
+        Greeting {
+            socket: &self.socket,
+            input: &mut self.input,
+            waker: &self.waker,
+            clock: &SystemBootClock,
+            settings: &self.settings,
+            is_closed: &self.is_closed,
+            until,
+        }
+    }
+
+    fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
+        match self.greeting().ask(command)? {
+            Reply::Oversize => Err(Error::Oversize),
+            reply => Ok(reply),
+        }
+    }
+
+    fn require(&mut self, command: &Command) -> Result<Reply, Error> {
+        match self.ask(command)? {
+            Reply::Error(text) => Err(Error::Server(String::from_utf8_lossy(&text).into_owned())),
+            reply => Ok(reply),
+        }
+    }
+}
+
+impl fmt::Debug for ServerInspector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerInspector").field("server", &self.server()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for ServerInspector {
+    fn drop(&mut self) {
+        self.socket.shutdown();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_of_info_are_read() {
+        let info = ServerInfo::parse("# Server\r\nredis_version:7.0.15\r\nmaxmemory:100\r\nodd\r\n");
+        assert_eq!(info.field("redis_version"), Some("7.0.15"));
+        assert_eq!((info.number("maxmemory"), info.number("redis_version")), (Some(100), None));
+    }
+}

@@ -1,0 +1,194 @@
+//! The state of one key at the server.
+
+use std::time::Duration;
+
+use larder::Remaining;
+use larder::inspect::{KeyShape, KeySpelling, KeyValue, Record};
+use larder_product::ProductKeySpelling;
+
+use super::ServerInspector;
+use crate::error::Error;
+use crate::protocol::command::Command;
+use crate::tier::{END_OF_TEXT, HEADER_LEN, LEASE, RECORD, read_spelled};
+
+/// One key at the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Slot {
+    /// The keyspace's name, if the key is one of a cache.
+    pub keyspace: Option<String>,
+    /// The version of the keyspace's values.
+    pub version: Option<u32>,
+    /// What the key has.
+    pub state: SlotState,
+    /// The time that it has left.
+    pub left: Option<Remaining>,
+    /// The time for which an update of the key still keeps loads from storing.
+    pub fenced_for: Option<Duration>,
+    /// The bytes of the value, with what the cache stores before them.
+    pub bytes: Vec<u8>,
+}
+
+/// What a key at the server has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlotState {
+    /// Nothing.
+    Missing,
+    /// A record of the cache. A lookup finds it, unless it is damaged.
+    Record(Result<Record, &'static str>),
+    /// A record of before a removal of all entries, or before a restart of the server with older data. A
+    /// lookup is a miss.
+    Ended,
+    /// The lease of a load that is under way. A lookup is a miss.
+    Leased,
+    /// A value as its bytes alone: of a keyspace in [`Format::Raw`](larder::Format::Raw), or of another
+    /// program.
+    Plain,
+    /// A value of another type than a string, by the name of the type. A lookup is a miss.
+    OtherType(String),
+}
+
+/// Length of the token of a lease.
+const TOKEN_LEN: usize = 16;
+
+/// One step, so that all is of one moment.
+const READ: &str = "local kind = redis.call('TYPE', KEYS[1]).ok
+local v = kind == 'string' and redis.call('STRLEN', KEYS[1]) <= 83886080 and redis.call('GET', KEYS[1])
+local t = redis.call('TIME')
+local last = redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')
+local fence = last[2] and math.floor(last[2] - t[1] * 1000 - t[2] / 1000) or 0
+return {kind, redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[2]), fence, v}";
+
+/// The parts of a key at the server.
+struct SlotName {
+    keyspace: String,
+    version: u32,
+    /// `VERSION:NAME`.
+    label: Vec<u8>,
+    /// The encoded key, in the forms that it may have.
+    encoded: Vec<Vec<u8>>,
+}
+
+impl SlotName {
+    /// Reads what follows the prefix and its colon.
+    fn read(rest: &[u8]) -> Option<Self> {
+        let colon = rest.iter().position(|byte| *byte == b':')?;
+        let (version, text) = (std::str::from_utf8(rest.get(..colon)?).ok()?, rest.get(colon + 1..)?);
+        let version: u32 = version.parse().ok()?;
+        if let Some(end) = text.iter().position(|byte| *byte == b':') {
+            let (name, key) = (std::str::from_utf8(text.get(..end)?).ok()?, text.get(end + 1..)?);
+            let label = rest.get(..colon + 1 + end)?.to_vec();
+            let keyspace = name.replace("%3A", ":").replace("%25", "%");
+            let encoded = vec![[key, &END_OF_TEXT].concat(), key.to_vec()];
+            return Some(Self { keyspace, version, label, encoded });
+        }
+        let (keyspace, key) = read_spelled(std::str::from_utf8(text).ok()?)?;
+        let encoded = shape(&key).encode(&key).ok()?;
+        let label = format!("{version}:{keyspace}").into_bytes();
+        Some(Self { keyspace, version, label, encoded: vec![encoded] })
+    }
+
+    /// Returns what follows the prefix in the key of the fences.
+    fn fences(&self) -> Vec<u8> {
+        let encoded = self.encoded.first().map(Vec::as_slice).unwrap_or_default();
+        let text = encoded.strip_suffix(&END_OF_TEXT).filter(|text| !text.contains(&0));
+        [b":f:".as_slice(), &self.label, b":", text.unwrap_or(encoded)].concat()
+    }
+}
+
+/// Returns the shape of a key of the product schema.
+fn shape(key: &KeyValue) -> KeyShape {
+    match key {
+        KeyValue::Text(_) => KeyShape::Text,
+        KeyValue::Unsigned(_) => KeyShape::Unsigned(64),
+        KeyValue::Tuple(parts) => KeyShape::Tuple(parts.iter().map(shape).collect()),
+        _ => KeyShape::Unit,
+    }
+}
+
+impl ServerInspector {
+    /// Returns the whole key for a key that a person has typed: the key itself, or a key of the product
+    /// schema, such as `product_MTNVTU`, which then has this version. `None` if it is neither.
+    #[must_use]
+    pub fn key_of_text(&self, text: &str, version: u32) -> Option<Vec<u8>> {
+        let prefix = format!("{}:", self.prefix());
+        if text
+            .strip_prefix(&prefix)
+            .is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
+        {
+            return Some(text.as_bytes().to_vec());
+        }
+        ProductKeySpelling.read(text)?;
+        Some(format!("{prefix}{version}:{}", crate::tier::without_colons(text.to_owned())).into_bytes())
+    }
+
+    /// Returns the name and the version of the keyspace of a key, or `None` if it is no key of a keyspace.
+    #[must_use]
+    pub fn keyspace_of(&self, key: &[u8]) -> Option<(String, u32)> {
+        let name = SlotName::read(key.strip_prefix(self.key(b"").as_slice())?)?;
+        Some((name.keyspace, name.version))
+    }
+
+    /// Returns the state of a key, at one moment.
+    ///
+    /// # Errors
+    /// The server does not answer, or refuses.
+    pub fn slot(&mut self, key: &[u8]) -> Result<Slot, Error> {
+        let prefix = self.key(b"");
+        let name = key.strip_prefix(prefix.as_slice()).and_then(SlotName::read);
+        let (generation, fences) = match (&name, &self.world) {
+            (Some(name), Some(world)) => {
+                let generation = [b":g:", world.as_bytes(), b":", &name.label].concat();
+                (self.key(&generation), self.key(&name.fences()))
+            }
+            _ => (self.key(b":none"), self.key(b":none")),
+        };
+        let read = Command::new("EVAL").arg(READ).arg("3").arg(key).arg(generation).arg(fences);
+        let fields = self.require(&read)?.into_list().ok_or(Error::Garbled("a key"))?;
+        let [kind, left, generation, fence, value] = &fields[..] else { return Err(Error::Garbled("a key")) };
+        let kind = kind.as_bytes().ok_or(Error::Garbled("a key"))?;
+        let bytes = value.as_bytes().unwrap_or_default().to_vec();
+        let state = match kind {
+            b"none" => SlotState::Missing,
+            b"string" => state(name.as_ref(), generation.as_bytes(), &bytes),
+            other => SlotState::OtherType(String::from_utf8_lossy(other).into_owned()),
+        };
+        let left = left.as_integer().ok_or(Error::Garbled("a time"))?;
+        let left = match u64::try_from(left) {
+            Ok(left) => Some(Remaining::For(Duration::from_millis(left))),
+            Err(_) => (left == -1).then_some(Remaining::Never),
+        };
+        let fence = fence.as_integer().and_then(|fence| u64::try_from(fence).ok()).filter(|fence| *fence > 0);
+        Ok(Slot {
+            keyspace: name.as_ref().map(|name| name.keyspace.clone()),
+            version: name.map(|name| name.version),
+            state,
+            left,
+            fenced_for: fence.map(Duration::from_millis),
+            bytes,
+        })
+    }
+}
+
+/// Returns the state of a key with a string. Without a generation, a keyspace has no records: its values are
+/// plain, or all of its records have ended.
+fn state(name: Option<&SlotName>, generation: Option<&[u8]>, bytes: &[u8]) -> SlotState {
+    let Some((name, header)) = name.zip(bytes.first_chunk::<HEADER_LEN>()) else { return SlotState::Plain };
+    let is_present = generation == header.get(1..);
+    match header.first() {
+        Some(&LEASE) if is_present => SlotState::Leased,
+        Some(&RECORD) => {
+            let record = bytes.get(HEADER_LEN..).unwrap_or_default();
+            let mut records = name.encoded.iter().map(|key| Record::of_remote(&name.keyspace, key, record));
+            let found = records.find(Result::is_ok).unwrap_or(Err("its checksum is not that of its bytes"));
+            match found {
+                Err(_) if generation.is_none() => SlotState::Plain,
+                found if is_present => SlotState::Record(found),
+                _ => SlotState::Ended,
+            }
+        }
+        Some(&LEASE) if generation.is_some() || bytes.len() == HEADER_LEN + TOKEN_LEN => SlotState::Ended,
+        _ => SlotState::Plain,
+    }
+}

@@ -1,0 +1,121 @@
+//! Walks over the keys of the cache, and removals by such walks.
+
+use super::ServerInspector;
+use crate::error::Error;
+use crate::protocol::command::Command;
+use crate::protocol::reply::Reply;
+use crate::tier::{escape, read_spelled};
+
+/// The keys that a walk returns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WalkFilter {
+    /// Only the keys of the keyspace with this name.
+    pub keyspace: Option<String>,
+    /// Only keys that begin so, with the prefix of the cache and the version.
+    pub prefix: Option<Vec<u8>>,
+}
+
+/// A page of a walk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyPage {
+    /// The keys, as they are at the server. A key may come again in a later page.
+    pub keys: Vec<Vec<u8>>,
+    /// The cursor of the next page. `None` at the end.
+    pub next: Option<String>,
+}
+
+impl ServerInspector {
+    /// Returns one page of the keys of the cache, of all keyspaces, without the cache's own keys. The walk
+    /// begins with the cursor `0`.
+    ///
+    /// # Errors
+    /// The server does not answer, or refuses.
+    ///
+    /// # Cost
+    /// A walk reads every key of the database at the server, 500 for each page.
+    pub fn keys(&mut self, filter: &WalkFilter, cursor: &str) -> Result<KeyPage, Error> {
+        let beginning = self.key(b"");
+        let mut pattern = escape(filter.prefix.as_ref().unwrap_or(&beginning));
+        pattern.extend_from_slice(if filter.prefix.is_some() { b"*" } else { b"[0-9]*" });
+        let mut page = self.page(&pattern, cursor)?;
+        page.keys.retain(|key| {
+            let rest = key.strip_prefix(beginning.as_slice()).unwrap_or_default();
+            let is_own = rest.starts_with(b":");
+            !is_own && filter.keyspace.as_deref().is_none_or(|name| is_of(rest, name))
+        });
+        Ok(page)
+    }
+
+    fn page(&mut self, pattern: &[u8], cursor: &str) -> Result<KeyPage, Error> {
+        let scan = Command::new("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg("500");
+        let mut fields = self.require(&scan)?.into_list().unwrap_or_default().into_iter();
+        let cursor = fields.next().and_then(Reply::into_bytes).and_then(|text| String::from_utf8(text).ok());
+        let keys = fields.next().and_then(Reply::into_list);
+        let (Some(cursor), Some(keys)) = (cursor, keys) else { return Err(Error::Garbled("a page of keys")) };
+        let keys = keys.into_iter().filter_map(Reply::into_bytes).collect();
+        Ok(KeyPage { keys, next: Some(cursor).filter(|cursor| cursor != "0") })
+    }
+
+    /// Removes keys. Every load of them that is under way stores nothing. Returns the number of keys that
+    /// were there, including those with the lease of a load alone.
+    ///
+    /// # Errors
+    /// The server does not answer, or refuses.
+    pub fn remove(&mut self, keys: &[Vec<u8>]) -> Result<u64, Error> {
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        let removal = keys.iter().fold(Command::new("UNLINK"), Command::arg);
+        let removed = self.require(&removal)?.as_integer().and_then(|removed| u64::try_from(removed).ok());
+        removed.ok_or(Error::Garbled("a number"))
+    }
+
+    /// Removes all keys of a filter. Returns the number of keys that were there.
+    ///
+    /// # Errors
+    /// The server does not answer, or refuses. A part may be removed.
+    pub fn clear(&mut self, filter: &WalkFilter) -> Result<u64, Error> {
+        if filter.prefix.is_none() {
+            self.end_generations(filter.keyspace.as_deref())?;
+        }
+        let (mut removed, mut cursor) = (0, "0".to_owned());
+        loop {
+            let page = self.keys(filter, &cursor)?;
+            removed += self.remove(&page.keys)?;
+            match page.next {
+                Some(next) => cursor = next,
+                None => return Ok(removed),
+            }
+        }
+    }
+
+    /// Removes the generations of keyspaces first, so that a load that takes its lease behind the walk stores
+    /// nothing of before.
+    fn end_generations(&mut self, keyspace: Option<&str>) -> Result<(), Error> {
+        let mut pattern = escape(&self.key(b":g:"));
+        pattern.push(b'*');
+        let end = keyspace.map(|name| format!(":{}", name.replace('%', "%25").replace(':', "%3A")));
+        let mut cursor = "0".to_owned();
+        loop {
+            let mut page = self.page(&pattern, &cursor)?;
+            page.keys.retain(|key| end.as_ref().is_none_or(|end| key.ends_with(end.as_bytes())));
+            self.remove(&page.keys)?;
+            match page.next {
+                Some(next) => cursor = next,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Returns whether the key with this version and text belongs to a keyspace.
+fn is_of(rest: &[u8], keyspace: &str) -> bool {
+    let Some(colon) = rest.iter().position(|byte| *byte == b':') else { return false };
+    let text = rest.get(colon + 1..).unwrap_or_default();
+    if let Some(end) = text.iter().position(|byte| *byte == b':') {
+        let name = keyspace.replace('%', "%25").replace(':', "%3A");
+        return text.get(..end) == Some(name.as_bytes());
+    }
+    let spelled = std::str::from_utf8(text).ok().and_then(read_spelled);
+    spelled.is_some_and(|(name, _)| name == keyspace)
+}

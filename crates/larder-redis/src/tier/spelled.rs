@@ -1,0 +1,108 @@
+//! The keys of a schema, as the schema spells them: `product_MTNVTU`.
+//!
+//! The only such schema is that of [`larder_product`]. Its spelling is that of the Django application, and is
+//! injective. A colon of a code is written `%3A` here, because a colon at the server ends the name of a
+//! keyspace without a spelling. Then every percent sign of the key is written `%25`. A key without a colon
+//! whose text reads as such a text is written so, too. Every other key is unchanged, with its percent signs.
+
+use larder::inspect::{KeyShape, KeySpelling, KeyValue};
+use larder::remote::RemoteKeyspace;
+use larder_product::{ProductKeySpelling, SCHEMA};
+
+use crate::error::Error;
+
+/// The spelling of the keys of one keyspace.
+#[derive(Debug, Clone)]
+pub(super) struct SpelledKeys {
+    keyspace: String,
+    shape: KeyShape,
+    /// The text that every spelled key begins with.
+    pub(super) beginning: &'static str,
+}
+
+impl SpelledKeys {
+    /// Returns the spelling of a keyspace, or `None` if its schema has none.
+    pub(super) fn of(keyspace: &RemoteKeyspace) -> Option<Self> {
+        keyspace.schema.as_deref().filter(|schema| *schema == SCHEMA)?;
+        let beginning = ProductKeySpelling.beginning(&keyspace.name)?;
+        Some(Self { keyspace: keyspace.name.clone(), shape: keyspace.shape.parse().ok()?, beginning })
+    }
+
+    /// Returns the text of an encoded key.
+    pub(super) fn spell(&self, key: &[u8]) -> Result<String, Error> {
+        let value = self.shape.decode(key).ok();
+        let text = value.and_then(|value| ProductKeySpelling.spell(&self.keyspace, &value));
+        let unknown = || {
+            let (key, keyspace) = (self.shape.spell_key(key), &self.keyspace);
+            Error::InvalidKey(format!("{key} in the keyspace {keyspace} of {SCHEMA}"))
+        };
+        text.map(without_colons).ok_or_else(unknown)
+    }
+
+    /// Returns a key, encoded.
+    pub(super) fn encode(&self, key: &KeyValue) -> Option<Vec<u8>> {
+        self.shape.encode(key).ok()
+    }
+}
+
+/// Reads the text of a key. Returns the name of the keyspace, and the key.
+pub(crate) fn read(text: &str) -> Option<(String, KeyValue)> {
+    match with_colons(text).filter(|other| is_escaped(other)) {
+        Some(other) => ProductKeySpelling.read(&other),
+        None if text.contains(':') => None,
+        None => ProductKeySpelling.read(text),
+    }
+}
+
+/// Writes the text of a key for the server.
+pub(crate) fn without_colons(text: String) -> String {
+    if is_escaped(&text) { text.replace('%', "%25").replace(':', "%3A") } else { text }
+}
+
+/// Returns whether a text is written with escapes.
+fn is_escaped(text: &str) -> bool {
+    text.contains(':') || with_colons(text).is_some_and(|other| is_escaped(&other))
+}
+
+/// Returns the text that is written as `text` with escapes, or `None` if there is none.
+fn with_colons(text: &str) -> Option<String> {
+    if text.contains(':') || !text.contains('%') {
+        return None;
+    }
+    let mut parts = text.split('%');
+    let mut other = parts.next()?.to_owned();
+    for part in parts {
+        let (code, rest) = part.split_at_checked(2)?;
+        other.push(match code {
+            "25" => '%',
+            "3A" => ':',
+            _ => return None,
+        });
+        other.push_str(rest);
+    }
+    Some(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Codes with much of what is escaped, and of what an escape looks like.
+    const CODES: &str = "[a%:]{0,3}(25|3A|5F|%25|%3A|[A-Z_:]){0,5}";
+
+    proptest! {
+        #[test]
+        fn no_two_texts_are_written_alike_and_none_with_a_colon(code in CODES) {
+            let text = format!("product_{code}");
+            let written = without_colons(text.clone());
+            prop_assert!(!written.contains(':'));
+            let again = with_colons(&written).filter(|other| is_escaped(other)).unwrap_or(written.clone());
+            prop_assert_eq!(&again, &text, "{}", written);
+            if let Some((keyspace, key)) = ProductKeySpelling.read(&text) {
+                prop_assert_eq!(read(&written), Some((keyspace, key)));
+            }
+        }
+    }
+}

@@ -22,7 +22,7 @@ struct ChangeNumbers {
     pending: BTreeSet<u64>,
 }
 
-/// A change that was begun. Dropping this value ends the change.
+/// A guard for a pending change. Dropping it marks the change as completed.
 #[derive(Debug)]
 pub(crate) struct PendingChange {
     changes: Arc<PendingChanges>,

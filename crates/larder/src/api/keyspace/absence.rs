@@ -223,7 +223,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(self.load_without_hit(&key, OnAbsence::Answer, load)?.value)
     }
 
-    /// Stores the absence of a key under the lease of a load. If the disk tier came back in the meantime,
+    /// Stores the absence of a key under the lease of a load. If the disk tier recovered in the meantime,
     /// prepares and stores the absence again, so that it is saved.
     pub(super) fn write_absence(
         &self,

@@ -83,7 +83,7 @@ enum InMemory<V> {
     Stored(V),
     /// The counter could not be changed in memory: go on with step 3.
     Elsewhere,
-    /// The disk tier came back meanwhile: repeat the attempt, so that the value is saved.
+    /// The disk tier recovered in the meantime: repeat the attempt, so that the value is saved.
     Again,
 }
 

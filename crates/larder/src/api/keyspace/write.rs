@@ -292,7 +292,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     return Ok(InsertOutcome::NoRoom);
                 }
                 Err(Refused::NoRoom) => return Ok(InsertOutcome::InMemory),
-                // The disk tier came back after the value was prepared. Prepare the value again, so that it
+                // The disk tier recovered after the value was prepared. Prepare the value again, so that it
                 // is saved.
                 Err(Refused::Unsaved) => thread::yield_now(),
                 Err(Refused::Closed) => return Err(Error::Closed),

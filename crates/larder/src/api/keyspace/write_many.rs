@@ -7,7 +7,7 @@
 //! 4. Store the values ([`crate::memory::store_group`]), and wake the writer.
 //!
 //! Nothing is changed before (4). In (4), if the first value is accepted, all values are accepted. If the
-//! disk tier came back after (1), the values have no encodings. Then the group is refused, and the steps
+//! disk tier recovered after (1), the values have no encodings. Then the group is refused, and the steps
 //! begin again at (1).
 
 use serde::Serialize;
@@ -259,13 +259,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     Err(Refused::Unsaved | Refused::Revoked | Refused::Unconfirmed) => {}
                 }
             }
-            // The disk tier came back or went off in the meantime.
+            // The disk tier was discarded or recovered in the meantime.
             thread::yield_now();
         }
     }
 
-    /// Steps 1 and 2. Returns `None` if only some of the values have encodings, because the disk tier came
-    /// back or went off in the meantime.
+    /// Steps 1 and 2. Returns `None` if only some of the values have encodings, because the disk tier was
+    /// discarded or recovered in the meantime.
     fn prepare_group(&self, entries: &[GroupEntry<V>]) -> Result<Option<Vec<PreparedValue>>, Error> {
         let mut prepared = Vec::new();
         let (mut saved, mut bytes, mut room) = (0, 0, 0);

@@ -5,7 +5,8 @@ use crate::memory::epochs::EpochToken;
 /// Which callers get the value of a load.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Sharing {
-    /// All waiting callers. For a keyspace that no other machine shares.
+    /// All waiting callers: no other machine shares the keyspace, or the server has confirmed that the key
+    /// was not changed.
     Always,
     /// All waiting callers, if the server is still unreachable: the connection still has this generation, and
     /// memory is not valid.

@@ -7,8 +7,8 @@ use crate::disk::store::entry_change::{EntryChange, ExpiryExtension, NewValue};
 use crate::memory::mutation::{Mutation, SlotChange};
 use crate::memory::use_stamps::UseStamp;
 
-/// Converts the mutations of one transaction, whose number [`WriterLimits`](super::limits::WriterLimits)
-/// bounds.
+/// Converts the mutations of one transaction. [`WriterLimits`](super::limits::WriterLimits) bounds their
+/// number.
 pub(super) fn entry_changes(mutations: &[Mutation]) -> Vec<EntryChange<'_>> {
     mutations.iter().map(entry_change).collect()
 }

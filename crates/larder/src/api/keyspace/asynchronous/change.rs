@@ -376,8 +376,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Ok(Some(wait))
             }
             Err(Refused::Closed) => Err(Error::Closed),
-            // The disk tier came back meanwhile. A worker thread prepares the value again, so that it is
-            // saved.
+            // The disk tier recovered in the meantime. A worker thread prepares the value again, so that it
+            // is saved.
             Err(Refused::Unsaved | Refused::Revoked | Refused::Unconfirmed) => Ok(None),
         }
     }

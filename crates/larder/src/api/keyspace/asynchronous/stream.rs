@@ -119,7 +119,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 }
 
-// Sound to be `Unpin`: no item is ever pinned, because each item is moved out of the chunk.
+// No item is ever pinned, because each item is moved out of the chunk.
 impl<K, V> Unpin for EntryStream<K, V> {}
 impl<K, V> Unpin for KeyStream<K, V> {}
 

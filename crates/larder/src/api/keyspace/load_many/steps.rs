@@ -308,7 +308,7 @@ where
         }
     }
 
-    /// Returns the key at an index.
+    /// Returns the key at an index of `keys`.
     pub(super) fn slot_key(&self, at: usize) -> SlotKey<'_> {
         self.keys.get(at).map_or(SlotKey { hash: 0, bytes: &[] }, WantedKey::slot_key)
     }

@@ -116,7 +116,7 @@ impl Transaction<'_> {
                         return Err(self.too_heavy(size.weight));
                     }
                 }
-                // The disk tier came back or went off in the meantime.
+                // The disk tier was discarded or recovered in the meantime.
                 Err(Refused::Unsaved) => {}
             }
             thread::yield_now();

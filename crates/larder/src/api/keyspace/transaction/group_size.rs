@@ -22,7 +22,7 @@ pub(super) struct GroupSize {
 
 impl Transaction<'_> {
     /// Runs step 2. Returns `None` if only some of the values for the disk tier have encodings, because the
-    /// disk tier came back or went off in the meantime.
+    /// disk tier was discarded or recovered in the meantime.
     pub(super) fn check_size(&self) -> Result<Option<GroupSize>, Error> {
         let saves = self.shared.tiers.disk.saves();
         let mut size = GroupSize::default();

@@ -28,7 +28,7 @@ struct ClosingProgress {
 enum ClosingStage {
     #[default]
     Open,
-    /// This thread is closing the cache.
+    /// The thread with this id is closing the cache.
     Busy(ThreadId),
     /// A thread of the cache has done a part of the work. The next caller does the rest.
     Left(Ending),

@@ -76,7 +76,7 @@ impl InClosure {
 impl Drop for InClosure {
     fn drop(&mut self) {
         _ = CLOSURES.try_with(|closures| {
-            // Not always the last closure: one that began later may also end later.
+            // This closure may not be the last one, because a later closure may outlive it.
             let running = &mut closures.borrow_mut().running;
             running.iter().rposition(|closure| closure.id == self.0).map(|at| running.remove(at))
         });

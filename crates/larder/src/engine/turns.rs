@@ -31,8 +31,8 @@ use crate::sys::sync::{AtomicUsize, Condvar, Mutex, Ordering};
 /// The number of rounds that a caller may lose before it takes a turn. One under the model checker, so that
 /// its few threads take turns in most schedules.
 pub(crate) const MAX_LOST_ROUNDS: u32 = if cfg!(shuttle) { 1 } else { 8 };
-/// The maximum duration of a turn. This is long for a closure that only computes, but short enough as the
-/// time after which a deadlock ends.
+/// The maximum duration of a turn. A closure that only computes needs much less time, and a deadlock between
+/// closures ends after this time.
 const MAX_TURN: Duration = Duration::from_secs(2);
 
 /// The queues of callers that take turns, by key.

@@ -79,8 +79,8 @@ impl Cache {
     /// Changes that async code has already begun are made before the cache is closed, even if their futures
     /// were dropped.
     ///
-    /// Call it before the runtime ends. Otherwise the last handle that is dropped closes the cache, and
-    /// blocks the thread that drops it. [`flush_async`](Cache::flush_async) has an example.
+    /// Call `close_async` before the runtime ends. Otherwise dropping the last handle closes the cache, and
+    /// blocks the thread that drops the handle. [`flush_async`](Cache::flush_async) has an example.
     ///
     /// # Errors
     /// Returns the same errors as [`close`](Cache::close).

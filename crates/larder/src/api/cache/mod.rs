@@ -171,7 +171,7 @@ impl Cache {
     ///   other tiers is open.
     /// - [`Error::InvalidSetting`] for a TTL or a name out of range.
     /// - [`Error::NotDurable`] when the writer thread ended or panicked before it answered.
-    /// - [`Error::Closed`], [`Error::Forked`].
+    /// - [`Error::Closed`] in a closed cache, and [`Error::Forked`] in a forked child.
     ///
     /// # Cost
     /// About 10 µs for a new keyspace, or for a keyspace that the file has with this version, however many

@@ -12,7 +12,7 @@ impl Cache {
     /// error, nothing is changed.
     ///
     /// No lock is held while `body` runs. If an entry that it has read changes meanwhile, `body` runs again.
-    /// So it should have no effects other than its result and its changes. After eight lost rounds, the
+    /// So `body` should have no effects other than its result and its changes. After eight lost rounds, the
     /// caller gets exclusive turns on the keys: other transactions and atomic changes of these keys wait.
     ///
     /// ```

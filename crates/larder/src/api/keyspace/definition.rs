@@ -262,9 +262,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Shortens the TTL of each entry by a random amount of at most `percent` percent, 0 to 100. The default
-    /// is 0. Jitter prevents entries that were written together from expiring together, and so from being
-    /// loaded all at once.
+    /// Shortens the TTL of each entry by a random amount, at most `percent` % of the TTL. The setting may be
+    /// from 0 to 100, and is 0 by default. Jitter prevents entries that were written together from expiring
+    /// together, and so from being loaded all at once.
     ///
     /// Jitter only shortens, so no entry lives longer than its TTL. It applies to every TTL that is a
     /// duration: the TTL of the keyspace, an insert, a touch or a load. It does not apply to a point in time

@@ -81,7 +81,7 @@ enum Amount<V> {
 /// The outcome of an attempt to change a counter in memory.
 enum InMemory<V> {
     Stored(V),
-    /// The counter could not be changed in memory: go on with step 3.
+    /// The counter could not be changed in memory: continue with step 3.
     Elsewhere,
     /// The disk tier recovered in the meantime: repeat the attempt, so that the value is saved.
     Again,

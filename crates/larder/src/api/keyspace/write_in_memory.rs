@@ -30,13 +30,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match tiers.memory.store_entry(key, entry, now, &mut evicted_values) {
             Ok(_) => tiers.sweeper.plan(grace.after(expires_at)),
             Err(Refused::Closed) => return Err(Error::Closed),
-            // No other reason concerns a write without a condition that is not saved.
+            // The other refusals concern only writes with a condition, and values that are saved.
             Err(_) => {}
         }
         Ok(())
     }
 
-    /// Weighs and checks a value of a keyspace that is in memory only.
+    /// Weighs and checks a value of a memory-only keyspace.
     fn weigh_in_memory(&self, key: SlotKey<'_>, value: &Arc<V>) -> Result<Weight, Error> {
         let len = self
             .measure(value)

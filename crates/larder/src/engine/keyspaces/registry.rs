@@ -24,7 +24,7 @@ use crate::stats::counters::Counters;
 use crate::stats::observe::named_keyspace::NamedKeyspace;
 use crate::sys::sync::{Arc, AtomicBool, Mutex};
 
-/// The properties of a keyspace that a caller asks to open.
+/// The properties of a keyspace to open.
 #[derive(Debug)]
 pub(crate) struct KeyspaceRequest {
     pub(crate) name: &'static str,

@@ -72,7 +72,7 @@ impl Writer {
             self.commit_part((&[], &[]), &no_caller, position, &mut evicted_values)
         }));
         match made {
-            // Recorded, because the next step would otherwise mistake the content written by this part for a
+            // The content is recorded. Otherwise the next step would mistake what this part has written for a
             // change by another program.
             Ok(Ok(_)) => self.file.note_content(),
             Ok(Err(fault)) => {
@@ -82,7 +82,7 @@ impl Writer {
             }
             Err(panic) => drop(self.survive(&*panic)),
         }
-        // Recorded after each part, as after each step, for the check for changes by other programs.
+        // The content is recorded after each part, as after each step, to detect changes by other programs.
         self.file.note_content();
         self.tiers.sweeper.drop_values(evicted_values);
     }

@@ -18,7 +18,7 @@ impl Writer {
         let mut flush: Option<Deadline> = None;
         loop {
             let mut waiting = Waiting::default();
-            // Caught, because the wait reads the clock, which may be the application's code and may panic.
+            // Panics are caught, because the wait reads the clock, which may be the application's code.
             let next = catch_unwind(AssertUnwindSafe(|| self.next_or_part(commands, flush)));
             match next.unwrap_or_else(|panic| Ok(self.survive(&*panic))) {
                 Ok(Command::Wake) => {

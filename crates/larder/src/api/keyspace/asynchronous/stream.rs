@@ -1,8 +1,8 @@
 //! Streams over the entries of a keyspace.
 //!
 //! A worker thread creates the iterator of [`crate::api::keyspace::iterate`], and takes [`CHUNK`] items from
-//! it at a time. Between two chunks, no worker thread is occupied and no snapshot is held. So a stream that
-//! is not polled costs nothing.
+//! it at a time. Between two chunks, and so while it is not polled, a stream occupies no worker thread and
+//! holds no snapshot.
 
 use std::collections::VecDeque;
 use std::fmt;

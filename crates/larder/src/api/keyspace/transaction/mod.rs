@@ -181,7 +181,7 @@ impl<'a> Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    /// Ends the mark that the calling thread is inside the closure.
+    /// Records that the closure has ended.
     fn leave_closure(&mut self) {
         self.in_closure = None;
     }
@@ -293,8 +293,7 @@ impl Transaction<'_> {
             return None;
         };
         if let Some(ReadValue { decoded: Some(decoded), .. }) = &read {
-            // The user's weigher may panic here. Then `lease` is still on the stack, and its drop releases
-            // the lease.
+            // The user's weigher may panic here. Until it returns, dropping `lease` releases the lease.
             keyspace.copy_to_memory(slot_key, Permit::Lease(lease.id), decoded);
         }
         let (value, entry, is_in_memory) = match read {

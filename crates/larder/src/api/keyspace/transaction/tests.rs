@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 const NUMBERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("number");
-/// The keyspace of [`NUMBERS`] with another value type, as which the values of `NUMBERS` do not decode.
+/// The keyspace of [`NUMBERS`] with another value type. The values of `NUMBERS` do not decode as this type.
 const TRIPLES: KeyspaceDefinition<u64, (u64, u64, u64)> = KeyspaceDefinition::new("number");
 /// More rounds than any transaction in these tests needs.
 const MAX_ROUNDS: u32 = 20;

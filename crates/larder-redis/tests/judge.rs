@@ -1,12 +1,12 @@
 //! Tests of nodes that fill memory while keys change and the server pushes. No value may be older than an
 //! acknowledged change by more than the bound. A node with a planted fault must be detected.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use larder::remote::{RemoteKey, RemoteTier};
 
+use crate::ages::{Ages, TrialThread, for_time, run_trial};
 use crate::node::{Node, NodeFault};
 use crate::proxy::Proxy;
 use crate::server::RedisServer;
@@ -16,126 +16,89 @@ use crate::support::{eventually, key, now, pause};
 const BOUND: Duration = Duration::from_millis(100);
 const KEYS: usize = 24;
 
-/// For each key, when each number was acknowledged.
-struct Acknowledged {
-    began: Instant,
-    times: Vec<Mutex<Vec<Duration>>>,
-    worst: AtomicU64,
-    answers: AtomicU64,
-}
-
-impl Acknowledged {
-    fn new() -> Self {
-        let times = std::iter::repeat_with(Mutex::default).take(KEYS).collect();
-        Self { began: now(), times, worst: AtomicU64::new(0), answers: AtomicU64::new(0) }
-    }
-
-    /// Records that the write of the next number to a key was acknowledged.
-    fn acknowledge(&self, at: usize) {
-        self.times[at].lock().unwrap().push(self.began.elapsed());
-    }
-
-    /// Checks a lookup that began at `asked` and returned `number`. Records how long before the lookup this
-    /// number was replaced, if that is the maximum so far.
-    fn judge(&self, at: usize, asked: Duration, number: usize) {
-        self.answers.fetch_add(1, Ordering::Relaxed);
-        let replaced = self.times[at].lock().unwrap().get(number).copied();
-        if let Some(replaced) = replaced {
-            let age = asked.saturating_sub(replaced).as_micros();
-            self.worst.fetch_max(age.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
-        }
-    }
-
-    fn worst(&self) -> Duration {
-        Duration::from_micros(self.worst.load(Ordering::Relaxed))
-    }
-}
-
 fn keys() -> Vec<RemoteKey> {
     (0..KEYS).map(|at| key(&format!("judged{at}"))).collect()
 }
 
-/// A function that causes other events during a trial.
-type Disturbance<'a> = &'a (dyn Fn(usize) + Sync);
+/// Writes and reads by all nodes for some time.
+fn trial(nodes: &[Node], length: Duration, disturb: &dyn Fn(usize)) -> Ages {
+    let (ages, keys) = (Ages::new(KEYS), keys());
+    let mut threads: Vec<TrialThread<'_>> = Vec::new();
+    let (judge, names) = (&ages, &keys);
+    for (writer, node) in nodes.iter().enumerate() {
+        threads.push(Box::new(move |ends| write(node, (writer, nodes.len()), names, judge, ends)));
+    }
+    for node in nodes {
+        threads.push(Box::new(move |ends| read_memory(node, names, judge, ends)));
+    }
+    for (reader, node) in nodes.iter().flat_map(|node| [node, node]).enumerate() {
+        threads.push(Box::new(move |ends| read(node, reader, names, judge, ends)));
+    }
+    run_trial(threads, for_time(length, disturb));
+    ages
+}
 
-/// Runs a trial, in which all nodes write and read for some time.
-fn trial(nodes: &[Node], length: Duration, disturb: Disturbance<'_>) -> Acknowledged {
-    let (judge, keys, ends) = (Acknowledged::new(), keys(), AtomicBool::new(false));
-    std::thread::scope(|scope| {
-        let (judge, keys, ends) = (&judge, &keys, &ends);
-        // Each key has only one writer, so the order of its numbers is known.
-        for (writer, node) in nodes.iter().enumerate() {
-            scope.spawn(move || {
-                let mut round: usize = 0;
-                while !ends.load(Ordering::Relaxed) {
-                    round += 1;
-                    for at in (0..KEYS).filter(|at| at % nodes.len() == writer) {
-                        let number = judge.times[at].lock().unwrap().len() + 1;
-                        // If the reply is lost, the write may have been applied, so it is repeated until it
-                        // is acknowledged.
-                        while !node.set(&keys[at], &number.to_be_bytes()) {
-                            if ends.load(Ordering::Relaxed) {
-                                return;
-                            }
-                            pause(Duration::from_millis(1));
-                        }
-                        judge.acknowledge(at);
-                        if round.is_multiple_of(64) {
-                            pause(Duration::from_micros(300));
-                        }
-                    }
+/// Writes numbers to the keys of one writer, so that the order of the numbers of each key is known.
+fn write(node: &Node, (writer, writers): (usize, usize), keys: &[RemoteKey], ages: &Ages, ends: &AtomicBool) {
+    let mut round: usize = 0;
+    while !ends.load(Ordering::Relaxed) {
+        round += 1;
+        for at in (0..KEYS).filter(|at| at % writers == writer) {
+            let number = ages.count(at) + 1;
+            // A write whose answer was lost may be applied: it is repeated until it is known.
+            while !node.set(&keys[at], &number.to_be_bytes()) {
+                if ends.load(Ordering::Relaxed) {
+                    return;
                 }
-            });
+                pause(Duration::from_millis(1));
+            }
+            ages.replace(at);
+            if round.is_multiple_of(64) {
+                pause(Duration::from_micros(300));
+            }
         }
-        // This thread reads only memory, so it never waits for a server that does not reply.
-        for node in nodes {
-            scope.spawn(move || {
-                for at in (0..KEYS).cycle() {
-                    if ends.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    let asked = judge.began.elapsed();
-                    if let Some(bytes) = node.hit(&keys[at]) {
-                        judge.judge(at, asked, usize::from_be_bytes(bytes.try_into().unwrap()));
-                    }
-                    pause(Duration::from_micros(100));
-                }
-            });
+    }
+}
+
+fn number(bytes: Vec<u8>) -> usize {
+    usize::from_be_bytes(bytes.try_into().unwrap())
+}
+
+/// Reads only memory, so it never waits for a server that does not answer.
+fn read_memory(node: &Node, keys: &[RemoteKey], ages: &Ages, ends: &AtomicBool) {
+    for at in (0..KEYS).cycle() {
+        if ends.load(Ordering::Relaxed) {
+            return;
         }
-        for (reader, node) in nodes.iter().flat_map(|node| [node, node]).enumerate() {
-            scope.spawn(move || {
-                let mut round = reader;
-                while !ends.load(Ordering::Relaxed) {
-                    round = round.wrapping_mul(31).wrapping_add(7);
-                    let at = round % KEYS;
-                    let asked = judge.began.elapsed();
-                    // Delays some fills, so that pushes overtake them.
-                    let delay = || {
-                        if round.is_multiple_of(4) {
-                            pause(Duration::from_micros(200));
-                        }
-                    };
-                    let hits = node.hits.load(Ordering::Relaxed);
-                    if let Some(bytes) = node.get(&keys[at], delay) {
-                        judge.judge(at, asked, usize::from_be_bytes(bytes.try_into().unwrap()));
-                    }
-                    // After a hit, this thread yields to the writers, so that more races happen.
-                    if node.hits.load(Ordering::Relaxed) > hits {
-                        pause(Duration::from_micros(30));
-                    }
-                }
-            });
+        let asked = ages.elapsed();
+        if let Some(bytes) = node.hit(&keys[at]) {
+            ages.judge(at, asked, number(bytes));
         }
-        let began = now();
-        let mut step = 0;
-        while began.elapsed() < length {
-            disturb(step);
-            step += 1;
-            pause(Duration::from_millis(20));
+        pause(Duration::from_micros(100));
+    }
+}
+
+fn read(node: &Node, reader: usize, keys: &[RemoteKey], ages: &Ages, ends: &AtomicBool) {
+    let mut round = reader;
+    while !ends.load(Ordering::Relaxed) {
+        round = round.wrapping_mul(31).wrapping_add(7);
+        let at = round % KEYS;
+        let asked = ages.elapsed();
+        // Some fills are late, so that pushes overtake them.
+        let delay = || {
+            if round.is_multiple_of(4) {
+                pause(Duration::from_micros(200));
+            }
+        };
+        let hits = node.hits.load(Ordering::Relaxed);
+        if let Some(bytes) = node.get(&keys[at], delay) {
+            ages.judge(at, asked, number(bytes));
         }
-        ends.store(true, Ordering::Relaxed);
-    });
-    judge
+        // After a hit, the reader yields the processor to the writers, so that more races happen.
+        if node.hits.load(Ordering::Relaxed) > hits {
+            pause(Duration::from_micros(30));
+        }
+    }
 }
 
 fn nodes(url: &str, count: usize, fault: NodeFault) -> Vec<Node> {
@@ -149,8 +112,7 @@ fn no_answer_is_older_than_an_acknowledged_change_by_more_than_the_bound() {
         let nodes = nodes(&server.url(&format!("staleness=100ms&tracking={tracking}")), 3, NodeFault::None);
         let judge = trial(&nodes, Duration::from_millis(2500), &|_| {});
         let hits: u64 = nodes.iter().map(|node| node.hits.load(Ordering::Relaxed)).sum();
-        let changes: usize = judge.times.iter().map(|times| times.lock().unwrap().len()).sum();
-        let answers = judge.answers.load(Ordering::Relaxed);
+        let (changes, answers) = (judge.total(), judge.answers());
         println!(
             "{tracking}: {answers} answers, {hits} of memory, {changes} changes, worst {:?}",
             judge.worst()
@@ -160,9 +122,9 @@ fn no_answer_is_older_than_an_acknowledged_change_by_more_than_the_bound() {
         // Once no change is in progress, memory has the same values as the server.
         eventually("memory agrees with the server", || {
             let at_rest = |node: &Node, at: usize| {
-                let last = judge.times[at].lock().unwrap().len();
+                let last = judge.count(at);
                 let copy = node.hit(&keys()[at]);
-                copy.is_none_or(|bytes| usize::from_be_bytes(bytes.try_into().unwrap()) >= last)
+                copy.is_none_or(|bytes| number(bytes) >= last)
             };
             nodes.iter().all(|node| (0..KEYS).all(|at| at_rest(node, at)))
         });
@@ -179,8 +141,8 @@ fn a_token_that_is_taken_after_the_request_is_caught() {
         // A copy that was stored after the push of its change remains in memory, so it can be detected now.
         pause(BOUND);
         let is_stale = |node: &Node, at: usize| {
-            let last = judge.times[at].lock().unwrap().len();
-            node.hit(&keys()[at]).is_some_and(|bytes| usize::from_be_bytes(bytes.try_into().unwrap()) < last)
+            let last = judge.count(at);
+            node.hit(&keys()[at]).is_some_and(|bytes| number(bytes) < last)
         };
         if judge.worst() > BOUND || nodes.iter().any(|node| (0..KEYS).any(|at| is_stale(node, at))) {
             return;
@@ -189,8 +151,8 @@ fn a_token_that_is_taken_after_the_request_is_caught() {
     panic!("the judge has not seen the planted fault");
 }
 
-/// Tests nodes behind a proxy that sometimes delays the server's bytes and sometimes cuts the connection.
-fn behind_a_bad_line(tracking: &str, fault: NodeFault) -> Option<Acknowledged> {
+/// A node behind a proxy that holds the server's bytes back now and then, and cuts the connection.
+fn behind_a_bad_line(tracking: &str, fault: NodeFault) -> Option<Ages> {
     let server = RedisServer::start(&[])?;
     let proxy = Proxy::start(server.socket());
     let options = format!("staleness=100ms&tracking={tracking}");

@@ -8,6 +8,7 @@
     reason = "a test fails by a panic, and prints why it is skipped"
 )]
 
+mod ages;
 mod busy;
 mod cache;
 mod cache_judge;

@@ -10,6 +10,18 @@ use crate::error::Error;
 /// Default port of a server.
 const DEFAULT_PORT: u16 = 6379;
 
+/// Default port of a Sentinel.
+const DEFAULT_SENTINEL_PORT: u16 = 26379;
+
+/// The Sentinels that name a master.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SentinelGroup {
+    /// The names or addresses of the Sentinels, and their ports.
+    pub(crate) sentinels: Vec<(String, u16)>,
+    /// The name that the Sentinels have for the master.
+    pub(crate) master: String,
+}
+
 /// The address of a server. `Display` prints neither user nor password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ServerPlace {
@@ -17,14 +29,29 @@ pub(crate) enum ServerPlace {
     Tcp(String, u16),
     /// The path of a Unix socket.
     Unix(PathBuf),
+    /// The server that Sentinels name.
+    Sentinels(SentinelGroup),
+}
+
+/// A host and a port as a URL has them.
+struct HostPort<'a>(&'a str, u16);
+
+impl fmt::Display for HostPort<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(host, port) = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
 }
 
 impl fmt::Display for ServerPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(host, port) if host.contains(':') => write!(f, "redis://[{host}]:{port}"),
-            Self::Tcp(host, port) => write!(f, "redis://{host}:{port}"),
+            Self::Tcp(host, port) => write!(f, "redis://{}", HostPort(host, *port)),
             Self::Unix(path) => write!(f, "redis+unix://{}", path.display()),
+            Self::Sentinels(group) => {
+                let sentinels = group.sentinels.iter().map(|(host, port)| HostPort(host, *port).to_string());
+                write!(f, "redis-sentinel://{}/{}", sentinels.collect::<Vec<_>>().join(","), group.master)
+            }
         }
     }
 }
@@ -34,6 +61,10 @@ impl fmt::Display for ServerPlace {
 pub(crate) struct Password(String);
 
 impl Password {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
     /// Returns the password. Only the connection may use it.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
@@ -61,7 +92,7 @@ pub(crate) struct ServerUrl {
 
 impl ServerUrl {
     /// Parses a URL: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?OPTIONS]`, or `redis+unix:///PATH`,
-    /// whose database is the option `db`.
+    /// whose database is the option `db`, or `redis-sentinel://SENTINEL,SENTINEL/MASTER[/DATABASE]`.
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let Some((scheme, rest)) = url.trim_ascii().split_once("://") else {
             return Err(invalid("it has no scheme"));
@@ -72,14 +103,15 @@ impl ServerUrl {
         let (user_info, rest) = rest.rsplit_once('@').map_or((None, rest), |(user, rest)| (Some(user), rest));
         let (user, password) = user_info.map_or(Ok((None, None)), parse_user)?;
         let (place, path_database) = match scheme {
-            "redis" => parse_tcp(rest)?,
-            "rediss" if cfg!(feature = "tls") => parse_tcp(rest)?,
-            "unix" | "redis+unix" => (parse_unix(rest)?, None),
-            "rediss" => return Err(invalid("rediss:// needs the feature tls of larder-redis")),
-            "redis+sentinel" | "redis-sentinel" => {
-                return Err(invalid("the address of a Sentinel is not supported; write that of the master"));
+            "rediss" | "rediss-sentinel" | "rediss+sentinel" if cfg!(not(feature = "tls")) => {
+                return Err(invalid("rediss needs the feature tls of larder-redis"));
             }
-            _ => return Err(invalid("its scheme is none of redis and redis+unix")),
+            "redis" | "rediss" => parse_tcp(rest)?,
+            "redis-sentinel" | "redis+sentinel" | "rediss-sentinel" | "rediss+sentinel" => {
+                parse_sentinels(rest)?
+            }
+            "unix" | "redis+unix" => (parse_unix(rest)?, None),
+            _ => return Err(invalid("its scheme is none of redis, redis+unix and redis-sentinel")),
         };
         let from_option = options.iter().position(|(name, _)| name == "db").map(|at| options.remove(at).1);
         let database = match (path_database, from_option) {
@@ -89,7 +121,7 @@ impl ServerUrl {
             }
             (None, None) => 0,
         };
-        Ok(Self { place, user, password, database, is_tls: scheme == "rediss", options })
+        Ok(Self { place, user, password, database, is_tls: scheme.starts_with("rediss"), options })
     }
 }
 
@@ -128,6 +160,24 @@ fn parse_user(info: &str) -> Result<(Option<String>, Option<Password>), Error> {
 
 fn parse_tcp(rest: &str) -> Result<(ServerPlace, Option<String>), Error> {
     let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+    let (host, port) = parse_host_port(authority, DEFAULT_PORT)?;
+    Ok((ServerPlace::Tcp(host, port), (!database.is_empty()).then(|| database.to_owned())))
+}
+
+/// Reads `SENTINEL[:PORT],SENTINEL[:PORT]/MASTER[/DATABASE]`.
+fn parse_sentinels(rest: &str) -> Result<(ServerPlace, Option<String>), Error> {
+    let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (master, database) = path.split_once('/').unwrap_or((path, ""));
+    if master.is_empty() {
+        return Err(invalid("it names no master; write redis-sentinel://SENTINEL,SENTINEL/MASTER"));
+    }
+    let sentinels: Result<Vec<_>, _> =
+        hosts.split(',').map(|host| parse_host_port(host, DEFAULT_SENTINEL_PORT)).collect();
+    let group = SentinelGroup { sentinels: sentinels?, master: decode(master)? };
+    Ok((ServerPlace::Sentinels(group), (!database.is_empty()).then(|| database.to_owned())))
+}
+
+fn parse_host_port(authority: &str, default: u16) -> Result<(String, u16), Error> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(bracketed) => {
             let Some((host, after)) = bracketed.split_once(']') else {
@@ -141,11 +191,10 @@ fn parse_tcp(rest: &str) -> Result<(ServerPlace, Option<String>), Error> {
         return Err(invalid("it names no host"));
     }
     let port = match port {
-        "" => DEFAULT_PORT,
+        "" => default,
         port => port.parse().ok().filter(|port| *port != 0).ok_or_else(|| invalid("its port is not one"))?,
     };
-    let database = (!database.is_empty()).then(|| database.to_owned());
-    Ok((ServerPlace::Tcp(decode(host)?, port), database))
+    Ok((decode(host)?, port))
 }
 
 fn parse_unix(rest: &str) -> Result<ServerPlace, Error> {
@@ -179,6 +228,20 @@ mod tests {
     }
 
     #[test]
+    fn the_urls_of_sentinels_are_read() {
+        let url = "redis-sentinel://shop:s%40cret@a,[::1]:7000,b:26380/my%20master/2";
+        let parsed = ServerUrl::parse(url).unwrap();
+        assert_eq!(parsed.place.to_string(), "redis-sentinel://a:26379,[::1]:7000,b:26380/my master");
+        assert_eq!((parsed.user.as_deref(), parsed.database, parsed.is_tls), (Some("shop"), 2, false));
+        assert_eq!(place("redis+sentinel://a/m?db=3"), ("redis-sentinel://a:26379/m".to_owned(), 3));
+        let is_tls = |url: &str| ServerUrl::parse(url).map(|parsed| parsed.is_tls);
+        assert_eq!(is_tls("rediss-sentinel://a/m").ok(), cfg!(feature = "tls").then_some(true));
+        for wrong in ["redis-sentinel://a,b", "redis-sentinel://a,/m", "redis-sentinel://a/m/0?db=0"] {
+            assert!(ServerUrl::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn user_and_password_are_decoded_and_never_shown() {
         let url = ServerUrl::parse("redis://shop:s%40cret@h/1?prefix=shop&staleness=500ms").unwrap();
         assert_eq!(url.user.as_deref(), Some("shop"));
@@ -203,6 +266,7 @@ mod tests {
             "http://:s3cret@h",
             "rediss://:s3cret@h:0",
             "redis+unix://:s3cret@relative",
+            "redis-sentinel://:s3cret@a,b",
         ];
         for url in urls {
             let error = ServerUrl::parse(url).expect_err(url);

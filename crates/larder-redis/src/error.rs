@@ -8,7 +8,8 @@ use std::fmt;
 pub enum Error {
     /// The URL is not a valid URL of a server.
     #[error(
-        "cannot read the URL of the server: {why}; write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] or redis+unix:///PATH"
+        "cannot read the URL of the server: {why}; write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], \
+         redis+unix:///PATH or redis-sentinel://SENTINEL,SENTINEL/MASTER"
     )]
     InvalidUrl {
         /// What is wrong with the URL.

@@ -16,7 +16,7 @@
 //! [`open_url`] and [`from_env`] open a cache whose entries are on a server. Memory has copies of the entries
 //! that this process has read. Keyspaces, loads and invalidations work as in any other cache. [`RedisTier`]
 //! is the [`RemoteTier`](larder::remote::RemoteTier) of such a cache. The server must be a master of Redis
-//! 6.2 or later, or of Valkey.
+//! 6.2 or later, or of Valkey. Sentinels may name it.
 //!
 //! # The URL
 //! The URL is `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `redis+unix:///PATH` for a Unix socket,
@@ -27,6 +27,11 @@
 //! and must be signed by an authority that the system trusts. The option `ca=PATH` names a PEM file with the
 //! trusted authorities instead.
 //!
+//! `redis-sentinel://[USER:PASSWORD@]SENTINEL[:PORT],SENTINEL[:PORT]/MASTER[/DATABASE]` names the Sentinels,
+//! and the name that they have for the master. `redis+sentinel://` is the same. With `rediss-sentinel://`,
+//! the connections to the Sentinels are encrypted, too. Write all Sentinels, or more than half of them at
+//! least. The user and the password are for the master. [`SentinelUrl`] writes such a URL.
+//!
 //! | option | default | means |
 //! |---|---|---|
 //! | `prefix=shop` | `larder` | the first part of each key on the server |
@@ -36,6 +41,7 @@
 //! | `connect_timeout=1s` | `2s` | the time limit for resolving the host, connecting and authenticating |
 //! | `fsync=always` | `no` | declares that the server never loses an acknowledged change |
 //! | `replicas=1` | `0` | each removal waits for this number of replicas, and returns an error if fewer have it |
+//! | `sentinel_username=watch`, `sentinel_password=…` | none | the user and the password at the Sentinels |
 //! | `memory=64MiB` and others | | the options of [`CacheBuilder::from_url`](larder::CacheBuilder::from_url), except those for a file |
 //!
 //! # Guarantees
@@ -50,6 +56,11 @@
 //!   holds for a former master that comes back without the changes of the master in between. The client
 //!   compares the ids of the server with a marker in the data. `fsync=always` declares that the server uses
 //!   `appendfsync always` and that no replica replaces it. The entries are then kept.
+//! - **A master that Sentinels have replaced is left**, also if it was cut off from them and goes on
+//!   answering. Less than `staleness` ago, a majority of the Sentinels must have said that it is the master.
+//!   Otherwise neither memory nor this server answers. So the first promise holds through a failover, for the
+//!   changes of all caches with the same Sentinels. While no majority of the Sentinels can be reached, the
+//!   server counts as away.
 //! - **Without a connection, requests fail immediately**, and not after a time limit each. The client
 //!   reconnects after a wait that doubles up to 5 s and has a random part.
 //!
@@ -57,8 +68,11 @@
 //! - If a master acknowledges a removal, but fails before a replica has it, the removal is lost. `replicas=1`
 //!   makes a removal wait for a replica. A former master may come back with entries that were removed on
 //!   another master meanwhile, unless it copies that master's data first. A client that has used the other
-//!   master detects this, but a client that has started since does not. A master that is cut off from its
-//!   Sentinels still replies: `min-replicas-to-write` on the server limits for how long.
+//!   master detects this, but a client that has started since does not.
+//! - A master that was cut off acknowledges removals for up to `staleness` while another one is in use. They
+//!   are lost. If `replicas=` has the number of all replicas, they are errors. With `min-replicas-to-write 1`
+//!   at the servers, and `min-replicas-max-lag` at least a second below `down-after-milliseconds`, a master
+//!   that is cut off from its replicas refuses them before another one is chosen.
 //! - The server does not push the effects of `SWAPDB`. Do not use it with a cache.
 //! - In a keyspace with [`Format::Raw`](larder::Format::Raw), a slot contains only the bytes of the value, so
 //!   that other programs can read it. Such a keyspace has no leases, so a load may store a value that was
@@ -68,7 +82,7 @@
 //!   that frees the memory.
 //! - Entries without a TTL that are misses after a restart still take memory, until they are written again,
 //!   their keyspace is removed, or the server evicts them.
-//! - A Redis Cluster, a replica and the address of a Sentinel are not supported, and return an error.
+//! - A Redis Cluster and a replica are not supported, and return an error.
 //!
 //! # Keys on the server
 //! `PREFIX:VERSION:product_MTNVTU`: the keys of `larder-product` are the key strings of the Django original
@@ -80,8 +94,9 @@
 //! key. Keys that begin with `PREFIX::` are internal. Keys outside the prefix are neither read nor written,
 //! and `KEYS` is never used.
 //!
-//! A user needs the rights `~PREFIX:* +@read +@write +@scripting +@connection +info +time`, and `+wait` with
-//! `replicas`.
+//! A user at the Sentinels needs the rights `+auth +sentinel|get-master-addr-by-name +sentinel|master
+//! +sentinel|myid`. A user at the server needs the rights `~PREFIX:* +@read +@write +@scripting +@connection
+//! +info +time`, and `+wait` with `replicas`.
 //!
 //! # Layout
 //! ```text
@@ -101,6 +116,7 @@ pub mod inspect;
 mod open;
 mod protocol;
 mod random;
+mod sentinel_url;
 mod settings;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
@@ -109,6 +125,7 @@ mod tier;
 pub use connection::validity::Tracking;
 pub use error::Error;
 pub use open::{OpenError, builder, from_env, is_server_url, open_url};
+pub use sentinel_url::SentinelUrl;
 pub use settings::{
     DEFAULT_CONNECT_TIMEOUT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_STALENESS, MAX_STALENESS, MIN_STALENESS,
 };

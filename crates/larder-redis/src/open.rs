@@ -9,8 +9,16 @@ use crate::settings::Settings;
 use crate::tier::RedisTier;
 
 /// The schemes of URLs for a server. The core parses all other URLs.
-const SCHEMES: [&str; 6] =
-    ["redis:", "rediss:", "redis+unix:", "unix:", "redis+sentinel:", "redis-sentinel:"];
+const SCHEMES: [&str; 8] = [
+    "redis:",
+    "rediss:",
+    "redis+unix:",
+    "unix:",
+    "redis+sentinel:",
+    "redis-sentinel:",
+    "rediss+sentinel:",
+    "rediss-sentinel:",
+];
 
 /// Returns whether a URL names a server, and not a file or memory.
 #[must_use]
@@ -30,8 +38,8 @@ pub enum OpenError {
     Cache(#[from] larder::Error),
 }
 
-/// Returns a builder for the cache of a URL. For the URL of a server (`redis://…`, `redis+unix://…`), it
-/// connects to the server. Any other URL is passed to [`CacheBuilder::from_url`].
+/// Returns a builder for the cache of a URL. For the URL of a server (`redis://…`, `redis+unix://…`,
+/// `redis-sentinel://…`), it connects to the server. Any other URL is passed to [`CacheBuilder::from_url`].
 ///
 /// The URL of a server can also have the options of [`CacheBuilder::from_url`], except those for a file:
 /// `redis://redis.example.com/1?prefix=shop&memory=64MiB`.

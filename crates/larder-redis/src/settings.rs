@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::address::{ServerUrl, decode};
+use crate::address::{Password, ServerPlace, ServerUrl, decode};
 use crate::connection::validity::Tracking;
 use crate::error::Error;
 
@@ -54,6 +54,11 @@ pub(crate) struct Settings {
     pub(crate) server: ServerUrl,
     pub(crate) timing: Timing,
     pub(crate) tracking: Tracking,
+    /// The user and the password for the Sentinels, which are not those for the master.
+    pub(crate) sentinel_user: Option<String>,
+    pub(crate) sentinel_password: Option<Password>,
+    /// Whether Sentinels have named the server of these settings.
+    pub(crate) is_elected: bool,
     /// A file with trusted certificates, which replace those of the system.
     pub(crate) authority: Option<PathBuf>,
     /// The first part of every key on the server.
@@ -76,6 +81,9 @@ impl Settings {
         let mut settings = Self {
             timing: Timing::default(),
             tracking: Tracking::default(),
+            sentinel_user: None,
+            sentinel_password: None,
+            is_elected: false,
             authority: None,
             prefix: DEFAULT_PREFIX.to_owned(),
             is_durable: false,
@@ -97,6 +105,11 @@ impl Settings {
             |setting| duration(&value).ok_or_else(|| invalid(setting, "write a number with ms, s or m"));
         match name.as_str() {
             "ca" if self.server.is_tls => self.authority = Some(PathBuf::from(value)),
+            // An empty one means none, as an unset variable of a template leaves it.
+            "sentinel_username" => self.sentinel_user = Some(value).filter(|user| !user.is_empty()),
+            "sentinel_password" => {
+                self.sentinel_password = Some(value).filter(|word| !word.is_empty()).map(Password::new);
+            }
             "prefix" => self.prefix.clone_from(&value),
             "staleness" => self.timing.staleness = time("staleness")?,
             "request_timeout" => self.timing.request = time("request_timeout")?,
@@ -126,6 +139,15 @@ impl Settings {
     fn validate(&self) -> Result<(), Error> {
         let invalid =
             |setting, value: String, allowed| Err(Error::InvalidSetting { setting, value, allowed });
+        let has_credentials = self.sentinel_user.is_some() || self.sentinel_password.is_some();
+        if has_credentials && !matches!(self.server.place, ServerPlace::Sentinels(_)) {
+            let why = "sentinel_username and sentinel_password are for redis-sentinel://";
+            return Err(Error::InvalidUrl { why: why.to_owned() });
+        }
+        if self.sentinel_user.is_some() && self.sentinel_password.is_none() {
+            let why = "it has a sentinel_username without a sentinel_password";
+            return Err(Error::InvalidUrl { why: why.to_owned() });
+        }
         let timing = &self.timing;
         if !(MIN_STALENESS..=MAX_STALENESS).contains(&timing.staleness) {
             return invalid("staleness", format!("{:?}", timing.staleness), "it may be from 100ms to 60s");
@@ -172,6 +194,19 @@ mod tests {
             (Tracking::Broadcast, true, 1)
         );
         assert_eq!(settings.others, [("memory".to_owned(), "64MiB".to_owned())]);
+    }
+
+    #[test]
+    fn sentinels_have_a_user_and_a_password_of_their_own() {
+        let url = "redis-sentinel://a,b/m?sentinel_username=watch&sentinel_password=s%263cret";
+        let settings = Settings::from_url(url).unwrap();
+        assert_eq!(settings.sentinel_user.as_deref(), Some("watch"));
+        assert_eq!(settings.sentinel_password.as_ref().map(Password::reveal), Some("s&3cret"));
+        assert!(!format!("{settings:?}").contains("3cret"));
+        for wrong in ["redis://h?sentinel_password=s3cret", "redis-sentinel://a/m?sentinel_username=u"] {
+            let error = Settings::from_url(wrong).expect_err(wrong);
+            assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+        }
     }
 
     #[test]

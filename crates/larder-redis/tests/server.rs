@@ -5,6 +5,11 @@ use std::process::{Child, Command, Stdio};
 
 use crate::support::{LIMIT, now, pause};
 
+/// Returns a port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
 /// A running redis-server with its own Unix socket. Dropping this value kills the process.
 pub(crate) struct RedisServer {
     child: Option<Child>,
@@ -37,6 +42,14 @@ impl RedisServer {
     pub(crate) fn url(&self, options: &str) -> String {
         let patience = if options.contains("request_timeout") { "" } else { "&request_timeout=20s" };
         format!("redis+unix://{}?connect_timeout=5s{patience}&{options}", self.socket().display())
+    }
+
+    /// Starts a server without persistence that also listens on a free port of the loopback.
+    pub(crate) fn start_with_port(arguments: &[&str]) -> Option<(Self, u16)> {
+        let port = free_port();
+        let text = port.to_string();
+        let arguments = [["--port", &text, "--bind", "127.0.0.1"].as_slice(), arguments].concat();
+        Some((Self::start(&arguments)?, port))
     }
 
     /// Starts the server again with the data in its directory.

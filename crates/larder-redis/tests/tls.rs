@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use larder_redis::{Error, RedisTier};
 
-use crate::server::RedisServer;
+use crate::server::{RedisServer, free_port};
 use crate::support::{ask, eventually, key, open};
 use larder::remote::{Life, RemoteTier, SetCondition};
 
@@ -21,11 +21,6 @@ fn made_certificate(dir: &Path) -> bool {
     ]);
     command.args(["-keyout", "key.pem", "-out", "cert.pem"]).current_dir(dir);
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-}
-
-/// Returns a port that was free a moment ago.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 #[test]

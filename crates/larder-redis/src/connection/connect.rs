@@ -37,7 +37,7 @@ pub(crate) struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// Returns the time left until `until`. Returns an error if none is left, or if the client is closed.
-    fn left(&self, until: Duration) -> io::Result<Duration> {
+    pub(super) fn left(&self, until: Duration) -> io::Result<Duration> {
         if self.is_closed.load(Ordering::Acquire) {
             return Err(io::Error::other("the client is closed"));
         }
@@ -65,6 +65,7 @@ impl Connector {
         let (host, port) = match &settings.server.place {
             ServerPlace::Unix(path) => return connect_unix(path, attempt).map(Socket::Unix),
             ServerPlace::Tcp(host, port) => (host, *port),
+            ServerPlace::Sentinels(_) => return Err(io::Error::other("the Sentinels name no master yet")),
         };
         let addresses = match host.parse::<IpAddr>() {
             Ok(address) => vec![SocketAddr::new(address, port)],

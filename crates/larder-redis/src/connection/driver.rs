@@ -8,6 +8,7 @@
 //! 3. The driver completes the open requests with an error. The server may have applied them.
 //! 4. The driver connects again. So the first reply of the next connection comes after (2).
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,11 +19,13 @@ use super::connect::{Attempt, Connector};
 use super::greeting::{Greeting, Input, Read, unavailable};
 use super::link::Connection;
 use super::request::{Answered, Purpose};
+use super::sentinels::MasterStatus;
 use super::stream::{Socket, wait_for};
 use super::validity::Heartbeat;
 use crate::error::Error;
 use crate::protocol::reply::Reply;
 use crate::random;
+use crate::settings::Settings;
 
 /// Reads replies until the client is closed.
 pub(super) fn run(connection: &Arc<Connection>) {
@@ -74,12 +77,14 @@ impl Connection {
         self.attempted.notify_all();
     }
 
-    /// Waits for this time, or until the client is closed.
+    /// Waits for this time, or until the client is closed, or until the Sentinels name another server.
     fn pause(&self, wait: Duration) {
         let until = self.clock.now() + wait;
+        let has_news = || self.sentinels().is_some_and(|sentinels| sentinels.has_news());
         loop {
             let left = until.saturating_sub(self.clock.now());
-            if left.is_zero() || self.is_closed() || wait_for(None, &self.waker, left).is_err() {
+            if left.is_zero() || self.is_closed() || has_news() || wait_for(None, &self.waker, left).is_err()
+            {
                 return;
             }
         }
@@ -89,15 +94,20 @@ impl Connection {
     fn greet(self: &Arc<Self>, connector: &mut Connector, input: &mut Input) -> Result<Arc<Socket>, Error> {
         let until = self.clock.now() + self.settings.timing.connect;
         let (waker, clock, is_closed) = (&self.waker, &*self.clock, &self.is_closed);
-        let socket = connector.connect(&self.settings, Attempt { waker, clock, is_closed, until });
-        let socket = Arc::new(socket.map_err(|error| unavailable(&self.settings, &error))?);
-        let mut greeting =
-            Greeting { socket: &socket, input, waker, clock, settings: &self.settings, is_closed, until };
+        let attempt = Attempt { waker, clock, is_closed, until };
+        let settings = match self.sentinels() {
+            Some(sentinels) => Cow::Owned(sentinels.find_master(attempt)?),
+            None => Cow::Borrowed(&self.settings),
+        };
+        let settings: &Settings = &settings;
+        let socket = connector.connect(settings, attempt);
+        let socket = Arc::new(socket.map_err(|error| unavailable(settings, &error))?);
+        let mut greeting = Greeting { socket: &socket, input, waker, clock, settings, is_closed, until };
         greeting.begin()?;
         greeting.track()?;
         self.session.greet(&mut greeting)?;
         self.outbox.connect(socket.clone());
-        tracing::debug!(server = %self.settings.server.place, "connected to the server of the remote tier");
+        tracing::debug!(server = %settings.server.place, "connected to the server of the remote tier");
         Ok(socket)
     }
 
@@ -116,6 +126,9 @@ impl Connection {
                 Ok(read) => read,
                 Err(error) => return unavailable(&self.settings, &error),
             };
+            if let Err(why) = self.await_votes() {
+                return why;
+            }
             if let Err(error) = self.handle(&mut input, &mut heartbeat) {
                 return unavailable(&self.settings, &error);
             }
@@ -162,6 +175,29 @@ impl Connection {
         }
     }
 
+    /// Waits until a majority of the Sentinels vouches for the server (votes, steps 7 and 8).
+    fn await_votes(&self) -> Result<(), Error> {
+        let Some(sentinels) = self.sentinels() else { return Ok(()) };
+        let until = self.clock.now() + self.settings.timing.request;
+        let lost = |why: &str| Err(unavailable(&self.settings, &io::Error::other(why)));
+        loop {
+            let left = until.saturating_sub(self.clock.now());
+            match sentinels.status() {
+                MasterStatus::Vouched => return Ok(()),
+                MasterStatus::Deposed => return lost("a majority of the Sentinels names another master"),
+                MasterStatus::Unvouched if left.is_zero() => {
+                    return lost("no majority of the Sentinels says that the server is still the master");
+                }
+                MasterStatus::Unvouched if self.is_closed() => return Err(Error::Closed),
+                MasterStatus::Unvouched => {
+                    if let Err(error) = wait_for(None, &self.waker, left) {
+                        return Err(unavailable(&self.settings, &error));
+                    }
+                }
+            }
+        }
+    }
+
     /// Handles the received replies and pushes in the order of the stream (validity, step 4).
     fn handle(self: &Arc<Self>, input: &mut Input, heartbeat: &mut Heartbeat) -> io::Result<()> {
         while let Some(reply) = input.next()? {
@@ -186,19 +222,20 @@ impl Connection {
     }
 
     fn handle_answer(&self, reply: Reply, heartbeat: &mut Heartbeat) -> io::Result<()> {
+        let vouched = || self.sentinels().map(|sentinels| sentinels.vouched());
         let Some(awaited) = self.outbox.next_awaited() else {
             return Err(io::Error::other("the server sent an answer without a request"));
         };
         match awaited.purpose {
             Purpose::Hello => match reply.get("role").and_then(Reply::as_bytes) {
                 Some(b"master") if heartbeat.has_ping() => {}
-                Some(b"master") => heartbeat.answered(&self.deadline),
+                Some(b"master") => heartbeat.answered(&self.deadline, vouched()),
                 // A replica is never used, because it may be behind its master by any amount of time.
                 Some(_) => return Err(io::Error::other("the server is no master any more")),
                 None => return Err(io::Error::other(format!("the answer to a HELLO is {reply:?}"))),
             },
             Purpose::Ping => match &reply {
-                Reply::Status(_) => heartbeat.answered(&self.deadline),
+                Reply::Status(_) => heartbeat.answered(&self.deadline, vouched()),
                 Reply::Error(text) if text.starts_with(b"BUSY") => heartbeat.refused(),
                 _ => return Err(io::Error::other(format!("the answer to a PING is {reply:?}"))),
             },

@@ -195,7 +195,14 @@ impl Greeting<'_> {
                 "it is a node of a Redis Cluster",
                 "use one master, with replicas by choice; a Cluster is not supported",
             ),
-            (b"sentinel", _) => unsupported("it is a Sentinel", "use the address of the master"),
+            (b"sentinel", _) => {
+                unsupported("it is a Sentinel", "write redis-sentinel://SENTINEL,SENTINEL/MASTER")
+            }
+            // The Sentinels name it before it is one, or after it was one. Later they name another one.
+            (_, b"replica" | b"slave") if self.settings.is_elected => {
+                let cause = "the Sentinels name it as the master, and it is a replica".to_owned();
+                Err(Error::Unavailable { server: self.server(), cause })
+            }
             (_, b"replica" | b"slave") => unsupported("it is a replica", "use the address of the master"),
             _ => Ok(()),
         }

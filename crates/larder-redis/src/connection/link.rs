@@ -11,6 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use super::greeting::Greeting;
 use super::outbox::Outbox;
 use super::request::Request;
+use super::sentinels::{Sentinels, SentinelsHandle};
 use super::stream::PollWaker;
 use super::validity::Deadline;
 use crate::clock::BootClock;
@@ -40,7 +41,9 @@ pub(crate) struct Connection {
     pub(super) clock: Arc<dyn BootClock>,
     pub(super) session: Arc<dyn Session>,
     pub(super) outbox: Outbox,
-    pub(super) waker: PollWaker,
+    pub(super) waker: Arc<PollWaker>,
+    /// The Sentinels that name the server, if the URL names some.
+    sentinels: Option<SentinelsHandle>,
     pub(super) deadline: Deadline,
     /// Incremented when a connection is lost.
     pub(super) generation: AtomicU64,
@@ -59,6 +62,8 @@ impl Connection {
         clock: Arc<dyn BootClock>,
         session: Arc<dyn Session>,
     ) -> io::Result<Self> {
+        let waker = Arc::new(PollWaker::new()?);
+        let sentinels = SentinelsHandle::start(&settings, clock.clone(), waker.clone())?;
         let server = settings.server.place.to_string();
         let waits = Error::Unavailable { server, cause: "not connected yet".to_owned() };
         Ok(Self {
@@ -66,7 +71,8 @@ impl Connection {
             clock,
             session,
             outbox: Outbox::new(waits),
-            waker: PollWaker::new()?,
+            waker,
+            sentinels,
             deadline: Deadline::default(),
             generation: AtomicU64::new(1),
             is_closed: AtomicBool::new(false),
@@ -74,6 +80,11 @@ impl Connection {
             first_attempt: Mutex::new(None),
             attempted: Condvar::new(),
         })
+    }
+
+    /// Returns the Sentinels that name the server.
+    pub(crate) fn sentinels(&self) -> Option<&Arc<Sentinels>> {
+        self.sentinels.as_ref().map(|handle| &handle.0)
     }
 
     /// Waits until the first attempt to connect has ended. Returns its error.
@@ -130,6 +141,9 @@ impl Connection {
     /// Closes the connection for good.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
+        if let Some(sentinels) = self.sentinels() {
+            sentinels.close();
+        }
         self.waker.wake();
     }
 

@@ -7,6 +7,8 @@
 //! - [`connect`]: connects a socket.
 //! - [`greeting`]: the first requests of a connection.
 //! - [`validity`]: the deadline until which values in memory may be returned.
+//! - [`votes`]: which server is the master, by the votes of Sentinels.
+//! - [`sentinels`]: the threads that ask the Sentinels.
 //!
 //! A server that has failed usually does not respond for some time. So while there is no connection, requests
 //! fail immediately, like with an open circuit breaker. The driver's attempts to connect are the probes. An
@@ -20,10 +22,12 @@ pub(crate) mod greeting;
 pub(crate) mod link;
 mod outbox;
 pub(crate) mod request;
+pub(crate) mod sentinels;
 pub(crate) mod stream;
 #[cfg(feature = "tls")]
 mod tls;
 pub(crate) mod validity;
+mod votes;
 
 use std::io;
 use std::sync::Arc;

@@ -114,8 +114,9 @@ impl Heartbeat {
         (self.sent, self.answered) = (None, None);
     }
 
-    /// Records that the PING got its reply. The caller has handled all pushes before that reply.
-    pub(crate) fn answered(&mut self, deadline: &Deadline) {
+    /// Records that the PING got its reply. The caller has handled all pushes before that reply. `limit` is
+    /// the time that Sentinels vouch for, if they have named the server ([`votes`](super::votes), step 6).
+    pub(crate) fn answered(&mut self, deadline: &Deadline, limit: Option<Duration>) {
         let Some(sent) = self.sent.take() else { return };
         let earlier = self.answered.replace(sent);
         let vouched = match self.tracking {
@@ -123,7 +124,10 @@ impl Heartbeat {
             Tracking::Broadcast => earlier,
         };
         match vouched {
-            Some(vouched) => deadline.publish(vouched + self.staleness),
+            Some(vouched) => {
+                let vouched = limit.map_or(vouched, |limit| vouched.min(limit));
+                deadline.publish(vouched + self.staleness);
+            }
             // The first reply vouches for no PING, so the second PING is due immediately.
             None => self.due = Duration::ZERO,
         }
@@ -151,23 +155,33 @@ mod tests {
         heartbeat.sends(ms(5000));
         assert_eq!((heartbeat.due(), nanos(&deadline)), (None, Duration::ZERO));
         // The reply takes 900 ms. The server may not have pushed changes that were acknowledged in that time.
-        heartbeat.answered(&deadline);
+        heartbeat.answered(&deadline, None);
         assert_eq!(nanos(&deadline), ms(6000));
         assert_eq!(heartbeat.due(), Some(ms(5250)));
+    }
+
+    #[test]
+    fn the_deadline_counts_from_the_votes_of_the_sentinels_if_these_are_older() {
+        let (deadline, mut heartbeat) = (Deadline::default(), Heartbeat::new(Tracking::PerKey, S));
+        for (sent, vouched, expected) in [(5000, 4700, 5700), (5300, 5400, 6300), (5600, 5400, 6400)] {
+            heartbeat.sends(ms(sent));
+            heartbeat.answered(&deadline, Some(ms(vouched)));
+            assert_eq!(nanos(&deadline), ms(expected));
+        }
     }
 
     #[test]
     fn in_broadcast_mode_an_answer_vouches_for_the_ping_before_it() {
         let (deadline, mut heartbeat) = (Deadline::default(), Heartbeat::new(Tracking::Broadcast, S));
         heartbeat.sends(ms(5000));
-        heartbeat.answered(&deadline);
+        heartbeat.answered(&deadline, None);
         assert_eq!(nanos(&deadline), Duration::ZERO);
         assert_eq!(heartbeat.due(), Some(Duration::ZERO), "the second one follows at once");
         heartbeat.sends(ms(5010));
-        heartbeat.answered(&deadline);
+        heartbeat.answered(&deadline, None);
         assert_eq!(nanos(&deadline), ms(6000));
         heartbeat.sends(ms(5300));
-        heartbeat.answered(&deadline);
+        heartbeat.answered(&deadline, None);
         assert_eq!(nanos(&deadline), ms(6010));
     }
 
@@ -176,29 +190,29 @@ mod tests {
         let (deadline, mut heartbeat) = (Deadline::default(), Heartbeat::new(Tracking::Broadcast, S));
         for sent in [ms(5000), ms(5010)] {
             heartbeat.sends(sent);
-            heartbeat.answered(&deadline);
+            heartbeat.answered(&deadline, None);
         }
         heartbeat.sends(ms(5300));
         heartbeat.refused();
         assert_eq!((nanos(&deadline), heartbeat.due()), (ms(6000), Some(ms(5550))));
         // No PING vouches for the refused PING, or for the one before it.
         heartbeat.sends(ms(5550));
-        heartbeat.answered(&deadline);
+        heartbeat.answered(&deadline, None);
         assert_eq!((nanos(&deadline), heartbeat.due()), (ms(6000), Some(Duration::ZERO)));
         heartbeat.sends(ms(5560));
-        heartbeat.answered(&deadline);
+        heartbeat.answered(&deadline, None);
         assert_eq!(nanos(&deadline), ms(6550));
     }
 
     #[test]
     fn one_ping_is_under_way_at_a_time_and_a_stray_answer_vouches_for_nothing() {
         let (deadline, mut heartbeat) = (Deadline::default(), Heartbeat::new(Tracking::PerKey, S));
-        heartbeat.answered(&deadline);
+        heartbeat.answered(&deadline, None);
         assert_eq!(nanos(&deadline), Duration::ZERO);
         heartbeat.sends(ms(1));
         assert_eq!(heartbeat.due(), None);
-        heartbeat.answered(&deadline);
-        heartbeat.answered(&deadline);
+        heartbeat.answered(&deadline, None);
+        heartbeat.answered(&deadline, None);
         assert_eq!(nanos(&deadline), ms(1001));
         deadline.clear();
         assert_eq!(deadline.load(), 0);

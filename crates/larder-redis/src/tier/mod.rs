@@ -63,10 +63,10 @@ impl RedisTier {
     pub(crate) fn start(settings: Settings) -> Result<Self, Error> {
         let state = Arc::new(TierState::new(&settings.prefix, settings.is_durable));
         let session = Arc::new(TierSession(state.clone()));
-        let replicas =
-            (settings.replicas > 0).then(|| ReplicasHandle::start(settings.clone(), state.clone()));
-        let replicas = replicas.transpose()?;
+        let has_replicas = settings.replicas > 0;
         let handle = ConnectionHandle::start(settings, Arc::new(SystemBootClock), session)?;
+        let replicas = has_replicas.then(|| ReplicasHandle::start(handle.0.clone(), state.clone()));
+        let replicas = replicas.transpose()?;
         if let Err(error @ (Error::Refused { .. } | Error::Unsupported { .. })) = handle.0.first_attempt() {
             return Err(error);
         }

@@ -25,6 +25,7 @@ use super::session::{TierState, identity_of};
 use crate::clock::{BootClock, SystemBootClock};
 use crate::connection::connect::{Attempt, Connector};
 use crate::connection::greeting::{Greeting, Input, unavailable};
+use crate::connection::link::Connection;
 use crate::connection::request::Answered;
 use crate::connection::stream::{PollWaker, Socket};
 use crate::error::Error;
@@ -51,6 +52,8 @@ struct Queued {
 /// The waits of a tier, and the state of the thread that serves them.
 pub(super) struct Replicas {
     settings: Settings,
+    /// The shared connection, which knows the server that Sentinels have named.
+    shared: Arc<Connection>,
     state: Arc<TierState>,
     queued: Mutex<Queued>,
     changed: Condvar,
@@ -83,7 +86,8 @@ impl Drop for ReplicasHandle {
 
 impl ReplicasHandle {
     /// Starts the thread.
-    pub(super) fn start(settings: Settings, state: Arc<TierState>) -> Result<Self, Error> {
+    pub(super) fn start(shared: Arc<Connection>, state: Arc<TierState>) -> Result<Self, Error> {
+        let settings = shared.settings.clone();
         let server = settings.server.place.to_string();
         let system = |error: std::io::Error| Error::Unavailable {
             server: server.clone(),
@@ -91,6 +95,7 @@ impl ReplicasHandle {
         };
         let replicas = Arc::new(Replicas {
             settings,
+            shared,
             state,
             queued: Mutex::default(),
             changed: Condvar::new(),
@@ -200,7 +205,8 @@ impl Replicas {
         let until = SystemBootClock.now() + limit;
         let (waker, is_closed) = (&self.waker, &self.is_closed);
         let attempt = Attempt { waker, clock: &SystemBootClock, is_closed, until };
-        let socket = connector.connect(&self.settings, attempt);
+        let elected = self.shared.sentinels().and_then(|sentinels| sentinels.present_master());
+        let socket = connector.connect(elected.as_ref().unwrap_or(&self.settings), attempt);
         let socket = Arc::new(socket.map_err(|error| unavailable(&self.settings, &error))?);
         let mut input = Input::new();
         let mut greeting = Greeting { until, ..self.greeting(&socket, &mut input, limit) };

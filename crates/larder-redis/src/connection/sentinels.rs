@@ -1,0 +1,303 @@
+//! The Sentinels of a master: a thread for each of them asks which server it is ([`votes`](super::votes)).
+//!
+//! A Sentinel that does not answer holds up nobody but its own thread.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::backoff::Backoff;
+use super::connect::{Attempt, Connector};
+use super::greeting::{Greeting, Input, unavailable};
+use super::stream::{PollWaker, Socket, wait_for};
+use super::votes::{Address, Vote, Votes};
+use crate::address::{SentinelGroup, ServerPlace};
+use crate::clock::BootClock;
+use crate::error::Error;
+use crate::protocol::command::Command;
+use crate::protocol::reply::Reply;
+use crate::random;
+use crate::settings::Settings;
+
+/// Questions to a Sentinel in the time `S`.
+const QUESTIONS: u32 = 4;
+
+/// What the Sentinels say about the server of the present connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MasterStatus {
+    /// A majority vouches for it.
+    Vouched,
+    /// No majority has vouched for it for as long as the bound.
+    Unvouched,
+    /// A majority names another server.
+    Deposed,
+}
+
+#[derive(Debug)]
+struct Election {
+    votes: Votes,
+    /// The address that the present connection goes to, or that was tried last.
+    used: Option<Address>,
+}
+
+/// The Sentinels of a master.
+#[derive(Debug)]
+pub(crate) struct Sentinels {
+    settings: Settings,
+    group: SentinelGroup,
+    clock: Arc<dyn BootClock>,
+    election: Mutex<Election>,
+    /// Moves when all Sentinels are to be asked at once.
+    round: AtomicU64,
+    is_closed: AtomicBool,
+    /// Wakes the threads, one each.
+    wakers: Vec<PollWaker>,
+    /// Wakes the driver when a Sentinel has answered.
+    of_driver: Arc<PollWaker>,
+}
+
+/// The handle of the threads. Dropping it ends them.
+#[derive(Debug)]
+pub(super) struct SentinelsHandle(pub(super) Arc<Sentinels>);
+
+impl Drop for SentinelsHandle {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// A connection to a Sentinel.
+type Line = (Arc<Socket>, Input);
+
+impl SentinelsHandle {
+    /// Starts the threads, if the settings name Sentinels.
+    pub(super) fn start(
+        settings: &Settings,
+        clock: Arc<dyn BootClock>,
+        of_driver: Arc<PollWaker>,
+    ) -> io::Result<Option<Self>> {
+        let ServerPlace::Sentinels(group) = settings.server.place.clone() else { return Ok(None) };
+        let count = group.sentinels.len();
+        let wakers: io::Result<Vec<_>> = (0..count).map(|_| PollWaker::new()).collect();
+        let sentinels = Arc::new(Sentinels {
+            settings: settings.clone(),
+            group,
+            clock,
+            election: Mutex::new(Election { votes: Votes::new(count), used: None }),
+            round: AtomicU64::new(0),
+            is_closed: AtomicBool::new(false),
+            wakers: wakers?,
+            of_driver,
+        });
+        // It exists before the threads, so that an error ends those that have begun.
+        let handle = Self(sentinels.clone());
+        for at in 0..count {
+            let of_thread = sentinels.clone();
+            let thread = std::thread::Builder::new().name("larder-sentinel".to_owned());
+            thread.spawn(move || of_thread.run(at))?;
+        }
+        Ok(Some(handle))
+    }
+}
+
+impl Sentinels {
+    /// Ends the threads.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.wakers.iter().for_each(PollWaker::wake);
+    }
+
+    /// Returns the settings of the server that a majority names, and remembers it as the one that is used.
+    pub(super) fn find_master(&self, attempt: Attempt<'_>) -> Result<Settings, Error> {
+        // Release: pairs with the Acquire in `run`.
+        let round = self.round.fetch_add(1, Ordering::Release) + 1;
+        self.wakers.iter().for_each(PollWaker::wake);
+        loop {
+            let mut election = self.election.lock();
+            let elected = election.votes.elected();
+            // Step 5.
+            let elected = elected.filter(|(_, vouched)| self.is_within_bound(*vouched));
+            if let Some(master) = elected.map(|(master, _)| master.clone()) {
+                election.used = Some(master.clone());
+                return Ok(self.settings_of(master));
+            }
+            let (has_ended, why) = (election.votes.has_ended(round), self.why_none(&election.votes));
+            drop(election);
+            let waited = attempt.left(attempt.until).and_then(|left| wait_for(None, attempt.waker, left));
+            if has_ended || waited.is_err() {
+                return Err(why);
+            }
+        }
+    }
+
+    fn why_none(&self, votes: &Votes) -> Error {
+        let lasting = votes.lasting_error().cloned();
+        let server = self.settings.server.place.to_string();
+        lasting.unwrap_or_else(|| Error::Unavailable { server, cause: votes.why_none() })
+    }
+
+    fn settings_of(&self, (host, port): Address) -> Settings {
+        let mut settings = Settings { is_elected: true, ..self.settings.clone() };
+        settings.server.place = ServerPlace::Tcp(host, port);
+        settings
+    }
+
+    fn is_within_bound(&self, vouched: Duration) -> bool {
+        self.clock.now() < vouched + self.settings.timing.staleness
+    }
+
+    /// Returns the settings of the server that is used.
+    pub(crate) fn present_master(&self) -> Option<Settings> {
+        let used = self.election.lock().used.clone();
+        used.map(|used| self.settings_of(used))
+    }
+
+    /// Returns the time for which the Sentinels vouch for the server that is used (step 6).
+    pub(super) fn vouched(&self) -> Duration {
+        let election = self.election.lock();
+        let vouched = election.used.as_ref().and_then(|used| election.votes.vouched(used));
+        vouched.unwrap_or_default()
+    }
+
+    /// Returns what the Sentinels say now about the server that is used.
+    pub(super) fn status(&self) -> MasterStatus {
+        let election = self.election.lock();
+        match (election.votes.elected(), &election.used) {
+            (Some((elected, _)), Some(used)) if elected != used => MasterStatus::Deposed,
+            (Some((_, vouched)), Some(_)) if self.is_within_bound(vouched) => MasterStatus::Vouched,
+            _ => MasterStatus::Unvouched,
+        }
+    }
+
+    /// Returns whether the Sentinels name another server than the one that was tried last.
+    pub(super) fn has_news(&self) -> bool {
+        let election = self.election.lock();
+        let elected = election.votes.elected();
+        elected.is_some_and(|(master, vouched)| {
+            election.used.as_ref() != Some(master) && self.is_within_bound(vouched)
+        })
+    }
+
+    /// Asks one Sentinel until the client is closed.
+    fn run(&self, at: usize) {
+        let (mut connector, mut line, mut backoff) = (Connector::default(), None, Backoff::default());
+        let (Some(waker), Some(settings)) = (self.wakers.get(at), self.settings_of_sentinel(at)) else {
+            return;
+        };
+        let timing = &settings.timing;
+        while !self.is_closed.load(Ordering::Acquire) {
+            // Acquire: pairs with the Release in `find_master`.
+            let round = self.round.load(Ordering::Acquire);
+            let began = self.clock.now();
+            let answer = self.ask(&settings, waker, &mut connector, &mut line);
+            let interval = timing.staleness / QUESTIONS;
+            let wait = match &answer {
+                Ok(_) => {
+                    backoff.reset();
+                    interval
+                }
+                Err(why) => {
+                    tracing::debug!(error = ?why, "a Sentinel does not say which server is the master");
+                    line = None;
+                    backoff.next(timing, random::number()).max(interval)
+                }
+            };
+            self.election.lock().votes.record(at, round, answer);
+            self.of_driver.wake();
+            self.pause(waker, round, began + wait);
+        }
+    }
+
+    /// Waits, unless the client is closed or the Sentinels are to be asked at once.
+    fn pause(&self, waker: &PollWaker, round: u64, until: Duration) {
+        loop {
+            let left = until.saturating_sub(self.clock.now());
+            let is_wanted = || self.round.load(Ordering::Acquire) != round;
+            let is_closed = || self.is_closed.load(Ordering::Acquire);
+            if left.is_zero() || is_wanted() || is_closed() || wait_for(None, waker, left).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn settings_of_sentinel(&self, at: usize) -> Option<Settings> {
+        let (host, port) = self.group.sentinels.get(at)?.clone();
+        let mut settings = self.settings.clone();
+        settings.server.place = ServerPlace::Tcp(host, port);
+        settings.server.user = settings.sentinel_user.take();
+        settings.server.password = settings.sentinel_password.take();
+        Some(settings)
+    }
+
+    /// Asks a Sentinel, over the connection that is there, or over a new one.
+    fn ask(
+        &self,
+        settings: &Settings,
+        waker: &PollWaker,
+        connector: &mut Connector,
+        line: &mut Option<Line>,
+    ) -> Result<Vote, Error> {
+        let (clock, is_closed) = (&*self.clock, &self.is_closed);
+        let until = clock.now() + settings.timing.connect;
+        let is_new = line.is_none();
+        if is_new {
+            let socket = connector.connect(settings, Attempt { waker, clock, is_closed, until });
+            let socket = Arc::new(socket.map_err(|error| unavailable(settings, &error))?);
+            *line = Some((socket, Input::new()));
+        }
+        let Some((socket, input)) = line else { return Err(Error::Closed) };
+        let mut greeting = Greeting { socket, input, waker, clock, settings, is_closed, until };
+        if is_new && let Some(password) = &settings.server.password {
+            let auth = settings.server.user.iter().fold(Command::new("AUTH"), Command::arg);
+            greeting.require(&auth.arg(password.reveal()))?;
+        }
+        let sentinel = |verb: &str| Command::new("SENTINEL").arg(verb);
+        let name = &self.group.master;
+        let questions =
+            [sentinel("GET-MASTER-ADDR-BY-NAME").arg(name), sentinel("MYID"), sentinel("MASTER").arg(name)];
+        // Step 1: the clock is read before the question is sent.
+        let asked = clock.now();
+        let replies = greeting.ask_all(&questions)?;
+        read_vote(replies, asked, &greeting, name)
+    }
+}
+
+/// Reads the answers of a Sentinel.
+fn read_vote(
+    replies: Vec<Reply>,
+    asked: Duration,
+    greeting: &Greeting<'_>,
+    name: &str,
+) -> Result<Vote, Error> {
+    let failed = replies.iter().find_map(|reply| match reply {
+        Reply::Error(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        _ => None,
+    });
+    let mut replies = replies.into_iter();
+    let address = replies.next();
+    if address == Some(Reply::Null) {
+        let why = format!("it knows no master {name:?}");
+        return Err(greeting.unsupported(&why, "write the name that `sentinel monitor` has"));
+    }
+    if let Some(text) = failed {
+        let is_server = text.contains("unknown command");
+        let remedy = "it is no Sentinel; write the address of a master as redis://HOST";
+        let is_server = is_server.then(|| greeting.unsupported(&text, remedy));
+        return Err(is_server.unwrap_or_else(|| greeting.refusal(text.as_bytes())));
+    }
+    let garbled = || Error::Garbled("a question of a Sentinel");
+    let text = |reply: &Reply| reply.as_bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let address = address.and_then(Reply::into_list).ok_or_else(garbled)?;
+    let host = address.first().and_then(text).ok_or_else(garbled)?;
+    let port = address.get(1).and_then(text).and_then(|port| port.parse().ok()).ok_or_else(garbled)?;
+    let id = replies.next().and_then(Reply::into_bytes).ok_or_else(garbled)?;
+    let fields = replies.next().and_then(Reply::into_list).ok_or_else(garbled)?;
+    let others = fields
+        .chunks_exact(2)
+        .find(|pair| pair.first().and_then(Reply::as_bytes) == Some(b"num-other-sentinels"));
+    let others: Option<usize> = others.and_then(|pair| text(pair.get(1)?)?.parse().ok());
+    Ok(Vote { id, master: (host, port), known: others.ok_or_else(garbled)? + 1, asked })
+}

@@ -1,0 +1,207 @@
+//! Which server is the master, by the votes of the Sentinels.
+//!
+//! A master that is cut off from its Sentinels goes on answering its clients as a master, while another
+//! server has taken its place. So the [validity](super::validity) of a connection that Sentinels have named
+//! also needs their votes. These are the steps, whose numbers are in the code:
+//!
+//! 1. A thread for each Sentinel reads the clock, *then* asks the Sentinel for the address of the master, for
+//!    its own id, and for the number of Sentinels. It asks every `S / 4`.
+//! 2. The last answer of a Sentinel is its *vote*: an address, and the time at which it was asked. Two
+//!    addresses with the same id are one Sentinel.
+//! 3. A majority is more than half of `N`. `N` is the number of Sentinels that the URL names, or the number
+//!    that a Sentinel knows of, if that is more.
+//! 4. The Sentinels *vouch* for an address if a majority of the votes is for it. They vouch for the time `V`
+//!    at which the latest votes that make up a majority were asked for: the earliest time of these.
+//! 5. A connection is made only to an address that the Sentinels vouch for, with `now < V + S`. The server
+//!    must say that it is a master, in its answer to `HELLO`, and in that to each heartbeat.
+//! 6. The deadline of the values in memory counts from `V` if `V` is before the time that the heartbeat
+//!    vouches for.
+//! 7. The driver handles what has arrived from the server only while `now < V + S`, read after the arrival.
+//!    Otherwise it waits for votes, for as long as for an answer. Then the connection counts as lost.
+//! 8. A majority for another address ends the connection at once.
+//!
+//! **The bound.** Two majorities have a Sentinel in common. A Sentinel that has voted for a new master votes
+//! for the one before only after another failover. So if one client of larder had a majority for the new
+//! master at the time `T`, then `V` of each client of the old one is before `T`. It follows that no answer of
+//! memory (6), and no answer of the old master (7), is older than a change that the new master has
+//! acknowledged to a client of larder by more than `S`, whatever the clocks say. All clients must be told of
+//! Sentinels of the same group. They need not be told of all of them.
+//!
+//! A program that believes *one* Sentinel may use the new master before a majority knows it. For its changes,
+//! the bound is longer by the time until a majority knows: the Sentinels tell each other at once, or, if the
+//! message is lost, within two seconds.
+//!
+//! **What may be lost.** Changes that only the old master has. The new master has another replication id,
+//! so that all of its records are a miss (`tier::session`), and a lost removal brings back none of them. In
+//! the format raw, it does. What is left is a removal that the old master acknowledges while a client uses
+//! the new master already. By (7), it is acknowledged before `T + S`, and the new master may have been given
+//! the old value before that. Two settings prevent it:
+//!
+//! - `replicas=n` in the URL, with `n` the number of all replicas. A removal that the replica, which became
+//!   the new master, has not got is an error.
+//! - `min-replicas-to-write 1` and `min-replicas-max-lag L` at the server. A master that is cut off from its
+//!   replicas refuses changes `L` seconds and one more later. If `down-after-milliseconds` is longer than
+//!   that, the old master acknowledges nothing while there is a new one. Its lookups still end by (7).
+//!
+//! The answer to `ROLE` says no more than that to `HELLO`, and needs one more right. A subscription to
+//! `+switch-master` would be quicker by less than `S / 4`.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// The host and the port of a master.
+pub(super) type Address = (String, u16);
+
+/// What a Sentinel has answered (step 2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Vote {
+    /// The id of the Sentinel.
+    pub(super) id: Vec<u8>,
+    pub(super) master: Address,
+    /// The number of Sentinels that this one knows of, with itself.
+    pub(super) known: usize,
+    /// The time at which the Sentinel was asked.
+    pub(super) asked: Duration,
+}
+
+/// What is known of a Sentinel.
+#[derive(Debug, Default)]
+struct Voter {
+    vote: Option<Vote>,
+    /// Why the last question had no answer.
+    failure: Option<Error>,
+    /// The last round of questions that has ended.
+    round: u64,
+}
+
+/// The votes of all Sentinels that the URL names.
+#[derive(Debug)]
+pub(super) struct Votes(Vec<Voter>);
+
+impl Votes {
+    pub(super) fn new(count: usize) -> Self {
+        Self(std::iter::repeat_with(Voter::default).take(count).collect())
+    }
+
+    /// Records the answer of a Sentinel, or why there is none. An earlier vote stays until the next one.
+    pub(super) fn record(&mut self, at: usize, round: u64, answer: Result<Vote, Error>) {
+        let Some(voter) = self.0.get_mut(at) else { return };
+        voter.round = round;
+        match answer {
+            Ok(vote) => (voter.vote, voter.failure) = (Some(vote), None),
+            Err(why) => voter.failure = Some(why),
+        }
+    }
+
+    /// Returns the number of votes that are a majority (step 3).
+    pub(super) fn majority(&self) -> usize {
+        let known = self.votes().map(|vote| vote.known).max().unwrap_or_default();
+        known.max(self.0.len()) / 2 + 1
+    }
+
+    fn votes(&self) -> impl Iterator<Item = &Vote> {
+        self.0.iter().filter_map(|voter| voter.vote.as_ref())
+    }
+
+    /// Returns the time for which the Sentinels vouch for an address (step 4).
+    pub(super) fn vouched(&self, master: &Address) -> Option<Duration> {
+        let mut votes: Vec<_> = self.votes().filter(|vote| vote.master == *master).collect();
+        votes.sort_by_key(|vote| Reverse(vote.asked));
+        let mut ids = HashSet::new();
+        votes.retain(|vote| ids.insert(&vote.id));
+        votes.get(self.majority() - 1).map(|vote| vote.asked)
+    }
+
+    /// Returns the address that the Sentinels vouch for, and for which time.
+    pub(super) fn elected(&self) -> Option<(&Address, Duration)> {
+        self.votes().find_map(|vote| Some((&vote.master, self.vouched(&vote.master)?)))
+    }
+
+    /// Returns whether every Sentinel has answered a round of questions, or has failed to.
+    pub(super) fn has_ended(&self, round: u64) -> bool {
+        self.0.iter().all(|voter| voter.round >= round)
+    }
+
+    /// Returns why the Sentinels vouch for no address, in words.
+    pub(super) fn why_none(&self) -> String {
+        let (needed, listed) = (self.majority(), self.0.len());
+        if needed > listed {
+            return format!(
+                "the URL names {listed} of the Sentinels, and a majority is {needed}; name all of them"
+            );
+        }
+        let words = self.0.iter().map(|voter| match (&voter.failure, &voter.vote) {
+            (Some(why), _) => why.to_string(),
+            (None, Some(vote)) => format!("one names {}:{}", vote.master.0, vote.master.1),
+            (None, None) => "one has not answered yet".to_owned(),
+        });
+        let words = words.collect::<Vec<_>>().join("; ");
+        format!("no master is named by a majority of the Sentinels within the time: {words}")
+    }
+
+    /// Returns an error that another question would not mend, if a Sentinel has given one.
+    pub(super) fn lasting_error(&self) -> Option<&Error> {
+        let errors = self.0.iter().filter_map(|voter| voter.failure.as_ref());
+        errors.into_iter().find(|why| matches!(why, Error::Refused { .. } | Error::Unsupported { .. }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn address(port: u16) -> Address {
+        ("10.0.0.1".to_owned(), port)
+    }
+
+    fn votes_of(votes: &mut Votes, of: &[(usize, &str, u16, u64)]) {
+        for (at, id, port, asked) in of {
+            let (id, master, asked) = (id.as_bytes().to_vec(), address(*port), ms(*asked));
+            votes.record(*at, 1, Ok(Vote { id, master, known: 3, asked }));
+        }
+    }
+
+    #[test]
+    fn a_master_is_vouched_for_from_the_time_at_which_the_majority_was_asked() {
+        let mut votes = Votes::new(3);
+        votes_of(&mut votes, &[(0, "a", 1, 100)]);
+        assert_eq!((votes.elected(), votes.has_ended(1)), (None, false));
+        votes_of(&mut votes, &[(1, "b", 1, 250)]);
+        assert_eq!(votes.elected(), Some((&address(1), ms(100))));
+        votes_of(&mut votes, &[(2, "c", 1, 300)]);
+        assert_eq!(votes.elected(), Some((&address(1), ms(250))), "the two latest are a majority");
+        votes_of(&mut votes, &[(2, "c", 2, 350)]);
+        assert_eq!(votes.vouched(&address(1)), Some(ms(100)), "it has changed its mind");
+        votes_of(&mut votes, &[(0, "a", 2, 400)]);
+        assert_eq!((votes.vouched(&address(1)), votes.elected()), (None, Some((&address(2), ms(350)))));
+    }
+
+    #[test]
+    fn a_sentinel_that_does_not_answer_vouches_for_no_later_time() {
+        let mut votes = Votes::new(3);
+        votes_of(&mut votes, &[(0, "a", 1, 100), (1, "b", 1, 200)]);
+        votes.record(1, 2, Err(Error::Closed));
+        votes_of(&mut votes, &[(0, "a", 1, 900)]);
+        assert_eq!(votes.vouched(&address(1)), Some(ms(200)));
+    }
+
+    #[test]
+    fn a_majority_is_one_of_all_sentinels_and_none_is_counted_twice() {
+        let mut one = Votes::new(1);
+        votes_of(&mut one, &[(0, "a", 1, 100)]);
+        assert_eq!((one.majority(), one.elected()), (2, None), "it knows of three");
+        assert!(one.why_none().contains("names 1 of the Sentinels"), "{}", one.why_none());
+        let mut two = Votes::new(2);
+        votes_of(&mut two, &[(0, "a", 1, 100), (1, "a", 1, 100)]);
+        assert_eq!(two.elected(), None, "two addresses of one Sentinel");
+        votes_of(&mut two, &[(1, "b", 1, 100)]);
+        assert!(two.elected().is_some());
+    }
+}

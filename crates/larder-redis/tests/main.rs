@@ -20,6 +20,7 @@ mod judge;
 mod node;
 mod processes;
 mod proxy;
+mod races;
 mod replication;
 mod requests;
 mod restarts;

@@ -3,14 +3,17 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use larder::Remaining;
-use larder::remote::{FillReply, LeaseReply, Life, NearTier, RemoteKey, RemoteTier, SetCondition};
+use larder::remote::{
+    FillReply, LeaseReply, Life, NearTier, RemoteAnswer, RemoteKey, RemoteRecord, RemoteTier, SetCondition,
+    reply,
+};
 use larder_redis::RedisTier;
 
-use crate::support::{ask, now};
+use crate::support::{LIMIT, ask, now};
 
 /// A planted fault of the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,8 @@ struct Slots {
 #[derive(Debug)]
 pub(crate) struct NearMap {
     slots: Mutex<Slots>,
+    /// An epoch has moved.
+    moved: Condvar,
     fault: NodeFault,
     pub(crate) voids: AtomicU64,
 }
@@ -53,6 +58,7 @@ impl NearTier for NearMap {
             slots.copies.remove(*key);
             *slots.epochs.entry(RemoteKey::from(*key)).or_default() += 1;
         }
+        self.moved.notify_all();
     }
 
     fn invalidate_range(&self, prefix: &[u8]) {
@@ -72,6 +78,13 @@ impl NearTier for NearMap {
     }
 }
 
+/// A lookup that was sent to the server.
+pub(crate) struct Question {
+    token: (u64, u64),
+    before: Instant,
+    answer: RemoteAnswer<Option<RemoteRecord>>,
+}
+
 /// A node, which has a cache in memory and a tier.
 pub(crate) struct Node {
     pub(crate) tier: RedisTier,
@@ -82,7 +95,12 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn open(url: &str, fault: NodeFault) -> Self {
         let tier = crate::support::open(url);
-        let near = Arc::new(NearMap { slots: Mutex::default(), fault, voids: AtomicU64::new(0) });
+        let near = Arc::new(NearMap {
+            slots: Mutex::default(),
+            moved: Condvar::new(),
+            fault,
+            voids: AtomicU64::new(0),
+        });
         let weak: std::sync::Weak<NearMap> = Arc::downgrade(&near);
         tier.attach(weak).expect("the node has one near cache");
         Self { tier, near, hits: AtomicU64::new(0) }
@@ -105,6 +123,14 @@ impl Node {
         self.tier.is_current(self.tier.validity())
     }
 
+    /// Waits until a key was changed so many times, by pushes and by changes of this node.
+    pub(crate) fn await_epoch(&self, key: &RemoteKey, epoch: u64) {
+        let slots = self.near.slots.lock().unwrap();
+        let is_before = |slots: &mut Slots| slots.epochs.get(key).is_none_or(|present| *present < epoch);
+        let waited = self.near.moved.wait_timeout_while(slots, LIMIT, is_before);
+        assert!(!waited.unwrap().1.timed_out(), "the push does not arrive");
+    }
+
     fn token(&self, key: &RemoteKey) -> (u64, u64) {
         let slots = self.near.slots.lock().unwrap();
         (slots.epochs.get(key).copied().unwrap_or_default(), slots.epoch_of_all)
@@ -117,9 +143,22 @@ impl Node {
             self.hits.fetch_add(1, Ordering::Relaxed);
             return Some(bytes);
         }
-        let mut token = self.token(key);
-        let before = now();
-        let found = ask(|reply| self.tier.get(key.clone(), reply)).ok()??;
+        let question = self.ask(key);
+        self.fill(key, question, delay)
+    }
+
+    /// Asks the server for a value, without waiting for the answer.
+    pub(crate) fn ask(&self, key: &RemoteKey) -> Question {
+        let (token, before) = (self.token(key), now());
+        let (sender, answer) = reply();
+        self.tier.get(key.clone(), sender);
+        Question { token, before, answer }
+    }
+
+    /// Waits for the answer to a question, and stores the value in memory. `delay` is called between the two.
+    pub(crate) fn fill(&self, key: &RemoteKey, question: Question, delay: impl FnOnce()) -> Option<Vec<u8>> {
+        let Question { mut token, before, answer } = question;
+        let found = answer.wait().ok()??;
         delay();
         if self.near.fault == NodeFault::TokenAfterRequest {
             token = self.token(key);

@@ -5,16 +5,36 @@ use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use crate::support::pause;
+use crate::support::{LIMIT, pause};
+
+/// Whether the bytes of the server are held back.
+#[derive(Debug, Default)]
+struct Hold {
+    is_on: bool,
+    /// Whether bytes are held.
+    has_bytes: bool,
+}
+
+impl Switches {
+    fn hold_while_on(&self) {
+        let mut hold = self.hold.lock().unwrap();
+        if hold.is_on {
+            hold.has_bytes = true;
+            self.changed.notify_all();
+            drop(self.changed.wait_while(hold, |hold| hold.is_on).unwrap());
+        }
+    }
+}
 
 /// The faults that the proxy currently causes.
 #[derive(Debug, Default)]
 struct Switches {
-    /// While set, the proxy holds back the bytes of the server.
-    holds_answers: AtomicBool,
+    hold: Mutex<Hold>,
+    /// The hold has begun or ended, or has bytes.
+    changed: Condvar,
     /// While set, the proxy drops the bytes of both sides.
     drops: AtomicBool,
     delay_ms: AtomicU64,
@@ -63,7 +83,15 @@ impl Proxy {
 
     /// Holds back the bytes of the server, or releases them.
     pub(crate) fn hold_answers(&self, holds: bool) {
-        self.switches.holds_answers.store(holds, Ordering::SeqCst);
+        *self.switches.hold.lock().unwrap() = Hold { is_on: holds, has_bytes: false };
+        self.switches.changed.notify_all();
+    }
+
+    /// Waits until bytes of the server are held back.
+    pub(crate) fn await_held(&self) {
+        let hold = self.switches.hold.lock().unwrap();
+        let waited = self.switches.changed.wait_timeout_while(hold, LIMIT, |hold| !hold.has_bytes);
+        assert!(!waited.unwrap().1.timed_out(), "the server sends nothing");
     }
 
     /// Starts or stops dropping bytes.
@@ -101,10 +129,11 @@ fn pass(mut from: UnixStream, mut to: UnixStream, switches: Arc<Switches>, is_an
         let mut buffer = [0; 16 << 10];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
             if is_answer {
-                pause(Duration::from_millis(switches.delay_ms.load(Ordering::SeqCst)));
-                while switches.holds_answers.load(Ordering::SeqCst) {
-                    pause(Duration::from_millis(1));
+                let delay = switches.delay_ms.load(Ordering::SeqCst);
+                if delay > 0 {
+                    pause(Duration::from_millis(delay));
                 }
+                switches.hold_while_on();
             }
             if !switches.drops.load(Ordering::SeqCst) && to.write_all(&buffer[..read]).is_err() {
                 break;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder::{Cache, Format, Keyspace, KeyspaceDefinition};
 
 use crate::server::RedisServer;
-use crate::support::{eventually, now, pause};
+use crate::support::{eventually, now};
 
 const PRICES: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("prices");
 const PARTS: KeyspaceDefinition<(String, u32), String> = KeyspaceDefinition::new("parts");
@@ -63,13 +63,15 @@ fn nodes_that_miss_at_once_load_once() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let nodes: Vec<_> = (0..3).map(|_| open(&server)).collect();
     for round in 0..5 {
-        let (loads, key) = (AtomicUsize::new(0), format!("loaded{round}"));
+        let (loads, callers) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let key = format!("loaded{round}");
         std::thread::scope(|scope| {
             for (_, prices) in nodes.iter().flat_map(|node| [node; 4]) {
                 scope.spawn(|| {
+                    callers.fetch_add(1, Ordering::SeqCst);
                     let value = prices.get_or_load(key.as_str(), || {
                         loads.fetch_add(1, Ordering::SeqCst);
-                        pause(Duration::from_millis(50));
+                        eventually("all callers have come", || callers.load(Ordering::SeqCst) == 12);
                         Ok::<_, std::io::Error>(7)
                     });
                     assert_eq!(*value.unwrap(), 7);

@@ -14,14 +14,17 @@ use crate::support::{LIMIT, pause};
 #[derive(Debug, Default)]
 struct Hold {
     is_on: bool,
+    /// The hold begins with bytes that have this word in them.
+    word: &'static [u8],
     /// Whether bytes are held.
     has_bytes: bool,
 }
 
 impl Switches {
-    fn hold_while_on(&self) {
+    fn hold_while_on(&self, bytes: &[u8]) {
         let mut hold = self.hold.lock().unwrap();
-        if hold.is_on {
+        let has_word = |word: &[u8]| word.is_empty() || bytes.windows(word.len()).any(|part| part == word);
+        if hold.is_on && has_word(hold.word) {
             hold.has_bytes = true;
             self.changed.notify_all();
             drop(self.changed.wait_while(hold, |hold| hold.is_on).unwrap());
@@ -38,6 +41,7 @@ struct Switches {
     /// While set, the proxy drops the bytes of both sides.
     drops: AtomicBool,
     delay_ms: AtomicU64,
+    accepted: AtomicU64,
     is_ended: AtomicBool,
 }
 
@@ -63,6 +67,7 @@ impl Proxy {
                     return;
                 }
                 let client = client.unwrap();
+                of_thread.accepted.fetch_add(1, Ordering::SeqCst);
                 let Ok(server) = UnixStream::connect(&*place.lock().unwrap()) else { continue };
                 list.lock().unwrap().push((client.try_clone().unwrap(), server.try_clone().unwrap()));
                 pass(client.try_clone().unwrap(), server.try_clone().unwrap(), of_thread.clone(), false);
@@ -83,8 +88,22 @@ impl Proxy {
 
     /// Holds back the bytes of the server, or releases them.
     pub(crate) fn hold_answers(&self, holds: bool) {
-        *self.switches.hold.lock().unwrap() = Hold { is_on: holds, has_bytes: false };
+        self.hold(holds, b"");
+    }
+
+    /// Holds back the bytes of the server from an answer that has this word in it.
+    pub(crate) fn hold_answer_with(&self, word: &'static [u8]) {
+        self.hold(true, word);
+    }
+
+    fn hold(&self, is_on: bool, word: &'static [u8]) {
+        *self.switches.hold.lock().unwrap() = Hold { is_on, word, has_bytes: false };
         self.switches.changed.notify_all();
+    }
+
+    /// Returns the number of connections that were accepted.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.switches.accepted.load(Ordering::SeqCst)
     }
 
     /// Waits until bytes of the server are held back.
@@ -133,7 +152,7 @@ fn pass(mut from: UnixStream, mut to: UnixStream, switches: Arc<Switches>, is_an
                 if delay > 0 {
                     pause(Duration::from_millis(delay));
                 }
-                switches.hold_while_on();
+                switches.hold_while_on(&buffer[..read]);
             }
             if !switches.drops.load(Ordering::SeqCst) && to.write_all(&buffer[..read]).is_err() {
                 break;

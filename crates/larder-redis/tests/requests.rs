@@ -9,7 +9,7 @@ use larder::{Format, Remaining};
 use larder_redis::RedisTier;
 
 use crate::server::RedisServer;
-use crate::support::{ask, eventually, key, key_of, keyspace, open, pause};
+use crate::support::{ask, eventually, key, key_of, keyspace, open};
 
 pub(crate) const MINUTE: Life = Life::For(Duration::from_mins(1));
 /// A removal by a client, or by another program on the server.
@@ -342,6 +342,5 @@ fn a_script_that_the_server_has_forgotten_is_sent_again() {
     set(&tier, "k", b"2");
     assert_eq!(bytes(&tier, "k").as_deref(), Some(b"2".as_slice()));
     assert_eq!(server.cli(&["SCRIPT", "FLUSH"]), "OK");
-    pause(Duration::from_millis(1));
     assert_eq!(remove(&tier, &["k"]), 1);
 }

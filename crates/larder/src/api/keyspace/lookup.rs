@@ -14,8 +14,8 @@
 //! [`LoadLease`] implements steps 4 to 6. Steps 2, 5 and 6 take an exclusive lock. In a forked child or a
 //! closed cache, these steps are skipped, and the caller gets a lease that stores nothing.
 //!
-//! A known absence ([`super::absence`]) also ends the lookup in steps 1 to 3, unless the caller's loader always
-//! has a value ([`OnAbsence`]). The table lists how a load can end, and what the waiting callers get:
+//! A known absence ([`super::absence`]) also ends the lookup in steps 1 to 3, unless the caller's loader
+//! always has a value ([`OnAbsence`]). The table lists how a load can end, and what the waiting callers get:
 //!
 //! | end | waiters get | the next caller |
 //! |---|---|---|

@@ -118,7 +118,8 @@ with_form! {
 #[derive(Debug, Clone, PartialEq, Key)]
 struct Parted((String));
 
-/// Checks that a key is encoded like another key, and that the command can parse and print it.
+/// Checks that a derived key has the encoding and the shape of a plain key, and that the shape can print and
+/// parse the key.
 fn alike<A: Key + Clone + PartialEq + std::fmt::Debug, B: Key>(derived: &A, plain: &B, text: &str) {
     let bytes = encode_key::<A>(derived);
     assert_eq!(bytes, encode_key::<B>(plain), "{derived:?}");

@@ -213,8 +213,8 @@ fn damage_found_at_run_time_is_quarantined_and_costs_no_more_than_misses() {
     let (names, blobs) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(BLOBS).unwrap());
     let len = place.disk.read(PATH).unwrap().len();
     place.disk.write(PATH, &vec![0xA5; len]);
-    // This entry is inserted after the damage. Before it, a step for the sweeper's first sweep could commit
-    // the entry.
+    // This entry is inserted after the damage. If the entry were inserted before, the writer's step for the
+    // first sweep could commit it to the intact file.
     names.insert("dirty", "dirty 1".to_owned()).unwrap();
     for key in 0..1_000 {
         assert!(blobs.get(&key).is_none_or(|blob| *blob == [1; 1_000]));

@@ -85,7 +85,8 @@ impl Crate {
         targets.into_iter().filter_map(file).collect()
     }
 
-    /// Returns whether a mention only re-exports an item from a child of its own module.
+    /// Returns whether a mention in `module` only re-exports an item, and the file `to` has a module below
+    /// `module`.
     fn only_says_where(&self, module: usize, to: usize, mention: &Mention) -> bool {
         mention.kind == MentionKind::Reexport
             && self

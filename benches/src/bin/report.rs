@@ -1,7 +1,7 @@
 //! Rewrites `docs/benchmarks.md` and its charts from the outcomes that the benches have saved.
 //!
-//! `cargo run --release -p larder-benches --bin report` runs it. `--quick` uses the outcomes of quick runs,
-//! and `--to DIR` writes to another directory.
+//! Run this program with `cargo run --release -p larder-benches --bin report`. `--quick` uses the outcomes of
+//! quick runs, and `--to DIR` writes to another directory.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing is the purpose of the program")]

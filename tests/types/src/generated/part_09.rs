@@ -15,8 +15,8 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T152>("T152", "integers of up to 64 bits, `bool`, `char`, text");
     judge.values_of::<T153>("T153", "`i128`, `u128`");
     judge.values_of::<T154>("T154", "`i128`, `u128`");
-    judge.values_of::<T155>("T155", "`f32`, `f64`, also NaN, infinite and -0");
-    judge.values_of::<T156>("T156", "`f32`, `f64`, also NaN, infinite and -0");
+    judge.values_of::<T155>("T155", "`f32`, `f64`, including NaN, the infinities and -0");
+    judge.values_of::<T156>("T156", "`f32`, `f64`, including NaN, the infinities and -0");
     judge.values_of::<T157>("T157", "`Vec`, `VecDeque`, `LinkedList`");
     judge.values_of::<T158>("T158", "`Vec`, `VecDeque`, `LinkedList`");
     judge.values_of::<T159>("T159", "`Vec`, `VecDeque`, `LinkedList`");
@@ -87,7 +87,7 @@ content!(struct T153 { level, notes, owner, name });
 pub(crate) struct T154(pub(crate) Option<i128>, pub(crate) BTreeMap<u128, i128>, pub(crate) u16);
 content!(struct T154 { 0, 1, 2 });
 
-// `f32`, `f64`, also NaN, infinite and -0
+// `f32`, `f64`, including NaN, the infinities and -0
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T155 {
     pub(crate) price: f32,
@@ -97,7 +97,7 @@ pub(crate) struct T155 {
 }
 content!(struct T155 { price, stock, rate, code });
 
-// `f32`, `f64`, also NaN, infinite and -0
+// `f32`, `f64`, including NaN, the infinities and -0
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T156(pub(crate) Option<f64>, pub(crate) [f32; 3], pub(crate) u16);
 content!(struct T156 { 0, 1, 2 });

@@ -263,8 +263,8 @@ fn restarted(before: &Sample, now: &Sample) -> Option<String> {
     }
 }
 
-/// Returns whether any count fell. The uptime is not used, because earlier versions of larder do not report
-/// it.
+/// Returns whether the uptime or any count fell. The uptime alone is not enough, because earlier versions of
+/// larder do not report the uptime.
 fn counts_from_zero(before: &ProcessSample, now: &ProcessSample) -> bool {
     let counts = |sample: &ProcessSample| {
         let (stats, hits) = (&sample.stats, hits_of(&sample.stats));

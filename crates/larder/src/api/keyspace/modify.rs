@@ -88,8 +88,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// got no value and returned a removal, but the disk tier, which may have an entry, is off or cannot be
     /// read.
     ///
-    /// Any other change treats an entry that it cannot read as missing ([contract 6](crate#the-contract)). A
-    /// value that the change stores replaces that entry when the disk works again.
+    /// If the entry cannot be read, any change other than such a removal treats the entry as missing
+    /// ([contract 6](crate#the-contract)). A value that the change stores replaces the entry when the disk
+    /// works again.
     ///
     /// # Panics
     /// Panics if `change` panics. Nothing is changed then.

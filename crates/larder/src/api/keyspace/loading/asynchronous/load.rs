@@ -174,7 +174,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Runs steps 3 and 4 of a refresh. `live` is the live value of the key, if there is one. Returns whether
+    /// Spawns a task that loads the new value and publishes it. `live` is the live value of the key, if there is one. Returns whether
     /// the refresh has begun.
     pub(super) fn spawn_refresh(
         &self,

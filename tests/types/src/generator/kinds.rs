@@ -48,7 +48,10 @@ pub(crate) const STANDARD: [(&str, &[&str]); 19] = [
         ],
     ),
     ("`i128`, `u128`", &["i128", "u128", "Vec<u128>", "Option<i128>", "BTreeMap<u128, i128>"]),
-    ("`f32`, `f64`, including NaN, the infinities and -0", &["f32", "f64", "Vec<f32>", "Option<f64>", "[f32; 3]"]),
+    (
+        "`f32`, `f64`, including NaN, the infinities and -0",
+        &["f32", "f64", "Vec<f32>", "Option<f64>", "[f32; 3]"],
+    ),
     (
         "`Vec`, `VecDeque`, `LinkedList`",
         &["Vec<S>", "VecDeque<S>", "LinkedList<S>", "Vec<u8>", "VecDeque<u8>", "Vec<Vec<S>>", "Box<[S]>"],

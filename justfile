@@ -143,6 +143,11 @@ soak-model:
 soak-spellings:
     LARDER_SPELLINGS=1000000 cargo test --release -p larder-product spelled
 
+# 100,000 planted races and 20 failovers of the remote tier; about six minutes.
+soak-redis:
+    LARDER_REDIS_RACES=100000 cargo test -p larder-redis races::no_copy -- --nocapture
+    LARDER_REDIS_FAILOVERS=20 cargo test -p larder-redis failover:: -- --nocapture
+
 # Soak: 10,000 closings beside 16 threads.
 soak-closing:
     LARDER_CLOSINGS=10000 cargo test -p larder-tests closing:: -- --nocapture

@@ -69,7 +69,7 @@ fn without_votes_memory_answers_no_longer_than_the_bound_and_the_server_not_eith
         &sentinels.url(0, "staleness=200ms&request_timeout=800ms&connect_timeout=300ms"),
         NodeFault::None,
     );
-    assert!(node.set(&key("k"), b"v"));
+    eventually("it is connected", || node.set(&key("k"), b"v"));
     warm(&node);
     // One Sentinel of three may be silent.
     sentinels.silence(0..1, 0, true);
@@ -180,15 +180,17 @@ fn a_wrong_url_of_sentinels_is_a_clear_error() {
     let Some((server, port)) = RedisServer::start_with_port(&["--requirepass", "s3cret"]) else { return };
     let sentinels = ScriptedSentinels::start(0);
     let refused = |url: &str| RedisTier::open(url).map(drop).unwrap_err();
-    let error = refused(&sentinels.url(0, ""));
+    let error = refused(&sentinels.url(0, "connect_timeout=5s"));
     assert!(
         matches!(error, Error::Unsupported { .. }) && error.to_string().contains("mymaster"),
         "{error:?}"
     );
     sentinels.name(0..3, port);
-    let error = refused(&sentinels.url(0, ""));
+    let error = refused(&sentinels.url(0, "connect_timeout=5s"));
     assert!(matches!(error, Error::Refused { .. }), "the master needs a password: {error:?}");
-    let url = |at: &str, options: &str| format!("redis-sentinel://{at}127.0.0.1:{port}/mymaster?{options}");
+    let url = |at: &str, options: &str| {
+        format!("redis-sentinel://{at}127.0.0.1:{port}/mymaster?connect_timeout=5s&{options}")
+    };
     let error = refused(&url("", "sentinel_password=s3cret"));
     assert!(error.to_string().contains("no Sentinel"), "{error:?}");
     let error = refused(&url("", "sentinel_username=u&sentinel_password=wr0ng"));

@@ -142,10 +142,12 @@ impl Votes {
         format!("no master is named by a majority of the Sentinels within the time: {words}")
     }
 
-    /// Returns an error that another question would not mend, if a Sentinel has given one.
+    /// Returns an error that another question would not mend, if most of the Sentinels have given one. One
+    /// Sentinel alone may have been set up a moment ago.
     pub(super) fn lasting_error(&self) -> Option<&Error> {
-        let errors = self.0.iter().filter_map(|voter| voter.failure.as_ref());
-        errors.into_iter().find(|why| matches!(why, Error::Refused { .. } | Error::Unsupported { .. }))
+        let is_lasting = |why: &&Error| matches!(why, Error::Refused { .. } | Error::Unsupported { .. });
+        let errors = self.0.iter().filter_map(|voter| voter.failure.as_ref()).filter(is_lasting);
+        errors.skip(self.0.len() / 2).last()
     }
 }
 
@@ -190,6 +192,18 @@ mod tests {
         votes.record(1, 2, Err(Error::Closed));
         votes_of(&mut votes, &[(0, "a", 1, 900)]);
         assert_eq!(votes.vouched(&address(1)), Some(ms(200)));
+    }
+
+    #[test]
+    fn an_error_is_lasting_if_most_sentinels_give_it() {
+        let mut votes = Votes::new(3);
+        let (server, why) = ("a".to_owned(), "it knows no master".to_owned());
+        let lasting = Error::Unsupported { server, why, remedy: "write its name" };
+        votes.record(0, 1, Err(lasting.clone()));
+        votes.record(1, 1, Err(Error::Closed));
+        assert_eq!(votes.lasting_error(), None);
+        votes.record(2, 1, Err(lasting.clone()));
+        assert_eq!(votes.lasting_error(), Some(&lasting));
     }
 
     #[test]

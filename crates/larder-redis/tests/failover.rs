@@ -20,7 +20,18 @@ const USER: [&str; 8] = ["ACL", "SETUSER", "watch", "on", ">watchword", "~*", "&
 const DEFAULT_PASSWORD: &str = "s3cret";
 
 /// A Sentinel. Dropping it ends the process.
-struct Sentinel(Child);
+pub(crate) struct Sentinel(Child);
+
+impl Sentinel {
+    /// Starts a Sentinel with these lines of configuration. It writes to its file of them.
+    pub(crate) fn start(dir: &Path, name: &str, lines: &[String]) -> Self {
+        let path = dir.join(name);
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        let mut command = Command::new("redis-server");
+        command.arg(&path).arg("--sentinel").current_dir(dir).stdout(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+}
 
 impl Drop for Sentinel {
     fn drop(&mut self) {
@@ -48,11 +59,7 @@ fn start_sentinels(dir: &Path, ports: [u16; 3], master: u16, replica: u16) -> Ve
             let (port, id) = (ports[other], id(other));
             lines.push(format!("sentinel known-sentinel mymaster 127.0.0.1 {port} {id}"));
         }
-        let path = dir.join(format!("sentinel{at}.conf"));
-        std::fs::write(&path, lines.join("\n")).unwrap();
-        let mut command = Command::new("redis-server");
-        command.arg(&path).arg("--sentinel").current_dir(dir).stdout(Stdio::null());
-        Sentinel(command.spawn().unwrap())
+        Sentinel::start(dir, &format!("sentinel{at}.conf"), &lines)
     };
     (0..3).map(start).collect()
 }

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use larder_redis::{Error, RedisTier};
 
+use crate::failover::Sentinel;
 use crate::server::{RedisServer, free_port};
 use crate::support::{ask, eventually, key, open};
 use larder::remote::{Life, RemoteTier, SetCondition};
@@ -80,6 +81,48 @@ fn an_encrypted_connection_carries_large_values_and_many_requests() {
     assert_ne!(server.cli(&["CLIENT", "KILL", "TYPE", "normal"]), "0");
     eventually("the loss is seen", || tier.generation() != before);
     eventually("it is connected again", || ask(|reply| tier.get(key("large"), reply)).is_ok());
+}
+
+#[test]
+fn sentinels_and_the_master_that_they_name_are_reached_with_tls() {
+    let dir = tempfile::tempdir().unwrap();
+    if !made_certificate(dir.path()) {
+        println!("skipped: this machine has no openssl");
+        return;
+    }
+    let [certificate, private] = ["cert.pem", "key.pem"].map(|name| dir.path().join(name));
+    let [master, sentinel] = [free_port(), free_port()];
+    let settings = |port: u16| {
+        let (port, certificate, private) = (port.to_string(), certificate.display(), private.display());
+        let pairs = [("tls-port", port), ("tls-cert-file", certificate.to_string())];
+        let more = [("tls-key-file", private.to_string()), ("tls-ca-cert-file", certificate.to_string())];
+        let last = [("tls-auth-clients", "no".to_owned()), ("bind", "127.0.0.1".to_owned())];
+        [pairs, more, last].concat()
+    };
+    let arguments: Vec<_> =
+        settings(master).into_iter().flat_map(|(name, value)| [format!("--{name}"), value]).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let Some(_server) = RedisServer::start(&arguments) else { return };
+    let mut lines: Vec<_> =
+        settings(sentinel).into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+    for line in ["port 0", "tls-replication yes"] {
+        lines.push(line.to_owned());
+    }
+    // The certificate is for a name, and not for an address.
+    for line in ["resolve-hostnames yes", "announce-hostnames yes"] {
+        lines.push(format!("sentinel {line}"));
+    }
+    lines.push(format!("sentinel monitor mymaster localhost {master} 1"));
+    let _sentinel = Sentinel::start(dir.path(), "sentinel.conf", &lines);
+    let options = format!("connect_timeout=5s&request_timeout=20s&ca={}", certificate.display());
+    let url = format!("rediss-sentinel://localhost:{sentinel}/mymaster?{options}");
+    let tier = open(&url);
+    eventually("it is connected", || tier.why_down().is_none());
+    assert!(ask(|reply| tier.get(key("k"), reply)).unwrap().is_none());
+    // A certificate that nothing trusts is an error, of the Sentinel's connection, too.
+    let untrusted = url.split("&ca=").next().unwrap();
+    let error = RedisTier::open(untrusted).map(drop).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(crate) struct LeasedEntry {
 impl Tiers {
     /// Takes a lease on a key, and then reads the key's entry.
     pub(crate) fn lease_entry(&self, key: SlotKey<'_>) -> LeasedEntry {
-        if KeyspaceId::of(key.bytes).is_memory_only() {
+        if !KeyspaceId::of(key.bytes).is_in_file() {
             return self.lease_and_read_entry(key);
         }
         let last = std::cell::Cell::new(None);
@@ -49,7 +49,7 @@ impl Tiers {
         let (lease, found, entry) = self.memory.lease_over(key, self.time.now());
         match found {
             Lookup::Value(value, _) => LeasedEntry { lease, entry, value: Some(value), is_unread: false },
-            Lookup::Unknown(miss) if !KeyspaceId::of(key.bytes).is_memory_only() => {
+            Lookup::Unknown(miss) if KeyspaceId::of(key.bytes).is_in_file() => {
                 let record = self.read_record(key, miss.min_visible_sequence, Duration::ZERO);
                 let now = self.time.now();
                 let record = record.filter(|record| record.header.has_live_value(now));

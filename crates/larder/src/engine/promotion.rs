@@ -224,7 +224,7 @@ impl Shared {
             StaleLookup::Value(value, expires_at) if expires_at.after(grace) > self.tiers.time.now() => {
                 Some((Arc::downcast(value).ok()?, expires_at))
             }
-            StaleLookup::Unknown(miss) if !keyspace.id.is_memory_only() => {
+            StaleLookup::Unknown(miss) if keyspace.id.is_in_file() => {
                 let sequence = miss.min_visible_sequence;
                 let decoded = self.read_entry_in_grace(keyspace, key, sequence, grace)?;
                 let value = decoded.value?;

@@ -28,7 +28,7 @@ use super::writer::handle::WriterAnswer;
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
-use crate::format::keyspace_id::KeyspaceId;
+use crate::format::keyspace_id::{KeyspaceId, LowestTier};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::lookup::PreviousState;
 use crate::memory::purged::Purged;
@@ -187,24 +187,24 @@ impl Shared {
         let mut remote = Vec::new();
         for removal in removals {
             match removal {
-                Removal::Key { counters, full } if KeyspaceId::of(full).is_remote() => {
+                Removal::Key { counters, full } => {
                     self.count(counters, Count::Invalidations, full);
-                    RemoteRemoval::add_key(&mut remote, full);
+                    match KeyspaceId::of(full).lowest_tier() {
+                        LowestTier::Memory => self.forget_key(full, &mut pending),
+                        LowestTier::File => self.remove_key(full, &mut pending)?,
+                        LowestTier::Remote => RemoteRemoval::add_key(&mut remote, full),
+                    }
                 }
-                Removal::Scope { counters, scope } if KeyspaceId::of(scope.start()).is_remote() => {
-                    self.count_prefix(counters, scope.start());
-                    remote.push(RemoteRemoval::Range(scope.start().clone()));
-                }
-                Removal::Key { counters, full } => self.remove_key(counters, full, &mut pending)?,
                 Removal::Scope { counters, scope } => {
                     self.count_prefix(counters, scope.start());
-                    let is_memory_only = KeyspaceId::of(scope.start()).is_memory_only();
-                    self.purge(scope, self.tiers.has_disk() && !is_memory_only, &mut pending);
+                    match KeyspaceId::of(scope.start()).lowest_tier() {
+                        LowestTier::Memory => self.purge(scope, false, &mut pending),
+                        LowestTier::File => self.purge(scope, self.tiers.has_disk(), &mut pending),
+                        LowestTier::Remote => remote.push(RemoteRemoval::Range(scope.start().clone())),
+                    }
                 }
                 Removal::Everything => {
                     if self.tiers.remote().is_some() {
-                        // Done before the purge, so that no near copy is counted both here and at the server.
-                        self.tiers.void(&RemoteRemoval::Everything, &mut pending.evicted_values);
                         remote.push(RemoteRemoval::Everything);
                     }
                     self.purge(Scope::prefix([]), self.tiers.has_disk(), &mut pending);
@@ -215,20 +215,18 @@ impl Shared {
         Ok(pending)
     }
 
-    fn remove_key(
-        &self,
-        counters: &Counters,
-        full: &[u8],
-        pending: &mut PendingRemovals,
-    ) -> Result<(), Error> {
+    /// Removes a key whose lowest tier is memory.
+    fn forget_key(&self, full: &[u8], pending: &mut PendingRemovals) {
         let tiers = &self.tiers;
         let (key, now) = (tiers.memory.key(full), tiers.time.now());
-        self.count(counters, Count::Invalidations, full);
-        if KeyspaceId::of(full).is_memory_only() {
-            let previous = tiers.memory.forget(key, now, &mut pending.evicted_values);
-            pending.live += u64::from(previous == PreviousState::Live);
-            return Ok(());
-        }
+        let previous = tiers.memory.forget(key, now, &mut pending.evicted_values);
+        pending.live += u64::from(previous == PreviousState::Live);
+    }
+
+    /// Removes a key whose lowest tier is the file.
+    fn remove_key(&self, full: &[u8], pending: &mut PendingRemovals) -> Result<(), Error> {
+        let tiers = &self.tiers;
+        let (key, now) = (tiers.memory.key(full), tiers.time.now());
         let removed = tiers.insert_tombstone(key, now, &mut pending.evicted_values)?;
         pending.live += u64::from(removed == RemovedEntry::Live);
         pending.needs_writer |= tiers.has_disk();
@@ -241,8 +239,8 @@ impl Shared {
         let evicted_values = &mut pending.evicted_values;
         let max_listed = tiers.disk.range_rows;
         let (range, purged) = tiers.memory.purge(scope, is_on_disk, now, max_listed, evicted_values);
-        let Purged { memory_only, memory_keys, unlisted, earlier } = purged;
-        pending.live += memory_only;
+        let Purged { only_in_memory, memory_keys, unlisted, earlier } = purged;
+        pending.live += only_in_memory;
         if is_on_disk {
             let mut removal = RangeRemoval { range, memory_keys, unlisted, on_disk: 0 };
             let (on_disk, is_large) = tiers.count_on_disk(&removal, &earlier, now);

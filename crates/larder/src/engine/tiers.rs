@@ -20,6 +20,7 @@ use crate::disk::store::guard::StoreError;
 use crate::disk::store::range_removals::MAX_PENDING;
 use crate::disk::store::snapshot::StoreSnapshot;
 use crate::error::Error;
+use crate::format::keyspace_id::LowestTier;
 use crate::memory::Memory;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::mutation::Mutation;
@@ -98,6 +99,19 @@ impl Tiers {
         self.remote.as_ref()
     }
 
+    /// Returns the lowest tier of a keyspace. `stays_in_memory` is the setting of its definition.
+    pub(crate) fn lowest_tier(&self, stays_in_memory: bool) -> LowestTier {
+        if stays_in_memory {
+            LowestTier::Memory
+        } else if self.has_disk() {
+            LowestTier::File
+        } else if self.remote.is_some() {
+            LowestTier::Remote
+        } else {
+            LowestTier::Memory
+        }
+    }
+
     /// Returns whether a call may wait for the disk or for a server.
     #[cfg(feature = "async")]
     pub(crate) fn may_block(&self) -> bool {
@@ -111,6 +125,11 @@ impl Tiers {
             self.writer_metrics.lag.arm(self.time.now());
             self.writer.send(Command::Wake);
         }
+    }
+
+    /// Wakes the sweeper, because it may have to wake earlier than planned.
+    pub(crate) fn wake_sweeper(&self) {
+        self.sweeper.wake();
     }
 
     /// Counts a failed read of a snapshot. Reports the first failure of each generation to the writer thread.

@@ -7,8 +7,24 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KeyspaceId(u32);
 
-const MEMORY_ONLY: u32 = 1 << 31;
-/// Set together with [`MEMORY_ONLY`].
+/// The lowest tier that may have the entries of a keyspace. The memory tier is in front of it.
+///
+/// A decision that depends on the tier matches on this type with all three variants, or calls a method that
+/// names the question. With a boolean for "only in memory", a remote keyspace would have to be one of the
+/// two, and a shortcut for memory could keep a change from the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LowestTier {
+    /// Memory. An entry ends with the process.
+    Memory,
+    /// The file. The writer commits the changes, and memory may not have an entry that the file has.
+    File,
+    /// The server of a remote tier. It has every entry, every change is a request to it, and the entries in
+    /// memory are near copies.
+    Remote,
+}
+
+const NOT_IN_FILE: u32 = 1 << 31;
+/// Set together with [`NOT_IN_FILE`].
 const REMOTE: u32 = 1 << 30;
 
 impl KeyspaceId {
@@ -19,25 +35,36 @@ impl KeyspaceId {
     pub(crate) const ALL_REMOTE: [u8; 1] = [0xC0];
 
     pub(crate) const fn on_disk(number: u32) -> Self {
-        Self(number & !MEMORY_ONLY)
+        Self(number & !NOT_IN_FILE)
     }
 
-    pub(crate) const fn memory_only(number: u32) -> Self {
-        Self(number | MEMORY_ONLY)
+    /// Returns the number of a keyspace whose lowest tier is memory.
+    pub(crate) const fn in_memory(number: u32) -> Self {
+        Self(number | NOT_IN_FILE)
     }
 
     /// Returns the number of a remote keyspace. The memory tier treats it as memory-only.
     pub(crate) const fn remote(number: u32) -> Self {
-        Self(number | MEMORY_ONLY | REMOTE)
+        Self(number | NOT_IN_FILE | REMOTE)
     }
 
-    /// Returns whether the keyspace belongs to a remote tier.
+    pub(crate) const fn lowest_tier(self) -> LowestTier {
+        match (self.0 & NOT_IN_FILE != 0, self.0 & REMOTE != 0) {
+            (false, _) => LowestTier::File,
+            (true, false) => LowestTier::Memory,
+            (true, true) => LowestTier::Remote,
+        }
+    }
+
+    /// Returns whether a remote tier holds the keyspace. Then each change must reach the server, and an entry
+    /// in memory may be answered only while it is valid.
     pub(crate) const fn is_remote(self) -> bool {
-        self.0 & (MEMORY_ONLY | REMOTE) == MEMORY_ONLY | REMOTE
+        matches!(self.lowest_tier(), LowestTier::Remote)
     }
 
-    pub(crate) const fn is_memory_only(self) -> bool {
-        self.0 & MEMORY_ONLY != 0
+    /// Returns whether the changes of the keyspace go to the writer, and the disk may have its entries.
+    pub(crate) const fn is_in_file(self) -> bool {
+        matches!(self.lowest_tier(), LowestTier::File)
     }
 
     pub(crate) const fn number(self) -> u32 {

@@ -198,7 +198,7 @@ impl Memory {
     /// Records that a write will not be committed. Called before the write is stored, so that a caller that
     /// reads the flag after `start_saving` sees every unsaved entry.
     fn note_unsaved(&self, key: SlotKey<'_>, entry: &IncomingEntry) {
-        if entry.unsaved.is_none() && !KeyspaceId::of(key.bytes).is_memory_only() {
+        if entry.unsaved.is_none() && KeyspaceId::of(key.bytes).is_in_file() {
             self.has_unsaved.store(true, Ordering::SeqCst);
         }
     }

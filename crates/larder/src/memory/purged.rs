@@ -6,8 +6,9 @@ use crate::format::stored_key::StoredKey;
 /// The entries that a range removal has removed from the shards.
 #[derive(Debug, Default)]
 pub(crate) struct Purged {
-    /// Number of live entries of memory-only keyspaces.
-    pub(crate) memory_only: u64,
+    /// Number of live entries of keyspaces whose lowest tier is memory. Near copies of a remote tier are not
+    /// counted: the server counts its records.
+    pub(crate) only_in_memory: u64,
     /// Keys of the disk tier that memory had, each with whether its entry was live. The records of these
     /// keys on disk are not counted again. The list has all uncommitted keys, and a bounded number of
     /// committed keys.

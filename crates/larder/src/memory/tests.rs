@@ -247,7 +247,7 @@ fn a_purge_of_very_many_values_drops_most_of_them_on_the_way_and_keeps_a_panic_f
     }
     let mut evicted_values = EvictedValues::default();
     let (_, purged) = memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 0, &mut evicted_values);
-    assert_eq!((purged.memory_only, memory.keys(&[]).len()), (10_000, 0), "the panic keeps nothing");
+    assert_eq!((purged.only_in_memory, memory.keys(&[]).len()), (10_000, 0), "the panic keeps nothing");
     let left = Arc::strong_count(&counted) - 1;
     assert_eq!(left, evicted_values.len());
     assert!(left <= 2_048, "{left} values wait");

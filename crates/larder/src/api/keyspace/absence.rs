@@ -243,7 +243,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     fn prepare_absence(&self, key: SlotKey<'_>) -> PreparedValue {
-        let is_saved = !self.is_memory_only() && self.shared.tiers.disk.saves();
+        let is_saved = self.is_in_file() && self.shared.tiers.disk.saves();
         let payload = is_saved.then(|| EncodedValue {
             kind: RecordKind::Absence,
             bytes: Vec::new(),

@@ -177,7 +177,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
         let mut evicted_values = EvictedValues::default();
         let overhead = UNSAVED_OVERHEAD + ENTRY_OVERHEAD + EXTRAS_OVERHEAD;
         let max_room = overhead + key.bytes.len() as u64 + MAX_COUNTER_LEN;
-        let is_saved = !self.is_memory_only() && tiers.disk.saves();
+        let is_saved = self.is_in_file() && tiers.disk.saves();
         let mut room = if is_saved { self.reserve(max_room, &mut evicted_values) } else { None };
         let (mut sum, mut refused, mut due) = (None, None, Timestamp::NEVER);
         let change = |value: &Value, ends_at: Timestamp, now: Timestamp| {

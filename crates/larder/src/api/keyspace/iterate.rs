@@ -127,7 +127,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             in_memory: in_memory.into_iter().peekable(),
             chunk: VecDeque::new(),
             last_on_disk: after.map(Arc::from),
-            disk_is_done: is_forked || self.is_memory_only(),
+            disk_is_done: is_forked || !self.is_in_file(),
             is_complete,
         }
     }

@@ -58,7 +58,7 @@ use crate::format::codec::erased::ErasedCodec;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::hash::KeyspaceSeed;
 use crate::format::key::{EncodeKey, Key, MAX_KEY_LEN};
-use crate::format::keyspace_id::KeyspaceId;
+use crate::format::keyspace_id::{KeyspaceId, LowestTier};
 use crate::memory::entry::Value;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::KeyspaceStats;
@@ -124,8 +124,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Refuses a setting that a remote tier does not support.
     fn refuse_for_remote(shared: &Shared, definition: &KeyspaceDefinition<K, V>) -> Result<(), Error> {
-        let is_remote = shared.tiers.remote().is_some() && !definition.is_memory_only();
-        if is_remote && definition.idle_limit().is_some() {
+        let lowest_tier = shared.tiers.lowest_tier(definition.is_memory_only());
+        if lowest_tier == LowestTier::Remote && definition.idle_limit().is_some() {
             let remedy = "give the keyspace a TTL instead, or make it memory_only";
             return Err(Error::NotRemote { what: "time_to_idle", remedy });
         }
@@ -176,8 +176,13 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         tracing::trace!(keyspace = self.opened.name, ?answer, "lookup");
     }
 
-    fn is_memory_only(&self) -> bool {
-        self.opened.id.is_memory_only()
+    fn lowest_tier(&self) -> LowestTier {
+        self.opened.id.lowest_tier()
+    }
+
+    /// Returns whether the changes of this keyspace go to the writer, and the disk may have its entries.
+    fn is_in_file(&self) -> bool {
+        self.opened.id.is_in_file()
     }
 
     /// Downcasts a value to the value type of this keyspace. Never returns `None`, because in a process all

@@ -33,6 +33,7 @@ use crate::engine::turns::MAX_LOST_ROUNDS;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
+use crate::format::keyspace_id::LowestTier;
 use crate::memory::entry::Refused;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot_key::SlotKey;
@@ -260,7 +261,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Ok(outcome);
         }
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
-        if durability == Durability::Immediate && !self.is_memory_only() {
+        if durability == Durability::Immediate && self.is_in_file() {
             let committed = self.commit_change(key, outcome, wait);
             committed.map_err(|error| ModifyError { error, applied: Some(()) })?;
         }
@@ -322,16 +323,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut evicted_values = EvictedValues::default();
         loop {
             let removed = self.publish(key, condition, |publication| {
-                if self.is_memory_only() {
-                    tiers.memory.forget_read(key, publication, &mut evicted_values)
-                } else {
-                    tiers.memory.remove_read(key, publication, &mut evicted_values)
+                match self.lowest_tier() {
+                    LowestTier::Memory => tiers.memory.forget_read(key, publication, &mut evicted_values),
+                    LowestTier::File => tiers.memory.remove_read(key, publication, &mut evicted_values),
+                    // The read of a remote keyspace has a record, and is handled above. Without a record, the
+                    // caller reads the server again.
+                    LowestTier::Remote => Err(Refused::Revoked),
                 }
             });
             match removed {
                 Ok(()) => break,
                 Err(Refused::Closed) => return Err(Error::Closed.into()),
-                Err(Refused::Unconfirmed) if !condition.may_be_on_disk && !self.is_memory_only() => {
+                Err(Refused::Unconfirmed) if !condition.may_be_on_disk && self.is_in_file() => {
                     condition.may_be_on_disk = true;
                 }
                 Err(_) => return Ok(None),
@@ -339,7 +342,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         self.shared.count(&self.opened.counters, Count::Invalidations, key.bytes);
         let removed = Modified::Removed(value);
-        if !self.is_memory_only()
+        if self.is_in_file()
             && tiers.has_disk()
             && let Err(error) = self.commit_change_by(Acknowledge::Invalidation, wait)
         {

@@ -20,7 +20,7 @@ use crate::format::codec::Encoded;
 use crate::format::codec::error::CodecError;
 use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::key::Key;
-use crate::format::keyspace_id::KeyspaceId;
+use crate::format::keyspace_id::{KeyspaceId, LowestTier};
 use crate::format::record::{EXTRAS_LEN, Extension, PayloadCompression, RecordKind, record_len};
 use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::Unsaved;
@@ -73,7 +73,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         value: &Arc<V>,
         durability: Durability,
     ) -> Result<PreparedValue, Error> {
-        let is_saved = !self.is_memory_only() && self.shared.tiers.disk.saves();
+        let is_saved = self.is_in_file() && self.shared.tiers.disk.saves();
         let encode_error = |cause| Error::Encode { keyspace: self.opened.name.clone(), cause };
         let format = self.opened.kind.format;
         let encoded = is_saved.then(|| codec::encode(format, &**value)).transpose().map_err(encode_error)?;
@@ -98,15 +98,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the length of the encoding of a value that is not saved now. In a memory-only keyspace with a
     /// weigher, returns 0, because the length is not needed.
     pub(super) fn measure(&self, value: &V) -> Result<usize, CodecError> {
-        // In a keyspace on disk, a later insert of the same value may be saved. So this insert already fails
-        // if the value can't be encoded.
-        if self.is_memory_only() {
-            if self.definition.own_weigher().is_some() {
-                return Ok(0);
-            }
-            codec::measured_len(self.opened.kind.format, value)
-        } else {
-            codec::encoded_len(self.opened.kind.format, value)
+        match self.lowest_tier() {
+            LowestTier::Memory if self.definition.own_weigher().is_some() => Ok(0),
+            LowestTier::Memory => codec::measured_len(self.opened.kind.format, value),
+            // A later insert of the same value may be saved. So this insert already fails if the value can't be
+            // encoded.
+            LowestTier::File | LowestTier::Remote => codec::encoded_len(self.opened.kind.format, value),
         }
     }
 
@@ -221,7 +218,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         //   in the file. It is refused if it is also too large for the file.
         // - During an outage, a value that is heavier than the memory capacity is accepted but not kept,
         //   because the replaced entry must still be removed.
-        let must_fit_memory = self.is_memory_only()
+        let must_fit_memory = self.lowest_tier() == LowestTier::Memory
             || payload.is_some_and(|payload| {
                 !payload.fits_file || room_for(&payload.bytes, weight) > memory.buffer().capacity()
             });

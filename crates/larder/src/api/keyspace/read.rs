@@ -7,9 +7,11 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::engine::promotion::{DecodedEntry, Lease};
+use crate::engine::remote::link::RemoteLink;
 use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
+use crate::format::keyspace_id::LowestTier;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, ReadEntry};
 use crate::memory::slot_key::SlotKey;
@@ -241,7 +243,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let tiers = &self.shared.tiers;
         let (id, found, read) = tiers.memory.lease_over(key, self.now());
         let lease = Lease::new(&tiers.memory, key, id);
-        if !matches!(found, Lookup::Unknown(_)) || self.is_memory_only() || !tiers.has_disk() {
+        if !matches!(found, Lookup::Unknown(_)) || !self.is_in_file() || !tiers.has_disk() {
             let leased = self.read_leased(key, lease, found, read);
             return Some(LeasedRead { is_unread: false, ..leased });
         }
@@ -280,7 +282,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 is_in_memory: true,
                 decoded: None,
             }),
-            Lookup::Unknown(miss) if !self.is_memory_only() => {
+            Lookup::Unknown(miss) if self.is_in_file() => {
                 let decoded = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence);
                 is_unread = decoded.is_none();
                 decoded.and_then(|decoded: DecodedEntry<V>| {
@@ -324,13 +326,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// [`Tiers::look_in_both`]: crate::engine::tiers::Tiers::look_in_both
     pub(super) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> (Option<R>, bool) {
-        if let Some(link) = self.link() {
-            let failures = link.failures();
-            let found = look();
-            let may_be_there = found.is_none() && link.failures() != failures;
-            return (found, may_be_there);
+        match self.lowest_tier() {
+            LowestTier::Memory => (look(), false),
+            LowestTier::File => self.shared.tiers.look_in_both(look),
+            LowestTier::Remote => {
+                let failures = || self.link().map(RemoteLink::failures);
+                let before = failures();
+                let found = look();
+                let may_be_there = found.is_none() && failures() != before;
+                (found, may_be_there)
+            }
         }
-        if self.is_memory_only() { (look(), false) } else { self.shared.tiers.look_in_both(look) }
     }
 
     fn value_of(&self, key: SlotKey<'_>, found: Lookup) -> Option<Arc<V>> {

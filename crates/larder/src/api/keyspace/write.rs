@@ -20,6 +20,7 @@ use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
+use crate::format::keyspace_id::LowestTier;
 use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
@@ -174,7 +175,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         }
         let key = self.shared.tiers.memory.key(full);
-        if self.is_memory_only() && !self.is_remote() {
+        if self.lowest_tier() == LowestTier::Memory {
             self.write_in_memory(key, value, ttl)?;
             self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
             return Ok(());
@@ -182,7 +183,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let value = &value;
         let outcome = self.write(key, value, ttl, durability, None)?;
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
-        if durability == Durability::Buffered || self.is_remote() {
+        if durability == Durability::Buffered || !self.is_in_file() {
             return Ok(());
         }
         if outcome != InsertOutcome::Saved {
@@ -283,7 +284,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Ok(outcome) => return Ok(outcome),
                 Err(Refused::Revoked) => return Ok(InsertOutcome::Revoked),
                 Err(Refused::Unconfirmed) => match &mut condition {
-                    WriteCondition::Unchanged(read) if !read.may_be_on_disk && !self.is_memory_only() => {
+                    WriteCondition::Unchanged(read) if !read.may_be_on_disk && self.is_in_file() => {
                         read.may_be_on_disk = true;
                     }
                     _ => return Ok(InsertOutcome::Revoked),

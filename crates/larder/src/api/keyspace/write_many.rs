@@ -224,7 +224,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         for entry in entries {
             self.shared.count(&self.opened.counters, Count::Inserts, &entry.key);
         }
-        if durability == Durability::Buffered || self.is_memory_only() {
+        if durability == Durability::Buffered || !self.is_in_file() {
             return Ok(());
         }
         if outcome != InsertOutcome::Saved {

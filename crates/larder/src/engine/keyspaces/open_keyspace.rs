@@ -62,18 +62,19 @@ pub(crate) struct KeyspaceType {
     value: TypeId,
     pub(crate) version: u32,
     pub(crate) format: Format,
-    pub(super) memory_only: bool,
+    /// Whether the definition keeps the keyspace in memory. If not, the tiers of the cache decide.
+    pub(super) stays_in_memory: bool,
     names: (&'static str, &'static str),
 }
 
 impl KeyspaceType {
-    pub(crate) fn new<K: Key, V: 'static>(version: u32, format: Format, memory_only: bool) -> Self {
+    pub(crate) fn new<K: Key, V: 'static>(version: u32, format: Format, stays_in_memory: bool) -> Self {
         Self {
             key: TypeId::of::<K>(),
             value: TypeId::of::<V>(),
             version,
             format,
-            memory_only,
+            stays_in_memory,
             names: (type_name::<K>(), type_name::<V>()),
         }
     }
@@ -89,7 +90,7 @@ impl KeyspaceType {
 
 impl std::fmt::Display for KeyspaceType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let tiers = if self.memory_only { ", memory only" } else { "" };
+        let tiers = if self.stays_in_memory { ", memory only" } else { "" };
         write!(f, "<{}, {}> version {}, {}{tiers}", self.names.0, self.names.1, self.version, self.format)
     }
 }

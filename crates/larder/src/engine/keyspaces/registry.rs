@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::format::codec::checks::ValueChecks;
 use crate::format::codec::erased::ErasedCodec;
 use crate::format::key::scope::Scope;
-use crate::format::keyspace_id::KeyspaceId;
+use crate::format::keyspace_id::{KeyspaceId, LowestTier};
 use crate::memory::evicted_values::EvictedValues;
 use crate::remote::tier::RemoteKeyspace;
 use crate::stats::count::Count;
@@ -46,7 +46,8 @@ pub(crate) struct KeyspaceRegistry {
     turns: OpeningTurns,
     /// The counters of the same keyspaces.
     counters: Arc<CounterRegistry>,
-    last_memory_only: Mutex<u32>,
+    /// The last number of a keyspace that is not in the file.
+    last_number: Mutex<u32>,
 }
 
 impl KeyspaceRegistry {
@@ -100,36 +101,38 @@ impl KeyspaceRegistry {
     /// Returns the number of a keyspace. The writer thread assigns the number of a keyspace on disk. All
     /// other numbers are valid only while the cache is open.
     fn number(&self, tiers: &Tiers, request: &KeyspaceRequest) -> Result<KeyspaceId, Error> {
-        if !request.kind.memory_only && tiers.has_disk() {
-            return tiers.writer.register(Registration {
+        match tiers.lowest_tier(request.kind.stays_in_memory) {
+            LowestTier::Memory => Ok(KeyspaceId::in_memory(self.next_number())),
+            LowestTier::File => tiers.writer.register(Registration {
                 name: request.name.to_owned(),
                 version: request.kind.version,
                 shape: request.shape.clone(),
                 format: request.kind.format.code(),
                 fingerprint: 0,
                 schema: request.schema.map(str::to_owned),
-            });
+            }),
+            LowestTier::Remote => {
+                let id = KeyspaceId::remote(self.next_number());
+                let keyspace = RemoteKeyspace {
+                    number: id.number(),
+                    name: request.name.to_owned(),
+                    version: request.kind.version,
+                    schema: request.schema.map(str::to_owned),
+                    shape: request.shape.clone(),
+                    format: request.kind.format,
+                };
+                let Some(remote) = tiers.remote() else { return Err(Error::Closed) };
+                remote.tier.register(keyspace).map_err(|cause| remote.error("open a keyspace", cause))?;
+                Ok(id)
+            }
         }
-        let mut last = self.last_memory_only.lock();
+    }
+
+    /// Returns the next number of a keyspace that is not in the file.
+    fn next_number(&self) -> u32 {
+        let mut last = self.last_number.lock();
         *last += 1;
-        let number = *last;
-        drop(last);
-        if !request.kind.memory_only
-            && let Some(remote) = tiers.remote()
-        {
-            let id = KeyspaceId::remote(number);
-            let keyspace = RemoteKeyspace {
-                number: id.number(),
-                name: request.name.to_owned(),
-                version: request.kind.version,
-                schema: request.schema.map(str::to_owned),
-                shape: request.shape.clone(),
-                format: request.kind.format,
-            };
-            remote.tier.register(keyspace).map_err(|cause| remote.error("open a keyspace", cause))?;
-            return Ok(id);
-        }
-        Ok(KeyspaceId::memory_only(number))
+        *last
     }
 
     /// Returns the names of the open keyspaces, by their numbers.

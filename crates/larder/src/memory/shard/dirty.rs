@@ -1,7 +1,7 @@
 //! Dirty keys: uncommitted values and removals.
 
 use super::{Shard, SlotValue, next};
-use crate::format::keyspace_id::KeyspaceId;
+use crate::format::keyspace_id::{KeyspaceId, LowestTier};
 use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::grace::Grace;
@@ -83,8 +83,12 @@ impl Shard {
             }
             let is_live = slot.has_value() && slot.expires_at > now;
             match slot.state {
-                SlotState::Clean if KeyspaceId::of(&slot.key).is_memory_only() => {
-                    purged.memory_only += u64::from(is_live);
+                SlotState::Clean if !KeyspaceId::of(&slot.key).is_in_file() => {
+                    let is_counted = match KeyspaceId::of(&slot.key).lowest_tier() {
+                        LowestTier::Memory => is_live,
+                        LowestTier::File | LowestTier::Remote => false,
+                    };
+                    purged.only_in_memory += u64::from(is_counted);
                     self.remove(id, deferred);
                 }
                 SlotState::Clean if purged.memory_keys.len() >= most_listed => {

@@ -142,7 +142,7 @@ impl Shard {
 
     /// Returns whether an entry of this key must be committed.
     pub(in crate::memory) fn must_save(&self, key: SlotKey<'_>) -> bool {
-        self.saves && !KeyspaceId::of(key.bytes).is_memory_only()
+        self.saves && KeyspaceId::of(key.bytes).is_in_file()
     }
 
     /// Stores a loaded value with a new sequence, if its lease is still valid.

@@ -13,6 +13,7 @@ use super::{look, text};
 use crate::engine::removal::Removal;
 use crate::engine::shared::Shared;
 use crate::format::key::scope::Scope;
+use crate::format::keyspace_id::LowestTier;
 use crate::stats::Stats;
 
 /// Default number of hot keys in an answer.
@@ -186,7 +187,8 @@ fn keyspaces(shared: &Shared) -> Vec<LiveKeyspaceInfo> {
             version: Some(open_keyspace.kind.version),
             keys: Some(open_keyspace.shape.clone()),
             value_format: Some(open_keyspace.kind.format.code()),
-            is_memory_only: open_keyspace.id.is_memory_only(),
+            is_memory_only: open_keyspace.id.lowest_tier() == LowestTier::Memory,
+            is_remote: open_keyspace.id.is_remote(),
             schema,
             disk_entries: row.map_or(0, |row| row.entries),
             disk_bytes: row.map_or(0, |row| row.bytes).into(),

@@ -61,7 +61,7 @@ pub(super) fn key(shared: &Shared, target: &Target, key: &[u8], wants: KeyQuery)
     let full = [&target.id.to_bytes(), key].concat();
     let memory = shared.tiers.memory.describe(&full);
     let (bytes, fault) = match shared.tiers.show_record(&full) {
-        _ if target.id.is_memory_only() => (None, None),
+        _ if !target.id.is_in_file() => (None, None),
         Ok(bytes) => (bytes, None),
         Err(fault) => (None, Some(fault)),
     };
@@ -101,7 +101,7 @@ pub(super) fn key(shared: &Shared, target: &Target, key: &[u8], wants: KeyQuery)
         let (disk, off) = shared.tiers.disk.with_status(|status| (status.state, status.off.clone()));
         let around = Surroundings {
             is_open: target.codec.is_some(),
-            is_memory_only: target.id.is_memory_only(),
+            lowest_tier: target.id.lowest_tier(),
             has_file: shared.tiers.has_disk(),
             disk: if shared.tiers.disk.is_on() { DiskState::On } else { disk },
             off: off.as_deref(),
@@ -242,7 +242,7 @@ fn page_in_steps(
         bytes += full.len();
         rows.len() < most && bytes < PAGE_BYTES && !deadline.left().is_zero()
     };
-    let is_whole = target.id.is_memory_only()
+    let is_whole = !target.id.is_in_file()
         || tiers.show_records(&prefix, after.as_deref(), &mut keep).map_err(|fault| {
             Refusal::new(
                 RefusalKind::Failed,
@@ -252,7 +252,7 @@ fn page_in_steps(
         })?;
     between(PageStep::Read);
     // Step 3.
-    let reads_disk = tiers.has_disk() && !target.id.is_memory_only();
+    let reads_disk = tiers.has_disk() && target.id.is_in_file();
     let again = reads_disk.then(|| tiers.memory.keys_after(&prefix, after.as_deref(), most));
     let lists = [in_memory, again.unwrap_or_default()];
     let memory_ends = lists.iter().filter(|keys| keys.len() == most).filter_map(|keys| keys.last());

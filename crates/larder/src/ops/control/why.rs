@@ -2,6 +2,7 @@
 
 use super::judge::KeyEvidence;
 use super::status::{EntryState, FoundIn, KeyStatus};
+use crate::format::keyspace_id::LowestTier;
 use crate::format::record::Damage;
 use crate::memory::shard::describe::SlotContent;
 use crate::stats::DiskState;
@@ -12,8 +13,8 @@ use crate::units::Timestamp;
 pub(super) struct Surroundings<'a> {
     /// Whether the keyspace is open in this process.
     pub(super) is_open: bool,
-    /// Whether the keyspace is memory-only.
-    pub(super) is_memory_only: bool,
+    /// The lowest tier of the keyspace.
+    pub(super) lowest_tier: LowestTier,
     /// Whether the cache has a file.
     pub(super) has_file: bool,
     pub(super) disk: DiskState,
@@ -95,11 +96,15 @@ fn known_absent(known: &KeyEvidence<'_>, status: &KeyStatus, around: &Surroundin
 
 fn in_memory(known: &KeyEvidence<'_>, slot: &SlotContent, around: &Surroundings<'_>) -> String {
     let never = "it ends with the process";
-    if !around.has_file {
-        return format!("It is in memory. The cache has no file: {never}.");
-    }
-    if around.is_memory_only {
-        return format!("It is in memory. Its keyspace is kept in memory alone: {never}.");
+    match around.lowest_tier {
+        LowestTier::Remote => return "It is a near copy of what the server has.".to_owned(),
+        LowestTier::Memory | LowestTier::File if !around.has_file => {
+            return format!("It is in memory. The cache has no file: {never}.");
+        }
+        LowestTier::Memory => {
+            return format!("It is in memory. Its keyspace is kept in memory alone: {never}.");
+        }
+        LowestTier::File => {}
     }
     if !known.is_unflushed(slot) {
         return "It is in memory, and the file does not have it: the file evicted it, its value is too large for the file, or it was written while the disk tier was off. A restart loses it."
@@ -134,11 +139,15 @@ fn absent(around: &Surroundings<'_>) -> String {
     if let Some(fault) = around.fault {
         return format!("Memory does not have it, and the disk can't be read: {fault}.");
     }
-    if !around.has_file {
-        return format!("Memory does not have it, and the cache has no file: {GONE}.");
-    }
-    if around.is_memory_only {
-        return format!("Memory does not have it, and its keyspace is kept in memory alone: {GONE}.");
+    match around.lowest_tier {
+        LowestTier::Remote => return "Memory has no near copy of it. The server may have it.".to_owned(),
+        LowestTier::Memory | LowestTier::File if !around.has_file => {
+            return format!("Memory does not have it, and the cache has no file: {GONE}.");
+        }
+        LowestTier::Memory => {
+            return format!("Memory does not have it, and its keyspace is kept in memory alone: {GONE}.");
+        }
+        LowestTier::File => {}
     }
     match (around.disk, around.off) {
         (DiskState::On, _) => format!("Neither memory nor the disk has it: {GONE}."),

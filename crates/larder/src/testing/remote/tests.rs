@@ -18,6 +18,8 @@ use crate::api::keyspace::insert_options::InsertOptions;
 use crate::api::keyspace::ttl::Ttl;
 use crate::config::CacheBuilder;
 use crate::error::Error;
+use crate::format::key::scope::Scope;
+use crate::memory::evicted_values::EvictedValues;
 use crate::sys::clock::ManualClock;
 use crate::sys::sync::Arc;
 use crate::units::Remaining;
@@ -215,6 +217,21 @@ fn ranges_and_walks_are_those_of_the_server() {
 }
 
 #[test]
+fn a_near_copy_is_not_counted_beside_the_record_that_it_copies() {
+    let two = two_nodes();
+    let [one, _] = two.prices();
+    one.insert("MTNVTU", 100).unwrap();
+    one.get("MTNVTU");
+    let local = two.caches[0].keyspace(LOCAL).unwrap();
+    local.insert("MTNVTU", 100).unwrap();
+    let mut dropped = EvictedValues::default();
+    let tiers = &two.caches[0].shared().tiers;
+    let (_, purged) = tiers.memory.purge(Scope::prefix([]), false, tiers.time.now(), 0, &mut dropped);
+    assert_eq!(purged.only_in_memory, 1, "the entry of the keyspace that stays in memory");
+    assert_eq!(two.caches[0].clear().unwrap(), 1, "the record of the server");
+}
+
+#[test]
 fn a_walk_during_which_the_server_fails_says_that_it_is_not_complete() {
     let two = two_nodes();
     let [one, other] = two.prices();
@@ -306,6 +323,22 @@ fn the_control_socket_does_not_answer_from_near_copies() {
         let answer = String::from_utf8(answer).unwrap();
         assert!(answer.contains("the keyspace is at a server"), "{answer}");
     }
+}
+
+#[cfg(all(unix, feature = "control"))]
+#[test]
+fn the_control_socket_does_not_call_a_remote_keyspace_memory_only() {
+    let two = two_nodes();
+    let (_, _) = (two.prices(), two.caches[0].keyspace(LOCAL).unwrap());
+    let shared = Arc::downgrade(two.caches[0].shared());
+    let answer = crate::ops::control::answer::answer(&shared, br#"{"v":1,"do":"keyspaces"}"#);
+    let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+    let kinds = |at: usize| {
+        let keyspace = &answer["ok"][at];
+        (keyspace["name"].as_str(), keyspace["is_memory_only"].as_bool(), keyspace["is_remote"].as_bool())
+    };
+    assert_eq!(kinds(0), (Some("local"), Some(true), Some(false)));
+    assert_eq!(kinds(1), (Some("price"), Some(false), Some(true)));
 }
 
 #[cfg(feature = "async")]

@@ -78,7 +78,7 @@ pub(super) fn run(options: &FileOptions) -> Result<Exit, Failure> {
 fn row(info: &LiveKeyspaceInfo, stats: &Stats) -> Vec<String> {
     let unknown = || "-".to_owned();
     let (entries, bytes) = in_memory(stats, info);
-    let on_disk = if info.is_memory_only {
+    let on_disk = if info.is_memory_only || info.is_remote {
         [unknown(), unknown()]
     } else {
         [info.disk_entries.to_string(), info.disk_bytes.to_string()]

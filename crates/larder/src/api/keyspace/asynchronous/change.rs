@@ -350,7 +350,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> Result<Option<ChangeCommit>, Error> {
         let InsertOptions { ttl, durability } = options;
         let is_plain = matches!(ttl, Ttl::Default | Ttl::For(_) | Ttl::Never);
-        let is_durable = durability == Durability::Immediate && !self.is_memory_only();
+        let is_durable = durability == Durability::Immediate && self.is_in_file();
         // While the disk tier does not save values, a durable insert may have to store its value again.
         if self.is_remote() || !is_plain || (is_durable && !self.shared.tiers.disk.saves()) {
             return Ok(None);

@@ -33,7 +33,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.answered_if(counts, Count::MemoryHits, key);
                 return Some(LookupOutcome::Hit { value, expires_at, is_stale: false });
             }
-            Lookup::Unknown(miss) if !self.is_memory_only() => miss,
+            Lookup::Unknown(miss) if self.is_in_file() => miss,
             Lookup::Unknown(_) | Lookup::Absent(_) | Lookup::Negative => return None,
         };
         let permit = Permit::EpochToken(miss.epoch_token);

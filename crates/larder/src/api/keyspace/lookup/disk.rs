@@ -27,7 +27,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return self.answer_from_remote(key, lease, (load_thread, heeds_absence, counts));
         }
         if let (Some(miss), Some(id)) = (miss_token, lease.id)
-            && !self.is_memory_only()
+            && self.is_in_file()
             && let Some(found) = self.promote_decoded(key, Permit::Lease(id), miss.min_visible_sequence)
             && (found.value.is_some() || heeds_absence)
         {

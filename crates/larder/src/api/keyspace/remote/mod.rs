@@ -45,6 +45,7 @@ use super::Keyspace;
 use crate::engine::remote::link::RemoteLink;
 use crate::error::Error;
 use crate::format::key::Key;
+use crate::format::keyspace_id::LowestTier;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
@@ -58,7 +59,10 @@ impl<K, V> Keyspace<K, V> {
 
     /// Returns whether a key that memory does not have may be on disk or at a server.
     pub(super) fn has_lower_tier(&self) -> bool {
-        !self.opened.id.is_memory_only() || self.is_remote()
+        match self.opened.id.lowest_tier() {
+            LowestTier::Memory => false,
+            LowestTier::File | LowestTier::Remote => true,
+        }
     }
 
     /// Returns the link to the server, if the keyspace is in a remote tier.

@@ -7,7 +7,7 @@ use crate::api::keyspace::insert_options::Durability;
 use crate::engine::shared::Shared;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
-use crate::format::keyspace_id::KeyspaceId;
+use crate::format::keyspace_id::{KeyspaceId, LowestTier};
 use crate::format::stored_key::StoredKey;
 use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::Refused;
@@ -28,8 +28,13 @@ const MAX_CONFIRMATIONS: usize = 8;
 const MAX_ROOM_SEARCHES: usize = 64;
 
 impl TransactionKey {
-    pub(super) fn is_memory_only(&self) -> bool {
-        KeyspaceId::of(&self.full).is_memory_only()
+    fn lowest_tier(&self) -> LowestTier {
+        KeyspaceId::of(&self.full).lowest_tier()
+    }
+
+    /// Returns whether the change of the key goes to the writer.
+    pub(super) fn is_in_file(&self) -> bool {
+        KeyspaceId::of(&self.full).is_in_file()
     }
 
     /// Returns the bytes of the write buffer that the key needs as part of a group.
@@ -166,7 +171,7 @@ impl Transaction<'_> {
         // 3.
         let mut room = self.reserve(size, &mut evicted_values)?;
         let group = room.as_mut().filter(|_| size.changes > 1).map(|room| {
-            let is_saved = |key: &&TransactionKey| key.change.is_some() && !key.is_memory_only();
+            let is_saved = |key: &&TransactionKey| key.change.is_some() && key.is_in_file();
             let keys = self.keys.iter().filter(is_saved).map(|key| key.full.clone()).collect();
             Arc::new(Group::new(keys, room.split_off(size.keys)))
         });
@@ -175,7 +180,7 @@ impl Transaction<'_> {
         let mut changes = Vec::new();
         let mut reads = Vec::new();
         for key in &mut self.keys {
-            let is_memory_only = key.is_memory_only();
+            let lowest_tier = key.lowest_tier();
             let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
             let entry = key.read.as_ref().and_then(KeyRead::found);
             if let Some(change) = &mut key.change {
@@ -192,11 +197,14 @@ impl Transaction<'_> {
                             GroupChange::Put(entry)
                         })
                     }
-                    KeyChange::Remove if is_memory_only => Some(GroupChange::Forget),
-                    KeyChange::Remove => {
-                        let is_saved = part(UNSAVED_OVERHEAD).is_some();
-                        Some(GroupChange::Remove { group: group.clone(), is_saved })
-                    }
+                    KeyChange::Remove => Some(match lowest_tier {
+                        LowestTier::Memory => GroupChange::Forget,
+                        LowestTier::File => {
+                            let is_saved = part(UNSAVED_OVERHEAD).is_some();
+                            GroupChange::Remove { group: group.clone(), is_saved }
+                        }
+                        LowestTier::Remote => unreachable!("a transaction refuses a remote keyspace"),
+                    }),
                 };
                 changes.extend(change.map(|change| (slot_key, change)));
             }
@@ -221,7 +229,7 @@ impl Transaction<'_> {
     /// Returns whether the transaction removes an entry from the disk tier.
     fn removes(&self) -> bool {
         let is_removal = |key: &TransactionKey| matches!(key.change, Some(KeyChange::Remove));
-        self.shared.tiers.has_disk() && self.keys.iter().any(|key| !key.is_memory_only() && is_removal(key))
+        self.shared.tiers.has_disk() && self.keys.iter().any(|key| key.is_in_file() && is_removal(key))
     }
 
     /// Returns whether the call must wait for the commit of its values: the transaction also removes an
@@ -230,7 +238,7 @@ impl Transaction<'_> {
         let is_put = |key: &TransactionKey| matches!(key.change, Some(KeyChange::Put(_)));
         let is_durable = || self.durability == Durability::Immediate || self.removes();
         self.shared.tiers.has_disk()
-            && self.keys.iter().any(|key| !key.is_memory_only() && is_put(key))
+            && self.keys.iter().any(|key| key.is_in_file() && is_put(key))
             && is_durable()
     }
 
@@ -310,7 +318,7 @@ fn confirmed<R>(
         let is_last = attempt == MAX_CONFIRMATIONS;
         let _kept = is_last.then(|| tiers.keep_snapshot());
         let entries = reads.iter().map(|&(key, _, entry)| {
-            let is_on_disk = !KeyspaceId::of(key.bytes).is_memory_only();
+            let is_on_disk = KeyspaceId::of(key.bytes).is_in_file();
             let sequence = entry.filter(|_| is_on_disk)?.sequence;
             (is_last || !tiers.memory.has_entry(key.bytes)).then_some((key, sequence))
         });

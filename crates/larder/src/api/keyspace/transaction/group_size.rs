@@ -40,7 +40,7 @@ impl Transaction<'_> {
                 KeyChange::Remove if saves => Some(PutSize { payload: 0, room: UNSAVED_OVERHEAD }),
                 KeyChange::Remove => None,
             };
-            if key.is_memory_only() {
+            if !key.is_in_file() {
                 continue;
             }
             if put_size.is_some() != saves {

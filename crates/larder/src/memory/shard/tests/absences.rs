@@ -41,7 +41,7 @@ fn a_purge_removes_an_absence_and_counts_none() {
         }
         let (_, purged) = bench.purge(b"");
         let listed = purged.memory_keys.iter().filter(|(_, is_live)| *is_live).count();
-        assert_eq!((purged.memory_only, purged.unlisted, listed), (0, 0, 0));
+        assert_eq!((purged.only_in_memory, purged.unlisted, listed), (0, 0, 0));
         assert!(!matches!(bench.shard.get(key, NOW), Lookup::Absent(_)));
     }
 }

@@ -121,6 +121,8 @@ scenarios! {
     shutdown::what_is_closed_can_be_opened,
     remote::no_answer_is_stale_beyond_the_bound,
     remote::a_push_that_is_late_is_bounded,
+    remote::an_answer_to_a_ping_that_is_late_is_bounded,
+    remote::a_push_at_the_end_of_a_turn_is_bounded,
     remote::a_load_never_outlives_a_removal_on_another_machine,
     remote::a_removal_is_seen_at_once_by_its_own_machine,
     remote::a_raw_load_never_outlives_a_removal_of_its_machine,

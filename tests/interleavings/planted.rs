@@ -109,6 +109,17 @@ fn a_validity_checked_before_the_value_is_read_is_caught() {
 }
 
 #[test]
+fn a_validity_counted_from_the_answer_is_caught() {
+    let scenario = crate::remote::an_answer_to_a_ping_that_is_late_is_bounded;
+    assert_caught(Failpoint::ValidityFromAnswer, scenario);
+}
+
+#[test]
+fn two_pings_in_one_turn_of_the_server_are_caught() {
+    assert_caught(Failpoint::TwoPingsInOneTurn, crate::remote::a_push_at_the_end_of_a_turn_is_bounded);
+}
+
+#[test]
 fn a_near_fill_without_a_fill_of_the_server_is_caught() {
     let scenario = crate::remote::a_load_never_outlives_a_removal_on_another_machine;
     assert_caught(Failpoint::NearFillAlone, scenario);

@@ -26,6 +26,7 @@ const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").t
 /// Two caches, each with its own node, that share a server.
 struct Machines {
     time: Arc<SetTime>,
+    server: Arc<RemoteServer>,
     nodes: [Arc<RemoteNode>; 2],
     caches: [Cache; 2],
 }
@@ -39,7 +40,7 @@ impl Machines {
             Cache::builder().clock(time.clone()).shards(1).stepped(7).remote(node.clone()).open().unwrap()
         };
         let caches = [open(&nodes[0]), open(&nodes[1])];
-        Self { time, nodes, caches }
+        Self { time, server, nodes, caches }
     }
 
     fn versions(&self) -> [Keyspace<u64, u64>; 2] {
@@ -123,6 +124,70 @@ pub(crate) fn a_push_that_is_late_is_bounded() {
         &|| node.hold_stream(false),
     ]);
     node.ping();
+    get(&source, &other);
+    drop((one, other));
+    machines.close();
+    source.check();
+}
+
+/// The answer to a PING arrives late, and so does the push of a removal behind it.
+pub(crate) fn an_answer_to_a_ping_that_is_late_is_bounded() {
+    let (machines, source) = (Machines::new(), Source::new());
+    let [one, other] = machines.versions();
+    let node = &machines.nodes[1];
+    source.load(&one, &1);
+    other.get(&1);
+    node.bound_validity(BOUND);
+    node.hold_stream(true);
+    node.ping();
+    contest([
+        &|| machines.change_and_wait(&source, &one),
+        &|| {
+            get(&source, &other);
+            get(&source, &other);
+        },
+        &|| {
+            node.deliver_one();
+            sleep(Duration::ZERO);
+            node.hold_stream(false);
+        },
+    ]);
+    node.ping();
+    get(&source, &other);
+    drop((one, other));
+    machines.close();
+    source.check();
+}
+
+/// The server sends its pushes at the end of a turn. A PING of the turn is answered before the push of a
+/// removal that is acknowledged in the same turn.
+pub(crate) fn a_push_at_the_end_of_a_turn_is_bounded() {
+    let (machines, source) = (Machines::new(), Source::new());
+    let [one, other] = machines.versions();
+    let node = &machines.nodes[1];
+    source.load(&one, &1);
+    other.get(&1);
+    node.bound_validity(BOUND);
+    node.vouch_for_the_ping_before();
+    for _ in 0..2 {
+        node.ping();
+    }
+    machines.server.hold_pushes(true);
+    contest([
+        &|| machines.change_and_wait(&source, &one),
+        &|| {
+            get(&source, &other);
+            get(&source, &other);
+        },
+        &|| {
+            node.ping();
+            sleep(Duration::ZERO);
+            machines.server.hold_pushes(false);
+        },
+    ]);
+    for _ in 0..2 {
+        node.ping();
+    }
     get(&source, &other);
     drop((one, other));
     machines.close();

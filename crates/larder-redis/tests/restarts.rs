@@ -184,3 +184,20 @@ fn a_server_that_evicts_never_answers_with_what_was_replaced() {
         line.strip_prefix("evicted_keys:").is_some_and(|count| count.trim().parse::<u64>().unwrap() > 10)
     }));
 }
+
+#[test]
+fn the_changes_of_a_client_are_pushed_to_itself() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    for tracking in ["per-key", "broadcast"] {
+        let node = Node::open(&server.url(&format!("{URL}&tracking={tracking}")), NodeFault::None);
+        assert!(node.set(&key(tracking), b"old"));
+        warm(&node, tracking);
+        // Nothing but the push drops the copy here. With `NOLOOP`, there would be none.
+        let (life, condition) = (Life::Never, SetCondition::Always);
+        let set = |reply| node.tier.set(key(tracking), b"new".to_vec(), life, condition, reply);
+        assert!(ask(set).unwrap());
+        eventually("the copy is gone, and memory is valid", || {
+            node.tier_is_current() && node.hit(&key(tracking)).is_none() && node.tier_is_current()
+        });
+    }
+}

@@ -86,7 +86,7 @@ impl Tiers {
             let header = plain_header(keyspace.kind.version, expires_at);
             return Some(StoredRecord::remote(header, Extension::default(), record.bytes.clone(), 0));
         }
-        let Ok((header, extension, payload)) = record::read(&checked_key(&keyspace.name, key), &record.bytes)
+        let Ok((header, extension, payload)) = record::read(&checked_key(keyspace, key), &record.bytes)
         else {
             self.disk.count_damage();
             return None;
@@ -136,14 +136,11 @@ pub(crate) const fn is_plain(format: Format) -> bool {
 }
 
 /// Returns the bytes that seed the checksum of a key's record. They contain the name of the keyspace instead
-/// of its number, because the number is different in each process.
-pub(crate) fn checked_key(keyspace: &str, key: SlotKey<'_>) -> Vec<u8> {
+/// of its number, because the number is different in each process. They also contain the shape of the keys:
+/// two shapes may encode different keys as the same bytes, and a record of the other key must be a miss.
+pub(crate) fn checked_key(keyspace: &OpenKeyspace, key: SlotKey<'_>) -> Vec<u8> {
     let encoded = key.bytes.get(KeyspaceId::LEN..).unwrap_or_default();
-    let mut checked = Vec::with_capacity(keyspace.len() + 1 + encoded.len());
-    checked.extend_from_slice(keyspace.as_bytes());
-    checked.push(0);
-    checked.extend_from_slice(encoded);
-    checked
+    [keyspace.name.as_bytes(), &[0], keyspace.shape.as_bytes(), &[0], encoded].concat()
 }
 
 fn plain_header(version: u32, expires_at: Timestamp) -> Header {

@@ -31,6 +31,10 @@ pub enum Failpoint {
     TokenAfterAnswer,
     /// The validity of memory is checked before the value is read.
     ValidityBeforeRead,
+    /// The validity of memory is counted from the answer to a PING, and not from its sending.
+    ValidityFromAnswer,
+    /// Two PINGs are read in one turn of the server, before the pushes of the turn.
+    TwoPingsInOneTurn,
     /// The life of a near copy starts at the answer, not at the request.
     LifeFromAnswer,
     /// A loaded value is kept in memory although the remote tier did not store it.

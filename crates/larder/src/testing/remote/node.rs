@@ -9,6 +9,7 @@ use super::server::{PushTarget, RemoteServer, ServerState, SlotName};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::remote::near::NearTier;
 use crate::remote::reply::RemoteReply;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicU64, Mutex, Ordering};
 
 /// A request on its way to the server.
@@ -47,9 +48,20 @@ pub(super) struct NodeState {
     /// The numbers of the keyspaces in the raw format.
     pub(super) plain: HashSet<u32>,
     pub(super) before_fill: Option<Box<dyn FnOnce() + Send>>,
+    pub(super) after_release: Option<Box<dyn FnOnce() + Send>>,
     /// How long values in memory are valid after a PING was sent. None if the validity does not depend on
     /// PINGs.
     bound: Option<Duration>,
+    vouched: VouchedPing,
+}
+
+/// The PING that an answer vouches for.
+#[derive(Default)]
+enum VouchedPing {
+    #[default]
+    Answered,
+    /// The PING before it, with the time at which that one was sent, if it was answered.
+    Before(Option<Duration>),
 }
 
 impl fmt::Debug for RemoteNode {
@@ -88,6 +100,12 @@ impl RemoteNode {
         self.pump_requests();
     }
 
+    /// Returns whether a held request is on its way to the server.
+    #[must_use]
+    pub fn is_sending(&self) -> bool {
+        !self.state.lock().outgoing.is_empty()
+    }
+
     /// If `holds` is true, holds back answers and pushes from now on. If false, delivers the held ones, and
     /// later ones immediately.
     pub fn hold_stream(&self, holds: bool) {
@@ -113,18 +131,33 @@ impl RemoteNode {
         self.state.lock().before_fill = Some(Box::new(run));
     }
 
+    /// Runs a function after the next lease was given back at the server, and before the cache has the
+    /// answer.
+    pub fn after_release(&self, run: impl FnOnce() + Send + 'static) {
+        self.state.lock().after_release = Some(Box::new(run));
+    }
+
     /// Limits the validity of values in memory to this time after the send time of the last answered PING.
     pub fn bound_validity(&self, bound: Duration) {
         self.state.lock().bound = Some(bound);
         self.valid_until.store(0, Ordering::SeqCst);
     }
 
+    /// Lets the answer to a PING vouch for the PING before it, for a server that sends its pushes at the end
+    /// of a turn ([`RemoteServer::hold_pushes`]). The next PING is sent after the turn of this answer.
+    pub fn vouch_for_the_ping_before(&self) {
+        self.state.lock().vouched = VouchedPing::Before(None);
+    }
+
     /// Sends a PING.
     pub fn ping(&self) {
-        let sent = self.server.now();
-        self.send(Box::new(move |node| {
-            node.server.apply(|_, _, _| (), |()| node.queue(StreamItem::Pong(sent)));
-        }));
+        let pings = if failpoint_is_set(Failpoint::TwoPingsInOneTurn) { 2 } else { 1 };
+        for _ in 0..pings {
+            let sent = self.server.now();
+            self.send(Box::new(move |node| {
+                node.server.apply(|_, _, _| (), |()| node.queue(StreamItem::Pong(sent)));
+            }));
+        }
     }
 
     /// Loses the connection, with all requests, answers and pushes that have not arrived yet.
@@ -134,6 +167,9 @@ impl RemoteNode {
         let reader = self.reader.lock();
         let mut state = self.state.lock();
         state.is_lost = true;
+        if let VouchedPing::Before(sent) = &mut state.vouched {
+            *sent = None;
+        }
         let lost = (std::mem::take(&mut state.outgoing), std::mem::take(&mut state.stream));
         drop(state);
         if let Some(near) = self.near() {
@@ -217,9 +253,18 @@ impl RemoteNode {
                 }
             }
             StreamItem::Pong(sent) => {
-                let bound = self.state.lock().bound.unwrap_or_default();
-                let until = u64::try_from((sent + bound).as_millis()).unwrap_or(u64::MAX);
-                self.valid_until.fetch_max(until, Ordering::SeqCst);
+                let mut state = self.state.lock();
+                let bound = state.bound.unwrap_or_default();
+                let vouched = match &mut state.vouched {
+                    _ if failpoint_is_set(Failpoint::ValidityFromAnswer) => Some(self.server.now()),
+                    VouchedPing::Answered => Some(sent),
+                    VouchedPing::Before(before) => before.replace(sent),
+                };
+                drop(state);
+                if let Some(vouched) = vouched {
+                    let until = u64::try_from((vouched + bound).as_millis()).unwrap_or(u64::MAX);
+                    self.valid_until.fetch_max(until, Ordering::SeqCst);
+                }
             }
         }
     }

@@ -124,6 +124,10 @@ impl RemoteTier for RemoteNode {
     fn release(&self, key: RemoteKey, token: LeaseToken, reply: RemoteReply<bool>) {
         let name = self.name_of(&key);
         self.ask(reply, move |server, now, changed| server.release(&name, &token, now, changed));
+        let run = self.state.lock().after_release.take();
+        if let Some(run) = run {
+            run();
+        }
     }
 
     fn set(

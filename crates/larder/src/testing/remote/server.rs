@@ -35,6 +35,8 @@ pub(super) struct ServerState {
     last_token: u64,
     nodes: Vec<Weak<dyn PushTarget>>,
     requests: u64,
+    /// The pushes of a turn that has not ended. None if each push is sent with its change.
+    held_pushes: Option<Vec<SlotName>>,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +75,21 @@ impl RemoteServer {
         self.state.lock().slots.values().filter(|slot| slot.record.is_some()).count()
     }
 
+    /// Holds the pushes back until the end of a turn, as a server in broadcast mode does, or sends the held
+    /// pushes. The answers of the turn are sent before them.
+    pub fn hold_pushes(&self, holds: bool) {
+        let mut state = self.state.lock();
+        let held = std::mem::replace(&mut state.held_pushes, holds.then(Vec::new)).unwrap_or_default();
+        let nodes = if held.is_empty() { Vec::new() } else { state.nodes() };
+        for node in &nodes {
+            node.queue_push(&held);
+        }
+        drop(state);
+        for node in &nodes {
+            node.pump_stream();
+        }
+    }
+
     /// Removes everything, like `FLUSHALL` of another client.
     pub fn flush_all(&self) {
         let mut state = self.state.lock();
@@ -102,6 +119,9 @@ impl RemoteServer {
         state.requests += 1;
         let answer = request(&mut state, self.now(), &mut changed);
         send(answer);
+        if let Some(held) = &mut state.held_pushes {
+            held.append(&mut changed);
+        }
         let nodes = if changed.is_empty() { Vec::new() } else { state.nodes() };
         for node in &nodes {
             node.queue_push(&changed);
@@ -307,10 +327,11 @@ impl ServerState {
         changed: &mut Vec<SlotName>,
     ) {
         let slot = self.slot(name, now);
+        let has_held = slot.fences.iter().any(|(fence, _)| *fence == token);
         slot.fences.retain(|(fence, _)| *fence != token);
         slot.fences.push((token, until));
-        if slot.lease.take().is_some() {
-            changed.push(name.clone());
+        if !has_held {
+            self.remove(name, now, changed);
         }
     }
 

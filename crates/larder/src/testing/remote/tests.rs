@@ -20,7 +20,7 @@ use crate::config::CacheBuilder;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
 use crate::memory::evicted_values::EvictedValues;
-use crate::sys::clock::ManualClock;
+use crate::sys::clock::{Deadline, ManualClock};
 use crate::sys::sync::Arc;
 use crate::units::Remaining;
 
@@ -52,6 +52,15 @@ fn two_nodes_with(set: impl Fn(CacheBuilder) -> CacheBuilder) -> TwoNodes {
     };
     let caches = [open(&nodes[0]), open(&nodes[1])];
     TwoNodes { clock, server, nodes, caches }
+}
+
+/// Waits for a condition, and fails after a long time.
+fn until(mut holds: impl FnMut() -> bool) {
+    let limit = Deadline::after(20 * SECOND);
+    while !holds() {
+        assert!(!limit.is_over(), "it does not come to this");
+        std::thread::yield_now();
+    }
 }
 
 impl TwoNodes {
@@ -282,6 +291,20 @@ fn another_version_is_another_slot_and_a_memory_only_keyspace_stays_at_home() {
     assert_eq!(here.get("MTNVTU").as_deref(), Some(&100));
     assert!(there.get("MTNVTU").is_none());
     assert_eq!(two.server.requests(), asked);
+}
+
+#[test]
+fn a_record_of_a_key_with_another_shape_is_a_miss() {
+    const WHOLE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("shaped");
+    const PAIRS: KeyspaceDefinition<(u32, u32), u64> = KeyspaceDefinition::new("shaped");
+    let two = two_nodes();
+    let (whole, pairs) = (two.caches[0].keyspace(WHOLE).unwrap(), two.caches[1].keyspace(PAIRS).unwrap());
+    let key = (1 << 32) + 2;
+    whole.insert(&key, 7).unwrap();
+    assert!(pairs.get(&(1, 2)).is_none(), "the bytes of the two keys are equal");
+    assert_eq!(*pairs.get_or_load(&(1, 2), || Ok::<_, Error>(8_u64)).unwrap(), 8);
+    assert!(whole.get(&key).is_none());
+    assert_eq!((pairs.get(&(1, 2)).as_deref(), two.server.records()), (Some(&8), 1));
 }
 
 #[test]

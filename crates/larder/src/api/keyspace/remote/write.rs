@@ -84,7 +84,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             delete_after: expires_at,
         };
         let mut bytes = vec![0; record_len(&extension, payload.len())];
-        record::write(&mut bytes, &checked_key(&self.opened.name, key), &header, &extension, &payload);
+        record::write(&mut bytes, &checked_key(&self.opened, key), &header, &extension, &payload);
         bytes
     }
 

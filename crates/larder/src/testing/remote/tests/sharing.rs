@@ -3,16 +3,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::sys::clock::Deadline;
-
-/// Waits until a condition holds. Panics after 20 s.
-fn until(mut holds: impl FnMut() -> bool) {
-    let limit = Deadline::after(20 * SECOND);
-    while !holds() {
-        assert!(!limit.is_over(), "it does not come to this");
-        std::thread::yield_now();
-    }
-}
 
 /// Loads a key on one machine. During the load, calls `change`, then starts a second caller. Returns the
 /// values that both get.
@@ -49,6 +39,28 @@ fn a_load_of_an_outage_is_shared_while_the_outage_lasts() {
         two.nodes[0].lose();
     });
     assert_eq!(got, [100, 200], "it is another outage");
+}
+
+/// Between the release at the server and its answer, another machine changes the key, and then a caller comes.
+#[test]
+fn a_caller_that_comes_while_a_lease_is_given_back_does_not_join_the_load() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    let (send, joiner) = std::sync::mpsc::channel();
+    let here = one.clone();
+    two.nodes[0].after_release(move || {
+        _ = other.remove("MTNVTU").unwrap();
+        let misses = here.stats().misses;
+        let caller = here.clone();
+        let load = move || {
+            let value = caller.get_or_load_optional("MTNVTU", || Ok::<_, Error>(Some(200_u64)));
+            value.unwrap().as_deref().copied()
+        };
+        send.send(std::thread::spawn(load)).unwrap();
+        until(|| here.stats().misses > misses);
+    });
+    let loaded = one.get_or_load_optional("MTNVTU", || Ok::<_, Error>(None::<u64>)).unwrap();
+    assert_eq!((loaded, joiner.recv().unwrap().join().unwrap()), (None, Some(200)));
 }
 
 #[test]

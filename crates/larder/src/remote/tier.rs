@@ -114,9 +114,9 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// The walk returns every key that is present from its beginning to its end at least once.
     fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>);
 
-    /// Sets a fence with this token, which prevents leases of the key for `length`. Voids the current lease
-    /// of the key. A key may have fences of several tokens at a time. A repeated call with the same token
-    /// extends its fence.
+    /// Sets a fence with this token, which prevents leases of the key for `length`. Removes the key, with the
+    /// lease in its slot, unless the fence of this token has held without a break. A key may have fences of
+    /// several tokens at a time. A repeated call with the same token extends its fence.
     fn fence(&self, key: RemoteKey, token: u128, length: Duration, reply: RemoteReply<()>);
 
     /// Removes the key, then the fence with this token.

@@ -6,9 +6,10 @@
 //! 1. Raise the fence in memory, then the fence at the server. The token of the server's fence is stored
 //!    before the request is sent. So the fence is lowered even if the answer is lost.
 //! 2. Remove the key. The application changes the source.
-//! 3. The server removes the key again, and then lowers its fence. The second removal is needed because the
-//!    server's fence may have expired, and a load may then have stored the old value. The removal takes
-//!    effect on all machines.
+//!    The sweeper renews the fence until the update ends ([`fences`](crate::engine::remote::fences)).
+//! 3. The server removes the key again, and then lowers its fence. If this process was paused for longer than
+//!    the fence lasts, a load may have stored the old value. The second removal ends such a value on all
+//!    machines.
 //! 4. After the server's answer, lower the fence in memory. This fence prevents near copies of the key, and
 //!    lowering it voids the tokens of lookups in progress. If it were lowered before (3), a lookup could copy
 //!    the old value into memory. Other lookups would find that copy until the push of (3) arrives.
@@ -104,9 +105,9 @@ impl Update {
     ///
     /// # Errors
     /// Returns [`Error::Remote`] if the server did not confirm the end. The server's fence then ends by
-    /// itself, at most one [`lease_timeout`](crate::CacheBuilder::lease_timeout) after the update began. If
-    /// the update took longer than that, the old value may be cached: remove the key. Returns
-    /// [`Error::Forked`] in a forked child, which does not end the update.
+    /// itself, within one [`lease_timeout`](crate::CacheBuilder::lease_timeout). If this process was paused
+    /// or had no connection for longer than that during the update, the old value may be cached: remove the
+    /// key. Returns [`Error::Forked`] in a forked child, which does not end the update.
     pub fn try_finish(mut self) -> Result<(), Error> {
         if self.shared.is_forked() {
             return Err(Error::Forked);
@@ -132,8 +133,8 @@ impl Update {
 }
 
 impl Update {
-    /// Raises the fence at the server of a remote tier, for all machines. If this process does not lower it,
-    /// the fence ends after the cache's [`lease_timeout`](crate::CacheBuilder::lease_timeout).
+    /// Raises the fence at the server of a remote tier, for all machines. If this process does not renew or
+    /// lower it, the fence ends after the cache's [`lease_timeout`](crate::CacheBuilder::lease_timeout).
     fn raise_remote_fence(&mut self) -> Result<(), Error> {
         let key = self.full.as_slice();
         let Some(link) = self.shared.tiers.remote().filter(|_| KeyspaceId::of(key).is_remote()) else {
@@ -143,6 +144,8 @@ impl Update {
         let length = self.shared.settings.lease_timeout;
         // 1.
         self.remote_fence = Some(token);
+        link.fences.note(token, key, length, self.shared.tiers.time.clock().monotonic());
+        self.shared.tiers.wake_sweeper();
         link.ask(|tier, reply| tier.fence(key.into(), token, length, reply))
             .map_err(|cause| link.error("begin an update", cause))
     }
@@ -150,6 +153,7 @@ impl Update {
     /// Sends the request of step 3, if there is a fence at the server.
     fn lower_remote_fence(&mut self) -> Option<RemoteAnswer<()>> {
         let (token, link) = (self.remote_fence.take()?, self.shared.tiers.remote()?);
+        link.fences.forget(token);
         Some(link.begin(|tier, reply| tier.unfence(self.full.as_slice().into(), token, reply)))
     }
 

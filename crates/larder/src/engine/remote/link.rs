@@ -2,6 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::fences::Fences;
 use super::push_waits::PushWaits;
 use crate::error::Error;
 use crate::error::remote_error::RemoteError;
@@ -16,6 +17,7 @@ use crate::sys::waker_thread::before_blocking;
 pub(crate) struct RemoteLink {
     pub(crate) tier: Arc<dyn RemoteTier>,
     pub(crate) waits: PushWaits,
+    pub(crate) fences: Fences,
     process: Process,
     /// The number of lookups and fills that had no answer.
     failures: StatisticU64,
@@ -30,7 +32,7 @@ impl RemoteLink {
         // In a test, two caches of a process may have the same seeds.
         let seed = seed ^ (Arc::as_ptr(&tier).addr() as u64);
         let (failures, writes) = (StatisticU64::new(0), AtomicU64::new(0));
-        Self { tier, waits: PushWaits::default(), process, failures, seed, writes }
+        Self { tier, waits: PushWaits::default(), fences: Fences::default(), process, failures, seed, writes }
     }
 
     /// Returns a unique number for a write, so that equal bytes of a record mean an unchanged slot. The

@@ -3,10 +3,12 @@
 //! - [`link`]: requests, and the waits for their answers.
 //! - [`lookup`]: the steps of a lookup.
 //! - [`removal`]: removals of keys and ranges.
+//! - [`fences`]: the fences of updates, and their renewal.
 //! - [`sharing`]: which callers get the value of a load.
 //! - [`near`]: the effect of a push on memory.
 //! - [`push_waits`]: the waits of callers for a push.
 
+pub(crate) mod fences;
 pub(crate) mod link;
 pub(crate) mod lookup;
 pub(crate) mod near;

@@ -112,11 +112,10 @@ fn the_end_of_an_update_is_confirmed_by_the_server_and_its_drop_waits_for_nothin
         *keyspace.get_or_load("MTNVTU", || Ok::<u64, Error>(value)).unwrap()
     };
     one.begin_update("MTNVTU").unwrap().try_finish().unwrap();
-    // The fence expires before the update ends. The other machine stores a value that it loaded before the
-    // change.
+    // An insert during the update is stored. The end of the update removes it.
     let update = one.begin_update("MTNVTU").unwrap();
-    two.clock.advance(Duration::from_hours(1));
-    assert_eq!((load(&other, 90), one.get("MTNVTU").as_deref()), (90, Some(&90)));
+    other.insert("MTNVTU", 90).unwrap();
+    assert_eq!((load(&other, 100), one.get("MTNVTU").as_deref()), (90, Some(&90)));
     // Only the answer arrives. The push of the removal is held back.
     two.nodes[0].hold_stream(true);
     let finish = std::thread::spawn(move || update.try_finish());
@@ -145,6 +144,39 @@ fn the_end_of_an_update_is_confirmed_by_the_server_and_its_drop_waits_for_nothin
     assert_eq!((load(&one, 110), load(&other, 120)), (110, 110), "the fence has ended by its time");
     #[cfg(feature = "async")]
     pollster::block_on(one.begin_update("MTNVTU").unwrap().finish_async()).unwrap();
+}
+
+#[test]
+fn a_fence_is_renewed_as_long_as_its_update_lasts() {
+    let two = two_nodes_with(|builder| builder.lease_timeout(60 * SECOND));
+    let [one, other] = two.prices();
+    let update = one.begin_update("MTNVTU").unwrap();
+    for _ in 0..6 {
+        let asked = two.server.requests();
+        two.clock.advance(30 * SECOND);
+        until(|| two.server.requests() > asked);
+        let loaded = other.get_or_load("MTNVTU", || Ok::<_, Error>(90_u64)).unwrap();
+        assert_eq!((*loaded, two.server.records()), (90, 0), "the fence holds");
+    }
+    update.finish();
+    two.clock.advance(30 * SECOND);
+    assert_eq!(*other.get_or_load("MTNVTU", || Ok::<_, Error>(100_u64)).unwrap(), 100);
+    assert_eq!(two.server.records(), 1, "nothing renews the fence of an update that has ended");
+}
+
+#[test]
+fn a_fence_that_was_lost_is_raised_again_and_removes_what_was_stored_meanwhile() {
+    let two = two_nodes_with(|builder| builder.lease_timeout(60 * SECOND));
+    let [one, other] = two.prices();
+    let update = one.begin_update("MTNVTU").unwrap();
+    two.nodes[0].hold_requests(true);
+    two.clock.advance(61 * SECOND);
+    assert_eq!(*other.get_or_load("MTNVTU", || Ok::<_, Error>(90_u64)).unwrap(), 90);
+    assert_eq!(two.server.records(), 1, "the process was paused");
+    until(|| two.nodes[0].is_sending());
+    two.nodes[0].hold_requests(false);
+    assert!(two.server.records() == 0 && other.get("MTNVTU").is_none());
+    update.finish();
 }
 
 /// Checks that tasks that wait for another machine do not block the worker threads, although there are more

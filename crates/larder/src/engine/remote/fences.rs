@@ -1,0 +1,90 @@
+//! The fences of this cache's updates at the server. They are renewed while the updates last.
+//!
+//! A fence at the server ends by itself after the cache's `lease_timeout`, so that a process that dies bars no
+//! key for longer.
+//!
+//! 1. Note the fence, then ask the server to raise it. A fence whose answer is lost is renewed and lowered,
+//!    too.
+//! 2. The sweeper renews each fence when a third of its length has passed. It does not wait for the answer. A
+//!    renewal that is lost is repeated by the next one, before the fence ends.
+//! 3. The end of an update forgets the fence, then asks the server to lower it.
+//! 4. If the fence was forgotten while its renewal was sent, the sweeper lowers it once more. Otherwise a
+//!    renewal behind the request of (3) would bar the key until the fence ends by itself.
+//!
+//! A process that is paused for longer than the length, or cut off from the server, loses its fence. A load of
+//! another machine may then store the value of before the change. The next renewal finds the fence missing, and
+//! removes the key. So does the end of the update. Until then, the value is found.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::engine::tiers::Tiers;
+use crate::remote::tier::RemoteKey;
+use crate::sys::sync::Mutex;
+
+/// A fence is renewed this many times in its length.
+const RENEWALS: u32 = 3;
+
+#[derive(Debug, Default)]
+pub(crate) struct Fences {
+    by_token: Mutex<HashMap<u128, RaisedFence>>,
+}
+
+#[derive(Debug)]
+struct RaisedFence {
+    key: RemoteKey,
+    length: Duration,
+    /// The time of the next renewal, on the cache's monotonic clock.
+    renew_at: Duration,
+}
+
+impl Fences {
+    /// The first half of (1).
+    pub(crate) fn note(&self, token: u128, key: &[u8], length: Duration, now: Duration) {
+        let fence = RaisedFence { key: key.into(), length, renew_at: now + length / RENEWALS };
+        self.by_token.lock().insert(token, fence);
+    }
+
+    /// The first half of (3).
+    pub(crate) fn forget(&self, token: u128) {
+        self.by_token.lock().remove(&token);
+    }
+
+    /// Returns the time until the next renewal. None without a fence.
+    fn until_renewal(&self, now: Duration) -> Option<Duration> {
+        self.by_token.lock().values().map(|fence| fence.renew_at.saturating_sub(now)).min()
+    }
+
+    /// Returns the fences that are due, and plans their next renewals.
+    fn take_due(&self, now: Duration) -> Vec<(u128, RemoteKey, Duration)> {
+        let mut by_token = self.by_token.lock();
+        let due = by_token.iter_mut().filter(|(_, fence)| fence.renew_at <= now);
+        due.map(|(token, fence)| {
+            fence.renew_at = now + fence.length / RENEWALS;
+            (*token, fence.key.clone(), fence.length)
+        })
+        .collect()
+    }
+
+    fn has(&self, token: u128) -> bool {
+        self.by_token.lock().contains_key(&token)
+    }
+}
+
+impl Tiers {
+    /// Returns the time until the next renewal of a fence. None without a fence.
+    pub(in crate::engine) fn until_fence_renewal(&self) -> Option<Duration> {
+        self.remote()?.fences.until_renewal(self.time.clock().monotonic())
+    }
+
+    /// Does (2) and (4).
+    pub(in crate::engine) fn renew_fences(&self) {
+        let Some(link) = self.remote() else { return };
+        for (token, key, length) in link.fences.take_due(self.time.clock().monotonic()) {
+            drop(link.begin(|tier, reply| tier.fence(key.clone(), token, length, reply)));
+            if !link.fences.has(token) {
+                drop(link.begin(|tier, reply| tier.unfence(key, token, reply)));
+            }
+        }
+    }
+}

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::testing::remote::{RemoteNode, RemoteServer};
-use larder::{Cache, Format, Keyspace, KeyspaceDefinition};
+use larder::{Cache, Format, Keyspace, KeyspaceDefinition, Load, LoadPolicy};
 use shuttle::thread::sleep;
 
 use crate::explorer::contest;
-use crate::place::{SetTime, TTL, VERSIONS};
+use crate::place::{SetTime, TTL, VERSIONS, let_others_go_on};
 use crate::source::Source;
 
 /// How long memory stays valid after a PING.
@@ -217,6 +217,36 @@ pub(crate) fn a_load_never_outlives_a_removal_on_another_machine() {
     source.load(&other, &1);
     source.load(&one, &1);
     drop((one, other));
+    machines.close();
+    source.check();
+}
+
+/// One machine refreshes the value that it has in memory, while the other one removes the key.
+pub(crate) fn a_refresh_never_outlives_a_removal_on_another_machine() {
+    let (machines, source) = (Machines::new(), Arc::new(Source::new()));
+    let [one, other] = machines.versions();
+    let node = &machines.nodes[1];
+    node.bound_validity(BOUND);
+    node.ping();
+    source.load(&one, &1);
+    other.get(&1);
+    let loaded_from = source.clone();
+    let loader =
+        move |_: &u64, _: Option<Arc<u64>>| Ok::<_, Infallible>(Load::Cache(loaded_from.number().into()));
+    let refreshed = other.with_loader(LoadPolicy::new(), loader).unwrap();
+    contest([
+        &|| machines.change_and_wait(&source, &one),
+        &|| {
+            drop(refreshed.refresh(1));
+            get(&source, &other);
+        },
+        &|| delay(node),
+    ]);
+    let_others_go_on();
+    node.ping();
+    get(&source, &other);
+    get(&source, &one);
+    drop((one, other, refreshed));
     machines.close();
     source.check();
 }

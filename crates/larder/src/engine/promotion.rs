@@ -103,9 +103,10 @@ impl<V> DecodedEntry<V> {
     }
 
     /// Marks the entry as read from a remote tier. The sequence of a remote record is a random number, so it
-    /// is replaced by [`NEAR_SEQUENCE`]. Every later range removal of this cache then covers the near copy.
+    /// is replaced by [`NEAR_SEQUENCE`]. Every later range removal of this cache then covers the near copy. A
+    /// near copy has no grace, because the server is asked for a stale value.
     pub(super) fn of_remote(self, origin: RemoteOrigin) -> Self {
-        Self { remote: Some(origin), sequence: NEAR_SEQUENCE, ..self }
+        Self { remote: Some(origin), sequence: NEAR_SEQUENCE, grace: Grace::NONE, ..self }
     }
 
     /// Returns whether a use may be recorded based on this record. Returns false if the entry's expiry was
@@ -220,6 +221,12 @@ impl Shared {
         key: SlotKey<'_>,
         grace: Duration,
     ) -> Option<(Arc<V>, Timestamp)> {
+        if keyspace.id.is_remote() {
+            let (link, asked_at) = (self.tiers.remote()?, self.tiers.time.now());
+            let record = link.count(link.ask(|tier, reply| tier.get(key.bytes.into(), reply)))??;
+            let decoded = self.decode_remote_in_grace(keyspace, key, &record, (asked_at, grace))?;
+            return Some((decoded.value?, decoded.expires_at));
+        }
         match self.tiers.memory.stale(key) {
             StaleLookup::Value(value, expires_at) if expires_at.after(grace) > self.tiers.time.now() => {
                 Some((Arc::downcast(value).ok()?, expires_at))
@@ -283,14 +290,13 @@ impl Shared {
         &self,
         key: SlotKey<'_>,
         token: EpochToken,
-        (value, expires_at, weight): (Option<Value>, Timestamp, Weight),
+        entry: IncomingEntry,
         origin: RemoteOrigin,
     ) {
         if !origin.is_tracked {
             return;
         }
-        let entry =
-            IncomingEntry { value, expires_at, grace: Grace::NONE, weight, unsaved: None, extras: None };
+        let expires_at = entry.expires_at;
         let mut evicted_values = EvictedValues::default();
         let is_current = || self.tiers.is_generation(origin.generation);
         let (memory, permit) = (&self.tiers.memory, Permit::EpochToken(token));

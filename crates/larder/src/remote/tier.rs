@@ -19,6 +19,42 @@ pub type RemoteKey = Box<[u8]>;
 /// A method with a [`RemoteReply`] hands the request to the connection and returns without waiting for the
 /// network. The answer comes through the [`RemoteReply`], from any thread. [`larder::remote`](crate::remote)
 /// specifies the order that a tier must keep.
+///
+/// # Cost
+/// In requests to the server. All requests of one call are sent at once, except those of a walk.
+///
+/// | methods | requests |
+/// |---|---|
+/// | `get`, `lease`, `fill`, `renew`, `release`, `set`, `remove_unchanged`, `expire`, `ttl`, `fence`, `unfence` | one |
+/// | `get_many`, `remove` | one for as many keys as the tier puts into one: 4 in `larder-redis` |
+/// | `scan` | one |
+/// | `remove_range`, `remove_all` | one for each page of a walk, one after another. Redis walks over all keys of its database, 500 in a page |
+/// | `attach`, `register`, `name`, `generation`, `validity`, `is_current`, `close` | none |
+///
+/// # Examples
+/// A tier of a cache gets its requests from the cache. A test may send them itself:
+///
+/// ```
+/// # #[cfg(all(feature = "test-util", feature = "remote"))] {
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use larder::clock::ManualClock;
+/// use larder::remote::{FillReply, LeaseReply, Life, RemoteKey, RemoteTier, reply};
+/// use larder::testing::remote::RemoteServer;
+///
+/// let node = RemoteServer::new(Arc::new(ManualClock::new())).node();
+/// let key = || RemoteKey::from(*b"\xC0\0\0\x01MTNVTU");
+/// let (sender, answer) = reply();
+/// node.lease(key(), Duration::from_secs(60), sender);
+/// let Ok(LeaseReply::Leased(token)) = answer.wait() else { panic!("the server is empty") };
+/// let (sender, answer) = reply();
+/// node.fill(key(), token, b"100".to_vec(), Life::Never, sender);
+/// assert!(matches!(answer.wait(), Ok(FillReply::Stored { .. })));
+/// let (sender, answer) = reply();
+/// node.get(key(), sender);
+/// assert_eq!(answer.wait().ok().flatten().map(|record| record.bytes), Some(b"100".to_vec()));
+/// # }
+/// ```
 pub trait RemoteTier: Debug + Send + Sync {
     /// Sets the near cache that receives the pushes. The cache calls this before its first request.
     ///

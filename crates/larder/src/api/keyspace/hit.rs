@@ -45,8 +45,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> Option<(Arc<V>, Timestamp, Option<EntryExtras>)> {
         let unencoded = KeyForm::new(&self.seed, key);
         if self.is_remote() {
-            let (value, expires_at) = self.shared.tiers.near_hit(unencoded)?;
-            return Some((self.note_hit(key, value, expires_at)?, expires_at, None));
+            let (value, expires_at, extras) = self.shared.tiers.near_hit_with_extras(unencoded)?;
+            return Some((self.note_hit(key, value, expires_at)?, expires_at, extras));
         }
         let (value, expires_at, extras) = self.shared.tiers.hit_in_memory_with_extras(unencoded)?;
         Some((self.note_hit(key, value, expires_at)?, expires_at, extras))

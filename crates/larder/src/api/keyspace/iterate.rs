@@ -25,6 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use super::remote::scan::ReadAhead;
 use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::key;
@@ -56,11 +57,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The call makes one pass over the entries in memory. Each step of the iterator makes one lookup, and
-    /// decodes the value if it is only on disk. With a remote tier, there is one request for each key that
-    /// memory does not have.
+    /// decodes the value if it is only on disk. With a remote tier, the call collects all keys, with one request
+    /// for each page. Later, one request reads the entries of 32 keys, except those that memory has.
     #[must_use]
     pub fn iter(&self) -> Iter<K, V> {
-        Iter { keys: self.full_keys(None), keyspace: self.clone() }
+        Iter { keys: self.full_keys(None), ahead: ReadAhead::default(), keyspace: self.clone() }
     }
 
     /// Returns an iterator over the keys of the live entries, in order.
@@ -81,7 +82,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// are decoded too.
     #[must_use]
     pub fn keys(&self) -> Keys<K, V> {
-        Keys { keys: self.full_keys(None), keyspace: self.clone() }
+        Keys { keys: self.full_keys(None), ahead: ReadAhead::default(), keyspace: self.clone() }
     }
 
     /// Returns an iterator over the keys of the live entries that come after `key`, in order. `key` itself
@@ -107,7 +108,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// the keys on disk are read only from `key` on.
     pub fn keys_after(&self, key: impl EncodeKey<K>) -> Result<Keys<K, V>, Error> {
         let after = self.encode(&key)?;
-        Ok(Keys { keys: self.full_keys(Some(after.as_slice())), keyspace: self.clone() })
+        let keys = self.full_keys(Some(after.as_slice()));
+        Ok(Keys { keys, ahead: ReadAhead::default(), keyspace: self.clone() })
     }
 
     fn full_keys(&self, after: Option<&[u8]>) -> FullKeys {
@@ -189,6 +191,7 @@ impl FullKeys {
 pub struct Iter<K, V> {
     keyspace: Keyspace<K, V>,
     keys: FullKeys,
+    ahead: ReadAhead<V>,
 }
 
 impl<K, V> Iter<K, V> {
@@ -206,9 +209,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let full = self.keys.next(&self.keyspace.shared.tiers)?;
-            let (value, may_be_on_disk) = self.keyspace.look_in_both(|| self.keyspace.peek_full(&full));
-            self.keys.is_complete &= value.is_some() || !may_be_on_disk;
+            let Self { keyspace, keys, ahead } = self;
+            let (full, ahead) = keyspace.next_ahead(ahead, || keys.next(&keyspace.shared.tiers))?;
+            let (value, may_be_on_disk) = match ahead {
+                Some(value) => (value, false),
+                None => keyspace.look_in_both(|| keyspace.peek_full(&full)),
+            };
+            keys.is_complete &= value.is_some() || !may_be_on_disk;
             if let Some(value) = value
                 && let Some(key) = FullKeys::decode(&full)
             {
@@ -223,6 +230,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
 pub struct Keys<K, V> {
     keyspace: Keyspace<K, V>,
     keys: FullKeys,
+    ahead: ReadAhead<V>,
 }
 
 impl<K, V> Keys<K, V> {
@@ -240,13 +248,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
 
     fn next(&mut self) -> Option<K> {
         loop {
-            let full = self.keys.next(&self.keyspace.shared.tiers)?;
-            let expiry = || self.keyspace.expiry_of(&full, self.keyspace.now());
-            let (expiry, may_be_on_disk) = self.keyspace.look_in_both(expiry);
-            self.keys.is_complete &= expiry.is_some() || !may_be_on_disk;
-            if expiry.is_some()
-                && let Some(key) = FullKeys::decode(&full)
-            {
+            let Self { keyspace, keys, ahead } = self;
+            let (full, ahead) = keyspace.next_ahead(ahead, || keys.next(&keyspace.shared.tiers))?;
+            let (is_live, may_be_on_disk) = match ahead {
+                Some(value) => (value.is_some(), false),
+                None => {
+                    let expiry = || keyspace.expiry_of(&full, keyspace.now());
+                    let (expiry, may_be_on_disk) = keyspace.look_in_both(expiry);
+                    (expiry.is_some(), may_be_on_disk)
+                }
+            };
+            keys.is_complete &= is_live || !may_be_on_disk;
+            if is_live && let Some(key) = FullKeys::decode(&full) {
                 return Some(key);
             }
         }

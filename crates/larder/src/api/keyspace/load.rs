@@ -219,7 +219,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         E: Send + Sync + 'static,
         F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
     {
-        let stale = self.stale_value(key).map(|(value, _)| value);
+        let stale = lease.stale_in(self);
         let fresh = |value| Ok(Loaded::fresh(Some(value)));
         // Errors of the cache are dropped: the caller gets the value, and the lease counts the failure.
         match lease.run_loader(|| loader(stale.clone())) {

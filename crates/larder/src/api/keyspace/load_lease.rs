@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use super::definition::KeyspaceDefinition;
 use super::insert_options::Durability;
+use super::remote::replace::ReplacedRecord;
 use super::ttl::Ttl;
 #[cfg(feature = "async")]
 use crate::engine::flights::graph::LoadId;
@@ -85,7 +86,7 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     /// its end was counted.
     began: Option<Duration>,
     /// The duration of the load. `None` until it ends.
-    took: Option<Duration>,
+    pub(super) took: Option<Duration>,
     /// Whether this lease measures the duration of the load. If a loader has several leases, only one of them
     /// measures.
     measures: bool,
@@ -95,6 +96,8 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     pub(super) outcome: Option<FlightOutcome>,
     /// The lease of the slot at a remote tier.
     pub(super) remote: Option<LeaseToken>,
+    /// The record at a remote tier that this load replaces.
+    pub(super) replaced: Option<Box<ReplacedRecord<V>>>,
     pub(super) sharing: Sharing,
 }
 
@@ -123,6 +126,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             loader_panic: LoaderPanic::none(),
             outcome: None,
             remote: None,
+            replaced: None,
             sharing: if keyspace.is_remote() { Sharing::Never } else { Sharing::Always },
         }
     }
@@ -219,6 +223,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     #[must_use]
     pub fn stale(&self) -> Option<Arc<V>> {
         let keyspace = self.keyspace()?;
+        self.stale_in(&keyspace)
+    }
+
+    /// Like [`stale`](Self::stale). A lookup at a remote tier has just read the stale value, if there is one.
+    pub(super) fn stale_in(&self, keyspace: &Keyspace<K, V>) -> Option<Arc<V>> {
+        if keyspace.is_remote() {
+            return self.replaced_in_grace(keyspace);
+        }
         let key = keyspace.shared.tiers.memory.key(&self.key);
         keyspace.stale_value(key).map(|(value, _)| value)
     }

@@ -384,11 +384,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// the keyspace has no grace.
     pub(super) fn stale_value(&self, key: SlotKey<'_>) -> Option<(Arc<V>, Timestamp)> {
         let grace = self.definition.stale_for();
-        if grace.is_zero() || self.is_remote() {
-            None
-        } else {
-            self.shared.stale_value(&self.opened, key, grace)
-        }
+        if grace.is_zero() { None } else { self.shared.stale_value(&self.opened, key, grace) }
     }
 
     #[inline]

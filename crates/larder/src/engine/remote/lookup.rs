@@ -28,12 +28,13 @@ use crate::format::record;
 use crate::format::record::{Extension, FORMAT, Header, PayloadCompression, RecordKind};
 use crate::memory::entry::Value;
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::remote::reply::RemoteResult;
 use crate::remote::tier::RemoteRecord;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
-use crate::units::{Remaining, Timestamp};
+use crate::units::{Remaining, Timestamp, millis};
 
 /// The result of a lookup at the server.
 pub(crate) struct RemoteRead<V> {
@@ -51,6 +52,29 @@ impl Tiers {
         let is_current = failpoint_is_set(Failpoint::ValidityBeforeRead) && remote.tier.is_current(validity);
         let found = self.memory.hit(key, self.time.latest())?;
         (is_current || remote.tier.is_current(validity)).then_some(found)
+    }
+
+    /// Like [`near_hit`](Self::near_hit), and also returns the extras of the entry.
+    pub(crate) fn near_hit_with_extras(
+        &self,
+        key: impl UnencodedKey,
+    ) -> Option<(Value, Timestamp, Option<EntryExtras>)> {
+        let remote = self.remote()?;
+        let validity = remote.tier.validity();
+        let found = self.memory.hit_with_extras(key, self.time.latest())?;
+        remote.tier.is_current(validity).then_some(found)
+    }
+
+    /// Like [`near_hit_with_extras`](Self::near_hit_with_extras), for an encoded key.
+    pub(crate) fn get_near_with_extras(
+        &self,
+        key: SlotKey<'_>,
+    ) -> Option<(Value, Timestamp, Option<EntryExtras>)> {
+        let remote = self.remote()?;
+        let validity = remote.tier.validity();
+        let (found, extras) = self.memory.get_with_extras(key, self.time.now());
+        let Lookup::Value(value, expires_at) = found else { return None };
+        remote.tier.is_current(validity).then_some((value, expires_at, extras))
     }
 
     /// Runs steps 1 to 3. Returns a value or an absence only if memory is valid.
@@ -78,12 +102,12 @@ impl Tiers {
         record: &RemoteRecord,
         asked_at: Timestamp,
     ) -> Option<StoredRecord> {
-        let expires_at = match record.left {
+        let ends_at = match record.left {
             Remaining::Never => Timestamp::NEVER,
             Remaining::For(left) => asked_at.expiry_after(left),
         };
         if is_plain(keyspace.kind.format) {
-            let header = plain_header(keyspace.kind.version, expires_at);
+            let header = plain_header(keyspace.kind.version, asked_at, ends_at);
             return Some(StoredRecord::remote(header, Extension::default(), record.bytes.clone(), 0));
         }
         let Ok((header, extension, payload)) = record::read(&checked_key(keyspace, key), &record.bytes)
@@ -92,7 +116,7 @@ impl Tiers {
             return None;
         };
         let payload_at = record.bytes.len() - payload.len();
-        let header = Header { expires_at, delete_after: expires_at, ..header };
+        let header = moved_to(header, asked_at, ends_at);
         Some(StoredRecord::remote(header, extension, record.bytes.clone(), payload_at))
     }
 }
@@ -117,13 +141,24 @@ impl Shared {
         keyspace: &OpenKeyspace,
         key: SlotKey<'_>,
         record: &RemoteRecord,
-        mut asked_at: Timestamp,
+        asked_at: Timestamp,
+    ) -> Option<DecodedEntry<V>> {
+        self.decode_remote_in_grace(keyspace, key, record, (asked_at, Duration::ZERO))
+    }
+
+    /// Like [`decode_remote`](Self::decode_remote), and also decodes an entry that expired up to `grace` ago.
+    pub(crate) fn decode_remote_in_grace<V: Serialize + DeserializeOwned + 'static>(
+        &self,
+        keyspace: &OpenKeyspace,
+        key: SlotKey<'_>,
+        record: &RemoteRecord,
+        (mut asked_at, grace): (Timestamp, Duration),
     ) -> Option<DecodedEntry<V>> {
         if failpoint_is_set(Failpoint::LifeFromAnswer) {
             asked_at = self.tiers.time.now();
         }
         let stored = self.tiers.remote_record(keyspace, key, record, asked_at)?;
-        let decoded = self.decode_record(keyspace, key, &stored, Duration::ZERO)?;
+        let decoded = self.decode_record(keyspace, key, &stored, grace)?;
         let origin = RemoteOrigin { generation: record.generation, is_tracked: record.is_tracked };
         Some(decoded.of_remote(origin))
     }
@@ -143,14 +178,29 @@ pub(crate) fn checked_key(keyspace: &OpenKeyspace, key: SlotKey<'_>) -> Vec<u8> 
     [keyspace.name.as_bytes(), &[0], keyspace.shape.as_bytes(), &[0], encoded].concat()
 }
 
-fn plain_header(version: u32, expires_at: Timestamp) -> Header {
+/// Returns a header with the times of this machine. The server says when the record ends, which is after its
+/// grace. The other times keep their distances to that end, because the clocks of two machines may differ.
+fn moved_to(header: Header, asked_at: Timestamp, ends_at: Timestamp) -> Header {
+    let earlier =
+        |time: Timestamp, by: Duration| Timestamp::from_millis(time.as_millis().saturating_sub(millis(by)));
+    if ends_at.is_never() || header.expires_at.is_never() {
+        let written_at = header.written_at.min(asked_at);
+        return Header { written_at, expires_at: ends_at, delete_after: ends_at, ..header };
+    }
+    let expires_at = earlier(ends_at, header.delete_after.since(header.expires_at));
+    let written_at = earlier(expires_at, header.expires_at.since(header.written_at)).min(asked_at);
+    Header { written_at, expires_at, delete_after: ends_at, ..header }
+}
+
+/// Returns the header of a record that has none. Its age is counted from when it was read.
+fn plain_header(version: u32, asked_at: Timestamp, expires_at: Timestamp) -> Header {
     Header {
         format: FORMAT,
         kind: RecordKind::Value,
         compression: PayloadCompression::None,
         version,
         sequence: 1,
-        written_at: Timestamp::ZERO,
+        written_at: asked_at,
         expires_at,
         delete_after: expires_at,
     }

@@ -41,6 +41,8 @@ pub enum Failpoint {
     NearFillAlone,
     /// All callers that wait for a load at a remote tier get its value without a check.
     ShareUnchecked,
+    /// A refreshed value is stored at the remote tier although the record has changed.
+    RefreshAlways,
     /// A loaded value is stored at the remote tier without its lease.
     RemoteFillWithoutLease,
     /// A fence does not prevent the lease of a refresh.

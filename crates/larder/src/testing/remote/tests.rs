@@ -2,9 +2,11 @@
 
 mod fills;
 mod loads;
+mod refreshes;
 mod registered;
 mod sharing;
 mod waits;
+mod walks;
 
 use std::time::Duration;
 

@@ -286,7 +286,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         F: FnOnce(Option<Arc<V>>) -> L + Send + 'static,
         L: Future<Output = Result<Load<V>, E>> + Send + 'static,
     {
-        let key = self.shared.tiers.memory.key(full);
         match self.find_or_lease_again(full, on_absence, counts) {
             LookupOutcome::Hit { value, is_stale, .. } => {
                 SharedLoad::Answer(Loaded { value: Some(value), is_stale })
@@ -294,7 +293,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             LookupOutcome::Absent { .. } => SharedLoad::Answer(Loaded::fresh(None)),
             LookupOutcome::Wait(pending) => SharedLoad::Joined(pending, loader),
             LookupOutcome::Load(mut lease) => {
-                let stale = self.stale_value(key).map(|(value, _)| value);
+                let stale = lease.stale_in(self);
                 let flight = lease.flight().clone();
                 let wait = TaskWait::of_leader(flight.clone());
                 flight.park(Box::pin(async move {

@@ -88,6 +88,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Returns the TTL for which lookups should find an absence. Returns None if they should not find it.
+    pub(in crate::api::keyspace) fn wanted_absent_ttl(&self, ttl: Option<Ttl>) -> Option<Ttl> {
+        match ttl {
+            Some(Ttl::Default | Ttl::Keep) => self.definition.default_absent_ttl().map(Ttl::For),
+            ttl => ttl.filter(|ttl| !ttl.is_past(self.now())),
+        }
+    }
+
     /// Returns the TTL with which to store an absence, and whether lookups should find the absence. Returns
     /// `None` if no absence is to be stored.
     ///
@@ -102,11 +110,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         ttl: Option<Ttl>,
         is_refresh: bool,
     ) -> Option<(Ttl, bool)> {
-        let wanted = match ttl {
-            Some(Ttl::Default | Ttl::Keep) => self.definition.default_absent_ttl().map(Ttl::For),
-            ttl => ttl.filter(|ttl| !ttl.is_past(self.now())),
-        };
-        match wanted {
+        match self.wanted_absent_ttl(ttl) {
             Some(ttl) => Some((ttl, true)),
             None if is_refresh => Some((Ttl::For(MIN_TTL), false)),
             None if self.definition.stale_for().is_zero() => None,

@@ -49,7 +49,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             return false;
         }
         let Some(keyspace) = self.keyspace() else { return false };
-        if self.flight.as_ref().is_some_and(|flight| !flight.begin()) {
+        if self.flight.as_ref().is_some_and(|flight| !flight.begin()) || !self.read_replaced(&keyspace) {
             return false;
         }
         self.begin_on_this_thread(&keyspace);
@@ -76,7 +76,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         if !lease.begin_here() {
             return;
         }
-        let known = live.or_else(|| lease.stale());
+        let known = live.and_then(|live| lease.replaced_value().or(Some(live))).or_else(|| lease.stale());
         // Errors of the cache are dropped below: the caller gets the value, and the lease counts the failure.
         let decision = lease.run_loader(|| (self.loader)(key, known.clone()));
         drop(pause);

@@ -149,8 +149,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn encoded_hit_with_extras(&self, key: SlotKey<'_>) -> Option<(Arc<V>, Timestamp, Option<EntryExtras>)> {
         let tiers = &self.shared.tiers;
         if self.is_remote() {
-            let Lookup::Value(value, expires_at) = tiers.get_in_memory(key) else { return None };
-            return Some((Self::typed(value)?, expires_at, None));
+            let (value, expires_at, extras) = tiers.get_near_with_extras(key)?;
+            return Some((Self::typed(value)?, expires_at, extras));
         }
         let mut found = tiers.memory.get_with_extras(key, tiers.time.bounds().latest);
         if let Lookup::Negative = found.0 {
@@ -236,7 +236,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// Returns [`Error::KeyTooLarge`], [`Error::Closed`] or [`Error::Forked`].
     pub fn refresh(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.keyspace.shared.refuse_if_unusable()?;
-        self.keyspace.refuse_remote("refresh", "remove the key, and let the next lookup load it")?;
         let full = self.keyspace.encode(&key)?;
         let slot = self.keyspace.shared.tiers.memory.key(full.as_slice());
         let Keyspace { shared, opened, .. } = &self.keyspace;
@@ -295,7 +294,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     #[cold]
     fn begin_refresh(&self, slot: SlotKey<'_>, found_old: Option<FoundOld>) -> bool {
         let Keyspace { shared, opened, .. } = &self.keyspace;
-        if shared.is_forked() || shared.is_closed() || self.keyspace.is_remote() {
+        if shared.is_forked() || shared.is_closed() {
             return false;
         }
         let memory = &shared.tiers.memory;

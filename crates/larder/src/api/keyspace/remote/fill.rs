@@ -13,7 +13,8 @@ use crate::engine::remote::lookup::is_plain;
 use crate::engine::remote::sharing::Sharing;
 use crate::error::Error;
 use crate::format::key::Key;
-use crate::memory::entry::Value;
+use crate::memory::entry::{IncomingEntry, Value};
+use crate::memory::grace::Grace;
 use crate::memory::key_leases::LeaseId;
 use crate::memory::leases::Permit;
 use crate::memory::slot_key::SlotKey;
@@ -42,7 +43,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let memory = &keyspace.shared.tiers.memory;
         let stored_key = self.key.clone();
         let key = memory.key(&stored_key);
-        if self.remote.is_none() {
+        if self.remote.is_none() && self.replaced.is_none() {
             return Ok(false);
         }
         let is_storable = value.is_some() || !is_plain(keyspace.opened.kind.format);
@@ -54,7 +55,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         // releases the lease at the server. `sharing` is still `Never`.
         let now = keyspace.now();
         let (_, expires_at) = keyspace.expiry_after_write(key, ttl, None);
-        let outgoing = match keyspace.outgoing(key, value, (now, expires_at)) {
+        let outgoing = match keyspace.outgoing(key, value, (now, expires_at), self.took) {
             Ok(Some(outgoing)) => outgoing,
             not_stored => {
                 self.give_back(keyspace, key);
@@ -65,12 +66,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             Some(value) => keyspace.weigh(key, outgoing.encoded_len, value),
             None => keyspace.weigh_absence(key),
         };
-        let Some(token) = self.remote.take() else { return Ok(false) };
-        let filled = if is_unleased(&token) {
-            self.fill_plain(keyspace, key, value, (outgoing, weight))
-        } else {
-            self.share_if_unchanged(keyspace, key);
-            keyspace.send_fill(link, key, token, value, (outgoing, weight))
+        let filled = match (self.replaced.take(), self.remote.take()) {
+            (Some(replaced), _) => self.replace_remote(keyspace, key, outgoing, *replaced),
+            (None, None) => return Ok(false),
+            (None, Some(token)) if is_unleased(&token) => {
+                self.fill_plain(keyspace, key, value, (outgoing, weight))
+            }
+            (None, Some(token)) => {
+                self.share_if_unchanged(keyspace, key);
+                keyspace.send_fill(link, key, token, value, (outgoing, weight))
+            }
         };
         if filled == Some(false) {
             self.sharing = Sharing::Never;
@@ -130,9 +135,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     ) -> bool {
         let stored_key = self.key.clone();
         let key = keyspace.shared.tiers.memory.key(&stored_key);
-        if let Some((ttl, true)) = keyspace.ttl_of_absence(key, ttl, false) {
+        let is_cached = !is_plain(keyspace.opened.kind.format);
+        if let Some(ttl) = keyspace.wanted_absent_ttl(ttl).filter(|_| is_cached) {
             return self.fill_remote(keyspace, None, ttl).unwrap_or(false);
         }
+        self.remove_replaced(keyspace, key);
         self.give_back_with_value();
         false
     }
@@ -179,7 +186,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         value: Option<&Arc<V>>,
         (outgoing, weight): (OutgoingRecord, Weight),
     ) -> Option<bool> {
-        let OutgoingRecord { bytes, life, expires_at, .. } = outgoing;
+        let OutgoingRecord { bytes, life, expires_at, extras, .. } = outgoing;
         // 5.
         let miss = self.shared.tiers.memory.near_token(key)?;
         if failpoint_is_set(Failpoint::RemoteFillWithoutLease) {
@@ -189,18 +196,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let filled = link.ask(|tier, reply| tier.fill(key.bytes.into(), lease, bytes, life, reply));
         let value = value.cloned().map(|value| value as Value);
+        let extras = extras.filter(|_| value.is_some() && self.opened.keeps_extras());
+        let entry = IncomingEntry { value, expires_at, grace: Grace::NONE, weight, unsaved: None, extras };
         // 6.
         match link.count(filled) {
             Some(FillReply::Stored { generation, is_tracked }) => {
                 let origin = RemoteOrigin { generation, is_tracked };
-                self.shared.fill_near(key, miss.epoch_token, (value, expires_at, weight), origin);
+                self.shared.fill_near(key, miss.epoch_token, entry, origin);
                 Some(true)
             }
             Some(FillReply::Void) => {
                 if failpoint_is_set(Failpoint::NearFillAlone) {
                     let generation = link.tier.generation();
                     let origin = RemoteOrigin { generation, is_tracked: true };
-                    self.shared.fill_near(key, miss.epoch_token, (value, expires_at, weight), origin);
+                    self.shared.fill_near(key, miss.epoch_token, entry, origin);
                 }
                 Some(false)
             }

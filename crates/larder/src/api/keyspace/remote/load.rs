@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::replace::ReplacedRecord;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome};
@@ -21,6 +22,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::remote::tier::{LeaseReply, LeaseToken, RemoteRecord};
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
+use crate::units::Timestamp;
 
 /// The maximum number of unusable records that a load removes.
 const MAX_REMOVED: usize = 8;
@@ -35,6 +37,8 @@ enum Asked<'a, V> {
     Found(DecodedEntry<V>, EpochToken),
     /// The load begins, with this lease of the slot.
     Load(LeaseToken),
+    /// The load begins, and replaces this record, which has expired and is kept for its grace.
+    Replace(Box<ReplacedRecord<V>>),
     /// The load begins, in a keyspace without leases. The token was taken before the request.
     Unleased(EpochToken),
     /// The load begins, and only its leader gets the value: the key is being updated, or this load can't use
@@ -75,6 +79,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Asked::Busy(wait, left) => self.wait_for_push(key, lease, (wait, left), counts),
             Asked::Load(token) => {
                 lease.remote = Some(token);
+                self.begin_remote_load(key, lease, load_thread, counts)
+            }
+            Asked::Replace(record) => {
+                lease.replaced = Some(record);
                 self.begin_remote_load(key, lease, load_thread, counts)
             }
             Asked::Unleased(token) => {
@@ -158,6 +166,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                         self.copy_to_memory(key, Permit::EpochToken(miss.epoch_token), &found);
                         return Asked::Found(found, miss.epoch_token);
                     }
+                    if let Some(replaced) = self.expired(key, &record, asked_at) {
+                        return Asked::Replace(replaced);
+                    }
                     // This load can't use the record, and can't take a lease while the slot has a record.
                     removed += 1;
                     if removed > MAX_REMOVED {
@@ -175,6 +186,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 None => return Asked::Unanswered(generation),
             }
         }
+    }
+
+    /// Returns a record whose value has expired.
+    fn expired(
+        &self,
+        key: SlotKey<'_>,
+        record: &RemoteRecord,
+        asked_at: Timestamp,
+    ) -> Option<Box<ReplacedRecord<V>>> {
+        let any = (asked_at, Duration::MAX);
+        let decoded = self.shared.decode_remote_in_grace::<V>(&self.opened, key, record, any)?;
+        ReplacedRecord::new(record.bytes.clone(), decoded)
     }
 
     /// Removes a record that does not decode, or an absence that the caller does not accept. Returns whether

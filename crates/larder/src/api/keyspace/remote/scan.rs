@@ -1,12 +1,50 @@
-//! Lists the keys of a keyspace at the server.
+//! The keys of a keyspace at the server, and their entries.
+//!
+//! A walk reads the entries of several keys with one request, before it yields them. Meanwhile they may change.
+//! So an entry that was read ahead is treated like a near copy:
+//!
+//! 1. Take the epoch token of each key, then ask the server for the entries.
+//! 2. Before an entry is yielded, read the validity of memory. The entry is yielded if its token still holds,
+//!    if it has not expired, and if the validity is still current after that. Otherwise the key is looked up
+//!    like any other key.
+
+use std::collections::VecDeque;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::keyspace::Keyspace;
 use crate::format::key::Key;
+use crate::memory::epochs::EpochToken;
+use crate::memory::leases::Permit;
+use crate::memory::lookup::Lookup;
 use crate::remote::tier::ScanCursor;
 use crate::sys::sync::Arc;
+use crate::units::Timestamp;
+
+/// Number of keys whose entries a walk reads with one request.
+const READ_AHEAD: usize = 32;
+
+/// The next keys of a walk, with the entries that were read ahead.
+#[derive(Debug)]
+pub(in crate::api::keyspace) struct ReadAhead<V> {
+    keys: VecDeque<(Arc<[u8]>, Option<AheadEntry<V>>)>,
+}
+
+impl<V> Default for ReadAhead<V> {
+    fn default() -> Self {
+        Self { keys: VecDeque::new() }
+    }
+}
+
+/// An entry that was read ahead.
+#[derive(Debug)]
+pub(in crate::api::keyspace) struct AheadEntry<V> {
+    /// None if the key had no live value.
+    value: Option<Arc<V>>,
+    expires_at: Timestamp,
+    token: EpochToken,
+}
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the keys at the server, sorted and without duplicates, and whether the list is complete. All
@@ -27,5 +65,59 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         keys.sort_unstable();
         keys.dedup();
         (keys, is_complete)
+    }
+
+    /// Returns the next key of a walk, and its entry if it was read ahead and may still be yielded: None in it
+    /// says that the key has no live value. `next` returns the next key.
+    pub(in crate::api::keyspace) fn next_ahead(
+        &self,
+        ahead: &mut ReadAhead<V>,
+        mut next: impl FnMut() -> Option<Arc<[u8]>>,
+    ) -> Option<(Arc<[u8]>, Option<Option<Arc<V>>>)> {
+        if ahead.keys.is_empty() {
+            let size = if self.is_remote() { READ_AHEAD } else { 1 };
+            ahead.keys.extend(std::iter::from_fn(&mut next).take(size).map(|full| (full, None)));
+            if ahead.keys.len() > 1 {
+                self.read_ahead(&mut ahead.keys);
+            }
+        }
+        let (full, entry) = ahead.keys.pop_front()?;
+        let entry = entry.filter(|entry| self.may_yield(&full, entry)).map(|entry| entry.value);
+        Some((full, entry))
+    }
+
+    /// Does (1), for the keys that memory does not have.
+    fn read_ahead(&self, keys: &mut VecDeque<(Arc<[u8]>, Option<AheadEntry<V>>)>) {
+        let (Some(link), memory) = (self.link(), &self.shared.tiers.memory) else { return };
+        let mut asked = Vec::new();
+        for (at, (full, _)) in keys.iter().enumerate() {
+            if let Lookup::Unknown(miss) = self.shared.tiers.peek_in_memory(memory.key(full)) {
+                asked.push((at, miss.epoch_token));
+            }
+        }
+        if asked.is_empty() {
+            return;
+        }
+        let full = asked.iter().filter_map(|(at, _)| Some(Box::from(&*keys.get(*at)?.0))).collect();
+        let asked_at = self.now();
+        let Some(records) = link.count(link.ask(|tier, reply| tier.get_many(full, reply))) else { return };
+        for ((at, token), record) in asked.into_iter().zip(records) {
+            let Some((full, entry)) = keys.get_mut(at) else { continue };
+            let found = record.and_then(|record| {
+                self.shared.decode_remote::<V>(&self.opened, memory.key(full), &record, asked_at)
+            });
+            let (value, expires_at) =
+                found.map_or((None, Timestamp::NEVER), |found| (found.value, found.expires_at));
+            *entry = Some(AheadEntry { value, expires_at, token });
+        }
+    }
+
+    /// Does (2).
+    fn may_yield(&self, full: &[u8], entry: &AheadEntry<V>) -> bool {
+        let Some(link) = self.link() else { return false };
+        let (memory, validity) = (&self.shared.tiers.memory, link.tier.validity());
+        memory.permits(memory.key(full), Permit::EpochToken(entry.token))
+            && entry.expires_at > self.now()
+            && link.tier.is_current(validity)
     }
 }

@@ -1,5 +1,7 @@
 //! Changes of one key at the server.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -17,6 +19,7 @@ use crate::format::codec;
 use crate::format::key::Key;
 use crate::format::record;
 use crate::format::record::{FORMAT, Header, record_len};
+use crate::memory::extras::EntryExtras;
 use crate::memory::slot_key::SlotKey;
 use crate::remote::tier::{Life, SetCondition};
 use crate::sys::sync::Arc;
@@ -28,6 +31,7 @@ pub(super) struct OutgoingRecord {
     pub(super) encoded_len: usize,
     pub(super) life: Life,
     pub(super) expires_at: Timestamp,
+    pub(super) extras: Option<EntryExtras>,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -37,22 +41,26 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: SlotKey<'_>,
         value: Option<&Arc<V>>,
         (written_at, expires_at): (Timestamp, Timestamp),
+        load_time: Option<Duration>,
     ) -> Result<Option<OutgoingRecord>, Error> {
+        let format = self.opened.kind.format;
+        let has_grace = value.is_some() && !is_plain(format);
+        let grace = if has_grace { self.definition.stale_for() } else { Duration::ZERO };
         let life = if expires_at == Timestamp::NEVER {
             Life::Never
         } else if expires_at > written_at {
-            Life::For(expires_at.since(written_at))
+            Life::For(expires_at.since(written_at) + grace)
         } else {
             return Ok(None);
         };
+        let extras = EntryExtras::new(written_at, load_time, Timestamp::ZERO);
         let encoded = value.map(|value| self.encode_to_send(value)).transpose()?;
         let encoded_len = encoded.as_ref().map_or(0, |encoded| encoded.bytes.len());
-        let format = self.opened.kind.format;
         let bytes = match encoded {
             Some(encoded) if is_plain(format) => encoded.bytes,
-            encoded => self.record_bytes(key, encoded, (written_at, expires_at)),
+            encoded => self.record_bytes(key, encoded, (expires_at, grace), extras),
         };
-        Ok(Some(OutgoingRecord { bytes, encoded_len, life, expires_at }))
+        Ok(Some(OutgoingRecord { bytes, encoded_len, life, expires_at, extras: Some(extras) }))
     }
 
     /// Encodes and checks a value, and compresses it if the keyspace compresses its values.
@@ -69,19 +77,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: SlotKey<'_>,
         encoded: Option<EncodedValue>,
-        (written_at, expires_at): (Timestamp, Timestamp),
+        (expires_at, grace): (Timestamp, Duration),
+        extras: EntryExtras,
     ) -> Vec<u8> {
         let EncodedValue { kind, bytes: payload, compression, extension, .. } =
             encoded.unwrap_or_else(EncodedValue::absence);
+        let extension = extras.extend(extension);
         let header = Header {
             format: FORMAT,
             kind,
             compression,
             version: self.opened.kind.version,
             sequence: self.link().map_or(1, RemoteLink::unique),
-            written_at,
+            written_at: extras.written_at,
             expires_at,
-            delete_after: expires_at,
+            delete_after: expires_at.after(grace),
         };
         let mut bytes = vec![0; record_len(&extension, payload.len())];
         record::write(&mut bytes, &checked_key(&self.opened, key), &header, &extension, &payload);
@@ -97,14 +107,23 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         ttl: Ttl,
         condition: WriteCondition<'_>,
     ) -> Result<InsertOutcome, Error> {
-        let read = if let WriteCondition::Unchanged(change) = condition { change.read } else { None };
+        let change = if let WriteCondition::Unchanged(change) = condition { Some(change) } else { None };
+        let read = change.and_then(|change| change.read);
+        let load_time = read.filter(|_| change.is_some_and(|change| change.keeps_value));
+        let load_time = load_time.and_then(|read| read.load_time);
         let now = self.now();
         let (_, ends_at) = self.expiry_after_write(key, ttl, read);
-        let Some(mut outgoing) = self.outgoing(key, Some(value), (now, ends_at))? else {
+        let Some(mut outgoing) = self.outgoing(key, Some(value), (now, ends_at), load_time)? else {
             return self.end_remote(key, condition);
         };
-        if ttl == Ttl::Keep && read.is_some() && self.definition.age_limit().is_none() {
-            outgoing.life = Life::Keep;
+        let replaced = change.and_then(|change| change.record).filter(|_| read.is_some());
+        if ttl == Ttl::Keep && self.definition.age_limit().is_none() {
+            // The server keeps the two records for the same time after their expiries.
+            let graces =
+                replaced.map(|record| (self.grace_of(key, record), self.grace_of(key, &outgoing.bytes)));
+            if graces.is_some_and(|(before, after)| before == after) {
+                outgoing.life = Life::Keep;
+            }
         }
         let condition = match condition {
             WriteCondition::Unchanged(ReadCondition { record: Some(record), .. }) => {
@@ -119,6 +138,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 .map_err(|cause| link.error("store a value", cause))
         })?;
         Ok(if is_stored { InsertOutcome::Saved } else { InsertOutcome::Revoked })
+    }
+
+    /// Returns the time for which the server keeps a record after its expiry.
+    fn grace_of(&self, key: SlotKey<'_>, record: &[u8]) -> Duration {
+        if is_plain(self.opened.kind.format) {
+            return Duration::ZERO;
+        }
+        let parts = record::read(&checked_key(&self.opened, key), record);
+        parts.map_or(Duration::ZERO, |(header, ..)| header.delete_after.since(header.expires_at))
     }
 
     /// Handles a write whose expiry is already in the past, by removing the entry. Otherwise the previous

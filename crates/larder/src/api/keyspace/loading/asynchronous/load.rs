@@ -83,7 +83,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             LookupOutcome::Wait(pending) => BegunTaskLoad::Joined(pending),
             LookupOutcome::Load(mut lease) => {
                 let key = self.keyspace.decode(slot).map_err(LoadError::Key)?;
-                let stale = self.keyspace.stale_value(slot).map(|(value, _)| value);
+                let stale = lease.stale_in(&self.keyspace);
                 let policy = &self.registered.policy;
                 let flight = lease.flight().clone();
                 let wait = if policy.has_timeout() {
@@ -209,8 +209,12 @@ where
     // Dropped when the loader returns, panics or is dropped. If the load then publishes a value, that ends
     // the pause.
     let pause = live.map(|live| lease.pause_after(live));
-    if pause.is_some() && !lease.begin_in_task() {
-        return None;
+    let mut known = known;
+    if pause.is_some() {
+        if !lease.read_replaced_async().await || !lease.begin_in_task() {
+            return None;
+        }
+        known = lease.replaced_value().or(known);
     }
     let answer = {
         let mut loading = pin!(async { (registered.loader)(key, known.clone()).await });

@@ -231,7 +231,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// memory, the call adds a lookup on disk, on a worker thread.
     pub async fn refresh_async(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.keyspace.shared.refuse_if_unusable()?;
-        self.keyspace.refuse_remote("refresh", "remove the key, and let the next lookup load it")?;
         self.keyspace.refuse_without_spawner()?;
         let full = self.keyspace.encode(&key)?;
         let slot = self.keyspace.shared.tiers.memory.key(full.as_slice());
@@ -245,7 +244,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     #[cold]
     fn begin_refresh(&self, slot: SlotKey<'_>, found_old: Option<FoundOld>) -> bool {
         let shared = &self.keyspace.shared;
-        if shared.is_forked() || shared.is_closed() || self.keyspace.is_remote() {
+        if shared.is_forked() || shared.is_closed() {
             return false;
         }
         let memory = &shared.tiers.memory;

@@ -1,0 +1,158 @@
+//! A load that replaces a record at the server: a refresh of a live value, or a load of a key whose record is
+//! kept for its grace. The slot has a record, so it has no room for a lease.
+//!
+//! 1. Take the local lease of the key, so that one load of it runs in this process.
+//! 2. Read the record at the server. Without a record, there is nothing to replace.
+//! 3. Run the loader. It gets the value of (2), and not the near copy, which may be older.
+//! 4. Store the new record on the condition that the slot still has the bytes of (2). No two records have the
+//!    same bytes. So every change of the slot since (2), by any machine, keeps the new value out.
+//!
+//! The server stores the record of one machine only, if several machines do this at the same time. The other
+//! ones look the key up again.
+//!
+//! The flight is detached before the request of (4) is sent. A caller that has joined it came before that. If
+//! the record is stored, no change was made from (2) to then. So the callers get the value. Otherwise they look
+//! again.
+//!
+//! In the format raw, two records may have the same bytes. So a value may return that was changed and changed
+//! back in the meantime. The callers that wait look again in each case.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::write::OutgoingRecord;
+use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::load_lease::LoadLease;
+use crate::engine::promotion::DecodedEntry;
+use crate::engine::remote::lookup::is_plain;
+use crate::engine::remote::sharing::Sharing;
+use crate::format::key::Key;
+use crate::memory::leases::Permit;
+use crate::memory::slot_key::SlotKey;
+#[cfg(feature = "async")]
+use crate::remote::reply::RemoteAnswer;
+use crate::remote::tier::{RemoteRecord, SetCondition};
+use crate::sys::sync::Arc;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::units::Timestamp;
+
+/// A record that a load replaces.
+pub(in crate::api::keyspace) struct ReplacedRecord<V> {
+    bytes: Vec<u8>,
+    value: Arc<V>,
+    expires_at: Timestamp,
+}
+
+impl<V> ReplacedRecord<V> {
+    /// Returns none for an absence, which is not refreshed.
+    pub(super) fn new(bytes: Vec<u8>, decoded: DecodedEntry<V>) -> Option<Box<Self>> {
+        let expires_at = decoded.expires_at;
+        Some(Box::new(Self { bytes, value: decoded.value?, expires_at }))
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
+    /// Does (2) for a refresh at a remote tier. Returns false if there is nothing to replace. Without a remote
+    /// tier, this returns true.
+    pub(in crate::api::keyspace) fn read_replaced(&mut self, keyspace: &Keyspace<K, V>) -> bool {
+        let is_refresh = self.flight.as_ref().is_some_and(|flight| flight.is_refresh());
+        let Some(link) = keyspace.link().filter(|_| is_refresh) else { return true };
+        let asked_at = keyspace.now();
+        let record = link.count(link.ask(|tier, reply| tier.get((&*self.key).into(), reply))).flatten();
+        self.will_replace(keyspace, record, asked_at)
+    }
+
+    /// Like [`read_replaced`](Self::read_replaced), without a thread that waits. Holds no handle of the cache
+    /// meanwhile.
+    #[cfg(feature = "async")]
+    pub(in crate::api::keyspace) async fn read_replaced_async(&mut self) -> bool {
+        let is_refresh = self.flight.as_ref().is_some_and(|flight| flight.is_refresh());
+        let begun: Option<(RemoteAnswer<_>, Timestamp)> = {
+            let Some(keyspace) = self.keyspace() else { return false };
+            let link = keyspace.link().filter(|_| is_refresh);
+            let begin = |link: &crate::engine::remote::link::RemoteLink| {
+                link.begin(|tier, reply| tier.get((&*self.key).into(), reply))
+            };
+            link.map(|link| (begin(link), keyspace.now()))
+        };
+        let Some((answer, asked_at)) = begun else { return true };
+        let answer = answer.await;
+        let Some(keyspace) = self.keyspace() else { return false };
+        let record = keyspace.link().and_then(|link| link.count(answer)).flatten();
+        self.will_replace(&keyspace, record, asked_at)
+    }
+
+    fn will_replace(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        record: Option<RemoteRecord>,
+        asked_at: Timestamp,
+    ) -> bool {
+        let key = keyspace.shared.tiers.memory.key(&self.key);
+        self.replaced = record.and_then(|record| {
+            let decoded = keyspace.shared.decode_remote::<V>(&keyspace.opened, key, &record, asked_at)?;
+            ReplacedRecord::new(record.bytes, decoded)
+        });
+        self.replaced.is_some()
+    }
+
+    /// Returns the live value of the record that a refresh replaces.
+    pub(in crate::api::keyspace) fn replaced_value(&self) -> Option<Arc<V>> {
+        self.replaced.as_ref().map(|replaced| replaced.value.clone())
+    }
+
+    /// Returns the value of the record that a load replaces, if it is still within the grace of the keyspace.
+    pub(in crate::api::keyspace) fn replaced_in_grace(&self, keyspace: &Keyspace<K, V>) -> Option<Arc<V>> {
+        let replaced = self.replaced.as_ref()?;
+        let ends_at = replaced.expires_at.after(keyspace.definition.stale_for());
+        (ends_at > keyspace.now()).then(|| replaced.value.clone())
+    }
+
+    /// Does (4). Returns whether the server has stored the record. None if the server did not answer.
+    pub(super) fn replace_remote(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: SlotKey<'_>,
+        outgoing: OutgoingRecord,
+        replaced: ReplacedRecord<V>,
+    ) -> Option<bool> {
+        self.sharing = Sharing::Never;
+        if !self.holds_locally(keyspace, key) {
+            return Some(false);
+        }
+        let condition = if failpoint_is_set(Failpoint::RefreshAlways) {
+            SetCondition::Always
+        } else {
+            SetCondition::Unchanged(replaced.bytes)
+        };
+        let OutgoingRecord { bytes, life, .. } = outgoing;
+        let stored = keyspace.change_remote(key, |link| {
+            let stored = link.ask(|tier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply));
+            Ok(link.count(stored))
+        });
+        let stored = stored.ok().flatten();
+        self.share_replaced(keyspace, stored);
+        stored
+    }
+
+    /// Removes the record that this load replaces, because the source has no value for it, and no absence is
+    /// cached.
+    pub(super) fn remove_replaced(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) {
+        let Some(replaced) = self.replaced.take() else { return };
+        self.sharing = Sharing::Never;
+        if self.holds_locally(keyspace, key) {
+            let removed = keyspace.remove_remote_unchanged(key, &replaced.bytes).ok();
+            self.share_replaced(keyspace, removed);
+        }
+    }
+
+    fn holds_locally(&self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) -> bool {
+        self.id.is_some_and(|id| keyspace.shared.tiers.memory.permits(key, Permit::Lease(id)))
+    }
+
+    fn share_replaced(&mut self, keyspace: &Keyspace<K, V>, is_made: Option<bool>) {
+        if is_made == Some(true) && !is_plain(keyspace.opened.kind.format) {
+            self.sharing = Sharing::Always;
+        }
+    }
+}

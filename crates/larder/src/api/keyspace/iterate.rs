@@ -25,7 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use super::remote::scan::ReadAhead;
+use super::remote::scan::{ReadAhead, WalkedEntry};
 use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::key;
@@ -82,7 +82,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// are decoded too.
     #[must_use]
     pub fn keys(&self) -> Keys<K, V> {
-        Keys { keys: self.full_keys(None), ahead: ReadAhead::default(), keyspace: self.clone() }
+        Keys { full: self.full_keys(None), ahead: ReadAhead::default(), keyspace: self.clone() }
     }
 
     /// Returns an iterator over the keys of the live entries that come after `key`, in order. `key` itself
@@ -108,8 +108,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// the keys on disk are read only from `key` on.
     pub fn keys_after(&self, key: impl EncodeKey<K>) -> Result<Keys<K, V>, Error> {
         let after = self.encode(&key)?;
-        let keys = self.full_keys(Some(after.as_slice()));
-        Ok(Keys { keys, ahead: ReadAhead::default(), keyspace: self.clone() })
+        let full = self.full_keys(Some(after.as_slice()));
+        Ok(Keys { full, ahead: ReadAhead::default(), keyspace: self.clone() })
     }
 
     fn full_keys(&self, after: Option<&[u8]>) -> FullKeys {
@@ -210,10 +210,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let Self { keyspace, keys, ahead } = self;
-            let (full, ahead) = keyspace.next_ahead(ahead, || keys.next(&keyspace.shared.tiers))?;
-            let (value, may_be_on_disk) = match ahead {
-                Some(value) => (value, false),
-                None => keyspace.look_in_both(|| keyspace.peek_full(&full)),
+            let (full, entry) = keyspace.next_ahead(ahead, || keys.next(&keyspace.shared.tiers))?;
+            let (value, may_be_on_disk) = match entry {
+                WalkedEntry::Live(value) => (Some(value), false),
+                WalkedEntry::Missing => (None, false),
+                WalkedEntry::Unread => keyspace.look_in_both(|| keyspace.peek_full(&full)),
             };
             keys.is_complete &= value.is_some() || !may_be_on_disk;
             if let Some(value) = value
@@ -229,7 +230,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
 #[derive(Debug)]
 pub struct Keys<K, V> {
     keyspace: Keyspace<K, V>,
-    keys: FullKeys,
+    full: FullKeys,
     ahead: ReadAhead<V>,
 }
 
@@ -239,7 +240,7 @@ impl<K, V> Keys<K, V> {
     /// example, an iterator yields only the keys in memory.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
-        self.keys.is_complete
+        self.full.is_complete
     }
 }
 
@@ -248,11 +249,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
 
     fn next(&mut self) -> Option<K> {
         loop {
-            let Self { keyspace, keys, ahead } = self;
-            let (full, ahead) = keyspace.next_ahead(ahead, || keys.next(&keyspace.shared.tiers))?;
-            let (is_live, may_be_on_disk) = match ahead {
-                Some(value) => (value.is_some(), false),
-                None => {
+            let Self { keyspace, full: keys, ahead } = self;
+            let (full, entry) = keyspace.next_ahead(ahead, || keys.next(&keyspace.shared.tiers))?;
+            let (is_live, may_be_on_disk) = match entry {
+                WalkedEntry::Live(_) => (true, false),
+                WalkedEntry::Missing => (false, false),
+                WalkedEntry::Unread => {
                     let expiry = || keyspace.expiry_of(&full, keyspace.now());
                     let (expiry, may_be_on_disk) = keyspace.look_in_both(expiry);
                     (expiry.is_some(), may_be_on_disk)

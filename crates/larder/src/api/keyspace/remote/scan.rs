@@ -28,7 +28,7 @@ const READ_AHEAD: usize = 32;
 /// The next keys of a walk, with the entries that were read ahead.
 #[derive(Debug)]
 pub(in crate::api::keyspace) struct ReadAhead<V> {
-    keys: VecDeque<(Arc<[u8]>, Option<AheadEntry<V>>)>,
+    keys: VecDeque<AheadKey<V>>,
 }
 
 impl<V> Default for ReadAhead<V> {
@@ -37,13 +37,28 @@ impl<V> Default for ReadAhead<V> {
     }
 }
 
+#[derive(Debug)]
+struct AheadKey<V> {
+    full: Arc<[u8]>,
+    entry: Option<AheadEntry<V>>,
+}
+
 /// An entry that was read ahead.
 #[derive(Debug)]
-pub(in crate::api::keyspace) struct AheadEntry<V> {
+struct AheadEntry<V> {
     /// None if the key had no live value.
     value: Option<Arc<V>>,
     expires_at: Timestamp,
     token: EpochToken,
+}
+
+/// What a walk knows of its next key.
+pub(in crate::api::keyspace) enum WalkedEntry<V> {
+    Live(Arc<V>),
+    /// The key has no live value.
+    Missing,
+    /// The key must be looked up.
+    Unread,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -67,30 +82,35 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         (keys, is_complete)
     }
 
-    /// Returns the next key of a walk, and its entry if it was read ahead and may still be yielded: None in it
-    /// says that the key has no live value. `next` returns the next key.
+    /// Returns the next key of a walk, and its entry if it was read ahead and may still be yielded. `next` returns
+    /// the key after those that were read ahead.
     pub(in crate::api::keyspace) fn next_ahead(
         &self,
         ahead: &mut ReadAhead<V>,
         mut next: impl FnMut() -> Option<Arc<[u8]>>,
-    ) -> Option<(Arc<[u8]>, Option<Option<Arc<V>>>)> {
+    ) -> Option<(Arc<[u8]>, WalkedEntry<V>)> {
         if ahead.keys.is_empty() {
             let size = if self.is_remote() { READ_AHEAD } else { 1 };
-            ahead.keys.extend(std::iter::from_fn(&mut next).take(size).map(|full| (full, None)));
+            let keys = std::iter::from_fn(&mut next).take(size);
+            ahead.keys.extend(keys.map(|full| AheadKey { full, entry: None }));
             if ahead.keys.len() > 1 {
                 self.read_ahead(&mut ahead.keys);
             }
         }
-        let (full, entry) = ahead.keys.pop_front()?;
-        let entry = entry.filter(|entry| self.may_yield(&full, entry)).map(|entry| entry.value);
-        Some((full, entry))
+        let AheadKey { full, entry } = ahead.keys.pop_front()?;
+        let walked = match entry.filter(|entry| self.may_yield(&full, entry)) {
+            Some(AheadEntry { value: Some(value), .. }) => WalkedEntry::Live(value),
+            Some(AheadEntry { value: None, .. }) => WalkedEntry::Missing,
+            None => WalkedEntry::Unread,
+        };
+        Some((full, walked))
     }
 
     /// Does (1), for the keys that memory does not have.
-    fn read_ahead(&self, keys: &mut VecDeque<(Arc<[u8]>, Option<AheadEntry<V>>)>) {
+    fn read_ahead(&self, keys: &mut VecDeque<AheadKey<V>>) {
         let (Some(link), memory) = (self.link(), &self.shared.tiers.memory) else { return };
         let mut asked = Vec::new();
-        for (at, (full, _)) in keys.iter().enumerate() {
+        for (at, AheadKey { full, .. }) in keys.iter().enumerate() {
             if let Lookup::Unknown(miss) = self.shared.tiers.peek_in_memory(memory.key(full)) {
                 asked.push((at, miss.epoch_token));
             }
@@ -98,11 +118,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if asked.is_empty() {
             return;
         }
-        let full = asked.iter().filter_map(|(at, _)| Some(Box::from(&*keys.get(*at)?.0))).collect();
+        let full = asked.iter().filter_map(|(at, _)| Some(Box::from(&*keys.get(*at)?.full))).collect();
         let asked_at = self.now();
         let Some(records) = link.count(link.ask(|tier, reply| tier.get_many(full, reply))) else { return };
         for ((at, token), record) in asked.into_iter().zip(records) {
-            let Some((full, entry)) = keys.get_mut(at) else { continue };
+            let Some(AheadKey { full, entry }) = keys.get_mut(at) else { continue };
             let found = record.and_then(|record| {
                 self.shared.decode_remote::<V>(&self.opened, memory.key(full), &record, asked_at)
             });

@@ -57,8 +57,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The call makes one pass over the entries in memory. Each step of the iterator makes one lookup, and
-    /// decodes the value if it is only on disk. With a remote tier, the call collects all keys, with one request
-    /// for each page. Later, one request reads the entries of 32 keys, except those that memory has.
+    /// decodes the value if it is only on disk. With a remote tier, the call collects all keys, with one
+    /// request for each page. Later, one request reads the entries of 32 keys, except those that memory has.
     #[must_use]
     pub fn iter(&self) -> Iter<K, V> {
         Iter { keys: self.full_keys(None), ahead: ReadAhead::default(), keyspace: self.clone() }

@@ -21,13 +21,13 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use super::definition::KeyspaceDefinition;
 use super::insert_options::Durability;
-use super::remote::replace::ReplacedRecord;
 use super::ttl::Ttl;
 #[cfg(feature = "async")]
 use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::{AnyError, Flight, FlightOutcome};
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::promotion::Lease;
+use crate::engine::remote::replaced::ReplacedRecord;
 use crate::engine::remote::sharing::Sharing;
 use crate::engine::shared::Shared;
 use crate::error::Error;
@@ -222,17 +222,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// [`grace`](KeyspaceDefinition::grace). A loader can use the stale value for a conditional request.
     #[must_use]
     pub fn stale(&self) -> Option<Arc<V>> {
-        let keyspace = self.keyspace()?;
-        self.stale_in(&keyspace)
-    }
-
-    /// Like [`stale`](Self::stale). A lookup at a remote tier has just read the stale value, if there is one.
-    pub(super) fn stale_in(&self, keyspace: &Keyspace<K, V>) -> Option<Arc<V>> {
-        if keyspace.is_remote() {
-            return self.replaced_in_grace(keyspace);
-        }
-        let key = keyspace.shared.tiers.memory.key(&self.key);
-        keyspace.stale_value(key).map(|(value, _)| value)
+        self.keyspace().and_then(|keyspace| self.stale_in(&keyspace))
     }
 
     /// Passes an error to the waiting callers, and caches nothing. A caller that expects another error type

@@ -1,7 +1,7 @@
 //! The fences of this cache's updates at the server. They are renewed while the updates last.
 //!
-//! A fence at the server ends by itself after the cache's `lease_timeout`, so that a process that dies bars no
-//! key for longer.
+//! A fence at the server ends by itself after the cache's `lease_timeout`, so that a process that dies bars
+//! no key for longer.
 //!
 //! 1. Note the fence, then ask the server to raise it. A fence whose answer is lost is renewed and lowered,
 //!    too.
@@ -11,14 +11,13 @@
 //! 4. If the fence was forgotten while its renewal was sent, the sweeper lowers it once more. Otherwise a
 //!    renewal behind the request of (3) would bar the key until the fence ends by itself.
 //!
-//! A process that is paused for longer than the length, or cut off from the server, loses its fence. A load of
-//! another machine may then store the value of before the change. The next renewal finds the fence missing, and
-//! removes the key. So does the end of the update. Until then, the value is found.
+//! A process that is paused for longer than the length, or cut off from the server, loses its fence. A load
+//! of another machine may then store the value of before the change. The next renewal finds the fence
+//! missing, and removes the key. So does the end of the update. Until then, the value is found.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::engine::tiers::Tiers;
 use crate::remote::tier::RemoteKey;
 use crate::sys::sync::Mutex;
 
@@ -51,12 +50,12 @@ impl Fences {
     }
 
     /// Returns the time until the next renewal. None without a fence.
-    fn until_renewal(&self, now: Duration) -> Option<Duration> {
+    pub(super) fn until_renewal(&self, now: Duration) -> Option<Duration> {
         self.by_token.lock().values().map(|fence| fence.renew_at.saturating_sub(now)).min()
     }
 
     /// Returns the fences that are due, and plans their next renewals.
-    fn take_due(&self, now: Duration) -> Vec<(u128, RemoteKey, Duration)> {
+    pub(super) fn take_due(&self, now: Duration) -> Vec<(u128, RemoteKey, Duration)> {
         let mut by_token = self.by_token.lock();
         let due = by_token.iter_mut().filter(|(_, fence)| fence.renew_at <= now);
         due.map(|(token, fence)| {
@@ -66,25 +65,7 @@ impl Fences {
         .collect()
     }
 
-    fn has(&self, token: u128) -> bool {
+    pub(super) fn has(&self, token: u128) -> bool {
         self.by_token.lock().contains_key(&token)
-    }
-}
-
-impl Tiers {
-    /// Returns the time until the next renewal of a fence. None without a fence.
-    pub(in crate::engine) fn until_fence_renewal(&self) -> Option<Duration> {
-        self.remote()?.fences.until_renewal(self.time.clock().monotonic())
-    }
-
-    /// Does (2) and (4).
-    pub(in crate::engine) fn renew_fences(&self) {
-        let Some(link) = self.remote() else { return };
-        for (token, key, length) in link.fences.take_due(self.time.clock().monotonic()) {
-            drop(link.begin(|tier, reply| tier.fence(key.clone(), token, length, reply)));
-            if !link.fences.has(token) {
-                drop(link.begin(|tier, reply| tier.unfence(key, token, reply)));
-            }
-        }
     }
 }

@@ -3,15 +3,18 @@
 //! - [`link`]: requests, and the waits for their answers.
 //! - [`lookup`]: the steps of a lookup.
 //! - [`removal`]: removals of keys and ranges.
-//! - [`fences`]: the fences of updates, and their renewal.
+//! - [`fences`]: the fences of updates. [`fence_renewal`]: their renewal.
+//! - [`replaced`]: a record that a load replaces.
 //! - [`sharing`]: which callers get the value of a load.
 //! - [`near`]: the effect of a push on memory.
 //! - [`push_waits`]: the waits of callers for a push.
 
+mod fence_renewal;
 pub(crate) mod fences;
 pub(crate) mod link;
 pub(crate) mod lookup;
 pub(crate) mod near;
 pub(crate) mod push_waits;
 pub(crate) mod removal;
+pub(crate) mod replaced;
 pub(crate) mod sharing;

@@ -14,8 +14,7 @@
 //! The thread also wakes every [`WATCH_INTERVAL`], and removes leases whose deadlines have passed. In a cache
 //! with a file, it also makes the writer thread check whether the file is still in its place. So even an idle
 //! cache notices when another program removes or replaces the file.
-//! In a cache with a remote tier, the thread also wakes to renew the fences of updates
-//! ([`fences`](super::remote::fences)).
+//! With a remote tier, it also wakes to renew the fences of updates ([`fences`](super::remote::fences)).
 
 pub(crate) mod handle;
 pub(crate) mod message;
@@ -126,8 +125,7 @@ impl Sweeper {
 
     /// Returns the time until the next sweep, the next check of the file, or the next renewal of a fence.
     fn sleep(&self, now: Timestamp) -> Duration {
-        let until_renewal = self.tiers.until_fence_renewal().unwrap_or(MAX_SLEEP);
-        self.until_sweep(now).min(self.until_watch(now)).min(until_renewal)
+        self.until_sweep(now).min(self.until_watch(now)).min(self.tiers.until_fence_renewal())
     }
 
     /// Returns the time until the next sweep, or the next part of a sweep.
@@ -148,12 +146,6 @@ impl Sweeper {
 
     fn step(&mut self) {
         let now = self.tiers.time.now();
-        // Without this, the sweep that comes with a renewal would be earlier than its interval says.
-        let is_for_fences = self.tiers.until_fence_renewal().is_some_and(|left| left.is_zero());
-        self.tiers.renew_fences();
-        if is_for_fences && !self.until_sweep(now).min(self.until_watch(now)).is_zero() {
-            return;
-        }
         // The `Drop` of a value may panic, if an abandoned load held the value for its waiters.
         drop(catch_unwind(AssertUnwindSafe(|| self.tiers.memory.drop_overdue_leases())));
         if self.until_watch(now).is_zero() {

@@ -5,13 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::replace::ReplacedRecord;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome};
 use crate::engine::flights::Flight;
 use crate::engine::promotion::DecodedEntry;
 use crate::engine::remote::push_waits::{ParkedFlight, PushWait};
+use crate::engine::remote::replaced::ReplacedRecord;
 use crate::engine::remote::sharing::Sharing;
 use crate::format::key::Key;
 use crate::memory::entry::Value;

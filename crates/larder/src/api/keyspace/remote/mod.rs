@@ -34,7 +34,7 @@
 
 mod fill;
 mod load;
-pub(super) mod replace;
+mod replace;
 pub(super) mod scan;
 mod sharing;
 mod write;

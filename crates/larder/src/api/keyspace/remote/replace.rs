@@ -11,8 +11,8 @@
 //! ones look the key up again.
 //!
 //! The flight is detached before the request of (4) is sent. A caller that has joined it came before that. If
-//! the record is stored, no change was made from (2) to then. So the callers get the value. Otherwise they look
-//! again.
+//! the record is stored, no change was made from (2) to then. So the callers get the value. Otherwise they
+//! look again.
 //!
 //! In the format raw, two records may have the same bytes. So a value may return that was changed and changed
 //! back in the meantime. The callers that wait look again in each case.
@@ -23,8 +23,8 @@ use serde::de::DeserializeOwned;
 use super::write::OutgoingRecord;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
-use crate::engine::promotion::DecodedEntry;
 use crate::engine::remote::lookup::is_plain;
+use crate::engine::remote::replaced::ReplacedRecord;
 use crate::engine::remote::sharing::Sharing;
 use crate::format::key::Key;
 use crate::memory::leases::Permit;
@@ -36,24 +36,9 @@ use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// A record that a load replaces.
-pub(in crate::api::keyspace) struct ReplacedRecord<V> {
-    bytes: Vec<u8>,
-    value: Arc<V>,
-    expires_at: Timestamp,
-}
-
-impl<V> ReplacedRecord<V> {
-    /// Returns none for an absence, which is not refreshed.
-    pub(super) fn new(bytes: Vec<u8>, decoded: DecodedEntry<V>) -> Option<Box<Self>> {
-        let expires_at = decoded.expires_at;
-        Some(Box::new(Self { bytes, value: decoded.value?, expires_at }))
-    }
-}
-
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// Does (2) for a refresh at a remote tier. Returns false if there is nothing to replace. Without a remote
-    /// tier, this returns true.
+    /// Does (2) for a refresh at a remote tier. Returns false if there is nothing to replace. Without a
+    /// remote tier, this returns true.
     pub(in crate::api::keyspace) fn read_replaced(&mut self, keyspace: &Keyspace<K, V>) -> bool {
         let is_refresh = self.flight.as_ref().is_some_and(|flight| flight.is_refresh());
         let Some(link) = keyspace.link().filter(|_| is_refresh) else { return true };
@@ -101,8 +86,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.replaced.as_ref().map(|replaced| replaced.value.clone())
     }
 
+    /// Like [`stale`](Self::stale). A lookup at a remote tier has just read the stale value, if there is one.
+    pub(in crate::api::keyspace) fn stale_in(&self, keyspace: &Keyspace<K, V>) -> Option<Arc<V>> {
+        if keyspace.is_remote() {
+            return self.replaced_in_grace(keyspace);
+        }
+        let key = keyspace.shared.tiers.memory.key(&self.key);
+        keyspace.stale_value(key).map(|(value, _)| value)
+    }
+
     /// Returns the value of the record that a load replaces, if it is still within the grace of the keyspace.
-    pub(in crate::api::keyspace) fn replaced_in_grace(&self, keyspace: &Keyspace<K, V>) -> Option<Arc<V>> {
+    fn replaced_in_grace(&self, keyspace: &Keyspace<K, V>) -> Option<Arc<V>> {
         let replaced = self.replaced.as_ref()?;
         let ends_at = replaced.expires_at.after(keyspace.definition.stale_for());
         (ends_at > keyspace.now()).then(|| replaced.value.clone())

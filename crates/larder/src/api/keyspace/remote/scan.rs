@@ -1,7 +1,7 @@
 //! The keys of a keyspace at the server, and their entries.
 //!
-//! A walk reads the entries of several keys with one request, before it yields them. Meanwhile they may change.
-//! So an entry that was read ahead is treated like a near copy:
+//! A walk reads the entries of several keys with one request, before it yields them. Meanwhile they may
+//! change. So an entry that was read ahead is treated like a near copy:
 //!
 //! 1. Take the epoch token of each key, then ask the server for the entries.
 //! 2. Before an entry is yielded, read the validity of memory. The entry is yielded if its token still holds,
@@ -82,8 +82,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         (keys, is_complete)
     }
 
-    /// Returns the next key of a walk, and its entry if it was read ahead and may still be yielded. `next` returns
-    /// the key after those that were read ahead.
+    /// Returns the next key of a walk, and its entry if it was read ahead and may still be yielded. `next`
+    /// returns the key after those that were read ahead.
     pub(in crate::api::keyspace) fn next_ahead(
         &self,
         ahead: &mut ReadAhead<V>,

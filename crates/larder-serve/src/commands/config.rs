@@ -1,7 +1,8 @@
 //! `CONFIG`: reports the settings under the names of Redis parameters, and resets the counters.
 //!
 //! `CONFIG SET` changes only the settings that help an operator find slow requests: the thresholds of
-//! `SLOWLOG` and `LATENCY`, and the length of the slow log. All other settings are fixed when the server starts.
+//! `SLOWLOG` and `LATENCY`, and the length of the slow log. All other settings are fixed when the server
+//! starts.
 
 use std::sync::atomic::Ordering::Relaxed;
 

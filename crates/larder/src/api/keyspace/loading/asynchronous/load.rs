@@ -174,8 +174,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Spawns a task that loads the new value and publishes it. `live` is the live value of the key, if there is one. Returns whether
-    /// the refresh has begun.
+    /// Spawns a task that loads the new value and publishes it. `live` is the live value of the key, if there
+    /// is one. Returns whether the refresh has begun.
     pub(super) fn spawn_refresh(
         &self,
         mut lease: LoadLease<K, V>,

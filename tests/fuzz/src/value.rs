@@ -153,7 +153,7 @@ fn built<C: Codec>(format: Format, input: &mut Input<'_>) {
         }
         Err(error) => {
             assert!(error.to_string().contains(&MAX_DEPTH.to_string()), "{error}");
-            // In a self-describing format, a variant with several fields counts as two levels.
+            // In a self-describing format, a tuple or struct variant counts as two levels.
             let levels = if format == Format::Bincode { depth(&value) } else { 2 * depth(&value) };
             assert!(levels > MAX_DEPTH, "{error}, and it has {levels}");
         }

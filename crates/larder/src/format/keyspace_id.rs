@@ -2,8 +2,8 @@
 
 /// The number of a keyspace. The file stores the numbers of the keyspaces on disk. The number of a
 /// memory-only keyspace has the top bit set, and is valid for the life of the process. The number of a
-/// keyspace of a remote tier has the next bit set as well. So the bytes of a key show in which tiers the
-/// entry may be.
+/// keyspace of a remote tier has the next bit set as well. So the bytes of a key show which tiers may hold
+/// the entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KeyspaceId(u32);
 
@@ -31,7 +31,8 @@ impl KeyspaceId {
     /// Length of the number at the start of a key, in bytes.
     pub(crate) const LEN: usize = 4;
 
-    /// The first byte of the keys of every remote keyspace. Their numbers count up from 1.
+    /// The first byte of the keys of every remote keyspace. Remote keyspaces are numbered from 1 up, so in
+    /// practice the numbers do not reach this byte.
     pub(crate) const ALL_REMOTE: [u8; 1] = [0xC0];
 
     pub(crate) const fn on_disk(number: u32) -> Self {
@@ -43,7 +44,7 @@ impl KeyspaceId {
         Self(number | NOT_IN_FILE)
     }
 
-    /// Returns the number of a remote keyspace. The memory tier treats it as memory-only.
+    /// Creates the number of a remote keyspace. The memory tier treats the keyspace as memory-only.
     pub(crate) const fn remote(number: u32) -> Self {
         Self(number | NOT_IN_FILE | REMOTE)
     }
@@ -75,7 +76,7 @@ impl KeyspaceId {
         self.0.to_be_bytes()
     }
 
-    /// Returns the keyspace of a full key.
+    /// Returns the number at the start of a full key.
     pub(crate) fn of(key: &[u8]) -> Self {
         Self(key.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes)))
     }

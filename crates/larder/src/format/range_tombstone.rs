@@ -21,7 +21,8 @@ impl RangeTombstone {
 
     /// Returns whether the range tombstone deletes the record of a key.
     ///
-    /// A record without a readable header is never served, so every range tombstone of its scope deletes it.
+    /// A record without a readable header is never served, so every range tombstone whose scope covers the
+    /// key deletes the record.
     pub(crate) fn deletes(&self, key: &[u8], header: Option<&Header>) -> bool {
         self.covers(key, header.map_or(0, |header| header.sequence))
     }

@@ -71,7 +71,8 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Returns the header with a later expiry. The length of the grace does not change.
+    /// Returns the header with this expiry, or unchanged if its own expiry is later. The length of the grace
+    /// does not change.
     pub(crate) fn extended_to(self, expires_at: Timestamp) -> Self {
         let grace = self.delete_after.since(self.expires_at);
         let expires_at = expires_at.max(self.expires_at);
@@ -288,8 +289,8 @@ pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extensio
     if is_complete(&header, &extension) { Ok((header, extension, payload)) } else { Err(Damage::Extension) }
 }
 
-/// Moves the expiry of a record to a later time, and its delete-after by the same amount. Returns the new
-/// header.
+/// Moves the expiry of a record to a later time, and its delete-after by the same amount. An earlier time
+/// changes nothing. Returns the new header.
 ///
 /// # Errors
 /// Returns the damage of the record, and leaves the bytes unchanged.
@@ -309,8 +310,8 @@ pub(crate) fn extend(record: &mut [u8], key: &[u8], expires_at: Timestamp) -> Re
     Ok(header)
 }
 
-/// Reads only the header, *without* verifying the checksum. Used to decide which records to delete, where
-/// damage to a record causes at most a miss.
+/// Reads only the header, *without* verifying the checksum. Used to decide which records to delete or to
+/// count as removed, where damage to a record causes at most a miss or a wrong count.
 pub(crate) fn peek(record: &[u8]) -> Option<Header> {
     record.get(8..).and_then(|checked| parse(checked).ok()).map(|(header, ..)| header)
 }

@@ -39,7 +39,7 @@ impl DeferredDrops {
         self.value(flight);
     }
 
-    /// Takes `weight` from the released weight, for a new entry. Returns whether there was enough. Otherwise
+    /// Takes `weight` from the released weight, for a new entry. Returns whether there was enough. If not,
     /// takes nothing.
     pub(super) fn give_room(&mut self, weight: u64) -> bool {
         let left = self.weight.checked_sub(weight);

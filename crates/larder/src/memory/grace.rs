@@ -1,9 +1,9 @@
 //! The grace of an entry: how long the entry is kept after its expiry, as a fallback for failing loads.
 //!
 //! A slot stores its grace in one byte, as the code of a duration. Code 0 means no grace. Any other code
-//! combines a three-bit mantissa with an exponent. The stored grace is rounded up by at most an eighth, so
-//! the entry is kept slightly longer. The exact grace of the keyspace decides whether the entry may be
-//! served.
+//! combines a three-bit mantissa with an exponent. A nonzero grace is stored as at least 128 ms. A longer
+//! grace is rounded up by at most an eighth, so the entry is kept slightly longer. The exact grace of the
+//! keyspace decides whether the entry may be served.
 
 use std::time::Duration;
 

@@ -13,8 +13,8 @@
 //! 4. Each change is checked: its shard is open, and a change that must be committed was prepared for the
 //!    commit.
 //! 5. Weight is reserved for the values that are stored clean because they will not be committed. These
-//!    values reuse the weight of the values that they replace. If this weight is too small, the locks are
-//!    released, other entries are evicted, and the steps begin again at (1).
+//!    values reuse the weight of the values that they replace. If this weight and the free weight are too
+//!    small, the locks are released, other entries are evicted, and the steps begin again at (1).
 //! 6. All changes are made. Each gets a sequence.
 //! 7. The locks are released. Then the replaced values are passed on, and their weight is released.
 //!
@@ -67,7 +67,7 @@ impl GroupChange {
         if let Self::Put(entry) = self { entry.clean_weight() } else { 0 }
     }
 
-    /// Returns whether the change will be committed with its group.
+    /// Returns whether the change will be committed.
     const fn is_saved(&self) -> bool {
         match self {
             Self::Put(entry) => entry.unsaved.is_some(),
@@ -104,9 +104,9 @@ impl Memory {
     /// leaves `changes` as it is. The caller drops the values in `evicted_values`.
     ///
     /// # Errors
-    /// [`Refused::Revoked`], [`Refused::Unconfirmed`] and [`Refused::Closed`] as for one key.
-    /// [`Refused::Unsaved`] if the disk tier came back after the changes were prepared. [`Refused::NoRoom`]
-    /// if memory has no room for the values that will not be committed.
+    /// Returns [`Refused::Revoked`], [`Refused::Unconfirmed`] and [`Refused::Closed`] as for one key. Returns
+    /// [`Refused::Unsaved`] if the disk tier came back after the changes were prepared, and
+    /// [`Refused::NoRoom`] if memory has no room for the values that will not be committed.
     pub(crate) fn publish_group(
         &self,
         reads: &[GroupRead<'_>],

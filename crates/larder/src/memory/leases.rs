@@ -23,9 +23,9 @@
 //! Detached flights are added to [`DeferredDrops`], because dropping a flight's last holder drops a user's
 //! value or error.
 //!
-//! A *fence* prevents fills of one key, but not loads. A lease that is taken while the key has a fence is
-//! never valid. A *barrier* does the same for all keys in a scope, while a range removal visits one shard
-//! after another.
+//! A *fence* prevents fills of one key, but not loads. A lease to fill that is taken while the key has a
+//! fence is never valid. A *barrier* does the same for all keys in a scope, while a range removal visits one
+//! shard after another. A barrier also invalidates leases to change a key's content.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ impl Leases {
         self.take_unless(key, Some(deadline), |leases| leases.fences > 0)
     }
 
-    /// Takes a lease to rewrite the current value of a key. A fence does not prevent this lease.
+    /// Takes a lease to change the content of a key. A fence does not prevent this lease, but a barrier does.
     pub(crate) fn take_over(&mut self, key: SlotKey<'_>) -> LeaseId {
         self.take_unless(key, None, |_| false)
     }
@@ -264,7 +264,7 @@ impl Leases {
         });
     }
 
-    /// Revokes every lease on a key, and detaches its flight.
+    /// Revokes every lease on a key, detaches its flight, and ends its pass, cool-down and pause.
     pub(crate) fn revoke(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.epochs.revoke(key);
         self.change(key, |leases| leases.revoke(deferred));

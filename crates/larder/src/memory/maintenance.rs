@@ -51,7 +51,8 @@ impl Memory {
         expired
     }
 
-    /// Removes the leases whose deadlines have passed. Locks a shard exclusively only if it has leases.
+    /// Removes the leases whose deadlines have passed, and the passes, cool-downs and pauses that have ended.
+    /// Locks a shard exclusively only if it has any of these.
     pub(crate) fn drop_overdue_leases(&self) {
         for shard in self.shards.iter().filter(|shard| !shard.read().leases.has_none()) {
             let mut evicted_values = EvictedValues::default();

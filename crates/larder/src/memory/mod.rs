@@ -1,8 +1,8 @@
 //! The memory tier: shards, their shared budget, and the write buffer.
 //!
-//! The hash of a key chooses its [`shard::Shard`]. The hash has a random seed for each cache. This module
-//! locks one shard at a time. Values that leave a shard are dropped after its lock is released. The code in
-//! this module does no I/O.
+//! The hash of a key chooses its [`shard::Shard`]. The hash has a random seed for each cache. Only
+//! [`group_publication`] locks several shards at the same time. Values that leave a shard are dropped after
+//! its lock is released. The code in this module does no I/O.
 
 mod budget;
 pub(crate) mod buffer;
@@ -108,7 +108,7 @@ impl Deref for Padded {
 }
 
 impl Memory {
-    /// Creates empty shards. Their number is `shards`, rounded up to a power of two.
+    /// Creates empty shards. Their number is `shards`, rounded up to a power of two, but at most 65,536.
     pub(crate) fn new(shards: usize, capacity: u64, write_buffer: u64, last_sequence: u64) -> Self {
         let shards = shards.next_power_of_two().min(1 << 16);
         Self {

@@ -75,7 +75,7 @@ impl Memory {
         stored.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Removes the entry that was read from a memory-only keyspace.
+    /// In a memory-only keyspace, removes the entry that was read.
     pub(crate) fn forget_read(
         &self,
         key: SlotKey<'_>,

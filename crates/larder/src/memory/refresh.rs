@@ -21,11 +21,11 @@
 //! lease. Eviction and expiry do not revoke the lease. This does no harm, because the source has confirmed
 //! the new value in (3).
 //!
-//! A refresh may publish nothing: its value is too large, finds no room, or comes after the deadline. In
-//! this case the next hit must not begin another refresh. So between (3) and (4) refreshes of the key are
-//! paused ([`Memory::pause_refreshes_of`]). The lease may have expired by then, so the pause depends on the
-//! value instead: the slot must still have the value of (2). Any change of the key ends the pause, including
-//! (4). If the pause began after (4), a hit before it could begin another refresh.
+//! A refresh may publish nothing: its value is too large, finds no room, or comes after the deadline. In this
+//! case the next hit must not begin another refresh. So between (3) and (4) refreshes of the key are paused
+//! ([`Memory::pause_refreshes_of`]). The lease may have expired by then, so the pause depends on the value
+//! instead: the slot must still have the value of (2). Any change of the key ends the pause, including (4).
+//! If the pause began only after the lease is released, a hit in between could begin another refresh.
 
 use std::time::Duration;
 

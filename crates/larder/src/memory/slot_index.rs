@@ -36,7 +36,7 @@ const LOW_BITS: u64 = 0x0101_0101_0101_0101 & TAG_BITS;
 const TOP_BITS: u64 = LOW_BITS << 7;
 /// The tag of a free place.
 const FREE: u8 = 0;
-/// Maximum number of buckets by which a slot is moved back. A removal examines this many buckets.
+/// Maximum number of buckets by which a slot is moved back.
 const MAX_MOVED: usize = 3;
 /// What one slot adds to the pass count of a bucket.
 const ONE_PASSED: u64 = 1 << 48;
@@ -66,8 +66,8 @@ impl Bucket {
     const EMPTY: Self = Self { word: 0, ids: [0; PLACES] };
 
     /// Returns a word in which the top bit of each place with this tag is set. The lowest set bit is always
-    /// correct. A higher bit may belong to a place whose tag is larger by one, because the subtraction
-    /// borrows.
+    /// correct. A higher bit may belong to a place whose tag differs in its lowest bit, because the
+    /// subtraction borrows.
     #[inline(always)]
     const fn places_with(&self, tag: u8) -> u64 {
         let differences = self.word ^ (LOW_BITS * tag as u64);

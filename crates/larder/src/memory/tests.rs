@@ -102,7 +102,7 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     else {
         panic!("a lease")
     };
-    // The state between step 1 and step 3 of a purge by another thread.
+    // Another thread has begun a purge: it has raised the barriers, but removed no entry yet.
     for shard in &memory.shards {
         shard.write().leases.raise_barrier(&Scope::prefix(&bytes[..4]), &mut DeferredDrops::default());
     }
@@ -111,7 +111,7 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     assert!(memory.fill(key, over, dirty(&memory, 1)).is_err(), "a touch is barred as well");
 }
 
-/// A value whose `Drop` looks up a key, as a user's `Drop` may do.
+/// A value whose `Drop` looks up and removes keys, as a user's `Drop` may do.
 struct Caller(std::sync::Weak<Memory>);
 
 impl Drop for Caller {
@@ -123,7 +123,7 @@ impl Drop for Caller {
     }
 }
 
-/// Checks each operation that can drop a flight. The lease holds the last reference to the flight.
+/// Checks eight operations that can drop a flight. The lease holds the last reference to the flight.
 #[test]
 fn a_flight_is_let_go_of_without_a_lock() {
     type Change = fn(&Memory, SlotKey<'_>, LeaseId);

@@ -29,7 +29,8 @@ macro_rules! counts {
         }
 
         impl Stats {
-            /// Adds the counts of a keyspace, except disk hits, because the cache may have no disk tier.
+            /// Adds those counts of a keyspace that have a field in `Stats`. Disk hits are added elsewhere,
+            /// because the cache may have no disk tier.
             pub(crate) fn add_counts(&mut self, keyspace: &KeyspaceStats) {
                 $($(self.$($stats).+ += keyspace.$keyspace;)?)+
             }

@@ -2,7 +2,7 @@
 //!
 //! When a thread counts for the first time, it takes a stripe. The stripe belongs to this thread until the
 //! thread ends. So the thread adds with a load and a store, and no other thread writes between the two. If
-//! there are more threads than stripes, the other threads share the last stripe and add to it atomically. No
+//! there are more threads than stripes, the other threads share one more stripe and add to it atomically. No
 //! count is lost in either case.
 //!
 //! No crate is used, because crates of striped counters add atomically, which is too slow for a hit. These
@@ -163,7 +163,7 @@ mod tests {
                 for _ in 0..threads {
                     scope.spawn(|| {
                         counters.add(Count::Misses);
-                        // All threads live at the same time, so some must share the last stripe. In the
+                        // All threads live at the same time, so some must use the shared stripe. In the
                         // second round, each stripe has had an earlier owner.
                         all_count.wait();
                         for _ in 0..1_000 {

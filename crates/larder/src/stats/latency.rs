@@ -5,9 +5,8 @@
 //! duration adds to two atomics. Loads and commits are recorded, because they take far longer than two
 //! atomic additions. Lookups are not.
 //!
-//! The crate `histogram` has the same bounds (a grouping power of 2), but is not used. Its buckets are
-//! atomics of the standard library, not of `sync`. It also keeps no sum, and refuses a duration beyond the
-//! last bucket.
+//! The crate `histogram` has the same bounds (a grouping power of 2), but is not used. It keeps no sum, and
+//! refuses a duration beyond the last bucket.
 
 use std::time::Duration;
 

@@ -317,8 +317,8 @@ impl Stats {
         self.memory.hits + below.unwrap_or_default() + self.misses
     }
 
-    /// Returns the share of lookups that memory or the disk answered, from 0 to 1. Returns 0 before the
-    /// first lookup.
+    /// Returns the share of lookups that memory, the disk or the server answered, from 0 to 1. Returns 0
+    /// before the first lookup.
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
         share(self.requests() - self.misses, self.requests())
@@ -326,8 +326,8 @@ impl Stats {
 }
 
 impl KeyspaceStats {
-    /// Returns the share of this keyspace's lookups that memory or the disk answered, from 0 to 1. Returns 0
-    /// before the first lookup.
+    /// Returns the share of this keyspace's lookups that memory, the disk or the server answered, from 0 to
+    /// 1. Returns 0 before the first lookup.
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
         let hits = self.memory_hits + self.disk_hits;

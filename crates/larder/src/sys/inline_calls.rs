@@ -15,10 +15,10 @@
 //!    One read of [`MAX_MEAN`] times [`SHARE`] (6.4 ms) exceeds this limit. One shorter read does not,
 //!    because the system may have run another thread during the read.
 //! 3. Then workers make the lookups, for at least [`MIN_PAUSE`] and for at least [`PAUSE_FACTOR`] times the
-//!    read time of the last lookup. Afterwards, workers continue until one of their lookups reads for less
-//!    than [`MAX_OF_WORKER`]. So a disk that does not respond delays the clients of a thread only once.
-//!    Changes that workers make for the thread count too: they have looked on disk, or have waited for room,
-//!    which a commit has freed.
+//!    read time of the last lookup, but at most [`MAX_PAUSE`]. Afterwards, workers continue until one of
+//!    their lookups reads for less than [`MAX_OF_WORKER`]. So a disk that does not respond delays the clients
+//!    of a thread only once. Changes that workers make for the thread count too: they have looked on disk, or
+//!    have waited for room, which a commit has freed.
 //! 4. The thread tries again. Its mean starts at half of [`MAX_MEAN`], so a disk that is still slow is
 //!    detected sooner.
 //!
@@ -96,7 +96,7 @@ struct ThreadCalls {
     mean: Cell<u64>,
     /// How long the current lookup has read so far, or `None` if no lookup is running.
     reading: Cell<Option<Duration>>,
-    /// When workers stop making the lookups.
+    /// The earliest time at which workers may stop making the lookups. `None` while this thread makes them.
     paused_until: Cell<Option<Duration>>,
     found_quick: Arc<AtomicBool>,
     /// Whether this thread is a worker. Its reads are measured, and it makes no inline calls.

@@ -1,4 +1,6 @@
-//! Access to locks and threads, to time, and to files. No other module accesses them directly.
+//! Access to locks and threads, to time, and to files. The other modules go through this module, with these
+//! exceptions: `ops/control` uses sockets and their paths directly, `disk/file/holders.rs` reads links in
+//! `/proc`, and `stats/counters.rs` and `format/codec/checks.rs` have thread-locals of the standard library.
 
 pub(crate) mod clock;
 #[cfg(feature = "async")]

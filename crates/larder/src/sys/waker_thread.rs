@@ -14,9 +14,10 @@
 //!    so that the other tasks are still woken.
 //! 3. If no waker is due, the thread waits until the next deadline. When it ends, it frees its place under
 //!    the same lock. So a caller in (1) finds either a thread that will check again, or a free place.
-//! 4. Code that runs inside a wake may still block. For example, the `Drop` of a future may send a command
-//!    to the writer, and wait for a task that this thread must wake. Calls that may block announce this
-//!    ([`before_blocking`]). The thread then gives its place to a new thread, and ends after its wake.
+//! 4. Code that runs inside a wake may still block. For example, the `Drop` of a future may send a command to
+//!    the writer, and wait for a task that this thread must wake. Calls that may block announce this
+//!    ([`before_blocking`]). The thread then gives up its place, to a new thread if there is more to do, and
+//!    ends after its wake.
 //!
 //! If the system cannot start a thread, the calling thread wakes the tasks. A task whose alarm rings early
 //! polls again, and sets another alarm.
@@ -143,7 +144,8 @@ impl WakerThread {
         }
     }
 
-    /// Starts the thread, or notifies it of a change.
+    /// Starts the thread, or notifies it of a change. If the system cannot start the thread, wakes every
+    /// task.
     fn call(self: &Arc<Self>, is_first: bool) {
         if !is_first {
             self.changed.notify_one();

@@ -72,7 +72,7 @@ impl Session {
         Self { is_trial: true, ..Self::new(elements) }
     }
 
-    /// Creates a session that only computes the length of an encoding, and records no shape.
+    /// Creates a session for computing only the length of an encoding. It records no shape.
     #[inline]
     pub(super) fn counting() -> Self {
         Self::with(Elements::of_unknown(), Shape::unnoted(), false)

@@ -4,17 +4,17 @@
 //! The effect of a type's serde attributes cannot be read from the type. Only a trial shows that a value
 //! *comes back*: that decoding its bytes gives an equal value. A trial decodes a value from its bytes before
 //! the value is stored, and compares the two ([`digest`]). The first values of a keyspace are tried. A later
-//! value is tried if it has a kind or a name at a place where no earlier value had it. In debug builds, or
-//! if the builder says so, every value is tried. After [`MAX_TRIALS`] trials, only the fingerprint protects
-//! the values that are read.
+//! value is tried if it has a kind or a name at a place where no earlier value had it. In debug builds, or if
+//! the builder says so, every value is tried. After [`MAX_TRIALS`] trials, a new kind or name alone causes no
+//! trial. Then only the fingerprint protects the values that are read.
 //!
 //! An encoding that describes itself has no fingerprint. In it, a type that asks for any kind (an untagged
 //! enum, a flattened map) gets the kind that the bytes look like. So one value may come back, and another
 //! value of the same shape may not. The same holds for a type that does not ask for the parts that were
 //! written. For example, the type skips a field (`skip_deserializing`, a name that only one side has), or
 //! reads a number as a different type. After the first value that shows one of these two, every value of the
-//! type is tried. Every value that contains a map of unknown length is tried too, because an omitted field
-//! looks like a missing key of the map.
+//! keyspace is tried. Every value that contains a map of unknown length is tried too, because an omitted
+//! field looks like a missing key of the map.
 
 use std::any::type_name;
 use std::cell::Cell;
@@ -39,7 +39,7 @@ const FIRST_VALUES: u64 = 16;
 /// Number of trials after which a new shape alone causes no trial. Otherwise a type whose values all differ
 /// in shape would have every value tried.
 const MAX_TRIALS: u64 = 1_024;
-/// Number of remembered sets of names. A set is remembered by its hash.
+/// Maximum number of remembered sets of names. A set is remembered by its hash.
 const REMEMBERED: usize = 64;
 
 /// The history of the values of one keyspace, which decides which values are tried.
@@ -50,10 +50,10 @@ pub(crate) struct ValueChecks {
     trials: StatisticU64,
     /// 1 after a value has asked for any kind, or has not asked for the parts that were written. 0 before.
     asks_for_any: StatisticU64,
-    /// The edges of all values that have come back.
+    /// The edges of all tried values that have come back.
     edges: [StatisticU64; EDGE_WORDS],
-    /// The names of values that have come back. Each hash is stored at the index `hash % REMEMBERED`, plus
-    /// 2^32, so that 0 means empty.
+    /// The hashes of the sets of names that were tried or read without an error. The number `hash + 2^32` is
+    /// stored at the index `hash % REMEMBERED`. So 0 means that the place is empty.
     names: [StatisticU64; REMEMBERED],
 }
 
@@ -78,7 +78,7 @@ impl ValueChecks {
     /// If this value must be tried, decodes its encoding and compares the result with the original.
     ///
     /// # Errors
-    /// Returns an error with advice if the value does not come back.
+    /// Returns an error if the value does not come back.
     pub(crate) fn check<V>(&self, format: Format, value: &V, encoded: &Encoded) -> Result<(), CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -88,7 +88,8 @@ impl ValueChecks {
         }
         let Some(_trial) = Trial::begin() else { return Ok(()) };
         let session = Session::trying(Elements::of(encoded.payload.len()));
-        // Both steps run under `catch_unwind`, because `Serialize` of the decoded value may also panic.
+        // Decoding and comparing both run under `catch_unwind`, because `Serialize` of the decoded value may
+        // also panic.
         let comes_back = catch_unwind(AssertUnwindSafe(|| comes_back(format, value, encoded, &session)));
         self.note(&session);
         if format == Format::MessagePack && session.shape.finish().kinds != encoded.shape.kinds {
@@ -197,7 +198,7 @@ const OTHER_NAMES: &str =
     "the fields or variants were written under other names or in another order; raise the keyspace's version";
 const OTHER_ENCODING: &str = "the record is of an earlier version of larder, and the value is not encoded as it was read; insert it again";
 
-/// Returns whether a reason for failed decoding is a fixed text of larder, which quotes nothing of the
+/// Returns whether a reason for failed decoding is one of the three texts above, which quote nothing of the
 /// value. A text from a user's type may quote the value.
 #[cfg(all(unix, feature = "control"))]
 pub(crate) fn quotes_nothing(reason: &str) -> bool {

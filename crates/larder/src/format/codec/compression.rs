@@ -104,8 +104,8 @@ fn inflate_zstd(_: &[u8], _: usize) -> Result<Vec<u8>, CodecError> {
     Err(CodecError::new("it is compressed with Zstandard; build larder with the feature zstd"))
 }
 
-/// Decompresses without the C library. The Rust decoder is slower, so only a build without the C library
-/// uses it.
+/// Decompresses without the C library. The Rust decoder is slower, so except in tests only a build without
+/// the C library uses it.
 #[cfg(all(feature = "zstd-read", any(test, not(feature = "zstd"))))]
 fn inflate_zstd_in_rust(bytes: &[u8], len: usize) -> Result<Vec<u8>, CodecError> {
     let mut inflated = vec![0; len];

@@ -40,8 +40,8 @@ impl ErasedCodec {
     /// which may panic.
     ///
     /// # Errors
-    /// Returns an error if the format cannot write the value. Only a memory-only keyspace can contain such a
-    /// value.
+    /// Returns an error if the value is of a different type, or if the format cannot write the value. Only a
+    /// memory-only keyspace can contain a value that the format cannot write.
     pub(crate) fn encode(
         &self,
         value: &(dyn Any + Send + Sync),

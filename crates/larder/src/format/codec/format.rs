@@ -24,9 +24,10 @@ pub enum Format {
     /// compact and the fastest encoding.
     ///
     /// This format suits types whose parts are always the same. It cannot carry omitted fields
-    /// (`skip_serializing_if`), flattened structs, enums with `tag` or `untagged`, or values of any shape.
-    /// `insert` refuses a value of these types if larder can detect this. A record has a fingerprint of the
-    /// written parts. So a value is read back unchanged, or not at all.
+    /// (`skip_serializing_if`), flattened structs, enums with `tag` or `untagged`, or types such as
+    /// `serde_json::Value` that accept any shape. `insert` refuses such a value if larder can detect the
+    /// problem. A record has a fingerprint of the written parts. So a value is read back unchanged, or not at
+    /// all.
     #[default]
     Bincode,
     /// [MessagePack](https://msgpack.org), with the names of fields. This format describes itself, so any

@@ -1,9 +1,9 @@
 //! The limits of any value: its length, its depth, and its number of elements.
 //!
-//! A codec's own limit counts bytes. Two kinds of hostile bytes pass that limit. The first kind is a
-//! sequence of elements without bytes: a length of 2^60 without any further bytes causes an endless loop.
-//! The second kind is nesting: each level of a recursive type takes one byte, and uses a stack frame.
-//! Neither bincode nor rmp-serde limits both kinds, so larder has its own limits. Values pass through
+//! A codec's own limit counts bytes. Two kinds of hostile bytes pass that limit. The first kind is a sequence
+//! of elements without bytes: a length of 2^60 without any further bytes causes an endless loop. The second
+//! kind is nesting: each level of a recursive type may take only one byte, but uses a stack frame. Neither
+//! bincode nor rmp-serde limits both kinds, so larder has its own limits. Values pass through
 //! [`Bounded`](super::bounded::Bounded), an adaptor around the codec's serde format, in both directions.
 //! **Encoding refuses what decoding would refuse**, so no value is stored that cannot be read back.
 //!
@@ -20,8 +20,9 @@ use crate::units::ByteSize;
 /// Maximum length of an encoded value. A longer value is neither encoded nor decoded.
 pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
 
-/// Maximum depth of a value. A struct, tuple, sequence, map, enum or `Option` inside another value is a
-/// level. Deeper values are neither encoded nor decoded.
+/// Maximum depth of a value. Each struct, tuple, sequence, map, enum and `Option` is a level, including the
+/// outermost. In [`Format::MessagePack`](crate::Format::MessagePack), an enum variant with a tuple or with
+/// named fields takes two levels. Deeper values are neither encoded nor decoded.
 ///
 /// 128 levels are enough for trees and expressions. Store a long linked list as a sequence instead. Decoding
 /// recurses once for each level, and this limit keeps hostile bytes from overflowing the stack. In an

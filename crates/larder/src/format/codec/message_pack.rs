@@ -1,10 +1,10 @@
 //! [`Format::MessagePack`](super::format::Format::MessagePack): values with their kinds, and structs with
 //! the names of their fields.
 //!
-//! Only this file uses `rmp-serde`. The serializer and the deserializer both report that they are
-//! human-readable, because serde always reads buffered values (flattened fields, untagged enums) in the
-//! human-readable form. A type that asks for the form (an IP address, a UUID) must get the same answer when
-//! it is written and when it is read.
+//! Apart from tests, only this file uses `rmp-serde`. The serializer and the deserializer both report that
+//! they are human-readable, because serde always reads buffered values (flattened fields, untagged enums) in
+//! the human-readable form. A type that asks for the form (an IP address, a UUID) must get the same answer
+//! when it is written and when it is read.
 
 use std::io;
 use std::marker::PhantomData;

@@ -1,12 +1,12 @@
 //! Encodes and decodes values through serde, in the [`Format`] of their keyspace.
 //!
-//! Each format has one file that uses its library: [`positional`], [`message_pack`], [`raw`]. No type of
-//! these libraries is public.
+//! Each format has a module: [`positional`], [`message_pack`], [`raw`]. The first two each use a library,
+//! none of whose types is public.
 //!
 //! Decoding terminates for any bytes. The number of bytes and the type of the value limit the memory and the
-//! stack that decoding takes. [`bounded`] enforces these [`limits`], not the codecs. Each value that can be
-//! encoded decodes to the same value: [`shape`] explains how larder ensures this for an encoding without
-//! names. [`checks`] decides which values are tried before they are stored.
+//! stack that decoding takes. [`bounded`] enforces these [`limits`]. The libraries do not. Each value that
+//! can be encoded decodes to the same value: [`shape`] explains how larder ensures this for an encoding
+//! without names. [`checks`] decides which values are tried before they are stored.
 
 mod bounded;
 pub(crate) mod checks;
@@ -46,8 +46,8 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
-    /// Returns the fingerprint for the value's record, which prevents that the value is read as another
-    /// type.
+    /// Returns the fingerprint for the value's record, which prevents the value from being read as another
+    /// type. Returns `None` if the encoding is not positional.
     pub(crate) fn fingerprint(&self) -> Option<u64> {
         self.is_positional.then(|| self.shape.fingerprint())
     }

@@ -1,8 +1,8 @@
 //! [`Format::Bincode`](super::format::Format::Bincode): values one after another, without kinds or names.
 //!
-//! Only this file uses bincode. Version 2.0.1 is the last version of bincode, so another codec may replace
-//! this file one day. No bincode type is public. The bytes are part of the file format, and a test pins
-//! them. So a different codec needs a new format.
+//! Apart from tests, only this file uses bincode. Version 2.0.1 is the last version of bincode, so another
+//! codec may replace this file one day. No bincode type is public. The bytes are part of the file format, and
+//! a test pins them. So a different codec needs a new format.
 
 use std::any::Any;
 use std::fmt;

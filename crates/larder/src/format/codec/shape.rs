@@ -8,8 +8,8 @@
 //!   the kind that was written. So a field that `Serialize` omitted, or a type that has changed, causes an
 //!   error and never a wrong value.
 //! - **Names**, as a set: the fields of each struct and each variant, with their places. Only `Serialize`
-//!   gets the names one by one. `Deserialize` gets a list that includes aliases. So the names are compared
-//!   with the names in the serialization of the decoded value. Adding an alias changes nothing.
+//!   passes the names one by one. `Deserialize` passes a list that includes aliases. So the names are
+//!   compared with the names in the serialization of the decoded value. Adding an alias changes nothing.
 //!
 //! The fingerprint ignores whether a part is a newtype, and whether a group of parts is a tuple or a struct.
 //! `Serialize` and `Deserialize` may differ in both respects without harm.
@@ -26,7 +26,8 @@ use std::collections::HashSet;
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The kind of a part. Each serde method has its kind. The kind 255 represents the length of a run.
+/// The kind of a part. A tuple and a struct have the same kind, and a newtype has none. The number 255 marks
+/// the length of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum PartKind {
@@ -112,7 +113,7 @@ pub(super) type Edges = [u64; EDGE_WORDS];
 /// The shape of the parts that were encoded or decoded so far.
 #[derive(Debug)]
 pub(super) struct Shape {
-    /// Whether the shape is recorded. A value that is only measured needs no shape.
+    /// Whether the shape is recorded. Computing only the length of a value needs no shape.
     is_noted: bool,
     kinds: Cell<u64>,
     /// The last kind, with its number. `run` counts how often it occurred in a row. So a long sequence of
@@ -140,7 +141,7 @@ impl Shape {
         }
     }
 
-    /// Creates a shape that records nothing, for a value that is only measured.
+    /// Creates a shape that records nothing, for computing only the length of a value.
     #[inline]
     pub(super) fn unnoted() -> Self {
         Self::with(false)

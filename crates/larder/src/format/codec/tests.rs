@@ -120,7 +120,7 @@ enum Tree {
 const KINDS: u8 = 13;
 
 /// Puts a tree around another tree. `kind` chooses the way. `empty` is the number of elements without bytes
-/// in the outer tree, if `kind` has any.
+/// in the outer tree, if `kind` has any. The outer tree of kind 10 has `empty % 100` bytes.
 fn around(tree: Tree, kind: u8, empty: usize) -> Tree {
     let tree = Box::new(tree);
     match kind {
@@ -275,7 +275,7 @@ fn the_last_level_is_encoded_and_decoded_and_the_next_is_not() {
 fn hostile_nesting_of_every_kind_is_an_error_and_not_an_overflow() {
     const LEVELS: usize = 1 << 20;
     assert!(refusal::<List>(&[1].repeat(LEVELS)).contains("levels"));
-    // The bytes that begin one layer of each kind.
+    // For ten of the kinds, the bytes that begin one layer.
     let layers: [&[u8]; 10] = [&[2], &[3], &[4], &[5], &[6], &[7, 1], &[8, 1], &[9, 1, 0], &[13, 1], &[14]];
     for layer in layers {
         assert!(refusal::<Tree>(&layer.repeat(LEVELS)).contains("levels"), "layer {layer:?}");
@@ -332,8 +332,8 @@ fn a_type_that_needs_a_self_describing_format_is_told_so() {
     assert!(refusal::<Untagged>(&[1]).contains("untagged"));
 }
 
-/// Checks that encoding refuses `tree` if and only if decoding `bytes` does. `bytes` is the encoding of
-/// `tree` without the limits.
+/// Checks that `tree` is either encoded as `bytes`, measured correctly and decoded again, or refused by all
+/// three. `bytes` is the encoding of `tree` without the limits.
 fn check_limits(format: Format, tree: Tree, bytes: &[u8]) -> Result<(), TestCaseError> {
     let len = super::encoded_len(format, &tree);
     match super::encode(format, &tree) {

@@ -101,7 +101,8 @@ impl<'a> KeyWriter<'a> {
     }
 
     /// Writes a part that has the same length in every key, such as an array or a digest. The bytes have no
-    /// end mark, so with different lengths the bytes of one key could begin the bytes of another.
+    /// end mark, so with different lengths the bytes of one key could be the beginning of another key's
+    /// bytes.
     #[inline(always)]
     pub fn array<const N: usize>(&mut self, bytes: &[u8; N]) {
         self.push(bytes);

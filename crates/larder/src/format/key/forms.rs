@@ -59,7 +59,7 @@ impl Key for Vec<u8> {
     }
 }
 
-/// Implements a borrowed form for lookups of byte keys.
+/// Implements the traits of a byte key's form.
 macro_rules! bytes_form {
     ($form:ty $(, $size:ident)?) => {
         impl$(<const $size: usize>)? EncodeKey<Vec<u8>> for $form {

@@ -233,7 +233,8 @@ mod tests {
         }
     }
 
-    /// Checks that changing any bit of a key changes each bit of the hash for about half of the keys.
+    /// Checks for a sample of a key's bits that changing one bit changes each bit of the hash for about half
+    /// of the keys.
     #[test]
     fn every_bit_of_a_key_changes_half_of_the_bits() {
         const KEYS: u32 = 512;

@@ -8,8 +8,8 @@
 //! - The raw parts `"a\0"` and then `00 00 00 'x'` are the encoding of `"a"`, then of another number, and
 //!   then of a text that begins with `x`.
 //!
-//! So a key with a zero byte in a part matches nothing, not even its own encoding. The lookup then encodes
-//! the key.
+//! So a key with a zero byte in a text or byte part matches nothing, not even its own encoding. The lookup
+//! then encodes the key.
 
 /// A one in each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -126,7 +126,7 @@ pub(super) fn has_zero(bytes: &[u8]) -> bool {
 /// 0x80, as in non-ASCII letters, can also set a top bit.
 ///
 /// If no byte is zero, subtracting one from each byte needs no borrow, and a byte of up to 0x80 gets no top
-/// bit. Otherwise the lowest zero byte becomes 0xFF.
+/// bit. If a byte is zero, the lowest zero byte becomes 0xFF.
 #[inline(always)]
 const fn suspect_zeros(word: u64) -> u64 {
     word.wrapping_sub(ONES)

@@ -64,7 +64,7 @@ impl Width {
         }
     }
 
-    /// Removes a width from the front of `left`, after its kind.
+    /// Reads the fields of a width of this kind from the front of `left`.
     fn read(kind: u8, left: &mut &[u8], depth: usize) -> Option<Self> {
         Some(match kind {
             FIXED => Self::Fixed(length(left)?),
@@ -127,8 +127,8 @@ impl Scope {
         Some(Self { prefix, rest: rest.into() })
     }
 
-    /// Returns whether this scope certainly contains every key of another scope. May return `false` although
-    /// it does, because only equality and the prefixes are tested.
+    /// Returns whether this scope certainly contains every key of another scope. May return `false` for a
+    /// scope that it contains, because only equality and the prefixes are tested.
     pub(crate) fn contains(&self, other: &Self) -> bool {
         self == other || (self.rest.is_empty() && other.prefix.starts_with(&self.prefix))
     }

@@ -6,11 +6,11 @@
 //! | `bytes` | `b"MTN\x00"` | |
 //! | numbers | `7`, `-7` | |
 //! | `bool` | `true`, `false` | |
-//! | `char` | `'a'` | a character that a person types may omit its quotes |
+//! | `char` | `'a'` | a person may omit the quotes |
 //! | `[u8; N]` | `b"MTN\x00"` | `N` bytes |
 //! | `uuid` | `67e55044-10b1-426f-9247-bb680e5fe0c8` | the hyphens may be omitted |
 //! | option | `None`, `Some("MTNVTU")` | |
-//! | tuple | `("MTNDATA", 3)` | a text that a person types without special characters may omit its quotes |
+//! | tuple | `("MTNDATA", 3)` | a person may omit the quotes of a text without special characters |
 //! | `()` | `()` | |
 //! | any | `0x4D544E0000` | the encoded bytes, if they are not a key of a known shape |
 //!
@@ -28,7 +28,8 @@ impl KeyShape {
     /// digits of the encoded bytes.
     ///
     /// # Errors
-    /// Returns a [`KeyError`] if the text is not a key of this shape.
+    /// Returns a [`KeyError`] if the text is neither a key of this shape, nor `0x` and pairs of hexadecimal
+    /// digits.
     ///
     /// ```
     /// # #[cfg(feature = "inspect")] {
@@ -215,8 +216,8 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('"') && !text.starts_with("0x") && !text.contains(is_special)
 }
 
-/// Splits the first word of a tuple from the rest. The word ends at the first character that may follow a
-/// part.
+/// Splits the first word of a tuple from the rest. The word ends at a comma, a parenthesis, a quote or white
+/// space.
 fn read_word(text: &str) -> (&str, &str) {
     let end = text.find(|letter: char| matches!(letter, ',' | '(' | ')' | '"') || letter.is_whitespace());
     text.split_at(end.unwrap_or(text.len()))

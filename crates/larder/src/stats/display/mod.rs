@@ -1,7 +1,8 @@
 //! Statistics as text for people.
 //!
-//! Without a width, each table row is one line of any length, for programs that read a pipe. With a width,
-//! as in `{stats:80}`, tables are folded and texts are wrapped, so that each line fits into the terminal.
+//! Without a width, each table row is one line of any length, for programs that read a pipe. With a width, as
+//! in `{stats:80}`, tables are folded and texts are wrapped, so that the lines fit into the terminal. A
+//! single word that is too long is not split.
 
 mod table;
 
@@ -14,8 +15,8 @@ use crate::units::ByteSize;
 use table::LineWriter;
 
 /// Prints the tiers and the keyspaces as tables, and the other statistics as lines. A width, as in
-/// `{stats:80}`, folds the tables and wraps the lines for a terminal of that many columns. Control
-/// characters in names are escaped.
+/// `{stats:80}`, folds the tables and wraps the lines for a terminal of that many columns. Control characters
+/// in names, paths and causes are escaped.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = f.width();

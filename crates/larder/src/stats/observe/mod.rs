@@ -3,8 +3,8 @@
 //! Every lookup, insert, removal and load is counted by its thread, in a counter of its keyspace. The count
 //! and the keyspace decide whether the operation is sampled: they are mixed into a number, which is compared
 //! with a threshold. While sampling is off, this costs an operation a load and a branch. While sampling is
-//! on, an operation that is not sampled costs two more multiplications. An operation that is not sampled
-//! writes to no memory that threads share.
+//! on, an operation that is not sampled costs two more multiplications. The decision not to sample an
+//! operation writes to no memory.
 //!
 //! The reported errors require that samples are nearly independent. Sampling every 64th operation would
 //! violate this: if a thread looks up 64 keys in turn, the same key is sampled each time. Multiplying the
@@ -89,7 +89,7 @@ impl Observer {
     }
 
     /// Returns a sample if an operation of a keyspace is sampled. `counted` is the number of the operation.
-    /// Each thread numbers the operations of each kind and keyspace separately.
+    /// Each stripe of the counters numbers the operations of each kind and keyspace separately.
     #[inline]
     pub(crate) fn sample(&self, count: Count, counted: u64, keyspace: KeyspaceId) -> Option<Sample> {
         let threshold = self.thresholds.get(count as usize)?.load(Ordering::Relaxed);

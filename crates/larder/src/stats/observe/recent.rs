@@ -140,7 +140,7 @@ mod tests {
             recent.add(b"new", later);
         }
         assert_eq!(recent.top(8, |_| true).len(), 1);
-        // This thread reads an earlier time than another thread before it.
+        // One thread may pass an earlier time than another thread has already passed.
         recent.add(b"new", START);
         assert!(recent.total(START) > 100.0);
     }

@@ -5,7 +5,8 @@
 //! takes over the smallest counter, and starts with its count. This count is the largest possible error of
 //! the new key's count.
 //!
-//! Two invariants hold after each addition, and [`validate`](Summary::validate) checks them:
+//! Two invariants hold after each addition. [`validate`](Summary::validate) checks the first, and a test
+//! checks both:
 //!
 //! - The sum of the counts is the weight that was added. So the smallest count of a full summary is at most
 //!   `total / capacity`.
@@ -180,7 +181,7 @@ impl Summary {
         }
     }
 
-    /// Checks the invariants.
+    /// Checks the first invariant, and that counters, index and heap agree.
     #[cfg(test)]
     pub(super) fn validate(&self) {
         let sum: f64 = self.counters.iter().map(|counter| counter.count).sum();

@@ -1,9 +1,9 @@
-//! The cache's time. It never decreases, and a reading is never behind the wall clock.
+//! The cache's time. It never decreases, and an exact reading is never behind the wall clock.
 //!
-//! The time is the monotonic time since the cache was opened, plus an offset. The offset only grows: each
-//! reading raises it to `wall - counted` if that is larger. So setting the wall clock back changes nothing,
-//! and no entry lives longer than its TTL. Setting the wall clock forward expires entries early. The time
-//! for which a machine is suspended is included.
+//! The time is the monotonic time since the cache was opened, plus an offset. The offset only grows: an exact
+//! reading raises it to the wall clock minus that monotonic time, if the difference is larger. So setting the
+//! wall clock back changes nothing, and no entry lives longer than its TTL. Setting the wall clock forward
+//! expires entries early. The time for which a machine is suspended is included.
 //!
 //! Time ends at `u64::MAX` milliseconds, and every sum saturates there. An entry has expired once the time
 //! has reached its expiry. So at the end of time every entry has expired, for any readings of the clocks.
@@ -20,7 +20,7 @@
 //! hit reads the coarse clock, compares two integers, and loads the limit. The order of steps:
 //!
 //! 1. A thread reads a tick that is not the stored tick.
-//! 2. It reads the wall clock, and raises the offset.
+//! 2. It reads the wall clock, and raises the offset if necessary.
 //! 3. It raises the limit to the upper bound of its tick. The limit only grows.
 //! 4. It stores the tick.
 //!
@@ -28,8 +28,8 @@
 //! before step 4. If a slow thread has stored an earlier tick in between, the limit still belongs to the
 //! later tick. A limit that is too high only makes a lookup read the exact time.
 //!
-//! A reading of the exact time raises the limit to the time that it returns. So a thread that has read an
-//! exact time never finds an entry that had expired by then.
+//! A reading of the exact time raises the limit to at least the time that it returns. So a thread that has
+//! read an exact time never finds an entry that had expired by then.
 
 use std::any::Any;
 use std::time::Duration;
@@ -58,9 +58,10 @@ pub(crate) struct CacheTime {
     origin: Duration,
     /// The offset to add to the time since `origin`, in milliseconds. It only grows.
     offset_ms: AtomicU64,
-    /// The tick at which the wall clock was last read.
+    /// The tick for which the limit was last computed.
     tick: AtomicU64,
-    /// The limit, in milliseconds. No later time has been returned, or will be returned during `tick`.
+    /// The limit, in milliseconds. No reading has returned a later time. During `tick`, the time passes the
+    /// limit only if the wall clock jumps.
     limit_ms: AtomicU64,
 }
 
@@ -145,7 +146,7 @@ impl CacheTime {
         }
     }
 
-    /// Returns bounds of the time. Within a tick of the coarse clock, reads only that clock.
+    /// Returns bounds of the time. If the current tick is already stored, reads only the coarse clock.
     pub(crate) fn bounds(&self) -> TimeBounds {
         let Some(coarse) = self.clock.coarse_monotonic() else {
             let now = self.now();
@@ -331,7 +332,8 @@ mod tests {
     }
 
     proptest! {
-        /// Checks that for any readings, time advances with the monotonic clock and never decreases.
+        /// Checks for any readings that the time starts at the wall clock or the watermark, advances with the
+        /// monotonic clock, stays within its bounds, never decreases, and is never behind the wall clock.
         #[test]
         fn an_entry_has_expired_once_the_clock_has_advanced_by_its_lifetime(
             monotonic in any_reading(),

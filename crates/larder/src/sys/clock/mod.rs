@@ -1,4 +1,4 @@
-//! Time. Only this module reads the operating system's clocks, or waits for them.
+//! Time. Only this module reads the operating system's clocks, or sleeps.
 
 pub(crate) mod cache_time;
 pub(crate) mod system;

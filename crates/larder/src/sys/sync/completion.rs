@@ -3,8 +3,8 @@
 //! The answer and the waker are changed under one lock, so no wake-up is lost:
 //!
 //! 1. The task takes the answer, if it has arrived. Otherwise it stores its waker, under the same lock.
-//! 2. The sender stores the answer and takes the waker, under one lock. After releasing the lock it wakes
-//!    the task.
+//! 2. The sender stores the answer and then takes the waker, both under the same lock. After releasing the
+//!    lock, the sender wakes the task.
 //!
 //! Dropping the sender without an answer also ends the wait. A task may drop its end at any time. Then the
 //! sender drops the answer after it has released the lock, because a user's `Drop` may wait.

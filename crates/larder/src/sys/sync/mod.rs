@@ -1,9 +1,10 @@
 //! Locks, atomics, threads, the channel and hash seeds.
 //!
-//! Every other module imports these items from here, so that a model checker can replace them. Then it runs
-//! the real protocol instead of a copy. The model checker is [shuttle](https://docs.rs/shuttle), used in a
-//! build with `RUSTFLAGS="--cfg shuttle"`. `native` and `model` export the same names. Every operation whose
-//! result depends on the order of two threads must use these names. See `tests/interleavings`.
+//! The other modules import these items from here, so that a model checker can replace them, and run the real
+//! protocol instead of a copy. The exceptions are thread-locals of `format/codec/checks.rs` and
+//! `stats/counters.rs`. The model checker is [shuttle](https://docs.rs/shuttle), used in a build with
+//! `RUSTFLAGS="--cfg shuttle"`. `native` and `model` export the same names. Every operation whose result
+//! depends on the order of two threads must use these names. See `tests/interleavings`.
 
 #[cfg(feature = "async")]
 pub(crate) mod completion;
@@ -29,10 +30,11 @@ pub(crate) use primitives::{
 pub(crate) use std::sync::Arc;
 pub(crate) use std::sync::atomic::Ordering;
 
-/// A number that is only displayed. No decision depends on it, so the model checker need not try the orders
-/// around it.
+/// A number for statistics, sampling or the trials of values. The promises of the cache do not depend on it,
+/// so the model checker need not try the orders around it.
 pub(crate) use std::sync::atomic::AtomicU64 as StatisticU64;
 
-/// A lock that no thread waits for, because only a forked child locks it exclusively. So the model checker
-/// need not try the orders around it.
+/// A lock around open files that threads hardly ever wait for. It is locked exclusively only to open a file,
+/// to use an owner's lock, or to close files in a forked child. So the model checker need not try the orders
+/// around it.
 pub(crate) use parking_lot::RwLock as UncontendedRwLock;

@@ -117,8 +117,8 @@ fn data(_: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
     Ok(whole(len))
 }
 
-/// Returns whether the file system of a directory counts blocks correctly. The result is true for file
-/// systems that neither compress nor share blocks on their own.
+/// Returns whether the file system of a directory is known to count blocks correctly. The result is true only
+/// for the listed file systems, which neither compress nor share blocks on their own.
 #[cfg(target_os = "linux")]
 pub(super) fn counts_blocks(directory: &Path) -> bool {
     /// The magic numbers of `linux/magic.h`: ext2 to ext4, XFS, tmpfs, ramfs and overlayfs. overlayfs

@@ -1,8 +1,8 @@
 //! The limit on the length of the files that a process writes (`ulimit -f`, `RLIMIT_FSIZE`).
 //!
-//! After a write beyond the limit, the system sends SIGXFSZ, which ends a process without a handler for it.
-//! A library must not change the signal handling of its host. So this module refuses the write before the
-//! system sees it. The error is the same as in a process that ignores the signal.
+//! After a write beyond the limit, the system sends SIGXFSZ, which ends a process without a handler for it. A
+//! library must not change the signal handling of its host. So this module refuses the write before the
+//! system sees it. The error has the same kind as in a process that ignores the signal.
 //!
 //! The limit is read before each write, because it may be lowered at any time. If the limit is lowered
 //! between this read and the write, the signal still ends the process.

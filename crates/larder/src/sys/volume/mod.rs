@@ -1,5 +1,5 @@
-//! The interface to the file system. The disk tier accesses all files through it, so a test can use a
-//! simulated file system.
+//! The interface to the file system. A cache accesses the files of its disk tier through this interface, so a
+//! test can use a simulated file system.
 //!
 //! The interface covers the operations that a test must be able to fail or to undo: opening, reading,
 //! writing, syncing, renaming, removing, and the owner's lock. [`OsVolume`](os::OsVolume) is the operating

@@ -29,7 +29,7 @@ pub(super) fn read_only(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes opening a symbolic link fail, and keeps opening a pipe from waiting for its other end.
+/// Makes opening a symbolic link fail. Opening a pipe does not wait for its other end.
 #[cfg(unix)]
 fn no_detour(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;

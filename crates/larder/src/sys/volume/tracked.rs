@@ -5,10 +5,11 @@
 //! the parent may be using the inherited files. So every handle accesses its file through a slot, and the
 //! volume has a list of the slots:
 //!
-//! 1. A thread holds a shared lock on the slot while it uses the file through a handle.
-//! 2. In a child, handles refuse to write, sync, shorten or lock the file. Closing and unlocking do nothing,
-//!    because an unlock would take the lock from the parent. So a child never changes the file, even if it
-//!    drops a handle.
+//! 1. A thread holds a lock on the slot while it uses the file through a handle. The lock is shared, except
+//!    for an owner's lock file.
+//! 2. In a child, handles refuse to write, sync, shorten or lock the file. Closing the store's file and
+//!    unlocking its ranges do nothing, because an unlock would take the lock from the parent. Unlocking an
+//!    owner's lock is refused. So a child never changes the file, even if it drops a handle.
 //! 3. In a child, [`TrackedVolume::release`] empties the slots without waiting. This closes the descriptors
 //!    and unlocks nothing. If a thread of the parent held a slot at the fork, the slot stays locked forever
 //!    and keeps its descriptor.

@@ -11,8 +11,7 @@ use serde::de::DeserializeOwned;
 use super::*;
 use crate::format::codec::encode;
 
-/// Stores a value as a keyspace in a release build does, and reads it back. Returns the error if the value
-/// is refused.
+/// Encodes, checks and decodes a value, as a keyspace does. Returns the first error.
 fn round_trip<V>(checks: &ValueChecks, format: Format, value: &V) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -103,7 +102,7 @@ fn a_rare_variant_is_tried_when_it_first_comes() {
     assert_eq!(checks.trials.load(Ordering::Relaxed), FIRST_VALUES);
     let rare = Event::Rare { json: serde_json::json!(null) };
     assert!(round_trip(&checks, Format::Bincode, &rare).is_err());
-    // serde does not pass these names to the serializer, but the kind is new at its place.
+    // An untagged enum writes no names of variants, but the kind is new at its place.
     let checks = ValueChecks::new(false);
     for number in 0..100 {
         round_trip(&checks, Format::MessagePack, &vec![Untagged::Small(number)]).unwrap();

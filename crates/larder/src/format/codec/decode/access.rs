@@ -58,7 +58,8 @@ impl<'a, 'de, A: EnumAccess<'de>, E: EncodingKind> EnumAccess<'de> for Bounded<'
     }
 }
 
-/// The enum has already entered its level, so the variant does not enter one.
+/// The enum has already entered its level. In a positional encoding, the variant enters no further level. In
+/// an encoding that describes itself, the compound of a tuple or struct variant enters one.
 impl<'de, A: VariantAccess<'de>, E: EncodingKind> VariantAccess<'de> for Bounded<'_, A, E> {
     type Error = A::Error;
 

@@ -168,8 +168,8 @@ impl<'de, D: Deserializer<'de>, E: EncodingKind> Deserializer<'de> for Bounded<'
         self.inner.deserialize_bytes(CopiedKey(visitor))
     }
 
-    // The lengths of tuples and structs come from the type, not from the bytes, so their elements are not
-    // counted.
+    // In a positional encoding, the lengths of tuples and structs come from the type, not from the bytes, so
+    // their elements are not counted.
     compounds!(
         deserialize_option() Plain false None,
         deserialize_newtype_struct(name: &'static str) Plain false None,

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 use crate::format::codec::bounded::{Bounded, EncodingKind};
 use crate::format::codec::shape::PartKind;
 
-/// The visitor of a compound. Its level was already entered when the type asked for the compound.
+/// The visitor of a compound whose level has already been entered.
 impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for Bounded<'_, V, E> {
     type Value = V::Value;
 

@@ -1,9 +1,9 @@
 //! The digest of a value, for comparing two values that have no `Eq`. The digest covers every call of the
-//! value's `Serialize`.
+//! value's `Serialize` except those for newtype structs.
 //!
 //! The digest is not computed from the encoded bytes. The variants `A(u8)` and `B(u16)` of an untagged enum
 //! with the same number have the same bytes, but are different values. Two hash maps with the same entries
-//! may have different bytes, but are equal. So the digest includes each serde call with its kind: widths,
+//! may have different bytes, but are equal. So the digest includes these calls with their kinds: widths,
 //! `Some` and `None`, names, the bits of floats. The digest does not depend on the order of a map's entries.
 
 mod compound;

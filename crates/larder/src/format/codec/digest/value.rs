@@ -29,7 +29,8 @@ impl Digest {
         Self { strict: fold(around.strict, self.strict), loose: fold(around.loose, self.loose) }
     }
 
-    /// Returns whether two digests are of equal values, ignoring the order of sets.
+    /// Returns whether two digests are of equal values. Ignores the order of sequences, because a hash set is
+    /// serialized as a sequence.
     pub(in crate::format::codec) fn agrees(self, other: Self) -> bool {
         self.strict == other.strict || self.loose == other.loose
     }

@@ -1,8 +1,8 @@
 //! Encodes within the limits. A wrapper of the codec's serializer records the shape of each part.
 //!
-//! The wrapper adds no bytes. The wrapper enters a level and counts elements exactly where
-//! [`decode`](super::decode) does, so every encoded value can be decoded. A value that could not be decoded
-//! is refused: see [`refusal`].
+//! The wrapper adds no bytes. It enters at least the levels that [`decode`](super::decode) enters, and counts
+//! the elements of each sequence and map whose length is known. So every encoded value can be decoded. A
+//! value that could not be decoded is refused: see [`refusal`].
 
 mod compound;
 pub(crate) mod one_byte;
@@ -60,15 +60,15 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
         self.moved(place)
     }
 
-    /// Enters the level of a compound. In an encoding that describes itself, a variant with several fields
-    /// takes two levels. A reader that does not know the type finds a map that contains a compound.
+    /// Enters the level of a compound. In an encoding that describes itself, a tuple or struct variant takes
+    /// two levels, because a reader that does not know the type finds a map that contains a compound.
     fn enter_compound(self, is_in_variant: bool) -> Result<Self, EncodeRefusal> {
         let level = self.enter()?;
         if E::DESCRIBES_ITSELF && is_in_variant { Ok(level.enter()?) } else { Ok(level) }
     }
 
-    /// Records the beginning of a sequence or map. Refuses an unknown length if a reader needs the length
-    /// before the elements.
+    /// Records the beginning of a sequence or map, and counts its elements. Refuses an unknown length if a
+    /// reader needs the length before the elements.
     fn begin(&self, kind: PartKind, len: Option<usize>) -> Result<(), EncodeRefusal> {
         self.session.shape.edge(self.place, kind);
         self.session.is_after_some.set(false);
@@ -142,8 +142,7 @@ impl<'a, S: Serializer, E: EncodingKind> Serializer for Bounded<'a, S, E> {
     }
 
     // In a positional encoding, a reader enters an `Option` before it knows that nothing is inside, so the
-    // encoder also enters a level. In an encoding that describes itself, a reader enters no level for
-    // nothing.
+    // encoder also enters a level. In an encoding that describes itself, a reader enters no level for `None`.
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
         let level = if E::DESCRIBES_ITSELF { self } else { self.enter().map_err(Error::custom)? };
         level.note_nothing(PartKind::None).map_err(Error::custom)?;

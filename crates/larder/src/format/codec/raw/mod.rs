@@ -1,7 +1,7 @@
 //! [`Format::Raw`](super::format::Format::Raw): the bytes of a value, unchanged.
 //!
-//! Byte vectors and strings are copied. Any other type is serialized through serde as bytes, text or a
-//! sequence of bytes, and deserialized in the form that it asks for.
+//! Byte vectors, boxed byte slices and strings are copied. Any other type is serialized through serde as
+//! bytes, text or a sequence of bytes, and deserialized in the form that it asks for.
 
 mod deserializer;
 mod serializer;

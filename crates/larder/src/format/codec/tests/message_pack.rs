@@ -166,7 +166,8 @@ fn trailing_and_missing_bytes_are_errors() {
     for len in 0..bytes.len() - 1 {
         refusal::<Product>(&bytes[..len]);
     }
-    // The value is followed by an unknown marker, by a truncated compound, or by endless nesting.
+    // The value is followed by any one byte, such as an unknown marker or the start of a compound, or by deep
+    // nesting.
     for marker in 0..=u8::MAX {
         *bytes.last_mut().unwrap() = marker;
         assert!(refusal::<Product>(&bytes).contains("bytes follow"), "{marker:02x}");

@@ -27,7 +27,8 @@ fn encoded<K>(form: &(impl EncodeKey<K> + ?Sized)) -> Vec<u8> {
     buffer.as_slice().to_vec()
 }
 
-/// Returns stored keys that differ slightly from `key`: one byte is changed, inserted or left out.
+/// Returns `key` and keys that differ slightly from it: with one byte changed, inserted or left out, cut
+/// short, or extended.
 fn neighbours(key: &[u8]) -> Vec<Vec<u8>> {
     let mut all = vec![key.to_vec()];
     for at in 0..key.len() {
@@ -46,7 +47,8 @@ fn neighbours(key: &[u8]) -> Vec<Vec<u8>> {
     all
 }
 
-/// Checks a form of a key against every stored key. If `is_plain`, no text or byte part has a zero byte.
+/// Checks that a form of a key has the hash of its encoding, and matches only its encoding. If `is_plain` is
+/// false, a text or byte part has a zero byte. Then the form must match nothing, and its hash is not checked.
 fn check<K: Key, Q: EncodeKey<K> + ?Sized + Debug>(form: &Q, others: &[&K], is_plain: bool) {
     let key = encoded::<K>(form);
     let unencoded = KeyForm::<K, Q>::new(seed(), form);
@@ -167,7 +169,7 @@ fn bytes_as_they_stand_are_not_taken_for_another_keys_encoding() {
     assert!(!KeyForm::<Triple, _>::new(seed(), &form).is(&as_it_stands));
 }
 
-/// A form that writes a different key at each call.
+/// A form that alternately writes two keys.
 #[derive(Debug)]
 struct Changing(Cell<usize>, [&'static str; 2]);
 

@@ -3,9 +3,9 @@
 //!
 //! Time does not pass under the model checker, so the schedule decides when a wait ends. A wait of zero
 //! length ends immediately. Any other wait on an empty channel ends in one of three ways: (a) at once, (b)
-//! after other threads have run, or (c) only when [`pass_time`] is called. The last way detects a thread
-//! that only a timeout would wake. A receiver times out at most [`MAX_TIMEOUTS`] times. Otherwise a thread
-//! that only waits for time to pass could make a schedule endless.
+//! after other threads have run, or (c) only when [`pass_time`] is called. The last way detects a thread that
+//! only a timeout would wake. In the first two ways, a receiver times out at most [`MAX_TIMEOUTS`] times.
+//! Otherwise a thread that only waits for time to pass could make a schedule endless.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use shuttle::future::batch_semaphore::{BatchSemaphore, Fairness};
 use shuttle::rand::{RngCore, thread_rng};
 
-/// Maximum number of timeouts of one receiver in one execution.
+/// Maximum number of timeouts of one receiver that the schedule may choose in one execution.
 const MAX_TIMEOUTS: usize = 4;
 /// Maximum number of turns that other threads get before a wait ends.
 pub(super) const MAX_CHANCES: u64 = 16;
@@ -136,7 +136,7 @@ pub(super) trait Wait {
     fn has_ended(&self) -> bool;
 }
 
-/// Number of turns that the waiters get to notice that time has passed.
+/// Maximum number of turns that a waiter gets to notice that time has passed.
 const MAX_TURNS: usize = 1_000;
 
 impl<T> Wait for Channel<T> {

@@ -185,9 +185,10 @@ impl Condvar {
         }
     }
 
-    /// Waits as long as the schedule chooses. Either the wait lasts until a notification or
-    /// [`pass_time`](channel::pass_time) and never times out, or it ends after other threads have run. In
-    /// the second case a notification may be lost. The caller must check its condition again in both cases.
+    /// Waits as long as the schedule chooses. In one case, the wait lasts until a notification or
+    /// [`pass_time`](channel::pass_time), and reports no timeout. In the other case, the wait ends after
+    /// other threads have run, and a notification may be lost. The caller must check its condition again in
+    /// both cases.
     pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) -> WaitTimeoutResult {
         if thread_rng().next_u64().is_multiple_of(2) {
             let has_ended = std::sync::atomic::AtomicBool::new(false);

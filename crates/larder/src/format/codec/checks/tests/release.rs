@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serializer};
 
 use crate::format::codec::checks::*;
 
-/// Inserts values one after another as in a release build. Returns the values that are read back, or `None`
-/// for each refused value.
+/// Encodes, checks and decodes values one after another, as a release build does. Returns each decoded value,
+/// or `None` for a refused value.
 fn in_a_release<V>(format: Format, values: &[V]) -> Vec<Option<V>>
 where
     V: Serialize + DeserializeOwned + 'static,

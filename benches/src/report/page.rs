@@ -13,19 +13,20 @@ use crate::summary::Summary;
 
 const INTRODUCTION: &str = "# Benchmarks
 
-`just bench` makes this page from its measurements. Only the reasons why a figure falls short are written by
-hand (`benches/reasons.txt`).
+`just bench` generates this page from its measurements. Only the reasons why a figure falls short are written
+by hand (`benches/reasons.txt`).
 
 How it is measured:
 
-- Contestants take turns, round after round, in an order that is drawn anew for each round. The first round is
-  not counted.
+- Contestants take turns, round after round, in an order that is chosen at random for each round. The first
+  round is not counted.
 - A figure is the median of a contestant's rounds, with its quartiles.
-- A ratio is taken within each round, where both contestants met the same conditions of the machine. The
-  table gives the median of these ratios, with its quartiles. Above 1, larder is better, whatever the unit.
+- A ratio is computed within each round, because in one round the conditions of the machine are the same for
+  both contestants. The table has the median of these ratios, with its quartiles. Above 1, larder is better,
+  whatever the unit.
 - Peers have the settings that their documentation recommends. The column \"durability\" says which of their
-  writes outlive a crash.
-- A section may be older than another. The lines at its end have its day and its commit.
+  writes survive a crash.
+- A section may be older than another. Its last lines have its day and its commit.
 ";
 
 /// Returns the whole page. Keeps the sections of the earlier page for rows that have no outcome now.

@@ -158,7 +158,7 @@ impl DropTrial {
 
 type Way = fn(DropTrial) -> Arc<Calls>;
 
-/// Every way in which the cache drops a value, a loader's error or a panic's payload.
+/// The ways in which the cache drops a value, a loader's error or a panic's payload.
 const WAYS: [(&str, Way); 16] = [
     ("replaced", |trial| {
         trial.insert();

@@ -138,7 +138,7 @@ fn contract_7_groups_of_the_greatest_size_fit_into_a_full_file() {
     let cache = place.builder().disk_capacity(ByteSize::mib(8)).open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
     for round in 0..40_u64 {
-        // The keys are far apart, so each of them is on another leaf page.
+        // The keys are far apart, so each key is on a different leaf page.
         let small = (0..64).map(|key| ((key << 20) + round * 7_919, vec![1; 900]));
         blobs.insert_many(small).unwrap();
         let large = (0..7).map(|key| ((1 << 40) + (key << 20) + round, vec![2; 30_000]));

@@ -18,7 +18,7 @@ fn filled(place: &Place) {
     filled_by_commits(place, 0);
 }
 
-/// Fills a file and then makes `commits` more commits, each of which writes pages at new places. The
+/// Fills a file. A commit follows each of the first `commits` inserts, and writes pages at new places. The
 /// sweeper's first sweep may add a commit.
 fn filled_by_commits(place: &Place, commits: u64) {
     let cache = place.open();

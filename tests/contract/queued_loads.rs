@@ -127,8 +127,8 @@ fn with_a_soft_timeout_alone_no_caller_waits_for_the_queue() {
     assert_eq!(source.loads(), 1, "one of them has taken the load over");
 }
 
-/// Runs a refresh to its end, and checks that the next hits begin no other refresh. Calls `end` while the
-/// refresh runs.
+/// Runs a refresh to its end, and checks that the next hits begin no other refresh until a write of the key.
+/// Calls `end` while the refresh runs.
 fn assert_paused(clock: &ManualClock, prices: &Registered, end: impl FnOnce()) {
     prices.keyspace().insert(1, 1).unwrap();
     clock.advance(AGE);

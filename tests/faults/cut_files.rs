@@ -32,8 +32,8 @@ fn closed() -> Place {
     place
 }
 
-/// Copies the directory of a closed cache. The copied cache file has another inode, so it is another file to
-/// the cache.
+/// Copies the files of a closed cache into a new directory. The copied cache file has another inode, so it is
+/// another file to the cache.
 fn copied(original: &Place) -> Place {
     let copy = Place::in_memory();
     for suffix in ["", ".lock", ".ballast"] {
@@ -93,7 +93,7 @@ fn is_whole(place: &Place) -> bool {
     true
 }
 
-/// Checks that the cache refuses the file twice and does not change it.
+/// Checks that the cache refuses the file twice, and changes neither the file nor its directory.
 fn is_refused(place: &Place, what: &str) {
     let before = fs::read(place.path()).unwrap();
     let names = |place: &Place| {

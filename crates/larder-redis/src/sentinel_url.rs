@@ -1,4 +1,4 @@
-//! Writes the URL of a master that Sentinels name.
+//! Builds the URL of a master that Sentinels name.
 
 use std::fmt;
 
@@ -41,26 +41,26 @@ fn encoded(text: &str) -> String {
 }
 
 impl SentinelUrl {
-    /// Begins the URL of the master that `sentinel monitor` gives this name.
+    /// Begins a URL. `master` is the name of the master in the `sentinel monitor` line of the Sentinels.
     pub fn new(master: &str) -> Self {
         let (user, options) = (String::new(), String::new());
         Self { master: encoded(master), user, hosts: Vec::new(), database: 0, is_tls: false, options }
     }
 
-    /// Adds the name or the address of a Sentinel. Add all Sentinels, or a majority at least.
+    /// Adds a Sentinel, with its host name or address. Add all Sentinels, or at least a majority of them.
     pub fn sentinel(mut self, host: &str, port: u16) -> Self {
         let host = if host.contains(':') { format!("[{host}]") } else { encoded(host) };
         self.hosts.push(format!("{host}:{port}"));
         self
     }
 
-    /// Sets the user and the password at the master. An empty user is the default user.
+    /// Sets the user and the password for the master. An empty user is the default user.
     pub fn user(mut self, user: &str, password: &str) -> Self {
         self.user = format!("{}:{}@", encoded(user), encoded(password));
         self
     }
 
-    /// Sets the user and the password at the Sentinels. An empty user is the default user.
+    /// Sets the user and the password for the Sentinels. An empty user is the default user.
     pub fn sentinel_user(self, user: &str, password: &str) -> Self {
         let with_user = if user.is_empty() { self } else { self.option("sentinel_username", user) };
         with_user.option("sentinel_password", password)
@@ -84,7 +84,7 @@ impl SentinelUrl {
         self
     }
 
-    /// Returns the URL. It has the passwords.
+    /// Returns the URL, which contains the passwords.
     #[must_use]
     pub fn build(&self) -> String {
         let scheme = if self.is_tls { "rediss-sentinel" } else { "redis-sentinel" };

@@ -1,5 +1,5 @@
-//! What both judges share: when each number of a key was replaced, how old the answers are, and the frame of
-//! a trial.
+//! The parts that the tests `judge` and `cache_judge` share: when each number of a key was replaced, how old
+//! the answers are, and the threads of a trial.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,7 +27,7 @@ impl Ages {
         self.began.elapsed()
     }
 
-    /// Records that the next number of a key was replaced, and that all callers are told so.
+    /// Records that the next number of a key was replaced. Call it when the change was acknowledged.
     pub(crate) fn replace(&self, at: usize) {
         self.replaced[at].lock().unwrap().push(self.elapsed());
     }
@@ -42,8 +42,8 @@ impl Ages {
         (0..self.replaced.len()).map(|at| self.count(at)).sum()
     }
 
-    /// Checks a lookup that began at `asked` and returned the number with this index. Records the time
-    /// between the change that replaced the number and the lookup, if it is the longest.
+    /// Counts a lookup that began at `asked` and returned the number with this index. Records the time from
+    /// the replacement of this number to the lookup, if it is the longest so far.
     pub(crate) fn judge(&self, at: usize, asked: Duration, number: usize) {
         self.answers.fetch_add(1, Ordering::Relaxed);
         let replaced = self.replaced[at].lock().unwrap().get(number).copied();
@@ -83,7 +83,7 @@ pub(crate) fn run_trial(threads: Vec<TrialThread<'_>>, mut disturb: impl FnMut(u
     });
 }
 
-/// Ends the threads, also after a panic of the disturbance.
+/// Sets the flag that ends the threads, also after a panic in `disturb`.
 struct EndOfTrial<'a>(&'a AtomicBool);
 
 impl Drop for EndOfTrial<'_> {

@@ -1,7 +1,7 @@
-//! A master, its replica and three Sentinels, failed over while the judge runs.
+//! A failover from a master to its replica by three Sentinels, while the judge runs.
 //!
-//! The master is cut off from its Sentinels and goes on answering: they may not log in any more. So the
-//! replica takes its place, and the old master is never told.
+//! The test disables the user as which the Sentinels log in at the master. So the Sentinels promote the
+//! replica, while the old master goes on answering as a master.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -13,9 +13,10 @@ use crate::server::{RedisServer, free_port};
 use crate::support::{eventually, now, pause};
 
 const BOUND: Duration = Duration::from_millis(200);
-/// The number of failovers in one run, one after another with servers of their own. Default 1.
+/// The environment variable with the number of failovers of the test. Each failover has new servers. Default
+/// 1.
 const ROUNDS: &str = "LARDER_REDIS_FAILOVERS";
-/// The user of the Sentinels at the servers.
+/// The command that creates the user as which the Sentinels log in.
 const USER: [&str; 8] = ["ACL", "SETUSER", "watch", "on", ">watchword", "~*", "&*", "+@all"];
 const DEFAULT_PASSWORD: &str = "s3cret";
 
@@ -23,7 +24,8 @@ const DEFAULT_PASSWORD: &str = "s3cret";
 pub(crate) struct Sentinel(Child);
 
 impl Sentinel {
-    /// Starts a Sentinel with these lines of configuration. It writes to its file of them.
+    /// Starts a Sentinel with these lines of configuration. Each Sentinel needs its own file, because it
+    /// writes to the file.
     pub(crate) fn start(dir: &Path, name: &str, lines: &[String]) -> Self {
         let path = dir.join(name);
         std::fs::write(&path, lines.join("\n")).unwrap();
@@ -68,7 +70,7 @@ fn cli(server: &RedisServer, words: &[&str]) -> String {
     server.cli(&[["-a", DEFAULT_PASSWORD, "--no-auth-warning"].as_slice(), words].concat())
 }
 
-/// A master and its replica, which ask for a password.
+/// Starts a master and its replica, which require a password. Returns each server with its port.
 fn pair() -> Option<(RedisServer, u16, RedisServer, u16)> {
     let arguments = ["--requirepass", DEFAULT_PASSWORD, "--masterauth", DEFAULT_PASSWORD];
     let arguments = [arguments.as_slice(), &["--repl-diskless-sync-delay", "0"]].concat();
@@ -82,7 +84,8 @@ fn pair() -> Option<(RedisServer, u16, RedisServer, u16)> {
     Some((master, one, replica, two))
 }
 
-/// Returns the number of keys for which a node answers a number that was invalidated, at rest.
+/// Runs a failover, and checks that no answer is older than the bound. Returns the number of keys for which a
+/// node then still returns an invalidated number.
 fn fail_over(options: &str) -> Option<usize> {
     let (master, one, replica, two) = pair()?;
     let (dir, ports) = (tempfile::tempdir().unwrap(), std::array::from_fn(|_| free_port()));
@@ -125,7 +128,7 @@ fn fail_over(options: &str) -> Option<usize> {
         let answers = nodes.iter().map(|node| node.numbers.get(&(at as u64)));
         answers.flatten().any(|number| *number < acknowledged)
     };
-    // What memory may still answer by the bound is over then.
+    // After this time, memory no longer returns invalidated numbers.
     pause(BOUND);
     let rows: u64 = database.rows.iter().map(|row| row.load(Ordering::Relaxed)).sum();
     let stale = (0..KEYS).filter(|at| is_stale(*at)).count();

@@ -1,5 +1,6 @@
-//! Races of fill, change and push, in planted orders. A proxy holds the answers and pushes of the server back
-//! until the order is certain, and no race is left to chance.
+//! Races between a fill, a change and a push. The test plants the order of their steps: a proxy holds back
+//! the answers and pushes of the server until the other steps are done. Only in `AnswerWithPush`, the push
+//! and the fill run at the same time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,12 +12,12 @@ use crate::proxy::Proxy;
 use crate::server::RedisServer;
 use crate::support::{eventually, key, now};
 
-/// The number of races of a trial. Default 1200.
+/// The environment variable with the number of races of both tracking modes together. Default 1200.
 const RACES: &str = "LARDER_REDIS_RACES";
 /// The bound of these tests. It is long, so that memory answers while pushes are held back.
 const BOUND: Duration = Duration::from_secs(1);
 const WORKERS: usize = 2;
-/// Of so many races, one loses the connection: it takes longest.
+/// One race in this number loses the connection. Such a race takes the longest.
 const LOSSES: usize = 256;
 
 /// The order of a race.
@@ -52,7 +53,8 @@ struct Racers {
     proxy: Proxy,
     node: Node,
     other: Node,
-    /// The pushes of a write to a key that this node has not read: with broadcasts, there is one.
+    /// The number of pushes for a write to a key that this node has not read. It is 1 in broadcast mode, and
+    /// 0 otherwise.
     pushes: u64,
 }
 
@@ -67,18 +69,19 @@ impl Racers {
         Self { proxy, node, other, pushes: u64::from(tracking == "broadcast") }
     }
 
-    /// Changes a key as the other node: by a removal or by a new value.
+    /// Makes the other node remove the key if `at` is odd, or write a new value if `at` is even.
     fn change(&self, at: usize, key: &RemoteKey) {
         assert!(if at.is_multiple_of(2) { self.other.set(key, b"new") } else { self.other.remove(key) });
     }
 
-    /// Runs a race. Returns whether the old value was read, as the order says.
+    /// Runs a race, and checks that memory does not return the old value after the push. Returns whether the
+    /// lookup returned the old value, or for `ChangeInLoad`, whether the loader has run.
     fn race(&self, at: usize, order: Order, key: &RemoteKey) -> bool {
         if order == Order::ChangeInLoad {
             return self.race_of_load(at, key);
         }
         assert!(self.other.set(key, OLD));
-        // The push of this write comes first.
+        // Waits until the push of this write has arrived.
         if self.pushes > 0 {
             self.node.await_epoch(key, self.pushes);
         }
@@ -98,7 +101,7 @@ impl Racers {
                     self.change(at, key);
                     changed = now();
                 });
-                // Memory may answer the old value until the bound.
+                // Memory may return the old value until the bound has passed.
                 let asked = now();
                 let is_old = self.node.hit(key).as_deref() == Some(OLD);
                 assert!(!is_old || asked <= changed + BOUND, "race {at}: an answer is older than the bound");
@@ -138,7 +141,8 @@ impl Racers {
         found.as_deref() == Some(OLD)
     }
 
-    /// A load under a lease, and a change while it runs.
+    /// Changes a key while its loader runs. Checks that the loaded value is not stored. Returns whether the
+    /// loader has run.
     fn race_of_load(&self, at: usize, key: &RemoteKey) -> bool {
         let mut has_raced = false;
         let loaded = self.node.get_or_load(key, || {
@@ -154,7 +158,8 @@ impl Racers {
     }
 }
 
-/// Runs races by all workers. Returns how many were as planted.
+/// Runs races on all workers. Returns in how many the planted order took place, or `None` if no Redis server
+/// is installed.
 fn races(tracking: &str, fault: NodeFault, count: usize) -> Option<usize> {
     let server = RedisServer::start(&[])?;
     let (next, planted) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -170,7 +175,8 @@ fn races(tracking: &str, fault: NodeFault, count: usize) -> Option<usize> {
                     }
                     let order = ORDERS[at % ORDERS.len()];
                     let order = if at % LOSSES == LOSSES - 1 { Order::LossBeforeFill } else { order };
-                    // The half of the number, because `change` uses its last bit.
+                    // The quotient, because `change` uses its lowest bit. So each order has both kinds of
+                    // changes.
                     let is_planted = racers.race(at / ORDERS.len(), order, &key(&format!("raced{at}")));
                     planted.fetch_add(usize::from(is_planted), Ordering::Relaxed);
                 }

@@ -1,4 +1,4 @@
-//! Sentinels that answer as a test says.
+//! Sentinels whose answers a test chooses.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ struct SentinelScript {
     /// The port of the master that it names. 0 if it knows no master.
     master: AtomicU16,
     known: AtomicUsize,
-    /// While this is set, it takes questions and answers none.
+    /// For each side of the clients, whether the Sentinel reads questions without answering them.
     is_silent: [AtomicBool; 2],
     is_ended: AtomicBool,
 }
@@ -43,7 +43,7 @@ impl ScriptedSentinels {
         sentinels
     }
 
-    /// The URL for the clients of one side, with options behind it.
+    /// Returns the URL for the clients of one side. The URL ends with the options.
     pub(crate) fn url(&self, side: usize, options: &str) -> String {
         self.url_of(side, 0..3, options)
     }

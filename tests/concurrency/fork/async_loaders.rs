@@ -62,7 +62,8 @@ fn load<T: PartialEq + std::fmt::Debug>(
     assert_eq!(forked.lock().unwrap().take().unwrap().ends(), 0, "{expected:?}");
 }
 
-/// Loads a key in a child process. The load succeeds, but its value is not cached.
+/// Loads a key in a child process. The load succeeds, but its value is not cached. The registration of an
+/// asynchronous loader is refused.
 pub(super) fn load_in_child(says: &mut Says, versions: &Keyspace<u64, u64>) {
     says.step("get_or_load_async");
     let loading = async { versions.get_or_load_async(&7, || async { Ok::<u64, ()>(70) }).await };

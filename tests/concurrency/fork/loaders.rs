@@ -19,7 +19,8 @@ pub(super) fn sevens(versions: &Keyspace<u64, u64>) -> Sevens {
     sevens
 }
 
-/// Makes every call of the handle. Key 1 has the value 10, which is old enough for a refresh.
+/// Calls `get` and `refresh` in a child, and registers another loader. Key 1 has the value 10, which is old
+/// enough for a refresh.
 pub(super) fn ask(says: &mut Says, sevens: &Sevens) {
     says.step("a registered loader");
     assert_eq!(*sevens.get(1).unwrap().value.unwrap(), 10, "no refresh begins");

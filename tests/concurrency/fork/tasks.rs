@@ -56,8 +56,8 @@ fn is_forked<T>(answer: &Result<T, Error>) -> bool {
     matches!(answer, Err(Error::Forked))
 }
 
-/// Makes every call on a keyspace that is allowed in a child and changes nothing. Key 1 is in memory, and key
-/// 2 is on disk only.
+/// Checks that calls that change the cache are refused in a child, and that iterators and statistics are
+/// empty.
 fn ask_everything(says: &mut Says, cache: &Cache, versions: &Keyspace<u64, u64>) {
     let immediate = InsertOptions::new().durability(Durability::Immediate);
     let mut refused = |step: &str, is_refused: bool| {

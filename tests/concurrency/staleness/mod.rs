@@ -14,8 +14,8 @@ use crate::support::child::Worker;
 use crate::support::harness::Harness;
 use crate::support::{Place, Random};
 
-/// Counts of a round: disk hits, evictions from memory, voided fills, and requests, all of the closed caches,
-/// and kills.
+/// Five counts of a round: disk hits, evictions from memory, voided fills and requests of the caches that
+/// were closed, and kills.
 type Seen = [u64; 5];
 
 /// Starts several children on one file, one after another, and kills each of them.

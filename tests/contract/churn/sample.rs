@@ -73,7 +73,8 @@ impl fmt::Display for Sample {
     }
 }
 
-/// Checks samples in the order in which they were taken. The first `warm_up` samples are the baseline.
+/// Checks samples, which must be in the order in which they were taken. The first `warm_up` samples are the
+/// baseline.
 pub(super) fn check(samples: &[Sample], warm_up: usize) -> Result<(), String> {
     let (usual, later) = samples.split_at(warm_up.min(samples.len()));
     let most = |of: fn(&Sample) -> u64| usual.iter().map(of).max().unwrap_or(0);

@@ -63,8 +63,8 @@ impl IdleLives {
         self.committed.get(key).map_or(Timestamp::ZERO, |life| life.earliest)
     }
 
-    /// Returns whether an entry may exist after a crash. Its expiry is not later than its last use permits,
-    /// and not earlier than its last committed use permits.
+    /// Returns whether an entry with this value and this expiry may exist after a crash. Its expiry must not
+    /// be later than its last use and its TTL permit.
     pub(super) fn may_be_after_crash<'a>(
         &self,
         key: &ModelKey,

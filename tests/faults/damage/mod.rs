@@ -136,8 +136,8 @@ fn the_damage_harness_catches_a_wrong_value_a_panic_and_a_crash() {
     run_batch(images.dir(), &seeds, "none", &mut Tally::new()).unwrap();
 }
 
-/// Makes a database of another application. With `with_our_names`, its tables have the names of larder's
-/// tables and other types.
+/// Makes a database of another application. With `with_our_names`, one of its tables has the name of larder's
+/// metadata table, but other types.
 fn other_database(path: &Path, with_our_names: bool) -> Database {
     let db = Database::create(path).unwrap();
     let txn = db.begin_write().unwrap();

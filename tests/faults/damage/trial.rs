@@ -167,8 +167,8 @@ impl DamageTrial {
         })
     }
 
-    /// Looks up every key twice, because the first lookup promotes an entry to memory. Returns whether every
-    /// key was found.
+    /// Looks up every key twice, because the first lookup promotes an entry to memory. Returns whether each
+    /// key of the image was found.
     fn judge_all(&self, written: &Keyspace<Key, Written>) -> Result<bool, String> {
         let mut all = true;
         for key in truth::all_keys(self.keys).chain(truth::all_keys(self.keys)) {

@@ -2,8 +2,8 @@
 //!
 //! The socket never blocks, not even while it connects. A stopped server accepts no more connections once its
 //! queue is full, so a blocking connection attempt to its Unix socket would wait forever. The system resolves
-//! host names without a time limit, so a separate thread does it. There is at most one such thread, and a
-//! later attempt waits for the result of an earlier one.
+//! host names without a time limit, so a separate thread does it. There is at most one such thread per
+//! [`Connector`], and a later attempt waits for the result of an earlier one.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -52,7 +52,7 @@ impl Attempt<'_> {
 /// Receives the addresses of a host when the system has resolved its name.
 type Resolving = Receiver<io::Result<Vec<SocketAddr>>>;
 
-/// Connects the sockets of a client, one at a time.
+/// Connects the sockets of the driver or of one Sentinel's thread, one at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Connector {
     /// A resolution for which an earlier attempt could not wait any longer.

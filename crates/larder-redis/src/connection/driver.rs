@@ -90,7 +90,7 @@ impl Connection {
         }
     }
 
-    /// Connects, and greets the server. From the return of this function on, requests are sent.
+    /// Connects, and greets the server. If this function succeeds, callers can send requests when it returns.
     fn greet(self: &Arc<Self>, connector: &mut Connector, input: &mut Input) -> Result<Arc<Socket>, Error> {
         let until = self.clock.now() + self.settings.timing.connect;
         let (waker, clock, is_closed) = (&self.waker, &*self.clock, &self.is_closed);
@@ -120,8 +120,8 @@ impl Connection {
             if self.is_closed() {
                 return Error::Closed;
             }
-            // All received bytes are handled before a time limit is checked. This process may have been
-            // stopped while the server replied in time.
+            // All received bytes are handled before the time limit of a request is checked. This process may
+            // have been stopped while the server replied in time.
             let read = match input.fill(socket) {
                 Ok(read) => read,
                 Err(error) => return unavailable(&self.settings, &error),

@@ -90,7 +90,8 @@ impl Input {
     }
 }
 
-/// A connection during its greeting. All requests of the greeting share one time limit.
+/// A connection during its greeting, or a connection to a Sentinel. All requests of one value share one time
+/// limit.
 pub(crate) struct Greeting<'a> {
     pub(crate) socket: &'a Arc<Socket>,
     pub(crate) input: &'a mut Input,
@@ -198,7 +199,8 @@ impl Greeting<'_> {
             (b"sentinel", _) => {
                 unsupported("it is a Sentinel", "write redis-sentinel://SENTINEL,SENTINEL/MASTER")
             }
-            // The Sentinels name it before it is one, or after it was one. Later they name another one.
+            // During a failover, the Sentinels may name a server that is not a master yet, or no longer a
+            // master. A later attempt may succeed.
             (_, b"replica" | b"slave") if self.settings.is_elected => {
                 let cause = "the Sentinels name it as the master, and it is a replica".to_owned();
                 Err(Error::Unavailable { server: self.server(), cause })
@@ -227,7 +229,7 @@ impl Greeting<'_> {
         }
     }
 
-    /// Returns the error for any other request of the greeting that the server has refused.
+    /// Returns the error for a request other than `HELLO` that the server has refused.
     pub(crate) fn refusal(&self, text: &[u8]) -> Error {
         let answer = String::from_utf8_lossy(text).into_owned();
         let (server, code) = (self.server(), answer.split(' ').next().unwrap_or_default());

@@ -56,7 +56,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Returns a connection that is not connected yet.
+    /// Returns a connection that is not connected yet. Starts the threads that ask the Sentinels, if the URL
+    /// names Sentinels.
     pub(super) fn new(
         settings: Settings,
         clock: Arc<dyn BootClock>,

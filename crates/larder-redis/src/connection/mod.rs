@@ -2,8 +2,8 @@
 //!
 //! - [`outbox`]: the requests that callers append, and how they are written.
 //! - [`link`]: the interface for callers.
-//! - [`driver`]: the only thread that reads. It handles replies and pushes in the order of the stream, sends
-//!   PINGs, checks time limits, and reconnects.
+//! - [`driver`]: the only thread that reads from the server. It handles replies and pushes in the order of
+//!   the stream, sends PINGs, checks time limits, and reconnects.
 //! - [`connect`]: connects a socket.
 //! - [`greeting`]: the first requests of a connection.
 //! - [`validity`]: the deadline until which values in memory may be returned.

@@ -1,6 +1,7 @@
-//! The Sentinels of a master: a thread for each of them asks which server it is ([`votes`](super::votes)).
+//! The threads that ask the Sentinels which server is the master, one thread for each Sentinel. The steps are
+//! in [`votes`](super::votes).
 //!
-//! A Sentinel that does not answer holds up nobody but its own thread.
+//! A Sentinel that does not answer delays no question to the other Sentinels.
 
 use std::io;
 use std::sync::Arc;
@@ -22,15 +23,15 @@ use crate::protocol::reply::Reply;
 use crate::random;
 use crate::settings::Settings;
 
-/// Questions to a Sentinel in the time `S`.
+/// Number of times that a Sentinel is asked within `S`.
 const QUESTIONS: u32 = 4;
 
-/// What the Sentinels say about the server of the present connection.
+/// What the Sentinels say about the server of the current connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MasterStatus {
-    /// A majority vouches for it.
+    /// A majority has vouched for the server within the last `S`.
     Vouched,
-    /// No majority has vouched for it for as long as the bound.
+    /// No majority has vouched for the server within the last `S`.
     Unvouched,
     /// A majority names another server.
     Deposed,
@@ -39,7 +40,7 @@ pub(super) enum MasterStatus {
 #[derive(Debug)]
 struct Election {
     votes: Votes,
-    /// The address that the present connection goes to, or that was tried last.
+    /// The address of the current connection, or of the last attempt to connect.
     used: Option<Address>,
 }
 
@@ -50,12 +51,12 @@ pub(crate) struct Sentinels {
     group: SentinelGroup,
     clock: Arc<dyn BootClock>,
     election: Mutex<Election>,
-    /// Moves when all Sentinels are to be asked at once.
+    /// Incremented to make all threads ask their Sentinels at once.
     round: AtomicU64,
     is_closed: AtomicBool,
-    /// Wakes the threads, one each.
+    /// One waker for each thread.
     wakers: Vec<PollWaker>,
-    /// Wakes the driver when a Sentinel has answered.
+    /// Wakes the driver when a Sentinel has answered or failed.
     of_driver: Arc<PollWaker>,
 }
 
@@ -92,7 +93,8 @@ impl SentinelsHandle {
             wakers: wakers?,
             of_driver,
         });
-        // It exists before the threads, so that an error ends those that have begun.
+        // The handle exists before the threads. If a thread can't be started, dropping the handle ends the
+        // other threads.
         let handle = Self(sentinels.clone());
         for at in 0..count {
             let of_thread = sentinels.clone();
@@ -110,7 +112,9 @@ impl Sentinels {
         self.wakers.iter().for_each(PollWaker::wake);
     }
 
-    /// Returns the settings of the server that a majority names, and remembers it as the one that is used.
+    /// Returns the settings of the server that a majority vouches for, and stores its address in `used`. If
+    /// there is no such server, waits until every Sentinel has answered or failed, or until the attempt is
+    /// over.
     pub(super) fn find_master(&self, attempt: Attempt<'_>) -> Result<Settings, Error> {
         // Release: pairs with the Acquire in `run`.
         let round = self.round.fetch_add(1, Ordering::Release) + 1;
@@ -118,7 +122,7 @@ impl Sentinels {
         loop {
             let mut election = self.election.lock();
             let elected = election.votes.elected();
-            // Step 5.
+            // Step 5 of `votes`.
             let elected = elected.filter(|(_, vouched)| self.is_within_bound(*vouched));
             if let Some(master) = elected.map(|(master, _)| master.clone()) {
                 election.used = Some(master.clone());
@@ -149,20 +153,20 @@ impl Sentinels {
         self.clock.now() < vouched + self.settings.timing.staleness
     }
 
-    /// Returns the settings of the server that is used.
+    /// Returns the settings of the server in `used`.
     pub(crate) fn present_master(&self) -> Option<Settings> {
         let used = self.election.lock().used.clone();
         used.map(|used| self.settings_of(used))
     }
 
-    /// Returns the time for which the Sentinels vouch for the server that is used (step 6).
+    /// Returns `V` of the server in `used` (step 6 of `votes`), or zero if the Sentinels do not vouch for it.
     pub(super) fn vouched(&self) -> Duration {
         let election = self.election.lock();
         let vouched = election.used.as_ref().and_then(|used| election.votes.vouched(used));
         vouched.unwrap_or_default()
     }
 
-    /// Returns what the Sentinels say now about the server that is used.
+    /// Returns what the Sentinels say now about the server in `used`.
     pub(super) fn status(&self) -> MasterStatus {
         let election = self.election.lock();
         match (election.votes.elected(), &election.used) {
@@ -172,7 +176,7 @@ impl Sentinels {
         }
     }
 
-    /// Returns whether the Sentinels name another server than the one that was tried last.
+    /// Returns whether a majority has vouched within the last `S` for a server other than the one in `used`.
     pub(super) fn has_news(&self) -> bool {
         let election = self.election.lock();
         let elected = election.votes.elected();
@@ -181,7 +185,7 @@ impl Sentinels {
         })
     }
 
-    /// Asks one Sentinel until the client is closed.
+    /// Asks one Sentinel again and again, until the client is closed.
     fn run(&self, at: usize) {
         let (mut connector, mut line, mut backoff) = (Connector::default(), None, Backoff::default());
         let (Some(waker), Some(settings)) = (self.wakers.get(at), self.settings_of_sentinel(at)) else {
@@ -211,7 +215,7 @@ impl Sentinels {
         }
     }
 
-    /// Waits, unless the client is closed or the Sentinels are to be asked at once.
+    /// Waits until the time `until`, until the client is closed, or until a round after `round` begins.
     fn pause(&self, waker: &PollWaker, round: u64, until: Duration) {
         loop {
             let left = until.saturating_sub(self.clock.now());
@@ -232,7 +236,7 @@ impl Sentinels {
         Some(settings)
     }
 
-    /// Asks a Sentinel, over the connection that is there, or over a new one.
+    /// Asks a Sentinel over the connection in `line`. Connects first if there is none.
     fn ask(
         &self,
         settings: &Settings,
@@ -258,14 +262,14 @@ impl Sentinels {
         let name = &self.group.master;
         let questions =
             [sentinel("GET-MASTER-ADDR-BY-NAME").arg(name), sentinel("MYID"), sentinel("MASTER").arg(name)];
-        // Step 1: the clock is read before the question is sent.
+        // Step 1 of `votes`: the clock is read before the questions are sent.
         let asked = clock.now();
         let replies = greeting.ask_all(&questions)?;
         read_vote(replies, asked, &greeting, name)
     }
 }
 
-/// Reads the answers of a Sentinel.
+/// Returns the vote in the replies of a Sentinel.
 fn read_vote(
     replies: Vec<Reply>,
     asked: Duration,

@@ -5,46 +5,50 @@
 //! also needs their votes. These are the steps, whose numbers are in the code:
 //!
 //! 1. A thread for each Sentinel reads the clock, *then* asks the Sentinel for the address of the master, for
-//!    its own id, and for the number of Sentinels. It asks every `S / 4`.
+//!    its own id, and for the number of Sentinels. It asks again after `S / 4`, after a longer wait if the
+//!    Sentinel has failed, and at once when the driver looks for the master.
 //! 2. The last answer of a Sentinel is its *vote*: an address, and the time at which it was asked. Two
 //!    addresses with the same id are one Sentinel.
-//! 3. A majority is more than half of `N`. `N` is the number of Sentinels that the URL names, or the number
-//!    that a Sentinel knows of, if that is more.
-//! 4. The Sentinels *vouch* for an address if a majority of the votes is for it. They vouch for the time `V`
-//!    at which the latest votes that make up a majority were asked for: the earliest time of these.
+//! 3. A majority is more than half of `N`. `N` is the number of Sentinels that the URL names, or the largest
+//!    number that a Sentinel knows of, if that is larger.
+//! 4. The Sentinels *vouch* for an address if a majority of the votes is for it. Of the latest votes that
+//!    make up a majority, the earliest was asked for at the time `V`. The Sentinels vouch for this time.
 //! 5. A connection is made only to an address that the Sentinels vouch for, with `now < V + S`. The server
-//!    must say that it is a master, in its answer to `HELLO`, and in that to each heartbeat.
+//!    must say that it is a master in its reply to `HELLO` and in its reply to each heartbeat.
 //! 6. The deadline of the values in memory counts from `V` if `V` is before the time that the heartbeat
 //!    vouches for.
 //! 7. The driver handles what has arrived from the server only while `now < V + S`, read after the arrival.
-//!    Otherwise it waits for votes, for as long as for an answer. Then the connection counts as lost.
+//!    Otherwise the driver waits for votes, at most for the time limit of a request. After that, the
+//!    connection is lost.
 //! 8. A majority for another address ends the connection at once.
 //!
-//! **The bound.** Two majorities have a Sentinel in common. A Sentinel that has voted for a new master votes
-//! for the one before only after another failover. So if one client of larder had a majority for the new
-//! master at the time `T`, then `V` of each client of the old one is before `T`. It follows that no answer of
-//! memory (6), and no answer of the old master (7), is older than a change that the new master has
-//! acknowledged to a client of larder by more than `S`, whatever the clocks say. All clients must be told of
-//! Sentinels of the same group. They need not be told of all of them.
+//! **The bound.** Two majorities have a Sentinel in common. After a Sentinel has voted for a new master, it
+//! votes for the old master again only after another failover. So if one client of larder had a majority for
+//! the new master at the time `T`, then `V` of each client of the old one is before `T`. It follows that no
+//! answer of memory (6), and no answer of the old master (7), is older than a change that the new master has
+//! acknowledged to a client of larder by more than `S`, whatever the clocks say. The URLs of all clients must
+//! name Sentinels of the same group, but need not name all of them.
 //!
 //! A program that believes *one* Sentinel may use the new master before a majority knows it. For its changes,
 //! the bound is longer by the time until a majority knows: the Sentinels tell each other at once, or, if the
 //! message is lost, within two seconds.
 //!
-//! **What may be lost.** Changes that only the old master has. The new master has another replication id,
-//! so that all of its records are a miss (`tier::session`), and a lost removal brings back none of them. In
-//! the format raw, it does. What is left is a removal that the old master acknowledges while a client uses
-//! the new master already. By (7), it is acknowledged before `T + S`, and the new master may have been given
-//! the old value before that. Two settings prevent it:
+//! **What may be lost.** Changes that only the old master has. The new master has another replication id, so
+//! that all of its records are a miss (`tier::session`), and a lost removal brings back none of them. In the
+//! format `raw`, a lost removal brings the values back. One case remains: the old master acknowledges a
+//! removal while another client already uses the new master. By (7), the removal is acknowledged before `T +
+//! S`. Before that, a client may have stored the old value on the new master. Two settings prevent it:
 //!
-//! - `replicas=n` in the URL, with `n` the number of all replicas. A removal that the replica, which became
-//!   the new master, has not got is an error.
+//! - `replicas=n` in the URL, where `n` is the number of all replicas. A removal then fails if a replica has
+//!   not received it, so every acknowledged removal is on the replica that becomes the new master.
 //! - `min-replicas-to-write 1` and `min-replicas-max-lag L` at the server. A master that is cut off from its
-//!   replicas refuses changes `L` seconds and one more later. If `down-after-milliseconds` is longer than
-//!   that, the old master acknowledges nothing while there is a new one. Its lookups still end by (7).
+//!   replicas refuses changes after `L + 1` seconds. If `down-after-milliseconds` is longer than that, the
+//!   old master acknowledges no change while there is a new master. Lookups on the old master still end by
+//!   (7).
 //!
-//! The answer to `ROLE` says no more than that to `HELLO`, and needs one more right. A subscription to
-//! `+switch-master` would be quicker by less than `S / 4`.
+//! The command `ROLE` is not used: its reply contains nothing that the reply to `HELLO` lacks, and the
+//! command needs a further permission. A subscription to `+switch-master` would report a new master at most
+//! `S / 4` earlier.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -55,23 +59,23 @@ use crate::error::Error;
 /// The host and the port of a master.
 pub(super) type Address = (String, u16);
 
-/// What a Sentinel has answered (step 2).
+/// An answer of a Sentinel (step 2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Vote {
     /// The id of the Sentinel.
     pub(super) id: Vec<u8>,
     pub(super) master: Address,
-    /// The number of Sentinels that this one knows of, with itself.
+    /// The number of Sentinels that this Sentinel knows of, including itself.
     pub(super) known: usize,
     /// The time at which the Sentinel was asked.
     pub(super) asked: Duration,
 }
 
-/// What is known of a Sentinel.
+/// The state of one Sentinel that the URL names.
 #[derive(Debug, Default)]
 struct Voter {
     vote: Option<Vote>,
-    /// Why the last question had no answer.
+    /// The error of the last questions. `None` if the Sentinel has answered them.
     failure: Option<Error>,
     /// The last round of questions that has ended.
     round: u64,
@@ -86,7 +90,8 @@ impl Votes {
         Self(std::iter::repeat_with(Voter::default).take(count).collect())
     }
 
-    /// Records the answer of a Sentinel, or why there is none. An earlier vote stays until the next one.
+    /// Records the vote of a Sentinel, or the error of the questions. After an error, the previous vote
+    /// stays.
     pub(super) fn record(&mut self, at: usize, round: u64, answer: Result<Vote, Error>) {
         let Some(voter) = self.0.get_mut(at) else { return };
         voter.round = round;
@@ -106,7 +111,7 @@ impl Votes {
         self.0.iter().filter_map(|voter| voter.vote.as_ref())
     }
 
-    /// Returns the time for which the Sentinels vouch for an address (step 4).
+    /// Returns `V` of an address (step 4), or `None` if the Sentinels do not vouch for the address.
     pub(super) fn vouched(&self, master: &Address) -> Option<Duration> {
         let mut votes: Vec<_> = self.votes().filter(|vote| vote.master == *master).collect();
         votes.sort_by_key(|vote| Reverse(vote.asked));
@@ -115,17 +120,17 @@ impl Votes {
         votes.get(self.majority() - 1).map(|vote| vote.asked)
     }
 
-    /// Returns the address that the Sentinels vouch for, and for which time.
+    /// Returns the address that the Sentinels vouch for, and its `V`.
     pub(super) fn elected(&self) -> Option<(&Address, Duration)> {
         self.votes().find_map(|vote| Some((&vote.master, self.vouched(&vote.master)?)))
     }
 
-    /// Returns whether every Sentinel has answered a round of questions, or has failed to.
+    /// Returns whether every Sentinel has answered or failed in this round of questions or in a later one.
     pub(super) fn has_ended(&self, round: u64) -> bool {
         self.0.iter().all(|voter| voter.round >= round)
     }
 
-    /// Returns why the Sentinels vouch for no address, in words.
+    /// Returns the text of an error: why the Sentinels vouch for no address.
     pub(super) fn why_none(&self) -> String {
         let (needed, listed) = (self.majority(), self.0.len());
         if needed > listed {
@@ -142,8 +147,8 @@ impl Votes {
         format!("no master is named by a majority of the Sentinels within the time: {words}")
     }
 
-    /// Returns an error that another question would not mend, if most of the Sentinels have given one. One
-    /// Sentinel alone may have been set up a moment ago.
+    /// Returns an error that no repetition would fix, if more than half of the named Sentinels have such an
+    /// error. A single Sentinel may have one because it was set up a moment ago.
     pub(super) fn lasting_error(&self) -> Option<&Error> {
         let is_lasting = |why: &&Error| matches!(why, Error::Refused { .. } | Error::Unsupported { .. });
         let errors = self.0.iter().filter_map(|voter| voter.failure.as_ref()).filter(is_lasting);

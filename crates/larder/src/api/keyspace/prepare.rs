@@ -101,8 +101,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match self.lowest_tier() {
             LowestTier::Memory if self.definition.own_weigher().is_some() => Ok(0),
             LowestTier::Memory => codec::measured_len(self.opened.kind.format, value),
-            // A later insert of the same value may be saved. So this insert already fails if the value can't be
-            // encoded.
+            // A later insert of the same value may be saved. So this insert already fails if the value can't
+            // be encoded.
             LowestTier::File | LowestTier::Remote => codec::encoded_len(self.opened.kind.format, value),
         }
     }

@@ -41,7 +41,7 @@ fn a_load_of_an_outage_is_shared_while_the_outage_lasts() {
     assert_eq!(got, [100, 200], "it is another outage");
 }
 
-/// Between the release at the server and its answer, another machine changes the key, and then a caller comes.
+/// Between the release at the server and its answer, another machine changes the key. Then a caller comes.
 #[test]
 fn a_caller_that_comes_while_a_lease_is_given_back_does_not_join_the_load() {
     let two = two_nodes();

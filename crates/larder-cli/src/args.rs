@@ -43,7 +43,7 @@ Exit codes of the commands on a cache file:
   5    the file is not a larder file
   6    the file or a record is damaged
   7    the file is of a newer format
-  8    the operating system refused or failed
+  8    the operating system or a server refused or failed
   9    `doctor` warns
   10   `doctor` found something that is wrong
   130  interrupted with Ctrl-C

@@ -7,6 +7,7 @@ pub(crate) mod located;
 pub(crate) mod owner;
 pub(crate) mod pages;
 pub(crate) mod path;
+pub(crate) mod server;
 pub(crate) mod snapshot;
 pub(crate) mod spelling;
 pub(crate) mod stats;

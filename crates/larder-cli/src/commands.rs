@@ -8,5 +8,6 @@ pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod manual;
 pub(crate) mod serve;
+pub(crate) mod server;
 pub(crate) mod stats;
 pub(crate) mod top;

@@ -14,6 +14,8 @@
 //!   socket. `hot`, `slow` and `monitor` show which keys of a live cache are in use.
 //! - [`term`]: output, exit codes, signals and the clock. The exit codes are in [`term::exit`].
 //!
+//! [`commands::server`] handles a URL of a server (`redis://…`) before any other command.
+//!
 //! `larder serve` owns a cache and serves it to other processes until it is stopped.
 //!
 //! `larder check` tests a cache in the place where a service will use it. It exits with 0 if every tier
@@ -30,7 +32,7 @@ use std::process::ExitCode;
 
 use crate::args::{Arguments, Command};
 use crate::cache::located;
-use crate::commands::{activity, change, check, doctor, inspect, manual, serve, stats, top};
+use crate::commands::{activity, change, check, doctor, inspect, manual, serve, server, stats, top};
 use crate::term::exit::report;
 use crate::term::{interrupt, panics};
 
@@ -44,9 +46,14 @@ fn main() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    panics::report_uncaught(|| match located::locate(&mut command) {
-        Ok(()) => run(command),
-        Err(code) => code,
+    panics::report_uncaught(|| {
+        if let Some(code) = server::run(&mut command) {
+            return code;
+        }
+        match located::locate(&mut command) {
+            Ok(()) => run(command),
+            Err(code) => code,
+        }
     })
 }
 

@@ -30,13 +30,14 @@ use crate::args::{CacheArgument, Command, TargetOptions};
 use crate::term::exit::{Exit, Failure, report};
 use crate::term::out::note;
 
-/// The schemes of URLs, including some that this version of larder does not support.
-const SCHEMES: [&str; 5] = ["file:", "memory:", "redis:", "rediss:", "unix:"];
+/// The schemes of URLs that name no server. [`super::server`] finds the commands on a server first.
+const SCHEMES: [&str; 2] = ["file:", "memory:"];
 
 /// Returns whether a text is a URL rather than a path.
 pub(crate) fn is_url(text: &OsStr) -> bool {
-    let text = text.as_encoded_bytes().trim_ascii_start();
-    SCHEMES.iter().any(|scheme| text.starts_with(scheme.as_bytes()))
+    let bytes = text.as_encoded_bytes().trim_ascii_start();
+    SCHEMES.iter().any(|scheme| bytes.starts_with(scheme.as_bytes()))
+        || text.to_str().is_some_and(larder_redis::is_server_url)
 }
 
 /// Returns the URL in the environment variable, if it is set.
@@ -87,7 +88,7 @@ impl CacheLocation {
 }
 
 /// How a command uses a cache.
-enum Access<'a> {
+pub(super) enum Access<'a> {
     /// Reads or changes the file.
     File,
     /// Asks the process at the socket. If no process answers, uses the file.
@@ -98,15 +99,15 @@ enum Access<'a> {
 }
 
 /// The words of a command that decide which cache it uses.
-struct CacheWords<'a> {
-    cache: &'a mut CacheArgument,
+pub(super) struct CacheWords<'a> {
+    pub(super) cache: &'a mut CacheArgument,
     json: bool,
-    access: Access<'a>,
+    pub(super) access: Access<'a>,
     /// The word after the cache, and a usage line that shows both.
-    key: Option<(&'a str, &'static str)>,
+    pub(super) key: Option<(&'a str, &'static str)>,
     /// Whether the cache must be given, and `LARDER_URL` is not used, because the command removes all
     /// entries.
-    needs_cache: bool,
+    pub(super) needs_cache: bool,
 }
 
 /// Replaces the cache argument of a command with the path of a file or a socket.
@@ -222,7 +223,7 @@ fn from_environment(words: &CacheWords<'_>) -> Result<String, Failure> {
 }
 
 /// Returns whether a word is a URL, or names a socket or a cache file, even a damaged one.
-fn is_cache(word: &str) -> bool {
+pub(super) fn is_cache(word: &str) -> bool {
     let path = Path::new(word);
     is_url(word.as_ref())
         || is_socket(path)
@@ -257,7 +258,7 @@ fn changes(target: &mut TargetOptions) -> (&mut CacheArgument, bool, Access<'_>)
     (&mut target.file, target.json, access)
 }
 
-fn words(command: &mut Command) -> Option<CacheWords<'_>> {
+pub(super) fn words(command: &mut Command) -> Option<CacheWords<'_>> {
     let words = |cache, json, access| CacheWords { cache, json, access, key: None, needs_cache: false };
     Some(match command {
         Command::Info(options) | Command::Verify(options) | Command::Compact(options) => {

@@ -17,6 +17,7 @@ mod loads;
 mod machine;
 mod report;
 mod series;
+pub(in crate::commands) mod server;
 mod service;
 mod target;
 mod values;

@@ -7,6 +7,6 @@ mod key;
 pub(crate) mod keys;
 mod process;
 pub(crate) mod ttl;
-mod value;
+pub(in crate::commands) mod value;
 pub(crate) mod verify;
 pub(crate) mod why;

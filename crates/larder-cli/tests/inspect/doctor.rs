@@ -283,7 +283,8 @@ fn doctor_needs_a_cache() {
     let output = command.env_remove("LARDER_URL").output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
     for (target, code, text) in [
-        ("redis://:secret@10.0.0.7/1", 2, "remote tier"),
+        ("redis://:secret@127.0.0.1:1/1", 8, "no connection to redis://127.0.0.1:1"),
+        ("redis://:secret@127.0.0.1/x", 2, "its database is not a number"),
         ("file:x?disk=1KiB", 2, "disk_capacity is 1 KiB"),
         ("file:none.larder", 3, "there is no file"),
     ] {

@@ -16,7 +16,8 @@ const FILE: &str = "shop.larder";
 
 /// A text with a line that looks like an answer, and with control characters. They clear the screen, set the
 /// title, ring the bell, move the cursor back and reverse text.
-const EVIL: &str = "a\u{1B}[2J\u{1B}]0;title\u{7}\rb\u{8}\u{9B}31m\u{7F}\u{85}\u{202E}c\nFORGED\td";
+pub(crate) const EVIL: &str =
+    "a\u{1B}[2J\u{1B}]0;title\u{7}\rb\u{8}\u{9B}31m\u{7F}\u{85}\u{202E}c\nFORGED\td";
 
 /// Creates a file with hostile names, schemas, shapes, keys and values.
 fn create(place: &Place) {
@@ -107,7 +108,7 @@ fn answer(peer: UnixStream) {
 }
 
 /// Runs a command, and checks that its output has no hostile effect. Returns the output.
-fn said(place: &Place, arguments: &[&str]) -> String {
+pub(crate) fn said(place: &Place, arguments: &[&str]) -> String {
     let output = larder(place.dir(), arguments);
     let reply = transcript(&output);
     assert!(output.status.code().is_some_and(|code| code != 101), "{arguments:?}: {reply}");

@@ -24,6 +24,7 @@ mod output;
 mod page;
 mod process;
 mod serve;
+mod server;
 mod service;
 mod sick;
 mod strangers;

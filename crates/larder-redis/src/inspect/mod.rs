@@ -12,6 +12,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use larder::inspect::escape_control;
+
+use crate::address::ServerPlace;
 use crate::clock::{BootClock, SystemBootClock};
 use crate::connection::connect::{Attempt, Connector};
 use crate::connection::greeting::{Greeting, Input, unavailable};
@@ -42,7 +45,7 @@ pub struct ServerInspector {
     world: Option<String>,
 }
 
-/// What the server says about itself: the fields of `INFO`.
+/// What the server says about itself: the fields of `INFO`. Control characters are escaped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerInfo(BTreeMap<String, String>);
 
@@ -63,7 +66,7 @@ impl ServerInfo {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let fields = text.lines().filter_map(|line| line.trim_end().split_once(':'));
-        Self(fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        Self(fields.map(|(name, value)| (name.to_owned(), escape_control(value).into_owned())).collect())
     }
 }
 
@@ -71,10 +74,17 @@ impl ServerInspector {
     /// Connects to the server of a URL.
     ///
     /// # Errors
-    /// The errors of [`RedisTier::open`](crate::RedisTier::open), and [`Error::Unavailable`] or
+    /// [`Error::Unsupported`] for the URL of Sentinels. The errors of
+    /// [`RedisTier::open`](crate::RedisTier::open), and [`Error::Unavailable`] or
     /// [`Error::TimedOut`] if the server does not answer.
     pub fn open(url: &str) -> Result<Self, Error> {
         let settings = Settings::from_url(url)?;
+        if let ServerPlace::Sentinels(_) = &settings.server.place {
+            let remedy =
+                "write redis://HOST:PORT of the master, as `SENTINEL get-master-addr-by-name` says it";
+            let why = "this tool does not ask Sentinels for the master".to_owned();
+            return Err(Error::Unsupported { server: settings.server.place.to_string(), why, remedy });
+        }
         let failed = |error| unavailable(&settings, &error);
         let waker = PollWaker::new().map_err(failed)?;
         let is_closed = AtomicBool::new(false);
@@ -133,14 +143,14 @@ impl ServerInspector {
     }
 
     /// Returns a setting of the server, or `None` if the server does not say it: it has no such setting, or
-    /// the user may not ask for it.
+    /// the user may not ask for it. Control characters are escaped.
     ///
     /// # Errors
     /// The server does not answer.
     pub fn setting(&mut self, name: &str) -> Result<Option<String>, Error> {
         let reply = self.ask(&Command::new("CONFIG").arg("GET").arg(name))?;
         let value = reply.get(name).and_then(Reply::as_bytes);
-        Ok(value.map(|value| String::from_utf8_lossy(value).into_owned()))
+        Ok(value.map(|value| escape_control(&String::from_utf8_lossy(value)).into_owned()))
     }
 
     /// Asks for the pushes of changed keys, as a cache does, and ends them again.

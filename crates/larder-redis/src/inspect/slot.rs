@@ -37,6 +37,9 @@ pub enum SlotState {
     Missing,
     /// A record of the cache. A lookup finds it, unless it is damaged.
     Record(Result<Record, &'static str>),
+    /// A record that can't be checked, because the shape of the keyspace's keys is not known. A lookup finds
+    /// it, unless it is damaged.
+    Unchecked,
     /// A record of before a removal of all entries, or before a restart of the server with older data. A
     /// lookup is a miss.
     Ended,
@@ -66,9 +69,32 @@ struct SlotName {
     version: u32,
     /// `VERSION:NAME`.
     label: Vec<u8>,
-    /// The encoded key, in the forms that it may have.
-    encoded: Vec<Vec<u8>>,
+    /// The shapes that the key may have, each with the encoded key.
+    shapes: Vec<(String, Vec<u8>)>,
+    /// Whether the shape is known, because a schema spells the key.
+    is_spelled: bool,
 }
+
+/// Shapes of keys without a spelling that are tried. The server does not have the shape of a keyspace.
+const SHAPES: [&str; 17] = [
+    "bytes",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "bool",
+    "char",
+    "uuid",
+    "(string, string)",
+    "(string, u64)",
+    "(u64, string)",
+];
 
 impl SlotName {
     /// Reads what follows the prefix and its colon.
@@ -80,18 +106,23 @@ impl SlotName {
             let (name, key) = (std::str::from_utf8(text.get(..end)?).ok()?, text.get(end + 1..)?);
             let label = rest.get(..colon + 1 + end)?.to_vec();
             let keyspace = name.replace("%3A", ":").replace("%25", "%");
-            let encoded = vec![[key, &END_OF_TEXT].concat(), key.to_vec()];
-            return Some(Self { keyspace, version, label, encoded });
+            let text = |end: &[u8]| ("string".to_owned(), [key, end].concat());
+            let mut shapes =
+                vec![text(&END_OF_TEXT), text(&[]), (format!("[u8; {}]", key.len()), key.to_vec())];
+            shapes.extend(SHAPES.map(|shape| (shape.to_owned(), key.to_vec())));
+            return Some(Self { keyspace, version, label, shapes, is_spelled: false });
         }
         let (keyspace, key) = read_spelled(std::str::from_utf8(text).ok()?)?;
-        let encoded = shape(&key).encode(&key).ok()?;
+        let shape = shape(&key);
+        let encoded = shape.encode(&key).ok()?;
         let label = format!("{version}:{keyspace}").into_bytes();
-        Some(Self { keyspace, version, label, encoded: vec![encoded] })
+        let shapes = vec![(shape.to_string(), encoded)];
+        Some(Self { keyspace, version, label, shapes, is_spelled: true })
     }
 
     /// Returns what follows the prefix in the key of the fences.
     fn fences(&self) -> Vec<u8> {
-        let encoded = self.encoded.first().map(Vec::as_slice).unwrap_or_default();
+        let encoded = self.shapes.first().map(|(_, key)| key.as_slice()).unwrap_or_default();
         let text = encoded.strip_suffix(&END_OF_TEXT).filter(|text| !text.contains(&0));
         [b":f:".as_slice(), &self.label, b":", text.unwrap_or(encoded)].concat()
     }
@@ -180,12 +211,15 @@ fn state(name: Option<&SlotName>, generation: Option<&[u8]>, bytes: &[u8]) -> Sl
         Some(&LEASE) if is_present => SlotState::Leased,
         Some(&RECORD) => {
             let record = bytes.get(HEADER_LEN..).unwrap_or_default();
-            let mut records = name.encoded.iter().map(|key| Record::of_remote(&name.keyspace, key, record));
-            let found = records.find(Result::is_ok).unwrap_or(Err("its checksum is not that of its bytes"));
+            let read =
+                |(shape, key): &(String, Vec<u8>)| Record::of_remote(&name.keyspace, shape, key, record);
+            let found = name.shapes.iter().map(read).find(Result::is_ok);
             match found {
-                Err(_) if generation.is_none() => SlotState::Plain,
-                found if is_present => SlotState::Record(found),
-                _ => SlotState::Ended,
+                None if generation.is_none() => SlotState::Plain,
+                _ if !is_present => SlotState::Ended,
+                Some(found) => SlotState::Record(found),
+                None if name.is_spelled => SlotState::Record(Err("its checksum is not that of its bytes")),
+                None => SlotState::Unchecked,
             }
         }
         Some(&LEASE) if generation.is_some() || bytes.len() == HEADER_LEN + TOKEN_LEN => SlotState::Ended,

@@ -27,11 +27,11 @@ const ROW: usize = 16;
 
 /// A value in JSON.
 #[derive(Default, Serialize)]
-pub(super) struct ValueJson<'a> {
+pub(in crate::commands) struct ValueJson<'a> {
     #[serde(rename = "value", skip_serializing_if = "Option::is_none")]
     bytes: Option<String>,
     #[serde(rename = "value_texts", skip_serializing_if = "Option::is_none")]
-    pub(super) texts: Option<Vec<&'a str>>,
+    pub(in crate::commands) texts: Option<Vec<&'a str>>,
     #[serde(rename = "value_json", skip_serializing_if = "Option::is_none")]
     document: Option<Document<'a>>,
     #[serde(rename = "value_text", skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub(super) struct ValueJson<'a> {
 }
 
 impl<'a> ValueJson<'a> {
-    pub(super) fn of(content: &Content<'a>, bytes: &'a [u8]) -> Self {
+    pub(in crate::commands) fn of(content: &Content<'a>, bytes: &'a [u8]) -> Self {
         let mut json = Self { bytes: Some(spell_hex(bytes)), ..Self::default() };
         match content {
             Content::Document(document) => json.document = Some(*document),
@@ -55,20 +55,20 @@ impl<'a> ValueJson<'a> {
 
 /// How much of a value is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(in crate::commands) enum Extent {
     Beginning,
     Whole,
 }
 
 impl Extent {
     /// Returns the extent for the option `--full`.
-    pub(super) fn of(full: bool) -> Self {
+    pub(in crate::commands) fn of(full: bool) -> Self {
         if full { Self::Whole } else { Self::Beginning }
     }
 }
 
 /// Prints the JSON or the text of a value, or its bytes.
-pub(super) fn print_content(
+pub(in crate::commands) fn print_content(
     out: &mut impl Write,
     content: &Content<'_>,
     bytes: &[u8],

@@ -36,14 +36,15 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads the record of a key at the server of a remote tier. `key` is the encoded key. A keyspace in
-    /// [`Format::Raw`](crate::Format::Raw) has no records there, only values.
+    /// Reads the record of a key at the server of a remote tier. `shape` is the shape of the keyspace's keys,
+    /// and `key` the encoded key. A keyspace in [`Format::Raw`](crate::Format::Raw) has no records there, only
+    /// values.
     ///
     /// # Errors
-    /// The fault of a record that is damaged, or that belongs to another key.
+    /// The fault of a record that is damaged, or that belongs to another key or shape.
     #[cfg(feature = "remote")]
-    pub fn of_remote(keyspace: &str, key: &[u8], bytes: &[u8]) -> Result<Self, &'static str> {
-        read(&[keyspace.as_bytes(), &[0], key].concat(), bytes)
+    pub fn of_remote(keyspace: &str, shape: &str, key: &[u8], bytes: &[u8]) -> Result<Self, &'static str> {
+        read(&[keyspace.as_bytes(), &[0], shape.as_bytes(), &[0], key].concat(), bytes)
     }
 
     /// Returns the encoded value, after decompression.

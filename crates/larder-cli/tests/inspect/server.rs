@@ -1,0 +1,348 @@
+//! Commands on a cache at a server of Redis: a real one, and servers that answer with hostile texts.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use larder::{Cache, Format, KeyspaceDefinition};
+use serde_json::Value;
+
+use crate::hostile::{EVIL, said};
+use crate::support::{PRODUCTS, Place, Product, larder, printed, stderr, transcript};
+
+const PAGES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("page").format(Format::Raw);
+
+/// A running redis-server. Dropping it ends the process.
+struct RedisServer {
+    child: Child,
+    socket: PathBuf,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a real server keeps real time")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(5));
+}
+
+impl RedisServer {
+    /// Starts a server without persistence. Returns none, and prints the reason, if it is not installed.
+    #[expect(clippy::print_stdout, reason = "a skipped test prints the reason")]
+    fn start(place: &Place) -> Option<Self> {
+        let socket = place.dir().join("redis.sock");
+        let mut command = Command::new("redis-server");
+        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(&socket);
+        let Ok(child) = command.current_dir(place.dir()).stdout(Stdio::null()).spawn() else {
+            println!("skipped: this machine has no redis-server");
+            return None;
+        };
+        let server = Self { child, socket };
+        for _ in 0..2000 {
+            if UnixStream::connect(&server.socket).is_ok() {
+                return Some(server);
+            }
+            pause();
+        }
+        panic!("redis-server does not answer");
+    }
+
+    fn url(&self) -> String {
+        format!("redis+unix://{}?prefix=shop&request_timeout=20s", self.socket.display())
+    }
+
+    /// Sends a request in words without spaces.
+    fn send(&self, request: &str) {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        writeln!(stream, "{request}\r").unwrap();
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).unwrap();
+        assert!(!answer.starts_with('-'), "{request}: {answer}");
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Opens a cache with two products and a page.
+fn fill(server: &RedisServer) -> Cache {
+    let cache = larder_redis::open_url(&server.url()).unwrap();
+    let products = cache.keyspace(PRODUCTS).unwrap();
+    for code in ["MTNVTU", "MTNDATA"] {
+        products.insert(code, Product { name: "MTN airtime".to_owned(), price: 100 }).unwrap();
+    }
+    cache.keyspace(PAGES).unwrap().insert("/help", "Call 121.\n".to_owned()).unwrap();
+    cache
+}
+
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn the_entries_of_a_server_are_read_and_removed() {
+    let place = Place::new();
+    let Some(server) = RedisServer::start(&place) else { return };
+    let cache = fill(&server);
+    let (url, dir) = (server.url(), place.dir());
+    let ok = |arguments: &[&str]| printed(dir, arguments, 0);
+    let keys = ok(&["keys", &url]);
+    let all =
+        ["page\tshop:0:page:/help", "product\tshop:1:product_MTNDATA", "product\tshop:1:product_MTNVTU"];
+    assert_eq!(sorted(&keys), all);
+    assert_eq!(sorted(&ok(&["keys", &url, "--keyspace", "page"])), all[..1]);
+    assert_eq!(sorted(&ok(&["keys", &url, "--prefix", "shop:1:product_MTND"])), all[1..2]);
+    let long = ok(&["keys", &url, "--long", "--keyspace", "page"]);
+    assert!(long.starts_with("page\tshop:0:page:/help\tplain\t86"), "{long}");
+    let json: Value = serde_json::from_str(&ok(&["keys", &url, "--json", "--keyspace", "page"])).unwrap();
+    assert_eq!(json["key"], "shop:0:page:/help");
+
+    let product = ok(&["get", &url, "shop:1:product_MTNVTU"]);
+    for text in
+        ["keyspace    product, version 1", "a record", "begins with \"MTN airtime\"", "expires     in 59 min"]
+    {
+        assert!(product.contains(text), "{text}: {product}");
+    }
+    assert_eq!(ok(&["get", "--raw", &url, "shop:0:page:/help"]), "Call 121.\n");
+    let ttl = ok(&["ttl", &url, "shop:1:product_MTNVTU"]);
+    assert!(ttl.starts_with("35"), "{ttl}");
+    assert!(ok(&["why", &url, "shop:1:product_MTNVTU"]).contains("a lookup finds it; it expires in 59 min"));
+    // A product key alone is one of version 0.
+    assert!(
+        printed(dir, &["why", &url, "product_MTNVTU"], 1)
+            .starts_with("shop:0:product_MTNVTU: the server has nothing")
+    );
+    let unknown = larder(dir, &["get", &url, "MTNVTU"]);
+    assert!(
+        stderr(&unknown).contains("write it as `larder keys` shows it: shop:VERSION:KEYSPACE:KEY"),
+        "{}",
+        transcript(&unknown)
+    );
+    let products = cache.keyspace(PRODUCTS).unwrap();
+    let loaded = products.get_or_load("GLOVTU", || {
+        let why = printed(dir, &["why", &url, "shop:1:product_GLOVTU"], 1);
+        assert!(why.contains("a load of it is under way, whose lease ends in"), "{why}");
+        printed(dir, &["get", &url, "shop:1:product_GLOVTU"], 1);
+        assert!(ok(&["remove", &url, "shop:1:product_GLOVTU"]).starts_with("removed 1: "));
+        Ok::<_, std::io::Error>(Product { name: "Glo airtime".to_owned(), price: 100 })
+    });
+    drop(loaded.unwrap());
+    assert!(products.get("GLOVTU").is_none(), "the removal has voided the load");
+    server.send("SET shop:1:product_MTNDATA foreign");
+    assert!(ok(&["why", &url, "shop:1:product_MTNDATA"]).contains("A keyspace of another format misses it"));
+
+    let info = ok(&["info", &url]);
+    assert!(info.contains("prefix shop") && info.contains("product   1        2"), "{info}");
+    assert!(ok(&["stats", &url]).contains("keyspace hits"));
+    let dry = ok(&["remove-prefix", "--dry-run", &url, "shop:1:product_MTN"]);
+    assert!(dry.starts_with("would remove 2: "), "{dry}");
+    assert!(ok(&["remove-prefix", &url, "shop:1:product_MTN"]).starts_with("removed 2: "));
+    printed(dir, &["remove-prefix", &url, "shop:"], 2);
+    assert!(ok(&["clear", &url, "--keyspace", "product"]).starts_with("removed 0: "));
+    assert!(ok(&["clear", &url]).starts_with("removed 1: "));
+    assert_eq!(ok(&["keys", &url]), "");
+}
+
+#[test]
+fn a_record_of_before_a_clear_has_ended() {
+    let place = Place::new();
+    let Some(server) = RedisServer::start(&place) else { return };
+    let _cache = fill(&server);
+    let url = server.url();
+    server.send("RENAME shop:1:product_MTNVTU kept");
+    printed(place.dir(), &["clear", &url, "--keyspace", "product"], 0);
+    server.send("RENAME kept shop:1:product_MTNVTU");
+    let why = printed(place.dir(), &["why", &url, "shop:1:product_MTNVTU"], 1);
+    assert!(why.contains("of before a removal of all entries"), "{why}");
+}
+
+#[test]
+fn doctor_checks_the_settings_of_a_server() {
+    let place = Place::new();
+    let Some(server) = RedisServer::start(&place) else { return };
+    let (url, dir) = (server.url(), place.dir());
+    let report = printed(dir, &["doctor", &url], 9);
+    for text in [
+        "pass  version",
+        "pass  tracking",
+        "warn  memory_limit",
+        "warn  persistence",
+        "CONFIG SET maxmemory 1gb",
+    ] {
+        assert!(report.contains(text), "{text}: {report}");
+    }
+    server.send("CONFIG SET maxmemory 100mb");
+    server.send("CONFIG SET maxmemory-policy allkeys-lru");
+    server.send("CONFIG SET appendonly yes");
+    let report = printed(dir, &["doctor", &url, "--json"], 0);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["verdict"], "pass", "{report}");
+    let report = printed(dir, &["doctor", &format!("{url}&fsync=always")], 10);
+    assert!(report.contains("FAIL  persistence"), "{report}");
+}
+
+#[test]
+fn a_command_that_a_server_has_no_answer_to_says_what_has() {
+    let url = "redis://shop:hunter2@127.0.0.1:1/1";
+    let place = Place::new();
+    for (arguments, remedy) in [
+        (vec!["verify", url], "larder why"),
+        (vec!["export", url], "redis-cli --rdb"),
+        (vec!["import", url, "x"], "redis-cli --rdb"),
+        (vec!["compact", url], "the server reuses its memory"),
+        (vec!["flush", url], "when it returns"),
+        (vec!["top", url], "larder stats"),
+        (vec!["hot", url], "control socket"),
+        (vec!["slow", url], "control socket"),
+        (vec!["monitor", url], "control socket"),
+        (vec!["check", url], "larder doctor"),
+        (vec!["serve", url], "connect to that server"),
+    ] {
+        let output = larder(place.dir(), &arguments);
+        let said = transcript(&output);
+        assert!(output.status.code() == Some(2) && said.contains("at a server"), "{arguments:?}: {said}");
+        assert!(said.contains(remedy) && !said.contains("hunter2"), "{arguments:?}: {said}");
+    }
+    let sentinels = larder(place.dir(), &["info", "redis-sentinel://127.0.0.1:1/shop"]);
+    assert!(
+        sentinels.status.code() == Some(8) && stderr(&sentinels).contains("redis://HOST:PORT of the master")
+    );
+    for arguments in [["info", url], ["keys", url], ["stats", url], ["doctor", url], ["clear", url]] {
+        let output = larder(place.dir(), &arguments);
+        let said = transcript(&output);
+        assert!(
+            output.status.code() == Some(8) && said.contains("no connection to redis://127.0.0.1:1"),
+            "{said}"
+        );
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+/// The answers of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    /// Each text is hostile.
+    Texts,
+    /// Each answer after the greeting is an error with a hostile text.
+    Errors,
+    /// Each answer after the greeting has another form than was asked for.
+    Forms,
+    /// The connection ends after the greeting.
+    End,
+}
+
+/// Serves a socket, in the protocol of Redis.
+fn serve(socket: &Path, answers: Answers) {
+    let listener = UnixListener::bind(socket).unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(|peer| drop(answer(&peer.unwrap(), answers))));
+}
+
+fn bulk(text: &str) -> String {
+    format!("${}\r\n{text}\r\n", text.len())
+}
+
+fn answer(peer: &UnixStream, answers: Answers) -> std::io::Result<()> {
+    let mut input = BufReader::new(peer);
+    let mut line = String::new();
+    while input.read_line(&mut line)? > 0 {
+        let count: usize = line.trim_end().trim_start_matches('*').parse().unwrap();
+        let mut words = Vec::new();
+        for _ in 0..count {
+            line.clear();
+            input.read_line(&mut line)?;
+            let mut word = vec![0; line.trim_end()[1..].parse::<usize>().unwrap() + 2];
+            input.read_exact(&mut word)?;
+            words.push(String::from_utf8_lossy(&word[..word.len() - 2]).into_owned());
+        }
+        line.clear();
+        let flat = EVIL.replace(['\r', '\n'], " ");
+        let key = |name: &str| bulk(&format!("shop:1:{name}"));
+        let of_texts = match words[0].as_str() {
+            "SELECT" | "CLIENT" => "+OK\r\n".to_owned(),
+            "INFO" => {
+                let names = [
+                    "redis_version",
+                    "maxmemory_policy",
+                    "used_memory_human",
+                    "maxmemory_human",
+                    "aof_enabled",
+                ];
+                let fields = names.map(|name| format!("{name}:{flat}\r\n")).concat();
+                bulk(&format!("{fields}maxmemory:1\r\nkeyspace_hits:{}\r\n{EVIL}", u64::MAX))
+            }
+            "CONFIG" => format!("%1\r\n{}{}", bulk(&words[2]), bulk(EVIL)),
+            "GET" => bulk(&format!("a b {EVIL}")),
+            "SCAN" => {
+                let keys =
+                    [EVIL, &format!("{EVIL}:k"), &format!("raw:{EVIL}"), "product_x"].map(key).concat();
+                format!("*2\r\n{}*4\r\n{keys}", bulk("0"))
+            }
+            "EVAL" if words[3].contains("list") => format!("*5\r\n{}:-1\r\n_\r\n:9\r\n_\r\n", bulk(EVIL)),
+            "EVAL" => format!("*5\r\n{}:-1\r\n_\r\n:9\r\n{}", bulk("string"), bulk(EVIL)),
+            _ => ":3\r\n".to_owned(),
+        };
+        let hello = "%2\r\n+role\r\n+master\r\n+mode\r\n+standalone\r\n".to_owned();
+        let reply = match (words[0].as_str(), answers) {
+            ("HELLO", _) => hello,
+            ("SELECT" | "CLIENT", _) | (_, Answers::Texts) => of_texts,
+            (_, Answers::Errors) => format!("!{}\r\n{EVIL}\r\n", EVIL.len()),
+            (_, Answers::Forms) => "*2\r\n:-7\r\n#t\r\n".to_owned(),
+            (_, Answers::End) => return Ok(()),
+        };
+        let mut output = peer;
+        output.write_all(reply.as_bytes())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn no_command_on_a_server_lets_a_control_character_through() {
+    let place = Place::new();
+    let mut all = String::new();
+    for answers in [Answers::Texts, Answers::Errors, Answers::Forms, Answers::End] {
+        let name = format!("{answers:?}.sock");
+        serve(&place.dir().join(&name), answers);
+        let url = format!("redis+unix://{}?prefix=shop", place.dir().join(&name).display());
+        let evil = format!("shop:1:raw:{EVIL}");
+        for arguments in [
+            vec!["info", &url],
+            vec!["info", &url, "--json"],
+            vec!["keys", &url],
+            vec!["keys", &url, "--long"],
+            vec!["keys", &url, "--json"],
+            vec!["keys", &url, "--prefix", &evil],
+            vec!["get", &url, &evil],
+            vec!["get", &url, EVIL],
+            vec!["get", &url, &evil, "--json"],
+            vec!["get", &url, "shop:1:list:x"],
+            vec!["ttl", &url, &evil],
+            vec!["why", &url, &evil],
+            vec!["why", &url, "shop:1:list:x"],
+            vec!["stats", &url],
+            vec!["doctor", &url],
+            vec!["remove", &url, &evil],
+            vec!["remove", "--dry-run", &url, &evil],
+            vec!["remove-prefix", &url, &evil],
+            vec!["clear", &url],
+            vec!["clear", &url, "--keyspace", EVIL],
+            vec!["verify", &url],
+        ] {
+            let said = said(&place, &arguments);
+            if answers != Answers::Texts && arguments[0] != "verify" {
+                assert!(
+                    said.contains("code Some(8)") || said.contains("code Some(2)"),
+                    "{answers:?} {arguments:?}: {said}"
+                );
+            }
+            all += &said;
+        }
+    }
+    for text in ["\\u{1B}[2J", "\\nFORGED", "0x73686F703A313A"] {
+        assert!(all.contains(text), "nothing was escaped as {text}");
+    }
+}

@@ -47,8 +47,9 @@ pub(crate) struct HeededAnswers {
 
 impl Memory {
     /// Takes a lease to load a key, and attaches `flight` to the lease. `flight` also says whether the load
-    /// may end with an absence. If the key already has a flight, returns that flight. Takes over a load
-    /// whose lease has passed its deadline. Invariant 4: the caller reads the disk only after this call.
+    /// may end with an absence. If the key already has a flight, returns that flight. Takes over a load whose
+    /// lease has passed its deadline. The caller reads the disk only after this call (invariant 4 of
+    /// `docs/design.md`).
     pub(crate) fn lease_to_load(
         &self,
         key: SlotKey<'_>,

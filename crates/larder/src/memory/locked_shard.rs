@@ -1,8 +1,9 @@
 //! A shard under its exclusive lock, with the values that leave the shard while it is locked.
 //!
-//! Dropping the guard unlocks the shard first. After that, the released weight is returned to the budget,
-//! and the released values are added to the caller's list. The caller drops these values when it holds no
-//! lock and no reserved weight (invariant 5). A user's `Drop` may call the cache, wait for room, or panic.
+//! Dropping the guard unlocks the shard first. After that, the released weight is returned to the budget, and
+//! the released values are added to the caller's list. The caller drops these values when it holds no lock
+//! and no reserved weight (invariant 5 of `docs/design.md`). A user's `Drop` may call the cache, wait for
+//! room, or panic.
 
 use super::budget::Budget;
 use super::deferred_drops::DeferredDrops;

@@ -24,9 +24,9 @@
 //!    expiry of the stamp or of the record.
 //! 5. A lookup that finds a record expired checks the shard, the stamps and the current snapshot, in this
 //!    order, before it answers ([`crate::engine::idle`]). The entry may have been extended after the lookup
-//!    had missed it in the shard. In this case, one of these three places has the later expiry, and the
-//!    value is returned. The value is neither promoted nor stamped. Perhaps only the slot had the later
-//!    expiry and is gone by now, so that another lookup has already found the entry expired.
+//!    had missed it in the shard. In this case, one of these three places has the later expiry, and the value
+//!    is returned. The value is neither promoted nor stamped. The slot may have been the only place with the
+//!    later expiry, and may be gone by now. Then another lookup may already have found the entry expired.
 //! 6. A value may be drained, and held until the file has room for it, while a use extends its life. The
 //!    record that its stamp would update does not exist yet. So the writer also applies the expiries of its
 //!    copies (2) to the held values. Otherwise the stamp would be removed, and the value would be written
@@ -148,7 +148,7 @@ impl UseStamps {
         self.len.store(stamps.len(), Ordering::Release);
     }
 
-    /// Counts a use that was not stamped, because its record cannot be read now.
+    /// Counts a use that was not stamped.
     #[cold]
     pub(crate) fn note_dropped(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);

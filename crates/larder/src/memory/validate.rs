@@ -35,7 +35,7 @@ impl Memory {
     ///
     /// # Panics
     /// Panics if [`validate`](Memory::validate) panics, or if any other lease, a fence, a barrier, a range
-    /// tombstone or room in the write buffer is left.
+    /// tombstone, or room in the write buffer without a dirty value is left.
     pub(crate) fn validate_at_end(&self) {
         self.validate();
         let mut dirty = 0;

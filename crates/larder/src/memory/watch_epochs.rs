@@ -7,13 +7,13 @@
 //!
 //! The keys of a shard share its epochs, by hash. A shard has up to 4,096 epochs, or fewer if there are many
 //! shards. So a store of another key may, in rare cases, break a watch. The epochs of a shard are allocated
-//! when one of its missing keys is first watched. Before that, the epochs cost a storeonly one comparison.
+//! when one of its missing keys is first watched. Before that, the epochs cost a store only one comparison.
 
 use crate::memory::slot_key::SlotKey;
 
-/// Maximum number of epochs in a shard: 32 KiB.
+/// Maximum number of epochs in a shard. They take 32 KiB.
 const MAX_SHARD_EPOCHS: usize = if cfg!(shuttle) { 64 } else { 4_096 };
-/// Maximum number of epochs in all shards together: 1 MiB.
+/// Maximum number of epochs in all shards together. They take 1 MiB.
 const MAX_EPOCHS: usize = 131_072;
 
 /// The epochs of a shard. Empty until the first watch.

@@ -10,7 +10,7 @@
 //! 4. The ballast is written again after a commit of everything, if
 //!    [`MAX_RETRY_DELAY`](super::cache_file::backoff::MAX_RETRY_DELAY) has passed since step 2.
 //!
-//! If opening a file finds no room, it deletes the ballast of an earlier run and retries once.
+//! If there is no room to open a file, the opener deletes the ballast of an earlier run and retries once.
 
 use std::path::{Path, PathBuf};
 
@@ -103,7 +103,7 @@ impl Ballast {
         is_ours && volume.remove(&path).is_ok()
     }
 
-    /// Deletes the ballast file. Returns whether it existed.
+    /// Deletes the ballast file, if this cache holds it. Returns whether the file was deleted.
     pub(crate) fn delete(&mut self, volume: &dyn Volume) -> bool {
         std::mem::take(&mut self.is_held) && volume.remove(&self.path).is_ok()
     }

@@ -1,4 +1,4 @@
-//! Translates the store's errors into the errors that a user reads. No other file does this.
+//! Translates the store's errors into the errors that a user reads.
 //!
 //! The advice to the user depends on both the kind of the error and the failed action.
 

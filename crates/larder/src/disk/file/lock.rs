@@ -36,7 +36,8 @@ use crate::sys::process::FileProcess;
 use crate::sys::volume::{LockFile, LockPlace, Volume};
 
 const LOCK_POLL: Duration = Duration::from_millis(5);
-/// Number of attempts. The last attempt accepts the lock even if another file seems to be at the path.
+/// Maximum number of attempts. The last attempt accepts the lock even if another file seems to be at the
+/// path.
 const MAX_ATTEMPTS: u32 = 100;
 /// Maximum number of times that a refused opener reads the owner's process id. With a pause of [`LOCK_POLL`]
 /// after each read, all reads take a tenth of a second.
@@ -194,8 +195,8 @@ impl OwnerLock {
 const NO_LOCK: &str = "it has the name of a larder lock file, but is not one";
 
 /// Returns the process that holds the lock. An owner writes its id just after it has taken the lock. Until
-/// then the lock file may name an earlier owner that was killed. If the file still names a process that has
-/// ended after a tenth of a second, a fork of that process holds the lock.
+/// then the lock file may name an earlier owner that was killed. If the file names an ended process even
+/// after a tenth of a second, a fork of that process holds the lock.
 fn read_owner(file: &mut dyn LockFile) -> Owner {
     let mut owner = Owner::default();
     for _ in 0..OWNER_POLLS {

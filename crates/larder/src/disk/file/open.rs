@@ -106,7 +106,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
     }?;
     // The path is now known to be ours, so discarded files can be removed. Errors are ignored.
     remove_discarded(volume, path);
-    // A crash during a compaction leaves an unfinished file.
+    // A crash during a compaction may leave an unfinished file.
     let is_left = path_state(volume, &unfinished(path)).is_ok_and(|found| found != PathState::Nothing);
     if is_left && refuse_unless_unfinished(options).is_ok() {
         drop(remove_unfinished(options));

@@ -34,7 +34,7 @@ pub(super) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u
     }
 }
 
-/// Number of damaged files that are kept beside a cache. Older ones are deleted.
+/// Maximum number of damaged files that are kept beside a cache. Older ones are deleted.
 pub const MAX_QUARANTINED: usize = 3;
 
 /// Deletes all but the [`MAX_QUARANTINED`] latest damaged files. Keeps `latest` even if its name contains an

@@ -9,8 +9,8 @@
 /// The rule by which entries are charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Charging {
-    /// By the length that an entry adds to the file, as a page whose size is a power of two. A file without
-    /// the metadata row has this rule.
+    /// By the length that an entry adds to the file. A large record counts as a page whose size is a power of
+    /// two. A file without the metadata row has this rule.
     #[default]
     ByLength,
     /// By the blocks that an entry takes, including its share of the free space in the leaves of the tree.

@@ -109,7 +109,7 @@ pub(crate) fn heads(
     Ok(heads)
 }
 
-/// Returns the earliest time when an entry may be deleted, or `None` if there are no entries.
+/// Returns the earliest time when an entry may be deleted, or `None` if no entry expires.
 pub(crate) fn next(table: &impl ReadableTable<&'static [u8], ()>) -> Result<Option<Timestamp>, StorageError> {
     let heads = heads(table)?;
     let heads = heads.iter().filter(|(class, _)| *class != NEVER);

@@ -93,7 +93,7 @@ pub(crate) fn cumulative_at(txn: &ReadTransaction) -> Result<Option<CumulativeSt
     })
 }
 
-/// Writes every metadata row of a new file.
+/// Writes the format, the state and all keyspaces of a catalog into a new file.
 pub(crate) fn write_catalog(txn: &WriteTransaction, catalog: &Catalog) -> Result<(), redb::Error> {
     let mut meta = Guarded::new(txn.open_table(META)?);
     meta.insert(STATE_ROW, catalog.state.to_bytes().as_slice())?;

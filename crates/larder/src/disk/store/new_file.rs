@@ -16,8 +16,8 @@
 //! If a later version of redb writes a different header, new files have regions of redb's default size.
 //!
 //! No page is larger than a region. [`region_len`] returns the region size, and values with larger pages are
-//! not written to the file. When the capacity of a file is raised, the next opening replaces the file with a
-//! copy ([`crate::disk::file::compact`]).
+//! not written to the file. If the capacity of a file is raised so far that its regions are too small, the
+//! next opening replaces the file with a copy ([`crate::disk::file::compact`]).
 
 use std::io;
 
@@ -37,8 +37,8 @@ const PAGE_SIZE_AT: usize = 12;
 const REGION_PAGES_AT: usize = 20;
 
 /// The page of one value is at most the capacity divided by this number. While a transaction writes a large
-/// page, two older pages may still exist. They are the page that it replaces, and the page that the previous
-/// transaction replaced.
+/// page, two older pages may still exist. One is the page that the large page replaces. The other is the page
+/// that the previous transaction replaced.
 pub(crate) const PAGE_SHARE: u64 = 16;
 /// Size of the page of the largest possible value.
 const LARGEST_PAGE: u64 = 1 << 27;

@@ -6,7 +6,7 @@
 //!
 //! redb commits when it closes a database. Over an overlay this commit is useless, and on some damaged pages
 //! it aborts the process ([`super::system_tree`]). So dropping an [`OverlaidDatabase`] first makes the
-//! overlay refuse all I/O. Then the commit fails at its first page.
+//! overlay refuse all reads and writes. Then the commit fails at its first page.
 
 use std::collections::HashMap;
 use std::io;
@@ -26,7 +26,7 @@ pub(crate) struct Overlay {
     /// Whether redb's lock calls do nothing: this process already holds the locks, or needs none.
     is_own: bool,
     changes: Mutex<OverlayPages>,
-    /// Whether all I/O is refused.
+    /// Whether all reads and writes are refused.
     is_over: Arc<AtomicBool>,
 }
 

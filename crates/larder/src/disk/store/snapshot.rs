@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub(crate) struct StoreSnapshot {
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     /// The number of the file's handle to which this snapshot belongs. An error of an older handle does not
-    /// count as an error of the current handle (invariant 7).
+    /// count as an error of the current handle (invariant 7 of `docs/design.md`).
     pub(crate) generation: u64,
 }
 

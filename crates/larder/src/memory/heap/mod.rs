@@ -9,7 +9,7 @@ mod std_types;
 
 /// A value that can report how much memory it owns besides its own bytes.
 ///
-/// Types of the standard library implement this trait. For your own struct, name the fields with
+/// Many types of the standard library implement this trait. For your own struct, name the fields with
 /// [`heap_size!`](crate::heap_size), or implement the trait by hand:
 ///
 /// ```

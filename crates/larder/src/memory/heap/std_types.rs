@@ -181,9 +181,9 @@ impl<T: HeapSize> HeapSize for BTreeSet<T> {
     }
 }
 
-/// Returns the memory of the standard library's hash table. The number of buckets is a power of two, and an
-/// eighth of the buckets stays empty. Each bucket has one control byte, and the table has 16 extra control
-/// bytes.
+/// Returns the memory of the standard library's hash table. The number of buckets is a power of two, and at
+/// least an eighth of the buckets stays empty. Each bucket has one control byte, and the table has 16 extra
+/// control bytes.
 fn hash_table(capacity: usize, bucket: usize) -> usize {
     let buckets = match capacity {
         0 => return 0,

@@ -246,7 +246,7 @@ impl Policy {
     }
 
     /// Returns the oldest entry of main that was not used since its last visit. Used entries go back to the
-    /// start of main.
+    /// start of main. Returns `None` if main is empty, or if all visited entries were used.
     fn rival(&mut self) -> Option<SlotId> {
         for _ in 0..MAX_RIVALS_TRIED {
             let id = self.main.oldest;

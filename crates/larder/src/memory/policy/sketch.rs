@@ -52,7 +52,8 @@ struct Place {
 }
 
 impl Sketch {
-    /// Resizes the sketch for this number of entries. Keeps all counts.
+    /// Adapts the period to this number of entries, and enlarges the sketch if it is too small. Keeps all
+    /// counts.
     pub(super) fn fit(&mut self, entries: usize) {
         self.period = (entries as u64 * PERIOD).max(MIN_PERIOD);
         let wanted = (entries.next_power_of_two() / BLOCK_WORDS).max(MIN_BLOCKS);

@@ -24,7 +24,7 @@ const WHOLE: u64 = 1 << 32;
 const INITIAL_SHARE: u64 = WHOLE / 100 * 3;
 const MIN_SHARE: u64 = WHOLE / 100;
 const MAX_SHARE: u64 = WHOLE / 5 * 4;
-/// A ghost lives for this fraction of the number of entries, counted in evictions.
+/// The lifetime of a ghost, in evictions, is the number of entries divided by this number.
 const GHOST_PART: usize = 10;
 /// How much the share grows if every ghost returns, and how much it shrinks if every entry of main was used.
 const GROWTH: u64 = WHOLE / 5;
@@ -49,7 +49,8 @@ impl SmallQueueTarget {
         Self { share: INITIAL_SHARE, ghosts: Vec::new(), now: 0, evictions: 0, tick: 1, ghost_lifetime: 0 }
     }
 
-    /// Resizes the table of ghosts for this number of entries.
+    /// Adapts the lifetime of ghosts to this number of entries. If the table is too small, replaces it with a
+    /// larger empty table.
     pub(super) fn fit(&mut self, entries: usize) {
         self.ghost_lifetime = (entries / GHOST_PART).max(1) as u64;
         let slots = (entries / GHOST_PART * 2).next_power_of_two().max(16);

@@ -59,9 +59,9 @@ impl Shard {
     }
 
     /// Visits up to `most` slots, starting at slot `from`. Removes the keys of the range whose latest change
-    /// is older than the range removal. Adds these keys to `purged`, but adds a clean key only while
-    /// `purged` has fewer than `most_listed` keys. Returns the next slot to visit. At the end, removes the
-    /// barrier of the range and returns `None`.
+    /// is older than the range removal. Adds the keys of the disk tier to `purged`, but adds a clean key only
+    /// while `purged` has fewer than `most_listed` keys. Only counts memory-only keys. Returns the next slot
+    /// to visit. At the end, removes the barrier of the range and returns `None`.
     ///
     /// An entry of the range stays in its slot until it is removed. No further old entry can appear in the
     /// meantime, because the barrier prevents fills and a write has a later sequence.
@@ -174,8 +174,8 @@ impl Shard {
     }
 
     /// Marks a key clean after its commit, if the key has not changed since. The snapshot of the commit is
-    /// already installed. If `keep` is set, the caller has reserved the value's weight in the budget.
-    /// Otherwise the value leaves memory. Returns whether the value stays.
+    /// already installed. If `keep` is set, the caller has reserved the value's weight in the budget. If not,
+    /// the value leaves memory. Returns whether the value stays.
     pub(crate) fn mark_clean(
         &mut self,
         key: SlotKey<'_>,

@@ -132,7 +132,7 @@ fn without_value(slot: &Slot, now: Timestamp) -> Lookup {
     if slot.is_absence() && slot.expires_at > now {
         return Lookup::Absent(slot.expires_at);
     }
-    // The disk has this entry, an older entry of the key, or no entry of the key. So the disk has no live
-    // entry either.
+    // The disk has this entry, an older entry that this slot supersedes, or no entry of the key. So no entry
+    // on disk may be served either.
     Lookup::Negative
 }

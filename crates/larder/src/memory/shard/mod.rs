@@ -2,8 +2,8 @@
 //!
 //! A key's value or tombstone, its sequence and its leases change together, so no two readers can disagree
 //! about the order of changes (contract 1). Dirty entries are the content of the write buffer. An entry
-//! becomes clean only after the writer has committed it *and* installed the snapshot that shows it
-//! (invariant 2). The entry's sequence must still be the committed sequence.
+//! becomes clean only after the writer has committed it *and* installed the snapshot that shows it (invariant
+//! 2 of `docs/design.md`). The entry's sequence must still be the committed sequence.
 //!
 //! A shard does no I/O, reads no clock, and drops no value. Values that leave the shard are added to
 //! [`DeferredDrops`].
@@ -55,7 +55,7 @@ pub(crate) struct Shard {
     policy: Policy,
     expiry: ExpiryIndex,
     pub(super) leases: Leases,
-    /// Slots that became dirty since the writer's last drain.
+    /// The dirty slots that the writer's next drain returns.
     dirty: Vec<SlotId>,
     /// Data that only dirty slots need. Few slots are dirty at a time, so the data is outside the slots.
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
@@ -68,7 +68,7 @@ pub(crate) struct Shard {
     /// Whether entries of the disk tier must be committed. If so, the shard refuses an entry that will not
     /// be committed. Otherwise a lookup could find an older value on disk after the eviction of that entry.
     saves: bool,
-    /// Whether the shard refuses every change ([`super::closing`]).
+    /// Whether the shard is sealed ([`super::closing`]).
     is_closed: bool,
     pub(super) usages: KeyspaceUsages,
     pub(super) watch_epochs: WatchEpochs,
@@ -111,8 +111,8 @@ impl Shard {
         matching.map(|range| range.sequence).max().unwrap_or(0)
     }
 
-    /// Stores an explicit write: revokes the leases on the key, takes the next sequence, and replaces the
-    /// previous value.
+    /// Stores an entry: revokes the leases on the key, takes the next sequence, and replaces the previous
+    /// value.
     pub(crate) fn store(
         &mut self,
         key: SlotKey<'_>,

@@ -12,11 +12,13 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Does the checks of step 3. Returns the time at which they hold.
+    /// Checks the conditions of step 3 of [`crate::memory::publication`]. Returns the time at which they
+    /// hold.
     ///
     /// # Errors
-    /// [`Refused::Revoked`] if the key has changed. [`Refused::Unconfirmed`] if the entry may exist only on
-    /// disk, and the caller has not confirmed it in the current snapshot.
+    /// Returns [`Refused::Closed`] if the shard is sealed, and [`Refused::Revoked`] if the key has changed or
+    /// the entry has expired. Returns [`Refused::Unconfirmed`] if the entry may exist only on disk, and the
+    /// caller has not confirmed it in the current snapshot.
     pub(crate) fn confirm(
         &self,
         key: SlotKey<'_>,
@@ -51,7 +53,7 @@ impl Shard {
         }
     }
 
-    /// Publishes a value with a new sequence, if the checks of step 3 succeed.
+    /// Publishes a value with a new sequence, if [`confirm`](Shard::confirm) succeeds.
     pub(crate) fn publish(
         &mut self,
         key: SlotKey<'_>,

@@ -33,7 +33,7 @@ impl Model {
         self.index.candidates(hash).find(|other| *other == id)
     }
 
-    /// Checks every lookup, and recomputes the pass counts of the buckets.
+    /// Checks every lookup, and the tags, the marks and the pass counts of all buckets.
     fn check(&self) {
         assert_eq!(self.index.len(), self.hashes.len());
         let mut passed = vec![0; self.index.buckets.len()];
@@ -137,7 +137,7 @@ fn slots_with_one_hash_are_told_apart_by_the_caller() {
 }
 
 /// Covers the false match of `places_with`: the subtraction borrows if the place before has the tag. Then a
-/// place whose tag is larger by one, or a free place, also matches.
+/// place whose tag differs only in the lowest bit also matches, such as a free place beside the tag 1.
 #[test]
 fn a_place_beside_one_with_the_tag_is_no_candidate() {
     for first in 1..=3 {
@@ -215,8 +215,8 @@ proptest! {
 
     #[test]
     fn the_index_agrees_with_a_map_while_slots_come_and_go(
-        // The masks leave few distinct tags or homes. The test adds enough slots to make the index grow
-        // several times.
+        // Three of the masks leave few distinct tags or homes. The test adds enough slots to make the index
+        // grow several times.
         steps in proptest::collection::vec((0_u32..4, 0_u32..600, any::<u32>()), 0..900),
         mask in prop_oneof![Just(u32::MAX), Just(0xFC00_0000), Just(0x0000_003F), Just(0x8000_001F)],
     ) {

@@ -13,8 +13,8 @@ use crate::memory::Memory;
 const KEYS: u64 = 4096;
 const SHARDS: usize = 16;
 const SEEDS: usize = 6;
-/// Number of seeds for some families of keys. In an earlier version of the hash, one seed in sixty was bad
-/// for these keys, because the length was mixed in without a multiplication.
+/// Number of seeds for keys that differ only in their lengths. In an earlier version of the hash, one seed in
+/// sixty was bad for these keys, because the length was mixed in without a multiplication.
 const MANY_SEEDS: usize = 300;
 
 type Family = (&'static str, Vec<Vec<u8>>);

@@ -16,7 +16,7 @@
 //! its entries is committed or the file is discarded. This process never opens a discarded file again. A
 //! discarded file is *gone* once its rename is durable. Only then is an invalidation of its entries reported
 //! as successful. Handles of the file are numbered (`generation`), so that an error of an older handle is
-//! ignored (invariant 7).
+//! ignored (invariant 7 of `docs/design.md`).
 //!
 //! This module handles only the file. The writer decides what lookups and writes see during an outage.
 

@@ -6,7 +6,7 @@ use super::{End, FileCopy};
 
 impl FileCopy<'_> {
     /// Copies a table of a later version. redb opens a table only with the right types of key and value, so
-    /// this function tries all pairs of types that a larder table may have.
+    /// this function tries a list of pairs of types.
     pub(super) fn copy_unknown(
         &mut self,
         old: &ReadTransaction,

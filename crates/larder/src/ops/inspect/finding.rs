@@ -37,8 +37,8 @@ pub struct Record {
 
 impl Record {
     /// Reads the record of a key at the server of a remote tier. `shape` is the shape of the keyspace's keys,
-    /// and `key` the encoded key. A keyspace in [`Format::Raw`](crate::Format::Raw) has no records there, only
-    /// values.
+    /// and `key` the encoded key. A keyspace in [`Format::Raw`](crate::Format::Raw) has only values there,
+    /// and no records.
     ///
     /// # Errors
     /// The fault of a record that is damaged, or that belongs to another key or shape.

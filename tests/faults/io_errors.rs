@@ -108,8 +108,8 @@ fn operations(calls: &[Call]) -> Vec<DiskOperation> {
     place.disk.operations()
 }
 
-/// Runs the workloads once for each operation that fails, or for one operation in `one_in`. Returns the
-/// number of operations that failed.
+/// Runs the workloads with a failure at one operation in `one_in`, once for each kind of failure. Returns the
+/// number of runs in which an operation failed.
 fn fail_everywhere(seed: u64, one_in: usize) -> u64 {
     let failed = AtomicU64::new(0);
     for (at, calls) in workloads(seed).iter().enumerate() {

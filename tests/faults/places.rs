@@ -72,7 +72,7 @@ fn contract_6_a_limit_that_leaves_no_room_for_a_file_is_an_error_with_the_way_ou
     assert!(!place.path().exists());
 }
 
-/// Runs in a child process. Reports the error with which the cache fails to open.
+/// Runs in a child process. Reports the error with which the cache fails to open, or that it was opened.
 pub(crate) fn say_the_refusal(path: &Path) {
     match Cache::builder().path(path).open() {
         Ok(cache) => {
@@ -83,7 +83,7 @@ pub(crate) fn say_the_refusal(path: &Path) {
     }
 }
 
-/// Runs in a child process. Compacts a file, and reports an error of the compaction.
+/// Runs in a child process. Compacts a file, and reports the result.
 pub(crate) fn say_the_compaction(path: &Path) {
     let mut admin = Admin::open(path).unwrap();
     let compacted = admin.compact(&mut || true);

@@ -66,7 +66,7 @@ pub(crate) fn an_absence_never_outlives_a_removal() {
     source.check();
 }
 
-/// Same contest, with an absence that is on disk only. Afterwards the power fails.
+/// Runs the contest with an absence that is on disk only. Afterwards the power fails.
 pub(crate) fn an_absence_on_disk_never_outlives_a_removal() {
     let ((place, _disk), source) = (Place::on_a_disk(), Source::new());
     let cache = place.open();

@@ -189,7 +189,7 @@ pub(crate) fn nothing_that_was_expired_is_live_again() {
     contest_with_an_expire(&Place::new(), false);
 }
 
-/// Same contest, with an entry that is on disk only.
+/// Runs the contest with an entry that is on disk only.
 pub(crate) fn nothing_on_disk_that_was_expired_is_live_again() {
     contest_with_an_expire(&Place::new(), true);
 }

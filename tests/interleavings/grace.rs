@@ -52,7 +52,7 @@ pub(crate) fn a_stale_answer_never_outlives_a_removal() {
     source.check();
 }
 
-/// Same contest, with a stale value that is on disk only.
+/// Runs the contest with a stale value that is on disk only.
 pub(crate) fn a_stale_answer_from_disk_never_outlives_a_removal() {
     let (place, source) = (Place::new(), Source::new());
     let cache = place.open_tight();

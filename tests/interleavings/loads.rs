@@ -99,8 +99,8 @@ pub(crate) fn a_promotion_never_outlives_a_clear() {
     source.check();
 }
 
-/// Two loaders load each other's key. One of the loads gets an error, because the wait would never end. Both
-/// loads end.
+/// The loaders of two keys load each other's key. A load that would wait forever gets an error, and all loads
+/// end.
 pub(crate) fn loads_that_wait_for_one_another_end() {
     let cache = Place::new().open();
     let versions = versions(&cache);
@@ -117,7 +117,7 @@ pub(crate) fn loads_that_wait_for_one_another_end() {
     assert_eq!(left.as_deref(), Some(&10), "a flight was left behind");
 }
 
-/// Same cycle with two caches: each thread loads from one cache, and its loader loads from the other cache.
+/// Each thread loads from one of two caches, and its loader loads from the other cache. All loads end.
 pub(crate) fn loads_across_two_caches_end() {
     let place = Place::new();
     let (first, second) = (place.open(), Cache::builder().open().unwrap());

@@ -176,7 +176,8 @@ pub(crate) fn a_thread_loads_when_no_task_waits_any_more() {
     assert!(seen.len() == 1 && seen.iter().all(Option::is_some), "{seen:?}");
 }
 
-/// Same test with a local loader, which only its caller polls.
+/// The task that polls a local loader is dropped. A thread and a task that wait for its load still get a
+/// value.
 pub(crate) fn a_borrowed_loader_that_is_dropped_stalls_no_caller() {
     let cache = Place::new().open();
     let shared = SharedLoads::of(&cache);

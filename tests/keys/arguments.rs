@@ -16,8 +16,8 @@ fn open<K: Key>(cache: &Cache, name: &'static str) -> Keyspace<K, u64> {
     cache.keyspace(KeyspaceDefinition::new(name)).unwrap()
 }
 
-/// Makes every call that takes one key, with the key in one form. The macro repeats the form in each call, as
-/// a caller would write it.
+/// Makes the calls that take a key, with the key in one form. The macro repeats the form in each call, as a
+/// caller would write it.
 macro_rules! every_call {
     ($cache:expr, $keys:expr, $form:expr) => {{
         let keys = &$keys;

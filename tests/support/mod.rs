@@ -109,7 +109,8 @@ impl Place {
         self.dir.path()
     }
 
-    /// Returns a builder for a cache at this place, which uses this clock, and commits only on request.
+    /// Returns a builder for a cache at this place with this clock. Its flush interval is an hour, so that
+    /// most commits are requested.
     pub(crate) fn builder(&self) -> CacheBuilder {
         Cache::builder()
             .path(self.path())

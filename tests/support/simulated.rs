@@ -37,7 +37,8 @@ impl SimulatedPlace {
         Self { disk, ..self.clone() }
     }
 
-    /// Returns a builder for a cache at this place, which uses this clock, and commits only on request.
+    /// Returns a builder for a cache at this place with this clock. Its flush interval is an hour, so that
+    /// most commits are requested.
     pub(crate) fn builder(&self) -> CacheBuilder {
         let events = self.events.clone();
         Cache::builder()

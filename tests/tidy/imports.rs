@@ -2,8 +2,8 @@
 //! the file that *defines* the named item.
 //!
 //! - A path that ends at a module is no import. The names that are used through that module are imports.
-//! - If a module re-exports a name of its own children, a file that uses this name imports only the file that
-//!   defines it. Any other re-export is an import.
+//! - If a module re-exports a name from a module below itself, a file that uses this name imports only the
+//!   file that defines it. Any other re-export is an import.
 //! - `super::` from a child to its parent is an import. `mod child;` is not.
 //! - Method calls name no path, so they are not imports. Attributes, such as serde's `with`, are not read.
 

@@ -176,8 +176,8 @@ impl AckLog {
         found.get(&(thread, key)).map_or(!is_gone, |value| value.version < version)
     }
 
-    /// Returns whether a group has removed the key's durable value. If so, every other key of that group has
-    /// been written.
+    /// Returns whether a group has removed the key's durable value, and every other key has its value of that
+    /// group or a later state.
     fn is_moved(&self, (thread, key): Key, durable: u64, found: &Found) -> bool {
         let mut later = self.removed_by_groups.range((thread, durable)..=(thread, u64::MAX));
         later.any(|(&(_, version), removed)| {

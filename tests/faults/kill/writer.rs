@@ -1,5 +1,4 @@
-//! The child process of the kill test. Its threads write, invalidate and flush, and report each call before
-//! it begins and after it returns.
+//! The child process of the kill test. Its threads write, invalidate and flush, and report their calls.
 //!
 //! The child prints one line before it calls an invalidation, and another line after the call has returned.
 //! If the kill comes between the two lines, the invalidation may be durable or not. In each round, a thread

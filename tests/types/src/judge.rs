@@ -44,7 +44,7 @@ pub(crate) struct Judge {
     pub(crate) rows: Vec<(&'static str, [Counts; 3])>,
     /// Values that were accepted, but were read back changed or not at all.
     pub(crate) wrong: Vec<String>,
-    /// Like `wrong`, but without checks: the number of values by row and format.
+    /// The number of values that were read back changed, without checks, by row and format.
     pub(crate) wrong_past_the_door: BTreeMap<(&'static str, String), usize>,
     /// Like `wrong`, but with the checks of a release build: the number of values by row and format.
     pub(crate) wrong_in_a_release: BTreeMap<(&'static str, String), usize>,

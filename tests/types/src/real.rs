@@ -236,7 +236,7 @@ impl<'de> Deserialize<'de> for Unannounced {
     }
 }
 
-/// A type that is written as text in human-readable formats, and as a byte in other formats.
+/// A type that is written as a number in human-readable formats, and as text in other formats.
 #[derive(Debug, PartialEq)]
 struct TwoFaces(u8);
 

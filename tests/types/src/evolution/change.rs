@@ -164,7 +164,8 @@ fn changed_body(before: &Body, random: &mut Random) -> Body {
     }
 }
 
-/// Returns the fields after a change: a field is added, removed or renamed, or two fields are swapped.
+/// Returns the fields after a change: a field is added, removed or renamed, or two fields or their names are
+/// swapped.
 fn changed_fields(before: &Fields, random: &mut Random) -> Fields {
     let mut after = before.clone();
     let (at, to) = (random.below(after.len()), random.below(after.len()));

@@ -56,7 +56,7 @@ pub(crate) enum Body {
 /// A value, described by the calls of its derived `Serialize`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Tree {
-    /// A leaf: its bits as a number, or its text.
+    /// A leaf: its kind, and its bits as a number.
     Number(Kind, u64),
     Text(Kind, String),
     None,

@@ -162,7 +162,8 @@ pub(crate) fn spelled(random: &mut Random, chosen: &str) -> String {
     spelled
 }
 
-/// Returns any type of the standard library that threads can share.
+/// Returns a type of the standard library that threads can share, and that contains no option of an option or
+/// of a unit.
 pub(crate) fn any(random: &mut Random) -> String {
     loop {
         let (_, types) = random.pick(&STANDARD);

@@ -1,4 +1,4 @@
-//! Makes the parts of generated types: fields, structs and enums. All names are different.
+//! Makes the parts of generated types: fields, structs and enums. Each type has a different name.
 
 use super::kinds::simple;
 use super::random::Random;

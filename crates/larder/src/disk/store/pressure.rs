@@ -1,12 +1,12 @@
 //! The limit of the charge of all entries, which keeps the file within its capacity.
 //!
 //! The charge of an entry is an average. Leaves of the tree are more or less full, and pages of many sizes
-//! leave gaps. A transaction also writes new pages while the old pages still exist. The limit leaves room
-//! for these effects. Sometimes the room is too small, for example when the sizes of values change. Then the
-//! file grows although it is close to its capacity, and the limit falls by a multiple of the growth. So the
-//! next transactions evict more, and free more pages than they need. While the file does not grow, the limit
-//! rises again in small steps. The limit never falls for a file that does not grow, because the file has
-//! free pages.
+//! leave gaps. A transaction also writes new pages while the old pages still exist. The limit leaves room for
+//! these effects. Sometimes the room is too small, for example when the sizes of values change. Then the file
+//! grows although it is close to its capacity, and the limit falls by a multiple of the growth. So the next
+//! transactions evict more, and free more pages than they need. While the file does not grow, the limit rises
+//! again in small steps. Unless a transaction is refused, the limit never falls for a file that does not
+//! grow, because the file has free pages.
 
 use super::extent::Extent;
 

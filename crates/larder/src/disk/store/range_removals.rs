@@ -48,7 +48,7 @@ use crate::format::range_tombstone::{RangeTombstone, any_covers};
 
 /// Maximum duration of a part, not counting its commit.
 pub(crate) const PART_TIME: Duration = Duration::from_millis(2);
-/// Number of rows in a file from which the caller of another large removal must wait.
+/// If a file has this many rows, the caller of another large removal must wait.
 pub(crate) const MAX_PENDING: usize = 16;
 
 /// Returns the pending range removals of a file, earliest first.

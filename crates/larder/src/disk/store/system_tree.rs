@@ -130,8 +130,8 @@ mod tests {
         check(open(&disk), builder()).unwrap();
     }
 
-    /// Changes one number at a time, at each of the first offsets of each page. If the number is the end of
-    /// a row, the changed end is far beyond the page.
+    /// Changes one number at a time, in the first 64 bytes of each page but the first. If the number is the
+    /// end of a row, the changed end is far beyond the page.
     #[test]
     fn a_file_that_passes_can_be_committed_to_whichever_page_is_damaged() {
         let whole = crashed();

@@ -42,8 +42,8 @@ pub(super) const STATE_ROW: &str = "state";
 pub(super) const CUMULATIVE_ROW: &str = "lifetime";
 pub(super) const CHARGING_ROW: &str = "charging";
 
-/// Returns the name of the metadata table. The file's list of tables contains this name, so that even a
-/// damaged file is recognized as ours.
+/// Returns the name of the metadata table. The file's list of tables contains this name. So even a damaged
+/// file may be recognized as ours.
 pub(crate) fn marker() -> Vec<u8> {
     META.name().as_bytes().to_vec()
 }
@@ -95,7 +95,7 @@ pub(super) fn read_cumulative(bytes: &[u8]) -> Option<CumulativeStats> {
 }
 
 /// Returns the smallest byte string that is greater than every byte string with this prefix, or `None` if
-/// `prefix` is empty or has only bytes 255.
+/// `prefix` is empty or all its bytes are 255.
 pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|&byte| byte != u8::MAX)?;
     let mut end = prefix.get(..=last)?.to_vec();

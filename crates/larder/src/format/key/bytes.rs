@@ -9,7 +9,7 @@ const ESCAPED: u8 = 0xFF;
 
 /// Takes the parts of a key, one after another.
 ///
-/// A lookup takes the parts without writing their bytes anywhere: once to hash them, and once to compare
+/// A lookup writes the bytes of its key nowhere. The parts are taken once to hash them, and once to compare
 /// them with a stored key.
 #[derive(Debug)]
 pub struct KeyWriter<'a>(PartTarget<'a>);

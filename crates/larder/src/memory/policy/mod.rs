@@ -135,8 +135,8 @@ impl Policy {
         );
     }
 
-    /// Makes an entry unevictable, by removing it from its queue. Its flags are kept until it is attached
-    /// again.
+    /// Makes an entry unevictable, by removing it from its queue. Its flags are kept for the next
+    /// [`attach`](Policy::attach).
     pub(super) fn detach(&mut self, id: SlotId) {
         let queue = self.entry_flags.queue(id);
         if queue != QueueOfEntry::Detached {

@@ -18,8 +18,8 @@ use crate::units::Timestamp;
 
 impl CacheFile {
     /// Opens the file again after a transaction was refused because the file would have exceeded its
-    /// capacity. Compacts the file, and lowers the limit for its entries. If compacting by moving pages
-    /// fails, rewrites the file with smaller regions and returns true.
+    /// capacity. Compacts the file, and lowers the limit for its entries. Returns whether the pages could be
+    /// moved. If moving them fails with an error, rewrites the file with smaller regions and returns true.
     ///
     /// The old store accepts no more calls, and the file contains nothing of the refused transaction.
     pub(crate) fn reopen_smaller(&mut self, refused: StoreError, now: Timestamp) -> Result<bool, StoreError> {

@@ -66,7 +66,7 @@ pub(crate) struct ClockHand {
 struct ClassHead {
     class: u8,
     rows: VecDeque<Vec<u8>>,
-    /// Lifetime of the entries of the class, in ms.
+    /// Estimated lifetime of the entries in `rows`, in ms.
     lifetime: u64,
 }
 

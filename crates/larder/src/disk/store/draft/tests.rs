@@ -124,7 +124,8 @@ impl Model {
     }
 }
 
-/// Performs a step in the draft and in the model, and checks that both return the same result.
+/// Performs a step in the draft and in the model. Checks that both return the same result, and then have the
+/// same retired keyspaces and the same charge.
 fn make(step: &Step, draft: &mut Draft<'_>, model: &mut Model, now: Timestamp) {
     match step {
         Step::Register(name, version, schema) => {

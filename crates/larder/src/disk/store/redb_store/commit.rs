@@ -79,14 +79,15 @@ pub(crate) struct CommitOutcome {
     pub(crate) extended: usize,
 }
 
-/// An eviction frees this fraction of the limit in addition to what the batch needs, so that not every batch
-/// must evict.
+/// In addition to what the batch needs, an eviction frees the limit divided by this number, so that not every
+/// batch must evict.
 pub(super) const EVICT_AHEAD: u64 = 256;
 /// Maximum number of parts of pending range removals that one transaction deletes before it evicts.
 const MAX_PARTS: usize = 8;
 
 impl Store {
-    /// Commits a batch durably, as a whole or not at all.
+    /// Commits a batch durably, in one transaction. If [`CommitOutcome::needs_room`] is set, the transaction
+    /// contains no values.
     pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<CommitOutcome, StoreError> {
         let mut catalog = Draft::of(&self.catalog);
         let mut outcome = CommitOutcome::default();

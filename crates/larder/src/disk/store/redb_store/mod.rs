@@ -1,8 +1,8 @@
 //! The store: an open redb file that receives the commits of the writer.
 //!
 //! Only the writer owns the store of a cache. The catalog keeps the keyspaces with their counts and charges
-//! in memory, and changes only after a commit has succeeded. So neither opening a file nor counting entries
-//! scans the table of entries.
+//! in memory, and changes only after a commit has succeeded. So counting entries does not scan the table of
+//! entries. Opening a file scans this table only to apply a different rule for charges.
 
 pub(crate) mod commit;
 mod delete_ranges;
@@ -48,7 +48,7 @@ pub(crate) struct Store {
     pub(crate) largest_page: u64,
     /// The position of eviction in the expiry table.
     hand: ClockHand,
-    /// The earliest time when an entry may be deleted, or `None` if there are no entries.
+    /// The earliest time when an entry may be deleted, or `None` if no entry expires.
     pub(crate) next_expiry: Option<Timestamp>,
     cumulative: Option<CumulativeStats>,
     pub(crate) identities: Identities,

@@ -89,6 +89,8 @@ scenarios! {
     bulk::a_group_beside_a_close_is_whole,
     transactions::a_transfer_keeps_the_sum,
     transactions::no_thread_sees_half_of_a_transaction,
+    transactions::a_group_lookup_in_memory_sees_no_half_of_a_transfer,
+    transactions::a_group_lookup_on_disk_sees_no_half_of_a_transfer,
     transactions::a_watch_sees_what_came_and_went,
     transactions::a_watch_and_an_eviction_agree,
     transactions::a_transaction_of_what_has_expired_is_refused,

@@ -88,6 +88,47 @@ pub(crate) fn no_thread_sees_half_of_a_transaction() {
     assert!(half.is_empty(), "{half:?}");
 }
 
+/// Two transfers, and lookups of both accounts that do not wait. A lookup that has a result finds no half of a
+/// transfer.
+fn no_group_lookup_sees_half_of_a_transfer(cache: &Cache) {
+    let versions = accounts(cache);
+    let wrong = Mutex::new(Vec::new());
+    let read = |keys: [u64; 2]| {
+        let _inline = cache.inline_calls();
+        let found = versions.try_get_group(keys);
+        let sum =
+            |found: &Vec<_>| found.iter().flatten().map(|value: &std::sync::Arc<u64>| **value).sum::<u64>();
+        if found.as_ref().is_some_and(|found| sum(found) != 20) {
+            wrong.lock().unwrap().push(found);
+        }
+    };
+    contest([
+        &|| {
+            transfer(cache, &versions, (1, 2), 3);
+            cache.flush().unwrap();
+        },
+        &|| {
+            read([2, 1]);
+            read([1, 2]);
+        },
+        &|| transfer(cache, &versions, (2, 1), 5),
+    ]);
+    cache.close().unwrap();
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+pub(crate) fn a_group_lookup_in_memory_sees_no_half_of_a_transfer() {
+    let cache = Place::new().builder().shards(4).open().unwrap();
+    no_group_lookup_sees_half_of_a_transfer(&cache);
+}
+
+/// Memory holds one of the two entries, so each lookup reads the disk.
+pub(crate) fn a_group_lookup_on_disk_sees_no_half_of_a_transfer() {
+    let cache = Place::new().open_tight();
+    no_group_lookup_sees_half_of_a_transfer(&cache);
+}
+
 /// A watch of a missing key begins. Then the key is inserted and removed again.
 pub(crate) fn a_watch_sees_what_came_and_went() {
     let cache = Place::new().open();

@@ -86,14 +86,14 @@ pub(crate) struct GroupConditions<'a> {
 }
 
 /// The locks of several shards, in the order of their numbers.
-struct LockedShards<G> {
+pub(super) struct LockedShards<G> {
     numbers: Vec<usize>,
     guards: Vec<G>,
 }
 
 impl<G> LockedShards<G> {
     /// Returns the guard of the shard with this number.
-    fn of(&mut self, number: usize) -> &mut G {
+    pub(super) fn of(&mut self, number: usize) -> &mut G {
         let at = self.numbers.binary_search(&number).expect("the shards of all keys are locked");
         self.guards.get_mut(at).expect("there is a guard for each number")
     }
@@ -248,7 +248,7 @@ impl Memory {
     }
 
     /// Locks the shards of the keys, each once, in the order of their numbers.
-    fn lock_shards<'a, G>(
+    pub(super) fn lock_shards<'a, G>(
         &self,
         keys: impl Iterator<Item = SlotKey<'a>>,
         lock: impl Fn(usize) -> Option<G>,

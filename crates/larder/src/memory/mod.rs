@@ -15,6 +15,8 @@ mod expiry;
 pub(crate) mod extras;
 pub(crate) mod grace;
 pub(crate) mod group;
+#[cfg(feature = "async")]
+mod group_lookup;
 pub(crate) mod group_publication;
 pub mod heap;
 pub(crate) mod idle;

@@ -9,10 +9,12 @@
 //! lookup is removed from the queue. A step that a worker thread has begun completes. A change completes even
 //! if no worker thread has begun it yet.
 //!
-//! - [`read`]: lookups. [`load`], [`local_load`]: loads. [`lease`]: calls that end a load, or wait for a
-//!   load. [`change`]: inserts, removals and atomic changes. [`stream`]: iterations.
+//! - [`read`]: lookups. [`group`]: a lookup of several keys at one moment. [`load`], [`local_load`]: loads.
+//!   [`lease`]: calls that end a load, or wait for a load. [`change`]: inserts, removals and atomic changes.
+//!   [`stream`]: iterations.
 
 mod change;
+mod group;
 mod lease;
 mod load;
 mod local_load;

@@ -1,0 +1,192 @@
+//! A lookup of several keys at one moment, which does not wait.
+//!
+//! A transaction without changes has the same result. It takes a lease on each key, because its closure may
+//! change the key later. This lookup takes none:
+//!
+//! 1. All keys are looked up in memory, under the locks of all their shards
+//!    ([`crate::memory::group_lookup`]). If memory knows all keys, this is the whole lookup.
+//! 2. The other keys are read from disk, if the thread may read it ([`inline_calls`]). No lock is held.
+//! 3. All locks are taken again. The results of (2) are checked, and the other keys are looked up again. If
+//!    a check fails, the lookup starts again at (1).
+//! 4. The values that were read from disk are copied into memory.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use crate::api::keyspace::transaction::MAX_TRANSACTION_KEYS;
+use crate::engine::promotion::DecodedEntry;
+use crate::format::key::buffer::KeyBuffer;
+use crate::format::key::{EncodeKey, Key};
+use crate::memory::Memory;
+use crate::memory::leases::Permit;
+use crate::memory::lookup::Lookup;
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
+use crate::sys::inline_calls;
+use crate::sys::sync::Arc;
+
+/// Maximum number of times that a lookup starts again. A transaction, which takes turns after lost rounds, is
+/// better afterwards.
+const MAX_ROUNDS: usize = 4;
+
+/// Maximum number of encoded bytes that one lookup reads from disk.
+const MAX_READ: usize = 1 << 20;
+
+/// Several whole keys, in one buffer.
+#[derive(Debug, Default)]
+struct GroupKeys {
+    bytes: Vec<u8>,
+    /// The end of each key in `bytes`.
+    ends: Vec<usize>,
+}
+
+impl GroupKeys {
+    fn slot_keys<'a>(&'a self, memory: &Memory) -> Vec<SlotKey<'a>> {
+        let mut start = 0;
+        let key = |&end: &usize| Some(memory.key(self.bytes.get(std::mem::replace(&mut start, end)..end)?));
+        self.ends.iter().filter_map(key).collect()
+    }
+}
+
+/// The result of a round.
+enum Round<V> {
+    Found(Vec<Option<Arc<V>>>),
+    /// A key has changed during the round.
+    Lost,
+    /// The disk can't be read now, or not by this thread, or the values on disk are too large.
+    MustWait,
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Returns the live values of several keys, in the order of the keys, all at one moment, without waiting
+    /// for another thread. Returns None if this is not possible now. Then a transaction is the way
+    /// ([`Transaction::get_many`](crate::Transaction::get_many)).
+    ///
+    /// It is possible if memory knows all of the keys. A thread with
+    /// [`inline_calls`](crate::Cache::inline_calls) also reads up to 1 MiB from a disk that is quick. It is
+    /// not possible for a key that is too long, for more than
+    /// [`MAX_TRANSACTION_KEYS`](crate::MAX_TRANSACTION_KEYS) keys, for a keyspace of a remote tier, in a
+    /// forked child, after the cache was closed, and while other threads change the keys all the time.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const STOCK: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("stock");
+    /// # let cache = Cache::builder().open()?;
+    /// let stock = cache.keyspace(STOCK)?;
+    /// stock.insert_many([("tea", 3), ("salt", 8)])?;
+    /// let found = stock.try_get_group(["tea", "rice", "salt"]).expect("all keys are in memory");
+    /// assert_eq!(found.iter().flatten().map(|units| **units).sum::<u64>(), 11);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    /// One shared lock for each shard of the keys, and one lookup for each key. Keys that are read from disk
+    /// need a second pass. No allocation for a key.
+    pub fn try_get_group<Q: EncodeKey<K>>(
+        &self,
+        keys: impl IntoIterator<Item = Q>,
+    ) -> Option<Vec<Option<Arc<V>>>> {
+        if self.is_remote() || self.shared.refuse_if_unusable().is_err() {
+            return None;
+        }
+        let keys = self.encode_group(keys)?;
+        let keys = keys.slot_keys(&self.shared.tiers.memory);
+        for _ in 0..MAX_ROUNDS {
+            match self.look_up_group(&keys) {
+                Round::Found(values) => return Some(values),
+                Round::Lost => {}
+                Round::MustWait => return None,
+            }
+        }
+        None
+    }
+
+    /// Returns None for a key that is too long, and for too many keys.
+    fn encode_group<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Option<GroupKeys> {
+        let mut encoded = GroupKeys::default();
+        for key in keys {
+            let mut full = KeyBuffer::default();
+            self.encode_into(&key, &mut full).ok()?;
+            encoded.bytes.extend_from_slice(full.as_slice());
+            encoded.ends.push(encoded.bytes.len());
+            if encoded.ends.len() > MAX_TRANSACTION_KEYS {
+                return None;
+            }
+        }
+        Some(encoded)
+    }
+
+    fn look_up_group(&self, keys: &[SlotKey<'_>]) -> Round<V> {
+        let tiers = &self.shared.tiers;
+        // 1.
+        let mut found = tiers.memory.get_group(keys, || tiers.time.now());
+        let is_unknown = |found: &Lookup| matches!(found, Lookup::Unknown(_));
+        if !found.iter().any(is_unknown) || !self.is_in_file() || !tiers.has_disk() {
+            return Round::Found(self.values_of_group(keys, found, Vec::new()));
+        }
+        // 2. The conditions are read before the snapshot is loaded, as in `look_in_both`.
+        let Some(conditions) = tiers.read_conditions() else { return Round::MustWait };
+        let Some(read) = self.read_group(keys, &found) else { return Round::MustWait };
+        if read.iter().any(Option::is_none) && tiers.read_conditions() != Some(conditions) {
+            return Round::MustWait;
+        }
+        // 3.
+        let Some(now) = tiers.memory.confirm_group_lookup(keys, &mut found, || tiers.time.now()) else {
+            return Round::Lost;
+        };
+        let is_live = |entry: &DecodedEntry<V>| entry.expires_at > now;
+        let read = read.into_iter().map(|entry| entry.filter(is_live)).collect();
+        Round::Found(self.values_of_group(keys, found, read))
+    }
+
+    /// Step 2. Returns the entries of the keys that memory does not know, in the order of the keys. Returns
+    /// None if the thread may not read the disk, or if the entries are too large.
+    fn read_group(&self, keys: &[SlotKey<'_>], found: &[Lookup]) -> Option<Vec<Option<DecodedEntry<V>>>> {
+        let mut room = MAX_READ;
+        let mut read = Vec::new();
+        for (key, found) in keys.iter().zip(found) {
+            let Lookup::Unknown(miss) = found else { continue };
+            if !inline_calls::may_look() {
+                return None;
+            }
+            let entry: Option<DecodedEntry<V>> =
+                inline_calls::look(|| self.shared.read_entry(&self.opened, *key, miss.min_visible_sequence));
+            room = room.checked_sub(entry.as_ref().map_or(0, |entry| entry.encoded_len))?;
+            read.push(entry);
+        }
+        Some(read)
+    }
+
+    /// Step 4, and the counts of the lookups. `read` has the entries of the keys that memory does not know.
+    fn values_of_group(
+        &self,
+        keys: &[SlotKey<'_>],
+        found: Vec<Lookup>,
+        read: Vec<Option<DecodedEntry<V>>>,
+    ) -> Vec<Option<Arc<V>>> {
+        let mut read = read.into_iter();
+        let value = |(key, found): (&SlotKey<'_>, Lookup)| {
+            let (value, hit) = match found {
+                Lookup::Value(value, expires_at) => {
+                    self.note_use(*key, expires_at);
+                    (Self::typed(value), Count::MemoryHits)
+                }
+                Lookup::Unknown(miss) => {
+                    let entry = read.next().flatten();
+                    if let Some(entry) = &entry {
+                        self.copy_to_memory(*key, Permit::EpochToken(miss.epoch_token), entry);
+                    }
+                    (entry.and_then(|entry| entry.value), Count::DiskHits)
+                }
+                Lookup::Absent(_) | Lookup::Negative => (None, Count::Misses),
+            };
+            self.answered(if value.is_some() { hit } else { Count::Misses }, *key);
+            value
+        };
+        keys.iter().zip(found).map(value).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

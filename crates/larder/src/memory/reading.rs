@@ -49,6 +49,11 @@ impl Memory {
         self.read(key.hash).map_or(StaleLookup::NoValue, |shard| shard.stale(key))
     }
 
+    /// Returns the estimate of the eviction policy of how often a key was used recently.
+    pub(crate) fn frequency(&self, key: SlotKey<'_>) -> u64 {
+        self.read(key.hash).map_or(0, |shard| shard.frequency(key))
+    }
+
     /// Returns whether a permit is still valid. If so, the content that was read under it is still current.
     pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
         self.read(key.hash).is_some_and(|shard| shard.leases.permits(key, permit))

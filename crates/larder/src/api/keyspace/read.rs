@@ -130,6 +130,28 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.expiry_of(full.as_slice(), now).map(|expires_at| Remaining::until(expires_at, now))
     }
 
+    /// Returns an estimate of how often a key was used recently, from 0 to 15. The eviction from memory decides
+    /// by this estimate. Uses in quick succession count once. Until memory has been full, uses are not counted,
+    /// and the estimate is 0. The call counts no use.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert_eq!(prices.use_frequency("MTNVTU"), 0);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn use_frequency(&self, key: impl EncodeKey<K>) -> u64 {
+        let mut full = KeyBuffer::default();
+        if self.encode_into(&key, &mut full).is_err() {
+            return 0;
+        }
+        let memory = &self.shared.tiers.memory;
+        memory.frequency(memory.key(full.as_slice()))
+    }
+
     /// Returns the number of live entries.
     ///
     /// ```

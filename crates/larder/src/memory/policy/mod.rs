@@ -115,6 +115,12 @@ impl Policy {
         self.entry_flags.touch(id);
     }
 
+    /// Returns an estimate of how often a key was used recently, up to 15. Returns 0 for every key until an
+    /// entry was evicted.
+    pub(super) fn frequency(&self, hash: u32) -> u64 {
+        self.sketch.estimate(hash)
+    }
+
     /// Makes an entry evictable, by adding it to a queue.
     pub(super) fn attach(&mut self, id: SlotId, hash: u32, weight: Weight) {
         self.entry_flags.cover(id);

@@ -26,6 +26,11 @@ impl Shard {
         }
     }
 
+    /// Returns the estimate of the eviction policy of how often a key was used recently.
+    pub(in crate::memory) fn frequency(&self, key: SlotKey<'_>) -> u64 {
+        self.policy.frequency(key.short_hash())
+    }
+
     /// Like [`get`](Shard::get), but returns only a live value.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]

@@ -14,7 +14,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
-use crate::units::Remaining;
+use crate::units::{Remaining, Timestamp};
 
 impl Transaction<'_> {
     /// Returns the live value of a key, from memory or from disk, or the value that this transaction stores.
@@ -131,8 +131,36 @@ impl Transaction<'_> {
         keyspace: &Keyspace<K, V>,
         key: impl EncodeKey<K>,
     ) -> Result<Option<Remaining>, Error> {
-        let at = self.place(keyspace, &key)?;
         let now = keyspace.now();
+        let expires_at = self.expires_at(keyspace, key)?;
+        Ok(expires_at.map(|expires_at| Remaining::until(expires_at, now)))
+    }
+
+    /// Returns the time at which a key's entry expires, or `None` if the key has no live entry. An entry that
+    /// never expires has [`Timestamp::NEVER`]. The call is not counted as a lookup.
+    ///
+    /// ```
+    /// # use larder::{Cache, Error, InsertOptions, KeyspaceDefinition, Timestamp, Ttl};
+    /// # let cache = Cache::builder().open()?;
+    /// # const SESSION: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("session");
+    /// let sessions = cache.keyspace(SESSION)?;
+    /// sessions.insert_with("ada", 1, InsertOptions::new().ttl(Ttl::Never))?;
+    /// let expires_at = cache.transaction(|tx| tx.expires_at(&sessions, "ada"))?;
+    /// assert_eq!(expires_at, Some(Timestamp::NEVER));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`get`](Transaction::get).
+    ///
+    /// # Cost
+    /// The cost of [`get`](Transaction::get). A value that is on disk is read, as in a lookup.
+    pub fn expires_at<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+    ) -> Result<Option<Timestamp>, Error> {
+        let at = self.place(keyspace, &key)?;
         let changed = self.keys.get(at).and_then(|key| match key.change.as_ref()? {
             KeyChange::Put(put) => {
                 let entry = key.read.as_ref().and_then(KeyRead::found);
@@ -140,11 +168,10 @@ impl Transaction<'_> {
             }
             KeyChange::Remove => Some(None),
         });
-        let expires_at = match changed {
+        Ok(match changed {
             Some(expires_at) => expires_at,
             None => self.read(keyspace, at).and_then(KeyRead::found).map(|entry| entry.expires_at),
-        };
-        Ok(expires_at.map(|expires_at| Remaining::until(expires_at, now)))
+        })
     }
 
     /// Stores a value with the keyspace's TTL. Replaces any previous value of the key.

@@ -10,10 +10,8 @@ use std::time::Duration;
 
 use larder::clock::{Clock, SystemClock};
 
+use crate::support::seeds::{first_seed, number, replay};
 use crate::support::watchdog::{Watch, patience};
-
-/// Environment variable for the first seed. By default, the first seed is random.
-const SEED: &str = "LARDER_SEED";
 
 /// A test that runs many rounds, each with its own seed.
 pub(crate) struct Harness {
@@ -31,8 +29,8 @@ impl Harness {
     /// Returns a harness that runs `rounds` rounds by default. The environment variable `variable` overrides
     /// that number.
     pub(crate) fn new(test: &'static str, variable: &'static str, rounds: u64) -> Self {
-        let first_seed = number(SEED).unwrap_or_else(fresh_seed);
-        Self { test, variable, rounds: number(variable).unwrap_or(rounds), first_seed, slowness: 1 }
+        let rounds = number(variable).unwrap_or(rounds);
+        Self { test, variable, rounds, first_seed: first_seed(), slowness: 1 }
     }
 
     /// Raises the time limit, for rounds that take minutes. The trials within such a round are watched
@@ -121,9 +119,7 @@ impl Harness {
     /// Like [`replayable`](Harness::replayable), for work of several rounds.
     pub(crate) fn replayable_with<T>(&self, seed: u64, rounds: u64, work: impl FnOnce() -> T) -> T {
         let Self { test, variable, .. } = self;
-        let replay = format!(
-            "replay it: {SEED}={seed} {variable}={rounds} cargo test -p larder-tests {test} -- --nocapture"
-        );
+        let replay = replay(seed, (variable, rounds), "larder-tests", test);
         // The time limit grows with the number of rounds. A hanging child is detected earlier, because it
         // prints nothing.
         let rounds = u32::try_from(rounds.max(1)).unwrap_or(u32::MAX);
@@ -134,17 +130,6 @@ impl Harness {
             resume_unwind(panic)
         })
     }
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
-}
-
-/// Returns a new seed for each run, from the random keys of the standard library's hasher.
-fn fresh_seed() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::hash::RandomState::new().build_hasher().finish() >> 16
 }
 
 #[test]

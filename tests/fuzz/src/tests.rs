@@ -9,26 +9,16 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 
+#[path = "../../support/seeds.rs"]
+mod seeds;
 #[path = "../../support/watchdog.rs"]
 mod watchdog;
 
+use seeds::{first_seed, number, replay};
 use watchdog::{Watch, patience};
 
-/// Environment variable for the seed, as in the other harnesses (`tests/support/harness.rs`).
-const SEED: &str = "LARDER_SEED";
 /// Environment variable for the number of random inputs per target.
 const ROUNDS: &str = "LARDER_FUZZ_ROUNDS";
-
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
-}
-
-/// Returns a new seed for each run, from the random keys of the standard library's hasher.
-fn fresh_seed() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::hash::RandomState::new().build_hasher().finish() >> 16
-}
 
 /// A pseudorandom generator with the algorithm Splitmix64 (Steele, Lea and Flood, "Fast splittable
 /// pseudorandom number generators", 2014).
@@ -90,10 +80,10 @@ fn passes(name: &str) {
     for (file, input) in &corpus {
         told(&format!("replay it: cargo fuzz run, or this test, with {file}"), || (target.run)(input));
     }
-    let first = number(SEED).unwrap_or_else(fresh_seed);
+    let first = first_seed();
     let rounds = number(ROUNDS).unwrap_or(target.rounds);
     for seed in (0..rounds).map(|at| first.wrapping_add(at)) {
-        let replay = format!("replay it: {SEED}={seed} {ROUNDS}=1 cargo test -p larder-fuzz {name}_inputs");
+        let replay = replay(seed, (ROUNDS, 1), "larder-fuzz", &format!("{name}_inputs"));
         told(&replay, || (target.run)(&made_up(&corpus, seed)));
     }
 }

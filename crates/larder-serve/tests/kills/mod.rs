@@ -14,12 +14,15 @@
 //!
 //! [`judge`]: the values that a read may return. [`workers`]: the requests. [`shop`]: the state that the
 //! workers share. [`server`]: the server process. [`planted`]: faults that the harness must find.
+//! [`seeds`]: the seed of a run.
 //!
 //! `LARDER_KILLS_SECONDS` sets the duration of a run. `LARDER_SEED` sets the seed for the requests and for
 //! the times of the kills, but not the order in which threads and processes run.
 
 mod judge;
 mod planted;
+#[path = "../../../../tests/support/seeds.rs"]
+mod seeds;
 mod server;
 mod shop;
 mod workers;
@@ -33,9 +36,13 @@ use tokio::time::Instant;
 
 use judge::{Finding, Life, Promise};
 use planted::Fault;
+use seeds::{first_seed, number, replay};
 use server::Process;
 use shop::{Choices, Shop, WORKERS};
 use workers::{Stopped, Worker};
+
+/// Environment variable for the duration of a run, in seconds.
+const SECONDS: &str = "LARDER_KILLS_SECONDS";
 
 /// Duration of the harness in `cargo test`, in seconds.
 const USUAL_SECONDS: u64 = 5;
@@ -208,28 +215,18 @@ fn work(shop: &Shop, stage: &Stage, dir: &Path, number: usize, mut choices: Choi
     }
 }
 
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
-}
-
-fn fresh_seed() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::hash::RandomState::new().build_hasher().finish() >> 16
-}
-
 #[test]
 fn eight_workers_get_what_they_were_promised_while_the_server_is_killed() {
-    let seed = number("LARDER_SEED").unwrap_or_else(fresh_seed);
-    let seconds = number("LARDER_KILLS_SECONDS").unwrap_or(USUAL_SECONDS);
+    let seed = first_seed();
+    let seconds = number(SECONDS).unwrap_or(USUAL_SECONDS);
     match run(seed, Duration::from_secs(seconds), None) {
         Ok(Done { kills, ends, acts }) => {
             println!("killed {kills} times, ended {ends} times, {acts} acts from seed {seed}");
             assert!(kills > 0 && acts > 0);
         }
-        Err(finding) => panic!(
-            "{finding}\nreplay it: LARDER_SEED={seed} LARDER_KILLS_SECONDS={seconds} cargo test -p larder-serve \
-             eight_workers_get -- --nocapture"
-        ),
+        Err(finding) => {
+            let replay = replay(seed, (SECONDS, seconds), "larder-serve", "eight_workers_get");
+            panic!("{finding}\n{replay}")
+        }
     }
 }

@@ -1,0 +1,31 @@
+//! The seeds of the randomised harnesses, and the command that repeats a run. The harnesses of several
+//! packages include this file, so it uses the standard library alone.
+
+/// The environment variable for the first seed. If it is not set, the seed is random.
+const SEED: &str = "LARDER_SEED";
+
+/// Returns the number in an environment variable.
+///
+/// # Panics
+/// If the variable is set to something else.
+pub(crate) fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
+}
+
+/// Returns the seed of the environment, or a random seed.
+pub(crate) fn first_seed() -> u64 {
+    number(SEED).unwrap_or_else(fresh_seed)
+}
+
+/// Returns a seed that differs from run to run. The seed comes from the standard library's random hasher
+/// keys.
+fn fresh_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish() >> 16
+}
+
+/// Returns the command that runs a test of a package again, with a seed and the length of the run.
+pub(crate) fn replay(seed: u64, (variable, length): (&str, u64), package: &str, test: &str) -> String {
+    format!("replay it: {SEED}={seed} {variable}={length} cargo test -p {package} {test} -- --nocapture")
+}

@@ -44,8 +44,6 @@
 //!   only the form of later replies.
 //! - `MGET`, `EXISTS`, `TOUCH`, `MSET`, `MSETNX` and `EXEC` take up to 8,192 different keys. One `MSET` or
 //!   `EXEC` can change up to 8,192 entries and 32 MiB, with the default capacity of the file.
-//! - `EXPIRETIME` and `PEXPIRETIME` are computed from the remaining time. The result may differ from the
-//!   given time by a few milliseconds, or by the amount by which the clock was set back.
 //! - `SCAN` returns an error for a cursor that the server no longer stores, and returns the keys in order.
 //!   While the file can't be read, the walks over all keys (`SCAN`, `KEYS`, `DBSIZE`, `RANDOMKEY`) return an
 //!   error.
@@ -60,11 +58,17 @@
 //! - The server closes a connection that does not send the password within 10 s. It also closes a connection
 //!   whose peer disconnects while a request waits. `CLIENT KILL` ends a waiting request.
 //! - `CONFIG GET` accepts up to 16 KiB of patterns, and `CLIENT LIST ID` accepts up to 65,536 numbers.
-//! - `OBJECT FREQ` and `OBJECT IDLETIME` are errors. `LATENCY HISTOGRAM` is empty. `SLOWLOG` and `LATENCY`
+//! - `OBJECT FREQ` is at most 15, and 0 until memory has been full. `OBJECT IDLETIME` is an error.
+//!   `LATENCY HISTOGRAM` is empty. `SLOWLOG` and `LATENCY`
 //!   include a fast command or a `SET` only if it waits. `MONITOR` shows the requests of a transaction when
 //!   they arrive, and `SLOWLOG` counts them as one `EXEC`. `CONFIG SET` changes only the thresholds of
 //!   `SLOWLOG` and `LATENCY`. `DBSIZE` and `RANDOMKEY` take longer with more keys.
 //! - `INFO keyspace` may count entries that have recently expired.
+//!
+//! # Other machines
+//! Connections are not encrypted. So the server refuses an address that other machines can reach, unless
+//! [`ServerBuilder::allow_remote`] and a password are set. Who reads the network then reads the password and
+//! the values. Use such an address in a private network only, or through a tunnel.
 //!
 //! # Layout
 //! The modules import each other in one direction only:

@@ -250,7 +250,7 @@ fn the_sections_of_info_have_the_fields_that_dashboards_read() {
         "used_memory:",
         "used_memory_human:",
         "maxmemory:",
-        "maxmemory_policy:allkeys-lru",
+        "maxmemory_policy:allkeys-lfu",
         "# Persistence",
         "loading:0",
         "total_commands_processed:",

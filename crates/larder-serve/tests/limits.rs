@@ -1,5 +1,7 @@
 //! Tests of the limits on the work and the memory of one request.
 
+use std::io::{ErrorKind, Read};
+
 use larder_serve::OutputLimits;
 
 use crate::resp::{Reply, RespClient};
@@ -79,4 +81,29 @@ fn a_walk_whose_reply_is_too_large_is_cut_off() {
         client.ask(&["SET", &format!("{number:0>100}"), "v"]);
     }
     served.connect().expect_end_after(&["KEYS", "*"]);
+}
+
+/// Two connections hold parts of requests. Together they exceed the bound, and one of them holds most of it.
+#[test]
+fn the_connection_that_holds_most_is_closed_when_all_buffers_exceed_their_bound() {
+    let served = Served::with(|builder| builder.buffer_memory(MIB).threads(1));
+    let (mut large, mut small, mut good) = (served.connect(), served.connect(), served.connect());
+    let part = |key: &str, len: usize, sent: usize| {
+        format!("*3\r\n$3\r\nSET\r\n$1\r\n{key}\r\n${len}\r\n{}", "v".repeat(sent))
+    };
+    // Each round trip lets the server receive what has arrived.
+    let mut settle = || (0..10).for_each(|_| good.expect(&["PING"], "+PONG\r\n"));
+    large.send(part("a", 1_000_000, 700_000));
+    settle();
+    small.send(part("b", 150_000, 100_000));
+    settle();
+    large.send("v");
+    let ended = large.stream.read(&mut [0]);
+    assert!(
+        matches!(&ended, Ok(0)) || matches!(&ended, Err(error) if error.kind() == ErrorKind::ConnectionReset),
+        "{ended:?}"
+    );
+    small.send(format!("{}\r\n", "v".repeat(50_000)));
+    small.receive("+OK\r\n");
+    settle();
 }

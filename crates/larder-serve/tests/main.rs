@@ -15,6 +15,7 @@ mod diagnostics;
 mod differential;
 mod hostile;
 mod http;
+mod keys;
 mod kills;
 mod limits;
 mod modes;

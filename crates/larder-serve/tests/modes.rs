@@ -61,8 +61,11 @@ fn a_walk_in_an_outage_is_an_error_and_not_an_early_end() {
     disk.heal();
 }
 
-/// Returns requests that each remove another key, with their replies.
-fn removals() -> Vec<(Vec<u8>, &'static str)> {
+/// Requests that remove a key, the replies that come before the reply of the removal, and this reply.
+type Removal = (Vec<u8>, &'static str, &'static str);
+
+/// The requests that remove, each of its own key.
+fn removals() -> Vec<Removal> {
     let unlock = "
         local token = redis.call('get', KEYS[1])
         if not token or token ~= ARGV[1] then
@@ -72,15 +75,16 @@ fn removals() -> Vec<(Vec<u8>, &'static str)> {
         return 1
     ";
     vec![
-        (request(&["DEL", "key:0"]), ":1\r\n"),
-        (request(&["UNLINK", "key:1"]), ":1\r\n"),
-        (request(&["GETDEL", "key:2"]), "$1\r\nv\r\n"),
-        (request(&["PEXPIRE", "key:3", "0"]), ":1\r\n"),
-        (request(&["EVAL", unlock, "1", "key:4", "v"]), ":1\r\n"),
+        (request(&["DEL", "key:0"]), "", ":1\r\n"),
+        (request(&["UNLINK", "key:1"]), "", ":1\r\n"),
+        (request(&["GETDEL", "key:2"]), "", "$1\r\nv\r\n"),
+        (request(&["PEXPIRE", "key:3", "0"]), "", ":1\r\n"),
+        (request(&["EVAL", unlock, "1", "key:4", "v"]), "", ":1\r\n"),
         (
             [request(&["MULTI"]), request(&["DEL", "key:5"]), request(&["ECHO", "e"]), request(&["EXEC"])]
                 .concat(),
-            "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n$1\r\ne\r\n",
+            "+OK\r\n+QUEUED\r\n+QUEUED\r\n",
+            "*2\r\n:1\r\n$1\r\ne\r\n",
         ),
     ]
 }
@@ -101,8 +105,9 @@ fn each_removal_is_answered_when_it_is_durable_unless_its_database_is_buffered()
         served.cache.flush().unwrap();
         let stalled = Stalled(&disk);
         disk.stall();
-        for (client, (requests, reply)) in &mut clients {
+        for (client, (requests, earlier, reply)) in &mut clients {
             client.send(requests);
+            client.receive(earlier);
             if database == "2" {
                 client.receive(reply);
             }
@@ -115,7 +120,7 @@ fn each_removal_is_answered_when_it_is_durable_unless_its_database_is_buffered()
             // No client finds the keys, although the removals are not committed yet.
             setup.expect(&["EXISTS", "key:0", "key:1", "key:2", "key:3", "key:4", "key:5"], ":0\r\n");
             drop(stalled);
-            for (client, (_, reply)) in &mut clients {
+            for (client, (_, _, reply)) in &mut clients {
                 client.receive(reply);
             }
         }

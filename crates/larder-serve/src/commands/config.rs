@@ -123,7 +123,7 @@ fn settings(session: &Session) -> Vec<(&'static str, String)> {
     let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     vec![
         ("maxmemory", max_memory.to_string()),
-        ("maxmemory-policy", "allkeys-lru".to_owned()),
+        ("maxmemory-policy", "allkeys-lfu".to_owned()),
         ("databases", served.databases.count().to_string()),
         ("maxclients", served.max_connections.to_string()),
         ("appendonly", yes_no(has_disk)),

@@ -2,8 +2,8 @@
 //!
 //! - [`value`]: a command that only reads the value of one key.
 //! - [`entry`]: a command that reads and changes the entry of one key, in an atomic change of the cache.
+//! - [`values`]: a command that only reads the values of several keys, in one lookup if nothing has to wait.
 //! - [`group`]: a command on several keys, in a transaction of the cache.
-//! - [`object`]: a command whose key is its second argument.
 //! - [`removal`]: `DEL`, which shares its commit with the following removals of the connection.
 
 use std::collections::HashSet;
@@ -11,7 +11,9 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use larder::clock::{Clock, SystemClock};
-use larder::{Change, Durability, Error, InsertOptions, Keyspace, Modified, Remaining, Transaction, Ttl};
+use larder::{
+    Change, Durability, Error, InsertOptions, Keyspace, Modified, Remaining, Timestamp, Transaction, Ttl,
+};
 
 use super::{errors, removal};
 use crate::protocol::arguments::Arguments;
@@ -20,6 +22,9 @@ use crate::session::Session;
 use crate::session::databases::{Database, Value, WriteMode};
 use crate::session::entries::{DataCommand, Entries};
 use crate::session::output::Output;
+
+/// Maximum number of bytes of a value's reply, in addition to the value.
+const MAX_HEADER: usize = 24;
 
 /// Runs a command that only reads the value of its first argument.
 pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
@@ -32,11 +37,7 @@ pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Outp
 
 /// Runs a command that reads and changes the entry of its first argument.
 pub(super) async fn entry(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
-    entry_of(session, args, out, args.get(1), run).await;
-}
-
-/// Runs a command that reads and changes the entry of `key`, which may be any argument.
-async fn entry_of(session: &Session, args: Arguments<'_>, out: &mut Output, key: &[u8], run: DataCommand) {
+    let key = args.get(1);
     let database = session.database();
     let version = out.reply().version;
     let replied = Arc::new(Mutex::new(Vec::new()));
@@ -76,6 +77,27 @@ fn without_entry(args: Arguments<'_>, out: &mut Output, run: DataCommand, error:
         out.reply().append(reply.bytes);
     } else {
         out.reply().error(&errors::of(error));
+    }
+}
+
+/// Runs `MGET`. One lookup of all keys needs no lease, and no copy of the request. A transaction does the rest:
+/// it waits for a slow disk, takes turns with the callers that change the keys, and limits the reply.
+pub(super) async fn values(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
+    let fits = |values: &Vec<Option<Arc<Value>>>| {
+        let lens = values.iter().map(|value| MAX_HEADER + value.as_ref().map_or(0, |value| value.len()));
+        out.len() + lens.sum::<usize>() <= session.served.output_limits.max
+    };
+    let Some(values) = session.database().keyspace.try_get_group(args.from(1)).filter(fits) else {
+        // In a box, so that the future of the lookup stays small.
+        return Box::pin(group(session, args, out, run)).await;
+    };
+    let reply = out.reply();
+    reply.array(values.len());
+    for value in values {
+        match value {
+            Some(value) => reply.bulk(&value),
+            None => reply.null(),
+        }
     }
 }
 
@@ -205,11 +227,6 @@ pub(super) async fn removal(
     removal::run(session, args, out).await;
 }
 
-/// Runs `OBJECT` or `MEMORY`.
-pub(super) async fn object(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
-    entry_of(session, args, out, args.get(2), run).await;
-}
-
 /// Returns the durability of writes in a database.
 pub(super) const fn durability(database: &Database) -> Durability {
     match database.writes {
@@ -235,6 +252,14 @@ impl Entries for OneEntry<'_> {
             Ttl::For(left) => Remaining::For(left),
             _ => Remaining::Never,
         }))
+    }
+
+    fn expires_at(&mut self, _key: &[u8]) -> Result<Option<Timestamp>, Error> {
+        unreachable!("the table runs such a command in a transaction")
+    }
+
+    fn frequency(&mut self, _key: &[u8]) -> u64 {
+        unreachable!("the table runs such a command in a transaction")
     }
 
     fn put(&mut self, _key: &[u8], value: Value, ttl: Ttl) -> Result<(), Error> {
@@ -292,6 +317,14 @@ impl Entries for GroupEntries<'_, '_> {
 
     fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Error> {
         none_if_too_long(self.transaction.ttl(self.keyspace, key))
+    }
+
+    fn expires_at(&mut self, key: &[u8]) -> Result<Option<Timestamp>, Error> {
+        none_if_too_long(self.transaction.expires_at(self.keyspace, key))
+    }
+
+    fn frequency(&mut self, key: &[u8]) -> u64 {
+        self.keyspace.use_frequency(key)
     }
 
     fn put(&mut self, key: &[u8], value: Value, ttl: Ttl) -> Result<(), Error> {

@@ -22,11 +22,11 @@ use crate::session::flags::{FAST, READONLY, WRITE};
 pub(super) static COMMANDS: &[Command] = family! { "generic";
     "expire" -3 (WRITE | FAST) FIRST [entry] expire, "Sets the expiration time of a key in seconds.";
     "expireat" -3 (WRITE | FAST) FIRST [entry] expire, "Sets the expiration time of a key to a Unix timestamp.";
-    "expiretime" 2 (READONLY | FAST) FIRST [entry] time_left, "Returns the expiration time of a key as a Unix timestamp.";
+    "expiretime" 2 (READONLY | FAST) FIRST [group] expiry_time, "Returns the expiration time of a key as a Unix timestamp.";
     "persist" 2 (WRITE | FAST) FIRST [entry] persist, "Removes the expiration time of a key.";
     "pexpire" -3 (WRITE | FAST) FIRST [entry] expire, "Sets the expiration time of a key in milliseconds.";
     "pexpireat" -3 (WRITE | FAST) FIRST [entry] expire, "Sets the expiration time of a key to a Unix milliseconds timestamp.";
-    "pexpiretime" 2 (READONLY | FAST) FIRST [entry] time_left, "Returns the expiration time of a key as a Unix milliseconds timestamp.";
+    "pexpiretime" 2 (READONLY | FAST) FIRST [group] expiry_time, "Returns the expiration time of a key as a Unix milliseconds timestamp.";
     "pttl" 2 (READONLY | FAST) FIRST [entry] time_left, "Returns the expiration time in milliseconds of a key.";
     "ttl" 2 (READONLY | FAST) FIRST [entry] time_left, "Returns the expiration time in seconds of a key.";
 };
@@ -226,18 +226,28 @@ fn persist(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuff
     Ok(())
 }
 
-/// Runs `TTL`, `PTTL`, `EXPIRETIME` or `PEXPIRETIME key`.
+/// Runs `TTL` or `PTTL key`.
 fn time_left(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
-    let is_time = args.is(0, "expiretime") || args.is(0, "pexpiretime");
-    let in_seconds = args.is(0, "ttl") || args.is(0, "expiretime");
     reply.integer(match entries.remaining(args.get(1))? {
         None => -2,
         Some(Remaining::Never) => -1,
-        Some(Remaining::For(left)) => {
-            let left = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
-            let millis = if is_time { left.saturating_add(now_ms()) } else { left };
-            if in_seconds { millis.saturating_add(500) / 1000 } else { millis }
-        }
+        Some(Remaining::For(left)) => in_unit(left.as_millis(), args.is(0, "ttl")),
     });
     Ok(())
+}
+
+/// `EXPIRETIME` and `PEXPIRETIME key`
+fn expiry_time(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    reply.integer(match entries.expires_at(args.get(1))? {
+        None => -2,
+        Some(Timestamp::NEVER) => -1,
+        Some(expires_at) => in_unit(expires_at.as_millis().into(), args.is(0, "expiretime")),
+    });
+    Ok(())
+}
+
+/// Returns a time in seconds, rounded, or in milliseconds.
+fn in_unit(millis: u128, is_in_seconds: bool) -> i64 {
+    let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+    if is_in_seconds { millis.saturating_add(500) / 1000 } else { millis }
 }

@@ -119,7 +119,7 @@ fn memory(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
     write!(text, "used_memory:{used}\r\nused_memory_human:{}\r\n", human(used))?;
     write!(text, "used_memory_dataset:{}\r\n", memory.weight.as_u64())?;
     write!(text, "maxmemory:{max}\r\nmaxmemory_human:{}\r\n", human(max))?;
-    write!(text, "maxmemory_policy:allkeys-lru\r\n")?;
+    write!(text, "maxmemory_policy:allkeys-lfu\r\n")?;
     write!(text, "larder_memory_entries:{}\r\nlarder_page_cache:{page_cache}\r\n", memory.entries)
 }
 

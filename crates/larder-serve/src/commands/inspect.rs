@@ -12,11 +12,11 @@ use crate::session::entries::{Done, Entries};
 use crate::session::flags::{CONTAINER, READONLY};
 
 pub(super) static OBJECT: &[Command] = family! { "generic";
-    "object" -2 (CONTAINER | READONLY) SECOND [object] object, "A container for object introspection commands.";
+    "object" -2 (CONTAINER | READONLY) SECOND [group] object, "A container for object introspection commands.";
 };
 
 pub(super) static MEMORY: &[Command] = family! { "server";
-    "memory" -2 (CONTAINER | READONLY) SECOND [object] memory, "A container for memory diagnostics commands.";
+    "memory" -2 (CONTAINER | READONLY) SECOND [group] memory, "A container for memory diagnostics commands.";
 };
 
 /// Maximum length of a value that Redis embeds in its object.
@@ -45,12 +45,12 @@ fn object(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffe
     } else if args.is(1, "refcount") {
         reply.integer(1);
     } else if args.is(1, "freq") {
-        reply.error(
-            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
-             switching between policies at runtime LRU and LFU data will take some time to adjust.",
-        );
+        reply.count(entries.frequency(args.get(2)));
     } else {
-        reply.error("ERR larder does not note when a key was last used");
+        reply.error(
+            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching \
+             between policies at runtime LRU and LFU data will take some time to adjust.",
+        );
     }
     Ok(())
 }
@@ -60,7 +60,7 @@ const OBJECT_HELP: [&str; 9] = [
     "ENCODING <key>",
     "    Return the kind of internal representation that Redis would use for the value of <key>.",
     "FREQ <key>",
-    "    Return an error: larder does not count the uses of one key.",
+    "    Return how often <key> was used recently, from 0 to 15. It is 0 until memory has been full.",
     "IDLETIME <key>",
     "    Return an error: larder does not note when a key was last used.",
     "REFCOUNT <key>",

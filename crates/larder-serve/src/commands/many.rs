@@ -11,7 +11,7 @@ use crate::session::entries::{Done, Entries};
 use crate::session::flags::{DENYOOM, FAST, READONLY, WRITE};
 
 pub(super) static COMMANDS: &[Command] = family! { "string";
-    "mget" -2 (READONLY | FAST) ALL [group] get_many, "Atomically returns the string values of one or more keys.";
+    "mget" -2 (READONLY | FAST) ALL [values] get_many, "Atomically returns the string values of one or more keys.";
     "mset" -3 (WRITE | DENYOOM) PAIRS [group] set_many, "Atomically creates or modifies the string values of one or more keys.";
     "msetnx" -3 (WRITE | DENYOOM) PAIRS [group] set_many_if_absent, "Atomically modifies the string values of one or more keys only when all keys don't exist.";
 };

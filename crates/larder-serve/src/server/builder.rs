@@ -10,6 +10,7 @@ use super::address::Address;
 use super::listener::Listener;
 use crate::error::Error;
 use crate::protocol::limits::RequestLimits;
+use crate::session::buffers::DEFAULT_BUFFER_MEMORY;
 use crate::session::databases::{DatabaseModes, MAX_DATABASES, RemovalMode, WriteMode};
 use crate::session::output::OutputLimits;
 use crate::session::served::Password;
@@ -45,6 +46,7 @@ pub struct ServerBuilder {
     pub(super) shutdown_timeout: Duration,
     pub(super) limits: RequestLimits,
     pub(super) output_limits: OutputLimits,
+    pub(super) buffer_memory: usize,
     pub(super) threads: Option<usize>,
 }
 
@@ -76,6 +78,7 @@ impl ServerBuilder {
             shutdown_timeout: Duration::from_secs(10),
             limits: RequestLimits::default(),
             output_limits: OutputLimits::default(),
+            buffer_memory: DEFAULT_BUFFER_MEMORY,
             threads: None,
         }
     }
@@ -217,6 +220,17 @@ impl ServerBuilder {
         self
     }
 
+    /// Sets the bound of the memory that the buffers of all connections take together: received requests, the
+    /// requests of a `MULTI`, and unsent replies. Default 1 GiB, at least 1 MiB.
+    ///
+    /// While the bound is exceeded, the server closes each connection that holds more than an equal share of
+    /// the bound. Up to 32 KiB of a connection are not counted. A thread may exceed the bound by the replies to
+    /// one request.
+    pub fn buffer_memory(mut self, bytes: usize) -> Self {
+        self.buffer_memory = bytes;
+        self
+    }
+
     /// Sets the number of threads that serve connections, from 1 to 64. Default: one per core, but at most
     /// four.
     pub fn threads(mut self, threads: usize) -> Self {
@@ -229,6 +243,7 @@ impl ServerBuilder {
         check("databases", self.databases, 1..=MAX_DATABASES)?;
         check("max_connections", self.max_connections, 1..=1_000_000)?;
         check("threads", self.threads.unwrap_or(1), 1..=64)?;
+        check("buffer_memory", self.buffer_memory, 1 << 20..=usize::MAX)?;
         let limits = &self.output_limits;
         if limits.pending == 0 {
             // With 0, no request would ever be accepted.

@@ -4,8 +4,8 @@
 //!    waits for the disk or for room in the cache delays only the later requests of this connection. The
 //!    reply of a durable removal is written later by a future, while the connection executes the next
 //!    requests.
-//! 2. Send the replies up to the first one that still waits for a commit. One write sends the replies of a
-//!    batch of requests.
+//! 2. Send the replies up to the first one that still waits for a commit. One write sends all of these
+//!    replies.
 //! 3. Wait for the first of these events: a late reply, room in the socket, more bytes, a shutdown, a
 //!    timeout.
 //!
@@ -21,13 +21,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::task::yield_now;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::attend::attend;
 use super::input::Input;
-use super::peer::{PeerState, PeerStream};
+use super::peer::PeerStream;
 use crate::commands::dispatch;
 use crate::protocol::parser::{Parsed, Parser};
 use crate::session::Session;
+use crate::session::buffers::BufferShare;
 use crate::session::client::Client;
 use crate::session::monitors::Overfull;
 use crate::session::output::Output;
@@ -45,9 +47,6 @@ const MAX_TURN_REQUESTS: u32 = 256;
 
 /// Number of requests between two reads of the clock.
 const REQUESTS_PER_LOOK: u32 = 16;
-
-/// How often a connection whose request waits checks whether its peer has disconnected.
-const PEER_CHECK: Duration = Duration::from_secs(1);
 
 /// The timeouts of a connection. When one of them expires, the connection is closed.
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +102,7 @@ pub(super) struct Connection<S, P> {
     parser: Parser,
     input: Input,
     output: Output,
+    buffers: BufferShare,
     timeouts: Timeouts,
     /// Minimum length of the request at the start of the input.
     needed: usize,
@@ -126,6 +126,7 @@ pub(super) struct Connection<S, P> {
 impl<S: PeerStream, P> Connection<S, P> {
     pub(super) fn new(place: P, stream: S, session: Session, timeouts: Timeouts) -> Self {
         let output = Output::new(&session.served.output_limits);
+        let buffers = session.served.buffers.connect();
         Self {
             _place: place,
             stream,
@@ -134,6 +135,7 @@ impl<S: PeerStream, P> Connection<S, P> {
             parser: Parser::default(),
             input: Input::default(),
             output,
+            buffers,
             timeouts,
             needed: 1,
             is_paused: false,
@@ -154,6 +156,10 @@ impl<S: PeerStream, P> Connection<S, P> {
         loop {
             // 1.
             if !self.carry_out().await {
+                return;
+            }
+            if !self.count_buffers() {
+                self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
                 return;
             }
             self.session.publish_counts();
@@ -239,6 +245,11 @@ impl<S: PeerStream, P> Connection<S, P> {
         true
     }
 
+    /// Counts the memory of the connection's buffers. Returns whether the connection may go on.
+    fn count_buffers(&mut self) -> bool {
+        self.buffers.count(self.input.len() + self.output.len() + self.session.queued_len())
+    }
+
     fn poll_event(
         &mut self,
         context: &mut Context<'_>,
@@ -265,6 +276,8 @@ impl<S: PeerStream, P> Connection<S, P> {
         if self.poll_send(context).is_err() {
             return Poll::Ready(Event::End);
         }
+        // The buffers are not larger than before, so the connection goes on.
+        self.count_buffers();
         let has_replied = self.output.len() == 0 && self.output.pending() == 0;
         if self.session.is_closing {
             if has_replied {
@@ -348,48 +361,6 @@ impl<S: PeerStream, P> Connection<S, P> {
         }
         deadline
     }
-}
-
-/// Runs a command. Returns whether the command has finished. The command is stopped early in these cases:
-///
-/// - `CLIENT KILL` has ended the connection.
-/// - The peer can't read a reply, because it has closed a Unix socket or reset a TCP connection.
-/// - The peer has closed its half of the connection, and the command has since run for `half_closed`. A peer
-///   that has closed a TCP connection looks the same.
-async fn attend(
-    command: impl Future<Output = ()>,
-    client: &Client,
-    stream: &impl PeerStream,
-    half_closed: Duration,
-) -> bool {
-    let mut command = pin!(command);
-    let mut check: Option<Pin<Box<Sleep>>> = None;
-    let mut half_closed_since: Option<Instant> = None;
-    poll_fn(|context| {
-        if command.as_mut().poll(context).is_ready() {
-            return Poll::Ready(true);
-        }
-        client.wake_by_kill(context.waker());
-        if client.is_killed() {
-            return Poll::Ready(false);
-        }
-        let check = check.get_or_insert_with(|| Box::pin(sleep(PEER_CHECK)));
-        while check.as_mut().poll(context).is_ready() {
-            match stream.peer_state(context) {
-                PeerState::Open => {}
-                PeerState::Gone => return Poll::Ready(false),
-                PeerState::HalfClosed => {
-                    let since = *half_closed_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() >= half_closed {
-                        return Poll::Ready(false);
-                    }
-                }
-            }
-            check.as_mut().reset(Instant::now() + PEER_CHECK);
-        }
-        Poll::Pending
-    })
-    .await
 }
 
 #[cfg(test)]

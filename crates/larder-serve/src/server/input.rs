@@ -30,6 +30,11 @@ pub(super) struct Input {
 }
 
 impl Input {
+    /// Returns the memory of the buffer, in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Returns the received bytes that were not consumed yet.
     pub(super) fn unread(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()

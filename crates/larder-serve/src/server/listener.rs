@@ -74,8 +74,7 @@ impl Listener {
                 let path = std::path::absolute(path).map_err(|error| failed(address, error))?;
                 make_room(address, &path)?;
                 let bound = bind_unix(&path, mode, group).map_err(|error| failed(address, error))?;
-                let (listener, identity) = bound;
-                let file = SocketFile { path: path.clone(), identity };
+                let (listener, file) = bound;
                 Ok((Self::Unix(listener, Some(file)), Address::Unix(path)))
             }
             Address::Tcp(wanted) => {
@@ -91,21 +90,34 @@ impl Listener {
     }
 }
 
-fn bind_unix(path: &Path, mode: u32, group: Option<u32>) -> io::Result<(UnixListener, (u64, u64))> {
+fn bind_unix(path: &Path, mode: u32, group: Option<u32>) -> io::Result<(UnixListener, SocketFile)> {
+    let private = if group.is_some() { 0o600 } else { mode };
+    bind_private(path, private, || {
+        if let Some(group) = group {
+            chown(path, None, Some(group))?;
+        }
+        // The umask of the process may have cleared bits of the mode.
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    })
+}
+
+/// Binds a socket with a mode. Calls `open_up` before the socket listens. After an error, no file is left:
+/// the next start would have to tell it from the socket of another process.
+fn bind_private(
+    path: &Path,
+    mode: u32,
+    open_up: impl FnOnce() -> io::Result<()>,
+) -> io::Result<(UnixListener, SocketFile)> {
     let at = SocketAddrUnix::new(path)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    let private = if group.is_some() { 0o600 } else { mode };
-    rustix::fs::fchmod(&socket, rustix::fs::Mode::from_raw_mode(private))?;
+    rustix::fs::fchmod(&socket, rustix::fs::Mode::from_raw_mode(mode))?;
     rustix::net::bind(&socket, &at)?;
-    // The umask of the process may have cleared bits of the mode, so the mode is set again.
-    if let Some(group) = group {
-        chown(path, None, Some(group))?;
-    }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-    rustix::net::listen(&socket, BACKLOG)?;
     let found = fs::symlink_metadata(path)?;
-    Ok((UnixListener::from(socket), (found.dev(), found.ino())))
+    let file = SocketFile { path: path.to_owned(), identity: (found.dev(), found.ino()) };
+    open_up()?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok((UnixListener::from(socket), file))
 }
 
 /// Removes a socket file that a crash has left, if no process answers on it. Any other file is kept, and
@@ -193,4 +205,25 @@ fn is_of_one_connection(error: &io::Error) -> bool {
         Errno::TIMEDOUT,
     ]
     .contains(&error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_cannot_get_its_group_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let refused = bind_private(&path, 0o600, || {
+            assert!(path.exists());
+            Err(ErrorKind::PermissionDenied.into())
+        });
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
+        assert!(!path.exists());
+        let (_listener, file) = bind_private(&path, 0o600, || Ok(())).unwrap();
+        assert!(path.exists());
+        drop(file);
+        assert!(!path.exists());
+    }
 }

@@ -2,9 +2,11 @@
 //!
 //! - [`builder`]: the settings. [`address`]: the addresses of a server. [`listener`]: listening sockets.
 //! - [`http`]: `/health` and `/metrics`. [`worker`]: the threads. [`connection`]: the loop of a connection.
-//!   [`input`]: the bytes that it has received. [`peer`]: the state of its peer.
+//!   [`attend`]: the wait for a request. [`input`]: the bytes that were received. [`peer`]: the state of the
+//!   peer.
 
 pub(crate) mod address;
+mod attend;
 pub(crate) mod builder;
 mod connection;
 mod http;
@@ -22,6 +24,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::error::Error;
+use crate::session::buffers::BufferMemory;
 use crate::session::cursors::Cursors;
 use crate::session::databases::Databases;
 use crate::session::latency::Latencies;
@@ -140,6 +143,7 @@ impl ServerBuilder {
             is_read_only: self.is_read_only,
             limits: self.limits,
             output_limits: self.output_limits,
+            buffers: BufferMemory::new(self.buffer_memory),
             max_connections,
             clients: Arc::default(),
             counters: ServerCounters::default(),

@@ -11,6 +11,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -160,7 +161,7 @@ impl Pool {
         // A client of a Unix socket has no address. Redis reports the path of the socket with port 0.
         let path = listener.local_addr()?;
         let path = path.as_pathname().unwrap_or(std::path::Path::new(""));
-        let address = format!("{}:0", path.display());
+        let address = format!("{}:0", one_word(path.as_os_str().as_bytes()));
         let peer = Peer { remote: address.clone(), local: address, is_unix: true };
         loop {
             match listener.accept().await {
@@ -221,6 +222,16 @@ impl Pool {
             Connection::new((counted, listed), stream, session, pool.timeouts).serve(pool.stopped()).await;
         });
     }
+}
+
+/// Returns the bytes of a path as one word of a line of `CLIENT LIST`. A space or a control character in the
+/// path would end the field or the line, and a terminal would execute an escape sequence.
+fn one_word(path: &[u8]) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() && *byte != b'\\';
+    let word = path
+        .iter()
+        .map(|byte| if is_plain(byte) { char::from(*byte).to_string() } else { format!("\\x{byte:02x}") });
+    word.collect()
 }
 
 /// Removes a connection from the event loop of the accepting thread. Also returns its local address.

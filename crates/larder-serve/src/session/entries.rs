@@ -4,7 +4,7 @@
 //! one moment, and within a transaction. If an entry changes meanwhile, the function runs again, so it must
 //! have no effects except its changes and its reply.
 
-use larder::{Error, Remaining, Ttl};
+use larder::{Error, Remaining, Timestamp, Ttl};
 
 use super::databases::Value;
 use crate::protocol::arguments::Arguments;
@@ -23,6 +23,14 @@ pub(crate) trait Entries {
 
     /// Returns the remaining time of a key's entry, or `None` if the key has no live entry.
     fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Error>;
+
+    /// Returns the time at which a key's entry expires, or `None` if the key has no live entry. Only the entries
+    /// of a transaction know it.
+    fn expires_at(&mut self, key: &[u8]) -> Result<Option<Timestamp>, Error>;
+
+    /// Returns how often a key was used recently, as the eviction estimates it. Only the entries of a
+    /// transaction know it.
+    fn frequency(&mut self, key: &[u8]) -> u64;
 
     /// Stores a value.
     fn put(&mut self, key: &[u8], value: Value, ttl: Ttl) -> Result<(), Error>;

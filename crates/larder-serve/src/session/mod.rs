@@ -4,9 +4,11 @@
 //! - [`client`]: what other connections know about a connection.
 //! - [`entries`]: the entries that a data command reads and changes. [`cursors`]: the positions of walks over
 //!   the keys.
-//! - [`output`]: the replies of a connection, in the order of its requests.
+//! - [`output`]: the replies of a connection, in the order of its requests. [`buffers`]: the memory of the
+//!   buffers of all connections.
 //! - [`slow_log`], [`latency`] and [`monitors`]: information about requests for operators.
 
+pub(crate) mod buffers;
 pub(crate) mod client;
 pub(crate) mod cursors;
 pub(crate) mod databases;
@@ -266,6 +268,11 @@ impl Session {
         let Some(monitor) = &self.monitor else { return Poll::Pending };
         let has_room = out.len() <= self.output_limits().pause;
         monitor.poll_lines(context, has_room.then(|| &mut out.reply().bytes))
+    }
+
+    /// Returns the memory of the requests since `MULTI`, in bytes.
+    pub(crate) fn queued_len(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.len)
     }
 
     /// Adds the executed requests to the counters of the server.

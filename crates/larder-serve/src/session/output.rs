@@ -2,7 +2,7 @@
 //!
 //! Most replies are known when their command has run. The reply of a durable removal is written later, when
 //! the removal is on disk. Meanwhile the connection executes its next requests, so the removals of a pipeline
-//! share a commit. All later replies wait for such a reply.
+//! share a commit. All later replies wait for such a reply. The replies before it do not.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -103,7 +103,11 @@ impl Output {
         len: usize,
         reply: impl Future<Output = LateReply> + Send + 'static,
     ) {
-        let before = mem::take(&mut self.replies.bytes);
+        let mut before = mem::take(&mut self.replies.bytes);
+        if self.waiting.is_empty() {
+            // No reply waits before these bytes, so they may be sent now.
+            self.release(&mut before);
+        }
         let len = before.len() + len;
         self.held += len;
         self.waiting.push_back(WaitingReply { before, pending: Box::pin(reply), len });
@@ -131,17 +135,27 @@ impl Output {
 
     /// Returns the bytes that can be sent.
     pub(crate) fn sendable(&mut self) -> &[u8] {
-        if self.waiting.is_empty() && !self.replies.bytes.is_empty() {
-            if self.sent == self.sendable.len() {
-                empty(&mut self.sendable);
-                self.sent = 0;
-                mem::swap(&mut self.sendable, &mut self.replies.bytes);
-            } else {
-                self.sendable.append(&mut self.replies.bytes);
-                empty(&mut self.replies.bytes);
-            }
+        if self.waiting.is_empty() {
+            let mut replies = mem::take(&mut self.replies.bytes);
+            self.release(&mut replies);
+            self.replies.bytes = replies;
         }
         self.sendable.get(self.sent..).unwrap_or_default()
+    }
+
+    /// Moves replies before which no reply waits to the bytes that may be sent.
+    fn release(&mut self, replies: &mut Vec<u8>) {
+        if replies.is_empty() {
+            return;
+        }
+        if self.sent == self.sendable.len() {
+            empty(&mut self.sendable);
+            self.sent = 0;
+            mem::swap(&mut self.sendable, replies);
+        } else {
+            self.sendable.append(replies);
+            empty(replies);
+        }
     }
 
     /// Records that `sent` bytes were sent.
@@ -173,6 +187,14 @@ impl Output {
             self.sendable.append(&mut known.bytes);
             polled = Poll::Ready(());
         }
+        if polled.is_ready()
+            && let Some(next) = self.waiting.front_mut()
+        {
+            let mut before = mem::take(&mut next.before);
+            next.len -= before.len();
+            self.held -= before.len();
+            self.release(&mut before);
+        }
         if self.waiting.is_empty() {
             self.waiting.shrink_to(MAX_KEPT_WAITING);
         }
@@ -199,7 +221,10 @@ impl fmt::Debug for Output {
 
 #[cfg(test)]
 mod tests {
-    use std::task::{Context, Waker};
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Poll, Waker};
 
     use super::{LateReply, MAX_KEPT, Output};
 
@@ -216,6 +241,34 @@ mod tests {
             self.advance(len);
             len
         }
+    }
+
+    #[test]
+    fn replies_before_a_waiting_reply_are_sent_and_the_ones_after_it_are_not() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut output = Output::new(&super::OutputLimits::default());
+        let (first, second) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let ready = |flag: &Arc<AtomicBool>| {
+            let flag = flag.clone();
+            poll_fn(move |_| {
+                if flag.load(Ordering::Relaxed) { Poll::Ready(LateReply::Count(7)) } else { Poll::Pending }
+            })
+        };
+        output.reply().integer(1);
+        output.reply_later(ready(&first));
+        output.reply().integer(2);
+        output.reply_later(ready(&second));
+        output.reply().integer(3);
+        assert_eq!((output.len(), output.sendable()), (12, &b":1\r\n"[..]));
+        output.advance(2);
+        assert!(output.poll_pending(&mut context).is_pending());
+        assert_eq!((output.len(), output.sendable()), (10, &b"\r\n"[..]));
+        first.store(true, Ordering::Relaxed);
+        assert!(output.poll_pending(&mut context).is_ready());
+        assert_eq!((output.len(), output.sendable()), (14, &b"\r\n:7\r\n:2\r\n"[..]));
+        second.store(true, Ordering::Relaxed);
+        assert!(output.poll_pending(&mut context).is_ready());
+        assert_eq!((output.len(), output.sendable()), (18, &b"\r\n:7\r\n:2\r\n:7\r\n:3\r\n"[..]));
     }
 
     #[test]

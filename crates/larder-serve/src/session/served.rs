@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use larder::Cache;
 use tokio::time::Instant;
 
+use super::buffers::BufferMemory;
 use super::client::Clients;
 use super::cursors::Cursors;
 use super::databases::Databases;
@@ -24,6 +25,8 @@ pub(crate) struct Served {
     pub(crate) is_read_only: bool,
     pub(crate) limits: RequestLimits,
     pub(crate) output_limits: OutputLimits,
+    /// The memory of the buffers of all connections.
+    pub(crate) buffers: Arc<BufferMemory>,
     pub(crate) max_connections: usize,
     pub(crate) clients: Arc<Clients>,
     pub(crate) counters: ServerCounters,

@@ -16,6 +16,7 @@ use super::{Connection, MAX_TURN_REQUESTS, Timeouts};
 use crate::commands::table::COMMANDS;
 use crate::protocol::limits::RequestLimits;
 use crate::session::Session;
+use crate::session::buffers::{BufferMemory, DEFAULT_BUFFER_MEMORY};
 use crate::session::client::Peer;
 use crate::session::cursors::Cursors;
 use crate::session::databases::{DatabaseModes, Databases};
@@ -72,6 +73,7 @@ fn served() -> Arc<Served> {
         is_read_only: false,
         limits: RequestLimits::default(),
         output_limits: OutputLimits::default(),
+        buffers: BufferMemory::new(DEFAULT_BUFFER_MEMORY),
         max_connections: 1,
         clients: Arc::default(),
         counters: ServerCounters::default(),

@@ -1,0 +1,59 @@
+//! The wait for a request that can't be answered immediately, such as one that waits for the disk.
+//!
+//! Meanwhile the connection reads nothing from its peer. So this module checks whether the peer is still
+//! there, and whether `CLIENT KILL` has ended the connection.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::peer::{PeerState, PeerStream};
+use crate::session::client::Client;
+
+/// How often a connection whose request waits checks whether its peer has disconnected.
+const PEER_CHECK: Duration = Duration::from_secs(1);
+
+/// Runs a command. Returns whether the command has finished. The command is stopped early in these cases:
+///
+/// - `CLIENT KILL` has ended the connection.
+/// - The peer can't read a reply, because it has closed a Unix socket or reset a TCP connection.
+/// - The peer has closed its half of the connection, and the command has since run for `half_closed`. A peer
+///   that has closed a TCP connection looks the same.
+pub(super) async fn attend(
+    command: impl Future<Output = ()>,
+    client: &Client,
+    stream: &impl PeerStream,
+    half_closed: Duration,
+) -> bool {
+    let mut command = pin!(command);
+    let mut check: Option<Pin<Box<Sleep>>> = None;
+    let mut half_closed_since: Option<Instant> = None;
+    poll_fn(|context| {
+        if command.as_mut().poll(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        client.wake_by_kill(context.waker());
+        if client.is_killed() {
+            return Poll::Ready(false);
+        }
+        let check = check.get_or_insert_with(|| Box::pin(sleep(PEER_CHECK)));
+        while check.as_mut().poll(context).is_ready() {
+            match stream.peer_state(context) {
+                PeerState::Open => {}
+                PeerState::Gone => return Poll::Ready(false),
+                PeerState::HalfClosed => {
+                    let since = *half_closed_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= half_closed {
+                        return Poll::Ready(false);
+                    }
+                }
+            }
+            check.as_mut().reset(Instant::now() + PEER_CHECK);
+        }
+        Poll::Pending
+    })
+    .await
+}

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueHint, value_parser};
+use larder::ByteSize;
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
@@ -33,7 +34,8 @@ pub(crate) struct ServeOptions {
     pub(crate) password_file: Option<PathBuf>,
 
     /// Allow listening at addresses that other machines can reach. Such addresses require a password.
-    /// Connections are not encrypted.
+    /// Connections are not encrypted: anyone who reads the network reads the password and the values.
+    /// Use a private network, or a tunnel.
     #[arg(long)]
     pub(crate) allow_remote: bool,
 
@@ -60,6 +62,11 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     #[arg(value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_connections: u32,
+
+    /// The memory that requests and unsent replies of all connections may take, such as 256MiB. Beyond it,
+    /// connections that hold more than an equal share are closed.
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = buffer_memory)]
+    pub(crate) buffer_memory: usize,
 
     /// Close connections that have been idle for this many seconds [default: never].
     #[arg(long, value_name = "SECONDS")]
@@ -103,6 +110,11 @@ impl FromStr for DatabaseMode {
 fn octal(text: &str) -> Result<u32, String> {
     let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
     mode.ok_or_else(|| format!("{text:?} is not a mode in octal, such as 600 or 660"))
+}
+
+fn buffer_memory(text: &str) -> Result<usize, String> {
+    let size: ByteSize = text.parse().map_err(|error| format!("{error}"))?;
+    usize::try_from(size.as_u64()).map_err(|_| format!("{text} is more than this system can address"))
 }
 
 #[cfg(test)]

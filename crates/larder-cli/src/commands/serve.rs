@@ -80,6 +80,7 @@ fn builder(cache: &Cache, options: &ServeOptions) -> Result<ServerBuilder, Failu
         .allow_remote(options.allow_remote)
         .read_only(options.read_only)
         .databases(options.databases.into())
+        .buffer_memory(options.buffer_memory)
         .max_connections(usize::try_from(options.max_connections).unwrap_or(usize::MAX))
         .idle_timeout(options.idle_timeout.map(Duration::from_secs));
     for address in &options.listen {

@@ -1,9 +1,10 @@
 //! Tests of `larder serve` as a process: its sockets, its password, and its shutdown.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -19,11 +20,14 @@ struct Service {
 impl Service {
     /// Starts a server, and waits until it listens.
     fn start(dir: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> Self {
-        let mut child = command(dir, &[&["serve"], arguments].concat())
-            .envs(variables.iter().copied())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = command(dir, &[&["serve"], arguments].concat());
+        command.envs(variables.iter().copied());
+        Self::of(command)
+    }
+
+    /// Runs a command that becomes a server, and waits until it listens.
+    fn of(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let errors = BufReader::new(child.stderr.take().unwrap());
         let mut service = Self { child, errors };
         let heard = service.hear("serving at ");
@@ -121,6 +125,35 @@ fn a_service_manager_hears_when_the_server_is_ready_and_when_it_stops() {
     assert_eq!(hear(), "READY=1");
     assert_eq!(service.stop(), Some(0));
     assert_eq!(hear(), "STOPPING=1");
+}
+
+/// systemd passes sockets from descriptor 3 on. `LISTEN_PID` must be the server's own number, so a shell sets it
+/// and becomes the server.
+#[test]
+fn a_socket_that_a_service_manager_passes_is_served_and_outlives_the_server() {
+    const ACTIVATE: &str = r#"exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@""#;
+    let place = tempfile::tempdir().unwrap();
+    let socket = place.path().join("s");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let start = || {
+        let server = command(place.path(), &["serve", CACHE]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", ACTIVATE, "sh"]).arg(server.get_program()).args(server.get_args());
+        shell.current_dir(place.path()).stdin(OwnedFd::from(listener.try_clone().unwrap()));
+        Service::of(shell)
+    };
+    // A client may connect before the server runs.
+    let mut early = UnixStream::connect(&socket).unwrap();
+    let service = start();
+    early.write_all(b"set greeting hello\r\nquit\r\n").unwrap();
+    let mut reply = String::new();
+    early.read_to_string(&mut reply).unwrap();
+    assert_eq!(reply, "+OK\r\n+OK\r\n");
+    assert_eq!(service.stop(), Some(0));
+    assert!(socket.exists(), "the socket belongs to the service manager");
+    let service = start();
+    assert_eq!(ask(&socket, "get greeting"), "$5");
+    assert_eq!(service.stop(), Some(0));
 }
 
 #[test]

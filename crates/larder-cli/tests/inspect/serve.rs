@@ -127,8 +127,8 @@ fn a_service_manager_hears_when_the_server_is_ready_and_when_it_stops() {
     assert_eq!(hear(), "STOPPING=1");
 }
 
-/// systemd passes sockets from descriptor 3 on. `LISTEN_PID` must be the server's own number, so a shell sets it
-/// and becomes the server.
+/// systemd passes sockets from descriptor 3 on. `LISTEN_PID` must be the server's own process number, so a
+/// shell sets it and becomes the server.
 #[test]
 fn a_socket_that_a_service_manager_passes_is_served_and_outlives_the_server() {
     const ACTIVATE: &str = r#"exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@""#;

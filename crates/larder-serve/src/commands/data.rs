@@ -80,8 +80,9 @@ fn without_entry(args: Arguments<'_>, out: &mut Output, run: DataCommand, error:
     }
 }
 
-/// Runs `MGET`. One lookup of all keys needs no lease, and no copy of the request. A transaction does the rest:
-/// it waits for a slow disk, takes turns with the callers that change the keys, and limits the reply.
+/// Runs `MGET`. One lookup of all keys needs no lease, and no copy of the request. In all other cases, a
+/// transaction reads the keys: it waits for a slow disk, takes turns with the callers that change the keys,
+/// and limits the reply.
 pub(super) async fn values(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
     let fits = |values: &Vec<Option<Arc<Value>>>| {
         let lens = values.iter().map(|value| MAX_HEADER + value.as_ref().map_or(0, |value| value.len()));

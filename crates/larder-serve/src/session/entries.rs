@@ -24,8 +24,8 @@ pub(crate) trait Entries {
     /// Returns the remaining time of a key's entry, or `None` if the key has no live entry.
     fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Error>;
 
-    /// Returns the time at which a key's entry expires, or `None` if the key has no live entry. Only the entries
-    /// of a transaction know it.
+    /// Returns the time at which a key's entry expires, or `None` if the key has no live entry. Only the
+    /// entries of a transaction know it.
     fn expires_at(&mut self, key: &[u8]) -> Result<Option<Timestamp>, Error>;
 
     /// Returns how often a key was used recently, as the eviction estimates it. Only the entries of a

@@ -114,7 +114,8 @@ fn read(path: &Path, most: usize) -> Result<Vec<u64>, Box<dyn Error>> {
     lines.take(most).map(|line| Ok(line?.trim().parse()?)).collect()
 }
 
-/// Returns the capacities of disk and memory in entries: a tenth and a hundredth of the keys.
+/// Returns the capacities of disk and memory in entries: a tenth and a hundredth of the keys, but at least a
+/// minimum.
 fn tiers(requests: &[u64]) -> (usize, usize) {
     let keys = requests.iter().collect::<HashSet<_>>().len();
     ((keys / 10).max(MIN_DISK), (keys / 100).max(MIN_MEMORY))

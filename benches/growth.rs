@@ -162,7 +162,7 @@ impl Work {
     }
 }
 
-/// Describes a file, sweeps a hundredth of its entries, and then removes the others.
+/// Describes a file, adds and sweeps a hundredth more entries, and then removes all other entries.
 fn work_on(file: &Path, entries: usize) -> Result<Work, Box<dyn Error>> {
     let mut described = Ok(0);
     let mut work = Work {

@@ -32,7 +32,7 @@ const FEW_REQUESTS: usize = 10_000;
 const WEIGHT: u64 = 1024;
 const ROOMY: &str = "larder, page cache of 1 GiB";
 const ROOMY_NAIVE: &str = "quick_cache, over redb with a page cache of 1 GiB";
-/// Number of request streams per setting.
+/// Distance between the first request streams of two settings, so that each setting has its own streams.
 const STREAMS: u64 = 1_000;
 
 fn main() -> Result<(), Box<dyn Error>> {

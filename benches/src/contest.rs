@@ -1,8 +1,8 @@
 //! A contest, in which contestants take turns in several rounds. So other work on the machine slows all
 //! contestants equally.
 //!
-//! In each round, every contestant is measured once, in a new random order. The first round is a warm-up and
-//! is discarded. Comparisons only use figures of the same round.
+//! In each round, every contestant is measured once, in a new random order. By default, the first round is a
+//! warm-up and is discarded. Comparisons only use figures of the same round.
 
 #![expect(clippy::print_stdout, reason = "printing is the purpose of a bench program")]
 

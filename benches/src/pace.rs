@@ -59,7 +59,7 @@ impl Pace {
     }
 
     /// Returns the same pace with this number of rounds in a full run. A quick run makes at most this many
-    /// rounds.
+    /// rounds. `LARDER_BENCH_ROUNDS` overrides both.
     #[must_use]
     pub fn rounds(&self, rounds: usize) -> Self {
         let is_set = env::var_os("LARDER_BENCH_ROUNDS").is_some();

@@ -46,7 +46,8 @@ pub(crate) struct Judge {
     pub(crate) wrong: Vec<String>,
     /// The number of values that were read back changed, without checks, by row and format.
     pub(crate) wrong_past_the_door: BTreeMap<(&'static str, String), usize>,
-    /// Like `wrong`, but with the checks of a release build: the number of values by row and format.
+    /// The number of values that were read back changed, with the checks of a release build, by row and
+    /// format.
     pub(crate) wrong_in_a_release: BTreeMap<(&'static str, String), usize>,
     /// Refusals that do not name a remedy.
     pub(crate) mute: Vec<String>,

@@ -73,8 +73,10 @@ impl Cache {
         rounds::run(&self.shared, &mut body)
     }
 
-    /// The async form of [`transaction`](Cache::transaction). A worker thread calls `body`, unless the cache
-    /// has no disk tier. The transaction runs to its end even if the future is dropped after its first poll.
+    /// The async form of [`transaction`](Cache::transaction). A worker thread usually calls `body`. The
+    /// calling thread calls `body` if the cache has no disk tier, or if the thread has
+    /// [`inline_calls`](Cache::inline_calls), and the transaction need not wait for other threads. The
+    /// transaction runs to its end even if the future is dropped after its first poll.
     ///
     /// ```
     /// # use larder::{Cache, Error, KeyspaceDefinition};

@@ -21,7 +21,7 @@ impl<V> Change<V> {
         Self::Insert(value.into(), Ttl::Default)
     }
 
-    /// Stores a value with the given TTL.
+    /// Returns a change that stores a value with the given TTL.
     pub fn insert_for(value: impl Into<Arc<V>>, ttl: impl Into<Ttl>) -> Self {
         Self::Insert(value.into(), ttl.into())
     }

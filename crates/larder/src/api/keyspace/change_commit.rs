@@ -34,7 +34,7 @@ pub(super) enum ChangeCommit {
 pub(super) struct TaskCommit {
     /// `None` if the change needs no commit.
     answer: Option<(Acknowledge, WriterAnswer<()>)>,
-    /// The result of dropping the removed values. A panic is rethrown when the removal is durable.
+    /// The result of dropping the removed values. A panic is rethrown after the wait for the commit.
     dropped: std::thread::Result<()>,
 }
 

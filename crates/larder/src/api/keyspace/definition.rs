@@ -22,7 +22,7 @@ pub const DEFAULT_TTL: Duration = Duration::from_hours(24);
 /// The default cool-down after a failed load: one second. Only keyspaces with a grace have a cool-down.
 pub const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(1);
 
-/// A keyspace's name, types, TTL and schema version.
+/// The name, the types and the settings of a keyspace.
 ///
 /// ```
 /// use std::time::Duration;
@@ -181,9 +181,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// Sets a function that returns the weight of a value in memory, in bytes. The weight must include the
     /// size of the value's type (`size_of`). The cache adds the key and the overhead.
     ///
-    /// Without this function, [`CacheBuilder::weigher`](crate::CacheBuilder::weigher) applies. Without both
-    /// functions, a value weighs the `size_of` its type plus its encoded length. If the type needs no drop,
-    /// the value weighs the larger of these two numbers. See also
+    /// Without this function, [`CacheBuilder::weigher`](crate::CacheBuilder::weigher) applies. Without
+    /// either function, a value weighs the size of its type plus its encoded length. If the type needs no
+    /// drop, the value weighs the larger of these two numbers. See also
     /// [`weigh_heap`](KeyspaceDefinition::weigh_heap).
     ///
     /// If a [memory-only](KeyspaceDefinition::memory_only) keyspace has this function, its values are never

@@ -226,7 +226,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
     }
 }
 
-/// An iterator over the keys of the live entries of a keyspace, in order. Returned by [`Keyspace::keys`].
+/// An iterator over the keys of the live entries of a keyspace, in order. Returned by [`Keyspace::keys`]
+/// and [`Keyspace::keys_after`].
 #[derive(Debug)]
 pub struct Keys<K, V> {
     keyspace: Keyspace<K, V>,

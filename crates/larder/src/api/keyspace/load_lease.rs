@@ -82,8 +82,8 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     pub(super) process: Process,
     /// How long callers get the stale value after a failed load.
     pub(super) cool_down_length: Option<Duration>,
-    /// The time when the load began, on the cache's monotonic clock. `None` before the load begins, and after
-    /// its end was counted.
+    /// The time when the load began, on the cache's monotonic clock. `None` before the load begins, and
+    /// after its duration was recorded.
     began: Option<Duration>,
     /// The duration of the load. `None` until it ends.
     pub(super) took: Option<Duration>,
@@ -330,7 +330,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         Some(Keyspace::of(shared, opened, self.definition))
     }
 
-    /// Counts the end of a load, and records its duration. Only the first call has an effect.
+    /// Records the duration of a load, and counts a failed load. Only the first call has an effect.
     fn count_end(&mut self, keyspace: &Keyspace<K, V>) {
         let Keyspace { shared, opened, .. } = keyspace;
         let Some(began) = self.began.take() else { return };

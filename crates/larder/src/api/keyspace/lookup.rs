@@ -149,10 +149,10 @@ pub(super) enum LoadThread {
     Caller,
     /// Any thread. The detection of cycles ignores the load.
     Any,
-    /// A thread of the pool, which begins the load and becomes its leader. Such a caller may wait for a load
-    /// that has not begun, because the caller's own timeout ends its wait. It takes over only refreshes,
-    /// because the pool runs refreshes after all loads. Callers of other kinds take over any load that has
-    /// not begun.
+    /// A thread of the pool, which begins the load and becomes its leader. The caller may wait for a load
+    /// that has not begun, because the caller's own timeout ends the wait. The caller takes over only
+    /// refreshes, because the pool runs refreshes after all loads. Callers with another `LoadThread` take
+    /// over any load that has not begun.
     Pool,
     /// The threads that poll an asynchronous loader.
     #[cfg(feature = "async")]
@@ -380,8 +380,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         LookupOutcome::Load(LoadLease::void(self, key))
     }
 
-    /// Returns the value of a key and its expiry, if the value is live or within the grace. Returns `None` if
-    /// the keyspace has no grace.
+    /// Returns the value of a key and its expiry, if the value is live or within the grace. Returns `None`
+    /// if the keyspace has no grace or is remote.
     pub(super) fn stale_value(&self, key: SlotKey<'_>) -> Option<(Arc<V>, Timestamp)> {
         let grace = self.definition.stale_for();
         if grace.is_zero() { None } else { self.shared.stale_value(&self.opened, key, grace) }

@@ -155,8 +155,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Like [`change`](Self::change), but runs rounds at once. Changes nothing and returns `None` if the call
-    /// would have to wait. Must not be called for a durable change of a keyspace on disk.
+    /// Like [`change`](Self::change), but runs rounds at once. Changes nothing and returns `None` if the
+    /// call would have to wait, or has lost too many rounds. Must not be called for a durable change of a
+    /// keyspace on disk.
     #[cfg(feature = "async")]
     pub(super) fn change_at_once(
         &self,

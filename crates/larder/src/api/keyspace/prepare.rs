@@ -176,7 +176,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Err(self.value_too_large(encoded_len as u64, "encoded", MAX_VALUE_LEN.as_u64(), remedy))
     }
 
-    /// Compresses an encoded value, if the keyspace compresses its values and the result is shorter.
+    /// Compresses an encoded value that is longer than the keyspace's limit for compression, if the result
+    /// is shorter.
     pub(super) fn compress(&self, encoded: Encoded) -> EncodedValue {
         let extension = Extension { fingerprint: encoded.fingerprint(), ..Extension::default() };
         let Encoded { payload, .. } = encoded;

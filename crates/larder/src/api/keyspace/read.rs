@@ -95,8 +95,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if self.shared.is_closed() { None } else { self.peek_full(full.as_slice()) }
     }
 
-    /// Returns whether a key has a live entry. The lookup is not counted as a hit or a miss, copies nothing
-    /// into memory, and decodes nothing.
+    /// Returns whether a key has a live entry. The lookup is not counted as a hit or a miss, and copies
+    /// nothing into memory. Without a remote tier, it decodes no value.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -9,7 +9,7 @@ use crate::units::{Remaining, Timestamp};
 
 /// How long a written entry lives.
 ///
-/// A [`Duration`], a [`SystemTime`] and a [`Timestamp`] convert into a `Ttl`.
+/// A [`Duration`], a [`SystemTime`], a [`Timestamp`] and a [`Remaining`] convert into a `Ttl`.
 ///
 /// ```
 /// # use std::time::Duration;

@@ -51,8 +51,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.keyspace().is_some_and(|keyspace| keyspace.may_block())
     }
 
-    /// Runs steps 5 and 6 for a loader that the flight owns. In a forked child, returns the outcome and
-    /// caches nothing, because the flight belongs to the parent.
+    /// Ends a load with the result of a loader that the flight owns. In a forked child, returns the outcome
+    /// and caches nothing, because the flight belongs to the parent.
     pub(in crate::api::keyspace) fn end_with<E: Send + Sync + 'static>(
         self,
         loaded: Result<Load<V>, E>,

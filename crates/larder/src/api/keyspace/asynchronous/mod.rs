@@ -1,9 +1,10 @@
 //! The calls for async code, for any runtime: `get_async`, `get_or_load_async` and others.
 //!
-//! These futures never block the thread that polls them. If the memory tier has the answer, the first poll
-//! returns it. Work that may block, such as a lookup on disk or an insert that waits for room, runs on a
-//! worker thread ([`crate::sys::offload`]). A task that waits for another caller's load puts a waker into the
-//! flight ([`crate::engine::flights`]). No lock is held across an await.
+//! These futures do not block the thread that polls them, unless the thread has [inline
+//! calls](crate::Cache::inline_calls). If the memory tier has the answer, the first poll returns it. Work
+//! that may block, such as a lookup on disk or an insert that waits for room, runs on a worker thread
+//! ([`crate::sys::offload`]). A task that waits for another caller's load puts a waker into the flight
+//! ([`crate::engine::flights`]). No lock is held across an await.
 //!
 //! A dropped future leaves no lease, waker or alarm behind. If no worker thread has begun its lookup, the
 //! lookup is removed from the queue. A step that a worker thread has begun completes. A change completes even

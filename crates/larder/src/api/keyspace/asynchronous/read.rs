@@ -83,7 +83,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Reads a value from disk on a worker thread, and copies it into memory, like [`get`](Keyspace::get).
-    /// The permit for the copy was taken with the miss, before the disk is read (invariant 4).
+    /// The permit for the copy was taken with the miss, before the disk is read. So a change of the key
+    /// during the read prevents the copy.
     ///
     /// Boxed and never inlined. Otherwise the future of a lookup in memory would be as large as the boxed
     /// future.

@@ -1,8 +1,7 @@
 //! Streams over the entries of a keyspace.
 //!
-//! A worker thread creates the iterator of [`crate::api::keyspace::iterate`], and takes [`CHUNK`] items from
-//! it at a time. Between two chunks, and so while it is not polled, a stream occupies no worker thread and
-//! holds no snapshot.
+//! A worker thread creates the iterator of [`crate::api::keyspace::iterate`], and takes [`CHUNK`] items
+//! from it at a time. Between two chunks, a stream occupies no worker thread and holds no snapshot.
 
 use std::collections::VecDeque;
 use std::fmt;

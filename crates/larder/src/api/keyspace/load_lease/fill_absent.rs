@@ -60,7 +60,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         checked.map(|()| is_cached)
     }
 
-    /// Runs steps 5 and 6 for an absence. Without a TTL, only the waiting callers get the absence.
+    /// Stores an absence, and ends the load with it. Without a TTL, only the waiting callers get the
+    /// absence.
     fn publish_absence(self, ttl: Option<Ttl>) -> bool {
         let keyspace = self.keyspace();
         // Dropped before `keyspace`, which may be the last handle of the cache. So the waiters get the

@@ -8,7 +8,7 @@ use super::loader_panic::PollRecord;
 use crate::format::key::Key;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// Marks the loader as a future, whose panics `record` holds.
+    /// Marks the loader as a future. `record` holds whether a poll of it has panicked.
     pub(in crate::api::keyspace) fn expect_polls(&mut self, record: &PollRecord) {
         self.loader_panic.of_polls = Some(record.clone());
     }

@@ -291,7 +291,7 @@ where
         match ended {
             Ok(Waited::Value(value)) => wanted.value = Some(value),
             Ok(Waited::Absent) => {}
-            // 6.
+            // Step 6.
             Ok(Waited::Unanswered) => self.open.push(at),
             Err(LoadError::Timeout { waited: left }) => {
                 let max = self.keyspace.shared.settings.load_timeout.unwrap_or(left);

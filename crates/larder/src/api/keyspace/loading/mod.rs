@@ -215,9 +215,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// succeeded.
     ///
     /// Returns false if the pool is full, and counts this in
-    /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). Also returns false if a recent refresh
-    /// of the key published nothing, if a recent load was declined, or if an update of the key is in
-    /// progress. The call does not count as a use of the value, so it does not extend the life of the entry.
+    /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). Also returns false if a recent
+    /// refresh of the key published nothing, if a recent load failed or was declined, or if an update of
+    /// the key is in progress. The call does not count as a use of the value, so it does not extend the
+    /// life of the entry.
     ///
     /// ```
     /// # use std::sync::Arc;

@@ -101,7 +101,8 @@ impl LoadPolicy {
         self.hard_timeout
     }
 
-    /// Returns whether a caller must not run the loader itself.
+    /// Returns whether the policy has a timeout. Then the caller runs the loader itself only if the pool
+    /// can't run it.
     pub(super) const fn has_timeout(&self) -> bool {
         self.soft_timeout.is_some() || self.hard_timeout.is_some()
     }

@@ -199,7 +199,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(loaded)
     }
 
-    /// Returns the current value of the slot, live or stale. Counts a stale value.
+    /// Returns the value of the key, live or stale, if the keyspace has a grace. Counts a stale value.
     pub(super) fn stale_answer(&self, slot: SlotKey<'_>) -> Option<Loaded<V>> {
         let timeout = LoadError::Timeout { waited: Duration::ZERO };
         self.stale_or::<()>(slot, timeout).ok()

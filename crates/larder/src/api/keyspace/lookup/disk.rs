@@ -1,4 +1,4 @@
-//! Step 3 of a lookup: the disk.
+//! Step 3 of [`super`]: the lookup on disk.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,4 +1,4 @@
-//! The end of a round: steps 3 to 5 of a transaction.
+//! The end of a round: steps 3 to 5 of [`super`].
 
 use super::commit_wait::CommitWait;
 use super::group_size::GroupSize;

@@ -1,4 +1,4 @@
-//! Step 6 of a transaction: the wait for its commit.
+//! Step 6 of [`super`]: the wait for the commit of a transaction.
 
 #[cfg(feature = "async")]
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

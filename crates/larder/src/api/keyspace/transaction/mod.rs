@@ -24,7 +24,8 @@
 //! watch no round can succeed, so the caller gets [`Error::Changed`] instead.
 //!
 //! A round *at once* does not wait for other threads. It ends without a change in the same cases as in
-//! [`super::modify`]. The reads and the result of its closure are then discarded.
+//! [`super::modify`], and if it requires a watch. The reads and the result of its closure are then
+//! discarded.
 //!
 //! - [`calls`]: the methods for the closure. [`put`]: a value that is not stored yet. [`watch`]: the
 //!   condition that a key has not changed since an earlier moment.

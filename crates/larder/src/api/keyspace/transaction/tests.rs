@@ -129,7 +129,8 @@ fn a_touch_of_an_entry_that_cannot_be_read_is_refused() {
     disk.heal();
 }
 
-/// Checks that an error is not returned if contradictory reads may have caused it.
+/// Checks that after a broken watch, the closure's error is returned only if all reads hold. Otherwise
+/// contradictory reads may have caused the error.
 #[test]
 fn an_error_after_a_broken_watch_is_changed_unless_all_reads_hold() {
     let cache = Cache::builder().open().unwrap();

@@ -138,7 +138,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Returns the current value of the slot, live or stale. Counts a stale value.
+    /// Returns the value of the key, live or stale, if the keyspace has a grace. Counts a stale value.
     async fn stale_answer(&self, key: &StoredKey) -> Option<Loaded<V>> {
         let key = key.clone();
         let answer =

@@ -274,7 +274,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         self.keyspace.shared.count(&self.keyspace.opened.counters, count, slot.bytes);
     }
 
-    /// Like [`Keyspace::find_or_lease`], with this loader's lease time and its own threads.
+    /// Like [`Keyspace::find_or_lease`], with this loader's lease time, and for a loader that tasks poll.
     fn find_or_lease(&self, slot: SlotKey<'_>, on_absence: OnAbsence, counts: bool) -> LookupOutcome<K, V> {
         if on_absence == OnAbsence::Answer
             && let Some((value, expires_at)) = self.keyspace.hit_in_memory(slot, counts)

@@ -80,8 +80,8 @@ impl Tiers {
     }
 
     /// Looks for entries in the current snapshot, by key and sequence. Returns a token of the snapshot for
-    /// [`reads_from`](Tiers::reads_from), and for each entry whether it was found. Returns no token if there
-    /// is no snapshot, or if the snapshot was replaced during the search.
+    /// [`reads_from`](Tiers::reads_from), and for each entry whether it was found. Returns no token if no
+    /// entry was found, or if the snapshot was replaced during the search.
     pub(crate) fn confirm_all<'a>(
         &self,
         entries: impl Iterator<Item = Option<(SlotKey<'a>, u64)>>,

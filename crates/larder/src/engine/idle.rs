@@ -40,8 +40,8 @@ impl Tiers {
         is_old && record.extension.ends_at.is_some()
     }
 
-    /// Extends the life of an entry so that it ends `life` from now. `record` is the record of the entry, if
-    /// the entry was found on disk.
+    /// Extends the life of an entry so that it ends `life` from now, or at the entry's hard limit. `record`
+    /// is the record of the entry, if the entry was found on disk.
     pub(crate) fn extend_life(&self, key: SlotKey<'_>, life: Duration, record: Option<UsedRecord<'_>>) {
         let extended = self.memory.extend_life(key, life, || self.time.now(), record);
         let stamped = match (extended, record) {

@@ -1,10 +1,10 @@
 //! Lookups of a key in both tiers: in memory first, then in the snapshot of the disk.
 //!
-//! The snapshot is loaded after the shard has missed the key (invariant 4). So every committed entry that
-//! left the shard before the miss is in the snapshot.
+//! The snapshot is loaded after the shard has missed the key. So every committed entry that left the shard
+//! before the miss is in the snapshot.
 //!
-//! Each lookup checks the expiry, here and in the shard. No lookup finds an expired entry, even if the entry
-//! is not swept yet (invariant 1).
+//! Each lookup checks the expiry, here and in the shard. No lookup finds an expired entry, even if the
+//! entry is not swept yet.
 
 use std::sync::Weak;
 use std::time::Duration;

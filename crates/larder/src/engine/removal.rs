@@ -80,7 +80,7 @@ struct PendingRemovals {
 pub(crate) struct CommittingRemovals {
     live: u64,
     commit: RemovalCommit,
-    /// The result of dropping the removed values. A panic is rethrown when the removals are durable.
+    /// The result of dropping the removed values. A panic is rethrown after the wait for the commit.
     dropped: std::thread::Result<()>,
 }
 

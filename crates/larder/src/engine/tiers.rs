@@ -216,7 +216,7 @@ impl Tiers {
     }
 
     /// Marks the entries of a committed batch as clean. The snapshot that shows the batch must already be
-    /// installed (invariant 2).
+    /// installed.
     pub(super) fn mark_clean(&self, mutations: &[Mutation], evicted_values: &mut EvictedValues) {
         let mut cleaned = 0;
         for mutation in mutations {

@@ -28,8 +28,8 @@ pub(crate) enum FlightOutcome {
 }
 
 impl FlightOutcome {
-    /// Returns the outcome for the caller that began the load. It came before the load, so it also gets an
-    /// unshared value.
+    /// Returns the outcome for the caller that began the load. That caller came before the load, so it also
+    /// gets an unshared value.
     pub(crate) fn for_its_leader(self) -> Self {
         match self {
             Self::Unshared(value) => Self::Value(value),

@@ -45,8 +45,8 @@ use crate::sys::sync::thread::JoinHandle;
 use crate::sys::sync::{Ordering, thread};
 
 impl Shared {
-    /// Closes the cache, with the steps of the module's documentation. A second call waits for the first one,
-    /// and returns the same result.
+    /// Closes the cache, with the steps of the module's documentation. A second call on a thread of the
+    /// application waits for the first one, and returns the same result.
     pub(crate) fn close(&self) -> Result<(), Error> {
         // In a forked child, the threads, and the locks that they may hold, belong to the parent.
         if self.is_forked() {

@@ -146,8 +146,8 @@ impl Shared {
         self.tiers.writer.ask_for_task(ask)?.wait().await
     }
 
-    /// Closes the files that a forked child has inherited (see [`crate::sys::volume`]). Does not wait, write
-    /// or unlock anything.
+    /// Closes the files that a forked child has inherited (see [`crate::sys::volume`]). Waits for nothing,
+    /// and writes and unlocks nothing.
     pub(crate) fn abandon(&self) -> Result<(), Error> {
         if !self.is_forked() {
             return Err(Error::NotForked);

@@ -6,7 +6,7 @@ use crate::memory::evicted_values::EvictedValues;
 /// A message that wakes the sweeper thread.
 #[derive(Debug)]
 pub(crate) enum SweeperMessage {
-    /// The clock has jumped, or the next expiry has changed.
+    /// The clock has jumped, an earlier sweep was planned, or the thread must end.
     Wake,
     /// Call the application's listener with this event.
     Tell(Event),

@@ -1,5 +1,5 @@
-//! The sweeper thread, which deletes expired entries. It only frees space: each lookup checks itself whether
-//! an entry has expired (invariant 1).
+//! The sweeper thread, which deletes expired entries. It only frees space: each lookup itself checks
+//! whether an entry has expired.
 //!
 //! The sweeper thread sleeps until the next entry expires. Between two sweeps, it sleeps for at least the
 //! sweep interval, so that entries that expire one after another share a transaction. If no entry can expire,
@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(pause_after(Duration::MAX, ms(0), false), MAX_PAUSE);
     }
 
-    /// A clock that advances with each reading, by the given number of milliseconds.
+    /// A clock that advances by the given number of milliseconds with each reading of the monotonic time.
     #[derive(Debug, Default)]
     struct Busy(ManualClock, StatisticU64);
 

@@ -28,7 +28,7 @@ impl<T> Reply<T> {
     }
 }
 
-/// What a caller of [`Command::Commit`] waits for. Decides the answer while the disk tier is off.
+/// What a caller of [`Command::Commit`] waits for. The kind decides the answer while the disk tier is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Acknowledge {
     /// An invalidation also succeeds if the file is durably discarded.
@@ -40,8 +40,8 @@ pub(crate) enum Acknowledge {
     Group,
     /// A group with removals and values succeeds only with a commit, because a restart must also find its
     /// values. As with [`Group`](Acknowledge::Group), the removals can't wait for the disk to work again. A
-    /// single command requests both. If there were two, the second could not tell which values the writer
-    /// lost in the step of the first.
+    /// single command requests the removals and the values. With two commands, the second could not tell
+    /// which values the writer lost in the step of the first.
     GroupWithValues,
     /// A flush succeeds only if a restart would find every inserted entry.
     Flush,

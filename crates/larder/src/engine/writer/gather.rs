@@ -57,9 +57,10 @@ impl Writer {
         }
     }
 
-    /// Answers the registration of a keyspace immediately if the keyspace can get a number without a commit:
-    /// see [`PendingRegistrations`](crate::disk::store::pending_registrations::PendingRegistrations). Returns
-    /// any other command as [`Registered::NeedsStep`].
+    /// Answers the registration of a keyspace immediately if the keyspace can get a number without a
+    /// commit: see
+    /// [`PendingRegistrations`](crate::disk::store::pending_registrations::PendingRegistrations). Otherwise
+    /// returns the command as [`Registered::NeedsStep`].
     pub(super) fn register_at_once(&mut self, command: Command) -> Registered {
         let Command::Register(wanted, reply) = command else { return Registered::NeedsStep(command) };
         match self.file.number(&wanted) {

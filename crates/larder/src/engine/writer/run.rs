@@ -68,7 +68,8 @@ impl Writer {
         Command::Hurry
     }
 
-    /// Waits for a command, until the flush or the next retry of the file is due.
+    /// Waits for a command, until the flush or the next retry of the file is due. If a step is pending,
+    /// does not wait.
     pub(super) fn next(
         &self,
         commands: &Receiver<Command>,

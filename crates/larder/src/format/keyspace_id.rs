@@ -18,8 +18,8 @@ pub(crate) enum LowestTier {
     Memory,
     /// The file. The writer commits the changes, and memory may not have an entry that the file has.
     File,
-    /// The server of a remote tier. It has every entry, every change is a request to it, and the entries in
-    /// memory are near copies.
+    /// The server of a remote tier. The server has every entry, every change is a request to the server, and
+    /// the entries in memory are near copies.
     Remote,
 }
 
@@ -39,12 +39,12 @@ impl KeyspaceId {
         Self(number & !NOT_IN_FILE)
     }
 
-    /// Returns the number of a keyspace whose lowest tier is memory.
+    /// Creates the number of a keyspace whose lowest tier is memory.
     pub(crate) const fn in_memory(number: u32) -> Self {
         Self(number | NOT_IN_FILE)
     }
 
-    /// Creates the number of a remote keyspace. The memory tier treats the keyspace as memory-only.
+    /// Creates the number of a keyspace whose lowest tier is a remote tier.
     pub(crate) const fn remote(number: u32) -> Self {
         Self(number | NOT_IN_FILE | REMOTE)
     }

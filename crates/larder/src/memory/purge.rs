@@ -36,9 +36,9 @@ use crate::units::Timestamp;
 const SLOTS: u32 = if cfg!(shuttle) { 1 } else { 512 };
 
 impl Memory {
-    /// Removes every key in a scope, under one sequence. Lists up to `most_listed` of the removed keys that
-    /// are on disk. If the scope `is_on_disk`, the range removal stays pending until
-    /// [`Memory::remove_range_tombstone`].
+    /// Removes every key in a scope, under one sequence. Lists the removed keys of the disk tier: all dirty
+    /// keys, and clean keys while fewer than `most_listed` keys are listed. If the scope `is_on_disk`, the
+    /// range removal stays pending until [`Memory::remove_range_tombstone`].
     pub(crate) fn purge(
         &self,
         scope: Scope,

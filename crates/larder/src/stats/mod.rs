@@ -112,10 +112,10 @@ pub struct MemoryStats {
     pub hits: u64,
     /// Number of entries, including those in the write buffer and keys that are known to be absent.
     pub entries: u64,
-    /// The reserved part of `capacity`, which it never exceeds. It includes the weight of the clean entries,
-    /// which are committed or will never be committed. A value larger than the write buffer also reserves a
-    /// part of the capacity until it is committed. Other entries in the write buffer are not included: see
-    /// `unsaved_weight`.
+    /// The reserved part of `capacity`. It never exceeds `capacity`. It includes the weight of the clean
+    /// entries, which are committed or will never be committed. A value larger than the write buffer also
+    /// reserves a part of the capacity until it is committed. Other entries in the write buffer are not
+    /// included: see `unsaved_weight`.
     pub weight: ByteSize,
     /// Weight of the entries in the write buffer, which are acknowledged and not yet committed. The write
     /// buffer limits this weight, not `capacity`. [`Stats::unsaved_bytes`] also includes the encodings.

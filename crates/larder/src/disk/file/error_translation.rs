@@ -38,7 +38,7 @@ impl FileAction {
     }
 }
 
-/// Returns the error that a user reads.
+/// Returns the error that a user reads after this action on a file has failed.
 pub(crate) fn error_of(action: FileAction, path: &Path, error: StoreError) -> Error {
     let StoreError { kind, cause } = error;
     let cause = match (kind, action) {

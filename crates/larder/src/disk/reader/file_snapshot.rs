@@ -1,7 +1,7 @@
 //! A snapshot of a file at one moment, for tools. The owner may write the file at the same time. A reader
-//! sends nothing to the owner.
+//! needs nothing from the owner.
 //!
-//! Reading never writes, repairs or locks anything:
+//! Reading never writes to the file, never repairs it, and never takes the owner's lock:
 //!
 //! 1. The file is opened read-only, in redb's single-writer mode. All reads use one transaction, so the
 //!    snapshot shows the state after one commit.
@@ -10,7 +10,8 @@
 //!    reuses no page of that state before its first commit. That commit changes the header. So the header is
 //!    compared after each read, and the result is discarded if the header has changed.
 //!
-//! An open transaction prevents the owner from reusing pages, so a long read makes the file grow.
+//! redb marks an open transaction with a shared lock on a byte of the file. The owner then reuses no page
+//! that the transaction needs, so a long read makes the file grow.
 
 use std::ops::Bound;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! Reads a file that another process writes, for a follower.
 //!
-//! The file is opened read-only, in redb's single-writer mode. A follower does not delay the writer, and
-//! never writes, locks or repairs the file. Each lookup begins a new transaction. So between lookups a
-//! follower keeps no old pages allocated.
+//! The file is opened read-only, in redb's single-writer mode. A follower does not delay the writer, never
+//! writes to or repairs the file, and never takes the owner's lock. Each lookup begins a new transaction. So
+//! between lookups a follower keeps no old pages allocated.
 //!
 //! After a failure of the disk, the owner may have moved the file aside and created a new file. Entries of
 //! the old file may have been invalidated since then. So before each transaction the follower checks whether

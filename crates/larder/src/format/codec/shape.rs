@@ -9,7 +9,8 @@
 //!   error and never a wrong value.
 //! - **Names**, as a set: the fields of each struct and each variant, with their places. Only `Serialize`
 //!   passes the names one by one. `Deserialize` passes a list that includes aliases. So the names are
-//!   compared with the names in the serialization of the decoded value. Adding an alias changes nothing.
+//!   compared with the names in the serialization of the decoded value. So adding an alias does not change
+//!   the fingerprint.
 //!
 //! The fingerprint ignores whether a part is a newtype, and whether a group of parts is a tuple or a struct.
 //! `Serialize` and `Deserialize` may differ in both respects without harm.

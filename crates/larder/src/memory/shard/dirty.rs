@@ -60,8 +60,9 @@ impl Shard {
 
     /// Visits up to `most` slots, starting at slot `from`. Removes the keys of the range whose latest change
     /// is older than the range removal. Adds the keys of the disk tier to `purged`, but adds a clean key only
-    /// while `purged` has fewer than `most_listed` keys. Only counts memory-only keys. Returns the next slot
-    /// to visit. At the end, removes the barrier of the range and returns `None`.
+    /// while `purged` has fewer than `most_listed` keys. Counts the live entries of keyspaces whose lowest
+    /// tier is memory. Returns the next slot to visit. At the end, removes the barrier of the range and
+    /// returns `None`.
     ///
     /// An entry of the range stays in its slot until it is removed. No further old entry can appear in the
     /// meantime, because the barrier prevents fills and a write has a later sequence.

@@ -1,8 +1,8 @@
 //! Checks whether a restart would find the open file, with everything that was written.
 //!
-//! The anchor identifies the file. The path is checked after each commit and before callers are answered.
-//! The check detects whether the file was moved, replaced or removed before the commit returned. If this
-//! happens later, the file already contained everything that was acknowledged.
+//! The anchor identifies the file. The path is checked after each commit and before callers are answered. The
+//! check detects whether the file was moved, replaced or removed before the commit returned. A file that is
+//! moved or removed later already contains everything that was acknowledged.
 //!
 //! Some file systems change the identity of a file over time. So if the identity at the path differs, a
 //! number is written into the open file and read through the path. The number is in a part of the first page

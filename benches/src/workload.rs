@@ -31,7 +31,7 @@ pub const PAGES: KeyspaceDefinition<String, Page> =
 /// The type of the cached values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
-    /// A text of [`VALUE_LEN`] bytes.
+    /// The text, which has [`VALUE_LEN`] bytes in a page from [`Page::of`].
     pub text: String,
 }
 

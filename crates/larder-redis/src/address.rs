@@ -18,7 +18,7 @@ const DEFAULT_SENTINEL_PORT: u16 = 26379;
 pub(crate) struct SentinelGroup {
     /// The names or addresses of the Sentinels, and their ports.
     pub(crate) sentinels: Vec<(String, u16)>,
-    /// The name that the Sentinels have for the master.
+    /// The name of the master in the configuration of the Sentinels.
     pub(crate) master: String,
 }
 
@@ -33,7 +33,7 @@ pub(crate) enum ServerPlace {
     Sentinels(SentinelGroup),
 }
 
-/// A host and a port as a URL has them.
+/// A host and a port, printed in the form of a URL.
 struct HostPort<'a>(&'a str, u16);
 
 impl fmt::Display for HostPort<'_> {
@@ -91,8 +91,9 @@ pub(crate) struct ServerUrl {
 }
 
 impl ServerUrl {
-    /// Parses a URL: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?OPTIONS]`, or `redis+unix:///PATH`,
-    /// whose database is the option `db`, or `redis-sentinel://SENTINEL,SENTINEL/MASTER[/DATABASE]`.
+    /// Parses a URL in one of three forms: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?OPTIONS]`,
+    /// `redis+unix:///PATH`, whose database is the option `db`, and
+    /// `redis-sentinel://SENTINEL,SENTINEL/MASTER[/DATABASE]`.
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let Some((scheme, rest)) = url.trim_ascii().split_once("://") else {
             return Err(invalid("it has no scheme"));

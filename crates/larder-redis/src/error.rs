@@ -45,7 +45,7 @@ pub enum Error {
         limit_ms: u64,
     },
 
-    /// The server refused the user or the password.
+    /// The server refused the user or the password, or the user lacks a right.
     #[error("{server} refuses the user or the password: {answer}")]
     Refused {
         /// Address of the server, without a password.

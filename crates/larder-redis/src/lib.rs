@@ -27,10 +27,10 @@
 //! and must be signed by an authority that the system trusts. The option `ca=PATH` names a PEM file with the
 //! trusted authorities instead.
 //!
-//! `redis-sentinel://[USER:PASSWORD@]SENTINEL[:PORT],SENTINEL[:PORT]/MASTER[/DATABASE]` names the Sentinels,
-//! and the name that they have for the master. `redis+sentinel://` is the same. With `rediss-sentinel://`,
-//! the connections to the Sentinels are encrypted, too. Write all Sentinels, or more than half of them at
-//! least. The user and the password are for the master. [`SentinelUrl`] writes such a URL.
+//! `redis-sentinel://[USER:PASSWORD@]SENTINEL[:PORT],SENTINEL[:PORT]/MASTER[/DATABASE]` contains the
+//! Sentinels, and the name of the master in their configuration. `redis+sentinel://` is the same. With
+//! `rediss-sentinel://`, the connections to the Sentinels are encrypted, too. Name all Sentinels, or at least
+//! more than half of them. The user and the password are for the master. [`SentinelUrl`] writes such a URL.
 //!
 //! | option | default | means |
 //! |---|---|---|
@@ -52,16 +52,16 @@
 //! - **A removal voids all loads in progress, on every machine.** A miss takes a lease in the key's slot, and
 //!   the loaded value is stored only over that lease. A plain `DEL` or `FLUSHALL` of another program has the
 //!   same effect.
-//! - **After a restart with older data, all entries are misses**, and so they are on another master. The same
-//!   holds for a former master that comes back without the changes of the master in between. The client
-//!   compares the ids of the server with a marker in the data. `fsync=always` declares that the server uses
-//!   `appendfsync always` and that no replica replaces it. The entries are then kept.
-//! - **A master that Sentinels have replaced is left**, also if it was cut off from them and goes on
-//!   answering. Less than `staleness` ago, a majority of the Sentinels must have said that it is the master.
-//!   Otherwise neither memory nor this server answers. So the first promise holds through a failover, for the
-//!   changes of all caches with the same Sentinels. While no majority of the Sentinels can be reached, the
-//!   server counts as away.
-//! - **Without a connection, requests fail immediately**, and not after a time limit each. The client
+//! - **After a restart with older data, all entries are misses.** The same holds on another master, and on a
+//!   former master that comes back without the changes of the master in between. The client compares the ids
+//!   of the server with a marker in the data. `fsync=always` declares that the server uses `appendfsync
+//!   always` and that no replica replaces it. The entries are then kept.
+//! - **The client leaves a master that the Sentinels have replaced**, even if that master is cut off from
+//!   them and goes on answering. Memory and the server answer only if a majority of the Sentinels has named
+//!   this server as the master less than `staleness` ago. So the first promise holds through a failover, for
+//!   the changes of all caches with the same Sentinels. While no majority of the Sentinels can be reached,
+//!   the server counts as away.
+//! - **Without a connection, requests fail immediately.** They do not wait for a time limit. The client
 //!   reconnects after a wait that doubles up to 5 s and has a random part.
 //!
 //! # Limitations
@@ -69,10 +69,11 @@
 //!   makes a removal wait for a replica. A former master may come back with entries that were removed on
 //!   another master meanwhile, unless it copies that master's data first. A client that has used the other
 //!   master detects this, but a client that has started since does not.
-//! - A master that was cut off acknowledges removals for up to `staleness` while another one is in use. They
-//!   are lost. If `replicas=` has the number of all replicas, they are errors. With `min-replicas-to-write 1`
-//!   at the servers, and `min-replicas-max-lag` at least a second below `down-after-milliseconds`, a master
-//!   that is cut off from its replicas refuses them before another one is chosen.
+//! - A master that is cut off acknowledges removals for up to `staleness` while another master is in use.
+//!   These removals are lost. If `replicas=` is the number of all replicas, such a removal returns an error
+//!   instead. With `min-replicas-to-write 1` at the servers, and `min-replicas-max-lag` at least a second
+//!   below `down-after-milliseconds`, a master that is cut off from its replicas refuses removals before
+//!   another master is chosen.
 //! - The server does not push the effects of `SWAPDB`. Do not use it with a cache.
 //! - In a keyspace with [`Format::Raw`](larder::Format::Raw), a slot contains only the bytes of the value, so
 //!   that other programs can read it. Such a keyspace has no leases, so a load may store a value that was
@@ -104,7 +105,7 @@
 //! ```
 //!
 //! - `protocol`: requests and replies as bytes, without I/O.
-//! - `connection`: the connection, with its order, its heartbeat and its end.
+//! - `connection`: the connection to the server, its heartbeat, and the Sentinels.
 //! - `tier`: the requests of a cache as scripts, and the keys on the server.
 //! - [`inspect`]: reads a cache on a server without the application's types.
 

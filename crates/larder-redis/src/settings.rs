@@ -105,7 +105,7 @@ impl Settings {
             |setting| duration(&value).ok_or_else(|| invalid(setting, "write a number with ms, s or m"));
         match name.as_str() {
             "ca" if self.server.is_tls => self.authority = Some(PathBuf::from(value)),
-            // An empty one means none, as an unset variable of a template leaves it.
+            // An empty value means none. A template writes an empty value for an unset variable.
             "sentinel_username" => self.sentinel_user = Some(value).filter(|user| !user.is_empty()),
             "sentinel_password" => {
                 self.sentinel_password = Some(value).filter(|word| !word.is_empty()).map(Password::new);

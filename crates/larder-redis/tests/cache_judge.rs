@@ -15,8 +15,7 @@ const NUMBERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("numbers")
 const BOUND: Duration = Duration::from_millis(100);
 pub(crate) const KEYS: usize = 16;
 
-/// The database, and when each number of a key was replaced for all nodes: when its invalidation was
-/// acknowledged.
+/// The database, and the times at which the invalidation of each number was acknowledged.
 pub(crate) struct Database {
     pub(crate) rows: Vec<AtomicU64>,
     pub(crate) ages: Ages,
@@ -39,8 +38,8 @@ impl Database {
         number
     }
 
-    /// Changes a row, and repeats the invalidation until the server acknowledges it. Every second change uses
-    /// a fence.
+    /// Changes a row, and repeats the invalidation until the server acknowledges it or the trial ends. Every
+    /// second change uses a fence.
     fn change(&self, at: usize, numbers: &Keyspace<u64, u64>, ends: &AtomicBool) {
         let number = self.rows[at].load(Ordering::SeqCst) + 1;
         let key = at as u64;
@@ -70,7 +69,7 @@ pub(crate) fn open(url: &str) -> CacheNode {
     CacheNode { cache, numbers }
 }
 
-/// Changes and reads by all nodes until `disturb` returns false.
+/// Lets all nodes change and read rows until `disturb` returns false.
 pub(crate) fn trial(nodes: &[CacheNode], disturb: impl FnMut(usize) -> bool) -> Database {
     let rows = Database::new();
     let database = &rows;

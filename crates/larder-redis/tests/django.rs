@@ -29,7 +29,8 @@ impl Shop for JsonShop {
     type Merchant = String;
 }
 
-/// The Python of an environment with Django. None, with a printed reason, where it cannot be had.
+/// The Python of an environment with Django, or `None` if Django can't be installed. The reason is then
+/// printed.
 static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(python);
 
 fn python() -> Option<PathBuf> {
@@ -95,7 +96,7 @@ fn cache(server: &RedisServer) -> Cache {
     larder_redis::open_url(&server.url("prefix=shop&staleness=300ms&memory=8MiB")).unwrap()
 }
 
-/// Opens a shop with products as records, or in the plain format.
+/// Opens a shop whose products and categories have this format.
 fn open(server: &RedisServer, format: Format) -> (Cache, ProductCache<JsonShop>) {
     let (cache, mut families) = (cache(server), Families::guide());
     families.products = families.products.format(format);
@@ -166,7 +167,7 @@ fn django_and_larder_read_each_others_values_of_the_plain_format() {
     shop.products().insert(&code("stock"), "41".to_owned()).unwrap();
     assert_eq!(django.call(&json!(["default", "incr", "product_stock"])), json!(42));
     changes_in_time(&shop, "stock", "41");
-    // In the original, these two keys are one.
+    // In the Django application, these two keys are the same key.
     shop.categories().insert(&(), "1".to_owned()).unwrap();
     shop.products().insert(&code("categories_active"), "2".to_owned()).unwrap();
     assert_eq!(django.call(&json!(["json", "get", "product_categories_active"])), json!(1));

@@ -20,7 +20,7 @@ fn keys() -> Vec<RemoteKey> {
     (0..KEYS).map(|at| key(&format!("judged{at}"))).collect()
 }
 
-/// Writes and reads by all nodes for some time.
+/// Lets all nodes write and read for some time. Returns the ages of their answers.
 fn trial(nodes: &[Node], length: Duration, disturb: &dyn Fn(usize)) -> Ages {
     let (ages, keys) = (Ages::new(KEYS), keys());
     let mut threads: Vec<TrialThread<'_>> = Vec::new();
@@ -45,7 +45,8 @@ fn write(node: &Node, (writer, writers): (usize, usize), keys: &[RemoteKey], age
         round += 1;
         for at in (0..KEYS).filter(|at| at % writers == writer) {
             let number = ages.count(at) + 1;
-            // A write whose answer was lost may be applied: it is repeated until it is known.
+            // A write whose reply was lost may have been applied, so the write is repeated until the server
+            // acknowledges it.
             while !node.set(&keys[at], &number.to_be_bytes()) {
                 if ends.load(Ordering::Relaxed) {
                     return;
@@ -151,7 +152,8 @@ fn a_token_that_is_taken_after_the_request_is_caught() {
     panic!("the judge has not seen the planted fault");
 }
 
-/// A node behind a proxy that holds the server's bytes back now and then, and cuts the connection.
+/// Runs a trial with a node behind a proxy. The proxy sometimes holds back the bytes of the server, and cuts
+/// the connection.
 fn behind_a_bad_line(tracking: &str, fault: NodeFault) -> Option<Ages> {
     let server = RedisServer::start(&[])?;
     let proxy = Proxy::start(server.socket());

@@ -45,7 +45,7 @@ struct Slots {
 #[derive(Debug)]
 pub(crate) struct NearMap {
     slots: Mutex<Slots>,
-    /// An epoch has moved.
+    /// Notified when the epochs of keys are incremented.
     moved: Condvar,
     fault: NodeFault,
     pub(crate) voids: AtomicU64,
@@ -123,7 +123,8 @@ impl Node {
         self.tier.is_current(self.tier.validity())
     }
 
-    /// Waits until a key was changed so many times, by pushes and by changes of this node.
+    /// Waits until the epoch of a key is at least `epoch`. Pushes of the key and changes by this node
+    /// increment it.
     pub(crate) fn await_epoch(&self, key: &RemoteKey, epoch: u64) {
         let slots = self.near.slots.lock().unwrap();
         let is_before = |slots: &mut Slots| slots.epochs.get(key).is_none_or(|present| *present < epoch);
@@ -155,7 +156,8 @@ impl Node {
         Question { token, before, answer }
     }
 
-    /// Waits for the answer to a question, and stores the value in memory. `delay` is called between the two.
+    /// Waits for the answer to a question, calls `delay`, and stores the value in memory. Does not store the
+    /// value if the key or the connection has changed since the question.
     pub(crate) fn fill(&self, key: &RemoteKey, question: Question, delay: impl FnOnce()) -> Option<Vec<u8>> {
         let Question { mut token, before, answer } = question;
         let found = answer.wait().ok()??;

@@ -14,7 +14,7 @@ use crate::support::{LIMIT, pause};
 #[derive(Debug, Default)]
 struct Hold {
     is_on: bool,
-    /// The hold begins with bytes that have this word in them.
+    /// The hold begins with bytes that contain this word. An empty word holds back all bytes.
     word: &'static [u8],
     /// Whether bytes are held.
     has_bytes: bool,
@@ -36,7 +36,7 @@ impl Switches {
 #[derive(Debug, Default)]
 struct Switches {
     hold: Mutex<Hold>,
-    /// The hold has begun or ended, or has bytes.
+    /// Notified when the hold begins, ends, or gets bytes.
     changed: Condvar,
     /// While set, the proxy drops the bytes of both sides.
     drops: AtomicBool,
@@ -91,7 +91,7 @@ impl Proxy {
         self.hold(holds, b"");
     }
 
-    /// Holds back the bytes of the server from an answer that has this word in it.
+    /// Holds back the bytes of the server, beginning with an answer that contains this word.
     pub(crate) fn hold_answer_with(&self, word: &'static [u8]) {
         self.hold(true, word);
     }

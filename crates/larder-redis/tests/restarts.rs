@@ -192,7 +192,7 @@ fn the_changes_of_a_client_are_pushed_to_itself() {
         let node = Node::open(&server.url(&format!("{URL}&tracking={tracking}")), NodeFault::None);
         assert!(node.set(&key(tracking), b"old"));
         warm(&node, tracking);
-        // Nothing but the push drops the copy here. With `NOLOOP`, there would be none.
+        // Only the push drops the copy here. With `NOLOOP`, there would be no push.
         let (life, condition) = (Life::Never, SetCondition::Always);
         let set = |reply| node.tier.set(key(tracking), b"new".to_vec(), life, condition, reply);
         assert!(ask(set).unwrap());

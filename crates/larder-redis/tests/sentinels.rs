@@ -1,4 +1,4 @@
-//! Masters that Sentinels name: which one is used, and for how long it is believed.
+//! Tests of masters that Sentinels name: which server is used, and for how long.
 
 use std::io::{BufReader, Write};
 use std::net::TcpListener;
@@ -42,11 +42,11 @@ fn the_server_that_a_majority_names_is_used_and_another_one_has_no_entries_of_it
     assert!(node.set(&key("k"), b"v"));
     assert_eq!((first.cli(&["EXISTS", SLOT]), second.cli(&["EXISTS", SLOT])), ("1".into(), "0".into()));
     warm(&node);
-    // A failover: the new master has what the old one had, under another replication id.
+    // A failover: the new master has the data of the old master, but another replication id.
     assert_eq!(second.cli(&["REPLICAOF", "127.0.0.1", &one.to_string()]), "OK");
     eventually("the replica is filled", || second.cli(&["EXISTS", SLOT]) == "1");
     let before = node.tier.generation();
-    // It is named before it is a master.
+    // A majority names the second server while that server is still a replica.
     sentinels.name(1..2, two);
     eventually("the first one is left", || node.tier.generation() != before);
     assert_eq!(node.hit(&key("k")), None);
@@ -91,7 +91,8 @@ fn without_votes_memory_answers_no_longer_than_the_bound_and_the_server_not_eith
     let (sender, answer) = larder::remote::reply();
     node.tier.get(key("k"), sender);
     sentinels.silence(0..3, 0, false);
-    // They answer no question that they have missed. It is asked again over another connection.
+    // The Sentinels never answer a question from the time of their silence. The client asks again over
+    // another connection.
     assert!(answer.wait().is_ok_and(|found| found.is_some()) || node.tier.generation() != generation);
     sentinels.silence(0..3, 0, true);
     eventually("the connection is given up", || node.tier.why_down().is_some());
@@ -100,8 +101,9 @@ fn without_votes_memory_answers_no_longer_than_the_bound_and_the_server_not_eith
     eventually("it is used again", || node.set(&key("k"), b"w"));
 }
 
-/// A node that is cut off from the Sentinels together with the old master, and one that uses the new master.
-/// Returns how old an answer of the first one was, compared with a change of the second one.
+/// Runs a node that is cut off from the Sentinels together with the old master, and a node that uses the new
+/// master. Checks that the old master acknowledges no removal later than the bound. Returns how long after a
+/// change by the second node the first node last answered.
 fn cut_off(fault: NodeFault) -> Option<Duration> {
     let (_first, one) = RedisServer::start_with_port(&[])?;
     let (_second, two) = RedisServer::start_with_port(&[])?;
@@ -120,7 +122,8 @@ fn cut_off(fault: NodeFault) -> Option<Duration> {
             eventually("the new master is used", || other.set(&key("k"), b"new"));
             now()
         });
-        // The requests to the old master are sent one by one: the last one waits for its end.
+        // The requests to the old master are sent one after another. The last one waits until the connection
+        // ends.
         let requests = scope.spawn(|| {
             let mut last = None;
             loop {
@@ -208,7 +211,7 @@ fn a_wrong_url_of_sentinels_is_a_clear_error() {
 
 #[test]
 fn a_server_that_redirects_as_a_cluster_does_is_a_clear_error() {
-    // Some servers of a Cluster's data say that they are alone, and redirect at the first key.
+    // Some servers of a Cluster report that they are standalone, and redirect the client at the first key.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

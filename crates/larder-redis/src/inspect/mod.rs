@@ -1,8 +1,8 @@
-//! Reads a cache at a server without the application's types, for tools.
+//! Reads a cache on a server without the application's types, for tools.
 //!
-//! [`ServerInspector`] asks one request after another over a connection of its own, without tracking. It
-//! reads nothing outside the prefix, except `INFO` and `CONFIG GET`. Only [`remove`](ServerInspector::remove)
-//! and [`clear`](ServerInspector::clear) change something. The `larder` command uses this module.
+//! [`ServerInspector`] sends one request after another over its own connection, without tracking. It reads
+//! nothing outside the prefix, except `INFO` and `CONFIG GET`. Only [`remove`](ServerInspector::remove) and
+//! [`clear`](ServerInspector::clear) change something. The `larder` command uses this module.
 
 mod slot;
 mod walk;
@@ -74,9 +74,9 @@ impl ServerInspector {
     /// Connects to the server of a URL.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for the URL of Sentinels. The errors of
-    /// [`RedisTier::open`](crate::RedisTier::open), and [`Error::Unavailable`] or
-    /// [`Error::TimedOut`] if the server does not answer.
+    /// Returns [`Error::Unsupported`] for the URL of Sentinels, the same errors as
+    /// [`RedisTier::open`](crate::RedisTier::open), and [`Error::Unavailable`] or [`Error::TimedOut`] if the
+    /// server does not answer.
     pub fn open(url: &str) -> Result<Self, Error> {
         let settings = Settings::from_url(url)?;
         if let ServerPlace::Sentinels(_) = &settings.server.place {
@@ -135,34 +135,34 @@ impl ServerInspector {
     /// Returns what the server says about itself.
     ///
     /// # Errors
-    /// The server does not answer, or refuses `INFO`.
+    /// Fails if the server does not answer, or refuses `INFO`.
     pub fn info(&mut self) -> Result<ServerInfo, Error> {
         let reply = self.require(&Command::new("INFO").arg("default"))?;
         let text = reply.as_bytes().ok_or(Error::Garbled("INFO"))?;
         Ok(ServerInfo::parse(&String::from_utf8_lossy(text)))
     }
 
-    /// Returns a setting of the server, or `None` if the server does not say it: it has no such setting, or
-    /// the user may not ask for it. Control characters are escaped.
+    /// Returns a setting of the server, or `None` if the server has no such setting, or if the user may not
+    /// read it. Control characters are escaped.
     ///
     /// # Errors
-    /// The server does not answer.
+    /// Fails if the server does not answer.
     pub fn setting(&mut self, name: &str) -> Result<Option<String>, Error> {
         let reply = self.ask(&Command::new("CONFIG").arg("GET").arg(name))?;
         let value = reply.get(name).and_then(Reply::as_bytes);
         Ok(value.map(|value| escape_control(&String::from_utf8_lossy(value)).into_owned()))
     }
 
-    /// Asks for the pushes of changed keys, as a cache does, and ends them again.
+    /// Turns the pushes of changed keys on, as a cache does, and off again.
     ///
     /// # Errors
-    /// The server refuses, or does not answer.
+    /// Fails if the server refuses a request, or does not answer.
     pub fn try_tracking(&mut self) -> Result<(), Error> {
         self.greeting().track()?;
         self.require(&Command::new("CLIENT").arg("TRACKING").arg("OFF")).map(drop)
     }
 
-    /// Returns a key of the cache at the server: the prefix, a colon, and `rest`.
+    /// Returns a key of the cache on the server: the prefix, a colon, and `rest`.
     fn key(&self, rest: &[u8]) -> Vec<u8> {
         [self.settings.prefix.as_bytes(), b":", rest].concat()
     }

@@ -1,4 +1,4 @@
-//! The state of one key at the server.
+//! The state of one key on the server.
 
 use std::time::Duration;
 
@@ -11,41 +11,41 @@ use crate::error::Error;
 use crate::protocol::command::Command;
 use crate::tier::{END_OF_TEXT, HEADER_LEN, LEASE, RECORD, read_spelled};
 
-/// One key at the server.
+/// One key on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Slot {
-    /// The keyspace's name, if the key is one of a cache.
+    /// The name of the keyspace, if the key belongs to one.
     pub keyspace: Option<String>,
     /// The version of the keyspace's values.
     pub version: Option<u32>,
-    /// What the key has.
+    /// The content of the key.
     pub state: SlotState,
-    /// The time that it has left.
+    /// The remaining time of the key. `None` if the key is missing.
     pub left: Option<Remaining>,
-    /// The time for which an update of the key still keeps loads from storing.
+    /// How long an update of the key still keeps loads from storing their values.
     pub fenced_for: Option<Duration>,
-    /// The bytes of the value, with what the cache stores before them.
+    /// The stored bytes. In a record, they include the header of the cache.
     pub bytes: Vec<u8>,
 }
 
-/// What a key at the server has.
+/// The content of a key on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlotState {
-    /// Nothing.
+    /// The server has no such key.
     Missing,
     /// A record of the cache. A lookup finds it, unless it is damaged.
     Record(Result<Record, &'static str>),
     /// A record that can't be checked, because the shape of the keyspace's keys is not known. A lookup finds
     /// it, unless it is damaged.
     Unchecked,
-    /// A record of before a removal of all entries, or before a restart of the server with older data. A
-    /// lookup is a miss.
+    /// A record or a lease from before a removal of all entries, or from before a restart of the server with
+    /// older data. A lookup is a miss.
     Ended,
-    /// The lease of a load that is under way. A lookup is a miss.
+    /// The lease of a load that is in progress. A lookup is a miss.
     Leased,
-    /// A value as its bytes alone: of a keyspace in [`Format::Raw`](larder::Format::Raw), or of another
+    /// A value without a header: of a keyspace in [`Format::Raw`](larder::Format::Raw), or of another
     /// program.
     Plain,
     /// A value of another type than a string, by the name of the type. A lookup is a miss.
@@ -55,7 +55,7 @@ pub enum SlotState {
 /// Length of the token of a lease.
 const TOKEN_LEN: usize = 16;
 
-/// One step, so that all is of one moment.
+/// A single script reads everything, so that all results are from the same moment.
 const READ: &str = "local kind = redis.call('TYPE', KEYS[1]).ok
 local v = kind == 'string' and redis.call('STRLEN', KEYS[1]) <= 83886080 and redis.call('GET', KEYS[1])
 local t = redis.call('TIME')
@@ -63,7 +63,7 @@ local last = redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')
 local fence = last[2] and math.floor(last[2] - t[1] * 1000 - t[2] / 1000) or 0
 return {kind, redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[2]), fence, v}";
 
-/// The parts of a key at the server.
+/// The parts of a key on the server.
 struct SlotName {
     keyspace: String,
     version: u32,
@@ -75,7 +75,8 @@ struct SlotName {
     is_spelled: bool,
 }
 
-/// Shapes of keys without a spelling that are tried. The server does not have the shape of a keyspace.
+/// The shapes that are tried for a key that no schema spells. The server does not store the shape of a
+/// keyspace.
 const SHAPES: [&str; 17] = [
     "bytes",
     "u8",
@@ -97,7 +98,7 @@ const SHAPES: [&str; 17] = [
 ];
 
 impl SlotName {
-    /// Reads what follows the prefix and its colon.
+    /// Parses the part of a key after the prefix and its colon.
     fn read(rest: &[u8]) -> Option<Self> {
         let colon = rest.iter().position(|byte| *byte == b':')?;
         let (version, text) = (std::str::from_utf8(rest.get(..colon)?).ok()?, rest.get(colon + 1..)?);
@@ -120,7 +121,7 @@ impl SlotName {
         Some(Self { keyspace, version, label, shapes, is_spelled: true })
     }
 
-    /// Returns what follows the prefix in the key of the fences.
+    /// Returns the key of the fences, without the prefix and its colon.
     fn fences(&self) -> Vec<u8> {
         let encoded = self.shapes.first().map(|(_, key)| key.as_slice()).unwrap_or_default();
         let text = encoded.strip_suffix(&END_OF_TEXT).filter(|text| !text.contains(&0));
@@ -139,8 +140,9 @@ fn shape(key: &KeyValue) -> KeyShape {
 }
 
 impl ServerInspector {
-    /// Returns the whole key for a key that a person has typed: the key itself, or a key of the product
-    /// schema, such as `product_MTNVTU`, which then has this version. `None` if it is neither.
+    /// Returns the key on the server for a text that a person has typed. The text is either such a key, or a
+    /// key of the product schema, such as `product_MTNVTU`, which then has this version. Returns `None` for
+    /// any other text.
     #[must_use]
     pub fn key_of_text(&self, text: &str, version: u32) -> Option<Vec<u8>> {
         let prefix = format!("{}:", self.prefix());
@@ -161,10 +163,10 @@ impl ServerInspector {
         Some((name.keyspace, name.version))
     }
 
-    /// Returns the state of a key, at one moment.
+    /// Returns the state of a key at one moment.
     ///
     /// # Errors
-    /// The server does not answer, or refuses.
+    /// Fails if the server does not answer, or refuses the request.
     pub fn slot(&mut self, key: &[u8]) -> Result<Slot, Error> {
         let prefix = self.key(b"");
         let name = key.strip_prefix(prefix.as_slice()).and_then(SlotName::read);

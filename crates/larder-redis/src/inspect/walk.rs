@@ -6,33 +6,33 @@ use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
 use crate::tier::{escape, read_spelled};
 
-/// The keys that a walk returns.
+/// Selects the keys of a walk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WalkFilter {
     /// Only the keys of the keyspace with this name.
     pub keyspace: Option<String>,
-    /// Only keys that begin so, with the prefix of the cache and the version.
+    /// Only the keys that begin with these bytes. They include the prefix of the cache and the version.
     pub prefix: Option<Vec<u8>>,
 }
 
 /// A page of a walk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyPage {
-    /// The keys, as they are at the server. A key may come again in a later page.
+    /// The keys as they are on the server. A later page may contain a key again.
     pub keys: Vec<Vec<u8>>,
     /// The cursor of the next page. `None` at the end.
     pub next: Option<String>,
 }
 
 impl ServerInspector {
-    /// Returns one page of the keys of the cache, of all keyspaces, without the cache's own keys. The walk
+    /// Returns one page of the keys that the filter selects, without the cache's internal keys. The walk
     /// begins with the cursor `0`.
     ///
     /// # Errors
     /// The server does not answer, or refuses.
     ///
     /// # Cost
-    /// A walk reads every key of the database at the server, 500 for each page.
+    /// A walk reads every key of the database, about 500 for each page.
     pub fn keys(&mut self, filter: &WalkFilter, cursor: &str) -> Result<KeyPage, Error> {
         let beginning = self.key(b"");
         let mut pattern = escape(filter.prefix.as_ref().unwrap_or(&beginning));
@@ -56,8 +56,8 @@ impl ServerInspector {
         Ok(KeyPage { keys, next: Some(cursor).filter(|cursor| cursor != "0") })
     }
 
-    /// Removes keys. Every load of them that is under way stores nothing. Returns the number of keys that
-    /// were there, including those with the lease of a load alone.
+    /// Removes keys. Loads of these keys that are in progress store nothing. Returns the number of keys that
+    /// existed, including keys with only a lease.
     ///
     /// # Errors
     /// The server does not answer, or refuses.
@@ -70,10 +70,10 @@ impl ServerInspector {
         removed.ok_or(Error::Garbled("a number"))
     }
 
-    /// Removes all keys of a filter. Returns the number of keys that were there.
+    /// Removes all keys that the filter selects. Returns the number of keys that existed.
     ///
     /// # Errors
-    /// The server does not answer, or refuses. A part may be removed.
+    /// Fails if the server does not answer, or refuses a request. Some keys may already be removed.
     pub fn clear(&mut self, filter: &WalkFilter) -> Result<u64, Error> {
         if filter.prefix.is_none() {
             self.end_generations(filter.keyspace.as_deref())?;
@@ -89,8 +89,8 @@ impl ServerInspector {
         }
     }
 
-    /// Removes the generations of keyspaces first, so that a load that takes its lease behind the walk stores
-    /// nothing of before.
+    /// Removes the generation of a keyspace, or of all keyspaces. After that, all earlier leases and records
+    /// are void, even those that the walk has not reached.
     fn end_generations(&mut self, keyspace: Option<&str>) -> Result<(), Error> {
         let mut pattern = escape(&self.key(b":g:"));
         pattern.push(b'*');

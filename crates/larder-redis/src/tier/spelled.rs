@@ -1,9 +1,10 @@
 //! The keys of a schema, as the schema spells them: `product_MTNVTU`.
 //!
 //! The only such schema is that of [`larder_product`]. Its spelling is that of the Django application, and is
-//! injective. A colon of a code is written `%3A` here, because a colon at the server ends the name of a
-//! keyspace without a spelling. Then every percent sign of the key is written `%25`. A key without a colon
-//! whose text reads as such a text is written so, too. Every other key is unchanged, with its percent signs.
+//! injective. On the server, a colon ends the name of a keyspace without a spelling. So in a key with a
+//! colon, each colon is written `%3A`, and each percent sign `%25`. A key without a colon is also escaped if
+//! its text could be the escaped text of another key. Every other key is unchanged, even if it has percent
+//! signs.
 
 use larder::inspect::{KeyShape, KeySpelling, KeyValue};
 use larder::remote::RemoteKeyspace;
@@ -39,7 +40,7 @@ impl SpelledKeys {
         text.map(without_colons).ok_or_else(unknown)
     }
 
-    /// Returns a key, encoded.
+    /// Returns the encoded key, or `None` if the key does not have the shape of the keyspace.
     pub(super) fn encode(&self, key: &KeyValue) -> Option<Vec<u8>> {
         self.shape.encode(key).ok()
     }
@@ -59,12 +60,12 @@ pub(crate) fn without_colons(text: String) -> String {
     if is_escaped(&text) { text.replace('%', "%25").replace(':', "%3A") } else { text }
 }
 
-/// Returns whether a text is written with escapes.
+/// Returns whether a key with this text is escaped.
 fn is_escaped(text: &str) -> bool {
     text.contains(':') || with_colons(text).is_some_and(|other| is_escaped(&other))
 }
 
-/// Returns the text that is written as `text` with escapes, or `None` if there is none.
+/// Returns the text whose escaped form is `text`, or `None` if there is none.
 fn with_colons(text: &str) -> Option<String> {
     if text.contains(':') || !text.contains('%') {
         return None;
@@ -89,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    /// Codes with much of what is escaped, and of what an escape looks like.
+    /// Codes with many characters that are escaped, and with many texts that look like an escape.
     const CODES: &str = "[a%:]{0,3}(25|3A|5F|%25|%3A|[A-Z_:]){0,5}";
 
     proptest! {

@@ -47,7 +47,7 @@ struct Removal {
     end: Mutex<Option<End<u64>>>,
 }
 
-/// What to do with the keys of a page: return all of them.
+/// The action that returns all keys of a page.
 const LIST_ANY: &str = "plain";
 
 /// The cursor of a page whose keys are given.

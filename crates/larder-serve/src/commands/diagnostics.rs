@@ -225,7 +225,7 @@ fn report(threshold: u64, events: &[(LatencyEvent, LatencySamples)]) -> String {
     text
 }
 
-/// Runs `MONITOR`. From then on, the connection receives a line for each request to the server.
+/// Runs `MONITOR`. From then on, the connection receives a line for each request that [`show`] reports.
 async fn monitor(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     if session.monitor.is_none() {
         session.monitor = session.served.monitors.add();

@@ -68,8 +68,8 @@ fn has_flush_mode(args: Arguments<'_>) -> bool {
     args.len() == 1 || (args.len() == 2 && (args.is(1, "async") || args.is(1, "sync")))
 }
 
-/// Runs `FLUSHDB [ASYNC | SYNC]`. In both modes, the keys are removed immediately, and the reply is sent when
-/// the removal is durable.
+/// Runs `FLUSHDB [ASYNC | SYNC]`. In both modes, the keys are removed immediately. The reply is sent when the
+/// removal is durable, unless the removals of the database are buffered.
 async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     if !has_flush_mode(args) {
         return out.reply().error(errors::SYNTAX);

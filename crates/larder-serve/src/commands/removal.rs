@@ -16,8 +16,9 @@ use crate::session::latency::LatencyEvent;
 use crate::session::output::{LateReply, Output};
 use crate::session::served::Served;
 
-/// Runs `DEL key [key ...]` or `UNLINK` outside of a transaction. Later requests of the connection no longer
-/// find the keys. The reply is sent when the removal is durable.
+/// Runs `DEL key [key...]` or `UNLINK` outside of a transaction. Later requests of the connection no longer
+/// find the keys. The reply is sent when the removal is durable, unless the removals of the database are
+/// buffered.
 pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output) {
     let keyspace = &session.database().keyspace;
     let mut removal = session.served.cache.invalidation();

@@ -189,7 +189,8 @@ fn get_and_set(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut Reply
     entries.put(args.get(1), args.get(2).into(), Ttl::Never)
 }
 
-/// Runs `GETDEL key`. The reply is sent when the removal is durable.
+/// Runs `GETDEL key`. The reply is sent when the removal is durable, unless the removals of the database are
+/// buffered.
 fn get_and_delete(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let value = entries.get(args.get(1))?;
     let is_present = value.is_some();

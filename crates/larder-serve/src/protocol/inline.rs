@@ -3,7 +3,8 @@
 
 use super::arguments::Span;
 
-/// Splits a line into words. Returns false if a quote is not closed, or if no space follows a closing quote.
+/// Splits a line into words. Returns false if a quote is not closed, or if a closing quote is followed by a
+/// character other than a space.
 pub(super) fn split(line: &[u8], unquoted: &mut Vec<u8>, spans: &mut Vec<Span>) -> bool {
     let mut rest = line;
     loop {

@@ -181,7 +181,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Closes connections that have neither received nor sent bytes for this time. Default: never.
+    /// Closes a connection whose peer has sent nothing for this time, unless the peer waits for a reply.
+    /// Default: never.
     pub fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.idle_timeout = timeout;
         self

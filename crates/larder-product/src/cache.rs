@@ -20,8 +20,8 @@ use crate::value::Value;
 
 /// The cached families of a shop, in one [`Cache`].
 ///
-/// It is cheap to clone, and threads may share it. The application can use its own handle of the cache to
-/// open other keyspaces, read statistics and close the cache.
+/// A `ProductCache` is cheap to clone, and threads may share it. The application can use its own handle of
+/// the cache to open other keyspaces, read statistics and close the cache.
 ///
 /// # Examples
 /// ```

@@ -107,7 +107,7 @@ const fn definition<K, V>(family: Family) -> KeyspaceDefinition<K, V> {
 }
 
 impl<S: Shop> Families<S> {
-    /// Returns the families with the TTLs of the guide ([`ttl`]), with version 1.
+    /// Returns the families with the TTLs of the guide ([`ttl`]), with version 0.
     #[must_use]
     pub const fn guide() -> Self {
         Self {
@@ -151,8 +151,8 @@ impl<S: Shop> Families<S> {
     #[must_use]
     pub const fn logins_on_disk(mut self) -> Self {
         let chosen = &self.merchant_auth;
-        // Builds a new definition, because a memory-only definition cannot be changed back. The weigher is
-        // not copied.
+        // Builds a new definition, because a memory-only definition cannot be changed back. Only the
+        // version, the format, the TTL and the compression are copied.
         let anew =
             definition(Family::MerchantAuth).version(chosen.schema_version()).format(chosen.value_format());
         let anew = match chosen.default_ttl() {

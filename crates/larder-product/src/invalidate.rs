@@ -7,8 +7,8 @@
 //! 1. It removes the entries of [`Change::plan`], in the order of the plan: sources before the entries
 //!    derived from them. So a list that is built from an old product during the invalidation is removed too.
 //! 2. All removals are made in one commit. They are durable when the call returns `Ok`.
-//! 3. If the call returns an error, the entries are removed from memory only, and the caller must repeat the
-//!    call. Otherwise they might reappear from disk after a restart.
+//! 3. If the call returns [`Error::NotDurable`], the entries are removed from memory, but may still be on
+//!    disk. The caller must repeat the call. Otherwise the entries might reappear after a restart.
 
 use larder::{Error, Invalidation};
 
@@ -31,7 +31,8 @@ impl<S: Shop> ProductCache<S> {
     ///
     /// # Errors
     /// [`Error::NotDurable`] if the removals could not be committed *and* the file could not be put out of
-    /// service. Even then, the entries are removed from memory. [`Error::Closed`] if the cache is closed.
+    /// service. Even then, the entries are removed from memory. [`Error::Closed`], [`Error::Forked`] or
+    /// [`Error::Reentrant`] if nothing was removed.
     ///
     /// # Cost
     /// One commit, shared with other waiting callers. A selection with a `*` also takes one pass over the

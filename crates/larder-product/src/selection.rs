@@ -11,8 +11,8 @@ use crate::spelled::{self, SpelledKey, escape};
 
 /// The entries of a family whose keys have certain parts: one entry, several, or all.
 ///
-/// It is displayed as a key with `*` for each part that may have any value. A `*` in a code is displayed as
-/// `%2A`.
+/// A selection is displayed as a key with `*` for each part that may have any value. A `*` in a code is
+/// displayed as `%2A`.
 ///
 /// # Examples
 /// ```

@@ -62,10 +62,11 @@ use overflow::overflow;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting of the builder, or of a keyspace, is outside its range. Nothing was opened.
+    /// A setting of the builder, of a keyspace or of a call is outside its range. Nothing was opened or
+    /// changed.
     #[error("{setting} is {value}; {allowed}")]
     InvalidSetting {
-        /// The name of the builder's method.
+        /// The name of the setting.
         setting: &'static str,
         /// The given value.
         value: String,
@@ -104,7 +105,7 @@ pub enum Error {
         holders: Vec<Holder>,
     },
 
-    /// The path names a directory, a symbolic link or a device instead of a regular file.
+    /// The path names a directory, a symbolic link, a device or another object that is not a regular file.
     #[error("cannot open {}: it is {what}; give the path of a regular file, or of one to be created", path.display())]
     NotAFile {
         /// The path.
@@ -251,7 +252,7 @@ pub enum Error {
         remedy: Cow<'static, str>,
     },
 
-    /// The entries of one call are too many for one commit. Nothing was changed.
+    /// The entries of one call are too many, or too large together, for one commit. Nothing was changed.
     #[error("{size} for keyspace {keyspace:?} are too much for one call; the most is {max}; {remedy}")]
     GroupTooLarge {
         /// The name of the keyspace.
@@ -302,9 +303,9 @@ pub enum Error {
     /// The change is visible in this process, but may not be on the disk.
     ///
     /// If an invalidation returns this error, the removed entries may come back after a restart. Repeat the
-    /// call, or delete the cache file before the next start. `expire`, `take` and `remove_if` also return
-    /// this error if they could not read the entry: it may be only on disk, while the disk tier is off.
-    /// Lookups miss such an entry until the disk tier works again.
+    /// call, or delete the cache file before the next start. Calls that must read the entry, such as
+    /// `expire`, `take` and `remove_if`, also return this error if the entry may be only on disk, and the
+    /// disk could not be read. Lookups miss such an entry until the disk tier works again.
     #[error(
         "not durable: {cause}; memory has the change, the disk may not; repeat the call, or remove the file before a restart"
     )]

@@ -184,7 +184,7 @@ fn a_socket(path: &Path) -> String {
     }
 }
 
-/// Returns the caches in a directory: the files that have a lock file beside them.
+/// Returns up to [`MAX_NAMED`] caches in a directory: the files that have a lock file beside them.
 fn caches_in(directory: &Path) -> Vec<PathBuf> {
     let Ok(files) = fs::read_dir(directory) else { return Vec::new() };
     let mut found: Vec<PathBuf> = files

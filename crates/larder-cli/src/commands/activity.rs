@@ -39,8 +39,8 @@ fn connect(path: &Path, json: bool) -> Result<Client, Failure> {
     })
 }
 
-/// If the process refuses because it does not sample keys, returns exit code 1 and a text that names a
-/// command which needs no sample.
+/// Converts a client's error. If the process does not sample keys, the failure has exit code 1 and names a
+/// command that needs no sample.
 fn without_sample(path: &Path, error: ClientError) -> Failure {
     match error {
         ClientError::Refused(refusal) if refusal.kind == RefusalKind::NotAllowed => {

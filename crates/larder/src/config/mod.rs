@@ -265,8 +265,8 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets a function that is called for each event of the disk tier: a failure, or a recovery. Default:
-    /// none.
+    /// Sets a function that is called for each event of the disk tier, such as a failure or a recovery.
+    /// Default: none.
     ///
     /// The cache calls the function for one event at a time, on a thread of the cache, holding no lock. The
     /// function may call the cache. It should be short, because the same thread sweeps and drops evicted

@@ -226,7 +226,8 @@ impl Values {
     }
 }
 
-/// The checks of a keyspace in a release build. It checks only the first values, and values of a new shape.
+/// The checks of a keyspace in a release build. They cover only the first values, and values of a new
+/// shape.
 #[derive(Debug)]
 pub struct ReleaseChecks(ValueChecks);
 

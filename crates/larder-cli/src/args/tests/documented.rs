@@ -11,7 +11,7 @@ use crate::args::{Arguments, EXAMPLES, EXIT_CODES};
 /// The beginning of the first line of `top`'s screen, which looks like a command line.
 const SCREEN: &str = "larder top  ";
 
-/// Returns the pages at the root and in `docs`, each with its name.
+/// Returns `README.md` and the pages in `docs`, each with its path.
 fn pages() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let files = [root.join("README.md")].into_iter().chain(

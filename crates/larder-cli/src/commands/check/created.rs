@@ -62,7 +62,7 @@ impl CreatedFiles {
     }
 
     /// Removes the files and directories that the check has created, and reports each failure. Returns
-    /// whether everything was removed.
+    /// false if one of them could not be removed.
     pub(super) fn remove(&mut self) -> bool {
         if std::mem::replace(&mut self.existed, true) {
             return true;

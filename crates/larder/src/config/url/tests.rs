@@ -182,7 +182,8 @@ proptest! {
         drop(CacheBuilder::from_url(&url));
     }
 
-    /// An accepted path equals the decoded text, and has a form that a person could intend.
+    /// Checks that an accepted path is not empty and has no control characters, and that its text in the
+    /// URL has no white space at its ends and does not begin with `~`.
     #[test]
     fn what_is_accepted_names_the_file_that_is_written(
         place in "(/|//|///)?[ -~\r\n\tä\u{85}~$%{}]{0,12}",

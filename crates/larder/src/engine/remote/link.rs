@@ -66,7 +66,8 @@ impl RemoteLink {
         answer.wait()
     }
 
-    /// Returns the answer to a lookup or a fill. Counts a failure, and returns `None`.
+    /// Returns the answer to a lookup or a fill. If there is no answer, counts a failure and returns
+    /// `None`.
     pub(crate) fn count<T>(&self, answer: RemoteResult<T>) -> Option<T> {
         answer.map_err(|error| self.count_failure(&error)).ok()
     }

@@ -71,7 +71,8 @@ pub struct Written {
 }
 
 impl NewEntry {
-    /// Replaces a time of writing that is later than `now` by `now`, and keeps the TTL (contract 2).
+    /// Replaces a time of writing that is later than `now` by `now`, and keeps the TTL ([contract
+    /// 2](crate#the-contract)).
     pub(super) fn not_from_the_future(self, now: Timestamp) -> Self {
         if self.written_at <= now {
             return self;

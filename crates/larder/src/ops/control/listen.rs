@@ -178,7 +178,8 @@ fn refuse_unless_socket(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     }
 }
 
-/// Removes a socket left by a crash. Returns an error and changes nothing if anything else is at the path.
+/// Removes a socket left by a crash, or by an ancestor that has ended. Returns an error and changes nothing
+/// if anything else is at the path.
 fn make_room(path: &Path) -> Result<(), Error> {
     let Some(found) = refuse_unless_socket(path)? else { return Ok(()) };
     match connect(path) {

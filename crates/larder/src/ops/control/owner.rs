@@ -4,8 +4,8 @@
 //! is checked:
 //!
 //! 1. The cache file is locked, and its owner has not ended. Otherwise there is no process to connect to.
-//! 2. The process that answers at the socket has the process id in the lock file, and has the same file open.
-//!    The identities of the files are compared, or their paths if the file has no identity yet.
+//! 2. The process that answers at the socket has the process id in the lock file, and has the same file
+//!    open. The file is the same if its identity or its path is equal.
 //!
 //! A process that has just stopped being the owner fails check (2), and gets no further request.
 

@@ -1,4 +1,4 @@
-//! Refusals: the answers to requests that were not executed.
+//! Refusals: the answers to requests that were refused or have failed.
 
 use std::error::Error as _;
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::error::cause::ErrorCause;
 use crate::format::escape::escape_control;
 
-/// The answer to a request that was refused.
+/// The answer to a request that was refused or has failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Refusal {

@@ -16,7 +16,8 @@ use std::thread;
 /// The exit code of a Rust program after a panic.
 const PANICKED: u8 = 101;
 
-/// Runs a command, and prints the panic that ends it, if any. Caught panics are not printed.
+/// Runs a command, and prints the panic that ends it, if any. A panic that the command catches on the main
+/// thread is not printed.
 pub(crate) fn report_uncaught(command: impl FnOnce() -> ExitCode) -> ExitCode {
     static LAST: Mutex<String> = Mutex::new(String::new());
     let (main, default_hook) = (thread::current().id(), take_hook());

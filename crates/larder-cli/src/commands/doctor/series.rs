@@ -108,7 +108,8 @@ impl StatsSeries {
     ///
     /// Returns the watched interval if the event happened in it. Otherwise returns the last minute, or the
     /// last ten minutes if the last minute had few lookups, because two seconds without a rare event prove
-    /// nothing. Returns None if the interval has no lookups, because then nothing can be concluded.
+    /// nothing. Returns None if the interval has neither lookups nor the event, because then nothing can be
+    /// concluded.
     pub(super) fn recent(&self, count: impl Fn(&CumulativeStats) -> u64) -> Option<Window> {
         let watched = self.watched();
         if let Some(window) = watched.clone().filter(|window| count(&window.counts) > 0) {

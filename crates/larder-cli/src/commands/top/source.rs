@@ -27,7 +27,7 @@ pub(super) enum Sample {
 #[derive(Debug, Clone)]
 pub(super) struct ProcessSample {
     pub(super) pid: u32,
-    /// Number of connections so far. It grows when the process restarts, because that closes the connection.
+    /// Number of connections so far. It grows after a failed sample, for example when the process restarts.
     pub(super) connection: u64,
     pub(super) stats: Stats,
 }

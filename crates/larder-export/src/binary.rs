@@ -23,8 +23,8 @@
 //!
 //! Flags of an entry: bit 0 is set if the entry has a fingerprint. Bits 1 and 2 hold the compression of the
 //! value in the cache file (0 none, 1 LZ4, 2 Zstandard). In the export, the value is not compressed. Bit 3 is
-//! set if the entry is an absence: the source has no value for the key, and the value is empty. All other
-//! bits are then zero.
+//! set if the entry is an absence: the source has no value for the key. Then the value is empty, and bits 0
+//! to 2 are zero. Bits 4 to 7 are always zero.
 //!
 //! In format 1, a keyspace has neither a value format nor a schema, and an entry has no flags.
 //!

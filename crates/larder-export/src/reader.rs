@@ -28,7 +28,8 @@ impl<R: BufRead> Reader<R> {
     /// Reads the header of an export of either form.
     ///
     /// # Errors
-    /// [`Error::NotAnExport`], [`Error::NewerFormat`], [`Error::CutOff`], [`Error::Io`].
+    /// Returns [`Error::NotAnExport`], [`Error::NewerFormat`], [`Error::CutOff`], [`Error::Damaged`] or
+    /// [`Error::Io`].
     pub fn new(mut input: R) -> Result<Self, Error> {
         let mut sum = Sum::default();
         let first = input.fill_buf()?.first().copied();

@@ -21,7 +21,7 @@ impl<W: Write> Writer<W> {
     /// Begins an export, and writes its header.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// Returns [`Error::Io`].
     pub fn new(out: W, form: Form, header: Header) -> Result<Self, Error> {
         let mut out = Summing::new(out);
         match form {
@@ -34,8 +34,8 @@ impl<W: Write> Writer<W> {
     /// Writes a keyspace. Returns its number in this export.
     ///
     /// # Errors
-    /// [`Error::Io`]. [`Error::Unfit`] if a name is empty or too long, if the shape is too long, if the
-    /// keyspace was written before, or if there are too many keyspaces.
+    /// Returns [`Error::Io`], and [`Error::Unfit`] if a name is empty or too long, if the shape is too long,
+    /// if the keyspace was written before, or if there are too many keyspaces.
     pub fn keyspace(&mut self, keyspace: &Keyspace) -> Result<u32, Error> {
         check_keyspace(keyspace, &self.names).map_err(|why| Error::Unfit { what: "a keyspace", why })?;
         let number = u32::try_from(self.names.len())
@@ -51,8 +51,8 @@ impl<W: Write> Writer<W> {
     /// Writes an entry.
     ///
     /// # Errors
-    /// [`Error::Io`]. [`Error::Unfit`] if the keyspace was not written before, if the key or the value is too
-    /// long, or if the compression is unknown.
+    /// Returns [`Error::Io`], and [`Error::Unfit`] if the keyspace was not written before, if the key or the
+    /// value is too long, if the compression is unknown, or if an absence has a compression or a fingerprint.
     pub fn entry(&mut self, entry: &Entry) -> Result<(), Error> {
         self.spelled_entry(entry, None)
     }
@@ -85,7 +85,7 @@ impl<W: Write> Writer<W> {
     /// Writes the end, and flushes the output. Returns the output.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// Returns [`Error::Io`].
     pub fn finish(mut self, skipped: Skipped) -> Result<W, Error> {
         let end = End { entries: self.entries, skipped };
         match self.form {

@@ -205,7 +205,7 @@ fn redis_cli(served: &Served, args: &[&str]) -> Option<String> {
 }
 
 /// Runs `redis-cli --stat`, which never ends, until it has printed `lines` lines of numbers. Returns how many
-/// of these lines begin with the number of keys.
+/// of these lines begin with 300, the number of keys.
 fn stat_lines(served: &Served, lines: usize) -> usize {
     let mut command = Command::new("redis-cli");
     command.arg("-s").arg(&served.socket).args(["--stat", "-i", "0.05"]).stdout(Stdio::piped());

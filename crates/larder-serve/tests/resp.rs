@@ -34,7 +34,7 @@ impl Reply {
         }
     }
 
-    /// Returns the text of a string reply.
+    /// Returns the text of a string reply, or an empty text if it is another reply.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(self.bytes().unwrap_or_default()).into_owned()
     }

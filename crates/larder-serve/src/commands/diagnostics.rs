@@ -64,9 +64,9 @@ pub(super) fn note(session: &Session, command: &Command, args: Arguments<'_>, to
     served.latencies.note(event, took, time);
 }
 
-/// Sends a request to the monitors.
+/// Sends a request to the monitors, unless a flag of its command forbids this.
 pub(super) fn show(session: &Session, command: &Command, args: Arguments<'_>) {
-    // Such requests may contain secrets, or are not made by applications.
+    // The words of some of these requests may be secrets.
     if command.flags & (SKIP_MONITOR | ADMIN) != 0 {
         return;
     }

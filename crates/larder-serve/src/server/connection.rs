@@ -2,7 +2,7 @@
 //!
 //! 1. Execute the requests that have arrived, in order, while the buffer has room for replies. A request that
 //!    waits for the disk or for room in the cache delays only the later requests of this connection. The
-//!    reply of a durable removal is written later by a future, while the connection executes the next
+//!    reply of a durable change is written later by a future, while the connection executes the next
 //!    requests.
 //! 2. Send the replies up to the first one that still waits for a commit. One write sends all of these
 //!    replies.

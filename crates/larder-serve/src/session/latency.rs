@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `command` | a command that is not flagged as fast |
 //! | `fast-command` | a command that is flagged as fast |
-//! | `commit` | the commit that a durable removal waited for |
+//! | `commit` | a commit that a reply waited for |
 //!
 //! The monitor keeps the last samples of each event, at most one per second.
 

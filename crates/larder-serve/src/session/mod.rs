@@ -102,7 +102,7 @@ pub(crate) mod flags {
     pub(crate) const NO_MULTI: u16 = 1 << 6;
     /// Is executed immediately between `MULTI` and `EXEC`, without being queued.
     pub(crate) const UNQUEUED: u16 = 1 << 7;
-    /// Is hidden from `MONITOR`, because its words may be secrets.
+    /// Is hidden from `MONITOR`. The words of `AUTH` and `HELLO` may be secrets.
     pub(crate) const SKIP_MONITOR: u16 = 1 << 8;
     /// Is allowed while Redis loads its data. Only `COMMAND` reports this flag.
     pub(crate) const LOADING: u16 = 1 << 9;
@@ -180,7 +180,7 @@ pub(crate) struct Session {
     pub(crate) queue: Option<TransactionQueue>,
     /// The watches on keys that must not change before `EXEC`, by database and key.
     pub(crate) watches: HashMap<(usize, Vec<u8>), larder::Watch>,
-    /// The monitor of this connection, if it receives the requests of all connections.
+    /// The queue of this connection's lines, if it is a monitor.
     pub(crate) monitor: Option<Monitor>,
     /// Whether the connection is closed once its replies are sent.
     pub(crate) is_closing: bool,
@@ -223,7 +223,8 @@ impl Session {
         true
     }
 
-    /// Resets the connection to the state of a new one.
+    /// Resets the transaction, the watches, the monitor, the database, the authentication and the name to the
+    /// state of a new connection.
     pub(crate) fn reset(&mut self) {
         self.queue = None;
         self.watches.clear();
@@ -258,8 +259,8 @@ impl Session {
         limits
     }
 
-    /// If the connection is a monitor, writes the requests of other connections as replies. Ready once it has
-    /// written at least one line.
+    /// If the connection is a monitor, writes its queued lines as replies. Ready once it has written at least
+    /// one line.
     pub(crate) fn poll_monitor(
         &self,
         context: &mut Context<'_>,

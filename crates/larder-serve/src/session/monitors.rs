@@ -1,10 +1,11 @@
-//! The connections that receive all requests, after `MONITOR`.
+//! The connections that receive a line for each request whose command has neither the flag `ADMIN` nor the
+//! flag `SKIP_MONITOR`, after `MONITOR`.
 //!
-//! 1. When a request arrives, a line for it is added to the queue of each monitor. Without a monitor, this
-//!    costs only a read of a counter.
+//! 1. When such a request is executed, a line for it is added to the queue of each monitor. Without a
+//!    monitor, this costs only a read of a counter.
 //! 2. The monitor's connection is woken, and takes the lines from its queue.
 //! 3. The queue is bounded. If a monitor does not take its lines in time, the server closes its connection.
-//!    So requests never wait for a monitor, and an open monitor misses no request.
+//!    So requests never wait for a monitor to take its lines, and an open monitor misses no line.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,7 @@
 //! The replies of a connection, in the order of its requests.
 //!
-//! Most replies are known when their command has run. The reply of a durable removal is written later, when
-//! the removal is on disk. Meanwhile the connection executes its next requests, so the removals of a pipeline
+//! Most replies are known when their command has run. The reply of a durable change is written later, when
+//! the change is on disk. Meanwhile the connection executes its next requests, so changes of a pipeline can
 //! share a commit. All later replies wait for such a reply. The replies before it do not.
 
 use std::collections::VecDeque;

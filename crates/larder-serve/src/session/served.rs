@@ -64,7 +64,8 @@ pub(crate) struct ServerCounters {
     pub(crate) requests: AtomicU64,
     /// Number of connections that were refused because the maximum was reached.
     pub(crate) refused: AtomicU64,
-    /// Number of connections that were closed because the peer did not read its replies.
+    /// Number of connections that were closed because their buffers were too large or the peer did not read
+    /// its replies in time.
     pub(crate) cut_off: AtomicU64,
 }
 

@@ -374,7 +374,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
                 self.cool_down(keyspace);
             }
             self.drop_remote(keyspace);
-            // Step 6.
+            // Step 6: remove the lease from the shard.
             if let Some(id) = self.id.take() {
                 let memory = &keyspace.shared.tiers.memory;
                 memory.release(memory.key(&self.key), id);

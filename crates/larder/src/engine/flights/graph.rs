@@ -101,7 +101,7 @@ impl WaitGraph {
         true
     }
 
-    /// Step 4: removes a wait. The caller still owns the flight, so its outcome is not dropped under the
+    /// Removes a wait (step 4). The caller still owns the flight, so its outcome is not dropped under the
     /// lock.
     pub(super) fn leave(&self, waiters: &[Waiter], flight: &Arc<dyn Waitable>) {
         let mut waits = self.waits.lock();

@@ -11,7 +11,7 @@ impl Tiers {
         self.remote().and_then(|link| link.fences.until_renewal(now())).unwrap_or(Duration::MAX)
     }
 
-    /// Does (2) and (4).
+    /// Renews the fences that are due. If a fence was forgotten in the meantime, lowers it once more.
     pub(in crate::engine) fn renew_fences(&self) {
         let Some(link) = self.remote() else { return };
         for (token, key, length) in link.fences.take_due(self.time.clock().monotonic()) {

@@ -29,7 +29,8 @@
 //!   also does not wait for the other threads, because they may be waiting for it. It leaves all later steps
 //!   to the next caller.
 //! - The next caller on a thread of the application waits for the end of that thread, and then does the
-//!   remaining steps. These are all of (3) and (4) if the first caller was the writer thread.
+//!   remaining steps. If the first caller was the writer thread, these steps include the waits of (2) and
+//!   (3), and all of (4).
 //!
 //! So for a caller on a thread of the application, the call returns only after (4), no matter which thread
 //! began. The path may then be opened again.

@@ -200,8 +200,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Step 1 for a key that [`hit`](Self::hit) did not find. Returns the value, or the full key. Never
-    /// inlined, to keep it off the fast path of a hit.
+    /// Looks in memory for a key that [`hit`](Self::hit) did not find. Returns the value, or the full key.
+    /// Never inlined, to keep it off the fast path of a hit.
     #[inline(never)]
     pub(super) fn find_in_memory<E>(
         &self,
@@ -213,7 +213,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(self.hit_in_memory(key, true).map(|(value, _)| value).ok_or_else(|| key.bytes.into()))
     }
 
-    /// Step 1 for an absence. Counts an absence that is found.
+    /// Returns whether memory knows that the key is absent. If so, counts the absence.
     fn is_absent_in_memory(&self, full: &[u8]) -> bool {
         let key = self.shared.tiers.memory.key(full);
         let is_absent =
@@ -275,7 +275,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Runs steps 2 and 3, and puts the loader into the flight.
+    /// Takes a lease on the key or joins its flight, and looks on disk. If a load begins, puts the loader
+    /// into its flight.
     fn begin_shared_load<E, F, L>(
         &self,
         full: &[u8],
@@ -310,7 +311,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Runs steps 2 and 3. A repeated call also runs step 1, and counts nothing.
+    /// Takes a lease on the key or joins its flight, and looks on disk. A repeated call first looks in
+    /// memory, and counts nothing.
     pub(super) fn find_or_lease_again(
         &self,
         full: &[u8],

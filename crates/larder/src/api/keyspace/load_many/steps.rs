@@ -120,7 +120,7 @@ impl MissingKeys {
     }
 }
 
-/// Step 4 for a key that the loader returned. May wait for room in the write buffer.
+/// Fills the lease of a key that the loader returned. May wait for room in the write buffer.
 pub(super) fn fill<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
     lease: LoadLease<K, V>,
     value: Arc<V>,
@@ -129,7 +129,7 @@ pub(super) fn fill<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'stat
     drop(lease.fill(value));
 }
 
-/// Step 4 for a key that the loader omitted. May wait for room in the write buffer.
+/// Fills the lease of a key that the loader omitted with an absence. May wait for room in the write buffer.
 pub(super) fn omit<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(lease: LoadLease<K, V>) {
     if failpoint_is_set(Failpoint::ForgetOmitted) {
         std::mem::forget(lease);
@@ -143,7 +143,7 @@ impl<'a, Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: 
 where
     Q: EncodeKey<K>,
 {
-    /// Step 1.
+    /// Step 1: encode the keys.
     pub(super) fn begin(
         keyspace: &'a Keyspace<K, V>,
         keys: impl IntoIterator<Item = Q>,
@@ -214,7 +214,7 @@ where
         Some(BulkStep::Wait { at, load, left: self.until.map(Deadline::left) })
     }
 
-    /// Runs step 2 for the keys that memory has. Returns the other keys.
+    /// Looks up the keys in memory. Returns the keys that memory does not have.
     fn find_in_memory(&mut self) -> MissingKeys {
         let mut missing = MissingKeys { keys: Vec::new(), counts: std::mem::take(&mut self.counts) };
         for at in std::mem::take(&mut self.open) {
@@ -247,7 +247,7 @@ where
         }
     }
 
-    /// Runs or polls the loader of step 3, as the loader of the first lease.
+    /// Runs or polls the loader, as the loader of the first lease.
     pub(super) fn run_loader<R>(&self, run: impl FnOnce() -> R) -> R {
         match self.keys.iter().find_map(|wanted| wanted.lease.as_ref()) {
             Some(lease) => lease.run_loader(run),
@@ -291,7 +291,7 @@ where
         match ended {
             Ok(Waited::Value(value)) => wanted.value = Some(value),
             Ok(Waited::Absent) => {}
-            // Step 6.
+            // Step 6: look the key up again.
             Ok(Waited::Unanswered) => self.open.push(at),
             Err(LoadError::Timeout { waited: left }) => {
                 let max = self.keyspace.shared.settings.load_timeout.unwrap_or(left);

@@ -27,8 +27,8 @@ pub(crate) struct CommitWait {
 }
 
 impl CommitWait {
-    /// Runs step 6, with a single command for removals and values. A second command could not tell which
-    /// values the writer lost in the step of the first command.
+    /// Waits for the commit if one is needed, with a single command for removals and values. A second
+    /// command could not tell which values the writer lost in the step of the first command.
     pub(super) fn wait(self, shared: &Shared) -> Result<(), Error> {
         let committed = self.kind.map_or(Ok(()), |kind| shared.tiers.writer.commit(kind));
         drop(self.evicted_values);
@@ -36,7 +36,8 @@ impl CommitWait {
         result(self.is_unsaved)
     }
 
-    /// Begins step 6 for a task that will wait for the answer. Keeps a panic of a value's `Drop` until then.
+    /// Requests the commit if one is needed, for a task that will wait for the answer. Keeps a panic of a
+    /// value's `Drop` until then.
     #[cfg(feature = "async")]
     pub(super) fn ask(self, shared: &Shared) -> Result<CommitAnswer, Error> {
         let ask = |kind| shared.tiers.writer.ask_for_task(|reply| Command::Commit(kind, reply));
@@ -111,7 +112,7 @@ impl CommitAnswer {
     }
 }
 
-/// Converts `Closed`, which would mean that nothing was changed.
+/// Converts `Closed` to `NotDurable`, because `Closed` would mean that nothing was changed.
 fn not_closed(error: Error) -> Error {
     match error {
         Error::Closed => Error::not_durable("the cache was closed meanwhile"),

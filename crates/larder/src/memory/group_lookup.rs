@@ -3,12 +3,12 @@
 //! A caller first looks all keys up with [`get_group`](Memory::get_group). If memory has no entry for some of
 //! them, the caller reads these keys from disk, with no lock held. Then it calls
 //! [`confirm_group_lookup`](Memory::confirm_group_lookup). The moment of this call is the moment of the whole
-//! lookup: the values in memory are looked up again, and what was read from disk is still the content of its
-//! key, because its permission is still valid ([`super::epochs`]).
+//! lookup. The values in memory are looked up again. An entry that was read from disk is still the content of
+//! its key, because its permission is still valid ([`super::epochs`]).
 //!
 //! Both calls hold the shared locks of all shards of the keys, in the order of the shards' numbers, as in
-//! [`super::group_publication`]. With one lock after the other, a transaction could make its changes in
-//! between, and the lookup would find a part of them.
+//! [`super::group_publication`]. If each lock were released before the next one is taken, a transaction could
+//! make its changes in between, and the lookup would find a part of them.
 
 use super::Memory;
 use super::group_publication::LockedShards;
@@ -27,9 +27,9 @@ impl Memory {
         keys.iter().map(|key| locked.of(self.index_of(key.hash)).get(*key, now)).collect()
     }
 
-    /// Looks the keys up again, with the results of an earlier lookup. Returns the time of this lookup.
-    /// Returns None if the content of a key that memory did not have may have changed in the meantime, or if
-    /// memory no longer has a key that it had.
+    /// Looks the keys up again, and updates the results `found` of an earlier lookup. Returns the time of
+    /// this lookup. Returns `None` if memory no longer has a key that it had. Also returns `None` if the
+    /// content of a key that memory did not have may have changed in the meantime.
     pub(crate) fn confirm_group_lookup(
         &self,
         keys: &[SlotKey<'_>],

@@ -6,8 +6,9 @@
 //!
 //! 1. The group gate is held shared ([`super::store_group`]), so a drain of the writer has every change of
 //!    the transaction, or none.
-//! 2. The shards of all keys are locked in the order of their numbers, each once. No other code waits for a
-//!    shard's lock while it holds another shard's lock. So no two callers deadlock.
+//! 2. The shards of all keys are locked in the order of their numbers, each once. Only this module and
+//!    [`super::group_lookup`] wait for a shard's lock while they hold another shard's lock, and both lock in
+//!    this order. So no two callers deadlock.
 //! 3. Each read is checked as for a change of one key: the lease is valid, and the entry that was read is
 //!    still there and live. The time is read once, under all locks. If any check fails, nothing is changed.
 //! 4. Each change is checked: its shard is open, and a change that must be committed was prepared for the

@@ -1,8 +1,8 @@
 //! The memory tier: shards, their shared budget, and the write buffer.
 //!
 //! The hash of a key chooses its [`shard::Shard`]. The hash has a random seed for each cache. Only
-//! [`group_publication`] locks several shards at the same time. Values that leave a shard are dropped after
-//! its lock is released. The code in this module does no I/O.
+//! [`group_publication`] and [`group_lookup`] lock several shards at the same time. Values that leave a shard
+//! are dropped after its lock is released. The code in this module does no I/O.
 
 mod budget;
 pub(crate) mod buffer;

@@ -124,7 +124,7 @@ impl OwnerInfo {
         remaining
     }
 
-    /// Returns the value of a line.
+    /// Returns the value of the line with this name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.lines.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

@@ -21,7 +21,7 @@ pub(crate) const FORMAT: u32 = 2;
 /// The first format: without identity, features, and fields of keyspaces.
 pub(crate) const FORMAT_1: u32 = 1;
 /// The feature that rows of the expiry table have classes ([`super::expiry`]). Each program that deletes
-/// entries must know it.
+/// entries must know this feature.
 const LIFETIME_CLASSES: u64 = 1;
 /// The features of files that this version creates, one bit each. The first commit adds them to an older
 /// file.

@@ -29,8 +29,8 @@ use crate::format::key::spelling::spell_hex;
 /// A MessagePack value that serde can write as JSON without its type.
 ///
 /// The value is already checked to be complete and to nest at most [`MAX_DEPTH`](crate::MAX_DEPTH) levels
-/// deep. So writing it fails only if its output fails. The value is read while the JSON is written, so only
-/// one key or one spelled part is copied at a time.
+/// deep. So writing the value fails only if the output fails. The value is read while the JSON is written, so
+/// only one key or one spelled part is copied at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Document<'a>(&'a [u8]);
 

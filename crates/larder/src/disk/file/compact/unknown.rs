@@ -1,4 +1,4 @@
-//! Copies unknown tables, written by a later version, unchanged.
+//! Copies the tables of a later version unchanged.
 
 use redb::{ReadTransaction, TableDefinition, TableError, WriteTransaction};
 

@@ -46,7 +46,7 @@ pub(crate) struct Store {
     pub(crate) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).
     pub(crate) largest_page: u64,
-    /// The position of eviction in the expiry table.
+    /// The position of the clock hand in the expiry table.
     hand: ClockHand,
     /// The earliest time when an entry may be deleted, or `None` if no entry expires.
     pub(crate) next_expiry: Option<Timestamp>,

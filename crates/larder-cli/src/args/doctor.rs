@@ -6,8 +6,8 @@ use clap::{Args, ValueHint, value_parser};
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorOptions {
-    /// The cache file, the URL with which a service is started, or its control socket [default: the URL in
-    /// the environment variable `LARDER_URL`].
+    /// The cache file, the URL with which a service is started, also `redis://…`, or its control socket
+    /// [default: the URL in the environment variable `LARDER_URL`].
     #[arg(value_name = "FILE|URL|SOCKET", value_hint = ValueHint::FilePath)]
     pub(crate) target: Option<String>,
 

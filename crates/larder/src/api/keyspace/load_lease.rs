@@ -291,7 +291,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.give_back_with_value();
     }
 
-    /// Steps 5 and 6.
+    /// Caches a value, and ends the flight with this value.
     fn publish(self, value: &Arc<V>, ttl: Ttl) -> Result<bool, Error> {
         let keyspace = self.keyspace();
         // Dropped before `keyspace`, which may be the last handle of the cache. So the waiters get the value

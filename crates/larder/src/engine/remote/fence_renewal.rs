@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::engine::tiers::Tiers;
 
 impl Tiers {
-    /// Returns the time until the next renewal of a fence. Without a fence, the longest time.
+    /// Returns the time until the next renewal of a fence. Returns [`Duration::MAX`] if there is no fence.
     pub(in crate::engine) fn until_fence_renewal(&self) -> Duration {
         let now = || self.time.clock().monotonic();
         self.remote().and_then(|link| link.fences.until_renewal(now())).unwrap_or(Duration::MAX)

@@ -12,8 +12,8 @@
 //!    renewal behind the request of (3) would bar the key until the fence ends by itself.
 //!
 //! A process that is paused for longer than the length, or cut off from the server, loses its fence. A load
-//! of another machine may then store the value of before the change. The next renewal finds the fence
-//! missing, and removes the key. So does the end of the update. Until then, the value is found.
+//! of another machine may then store the value from before the change. The next renewal finds the fence
+//! missing, and removes the key. So does the end of the update. Until then, lookups find the old value.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! Lookups of keys in a remote tier: in memory first, then at the server.
 //!
 //! 1. Read the [validity](crate::remote::tier::Validity) of memory, then look in memory.
-//! 2. Read the clock. If the validity has not ended, return the result of (1). If the clock were read before
-//!    the value, and the process were paused in between, it could return a value that was removed long ago.
+//! 2. Read the clock. If the validity has not ended, return the result of (1). If the clock were read
+//!    before the value, and the process were paused in between, the lookup could return a value that was
+//!    removed long ago.
 //! 3. Otherwise drop the entry of (1), and take the epoch token of the key. A push voids the token.
 //! 4. Read the time, and send the request. The life of the entry is counted from this time. If the token were
 //!    taken after the answer, a push in between would be missed. If the time were read after the answer, the

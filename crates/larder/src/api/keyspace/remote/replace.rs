@@ -7,15 +7,16 @@
 //! 4. Store the new record on the condition that the slot still has the bytes of (2). No two records have the
 //!    same bytes. So every change of the slot since (2), by any machine, keeps the new value out.
 //!
-//! The server stores the record of one machine only, if several machines do this at the same time. The other
-//! ones look the key up again.
+//! If several machines do this at the same time, the server stores the record of only one. The others look
+//! the key up again.
 //!
-//! The flight is detached before the request of (4) is sent. A caller that has joined it came before that. If
-//! the record is stored, no change was made from (2) to then. So the callers get the value. Otherwise they
-//! look again.
+//! The flight is detached before the request of (4) is sent, so a caller that has joined the flight came
+//! before this request. If the record is stored, the slot was not changed between (2) and (4), so these
+//! callers get the value. Otherwise they look the key up again.
 //!
-//! In the format raw, two records may have the same bytes. So a value may return that was changed and changed
-//! back in the meantime. The callers that wait look again in each case.
+//! In the format raw, two records may have the same bytes. So the condition of (4) does not detect a value
+//! that was changed and changed back in the meantime. The waiting callers then look the key up again in
+//! each case.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -32,9 +32,9 @@
 //!
 //! 1. Read the generation of the connection, and then send the request. There is no answer.
 //! 2. Run the loader, and then detach the flight.
-//! 3. If the generation is still that of (1), and memory is not valid, pass the value to all waiting callers.
-//!    Otherwise the connection worked for a time, and a caller may have joined after a change that it has
-//!    seen. Then the waiting callers look the key up again.
+//! 3. If the generation is still that of (1), and memory is not valid, pass the value to all waiting
+//!    callers. Otherwise the connection worked for a time, and a caller may have joined after a change that
+//!    this caller has seen. Then the waiting callers look the key up again.
 //!
 //! If the generation were read after the failed request, a new connection in between would not be detected.
 //!
@@ -62,8 +62,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
-    /// Runs step 3. The flight must already be detached. Without a keyspace, the outcome can't be checked,
-    /// and is not shared.
+    /// Runs step 3 of each list. The flight must already be detached. Without a keyspace, an outcome that
+    /// needs a check is not shared.
     pub(in crate::api::keyspace) fn unshare_if_changed(&mut self, keyspace: Option<&Keyspace<K, V>>) {
         let shares = match self.sharing {
             Sharing::Always => true,

@@ -1,5 +1,5 @@
-//! These tests drop the future of each async call at its n-th poll, for every n. Afterwards no lease, flight
-//! or waker may remain, and no worker may still use the cache.
+//! These tests drop the futures of the async calls in [`CALLS`] after each number of polls. Afterwards no
+//! lease, flight or waker may remain, and no worker may still use the cache.
 
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
@@ -28,8 +28,8 @@ async fn yield_twice() {
     .await;
 }
 
-/// Every async call, with a name for messages. Key 1 is in both tiers, and key 2 is in neither tier. With a
-/// file, key 3 is on disk only.
+/// Async calls of the main kinds, with names for messages. Key 1 is in both tiers, and key 2 is in neither
+/// tier. With a file, key 3 is on disk only.
 const CALLS: [(&str, Begin); 18] = [
     ("a lookup", |_, versions| Box::pin(async move { drop(versions.get_async(&1).await) })),
     ("a lookup on disk", |_, versions| Box::pin(async move { drop(versions.get_async(&3).await) })),

@@ -1,4 +1,4 @@
-//! Tests of loads and promotions together with every kind of invalidation (contract 3).
+//! Tests of loads and promotions together with removals, clears and updates (contract 3).
 //!
 //! The source of all values is a number that only increases. A thread changes the source, invalidates the
 //! key, and then records the new number as the lowest correct answer. A later lookup that returns a lower

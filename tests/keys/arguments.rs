@@ -1,7 +1,6 @@
-//! Tests that every call accepts keys by value and by reference.
+//! Tests that calls accept keys by value and by reference.
 //!
-//! Most of these tests only have to compile. Each keyspace is called with every form of a key that a caller
-//! may have.
+//! Most of these tests only have to compile. Each keyspace is called with several forms of a key.
 
 #![expect(clippy::cloned_ref_to_slice_refs, reason = "the forms are those that a caller may have")]
 
@@ -16,7 +15,7 @@ fn open<K: Key>(cache: &Cache, name: &'static str) -> Keyspace<K, u64> {
     cache.keyspace(KeyspaceDefinition::new(name)).unwrap()
 }
 
-/// Makes the calls that take a key, with the key in one form. The macro repeats the form in each call, as a
+/// Makes calls that take a key, with the key in one form. The macro repeats the form in each call, as a
 /// caller would write it.
 macro_rules! every_call {
     ($cache:expr, $keys:expr, $form:expr) => {{

@@ -199,7 +199,7 @@ fn increment_present(entries: &mut dyn Entries, call: Call<'_>, reply: &mut Repl
     increment(entries, call, reply)
 }
 
-/// Increments the counter of a window. The first increment sets the expiry.
+/// Increments the counter of a window. An increment from zero sets the expiry.
 fn increment_and_expire(entries: &mut dyn Entries, call: Call<'_>, reply: &mut ReplyBuffer) -> Done {
     let expiry = parse_expiry(Unit::Seconds, call.arg(0), errors::NOT_AN_INTEGER);
     let (Ok(expiry), Some(by)) = (expiry, integer(call.arg(1))) else {

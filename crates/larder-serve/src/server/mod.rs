@@ -166,7 +166,7 @@ fn default_threads() -> usize {
 }
 
 /// Raises the process's limit of open files for this number of connections, as far as the system allows.
-/// Returns the number of connections that the limit allows.
+/// Returns how many of these connections the limit allows, but at least 1.
 fn raise_descriptor_limit(connections: usize) -> usize {
     let needed = connections as u64 + OTHER_DESCRIPTORS;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);

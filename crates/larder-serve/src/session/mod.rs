@@ -58,7 +58,7 @@ pub(crate) struct Command {
     pub(crate) hot: Hot,
 }
 
-/// A command that the dispatcher calls directly.
+/// Whether the dispatcher calls a command directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hot {
     /// The command is called through its function pointer.

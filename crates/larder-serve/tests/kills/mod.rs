@@ -82,7 +82,7 @@ impl Stage {
         self.changed.notify_all();
     }
 
-    /// Waits for the next life. Returns `None` at the end of the run.
+    /// Waits until a life serves, and returns it. Returns `None` at the end of the run or after a finding.
     fn await_life(&self) -> Option<Life> {
         let mut now = self.lock();
         loop {

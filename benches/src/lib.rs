@@ -12,9 +12,13 @@ pub mod disk;
 pub mod eviction;
 pub mod machine;
 pub mod memory;
+#[cfg(unix)]
+pub mod nodes;
 pub mod outcome;
 pub mod pace;
 pub mod peers;
+#[cfg(unix)]
+pub mod redis_info;
 pub mod report;
 #[cfg(unix)]
 pub mod served;

@@ -148,16 +148,27 @@ impl RespServer {
         self.terms
     }
 
+    /// Returns the path of the server's Unix socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Returns the id of the server's process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        match &self.process {
+            ServerProcess::Larder(process) => process.id(),
+            ServerProcess::Redis(child) => child.id(),
+        }
+    }
+
     /// Returns the processor time that the server has used, in nanoseconds.
     ///
     /// # Errors
     /// Fails if the processor time can't be read.
     pub fn processor_nanos(&self) -> Result<f64, Failed> {
-        let id = match &self.process {
-            ServerProcess::Larder(process) => process.id(),
-            ServerProcess::Redis(child) => child.id(),
-        };
-        let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
         // The program name is in parentheses, and may contain spaces.
         let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let ticks: f64 =

@@ -77,10 +77,10 @@ impl Session for &Fjall {
 }
 
 /// Returns the encoded page. All peers that store bytes use this function.
-pub(super) fn encode(page: &Page) -> Vec<u8> {
+pub(crate) fn encode(page: &Page) -> Vec<u8> {
     bincode::serde::encode_to_vec(page, bincode::config::standard()).expect("a page can be encoded")
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Option<Page> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<Page> {
     bincode::serde::decode_from_slice(bytes, bincode::config::standard()).ok().map(|(page, _)| page)
 }

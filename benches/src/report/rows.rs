@@ -27,7 +27,7 @@ const fn row(
 }
 
 /// All rows.
-pub const ROWS: [Row; 27] = [
+pub const ROWS: [Row; 32] = [
     row(
         "memory-hit",
         "memory_hit",
@@ -158,6 +158,42 @@ pub const ROWS: [Row; 27] = [
         "redis-benchmark over a Unix socket, 1M random keys of which few exist at first; the server on one processor, the client on \
          another",
         "1.0 × Redis; with pipelines of 16: GET 0.8 ×, SET and INCR 0.5 ×; p99 at a fixed rate not above Redis'",
+    ),
+    row(
+        "near-hit",
+        "several_machines",
+        "Over Redis: a hit in memory",
+        "larder over Redis beside larder without a server; 256 B values, Zipf 0.99; 1 and 2 threads",
+        "1.0 × a cache in memory alone",
+    ),
+    row(
+        "remote-get",
+        "several_machines",
+        "Over Redis: a lookup at the server",
+        "one after another over a Unix socket, beside the crate redis; the server on one processor, the client on another",
+        "reported",
+    ),
+    row(
+        "four-processes",
+        "several_machines",
+        "Over Redis: four processes",
+        "95/5 Zipf over 10k keys: throughput, and the share of requests that reaches Redis; the server on one processor, all \
+         processes on another",
+        "1.0 × cache-aside",
+    ),
+    row(
+        "redis-stall",
+        "several_machines",
+        "Over Redis: a stall of the server",
+        "four processes at a fixed rate; redis-server is stopped (SIGSTOP) for longer than the staleness of 1 s",
+        "reported",
+    ),
+    row(
+        "tracking-memory",
+        "several_machines",
+        "Over Redis: memory for tracking",
+        "50k keys, read by 1 and by 4 clients",
+        "reported",
     ),
     row(
         "growth-lookup",

@@ -48,7 +48,6 @@ fn main() -> Result<(), Failed> {
     let dir = tempfile::tempdir()?;
     let server = RespServer::redis(&dir.path().join("redis"), "Redis", TERMS, &["--appendonly", "no"])?;
     near_hits(&pace, &server)?;
-    let _pinned = Pinned::to(1);
     at_the_server(&pace, &server)?;
     for (change, said) in [(Change::Store, "writes store"), (Change::Remove, "writes remove")] {
         four_processes(&pace, &server, dir.path(), (change, said))?;
@@ -111,6 +110,7 @@ fn at_the_server(pace: &Pace, server: &RespServer) -> Result<(), Failed> {
         for way in Way::ALL {
             let missing = &missing;
             contest.contestant(way.name(), TERMS, move || {
+                let _pinned = Pinned::to(1);
                 // A new connection has nothing in memory.
                 let mut node = way.connect(server.socket(), MEMORY).expect("the server runs");
                 let first = if is_stored { 0 } else { missing.replace(missing.get() + count) };
@@ -292,6 +292,7 @@ fn tracking_memory(pace: &Pace, server: &RespServer) {
         ("larder, broadcast, 4 clients", Way::Broadcast, 4, true),
     ] {
         contest.contestant(name, TERMS, move || {
+            let _pinned = Pinned::to(1);
             let mut info = InfoReader::new(server.socket()).expect("the server runs");
             info.flush().expect("the server runs");
             prefill(server, keys).expect("the server runs");

@@ -181,7 +181,7 @@ fn an_export_that_may_be_cut_off_is_found() {
 
 #[test]
 fn every_seed_is_in_the_corpus() {
-    for (target, name, input) in seeds::all() {
+    for (target, name, input) in crate::seeds::all() {
         assert!(TARGETS.iter().any(|known| known.name == target), "{target} is no target");
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target).join(name);
         assert!(fs::read(&path).is_ok_and(|found| found == input), "write {} again", path.display());

@@ -32,8 +32,10 @@ pub enum Failpoint {
     /// The validity of memory is checked before the value is read.
     ValidityBeforeRead,
     /// The validity of memory is counted from the answer to a PING, and not from its sending.
+    #[cfg(any(test, feature = "test-util"))]
     ValidityFromAnswer,
     /// Two PINGs are read in one turn of the server, before the pushes of the turn.
+    #[cfg(any(test, feature = "test-util"))]
     TwoPingsInOneTurn,
     /// The life of a near copy starts at the answer, not at the request.
     LifeFromAnswer,

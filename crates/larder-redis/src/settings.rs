@@ -148,6 +148,11 @@ impl Settings {
             let why = "it has a sentinel_username without a sentinel_password";
             return Err(Error::InvalidUrl { why: why.to_owned() });
         }
+        if self.is_durable && matches!(self.server.place, ServerPlace::Sentinels(_)) {
+            let why = "fsync=always says that no data of the server is ever lost, but a replica that \
+                       the Sentinels promote may lack the last changes: leave fsync out";
+            return Err(Error::InvalidUrl { why: why.to_owned() });
+        }
         let timing = &self.timing;
         if !(MIN_STALENESS..=MAX_STALENESS).contains(&timing.staleness) {
             return invalid("staleness", format!("{:?}", timing.staleness), "it may be from 100ms to 60s");
@@ -207,6 +212,13 @@ mod tests {
             let error = Settings::from_url(wrong).expect_err(wrong);
             assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
         }
+    }
+
+    #[test]
+    fn a_server_that_a_replica_may_replace_is_not_declared_durable() {
+        let error = Settings::from_url("redis-sentinel://a,b,c/m?fsync=always").unwrap_err().to_string();
+        assert!(error.contains("leave fsync out"), "{error}");
+        assert!(Settings::from_url("redis-sentinel://a,b,c/m?fsync=everysec").is_ok());
     }
 
     #[test]

@@ -71,6 +71,8 @@ struct SlotName {
     label: Vec<u8>,
     /// The shapes that the key may have, each with the encoded key.
     shapes: Vec<(String, Vec<u8>)>,
+    /// The key as the key of its fences has it.
+    fenced: Vec<u8>,
     /// Whether the shape is known, because a schema spells the key.
     is_spelled: bool,
 }
@@ -111,21 +113,22 @@ impl SlotName {
             let mut shapes =
                 vec![text(&END_OF_TEXT), text(&[]), (format!("[u8; {}]", key.len()), key.to_vec())];
             shapes.extend(SHAPES.map(|shape| (shape.to_owned(), key.to_vec())));
-            return Some(Self { keyspace, version, label, shapes, is_spelled: false });
+            let fenced = key.to_vec();
+            return Some(Self { keyspace, version, label, shapes, fenced, is_spelled: false });
         }
         let (keyspace, key) = read_spelled(std::str::from_utf8(text).ok()?)?;
         let shape = shape(&key);
         let encoded = shape.encode(&key).ok()?;
         let label = format!("{version}:{keyspace}").into_bytes();
+        let text = encoded.strip_suffix(&END_OF_TEXT).filter(|text| !text.contains(&0));
+        let fenced = text.unwrap_or(&encoded).to_vec();
         let shapes = vec![(shape.to_string(), encoded)];
-        Some(Self { keyspace, version, label, shapes, is_spelled: true })
+        Some(Self { keyspace, version, label, shapes, fenced, is_spelled: true })
     }
 
     /// Returns the key of the fences, without the prefix and its colon.
     fn fences(&self) -> Vec<u8> {
-        let encoded = self.shapes.first().map(|(_, key)| key.as_slice()).unwrap_or_default();
-        let text = encoded.strip_suffix(&END_OF_TEXT).filter(|text| !text.contains(&0));
-        [b":f:".as_slice(), &self.label, b":", text.unwrap_or(encoded)].concat()
+        [b":f:".as_slice(), &self.label, b":", &self.fenced].concat()
     }
 }
 
@@ -226,5 +229,18 @@ fn state(name: Option<&SlotName>, generation: Option<&[u8]>, bytes: &[u8]) -> Sl
         }
         Some(&LEASE) if generation.is_some() || bytes.len() == HEADER_LEN + TOKEN_LEN => SlotState::Ended,
         _ => SlotState::Plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SlotName;
+
+    #[test]
+    fn the_fences_of_a_key_have_its_bytes() {
+        for key in [&b"1:n:\0\0\0\0\0\0\0\x07"[..], b"1:n:text", b"1:n:"] {
+            let fences = SlotName::read(key).map(|name| name.fences());
+            assert_eq!(fences.as_deref(), Some([b":f:", key].concat().as_slice()));
+        }
     }
 }

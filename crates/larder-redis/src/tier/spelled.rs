@@ -60,9 +60,19 @@ pub(crate) fn without_colons(text: String) -> String {
     if is_escaped(&text) { text.replace('%', "%25").replace(':', "%3A") } else { text }
 }
 
-/// Returns whether a key with this text is escaped.
+/// Returns whether a key with this text is escaped: the text has a colon, or has one after it was unescaped once
+/// or more.
+///
+/// Each round of unescaping removes one `25` after each percent sign. So the percent signs with the fewest `25`
+/// decide: after that many rounds, each of them must be followed by `3A`. One pass finds this, because any program
+/// may have written the key, with any number of rounds.
 fn is_escaped(text: &str) -> bool {
-    text.contains(':') || with_colons(text).is_some_and(|other| is_escaped(&other))
+    let rounds = |part: &str| {
+        let code = part.trim_start_matches("25");
+        // In a tie, a part without `3A` is less than a part with it.
+        (part.len() - code.len(), code.starts_with("3A"))
+    };
+    text.contains(':') || text.split('%').skip(1).map(rounds).min().is_some_and(|(_, is_colon)| is_colon)
 }
 
 /// Returns the text whose escaped form is `text`, or `None` if there is none.
@@ -93,7 +103,25 @@ mod tests {
     /// Codes with many characters that are escaped, and with many texts that look like an escape.
     const CODES: &str = "[a%:]{0,3}(25|3A|5F|%25|%3A|[A-Z_:]){0,5}";
 
+    /// The definition of an escaped text, which unescapes round by round.
+    fn is_escaped_by_rounds(text: &str) -> bool {
+        text.contains(':') || with_colons(text).is_some_and(|other| is_escaped_by_rounds(&other))
+    }
+
+    #[test]
+    fn a_long_key_of_another_program_is_read_in_one_pass() {
+        let rounds = "25".repeat(1 << 20);
+        assert!(is_escaped(&format!("product_%{rounds}3A")));
+        assert!(!is_escaped(&format!("product_%{rounds}3B%{rounds}3A")));
+        assert!(read(&format!("product_%{rounds}3A")).is_none());
+    }
+
     proptest! {
+        #[test]
+        fn one_pass_decides_as_the_rounds_do(text in "[a%]{0,2}(%|25|3A|a){0,10}") {
+            prop_assert_eq!(is_escaped(&text), is_escaped_by_rounds(&text), "{}", text);
+        }
+
         #[test]
         fn no_two_texts_are_written_alike_and_none_with_a_colon(code in CODES) {
             let text = format!("product_{code}");

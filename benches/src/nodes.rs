@@ -18,7 +18,7 @@ use crate::peers::pinned::Pinned;
 use crate::stopwatch::{Stopwatch, pause};
 use crate::workload::{PAGES, Page, Spread, key};
 
-type Failed = Box<dyn Error>;
+type NodeError = Box<dyn Error>;
 
 /// Lifetime of a value that cache-aside stores, as that of [`PAGES`].
 const TTL_SECONDS: u64 = 24 * 3600;
@@ -74,7 +74,7 @@ impl Way {
     ///
     /// # Errors
     /// Fails if the server does not answer.
-    pub fn connect(self, socket: &Path, memory: &str) -> Result<Node, Failed> {
+    pub fn connect(self, socket: &Path, memory: &str) -> Result<Node, NodeError> {
         if self == Self::Aside {
             return Ok(Node::Aside(Aside { socket: socket.to_owned(), connection: Some(connect(socket)?) }));
         }
@@ -87,7 +87,7 @@ impl Way {
 ///
 /// # Errors
 /// Fails if the server does not answer.
-pub fn connect(socket: &Path) -> Result<Connection, Failed> {
+pub fn connect(socket: &Path) -> Result<Connection, NodeError> {
     let connection = Client::open(format!("redis+unix://{}", socket.display()))?.get_connection()?;
     connection.set_read_timeout(Some(REQUEST_TIMEOUT))?;
     Ok(connection)
@@ -238,7 +238,7 @@ pub struct Done {
 /// # Errors
 /// Fails if the server does not answer.
 #[expect(clippy::print_stdout, reason = "the parent reads what its child prints")]
-pub fn run_if_child() -> Result<bool, Failed> {
+pub fn run_if_child() -> Result<bool, NodeError> {
     let Some(file) = task() else { return Ok(false) };
     let plan: Plan = serde_json::from_str(&fs::read_to_string(&file)?)?;
     let _pinned = Pinned::to(1);
@@ -296,7 +296,7 @@ impl Nodes {
     ///
     /// # Errors
     /// Fails if a process does not start, or does not reach the server.
-    pub fn start(dir: &Path, count: u64, plan: &Plan) -> Result<Self, Failed> {
+    pub fn start(dir: &Path, count: u64, plan: &Plan) -> Result<Self, NodeError> {
         fs::create_dir_all(dir)?;
         let _ = fs::remove_file(dir.join("go"));
         let mut nodes = Self { processes: Vec::new(), dir: dir.to_owned() };
@@ -317,7 +317,7 @@ impl Nodes {
     ///
     /// # Errors
     /// Fails if the signal can't be given.
-    pub fn go(&self) -> Result<(), Failed> {
+    pub fn go(&self) -> Result<(), NodeError> {
         Ok(fs::write(self.dir.join("go"), "")?)
     }
 
@@ -325,7 +325,7 @@ impl Nodes {
     ///
     /// # Errors
     /// Fails if a process has failed.
-    pub fn finish(mut self) -> Result<Done, Failed> {
+    pub fn finish(mut self) -> Result<Done, NodeError> {
         let mut sum = Done::default();
         for process in &mut self.processes {
             let done: Done = serde_json::from_str(&process.line()?)?;

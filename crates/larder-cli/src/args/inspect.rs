@@ -9,8 +9,8 @@ use super::cache::{CacheArgument, NOT_GIVEN};
 /// A cache file, and the form of the output.
 #[derive(Debug, Args)]
 pub(crate) struct FileOptions {
-    /// The cache file, or the URL with which its service is started, also `redis://…` [default: the URL in the
-    /// environment variable `LARDER_URL`].
+    /// The cache file, or the URL with which its service is started, also `redis://…` [default: the URL in
+    /// the environment variable `LARDER_URL`].
     #[arg(value_name = "FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) file: CacheArgument,
 

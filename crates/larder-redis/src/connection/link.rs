@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use super::greeting::Greeting;
 use super::outbox::Outbox;
 use super::request::Request;
-use super::sentinels::{Sentinels, SentinelsHandle};
+use super::sentinels::{MasterStatus, Sentinels, SentinelsHandle};
 use super::stream::PollWaker;
 use super::validity::Deadline;
 use crate::clock::BootClock;
@@ -86,6 +86,12 @@ impl Connection {
     /// Returns the Sentinels that name the server.
     pub(crate) fn sentinels(&self) -> Option<&Arc<Sentinels>> {
         self.sentinels.as_ref().map(|handle| &handle.0)
+    }
+
+    /// Returns whether the server may be used now: no Sentinels are asked, or a majority of them has vouched
+    /// for it within the last `S`.
+    pub(crate) fn is_vouched(&self) -> bool {
+        self.sentinels().is_none_or(|sentinels| sentinels.status() == MasterStatus::Vouched)
     }
 
     /// Waits until the first attempt to connect has ended. Returns its error.

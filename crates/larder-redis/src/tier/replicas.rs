@@ -12,6 +12,8 @@
 //!    since the previous one.
 //! 4. The server of this connection must have the same run id as the server that replied to the removal.
 //!    Another master may not have received the removal.
+//! 5. With Sentinels, a majority must still vouch for the server when the replicas have answered. Otherwise
+//!    a deposed master and its replicas could acknowledge a removal that the new master does not have.
 
 use std::fmt;
 use std::sync::Arc;
@@ -151,6 +153,11 @@ impl Replicas {
                     // Step 4.
                     Ok(_) if wait.run != run => {
                         Err(Error::NotReplicated("another server is the master now".to_owned()))
+                    }
+                    // Step 5.
+                    Ok(_) if !self.shared.is_vouched() => {
+                        let cause = "no majority of the Sentinels says that the server is still the master";
+                        Err(Error::NotReplicated(cause.to_owned()))
                     }
                     Ok(reached) if *reached < u64::from(self.settings.replicas) => {
                         let cause = format!("{reached} of {} replicas have it", self.settings.replicas);

@@ -159,7 +159,6 @@ impl<S: PeerStream, P> Connection<S, P> {
                 return;
             }
             if !self.count_buffers() {
-                self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
                 return;
             }
             self.session.publish_counts();
@@ -247,7 +246,14 @@ impl<S: PeerStream, P> Connection<S, P> {
 
     /// Counts the memory of the connection's buffers. Returns whether the connection may go on.
     fn count_buffers(&mut self) -> bool {
-        self.buffers.count(self.input.len() + self.output.len() + self.session.queued_len())
+        let bytes = self.input.len() + self.output.held_len() + self.session.queued_len();
+        let (client, served) = (&self.session.client, &self.session.served);
+        let ended = self.buffers.count(bytes, client, &served.clients);
+        if ended == 0 {
+            return true;
+        }
+        served.counters.cut_off.fetch_add(u64::try_from(ended).unwrap_or(u64::MAX), Ordering::Relaxed);
+        !client.is_killed()
     }
 
     fn poll_event(
@@ -276,8 +282,9 @@ impl<S: PeerStream, P> Connection<S, P> {
         if self.poll_send(context).is_err() {
             return Poll::Ready(Event::End);
         }
-        // The buffers are not larger than before, so the connection goes on.
-        self.count_buffers();
+        if !self.count_buffers() {
+            return Poll::Ready(Event::End);
+        }
         let has_replied = self.output.len() == 0 && self.output.pending() == 0;
         if self.session.is_closing {
             if has_replied {

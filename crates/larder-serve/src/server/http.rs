@@ -101,7 +101,12 @@ fn metrics(served: &Served) -> String {
     add("connections", "gauge", "Connections of clients.", &served.clients.count());
     add("connections_total", "counter", "Connections that were accepted.", &served.clients.total());
     add("refused_total", "counter", "Connections beyond the maximum.", &load(&counters.refused));
-    add("cut_off_total", "counter", "Connections that did not take their replies.", &load(&counters.cut_off));
+    add(
+        "cut_off_total",
+        "counter",
+        "Connections whose buffers were too large or that did not take their replies.",
+        &load(&counters.cut_off),
+    );
     add("requests_total", "counter", "Requests that were carried out.", &load(&counters.requests));
     add("memory_hits_total", "counter", "Lookups answered from memory.", &stats.memory.hits);
     add("misses_total", "counter", "Lookups without an answer.", &stats.misses);

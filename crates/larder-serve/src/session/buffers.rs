@@ -1,16 +1,23 @@
 //! The memory of the buffers of all connections: received requests, the requests of a `MULTI`, and unsent
 //! replies.
 //!
-//! The limits of one connection do not bound the memory of all of them. So the connections share one bound.
-//! A connection counts its buffers when it has executed requests. If all buffers together exceed the bound
-//! then, and the connection holds more than its equal share of the bound, the server closes it. Some
-//! connection holds more than its share whenever the bound is exceeded, and connections with less memory are
-//! never closed for the memory of others.
+//! The limits of one connection do not bound the memory of all of them. So the connections share one bound:
+//!
+//! 1. A connection counts its buffers when it has executed requests, and before it waits.
+//! 2. If all buffers together exceed the bound then, this connection looks at the counts of all connections,
+//!    and ends the largest ones, until the buffers of the others are within the bound. An ended connection no
+//!    longer counts in this step, so two threads that run it at the same time end the same connections.
+//! 3. An ended connection is woken, and closes even if its peer is silent.
+//!
+//! A connection with an equal share of the bound or less is never ended. Some connection holds more than its
+//! share whenever the bound is exceeded.
 //!
 //! Buffers up to [`UNCOUNTED`] are not counted, so most connections never change the shared count.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::client::{Client, Clients};
 
 /// Maximum number of bytes of a connection that are not counted.
 const UNCOUNTED: usize = 32 << 10;
@@ -47,21 +54,26 @@ pub(crate) struct BufferShare {
 }
 
 impl BufferShare {
-    /// Counts the present bytes of the connection. Returns whether the connection may go on.
-    pub(crate) fn count(&mut self, bytes: usize) -> bool {
+    /// Counts the present bytes of the connection, and records them in `client`. If all buffers exceed the
+    /// bound now, ends the largest connections of `clients`, and returns their number.
+    pub(crate) fn count(&mut self, bytes: usize, client: &Client, clients: &Clients) -> usize {
         let bytes = if bytes <= UNCOUNTED { 0 } else { bytes };
         if bytes == 0 && self.counted == 0 {
-            return true;
+            return 0;
         }
         let (used, before) = (&self.memory.used, self.counted);
         self.counted = bytes;
+        client.set_buffered(bytes);
         let used = if bytes >= before {
             used.fetch_add(bytes - before, Ordering::Relaxed) + (bytes - before)
         } else {
             used.fetch_sub(before - bytes, Ordering::Relaxed) - (before - bytes)
         };
+        if used <= self.memory.max {
+            return 0;
+        }
         let share = self.memory.max / self.memory.connections.load(Ordering::Relaxed).max(1);
-        used <= self.memory.max || bytes <= share
+        clients.end_largest(self.memory.max, share)
     }
 }
 
@@ -75,18 +87,57 @@ impl Drop for BufferShare {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::client::{Listed, Peer};
+
+    /// A connection of a peer that never sends or reads again.
+    struct Silent {
+        client: Listed,
+        share: BufferShare,
+    }
+
+    impl Silent {
+        fn connect(memory: &Arc<BufferMemory>, clients: &Arc<Clients>) -> Self {
+            let peer = Peer { remote: String::new(), local: String::new(), is_unix: true };
+            Self { client: clients.add(peer), share: memory.connect() }
+        }
+
+        fn count(&mut self, bytes: usize, clients: &Clients) {
+            self.share.count(bytes, self.client.client(), clients);
+        }
+
+        fn has_ended(&self) -> bool {
+            self.client.client().is_killed()
+        }
+    }
 
     #[test]
-    fn only_a_connection_with_more_than_its_share_ends_when_the_bound_is_exceeded() {
-        let memory = BufferMemory::new(1 << 20);
-        let (mut large, mut small, mut idle) = (memory.connect(), memory.connect(), memory.connect());
-        assert!(large.count(900 << 10), "the bound is not exceeded");
-        assert!(small.count(200 << 10), "it has less than a third");
-        assert!(!large.count(900 << 10));
-        assert!(idle.count(UNCOUNTED) && small.count(300 << 10) && !small.count(400 << 10));
-        drop(large);
-        assert!(small.count(900 << 10), "the other bytes were given back");
-        drop((small, idle));
+    fn only_the_largest_connections_end_when_the_bound_is_exceeded() {
+        let (memory, clients) = (BufferMemory::new(1 << 20), Arc::new(Clients::default()));
+        let mut peers = [(); 3].map(|()| Silent::connect(&memory, &clients));
+        let [large, small, idle] = &mut peers;
+        large.count(900 << 10, &clients);
+        assert!(!large.has_ended(), "the bound is not exceeded");
+        small.count(200 << 10, &clients);
+        assert!(large.has_ended() && !small.has_ended(), "the larger one ends, though it was silent");
+        idle.count(UNCOUNTED, &clients);
+        small.count(300 << 10, &clients);
+        assert!(!idle.has_ended() && !small.has_ended(), "the others are within the bound");
+        drop(peers);
         assert_eq!((memory.used.load(Ordering::Relaxed), memory.connections.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[test]
+    fn the_bound_holds_when_connections_fill_one_after_another() {
+        const MAX: usize = 1 << 30;
+        let (memory, clients) = (BufferMemory::new(MAX), Arc::new(Clients::default()));
+        let mut held: Vec<Silent> = Vec::new();
+        for count in 1..=1000 {
+            let mut silent = Silent::connect(&memory, &clients);
+            silent.count((256 << 20).min(MAX / count), &clients);
+            held.push(silent);
+            held.retain(|silent| !silent.has_ended());
+            let used = memory.used.load(Ordering::Relaxed);
+            assert!(used <= MAX, "{} connections hold {} MiB", held.len(), used >> 20);
+        }
     }
 }

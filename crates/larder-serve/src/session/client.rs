@@ -28,6 +28,8 @@ pub(crate) struct Client {
     pub(crate) requests: AtomicU64,
     pub(crate) db: AtomicUsize,
     is_resp3: AtomicBool,
+    /// The counted bytes of the connection's buffers.
+    buffered: AtomicUsize,
     is_killed: AtomicBool,
     /// The waker that [`kill`](Self::kill) wakes.
     waker: Mutex<Option<Waker>>,
@@ -65,6 +67,7 @@ impl Client {
             requests: AtomicU64::new(0),
             db: AtomicUsize::new(0),
             is_resp3: AtomicBool::new(false),
+            buffered: AtomicUsize::new(0),
             is_killed: AtomicBool::new(false),
             waker: Mutex::default(),
             labels: Mutex::default(),
@@ -99,6 +102,13 @@ impl Client {
     /// Returns the version of the protocol as a number.
     pub(crate) fn version(&self) -> u8 {
         if self.is_resp3.load(Ordering::Relaxed) { 3 } else { 2 }
+    }
+
+    /// Records the counted bytes of the connection's buffers.
+    pub(crate) fn set_buffered(&self, bytes: usize) {
+        if self.buffered.load(Ordering::Relaxed) != bytes {
+            self.buffered.store(bytes, Ordering::Relaxed);
+        }
     }
 
     /// Makes the connection end soon.
@@ -147,6 +157,26 @@ impl Clients {
     /// Returns the connections in the order of their ids, without killed ones.
     pub(crate) fn all(&self) -> Vec<Arc<Client>> {
         self.lock().values().filter(|client| !client.is_killed()).cloned().collect()
+    }
+
+    /// Ends connections whose buffers take more than `share` bytes, the largest first, until the buffers of
+    /// the others take `max` bytes or less. Returns the number of ended connections.
+    pub(crate) fn end_largest(&self, max: usize, share: usize) -> usize {
+        let mut held: Vec<(usize, Arc<Client>)> =
+            self.all().into_iter().map(|client| (client.buffered.load(Ordering::Relaxed), client)).collect();
+        let mut total: usize = held.iter().map(|(bytes, _)| bytes).sum();
+        held.retain(|(bytes, _)| *bytes > share);
+        held.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        let mut ended = 0;
+        for (bytes, client) in held {
+            if total <= max {
+                break;
+            }
+            client.kill();
+            total -= bytes;
+            ended += 1;
+        }
+        ended
     }
 
     /// Returns the number of connections.

@@ -123,6 +123,12 @@ impl Output {
         self.sendable.len() - self.sent + self.held + self.replies.bytes.len()
     }
 
+    /// Returns the number of bytes that the buffers hold. Unlike [`len`](Self::len), it includes bytes that were
+    /// sent but not yet freed.
+    pub(crate) fn held_len(&self) -> usize {
+        self.len() + self.sent
+    }
+
     /// Returns whether the unsent bytes exceed the limit, or whether a reply was left out because of it.
     pub(crate) fn is_too_large(&self, limits: &OutputLimits) -> bool {
         self.replies.is_too_large() || self.len() > limits.max
@@ -164,6 +170,12 @@ impl Output {
         if self.sent == self.sendable.len() {
             empty(&mut self.sendable);
             self.sent = 0;
+        } else if self.sent >= MAX_KEPT && self.sent >= self.sendable.len() / 2 {
+            // A peer that never reads the last byte would otherwise keep all bytes that it has read. Each byte
+            // is moved at most once on average, because at least half of the bytes are dropped.
+            self.sendable.drain(..self.sent);
+            self.sent = 0;
+            self.sendable.shrink_to(self.sendable.len().saturating_mul(2).max(MAX_KEPT));
         }
     }
 
@@ -269,6 +281,20 @@ mod tests {
         second.store(true, Ordering::Relaxed);
         assert!(output.poll_pending(&mut context).is_ready());
         assert_eq!((output.len(), output.sendable()), (18, &b"\r\n:7\r\n:2\r\n:7\r\n:3\r\n"[..]));
+    }
+
+    #[test]
+    fn bytes_that_were_sent_are_freed_while_others_wait() {
+        let value = vec![b'x'; 64 << 10];
+        let mut output = Output::new(&super::OutputLimits::default());
+        for _ in 0..1000 {
+            output.reply().bulk(&value);
+            // The peer reads all but the last ten bytes.
+            let len = output.sendable().len();
+            output.advance(len - 10);
+            assert!(output.len() < 100);
+        }
+        assert!(output.kept() < 1 << 20, "unsent {}, kept {}", output.len(), output.kept());
     }
 
     #[test]

@@ -11,8 +11,8 @@ use super::inspect::FileOptions;
 #[derive(Debug, Args)]
 pub(crate) struct TargetOptions {
     /// The cache file; the control socket of a process; or the URL with which a process was started, also
-    /// `redis://…` [default: the URL in the environment variable `LARDER_URL`]. If a process owns the file and
-    /// serves a socket, the command asks that process.
+    /// `redis://…` [default: the URL in the environment variable `LARDER_URL`]. If a process owns the file
+    /// and serves a socket, the command asks that process.
     #[arg(value_name = "FILE|SOCKET", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) file: CacheArgument,
 

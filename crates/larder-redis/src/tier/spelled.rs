@@ -63,9 +63,9 @@ pub(crate) fn without_colons(text: String) -> String {
 /// Returns whether a key with this text is escaped: the text has a colon, or has one after it was unescaped
 /// once or more.
 ///
-/// Each round of unescaping removes one `25` after each percent sign. So the percent signs with the fewest `25`
-/// decide: after that many rounds, each of them must be followed by `3A`. One pass finds this, because any program
-/// may have written the key, with any number of rounds.
+/// Each round of unescaping removes one `25` after each percent sign. So the percent signs with the fewest
+/// `25` decide: after that many rounds, each of them must be followed by `3A`. One pass finds this, because
+/// any program may have written the key, with any number of rounds.
 fn is_escaped(text: &str) -> bool {
     let rounds = |part: &str| {
         let code = part.trim_start_matches("25");

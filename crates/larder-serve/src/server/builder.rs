@@ -225,8 +225,8 @@ impl ServerBuilder {
     /// requests of a `MULTI`, and unsent replies. Default 1 GiB, at least 1 MiB.
     ///
     /// When the bound is exceeded, the server closes the connections that hold most, but none that holds an
-    /// equal share of the bound or less. Up to 32 KiB of a connection are not counted. A thread may exceed the
-    /// bound by the replies to one request.
+    /// equal share of the bound or less. Up to 32 KiB of a connection are not counted. A thread may exceed
+    /// the bound by the replies to one request.
     pub fn buffer_memory(mut self, bytes: usize) -> Self {
         self.buffer_memory = bytes;
         self

@@ -123,8 +123,8 @@ impl Output {
         self.sendable.len() - self.sent + self.held + self.replies.bytes.len()
     }
 
-    /// Returns the number of bytes that the buffers hold. Unlike [`len`](Self::len), it includes bytes that were
-    /// sent but not yet freed.
+    /// Returns the number of bytes that the buffers hold. Unlike [`len`](Self::len), it includes bytes that
+    /// were sent but not yet freed.
     pub(crate) fn held_len(&self) -> usize {
         self.len() + self.sent
     }
@@ -171,8 +171,8 @@ impl Output {
             empty(&mut self.sendable);
             self.sent = 0;
         } else if self.sent >= MAX_KEPT && self.sent >= self.sendable.len() / 2 {
-            // A peer that never reads the last byte would otherwise keep all bytes that it has read. Each byte
-            // is moved at most once on average, because at least half of the bytes are dropped.
+            // A peer that never reads the last byte would otherwise keep all bytes that it has read. Each
+            // byte is moved at most once on average, because at least half of the bytes are dropped.
             self.sendable.drain(..self.sent);
             self.sent = 0;
             self.sendable.shrink_to(self.sendable.len().saturating_mul(2).max(MAX_KEPT));

@@ -29,6 +29,10 @@ pub(crate) struct Arguments {
     /// The handover file of the process before its restart. Starts the second half of the demo.
     #[arg(long, value_name = "FILE", hide = true, exclusive = true)]
     pub(crate) resume: Option<PathBuf>,
+
+    /// The plan of one of several processes, which `--processes` starts.
+    #[arg(long, value_name = "FILE", hide = true, exclusive = true)]
+    pub(crate) member: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args, Serialize, Deserialize)]
@@ -54,6 +58,23 @@ pub(crate) struct DemoOptions {
     /// Write the results to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Run this many processes that share the database and the server of `LARDER_URL`.
+    ///
+    /// All processes send requests and make changes at the same time. Exits with 1 if an answer was older
+    /// than an acknowledged change by the bound of the server's URL (`staleness`, by default 1s) or more.
+    #[arg(long, value_name = "N", conflicts_with = "requests")]
+    #[arg(value_parser = value_parser!(u64).range(1..=64))]
+    pub(crate) processes: Option<u64>,
+
+    /// How many seconds the processes of --processes send requests.
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "processes")]
+    #[arg(value_parser = value_parser!(u64).range(1..=86_400))]
+    pub(crate) seconds: u64,
+
+    /// Plants a fault: changes remove nothing from the cache. A test uses it to show that the check can fail.
+    #[arg(long, hide = true, requires = "processes")]
+    pub(crate) without_removals: bool,
 }
 
 impl Arguments {
@@ -90,6 +111,15 @@ mod tests {
         assert!(Arguments::try_parse_from(["larder-demo", "--requests", "0"]).is_err());
         assert!(Arguments::try_parse_from(["larder-demo", "--threads", "0"]).is_err());
         assert!(Arguments::try_parse_from(["larder-demo", "--requests", "1", "--threads", "1"]).is_ok());
+    }
+
+    #[test]
+    fn options_of_several_processes_need_their_number() {
+        let parse = |arguments: &[&str]| Arguments::try_parse_from([&["larder-demo"], arguments].concat());
+        assert!(parse(&["--processes", "3", "--seconds", "2"]).is_ok());
+        assert!(parse(&["--seconds", "2"]).is_err());
+        assert!(parse(&["--without-removals"]).is_err());
+        assert!(parse(&["--processes", "3", "--requests", "1000"]).is_err());
     }
 
     #[test]

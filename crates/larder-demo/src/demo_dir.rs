@@ -42,6 +42,16 @@ impl DemoDir {
         self.dir.join("shop.larder")
     }
 
+    /// Returns the path of the plan of a process of `--processes`.
+    pub(crate) fn plan(&self, process: u64) -> PathBuf {
+        self.dir.join(format!("plan-{process}.json"))
+    }
+
+    /// Returns the path of the journal of a process of `--processes`.
+    pub(crate) fn journal(&self, process: u64) -> PathBuf {
+        self.dir.join(format!("journal-{process}.json"))
+    }
+
     /// Returns the path of the handover file from one process image to the next.
     pub(crate) fn handover(&self) -> PathBuf {
         self.dir.join("handover.json")

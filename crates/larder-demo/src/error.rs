@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 
 use larder::LoadError;
 use larder_product::CodeError;
@@ -50,6 +51,19 @@ pub(crate) enum Error {
 
     #[error("the process could not restart itself")]
     Restart(#[source] io::Error),
+
+    #[error(
+        "--processes needs a server that all processes share, and {} names none; set it to a URL such as \
+         redis://127.0.0.1/0?prefix=demo",
+        larder::URL_VARIABLE
+    )]
+    NeedsServer,
+
+    #[error("process {process} could not be started")]
+    Start { process: u64, source: io::Error },
+
+    #[error("process {process} failed ({status}); its message is above")]
+    ProcessFailed { process: u64, status: ExitStatus },
 
     #[error("a thread of the demo panicked")]
     Panicked,

@@ -1,4 +1,5 @@
 //! `larder-demo`: a shop on a real database, first without larder, then with larder, then after a restart.
+//! With `--processes`: a shop of several processes that share a database and a server of Redis.
 //!
 //! Exits with 0 if no answer was stale, with 1 if an answer was stale, and with 2 if the demo could not run.
 
@@ -13,6 +14,7 @@ mod latency;
 mod min_revisions;
 mod panics;
 mod phase;
+mod processes;
 mod progress;
 mod report;
 mod run;
@@ -39,10 +41,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Error> {
-    let Arguments { options, resume } = Arguments::read()?;
-    match resume {
-        None => match run::until_restart(options)? {},
-        Some(handover) => run::after_restart(&handover),
+    let Arguments { options, resume, member } = Arguments::read()?;
+    match (resume, member, options.processes) {
+        (Some(handover), ..) => run::after_restart(&handover),
+        (_, Some(plan), _) => processes::member::run(&plan),
+        (.., Some(count)) => processes::run(&options, count),
+        _ => match run::until_restart(options)? {},
     }
 }
 

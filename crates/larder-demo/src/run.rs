@@ -29,7 +29,7 @@ use crate::workload::{Stream, Workload};
 use crate::{clock, phase, progress};
 
 /// Memory holds only a fraction of all entries, so that the disk tier is used too.
-const MEMORY_CAPACITY: ByteSize = ByteSize::mib(6);
+pub(crate) const MEMORY_CAPACITY: ByteSize = ByteSize::mib(6);
 /// The disk tier has several times the space that all entries need.
 const DISK_CAPACITY: ByteSize = ByteSize::mib(256);
 
@@ -84,7 +84,7 @@ pub(crate) fn until_restart(options: DemoOptions) -> Result<Infallible, Error> {
 
 /// Returns an error if the results file cannot be written. Otherwise the demo would fail only at its end,
 /// minutes later.
-fn refuse_unwritable(path: &Path) -> Result<(), Error> {
+pub(crate) fn refuse_unwritable(path: &Path) -> Result<(), Error> {
     let exists = path.symlink_metadata().is_ok();
     let opened = fs::OpenOptions::new().append(true).create(true).open(path);
     opened.map_err(Error::file("write the results (--json) to", path))?;

@@ -125,7 +125,7 @@ mod tier;
 
 pub use connection::validity::Tracking;
 pub use error::Error;
-pub use open::{OpenError, builder, from_env, is_server_url, open_url};
+pub use open::{OpenError, builder, from_env, is_server_url, open_url, staleness};
 pub use sentinel_url::SentinelUrl;
 pub use settings::{
     DEFAULT_CONNECT_TIMEOUT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_STALENESS, MAX_STALENESS, MIN_STALENESS,

@@ -1,6 +1,7 @@
 //! Opens caches by URL, on a server or in a file.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder::{Cache, CacheBuilder, URL_VARIABLE};
 
@@ -24,6 +25,23 @@ const SCHEMES: [&str; 8] = [
 #[must_use]
 pub fn is_server_url(url: &str) -> bool {
     SCHEMES.iter().any(|scheme| url.trim_ascii().starts_with(scheme))
+}
+
+/// Returns the bound of the URL of a server: its option `staleness`, or [`DEFAULT_STALENESS`]. After an
+/// acknowledged change, memory returns the older value for less than this time.
+///
+/// ```
+/// let bound = larder_redis::staleness("redis://redis.example.com/1?staleness=500ms")?;
+/// assert_eq!(bound.as_millis(), 500);
+/// # Ok::<(), larder_redis::Error>(())
+/// ```
+///
+/// # Errors
+/// Returns [`Error::InvalidUrl`] or [`Error::InvalidSetting`] for an invalid URL.
+///
+/// [`DEFAULT_STALENESS`]: crate::DEFAULT_STALENESS
+pub fn staleness(url: &str) -> Result<Duration, Error> {
+    Ok(Settings::from_url(url)?.timing.staleness)
 }
 
 /// An error that occurs while a cache is opened by URL.

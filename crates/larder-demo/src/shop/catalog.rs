@@ -6,6 +6,7 @@
 //! database, as in a real shop.
 
 use larder_product::{CategoryCode, CodeError, DataCode, MerchantCode, ProductCode, UserId};
+use serde::{Deserialize, Serialize};
 
 /// Number of categories.
 pub(crate) const CATEGORIES: usize = 50;
@@ -30,7 +31,7 @@ const DATA_PRODUCT_EVERY: usize = 20;
 const SCATTER: usize = 7919;
 
 /// The subject of a request. A number names its row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Subject {
     Categories,
     ProductList(usize),

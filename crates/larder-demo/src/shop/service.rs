@@ -2,7 +2,7 @@
 //! in front of it.
 
 use larder::{Cache, Update};
-use larder_product::ProductCache;
+use larder_product::{Families, ProductCache};
 
 use super::catalog::{Catalog, Change, Subject, category_of, data_product_of};
 use super::reader::Reader;
@@ -64,6 +64,15 @@ pub(crate) struct CachedService<'a> {
 impl<'a> CachedService<'a> {
     pub(crate) fn open(cache: &Cache, catalog: &'a Catalog) -> Result<Self, Error> {
         Ok(Self { shop: ProductCache::open(cache)?, catalog })
+    }
+
+    /// Opens the service for processes that share a server.
+    ///
+    /// By default, each process keeps logins in its own memory only, where it does not see the removals of
+    /// other processes. So this service stores logins at the server.
+    pub(crate) fn open_shared(cache: &Cache, catalog: &'a Catalog) -> Result<Self, Error> {
+        let shop = ProductCache::open_with(cache, Families::guide().logins_on_disk())?;
+        Ok(Self { shop, catalog })
     }
 
     /// Removes the entries that `change` affects. Until the updates finish, no load caches them.

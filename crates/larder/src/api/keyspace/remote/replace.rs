@@ -59,7 +59,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             let begin = |link: &crate::engine::remote::link::RemoteLink| {
                 link.begin(|tier, reply| tier.get((&*self.key).into(), reply))
             };
-            link.map(|link| (begin(link), keyspace.now()))
+            link.map(|link| {
+                // Read before the request is sent, so that a record never seems to live longer than it does.
+                let asked_at = keyspace.now();
+                (begin(link), asked_at)
+            })
         };
         let Some((answer, asked_at)) = begun else { return true };
         let answer = answer.await;

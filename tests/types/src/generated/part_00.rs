@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T015>("T015", "tuple struct");
 }
 
-// struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T000 {
     pub(crate) name: String,
@@ -30,7 +29,6 @@ pub(crate) struct T000 {
 }
 content!(struct T000 { name, state });
 
-// struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T001 {
     pub(crate) price: bool,
@@ -41,7 +39,6 @@ pub(crate) struct T001 {
 }
 content!(struct T001 { price, stock, rate, code, tags });
 
-// struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T002 {
     pub(crate) tags: i32,
@@ -53,7 +50,6 @@ pub(crate) struct T002 {
 }
 content!(struct T002 { tags, bundle, parts, weight, origin, expires });
 
-// struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T003 {
     pub(crate) name: u64,
@@ -62,7 +58,6 @@ pub(crate) struct T003 {
 }
 content!(struct T003 { name, state, limit });
 
-// struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T004 {
     pub(crate) name: i32,
@@ -71,7 +66,6 @@ pub(crate) struct T004 {
 }
 content!(struct T004 { name, state, limit });
 
-// struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T005 {
     pub(crate) owner: Vec<String>,
@@ -81,7 +75,6 @@ pub(crate) struct T005 {
 }
 content!(struct T005 { owner, name, state, limit });
 
-// struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T006 {
     pub(crate) notes: Option<i8>,
@@ -90,7 +83,6 @@ pub(crate) struct T006 {
 }
 content!(struct T006 { notes, owner, name });
 
-// struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T007 {
     pub(crate) owner: char,
@@ -100,14 +92,12 @@ pub(crate) struct T007 {
 }
 content!(struct T007 { owner, name, state, limit });
 
-// struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T008 {
     pub(crate) limit: [BTreeMap<String, i16>; 3],
 }
 content!(struct T008 { limit });
 
-// struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T009 {
     pub(crate) expires: Option<u32>,
@@ -115,7 +105,6 @@ pub(crate) struct T009 {
 }
 content!(struct T009 { expires, level });
 
-// struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T010 {
     pub(crate) expires: u16,
@@ -126,7 +115,6 @@ pub(crate) struct T010 {
 }
 content!(struct T010 { expires, level, notes, owner, name });
 
-// struct with named fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T011 {
     pub(crate) notes: (i8, u16),
@@ -138,22 +126,18 @@ pub(crate) struct T011 {
 }
 content!(struct T011 { notes, owner, name, state, limit, price });
 
-// tuple struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T012(pub(crate) u8, pub(crate) bool, pub(crate) Option<f64>, pub(crate) (String, u16));
 content!(struct T012 { 0, 1, 2, 3 });
 
-// tuple struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T013(pub(crate) (bool, Option<char>), pub(crate) u32, pub(crate) String, pub(crate) u16);
 content!(struct T013 { 0, 1, 2, 3 });
 
-// tuple struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T014(pub(crate) u8, pub(crate) String);
 content!(struct T014 { 0, 1 });
 
-// tuple struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T015(pub(crate) BTreeMap<String, i64>, pub(crate) Box<f64>);
 content!(struct T015 { 0, 1 });

@@ -22,38 +22,31 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T031>("T031", "newtype struct, `transparent`");
 }
 
-// tuple struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T016(pub(crate) char, pub(crate) HashMap<String, Box<char>>, pub(crate) i16);
 content!(struct T016 { 0, 1, 2 });
 
-// tuple struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T017(pub(crate) char, pub(crate) u32, pub(crate) i32, pub(crate) u32, pub(crate) u8);
 content!(struct T017 { 0, 1, 2, 3, 4 });
 
-// tuple struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T018(pub(crate) String, pub(crate) i64, pub(crate) HashMap<String, Vec<u32>>, pub(crate) u32);
 content!(struct T018 { 0, 1, 2, 3 });
 
-// tuple struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T019(pub(crate) bool, pub(crate) Vec<f64>, pub(crate) f64, pub(crate) bool);
 content!(struct T019 { 0, 1, 2, 3 });
 
-// newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T020(pub(crate) HashMap<String, f64>);
 content!(struct T020 { 0 });
 
-// newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T021(pub(crate) String);
 content!(struct T021 { 0 });
 
-// newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T022 {
@@ -61,18 +54,15 @@ pub(crate) struct T022 {
 }
 content!(struct T022 { state });
 
-// newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T023(pub(crate) u32);
 content!(struct T023 { 0 });
 
-// newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T024(pub(crate) bool);
 content!(struct T024 { 0 });
 
-// newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T025 {
@@ -80,18 +70,15 @@ pub(crate) struct T025 {
 }
 content!(struct T025 { rate });
 
-// newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T026(pub(crate) String);
 content!(struct T026 { 0 });
 
-// newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T027(pub(crate) String);
 content!(struct T027 { 0 });
 
-// newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T028 {
@@ -99,18 +86,15 @@ pub(crate) struct T028 {
 }
 content!(struct T028 { level });
 
-// newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T029(pub(crate) Box<i32>);
 content!(struct T029 { 0 });
 
-// newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T030(pub(crate) u16);
 content!(struct T030 { 0 });
 
-// newtype struct, `transparent`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct T031 {

@@ -22,23 +22,19 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T047>("T047", "`remote`, `getter`");
 }
 
-// unit struct, struct without fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T032;
 content!(struct T032 {});
 
-// unit struct, struct without fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T033 {
 }
 content!(struct T033 {});
 
-// unit struct, struct without fields
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T034();
 content!(struct T034 {});
 
-// recursive type
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T035 {
     pub(crate) state: i32,
@@ -46,7 +42,6 @@ pub(crate) struct T035 {
 }
 content!(struct T035 { state, next });
 
-// recursive type
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T036 {
     Leaf(BTreeMap<String, char>),
@@ -63,7 +58,6 @@ content!(enum T036 4 {
     3 Maybe { 0: a0 b0 }
 });
 
-// recursive type
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T037 {
     pub(crate) rate: u64,
@@ -71,7 +65,6 @@ pub(crate) struct T037 {
 }
 content!(struct T037 { rate, next });
 
-// recursive type
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T038 {
     Leaf(i64),
@@ -88,7 +81,6 @@ content!(enum T038 4 {
     3 Maybe { 0: a0 b0 }
 });
 
-// recursive type
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T039 {
     pub(crate) price: Option<String>,
@@ -98,7 +90,6 @@ pub(crate) struct T039 {
 }
 content!(struct T039 { price, stock, next, below });
 
-// recursive type
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T040 {
     Leaf(i8),
@@ -115,7 +106,6 @@ content!(enum T040 4 {
     3 Maybe { 0: a0 b0 }
 });
 
-// generic type, `bound`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T041 {
     pub(crate) rate: Holder<f64>,
@@ -124,7 +114,6 @@ pub(crate) struct T041 {
 }
 content!(struct T041 { rate, code, tags });
 
-// generic type, `bound`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T042 {
     pub(crate) level: Holder<Holder<i16>>,
@@ -133,7 +122,6 @@ pub(crate) struct T042 {
 }
 content!(struct T042 { level, notes, owner });
 
-// generic type, `bound`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T043 {
     pub(crate) owner: Holder<i32>,
@@ -142,7 +130,6 @@ pub(crate) struct T043 {
 }
 content!(struct T043 { owner, name, state });
 
-// generic type, `bound`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T044 {
     pub(crate) tags: Vec<Holder<String>>,
@@ -151,7 +138,6 @@ pub(crate) struct T044 {
 }
 content!(struct T044 { tags, bundle, parts });
 
-// `remote`, `getter`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T045 {
     #[serde(with = "ForeignDef")]
@@ -160,12 +146,10 @@ pub(crate) struct T045 {
 }
 content!(struct T045 { foreign, code });
 
-// `remote`, `getter`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T046(#[serde(with = "ForeignDef")] pub(crate) Foreign, pub(crate) Vec<i64>, pub(crate) Vec<String>, pub(crate) i16);
 content!(struct T046 { 0, 1, 2, 3 });
 
-// `remote`, `getter`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T047 {
     #[serde(with = "ForeignDef")]

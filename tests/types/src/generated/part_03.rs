@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T063>("T063", "`tag` (internally tagged)");
 }
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T048 {
     Refund {
@@ -35,7 +34,6 @@ content!(enum T048 1 {
     0 Refund { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
 });
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T049 {
     Toll,
@@ -46,7 +44,6 @@ content!(enum T049 2 {
     1 Data { 0: a0 b0, 1: a1 b1 }
 });
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T050 {
     Refund(i16),
@@ -61,7 +58,6 @@ content!(enum T050 3 {
     2 Power { 0: a0 b0 }
 });
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T051 {
     Refund {
@@ -85,7 +81,6 @@ content!(enum T051 4 {
     3 Exam { bundle: a0 b0, parts: a1 b1, weight: a2 b2 }
 });
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T052 {
     Cable {
@@ -112,7 +107,6 @@ content!(enum T052 5 {
     4 Exam {}
 });
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T053 {
     Toll {
@@ -139,7 +133,6 @@ content!(enum T053 6 {
     5 Cable {}
 });
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T054 {
     Cable(Box<u64>, u32, u16),
@@ -172,7 +165,6 @@ content!(enum T054 7 {
     6 Data { name: a0 b0, state: a1 b1 }
 });
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T055 {
     Gift(i64),
@@ -181,7 +173,6 @@ content!(enum T055 1 {
     0 Gift { 0: a0 b0 }
 });
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T056 {
     Toll {
@@ -194,7 +185,6 @@ content!(enum T056 2 {
     1 Data { 0: a0 b0, 1: a1 b1 }
 });
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T057 {
     Cable {
@@ -210,7 +200,6 @@ content!(enum T057 3 {
     2 Rent { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
 });
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T058 {
     Toll {
@@ -237,7 +226,6 @@ content!(enum T058 4 {
     3 Gift { parts: a0 b0, weight: a1 b1, origin: a2 b2, expires: a3 b3 }
 });
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T059 {
     Gift {
@@ -260,7 +248,6 @@ content!(enum T059 5 {
     4 Rent { notes: a0 b0, owner: a1 b1, name: a2 b2 }
 });
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T060 {
     Exam {
@@ -294,7 +281,6 @@ content!(enum T060 6 {
     5 Airtime {}
 });
 
-// enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T061 {
     Power {
@@ -334,7 +320,6 @@ content!(enum T061 7 {
     6 Airtime { 0: a0 b0, 1: a1 b1 }
 });
 
-// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T062 {
@@ -353,7 +338,6 @@ content!(enum T062 3 {
     2 Power { 0: a0 b0 }
 });
 
-// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T063 {

@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T079>("T079", "`tag` and `content` (adjacently tagged)");
 }
 
-// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T064 {
@@ -47,7 +46,6 @@ content!(enum T064 3 {
     2 Power { stock: a0 b0, rate: a1 b1 }
 });
 
-// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T065 {
@@ -64,7 +62,6 @@ content!(enum T065 3 {
     2 Airtime { 0: a0 b0 }
 });
 
-// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T066 {
@@ -84,7 +81,6 @@ content!(enum T066 3 {
     2 Gift { 0: a0 b0 }
 });
 
-// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T067 {
@@ -101,7 +97,6 @@ content!(enum T067 3 {
     2 Data { rate: a0 b0, code: a1 b1 }
 });
 
-// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T068 {
@@ -117,7 +112,6 @@ content!(enum T068 3 {
     2 Gift { weight: a0 b0 }
 });
 
-// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T069 {
@@ -131,7 +125,6 @@ content!(enum T069 3 {
     2 Airtime {}
 });
 
-// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T070 {
@@ -149,7 +142,6 @@ content!(enum T070 3 {
     2 Data { 0: a0 b0 }
 });
 
-// `tag` (internally tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T071 {
@@ -167,7 +159,6 @@ content!(enum T071 3 {
     2 Cable {}
 });
 
-// `tag` on a struct
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) struct T072 {
@@ -176,7 +167,6 @@ pub(crate) struct T072 {
 }
 content!(struct T072 { price, stock });
 
-// `tag` on a struct
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) struct T073 {
@@ -186,7 +176,6 @@ pub(crate) struct T073 {
 }
 content!(struct T073 { expires, level, notes });
 
-// `tag` on a struct
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) struct T074 {
@@ -195,7 +184,6 @@ pub(crate) struct T074 {
 }
 content!(struct T074 { weight, origin });
 
-// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
@@ -217,7 +205,6 @@ content!(enum T075 4 {
     3 Toll { owner: a0 b0 }
 });
 
-// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
@@ -240,7 +227,6 @@ content!(enum T076 4 {
     3 Cable { parts: a0 b0 }
 });
 
-// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
@@ -263,7 +249,6 @@ content!(enum T077 4 {
     3 Cable { 0: a0 b0 }
 });
 
-// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
@@ -284,7 +269,6 @@ content!(enum T078 4 {
     3 Betting { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
 });
 
-// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]

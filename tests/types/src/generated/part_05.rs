@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T095>("T095", "`untagged`, variants of the same kind");
 }
 
-// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
@@ -44,7 +43,6 @@ content!(enum T080 4 {
     3 Airtime { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
 });
 
-// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
@@ -68,7 +66,6 @@ content!(enum T081 4 {
     3 Refund { 0: a0 b0 }
 });
 
-// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
@@ -90,7 +87,6 @@ content!(enum T082 4 {
     3 Gift { 0: a0 b0 }
 });
 
-// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
@@ -107,7 +103,6 @@ content!(enum T083 4 {
     3 Toll { 0: a0 b0, 1: a1 b1 }
 });
 
-// `tag` and `content` (adjacently tagged)
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[serde(content = "of")]
@@ -136,7 +131,6 @@ content!(enum T084 4 {
     3 Data { name: a0 b0, state: a1 b1 }
 });
 
-// `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T085 {
@@ -157,7 +151,6 @@ content!(enum T085 5 {
     4 Fields { rate: a0 b0, code: a1 b1 }
 });
 
-// `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T086 {
@@ -175,7 +168,6 @@ content!(enum T086 3 {
     2 Fields { level: a0 b0, notes: a1 b1, owner: a2 b2 }
 });
 
-// `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T087 {
@@ -195,7 +187,6 @@ content!(enum T087 5 {
     4 Fields { limit: a0 b0 }
 });
 
-// `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T088 {
@@ -211,7 +202,6 @@ content!(enum T088 3 {
     2 Fields { rate: a0 b0 }
 });
 
-// `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T089 {
@@ -228,7 +218,6 @@ content!(enum T089 3 {
     2 Fields { name: a0 b0, state: a1 b1 }
 });
 
-// `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T090 {
@@ -249,7 +238,6 @@ content!(enum T090 5 {
     4 Fields { weight: a0 b0, origin: a1 b1 }
 });
 
-// `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T091 {
@@ -266,7 +254,6 @@ content!(enum T091 3 {
     2 Fields { limit: a0 b0, price: a1 b1 }
 });
 
-// `untagged`, each variant of another kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T092 {
@@ -286,7 +273,6 @@ content!(enum T092 5 {
     4 Fields { stock: a0 b0 }
 });
 
-// `untagged`, variants of the same kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T093 {
@@ -298,7 +284,6 @@ content!(enum T093 2 {
     1 Other { 0: a0 b0 }
 });
 
-// `untagged`, variants of the same kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T094 {
@@ -314,7 +299,6 @@ content!(enum T094 3 {
     2 Fields { a: a0 b0 }
 });
 
-// `untagged`, variants of the same kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T095 {

@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T111>("T111", "`skip`, `skip_deserializing` on a variant");
 }
 
-// `untagged`, variants of the same kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T096 {
@@ -34,7 +33,6 @@ content!(enum T096 2 {
     1 Other { 0: a0 b0 }
 });
 
-// `untagged`, variants of the same kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T097 {
@@ -50,7 +48,6 @@ content!(enum T097 3 {
     2 Fields { a: a0 b0 }
 });
 
-// `untagged`, variants of the same kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T098 {
@@ -71,7 +68,6 @@ content!(enum T098 4 {
     3 More { a: a0 b0, b: a1 b1 }
 });
 
-// `untagged`, variants of the same kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T099 {
@@ -83,7 +79,6 @@ content!(enum T099 2 {
     1 Other { 0: a0 b0 }
 });
 
-// `untagged`, variants of the same kind
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T100 {
@@ -99,7 +94,6 @@ content!(enum T100 3 {
     2 Fields { a: a0 b0 }
 });
 
-// `untagged` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T101 {
     Rent {
@@ -117,7 +111,6 @@ content!(enum T101 4 {
     3 Else { 0: a0 b0 }
 });
 
-// `untagged` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T102 {
     Betting(i8, f64, u16),
@@ -137,7 +130,6 @@ content!(enum T102 4 {
     3 Else { 0: a0 b0 }
 });
 
-// `untagged` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T103 {
     Cable {
@@ -156,7 +148,6 @@ content!(enum T103 4 {
     3 Else { 0: a0 b0 }
 });
 
-// `untagged` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T104 {
     Airtime,
@@ -179,7 +170,6 @@ content!(enum T104 4 {
     3 Else { 0: a0 b0 }
 });
 
-// `untagged` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T105 {
     Power(i64),
@@ -200,7 +190,6 @@ content!(enum T105 4 {
     3 Else { 0: a0 b0 }
 });
 
-// `other`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T106 {
@@ -219,7 +208,6 @@ content!(enum T106 3 {
     2 Unknown {}
 });
 
-// `other`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T107 {
     Rent,
@@ -233,7 +221,6 @@ content!(enum T107 3 {
     2 Unknown {}
 });
 
-// `other`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T108 {
@@ -254,7 +241,6 @@ content!(enum T108 3 {
     2 Unknown {}
 });
 
-// `other`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T109 {
     Data,
@@ -268,7 +254,6 @@ content!(enum T109 3 {
     2 Unknown {}
 });
 
-// `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T110 {
     #[serde(skip)]
@@ -297,7 +282,6 @@ content!(enum T110 4 {
     3 Betting {}
 });
 
-// `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T111 {
     #[serde(skip_serializing)]

@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T127>("T127", "`rename`, `rename_all`, `rename_all_fields`");
 }
 
-// `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T112 {
     Airtime {
@@ -41,7 +40,6 @@ content!(enum T112 4 {
     3 Rent { 0: a0 b0 }
 });
 
-// `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T113 {
     Airtime {
@@ -69,7 +67,6 @@ content!(enum T113 4 {
     3 Rent { 0: a0 b0, 1: a1 b1, 2: a2 b2 }
 });
 
-// `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T114 {
     Airtime,
@@ -99,7 +96,6 @@ content!(enum T114 4 {
     3 Rent { level: a0 b0, notes: a1 b1, owner: a2 b2, name: a3 b3 }
 });
 
-// `skip`, `skip_deserializing` on a variant
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T115 {
     Gift {
@@ -128,7 +124,6 @@ content!(enum T115 4 {
     3 Refund { 0: a0 b0 }
 });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) struct T116 {
@@ -141,7 +136,6 @@ pub(crate) struct T116 {
 }
 content!(struct T116 { bundle, parts, weight, origin, of_two_words });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[serde(rename_all_fields = "snake_case")]
@@ -168,7 +162,6 @@ content!(enum T117 4 {
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct T118 {
@@ -179,7 +172,6 @@ pub(crate) struct T118 {
 }
 content!(struct T118 { price, stock, of_two_words });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[serde(rename_all_fields = "kebab-case")]
@@ -207,7 +199,6 @@ content!(enum T119 4 {
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) struct T120 {
@@ -219,7 +210,6 @@ pub(crate) struct T120 {
 }
 content!(struct T120 { code, tags, bundle, of_two_words });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[serde(rename_all_fields = "lowercase")]
@@ -243,7 +233,6 @@ content!(enum T121 4 {
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct T122 {
@@ -254,7 +243,6 @@ pub(crate) struct T122 {
 }
 content!(struct T122 { level, notes, of_two_words });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING-KEBAB-CASE")]
 #[serde(rename_all_fields = "PascalCase")]
@@ -286,7 +274,6 @@ content!(enum T123 4 {
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) struct T124 {
@@ -299,7 +286,6 @@ pub(crate) struct T124 {
 }
 content!(struct T124 { level, notes, owner, name, of_two_words });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[serde(rename_all_fields = "snake_case")]
@@ -327,7 +313,6 @@ content!(enum T125 4 {
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct T126 {
@@ -338,7 +323,6 @@ pub(crate) struct T126 {
 }
 content!(struct T126 { expires, level, of_two_words });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[serde(rename_all_fields = "kebab-case")]

@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T143>("T143", "a newtype of bytes or of text");
 }
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) struct T128 {
@@ -35,7 +34,6 @@ pub(crate) struct T128 {
 }
 content!(struct T128 { notes, owner, name, state, of_two_words });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[serde(rename_all_fields = "lowercase")]
@@ -66,7 +64,6 @@ content!(enum T129 4 {
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct T130 {
@@ -78,7 +75,6 @@ pub(crate) struct T130 {
 }
 content!(struct T130 { expires, level, notes, of_two_words });
 
-// `rename`, `rename_all`, `rename_all_fields`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING-KEBAB-CASE")]
 #[serde(rename_all_fields = "PascalCase")]
@@ -98,7 +94,6 @@ content!(enum T131 4 {
     3 OfTwoWords { of_two_words: a0 b0, last: a1 b1 }
 });
 
-// sets and maps of newtypes and enums
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T132 {
     pub(crate) owner: HashMap<Key, Vec<Key>>,
@@ -107,7 +102,6 @@ pub(crate) struct T132 {
 }
 content!(struct T132 { owner, name, map });
 
-// sets and maps of newtypes and enums
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T133 {
     pub(crate) state: BTreeMap<Key, i8>,
@@ -116,7 +110,6 @@ pub(crate) struct T133 {
 }
 content!(struct T133 { state, limit, map });
 
-// sets and maps of newtypes and enums
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T134 {
     pub(crate) price: HashMap<Key, Vec<Key>>,
@@ -125,7 +118,6 @@ pub(crate) struct T134 {
 }
 content!(struct T134 { price, stock, map });
 
-// sets and maps of newtypes and enums
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T135 {
     pub(crate) rate: BTreeMap<Key, u64>,
@@ -134,42 +126,34 @@ pub(crate) struct T135 {
 }
 content!(struct T135 { rate, code, map });
 
-// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T136(pub(crate) Vec<u8>);
 content!(struct T136 { 0 });
 
-// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T137(pub(crate) String);
 content!(struct T137 { 0 });
 
-// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T138(pub(crate) Box<str>);
 content!(struct T138 { 0 });
 
-// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T139(pub(crate) Box<[u8]>);
 content!(struct T139 { 0 });
 
-// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T140(pub(crate) [u8; 8]);
 content!(struct T140 { 0 });
 
-// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T141(pub(crate) BTreeSet<u8>);
 content!(struct T141 { 0 });
 
-// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T142(pub(crate) Cow<'static, str>);
 content!(struct T142 { 0 });
 
-// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T143(pub(crate) Arc<str>);
 content!(struct T143 { 0 });

@@ -22,27 +22,22 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T159>("T159", "`Vec`, `VecDeque`, `LinkedList`");
 }
 
-// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T144(pub(crate) VecDeque<u8>);
 content!(struct T144 { 0 });
 
-// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T145(pub(crate) PathBuf);
 content!(struct T145 { 0 });
 
-// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T146(pub(crate) CString);
 content!(struct T146 { 0 });
 
-// a newtype of bytes or of text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T147(pub(crate) Vec<Wrapping<u8>>);
 content!(struct T147 { 0 });
 
-// integers of up to 64 bits, `bool`, `char`, text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T148 {
     pub(crate) notes: bool,
@@ -52,27 +47,22 @@ pub(crate) struct T148 {
 }
 content!(struct T148 { notes, owner, name, state });
 
-// integers of up to 64 bits, `bool`, `char`, text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T149(pub(crate) u32, pub(crate) u64, pub(crate) usize, pub(crate) u16);
 content!(struct T149 { 0, 1, 2, 3 });
 
-// integers of up to 64 bits, `bool`, `char`, text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T150(pub(crate) i8, pub(crate) i16, pub(crate) i32, pub(crate) u16);
 content!(struct T150 { 0, 1, 2, 3 });
 
-// integers of up to 64 bits, `bool`, `char`, text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T151(pub(crate) i64, pub(crate) isize, pub(crate) char, pub(crate) u16);
 content!(struct T151 { 0, 1, 2, 3 });
 
-// integers of up to 64 bits, `bool`, `char`, text
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T152(pub(crate) String, pub(crate) Box<str>, pub(crate) u16);
 content!(struct T152 { 0, 1, 2 });
 
-// `i128`, `u128`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T153 {
     pub(crate) level: i128,
@@ -82,12 +72,10 @@ pub(crate) struct T153 {
 }
 content!(struct T153 { level, notes, owner, name });
 
-// `i128`, `u128`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T154(pub(crate) Option<i128>, pub(crate) BTreeMap<u128, i128>, pub(crate) u16);
 content!(struct T154 { 0, 1, 2 });
 
-// `f32`, `f64`, including NaN, the infinities and -0
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T155 {
     pub(crate) price: f32,
@@ -97,12 +85,10 @@ pub(crate) struct T155 {
 }
 content!(struct T155 { price, stock, rate, code });
 
-// `f32`, `f64`, including NaN, the infinities and -0
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T156(pub(crate) Option<f64>, pub(crate) [f32; 3], pub(crate) u16);
 content!(struct T156 { 0, 1, 2 });
 
-// `Vec`, `VecDeque`, `LinkedList`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T157 {
     pub(crate) owner: Vec<String>,
@@ -112,12 +98,10 @@ pub(crate) struct T157 {
 }
 content!(struct T157 { owner, name, state, limit });
 
-// `Vec`, `VecDeque`, `LinkedList`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T158(pub(crate) Vec<u8>, pub(crate) VecDeque<u8>, pub(crate) Vec<Vec<u32>>, pub(crate) u16);
 content!(struct T158 { 0, 1, 2, 3 });
 
-// `Vec`, `VecDeque`, `LinkedList`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T159(pub(crate) Box<[[String; 3]]>, pub(crate) u16);
 content!(struct T159 { 0, 1 });

@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T175>("T175", "`Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics");
 }
 
-// `HashSet`, `BTreeSet`, `BinaryHeap`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T160 {
     pub(crate) notes: HashSet<u16>,
@@ -32,12 +31,10 @@ pub(crate) struct T160 {
 }
 content!(struct T160 { notes, owner, name, state });
 
-// `HashSet`, `BTreeSet`, `BinaryHeap`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T161(pub(crate) BTreeSet<u8>, pub(crate) BinaryHeap<u8>, pub(crate) u16);
 content!(struct T161 { 0, 1, 2 });
 
-// `HashMap`, `BTreeMap`, whatever the key
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T162 {
     pub(crate) tags: HashMap<bool, String>,
@@ -47,12 +44,10 @@ pub(crate) struct T162 {
 }
 content!(struct T162 { tags, bundle, parts, weight });
 
-// `HashMap`, `BTreeMap`, whatever the key
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T163(pub(crate) BTreeMap<Vec<u8>, u8>, pub(crate) HashMap<Option<u8>, u16>, pub(crate) u16);
 content!(struct T163 { 0, 1, 2 });
 
-// arrays and tuples
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T164 {
     pub(crate) bundle: [Option<String>; 3],
@@ -62,17 +57,14 @@ pub(crate) struct T164 {
 }
 content!(struct T164 { bundle, parts, weight, origin });
 
-// arrays and tuples
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T165(pub(crate) (i8,), pub(crate) (u64, Option<bool>, Box<u32>, char), pub(crate) [[u8; 2]; 2], pub(crate) u16);
 content!(struct T165 { 0, 1, 2, 3 });
 
-// arrays and tuples
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T166(pub(crate) [(char, i16); 0], pub(crate) u16);
 content!(struct T166 { 0, 1 });
 
-// `Option`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T167 {
     pub(crate) notes: Option<u64>,
@@ -82,12 +74,10 @@ pub(crate) struct T167 {
 }
 content!(struct T167 { notes, owner, name, state });
 
-// `Option`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T168(pub(crate) Vec<Option<u8>>, pub(crate) Option<(u8, u8)>, pub(crate) u16);
 content!(struct T168 { 0, 1, 2 });
 
-// `Option<Option<_>>`, `Option<()>`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T169 {
     pub(crate) stock: Option<Option<i16>>,
@@ -97,12 +87,10 @@ pub(crate) struct T169 {
 }
 content!(struct T169 { stock, rate, code, tags });
 
-// `Option<Option<_>>`, `Option<()>`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T170(pub(crate) Option<Option<Option<bool>>>, pub(crate) Option<Box<Option<u8>>>, pub(crate) u16);
 content!(struct T170 { 0, 1, 2 });
 
-// `Box`, `Arc`, `Cow`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T171 {
     pub(crate) tags: Box<u32>,
@@ -112,12 +100,10 @@ pub(crate) struct T171 {
 }
 content!(struct T171 { tags, bundle, parts, weight });
 
-// `Box`, `Arc`, `Cow`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T172(pub(crate) Arc<[BTreeMap<String, String>]>, pub(crate) Cow<'static, str>, pub(crate) Cow<'static, [u8]>, pub(crate) u16);
 content!(struct T172 { 0, 1, 2, 3 });
 
-// `Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T173 {
     pub(crate) tags: Rc<f64>,
@@ -127,12 +113,10 @@ pub(crate) struct T173 {
 }
 content!(struct T173 { tags, bundle, parts, weight });
 
-// `Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T174(pub(crate) RefCell<i16>, pub(crate) Mutex<HashMap<String, f64>>, pub(crate) RwLock<Vec<u8>>, pub(crate) u16);
 content!(struct T174 { 0, 1, 2, 3 });
 
-// `Rc`, `Cell`, `RefCell`, `Mutex`, `RwLock`, atomics
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T175(pub(crate) AtomicU32, pub(crate) AtomicBool, pub(crate) AtomicI64, pub(crate) u16);
 content!(struct T175 { 0, 1, 2, 3 });

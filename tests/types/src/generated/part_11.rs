@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T191>("T191", "`alias`");
 }
 
-// `Result`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T176 {
     pub(crate) origin: Result<bool, bool>,
@@ -32,7 +31,6 @@ pub(crate) struct T176 {
 }
 content!(struct T176 { origin, expires, level, notes });
 
-// `Range`, `RangeInclusive`, `Bound`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T177 {
     pub(crate) tags: Range<u32>,
@@ -42,12 +40,10 @@ pub(crate) struct T177 {
 }
 content!(struct T177 { tags, bundle, parts, weight });
 
-// `Range`, `RangeInclusive`, `Bound`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T178(pub(crate) RangeFrom<u8>, pub(crate) RangeTo<u8>, pub(crate) u16);
 content!(struct T178 { 0, 1, 2 });
 
-// `Duration`, `SystemTime`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T179 {
     pub(crate) state: Duration,
@@ -57,7 +53,6 @@ pub(crate) struct T179 {
 }
 content!(struct T179 { state, limit, price, stock });
 
-// IP and socket addresses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T180 {
     pub(crate) bundle: IpAddr,
@@ -67,12 +62,10 @@ pub(crate) struct T180 {
 }
 content!(struct T180 { bundle, parts, weight, origin });
 
-// IP and socket addresses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T181(pub(crate) SocketAddr, pub(crate) Vec<SocketAddrV4>, pub(crate) SocketAddrV6, pub(crate) u16);
 content!(struct T181 { 0, 1, 2, 3 });
 
-// `PathBuf`, `OsString`, `CString`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T182 {
     pub(crate) bundle: PathBuf,
@@ -82,12 +75,10 @@ pub(crate) struct T182 {
 }
 content!(struct T182 { bundle, parts, weight, origin });
 
-// `PathBuf`, `OsString`, `CString`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T183(pub(crate) Vec<PathBuf>, pub(crate) u16);
 content!(struct T183 { 0, 1 });
 
-// `NonZero`, `Wrapping`, `Saturating`, `Reverse`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T184 {
     pub(crate) origin: NonZeroU8,
@@ -97,17 +88,14 @@ pub(crate) struct T184 {
 }
 content!(struct T184 { origin, expires, level, notes });
 
-// `NonZero`, `Wrapping`, `Saturating`, `Reverse`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T185(pub(crate) Option<NonZeroU32>, pub(crate) Wrapping<u16>, pub(crate) Saturating<i32>, pub(crate) u16);
 content!(struct T185 { 0, 1, 2, 3 });
 
-// `NonZero`, `Wrapping`, `Saturating`, `Reverse`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T186(pub(crate) Reverse<Vec<char>>, pub(crate) Vec<Wrapping<u8>>, pub(crate) u16);
 content!(struct T186 { 0, 1, 2 });
 
-// `()`, `PhantomData`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T187 {
     pub(crate) weight: (),
@@ -117,12 +105,10 @@ pub(crate) struct T187 {
 }
 content!(struct T187 { weight, origin, expires, level });
 
-// `()`, `PhantomData`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T188(pub(crate) ((), u8), pub(crate) [(); 2], pub(crate) u16);
 content!(struct T188 { 0, 1, 2 });
 
-// sets and maps of structs
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T189 {
     pub(crate) origin: BTreeSet<Point>,
@@ -132,12 +118,10 @@ pub(crate) struct T189 {
 }
 content!(struct T189 { origin, expires, level, notes });
 
-// sets and maps of structs
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T190(pub(crate) HashMap<Color, Vec<Point>>, pub(crate) BTreeMap<Color, BTreeMap<Point, u8>>, pub(crate) u16);
 content!(struct T190 { 0, 1, 2 });
 
-// `alias`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T191 {
     #[serde(alias = "old")]

@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T207>("T207", "`skip`");
 }
 
-// `alias`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T192 {
     Exam,
@@ -41,7 +40,6 @@ content!(enum T192 3 {
     2 Fields { state: a0 b0, limit: a1 b1 }
 });
 
-// `alias`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T193 {
     #[serde(alias = "old")]
@@ -53,7 +51,6 @@ pub(crate) struct T193 {
 }
 content!(struct T193 { limit, price, stock, rate });
 
-// `alias`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T194 {
     Rent(String, i16),
@@ -77,7 +74,6 @@ content!(enum T194 3 {
     2 Fields { code: a0 b0, tags: a1 b1 }
 });
 
-// `alias`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T195 {
     #[serde(alias = "old")]
@@ -89,7 +85,6 @@ pub(crate) struct T195 {
 }
 content!(struct T195 { level, notes, owner, name });
 
-// `alias`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T196 {
     Cable {
@@ -115,7 +110,6 @@ content!(enum T196 3 {
     2 Fields { origin: a0 b0, expires: a1 b1, level: a2 b2, notes: a3 b3 }
 });
 
-// `default`, `default = "…"`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T197 {
     pub(crate) limit: i8,
@@ -125,7 +119,6 @@ pub(crate) struct T197 {
 }
 content!(struct T197 { limit, price, given });
 
-// `default`, `default = "…"`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T198 {
     pub(crate) tags: HashMap<String, u64>,
@@ -135,7 +128,6 @@ pub(crate) struct T198 {
 }
 content!(struct T198 { tags, bundle, given });
 
-// `default`, `default = "…"`
 #[derive(Debug, Serialize, Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct T199 {
@@ -147,7 +139,6 @@ pub(crate) struct T199 {
 }
 content!(struct T199 { notes, owner, name, state, given });
 
-// `default`, `default = "…"`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T200 {
     pub(crate) code: String,
@@ -157,7 +148,6 @@ pub(crate) struct T200 {
 }
 content!(struct T200 { code, tags, given });
 
-// `default`, `default = "…"`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T201 {
     pub(crate) bundle: i8,
@@ -168,7 +158,6 @@ pub(crate) struct T201 {
 }
 content!(struct T201 { bundle, parts, weight, given });
 
-// `default`, `default = "…"`
 #[derive(Debug, Serialize, Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct T202 {
@@ -179,7 +168,6 @@ pub(crate) struct T202 {
 }
 content!(struct T202 { rate, code, tags, given });
 
-// `default`, `default = "…"`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T203 {
     pub(crate) parts: f64,
@@ -190,7 +178,6 @@ pub(crate) struct T203 {
 }
 content!(struct T203 { parts, weight, origin, given });
 
-// `default`, `default = "…"`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T204 {
     pub(crate) rate: HashMap<String, (u16, String)>,
@@ -202,7 +189,6 @@ pub(crate) struct T204 {
 }
 content!(struct T204 { rate, code, tags, bundle, given });
 
-// `skip`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T205 {
     pub(crate) price: Box<String>,
@@ -212,7 +198,6 @@ pub(crate) struct T205 {
 }
 content!(struct T205 { price, stock, lost [to_default] });
 
-// `skip`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T206 {
     pub(crate) stock: u16,
@@ -222,7 +207,6 @@ pub(crate) struct T206 {
 }
 content!(struct T206 { stock, lost [to_five], rate });
 
-// `skip`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T207 {
     pub(crate) name: HashMap<String, (f64, i64)>,

@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T223>("T223", "`skip_deserializing`");
 }
 
-// `skip`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T208 {
     #[serde(skip, default = "five")]
@@ -32,7 +31,6 @@ pub(crate) struct T208 {
 }
 content!(struct T208 { lost [to_five], price, stock });
 
-// `skip`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T209 {
     Betting {
@@ -52,7 +50,6 @@ content!(enum T209 3 {
     2 Fields { lost: a0 b0 [to_default], price: a1 b1 }
 });
 
-// `skip`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T210 {
     pub(crate) bundle: String,
@@ -62,7 +59,6 @@ pub(crate) struct T210 {
 }
 content!(struct T210 { bundle, parts, lost [to_five] });
 
-// `skip`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T211 {
     #[serde(skip)]
@@ -72,7 +68,6 @@ pub(crate) struct T211 {
 }
 content!(struct T211 { lost [to_default], stock, rate });
 
-// `skip`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T212 {
     pub(crate) weight: BTreeMap<String, BTreeMap<String, u8>>,
@@ -82,7 +77,6 @@ pub(crate) struct T212 {
 }
 content!(struct T212 { weight, origin, lost [to_five] });
 
-// `skip_serializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T213 {
     #[serde(skip_serializing)]
@@ -92,7 +86,6 @@ pub(crate) struct T213 {
 }
 content!(struct T213 { lost [to_default], state });
 
-// `skip_serializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T214 {
     pub(crate) name: u8,
@@ -102,7 +95,6 @@ pub(crate) struct T214 {
 }
 content!(struct T214 { name, lost [to_default] });
 
-// `skip_serializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T215 {
     #[serde(skip_serializing)]
@@ -112,7 +104,6 @@ pub(crate) struct T215 {
 }
 content!(struct T215 { lost [to_default], stock, rate });
 
-// `skip_serializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T216 {
     pub(crate) origin: [[i8; 3]; 3],
@@ -123,7 +114,6 @@ pub(crate) struct T216 {
 }
 content!(struct T216 { origin, lost [to_default], expires });
 
-// `skip_serializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T217 {
     Gift(HashMap<String, Option<i8>>, BTreeMap<String, i64>),
@@ -142,7 +132,6 @@ content!(enum T217 3 {
     2 Fields { parts: a0 b0, lost: a1 b1 [to_default], weight: a2 b2 }
 });
 
-// `skip_serializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T218 {
     #[serde(skip_serializing)]
@@ -153,7 +142,6 @@ pub(crate) struct T218 {
 }
 content!(struct T218 { lost [to_default], state, limit, price });
 
-// `skip_deserializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T219 {
     #[serde(skip_deserializing)]
@@ -162,7 +150,6 @@ pub(crate) struct T219 {
 }
 content!(struct T219 { lost [to_default], parts });
 
-// `skip_deserializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T220 {
     #[serde(skip_deserializing)]
@@ -171,7 +158,6 @@ pub(crate) struct T220 {
 }
 content!(struct T220 { lost [to_default], origin });
 
-// `skip_deserializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T221 {
     pub(crate) price: i32,
@@ -181,7 +167,6 @@ pub(crate) struct T221 {
 }
 content!(struct T221 { price, stock, lost [to_default] });
 
-// `skip_deserializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T222 {
     pub(crate) bundle: Box<i16>,
@@ -192,7 +177,6 @@ pub(crate) struct T222 {
 }
 content!(struct T222 { bundle, parts, weight, lost [to_default] });
 
-// `skip_deserializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T223 {
     Power {

@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T239>("T239", "`skip_serializing_if` without the right default");
 }
 
-// `skip_deserializing`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T224 {
     #[serde(skip_deserializing)]
@@ -31,7 +30,6 @@ pub(crate) struct T224 {
 }
 content!(struct T224 { lost [to_default], name });
 
-// `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T225 {
     pub(crate) rate: i32,
@@ -41,7 +39,6 @@ pub(crate) struct T225 {
 }
 content!(struct T225 { rate, code, coupon });
 
-// `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T226 {
     pub(crate) state: String,
@@ -52,7 +49,6 @@ pub(crate) struct T226 {
 }
 content!(struct T226 { state, limit, price, coupon });
 
-// `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T227 {
     pub(crate) weight: u16,
@@ -61,7 +57,6 @@ pub(crate) struct T227 {
 }
 content!(struct T227 { weight, coupon });
 
-// `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T228 {
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
@@ -70,7 +65,6 @@ pub(crate) struct T228 {
 }
 content!(struct T228 { coupon, tags });
 
-// `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T229 {
     Power {
@@ -95,7 +89,6 @@ content!(enum T229 3 {
     2 Fields { bundle: a0 b0, coupon: a1 b1, parts: a2 b2 }
 });
 
-// `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T230 {
     pub(crate) state: u8,
@@ -106,7 +99,6 @@ pub(crate) struct T230 {
 }
 content!(struct T230 { state, limit, coupon, price });
 
-// `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T231 {
     pub(crate) notes: f64,
@@ -115,7 +107,6 @@ pub(crate) struct T231 {
 }
 content!(struct T231 { notes, coupon });
 
-// `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T232 {
     pub(crate) name: i8,
@@ -126,7 +117,6 @@ pub(crate) struct T232 {
 }
 content!(struct T232 { name, coupon, state, limit });
 
-// `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T233 {
     pub(crate) origin: f64,
@@ -137,7 +127,6 @@ pub(crate) struct T233 {
 }
 content!(struct T233 { origin, expires, level, coupon });
 
-// `skip_serializing_if` with a default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T234 {
     Gift,
@@ -160,7 +149,6 @@ content!(enum T234 3 {
     2 Fields { coupon: a0 b0, state: a1 b1, limit: a2 b2 }
 });
 
-// `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T235 {
     pub(crate) stock: i32,
@@ -171,7 +159,6 @@ pub(crate) struct T235 {
 }
 content!(struct T235 { stock, rate, coupon, code });
 
-// `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T236 {
     pub(crate) origin: u8,
@@ -182,7 +169,6 @@ pub(crate) struct T236 {
 }
 content!(struct T236 { origin, expires, coupon, level });
 
-// `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T237 {
     pub(crate) notes: String,
@@ -191,7 +177,6 @@ pub(crate) struct T237 {
 }
 content!(struct T237 { notes, coupon });
 
-// `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T238 {
     #[serde(skip_serializing_if = "is_five")]
@@ -202,7 +187,6 @@ pub(crate) struct T238 {
 }
 content!(struct T238 { coupon, notes, owner, name });
 
-// `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T239 {
     Rent(bool, HashMap<String, [f64; 3]>, Box<u16>),

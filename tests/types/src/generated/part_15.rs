@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T255>("T255", "`flatten` of a map");
 }
 
-// `skip_serializing_if` without the right default
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T240 {
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -31,7 +30,6 @@ pub(crate) struct T240 {
 }
 content!(struct T240 { coupon, code });
 
-// `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T241 {
     pub(crate) parts: bool,
@@ -43,7 +41,6 @@ pub(crate) struct T241 {
 }
 content!(struct T241 { parts, weight, inner, more });
 
-// `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T242 {
     pub(crate) origin: String,
@@ -54,7 +51,6 @@ pub(crate) struct T242 {
 }
 content!(struct T242 { origin, expires, level, inner });
 
-// `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T243 {
     pub(crate) state: u64,
@@ -67,7 +63,6 @@ pub(crate) struct T243 {
 }
 content!(struct T243 { state, limit, price, inner, more });
 
-// `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T244 {
     Refund(i64, u8, u16),
@@ -84,7 +79,6 @@ content!(enum T244 3 {
     2 Fields { limit: a0 b0, inner: a1 b1 }
 });
 
-// `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T245 {
     pub(crate) name: HashMap<String, u32>,
@@ -96,7 +90,6 @@ pub(crate) struct T245 {
 }
 content!(struct T245 { name, state, inner, more });
 
-// `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T246 {
     pub(crate) bundle: BTreeMap<String, Vec<u8>>,
@@ -105,7 +98,6 @@ pub(crate) struct T246 {
 }
 content!(struct T246 { bundle, inner });
 
-// `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T247 {
     pub(crate) origin: BTreeMap<String, f64>,
@@ -118,7 +110,6 @@ pub(crate) struct T247 {
 }
 content!(struct T247 { origin, expires, level, inner, more });
 
-// `flatten` of a struct
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T248 {
     Data((i16, u8), (f64, i16)),
@@ -137,7 +128,6 @@ content!(enum T248 3 {
     2 Fields { rate: a0 b0, inner: a1 b1 }
 });
 
-// `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T249 {
     pub(crate) state: char,
@@ -147,7 +137,6 @@ pub(crate) struct T249 {
 }
 content!(struct T249 { state, limit, rest });
 
-// `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T250 {
     pub(crate) code: u8,
@@ -156,7 +145,6 @@ pub(crate) struct T250 {
 }
 content!(struct T250 { code, rest });
 
-// `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T251 {
     pub(crate) stock: i32,
@@ -165,7 +153,6 @@ pub(crate) struct T251 {
 }
 content!(struct T251 { stock, rest });
 
-// `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T252 {
     Exam(HashMap<String, i16>, u32, i16),
@@ -182,7 +169,6 @@ content!(enum T252 3 {
     2 Fields { code: a0 b0, rest: a1 b1 }
 });
 
-// `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T253 {
     pub(crate) tags: Box<Option<String>>,
@@ -191,7 +177,6 @@ pub(crate) struct T253 {
 }
 content!(struct T253 { tags, rest });
 
-// `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T254 {
     pub(crate) bundle: BTreeMap<String, u32>,
@@ -201,7 +186,6 @@ pub(crate) struct T254 {
 }
 content!(struct T254 { bundle, parts, rest });
 
-// `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T255 {
     pub(crate) rate: u32,

@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T271>("T271", "`with`, `serialize_with`, `deserialize_with`");
 }
 
-// `flatten` of a map
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T256 {
     Data(bool),
@@ -40,7 +39,6 @@ content!(enum T256 3 {
     2 Fields { name: a0 b0, state: a1 b1, rest: a2 b2 }
 });
 
-// `flatten` of two maps
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T257 {
     pub(crate) weight: Option<i16>,
@@ -53,7 +51,6 @@ pub(crate) struct T257 {
 }
 content!(struct T257 { weight, origin, expires, some, rest });
 
-// `flatten` of two maps
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T258 {
     pub(crate) expires: u8,
@@ -66,7 +63,6 @@ pub(crate) struct T258 {
 }
 content!(struct T258 { expires, level, notes, some, rest });
 
-// `flatten` of an `Option`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T259 {
     pub(crate) owner: (f64, Box<u64>),
@@ -76,7 +72,6 @@ pub(crate) struct T259 {
 }
 content!(struct T259 { owner, name, inner });
 
-// `flatten` of an `Option`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T260 {
     pub(crate) price: BTreeMap<String, String>,
@@ -87,7 +82,6 @@ pub(crate) struct T260 {
 }
 content!(struct T260 { price, stock, rate, inner [none_to_empty] });
 
-// `flatten` of an `Option`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T261 {
     pub(crate) stock: Box<[u8; 3]>,
@@ -96,7 +90,6 @@ pub(crate) struct T261 {
 }
 content!(struct T261 { stock, inner });
 
-// `flatten` of an `Option`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T262 {
     Refund {
@@ -121,7 +114,6 @@ content!(enum T262 3 {
     2 Fields { bundle: a0 b0, parts: a1 b1, inner: a2 b2 [none_to_empty] }
 });
 
-// `flatten` of an enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T263 {
     pub(crate) state: i16,
@@ -130,7 +122,6 @@ pub(crate) struct T263 {
 }
 content!(struct T263 { state, inner });
 
-// `flatten` of an enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T264 {
     pub(crate) expires: i8,
@@ -141,7 +132,6 @@ pub(crate) struct T264 {
 }
 content!(struct T264 { expires, level, notes, inner });
 
-// `flatten` of an enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T265 {
     pub(crate) rate: i16,
@@ -150,7 +140,6 @@ pub(crate) struct T265 {
 }
 content!(struct T265 { rate, inner });
 
-// `flatten` of an enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T266 {
     Cable {
@@ -173,7 +162,6 @@ content!(enum T266 3 {
     2 Fields { owner: a0 b0, name: a1 b1, state: a2 b2, inner: a3 b3 }
 });
 
-// `flatten` of an enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T267 {
     pub(crate) expires: i64,
@@ -182,7 +170,6 @@ pub(crate) struct T267 {
 }
 content!(struct T267 { expires, inner });
 
-// `flatten` of an enum
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T268 {
     pub(crate) parts: u16,
@@ -193,7 +180,6 @@ pub(crate) struct T268 {
 }
 content!(struct T268 { parts, weight, origin, inner });
 
-// `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T269 {
     #[serde(with = "as_text")]
@@ -202,7 +188,6 @@ pub(crate) struct T269 {
 }
 content!(struct T269 { changed, owner });
 
-// `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T270 {
     #[serde(serialize_with = "as_text::serialize", deserialize_with = "as_text::deserialize")]
@@ -212,7 +197,6 @@ pub(crate) struct T270 {
 }
 content!(struct T270 { changed, owner, name });
 
-// `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T271 {
     pub(crate) notes: u16,

@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T287>("T287", "`from`, `try_from`, `into`");
 }
 
-// `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T272 {
     pub(crate) bundle: char,
@@ -32,7 +31,6 @@ pub(crate) struct T272 {
 }
 content!(struct T272 { bundle, parts, changed });
 
-// `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T273 {
     Rent {
@@ -60,7 +58,6 @@ content!(enum T273 3 {
     2 Fields { changed: a0 b0, tags: a1 b1, bundle: a2 b2, parts: a3 b3 }
 });
 
-// `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T274 {
     pub(crate) tags: String,
@@ -71,7 +68,6 @@ pub(crate) struct T274 {
 }
 content!(struct T274 { tags, bundle, parts, changed });
 
-// `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T275 {
     #[serde(with = "as_bytes")]
@@ -80,7 +76,6 @@ pub(crate) struct T275 {
 }
 content!(struct T275 { changed, notes });
 
-// `with`, `serialize_with`, `deserialize_with`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T276 {
     pub(crate) parts: u32,
@@ -90,7 +85,6 @@ pub(crate) struct T276 {
 }
 content!(struct T276 { parts, weight, changed });
 
-// `with` that loses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T277 {
     #[serde(with = "whole_seconds")]
@@ -99,7 +93,6 @@ pub(crate) struct T277 {
 }
 content!(struct T277 { lossy [to_seconds], rate });
 
-// `with` that loses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T278 {
     pub(crate) level: i64,
@@ -110,7 +103,6 @@ pub(crate) struct T278 {
 }
 content!(struct T278 { level, lossy [to_lowercase], notes, owner });
 
-// `with` that loses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T279 {
     pub(crate) expires: i64,
@@ -119,7 +111,6 @@ pub(crate) struct T279 {
 }
 content!(struct T279 { expires, lossy [to_single] });
 
-// `with` that loses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T280 {
     pub(crate) expires: u8,
@@ -128,7 +119,6 @@ pub(crate) struct T280 {
 }
 content!(struct T280 { expires, lossy [to_seconds] });
 
-// `with` that loses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T281 {
     Betting {
@@ -150,7 +140,6 @@ content!(enum T281 3 {
     2 Fields { parts: a0 b0, lossy: a1 b1 [to_lowercase], weight: a2 b2 }
 });
 
-// `with` that loses
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T282 {
     pub(crate) notes: i32,
@@ -159,7 +148,6 @@ pub(crate) struct T282 {
 }
 content!(struct T282 { notes, lossy [to_single] });
 
-// `serialize_with` alone
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T283 {
     pub(crate) tags: String,
@@ -169,7 +157,6 @@ pub(crate) struct T283 {
 }
 content!(struct T283 { tags, bundle, changed });
 
-// `serialize_with` alone
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T284 {
     pub(crate) origin: i16,
@@ -180,7 +167,6 @@ pub(crate) struct T284 {
 }
 content!(struct T284 { origin, expires, level, changed });
 
-// `serialize_with` alone
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T285 {
     #[serde(serialize_with = "as_text::serialize")]
@@ -189,7 +175,6 @@ pub(crate) struct T285 {
 }
 content!(struct T285 { changed, weight });
 
-// `from`, `try_from`, `into`
 #[derive(Debug, Serialize, Deserialize, Clone)]
 #[serde(into = "Wire")]
 #[serde(from = "Wire")]
@@ -200,7 +185,6 @@ pub(crate) struct T286 {
 content!(struct T286 { number, text });
 wire!(surely T286);
 
-// `from`, `try_from`, `into`
 #[derive(Debug, Serialize, Deserialize, Clone)]
 #[serde(into = "Wire")]
 #[serde(try_from = "Wire")]

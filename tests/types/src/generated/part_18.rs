@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T303>("T303", "addresses in what serde buffers");
 }
 
-// `from`, `try_from`, `into`
 #[derive(Debug, Serialize, Deserialize, Clone)]
 #[serde(into = "Wire")]
 #[serde(from = "Wire")]
@@ -33,7 +32,6 @@ pub(crate) struct T288 {
 content!(struct T288 { number, text });
 wire!(surely T288);
 
-// `from`, `try_from`, `into`
 #[derive(Debug, Serialize, Deserialize, Clone)]
 #[serde(into = "Wire")]
 #[serde(try_from = "Wire")]
@@ -44,7 +42,6 @@ pub(crate) struct T289 {
 content!(struct T289 { number, text });
 wire!(perhaps T289);
 
-// `from`, `try_from`, `into`
 #[derive(Debug, Serialize, Deserialize, Clone)]
 #[serde(into = "Wire")]
 #[serde(from = "Wire")]
@@ -55,7 +52,6 @@ pub(crate) struct T290 {
 content!(struct T290 { number, text });
 wire!(surely T290);
 
-// `from`, `try_from`, `into`
 #[derive(Debug, Serialize, Deserialize, Clone)]
 #[serde(into = "Wire")]
 #[serde(try_from = "Wire")]
@@ -66,7 +62,6 @@ pub(crate) struct T291 {
 content!(struct T291 { number, text });
 wire!(perhaps T291);
 
-// `from`, `try_from`, `into`
 #[derive(Debug, Serialize, Deserialize, Clone)]
 #[serde(into = "Wire")]
 #[serde(from = "Wire")]
@@ -77,7 +72,6 @@ pub(crate) struct T292 {
 content!(struct T292 { number, text });
 wire!(surely T292);
 
-// `from`, `try_from`, `into`
 #[derive(Debug, Serialize, Deserialize, Clone)]
 #[serde(into = "Wire")]
 #[serde(try_from = "Wire")]
@@ -88,7 +82,6 @@ pub(crate) struct T293 {
 content!(struct T293 { number, text });
 wire!(perhaps T293);
 
-// `deny_unknown_fields`, `expecting`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct T294 {
@@ -97,7 +90,6 @@ pub(crate) struct T294 {
 }
 content!(struct T294 { expires, level });
 
-// `deny_unknown_fields`, `expecting`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(expecting = "what is sold")]
 pub(crate) struct T295 {
@@ -107,7 +99,6 @@ pub(crate) struct T295 {
 }
 content!(struct T295 { bundle, parts, weight });
 
-// `deny_unknown_fields`, `expecting`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct T296 {
@@ -118,7 +109,6 @@ pub(crate) struct T296 {
 }
 content!(struct T296 { parts, weight, origin, expires });
 
-// `deny_unknown_fields`, `expecting`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(expecting = "what is sold")]
 pub(crate) struct T297 {
@@ -127,7 +117,6 @@ pub(crate) struct T297 {
 }
 content!(struct T297 { expires, level });
 
-// 128 bits, or `Option<Option<_>>`, in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T298 {
@@ -143,7 +132,6 @@ content!(enum T298 2 {
     1 Unit {}
 });
 
-// 128 bits, or `Option<Option<_>>`, in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T299 {
@@ -158,7 +146,6 @@ content!(enum T299 2 {
     1 Unit {}
 });
 
-// 128 bits, or `Option<Option<_>>`, in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T300 {
@@ -174,7 +161,6 @@ content!(enum T300 2 {
     1 Unit {}
 });
 
-// 128 bits, or `Option<Option<_>>`, in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T301 {
     pub(crate) wide: u128,
@@ -184,7 +170,6 @@ pub(crate) struct T301 {
 }
 content!(struct T301 { wide, code, rest });
 
-// addresses in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T302 {
@@ -200,7 +185,6 @@ content!(enum T302 2 {
     1 Unit {}
 });
 
-// addresses in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T303 {

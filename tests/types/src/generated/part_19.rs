@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T319>("T319", "all of these inside one another");
 }
 
-// addresses in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T304 {
@@ -37,7 +36,6 @@ content!(enum T304 2 {
     1 Unit {}
 });
 
-// addresses in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T305 {
     pub(crate) address: Vec<IpAddr>,
@@ -47,7 +45,6 @@ pub(crate) struct T305 {
 }
 content!(struct T305 { address, state, rest });
 
-// bytes, maps with other keys than text, floats in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T306 {
@@ -62,7 +59,6 @@ content!(enum T306 2 {
     1 Unit {}
 });
 
-// bytes, maps with other keys than text, floats in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T307 {
@@ -78,7 +74,6 @@ content!(enum T307 2 {
     1 Unit {}
 });
 
-// bytes, maps with other keys than text, floats in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T308 {
@@ -94,7 +89,6 @@ content!(enum T308 2 {
     1 Unit {}
 });
 
-// bytes, maps with other keys than text, floats in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T309 {
     pub(crate) held: BTreeMap<i8, String>,
@@ -104,7 +98,6 @@ pub(crate) struct T309 {
 }
 content!(struct T309 { held, state, rest });
 
-// bytes, maps with other keys than text, floats in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum T310 {
@@ -120,7 +113,6 @@ content!(enum T310 2 {
     1 Unit {}
 });
 
-// bytes, maps with other keys than text, floats in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T311 {
@@ -135,7 +127,6 @@ content!(enum T311 2 {
     1 Unit {}
 });
 
-// bytes, maps with other keys than text, floats in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub(crate) enum T312 {
@@ -151,7 +142,6 @@ content!(enum T312 2 {
     1 Unit {}
 });
 
-// bytes, maps with other keys than text, floats in what serde buffers
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T313 {
     pub(crate) held: Duration,
@@ -162,7 +152,6 @@ pub(crate) struct T313 {
 }
 content!(struct T313 { held, weight, origin, rest });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T314 {
     pub(crate) limit: [Option<i64>; 3],
@@ -173,7 +162,6 @@ pub(crate) struct T314 {
 }
 content!(struct T314 { limit, price, first, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T315 {
     Power,
@@ -197,7 +185,6 @@ content!(enum T315 3 {
     2 Nested { code: a0 b0, tags: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
 });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T316 {
     pub(crate) state: (i64, u32),
@@ -209,7 +196,6 @@ pub(crate) struct T316 {
 }
 content!(struct T316 { state, first, second, third, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T317 {
     pub(crate) name: Box<f64>,
@@ -219,7 +205,6 @@ pub(crate) struct T317 {
 }
 content!(struct T317 { name, first, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T318 {
     Cable(f64, i64, bool),
@@ -238,7 +223,6 @@ content!(enum T318 3 {
     2 Nested { name: a0 b0, first: a1 b1, second: a2 b2, other: a3 b3, points: a4 b4 }
 });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T319 {
     pub(crate) weight: u64,

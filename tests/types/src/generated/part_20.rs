@@ -22,7 +22,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T335>("T335", "all of these inside one another");
 }
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T320 {
     pub(crate) limit: u64,
@@ -32,7 +31,6 @@ pub(crate) struct T320 {
 }
 content!(struct T320 { limit, first, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T321 {
     Rent(Option<u8>),
@@ -56,7 +54,6 @@ content!(enum T321 3 {
     2 Nested { limit: a0 b0, first: a1 b1, second: a2 b2, other: a3 b3, points: a4 b4 }
 });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T322 {
     pub(crate) stock: String,
@@ -68,7 +65,6 @@ pub(crate) struct T322 {
 }
 content!(struct T322 { stock, first, second, third, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T323 {
     pub(crate) owner: i32,
@@ -79,7 +75,6 @@ pub(crate) struct T323 {
 }
 content!(struct T323 { owner, name, first, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T324 {
     Exam,
@@ -102,7 +97,6 @@ content!(enum T324 3 {
     2 Nested { origin: a0 b0, expires: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
 });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T325 {
     pub(crate) rate: f64,
@@ -115,7 +109,6 @@ pub(crate) struct T325 {
 }
 content!(struct T325 { rate, code, first, second, third, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T326 {
     pub(crate) price: u32,
@@ -126,7 +119,6 @@ pub(crate) struct T326 {
 }
 content!(struct T326 { price, stock, first, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T327 {
     Data {
@@ -151,7 +143,6 @@ content!(enum T327 3 {
     2 Nested { state: a0 b0, limit: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
 });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T328 {
     pub(crate) origin: String,
@@ -164,7 +155,6 @@ pub(crate) struct T328 {
 }
 content!(struct T328 { origin, expires, first, second, third, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T329 {
     pub(crate) state: BTreeMap<String, i32>,
@@ -175,7 +165,6 @@ pub(crate) struct T329 {
 }
 content!(struct T329 { state, limit, first, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T330 {
     Data(Box<[i16; 3]>, u16),
@@ -199,7 +188,6 @@ content!(enum T330 3 {
     2 Nested { code: a0 b0, tags: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
 });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T331 {
     pub(crate) expires: HashMap<String, Box<u8>>,
@@ -211,7 +199,6 @@ pub(crate) struct T331 {
 }
 content!(struct T331 { expires, first, second, third, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T332 {
     pub(crate) weight: u64,
@@ -222,7 +209,6 @@ pub(crate) struct T332 {
 }
 content!(struct T332 { weight, origin, first, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T333 {
     Power {
@@ -247,7 +233,6 @@ content!(enum T333 3 {
     2 Nested { parts: a0 b0, weight: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
 });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T334 {
     pub(crate) owner: u32,
@@ -259,7 +244,6 @@ pub(crate) struct T334 {
 }
 content!(struct T334 { owner, first, second, third, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T335 {
     pub(crate) state: (i16, bool),

@@ -20,7 +20,6 @@ pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T349>("T349", "all of these inside one another");
 }
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T336 {
     Toll {
@@ -45,7 +44,6 @@ content!(enum T336 3 {
     2 Nested { price: a0 b0, stock: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
 });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T337 {
     pub(crate) parts: i8,
@@ -58,7 +56,6 @@ pub(crate) struct T337 {
 }
 content!(struct T337 { parts, weight, first, second, third, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T338 {
     pub(crate) stock: [u16; 3],
@@ -68,7 +65,6 @@ pub(crate) struct T338 {
 }
 content!(struct T338 { stock, first, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T339 {
     Airtime {
@@ -90,7 +86,6 @@ content!(enum T339 3 {
     2 Nested { name: a0 b0, state: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
 });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T340 {
     pub(crate) stock: (String, u64),
@@ -103,7 +98,6 @@ pub(crate) struct T340 {
 }
 content!(struct T340 { stock, rate, first, second, third, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T341 {
     pub(crate) code: BTreeMap<String, f64>,
@@ -114,7 +108,6 @@ pub(crate) struct T341 {
 }
 content!(struct T341 { code, tags, first, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T342 {
     Betting,
@@ -134,7 +127,6 @@ content!(enum T342 3 {
     2 Nested { origin: a0 b0, expires: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
 });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T343 {
     pub(crate) parts: i16,
@@ -146,7 +138,6 @@ pub(crate) struct T343 {
 }
 content!(struct T343 { parts, first, second, third, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T344 {
     pub(crate) origin: String,
@@ -156,7 +147,6 @@ pub(crate) struct T344 {
 }
 content!(struct T344 { origin, first, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T345 {
     Gift {
@@ -180,7 +170,6 @@ content!(enum T345 3 {
     2 Nested { rate: a0 b0, first: a1 b1, second: a2 b2, other: a3 b3, points: a4 b4 }
 });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T346 {
     pub(crate) notes: [u8; 3],
@@ -192,7 +181,6 @@ pub(crate) struct T346 {
 }
 content!(struct T346 { notes, first, second, third, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T347 {
     pub(crate) rate: BTreeMap<String, u32>,
@@ -202,7 +190,6 @@ pub(crate) struct T347 {
 }
 content!(struct T347 { rate, first, other, points });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum T348 {
     Data {
@@ -229,7 +216,6 @@ content!(enum T348 3 {
     2 Nested { weight: a0 b0, origin: a1 b1, first: a2 b2, second: a3 b3, other: a4 b4, points: a5 b5 }
 });
 
-// all of these inside one another
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct T349 {
     pub(crate) origin: String,

@@ -106,9 +106,8 @@ impl Body {
 impl Type {
     /// Returns the code of the type, with its implementation of `Content`.
     pub(crate) fn render(&self) -> String {
-        let Self { name, derives, attributes, shape, beside, row, .. } = self;
+        let Self { name, derives, attributes, shape, beside, .. } = self;
         let mut out = String::new();
-        writeln!(out, "// {row}").ok();
         let derives = [&["Serialize", "Deserialize"], derives.as_slice()].concat().join(", ");
         writeln!(out, "#[derive(Debug, {derives})]").ok();
         for attribute in attributes {

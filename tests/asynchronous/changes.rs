@@ -17,7 +17,7 @@ const LARGE: usize = 80 << 10;
 
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);
 
-/// Returns the number of entries that the cache would still have after a crash now.
+/// Returns the number of entries that a restart would find if the process crashed now.
 fn entries_after_a_crash(place: &Place) -> u64 {
     let dir = tempfile::tempdir().unwrap();
     let copy = dir.path().join("shop.larder");

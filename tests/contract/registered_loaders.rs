@@ -66,7 +66,7 @@ pub(super) fn loading(
     cache.keyspace(definition).unwrap().with_loader(policy, loader).unwrap()
 }
 
-/// Returns a memory-only cache's clock, and a handle with this loader.
+/// Opens a memory-only cache. Returns its clock, and a handle with this loader.
 pub(super) fn with_loader(
     definition: KeyspaceDefinition<u64, u64>,
     policy: LoadPolicy,

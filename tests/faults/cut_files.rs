@@ -122,7 +122,7 @@ fn contract_5_a_file_of_ours_that_is_cut_anywhere_is_moved_aside() {
     let original = closed();
     let len = fs::metadata(original.path()).unwrap().len();
     for len in lengths(len, &mut Random::new(7)).into_iter().chain(STUMPS) {
-        // So short a file is recognized only by its inode, so this case can't use a copy.
+        // A file that is this short is recognized only by its inode, so this case can't use a copy.
         let place = if STUMPS.contains(&len) { closed() } else { copied(&original) };
         cut(&place.path(), len);
         is_quarantined(&place, &format!("cut to {len} bytes"));
@@ -228,8 +228,8 @@ fn contract_5_a_file_that_was_never_ours_is_refused_where_one_of_ours_stood() {
             is_refused(&place, &format!("{what}, in place: {in_place}"));
         }
     }
-    // Too short to show its owner, a cut database is refused, because it has another inode than the cache
-    // file.
+    // A cut database that is too short to show its owner is refused, because its inode is not that of the
+    // cache file.
     for len in STUMPS {
         let place = closed();
         put(&place.path(), &other_database()[..usize::try_from(len).unwrap()], false);

@@ -1,5 +1,5 @@
-//! Tests of the directories and file systems in which a cache file may be, and of what the process, the
-//! system and the file system allow there.
+//! Tests of cache files in several kinds of directories and file systems, with the permissions and limits
+//! that apply there.
 //!
 //! A child process mounts real file systems in its own mount namespace, if it is allowed to (as root).
 //! Otherwise these tests print that they are skipped.

@@ -14,7 +14,7 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use crate::explorer::Explorer;
 
-/// Default number of schedules, for all scenarios together. So many schedules take little time.
+/// Default number of schedules, for all scenarios together. They take little time.
 const SCHEDULES: u64 = 2_000;
 /// Stack size in bytes. A commit of redb needs more than shuttle's default.
 const STACK: usize = 256 << 10;

@@ -72,8 +72,8 @@ fn delay(node: &RemoteNode) {
 }
 
 /// Looks up key 1. A value from memory must be correct at the end of the lookup. A value from the server must
-/// be correct at its start. If another thread has asked the server meanwhile, the counts do not say which of
-/// them this lookup was, and it is judged like one of the server.
+/// be correct at its start. If another thread has asked the server meanwhile, the counts do not show whether
+/// this lookup did too. Such a lookup is judged like a lookup at the server.
 fn get(source: &Source, versions: &Keyspace<u64, u64>) {
     let counts = || {
         let stats = versions.stats();
@@ -328,8 +328,8 @@ pub(crate) fn a_near_copy_never_outlives_its_entry() {
     assert_eq!(seen, None);
 }
 
-/// After the connection was lost during lookups and loads, memory has no value for which the server sends no
-/// invalidations.
+/// After the connection was lost during lookups and loads, memory holds only values for which the server
+/// sends invalidations.
 pub(crate) fn a_lost_connection_leaves_nothing_stale() {
     let (machines, source) = (Machines::new(), Source::new());
     let [one, other] = machines.versions();

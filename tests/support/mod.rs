@@ -94,8 +94,8 @@ impl Place {
         Self { dir, clock: Arc::new(clock), _watch: watch_this_test() }
     }
 
-    /// Returns a place on a file system in memory, if there is one. For tests that simulate crashes by
-    /// copying the file, which need no real disk.
+    /// Returns a place on a file system in memory, if there is one. Tests that simulate crashes by copying
+    /// the file need no real disk.
     pub(crate) fn in_memory() -> Self {
         let memory = std::path::Path::new("/dev/shm");
         let dir = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();

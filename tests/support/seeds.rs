@@ -1,5 +1,5 @@
 //! The seeds of the randomised harnesses, and the command that repeats a run. The harnesses of several
-//! packages include this file, so it uses the standard library alone.
+//! packages include this file, so it uses only the standard library.
 
 /// The environment variable for the first seed. If it is not set, the seed is random.
 const SEED: &str = "LARDER_SEED";
@@ -7,7 +7,7 @@ const SEED: &str = "LARDER_SEED";
 /// Returns the number in an environment variable.
 ///
 /// # Panics
-/// If the variable is set to something else.
+/// Panics if the variable is set to anything else.
 pub(crate) fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))

@@ -1,10 +1,10 @@
 //! A watchdog that turns a hang into a failure. Its message names the test that hangs, and the command that
 //! repeats it.
 //!
-//! A hanging test prints nothing, not even its seed. So each round of a harness is watched, with the command
-//! that replays it, and so is each place of a cache, with the name of its test. If something exceeds its time
-//! limit, the watchdog prints everything that is in progress and aborts the process. It aborts because a
-//! hanging thread can't be unwound.
+//! A hanging test prints nothing, not even its seed. So the watchdog watches each round of a harness, with
+//! the command that replays the round. It also watches each place of a cache, with the name of the test. If a
+//! round or a test exceeds its time limit, the watchdog prints everything that is in progress and aborts the
+//! process, because a hanging thread can't be unwound.
 //!
 //! One thread counts the seconds for everything that is watched. It reads no clock, so a suspended machine
 //! causes no failure. Several packages share this file.

@@ -10,7 +10,7 @@ use crate::error::Error;
 
 /// Default number of requests in a phase.
 ///
-/// Large enough that the first loads of popular keys are a small part of the requests, as in a shop that has
+/// With this number, the first loads of popular keys are a small part of the requests, as in a shop that has
 /// been open for a while.
 pub(crate) const DEFAULT_REQUESTS: u64 = 600_000;
 

@@ -1,4 +1,4 @@
-//! Implements the trait `Key`, and `EncodeKey` of the key for itself.
+//! Implements the trait `Key`, and the trait `EncodeKey`, so that a key can look up itself.
 
 use proc_macro2::TokenStream;
 use quote::quote;

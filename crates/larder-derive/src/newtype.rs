@@ -41,9 +41,9 @@ pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, fields: &Fields
     Ok(KeyType { own: quote! { #own #prefixes }, forms })
 }
 
-/// Returns the forms of the field that look up the key, and implementations that belong to no form. With
-/// `try_from`, there are none, because an insert with such a form could bypass the validation. Only
-/// `lookup_by` then adds forms.
+/// Returns the forms that look up the field and can therefore look up the key, and implementations that
+/// belong to no form. With `try_from`, there are none, because an insert with such a form could bypass the
+/// validation. Only `lookup_by` then adds forms.
 fn lookups(input: &DeriveInput, options: &TypeOptions, inner: &Type) -> (TokenStream, Vec<Form>) {
     let none = (TokenStream::new(), Vec::new());
     if options.try_from.is_some() {

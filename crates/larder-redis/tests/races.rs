@@ -1,5 +1,5 @@
 //! Races between a fill, a change and a push. The test plants the order of their steps: a proxy holds back
-//! the answers and pushes of the server until the other steps are done. Only in `AnswerWithPush`, the push
+//! the answers and pushes of the server until the other steps are done. Only in `AnswerWithPush` do the push
 //! and the fill run at the same time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ const RACES: &str = "LARDER_REDIS_RACES";
 /// The bound of these tests. It is long, so that memory answers while pushes are held back.
 const BOUND: Duration = Duration::from_secs(1);
 const WORKERS: usize = 2;
-/// One race in this number loses the connection. Such a race takes the longest.
+/// Number of races per race that loses the connection. These races are rare because they take the longest.
 const LOSSES: usize = 256;
 
 /// The order of a race.
@@ -175,8 +175,8 @@ fn races(tracking: &str, fault: NodeFault, count: usize) -> Option<usize> {
                     }
                     let order = ORDERS[at % ORDERS.len()];
                     let order = if at % LOSSES == LOSSES - 1 { Order::LossBeforeFill } else { order };
-                    // The quotient, because `change` uses its lowest bit. So each order has both kinds of
-                    // changes.
+                    // Passes the quotient, because `change` uses its lowest bit. So each order has both kinds
+                    // of changes.
                     let is_planted = racers.race(at / ORDERS.len(), order, &key(&format!("raced{at}")));
                     planted.fetch_add(usize::from(is_planted), Ordering::Relaxed);
                 }

@@ -85,7 +85,7 @@ fn a_range_of_spelled_keys_is_removed_and_nothing_beside_it() {
     assert_eq!(slots(&server), before.iter().filter(|key| **key != gone).cloned().collect::<Vec<_>>());
     eventually("the other node sees it", || package(&two, "MTN_DATA").is_none());
     assert!(package(&one, "MTNDATA").is_some() && package(&two, "MTNDATA").is_some());
-    // Its keys begin as the category list does.
+    // The product keys begin like the key of the category list, which must remain.
     one.products().clear().unwrap();
     assert!(!slots(&server).iter().any(|key| key.starts_with("shop:0:product_MTN")));
     eventually("the other node sees it", || two.get_product(&product("MTNDATA")).is_none());

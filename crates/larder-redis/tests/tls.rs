@@ -119,7 +119,7 @@ fn sentinels_and_the_master_that_they_name_are_reached_with_tls() {
     let tier = open(&url);
     eventually("it is connected", || tier.why_down().is_none());
     assert!(ask(|reply| tier.get(key("k"), reply)).unwrap().is_none());
-    // A certificate that nothing trusts is an error, of the Sentinel's connection, too.
+    // An untrusted certificate is an error, also on the connection to a Sentinel.
     let untrusted = url.split("&ca=").next().unwrap();
     let error = RedisTier::open(untrusted).map(drop).unwrap_err();
     assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");

@@ -67,8 +67,8 @@
 //!
 //! # Other machines
 //! Connections are not encrypted. So the server refuses an address that other machines can reach, unless
-//! [`ServerBuilder::allow_remote`] and a password are set. Who reads the network then reads the password and
-//! the values. Use such an address in a private network only, or through a tunnel.
+//! [`ServerBuilder::allow_remote`] and a password are set. Anyone who can read the network can then read the
+//! password and the values. Use such an address in a private network only, or through a tunnel.
 //!
 //! # Layout
 //! The modules import each other in one direction only:

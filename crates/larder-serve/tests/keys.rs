@@ -78,7 +78,7 @@ fn a_path_with_spaces_and_control_characters_is_one_word_of_a_list() {
     drop(server);
 }
 
-/// As Redis does: a line break becomes a space, any other byte stays.
+/// As in Redis, a line break becomes a space, and any other byte is unchanged.
 #[test]
 fn an_error_repeats_control_characters_but_no_line_break() {
     let served = Served::new();

@@ -15,7 +15,7 @@ use crate::support::{BLOBS, HOUR, Random, assert_capacity_is_usable};
 /// Number of steps between two samples while the cache is open.
 const STEPS: u64 = 2_500;
 const MEMORY_CAPACITY: ByteSize = ByteSize::mib(2);
-/// A bound above the weight of every entry, in bytes.
+/// Upper bound of the weight of an entry, in bytes.
 const HEAVIEST: u64 = 4 << 10;
 /// Number of keys that the load overwrites most often.
 const HOT_KEYS: u64 = 20;

@@ -1,5 +1,5 @@
-//! Finds out whether a command is meant for a server of Redis or Valkey, by the URL that it is given or that
-//! is in `LARDER_URL`.
+//! Determines whether a command uses a server of Redis or Valkey, from the URL in its arguments or in
+//! `LARDER_URL`.
 
 use larder::URL_VARIABLE;
 use larder::inspect::escape_control;
@@ -20,7 +20,7 @@ pub(crate) struct ServerUrl {
 }
 
 impl ServerUrl {
-    /// Returns the server of a command, or none if the command uses a file or a process.
+    /// Returns the server of a command, or `None` if the command uses a file or a process.
     pub(crate) fn of(command: &mut Command) -> Result<Option<Self>, Failure> {
         let given = match command {
             Command::Check { url } => url.clone(),
@@ -75,7 +75,7 @@ impl ServerUrl {
         Ok(inspector)
     }
 
-    /// Returns the failure of a command that a server has no answer to.
+    /// Returns the failure of a command that is not available for a server.
     pub(crate) fn refuse(&self, why: &str) -> Failure {
         let of = if self.is_of_environment { format!("{URL_VARIABLE} names") } else { "this is".to_owned() };
         Failure::new(Exit::Usage, format!("{of} a cache at a server: {why}"))

@@ -1,8 +1,9 @@
 //! The commands on a cache at a server of Redis or Valkey.
 //!
-//! They read the keys of the cache's prefix over a connection of their own. `remove`, `remove-prefix` and
-//! `clear` change them. `doctor` is with the checks of files. A command that needs a file, or a process with
-//! a control socket, is refused with the command that does the same at a server.
+//! These commands read the keys with the cache's prefix over their own connection. `remove`, `remove-prefix`
+//! and `clear` remove such keys. The checks of `doctor` are in [`super::doctor`]. A command that needs a
+//! file, or a process with a control socket, is refused. The failure names the command that does the same at
+//! a server.
 
 mod entry;
 mod info;
@@ -18,7 +19,7 @@ use crate::cache::server::ServerUrl;
 use crate::commands::doctor;
 use crate::term::exit::{Exit, Failure, report};
 
-/// Runs a command on a server. Returns none if the command uses a file or a process.
+/// Runs a command on a server. Returns `None` if the command uses a file or a process.
 pub(crate) fn run(command: &mut Command) -> Option<ExitCode> {
     let json = asks_for_json(command);
     match ServerUrl::of(command) {

@@ -26,7 +26,8 @@ fn pause() {
 }
 
 impl RedisServer {
-    /// Starts a server without persistence. Returns none, and prints the reason, if it is not installed.
+    /// Starts a server without persistence. If redis-server is not installed, prints the reason and returns
+    /// `None`.
     #[expect(clippy::print_stdout, reason = "a skipped test prints the reason")]
     fn start(place: &Place) -> Option<Self> {
         let socket = place.dir().join("redis.sock");
@@ -50,7 +51,7 @@ impl RedisServer {
         format!("redis+unix://{}?prefix=shop&request_timeout=20s", self.socket.display())
     }
 
-    /// Sends a request in words without spaces.
+    /// Sends a request whose words contain no spaces.
     fn send(&self, request: &str) {
         let mut stream = UnixStream::connect(&self.socket).unwrap();
         writeln!(stream, "{request}\r").unwrap();
@@ -112,7 +113,7 @@ fn the_entries_of_a_server_are_read_and_removed() {
     let ttl = ok(&["ttl", &url, "shop:1:product_MTNVTU"]);
     assert!(ttl.starts_with("35"), "{ttl}");
     assert!(ok(&["why", &url, "shop:1:product_MTNVTU"]).contains("a lookup finds it; it expires in 59 min"));
-    // A product key alone is one of version 0.
+    // A product key without a version has version 0.
     assert!(
         printed(dir, &["why", &url, "product_MTNVTU"], 1)
             .starts_with("shop:0:product_MTNVTU: the server has nothing")
@@ -230,7 +231,7 @@ enum Answers {
     Texts,
     /// Each answer after the greeting is an error with a hostile text.
     Errors,
-    /// Each answer after the greeting has another form than was asked for.
+    /// Each answer after the greeting has another form than the request expects.
     Forms,
     /// The connection ends after the greeting.
     End,

@@ -24,10 +24,10 @@
 //!
 //! **The bound.** Two majorities have a Sentinel in common. After a Sentinel has voted for a new master, it
 //! votes for the old master again only after another failover. So if one client of larder had a majority for
-//! the new master at the time `T`, then `V` of each client of the old one is before `T`. It follows that no
-//! answer of memory (6), and no answer of the old master (7), is older than a change that the new master has
-//! acknowledged to a client of larder by more than `S`, whatever the clocks say. The URLs of all clients must
-//! name Sentinels of the same group, but need not name all of them.
+//! the new master at the time `T`, then `V` of each client of the old one is before `T`. So once the new
+//! master has acknowledged a change to a client of larder, memory (6) and the old master (7) return older
+//! values for at most `S`, whatever the clocks say. The URLs of all clients must name Sentinels of the same
+//! group, but need not name all of them.
 //!
 //! A program that believes *one* Sentinel may use the new master before a majority knows it. For its changes,
 //! the bound is longer by the time until a majority knows: the Sentinels tell each other at once, or, if the

@@ -71,7 +71,7 @@ struct SlotName {
     label: Vec<u8>,
     /// The shapes that the key may have, each with the encoded key.
     shapes: Vec<(String, Vec<u8>)>,
-    /// The key as the key of its fences has it.
+    /// The form of the key in the server key of its fences.
     fenced: Vec<u8>,
     /// Whether the shape is known, because a schema spells the key.
     is_spelled: bool,

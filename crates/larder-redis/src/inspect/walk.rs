@@ -29,7 +29,7 @@ impl ServerInspector {
     /// begins with the cursor `0`.
     ///
     /// # Errors
-    /// The server does not answer, or refuses.
+    /// Fails if the server does not answer, or refuses the request.
     ///
     /// # Cost
     /// A walk reads every key of the database, about 500 for each page.
@@ -60,7 +60,7 @@ impl ServerInspector {
     /// existed, including keys with only a lease.
     ///
     /// # Errors
-    /// The server does not answer, or refuses.
+    /// Fails if the server does not answer, or refuses the request.
     pub fn remove(&mut self, keys: &[Vec<u8>]) -> Result<u64, Error> {
         if keys.is_empty() {
             return Ok(0);

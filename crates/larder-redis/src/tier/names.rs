@@ -293,7 +293,7 @@ mod tests {
         let product = names.space(&[0, 0, 0, 4]).unwrap().0;
         assert!(names.slot(product, b"two words\0\0").is_err());
         assert_eq!(names.pattern(product, b"MTN"), b"shop:3:product_*");
-        // Another keyspace of the same name would spell its keys so.
+        // Only another keyspace with the same name would spell its keys in this way.
         assert_eq!(names.key_of_slot(b"shop:3:product:MTNVTU"), None);
         assert_eq!(names.key_of_slot(b"shop:3:merchant_auth_M1"), None);
     }

@@ -226,8 +226,8 @@ impl Replicas {
 
     fn ask(&self, connection: &mut MarkConnection) -> Result<u64, Error> {
         let request = self.settings.timing.request;
-        // Shorter than the time limit of the reply, so that the server replies with the number of replicas in
-        // time.
+        // This limit is shorter than the time limit of the reply, so that the server replies with the number
+        // of replicas in time.
         let limit = request / 2;
         let mark = Command::new("EVAL").arg(MARK).arg("1").arg(self.state.directory.read().names.mark());
         let mark = mark.number(crate::random::number());

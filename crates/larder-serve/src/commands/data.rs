@@ -89,7 +89,7 @@ pub(super) async fn values(session: &Session, args: Arguments<'_>, out: &mut Out
         out.len() + lens.sum::<usize>() <= session.served.output_limits.max
     };
     let Some(values) = session.database().keyspace.try_get_group(args.from(1)).filter(fits) else {
-        // In a box, so that the future of the lookup stays small.
+        // The future of the transaction is boxed, so that the future of this function stays small.
         return Box::pin(group(session, args, out, run)).await;
     };
     let reply = out.reply();

@@ -113,7 +113,8 @@ pub(super) fn now_ms() -> i64 {
     i64::try_from(SystemClock::new().wall().as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Parses an expiry. Returns the error `invalid` if the number is not positive or is too large.
+/// Parses an expiry. Returns an error if the text is not an integer, and the error `invalid` if the number is
+/// not positive or is too large.
 pub(super) fn parse_expiry(unit: Unit, number: &[u8], invalid: &'static str) -> Result<Expiry, &'static str> {
     let number = integer(number).ok_or(errors::NOT_AN_INTEGER)?;
     let millis = unit.millis(number).filter(|millis| *millis > 0).ok_or(invalid)?;

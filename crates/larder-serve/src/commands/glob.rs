@@ -1,11 +1,11 @@
 //! Key patterns for `KEYS`, `SCAN` and `CONFIG GET`: `*`, `?`, `[a-z]`, `[^a]` and `\`.
 //!
 //! A pattern is parsed once, and then matched against many keys. A pattern may be as long as a request, but
-//! the time of a match is bounded. A run of `*` is one `*`, and a class is a set of bytes. A pattern with
-//! more items than the longest key has bytes matches no key.
+//! the time of a match is bounded. A run of `*` is one `*`, and a class is a set of bytes. If a pattern has
+//! more items than the longest key has bytes, the pattern matches no key.
 
-/// Maximum number of items of a pattern, without `*`. The texts are keys or shorter, and a key has up to
-/// 4,096 bytes.
+/// Maximum number of items of a pattern, without `*`. A matched text is a key, with up to 4,096 bytes, or is
+/// shorter.
 const MAX_ITEMS: usize = 4096;
 
 /// One item of a pattern.

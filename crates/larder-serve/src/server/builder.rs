@@ -224,9 +224,9 @@ impl ServerBuilder {
     /// Sets the bound of the memory that the buffers of all connections take together: received requests, the
     /// requests of a `MULTI`, and unsent replies. Default 1 GiB, at least 1 MiB.
     ///
-    /// When the bound is exceeded, the server closes the connections that hold most, but none that holds an
-    /// equal share of the bound or less. Up to 32 KiB of a connection are not counted. A thread may exceed
-    /// the bound by the replies to one request.
+    /// When the bound is exceeded, the server closes the connections that hold most. It closes no connection
+    /// that holds an equal share of the bound or less. Up to 32 KiB of a connection are not counted. A thread
+    /// may exceed the bound by the replies to one request.
     pub fn buffer_memory(mut self, bytes: usize) -> Self {
         self.buffer_memory = bytes;
         self

@@ -2,7 +2,7 @@
 //!
 //! The only accepted request is a `GET` of a path. A peer must send it within [`PATIENCE`] and in at most
 //! [`MAX_REQUEST`] bytes, and gets one response. At most [`MAX_PEERS`] peers are served at a time, and others
-//! wait in the socket. So these peers do not count against the limit of client connections.
+//! wait in the socket. These peers do not count against the limit of client connections.
 
 use std::fmt::{Display, Write};
 use std::sync::Arc;

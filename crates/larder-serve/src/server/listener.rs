@@ -101,8 +101,8 @@ fn bind_unix(path: &Path, mode: u32, group: Option<u32>) -> io::Result<(UnixList
     })
 }
 
-/// Binds a socket with a mode. Calls `open_up` before the socket listens. After an error, no file is left:
-/// the next start would have to tell it from the socket of another process.
+/// Binds a socket with a mode. Calls `open_up` before the socket listens. After an error, no file is left.
+/// Otherwise the next start would have to check whether another process owns the file.
 fn bind_private(
     path: &Path,
     mode: u32,

@@ -3,8 +3,8 @@
 //!
 //! A thread makes short calls of the cache itself ([`Cache::inline_calls`](larder::Cache::inline_calls)):
 //! lookups on disk while the disk is fast, and changes that wait for no other thread. So one read of a disk
-//! that has become slow delays all connections of a thread. After that, a worker thread of the cache makes
-//! the lookups for at least 20 times as long, and until one of them is fast.
+//! that has become slow delays all connections of a thread. After that, worker threads of the cache make the
+//! lookups, for at least 20 times the duration of that read, and until one lookup is fast.
 //!
 //! A new connection goes to the thread with the fewest connections. The first thread also accepts
 //! connections.

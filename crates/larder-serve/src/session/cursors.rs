@@ -113,7 +113,7 @@ impl Cursors {
         cursor
     }
 
-    /// Records that a walk has ended, whose last call used the cursor `from`.
+    /// Records the end of a walk whose last call used the cursor `from`.
     pub(crate) fn end(&self, from: u64) {
         self.lock().pass(from);
     }

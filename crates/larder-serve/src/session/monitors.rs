@@ -1,8 +1,8 @@
-//! The connections that receive a line for each request whose command has neither the flag `ADMIN` nor the
-//! flag `SKIP_MONITOR`, after `MONITOR`.
+//! The monitors: connections that have sent `MONITOR`. A monitor receives a line for each request whose
+//! command has neither the flag `ADMIN` nor the flag `SKIP_MONITOR`.
 //!
-//! 1. When such a request is executed, a line for it is added to the queue of each monitor. Without a
-//!    monitor, this costs only a read of a counter.
+//! 1. Before such a request is executed, or queued after `MULTI`, a line is added to the queue of each
+//!    monitor. Without a monitor, this costs only a read of a counter.
 //! 2. The monitor's connection is woken, and takes the lines from its queue.
 //! 3. The queue is bounded. If a monitor does not take its lines in time, the server closes its connection.
 //!    So requests never wait for a monitor to take its lines, and an open monitor misses no line.

@@ -149,7 +149,7 @@ impl Output {
         self.sendable.get(self.sent..).unwrap_or_default()
     }
 
-    /// Moves replies before which no reply waits to the bytes that may be sent.
+    /// Moves these replies to the sendable bytes. Must be called only if no earlier reply still waits.
     fn release(&mut self, replies: &mut Vec<u8>) {
         if replies.is_empty() {
             return;

@@ -1,7 +1,7 @@
 //! The checks of a cache at a server of Redis or Valkey: the checklist of the guide.
 //!
-//! The facts come from `INFO`, and from `CONFIG GET` where the user may ask for it. The checks of the guide
-//! that need the application (its invalidations, its fallback) are not made.
+//! The facts come from `INFO`, and from `CONFIG GET` where the user may ask for it. The guide also lists
+//! checks of the application (its invalidations, its fallback), which this command can't make.
 
 use std::time::Duration;
 
@@ -24,11 +24,11 @@ const NEARLY_FULL: u64 = 90;
 #[derive(Debug, Default)]
 struct Facts {
     info: ServerInfo,
-    /// `appendfsync`, if the server says it.
+    /// The setting `appendfsync`, if the server reports it.
     fsync: Option<String>,
-    /// `tracking-table-max-keys`, if the server says it.
+    /// The setting `tracking-table-max-keys`, if the server reports it.
     max_tracked: Option<u64>,
-    /// `min-replicas-to-write`, if the server says it.
+    /// The setting `min-replicas-to-write`, if the server reports it.
     min_replicas: Option<u64>,
     /// The reason why the server refuses to push changed keys.
     tracking_error: Option<String>,
@@ -209,8 +209,8 @@ impl Facts {
         }
     }
 
-    /// Returns whether a snapshot was made since the start of the server. The time of the last one is the
-    /// time of the start if there was none.
+    /// Returns whether a snapshot was made since the start of the server. If there was none, the server
+    /// reports the time of its start as the time of the last snapshot.
     fn saves_snapshots(&self) -> bool {
         let started = self.number("server_time_usec") / 1_000_000;
         let started = started.saturating_sub(self.number("uptime_in_seconds"));
@@ -219,7 +219,7 @@ impl Facts {
             .map_or(self.number("rdb_last_save_time") > started + 1, |saves| saves > 0)
     }
 
-    /// Whether the server can write what it keeps.
+    /// Checks whether the server can write its data to the disk.
     fn writes(&self) -> CheckResult {
         let check = "persistence_errors";
         let is_failed = |field: &str| self.info.field(field).is_some_and(|status| status != "ok");
@@ -284,7 +284,7 @@ impl Facts {
     }
 }
 
-/// The result of a check whose setting the server does not say.
+/// Returns the result of a check whose setting the server does not report.
 fn unasked(check: &'static str, setting: &str) -> CheckResult {
     let remedy = format!("allow the user `+config|get`, or look: redis-cli CONFIG GET {setting}");
     CheckResult::unknown(check, format!("the server does not say {setting}"), remedy)

@@ -1,4 +1,4 @@
-//! `larder keys` of a server: the keys of the cache, one on each line behind the name of its keyspace.
+//! `larder keys` of a server: the keys of the cache, one per line, after the name of its keyspace.
 
 use std::collections::BTreeSet;
 use std::io::Write;

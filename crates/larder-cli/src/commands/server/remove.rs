@@ -1,5 +1,5 @@
 //! `larder remove`, `remove-prefix` and `clear` of a server. Every machine drops its copies of the removed
-//! keys, and the loads of these keys that are under way store nothing.
+//! keys, and loads of these keys that are in progress store nothing.
 
 use std::io::Write;
 
@@ -51,7 +51,7 @@ pub(super) fn clear(server: &ServerUrl, options: &ClearOptions) -> Result<Exit, 
     say(&options.target, options.dry_run, removed, &what)
 }
 
-/// Reads the beginning of keys, as they are at the server: at least the prefix of the cache and a version.
+/// Parses the beginning of keys on the server. It must include the prefix of the cache and a version.
 pub(super) fn prefix_of(inspector: &ServerInspector, text: &str) -> Result<Vec<u8>, Failure> {
     let prefix = format!("{}:", inspector.prefix());
     let is_version =

@@ -17,7 +17,7 @@ pub(super) fn shown(key: &[u8]) -> String {
 
 /// Returns whether a text can be typed and is shown unchanged by a terminal.
 fn is_plain(text: &str) -> bool {
-    // A text with a character that turns the direction of writing is not shown as it is.
+    // A text with a control character, or with a character that changes the writing direction, is not plain.
     let is_hidden = |letter: char| {
         letter.is_control()
             || larder::inspect::escape_control(letter.encode_utf8(&mut [0; 4])) != letter.to_string()
@@ -25,7 +25,8 @@ fn is_plain(text: &str) -> bool {
     !text.starts_with("0x") && !text.chars().any(is_hidden)
 }
 
-/// Reads a key: as it is at the server, or of the product schema, such as `product_MTNVTU`, of version 0.
+/// Parses a key: a key as it is on the server, or a key of the product schema, such as `product_MTNVTU`,
+/// which then has version 0.
 pub(super) fn read(inspector: &ServerInspector, text: &str) -> Result<Vec<u8>, Failure> {
     let bytes = text.strip_prefix("0x").and_then(hex);
     let prefix = format!("{}:", inspector.prefix());

@@ -30,7 +30,7 @@ pub(super) fn per_second(rate: f64) -> String {
     }
 }
 
-/// Returns a size in at most eight characters.
+/// Returns a size in at most eight characters, if it is less than 1,000 TiB.
 pub(super) fn bytes(bytes: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let Some((size, unit)) = UNITS.into_iter().find(|(size, _)| bytes >= *size) else {

@@ -76,7 +76,7 @@ pub(crate) struct RestartedTraffic {
     pub(crate) cached: CachedTraffic,
     /// The fraction of the first thousand requests that needed no query.
     pub(crate) first_1000_hit_rate: f64,
-    /// The time from the end of the old process image to the first hit. None if there was no hit.
+    /// The time from the end of the old process image to the first hit. `None` if there was no hit.
     pub(crate) first_hit_ms: Option<f64>,
 }
 

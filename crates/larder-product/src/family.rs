@@ -54,7 +54,7 @@ impl OwnFamilyId {
         self.name
     }
 
-    /// Returns the kinds of the parts of the keys, in order. None for a part that is not a code or an id of
+    /// Returns the kinds of the parts of the keys, in order. `None` for a part that is not a code or an id of
     /// the shop.
     pub(crate) const fn parts(self) -> &'static [Option<Part>] {
         self.parts

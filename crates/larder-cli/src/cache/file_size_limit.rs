@@ -5,7 +5,7 @@ use std::{fs, io};
 use larder::{ByteSize, MAX_LENGTH_PER_CAPACITY};
 use rustix::process::{Resource, getrlimit};
 
-/// Returns the limit of a process in bytes, or None if it has no limit. Without an id, returns the limit of
+/// Returns the limit of a process in bytes, or `None` if it has no limit. Without an id, returns the limit of
 /// this process.
 ///
 /// # Errors

@@ -136,7 +136,7 @@ pub(crate) fn is_of_an_empty_path(error: &clap::Error) -> bool {
         && matches!(value, Some(ContextValue::String(value)) if value.is_empty())
 }
 
-/// Returns None unless the cache was given as an empty word. Otherwise returns whether the command prints
+/// Returns `None` unless the cache was given as an empty word. Otherwise returns whether the command prints
 /// JSON.
 ///
 /// `larder info "$FILE"` has an empty word if FILE is not set. clap itself refuses other empty paths. A key

@@ -35,7 +35,7 @@ const BOTH_TIERS: KeyspaceDefinition<String, String> =
 const MEMORY: KeyspaceDefinition<String, String> =
     KeyspaceDefinition::new("larder.check.memory").ttl(PROBE_TTL).version(1).memory_only();
 
-/// Checks the cache of `url`, or of `LARDER_URL` if `url` is None.
+/// Checks the cache of `url`, or of `LARDER_URL` if `url` is `None`.
 ///
 /// Fails if neither is given. A check of some cache in memory would say nothing about the service's cache.
 pub(crate) fn run(url: Option<&str>) -> Result<ExitCode, Failure> {

@@ -72,7 +72,7 @@ pub(crate) fn run(options: &TopOptions) -> Result<Exit, Failure> {
     }
 }
 
-/// Returns why this terminal cannot be used and which command to use instead, or None if it can be used.
+/// Returns why this terminal cannot be used and which command to use instead, or `None` if it can be used.
 fn unusable(is_terminal: bool, term: Option<&OsStr>, target: &Path) -> Option<String> {
     let instead = format!("`larder stats {}` prints once, to any output", target.display());
     if !is_terminal {

@@ -250,7 +250,7 @@ fn interrupted(place: &Place, arguments: &[&str], after: Duration) -> Option<i32
     signalled(place, arguments, after, Signal::INT)
 }
 
-/// Runs a command, and sends a signal after a while. Returns its exit code, or None if the signal ended it.
+/// Runs a command, and sends a signal after a while. Returns its exit code, or `None` if the signal ended it.
 fn signalled(place: &Place, arguments: &[&str], after: Duration, signal: Signal) -> Option<i32> {
     let mut child =
         command(place.dir(), arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

@@ -45,7 +45,7 @@ use crate::part::{Part, Parts};
 /// # }
 /// ```
 pub trait FamilyKeyPart: Key + fmt::Display {
-    /// The kind of the part. None if it is not a code or an id of the shop.
+    /// The kind of the part. `None` if it is not a code or an id of the shop.
     #[doc(hidden)]
     const PART: Option<Part> = None;
 
@@ -106,7 +106,7 @@ other_parts!(NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroI128);
 ///
 /// Every [`FamilyKeyPart`], and every tuple of two to four of them, implements this trait.
 pub trait FamilyKey: Key {
-    /// The kinds of the parts, in order. None for a part that is not a code or an id of the shop.
+    /// The kinds of the parts, in order. `None` for a part that is not a code or an id of the shop.
     #[doc(hidden)]
     const PARTS: &'static [Option<Part>];
 

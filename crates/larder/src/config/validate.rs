@@ -99,7 +99,7 @@ pub(crate) fn check_jitter(percent: u8) -> Result<(), Error> {
     Err(Error::InvalidSetting { setting: "jitter", value: format!("{percent} %"), allowed })
 }
 
-/// Checks the `max_age` of a keyspace. `ttl` is the keyspace's TTL, or None if its entries never expire.
+/// Checks the `max_age` of a keyspace. `ttl` is the keyspace's TTL, or `None` if its entries never expire.
 pub(crate) fn check_max_age(max_age: Option<Duration>, ttl: Option<Duration>) -> Result<(), Error> {
     let Some(max_age) = max_age else { return Ok(()) };
     let allowed = match ttl {
@@ -113,7 +113,7 @@ pub(crate) fn check_max_age(max_age: Option<Duration>, ttl: Option<Duration>) ->
     Err(Error::InvalidSetting { setting: "max_age", value: format!("{max_age:?}"), allowed })
 }
 
-/// Checks the time to idle of a keyspace. `ttl` is the keyspace's TTL, or None if its entries never expire. A
+/// Checks the time to idle of a keyspace. `ttl` is the keyspace's TTL, or `None` if its entries never expire. A
 /// `max_age` needs no check here, because it is never shorter than the TTL.
 pub(crate) fn check_time_to_idle(idle: Option<Duration>, ttl: Option<Duration>) -> Result<(), Error> {
     let Some(idle) = idle else { return Ok(()) };

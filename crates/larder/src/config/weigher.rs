@@ -17,7 +17,7 @@ pub struct EntryInfo<'a> {
     pub key_len: usize,
     /// Length of the encoded value, in bytes. Zero for an absence.
     pub encoded_len: usize,
-    /// The value. Its type is the value type of the keyspace. None for an absence, which records that the
+    /// The value. Its type is the value type of the keyspace. `None` for an absence, which records that the
     /// source has no value for the key ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)).
     pub value: Option<&'a (dyn Any + Send + Sync)>,
 }

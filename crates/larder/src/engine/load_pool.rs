@@ -13,7 +13,7 @@
 //!    the list of threads under the same lock. Otherwise a load that is submitted in between would be queued
 //!    for this thread, and would never run.
 //! 4. Closing the cache closes the pool. The idle threads end, and are joined. The caller that closes the
-//!    cache drops the queued loads, because this may run a user's `Drop`.
+//!    cache drops the queued loads later, without a lock, because this may run a user's `Drop`.
 //! 5. A thread that is running a load is not joined, because a load that hangs must not delay the close. The
 //!    thread ends after its load.
 //!

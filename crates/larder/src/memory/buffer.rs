@@ -144,7 +144,7 @@ impl WriteBuffer {
         }
     }
 
-    /// Does only step 1: reserves room for a small value, if the value fits and no large value is queued.
+    /// Runs only step 1: reserves room for a small value, if the value fits and no large value is queued.
     pub(crate) fn reserve_at_once(self: &Arc<Self>, bytes: u64) -> Option<BufferRoom> {
         let may_take = bytes <= self.capacity
             && !self.closed.load(Ordering::SeqCst)

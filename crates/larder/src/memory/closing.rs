@@ -16,7 +16,7 @@ use super::Memory;
 use super::evicted_values::EvictedValues;
 
 impl Memory {
-    /// Does step 1.
+    /// Runs step 1.
     pub(crate) fn seal(&self) {
         // Otherwise one part of a group could be stored, and the rest refused: see [`super::store_group`].
         let _gate = self.close_group_gate();
@@ -25,7 +25,7 @@ impl Memory {
         }
     }
 
-    /// Does steps 1 and 3. Also refuses the callers that wait for room in the write buffer.
+    /// Runs steps 1 and 3. Also refuses the callers that wait for room in the write buffer.
     pub(crate) fn close(&self) -> EvictedValues {
         self.buffer.close();
         let _gate = self.close_group_gate();

@@ -138,7 +138,7 @@ impl Memory {
         }
     }
 
-    /// Does steps 1 to 7. `weight` is the weight of all values. `reserved` is the part of `weight` that the
+    /// Runs steps 1 to 7. `weight` is the weight of all values. `reserved` is the part of `weight` that the
     /// caller has already reserved.
     fn publish_locked(
         &self,
@@ -198,7 +198,7 @@ impl Memory {
         Ok(())
     }
 
-    /// Does step 6 for one change.
+    /// Runs step 6 for one change.
     fn make_change(
         &self,
         shard: &mut Shard,
@@ -222,7 +222,7 @@ impl Memory {
         }
     }
 
-    /// Does steps 2 and 3 with shared locks: checks that every read is valid at one moment.
+    /// Runs steps 2 and 3 with shared locks: checks that every read is valid at one moment.
     pub(crate) fn confirm_group(
         &self,
         reads: &[GroupRead<'_>],
@@ -269,7 +269,7 @@ impl Memory {
     }
 }
 
-/// Does step 3 for one read.
+/// Runs step 3 for one read.
 fn confirm(
     shard: &Shard,
     read: &GroupRead<'_>,

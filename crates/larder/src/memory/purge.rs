@@ -87,7 +87,7 @@ impl Memory {
         }
     }
 
-    /// Does step 4. The disk has no more records of the range.
+    /// Runs step 4. The disk has no more records of the range.
     pub(crate) fn remove_range_tombstone(&self, sequence: u64) {
         for shard in &self.shards {
             shard.write().remove_range_tombstone(sequence);

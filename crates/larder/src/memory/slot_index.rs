@@ -283,7 +283,7 @@ impl SlotIndex {
         }
     }
 
-    /// Does step 4: moves a slot to a free place, then repeats this for the place of the moved slot. Ends
+    /// Runs step 4: moves a slot to a free place, then repeats this for the place of the moved slot. Ends
     /// when no suitable slot is near.
     fn fill(&mut self, mut free_at: usize, mut free_place: usize, hash_of: impl Fn(SlotId) -> u32) {
         while let Some((at, place, hash)) = self.find_passed(free_at, &hash_of) {

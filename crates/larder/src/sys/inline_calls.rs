@@ -131,7 +131,7 @@ impl ThreadCalls {
         true
     }
 
-    /// Does step 2, and begins step 3.
+    /// Runs step 2, and begins step 3.
     fn note(&self, read: Duration) {
         let mean = self.mean.get();
         let mean = mean - mean / SHARE + nanos(read) / SHARE;
@@ -163,7 +163,7 @@ pub(crate) fn may_look() -> bool {
     with(ThreadCalls::may_look).unwrap_or(false)
 }
 
-/// Does step 1: makes a call that may include one lookup on disk.
+/// Runs step 1: makes a call that may include one lookup on disk.
 pub(crate) fn look<R>(call: impl FnOnce() -> R) -> R {
     with(|calls| calls.reading.set(Some(Duration::ZERO)));
     let result = call();
@@ -199,7 +199,7 @@ impl WorkerLookup {
         Self(if looks { with(calls) } else { None })
     }
 
-    /// Does step 3, on the worker.
+    /// Runs step 3, on the worker.
     pub(crate) fn look<R>(self, call: impl FnOnce() -> R) -> R {
         let Some((clock, found_quick)) = self.0 else { return call() };
         let reading = Cell::new(Some(Duration::ZERO));

@@ -88,7 +88,7 @@ pub(crate) fn set_alarm(deadline: Deadline, waker: Waker) -> Alarm {
     WakerThread::current().set_alarm(deadline, waker)
 }
 
-/// Does step 4: announces that the calling thread may wait for another thread.
+/// Runs step 4: announces that the calling thread may wait for another thread.
 pub(crate) fn before_blocking() {
     if HAS_PLACE.try_with(|has_place| has_place.replace(false)).unwrap_or(false) {
         WakerThread::current().give_up_place();
@@ -100,7 +100,7 @@ impl WakerThread {
         Arc::new(Self { process, idle_time, state: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// Does step 1 for a waker.
+    /// Runs step 1 for a waker.
     fn wake(self: &Arc<Self>, waker: Waker) {
         let mut state = self.state.lock();
         state.due.push_back(waker);
@@ -109,7 +109,7 @@ impl WakerThread {
         self.call(is_first);
     }
 
-    /// Does step 1 for an alarm.
+    /// Runs step 1 for an alarm.
     fn set_alarm(self: Arc<Self>, deadline: Deadline, waker: Waker) -> Alarm {
         let mut state = self.state.lock();
         state.last_id += 1;
@@ -182,7 +182,7 @@ impl WakerThread {
         }
     }
 
-    /// Does steps 2 and 3.
+    /// Runs steps 2 and 3.
     fn run(&self) {
         _ = HAS_PLACE.try_with(|has_place| has_place.set(true));
         let mut has_idled = false;

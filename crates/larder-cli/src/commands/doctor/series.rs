@@ -82,7 +82,7 @@ impl StatsSeries {
         latencies_between(&of(&self.first), &of(self.latest()))
     }
 
-    /// Returns the interval in which the cache was watched, with its counts. Returns None if statistics were
+    /// Returns the interval in which the cache was watched, with its counts. Returns `None` if statistics were
     /// taken only once.
     pub(super) fn watched(&self) -> Option<Window> {
         let duration = self.duration();
@@ -108,7 +108,7 @@ impl StatsSeries {
     ///
     /// Returns the watched interval if the event happened in it. Otherwise returns the last minute, or the
     /// last ten minutes if the last minute had few lookups, because two seconds without a rare event prove
-    /// nothing. Returns None if the interval has neither lookups nor the event, because then nothing can be
+    /// nothing. Returns `None` if the interval has neither lookups nor the event, because then nothing can be
     /// concluded.
     pub(super) fn recent(&self, count: impl Fn(&CumulativeStats) -> u64) -> Option<Window> {
         let watched = self.watched();

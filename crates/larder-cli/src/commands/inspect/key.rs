@@ -111,7 +111,7 @@ struct RecordJson {
     written_at: String,
     written_at_ms: u64,
     expires_at: String,
-    /// None if the entry never expires. `ttl_ms` is then None too.
+    /// `None` if the entry never expires. `ttl_ms` is then `None` too.
     expires_at_ms: Option<u64>,
     ttl_ms: Option<u128>,
     value_bytes: ByteSize,

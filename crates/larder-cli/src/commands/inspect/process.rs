@@ -153,13 +153,13 @@ fn at(ms: u64) -> String {
 }
 
 /// Returns when the entry of a status expires, and the current time of the service, whose clock may differ
-/// from this machine's. Returns None if neither a value nor an absence is live.
+/// from this machine's. Returns `None` if neither a value nor an absence is live.
 pub(super) fn expiry_and_now(status: &KeyStatus) -> Option<(Timestamp, Timestamp)> {
     let (expires_at, left) = status.expires_at_ms.zip(status.ttl_ms)?;
     Some((Timestamp::from_millis(expires_at), Timestamp::from_millis(expires_at.saturating_sub(left))))
 }
 
-/// Returns a time of a status in milliseconds, or None if its entry never expires.
+/// Returns a time of a status in milliseconds, or `None` if its entry never expires.
 pub(super) fn unless_never(status: &KeyStatus, ms: Option<u64>) -> Option<u64> {
     ms.filter(|_| status.expires_at_ms != Some(Timestamp::NEVER.as_millis()))
 }

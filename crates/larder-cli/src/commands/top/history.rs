@@ -55,7 +55,7 @@ impl LookupCounts {
         self.memory + self.disk
     }
 
-    /// Returns a part of the lookups as a percentage, or None if there were no lookups.
+    /// Returns a part of the lookups as a percentage, or `None` if there were no lookups.
     pub(super) fn percent(self, part: u64) -> Option<u64> {
         (part * 100).checked_div(self.requests())
     }

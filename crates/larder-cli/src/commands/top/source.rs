@@ -70,7 +70,7 @@ pub(super) struct StatsSource {
 }
 
 enum SourceKind {
-    /// After a failure, `client` is None, and the next sample connects again.
+    /// After a failure, `client` is `None`, and the next sample connects again.
     Socket {
         client: Option<Client>,
         connections: u64,

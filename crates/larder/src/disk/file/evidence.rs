@@ -12,8 +12,9 @@
 //!
 //! 1. The file begins like redb's files and contains the marker of our tables.
 //! 2. The file has the mark, and the lock file does not name a different identity.
-//! 3. The file is too short to have a mark, and so too short to be a database of another program. It begins
-//!    like redb's files, as far as it goes, and is at the place in the file system that the lock file names.
+//! 3. The file is too short to have a mark, and so too short to be a database of another program. All its
+//!    bytes equal those at the start of redb's files, and it is at the place in the file system that the lock
+//!    file names.
 //! 4. The file contains the identity that the lock file names, 16 random bytes. This rule recognizes a file
 //!    whose first page was overwritten.
 //!

@@ -9,10 +9,11 @@
 //!    renewal that is lost is repeated by the next one, before the fence ends.
 //! 3. The end of an update forgets the fence, then asks the server to lower it.
 //! 4. If the fence was forgotten while its renewal was sent, the sweeper lowers it once more. Otherwise a
-//!    renewal behind the request of (3) would bar the key until the fence ends by itself.
+//!    renewal that reaches the server after the request of (3) would bar the key until the fence ends by
+//!    itself.
 //!
-//! A process that is paused for longer than the length, or cut off from the server, loses its fence. A load
-//! of another machine may then store the value from before the change. The next renewal finds the fence
+//! A process that is paused for longer than `lease_timeout`, or cut off from the server, loses its fence. A
+//! load of another machine may then store the value from before the change. The next renewal finds the fence
 //! missing, and removes the key. So does the end of the update. Until then, lookups find the old value.
 
 use std::collections::HashMap;
@@ -49,7 +50,7 @@ impl Fences {
         self.by_token.lock().remove(&token);
     }
 
-    /// Returns the time until the next renewal. None without a fence.
+    /// Returns the time until the next renewal. `None` without a fence.
     pub(super) fn until_renewal(&self, now: Duration) -> Option<Duration> {
         self.by_token.lock().values().map(|fence| fence.renew_at.saturating_sub(now)).min()
     }

@@ -12,7 +12,7 @@ pub(crate) struct ReplacedRecord<V> {
 }
 
 impl<V> ReplacedRecord<V> {
-    /// Returns None for an absence, which no load replaces.
+    /// Returns `None` for an absence, which no load replaces.
     pub(crate) fn new(bytes: Vec<u8>, decoded: DecodedEntry<V>) -> Option<Box<Self>> {
         let expires_at = decoded.expires_at;
         Some(Box::new(Self { bytes, value: decoded.value?, expires_at }))

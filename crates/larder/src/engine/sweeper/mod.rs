@@ -6,10 +6,11 @@
 //! no sweep is planned. Storing an entry that expires before the planned sweep wakes the thread ([`handle`]).
 //!
 //! A sweep of many entries is made in parts. Each part is one transaction on disk, with a pause after it
-//! ([`pause_after`]). During a transaction, one in fifty lookups on disk must wait, because it contends with
-//! the writer thread for the locks of the memory allocator. Each of them frees pages of redb's page cache
-//! that the other has allocated. With the pauses, few lookups happen during a transaction. Between two parts,
-//! messages are handled. [`Cache::sweep`](crate::Cache::sweep) does not pause, because its caller waits.
+//! ([`pause_after`]). During a transaction, one in fifty lookups on disk must wait, because its thread
+//! contends with the writer thread for the locks of the memory allocator. Each of the two threads frees pages
+//! of redb's page cache that the other thread has allocated. With the pauses, few lookups happen during a
+//! transaction. Between two parts, messages are handled. [`Cache::sweep`](crate::Cache::sweep) does not
+//! pause, because its caller waits.
 //!
 //! The thread also wakes every [`WATCH_INTERVAL`], and removes leases whose deadlines have passed. In a cache
 //! with a file, it also makes the writer thread check whether the file is still in its place. So even an idle

@@ -69,7 +69,7 @@ impl HashSeed {
         Self::new([start, 0x1319_8A2E_0370_7344, 0xA409_3822_299F_31D0])
     }
 
-    /// Does step 1.
+    /// Runs step 1.
     pub(crate) fn of(self, keyspace: KeyspaceId) -> KeyspaceSeed {
         let Self { start, factor, last_factor } = self;
         let state = folded_product(start ^ u64::from(keyspace.number()), factor);
@@ -99,7 +99,7 @@ impl KeyspaceSeed {
 }
 
 impl KeyHasher {
-    /// Does steps 2 and 3 for any number of bytes.
+    /// Runs steps 2 and 3 for any number of bytes.
     #[inline(always)]
     pub(super) fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<WORD>();
@@ -117,7 +117,7 @@ impl KeyHasher {
         self.write_short(0, 2);
     }
 
-    /// Does steps 2 and 3 for up to a word. `value` has zeros from byte `len` on.
+    /// Runs steps 2 and 3 for up to a word. `value` has zeros from byte `len` on.
     #[inline(always)]
     fn write_short(&mut self, value: u64, len: usize) {
         let used = self.len % WORD;
@@ -136,7 +136,7 @@ impl KeyHasher {
         self.state = folded_product(self.state ^ word, self.factor);
     }
 
-    /// Does step 4.
+    /// Runs step 4.
     #[inline(always)]
     pub(super) fn finish(mut self) -> u64 {
         if self.pending != 0 {

@@ -254,7 +254,7 @@ impl Admin {
     /// entries and retired keyspaces. Then renames the copy over the file, unless the copy is longer.
     ///
     /// Calls `go_on` between rows. If `go_on` returns false, the method leaves the file unchanged and returns
-    /// None. The file stays intact if the process ends during the call. Readers keep the old file until they
+    /// `None`. The file stays intact if the process ends during the call. Readers keep the old file until they
     /// open the path again. A [`Follower`](crate::Follower) switches to the new file by itself.
     ///
     /// ```

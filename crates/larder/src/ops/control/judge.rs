@@ -37,7 +37,7 @@ impl OnDisk {
 pub(super) struct KeyEvidence<'a> {
     pub(super) memory: &'a KeyInMemory,
     pub(super) disk: Option<Result<OnDisk, Damage>>,
-    /// The version with which the keyspace was opened. None if the keyspace is not open.
+    /// The version with which the keyspace was opened. `None` if the keyspace is not open.
     pub(super) version: Option<u32>,
     pub(super) now: Timestamp,
 }

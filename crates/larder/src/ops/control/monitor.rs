@@ -39,7 +39,7 @@ pub struct Operation {
     /// The kind: `memory_hit`, `disk_hit`, `absent_answer`, `miss`, `load`, `insert`, `remove` or
     /// `remove_prefix`. The key of a `remove_prefix` is the prefix.
     pub operation: String,
-    /// The name of the keyspace. None if the keyspace was closed meanwhile.
+    /// The name of the keyspace. `None` if the keyspace was closed meanwhile.
     pub keyspace: Option<String>,
     /// The key as text, in the shape of its keyspace's keys. Equal to `key_bytes` if the key is a prefix, or
     /// if the keyspace was closed meanwhile.

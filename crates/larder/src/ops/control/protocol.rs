@@ -154,7 +154,7 @@ pub struct Hello {
     pub pid: u32,
     /// The names of the requests that the process understands.
     pub verbs: Vec<String>,
-    /// Absolute path of the cache file. None if the cache is in memory only.
+    /// Absolute path of the cache file. `None` if the cache is in memory only.
     pub file: Option<String>,
     /// Identity of the cache file, as `larder info` shows it. A file of format 1 gets its identity with the
     /// first commit of its current owner.
@@ -179,7 +179,7 @@ pub struct LiveKeyspaceInfo {
     /// The format of the keyspace's values: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: Option<u8>,
     /// The schema that the keyspace belongs to, as the file records it. If the file does not have the
-    /// keyspace, this is the schema of the definition. None if the keyspace belongs to no schema.
+    /// keyspace, this is the schema of the definition. `None` if the keyspace belongs to no schema.
     pub schema: Option<String>,
     /// Whether the keyspace's entries are only in memory.
     pub is_memory_only: bool,

@@ -158,6 +158,6 @@ pub struct KeyStatus {
 pub struct KeysPage {
     /// The keys. A page that is not the last may have fewer keys than requested, or none.
     pub keys: Vec<KeyStatus>,
-    /// The value to pass as `after` to get the next page. None in the last page.
+    /// The value to pass as `after` to get the next page. `None` in the last page.
     pub after: Option<String>,
 }

@@ -12,7 +12,7 @@ use crate::stats::counters::Counters;
 /// another version meanwhile.
 pub(super) struct Target {
     pub(super) id: KeyspaceId,
-    /// The shape of the keyspace's keys. None if the keyspace is not open.
+    /// The shape of the keyspace's keys. `None` if the keyspace is not open.
     shape: Option<String>,
     pub(super) version: Option<u32>,
     pub(super) codec: Option<ErasedCodec>,

@@ -36,14 +36,14 @@ pub struct FileInfo {
     /// The version of the file's format. The first commit of an owner raises this version to the latest one
     /// that the owner knows.
     pub format: u32,
-    /// The identity of the file. None if its format is 1.
+    /// The identity of the file. `None` if its format is 1.
     pub identity: Option<FileIdentity>,
     /// Whether a process owns the file, and if not, how its last owner left it.
     pub state: FileState,
     /// Whether the owner's process id belongs to another PID namespace, such as a container's. If so, the id
     /// names no process here, or a different process. Earlier versions of larder do not record the namespace.
     pub owner_is_elsewhere: bool,
-    /// Absolute path of the owner's control socket. None if the file has no owner, or if the owner has no
+    /// Absolute path of the owner's control socket. `None` if the file has no owner, or if the owner has no
     /// socket.
     ///
     /// The path comes from the lock file and may be stale, because the owner writes it before the socket

@@ -30,7 +30,7 @@ pub struct Record {
     /// Compression of the encoded value: 0 none, 1 LZ4, 2 Zstandard.
     /// [`compression_name`](Self::compression_name) returns the name.
     pub compression: u8,
-    /// Length of the encoded value before compression. None if the value is not compressed.
+    /// Length of the encoded value before compression. `None` if the value is not compressed.
     inflated_len: Option<u32>,
     stored: Vec<u8>,
 }

@@ -64,7 +64,7 @@ pub enum PageVerifyReport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DamagedRecord {
-    /// The name of the record's keyspace. None if the keyspace is retired.
+    /// The name of the record's keyspace. `None` if the keyspace is retired.
     pub keyspace: Option<String>,
     /// The key's bytes, without the number of its keyspace.
     pub key: Vec<u8>,

@@ -116,7 +116,7 @@ impl CacheTime {
         }
     }
 
-    /// Does steps 2 to 4. Returns the upper bound of the time. Without a coarse clock, this is the exact
+    /// Runs steps 2 to 4. Returns the upper bound of the time. Without a coarse clock, this is the exact
     /// time.
     #[cold]
     fn begin_tick(&self, tick: Option<Tick>) -> Timestamp {

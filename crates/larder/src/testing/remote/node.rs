@@ -49,7 +49,7 @@ pub(super) struct NodeState {
     pub(super) plain: HashSet<u32>,
     pub(super) before_fill: Option<Box<dyn FnOnce() + Send>>,
     pub(super) after_release: Option<Box<dyn FnOnce() + Send>>,
-    /// How long values in memory are valid after a PING was sent. None if the validity does not depend on
+    /// How long values in memory are valid after a PING was sent. `None` if the validity does not depend on
     /// PINGs.
     bound: Option<Duration>,
     vouched: VouchedPing,

@@ -35,13 +35,13 @@ pub(super) struct ServerState {
     last_token: u64,
     nodes: Vec<Weak<dyn PushTarget>>,
     requests: u64,
-    /// The pushes of a turn that has not ended. None if each push is sent with its change.
+    /// The pushes of a turn that has not ended. `None` if each push is sent with its change.
     held_pushes: Option<Vec<SlotName>>,
 }
 
 #[derive(Debug, Default)]
 struct ServerSlot {
-    /// The bytes, and the time at which the record expires. The time is None if it never expires.
+    /// The bytes, and the time at which the record expires. The time is `None` if it never expires.
     record: Option<(Vec<u8>, Option<Duration>)>,
     /// The token, and the time at which the lease ends.
     lease: Option<(u64, Duration)>,

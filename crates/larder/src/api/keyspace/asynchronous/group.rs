@@ -26,8 +26,8 @@ use crate::stats::count::Count;
 use crate::sys::inline_calls;
 use crate::sys::sync::Arc;
 
-/// Maximum number of times that a lookup starts again. A transaction, which takes turns after lost rounds, is
-/// better afterwards.
+/// Maximum number of times that a lookup starts again. After that, a transaction is the better choice,
+/// because it takes turns.
 const MAX_ROUNDS: usize = 4;
 
 /// Maximum number of encoded bytes that one lookup reads from disk.
@@ -59,15 +59,15 @@ enum Round<V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live values of several keys, in the order of the keys, all at one moment, without waiting
-    /// for another thread. Returns None if this is not possible now. Then a transaction is the way
-    /// ([`Transaction::get_many`](crate::Transaction::get_many)).
+    /// Returns the live values of several keys, in the order of the keys. All values are from the same
+    /// moment. The call does not wait for other threads. Returns `None` if this is not possible now. Then use
+    /// a transaction ([`Transaction::get_many`](crate::Transaction::get_many)).
     ///
     /// It is possible if memory knows all of the keys. A thread with
-    /// [`inline_calls`](crate::Cache::inline_calls) also reads up to 1 MiB from a disk that is quick. It is
-    /// not possible for a key that is too long, for more than
+    /// [`inline_calls`](crate::Cache::inline_calls) also reads up to 1 MiB from a fast disk. It is not
+    /// possible for a key that is too long, for more than
     /// [`MAX_TRANSACTION_KEYS`](crate::MAX_TRANSACTION_KEYS) keys, for a keyspace of a remote tier, in a
-    /// forked child, after the cache was closed, and while other threads change the keys all the time.
+    /// forked child, after the cache was closed, and while other threads constantly change the keys.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -82,7 +82,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// One shared lock for each shard of the keys, and one lookup for each key. Keys that are read from disk
-    /// need a second pass. No allocation for a key.
+    /// need a second pass. No key needs its own allocation.
     pub fn try_get_group<Q: EncodeKey<K>>(
         &self,
         keys: impl IntoIterator<Item = Q>,
@@ -102,7 +102,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         None
     }
 
-    /// Returns None for a key that is too long, and for too many keys.
+    /// Returns `None` if a key is too long, or if there are too many keys.
     fn encode_group<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Option<GroupKeys> {
         let mut encoded = GroupKeys::default();
         for key in keys {
@@ -141,7 +141,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Step 2. Returns the entries of the keys that memory does not know, in the order of the keys. Returns
-    /// None if the thread may not read the disk, or if the entries are too large.
+    /// `None` if the thread may not read the disk, or if the entries are too large.
     fn read_group(&self, keys: &[SlotKey<'_>], found: &[Lookup]) -> Option<Vec<Option<DecodedEntry<V>>>> {
         let mut room = MAX_READ;
         let mut read = Vec::new();

@@ -89,7 +89,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the TTL for which lookups should find an absence. Returns None if they should not find it.
+    /// Returns the TTL for which lookups should find an absence. Returns `None` if they should not find it.
     pub(in crate::api::keyspace) fn wanted_absent_ttl(&self, ttl: Option<Ttl>) -> Option<Ttl> {
         match ttl {
             Some(Ttl::Default | Ttl::Keep) => self.definition.default_absent_ttl().map(Ttl::For),

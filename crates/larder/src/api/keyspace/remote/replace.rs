@@ -1,11 +1,11 @@
 //! A load that replaces a record at the server: a refresh of a live value, or a load of a key whose record is
-//! kept for its grace. The slot has a record, so it has no room for a lease.
+//! kept for its grace. The slot has a record, so it can't hold a lease.
 //!
 //! 1. Take the local lease of the key, so that one load of it runs in this process.
 //! 2. Read the record at the server. Without a record, there is nothing to replace.
 //! 3. Run the loader. It gets the value of (2), and not the near copy, which may be older.
 //! 4. Store the new record on the condition that the slot still has the bytes of (2). No two records have the
-//!    same bytes. So every change of the slot since (2), by any machine, keeps the new value out.
+//!    same bytes. So if any machine has changed the slot since (2), the new value is not stored.
 //!
 //! If several machines do this at the same time, the server stores the record of only one. The others look
 //! the key up again.
@@ -15,8 +15,8 @@
 //! callers get the value. Otherwise they look the key up again.
 //!
 //! In the format raw, two records may have the same bytes. So the condition of (4) does not detect a value
-//! that was changed and changed back in the meantime. The waiting callers then look the key up again in
-//! each case.
+//! that was changed and changed back in the meantime. In this format, the waiting callers always look the key
+//! up again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,7 +38,7 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// Does (2) for a refresh at a remote tier. Returns false if there is nothing to replace. Without a
+    /// Runs step 2 for a refresh at a remote tier. Returns false if there is nothing to replace. Without a
     /// remote tier, this returns true.
     pub(in crate::api::keyspace) fn read_replaced(&mut self, keyspace: &Keyspace<K, V>) -> bool {
         let is_refresh = self.flight.as_ref().is_some_and(|flight| flight.is_refresh());
@@ -107,7 +107,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         (ends_at > keyspace.now()).then(|| replaced.value.clone())
     }
 
-    /// Does (4). Returns whether the server has stored the record. None if the server did not answer.
+    /// Runs step 4. Returns whether the server has stored the record, or `None` if the server did not answer.
     pub(super) fn replace_remote(
         &mut self,
         keyspace: &Keyspace<K, V>,

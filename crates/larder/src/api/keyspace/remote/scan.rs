@@ -46,13 +46,13 @@ struct AheadKey<V> {
 /// An entry that was read ahead.
 #[derive(Debug)]
 struct AheadEntry<V> {
-    /// None if the key had no live value.
+    /// `None` if the key had no live value.
     value: Option<Arc<V>>,
     expires_at: Timestamp,
     token: EpochToken,
 }
 
-/// What a walk knows of its next key.
+/// What a walk knows about its next key.
 pub(in crate::api::keyspace) enum WalkedEntry<V> {
     Live(Arc<V>),
     /// The key has no live value.
@@ -106,7 +106,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some((full, walked))
     }
 
-    /// Does (1), for the keys that memory does not have.
+    /// Runs step 1, for the keys that memory does not have.
     fn read_ahead(&self, keys: &mut VecDeque<AheadKey<V>>) {
         let (Some(link), memory) = (self.link(), &self.shared.tiers.memory) else { return };
         let mut asked = Vec::new();
@@ -132,7 +132,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Does (2).
+    /// Runs step 2. Returns whether the entry may be yielded.
     fn may_yield(&self, full: &[u8], entry: &AheadEntry<V>) -> bool {
         let Some(link) = self.link() else { return false };
         let (memory, validity) = (&self.shared.tiers.memory, link.tier.validity());

@@ -151,10 +151,10 @@ impl Transaction<'_> {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`get`](Transaction::get).
+    /// Returns the same errors as [`get`](Transaction::get).
     ///
     /// # Cost
-    /// The cost of [`get`](Transaction::get). A value that is on disk is read, as in a lookup.
+    /// Costs the same as [`get`](Transaction::get). A value on disk is read, as in a lookup.
     pub fn expires_at<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,

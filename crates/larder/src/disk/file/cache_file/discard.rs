@@ -27,7 +27,7 @@ pub(super) enum DiscardProgress {
 }
 
 impl DiscardProgress {
-    /// Does as many of the remaining steps as the disk allows. `Ok` means that the file is gone, and
+    /// Runs as many of the remaining steps as the disk allows. `Ok` means that the file is gone, and
     /// contains the new path if the file was renamed.
     pub(super) fn advance(
         &mut self,

@@ -23,7 +23,7 @@ use crate::disk::store::guard::StoreError;
 use crate::event::Event;
 
 impl CacheFile {
-    /// Does step 1. If the file is not as the last step left it, seals the store: no more bytes are written,
+    /// Runs step 1. If the file is not as the last step left it, seals the store: no more bytes are written,
     /// not even on closing.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl CacheFile {
         })
     }
 
-    /// Does step 2. Also takes a lost lock again.
+    /// Runs step 2. Also takes a lost lock again.
     ///
     /// # Errors
     /// Returns an error if a restart would not find the open file, or if this cannot be determined.
@@ -59,7 +59,7 @@ impl CacheFile {
         Ok(())
     }
 
-    /// Does step 3. For a file that is new in service, also writes the evidence that the file is ours into
+    /// Runs step 3. For a file that is new in service, also writes the evidence that the file is ours into
     /// the file and the lock file.
     pub(crate) fn note_content(&mut self) {
         self.leave_evidence();

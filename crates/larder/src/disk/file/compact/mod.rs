@@ -148,7 +148,7 @@ pub(super) fn shrink_regions(
     options: &OpenOptions,
     now: Timestamp,
 ) -> Result<Store, StoreError> {
-    // A large record may share its page with a small record.
+    // A large record may share its page with a small record, so its page may need twice the size.
     let Ok(region) = store.largest_record_page().map(|page| (2 * page).max(region_for(options.capacity)))
     else {
         return Ok(store);

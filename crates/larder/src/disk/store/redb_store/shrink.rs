@@ -73,7 +73,7 @@ impl Store {
         }
     }
 
-    /// Does only step 2: moves pages to the front of the file, and releases the space behind them. Returns
+    /// Runs only step 2: moves pages to the front of the file, and releases the space behind them. Returns
     /// false if a reader prevents this.
     pub(crate) fn move_pages(&mut self) -> Result<bool, StoreError> {
         self.reserve.allow(true);
@@ -86,7 +86,7 @@ impl Store {
         moved
     }
 
-    /// Does step 1 or 3: closes the store and opens it again.
+    /// Runs step 1 or 3: closes the store and opens it again.
     fn open_again(&mut self) -> Result<(), StoreError> {
         let Some(options) = &self.options else { return Ok(()) };
         self.reserve.lift(true);

@@ -128,8 +128,8 @@ impl<S: Shop> ProductCache<S> {
     /// Returns the keyspace of one of the application's own families.
     ///
     /// # Errors
-    /// [`OwnFamilyError::NotRegistered`] if the family is not among those with which the cache was opened
-    /// ([`Families::with_own`]).
+    /// Returns [`OwnFamilyError::NotRegistered`] if the family is not among those with which the cache was
+    /// opened ([`Families::with_own`]).
     ///
     /// # Examples
     /// See [`OwnFamily`].

@@ -130,8 +130,8 @@ impl<S: Shop> Families<S> {
     /// refuse options for these families.
     ///
     /// # Errors
-    /// [`OwnFamilyError`] if two families have the same name, if a family depends on a family that is not
-    /// registered before it, or if there are more than [`MAX_OWN_FAMILIES`](crate::MAX_OWN_FAMILIES).
+    /// Returns [`OwnFamilyError`] if two families have the same name, if a family depends on a family that is
+    /// not registered before it, or if there are more than [`MAX_OWN_FAMILIES`](crate::MAX_OWN_FAMILIES).
     ///
     /// # Examples
     /// See [`OwnFamily`](crate::OwnFamily).

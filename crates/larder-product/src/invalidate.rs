@@ -30,13 +30,13 @@ impl<S: Shop> ProductCache<S> {
     /// restores an entry. The value of a load that began earlier is returned, but not cached.
     ///
     /// # Errors
-    /// [`Error::NotDurable`] if the removals could not be committed *and* the file could not be put out of
-    /// service. Even then, the entries are removed from memory. [`Error::Closed`], [`Error::Forked`] or
-    /// [`Error::Reentrant`] if nothing was removed.
+    /// Returns [`Error::NotDurable`] if the removals could not be committed *and* the file could not be put
+    /// out of service. Even then, the entries are removed from memory. Returns [`Error::Closed`],
+    /// [`Error::Forked`] or [`Error::Reentrant`] if nothing was removed.
     ///
     /// # Cost
-    /// One commit, shared with other waiting callers. A selection with a `*` also takes one pass over the
-    /// entries in memory.
+    /// Costs one commit, shared with other waiting callers. A selection with a `*` also costs one pass over
+    /// the entries in memory.
     ///
     /// # Examples
     /// ```
@@ -106,7 +106,7 @@ impl<S: Shop> ProductCache<S> {
     /// plan. The keys of one family are in key order. Removes nothing.
     ///
     /// # Cost
-    /// One lookup for each live entry of the families in the plan. These lookups do not count as uses.
+    /// Costs one lookup for each live entry of the families in the plan. These lookups do not count as uses.
     ///
     /// # Examples
     /// ```
@@ -131,7 +131,7 @@ impl<S: Shop> ProductCache<S> {
     /// Returns the keys of a family's live entries, in key order.
     ///
     /// # Cost
-    /// One lookup for each entry.
+    /// Costs one lookup for each entry.
     ///
     /// # Examples
     /// ```

@@ -150,8 +150,8 @@ impl FromStr for SpelledKey {
     /// Parses a key. Accepts only text that `Display` writes.
     ///
     /// # Errors
-    /// [`SpelledKeyError`] if the text does not begin like the keys of a family, is too long, lacks a part of
-    /// the key, or has an invalid code.
+    /// Returns [`SpelledKeyError`] if the text does not begin like the keys of a family, is too long, lacks a
+    /// part of the key, or has an invalid code.
     fn from_str(text: &str) -> Result<Self, SpelledKeyError> {
         if text.len() > MAX_SPELLED_LENGTH {
             return Err(SpelledKeyError::TooLong { length: text.len(), most: MAX_SPELLED_LENGTH });

@@ -41,8 +41,8 @@ macro_rules! text_code {
             /// Creates a code from a text.
             ///
             /// # Errors
-            /// [`CodeError`] if `code` is empty, is longer than [`MAX_CODE_LENGTH`] bytes, or has whitespace
-            /// or a control character.
+            /// Returns [`CodeError`] if `code` is empty, is longer than [`MAX_CODE_LENGTH`] bytes, or has
+            /// whitespace or a control character.
             pub fn new(code: impl Into<String>) -> Result<Self, CodeError> {
                 let code = code.into();
                 check($kind, &code)?;

@@ -29,7 +29,7 @@ impl UserId {
     /// Creates the id of a user from a number.
     ///
     /// # Errors
-    /// [`CodeError::UserId`] if `id` is 0 or above `i64::MAX`.
+    /// Returns [`CodeError::UserId`] if `id` is 0 or above `i64::MAX`.
     pub fn new(id: u64) -> Result<Self, CodeError> {
         if id == 0 || i64::try_from(id).is_err() {
             return Err(CodeError::UserId { text: id.to_string() });

@@ -168,7 +168,7 @@ impl Invalidation {
     /// [`Error::Forked`].
     ///
     /// # Cost
-    /// One commit, shared with other waiting callers, and the cost of each removal in memory.
+    /// Costs one commit, shared with other waiting callers, and as much as the removals cost in memory.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn commit(self) -> Result<u64, Error> {
         self.refuse_foreign()?;
@@ -235,7 +235,7 @@ impl Invalidation {
     /// same cases as [`commit`](Invalidation::commit). Nothing is removed then.
     ///
     /// # Cost
-    /// The cost of each removal in memory. A disk tier adds a round trip to a worker thread.
+    /// Costs as much as the removals cost in memory. A disk tier adds a round trip to a worker thread.
     #[cfg(feature = "async")]
     pub async fn begin_async(self) -> Result<InvalidationCommit, Error> {
         self.refuse_foreign()?;

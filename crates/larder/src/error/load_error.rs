@@ -66,7 +66,7 @@ impl<E> LoadError<E> {
     /// Returns the loader's error, shared with the other callers that waited for the load.
     ///
     /// # Errors
-    /// The `LoadError` itself, if the error did not come from the loader.
+    /// Returns the `LoadError` itself if the error did not come from the loader.
     pub fn into_loader_error(self) -> Result<Arc<E>, Self> {
         match self {
             Self::Loader(error) => Ok(error),

@@ -15,7 +15,7 @@ use std::fmt::Write;
 /// read back, because a backslash in the text is not escaped.
 ///
 /// # Cost
-/// One pass. Allocates only if a character must be replaced.
+/// Reads the text once. Allocates only if a character must be replaced.
 ///
 /// # Examples
 /// ```

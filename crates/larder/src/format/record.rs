@@ -47,7 +47,7 @@ pub(crate) const HEADER_LEN: usize = 52;
 pub(crate) const FORMAT: u8 = 2;
 /// The first format, which has no flags and no fields.
 const FORMAT_1: u8 = 1;
-/// Length of the tag and the length of one field of the extension, in bytes.
+/// Number of bytes that the tag and the length of a field take in the extension.
 const FIELD_HEAD_LEN: usize = 3;
 const FINGERPRINT: u8 = 1;
 const INFLATED_LEN: u8 = 2;

@@ -27,7 +27,7 @@ impl Cache {
     /// ```
     ///
     /// # Cost
-    /// About 100 µs. Lookups continue during the call, but are not sampled.
+    /// Takes about 100 µs. Lookups continue during the call, but are not sampled.
     #[must_use]
     pub fn hot_keys(&self, keyspace: Option<&str>, max: usize) -> Option<HotKeys> {
         if self.shared.is_forked() {

@@ -81,7 +81,7 @@ impl CacheBuilder {
     /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)) and replaced by a new file.
     ///
     /// # Cost
-    /// A few milliseconds, for any number of entries, even after a crash. Files up to
+    /// Takes a few milliseconds, for any number of entries, even after a crash. Files up to
     /// [`verify_on_open`](CacheBuilder::verify_on_open) bytes are also verified, which takes about a second
     /// per gigabyte.
     pub fn open(self) -> Result<Cache, Error> {
@@ -174,9 +174,9 @@ impl Cache {
     /// - [`Error::Closed`] in a closed cache, and [`Error::Forked`] in a forked child.
     ///
     /// # Cost
-    /// About 10 µs for a new keyspace, or for a keyspace that the file has with this version, however many
-    /// keyspaces there are. A keyspace that replaces another version needs one commit. Each keyspace takes
-    /// about 8 KiB of memory while the cache is open.
+    /// Takes about 10 µs for a new keyspace, or for a keyspace that the file has with this version, however
+    /// many keyspaces there are. A keyspace that replaces another version needs one commit. Each keyspace
+    /// takes about 8 KiB of memory while the cache is open.
     pub fn keyspace<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &self,
         definition: KeyspaceDefinition<K, V>,
@@ -204,7 +204,7 @@ impl Cache {
     /// [`Error::Reentrant`] in the closure of an atomic change, and then removes nothing.
     ///
     /// # Cost
-    /// O(entries): one transaction deletes all of them.
+    /// Costs O(entries): one transaction deletes all of them.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn clear(&self) -> Result<u64, Error> {
         self.shared.refuse_if_unusable()?;
@@ -242,7 +242,7 @@ impl Cache {
     /// only. Also returns [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
-    /// One commit, shared with other waiting callers.
+    /// Costs one commit, shared with other waiting callers.
     pub fn flush(&self) -> Result<(), Error> {
         self.shared.flush()
     }
@@ -300,7 +300,7 @@ impl Cache {
     /// [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
-    /// About two seconds per gigabyte of the file. Commits wait during the first half of this time.
+    /// Takes about two seconds per gigabyte of the file. Commits wait during the first half of this time.
     pub fn verify(&self) -> Result<VerifyReport, Error> {
         self.shared.verify()
     }
@@ -309,7 +309,7 @@ impl Cache {
     /// are empty.
     ///
     /// # Cost
-    /// A few thousand memory reads, and one short lock for each shard, for any number of entries.
+    /// Costs a few thousand memory reads, and one short lock for each shard, for any number of entries.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.stats()

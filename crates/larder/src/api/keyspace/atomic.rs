@@ -237,7 +237,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// disk works again.
     ///
     /// # Cost
-    /// One lookup. If there is an entry, also one commit, shared with other waiting callers.
+    /// Costs one lookup. If there is an entry, also costs one commit, shared with other waiting callers.
     pub fn take(&self, key: impl EncodeKey<K>) -> Result<Option<Arc<V>>, ModifyError<Arc<V>>> {
         self.remove_if(key, |_| true)
     }
@@ -293,7 +293,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// One insert: the entry is written again.
+    /// Costs one insert: the entry is written again.
     pub fn persist(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.touch_with(key, Ttl::Never)
     }

@@ -212,7 +212,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     ///
     /// # Cost
-    /// One pass over the value when it is stored, and each time that it is read from disk into memory.
+    /// Costs one pass over the value when it is stored, and each time that it is read from disk into memory.
     #[must_use]
     pub const fn weigh_heap(self) -> Self
     where

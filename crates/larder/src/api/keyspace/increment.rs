@@ -133,9 +133,9 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
     /// returns the same errors as [`modify`](Keyspace::modify).
     ///
     /// # Cost
-    /// One exclusive lock of a shard, under which the sum is encoded. Callers of the same counter wait for
-    /// each other, but no caller repeats its work. If the keyspace or the cache has a weigher, or memory does
-    /// not have the counter, the call costs the same as [`modify`](Keyspace::modify).
+    /// Costs one exclusive lock of a shard, under which the sum is encoded. Callers of the same counter wait
+    /// for each other, but no caller repeats its work. If the keyspace or the cache has a weigher, or memory
+    /// does not have the counter, the call costs the same as [`modify`](Keyspace::modify).
     pub fn increment(&self, key: impl EncodeKey<K>, by: V) -> Result<V, Error> {
         self.add(key, Amount::Plus(by))
     }

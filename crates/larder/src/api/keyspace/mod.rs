@@ -155,7 +155,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     /// ```
     ///
     /// # Cost
-    /// A few hundred memory reads, and one short lock for each shard, for any number of keyspaces.
+    /// Costs a few hundred memory reads, and one short lock for each shard, for any number of keyspaces.
     #[must_use]
     pub fn stats(&self) -> KeyspaceStats {
         self.shared.stats_of(&self.opened)

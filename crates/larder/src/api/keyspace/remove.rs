@@ -33,8 +33,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// key, [`Error::KeyTooLarge`], [`Error::Closed`], and [`Error::Forked`].
     ///
     /// # Cost
-    /// One commit, shared with other waiting callers. If neither tier has the key, one step of the writer
-    /// thread without a commit.
+    /// Costs one commit, shared with other waiting callers. If neither tier has the key, one step of the
+    /// writer thread without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         let full = self.encode(&key)?;
@@ -66,8 +66,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Returns the same errors as [`remove`](Keyspace::remove). If one key is too long, nothing is removed.
     ///
     /// # Cost
-    /// One commit for all keys, shared with other waiting callers. If neither tier has any of the keys, one
-    /// step of the writer thread without a commit.
+    /// Costs one commit for all keys, shared with other waiting callers. If neither tier has any of the keys,
+    /// one step of the writer thread without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Result<u64, Error> {
         let keys = keys.into_iter().map(|key| self.encode(&key)).collect::<Result<Vec<_>, Error>>()?;
@@ -99,9 +99,9 @@ impl<K: Key, V> Keyspace<K, V> {
     /// is longer than the maximum key length matches no key.
     ///
     /// # Cost
-    /// One commit, one read of each matching entry on disk, and one pass over the entries in memory. If more
-    /// than 1,000 entries match, they are deleted after the call has returned, between the commits of other
-    /// callers.
+    /// Costs one commit, one read of each matching entry on disk, and one pass over the entries in memory. If
+    /// more than 1,000 entries match, they are deleted after the call has returned, between the commits of
+    /// other callers.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_prefix(&self, prefix: impl KeyPrefix<K>) -> Result<u64, Error> {
         self.remove_scope(self.prefix_scope(&prefix))
@@ -131,8 +131,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// implemented, and the type's shape is not one of larder's shapes.
     ///
     /// # Cost
-    /// One commit, one pass over the entries in memory, and one pass over the entries on disk whose keys
-    /// start with the parts before the first `Any`.
+    /// Costs one commit, one pass over the entries in memory, and one pass over the entries on disk whose
+    /// keys start with the parts before the first `Any`.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_matching(&self, pattern: impl KeyPattern<K>) -> Result<u64, Error> {
         self.remove_scope(self.pattern_scope(&pattern)?)

@@ -105,7 +105,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// An insert that succeeds while the cache is being closed is part of the last commit.
     ///
     /// # Cost
-    /// One encoding and one exclusive lock of a shard. While the write buffer is full, the insert waits
+    /// Costs one encoding and one exclusive lock of a shard. While the write buffer is full, the insert waits
     /// without holding a lock. A value that is larger than the buffer waits until the buffer is empty.
     pub fn insert(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with(key, value, InsertOptions::new())
@@ -204,7 +204,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// One insert: the entry is written again.
+    /// Costs one insert: the entry is written again.
     pub fn touch(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.touch_with(key, Ttl::Default)
     }
@@ -230,7 +230,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`remove`](Keyspace::remove).
     ///
     /// # Cost
-    /// One insert: the entry is written again.
+    /// Costs one insert: the entry is written again.
     pub fn touch_with(&self, key: impl EncodeKey<K>, ttl: impl Into<Ttl>) -> Result<bool, Error> {
         let (full, ttl) = (self.encode(&key)?, ttl.into());
         ttl.check(self.now())?;

@@ -95,8 +95,8 @@ impl CacheBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidUrl`] for an unknown scheme or option, or a malformed value. The error names what is
-    /// allowed. Ranges are checked by [`open`](CacheBuilder::open), not here.
+    /// Returns [`Error::InvalidUrl`] for an unknown scheme or option, or a malformed value. The error names
+    /// what is allowed. Ranges are checked by [`open`](CacheBuilder::open), not here.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let url = url.trim_ascii();
         let refused = |(why, allowed): UrlRefusal| Error::InvalidUrl { url: redacted(url), why, allowed };

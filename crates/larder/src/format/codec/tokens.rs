@@ -112,7 +112,7 @@ fn cut_off() -> CodecError {
 /// Checks that the bytes are exactly one value, and that the value nests at most [`MAX_DEPTH`] levels deep.
 ///
 /// # Cost
-/// One step for each token. Memory for at most [`MAX_DEPTH`] levels.
+/// Takes one step for each token, and memory for at most [`MAX_DEPTH`] levels.
 pub(super) fn check(bytes: &[u8]) -> Result<(), CodecError> {
     let mut tokens = Tokens(bytes);
     // The number of values that each open level still needs. Keys and values of a map count separately.

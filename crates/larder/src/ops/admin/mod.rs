@@ -75,12 +75,13 @@ impl Admin {
     /// Opens a cache file that no process owns. Never creates a file.
     ///
     /// # Errors
-    /// [`Error::Missing`]. [`Error::InUse`], which names the owner. [`Error::Foreign`] if the file is empty
-    /// or not a larder file. [`Error::Damaged`], [`Error::NewerFormat`], [`Error::NotAFile`],
-    /// [`Error::Permission`], [`Error::Io`]. After each of these errors the file is unchanged.
+    /// Returns [`Error::Missing`] if there is no file. Returns [`Error::InUse`], which names the owner, if a
+    /// process owns the file. Returns [`Error::Foreign`] if the file is empty or not a larder file.
+    /// Otherwise, returns [`Error::Damaged`], [`Error::NewerFormat`], [`Error::NotAFile`],
+    /// [`Error::Permission`] or [`Error::Io`]. After each of these errors the file is unchanged.
     ///
     /// # Cost
-    /// The same as opening a cache.
+    /// Costs the same as opening a cache.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::at(path.as_ref(), false)
     }
@@ -118,8 +119,9 @@ impl Admin {
     /// keyspace is retired with its entries. The same happens when a service opens a new version.
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] if the name of the keyspace or of its schema is empty or longer than 255
-    /// bytes, or if the format is unknown. [`Error::Io`], [`Error::Damaged`].
+    /// Returns [`Error::InvalidSetting`] if the name of the keyspace or of its schema is empty or longer than
+    /// 255 bytes, or if the format is unknown. Returns [`Error::Io`] or [`Error::Damaged`] if the file cannot
+    /// be read or written.
     pub fn keyspace(&mut self, keyspace: NewKeyspace) -> Result<KeyspaceInfo, Error> {
         let NewKeyspace { name, version, key_shape: shape, value_format: format, schema, fingerprint } =
             keyspace;
@@ -176,9 +178,9 @@ impl Admin {
     /// ```
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::Io`], [`Error::Damaged`]. After an error,
-    /// no entry has been written. If the file does not have the keyspace, the call succeeds and writes
-    /// nothing.
+    /// Returns [`Error::KeyTooLarge`] or [`Error::ValueTooLarge`] for an entry that is too large. Returns
+    /// [`Error::Io`] or [`Error::Damaged`] if the file cannot be read or written. After an error, no entry
+    /// has been written. If the file does not have the keyspace, the call succeeds and writes nothing.
     pub fn write(&mut self, keyspace: &str, entries: Vec<NewEntry>) -> Result<Written, Error> {
         let mut written = Written::default();
         let Some((id, version)) = self.id(keyspace)? else { return Ok(written) };
@@ -208,7 +210,8 @@ impl Admin {
     /// when the call returns.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`]. After an error the entry may still be in the file.
+    /// Returns [`Error::Io`] or [`Error::Damaged`] if the file cannot be read or written. After an error the
+    /// entry may still be in the file.
     #[must_use = "an invalidation that failed must be handled: stale data may be served"]
     pub fn remove(&mut self, keyspace: &str, key: &[u8]) -> Result<bool, Error> {
         let Some((id, _)) = self.id(keyspace)? else { return Ok(false) };
@@ -224,7 +227,8 @@ impl Admin {
     /// entries. The removal is durable when the call returns.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`]. After an error the entries may still be in the file.
+    /// Returns [`Error::Io`] or [`Error::Damaged`] if the file cannot be read or written. After an error the
+    /// entries may still be in the file.
     #[must_use = "an invalidation that failed must be handled: stale data may be served"]
     pub fn remove_prefix(&mut self, keyspace: &str, prefix: &[u8]) -> Result<u64, Error> {
         let Some((id, _)) = self.id(keyspace)? else { return Ok(0) };
@@ -245,7 +249,7 @@ impl Admin {
     /// `go_on` returns true. Returns the number of deleted expired entries.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`].
+    /// Returns [`Error::Io`] or [`Error::Damaged`] if the file cannot be read or written.
     pub fn sweep(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<u64, Error> {
         self.edit.sweep(go_on)
     }
@@ -269,10 +273,10 @@ impl Admin {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Io`] if there is not enough space for the copy. The error says how much space the copy needs,
-    /// which is at most the length of the file. [`Error::Io`] also if the file has tables of a later version
-    /// that cannot be copied. [`Error::Damaged`]. [`Error::Foreign`] if a file that is not larder's has the
-    /// name of the copy.
+    /// Returns [`Error::Io`] if there is not enough space for the copy. The error says how much space the
+    /// copy needs, which is at most the length of the file. Also returns [`Error::Io`] if the file has tables
+    /// of a later version that cannot be copied. Returns [`Error::Damaged`] if the file is damaged. Returns
+    /// [`Error::Foreign`] if a file that is not larder's has the name of the copy.
     ///
     /// # Cost
     /// Reads every entry. Writes every entry at least once, and some twice.
@@ -288,7 +292,7 @@ impl Admin {
     /// Closes the file as a cache does. A changed file that is not closed looks like a file left by a crash.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`].
+    /// Returns [`Error::Io`] or [`Error::Damaged`] if the file cannot be read or written.
     pub fn close(self) -> Result<(), Error> {
         self.edit.close()
     }

@@ -48,9 +48,9 @@ impl Client {
     /// Connects to a socket, and asks the process that answers to identify itself.
     ///
     /// # Errors
-    /// [`ClientError::Connect`] if no process listens. [`ClientError::Silent`] if no answer comes within five
-    /// seconds. [`ClientError::Garbled`], [`ClientError::Disconnected`] or [`ClientError::Refused`], as for
-    /// every request.
+    /// Returns [`ClientError::Connect`] if no process listens. Returns [`ClientError::Silent`] if no answer
+    /// comes within five seconds. Returns [`ClientError::Garbled`], [`ClientError::Disconnected`] or
+    /// [`ClientError::Refused`] as for every request.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, ClientError> {
         Self::connect_within(path.as_ref(), FIRST_ANSWER)
     }
@@ -74,7 +74,7 @@ impl Client {
     /// Sets the time limit for an answer. Default: ten minutes.
     ///
     /// # Errors
-    /// [`ClientError::Disconnected`] if the limit is zero.
+    /// Returns [`ClientError::Disconnected`] if the limit is zero.
     pub fn set_patience(&mut self, patience: Duration) -> Result<(), ClientError> {
         let stream = self.stream.get_ref();
         let set =
@@ -97,7 +97,7 @@ impl Client {
     /// Returns the statistics of the cache.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer.
     pub fn stats(&mut self) -> Result<Stats, ClientError> {
         self.ask(&Request::Stats {})
     }
@@ -105,7 +105,7 @@ impl Client {
     /// Returns the keyspaces that the process has opened and those that are only in its file, sorted by name.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer.
     pub fn keyspaces(&mut self) -> Result<Vec<LiveKeyspaceInfo>, ClientError> {
         self.ask(&Request::Keyspaces {})
     }
@@ -128,11 +128,11 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer.
     ///
     /// # Cost
-    /// Two passes over the keys in memory, whatever the prefix, and up to 50 ms of reading from disk. The
-    /// control thread of the process does this work; no lookup waits for it.
+    /// Costs two passes over all keys in memory, and up to 50 ms of reading from disk. The control thread of
+    /// the process does this work, and no lookup waits for it.
     pub fn keys(
         &mut self,
         keyspace: &str,
@@ -155,7 +155,8 @@ impl Client {
     /// ([`CacheBuilder::control_values`](crate::CacheBuilder::control_values)).
     ///
     /// # Errors
-    /// [`ClientError`]. A missing entry is not an error.
+    /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer. A missing entry
+    /// is not an error.
     pub fn get(&mut self, keyspace: &str, key: &str) -> Result<KeyStatus, ClientError> {
         self.ask(&Request::Get { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
@@ -163,7 +164,7 @@ impl Client {
     /// Returns the remaining TTL of an entry, or `None` if there is no live entry.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer.
     pub fn ttl(&mut self, keyspace: &str, key: &str) -> Result<Option<Remaining>, ClientError> {
         let status: KeyStatus =
             self.ask(&Request::Ttl { keyspace: keyspace.to_owned(), key: key.to_owned() })?;
@@ -175,7 +176,7 @@ impl Client {
     /// Returns the status of a key, with the reason why a lookup hits or misses ([`KeyStatus::why`]).
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer.
     pub fn why(&mut self, keyspace: &str, key: &str) -> Result<KeyStatus, ClientError> {
         self.ask(&Request::Why { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
@@ -186,8 +187,9 @@ impl Client {
     /// [`keyspaces`](Client::keyspaces) returns, or as `0x` and the hexadecimal digits of the key's bytes.
     ///
     /// # Errors
-    /// [`ClientError`]. If the kind of the refusal is [`NotDurable`](super::RefusalKind::NotDurable), the
-    /// entry is removed from memory, and may reappear after a restart.
+    /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer. If the kind of
+    /// the refusal is [`NotDurable`](super::RefusalKind::NotDurable), the entry is removed from memory, and
+    /// may reappear after a restart.
     pub fn remove(&mut self, keyspace: &str, key: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::Remove { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
@@ -220,7 +222,7 @@ impl Client {
     /// Commits every insert that has returned.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer.
     pub fn flush(&mut self) -> Result<(), ClientError> {
         self.ask::<Value>(&Request::Flush {}).map(drop)
     }
@@ -228,7 +230,7 @@ impl Client {
     /// Deletes expired entries.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer.
     pub fn sweep(&mut self) -> Result<SweepReport, ClientError> {
         self.ask(&Request::Sweep {})
     }
@@ -236,7 +238,7 @@ impl Client {
     /// Checks every page and record of the file.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer.
     pub fn verify(&mut self) -> Result<VerifyReport, ClientError> {
         self.ask(&Request::Verify {})
     }
@@ -245,9 +247,9 @@ impl Client {
     /// by misses (default 20). With `keyspace`, returns only keys of that keyspace.
     ///
     /// # Errors
-    /// [`ClientError`]. If the application has not turned on
-    /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys), the kind of the refusal is
-    /// [`NotAllowed`](super::RefusalKind::NotAllowed).
+    /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer. If the
+    /// application has not turned on [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys), the
+    /// kind of the refusal is [`NotAllowed`](super::RefusalKind::NotAllowed).
     pub fn hot_keys(&mut self, keyspace: Option<&str>, limit: Option<usize>) -> Result<HotKeys, ClientError> {
         self.ask(&Request::Hot { keyspace: keyspace.map(str::to_owned), limit })
     }
@@ -256,7 +258,7 @@ impl Client {
     /// `keyspace`, returns only loads of that keyspace.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer.
     pub fn slow_loads(
         &mut self,
         keyspace: Option<&str>,

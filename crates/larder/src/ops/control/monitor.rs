@@ -98,9 +98,9 @@ impl Client {
     /// # Ok::<(), larder::control::ClientError>(())
     /// ```
     /// # Errors
-    /// [`ClientError::Refused`] with [`NotAllowed`](super::RefusalKind::NotAllowed) if keys are not sampled,
-    /// or with [`Busy`](super::RefusalKind::Busy) if four peers already watch. Also the other variants of
-    /// [`ClientError`].
+    /// Returns [`ClientError::Refused`] with [`NotAllowed`](super::RefusalKind::NotAllowed) if keys are not
+    /// sampled, or with [`Busy`](super::RefusalKind::Busy) if four peers already watch. Also returns the
+    /// other variants of [`ClientError`].
     pub fn monitor(mut self, options: &MonitorOptions) -> Result<Monitor, ClientError> {
         let seconds = options.seconds.unwrap_or(DEFAULT_MONITOR_SECONDS).min(MAX_MONITOR_SECONDS);
         self.set_patience(Duration::from_secs(seconds) + GRACE)?;
@@ -131,7 +131,7 @@ impl Monitor {
     /// sent, then [`Monitored::End`].
     ///
     /// # Errors
-    /// [`ClientError::Disconnected`].
+    /// Returns [`ClientError::Disconnected`] if the request cannot be sent.
     pub fn stop(&mut self) -> Result<(), ClientError> {
         self.client.send(b"\n")
     }
@@ -139,8 +139,8 @@ impl Monitor {
     /// Waits for the next item.
     ///
     /// # Errors
-    /// [`ClientError::Disconnected`] if the process ends, or if no line comes within the duration of the
-    /// stream plus one minute. [`ClientError::Garbled`] if a line is not understood.
+    /// Returns [`ClientError::Disconnected`] if the process ends, or if no line comes within the duration of
+    /// the stream plus one minute. Returns [`ClientError::Garbled`] if a line is not understood.
     #[expect(clippy::should_implement_trait, reason = "an iterator could not return an error and go on")]
     pub fn next(&mut self) -> Result<Monitored, ClientError> {
         loop {

@@ -36,7 +36,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ClientError::NotOwner`] if another process answers. Otherwise the same errors as
+    /// Returns [`ClientError::NotOwner`] if another process answers. Otherwise, returns the same errors as
     /// [`connect`](Client::connect). The call fails within about five seconds.
     pub fn connect_to_owner(file: &FileInfo) -> Result<Option<Self>, ClientError> {
         let (FileState::Owned { pid, has_ended: false }, Some(socket)) = (file.state, &file.socket) else {

@@ -71,9 +71,10 @@ impl Inspector {
     /// Opens a cache file for reading, and checks that it can be read.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is no file. [`Error::Foreign`] if the file is empty or not a larder file.
-    /// [`Error::InUse`] if a program other than larder has the file open. [`Error::Damaged`],
-    /// [`Error::NewerFormat`], [`Error::NotAFile`], [`Error::Permission`], [`Error::Io`].
+    /// Returns [`Error::Missing`] if there is no file. Returns [`Error::Foreign`] if the file is empty or not
+    /// a larder file. Returns [`Error::InUse`] if a program other than larder has the file open. Otherwise,
+    /// returns [`Error::Damaged`], [`Error::NewerFormat`], [`Error::NotAFile`], [`Error::Permission`] or
+    /// [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }
@@ -97,8 +98,8 @@ impl Inspector {
     /// Returns the same errors as [`open`](Self::open).
     ///
     /// # Cost
-    /// Opens the file, in well below a millisecond. A file left by a crash is first repaired in memory, which
-    /// takes a few milliseconds.
+    /// Opening the file takes well below a millisecond. A file left by a crash is first repaired in memory,
+    /// which takes a few milliseconds.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let look = FileSnapshot::open(&self.path)?;
         // The clock of this process may be behind the owner's clock.

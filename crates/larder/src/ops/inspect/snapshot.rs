@@ -96,10 +96,10 @@ impl Snapshot {
     /// order of [`keyspaces`](Self::keyspaces).
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Io`].
+    /// Returns [`Error::Damaged`] or [`Error::Io`] if the file cannot be read.
     ///
     /// # Cost
-    /// One step for each of these expired entries.
+    /// Takes one step for each of these expired entries.
     pub fn unswept(&self) -> Result<Vec<u64>, Error> {
         let due: HashMap<KeyspaceId, u64> = self.look.due(self.now)?.into_iter().collect();
         let count = |keyspace: &KeyspaceInfo| due.get(&keyspace.id()).copied().unwrap_or(0);
@@ -113,8 +113,8 @@ impl Snapshot {
     /// values may be large. To get the next page, pass the last key of this page as `after`.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is not an error. The page has an entry for it
-    /// with the status [`RecordStatus::Damaged`].
+    /// Returns [`Error::Damaged`] or [`Error::Io`] if the file cannot be read. A damaged *record* is not an
+    /// error. The page has an entry for it with the status [`RecordStatus::Damaged`].
     pub fn page(
         &self,
         keyspace: &KeyspaceInfo,
@@ -138,7 +138,8 @@ impl Snapshot {
     /// in the retired keyspaces too.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is not an error.
+    /// Returns [`Error::Damaged`] or [`Error::Io`] if the file cannot be read. A damaged *record* is not an
+    /// error.
     pub fn find(&self, keyspace: &KeyspaceInfo, key: &[u8]) -> Result<RecordStatus, Error> {
         let whole = full(keyspace.id(), key);
         if let Some(record) = self.look.record(&whole)? {

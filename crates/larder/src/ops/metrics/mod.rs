@@ -65,8 +65,8 @@ impl Publisher {
     /// Publishes the current statistics of the cache.
     ///
     /// # Cost
-    /// The same as [`Cache::stats`]. In addition, the recorder takes about 20 values, and about 25 for each
-    /// keyspace.
+    /// Costs the same as [`Cache::stats`]. In addition, the recorder takes about 20 values, and about 25 for
+    /// each keyspace.
     pub fn publish(&mut self) {
         let stats = self.cache.stats();
         for (metric, source) in METRICS.iter().zip(SOURCES) {

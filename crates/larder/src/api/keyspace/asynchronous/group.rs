@@ -81,8 +81,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// One shared lock for each shard of the keys, and one lookup for each key. Keys that are read from disk
-    /// need a second pass. No key needs its own allocation.
+    /// Costs one shared lock for each shard of the keys, and one lookup for each key. Keys that are read from
+    /// disk need a second pass. No key needs its own allocation.
     pub fn try_get_group<Q: EncodeKey<K>>(
         &self,
         keys: impl IntoIterator<Item = Q>,

@@ -108,7 +108,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// Returns the same errors as [`wait`](PendingLoad::wait).
     ///
     /// # Cost
-    /// One waker in the flight. A timeout adds an entry in the list of the thread that wakes tasks.
+    /// Costs one waker in the flight. A timeout adds an entry in the list of the thread that wakes tasks.
     pub async fn wait_async<E: Send + Sync + 'static>(self) -> Result<Waited<V>, LoadError<E>> {
         let max = self.load_timeout();
         self.outcome_async(max).await

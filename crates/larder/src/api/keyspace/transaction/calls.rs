@@ -29,7 +29,7 @@ impl Transaction<'_> {
     /// keyspace of another cache. Also returns [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
-    /// One lookup, and two exclusive locks of a shard.
+    /// Costs one lookup, and two exclusive locks of a shard.
     pub fn get<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -229,7 +229,7 @@ impl Transaction<'_> {
     /// closure that changes the same key.
     ///
     /// # Cost
-    /// One lookup. The transaction then also waits for a commit, even if neither tier has the key.
+    /// Costs one lookup. The transaction then also waits for a commit, even if neither tier has the key.
     /// [`Keyspace::remove`] needs no commit in that case.
     pub fn remove<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,

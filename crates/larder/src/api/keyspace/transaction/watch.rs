@@ -103,7 +103,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns [`Error::KeyTooLarge`], [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
-    /// One lookup without decoding, and three locks of a shard.
+    /// Costs one lookup without decoding, and three locks of a shard.
     pub fn watch(&self, key: impl EncodeKey<K>) -> Result<Watch, Error> {
         self.watch_full(self.encode(&key)?.as_slice())
     }

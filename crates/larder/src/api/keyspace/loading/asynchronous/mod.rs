@@ -113,7 +113,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// returns [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
-    /// A few allocations. The call loads nothing.
+    /// Costs a few allocations. The call loads nothing.
     pub fn with_async_loader<E, F, L>(
         &self,
         policy: LoadPolicy,

@@ -179,7 +179,7 @@ fn contract_6_a_file_that_is_lost_in_the_middle_of_a_large_removal_is_replaced_a
     let pairs = cache.keyspace(PAIRS).unwrap();
     assert_eq!(pairs.clear().unwrap(), 20 * NUMBERS);
     place.disk.act_at(place.next_operation() + 50, Act::Unlink(PATH.into()));
-    // The writer runs the deletions without a call, and the clock stands still.
+    // The writer deletes the entries although no call requests it and the clock stands still.
     let disk = || cache.stats().disk.unwrap();
     wait_until("a part finds that the file is gone", || disk().discards == 1);
     wait_until("there is a fresh one", || disk().state == DiskState::On);

@@ -173,7 +173,7 @@ fn retired_entries_are_swept_without_being_asked_for() {
     drop(names);
     cache.flush().unwrap();
     let _names = cache.keyspace(NAMES.version(2)).unwrap();
-    // The sweeper runs without a call. The test harness limits this wait.
+    // The sweeper runs although no call requests a sweep. The test harness limits this wait.
     while !cache.stats().disk.unwrap().bytes.is_zero() {
         cache_place.clock.advance(Duration::from_secs(1));
         thread::yield_now();

@@ -56,8 +56,8 @@ pub enum OpenError {
     Cache(#[from] larder::Error),
 }
 
-/// Returns a builder for the cache of a URL. For the URL of a server (`redis://…`, `redis+unix://…`,
-/// `redis-sentinel://…`), it connects to the server. Any other URL is passed to [`CacheBuilder::from_url`].
+/// Returns a builder for the cache of a URL. If the URL names a server (`redis://…`, `redis+unix://…`,
+/// `redis-sentinel://…`), connects to this server. Any other URL is passed to [`CacheBuilder::from_url`].
 ///
 /// The URL of a server can also have the options of [`CacheBuilder::from_url`], except those for a file:
 /// `redis://redis.example.com/1?prefix=shop&memory=64MiB`.

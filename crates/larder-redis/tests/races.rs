@@ -14,7 +14,8 @@ use crate::support::{eventually, key, now};
 
 /// The environment variable with the number of races of both tracking modes together. Default 1200.
 const RACES: &str = "LARDER_REDIS_RACES";
-/// The bound of these tests. It is long, so that memory answers while pushes are held back.
+/// The staleness bound of the caches in these tests. It is long, so that memory answers while pushes are held
+/// back.
 const BOUND: Duration = Duration::from_secs(1);
 const WORKERS: usize = 2;
 /// Number of races per race that loses the connection. These races are rare because they take the longest.

@@ -157,7 +157,7 @@ impl Greeting<'_> {
         }
     }
 
-    /// Step 1.
+    /// Runs step 1.
     pub(crate) fn begin(&mut self) -> Result<(), Error> {
         let settings = self.settings;
         let mut hello = Command::new("HELLO").arg("3");
@@ -172,7 +172,7 @@ impl Greeting<'_> {
         self.check_server(&hello)
     }
 
-    /// Steps 2 and 3.
+    /// Runs steps 2 and 3.
     pub(crate) fn track(&mut self) -> Result<(), Error> {
         let settings = self.settings;
         let mut tracking = Command::new("CLIENT").arg("TRACKING").arg("ON");

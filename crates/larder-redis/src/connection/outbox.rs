@@ -153,7 +153,7 @@ impl Outbox {
         }
     }
 
-    /// Step 1: appends a request. Returns the request if it can't be sent.
+    /// Runs step 1: appends a request. Returns the request if it can't be sent.
     pub(crate) fn append(&self, request: Request, until: Duration) -> Result<(), (Request, Error)> {
         let mut queue = self.queue.lock();
         if let LinkState::Down(why) = &queue.state {
@@ -217,7 +217,7 @@ impl Outbox {
         self.has_failed.load(Ordering::Relaxed)
     }
 
-    /// Steps 2 to 5: writes the waiting requests, unless another thread is writing. Returns whether the
+    /// Runs steps 2 to 5: writes the waiting requests, unless another thread is writing. Returns whether the
     /// caller must wake the driver, because the socket has no room or has failed, or because other callers
     /// keep appending.
     #[must_use]

@@ -112,7 +112,7 @@ impl ReplicasHandle {
 }
 
 impl Replicas {
-    /// Step 1: queues the wait of a removal that the server has replied to.
+    /// Runs step 1: queues the wait of a removal that the server has replied to.
     pub(super) fn wait(&self, done: impl FnOnce(Result<(), Error>) + Send + 'static) {
         let run = self.state.run_id();
         let mut queued = self.queued.lock();
@@ -169,7 +169,7 @@ impl Replicas {
         }
     }
 
-    /// Steps 2 and 3. Returns the number of replicas that have the mark.
+    /// Runs steps 2 and 3. Returns the number of replicas that have the mark.
     fn reach(
         &self,
         connector: &mut Connector,

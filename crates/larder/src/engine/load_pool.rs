@@ -205,7 +205,7 @@ impl LoadPool {
         spawn("larder-load", move || pool.run())
     }
 
-    /// Step 2.
+    /// Runs step 2.
     fn run(self: Arc<Self>) {
         _ = IS_LOAD_THREAD.try_with(|is| is.set(true));
         let leaving = LeavingThread(self);

@@ -96,14 +96,14 @@ impl Turns {
         Rounds { turns: self, key, lost: 0, place: None }
     }
 
-    /// Step 1. Returns whether callers take turns for a key.
+    /// Runs step 1. Returns whether callers take turns for a key.
     pub(crate) fn has_queue(&self, key: &[u8]) -> bool {
         // Relaxed, because a caller that reads an old number is like a caller that began its round earlier.
         self.count.load(Ordering::Relaxed) > 0 && self.queues.lock().of_keys.contains_key(key)
     }
 
-    /// Step 2. Waits for a turn, and returns the caller's place. If the thread was not running for long, the
-    /// turn may already be over.
+    /// Runs step 2. Waits for a turn, and returns the caller's place. If the thread was not running for long,
+    /// the turn may already be over.
     fn wait_for_turn(&self, key: &[u8]) -> u64 {
         let mut queues = self.queues.lock();
         queues.last_place += 1;

@@ -21,7 +21,8 @@ pub type RemoteKey = Box<[u8]>;
 /// specifies the order that a tier must keep.
 ///
 /// # Cost
-/// In requests to the server. All requests of one call are sent at once, except those of a walk.
+/// The table counts the requests to the server. All requests of one call are sent at once, except those of a
+/// walk.
 ///
 /// | methods | requests |
 /// |---|---|

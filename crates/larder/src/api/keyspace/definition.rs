@@ -134,7 +134,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     ///
     /// # Cost
-    /// Measured with JSON of 4 KiB, on two cores (`cargo bench -p larder-benches --bench compression`):
+    /// The times are measured with JSON of 4 KiB, on two cores (`cargo bench -p larder-benches --bench
+    /// compression`):
     ///
     /// | | write and commit | read from disk | size |
     /// |---|---|---|---|

@@ -170,7 +170,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
         self.add_in_rounds(key, amount)
     }
 
-    /// Steps 1 and 2.
+    /// Runs steps 1 and 2.
     fn add_in_memory(&self, key: SlotKey<'_>, amount: Amount<V>) -> Result<InMemory<V>, Error> {
         let tiers = &self.shared.tiers;
         // Dropped last, because a user's `Drop` may wait for room in the write buffer, or panic.
@@ -221,7 +221,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
         }
     }
 
-    /// Step 3.
+    /// Runs step 3.
     fn add_in_rounds(&self, key: SlotKey<'_>, amount: Amount<V>) -> Result<V, Error> {
         let mut overflowed = None;
         let mut add = |value: Option<&Arc<V>>, _| {

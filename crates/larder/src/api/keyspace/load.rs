@@ -208,7 +208,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Steps 4 to 6.
+    /// Runs steps 4 to 6.
     pub(super) fn load<E, F>(
         &self,
         key: SlotKey<'_>,

@@ -237,7 +237,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Step 1, for a value of an encoded key.
+    /// Runs step 1, for a value of an encoded key.
     pub(super) fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
         let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key) else { return None };
         let value = Self::typed(value)?;
@@ -246,7 +246,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some((value, expires_at))
     }
 
-    /// Step 1 for an absence, and steps 2 and 3.
+    /// Runs step 1 for an absence, and steps 2 and 3.
     pub(super) fn lease_or_join(
         &self,
         key: SlotKey<'_>,

@@ -125,7 +125,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         (found, missed)
     }
 
-    /// Step 1 for one key.
+    /// Runs step 1 for one key.
     fn get_or_note<Q: EncodeKey<K>>(
         &self,
         at: usize,
@@ -153,7 +153,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// Step 1 for a key without a value in memory. Returns `None` if the key need not be looked up on disk.
+    /// Runs step 1 for a key without a value in memory. Returns `None` if the key need not be looked up on
+    /// disk.
     pub(super) fn missed_key(&self, at: usize, key: SlotKey<'_>) -> Option<MissedKey> {
         match self.shared.tiers.get_in_memory(key) {
             Lookup::Unknown(miss) if self.may_be_on_disk() => Some(MissedKey::new(at, key, miss)),
@@ -187,7 +188,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Steps 2 to 4 for [`get_many`](Keyspace::get_many).
+    /// Runs steps 2 to 4 for [`get_many`](Keyspace::get_many).
     fn get_from_disk(&self, missed: Vec<MissedKey>, found: &mut [Option<Arc<V>>]) {
         self.read_missed(missed, |at, key, value| {
             self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
@@ -197,8 +198,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         });
     }
 
-    /// Steps 2 to 4. Calls `note` for each key, with its index in the input and its live value on disk. No
-    /// snapshot is held during the calls.
+    /// Runs steps 2 to 4. Calls `note` for each key, with its index in the input and its live value on disk.
+    /// No snapshot is held during the calls.
     pub(super) fn read_missed(
         &self,
         mut missed: Vec<MissedKey>,

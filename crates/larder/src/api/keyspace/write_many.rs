@@ -248,7 +248,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(GroupEntry { hash, key: StoredKey::from(bytes), value: value.into() })
     }
 
-    /// Steps 1 to 4.
+    /// Runs steps 1 to 4.
     fn write_group(&self, entries: &[GroupEntry<V>], ttl: Ttl) -> Result<InsertOutcome, Error> {
         loop {
             if let Some(prepared) = self.prepare_group(entries)? {
@@ -264,7 +264,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Steps 1 and 2. Returns `None` if only some of the values have encodings, because the disk tier was
+    /// Runs steps 1 and 2. Returns `None` if only some of the values have encodings, because the disk tier was
     /// discarded or recovered in the meantime.
     fn prepare_group(&self, entries: &[GroupEntry<V>]) -> Result<Option<Vec<PreparedValue>>, Error> {
         let mut prepared = Vec::new();
@@ -310,7 +310,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(())
     }
 
-    /// Steps 3 and 4.
+    /// Runs steps 3 and 4.
     fn store_group(
         &self,
         entries: &[GroupEntry<V>],
@@ -349,7 +349,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_saved { InsertOutcome::Saved } else { InsertOutcome::InMemory })
     }
 
-    /// Step 3. Returns `None` if the values are not to be saved, or if the disk tier no longer saves values.
+    /// Runs step 3. Returns `None` if the values are not to be saved, or if the disk tier no longer saves
+    /// values.
     fn reserve_group(
         &self,
         entries: &[GroupEntry<V>],

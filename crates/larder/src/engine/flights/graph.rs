@@ -88,8 +88,8 @@ impl WaitGraph {
         }
     }
 
-    /// Steps 1 and 2: adds a wait for a flight, unless the wait would never end. Returns whether the wait was
-    /// added.
+    /// Runs steps 1 and 2: adds a wait for a flight, unless the wait would never end. Returns whether the
+    /// wait was added.
     pub(super) fn enter(&self, waiters: &[Waiter], flight: &Arc<dyn Waitable>) -> bool {
         let mut waits = self.waits.lock();
         if leads_to(&waits, flight, waiters) {

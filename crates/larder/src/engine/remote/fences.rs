@@ -39,13 +39,13 @@ struct RaisedFence {
 }
 
 impl Fences {
-    /// The first half of (1).
+    /// Runs the first half of step 1.
     pub(crate) fn note(&self, token: u128, key: &[u8], length: Duration, now: Duration) {
         let fence = RaisedFence { key: key.into(), length, renew_at: now + length / RENEWALS };
         self.by_token.lock().insert(token, fence);
     }
 
-    /// The first half of (3).
+    /// Runs the first half of step 3.
     pub(crate) fn forget(&self, token: u128) {
         self.by_token.lock().remove(&token);
     }

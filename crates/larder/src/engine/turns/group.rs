@@ -31,7 +31,7 @@ impl Turns {
 }
 
 impl GroupRounds<'_> {
-    /// Step 1. Begins a round, after waiting for the turns of other callers. Without `may_wait`, returns
+    /// Runs step 1. Begins a round, after waiting for the turns of other callers. Without `may_wait`, returns
     /// false if it would have to wait.
     pub(crate) fn begin(&mut self, may_wait: bool) -> bool {
         let is_late = self.lost >= MAX_LOST_ROUNDS;
@@ -56,7 +56,7 @@ impl GroupRounds<'_> {
         true
     }
 
-    /// Step 2. Returns whether a round that changes these keys may be published.
+    /// Runs step 2. Returns whether a round that changes these keys may be published.
     pub(crate) fn may_publish<'k>(&self, mut keys: impl Iterator<Item = &'k StoredKey>) -> bool {
         keys.all(|key| !self.turns.has_queue(key) || self.is_own(key))
     }
@@ -75,7 +75,7 @@ impl GroupRounds<'_> {
         queues.of_keys.get(&**key).is_some_and(|queue| queue.places.contains(place))
     }
 
-    /// Step 3.
+    /// Runs step 3.
     fn leave(&mut self) {
         let places = std::mem::take(&mut self.places);
         if places.is_empty() || !self.turns.process.is_current() {

@@ -90,7 +90,7 @@ impl Writer {
         }
     }
 
-    /// Step 3: replaces the discarded file with a new file.
+    /// Runs step 3: replaces the discarded file with a new file.
     fn renew(&mut self) {
         self.file.create_fresh(self.now(), self.tiers.memory.last_sequence());
         if self.file.store().is_some() {
@@ -104,7 +104,7 @@ impl Writer {
         }
     }
 
-    /// Step 1.
+    /// Runs step 1.
     pub(super) fn fail(&mut self, fault: StoreError) {
         self.tiers.disk.hide();
         self.tiers.disk.change_status(|status| status.faults += 1);
@@ -138,7 +138,7 @@ impl Writer {
         self.tiers.sweeper.drop_values(evicted_values);
     }
 
-    /// Step 4. The next step marks entries clean that are stored dirty in the meantime.
+    /// Runs step 4. The next step marks entries clean that are stored dirty in the meantime.
     fn stop_saving(&mut self, evicted_values: &mut EvictedValues) {
         self.tiers.memory.stop_saving();
         self.tiers.disk.change_state(DiskState::Discarded);
@@ -149,7 +149,7 @@ impl Writer {
         self.tiers.mark_clean(&mutations, evicted_values);
     }
 
-    /// Step 5: answers the callers while the disk tier is off.
+    /// Runs step 5: answers the callers while the disk tier is off.
     pub(super) fn refuse(&mut self, waiting: &mut Waiting, removals_are_durable: bool) {
         let replies = waiting.replies();
         let holds = removals_are_durable || self.file.leaves_nothing();

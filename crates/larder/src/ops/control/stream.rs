@@ -53,7 +53,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Step 1. `only` is the keyspace that the request names, if any.
+    /// Runs step 1. `only` is the keyspace that the request names, if any.
     pub(super) fn begin(
         cache: &Arc<Shared>,
         request: &MonitorRequest,
@@ -102,8 +102,8 @@ impl Stream {
         }
     }
 
-    /// Step 2. Returns the new lines for the peer. Returns none before the next tick, unless the time of the
-    /// stream is over or `are_last` is set.
+    /// Runs step 2. Returns the new lines for the peer. Returns none before the next tick, unless the time of
+    /// the stream is over or `are_last` is set.
     pub(super) fn lines(&mut self, are_last: bool) -> Vec<u8> {
         if !are_last && !self.next.left().is_zero() && !self.until.left().is_zero() {
             return Vec::new();
@@ -129,7 +129,7 @@ impl Stream {
         lines
     }
 
-    /// Step 3. Returns the last line. Operations that are still in the ring count as missed.
+    /// Runs step 3. Returns the last line. Operations that are still in the ring count as missed.
     pub(super) fn last(&self, why: &str) -> Vec<u8> {
         let missed = self.watcher.missed() + self.watcher.waiting();
         done(&json!({ "ended": why, "shown": self.shown, "missed": missed }))

@@ -140,8 +140,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Round::Found(self.values_of_group(keys, found, read))
     }
 
-    /// Step 2. Returns the entries of the keys that memory does not know, in the order of the keys. Returns
-    /// `None` if the thread may not read the disk, or if the entries are too large.
+    /// Runs step 2. Returns the entries of the keys that memory does not know, in the order of the keys.
+    /// Returns `None` if the thread may not read the disk, or if the entries are too large.
     fn read_group(&self, keys: &[SlotKey<'_>], found: &[Lookup]) -> Option<Vec<Option<DecodedEntry<V>>>> {
         let mut room = MAX_READ;
         let mut read = Vec::new();
@@ -158,7 +158,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(read)
     }
 
-    /// Step 4, and the counts of the lookups. `read` has the entries of the keys that memory does not know.
+    /// Runs step 4, and counts the lookups. `read` has the entries of the keys that memory does not know.
     fn values_of_group(
         &self,
         keys: &[SlotKey<'_>],

@@ -224,7 +224,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         is_absent
     }
 
-    /// Steps 2 to 6, with a loader that the flight owns.
+    /// Runs steps 2 to 6, with a loader that the flight owns.
     async fn load_missing_async<E, F, L>(
         &self,
         key: StoredKey,

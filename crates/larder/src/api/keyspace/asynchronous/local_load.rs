@@ -69,7 +69,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Steps 2 to 6, with a loader that only this future polls.
+    /// Runs steps 2 to 6, with a loader that only this future polls.
     async fn load_missing_locally<E, R, F>(
         &self,
         key: StoredKey,

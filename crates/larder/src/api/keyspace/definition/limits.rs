@@ -54,9 +54,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// again. [`ttl`](crate::Keyspace::ttl) returns the time until the earlier of the two expiries.
     ///
     /// A use does not immediately write to the disk. The writer records uses in bounded batches: with the
-    /// next commit, or within ten seconds or a sweep interval. A flush and the close of the cache also record
-    /// them. A crash loses the uses that are not recorded yet. So after a crash an entry may expire earlier,
-    /// but never later.
+    /// next commit, or within ten seconds or a sweep interval, whichever is longer. A flush and the close of
+    /// the cache also record them. A crash loses the uses that are not recorded yet. So after a crash an
+    /// entry may expire earlier, but never later.
     ///
     /// ```
     /// # use std::{sync::Arc, time::Duration};

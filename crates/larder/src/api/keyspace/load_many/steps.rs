@@ -143,7 +143,7 @@ impl<'a, Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: 
 where
     Q: EncodeKey<K>,
 {
-    /// Step 1: encode the keys.
+    /// Runs step 1: encodes the keys.
     pub(super) fn begin(
         keyspace: &'a Keyspace<K, V>,
         keys: impl IntoIterator<Item = Q>,
@@ -255,9 +255,9 @@ where
         }
     }
 
-    /// Step 4. Takes back the keys that the loader got. Passes each value to `fill` as soon as the loader's
-    /// iterator yields it, because the iterator may panic later. Returns the leases of the omitted keys. If
-    /// the loader failed, ends all flights with the error.
+    /// Runs step 4. Takes back the keys that the loader got. Passes each value to `fill` as soon as the
+    /// loader's iterator yields it, because the iterator may panic later. Returns the leases of the omitted
+    /// keys. If the loader failed, ends all flights with the error.
     pub(super) fn note_answer<L, R, I>(
         &mut self,
         missing: Vec<Q>,

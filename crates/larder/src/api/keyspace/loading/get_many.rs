@@ -84,7 +84,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         answers.collect()
     }
 
-    /// Steps 2 and 3. A key without a live value is not counted here, because its load counts the miss.
+    /// Runs steps 2 and 3. A key without a live value is not counted here, because its load counts the miss.
     fn find_many(&self, keys: &[StoredKey]) -> Vec<Option<Arc<V>>> {
         let keyspace = &self.keyspace;
         let memory = &keyspace.shared.tiers.memory;

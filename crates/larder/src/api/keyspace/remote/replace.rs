@@ -134,8 +134,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         stored
     }
 
-    /// Removes the record that this load replaces, because the source has no value for it, and no absence is
-    /// cached.
+    /// Removes the record that this load replaces. The source has no value for its key, and the absence is
+    /// not cached.
     pub(super) fn remove_replaced(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) {
         let Some(replaced) = self.replaced.take() else { return };
         self.sharing = Sharing::Never;

@@ -316,7 +316,7 @@ impl Nodes {
     /// Lets the processes begin.
     ///
     /// # Errors
-    /// Fails if the signal can't be given.
+    /// Fails if the file that gives the signal can't be written.
     pub fn go(&self) -> Result<(), NodeError> {
         Ok(fs::write(self.dir.join("go"), "")?)
     }

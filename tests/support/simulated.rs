@@ -38,7 +38,7 @@ impl SimulatedPlace {
     }
 
     /// Returns a builder for a cache at this place with this clock. Its flush interval is an hour, so that
-    /// most commits are requested.
+    /// the cache commits mostly on request.
     pub(crate) fn builder(&self) -> CacheBuilder {
         let events = self.events.clone();
         Cache::builder()
@@ -50,8 +50,8 @@ impl SimulatedPlace {
             .on_event(move |event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone()))
     }
 
-    /// Opens a cache, and waits for the first sweep. The sweeper requests a step of the writer for it, which
-    /// could disturb a test that counts disk operations.
+    /// Opens a cache, and waits for the first sweep. The sweep includes a step of the writer, which could
+    /// disturb a test that counts disk operations.
     pub(crate) fn open(&self) -> Cache {
         open_swept(self.builder())
     }

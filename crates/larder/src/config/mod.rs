@@ -195,10 +195,10 @@ impl CacheBuilder {
     /// Sets the maximum weight of committed entries in memory, in bytes: 64 KiB to 16 TiB. Default 64 MiB.
     ///
     /// The weight of an entry is the length of its encoded key, the weight of its value, and
-    /// [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). Without a weigher, a value weighs the size of its type,
-    /// plus the length of its encoding if the type has a destructor. The limit applies to the whole cache, so
-    /// one value may use all of it. Entries that are not committed yet count against the write buffer
-    /// instead.
+    /// [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). Without a weigher, the weight of a value is the size of its
+    /// type, plus the length of its encoding if the type has a destructor. The limit applies to the whole
+    /// cache, so one value may use all of it. Entries that are not committed yet count against the write
+    /// buffer instead.
     pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory_capacity = bytes.into();
         self

@@ -17,7 +17,7 @@ use crate::units::Timestamp;
 pub(crate) enum LeaseOutcome {
     /// The value that another caller has stored in the meantime, and its expiry.
     Value(Value, Timestamp),
-    /// The source has no value for the key, until the given time. Only a caller that accepts absences gets
+    /// The key has an absence, which lasts until the given time. Only a caller that accepts absences gets
     /// this answer.
     Absent(Timestamp),
     /// A load of the key has failed recently. The caller answers with the stale value, if there is one.
@@ -35,7 +35,7 @@ pub(crate) enum LeaseOutcome {
 #[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 pub(crate) struct HeededAnswers {
     /// A value or an absence in memory. If the keyspace belongs to a remote tier, a caller that has already
-    /// looked in memory does not accept them. It may not answer from memory.
+    /// looked in memory does not accept them. Such a caller may not answer from memory.
     pub(crate) entry: bool,
     /// An absence. A caller that does not accept it loads the key as if there were no entry.
     pub(crate) absence: bool,

@@ -17,8 +17,8 @@
 //! 3. Then workers make the lookups, for at least [`MIN_PAUSE`] and for at least [`PAUSE_FACTOR`] times the
 //!    read time of the last lookup, but at most [`MAX_PAUSE`]. Afterwards, workers continue until one of
 //!    their lookups reads for less than [`MAX_OF_WORKER`]. So a disk that does not respond delays the clients
-//!    of a thread only once. Changes that workers make for the thread count too: they have looked on disk, or
-//!    have waited for room, which a commit has freed.
+//!    of a thread only once. Changes that workers make for the thread are measured like lookups, because they
+//!    have looked on disk, or have waited for room that a commit has freed.
 //! 4. The thread tries again. Its mean starts at half of [`MAX_MEAN`], so a disk that is still slow is
 //!    detected sooner.
 //!

@@ -26,8 +26,8 @@ use crate::config::CacheBuilder;
 const AN_HOUR: Duration = Duration::from_hours(1);
 
 impl CacheBuilder {
-    /// Makes the cache deterministic, for tests of an application's caching: its workers run only when the
-    /// test tells them to.
+    /// Makes the cache deterministic, for tests of an application's caching. The writer and the sweeper run
+    /// when the test tells them to.
     ///
     /// Hashes are seeded with `seed`, so each run has the same shards and the same evictions. The intervals
     /// of the writer and the sweeper are set to an hour, and opening starts no sweep. Instead,

@@ -38,7 +38,7 @@ impl Layout {
             return format!("  {check}\n{below}");
         }
         let start = format!("  {check:<13} ");
-        // The verdict has four columns.
+        // The verdict takes four columns.
         self.paragraph_behind(4, &start, FOUND_AT, found)
     }
 

@@ -2,7 +2,7 @@
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoreLimits {
-    /// Maximum number of bytes that all entries together are charged for.
+    /// Maximum sum of the charges of all entries, in bytes.
     pub(crate) live_limit: u64,
     /// Maximum number of entries that one transaction may evict. Each eviction replaces a page of each
     /// table, and the old pages are free only after the next transaction.

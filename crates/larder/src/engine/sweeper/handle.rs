@@ -103,8 +103,8 @@ impl SweeperHandle {
         self.next_sweep() == Some(Timestamp::ZERO)
     }
 
-    /// Logs an event, and makes the sweeper thread call the listener. The writer thread must not call it,
-    /// because a listener may call the cache and wait for the writer thread.
+    /// Logs an event, and makes the sweeper thread call the listener. The writer thread must not call the
+    /// listener itself, because a listener may call the cache and wait for the writer thread.
     pub(in crate::engine) fn tell(&self, event: Event) {
         if matches!(event, Event::DiskRecovered { .. }) {
             tracing::info!("{event}");

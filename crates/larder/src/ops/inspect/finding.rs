@@ -104,7 +104,7 @@ pub enum RecordStatus {
     /// A live absence: the application has stored that the source has no value for the key. Depending on the
     /// method, a lookup returns the absence or a miss.
     KnownAbsent(Record),
-    /// An entry that has expired. A lookup is a miss. It stays in the file until the sweeper deletes it.
+    /// An entry that has expired: a miss. The entry stays in the file until the sweeper deletes it.
     Expired(Record),
     /// An entry of another version of the keyspace: a miss.
     OtherVersion(Record),

@@ -6,9 +6,9 @@
 //!
 //! # The order of steps
 //!
-//! An operation first reads the thresholds, without a lock. Only if it is sampled, it reads the list of
-//! watchers ([`super::Observer`]). A thread that changes the list holds the lock of `all` from the first
-//! step to the last:
+//! An operation first reads the thresholds, without a lock. If it is sampled, it then reads the list of
+//! watchers ([`super::Observer`]). A thread that changes the list holds the lock of `all` from the first step
+//! to the last:
 //!
 //! 1. To start: add the watcher to the list, publish the list, then raise the thresholds. So an operation
 //!    that is sampled finds the watcher.

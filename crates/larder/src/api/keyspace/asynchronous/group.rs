@@ -60,14 +60,14 @@ enum Round<V> {
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live values of several keys, in the order of the keys. All values are from the same
-    /// moment. The call does not wait for other threads. Returns `None` if this is not possible now. Then use
+    /// moment. The call does not wait for other threads. If this would need a wait, returns `None`. Then use
     /// a transaction ([`Transaction::get_many`](crate::Transaction::get_many)).
     ///
-    /// It is possible if memory knows all of the keys. A thread with
-    /// [`inline_calls`](crate::Cache::inline_calls) also reads up to 1 MiB from a fast disk. It is not
-    /// possible for a key that is too long, for more than
-    /// [`MAX_TRANSACTION_KEYS`](crate::MAX_TRANSACTION_KEYS) keys, for a keyspace of a remote tier, in a
-    /// forked child, after the cache was closed, and while other threads constantly change the keys.
+    /// The call succeeds if memory knows all of the keys. A thread with
+    /// [`inline_calls`](crate::Cache::inline_calls) also reads up to 1 MiB from a fast disk. The call returns
+    /// `None` for a key that is too long, for more than [`MAX_TRANSACTION_KEYS`](crate::MAX_TRANSACTION_KEYS)
+    /// keys, for a keyspace of a remote tier, in a forked child, after the cache was closed, and while other
+    /// threads constantly change the keys.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -148,7 +148,7 @@ pub trait RemoteTier: Debug + Send + Sync {
     fn ttl(&self, key: RemoteKey, reply: RemoteReply<Option<Remaining>>);
 
     /// Returns some of the keys that begin with `prefix` and have records, and the cursor for the next call.
-    /// The walk returns every key that is present from its beginning to its end at least once.
+    /// The walk returns at least once every key that is present during the whole walk.
     fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>);
 
     /// Sets a fence with this token, which prevents leases of the key for `length`. Removes the key, with the

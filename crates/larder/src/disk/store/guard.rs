@@ -162,8 +162,8 @@ pub(crate) fn read_out<G, T>(held: G, read: impl FnOnce(&G) -> T) -> T {
 /// A redb value. A panic of its destructor is caught, even during another panic. The destructor may run on
 /// the thread of a lookup, if that thread holds the last reference.
 ///
-/// A caught panic is not reported. But if the drop of a table panics, the transaction cannot be committed.
-/// For redb the table is still open, or a lock is poisoned. So no change is lost unnoticed.
+/// A caught panic is not reported. But if the drop of a table panics, the transaction cannot be committed,
+/// because for redb the table is still open or a lock is poisoned. So no change is lost unnoticed.
 ///
 /// A forked child does not drop a value of its parent. When redb closes a database, it writes to the file
 /// and releases its file locks. redb also takes locks in memory that a thread of the parent may have held at

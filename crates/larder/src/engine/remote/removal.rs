@@ -23,7 +23,8 @@ use crate::sys::sync::Arc;
 pub(in crate::engine) enum RemoteRemoval {
     Keys(Vec<RemoteKey>),
     /// All keys that begin with these bytes. Also used for a pattern, because the server has no patterns: it
-    /// removes all keys that begin with the parts before the first `Any`, which may be more than match.
+    /// removes all keys that begin with the parts before the first `Any`, which may be more keys than match
+    /// the pattern.
     Range(Arc<[u8]>),
     Everything,
 }

@@ -57,7 +57,7 @@ use crate::units::Timestamp;
 const NO_DIRECTORY_SYNC: &str = "the file system of the cache file can't sync a directory, so that a loss of power \
     may bring back a file that was discarded, with what was removed meanwhile; put the file on a local disk";
 
-/// The tiers of a new cache, and what belongs to its file.
+/// The tiers of a new cache, and the values from which `Shared::open` builds the other parts.
 struct OpenTiers {
     tiers: Arc<Tiers>,
     messages: Receiver<SweeperMessage>,

@@ -78,6 +78,55 @@ fn a_change_of_another_machine_during_a_refresh_is_kept() {
     }
 }
 
+/// Begins a refresh of a record that has 2 s left. The answer to its request arrives after 5 s. Returns the
+/// number of calls of the loader.
+fn loads_after_a_late_answer(
+    two: &TwoNodes,
+    begin: impl FnOnce(&Keyspace<String, u64>, Arc<AtomicU64>) -> bool,
+) -> u64 {
+    let [one, _] = open(two, MINUTE);
+    one.insert_with("MTNVTU", 100, InsertOptions::new().ttl(2 * SECOND)).unwrap();
+    assert_eq!(one.get("MTNVTU").as_deref(), Some(&100));
+    let (node, loads) = (&two.nodes[0], Arc::new(AtomicU64::new(0)));
+    node.hold_stream(true);
+    assert!(begin(&one, loads.clone()));
+    until(|| node.held() > 0);
+    two.clock.advance(5 * SECOND);
+    node.hold_stream(false);
+    until(|| !has_flight(two, 0, &one));
+    loads.load(Ordering::SeqCst)
+}
+
+/// Returns whether a load of the key is in progress on a machine.
+fn has_flight(two: &TwoNodes, node: usize, keyspace: &Keyspace<String, u64>) -> bool {
+    let (full, memory) = (keyspace.encode("MTNVTU").unwrap(), &two.caches[node].shared().tiers.memory);
+    memory.has_flight(memory.key(full.as_slice()))
+}
+
+#[test]
+fn a_refresh_counts_the_life_of_its_record_from_before_the_request() {
+    let loads = loads_after_a_late_answer(&two_nodes(), |one, loads| {
+        let refreshed = counting(one, move |_| _ = loads.fetch_add(1, Ordering::SeqCst));
+        refreshed.refresh("MTNVTU").unwrap()
+    });
+    assert_eq!(loads, 0, "the record has expired, so there is nothing to refresh");
+}
+
+#[cfg(feature = "async")]
+#[test]
+fn a_refresh_in_a_task_counts_the_life_of_its_record_from_before_the_request() {
+    let two = two_nodes_with(|builder| builder.spawner(|load| smol::spawn(load).detach()));
+    let loads = loads_after_a_late_answer(&two, |one, loads| {
+        let load = move |_: String, _| {
+            loads.fetch_add(1, Ordering::SeqCst);
+            async { Ok::<_, &'static str>(Load::Cache(Arc::new(101))) }
+        };
+        let refreshed = one.with_async_loader(LoadPolicy::new(), load).unwrap();
+        pollster::block_on(refreshed.refresh_async("MTNVTU")).unwrap()
+    });
+    assert_eq!(loads, 0, "the record has expired, so there is nothing to refresh");
+}
+
 #[test]
 fn a_refresh_that_finds_no_value_at_the_source_removes_the_record() {
     let two = two_nodes();

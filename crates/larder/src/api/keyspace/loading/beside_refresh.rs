@@ -15,8 +15,9 @@ use crate::stats::count::Count;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live value of a key if `flight` is a refresh, so that the caller need not wait for the
-    /// refresh. The refresh began with a live value in memory. The value may have been evicted since, so this
-    /// also looks on disk. If the refresh has just ended, memory has the new value.
+    /// refresh. The refresh began with a live value in memory. The value may have been evicted since, or
+    /// dropped because another machine has changed it. So this also looks on disk, or at the server. If the
+    /// refresh has just ended, memory has the new value.
     pub(in crate::api::keyspace) fn hit_beside_refresh(
         &self,
         key: SlotKey<'_>,
@@ -33,7 +34,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.answered_if(counts, Count::MemoryHits, key);
                 return Some(LookupOutcome::Hit { value, expires_at, is_stale: false });
             }
-            Lookup::Unknown(miss) if self.is_in_file() => miss,
+            Lookup::Unknown(miss) if self.has_lower_tier() => miss,
             Lookup::Unknown(_) | Lookup::Absent(_) | Lookup::Negative => return None,
         };
         let permit = Permit::EpochToken(miss.epoch_token);

@@ -1,6 +1,9 @@
 //! Refreshes, and values that are kept for their grace.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+
+use parking_lot::Mutex;
 
 use super::*;
 use crate::api::keyspace::load::{Load, Loaded};
@@ -76,6 +79,40 @@ fn a_change_of_another_machine_during_a_refresh_is_kept() {
         until(|| one.stats().voided_fills == 1);
         assert_eq!([&one, &other].map(|keyspace| keyspace.get("MTNVTU").as_deref().copied()), [left; 2]);
     }
+}
+
+#[test]
+fn a_caller_beside_a_refresh_gets_the_live_value_of_the_server() {
+    let two = two_nodes();
+    let [one, other] = open(&two, MINUTE);
+    let (finish, held) = mpsc::channel::<()>();
+    let (held, is_held) = (Mutex::new(held), Arc::new(AtomicBool::new(false)));
+    let holds = is_held.clone();
+    let refreshed = counting(&one, move |_| {
+        holds.store(true, Ordering::SeqCst);
+        // The time is over only if a caller waits for this refresh.
+        _ = held.lock().recv_timeout(3 * SECOND);
+        holds.store(false, Ordering::SeqCst);
+    });
+    one.insert("MTNVTU", 100).unwrap();
+    assert_eq!(value(refreshed.get("MTNVTU")), (Some(100), false));
+    assert!(refreshed.refresh("MTNVTU").unwrap());
+    until(|| is_held.load(Ordering::SeqCst));
+    let before = one.stats();
+    other.insert("MTNVTU", 700).unwrap();
+    assert_eq!(value(refreshed.get("MTNVTU")), (Some(700), false));
+    assert!(is_held.load(Ordering::SeqCst), "the caller has not waited for the refresh");
+    other.insert("MTNVTU", 800).unwrap();
+    assert_eq!(*one.get_or_load("MTNVTU", || Err::<u64, _>(Error::Closed)).unwrap(), 800);
+    let asked = two.server.requests();
+    assert_eq!(value(refreshed.get("MTNVTU")), (Some(800), false));
+    assert_eq!(two.server.requests(), asked, "the value was copied into memory");
+    let after = one.stats();
+    assert_eq!(after.disk_hits - before.disk_hits, 2);
+    assert_eq!((after.memory_hits - before.memory_hits, after.misses - before.misses), (1, 0));
+    _ = other.remove("MTNVTU").unwrap();
+    finish.send(()).unwrap();
+    until(|| one.stats().voided_fills == 1);
 }
 
 /// Begins a refresh of a record that has 2 s left. The answer to its request arrives after 5 s. Returns the

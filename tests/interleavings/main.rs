@@ -127,6 +127,7 @@ scenarios! {
     remote::a_push_at_the_end_of_a_turn_is_bounded,
     remote::a_load_never_outlives_a_removal_on_another_machine,
     remote::a_refresh_never_outlives_a_removal_on_another_machine,
+    remote::a_refresh_never_outlives_an_update_on_another_machine,
     remote::a_removal_is_seen_at_once_by_its_own_machine,
     remote::a_raw_load_never_outlives_a_removal_of_its_machine,
     remote::no_increment_of_two_machines_is_lost,

@@ -138,6 +138,12 @@ fn a_refresh_of_a_record_that_was_replaced_is_caught() {
 }
 
 #[test]
+fn a_fence_ignored_by_the_server_is_caught() {
+    let scenario = crate::remote::a_refresh_never_outlives_an_update_on_another_machine;
+    assert_caught(Failpoint::SetIgnoresFence, scenario);
+}
+
+#[test]
 fn a_load_shared_after_a_change_of_another_machine_is_caught() {
     let scenario = crate::remote::a_load_never_outlives_a_removal_on_another_machine;
     assert_caught(Failpoint::ShareUnchecked, scenario);

@@ -227,8 +227,8 @@ pub(crate) fn a_load_never_outlives_a_removal_on_another_machine() {
     source.check();
 }
 
-/// One machine refreshes the value that it has in memory, while the other one removes the key.
-pub(crate) fn a_refresh_never_outlives_a_removal_on_another_machine() {
+/// One machine refreshes the value that it has in memory, while the other one runs `change`.
+fn refresh_beside(change: impl Fn(&Machines, &Source, &Keyspace<u64, u64>) + Sync) {
     let (machines, source) = (Machines::new(), Arc::new(Source::new()));
     let [one, other] = machines.versions();
     let node = &machines.nodes[1];
@@ -241,7 +241,7 @@ pub(crate) fn a_refresh_never_outlives_a_removal_on_another_machine() {
         move |_: &u64, _: Option<Arc<u64>>| Ok::<_, Infallible>(Load::Cache(loaded_from.number().into()));
     let refreshed = other.with_loader(LoadPolicy::new(), loader).unwrap();
     contest([
-        &|| machines.change_and_wait(&source, &one),
+        &|| change(&machines, &source, &one),
         &|| {
             drop(refreshed.refresh(1));
             get(&source, &other);
@@ -255,6 +255,24 @@ pub(crate) fn a_refresh_never_outlives_a_removal_on_another_machine() {
     drop((one, other, refreshed));
     machines.close();
     source.check();
+}
+
+pub(crate) fn a_refresh_never_outlives_a_removal_on_another_machine() {
+    refresh_beside(|machines, source, one| machines.change_and_wait(source, one));
+}
+
+/// During an update, the value that the source will have is inserted. The refresh may read this value at the
+/// server, and then read the source before its change.
+pub(crate) fn a_refresh_never_outlives_an_update_on_another_machine() {
+    refresh_beside(|machines, source, one| {
+        let update = one.begin_update(&1).unwrap();
+        one.insert(&1, source.current() + 1).unwrap();
+        let new = source.next();
+        machines.time.advance(BOUND);
+        source.settle(new);
+        source.get(one, &1);
+        update.finish();
+    });
 }
 
 /// After its removal has returned, a machine finds no older value, whatever the other machine loads.

@@ -249,6 +249,32 @@ fn a_fence_bars_leases_until_its_last_token_ends() {
 }
 
 #[test]
+fn a_fence_bars_what_would_replace_a_record() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let (one, two) = (open(&server.url("")), open(&server.url("")));
+    one.register(keyspace(9, "plain", Format::Raw)).unwrap();
+    two.register(keyspace(9, "plain", Format::Raw)).unwrap();
+    for slot in [key("k"), key_of(9, "k")] {
+        let set = |tier: &RedisTier, bytes: &[u8], condition| {
+            ask(|reply| tier.set(slot.clone(), bytes.to_vec(), MINUTE, condition, reply)).unwrap()
+        };
+        let unfenced = |record: &[u8]| SetCondition::UnchangedUnfenced(record.to_vec());
+        assert!(!set(&two, b"1", unfenced(b"0")), "there is no record");
+        assert!(set(&one, b"1", SetCondition::Always) && !set(&two, b"2", unfenced(b"0")));
+        assert!(set(&two, b"2", unfenced(b"1")));
+        ask(|reply| one.fence(slot.clone(), 1, TEN_SECONDS, reply)).unwrap();
+        assert!(set(&one, b"3", SetCondition::Always));
+        assert!(!set(&two, b"4", unfenced(b"3")), "an update is in progress");
+        assert!(set(&two, b"5", SetCondition::Unchanged(b"3".to_vec())), "an explicit change");
+        ask(|reply| one.unfence(slot.clone(), 1, reply)).unwrap();
+        assert!(set(&one, b"6", SetCondition::Always) && set(&two, b"7", unfenced(b"6")));
+        ask(|reply| one.fence(slot.clone(), 2, Duration::from_millis(1), reply)).unwrap();
+        assert!(set(&one, b"8", SetCondition::Always));
+        eventually("a fence of a dead client ends", || set(&two, b"9", unfenced(b"8")));
+    }
+}
+
+#[test]
 fn a_plain_slot_is_what_other_programs_read_and_write() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let tier = open(&server.url("prefix=shop"));

@@ -198,8 +198,8 @@ impl RemoteTier for RedisTier {
             return self.send(&scripts::SET_PLAIN, command, sender, decode);
         }
         let (name, expected) = requests::condition(&condition);
-        let command =
-            place.keys(2).arg(new_generation()).arg(&record).arg(expiry(life)).arg(name).arg(expected);
+        let command = place.keys_of_set(&condition, 2).arg(new_generation()).arg(&record);
+        let command = command.arg(expiry(life)).arg(name).arg(expected);
         self.send(&scripts::SET, command, sender, decode);
     }
 

@@ -63,7 +63,13 @@ impl SlotKeys {
     /// Returns the command that writes to a plain slot.
     pub(super) fn set_plain(&self, record: &[u8], life: Life, condition: &SetCondition) -> Command {
         let (name, expected) = self::condition(condition);
-        self.keys(1).arg(record).arg(expiry(life)).arg(name).arg(expected)
+        self.keys_of_set(condition, 1).arg(record).arg(expiry(life)).arg(name).arg(expected)
+    }
+
+    /// Begins the command of a script that stores a record. The fences are among its keys only if the
+    /// condition depends on them, because a server of version 7.0 records all keys of a script at each read.
+    pub(super) fn keys_of_set(&self, condition: &SetCondition, others: usize) -> Command {
+        self.keys(if matches!(condition, SetCondition::UnchangedUnfenced(_)) { 3 } else { others })
     }
 }
 
@@ -88,6 +94,7 @@ pub(super) fn condition(condition: &SetCondition) -> (&'static str, &[u8]) {
         SetCondition::Absent => ("absent", &[]),
         SetCondition::Present => ("present", &[]),
         SetCondition::Unchanged(record) => ("unchanged", record),
+        SetCondition::UnchangedUnfenced(record) => ("unfenced", record),
         // A condition that this version does not know must not be treated as no condition.
         _ => ("unknown", &[]),
     }

@@ -119,15 +119,20 @@ return redis.call('UNLINK', KEYS[1])",
 );
 
 /// Arguments: a new generation if there is none, the record without its header, the time to live in ms or 0
-/// or `keep`, the condition (`always`, `absent`, `present` or `unchanged`), and the expected record.
+/// or `keep`, the condition (`always`, `absent`, `present`, `unchanged` or `unfenced`), and the expected
+/// record. Only a script with the condition `unfenced` has the key of the fences.
 pub(super) static SET: Script = Script::new(
-    "local g = redis.call('GET', KEYS[2])
+    "if ARGV[4] == 'unfenced' then
+  local t = redis.call('TIME')
+  if redis.call('ZCOUNT', KEYS[3], t[1] * 1000 + math.floor(t[2] / 1000), '+inf') > 0 then return 0 end
+end
+local g = redis.call('GET', KEYS[2])
 if ARGV[4] ~= 'always' or ARGV[3] == 'keep' then
   local v = redis.pcall('GET', KEYS[1])
   local live = type(v) == 'string' and g and v:byte(1) == 1 and v:sub(2, 9) == g
   if ARGV[4] == 'absent' and live then return 0 end
   if (ARGV[4] == 'present' or ARGV[3] == 'keep') and not live then return 0 end
-  if ARGV[4] == 'unchanged' and not (live and v == '\\1' .. g .. ARGV[5]) then return 0 end
+  if (ARGV[4] == 'unchanged' or ARGV[4] == 'unfenced') and not (live and v == '\\1' .. g .. ARGV[5]) then return 0 end
 end
 if not g then
   g = ARGV[1]
@@ -143,12 +148,16 @@ return 1",
 /// Writes a plain slot. Arguments: the bytes, the time to live in ms or 0 or `keep`, the condition, and the
 /// expected bytes.
 pub(super) static SET_PLAIN: Script = Script::new(
-    "if ARGV[3] ~= 'always' or ARGV[2] == 'keep' then
+    "if ARGV[3] == 'unfenced' then
+  local t = redis.call('TIME')
+  if redis.call('ZCOUNT', KEYS[3], t[1] * 1000 + math.floor(t[2] / 1000), '+inf') > 0 then return 0 end
+end
+if ARGV[3] ~= 'always' or ARGV[2] == 'keep' then
   local v = redis.pcall('GET', KEYS[1])
   if type(v) ~= 'string' then v = false end
   if ARGV[3] == 'absent' and v then return 0 end
   if (ARGV[3] == 'present' or ARGV[2] == 'keep') and not v then return 0 end
-  if ARGV[3] == 'unchanged' and v ~= ARGV[4] then return 0 end
+  if (ARGV[3] == 'unchanged' or ARGV[3] == 'unfenced') and v ~= ARGV[4] then return 0 end
 end
 if ARGV[2] == 'keep' then redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
 elseif ARGV[2] == '0' then redis.call('SET', KEYS[1], ARGV[1])

@@ -151,7 +151,8 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// The walk returns at least once every key that is present during the whole walk.
     fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>);
 
-    /// Sets a fence with this token, which prevents leases of the key for `length`. Removes the key, with the
+    /// Sets a fence with this token, which prevents leases of the key for `length`, and stores with
+    /// [`SetCondition::UnchangedUnfenced`]. Removes the key, with the
     /// lease in its slot, unless the fence of this token has held without a break. A key may have fences of
     /// several tokens at a time. A repeated call with the same token extends its fence.
     fn fence(&self, key: RemoteKey, token: u128, length: Duration, reply: RemoteReply<()>);
@@ -263,6 +264,8 @@ pub enum SetCondition {
     Present,
     /// The slot has a record with these bytes.
     Unchanged(Vec<u8>),
+    /// The slot has a record with these bytes, and the key has no fence.
+    UnchangedUnfenced(Vec<u8>),
 }
 
 /// The position of a walk over keys. The walk begins at the default cursor, and ends with a page without a

@@ -45,6 +45,9 @@ pub enum Failpoint {
     ShareUnchecked,
     /// A refreshed value is stored at the remote tier although the record has changed.
     RefreshAlways,
+    /// A server stores a refreshed value although its key has a fence.
+    #[cfg(any(test, feature = "test-util"))]
+    SetIgnoresFence,
     /// A loaded value is stored at the remote tier without its lease.
     RemoteFillWithoutLease,
     /// A fence does not prevent the lease of a refresh.

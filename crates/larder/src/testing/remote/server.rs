@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::remote::tier::{FillReply, LeaseReply, LeaseToken, Life, SetCondition};
 use crate::sys::clock::Clock;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Mutex};
 use crate::units::Remaining;
 
@@ -226,12 +227,17 @@ impl ServerState {
         now: Duration,
         changed: &mut Vec<SlotName>,
     ) -> bool {
-        let there = self.slot(name, now).record.as_ref();
+        let slot = self.slot(name, now);
+        let is_fenced = !slot.fences.is_empty() && !failpoint_is_set(Failpoint::SetIgnoresFence);
+        let there = slot.record.as_ref();
         let holds = match condition {
             SetCondition::Always => true,
             SetCondition::Absent => there.is_none(),
             SetCondition::Present => there.is_some(),
-            SetCondition::Unchanged(bytes) => there.is_some_and(|(there, _)| *there == bytes),
+            SetCondition::UnchangedUnfenced(_) if is_fenced => false,
+            SetCondition::Unchanged(bytes) | SetCondition::UnchangedUnfenced(bytes) => {
+                there.is_some_and(|(there, _)| *there == bytes)
+            }
         };
         if holds {
             self.put(name, record, life, now, changed);

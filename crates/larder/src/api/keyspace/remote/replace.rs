@@ -4,8 +4,11 @@
 //! 1. Take the local lease of the key, so that one load of it runs in this process.
 //! 2. Read the record at the server. Without a record, there is nothing to replace.
 //! 3. Run the loader. It gets the value of (2), and not the near copy, which may be older.
-//! 4. Store the new record on the condition that the slot still has the bytes of (2). No two records have the
-//!    same bytes. So if any machine has changed the slot since (2), the new value is not stored.
+//! 4. Store the new record on the condition that the slot still has the bytes of (2), and that the key has no
+//!    fence. No two records have the same bytes. So if any machine has changed the slot since (2), the new
+//!    value is not stored. A fence removes the record when it is raised. But a value that is inserted during
+//!    an update can be the record of (2), and the loader may have read the source before its change. So the
+//!    new value is not stored while the key has a fence.
 //!
 //! If several machines do this at the same time, the server stores the record of only one. The others look
 //! the key up again.
@@ -122,7 +125,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let condition = if failpoint_is_set(Failpoint::RefreshAlways) {
             SetCondition::Always
         } else {
-            SetCondition::Unchanged(replaced.bytes)
+            SetCondition::UnchangedUnfenced(replaced.bytes)
         };
         let OutgoingRecord { bytes, life, .. } = outgoing;
         let stored = keyspace.change_remote(key, |link| {

@@ -165,6 +165,36 @@ fn a_refresh_in_a_task_counts_the_life_of_its_record_from_before_the_request() {
 }
 
 #[test]
+fn an_update_bars_the_refreshes_of_other_machines() {
+    let two = two_nodes();
+    let [one, other] = open(&two, MINUTE);
+    let refreshed = counting(&other, |_| ());
+    let update = one.begin_update("MTNVTU").unwrap();
+    one.insert("MTNVTU", 500).unwrap();
+    assert_eq!(other.get("MTNVTU").as_deref(), Some(&500));
+    assert!(refreshed.refresh("MTNVTU").unwrap());
+    until(|| other.stats().loads == 1 && !has_flight(&two, 1, &other));
+    assert_eq!([&one, &other].map(|keyspace| keyspace.get("MTNVTU").as_deref().copied()), [Some(500); 2]);
+    assert_eq!(other.stats().voided_fills, 1);
+    update.finish();
+    assert!(one.get("MTNVTU").is_none() && other.get("MTNVTU").is_none());
+}
+
+#[test]
+fn an_update_bars_the_loads_that_replace_a_kept_value() {
+    let two = two_nodes_with(|builder| builder.lease_timeout(Duration::from_hours(1)));
+    let [one, other] = open(&two, GRACED);
+    let update = one.begin_update("MTNVTU").unwrap();
+    one.insert("MTNVTU", 500).unwrap();
+    two.clock.advance(11 * SECOND);
+    assert_eq!(*other.get_or_load("MTNVTU", || Ok::<_, Error>(100_u64)).unwrap(), 100);
+    assert!(one.get("MTNVTU").is_none() && other.get("MTNVTU").is_none(), "its caller alone got the value");
+    update.finish();
+    assert_eq!(*other.get_or_load("MTNVTU", || Ok::<_, Error>(600_u64)).unwrap(), 600);
+    assert_eq!(one.get("MTNVTU").as_deref(), Some(&600));
+}
+
+#[test]
 fn a_refresh_that_finds_no_value_at_the_source_removes_the_record() {
     let two = two_nodes();
     let [one, other] = open(&two, MINUTE);

@@ -48,6 +48,7 @@ pub(super) struct NodeState {
     /// The numbers of the keyspaces in the raw format.
     pub(super) plain: HashSet<u32>,
     pub(super) before_fill: Option<Box<dyn FnOnce() + Send>>,
+    pub(super) before_set: Option<Box<dyn FnOnce() + Send>>,
     pub(super) after_release: Option<Box<dyn FnOnce() + Send>>,
     /// How long values in memory are valid after a PING was sent. `None` if the validity does not depend on
     /// PINGs.
@@ -129,6 +130,11 @@ impl RemoteNode {
     /// Runs a function before the next fill is sent.
     pub fn before_fill(&self, run: impl FnOnce() + Send + 'static) {
         self.state.lock().before_fill = Some(Box::new(run));
+    }
+
+    /// Runs a function before the next record is set.
+    pub fn before_set(&self, run: impl FnOnce() + Send + 'static) {
+        self.state.lock().before_set = Some(Box::new(run));
     }
 
     /// Runs a function after the next lease was given back at the server, and before the cache has the

@@ -138,6 +138,10 @@ impl RemoteTier for RemoteNode {
         condition: SetCondition,
         reply: RemoteReply<bool>,
     ) {
+        let run = self.state.lock().before_set.take();
+        if let Some(run) = run {
+            run();
+        }
         let name = self.name_of(&key);
         self.ask(reply, move |server, now, changed| {
             server.set(&name, (record, life, condition), now, changed)

@@ -18,8 +18,8 @@
 //! callers get the value. Otherwise they look the key up again.
 //!
 //! In the format raw, two records may have the same bytes. So the condition of (4) does not detect a value
-//! that was changed and changed back in the meantime. In this format, the waiting callers always look the key
-//! up again.
+//! that was changed and changed back in the meantime. The local lease detects such a change if this process
+//! has made it. In this format, the waiting callers always look the key up again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,11 +31,12 @@ use crate::engine::remote::lookup::is_plain;
 use crate::engine::remote::replaced::ReplacedRecord;
 use crate::engine::remote::sharing::Sharing;
 use crate::format::key::Key;
+use crate::memory::evicted_values::EvictedValues;
 use crate::memory::leases::Permit;
 use crate::memory::slot_key::SlotKey;
 #[cfg(feature = "async")]
 use crate::remote::reply::RemoteAnswer;
-use crate::remote::tier::{RemoteRecord, SetCondition};
+use crate::remote::tier::{Life, RemoteRecord, SetCondition};
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
@@ -128,12 +129,48 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             SetCondition::UnchangedUnfenced(replaced.bytes)
         };
         let OutgoingRecord { bytes, life, .. } = outgoing;
+        if is_plain(keyspace.opened.kind.format) {
+            return self.replace_plain(keyspace, key, (bytes, life), condition);
+        }
         let stored = keyspace.change_remote(key, |link| {
             let stored = link.ask(|tier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply));
             Ok(link.count(stored))
         });
         let stored = stored.ok().flatten();
         self.share_replaced(keyspace, stored);
+        stored
+    }
+
+    /// Does (4) in the format raw. This process may have inserted the bytes of (2) again, and the server
+    /// can't detect it. So the local lease decides, as for a load in this format (`fill_plain`):
+    ///
+    /// 1. The local lease is still valid.
+    /// 2. Send the value.
+    /// 3. If the local lease is no longer valid, this process has made a change between (1) and (2), or is
+    ///    making one. Then remove the value, if it is still there.
+    /// 4. Drop the near copy of the previous value. This also voids the local lease, so it comes after (3).
+    fn replace_plain(
+        &self,
+        keyspace: &Keyspace<K, V>,
+        key: SlotKey<'_>,
+        (bytes, life): (Vec<u8>, Life),
+        condition: SetCondition,
+    ) -> Option<bool> {
+        let link = keyspace.link()?;
+        // 2.
+        let sent = bytes.clone();
+        let stored = link.ask(|tier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply));
+        let stored = link.count(stored);
+        // 3.
+        if !self.holds_locally(keyspace, key) {
+            if stored != Some(false) {
+                drop(keyspace.remove_remote_unchanged(key, &sent));
+            }
+            return Some(false);
+        }
+        // 4.
+        let mut dropped = EvictedValues::default();
+        keyspace.shared.tiers.memory.forget(key, keyspace.now(), &mut dropped);
         stored
     }
 

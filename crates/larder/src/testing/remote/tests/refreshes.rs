@@ -9,6 +9,7 @@ use super::*;
 use crate::api::keyspace::load::{Load, Loaded};
 use crate::api::keyspace::loading::LoadingKeyspace;
 use crate::api::keyspace::loading::policy::LoadPolicy;
+use crate::format::codec::format::Format;
 
 const MINUTE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("minute").ttl(Duration::from_mins(1));
 const GRACED: KeyspaceDefinition<String, u64> =
@@ -192,6 +193,23 @@ fn an_update_bars_the_loads_that_replace_a_kept_value() {
     update.finish();
     assert_eq!(*other.get_or_load("MTNVTU", || Ok::<_, Error>(600_u64)).unwrap(), 600);
     assert_eq!(one.get("MTNVTU").as_deref(), Some(&600));
+}
+
+#[test]
+fn an_insert_right_before_a_refreshed_raw_value_is_sent_keeps_it_out() {
+    const RAW: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("raw").format(Format::Raw);
+    let two = two_nodes();
+    let raw = || two.caches[0].keyspace(RAW).unwrap();
+    let (one, same) = (raw(), raw());
+    one.insert("MTNVTU", "100".to_owned()).unwrap();
+    assert!(one.get("MTNVTU").is_some());
+    let load = |_: &String, _| Ok::<_, Error>(Load::Cache(Arc::new("old".to_owned())));
+    let refreshed = one.with_loader(LoadPolicy::new(), load).unwrap();
+    // The server can't distinguish this value from the one that the refresh has read.
+    two.nodes[0].before_set(move || same.insert("MTNVTU", "100".to_owned()).unwrap());
+    assert!(refreshed.refresh("MTNVTU").unwrap());
+    until(|| one.stats().voided_fills == 1);
+    assert_eq!((one.get("MTNVTU").as_deref(), two.server.records()), (None, 0));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tests of two caches that share one server.
 
 mod fills;
+mod kept;
 mod late_answers;
 mod loads;
 mod refreshes;

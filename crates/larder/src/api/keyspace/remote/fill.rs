@@ -55,7 +55,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         // releases the lease at the server. `sharing` is still `Never`.
         let now = keyspace.now();
         let (_, expires_at) = keyspace.expiry_after_write(key, ttl, None);
-        let outgoing = match keyspace.outgoing(key, value, (now, expires_at), self.took) {
+        let outgoing = if expires_at > now {
+            keyspace.outgoing(key, value, (now, expires_at), self.took)
+        } else {
+            Ok(None)
+        };
+        let outgoing = match outgoing {
             Ok(Some(outgoing)) => outgoing,
             not_stored => {
                 self.give_back(keyspace, key);

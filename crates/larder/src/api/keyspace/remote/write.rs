@@ -35,7 +35,8 @@ pub(super) struct OutgoingRecord {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the record of a value or an absence, or `None` if it has already expired.
+    /// Returns the record of a value or an absence. Returns `None` if its expiry is in the past, and so is
+    /// the end of its grace.
     pub(super) fn outgoing(
         &self,
         key: SlotKey<'_>,
@@ -48,10 +49,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let grace = if has_grace { self.definition.stale_for() } else { Duration::ZERO };
         let life = if expires_at == Timestamp::NEVER {
             Life::Never
-        } else if expires_at > written_at {
-            Life::For(expires_at.since(written_at) + grace)
         } else {
-            return Ok(None);
+            let ends_at = expires_at.after(grace);
+            if ends_at <= written_at {
+                return Ok(None);
+            }
+            Life::For(ends_at.since(written_at))
         };
         let extras = EntryExtras::new(written_at, load_time, Timestamp::ZERO);
         let encoded = value.map(|value| self.encode_to_send(value)).transpose()?;
@@ -113,9 +116,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let load_time = load_time.and_then(|read| read.load_time);
         let now = self.now();
         let (_, ends_at) = self.expiry_after_write(key, ttl, read);
-        let Some(mut outgoing) = self.outgoing(key, Some(value), (now, ends_at), load_time)? else {
-            return self.end_remote(key, condition);
+        // A change that keeps the value but ends its life begins the grace of the value. Any other value
+        // whose time has come is not stored.
+        let begins_grace = change.is_some_and(|change| change.keeps_value);
+        let outgoing = if ends_at > now || begins_grace {
+            self.outgoing(key, Some(value), (now, ends_at), load_time)?
+        } else {
+            None
         };
+        let Some(mut outgoing) = outgoing else { return self.end_remote(key, condition) };
         let replaced = change.and_then(|change| change.record).filter(|_| read.is_some());
         if ttl == Ttl::Keep && self.definition.age_limit().is_none() {
             // The server keeps the two records for the same time after their expiries.
@@ -149,8 +158,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         parts.map_or(Duration::ZERO, |(header, ..)| header.delete_after.since(header.expires_at))
     }
 
-    /// Handles a write whose expiry is already in the past, by removing the entry. Otherwise the previous
-    /// value would still be there after the write has returned `Ok`.
+    /// Handles a write whose expiry is already in the past, and that begins no grace, by removing the
+    /// entry. Otherwise the previous value would still be there after the write has returned `Ok`.
     fn end_remote(&self, key: SlotKey<'_>, condition: WriteCondition<'_>) -> Result<InsertOutcome, Error> {
         let is_removed = match condition {
             WriteCondition::Unchanged(ReadCondition { record: Some(record), .. }) => {

@@ -1,0 +1,64 @@
+//! Values that are kept for their grace.
+
+use super::*;
+use crate::api::keyspace::load::{Load, Loaded};
+use crate::format::codec::format::Format;
+use crate::sys::clock::Clock;
+
+const GRACED: KeyspaceDefinition<String, u64> = with_grace("graced");
+const RAW: KeyspaceDefinition<String, String> =
+    KeyspaceDefinition::new("raw").grace(Duration::from_mins(1)).format(Format::Raw);
+
+const fn with_grace(name: &'static str) -> KeyspaceDefinition<String, u64> {
+    KeyspaceDefinition::new(name)
+        .ttl(Duration::from_secs(10))
+        .grace(Duration::from_mins(1))
+        .absent_ttl(Duration::from_secs(30))
+}
+
+fn graced(two: &TwoNodes) -> [Keyspace<String, u64>; 2] {
+    [0, 1].map(|node| two.caches[node].keyspace(GRACED).unwrap())
+}
+
+/// Calls a loader that fails. Returns the stale value, if there is one.
+fn failing(keyspace: &Keyspace<String, u64>) -> Option<u64> {
+    let loaded = keyspace.get_or_load_with("MTNVTU", |_| Err::<Load<u64>, _>("the source is away"));
+    let Loaded { value, is_stale } = loaded.ok()?;
+    assert!(is_stale);
+    value.as_deref().copied()
+}
+
+#[test]
+fn an_entry_that_is_made_to_expire_is_kept_for_its_grace() {
+    let two = two_nodes();
+    let [one, other] = graced(&two);
+    for ttl in [Ttl::Default, Ttl::Never] {
+        one.insert_with("MTNVTU", 100, InsertOptions::new().ttl(ttl)).unwrap();
+        two.clock.advance(3 * SECOND);
+        assert_eq!(other.get("MTNVTU").as_deref(), Some(&100));
+        assert!(one.expire("MTNVTU").unwrap());
+        assert!(one.get("MTNVTU").is_none() && other.get("MTNVTU").is_none());
+        assert!(!other.expire("MTNVTU").unwrap(), "it has expired already");
+        assert_eq!((failing(&one), failing(&other)), (Some(100), Some(100)));
+        two.clock.advance(59 * SECOND);
+        assert_eq!(failing(&other), Some(100));
+        two.clock.advance(SECOND);
+        assert_eq!((failing(&one), failing(&other)), (None, None), "{ttl:?}");
+    }
+}
+
+#[test]
+fn a_touch_with_a_past_time_and_an_end_without_a_grace_remove_the_record() {
+    let two = two_nodes();
+    let [one, other] = graced(&two);
+    one.insert("MTNVTU", 100).unwrap();
+    assert!(one.touch_with("MTNVTU", Ttl::Until(two.clock.wall())).unwrap());
+    assert_eq!((failing(&other), two.server.records()), (None, 0));
+    let prices = &two.prices()[0];
+    prices.insert("MTNVTU", 100).unwrap();
+    assert!(prices.expire("MTNVTU").unwrap());
+    let raw = two.caches[0].keyspace(RAW).unwrap();
+    raw.insert("MTNVTU", "100".to_owned()).unwrap();
+    assert!(raw.expire("MTNVTU").unwrap());
+    assert_eq!(two.server.records(), 0);
+}

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Format, Keyspace, KeyspaceDefinition};
+use larder::{Cache, Format, Keyspace, KeyspaceDefinition, Load, Loaded};
 
 use crate::server::RedisServer;
 use crate::support::{eventually, now};
@@ -135,6 +135,35 @@ fn ranges_and_keyspaces_are_removed_on_all_nodes() {
     fill();
     a.clear().unwrap();
     eventually("all are gone", || two.get(&key("b", 3)).is_none());
+}
+
+#[test]
+fn a_value_that_is_made_to_expire_is_kept_for_its_grace_and_not_counted() {
+    const KEPT: KeyspaceDefinition<(String, u32), u64> = KeyspaceDefinition::new("kept")
+        .ttl(Duration::from_mins(1))
+        .grace(Duration::from_mins(1))
+        .absent_ttl(Duration::from_mins(1));
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let ((a, _), (b, _)) = (open(&server), open(&server));
+    let (one, two) = (a.keyspace(KEPT).unwrap(), b.keyspace(KEPT).unwrap());
+    let fill = || {
+        one.insert_many([(("a", 1), 10), (("a", 2), 20), (("b", 1), 30)]).unwrap();
+        assert!(one.expire(&("a", 1)).unwrap());
+        assert!(one.get_or_load_optional(&("a", 3), || Ok::<_, String>(None::<u64>)).unwrap().is_none());
+    };
+    fill();
+    eventually("the other one sees it", || two.get(&("a", 1)).is_none());
+    let loaded = two.get_or_load_with(&("a", 1), |_| Err::<Load<u64>, _>("the source is away"));
+    let Loaded { value, is_stale, .. } = loaded.unwrap();
+    assert_eq!((value.as_deref(), is_stale), (Some(&10), true));
+    let removed = [("a", 1), ("a", 2), ("a", 3)].map(|key| two.remove(&key).unwrap());
+    assert_eq!(removed, [false, true, false]);
+    fill();
+    assert_eq!(two.remove_prefix(("a",)).unwrap(), 1);
+    fill();
+    assert_eq!(two.clear().unwrap(), 2);
+    fill();
+    assert_eq!(b.clear().unwrap(), 2);
 }
 
 #[test]

@@ -179,22 +179,46 @@ if not g or redis.pcall('GET', KEYS[1]) ~= '\\1' .. g .. ARGV[1] then return 0 e
 return redis.call('UNLINK', KEYS[1])",
 );
 
-/// Removes pairs of a slot and its generation, including leases. Returns the number of records among them.
-/// Does not remove the fences.
-pub(super) static REMOVE: Script = Script::new(
+/// Prepends the function `is_live` to a script: whether the record in a slot is a live value, and neither
+/// an absence nor a value in its grace. `v` has the first 57 bytes of the slot. Byte 19 is the kind of the
+/// record, bytes 42 to 49 are its expiry, and bytes 50 to 57 are its expiry with its grace. The server
+/// keeps the record until the end of the grace. So the value is live while the slot has more time left than
+/// the grace.
+macro_rules! counting {
+    ($script:literal) => {
+        concat!(
+            "local function is_live(slot, v)
+  if #v < 57 then return true end
+  if v:byte(19) ~= 0 then return false end
+  local grace = 0
+  for i = 42, 49 do grace = grace * 256 + v:byte(i + 8) - v:byte(i) end
+  if grace == 0 then return true end
+  local left = redis.call('PTTL', slot)
+  return left < 0 or left > grace
+end
+",
+            $script
+        )
+    };
+}
+
+/// Removes pairs of a slot and its generation, including leases. Returns the number of live values among
+/// them. Does not remove the fences.
+pub(super) static REMOVE: Script = Script::new(counting!(
     "local live, generations = 0, {}
 for i = 1, #KEYS, 2 do
   local slot, of = KEYS[i], KEYS[i + 1]
   if slot == of then live = live + redis.call('UNLINK', slot)
   else
     if generations[of] == nil then generations[of] = redis.call('GET', of) end
-    local v = redis.pcall('GETRANGE', slot, 0, 8)
-    if type(v) == 'string' and v:byte(1) == 1 and v:sub(2, 9) == generations[of] then live = live + 1 end
+    local v = redis.pcall('GETRANGE', slot, 0, 56)
+    local is_record = type(v) == 'string' and v:byte(1) == 1 and v:sub(2, 9) == generations[of]
+    if is_record and is_live(slot, v) then live = live + 1 end
     redis.call('UNLINK', slot)
   end
 end
-return live",
-);
+return live"
+));
 
 /// Argument: the time to live in ms, 0 for no expiry, or `keep`.
 pub(super) static EXPIRE: Script = Script::new(
@@ -246,13 +270,13 @@ pub(super) static END_GENERATION: Script = Script::new("return redis.call('GETDE
 /// generation. With the cursor `these`, the page consists of the keys in the arguments after these four.
 ///
 /// - `list` returns the keys with records.
-/// - `remove` removes all keys, and counts those with records.
-/// - `ended` removes all keys whose generation is not the current one, and counts the records of the given
+/// - `remove` removes all keys, and counts those with live values.
+/// - `ended` removes all keys whose generation is not the current one, and counts live values of the given
 ///   generation.
 /// - `plain` and `remove-plain` do the same as `list` and `remove` for keyspaces without generations.
-/// - `any` removes all keys, and counts records of any generation.
+/// - `any` removes all keys, and counts live values of any generation.
 /// - `forget` removes all keys without counting, because a generation may begin like a record.
-pub(super) static WALK: Script = Script::new(
+pub(super) static WALK: Script = Script::new(counting!(
     "local page = {'0', {}}
 if ARGV[1] ~= 'these' then page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', 500) end
 for i = 5, #ARGV do page[2][i - 4] = ARGV[i] end
@@ -263,23 +287,23 @@ for _, k in ipairs(page[2]) do
   elseif ARGV[3] == 'forget' then redis.call('UNLINK', k)
   elseif ARGV[3] == 'remove-plain' then count = count + redis.call('UNLINK', k)
   elseif redis.call('TYPE', k).ok == 'string' then
-    local v = redis.call('GETRANGE', k, 0, 8)
+    local v = redis.call('GETRANGE', k, 0, 56)
     local kind, of = v:byte(1), v:sub(2, 9)
     if ARGV[3] == 'list' then
       if kind == 1 and of == g then keys[#keys + 1] = k end
     elseif ARGV[3] == 'ended' then
       if of ~= g then
-        if kind == 1 and of == ARGV[4] then count = count + 1 end
+        if kind == 1 and of == ARGV[4] and is_live(k, v) then count = count + 1 end
         redis.call('UNLINK', k)
       end
     else
-      if kind == 1 and (ARGV[3] == 'any' or of == g) then count = count + 1 end
+      if kind == 1 and (ARGV[3] == 'any' or of == g) and is_live(k, v) then count = count + 1 end
       redis.call('UNLINK', k)
     end
   elseif ARGV[3] == 'remove' or ARGV[3] == 'any' then redis.call('UNLINK', k) end
 end
-return {page[1], count, keys}",
-);
+return {page[1], count, keys}"
+));
 
 /// Identifies the data. Key: the marker. Arguments:
 ///

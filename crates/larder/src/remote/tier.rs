@@ -130,12 +130,13 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// Removes a record if its bytes equal `record`. The answer says whether they were equal.
     fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, reply: RemoteReply<bool>);
 
-    /// Removes keys, with the leases in their slots. The answer is the number of removed records.
+    /// Removes keys, with the leases in their slots. The answer is the number of live values among them, as
+    /// far as the tier knows it. A known absence is no value, and a value in its grace is not live.
     fn remove(&self, keys: Vec<RemoteKey>, reply: RemoteReply<u64>);
 
     /// Removes all keys that begin with `prefix`, and voids every lease on them. The prefix begins with a
     /// complete keyspace number, and may end at any byte. The tier may remove more keys than these, never
-    /// fewer. The answer is the number of removed records, as far as the tier knows it.
+    /// fewer. The answer is counted as in [`remove`](RemoteTier::remove).
     fn remove_range(&self, prefix: RemoteKey, reply: RemoteReply<u64>);
 
     /// Removes all keys below this tier's prefix at the server, of all keyspaces and all clients.

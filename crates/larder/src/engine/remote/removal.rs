@@ -40,7 +40,7 @@ impl RemoteRemoval {
 }
 
 impl Tiers {
-    /// Runs steps 1 to 3. Returns the number of removed records that the server reports.
+    /// Runs steps 1 to 3. Returns the number of removed live values that the server reports.
     pub(in crate::engine) fn remove_remotely(
         &self,
         removals: &[RemoteRemoval],

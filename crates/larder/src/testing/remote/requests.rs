@@ -38,6 +38,10 @@ impl RemoteTier for RemoteNode {
         if keyspace.name == "refused" {
             return Err(RemoteError::new(RemoteErrorKind::Unsupported, "the name is refused"));
         }
+        if keyspace.format == Format::Raw {
+            // Before the node's own lock: a push takes the lock of a node under that of the server.
+            self.server.state.lock().plain.insert((keyspace.name.clone(), keyspace.version));
+        }
         let mut state = self.state.lock();
         if keyspace.format == Format::Raw {
             state.plain.insert(keyspace.number);

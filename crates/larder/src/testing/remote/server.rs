@@ -1,9 +1,11 @@
 //! The server: slots with records, leases and fences. It applies each request atomically.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Weak;
 use std::time::Duration;
 
+use crate::format::record;
+use crate::format::record::RecordKind;
 use crate::remote::tier::{FillReply, LeaseReply, LeaseToken, Life, SetCondition};
 use crate::sys::clock::Clock;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
@@ -36,6 +38,8 @@ pub(super) struct ServerState {
     last_token: u64,
     nodes: Vec<Weak<dyn PushTarget>>,
     requests: u64,
+    /// The names and versions of the keyspaces in the raw format.
+    pub(super) plain: HashSet<(String, u32)>,
     /// The pushes of a turn that has not ended. `None` if each push is sent with its change.
     held_pushes: Option<Vec<SlotName>>,
 }
@@ -51,6 +55,13 @@ struct ServerSlot {
 
 /// The bytes of a record, and its remaining time.
 pub(super) type ReadRecord = (Vec<u8>, Remaining);
+
+/// Returns whether a record has a live value: it is not an absence, and its grace has not begun.
+fn is_live((bytes, left): &ReadRecord) -> bool {
+    let Some(header) = record::peek(bytes) else { return true };
+    let grace = header.delete_after.since(header.expires_at);
+    header.kind == RecordKind::Value && left.duration().is_none_or(|left| left > grace)
+}
 
 impl RemoteServer {
     /// Creates an empty server that uses `clock`.
@@ -288,14 +299,17 @@ impl ServerState {
         is_it
     }
 
-    /// Removes the record and the lease of a slot, but not its fences. Returns whether there was a record.
+    /// Removes the record and the lease of a slot, but not its fences. Returns whether there was a live
+    /// value.
     pub(super) fn remove(&mut self, name: &SlotName, now: Duration, changed: &mut Vec<SlotName>) -> bool {
+        let is_plain = self.plain.contains(&(name.0.clone(), name.1));
+        let is_live = self.get(name, now).is_some_and(|record| is_plain || is_live(&record));
         let slot = self.slot(name, now);
         let (record, lease) = (slot.record.take(), slot.lease.take());
         if record.is_some() || lease.is_some() {
             changed.push(name.clone());
         }
-        record.is_some()
+        is_live
     }
 
     pub(super) fn remove_range(

@@ -6,6 +6,7 @@ use crate::format::codec::format::Format;
 use crate::sys::clock::Clock;
 
 const GRACED: KeyspaceDefinition<String, u64> = with_grace("graced");
+const GRACED_LOCAL: KeyspaceDefinition<String, u64> = with_grace("graced_local").memory_only();
 const RAW: KeyspaceDefinition<String, String> =
     KeyspaceDefinition::new("raw").grace(Duration::from_mins(1)).format(Format::Raw);
 
@@ -60,5 +61,31 @@ fn a_touch_with_a_past_time_and_an_end_without_a_grace_remove_the_record() {
     let raw = two.caches[0].keyspace(RAW).unwrap();
     raw.insert("MTNVTU", "100".to_owned()).unwrap();
     assert!(raw.expire("MTNVTU").unwrap());
+    assert_eq!(two.server.records(), 0);
+}
+
+#[test]
+fn removals_count_live_values_as_on_one_machine() {
+    let two = two_nodes();
+    let local = two.caches[1].keyspace(GRACED_LOCAL).unwrap();
+    for [one, other] in [graced(&two), [local.clone(), local]] {
+        let fill = || {
+            one.insert_many([("MTNVTU", 100), ("AIRTEL", 90)]).unwrap();
+            two.clock.advance(11 * SECOND);
+            let nothing = || Ok::<_, Error>(None::<u64>);
+            assert!(one.get_or_load_optional("9MOBILE", nothing).unwrap().is_none());
+            one.insert_with("GLO", 80, InsertOptions::new().ttl(Ttl::Never)).unwrap();
+        };
+        fill();
+        assert!(!other.remove("MTNVTU").unwrap(), "it has expired, and is kept for its grace");
+        assert!(!other.remove("9MOBILE").unwrap(), "a known absence");
+        assert!(other.remove("GLO").unwrap());
+        fill();
+        assert_eq!(other.remove_many(["MTNVTU", "AIRTEL", "9MOBILE", "GLO"]).unwrap(), 1);
+        fill();
+        assert_eq!(other.clear().unwrap(), 1);
+        fill();
+        assert_eq!(two.caches[1].clear().unwrap(), 1);
+    }
     assert_eq!(two.server.records(), 0);
 }

@@ -150,8 +150,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Releases the server's lease, and waits for the answer. If a change has voided the lease, the waiting
-    /// callers look the key up again. [`super::sharing`] explains the order of the steps.
+    /// callers look the key up again. [`super::sharing`] explains the order of the steps. A load that
+    /// replaces a record has no lease at the server, and compares the record instead.
     fn give_back(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) {
+        if let Some(replaced) = self.replaced.take() {
+            return self.keep_replaced(keyspace, key, &replaced);
+        }
         let (Some(token), Some(link)) = (self.remote.take(), keyspace.link()) else { return };
         if is_unleased(&token) {
             return;

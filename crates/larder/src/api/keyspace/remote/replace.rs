@@ -174,6 +174,24 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         stored
     }
 
+    /// Ends a load that stores nothing, and keeps the record of (2). The waiting callers get the outcome if
+    /// the key was not changed since (2). [`super::sharing`] explains the order of the steps.
+    pub(super) fn keep_replaced(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: SlotKey<'_>,
+        replaced: &ReplacedRecord<V>,
+    ) {
+        self.sharing = Sharing::Never;
+        let Some(link) = keyspace.link().filter(|_| !is_plain(keyspace.opened.kind.format)) else { return };
+        if let Some(id) = self.id.take() {
+            keyspace.shared.tiers.memory.release(key, id);
+        }
+        let record = link.count(link.ask(|tier, reply| tier.get(key.bytes.into(), reply))).flatten();
+        let is_unchanged = record.is_some_and(|record| record.bytes == replaced.bytes);
+        self.share_replaced(keyspace, Some(is_unchanged));
+    }
+
     /// Removes the record that this load replaces. The source has no value for its key, and the absence is
     /// not cached.
     pub(super) fn remove_replaced(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) {

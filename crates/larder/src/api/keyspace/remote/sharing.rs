@@ -21,6 +21,10 @@
 //!
 //! If (2) came before (1), a caller could join after the release, and after a later change.
 //!
+//! A load that replaces a record ([`super::replace`]) has no lease at the server. If it stores nothing, its
+//! step (2) reads the record again instead. If the bytes are those of the record that the load has read, the
+//! key was not changed until then.
+//!
 //! The caller that began the load always gets its value, because the caller came before the load.
 //!
 //! Until (1), only the leader would get the value, because a panic in the encoding of the value or in a

@@ -1,4 +1,6 @@
-//! Values that are kept for their grace.
+//! Values that are kept for their grace: how they get there, who gets them, and how they are counted.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::*;
 use crate::api::keyspace::load::{Load, Loaded};
@@ -88,4 +90,46 @@ fn removals_count_live_values_as_on_one_machine() {
         assert_eq!(two.caches[1].clear().unwrap(), 1);
     }
     assert_eq!(two.server.records(), 0);
+}
+
+/// Two callers of a key that is kept for its grace. The loader of the first one calls `change`, waits for the
+/// second caller, and declines. Returns the value of the second caller.
+fn second_of_two_callers(
+    two: &TwoNodes,
+    one: &Keyspace<String, u64>,
+    change: impl Fn() + Sync,
+) -> Option<u64> {
+    one.insert("MTNVTU", 100).unwrap();
+    two.clock.advance(11 * SECOND);
+    let (misses, begun, loads) = (one.stats().misses, AtomicBool::new(false), AtomicU64::new(0));
+    let load = || {
+        let loaded = one.get_or_load_with("MTNVTU", |_| {
+            if loads.fetch_add(1, Ordering::SeqCst) == 0 {
+                change();
+                begun.store(true, Ordering::SeqCst);
+                until(|| one.stats().misses == misses + 2);
+            }
+            Ok::<_, Error>(Load::DoNotCache(Arc::new(200)))
+        });
+        loaded.unwrap().value.as_deref().copied()
+    };
+    std::thread::scope(|threads| {
+        let first = threads.spawn(load);
+        until(|| begun.load(Ordering::SeqCst));
+        let second = threads.spawn(load).join().unwrap();
+        assert_eq!((first.join().unwrap(), loads.load(Ordering::SeqCst)), (Some(200), 1));
+        second
+    })
+}
+
+#[test]
+fn callers_that_wait_get_a_declined_value_as_on_one_machine() {
+    let two = two_nodes();
+    let [one, other] = graced(&two);
+    let local = two.caches[0].keyspace(GRACED_LOCAL).unwrap();
+    for keyspace in [&local, &one] {
+        assert_eq!(second_of_two_callers(&two, keyspace, || ()), Some(200));
+    }
+    let change = || other.insert("MTNVTU", 300).unwrap();
+    assert_eq!(second_of_two_callers(&two, &one, change), Some(300), "it came after the change");
 }

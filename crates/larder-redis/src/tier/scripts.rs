@@ -180,8 +180,8 @@ return redis.call('UNLINK', KEYS[1])",
 );
 
 /// Prepends the function `is_live` to a script: whether the record in a slot is a live value, and neither
-/// an absence nor a value in its grace. `v` has the first 57 bytes of the slot. Byte 19 is the kind of the
-/// record, bytes 42 to 49 are its expiry, and bytes 50 to 57 are its expiry with its grace. The server
+/// an absence nor a value in its grace. `v` has the first 57 bytes of the slot. Byte 19 is 1 in an
+/// absence. Bytes 42 to 49 are the expiry, and bytes 50 to 57 are the expiry with the grace. The server
 /// keeps the record until the end of the grace. So the value is live while the slot has more time left than
 /// the grace.
 macro_rules! counting {
@@ -189,7 +189,7 @@ macro_rules! counting {
         concat!(
             "local function is_live(slot, v)
   if #v < 57 then return true end
-  if v:byte(19) ~= 0 then return false end
+  if v:byte(19) == 1 then return false end
   local grace = 0
   for i = 42, 49 do grace = grace * 256 + v:byte(i + 8) - v:byte(i) end
   if grace == 0 then return true end

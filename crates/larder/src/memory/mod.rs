@@ -164,7 +164,7 @@ impl Memory {
         now: Timestamp,
     ) -> (LeaseId, Lookup, Option<ReadEntry>) {
         let mut shard = self.shard(key).write();
-        let (lease, found) = (shard.leases.take_over(key), shard.peek(key, now));
+        let (lease, found) = (shard.leases.take_over(key), shard.peek_to_change(key, now));
         let read = if let Lookup::Value(_, expires_at) = found {
             Some(ReadEntry::new(shard.sequence_of(key), expires_at, shard.extras_of(key)))
         } else {

@@ -92,6 +92,24 @@ fn a_large_value_may_take_the_room_of_entries_in_every_shard() {
 }
 
 #[test]
+fn the_store_of_a_missed_key_is_a_use_and_other_stores_are_not() {
+    let memory = Memory::new(1, 4, 1 << 20, 0).seeded(1);
+    for number in 0..5 {
+        memory.store(memory.key(&key_of(number)), clean(1), Timestamp::ZERO).unwrap();
+    }
+    let uses = |number, look: &dyn Fn(SlotKey<'_>)| {
+        let bytes = key_of(number);
+        look(memory.key(&bytes));
+        memory.store(memory.key(&bytes), clean(1), Timestamp::ZERO).unwrap();
+        memory.frequency(memory.key(&bytes))
+    };
+    assert_eq!(uses(10, &|_| ()), 0);
+    assert_eq!(uses(11, &|key| _ = memory.peek(key, Timestamp::ZERO)), 0);
+    assert_eq!(uses(12, &|key| _ = memory.get(key, Timestamp::ZERO)), 1);
+    assert_eq!(uses(13, &|key| _ = memory.lease_over(key, Timestamp::ZERO)), 1, "an atomic change");
+}
+
+#[test]
 fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     let memory = Memory::new(4, 1_000, 1 << 20, 0);
     let bytes = key_of(1);

@@ -132,7 +132,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Returns an estimate of how often a key was used recently, from 0 to 15. The eviction from memory
     /// decides by this estimate. Uses in quick succession count once. Until memory has been full, uses are
-    /// not counted, and the estimate is 0. The call counts no use.
+    /// not counted, and the estimate is 0. An insert of a new key is a use only if a lookup of the key has
+    /// missed. The call counts no use.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -19,6 +19,9 @@
 //! newcomers have no more uses than the entries of main. So a part of the loop stays in the cache. The
 //! entries of a new working set move into main, because they are used twice or are used in the small queue.
 //!
+//! A new entry counts as a use of its key only if a lookup of the key has missed ([`missed_keys`]). So entries
+//! that no caller looks up leave the small queue in the order in which they came, and do not change main.
+//!
 //! Several hits between two visits of the policy count as one use. Otherwise a short burst of hits would
 //! outweigh a key that returns regularly.
 //!
@@ -27,7 +30,7 @@
 //! that goes back to the start of main had a hit before, or won against a newcomer.
 //!
 //! The policy takes 17 bytes for each entry. Once the cache has been full, the sketch and the ghosts take 9
-//! to 18 bytes more for each entry.
+//! to 18 bytes more for each entry, and the misses take 2 KiB for each shard.
 //!
 //! No library is used, because the policies of moka and `quick_cache` are parts of their caches. This policy
 //! uses only slot ids, so a model test can check it without a cache.
@@ -40,12 +43,14 @@
 //! buffering", SIGMOD 1993, for counting uses in quick succession once.
 
 mod entry_flags;
+mod missed_keys;
 mod queue;
 mod sketch;
 pub(super) mod slot_id;
 mod small_queue_target;
 
 use entry_flags::{EntryFlags, QueueOfEntry};
+use missed_keys::MissedKeys;
 use queue::{NONE, Queue, QueueNode};
 use sketch::Sketch;
 use slot_id::SlotId;
@@ -82,6 +87,7 @@ pub(super) struct Policy {
     losers: u8,
     sketch: Sketch,
     small_queue_target: SmallQueueTarget,
+    missed_keys: MissedKeys,
 }
 
 impl Policy {
@@ -101,6 +107,7 @@ impl Policy {
             losers: 0,
             sketch: Sketch::default(),
             small_queue_target: SmallQueueTarget::new(),
+            missed_keys: MissedKeys::default(),
         }
     }
 
@@ -113,6 +120,12 @@ impl Policy {
     #[inline]
     pub(super) fn touch(&self, id: SlotId) {
         self.entry_flags.touch(id);
+    }
+
+    /// Records that a lookup of a key found no entry. Takes `&self`, because many readers may call it
+    /// concurrently.
+    pub(super) fn note_miss(&self, hash: u32) {
+        self.missed_keys.add(hash);
     }
 
     /// Returns an estimate of how often a key was used recently, up to 15. Returns 0 for every key until an
@@ -131,7 +144,7 @@ impl Policy {
             node.weight = weight;
         }
         let is_overwrite = self.entry_flags.mark_known(id);
-        if self.is_full && !is_overwrite {
+        if self.is_full && !is_overwrite && self.missed_keys.take(hash) {
             self.sketch.add(hash);
             self.small_queue_target.arrived(hash);
         }
@@ -170,6 +183,7 @@ impl Policy {
         }
         if !std::mem::replace(&mut self.is_full, true) {
             self.begin_warmup();
+            self.missed_keys.begin();
         }
         let victim = self.warmup_victim().or_else(|| self.choose())?;
         self.forget(victim);

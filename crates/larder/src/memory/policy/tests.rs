@@ -24,7 +24,16 @@ impl Toy {
             self.policy.touch(id);
             return true;
         }
-        let id = if self.ids.len() == self.capacity {
+        self.policy.note_miss(hash(key));
+        self.store(key);
+        false
+    }
+
+    /// Stores a key without a lookup.
+    fn store(&mut self, key: u64) {
+        let id = if let Some(&id) = self.ids.get(&key) {
+            id
+        } else if self.ids.len() == self.capacity {
             let id = self.policy.evict().unwrap();
             self.ids.remove(&self.keys[id as usize]).unwrap();
             id
@@ -35,7 +44,11 @@ impl Toy {
         self.keys[id as usize] = key;
         self.ids.insert(key, id);
         self.policy.attach(id, hash(key), Weight::of(1));
-        false
+    }
+
+    /// Returns how many of these keys are in the cache. This is not a use.
+    fn resident(&self, keys: impl IntoIterator<Item = u64>) -> usize {
+        keys.into_iter().filter(|key| self.ids.contains_key(key)).count()
     }
 
     fn run(&mut self, keys: impl IntoIterator<Item = u64>) -> usize {
@@ -101,6 +114,47 @@ fn a_loop_is_kept_in_a_cache_that_was_full_of_something_else() {
 }
 
 #[test]
+fn of_entries_that_are_only_stored_the_newest_stay() {
+    // The keys return, like in a loop that is larger than the cache, but no lookup gains from keeping a part.
+    let (capacity, keys) = (4_000, 16_000);
+    let mut toy = Toy::new(capacity);
+    for store in 0..keys * 5 {
+        toy.store(store % keys);
+        // Checked at different places of the loop.
+        if store >= keys && store % 1_234 == 0 {
+            let newest = toy.resident((store - 399..=store).map(|store| store % keys));
+            assert!(newest >= 396, "{newest} of the newest 400 after {store} stores");
+        }
+    }
+}
+
+#[test]
+fn stores_without_lookups_do_not_flush_what_is_used_again() {
+    let mut toy = Toy::new(100);
+    toy.run((0..50).cycle().take(500));
+    for key in (1_000..1_500).cycle().take(5_000) {
+        toy.store(key);
+    }
+    assert_eq!(toy.resident(0..50), 50, "the stores evicted entries that had been used ten times");
+}
+
+#[test]
+fn only_the_store_of_a_missed_key_is_a_use() {
+    let mut policy = Policy::new();
+    policy.attach(0, hash(0), Weight::of(1));
+    assert_eq!(policy.evict(), Some(0));
+    policy.note_miss(hash(1));
+    policy.note_miss(hash(2));
+    let uses = |policy: &mut Policy, id: SlotId| {
+        policy.attach(id, hash(id.into()), Weight::of(1));
+        policy.forget(id);
+        policy.frequency(hash(id.into()))
+    };
+    assert_eq!((uses(&mut policy, 1), uses(&mut policy, 2), uses(&mut policy, 3)), (1, 1, 0));
+    assert_eq!(uses(&mut policy, 1), 1, "a miss counts once");
+}
+
+#[test]
 fn a_working_set_that_shifts_is_followed() {
     // The sketch's minimum period is the period of fifty entries. So a smaller cache adapts as slowly as a
     // cache of fifty entries.
@@ -161,7 +215,8 @@ fn duel(main: u32, newcomer: u32, is_newcomer_used: bool) -> &'static str {
     if is_newcomer_used {
         policy.touch(newcomer_id);
     }
-    for _ in 1 + u32::from(is_newcomer_used)..newcomer {
+    // The store of the newcomer was not counted: its miss came before the first eviction.
+    for _ in u32::from(is_newcomer_used)..newcomer {
         policy.sketch.add(hash(100));
     }
     if policy.evict() == Some(newcomer_id) { "newcomer" } else { "main" }
@@ -235,7 +290,9 @@ fn a_detached_entry_is_not_evictable_and_an_unknown_one_harmless() {
 fn what_is_kept_of_keys_that_are_gone_is_bounded() {
     let mut toy = Toy::new(1_000);
     toy.run(0..100_000);
-    assert!(toy.policy.sketch.bytes() + toy.policy.small_queue_target.bytes() <= 18 * 1_000);
+    let Policy { sketch, small_queue_target, missed_keys, .. } = &toy.policy;
+    assert!(sketch.bytes() + small_queue_target.bytes() <= 18 * 1_000);
+    assert_eq!(missed_keys.bytes(), 2 << 10);
 }
 
 #[test]

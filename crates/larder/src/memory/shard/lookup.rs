@@ -12,9 +12,10 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Looks up a key, and counts a use of a live entry.
+    /// Looks up a key, and counts a use of a live entry. Reports a miss to the eviction policy.
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((id, slot)) = self.find(key) else {
+            self.policy.note_miss(key.short_hash());
             return Lookup::Unknown(self.miss_token(key));
         };
         match &slot.value {
@@ -80,7 +81,17 @@ impl Shard {
         found
     }
 
-    /// Looks up a key without counting a use.
+    /// Looks up a key to change its content. This is not a use of the entry. A miss is reported to the
+    /// eviction policy, as for a lookup that the caller answers by storing a value.
+    pub(in crate::memory) fn peek_to_change(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
+        let found = self.peek(key, now);
+        if let Lookup::Unknown(_) = found {
+            self.policy.note_miss(key.short_hash());
+        }
+        found
+    }
+
+    /// Looks up a key without counting a use or a miss.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((_, slot)) = self.find(key) else {
             return Lookup::Unknown(self.miss_token(key));

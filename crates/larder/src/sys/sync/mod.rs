@@ -32,7 +32,7 @@ pub(crate) use std::sync::atomic::Ordering;
 
 /// A number for statistics, sampling or the trials of values. The promises of the cache do not depend on it,
 /// so the model checker need not try the orders around it.
-pub(crate) use std::sync::atomic::AtomicU64 as StatisticU64;
+pub(crate) use std::sync::atomic::{AtomicU32 as StatisticU32, AtomicU64 as StatisticU64};
 
 /// A lock around open files that threads hardly ever wait for. It is locked exclusively only to open a file,
 /// to use an owner's lock, or to close files in a forked child. So the model checker need not try the orders

@@ -67,8 +67,8 @@ pub(crate) fn refuse_file_only(path: &Path) -> Failure {
     Failure::new(Exit::Usage, text)
 }
 
-/// Connects to the process at a socket, or to the owner of a file. Returns `None` if the command must read the
-/// file.
+/// Connects to the process at a socket, or to the owner of a file. Returns `None` if the command must read
+/// the file.
 ///
 /// If a file was given, prints on standard error that its owner is asked.
 pub(crate) fn connect_owner(path: &Path, file_only: bool, json: bool) -> Result<Option<Client>, Failure> {

@@ -34,8 +34,8 @@ pub(crate) fn stdout() -> BufWriter<EscapingWriter<AutoStream<StdoutLock<'static
     BufWriter::new(EscapingWriter::new(AutoStream::auto(io::stdout().lock())))
 }
 
-/// Returns the number of columns of the terminal, or `None` if standard output is not a terminal or its size is
-/// unknown.
+/// Returns the number of columns of the terminal, or `None` if standard output is not a terminal or its
+/// size is unknown.
 pub(crate) fn columns() -> Option<usize> {
     if !io::stdout().is_terminal() {
         return None;

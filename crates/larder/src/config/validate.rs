@@ -113,8 +113,8 @@ pub(crate) fn check_max_age(max_age: Option<Duration>, ttl: Option<Duration>) ->
     Err(Error::InvalidSetting { setting: "max_age", value: format!("{max_age:?}"), allowed })
 }
 
-/// Checks the time to idle of a keyspace. `ttl` is the keyspace's TTL, or `None` if its entries never expire. A
-/// `max_age` needs no check here, because it is never shorter than the TTL.
+/// Checks the time to idle of a keyspace. `ttl` is the keyspace's TTL, or `None` if its entries never
+/// expire. A `max_age` needs no check here, because it is never shorter than the TTL.
 pub(crate) fn check_time_to_idle(idle: Option<Duration>, ttl: Option<Duration>) -> Result<(), Error> {
     let Some(idle) = idle else { return Ok(()) };
     let allowed = match ttl {

@@ -158,7 +158,8 @@ pub(super) fn disk(series: &StatsSeries) -> Option<CheckResult> {
 /// Estimates the capacity that would hold every key, from the share of lookups that the current capacity
 /// answers.
 ///
-/// Returns `None` if the cache answers almost no lookups, because the number of keys cannot be estimated then.
+/// Returns `None` if the cache answers almost no lookups, because the number of keys cannot be estimated
+/// then.
 fn enough(capacity: ByteSize, answered: f64) -> Option<ByteSize> {
     #[expect(
         clippy::cast_precision_loss,

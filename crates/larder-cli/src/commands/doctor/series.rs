@@ -82,8 +82,8 @@ impl StatsSeries {
         latencies_between(&of(&self.first), &of(self.latest()))
     }
 
-    /// Returns the interval in which the cache was watched, with its counts. Returns `None` if statistics were
-    /// taken only once.
+    /// Returns the interval in which the cache was watched, with its counts. Returns `None` if statistics
+    /// were taken only once.
     pub(super) fn watched(&self) -> Option<Window> {
         let duration = self.duration();
         let counts = minus(&totals(self.latest()), &totals(&self.first));

@@ -264,8 +264,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Runs steps 1 and 2. Returns `None` if only some of the values have encodings, because the disk tier was
-    /// discarded or recovered in the meantime.
+    /// Runs steps 1 and 2. Returns `None` if only some of the values have encodings, because the disk tier
+    /// was discarded or recovered in the meantime.
     fn prepare_group(&self, entries: &[GroupEntry<V>]) -> Result<Option<Vec<PreparedValue>>, Error> {
         let mut prepared = Vec::new();
         let (mut saved, mut bytes, mut room) = (0, 0, 0);

@@ -257,9 +257,9 @@ impl Admin {
     /// Shrinks the file to the space that its entries need. Writes a copy beside the file, without expired
     /// entries and retired keyspaces. Then renames the copy over the file, unless the copy is longer.
     ///
-    /// Calls `go_on` between rows. If `go_on` returns false, the method leaves the file unchanged and returns
-    /// `None`. The file stays intact if the process ends during the call. Readers keep the old file until they
-    /// open the path again. A [`Follower`](crate::Follower) switches to the new file by itself.
+    /// Calls `go_on` between rows. If `go_on` returns false, the method leaves the file unchanged and
+    /// returns `None`. The file stays intact if the process ends during the call. Readers keep the old file
+    /// until they open the path again. A [`Follower`](crate::Follower) switches to the new file by itself.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;

@@ -20,6 +20,8 @@
 //! Each database number is a keyspace of raw bytes, `redis:0` and so on. An entry without a TTL lives until
 //! it is removed or evicted.
 //!
+//! [`ServerBuilder::keyspace`] also shows a keyspace of the application, as a further database.
+//!
 //! # What a reply means
 //! The server replies to a removal when it is durable. Removals are `DEL`, `UNLINK`, `GETDEL`, `FLUSHDB`, an
 //! expiry in the past, a script, and an `EXEC` that removes. Removals that wait at the same time share one

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
+use larder::KeyspaceDefinition;
 use larder_serve::Address;
 
 use crate::resp::RespClient;
@@ -70,7 +71,7 @@ fn run(command: &mut Command) -> Result<Output, String> {
 
 /// Starts a server on a TCP port. Also returns its URL for Redis clients.
 fn serve() -> (Served, String) {
-    let served = Served::with(|builder| builder.listen("127.0.0.1:0"));
+    let served = Served::with(|builder| builder.listen("127.0.0.1:0").keyspace("product"));
     let addresses = served.server.as_ref().unwrap().addresses();
     let port = addresses.iter().find_map(|address| match address {
         Address::Tcp(address) => Some(address.port()),
@@ -188,7 +189,7 @@ fn the_own_tests_of_django_redis_pass() {
 }
 
 /// Runs redis-cli. If it is not installed, prints the reason and returns `None`.
-fn redis_cli(served: &Served, args: &[&str]) -> Option<String> {
+pub(crate) fn redis_cli(served: &Served, args: &[&str]) -> Option<String> {
     let mut command = Command::new("redis-cli");
     command.arg("-s").arg(&served.socket).args(args);
     match command.output() {
@@ -249,8 +250,11 @@ fn the_commands_of_the_guide_work_as_they_stand() {
     let (_, section) = text.split_once("### Several processes").unwrap();
     let (section, _) = section.split_once("\n### ").unwrap();
     let commands: Vec<&str> = section.lines().filter(|line| line.starts_with("redis-cli")).collect();
-    assert_eq!(commands.len(), 4, "{commands:?}");
-    let (_served, url) = serve();
+    assert_eq!(commands.len(), 6, "{commands:?}");
+    let (served, url) = serve();
+    let products = KeyspaceDefinition::<String, u64>::new("product");
+    let products = served.cache.keyspace(products).unwrap();
+    products.insert("product_MTNVTU", 100).unwrap();
     let port = url.trim_start_matches("redis://127.0.0.1:").trim_end_matches("/1").to_owned();
     for command in commands {
         // redis-cli in the guide uses the default port, but this server has another one.
@@ -266,8 +270,10 @@ fn the_commands_of_the_guide_work_as_they_stand() {
             output => {
                 let output = output.unwrap();
                 let reply = String::from_utf8_lossy(&output.stdout).into_owned();
-                let is_expected =
-                    ["PONG", "keyspace_hits:", "used_memory:"].iter().any(|part| reply.contains(part));
+                let is_expected = ["PONG", "keyspace_hits:", "used_memory:", "product_MTNVTU\n"]
+                    .iter()
+                    .any(|part| reply.contains(part))
+                    || (command.contains("DEL") && reply == "1\n");
                 assert!(output.status.success() && is_expected, "{command}: {reply}");
             }
         }

@@ -19,6 +19,7 @@ mod keys;
 mod kills;
 mod limits;
 mod modes;
+mod named;
 mod redis_crate;
 mod redis_server;
 mod resp;

@@ -339,6 +339,24 @@ pub enum Error {
         cause: RemoteError,
     },
 
+    /// No handle has opened a keyspace of this name, and the file does not have it.
+    #[error(
+        "the cache has no keyspace {name:?}; check the name, or open the keyspace in the application first"
+    )]
+    UnknownKeyspace {
+        /// The name that was asked for.
+        name: String,
+    },
+
+    /// An untyped handle can't make this change. Nothing was changed.
+    #[error("keyspace {keyspace:?} can't be changed like this without its types: {cause}")]
+    NeedsTypes {
+        /// The name of the keyspace.
+        keyspace: String,
+        /// The cause, and the remedy.
+        cause: &'static str,
+    },
+
     /// A cache with a remote tier does not support this call or this setting. Nothing was changed.
     #[error("{what} is not supported over a remote tier; {remedy}")]
     NotRemote {

@@ -76,6 +76,8 @@ pub use crate::api::keyspace::transaction::watch::Watch;
 pub use crate::api::keyspace::transaction::{MAX_TRANSACTION_KEYS, Transaction};
 pub use crate::api::keyspace::ttl::Ttl;
 pub use crate::api::keyspace::update::Update;
+#[cfg(feature = "untyped")]
+pub use crate::api::untyped::{UntypedInfo, UntypedKeys, UntypedKeyspace};
 pub use crate::config::file_size::MAX_LENGTH_PER_CAPACITY;
 #[cfg(feature = "async")]
 pub use crate::config::load_settings::{BackgroundLoad, DEFAULT_LOAD_TASKS};
@@ -92,6 +94,8 @@ pub use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_
 pub use crate::disk::file::quarantine::MAX_QUARANTINED;
 pub use crate::disk::reader::keyspace_info::KeyspaceInfo;
 pub use crate::disk::store::keyspace_row::{MAX_RETIRED_VERSIONS, RetiredVersion};
+#[cfg(feature = "untyped")]
+pub use crate::engine::keyspaces::open_keyspace::Shortened;
 pub use crate::engine::sweeper::WATCH_INTERVAL;
 pub use crate::engine::sweeper::report::SweepReport;
 pub use crate::engine::verify::VerifyReport;

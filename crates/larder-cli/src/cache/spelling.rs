@@ -25,7 +25,7 @@ use crate::term::exit::{Exit, Failure};
 use crate::term::shell::shell_word;
 
 /// The spellings of schemas that this command can read and write.
-static SPELLINGS: [&(dyn KeySpelling + Sync); 1] = [&ProductKeySpelling];
+pub(crate) static SPELLINGS: [&(dyn KeySpelling + Sync); 1] = [&ProductKeySpelling];
 
 /// The properties of a keyspace that determine how its keys are read and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
-use larder::inspect::escape_control;
+use larder::inspect::{escape_control, format_name};
 use larder::{Cache, URL_VARIABLE};
 use larder_serve::{RemovalMode, Server, ServerBuilder, WriteMode};
 use listenfd::ListenFd;
@@ -21,6 +21,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::args::ServeOptions;
 use crate::cache::located;
+use crate::cache::spelling::SPELLINGS;
 use crate::cache::url::{file_url, has_scheme};
 use crate::term::exit::{Exit, Failure};
 use crate::term::interrupt::Interrupt;
@@ -43,6 +44,9 @@ pub(crate) fn run(options: &ServeOptions) -> Result<Exit, Failure> {
     for address in server.addresses() {
         note(false, &format!("serving at {address}"));
     }
+    for (number, name) in (options.databases..).zip(&options.keyspace) {
+        note(false, &shown_keyspace(&cache, number, name));
+    }
     if let Some(address) = server.http_address() {
         note(false, &format!("http://{address}/health and /metrics"));
     }
@@ -55,6 +59,16 @@ pub(crate) fn run(options: &ServeOptions) -> Result<Exit, Failure> {
     cache.close()?;
     waited.map_err(|error| Failure::new(Exit::System, format!("cannot wait for a signal: {error}")))?;
     Ok(Exit::Ok)
+}
+
+/// Returns the note about a database that shows a keyspace. A missing keyspace does not prevent the start,
+/// because the other databases work without it, for example after the file was begun anew.
+fn shown_keyspace(cache: &Cache, number: u16, name: &str) -> String {
+    let database = format!("database {number} is keyspace {}", escape_control(name));
+    match cache.untyped_keyspace(name).info() {
+        Ok(info) => format!("{database}: {} keys, {}", info.key_shape, format_name(info.value_format)),
+        Err(error) => format!("{database}, and SELECT {number} fails now: {error}"),
+    }
 }
 
 /// Returns the URL of the cache: the given URL, the given path as a URL, or the URL in the environment
@@ -86,6 +100,10 @@ fn builder(cache: &Cache, options: &ServeOptions) -> Result<ServerBuilder, Failu
     for address in &options.listen {
         builder = builder.listen(address);
     }
+    for keyspace in &options.keyspace {
+        builder = builder.keyspace(keyspace);
+    }
+    builder = SPELLINGS.iter().fold(builder, |builder, spelling| builder.key_spelling(*spelling));
     if let Some(address) = &options.http {
         builder = builder.http(address);
     }

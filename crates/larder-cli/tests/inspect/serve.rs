@@ -6,6 +6,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
+use larder::{Cache, KeyspaceDefinition};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{command, larder, stderr};
@@ -189,4 +190,47 @@ fn a_second_server_does_not_take_the_first_ones_socket() {
     stream.read_to_string(&mut reply).unwrap();
     assert_eq!(reply, "+PONG\r\n+OK\r\n");
     assert_eq!(service.stop(), Some(0));
+}
+
+/// Sends two lines on one connection. Returns what the server answers to the second.
+fn ask_in(socket: &Path, database: &str, line: &str) -> String {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.set_read_timeout(Some(patience())).unwrap();
+    write!(stream, "select {database}\r\n{line}\r\n").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut replies = String::new();
+    stream.read_to_string(&mut replies).unwrap();
+    replies.strip_prefix("+OK\r\n").unwrap_or(&replies).to_owned()
+}
+
+#[test]
+fn an_application_s_keyspace_is_shown_under_the_schema_s_keys_and_removals_reach_the_file() {
+    const PRODUCT: KeyspaceDefinition<String, (String, u64)> =
+        KeyspaceDefinition::new("product").schema(larder_product::SCHEMA);
+    let place = tempfile::tempdir().unwrap();
+    let (dir, socket) = (place.path(), place.path().join("s"));
+    let open = || Cache::builder().path(dir.join("shop.larder")).open().unwrap();
+    let cache = open();
+    let products = cache.keyspace(PRODUCT).unwrap();
+    products.insert("MTNVTU", ("airtime".to_owned(), 100)).unwrap();
+    products.insert("GLO", ("data".to_owned(), 7)).unwrap();
+    drop(products);
+    cache.close().unwrap();
+    let options = [CACHE, "--listen", "unix:s", "--keyspace", "product", "--keyspace", "prodct"];
+    let mut service = Service::start(dir, &options, &[]);
+    let told = service.hear("database 16 ").unwrap();
+    assert!(told.contains("keyspace product: string keys, bincode"), "{told}");
+    let told = service.hear("database 17 ").unwrap();
+    assert!(told.contains("SELECT 17 fails now") && told.contains("no keyspace \"prodct\""), "{told}");
+    assert_eq!(ask_in(&socket, "16", "keys *"), "*2\r\n$11\r\nproduct_GLO\r\n$14\r\nproduct_MTNVTU\r\n");
+    assert_eq!(ask_in(&socket, "16", "get product_MTNVTU"), "$9\r\n\u{7}airtimed\r\n");
+    assert_eq!(ask_in(&socket, "16", "get MTNVTU"), "$9\r\n\u{7}airtimed\r\n", "the literal key");
+    assert!(ask_in(&socket, "16", "set product_MTNVTU x").contains("-ERR keyspace \"product\""));
+    assert!(ask_in(&socket, "17", "get x").starts_with("-ERR the cache has no keyspace \"prodct\""));
+    assert_eq!(ask_in(&socket, "16", "del product_MTNVTU product_none"), ":1\r\n");
+    drop(service);
+    // The server was killed after its reply.
+    let products = open().keyspace(PRODUCT).unwrap();
+    assert!(products.get("MTNVTU").is_none());
+    assert_eq!(products.get("GLO").unwrap().1, 7);
 }

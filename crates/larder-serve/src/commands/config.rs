@@ -11,7 +11,7 @@ use super::glob::Pattern;
 use super::{errors, info};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::number::integer;
-use crate::session::databases::WriteMode;
+use crate::session::databases::{Selected, WriteMode};
 use crate::session::flags::{ADMIN, CONTAINER, LOADING, NOSCRIPT, STALE};
 use crate::session::output::Output;
 use crate::session::slow_log;
@@ -119,7 +119,12 @@ fn settings(session: &Session) -> Vec<(&'static str, String)> {
         Some(disk) => (true, disk.flush_interval.as_secs_f64()),
         None => (false, 0.0),
     };
-    let fsync = if session.database().writes == WriteMode::Durable { "always" } else { "everysec" };
+    let is_durable =
+        matches!(session.database(), Selected::Raw(database) if database.writes == WriteMode::Durable);
+    let fsync = if is_durable { "always" } else { "everysec" };
+    let named = served.databases.named();
+    let keyspaces: Vec<_> =
+        named.map(|(number, named)| format!("{number}={}", named.keyspace.name())).collect();
     let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     vec![
         ("maxmemory", max_memory.to_string()),
@@ -134,6 +139,7 @@ fn settings(session: &Session) -> Vec<(&'static str, String)> {
         ("slowlog-log-slower-than", served.slow_log.threshold.load(Relaxed).to_string()),
         ("slowlog-max-len", served.slow_log.max_len.load(Relaxed).to_string()),
         ("latency-monitor-threshold", served.latencies.threshold_ms.load(Relaxed).to_string()),
+        ("larder-keyspaces", keyspaces.join(" ")),
         ("larder-flush-interval", format!("{seconds}")),
         ("larder-read-only", yes_no(served.is_read_only)),
     ]

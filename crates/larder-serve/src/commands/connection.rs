@@ -5,6 +5,7 @@ use super::family::family;
 use crate::protocol::arguments::Arguments;
 use crate::protocol::number::integer;
 use crate::protocol::reply::Version;
+use crate::session::databases::Selected;
 use crate::session::flags::{FAST, LOADING, NO_AUTH, NOSCRIPT, SKIP_MONITOR, STALE, UNQUEUED};
 use crate::session::output::Output;
 use crate::session::served::REDIS_VERSION;
@@ -60,7 +61,13 @@ async fn select(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         let text = "ERR value is out of range, value must between -2147483648 and 2147483647";
         return out.reply().error(text);
     }
-    if usize::try_from(number).is_ok_and(|number| session.select(number)) {
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    if let Selected::Named(named) = session.served.databases.get(number)
+        && let Err(error) = named.keyspace.info()
+    {
+        return out.reply().error(&errors::of(&error));
+    }
+    if session.select(number) {
         out.reply().ok();
     } else {
         out.reply().error("ERR DB index is out of range");

@@ -15,11 +15,11 @@ use larder::{
     Change, Durability, Error, InsertOptions, Keyspace, Modified, Remaining, Timestamp, Transaction, Ttl,
 };
 
-use super::{errors, removal};
+use super::{errors, named, removal};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::{ReplyBuffer, Version};
 use crate::session::Session;
-use crate::session::databases::{Database, Value, WriteMode};
+use crate::session::databases::{Database, Selected, Value, WriteMode};
 use crate::session::entries::{DataCommand, Entries};
 use crate::session::output::Output;
 
@@ -28,7 +28,11 @@ const MAX_HEADER: usize = 24;
 
 /// Runs a command that only reads the value of its first argument.
 pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
-    let found = session.database().keyspace.get_async(args.get(1)).await;
+    let database = match session.database() {
+        Selected::Raw(database) => database,
+        Selected::Named(named) => return named::run(session, named, args, out, run).await,
+    };
+    let found = database.keyspace.get_async(args.get(1)).await;
     let mut entries =
         OneEntry { value: found.as_deref().map(|value| &**value), left: Ttl::Never, change: Change::Keep };
     let ran = run(&mut entries, args, out.reply());
@@ -38,7 +42,10 @@ pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Outp
 /// Runs a command that reads and changes the entry of its first argument.
 pub(super) async fn entry(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
     let key = args.get(1);
-    let database = session.database();
+    let database = match session.database() {
+        Selected::Raw(database) => database,
+        Selected::Named(named) => return named::run(session, named, args, out, run).await,
+    };
     let version = out.reply().version;
     let replied = Arc::new(Mutex::new(Vec::new()));
     let (requested, reply_of_round) = (args.to_owned(), replied.clone());
@@ -88,7 +95,11 @@ pub(super) async fn values(session: &Session, args: Arguments<'_>, out: &mut Out
         let lens = values.iter().map(|value| MAX_HEADER + value.as_ref().map_or(0, |value| value.len()));
         out.len() + lens.sum::<usize>() <= session.served.output_limits.max
     };
-    let Some(values) = session.database().keyspace.try_get_group(args.from(1)).filter(fits) else {
+    let database = match session.database() {
+        Selected::Raw(database) => database,
+        Selected::Named(named) => return named::run(session, named, args, out, run).await,
+    };
+    let Some(values) = database.keyspace.try_get_group(args.from(1)).filter(fits) else {
         // The future of the transaction is boxed, so that the future of this function stays small.
         return Box::pin(group(session, args, out, run)).await;
     };
@@ -104,7 +115,10 @@ pub(super) async fn values(session: &Session, args: Arguments<'_>, out: &mut Out
 
 /// Runs a command that reads and changes the entries of several keys at one moment.
 pub(super) async fn group(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
-    let database = session.database().clone();
+    let database = match session.database() {
+        Selected::Raw(database) => database.clone(),
+        Selected::Named(named) => return named::run(session, named, args, out, run).await,
+    };
     let version = out.reply().version;
     let requested = args.to_owned();
     let max = session.served.output_limits.max;

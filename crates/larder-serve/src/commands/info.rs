@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use larder::inspect::escape_control;
 use larder::{DiskState, KeyspaceStats, Stats};
 
 use super::family::family;
@@ -90,6 +91,9 @@ fn server(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
     write!(text, "larder_version:{}\r\n", env!("CARGO_PKG_VERSION"))?;
     write!(text, "os:{} {}\r\narch_bits:{}\r\n", std::env::consts::OS, std::env::consts::ARCH, usize::BITS)?;
     write!(text, "process_id:{}\r\n", std::process::id())?;
+    for (number, named) in facts.served.databases.named() {
+        write!(text, "larder_keyspace_{number}:{}\r\n", escape_control(named.keyspace.name()))?;
+    }
     write!(text, "server_time_usec:{}\r\n", super::expiry::now_ms().saturating_mul(1000))?;
     write!(text, "uptime_in_seconds:{uptime}\r\nuptime_in_days:{}\r\n", uptime / 86_400)
 }
@@ -160,6 +164,14 @@ fn stats(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
 fn keyspace(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
     for (number, keyspace) in databases(facts.served, &facts.stats) {
         let keys = keyspace.memory_entries.max(keyspace.disk_entries);
+        if keys > 0 {
+            write!(text, "db{number}:keys={keys},expires=0,avg_ttl=0\r\n")?;
+        }
+    }
+    for (number, named) in facts.served.databases.named() {
+        let Ok(info) = named.keyspace.info() else { continue };
+        let open = facts.stats.keyspaces.iter().find(|keyspace| keyspace.name == info.name);
+        let keys = open.map_or(0, |open| open.memory_entries).max(info.disk_entries);
         if keys > 0 {
             write!(text, "db{number}:keys={keys},expires=0,avg_ttl=0\r\n")?;
         }

@@ -5,7 +5,7 @@ use super::family::family;
 use super::{errors, removal};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::ReplyBuffer;
-use crate::session::databases::RemovalMode;
+use crate::session::databases::{RemovalMode, Selected};
 use crate::session::entries::{Done, Entries};
 use crate::session::flags::{FAST, NO_MULTI, NOSCRIPT, READONLY, WRITE};
 use crate::session::output::{LateReply, Output};
@@ -75,12 +75,23 @@ async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output)
         return out.reply().error(errors::SYNTAX);
     }
     let mut flush = session.served.cache.invalidation();
-    flush.clear(&session.database().keyspace);
-    removal::commit(&session.served, session.database().removals, flush, out, |_| LateReply::Ok).await;
+    let mode = match session.database() {
+        Selected::Raw(database) => {
+            flush.clear(&database.keyspace);
+            database.removals
+        }
+        Selected::Named(named) => {
+            if let Err(error) = flush.clear_untyped(&named.keyspace) {
+                return out.reply().error(&errors::of(&error));
+            }
+            RemovalMode::Durable
+        }
+    };
+    removal::commit(&session.served, mode, flush, out, |_| LateReply::Ok).await;
 }
 
-/// Runs `FLUSHALL [ASYNC | SYNC]`. Removes the entries of all databases, but not of other keyspaces. The
-/// reply waits for the commit, unless the removals of all databases are buffered.
+/// Runs `FLUSHALL [ASYNC | SYNC]`. Removes the entries of all databases of raw bytes, but of no keyspace of the
+/// application. The reply waits for the commit, unless the removals of all databases are buffered.
 async fn flush_all(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     if !has_flush_mode(args) {
         return out.reply().error(errors::SYNTAX);

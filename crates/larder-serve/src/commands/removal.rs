@@ -11,8 +11,9 @@ use super::expiry::now_ms;
 use crate::failpoint::{Failpoint, failpoint_is_set};
 use crate::protocol::arguments::Arguments;
 use crate::session::Session;
-use crate::session::databases::RemovalMode;
+use crate::session::databases::{RemovalMode, Selected};
 use crate::session::latency::LatencyEvent;
+use crate::session::named::NamedDatabase;
 use crate::session::output::{LateReply, Output};
 use crate::session::served::Served;
 
@@ -20,16 +21,35 @@ use crate::session::served::Served;
 /// find the keys. The reply is sent when the removal is durable, unless the removals of the database are
 /// buffered.
 pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output) {
-    let keyspace = &session.database().keyspace;
     let mut removal = session.served.cache.invalidation();
-    for key in args.from(1) {
-        match removal.remove(keyspace, key) {
-            // A key that is too long has no entry.
-            Ok(_) | Err(Error::KeyTooLarge { .. }) => {}
-            Err(error) => return out.reply().error(&errors::of(&error)),
+    let (added, mode) = match session.database() {
+        Selected::Raw(database) => {
+            let add = |key| none_if_too_long(removal.remove(&database.keyspace, key));
+            (args.from(1).try_for_each(add), database.removals)
         }
+        Selected::Named(named) => (add_named(&mut removal, named, args), RemovalMode::Durable),
+    };
+    if let Err(error) = added {
+        return out.reply().error(&errors::of(&error));
     }
-    commit(&session.served, session.database().removals, removal, out, LateReply::Count).await;
+    commit(&session.served, mode, removal, out, LateReply::Count).await;
+}
+
+/// Adds the keys of a request to a removal, whose database shows a keyspace of the application.
+fn add_named(removal: &mut Invalidation, named: &NamedDatabase, args: Arguments<'_>) -> Result<(), Error> {
+    let texts = named.key_texts()?;
+    args.from(1).try_for_each(|key| {
+        let key = texts.read(key)?;
+        none_if_too_long(removal.remove_untyped(&named.keyspace, &key))
+    })
+}
+
+/// Ignores a key that is too long, because such a key has no entry.
+fn none_if_too_long(added: Result<&mut Invalidation, Error>) -> Result<(), Error> {
+    match added {
+        Ok(_) | Err(Error::KeyTooLarge { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Starts the commit of a removal. The reply is sent when the removal is durable, or immediately if `mode` is

@@ -5,17 +5,15 @@
 //! because it may wait for the disk. If the file can't be read, the walk would miss keys and end too early,
 //! so the command returns an error instead.
 
-use larder::{Keys, Keyspace};
-
 use super::family::family;
 use super::glob::Pattern;
+use super::key_source::{KeySource, SourceKeys};
 use super::walk::WalkEnd;
 use super::{errors, walk};
 use crate::failpoint::{Failpoint, failpoint_is_set};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::number::integer;
 use crate::session::cursors::{KeysAhead, Place};
-use crate::session::databases::Value;
 use crate::session::flags::{FAST, NO_MULTI, READONLY};
 use crate::session::output::Output;
 use crate::session::{Command, Session};
@@ -39,8 +37,6 @@ const FAILED_WALK: &str = "ERR the walk over the keys has failed";
 const INCOMPLETE: &str = "ERR the file of the cache can't be read now, so keys would be left out";
 const WRONG_CURSOR: &str = "ERR invalid cursor";
 const FORGOTTEN_CURSOR: &str = "ERR invalid cursor: the server has forgotten it; begin again with SCAN 0";
-
-type DatabaseKeyspace = Keyspace<Vec<u8>, Value>;
 
 /// The options of `SCAN`.
 #[derive(Debug)]
@@ -121,9 +117,12 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         place
     });
     let Some(place) = place else { return out.reply().error(FORGOTTEN_CURSOR) };
-    let keyspace = session.database().keyspace.clone();
+    let source = match KeySource::of(session.database()) {
+        Ok(source) => source,
+        Err(error) => return out.reply().error(&error),
+    };
     let is_cut_off = &session.served.is_cut_off;
-    let walked = walk::run(is_cut_off, move |end| walk(&keyspace, place, &options, end)).await;
+    let walked = walk::run(is_cut_off, move |end| walk(&source, place, &options, end)).await;
     let (found, place) = match walked {
         Some(Ok(walked)) => walked,
         Some(Err(error)) => return out.reply().error(&error),
@@ -145,14 +144,14 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
 }
 
 /// Returns `answer` if the walk has visited all keys, and an error otherwise.
-fn if_complete<R>(walked: &Keys<Vec<u8>, Value>, answer: R) -> Result<R, String> {
+fn if_complete<R>(walked: &SourceKeys, answer: R) -> Result<R, String> {
     if walked.is_complete() { Ok(answer) } else { Err(INCOMPLETE.to_owned()) }
 }
 
 /// Visits keys from a place on. Returns the matching keys, and the next place, or `None` at the end of the
 /// walk.
 fn walk(
-    keyspace: &DatabaseKeyspace,
+    source: &KeySource,
     mut place: Place,
     options: &ScanOptions,
     end: &WalkEnd,
@@ -166,19 +165,20 @@ fn walk(
             if place.ahead.is_end {
                 return Ok((found, None));
             }
-            place.ahead = read_ahead(keyspace, place.passed.as_deref(), left, end)?;
+            place.ahead = read_ahead(source, place.passed.as_deref(), left, end)?;
             is_fresh = true;
             continue;
         };
-        if wanted.has(key) {
+        let shown = source.shown(key);
+        if wanted.has(&shown) {
             // If an earlier call has read this key ahead, its entry may have been removed since. But a lookup
             // also misses an entry on disk while the writer makes room. So the keys are read again, which
             // waits for the writer.
-            if !is_fresh && !keyspace.contains_key(key) {
+            if !is_fresh && !source.has(key) {
                 place.ahead = KeysAhead::default();
                 continue;
             }
-            found.push(key.clone());
+            found.push(shown.into_owned());
         }
         place.passed = Some(key.clone());
         place.ahead.next += 1;
@@ -189,16 +189,13 @@ fn walk(
 }
 
 fn read_ahead(
-    keyspace: &DatabaseKeyspace,
+    source: &KeySource,
     after: Option<&[u8]>,
     wanted: usize,
     end: &WalkEnd,
 ) -> Result<KeysAhead, String> {
     let max = READ_AHEAD.max(wanted);
-    let mut walked = match after {
-        Some(after) => keyspace.keys_after(after).map_err(|error| errors::of(&error))?,
-        None => keyspace.keys(),
-    };
+    let mut walked = source.keys_after(after)?;
     let keys: Vec<_> = walked.by_ref().take(max).take_while(|_| !end.has_come()).collect();
     let is_end = keys.len() < max;
     if_complete(&walked, KeysAhead::new(keys, is_end))
@@ -206,12 +203,14 @@ fn read_ahead(
 
 /// `KEYS pattern`
 async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
-    let (keyspace, pattern) = (session.database().keyspace.clone(), args.get(1).to_vec());
+    let (source, pattern) = (KeySource::of(session.database()), args.get(1).to_vec());
     let found = walk::run(&session.served.is_cut_off, move |end| {
         let Some(pattern) = Pattern::read(&pattern) else { return Ok(Vec::new()) };
-        let mut walked = keyspace.keys();
+        let source = source?;
+        let mut walked = source.keys_after(None)?;
         let keys = walked.by_ref().take_while(|_| !end.has_come());
-        let found: Vec<Vec<u8>> = keys.filter(|key| pattern.matches(key)).collect();
+        let shown = keys.map(|key| source.shown(&key).into_owned());
+        let found: Vec<Vec<u8>> = shown.filter(|key| pattern.matches(key)).collect();
         if_complete(&walked, found)
     });
     let found = match found.await {
@@ -227,9 +226,9 @@ async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
 
 /// Runs `DBSIZE`. This command counts live entries, so its time grows with their number.
 async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
-    let keyspace = session.database().keyspace.clone();
+    let source = KeySource::of(session.database());
     let counted = walk::run(&session.served.is_cut_off, move |end| {
-        let mut walked = keyspace.keys();
+        let mut walked = source?.keys_after(None)?;
         let count = walked.by_ref().take_while(|_| !end.has_come()).count();
         if_complete(&walked, count as u64)
     });
@@ -243,9 +242,10 @@ async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
 /// Runs `RANDOMKEY`, which chooses each key with the same probability. Its time grows with the number of
 /// keys.
 async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
-    let keyspace = session.database().keyspace.clone();
+    let source = KeySource::of(session.database());
     let chosen = walk::run(&session.served.is_cut_off, move |end| {
-        let mut walked = keyspace.keys();
+        let source = source?;
+        let mut walked = source.keys_after(None)?;
         let random = std::hash::RandomState::new();
         let mut chosen = None;
         for (passed, key) in walked.by_ref().take_while(|_| !end.has_come()).enumerate() {
@@ -255,7 +255,7 @@ async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Outpu
                 chosen = Some(key);
             }
         }
-        if_complete(&walked, chosen)
+        if_complete(&walked, chosen.map(|key| source.shown(&key).into_owned()))
     });
     match chosen.await {
         Some(Ok(Some(key))) => out.reply().bulk(&key),

@@ -8,7 +8,7 @@ use super::family::family;
 use super::{data, errors};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::ReplyBuffer;
-use crate::session::databases::WriteMode;
+use crate::session::databases::{Selected, WriteMode};
 use crate::session::entries::{Done, Entries};
 use crate::session::flags::{DENYOOM, FAST, READONLY, WRITE};
 use crate::session::output::Output;
@@ -27,7 +27,10 @@ pub(super) static COMMANDS: &[Command] = family! { "string";
 
 /// Runs `GET key` outside of a transaction. A value in memory is returned without a wait.
 pub(super) async fn get(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
-    match session.database().keyspace.get_async(args.get(1)).await {
+    let Selected::Raw(database) = session.database() else {
+        return data::value(session, args, out, get_value).await;
+    };
+    match database.keyspace.get_async(args.get(1)).await {
         Some(value) => out.reply().bulk(&value),
         None => out.reply().null(),
     }
@@ -41,10 +44,12 @@ pub(super) async fn set(session: &mut Session, args: Arguments<'_>, out: &mut Ou
         Err(error) => return out.reply().error(error),
     };
     // A durable write lets the connection execute its next requests, and shares its commit with them.
-    if options.needs_entry() || session.database().writes == WriteMode::Durable {
-        return data::entry(session, args, out, set_entry).await;
-    }
-    let database = session.database();
+    let database = match session.database() {
+        Selected::Raw(database) if !options.needs_entry() && database.writes == WriteMode::Buffered => {
+            database
+        }
+        _ => return data::entry(session, args, out, set_entry).await,
+    };
     let ttl = options.expiry.map_or(Ttl::Never, Expiry::ttl);
     let insert = InsertOptions::new().ttl(ttl).durability(data::durability(database));
     let value: Box<[u8]> = args.get(2).into();

@@ -29,7 +29,7 @@ use super::{errors, removal};
 use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::protocol::number::integer;
 use crate::protocol::reply::Version;
-use crate::session::databases::Database;
+use crate::session::databases::{Database, Selected};
 use crate::session::entries::DataCommand;
 use crate::session::flags::{FAST, LOADING, NOSCRIPT, STALE, UNQUEUED};
 use crate::session::output::Output;
@@ -47,6 +47,9 @@ pub(super) static COMMANDS: &[Command] = family! { "transactions";
 pub(super) static WAIT: &[Command] = family! { "generic";
     "wait" 3 (NOSCRIPT) NONE wait, "Blocks until the writes of all clients are on disk.";
 };
+
+const NOT_NAMED: &str = "ERR this database shows a keyspace of an application, which takes no part in transactions; read and remove its keys one by one";
+const ABORTED_NAMED: &str = "EXECABORT Transaction discarded because a command is on a keyspace of an application, which takes no part in transactions; nothing was changed";
 
 /// Maximum number of keys that a connection can watch.
 const MAX_WATCHES: usize = 1024;
@@ -74,6 +77,8 @@ async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     if session.queue.is_some() {
         return out.reply().error("ERR WATCH inside MULTI is not allowed");
     }
+    let Selected::Raw(database) = session.database() else { return out.reply().error(NOT_NAMED) };
+    let keyspace = database.keyspace.clone();
     for key in args.from(1) {
         let place = (session.db, key.to_vec());
         if session.watches.contains_key(&place) {
@@ -85,7 +90,7 @@ async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
                 format!("ERR a connection may watch up to {MAX_WATCHES} keys; use UNWATCH or EXEC first");
             return out.reply().error(&text);
         }
-        match session.database().keyspace.watch_async(key).await {
+        match keyspace.watch_async(key).await {
             Ok(watch) => drop(session.watches.insert(place, watch)),
             // A key that is too long has no entry, so it can't change.
             Err(Error::KeyTooLarge { .. }) => {}
@@ -117,7 +122,7 @@ async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     }
     let total = queue.requests.len();
     // 1.
-    let (steps, others) = plan(session, queue);
+    let Some((steps, others)) = plan(session, queue) else { return out.reply().error(ABORTED_NAMED) };
     let is_early = steps.iter().all(|step| step.database.answers_groups_early());
     // 2.
     let ran = run_steps(session, Arc::new((steps, watches)), out.reply().version).await;
@@ -147,23 +152,26 @@ async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
 /// A request in the queue that is not a data command, or `None` for a data command.
 type Other = Option<(&'static Command, OwnedArguments)>;
 
-fn plan(session: &Session, queue: TransactionQueue) -> (Vec<Step>, Vec<Other>) {
+/// Returns the data commands of a transaction and its other requests. Returns `None` if a data command is on a
+/// keyspace of the application.
+fn plan(session: &Session, queue: TransactionQueue) -> Option<(Vec<Step>, Vec<Other>)> {
     let databases = &session.served.databases;
     let mut db = session.db;
     let mut steps = Vec::new();
     let others = queue.requests.into_iter().map(|(command, args)| {
         if let Some(data) = command.data {
-            steps.push(Step { database: databases.get(db).clone(), command: data, args });
-            return None;
+            let Selected::Raw(database) = databases.get(db) else { return None };
+            steps.push(Step { database: database.clone(), command: data, args });
+            return Some(None);
         }
         if command.name == "select" {
             let number = integer(args.as_arguments().get(1)).and_then(|number| usize::try_from(number).ok());
             db = number.filter(|number| *number < databases.count()).unwrap_or(db);
         }
-        Some((command, args))
+        Some(Some((command, args)))
     });
-    let others = others.collect();
-    (steps, others)
+    let others = others.collect::<Option<_>>()?;
+    Some((steps, others))
 }
 
 async fn run_steps(

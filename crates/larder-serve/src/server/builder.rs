@@ -2,16 +2,19 @@
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder::Cache;
+use larder::inspect::KeySpelling;
 
 use super::address::Address;
 use super::listener::Listener;
 use crate::error::Error;
 use crate::protocol::limits::RequestLimits;
 use crate::session::buffers::DEFAULT_BUFFER_MEMORY;
-use crate::session::databases::{DatabaseModes, MAX_DATABASES, RemovalMode, WriteMode};
+use crate::session::databases::{DatabaseModes, MAX_DATABASES, RemovalMode, WriteMode, keyspace_name};
+use crate::session::named::{NamedDatabase, Spellings};
 use crate::session::output::OutputLimits;
 use crate::session::served::Password;
 
@@ -31,6 +34,9 @@ pub struct ServerBuilder {
     /// Sockets that already listen.
     pub(super) listeners: Vec<Listener>,
     pub(super) databases: usize,
+    /// Keyspaces of the application that the server shows.
+    pub(super) keyspaces: Vec<String>,
+    pub(super) spellings: Spellings,
     /// Modes for one database, or for all databases if the number is `None`. Later settings override earlier
     /// ones.
     pub(super) modes: Vec<(Option<usize>, DatabaseModeChange)>,
@@ -65,6 +71,8 @@ impl ServerBuilder {
             http: None,
             listeners: Vec::new(),
             databases: DEFAULT_DATABASES,
+            keyspaces: Vec::new(),
+            spellings: Spellings::default(),
             modes: Vec::new(),
             password: None,
             allows_remote: false,
@@ -117,7 +125,38 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets when the server replies to removals in all databases. Default: when they are durable.
+    /// Shows a keyspace of the application as a further database. The first such database has the number after
+    /// the databases of raw bytes, by default 16, the next one 17, and so on.
+    ///
+    /// Keys are text, as the command `larder keys` prints them. Values are bytes, as the keyspace's format
+    /// encodes them. Clients can read and remove entries, and let them expire earlier, but can't write values.
+    /// A removal is always durable before its reply. The keyspace need not exist yet: until then, `SELECT`
+    /// returns an error.
+    ///
+    /// ```no_run
+    /// use larder::{Cache, KeyspaceDefinition};
+    /// use larder_serve::Server;
+    ///
+    /// const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// let cache = Cache::open_url("file:/var/lib/shop/shop.larder")?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let server = Server::builder(&cache).listen("unix:run/shop.sock").keyspace("price").start()?;
+    /// // redis-cli -s run/shop.sock -n 16 DEL MTNVTU
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn keyspace(mut self, name: impl Into<String>) -> Self {
+        self.keyspaces.push(name.into());
+        self
+    }
+
+    /// Adds the spelling of a schema. The keys of a keyspace that records this schema are shown and read in
+    /// this spelling, such as `product_MTNVTU`.
+    pub fn key_spelling(mut self, spelling: &'static (dyn KeySpelling + Sync)) -> Self {
+        self.spellings.0.push(spelling);
+        self
+    }
+
+    /// Sets when the server replies to removals in all databases of raw bytes. Default: when they are durable.
     pub fn removals(mut self, mode: RemovalMode) -> Self {
         self.modes.push((None, DatabaseModeChange::Removals(mode)));
         self
@@ -242,6 +281,7 @@ impl ServerBuilder {
     /// Returns the addresses, or an error if a setting is invalid.
     pub(super) fn checked_addresses(&self) -> Result<Vec<Address>, Error> {
         check("databases", self.databases, 1..=MAX_DATABASES)?;
+        self.check_keyspaces()?;
         check("max_connections", self.max_connections, 1..=1_000_000)?;
         check("threads", self.threads.unwrap_or(1), 1..=64)?;
         check("buffer_memory", self.buffer_memory, 1 << 20..=usize::MAX)?;
@@ -294,6 +334,32 @@ impl ServerBuilder {
         }
         let allowed = "other machines can reach it, so it needs allow_remote and a password; connections are not encrypted";
         Err(invalid("listen", address, allowed))
+    }
+
+    /// Returns an error if a keyspace is named twice, or is a database of raw bytes.
+    fn check_keyspaces(&self) -> Result<(), Error> {
+        check("keyspaces", self.keyspaces.len(), 0..=MAX_DATABASES)?;
+        for (index, name) in self.keyspaces.iter().enumerate() {
+            let value = format!("{name:?}");
+            if name.is_empty() || name.len() > 255 {
+                return Err(invalid("keyspace", value, "a name has 1 to 255 bytes"));
+            }
+            if self.keyspaces.iter().take(index).any(|other| other == name) {
+                return Err(invalid("keyspace", value, "it is given twice; give it once"));
+            }
+            if let Some(number) = (0..self.databases).find(|number| keyspace_name(*number) == name) {
+                return Err(invalid("keyspace", value, format!("it is database {number} already")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the databases that show keyspaces of the application.
+    pub(super) fn named_databases(&self) -> Vec<Arc<NamedDatabase>> {
+        let named = |name: &String| {
+            Arc::new(NamedDatabase::new(self.cache.untyped_keyspace(name), self.spellings.clone()))
+        };
+        self.keyspaces.iter().map(named).collect()
     }
 
     /// Returns the modes of each database.

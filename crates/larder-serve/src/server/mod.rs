@@ -111,7 +111,7 @@ impl ServerBuilder {
         let wanted = self.checked_addresses()?;
         let http = self.checked_http()?;
         let modes = self.database_modes();
-        let databases = Databases::open(&self.cache, &modes).map_err(Error::Cache)?;
+        let databases = Databases::open(&self.cache, &modes, self.named_databases()).map_err(Error::Cache)?;
         let mut addresses = Vec::new();
         for listener in &self.listeners {
             let address = listener.adopt().map_err(Error::System)?;

@@ -1,8 +1,11 @@
-//! The databases. Each database number has a keyspace of raw bytes.
+//! The databases. Each database number has a keyspace of raw bytes. After these numbers follow the databases
+//! that show the keyspaces of an application ([`super::named`]).
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use larder::{Cache, Format, Keyspace, KeyspaceDefinition};
+
+use super::named::NamedDatabase;
 
 /// Maximum number of databases.
 pub(crate) const MAX_DATABASES: usize = 256;
@@ -63,16 +66,30 @@ pub(crate) struct DatabaseModes {
     pub(crate) writes: WriteMode,
 }
 
-/// The databases of a server. There is at least one.
+/// The databases of a server. There is at least one of raw bytes.
 #[derive(Debug)]
 pub(crate) struct Databases {
     first: Database,
     rest: Vec<Database>,
+    named: Vec<Arc<NamedDatabase>>,
+}
+
+/// A selected database.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Selected<'a> {
+    /// A database of raw bytes.
+    Raw(&'a Database),
+    /// A database that shows a keyspace of the application.
+    Named(&'a Arc<NamedDatabase>),
 }
 
 impl Databases {
-    /// Opens a keyspace for each number.
-    pub(crate) fn open(cache: &Cache, modes: &[DatabaseModes]) -> Result<Self, larder::Error> {
+    /// Opens a keyspace of raw bytes for each element of `modes`. The named databases follow.
+    pub(crate) fn open(
+        cache: &Cache,
+        modes: &[DatabaseModes],
+        named: Vec<Arc<NamedDatabase>>,
+    ) -> Result<Self, larder::Error> {
         let open = |number: usize| {
             let DatabaseModes { removals, writes } = modes.get(number).copied().unwrap_or_default();
             let definition =
@@ -80,20 +97,33 @@ impl Databases {
             Ok(Database { keyspace: cache.keyspace(definition)?, removals, writes })
         };
         let rest = (1..modes.len()).map(open).collect::<Result<_, larder::Error>>()?;
-        Ok(Self { first: open(0)?, rest })
+        Ok(Self { first: open(0)?, rest, named })
+    }
+
+    /// Returns the number of databases of raw bytes, which is the number of the first named database.
+    fn raw_count(&self) -> usize {
+        self.rest.len() + 1
     }
 
     /// Returns the number of databases.
     pub(crate) fn count(&self) -> usize {
-        self.rest.len() + 1
+        self.raw_count() + self.named.len()
     }
 
     /// Returns a database. `SELECT` has checked the number, so database 0 stands for an invalid one.
-    pub(crate) fn get(&self, number: usize) -> &Database {
-        number.checked_sub(1).and_then(|index| self.rest.get(index)).unwrap_or(&self.first)
+    pub(crate) fn get(&self, number: usize) -> Selected<'_> {
+        if let Some(named) = number.checked_sub(self.raw_count()).and_then(|index| self.named.get(index)) {
+            return Selected::Named(named);
+        }
+        Selected::Raw(number.checked_sub(1).and_then(|index| self.rest.get(index)).unwrap_or(&self.first))
     }
 
-    /// Returns the databases in numerical order.
+    /// Returns the named databases with their numbers.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (usize, &Arc<NamedDatabase>)> {
+        (self.raw_count()..).zip(&self.named)
+    }
+
+    /// Returns the databases of raw bytes in numerical order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Database> {
         std::iter::once(&self.first).chain(&self.rest)
     }
@@ -101,7 +131,7 @@ impl Databases {
 
 /// Returns the keyspace name of a database: `redis:0`, `redis:1` and so on. Names are created once per
 /// process and leaked, because a keyspace definition needs a static name.
-fn keyspace_name(number: usize) -> &'static str {
+pub(crate) fn keyspace_name(number: usize) -> &'static str {
     static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     while names.len() <= number {

@@ -1,6 +1,7 @@
 //! The state of one connection, and the definition of a command.
 //!
-//! - [`databases`]: the keyspaces of the databases. [`served`]: the state that all connections share.
+//! - [`databases`]: the keyspaces of the databases. [`named`]: databases that show a keyspace of the
+//!   application. [`served`]: the state that all connections share.
 //! - [`client`]: what other connections know about a connection.
 //! - [`entries`]: the entries that a data command reads and changes. [`cursors`]: the positions of walks over
 //!   the keys.
@@ -15,6 +16,7 @@ pub(crate) mod databases;
 pub(crate) mod entries;
 pub(crate) mod latency;
 pub(crate) mod monitors;
+pub(crate) mod named;
 pub(crate) mod output;
 pub(crate) mod served;
 pub(crate) mod slow_log;
@@ -29,7 +31,7 @@ use std::task::{Context, Poll};
 use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::protocol::limits::RequestLimits;
 use client::Client;
-use databases::Database;
+use databases::Selected;
 use entries::DataCommand;
 use monitors::{Monitor, Overfull};
 use output::{Output, OutputLimits};
@@ -209,7 +211,7 @@ impl Session {
     }
 
     /// Returns the selected database.
-    pub(crate) fn database(&self) -> &Database {
+    pub(crate) fn database(&self) -> Selected<'_> {
         self.served.databases.get(self.db)
     }
 

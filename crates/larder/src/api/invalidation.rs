@@ -1,6 +1,8 @@
 //! Invalidations: several removals that share one commit.
 
 use super::keyspace::Keyspace;
+#[cfg(feature = "untyped")]
+use super::untyped::UntypedKeyspace;
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 #[cfg(feature = "async")]
 use crate::engine::removal::CommittingRemovals;
@@ -137,6 +139,31 @@ impl Invalidation {
     pub fn clear<K: Key, V>(&mut self, keyspace: &Keyspace<K, V>) -> &mut Self {
         let scope = keyspace.whole_scope();
         self.scope(keyspace, scope)
+    }
+
+    /// Adds the removal of a key of an untyped keyspace, given the key's encoded bytes.
+    ///
+    /// # Errors
+    /// Returns [`Error::KeyTooLarge`], [`Error::UnknownKeyspace`] if the cache has no such keyspace,
+    /// [`Error::NotRemote`], [`Error::Closed`] and [`Error::Forked`].
+    #[cfg(feature = "untyped")]
+    pub fn remove_untyped(&mut self, keyspace: &UntypedKeyspace, key: &[u8]) -> Result<&mut Self, Error> {
+        let found = keyspace.find()?;
+        let full = found.full_key(key)?;
+        let open_keyspace = self.own(&found.keyspace);
+        self.steps.push(InvalidationStep::Key(open_keyspace, full));
+        Ok(self)
+    }
+
+    /// Adds the removal of every key of an untyped keyspace.
+    ///
+    /// # Errors
+    /// Returns [`Error::UnknownKeyspace`] if the cache has no such keyspace, [`Error::NotRemote`],
+    /// [`Error::Closed`] and [`Error::Forked`].
+    #[cfg(feature = "untyped")]
+    pub fn clear_untyped(&mut self, keyspace: &UntypedKeyspace) -> Result<&mut Self, Error> {
+        let found = keyspace.find()?;
+        Ok(self.clear(&found.keyspace))
     }
 
     fn scope<K, V>(&mut self, keyspace: &Keyspace<K, V>, scope: Scope) -> &mut Self {

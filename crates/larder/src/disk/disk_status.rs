@@ -14,12 +14,21 @@ use crate::units::Timestamp;
 
 /// The status of one keyspace in the file after the last commit.
 #[derive(Debug, Clone)]
+#[cfg_attr(
+    not(any(feature = "untyped", all(unix, feature = "control"))),
+    allow(dead_code, reason = "the control socket and untyped handles describe a keyspace")
+)]
 pub(crate) struct KeyspaceStatus {
     pub(crate) id: KeyspaceId,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
+    /// The version of the values' shape.
+    pub(crate) version: u32,
+    /// The shape of the keys.
+    pub(crate) shape: String,
+    /// The code of the values' format.
+    pub(crate) format: u8,
     /// The schema that the file records for the keyspace.
-    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) schema: Option<String>,
 }
 
@@ -103,6 +112,9 @@ impl Store {
             id: row.id,
             entries: row.entries,
             bytes: row.bytes,
+            version: row.version,
+            shape: row.shape.clone(),
+            format: row.format,
             schema: row.schema.clone(),
         };
         match self.unshown.replace(BTreeSet::new()) {

@@ -35,6 +35,8 @@ impl Error {
             Self::NotDurable { .. } => "NotDurable",
             Self::Verify { .. } => "Verify",
             Self::Remote { .. } => "Remote",
+            Self::UnknownKeyspace { .. } => "UnknownKeyspace",
+            Self::NeedsTypes { .. } => "NeedsTypes",
             Self::NotRemote { .. } => "NotRemote",
             Self::Closed => "Closed",
             Self::Forked => "Forked",

@@ -67,7 +67,7 @@ impl PeerStream for EagerPeer {
 fn served() -> Arc<Served> {
     let cache = Cache::builder().open().unwrap();
     Arc::new(Served {
-        databases: Databases::open(&cache, &[DatabaseModes::default()]).unwrap(),
+        databases: Databases::open(&cache, &[DatabaseModes::default()], Vec::new()).unwrap(),
         cache,
         password: None,
         is_read_only: false,

@@ -4,6 +4,8 @@
 mod asynchronous;
 mod keys;
 mod transaction;
+#[cfg(feature = "untyped")]
+mod untyped;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -11,6 +11,7 @@
 //! - [`load_lease`]: the permission to fill a key that a lookup missed.
 //! - [`transaction`]: atomic changes of several keys.
 //! - [`remote`]: keyspaces of a cache with a remote tier.
+//! - `untyped_calls`: the calls that [`UntypedKeyspace`](crate::UntypedKeyspace) makes.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
 pub(crate) mod absence;
@@ -42,6 +43,8 @@ mod remove;
 pub(crate) mod transaction;
 pub(crate) mod ttl;
 mod uncacheable;
+#[cfg(feature = "untyped")]
+pub(crate) mod untyped_calls;
 pub(crate) mod update;
 mod write;
 mod write_in_memory;
@@ -112,6 +115,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             shape: K::shape(),
             codec: ErasedCodec::of::<V>(format),
             schema: definition.schema_name(),
+            #[cfg(feature = "untyped")]
+            typed_calls: Some(untyped_calls::calls(shared, definition)),
+            #[cfg(not(feature = "untyped"))]
+            typed_calls: None,
             checks_every_value: shared.settings.checks_every_value,
             slow_load: shared.settings.slow_load,
         };

@@ -100,6 +100,7 @@ mod tests {
             shape: String::new(),
             codec: ErasedCodec::of::<u64>(Format::Bincode),
             schema: None,
+            typed_calls: None,
             counters: Counters::default(),
             checks: ValueChecks::new(false),
             has_told_undecodable: AtomicBool::new(false),

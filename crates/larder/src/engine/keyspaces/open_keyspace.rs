@@ -11,7 +11,35 @@ use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::Counters;
 use crate::stats::observe::named_keyspace::NamedKeyspace;
-use crate::sys::sync::{AtomicBool, Ordering};
+use crate::sys::sync::{Arc, AtomicBool, Ordering};
+use crate::units::Timestamp;
+
+/// The calls on a keyspace that need its types, for a caller that does not know the types. The caller passes
+/// full keys, and the keyspace as [`OpenKeyspace::detached`] returns it.
+pub(crate) trait TypedCalls: std::fmt::Debug + Send + Sync {
+    /// Returns the encoding of a key's live value.
+    fn read(&self, keyspace: &Arc<OpenKeyspace>, full: &[u8]) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Lets the live entry of a key expire at a time, unless it expires earlier anyway.
+    fn shorten(
+        &self,
+        keyspace: &Arc<OpenKeyspace>,
+        full: &[u8],
+        expires_at: Timestamp,
+    ) -> Result<Shortened, Error>;
+}
+
+/// The result of [`UntypedKeyspace::shorten`](crate::UntypedKeyspace::shorten).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Shortened {
+    /// The entry has the new expiry.
+    Done,
+    /// The entry expires earlier, or at the same time. Nothing was changed.
+    EarlierAlready,
+    /// The key has no live entry.
+    Missing,
+}
 
 #[derive(Debug)]
 pub(crate) struct OpenKeyspace {
@@ -21,11 +49,21 @@ pub(crate) struct OpenKeyspace {
     /// The shape of the keyspace's keys.
     pub(crate) shape: String,
     /// The codec of the keyspace's values.
-    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
+    #[cfg_attr(
+        not(any(feature = "untyped", all(unix, feature = "control"))),
+        expect(dead_code, reason = "for the control socket, and for untyped handles")
+    )]
     pub(crate) codec: ErasedCodec,
     /// The schema name of the definition that opened the keyspace.
-    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
+    #[cfg_attr(
+        not(any(feature = "untyped", all(unix, feature = "control"))),
+        expect(dead_code, reason = "for the control socket, and for untyped handles")
+    )]
     pub(crate) schema: Option<&'static str>,
+    /// The calls of an untyped handle that need the keyspace's types. `None` if the keyspace is not open with
+    /// its types, and in a build without the feature `untyped`.
+    #[cfg_attr(not(feature = "untyped"), expect(dead_code, reason = "for untyped handles"))]
+    pub(crate) typed_calls: Option<Arc<dyn TypedCalls>>,
     pub(crate) counters: Counters,
     /// Checks whether an encoded value decodes to the same value again.
     pub(crate) checks: ValueChecks,
@@ -47,6 +85,51 @@ impl OpenKeyspace {
     /// another thread stores at the same moment may lack extras.
     pub(crate) fn keeps_extras(&self) -> bool {
         self.keeps_extras.load(Ordering::Relaxed)
+    }
+
+    /// Returns a copy that counts on its own and is not in the list of open keyspaces. The holder of the copy
+    /// does not keep the keyspace open, so that the application can still open another version of it.
+    #[cfg(feature = "untyped")]
+    pub(crate) fn detached(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            id: self.id,
+            kind: self.kind.clone(),
+            shape: self.shape.clone(),
+            codec: self.codec,
+            schema: self.schema,
+            typed_calls: None,
+            counters: Counters::default(),
+            checks: ValueChecks::new(false),
+            has_told_undecodable: AtomicBool::new(false),
+            slow_load: self.slow_load,
+            keeps_extras: AtomicBool::new(self.keeps_extras()),
+        }
+    }
+
+    /// Returns a keyspace that only the file has, as one that holds encoded values. Its values are read only.
+    #[cfg(feature = "untyped")]
+    pub(crate) fn of_file(
+        name: &str,
+        id: KeyspaceId,
+        kind: KeyspaceType,
+        shape: &str,
+        codec: ErasedCodec,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            id,
+            kind,
+            shape: shape.to_owned(),
+            codec,
+            schema: None,
+            typed_calls: None,
+            counters: Counters::default(),
+            checks: ValueChecks::new(false),
+            has_told_undecodable: AtomicBool::new(false),
+            slow_load: Duration::MAX,
+            keeps_extras: AtomicBool::new(false),
+        }
     }
 
     /// Returns the keyspace's name, and the shape that is used to print its keys as text.

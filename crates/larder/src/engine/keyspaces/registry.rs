@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::counter_registry::CounterRegistry;
-use super::open_keyspace::{KeyspaceType, OpenKeyspace};
+use super::open_keyspace::{KeyspaceType, OpenKeyspace, TypedCalls};
 use super::opening_turns::OpeningTurns;
 use crate::disk::store::registration::Registration;
 use crate::engine::tiers::Tiers;
@@ -33,6 +33,7 @@ pub(crate) struct KeyspaceRequest {
     pub(crate) shape: String,
     pub(crate) codec: ErasedCodec,
     pub(crate) schema: Option<&'static str>,
+    pub(crate) typed_calls: Option<Arc<dyn TypedCalls>>,
     pub(crate) checks_every_value: bool,
     pub(crate) slow_load: Duration,
 }
@@ -83,6 +84,7 @@ impl KeyspaceRegistry {
             kind: request.kind,
             shape: request.shape,
             schema: request.schema,
+            typed_calls: request.typed_calls,
             counters: Counters::default(),
             checks: ValueChecks::new(request.checks_every_value),
             has_told_undecodable: AtomicBool::new(false),

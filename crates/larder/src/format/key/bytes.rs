@@ -222,6 +222,11 @@ impl<'a> KeyReader<'a> {
         self.rest.split_off(..len).ok_or_else(|| self.cut_off(len))
     }
 
+    /// Reads all bytes that are left.
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.rest)
+    }
+
     fn cut_off(&self, len: usize) -> KeyError {
         KeyError::new(format!("a part of {len} bytes is cut off after {}", self.rest.len()))
     }

@@ -1,0 +1,118 @@
+//! Runs data commands on a keyspace of the application ([`crate::session::named`]).
+//!
+//! A command runs on a thread for blocking work, because it may wait for the disk. It reads and removes each key
+//! on its own, and not all keys at one moment. [`removal`](super::removal) runs `DEL` and `UNLINK`, and
+//! [`keys`](super::keys) runs `FLUSHDB`.
+
+use std::sync::Arc;
+
+use larder::clock::{Clock, SystemClock};
+use larder::{Error, Remaining, Shortened, Timestamp, Ttl};
+use tokio::task::spawn_blocking;
+
+use super::data::Stop;
+use crate::protocol::arguments::Arguments;
+use crate::protocol::reply::ReplyBuffer;
+use crate::session::Session;
+use crate::session::databases::Value;
+use crate::session::entries::{DataCommand, Entries};
+use crate::session::named::{KeyTexts, NamedDatabase};
+use crate::session::output::Output;
+
+const NO_SCRIPTS: &str = "ERR this database shows a keyspace of an application, and scripts do not run on it; read and remove its keys one by one";
+const PANICKED: &str = "ERR the command has failed: the code of a value's type has panicked";
+const NO_WRITES: &str = "the server does not know which bytes are a value of its type; write the value in the application, or remove it here and let the application load it";
+const NO_LONGER_LIFE: &str = "the entry would live longer than the application lets it; give an earlier time";
+
+/// Runs a data command on a keyspace of the application.
+pub(super) async fn run(
+    session: &Session,
+    named: &Arc<NamedDatabase>,
+    args: Arguments<'_>,
+    out: &mut Output,
+    run: DataCommand,
+) {
+    if args.is(0, "eval") || args.is(0, "evalsha") {
+        return out.reply().error(NO_SCRIPTS);
+    }
+    let (named, requested) = (named.clone(), args.to_owned());
+    let (version, max) = (out.reply().version, session.served.output_limits.max);
+    let ran = spawn_blocking(move || {
+        let mut reply = ReplyBuffer::new(version, max);
+        let texts = named.key_texts()?;
+        let mut entries = NamedEntries { named: &named, texts, held: None };
+        run(&mut entries, requested.as_arguments(), &mut reply)?;
+        if reply.is_too_large() { Err(Stop::TooLarge) } else { Ok(reply.bytes) }
+    });
+    match ran.await {
+        Ok(Ok(bytes)) => out.reply().append(bytes),
+        Ok(Err(stop)) => out.reply().error(&stop.text(max)),
+        Err(_) => out.reply().error(PANICKED),
+    }
+}
+
+/// The entries of a keyspace of the application.
+struct NamedEntries<'a> {
+    named: &'a NamedDatabase,
+    texts: KeyTexts,
+    /// The value that was read last.
+    held: Option<Vec<u8>>,
+}
+
+impl NamedEntries<'_> {
+    fn refused(&self, cause: &'static str) -> Error {
+        Error::NeedsTypes { keyspace: self.named.keyspace.name().to_owned(), cause }
+    }
+}
+
+fn now() -> Timestamp {
+    SystemClock::new().wall()
+}
+
+impl Entries for NamedEntries<'_> {
+    fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Error> {
+        let key = self.texts.read(key)?;
+        self.held = self.named.keyspace.get(&key)?;
+        Ok(self.held.as_deref())
+    }
+
+    fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Error> {
+        let left = |expires_at: Timestamp| {
+            if expires_at.is_never() { Remaining::Never } else { Remaining::For(expires_at.since(now())) }
+        };
+        Ok(self.expires_at(key)?.map(left))
+    }
+
+    fn expires_at(&mut self, key: &[u8]) -> Result<Option<Timestamp>, Error> {
+        let key = self.texts.read(key)?;
+        self.named.keyspace.expires_at(&key)
+    }
+
+    fn frequency(&mut self, key: &[u8]) -> u64 {
+        let frequency = self.texts.read(key).and_then(|key| self.named.keyspace.use_frequency(&key));
+        frequency.unwrap_or_default()
+    }
+
+    fn put(&mut self, _key: &[u8], _value: Value, _ttl: Ttl) -> Result<(), Error> {
+        Err(self.refused(NO_WRITES))
+    }
+
+    fn touch(&mut self, key: &[u8], ttl: Ttl) -> Result<bool, Error> {
+        let expires_at = match ttl {
+            Ttl::For(ttl) => now().after(ttl),
+            Ttl::Until(until) => until,
+            _ => return Err(self.refused(NO_LONGER_LIFE)),
+        };
+        let key = self.texts.read(key)?;
+        match self.named.keyspace.shorten(&key, expires_at)? {
+            Shortened::Done => Ok(true),
+            Shortened::Missing => Ok(false),
+            _ => Err(self.refused(NO_LONGER_LIFE)),
+        }
+    }
+
+    fn remove(&mut self, key: &[u8]) -> Result<bool, Error> {
+        let key = self.texts.read(key)?;
+        self.named.keyspace.remove(&key)
+    }
+}

@@ -1,0 +1,151 @@
+//! What an untyped handle does with a keyspace: calls with the types of the application, through
+//! [`TypedCalls`], and calls that need no types, through a [`BytesKeyspace`].
+//!
+//! All handles of a keyspace must have the same types, because memory holds values of one type. A
+//! [`BytesKeyspace`] is not in the list of open keyspaces, and puts no value into memory. So it is no exception
+//! to this rule.
+
+use std::fmt;
+use std::sync::Weak;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::change::Change;
+use super::definition::KeyspaceDefinition;
+use super::insert_options::Durability;
+use super::ttl::Ttl;
+use crate::engine::keyspaces::open_keyspace::{OpenKeyspace, Shortened, TypedCalls};
+use crate::engine::shared::Shared;
+use crate::error::Error;
+use crate::format::codec;
+use crate::format::codec::format::Format;
+use crate::format::key::bytes::{KeyReader, KeyWriter};
+use crate::format::key::error::KeyError;
+use crate::format::key::{EncodeKey, Key};
+use crate::sys::sync::Arc;
+use crate::units::Timestamp;
+
+/// A key as its encoded bytes, whatever its type is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EncodedKey(pub(crate) Vec<u8>);
+
+impl Key for EncodedKey {
+    fn shape() -> String {
+        String::new()
+    }
+
+    fn decode(reader: &mut KeyReader<'_>) -> Result<Self, KeyError> {
+        Ok(Self(reader.rest().to_vec()))
+    }
+}
+
+impl EncodeKey<Self> for EncodedKey {
+    fn encode(&self, out: &mut KeyWriter) {
+        out.push(&self.0);
+    }
+}
+
+/// A borrowed [`EncodedKey`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyBytes<'a>(pub(crate) &'a [u8]);
+
+impl EncodeKey<EncodedKey> for KeyBytes<'_> {
+    fn encode(&self, out: &mut KeyWriter) {
+        out.push(self.0);
+    }
+}
+
+/// A keyspace whose keys are encoded bytes. If only the file has the keyspace, its values are the encoded
+/// bytes too, because a record of any format decodes as raw bytes.
+pub(crate) type BytesKeyspace = Keyspace<EncodedKey, Box<[u8]>>;
+
+impl BytesKeyspace {
+    const DEFINITION: KeyspaceDefinition<EncodedKey, Box<[u8]>> =
+        KeyspaceDefinition::new("untyped").never_expires().format(Format::Raw);
+
+    /// Returns a handle to a detached keyspace.
+    pub(crate) fn of_bytes(shared: &Arc<Shared>, detached: Arc<OpenKeyspace>) -> Self {
+        Self::of(shared.clone(), detached, Self::DEFINITION)
+    }
+
+    /// Returns the encoded value of a full key from the file. The caller checks that the application has not
+    /// opened the keyspace meanwhile, because this call does not find a value of another type in memory.
+    pub(crate) fn read_bytes(&self, full: &[u8]) -> Option<Vec<u8>> {
+        let (found, _) = self.look_in_both(|| self.peek_full(full));
+        found.map(|value| value.to_vec())
+    }
+
+    /// Returns the time at which the live entry of a full key expires.
+    pub(crate) fn expires_at_full(&self, full: &[u8]) -> Option<Timestamp> {
+        let now = self.now();
+        self.look_in_both(|| self.expiry_of(full, now)).0
+    }
+}
+
+/// Returns the calls of a keyspace that is opened with these types.
+pub(super) fn calls<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+    shared: &Arc<Shared>,
+    definition: KeyspaceDefinition<K, V>,
+) -> Arc<dyn TypedCalls> {
+    // A strong reference would keep the cache open as long as the list of its own keyspaces.
+    Arc::new(CallsOfTypes { shared: Arc::downgrade(shared), definition })
+}
+
+/// The types of an open keyspace, behind [`TypedCalls`].
+struct CallsOfTypes<K, V> {
+    shared: Weak<Shared>,
+    /// The definition of the handle that opened the keyspace first.
+    definition: KeyspaceDefinition<K, V>,
+}
+
+impl<K, V> fmt::Debug for CallsOfTypes<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallsOfTypes").finish_non_exhaustive()
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> CallsOfTypes<K, V> {
+    fn keyspace(&self, detached: &Arc<OpenKeyspace>) -> Result<Keyspace<K, V>, Error> {
+        let shared = self.shared.upgrade().ok_or(Error::Closed)?;
+        Ok(Keyspace::of(shared, detached.clone(), self.definition))
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> TypedCalls for CallsOfTypes<K, V> {
+    fn read(&self, detached: &Arc<OpenKeyspace>, full: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let keyspace = self.keyspace(detached)?;
+        let (found, _) = keyspace.look_in_both(|| keyspace.peek_full(full));
+        let Some(value) = found else { return Ok(None) };
+        let encoded = codec::encode(detached.kind.format, &*value);
+        let encoded = encoded.map_err(|cause| Error::Encode { keyspace: detached.name.clone(), cause })?;
+        Ok(Some(encoded.payload))
+    }
+
+    fn shorten(
+        &self,
+        detached: &Arc<OpenKeyspace>,
+        full: &[u8],
+        expires_at: Timestamp,
+    ) -> Result<Shortened, Error> {
+        let keyspace = self.keyspace(detached)?;
+        let mut shortened = Shortened::Missing;
+        let mut shorten = |value: Option<&Arc<V>>, left: Ttl| {
+            let Some(value) = value else {
+                shortened = Shortened::Missing;
+                return Change::Keep;
+            };
+            if let Ttl::For(left) = left
+                && keyspace.now().after(left) <= expires_at
+            {
+                shortened = Shortened::EarlierAlready;
+                return Change::Keep;
+            }
+            shortened = Shortened::Done;
+            Change::Insert(value.clone(), Ttl::Until(expires_at))
+        };
+        keyspace.change(full, Durability::Buffered, &mut shorten)?;
+        Ok(shortened)
+    }
+}

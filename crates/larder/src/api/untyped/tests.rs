@@ -1,0 +1,169 @@
+use std::cell::Cell;
+use std::time::Duration;
+
+use super::*;
+use crate::api::cache::Cache;
+use crate::api::keyspace::definition::KeyspaceDefinition;
+use crate::format::codec::compression::Compression;
+use crate::sys::clock::{Clock, ManualClock};
+use crate::testing::remote::RemoteServer;
+
+const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+
+/// Returns the encoded key of a text.
+fn text(key: &str) -> Vec<u8> {
+    "string".parse::<crate::ops::inspect::KeyShape>().unwrap().parse_key(key).unwrap()
+}
+
+#[test]
+fn a_value_has_the_same_bytes_with_and_without_the_application_in_each_format() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    let long = "airtime ".repeat(100);
+    let formats = [Format::Bincode, Format::MessagePack, Format::Raw];
+    let definition = |format| match format {
+        Format::Bincode => KeyspaceDefinition::<String, String>::new("b").compress(Compression::Lz4, 64),
+        Format::MessagePack => KeyspaceDefinition::new("m").format(format).version(3),
+        Format::Raw => KeyspaceDefinition::new("r").format(format).compress(Compression::Lz4, 64),
+    };
+    let mut shown = Vec::new();
+    for is_open in [true, false] {
+        let cache = Cache::builder().path(&path).open().unwrap();
+        for format in formats {
+            let definition = definition(format);
+            if is_open {
+                cache.keyspace(definition).unwrap().insert("MTN", long.clone()).unwrap();
+            }
+            let untyped = cache.untyped_keyspace(definition.name());
+            let info = untyped.info().unwrap();
+            assert_eq!((info.is_open, info.is_memory_only), (is_open, false));
+            assert_eq!((info.value_format, info.key_shape.as_str()), (format.code(), "string"));
+            assert_eq!(info.version, definition.schema_version());
+            shown.push(untyped.get(&text("MTN")).unwrap().unwrap());
+            assert_eq!(untyped.get(&text("GLO")).unwrap(), None);
+            assert_eq!(untyped.keys_after(None).unwrap().collect::<Vec<_>>(), [text("MTN")]);
+            assert_eq!(untyped.keys_after(Some(&text("MTN"))).unwrap().count(), 0);
+        }
+        assert_eq!(cache.stats().requests(), 0, "a lookup without types is not counted");
+        assert!(is_open || cache.stats().memory.entries == 0, "and copies nothing into memory");
+        cache.close().unwrap();
+    }
+    let (open, closed) = shown.split_at(formats.len());
+    assert_eq!(open, closed);
+    assert_eq!(open[2], long.as_bytes());
+}
+
+#[test]
+fn a_lookup_is_repeated_if_the_application_opens_the_keyspace_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    let cache = Cache::builder().path(&path).open().unwrap();
+    cache.keyspace(PRICE).unwrap().insert("MTN", 7).unwrap();
+    cache.close().unwrap();
+    let cache = Cache::builder().path(&path).open().unwrap();
+    let untyped = cache.untyped_keyspace("price");
+    let opened = Cell::new(None);
+    let looks = Cell::new(0);
+    let found = untyped.look(&text("MTN"), |found, full| {
+        looks.set(looks.get() + 1);
+        if let Some(typed) = &found.typed {
+            return typed.read(&found.detached, full);
+        }
+        // The application takes the entry into memory, before the handle looks for it there.
+        let prices = cache.keyspace(PRICE).unwrap();
+        assert_eq!(prices.get("MTN").as_deref(), Some(&7));
+        opened.set(Some(prices));
+        Ok(found.keyspace.read_bytes(full))
+    });
+    assert_eq!((found.unwrap(), looks.get()), (Some(vec![7]), 2));
+}
+
+#[test]
+fn a_life_is_shortened_and_never_lengthened() {
+    let clock = Arc::new(ManualClock::new());
+    let cache = Cache::builder().clock(clock.clone()).open().unwrap();
+    let prices = cache.keyspace(PRICE.ttl(Duration::from_mins(1))).unwrap();
+    prices.insert("MTN", 7).unwrap();
+    let untyped = cache.untyped_keyspace("price");
+    let at = |seconds| clock.wall().after(Duration::from_secs(seconds));
+    let shorten = |key: &str, seconds| untyped.shorten(&text(key), at(seconds)).unwrap();
+    assert_eq!(shorten("MTN", 61), Shortened::EarlierAlready);
+    assert_eq!(shorten("GLO", 1), Shortened::Missing);
+    assert_eq!(shorten("MTN", 30), Shortened::Done);
+    assert_eq!(untyped.expires_at(&text("MTN")).unwrap(), Some(at(30)));
+    assert_eq!(shorten("MTN", 31), Shortened::EarlierAlready);
+    clock.advance(Duration::from_secs(31));
+    assert!(prices.get("MTN").is_none());
+    assert_eq!(untyped.get(&text("MTN")).unwrap(), None);
+    assert_eq!(untyped.expires_at(&text("MTN")).unwrap(), None);
+    // An entry that never expires gets an expiry, and a time that has passed removes the entry.
+    let forever = cache.keyspace(KeyspaceDefinition::<String, u64>::new("forever").never_expires()).unwrap();
+    forever.insert("MTN", 7).unwrap();
+    let untyped = cache.untyped_keyspace("forever");
+    assert_eq!(untyped.expires_at(&text("MTN")).unwrap(), Some(Timestamp::NEVER));
+    assert_eq!(untyped.shorten(&text("MTN"), at(5)).unwrap(), Shortened::Done);
+    assert_eq!(untyped.expires_at(&text("MTN")).unwrap(), Some(at(5)));
+    assert_eq!(untyped.shorten(&text("MTN"), Timestamp::ZERO).unwrap(), Shortened::Done);
+    assert!(forever.get("MTN").is_none());
+}
+
+#[test]
+fn an_idle_limit_and_a_grace_of_the_definition_hold_for_a_shortened_life() {
+    let clock = Arc::new(ManualClock::new());
+    let cache = Cache::builder().clock(clock.clone()).open().unwrap();
+    let minute = Duration::from_mins(1);
+    let definition = KeyspaceDefinition::<String, u64>::new("session").ttl(60 * minute).time_to_idle(minute);
+    let sessions = cache.keyspace(definition).unwrap();
+    sessions.insert("a", 7).unwrap();
+    let untyped = cache.untyped_keyspace("session");
+    assert_eq!(untyped.shorten(&text("a"), clock.wall().after(3 * minute)).unwrap(), Shortened::Done);
+    for _ in 0..5 {
+        clock.advance(minute / 2);
+        assert_eq!(sessions.get("a").as_deref(), Some(&7), "each use extends the life");
+    }
+    clock.advance(minute);
+    assert!(sessions.get("a").is_none(), "but not past the new end");
+    let definition = KeyspaceDefinition::<String, u64>::new("rate").ttl(60 * minute).grace(minute);
+    let rates = cache.keyspace(definition).unwrap();
+    rates.insert("a", 7).unwrap();
+    let untyped = cache.untyped_keyspace("rate");
+    assert_eq!(untyped.shorten(&text("a"), clock.wall().after(minute)).unwrap(), Shortened::Done);
+    clock.advance(minute + minute / 2);
+    assert_eq!(*rates.get_or_load("a", || Err::<u64, _>("away")).unwrap(), 7, "within the grace");
+}
+
+#[test]
+fn what_a_handle_can_t_do_is_an_error_that_names_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    let cache = Cache::builder().path(&path).open().unwrap();
+    let untyped = cache.untyped_keyspace("price");
+    assert!(matches!(untyped.get(b""), Err(Error::UnknownKeyspace { name }) if name == "price"));
+    assert!(matches!(untyped.remove(b""), Err(Error::UnknownKeyspace { .. })));
+    cache.keyspace(PRICE).unwrap().insert("MTN", 7).unwrap();
+    assert!(matches!(untyped.get(&[1; 5000]), Err(Error::KeyTooLarge { .. })));
+    // A removal through the invalidation of another cache.
+    let other = Cache::builder().open().unwrap();
+    let mut stale = other.invalidation();
+    stale.remove_untyped(&untyped, &text("MTN")).unwrap();
+    assert!(matches!(stale.commit(), Err(Error::InvalidSetting { .. })));
+    let mut stale = cache.invalidation();
+    stale.remove_untyped(&untyped, &text("MTN")).unwrap().clear_untyped(&untyped).unwrap();
+    assert_eq!(stale.commit().unwrap(), 1);
+    assert_eq!(untyped.clear().unwrap(), 0);
+    cache.close().unwrap();
+    assert!(matches!(untyped.info(), Err(Error::Closed)));
+    let cache = Cache::builder().path(&path).open().unwrap();
+    let shortened = cache.untyped_keyspace("price").shorten(&text("MTN"), Timestamp::ZERO);
+    assert!(matches!(shortened, Err(Error::NeedsTypes { .. })));
+}
+
+#[test]
+fn a_keyspace_of_a_remote_tier_is_refused() {
+    let clock = Arc::new(ManualClock::new());
+    let server = RemoteServer::new(clock.clone());
+    let cache = Cache::builder().remote(server.node()).clock(clock).open().unwrap();
+    let _prices = cache.keyspace(PRICE).unwrap();
+    let info = cache.untyped_keyspace("price").info();
+    assert!(matches!(info, Err(Error::NotRemote { .. })), "{info:?}");
+}

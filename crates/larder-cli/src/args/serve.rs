@@ -48,9 +48,9 @@ pub(crate) struct ServeOptions {
     #[arg(value_parser = value_parser!(u16).range(1..=256))]
     pub(crate) databases: u16,
 
-    /// Show this keyspace of an application as a further database, whose number follows: 16 for the first with 16
-    /// databases. Keys are text, as `larder keys` prints them. Clients read and remove entries, and write no
-    /// values. May be given several times.
+    /// Show this keyspace of an application as a further database, whose number follows: 16 for the first
+    /// with 16 databases. Keys are text, as `larder keys` prints them. Clients read and remove entries, and
+    /// write no values. May be given several times.
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Vec<String>,
 

@@ -15,6 +15,7 @@ use larder::{
     Change, Durability, Error, InsertOptions, Keyspace, Modified, Remaining, Timestamp, Transaction, Ttl,
 };
 
+use super::stop::Stop;
 use super::{errors, named, removal};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::{ReplyBuffer, Version};
@@ -132,30 +133,6 @@ pub(super) async fn group(session: &Session, args: Arguments<'_>, out: &mut Outp
         }
         Ok((bytes, _)) => out.reply().append(bytes),
         Err(stop) => out.reply().error(&stop.text(max)),
-    }
-}
-
-/// Why a transaction makes no changes.
-#[derive(Debug)]
-pub(super) enum Stop {
-    Cache(Error),
-    /// The replies of the transaction, or the values that it reads, exceed the memory limit of a connection.
-    TooLarge,
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Cache(error)
-    }
-}
-
-impl Stop {
-    /// Returns the text of the error reply. `max` is the limit in bytes.
-    pub(super) fn text(&self, max: usize) -> String {
-        match self {
-            Self::Cache(error) => errors::of(error),
-            Self::TooLarge => format!("ERR one request may read and return up to {max} bytes at once"),
-        }
     }
 }
 

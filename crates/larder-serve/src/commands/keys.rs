@@ -90,8 +90,8 @@ async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output)
     removal::commit(&session.served, mode, flush, out, |_| LateReply::Ok).await;
 }
 
-/// Runs `FLUSHALL [ASYNC | SYNC]`. Removes the entries of all databases of raw bytes, but of no keyspace of the
-/// application. The reply waits for the commit, unless the removals of all databases are buffered.
+/// Runs `FLUSHALL [ASYNC | SYNC]`. Removes the entries of all databases of raw bytes, but of no keyspace of
+/// the application. The reply waits for the commit, unless the removals of all databases are buffered.
 async fn flush_all(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     if !has_flush_mode(args) {
         return out.reply().error(errors::SYNTAX);

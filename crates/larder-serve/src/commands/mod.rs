@@ -6,7 +6,7 @@
 //!   [`keys`] and [`removal`]: commands on keys, and removals. [`expiry`]: commands on expiry. [`scan`]:
 //!   commands over all keys of a database. [`walk`]: the threads that walk over the keys.
 //!   [`key_source`]: the keys of a database.
-//!   [`named`]: data commands on a keyspace of the application.
+//!   [`named`]: data commands on a keyspace of the application. [`stop`]: why such a command fails.
 //! - [`transactions`] and [`scripts`]: several commands at one moment.
 //! - [`connection`] and [`client`]: commands about the connection. [`info`], [`config`], [`introspect`],
 //!   [`inspect`] and [`diagnostics`]: commands about the server.
@@ -42,6 +42,7 @@ mod ranges;
 mod removal;
 mod scan;
 mod scripts;
+mod stop;
 mod strings;
 mod subcommands;
 pub(crate) mod table;

@@ -1,8 +1,8 @@
 //! Runs data commands on a keyspace of the application ([`crate::session::named`]).
 //!
-//! A command runs on a thread for blocking work, because it may wait for the disk. It reads and removes each key
-//! on its own, and not all keys at one moment. [`removal`](super::removal) runs `DEL` and `UNLINK`, and
-//! [`keys`](super::keys) runs `FLUSHDB`.
+//! A command runs on a thread for blocking work, because it may wait for the disk. It reads and removes
+//! each key on its own, and not all keys at one moment. [`removal`](super::removal) runs `DEL` and
+//! `UNLINK`, and [`keys`](super::keys) runs `FLUSHDB`.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use larder::clock::{Clock, SystemClock};
 use larder::{Error, Remaining, Shortened, Timestamp, Ttl};
 use tokio::task::spawn_blocking;
 
-use super::data::Stop;
+use super::stop::Stop;
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::ReplyBuffer;
 use crate::session::Session;

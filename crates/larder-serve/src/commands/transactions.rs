@@ -23,8 +23,9 @@ use std::time::Duration;
 
 use larder::{Error, TransactionCommit, Watch};
 
-use super::data::{GroupRun, Stop};
+use super::data::GroupRun;
 use super::family::family;
+use super::stop::Stop;
 use super::{errors, removal};
 use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::protocol::number::integer;
@@ -152,8 +153,8 @@ async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
 /// A request in the queue that is not a data command, or `None` for a data command.
 type Other = Option<(&'static Command, OwnedArguments)>;
 
-/// Returns the data commands of a transaction and its other requests. Returns `None` if a data command is on a
-/// keyspace of the application.
+/// Returns the data commands of a transaction and its other requests. Returns `None` if a data command is
+/// on a keyspace of the application.
 fn plan(session: &Session, queue: TransactionQueue) -> Option<(Vec<Step>, Vec<Other>)> {
     let databases = &session.served.databases;
     let mut db = session.db;

@@ -125,13 +125,13 @@ impl ServerBuilder {
         self
     }
 
-    /// Shows a keyspace of the application as a further database. The first such database has the number after
-    /// the databases of raw bytes, by default 16, the next one 17, and so on.
+    /// Shows a keyspace of the application as a further database. The first such database has the number
+    /// after the databases of raw bytes, by default 16, the next one 17, and so on.
     ///
     /// Keys are text, as the command `larder keys` prints them. Values are bytes, as the keyspace's format
-    /// encodes them. Clients can read and remove entries, and let them expire earlier, but can't write values.
-    /// A removal is always durable before its reply. The keyspace need not exist yet: until then, `SELECT`
-    /// returns an error.
+    /// encodes them. Clients can read and remove entries, and let them expire earlier, but can't write
+    /// values. A removal is always durable before its reply. The keyspace need not exist yet: until then,
+    /// `SELECT` returns an error.
     ///
     /// ```no_run
     /// use larder::{Cache, KeyspaceDefinition};
@@ -156,7 +156,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets when the server replies to removals in all databases of raw bytes. Default: when they are durable.
+    /// Sets when the server replies to removals in all databases of raw bytes. Default: when they are
+    /// durable.
     pub fn removals(mut self, mode: RemovalMode) -> Self {
         self.modes.push((None, DatabaseModeChange::Removals(mode)));
         self

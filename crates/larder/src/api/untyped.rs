@@ -11,7 +11,7 @@
 //! (2), so the lookup is repeated if the keyspace is another one by then.
 
 use super::keyspace::iterate::Keys;
-use super::keyspace::untyped_calls::{BytesKeyspace, EncodedKey, KeyBytes};
+use super::keyspace::untyped_calls::{BytesKeyspace, EncodedKey, EncodedKeyRef};
 use crate::engine::keyspaces::open_keyspace::{KeyspaceType, OpenKeyspace, Shortened, TypedCalls};
 use crate::engine::removal::Removal;
 use crate::engine::shared::Shared;
@@ -30,10 +30,10 @@ use crate::units::Timestamp;
 /// bytes too. The handle can read, remove, and shorten the life of an entry. It can't store values, because
 /// only the application's types can tell whether bytes are a value.
 ///
-/// Removals have the contract of [`Keyspace::remove`](crate::Keyspace::remove): they are durable when the call
-/// returns, and a load that began before can't bring the old value back. They remove the named keys only. An
-/// application that removes further entries with a key, such as lists that contain a product, does this in
-/// its own calls.
+/// Removals have the contract of [`Keyspace::remove`](crate::Keyspace::remove): they are durable when the
+/// call returns, and a load that began before can't bring the old value back. They remove the named keys
+/// only. An application that removes further entries with a key, such as lists that contain a product, does
+/// this in its own calls.
 ///
 /// Statistics count neither the lookups nor the removals of this handle. A keyspace in memory only is reached
 /// while it is open. A keyspace in a remote tier is refused.
@@ -90,8 +90,8 @@ impl UntypedKeyspace {
     /// Returns the description of the keyspace.
     ///
     /// # Errors
-    /// Returns [`Error::UnknownKeyspace`] if the application has not opened the keyspace and the file does not
-    /// have it. Returns [`Error::NotRemote`], [`Error::Closed`] and [`Error::Forked`].
+    /// Returns [`Error::UnknownKeyspace`] if the application has not opened the keyspace and the file does
+    /// not have it. Returns [`Error::NotRemote`], [`Error::Closed`] and [`Error::Forked`].
     pub fn info(&self) -> Result<UntypedInfo, Error> {
         let found = self.find()?;
         let of = &found.detached;
@@ -144,7 +144,7 @@ impl UntypedKeyspace {
     /// # Errors
     /// Returns the same errors as [`info`](Self::info).
     pub fn use_frequency(&self, key: &[u8]) -> Result<u64, Error> {
-        Ok(self.find()?.keyspace.use_frequency(KeyBytes(key)))
+        Ok(self.find()?.keyspace.use_frequency(EncodedKeyRef(key)))
     }
 
     /// Returns an iterator over the keys of the live entries, as encoded bytes in their order. With `after`,
@@ -155,7 +155,7 @@ impl UntypedKeyspace {
     pub fn keys_after(&self, after: Option<&[u8]>) -> Result<UntypedKeys, Error> {
         let keyspace = &self.find()?.keyspace;
         let keys = match after {
-            Some(after) => keyspace.keys_after(KeyBytes(after))?,
+            Some(after) => keyspace.keys_after(EncodedKeyRef(after))?,
             None => keyspace.keys(),
         };
         Ok(UntypedKeys(keys))
@@ -175,8 +175,8 @@ impl UntypedKeyspace {
         Ok(self.shared.invalidate([removal])? > 0)
     }
 
-    /// Removes every entry of the keyspace. Returns the number of live entries removed. The removal is durable
-    /// when the call returns.
+    /// Removes every entry of the keyspace. Returns the number of live entries removed. The removal is
+    /// durable when the call returns.
     ///
     /// # Errors
     /// Returns the same errors as [`remove`](Self::remove).
@@ -187,8 +187,8 @@ impl UntypedKeyspace {
         self.shared.invalidate([Removal::Scope { counters: &found.detached.counters, scope }])
     }
 
-    /// Lets the live entry of a key expire at a time, unless it expires earlier anyway. A time that has passed
-    /// removes the entry, durably.
+    /// Lets the live entry of a key expire at a time, unless it expires earlier anyway. A time that has
+    /// passed removes the entry, durably.
     ///
     /// A later expiry is refused, because the application decides how long its values are valid. The new
     /// expiry is on disk within the flush interval, as with [`Keyspace::touch`](crate::Keyspace::touch).
@@ -288,7 +288,7 @@ impl UntypedKeyspace {
 impl FoundKeyspace {
     /// Returns the full key for a key's encoded bytes.
     pub(crate) fn full_key(&self, key: &[u8]) -> Result<KeyBuffer, Error> {
-        self.keyspace.encode(&KeyBytes(key))
+        self.keyspace.encode(&EncodedKeyRef(key))
     }
 }
 

@@ -11,13 +11,15 @@
 //! - [`load_lease`]: the permission to fill a key that a lookup missed.
 //! - [`transaction`]: atomic changes of several keys.
 //! - [`remote`]: keyspaces of a cache with a remote tier.
-//! - `untyped_calls`: the calls that [`UntypedKeyspace`](crate::UntypedKeyspace) makes.
+//! - `untyped_calls` and `calls_of_types`: the calls that [`UntypedKeyspace`](crate::UntypedKeyspace) makes.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
 pub(crate) mod absence;
 #[cfg(feature = "async")]
 pub(crate) mod asynchronous;
 mod atomic;
+#[cfg(feature = "untyped")]
+mod calls_of_types;
 pub(crate) mod change;
 pub(crate) mod change_commit;
 pub(crate) mod definition;
@@ -116,7 +118,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             codec: ErasedCodec::of::<V>(format),
             schema: definition.schema_name(),
             #[cfg(feature = "untyped")]
-            typed_calls: Some(untyped_calls::calls(shared, definition)),
+            typed_calls: Some(Arc::new(calls_of_types::CallsOfTypes::new(shared, definition))),
             #[cfg(not(feature = "untyped"))]
             typed_calls: None,
             checks_every_value: shared.settings.checks_every_value,

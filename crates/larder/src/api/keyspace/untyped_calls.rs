@@ -2,16 +2,14 @@
 //! [`TypedCalls`], and calls that need no types, through a [`BytesKeyspace`].
 //!
 //! All handles of a keyspace must have the same types, because memory holds values of one type. A
-//! [`BytesKeyspace`] is not in the list of open keyspaces, and puts no value into memory. So it is no exception
-//! to this rule.
-
-use std::fmt;
-use std::sync::Weak;
+//! [`BytesKeyspace`] is not in the list of open keyspaces, and puts no value into memory. So it is no
+//! exception to this rule.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use super::calls_of_types::CallsOfTypes;
 use super::change::Change;
 use super::definition::KeyspaceDefinition;
 use super::insert_options::Durability;
@@ -49,9 +47,9 @@ impl EncodeKey<Self> for EncodedKey {
 
 /// A borrowed [`EncodedKey`].
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct KeyBytes<'a>(pub(crate) &'a [u8]);
+pub(crate) struct EncodedKeyRef<'a>(pub(crate) &'a [u8]);
 
-impl EncodeKey<EncodedKey> for KeyBytes<'_> {
+impl EncodeKey<EncodedKey> for EncodedKeyRef<'_> {
     fn encode(&self, out: &mut KeyWriter) {
         out.push(self.0);
     }
@@ -81,28 +79,6 @@ impl BytesKeyspace {
     pub(crate) fn expires_at_full(&self, full: &[u8]) -> Option<Timestamp> {
         let now = self.now();
         self.look_in_both(|| self.expiry_of(full, now)).0
-    }
-}
-
-/// Returns the calls of a keyspace that is opened with these types.
-pub(super) fn calls<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
-    shared: &Arc<Shared>,
-    definition: KeyspaceDefinition<K, V>,
-) -> Arc<dyn TypedCalls> {
-    // A strong reference would keep the cache open as long as the list of its own keyspaces.
-    Arc::new(CallsOfTypes { shared: Arc::downgrade(shared), definition })
-}
-
-/// The types of an open keyspace, behind [`TypedCalls`].
-struct CallsOfTypes<K, V> {
-    shared: Weak<Shared>,
-    /// The definition of the handle that opened the keyspace first.
-    definition: KeyspaceDefinition<K, V>,
-}
-
-impl<K, V> fmt::Debug for CallsOfTypes<K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallsOfTypes").finish_non_exhaustive()
     }
 }
 

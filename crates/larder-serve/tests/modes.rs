@@ -18,7 +18,7 @@ fn stalling() -> (StallingDisk, Served) {
 
 /// Resumes the disk when it is dropped, even if a test has failed. Otherwise the shutdown of the server would
 /// wait for the disk.
-struct Stalled<'a>(&'a StallingDisk);
+pub(crate) struct Stalled<'a>(pub(crate) &'a StallingDisk);
 
 impl Drop for Stalled<'_> {
     fn drop(&mut self) {

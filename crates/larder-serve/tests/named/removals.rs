@@ -8,6 +8,7 @@ use larder::{Cache, Error};
 use larder_serve::RemovalMode;
 
 use super::{PRICE, ReadReply, select, served};
+use crate::modes::Stalled;
 use crate::support::{Served, request};
 
 #[test]
@@ -61,11 +62,12 @@ fn a_removal_is_answered_after_its_commit_even_if_the_other_databases_buffer() {
         served.cache.flush().unwrap();
         let mut client = served.connect();
         client.expect(&["SELECT", "16"], "+OK\r\n");
+        let stalled = Stalled(&disk);
         disk.stall();
         client.send(request(words));
         disk.await_sync();
         client.expect_nothing();
-        disk.resume();
+        drop(stalled);
         client.receive(if words[0] == "DEL" { ":1\r\n" } else { "+OK\r\n" });
     }
 }

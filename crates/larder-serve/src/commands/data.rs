@@ -31,7 +31,7 @@ const MAX_HEADER: usize = 24;
 pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
     let database = match session.database() {
         Selected::Raw(database) => database,
-        Selected::Named(named) => return named::run(session, named, args, out, run).await,
+        Selected::Named(named) => return Box::pin(named::run(session, named, args, out, run)).await,
     };
     let found = database.keyspace.get_async(args.get(1)).await;
     let mut entries =
@@ -45,7 +45,7 @@ pub(super) async fn entry(session: &Session, args: Arguments<'_>, out: &mut Outp
     let key = args.get(1);
     let database = match session.database() {
         Selected::Raw(database) => database,
-        Selected::Named(named) => return named::run(session, named, args, out, run).await,
+        Selected::Named(named) => return Box::pin(named::run(session, named, args, out, run)).await,
     };
     let version = out.reply().version;
     let replied = Arc::new(Mutex::new(Vec::new()));
@@ -98,7 +98,7 @@ pub(super) async fn values(session: &Session, args: Arguments<'_>, out: &mut Out
     };
     let database = match session.database() {
         Selected::Raw(database) => database,
-        Selected::Named(named) => return named::run(session, named, args, out, run).await,
+        Selected::Named(named) => return Box::pin(named::run(session, named, args, out, run)).await,
     };
     let Some(values) = database.keyspace.try_get_group(args.from(1)).filter(fits) else {
         // The future of the transaction is boxed, so that the future of this function stays small.
@@ -118,7 +118,7 @@ pub(super) async fn values(session: &Session, args: Arguments<'_>, out: &mut Out
 pub(super) async fn group(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
     let database = match session.database() {
         Selected::Raw(database) => database.clone(),
-        Selected::Named(named) => return named::run(session, named, args, out, run).await,
+        Selected::Named(named) => return Box::pin(named::run(session, named, args, out, run)).await,
     };
     let version = out.reply().version;
     let requested = args.to_owned();

@@ -28,7 +28,8 @@ pub(super) static COMMANDS: &[Command] = family! { "string";
 /// Runs `GET key` outside of a transaction. A value in memory is returned without a wait.
 pub(super) async fn get(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let Selected::Raw(database) = session.database() else {
-        return data::value(session, args, out, get_value).await;
+        // Boxed, so that the future of the most frequent command stays small.
+        return Box::pin(data::value(session, args, out, get_value)).await;
     };
     match database.keyspace.get_async(args.get(1)).await {
         Some(value) => out.reply().bulk(&value),

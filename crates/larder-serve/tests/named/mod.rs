@@ -19,10 +19,15 @@ const OFFER: KeyspaceDefinition<(String, u64), (String, u64)> =
 /// Pages of raw bytes, compressed in the file.
 const PAGE: KeyspaceDefinition<String, String> =
     KeyspaceDefinition::new("page").format(Format::Raw).compress(larder::Compression::Lz4, 64);
-const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price").never_expires();
+const PRICE: KeyspaceDefinition<String, u64> =
+    KeyspaceDefinition::new("price").schema("shop-offers").never_expires();
 
-/// Spells the offer `("MTN", 3)` as `offer-MTN-3`.
+/// Spells the offer `("MTN", 3)` as `offer-MTN-3`, and the price `MTN` as `price-MTN`.
 struct OfferSpelling;
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(char::is_alphabetic)
+}
 
 impl KeySpelling for OfferSpelling {
     fn schema(&self) -> &'static str {
@@ -30,23 +35,27 @@ impl KeySpelling for OfferSpelling {
     }
 
     fn spell(&self, keyspace: &str, key: &KeyValue) -> Option<String> {
-        let KeyValue::Tuple(parts) = key else { return None };
-        match &parts[..] {
-            [KeyValue::Text(product), KeyValue::Unsigned(number)]
-                if keyspace == "offer" && !product.is_empty() && product.chars().all(char::is_alphabetic) =>
-            {
-                Some(format!("offer-{product}-{number}"))
-            }
+        match (keyspace, key) {
+            ("price", KeyValue::Text(product)) => is_word(product).then(|| format!("price-{product}")),
+            ("offer", KeyValue::Tuple(parts)) => match &parts[..] {
+                [KeyValue::Text(product), KeyValue::Unsigned(number)] if is_word(product) => {
+                    Some(format!("offer-{product}-{number}"))
+                }
+                _ => None,
+            },
             _ => None,
         }
     }
 
     fn read(&self, text: &str) -> Option<(String, KeyValue)> {
-        let (product, number) = text.strip_prefix("offer-")?.split_once('-')?;
-        let number: u64 = number.parse().ok()?;
-        let key =
-            KeyValue::Tuple(vec![KeyValue::Text(product.to_owned()), KeyValue::Unsigned(number.into())]);
-        (self.spell("offer", &key)? == text).then(|| ("offer".to_owned(), key))
+        let (keyspace, key) = if let Some(product) = text.strip_prefix("price-") {
+            ("price", KeyValue::Text(product.to_owned()))
+        } else {
+            let (product, number) = text.strip_prefix("offer-")?.split_once('-')?;
+            let number = KeyValue::Unsigned(number.parse().ok()?);
+            ("offer", KeyValue::Tuple(vec![KeyValue::Text(product.to_owned()), number]))
+        };
+        (self.spell(keyspace, &key)? == text).then(|| (keyspace.to_owned(), key))
     }
 }
 
@@ -172,7 +181,20 @@ fn hostile_keys_are_errors_that_name_the_reason_and_change_nothing() {
     let prices = served.cache.keyspace(PRICE).unwrap();
     offers.insert(("MTN", 3), ("airtime".to_owned(), 100)).unwrap();
     // Keys that look like other keys, and keys that are hard to print.
-    let hard = ["0x4D54", "\"MTN\"", " MTN ", "", "a\r\n\u{1b}[2J", "offer-MTN-3", "日本", "b\"x\"", "None"];
+    let hard = [
+        "MTN",
+        "price-MTN",
+        "\"price-MTN\"",
+        "0x4D54",
+        "\"MTN\"",
+        " MTN ",
+        "",
+        "a\r\n\u{1b}[2J",
+        "offer-MTN-3",
+        "日本",
+        "b\"x\"",
+        "None",
+    ];
     for (number, key) in hard.iter().enumerate() {
         prices.insert(*key, number as u64).unwrap();
     }

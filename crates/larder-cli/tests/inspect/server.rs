@@ -1,15 +1,14 @@
-//! Commands on a cache at a server of Redis: a real one, and servers that answer with hostile texts.
+//! Commands on a cache at a real server of Redis.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use larder::{Cache, Format, KeyspaceDefinition};
 use serde_json::Value;
 
-use crate::hostile::{EVIL, said};
 use crate::support::{PRODUCTS, Place, Product, larder, printed, stderr, transcript};
 
 const PAGES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("page").format(Format::Raw);
@@ -163,6 +162,25 @@ fn a_record_of_before_a_clear_has_ended() {
 }
 
 #[test]
+fn a_string_that_is_too_long_is_told_by_its_length() {
+    let place = Place::new();
+    let Some(server) = RedisServer::start(&place) else { return };
+    let (url, dir, key) = (server.url(), place.dir(), "shop:1:page:x");
+    // One byte more than a lookup of a cache reads.
+    server.send(&format!("SETRANGE {key} {} x", 80 << 20));
+    let text = "too long to show (83886081 bytes)";
+    for command in ["get", "why", "ttl"] {
+        let said = transcript(&larder(dir, &[command, &url, key]));
+        assert!(said.contains(text) && said.contains("code Some(1)"), "{command}: {said}");
+    }
+    assert_eq!(
+        printed(dir, &["keys", &url, "--long"], 0),
+        format!("page\t{key}\ttoo_long\tnever\t83886081\n")
+    );
+    assert!(printed(dir, &["remove", &url, key], 0).starts_with("removed 1: "));
+}
+
+#[test]
 fn doctor_checks_the_settings_of_a_server() {
     let place = Place::new();
     let Some(server) = RedisServer::start(&place) else { return };
@@ -221,129 +239,5 @@ fn a_command_that_a_server_has_no_answer_to_says_what_has() {
             "{said}"
         );
         assert!(!said.contains("hunter2"), "{said}");
-    }
-}
-
-/// The answers of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answers {
-    /// Each text is hostile.
-    Texts,
-    /// Each answer after the greeting is an error with a hostile text.
-    Errors,
-    /// Each answer after the greeting has another form than the request expects.
-    Forms,
-    /// The connection ends after the greeting.
-    End,
-}
-
-/// Serves a socket, in the protocol of Redis.
-fn serve(socket: &Path, answers: Answers) {
-    let listener = UnixListener::bind(socket).unwrap();
-    std::thread::spawn(move || listener.incoming().for_each(|peer| drop(answer(&peer.unwrap(), answers))));
-}
-
-fn bulk(text: &str) -> String {
-    format!("${}\r\n{text}\r\n", text.len())
-}
-
-fn answer(peer: &UnixStream, answers: Answers) -> std::io::Result<()> {
-    let mut input = BufReader::new(peer);
-    let mut line = String::new();
-    while input.read_line(&mut line)? > 0 {
-        let count: usize = line.trim_end().trim_start_matches('*').parse().unwrap();
-        let mut words = Vec::new();
-        for _ in 0..count {
-            line.clear();
-            input.read_line(&mut line)?;
-            let mut word = vec![0; line.trim_end()[1..].parse::<usize>().unwrap() + 2];
-            input.read_exact(&mut word)?;
-            words.push(String::from_utf8_lossy(&word[..word.len() - 2]).into_owned());
-        }
-        line.clear();
-        let flat = EVIL.replace(['\r', '\n'], " ");
-        let key = |name: &str| bulk(&format!("shop:1:{name}"));
-        let of_texts = match words[0].as_str() {
-            "SELECT" | "CLIENT" => "+OK\r\n".to_owned(),
-            "INFO" => {
-                let names = [
-                    "redis_version",
-                    "maxmemory_policy",
-                    "used_memory_human",
-                    "maxmemory_human",
-                    "aof_enabled",
-                ];
-                let fields = names.map(|name| format!("{name}:{flat}\r\n")).concat();
-                bulk(&format!("{fields}maxmemory:1\r\nkeyspace_hits:{}\r\n{EVIL}", u64::MAX))
-            }
-            "CONFIG" => format!("%1\r\n{}{}", bulk(&words[2]), bulk(EVIL)),
-            "GET" => bulk(&format!("a b {EVIL}")),
-            "SCAN" => {
-                let keys =
-                    [EVIL, &format!("{EVIL}:k"), &format!("raw:{EVIL}"), "product_x"].map(key).concat();
-                format!("*2\r\n{}*4\r\n{keys}", bulk("0"))
-            }
-            "EVAL" if words[3].contains("list") => format!("*5\r\n{}:-1\r\n_\r\n:9\r\n_\r\n", bulk(EVIL)),
-            "EVAL" => format!("*5\r\n{}:-1\r\n_\r\n:9\r\n{}", bulk("string"), bulk(EVIL)),
-            _ => ":3\r\n".to_owned(),
-        };
-        let hello = "%2\r\n+role\r\n+master\r\n+mode\r\n+standalone\r\n".to_owned();
-        let reply = match (words[0].as_str(), answers) {
-            ("HELLO", _) => hello,
-            ("SELECT" | "CLIENT", _) | (_, Answers::Texts) => of_texts,
-            (_, Answers::Errors) => format!("!{}\r\n{EVIL}\r\n", EVIL.len()),
-            (_, Answers::Forms) => "*2\r\n:-7\r\n#t\r\n".to_owned(),
-            (_, Answers::End) => return Ok(()),
-        };
-        let mut output = peer;
-        output.write_all(reply.as_bytes())?;
-    }
-    Ok(())
-}
-
-#[test]
-fn no_command_on_a_server_lets_a_control_character_through() {
-    let place = Place::new();
-    let mut all = String::new();
-    for answers in [Answers::Texts, Answers::Errors, Answers::Forms, Answers::End] {
-        let name = format!("{answers:?}.sock");
-        serve(&place.dir().join(&name), answers);
-        let url = format!("redis+unix://{}?prefix=shop", place.dir().join(&name).display());
-        let evil = format!("shop:1:raw:{EVIL}");
-        for arguments in [
-            vec!["info", &url],
-            vec!["info", &url, "--json"],
-            vec!["keys", &url],
-            vec!["keys", &url, "--long"],
-            vec!["keys", &url, "--json"],
-            vec!["keys", &url, "--prefix", &evil],
-            vec!["get", &url, &evil],
-            vec!["get", &url, EVIL],
-            vec!["get", &url, &evil, "--json"],
-            vec!["get", &url, "shop:1:list:x"],
-            vec!["ttl", &url, &evil],
-            vec!["why", &url, &evil],
-            vec!["why", &url, "shop:1:list:x"],
-            vec!["stats", &url],
-            vec!["doctor", &url],
-            vec!["remove", &url, &evil],
-            vec!["remove", "--dry-run", &url, &evil],
-            vec!["remove-prefix", &url, &evil],
-            vec!["clear", &url],
-            vec!["clear", &url, "--keyspace", EVIL],
-            vec!["verify", &url],
-        ] {
-            let said = said(&place, &arguments);
-            if answers != Answers::Texts && arguments[0] != "verify" {
-                assert!(
-                    said.contains("code Some(8)") || said.contains("code Some(2)"),
-                    "{answers:?} {arguments:?}: {said}"
-                );
-            }
-            all += &said;
-        }
-    }
-    for text in ["\\u{1B}[2J", "\\nFORGED", "0x73686F703A313A"] {
-        assert!(all.contains(text), "nothing was escaped as {text}");
     }
 }

@@ -303,5 +303,6 @@ fn read_vote(
         .chunks_exact(2)
         .find(|pair| pair.first().and_then(Reply::as_bytes) == Some(b"num-other-sentinels"));
     let others: Option<usize> = others.and_then(|pair| text(pair.get(1)?)?.parse().ok());
-    Ok(Vote { id, master: (host, port), known: others.ok_or_else(garbled)? + 1, asked })
+    let known = others.and_then(|others| others.checked_add(1)).ok_or_else(garbled)?;
+    Ok(Vote { id, master: (host, port), known, asked })
 }

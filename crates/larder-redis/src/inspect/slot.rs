@@ -25,7 +25,10 @@ pub struct Slot {
     pub left: Option<Remaining>,
     /// How long an update of the key still keeps loads from storing their values.
     pub fenced_for: Option<Duration>,
-    /// The stored bytes. In a record, they include the header of the cache.
+    /// The length of a string, in bytes.
+    pub len: u64,
+    /// The stored bytes. In a record, they include the header of the cache. Empty if the string is
+    /// [too long](SlotState::TooLong).
     pub bytes: Vec<u8>,
 }
 
@@ -48,6 +51,8 @@ pub enum SlotState {
     /// A value without a header: of a keyspace in [`Format::Raw`](larder::Format::Raw), or of another
     /// program.
     Plain,
+    /// A string that is longer than any value of a cache, by its length in bytes. A lookup is a miss.
+    TooLong(u64),
     /// A value of another type than a string, by the name of the type. A lookup is a miss.
     OtherType(String),
 }
@@ -55,13 +60,15 @@ pub enum SlotState {
 /// Length of the token of a lease.
 const TOKEN_LEN: usize = 16;
 
-/// A single script reads everything, so that all results are from the same moment.
+/// A single script reads everything, so that all results are from the same moment. It reads the length first,
+/// because a lookup of the cache reads no string above this limit either.
 const READ: &str = "local kind = redis.call('TYPE', KEYS[1]).ok
-local v = kind == 'string' and redis.call('STRLEN', KEYS[1]) <= 83886080 and redis.call('GET', KEYS[1])
+local len = kind == 'string' and redis.call('STRLEN', KEYS[1]) or 0
+local v = kind == 'string' and len <= 83886080 and redis.call('GET', KEYS[1])
 local t = redis.call('TIME')
 local last = redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')
 local fence = last[2] and math.floor(last[2] - t[1] * 1000 - t[2] / 1000) or 0
-return {kind, redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[2]), fence, v}";
+return {kind, redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[2]), fence, len, v}";
 
 /// The parts of a key on the server.
 struct SlotName {
@@ -69,12 +76,31 @@ struct SlotName {
     version: u32,
     /// `VERSION:NAME`.
     label: Vec<u8>,
-    /// The shapes that the key may have, each with the encoded key.
-    shapes: Vec<(String, Vec<u8>)>,
-    /// The form of the key in the server key of its fences.
-    fenced: Vec<u8>,
-    /// Whether the shape is known, because a schema spells the key.
-    is_spelled: bool,
+    encoded: EncodedKey,
+}
+
+/// A key of a keyspace, as far as its name on the server says which key it is.
+enum EncodedKey {
+    /// A schema spells the key: its shape, and the encoded key.
+    Spelled(String, Vec<u8>),
+    /// The text of a text key, or the encoded key of another shape.
+    Unknown(Vec<u8>),
+}
+
+impl EncodedKey {
+    /// Returns the first result other than `None` of the shapes that the key may have.
+    ///
+    /// The encoded key is copied for one shape after another, and not for all of them at once: another program
+    /// may have written a key of many megabytes.
+    fn find<T>(&self, mut read: impl FnMut(&str, &[u8]) -> Option<T>) -> Option<T> {
+        match self {
+            Self::Spelled(shape, key) => read(shape, key),
+            Self::Unknown(key) => read("string", &[key.as_slice(), &END_OF_TEXT].concat())
+                .or_else(|| read("string", key))
+                .or_else(|| read(&format!("[u8; {}]", key.len()), key))
+                .or_else(|| SHAPES.iter().find_map(|shape| read(shape, key))),
+        }
+    }
 }
 
 /// The shapes that are tried for a key that no schema spells. The server does not store the shape of a
@@ -109,26 +135,26 @@ impl SlotName {
             let (name, key) = (std::str::from_utf8(text.get(..end)?).ok()?, text.get(end + 1..)?);
             let label = rest.get(..colon + 1 + end)?.to_vec();
             let keyspace = name.replace("%3A", ":").replace("%25", "%");
-            let text = |end: &[u8]| ("string".to_owned(), [key, end].concat());
-            let mut shapes =
-                vec![text(&END_OF_TEXT), text(&[]), (format!("[u8; {}]", key.len()), key.to_vec())];
-            shapes.extend(SHAPES.map(|shape| (shape.to_owned(), key.to_vec())));
-            let fenced = key.to_vec();
-            return Some(Self { keyspace, version, label, shapes, fenced, is_spelled: false });
+            let encoded = EncodedKey::Unknown(key.to_vec());
+            return Some(Self { keyspace, version, label, encoded });
         }
         let (keyspace, key) = read_spelled(std::str::from_utf8(text).ok()?)?;
         let shape = shape(&key);
         let encoded = shape.encode(&key).ok()?;
         let label = format!("{version}:{keyspace}").into_bytes();
-        let text = encoded.strip_suffix(&END_OF_TEXT).filter(|text| !text.contains(&0));
-        let fenced = text.unwrap_or(&encoded).to_vec();
-        let shapes = vec![(shape.to_string(), encoded)];
-        Some(Self { keyspace, version, label, shapes, fenced, is_spelled: true })
+        let encoded = EncodedKey::Spelled(shape.to_string(), encoded);
+        Some(Self { keyspace, version, label, encoded })
     }
 
     /// Returns the key of the fences, without the prefix and its colon.
     fn fences(&self) -> Vec<u8> {
-        [b":f:".as_slice(), &self.label, b":", &self.fenced].concat()
+        let key = match &self.encoded {
+            EncodedKey::Spelled(_, encoded) => {
+                encoded.strip_suffix(&END_OF_TEXT).filter(|text| !text.contains(&0)).unwrap_or(encoded)
+            }
+            EncodedKey::Unknown(key) => key,
+        };
+        [b":f:".as_slice(), &self.label, b":", key].concat()
     }
 }
 
@@ -182,11 +208,16 @@ impl ServerInspector {
         };
         let read = Command::new("EVAL").arg(READ).arg("3").arg(key).arg(generation).arg(fences);
         let fields = self.require(&read)?.into_list().ok_or(Error::Garbled("a key"))?;
-        let [kind, left, generation, fence, value] = &fields[..] else { return Err(Error::Garbled("a key")) };
+        let [kind, left, generation, fence, len, value] = &fields[..] else {
+            return Err(Error::Garbled("a key"));
+        };
         let kind = kind.as_bytes().ok_or(Error::Garbled("a key"))?;
+        let len =
+            len.as_integer().and_then(|len| u64::try_from(len).ok()).ok_or(Error::Garbled("a length"))?;
         let bytes = value.as_bytes().unwrap_or_default().to_vec();
         let state = match kind {
             b"none" => SlotState::Missing,
+            b"string" if value.as_bytes().is_none() => SlotState::TooLong(len),
             b"string" => state(name.as_ref(), generation.as_bytes(), &bytes),
             other => SlotState::OtherType(String::from_utf8_lossy(other).into_owned()),
         };
@@ -202,6 +233,7 @@ impl ServerInspector {
             state,
             left,
             fenced_for: fence.map(Duration::from_millis),
+            len,
             bytes,
         })
     }
@@ -216,15 +248,15 @@ fn state(name: Option<&SlotName>, generation: Option<&[u8]>, bytes: &[u8]) -> Sl
         Some(&LEASE) if is_present => SlotState::Leased,
         Some(&RECORD) => {
             let record = bytes.get(HEADER_LEN..).unwrap_or_default();
-            let read =
-                |(shape, key): &(String, Vec<u8>)| Record::of_remote(&name.keyspace, shape, key, record);
-            let found = name.shapes.iter().map(read).find(Result::is_ok);
-            match found {
-                None if generation.is_none() => SlotState::Plain,
+            let read = |shape: &str, key: &[u8]| Record::of_remote(&name.keyspace, shape, key, record).ok();
+            match (name.encoded.find(read), &name.encoded) {
+                (None, _) if generation.is_none() => SlotState::Plain,
                 _ if !is_present => SlotState::Ended,
-                Some(found) => SlotState::Record(found),
-                None if name.is_spelled => SlotState::Record(Err("its checksum is not that of its bytes")),
-                None => SlotState::Unchecked,
+                (Some(found), _) => SlotState::Record(Ok(found)),
+                (None, EncodedKey::Spelled(..)) => {
+                    SlotState::Record(Err("its checksum is not that of its bytes"))
+                }
+                (None, EncodedKey::Unknown(_)) => SlotState::Unchecked,
             }
         }
         Some(&LEASE) if generation.is_some() || bytes.len() == HEADER_LEN + TOKEN_LEN => SlotState::Ended,

@@ -78,10 +78,10 @@ impl ServerInspector {
         if filter.prefix.is_none() {
             self.end_generations(filter.keyspace.as_deref())?;
         }
-        let (mut removed, mut cursor) = (0, "0".to_owned());
+        let (mut removed, mut cursor) = (0_u64, "0".to_owned());
         loop {
             let page = self.keys(filter, &cursor)?;
-            removed += self.remove(&page.keys)?;
+            removed = removed.saturating_add(self.remove(&page.keys)?);
             match page.next {
                 Some(next) => cursor = next,
                 None => return Ok(removed),

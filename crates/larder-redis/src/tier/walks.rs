@@ -118,7 +118,9 @@ impl Removal {
                 },
             ));
         }
-        self.removed.fetch_add(count, Ordering::Relaxed);
+        // One page after another adds its count, so no addition is lost.
+        let removed = self.removed.load(Ordering::Relaxed).saturating_add(count);
+        self.removed.store(removed, Ordering::Relaxed);
         self.has_begun.store(true, Ordering::Relaxed);
         if cursor == "0" {
             self.patterns.lock().pop();
@@ -169,7 +171,8 @@ impl RedisTier {
     /// Removes keys, with as many scripts as necessary.
     pub(super) fn remove_all_of(&self, keys: &[RemoteKey], sender: Sender<u64>) {
         let (parts, end) = (keys.len().div_ceil(MAX_KEYS), self.end_of_removal(sender));
-        let joined = Joined::new(parts, end, |counts: Vec<u64>| counts.into_iter().sum());
+        let joined =
+            Joined::new(parts, end, |counts: Vec<u64>| counts.into_iter().fold(0, u64::saturating_add));
         for (part, keys) in keys.chunks(MAX_KEYS).enumerate() {
             match self.places(keys, Directory::world_to_remove) {
                 Err(error) => joined.complete(part, Err(error)),

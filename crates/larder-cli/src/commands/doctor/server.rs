@@ -110,7 +110,7 @@ impl Facts {
         match self.max_tracked {
             Some(0) => CheckResult::pass(check, format!("{tracked} keys are tracked, without a limit")),
             Some(limit) => {
-                let remedy = (tracked * 100 >= limit.saturating_mul(NEARLY_FULL)).then(|| {
+                let remedy = is_nearly_full(tracked, limit).then(|| {
                     format!(
                         "the server forgets keys beyond it, and clients drop their copies of them: \
                          redis-cli CONFIG SET tracking-table-max-keys {}, and in redis.conf; or \
@@ -216,7 +216,7 @@ impl Facts {
         let started = started.saturating_sub(self.number("uptime_in_seconds"));
         self.info
             .number("rdb_saves")
-            .map_or(self.number("rdb_last_save_time") > started + 1, |saves| saves > 0)
+            .map_or(self.number("rdb_last_save_time") > started.saturating_add(1), |saves| saves > 0)
     }
 
     /// Checks whether the server can write its data to the disk.
@@ -266,22 +266,28 @@ impl Facts {
         let Some(limit) = self.info.number("maxclients").filter(|limit| *limit > 0) else {
             return CheckResult::pass(check, format!("{clients} connected"));
         };
-        let remedy = (clients * 100 >= limit * NEARLY_FULL)
+        let remedy = is_nearly_full(clients, limit)
             .then(|| "raise maxclients in redis.conf, and the limit of open files".to_owned());
         CheckResult::warn_if(check, format!("{clients} connected, of at most {limit}"), remedy)
     }
 
     fn hits(&self) -> CheckResult {
         let (hits, misses) = (self.number("keyspace_hits"), self.number("keyspace_misses"));
-        let all = hits.saturating_add(misses);
+        let all = u128::from(hits) + u128::from(misses);
         if all == 0 {
             let wait = "ask again when the application has run";
             return CheckResult::unknown("lookups", "the server was asked for no key yet", wait);
         }
-        let percent = hits.saturating_mul(100) / all;
+        let percent = u128::from(hits) * 100 / all;
         let found = format!("{percent} % of {all} lookups of all clients at the server were hits");
         CheckResult::pass("lookups", found).with("hits", hits).with("misses", misses)
     }
+}
+
+/// Returns whether so much of a limit is in use that a check warns. Any server may say these numbers, so they
+/// may be as large as the type.
+fn is_nearly_full(used: u64, limit: u64) -> bool {
+    u128::from(used) * 100 >= u128::from(limit) * u128::from(NEARLY_FULL)
 }
 
 /// Returns the result of a check whose setting the server does not report.

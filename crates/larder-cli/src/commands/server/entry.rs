@@ -173,6 +173,10 @@ fn why_of(slot: &Slot) -> String {
             "it has a value as its bytes alone, for a keyspace of Format::Raw; it expires {left}. A keyspace of \
              another format misses it"
         ),
+        SlotState::TooLong(len) => format!(
+            "it has a string of another program, too long to show ({len} bytes); it expires {left}; a lookup is \
+             a miss"
+        ),
         SlotState::OtherType(name) => {
             let name = escape_control(name);
             format!("it has a {name} of another program; a lookup is a miss")
@@ -193,6 +197,7 @@ pub(super) fn state_name(state: &SlotState) -> &'static str {
         SlotState::Ended => "ended",
         SlotState::Leased => "leased",
         SlotState::Plain => "plain",
+        SlotState::TooLong(_) => "too_long",
         _ => "other",
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn run(server: &ServerUrl, options: &KeysOptions) -> Result<Exit, Fai
             let slot = options.long.then(|| inspector.slot(&key)).transpose()?;
             let keyspace = inspector.keyspace_of(&key).map(|(name, _)| name);
             let (state, ttl, len) = match &slot {
-                Some(slot) => (Some(state_name(&slot.state)), slot.left, Some(slot.bytes.len())),
+                Some(slot) => (Some(state_name(&slot.state)), slot.left, Some(slot.len)),
                 None => (None, None, None),
             };
             if options.cache.json {

@@ -13,6 +13,7 @@ mod environment;
 mod export;
 mod format;
 mod hostile;
+mod hostile_process;
 mod hostile_server;
 mod key_types;
 mod limits;

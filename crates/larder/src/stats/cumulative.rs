@@ -112,7 +112,7 @@ impl CumulativeStats {
     /// Returns the number of lookups: memory hits, disk hits and misses.
     #[must_use]
     pub fn requests(&self) -> u64 {
-        self.memory_hits + self.disk_hits + self.misses
+        self.memory_hits.saturating_add(self.disk_hits).saturating_add(self.misses)
     }
 }
 

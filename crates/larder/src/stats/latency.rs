@@ -120,7 +120,7 @@ impl Latencies {
     /// Returns the number of durations.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.buckets.iter().map(|bucket| bucket.count).sum()
+        self.buckets.iter().map(|bucket| bucket.count).fold(0, u64::saturating_add)
     }
 
     /// Returns the mean duration, or zero before the first duration.

@@ -314,7 +314,7 @@ impl Stats {
     pub fn requests(&self) -> u64 {
         let below =
             self.disk.as_ref().map(|disk| disk.hits).or(self.remote.as_ref().map(|remote| remote.hits));
-        self.memory.hits + below.unwrap_or_default() + self.misses
+        self.memory.hits.saturating_add(below.unwrap_or_default()).saturating_add(self.misses)
     }
 
     /// Returns the share of lookups that memory, the disk or the server answered, from 0 to 1. Returns 0
@@ -330,8 +330,8 @@ impl KeyspaceStats {
     /// 1. Returns 0 before the first lookup.
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
-        let hits = self.memory_hits + self.disk_hits;
-        share(hits, hits + self.misses)
+        let hits = self.memory_hits.saturating_add(self.disk_hits);
+        share(hits, hits.saturating_add(self.misses))
     }
 }
 

@@ -108,7 +108,7 @@ pub(super) fn memory(series: &StatsSeries) -> Option<CheckResult> {
     let churn = Churn {
         evictions: counts.memory_evictions,
         entries: stats.memory.entries,
-        returned: counts.disk_hits + misses,
+        returned: counts.disk_hits.saturating_add(misses),
         lookups: counts.requests(),
     };
     let back = if stats.disk.is_none() { "are misses" } else { "are read from disk" };

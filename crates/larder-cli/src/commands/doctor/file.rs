@@ -44,7 +44,7 @@ pub(super) fn clock(file: &FileInfo, now: Timestamp) -> CheckResult {
 
 pub(super) fn lines(path: &Path, snapshot: &Snapshot, is_owned: bool) -> Result<Vec<CheckResult>, Failure> {
     let file = snapshot.file();
-    let unswept = snapshot.unswept()?.iter().sum();
+    let unswept = snapshot.unswept()?.into_iter().fold(0, u64::saturating_add);
     Ok(vec![
         bloat(path, &file, is_owned),
         expired(path, &file, unswept, is_owned),
@@ -68,7 +68,7 @@ fn bloat(path: &Path, file: &FileInfo, is_owned: bool) -> CheckResult {
 fn expired(path: &Path, file: &FileInfo, unswept: u64, is_owned: bool) -> CheckResult {
     let check = "expired";
     let found = format!("{unswept} of {} entries have expired and are not deleted", file.entries);
-    let is_much = unswept > MIN_EXPIRED && unswept * 4 > file.entries;
+    let is_much = unswept > MIN_EXPIRED && unswept.saturating_mul(4) > file.entries;
     let remedy = is_much.then(|| {
         if is_owned {
             return "larder stats SOCKET shows whether the disk tier is on; lower `sweep` if it is"

@@ -51,8 +51,9 @@ pub(super) fn check(series: &StatsSeries) -> Option<CheckResult> {
         span(interval),
         stats.unsaved_bytes
     );
-    let allowed = (interval * INTERVALS).max(UNNOTICED);
-    let is_late = (!series.duration().is_zero() && least > allowed) || least > LONG.max(interval * 10);
+    let allowed = interval.saturating_mul(INTERVALS).max(UNNOTICED);
+    let is_late =
+        (!series.duration().is_zero() && least > allowed) || least > LONG.max(interval.saturating_mul(10));
     let remedy = is_late.then(|| remedy(series, has_committed, usual));
     let line = CheckResult::warn_if(check, found, remedy)
         .with("lag_seconds", most.as_secs_f64())
@@ -70,7 +71,7 @@ fn remedy(series: &StatsSeries, has_committed: bool, usual: Duration) -> String 
     let grown = lag_of(stats).saturating_sub(series.all().next().map_or(Duration::ZERO, lag_of));
     let cause = if !has_committed && !series.duration().is_zero() {
         "nothing was committed meanwhile: the disk hangs, or has failed (its log, and `disk tier`)".to_owned()
-    } else if grown * 2 > series.duration() && !series.duration().is_zero() {
+    } else if grown.saturating_mul(2) > series.duration() && !series.duration().is_zero() {
         "it grows: more is written than the disk takes. Write less often, or put the file on a faster disk"
             .to_owned()
     } else {

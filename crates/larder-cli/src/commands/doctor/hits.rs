@@ -19,7 +19,7 @@ const MAIN_CAUSE: f64 = 0.3;
 const ASK: &str = "ask the service, if it has a control socket (control=PATH in its URL)";
 
 fn hit_rate_of(counts: &CumulativeStats) -> f64 {
-    share(counts.memory_hits + counts.disk_hits, counts.requests())
+    share(counts.memory_hits.saturating_add(counts.disk_hits), counts.requests())
 }
 
 /// Checks the hit rate since the start or, if there were too few lookups, since the file was created.
@@ -70,7 +70,9 @@ fn healthy_recently(series: &StatsSeries) -> Option<String> {
 /// Returns the remedy for the main cause of the misses.
 fn remedy(stats: Option<&Stats>, counts: &CumulativeStats) -> String {
     let of_misses = |count: u64| share(count, counts.misses);
-    let undecodable = stats.map_or(0, |stats| stats.keyspaces.iter().map(|space| space.undecodable).sum());
+    let undecodable = stats.map_or(0, |stats| {
+        stats.keyspaces.iter().map(|space| space.undecodable).fold(0, u64::saturating_add)
+    });
     let evictions = match stats {
         Some(stats) if stats.disk.is_none() => counts.memory_evictions,
         _ => counts.disk_evictions,

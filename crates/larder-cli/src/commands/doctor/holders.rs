@@ -140,8 +140,9 @@ fn details(holder: &Holder) -> Option<String> {
 fn age(stat: &str, uptime: &str) -> Option<Duration> {
     let started: u64 = stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()?;
     let (seconds, hundredths) = uptime.split_whitespace().next()?.split_once('.')?;
-    let now = seconds.parse::<u64>().ok()?.checked_mul(TICKS)? + hundredths.parse::<u64>().ok()?.min(TICKS);
-    Some(Duration::from_millis(now.saturating_sub(started) * (1000 / TICKS)))
+    let now = seconds.parse::<u64>().ok()?.checked_mul(TICKS)?;
+    let now = now.checked_add(hundredths.parse::<u64>().ok()?.min(TICKS))?;
+    Some(Duration::from_millis(now.saturating_sub(started).saturating_mul(1000 / TICKS)))
 }
 
 /// Returns whether a process descends from another process.

@@ -131,11 +131,12 @@ pub(super) fn too_large(series: &StatsSeries) -> CheckResult {
     let check = "too large";
     let stats = series.latest();
     let affected_in = |space: &KeyspaceStats| {
-        let is_common = share(space.too_large_for_disk, space.inserts + space.loads) >= RARE;
+        let is_common = share(space.too_large_for_disk, space.inserts.saturating_add(space.loads)) >= RARE;
         if is_common { space.too_large_for_disk } else { 0 }
     };
     let affected = most_first(stats, affected_in);
-    let (bypassed, came) = (stats.memory.bypassed, stats.inserts + stats.loads + stats.promotions);
+    let (bypassed, came) =
+        (stats.memory.bypassed, stats.inserts.saturating_add(stats.loads).saturating_add(stats.promotions));
     let line = if let Some((worst, _)) = affected.first() {
         let found =
             format!("values that are too large for the file, and that a restart loses: {}", named(&affected));
@@ -158,7 +159,7 @@ pub(super) fn too_large(series: &StatsSeries) -> CheckResult {
 pub(super) fn voided(series: &StatsSeries) -> CheckResult {
     let check = "fills";
     let stats = series.latest();
-    let fills = |counts: &CumulativeStats| counts.loads + counts.promotions;
+    let fills = |counts: &CumulativeStats| counts.loads.saturating_add(counts.promotions);
     let Some(window) = series.shortest(|counts| fills(counts) >= MIN_FILLS) else {
         let start = series.since_start().counts;
         let (of, voided) = (fills(&start), start.voided_fills);

@@ -118,7 +118,7 @@ impl StatsSeries {
         let recent: Vec<Window> = self.recorded().collect();
         let busy = recent.iter().find(|window| window.counts.requests() >= MIN_RECENT_LOOKUPS);
         let window = busy.or(recent.last()).cloned().or(watched);
-        window.filter(|window| window.counts.requests() + count(&window.counts) > 0)
+        window.filter(|window| window.counts.requests() > 0 || count(&window.counts) > 0)
     }
 
     /// Returns the intervals that the statistics record, shortest first. While the cache is new, adds the
@@ -188,7 +188,7 @@ fn totals(stats: &Stats) -> CumulativeStats {
     totals.disk_evictions = disk.evictions;
     totals.disk_expirations = disk.expirations;
     totals.commits = disk.commits;
-    totals.undecodable = stats.keyspaces.iter().map(|space| space.undecodable).sum();
+    totals.undecodable = stats.keyspaces.iter().map(|space| space.undecodable).fold(0, u64::saturating_add);
     totals.uncacheable = stats.uncacheable;
     totals.voided_fills = stats.voided_fills;
     totals.stale_answers = stats.stale_answers;

@@ -241,7 +241,7 @@ fn disk_tier(stats: &Stats) -> CheckResult {
     let retries = format!("it is tried again, at least every {}", span(MAX_RETRY_DELAY));
     let again = format!("correct what it names (`df`, the disk's log); {retries}");
     let line = match disk.state {
-        DiskState::On if disk.suspensions + disk.discards > 0 => CheckResult::warn(
+        DiskState::On if disk.suspensions > 0 || disk.discards > 0 => CheckResult::warn(
             check,
             format!(
                 "on; since the start it failed {} times, lost its entries {} times, and came back {} times",

@@ -141,7 +141,7 @@ impl Target {
     pub(super) fn max_memory(&self) -> Option<u64> {
         if let Some(settings) = &self.settings {
             let all = [settings.memory_capacity, settings.write_buffer, settings.page_cache];
-            return Some(all.into_iter().map(ByteSize::as_u64).sum());
+            return Some(u64::from(all.into_iter().sum::<ByteSize>()));
         }
         let stats = self.stats()?;
         let pages = stats.disk.as_ref().map_or(ByteSize::ZERO, |disk| disk.page_cache);

@@ -43,7 +43,7 @@ pub(super) fn check(series: &StatsSeries) -> CheckResult {
     let Some((worst, _)) = affected.first() else {
         return CheckResult::pass(check, "every value that was found decoded").with("undecodable", 0);
     };
-    let total: u64 = affected.iter().map(|(_, count)| count).sum();
+    let total = affected.iter().fold(0_u64, |total, (_, count)| total.saturating_add(*count));
     let just_now = series.watched().map(|window| (window.counts.undecodable, window.counts.requests()));
     let watched = match just_now {
         None => String::new(),

@@ -95,7 +95,7 @@ impl Job<'_> {
         // Like the cache file, the temporary file is readable only by its user. Dropping the value removes
         // the file.
         let unfinished = NamedTempFile::new_in(directory_of(path)).map_err(failed)?;
-        let expected = self.keyspaces.iter().map(|keyspace| keyspace.entries).sum();
+        let expected = self.keyspaces.iter().map(|keyspace| keyspace.entries).fold(0, u64::saturating_add);
         let bar = progress("exporting", expected);
         let (out, entries, skipped) = self.write(BufWriter::new(unfinished), &bar).map_err(|failure| {
             bar.finish_and_clear();

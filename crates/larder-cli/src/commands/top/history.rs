@@ -48,16 +48,16 @@ pub(super) struct LookupCounts {
 
 impl LookupCounts {
     pub(super) fn requests(self) -> u64 {
-        self.hits() + self.misses
+        self.hits().saturating_add(self.misses)
     }
 
     pub(super) fn hits(self) -> u64 {
-        self.memory + self.disk
+        self.memory.saturating_add(self.disk)
     }
 
     /// Returns a part of the lookups as a percentage, or `None` if there were no lookups.
     pub(super) fn percent(self, part: u64) -> Option<u64> {
-        (part * 100).checked_div(self.requests())
+        part.saturating_mul(100).checked_div(self.requests())
     }
 
     fn since(self, before: Self) -> Self {

@@ -155,11 +155,11 @@ fn keyspaces(keyspaces: &[KeyspaceStats], out: &mut LineWriter<'_, '_>) -> fmt::
         "invalidations",
     ];
     let row = |of: &KeyspaceStats| {
-        let hits = of.memory_hits + of.disk_hits;
+        let hits = of.memory_hits.saturating_add(of.disk_hits);
         let [memory, disk, misses] = [of.memory_hits, of.disk_hits, of.misses].map(|count| count.to_string());
         let rest = [of.memory_entries, of.disk_entries, of.loads, of.inserts, of.invalidations];
         let name = escape_control(&of.name).into_owned();
-        let mut cells = vec![name, memory, disk, misses, percent(hits, hits + of.misses)];
+        let mut cells = vec![name, memory, disk, misses, percent(hits, hits.saturating_add(of.misses))];
         cells.extend(rest.map(|count| count.to_string()));
         cells
     };

@@ -136,7 +136,7 @@ fn all_loads(stats: &Stats) -> Latencies {
     let mut all = Latencies::default();
     for bucket in stats.keyspaces.iter().flat_map(|keyspace| &keyspace.load_latency.buckets) {
         match all.buckets.iter_mut().find(|there| there.up_to == bucket.up_to) {
-            Some(there) => there.count += bucket.count,
+            Some(there) => there.count = there.count.saturating_add(bucket.count),
             None => all.buckets.push(*bucket),
         }
     }

@@ -1,17 +1,18 @@
 //! Tests of several processes that share one database and one redis-server.
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
+use redis_process::RedisProcess;
 use serde_json::Value;
 
-/// A running redis-server without persistence, on a Unix socket. Dropping this value kills the process.
+#[path = "../../../tests/support/redis_process.rs"]
+mod redis_process;
+
+/// A running redis-server.
 struct RedisServer {
-    child: Child,
+    process: RedisProcess,
     dir: tempfile::TempDir,
 }
 
@@ -19,36 +20,13 @@ impl RedisServer {
     /// Starts a server. If redis-server is not installed, prints that and returns `None`.
     fn start() -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
-        let mut command = Command::new("redis-server");
-        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket", "redis.sock"]);
-        let Ok(child) = command.current_dir(dir.path()).stdout(Stdio::null()).spawn() else {
-            println!("skipped: this machine has no redis-server");
-            return None;
-        };
-        let mut server = Self { child, dir };
-        while !server.answers() {
-            assert!(server.child.try_wait().unwrap().is_none(), "redis-server has ended");
-            std::thread::yield_now();
-        }
-        Some(server)
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.dir.path().join("redis.sock")
-    }
-
-    fn answers(&self) -> bool {
-        let Ok(mut stream) = UnixStream::connect(self.socket()) else { return false };
-        let mut reply = [0; 7];
-        stream.write_all(b"PING\r\n").is_ok()
-            && stream.read_exact(&mut reply).is_ok()
-            && reply == *b"+PONG\r\n"
+        Some(Self { process: RedisProcess::start_or_skip(dir.path(), &[])?, dir })
     }
 
     /// Runs the demo on three processes over this server, with a bound of 100 ms. Returns its results.
     fn demo(&self, arguments: &[&str]) -> (Output, Value) {
         let patience = "connect_timeout=5s&request_timeout=20s";
-        let socket = self.socket();
+        let socket = &self.process.socket;
         let url = format!("redis+unix://{}?prefix=demo&staleness=100ms&{patience}", socket.display());
         let json = self.dir.path().join("results.json");
         let mut command = Command::new(env!("CARGO_BIN_EXE_larder-demo"));
@@ -56,13 +34,6 @@ impl RedisServer {
         let output = command.env("LARDER_URL", url).output().expect("the built program runs");
         let results = std::fs::read(&json).unwrap_or_else(|_| panic!("{output:?}"));
         (output, serde_json::from_slice(&results).unwrap())
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }
 

@@ -21,10 +21,13 @@ mod node;
 mod processes;
 mod proxy;
 mod races;
+#[path = "../../../tests/support/redis_process.rs"]
+mod redis_process;
 mod replication;
 mod requests;
 mod restarts;
-mod sentinel_script;
+#[path = "../../../tests/support/scripted_sentinels.rs"]
+mod scripted_sentinels;
 mod sentinels;
 mod server;
 mod shop;

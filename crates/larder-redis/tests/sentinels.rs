@@ -8,7 +8,7 @@ use larder::remote::{Life, RemoteTier, SetCondition};
 use larder_redis::{Error, RedisTier};
 
 use crate::node::{Node, NodeFault};
-use crate::sentinel_script::{ScriptedSentinels, read_words};
+use crate::scripted_sentinels::{ScriptedSentinels, read_words};
 use crate::server::RedisServer;
 use crate::support::{ask, eventually, key, now, open, pause};
 

@@ -1,36 +1,34 @@
 //! A real redis-server with its own data directory.
 
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use crate::support::{LIMIT, now, pause};
+use crate::redis_process::RedisProcess;
 
 /// Returns a port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// A running redis-server with its own Unix socket. Dropping this value kills the process.
+/// A running redis-server. Dropping this value kills the process.
 pub(crate) struct RedisServer {
-    child: Option<Child>,
+    process: Option<RedisProcess>,
     arguments: Vec<String>,
     dir: tempfile::TempDir,
 }
 
 impl RedisServer {
-    /// Starts a server without persistence. If redis-server is not installed, prints that and returns `None`.
+    /// Starts a server without persistence. If redis-server or redis-cli is not installed, prints that and
+    /// returns `None`.
     pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
-        let version = Command::new("redis-server").arg("--version").output();
-        let has_cli = Command::new("redis-cli").arg("--version").output().is_ok();
-        if version.is_err() || !has_cli {
-            println!("skipped: this machine has no redis-server and redis-cli");
+        if Command::new("redis-cli").arg("--version").output().is_err() {
+            println!("skipped: this machine has no redis-cli");
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
+        let process = Some(RedisProcess::start_or_skip(dir.path(), arguments)?);
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let mut server = Self { child: None, arguments, dir };
-        server.restart();
-        Some(server)
+        Some(Self { process, arguments, dir })
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -55,15 +53,8 @@ impl RedisServer {
     /// Starts the server again with the data in its directory.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        let mut command = Command::new("redis-server");
-        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(self.socket());
-        command.args(&self.arguments).current_dir(self.dir.path()).stdout(Stdio::null());
-        self.child = Some(command.spawn().unwrap());
-        let began = now();
-        while self.cli(&["PING"]) != "PONG" && !self.cli(&["PING"]).starts_with("NOAUTH") {
-            assert!(began.elapsed() < LIMIT, "redis-server does not answer");
-            pause(std::time::Duration::from_millis(5));
-        }
+        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+        self.process = Some(RedisProcess::start(self.dir.path(), &arguments).unwrap());
     }
 
     /// Starts the server again with additional arguments.
@@ -74,15 +65,12 @@ impl RedisServer {
 
     /// Kills the process.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            drop(child.kill());
-            drop(child.wait());
-        }
+        self.process = None;
     }
 
     /// Sends a signal to the process, such as `STOP` or `CONT`.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.as_ref().unwrap().id().to_string();
+        let id = self.process.as_ref().unwrap().child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
@@ -91,12 +79,5 @@ impl RedisServer {
         let output = Command::new("redis-cli").arg("-s").arg(self.socket()).args(words).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         String::from_utf8_lossy(&text).trim_end().to_owned()
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        // SIGKILL also ends a stopped process.
-        self.kill();
     }
 }

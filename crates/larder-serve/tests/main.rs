@@ -21,6 +21,8 @@ mod limits;
 mod modes;
 mod named;
 mod redis_crate;
+#[path = "../../../tests/support/redis_process.rs"]
+mod redis_process;
 mod redis_server;
 mod resp;
 mod stalls;

@@ -1,15 +1,14 @@
 //! A real redis-server, for comparison.
 
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
-use crate::resp::RespClient;
+use crate::redis_process::RedisProcess;
 
 /// A running redis-server on its own Unix socket.
 pub(crate) struct RedisServer {
-    child: Child,
     pub(crate) socket: PathBuf,
+    _process: RedisProcess,
     _dir: tempfile::TempDir,
 }
 
@@ -23,24 +22,7 @@ impl RedisServer {
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
-        let socket = dir.path().join("redis.sock");
-        let mut command = Command::new("redis-server");
-        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(&socket);
-        command.current_dir(dir.path()).stdout(Stdio::null());
-        let child = command.spawn().unwrap();
-        let server = Self { child, socket, _dir: dir };
-        let began = tokio::time::Instant::now();
-        while RespClient::connect(&server.socket).is_err() {
-            assert!(began.elapsed() < Duration::from_mins(5), "redis-server does not answer");
-            std::thread::yield_now();
-        }
-        Some(server)
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        let process = RedisProcess::start_or_skip(dir.path(), &[])?;
+        Some(Self { socket: process.socket.clone(), _process: process, _dir: dir })
     }
 }

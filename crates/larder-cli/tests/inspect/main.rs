@@ -25,6 +25,8 @@ mod operations;
 mod output;
 mod page;
 mod process;
+#[path = "../../../../tests/support/redis_process.rs"]
+mod redis_process;
 mod serve;
 mod server;
 mod service;

@@ -1,69 +1,31 @@
 //! Commands on a cache at a real server of Redis.
 
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
 use larder::{Cache, Format, KeyspaceDefinition};
 use serde_json::Value;
 
+use crate::redis_process::RedisProcess;
 use crate::support::{PRODUCTS, Place, Product, larder, printed, stderr, transcript};
 
 const PAGES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("page").format(Format::Raw);
 
-/// A running redis-server. Dropping it ends the process.
-struct RedisServer {
-    child: Child,
-    socket: PathBuf,
-}
-
-#[expect(clippy::disallowed_methods, reason = "a real server keeps real time")]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(5));
-}
+/// A running redis-server.
+struct RedisServer(RedisProcess);
 
 impl RedisServer {
     /// Starts a server without persistence. If redis-server is not installed, prints the reason and returns
     /// `None`.
-    #[expect(clippy::print_stdout, reason = "a skipped test prints the reason")]
     fn start(place: &Place) -> Option<Self> {
-        let socket = place.dir().join("redis.sock");
-        let mut command = Command::new("redis-server");
-        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(&socket);
-        let Ok(child) = command.current_dir(place.dir()).stdout(Stdio::null()).spawn() else {
-            println!("skipped: this machine has no redis-server");
-            return None;
-        };
-        let server = Self { child, socket };
-        for _ in 0..2000 {
-            if UnixStream::connect(&server.socket).is_ok() {
-                return Some(server);
-            }
-            pause();
-        }
-        panic!("redis-server does not answer");
+        RedisProcess::start_or_skip(place.dir(), &[]).map(Self)
     }
 
     fn url(&self) -> String {
-        format!("redis+unix://{}?prefix=shop&request_timeout=20s", self.socket.display())
+        format!("redis+unix://{}?prefix=shop&request_timeout=20s", self.0.socket.display())
     }
 
     /// Sends a request whose words contain no spaces.
     fn send(&self, request: &str) {
-        let mut stream = UnixStream::connect(&self.socket).unwrap();
-        writeln!(stream, "{request}\r").unwrap();
-        let mut answer = String::new();
-        BufReader::new(stream).read_line(&mut answer).unwrap();
-        assert!(!answer.starts_with('-'), "{request}: {answer}");
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        let reply = self.0.send(request).unwrap();
+        assert!(!reply.starts_with('-'), "{request}: {reply}");
     }
 }
 
@@ -227,10 +189,6 @@ fn a_command_that_a_server_has_no_answer_to_says_what_has() {
         assert!(output.status.code() == Some(2) && said.contains("at a server"), "{arguments:?}: {said}");
         assert!(said.contains(remedy) && !said.contains("hunter2"), "{arguments:?}: {said}");
     }
-    let sentinels = larder(place.dir(), &["info", "redis-sentinel://127.0.0.1:1/shop"]);
-    assert!(
-        sentinels.status.code() == Some(8) && stderr(&sentinels).contains("redis://HOST:PORT of the master")
-    );
     for arguments in [["info", url], ["keys", url], ["stats", url], ["doctor", url], ["clear", url]] {
         let output = larder(place.dir(), &arguments);
         let said = transcript(&output);

@@ -1,0 +1,85 @@
+//! A redis-server in a process of its own, for the tests and benches of several packages.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Maximum number of checks whether a server that is starting answers. Together they take at least 20 s.
+const MAX_CHECKS: u32 = 4_000;
+const BETWEEN_CHECKS: Duration = Duration::from_millis(5);
+
+/// A running server without persistence, on a Unix socket. Dropping this value kills the process.
+#[derive(Debug)]
+pub(crate) struct RedisProcess {
+    pub(crate) child: Child,
+    pub(crate) socket: PathBuf,
+}
+
+impl RedisProcess {
+    /// Starts a server in a directory, with these additional arguments, and waits until it answers.
+    ///
+    /// The error is [`io::ErrorKind::NotFound`] if redis-server is not installed.
+    pub(crate) fn start(dir: &Path, arguments: &[&str]) -> io::Result<Self> {
+        let socket = dir.join("redis.sock");
+        let mut command = Command::new("redis-server");
+        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(&socket);
+        command.args(arguments).current_dir(dir).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut server = Self { child: command.spawn()?, socket };
+        for _ in 0..MAX_CHECKS {
+            // A server with a password refuses the request, and is ready. A server that loads its data is
+            // not.
+            if server.send("PING").is_ok_and(|reply| reply == "+PONG" || reply.starts_with("-NOAUTH")) {
+                return Ok(server);
+            }
+            if let Some(status) = server.child.try_wait()? {
+                return Err(io::Error::other(format!("redis-server has ended: {status}")));
+            }
+            pause();
+        }
+        Err(io::Error::other("redis-server does not answer"))
+    }
+
+    /// Sends a request in words without spaces. Returns the first line of the reply.
+    pub(crate) fn send(&self, request: &str) -> io::Result<String> {
+        let mut stream = UnixStream::connect(&self.socket)?;
+        stream.write_all(format!("{request}\r\n").as_bytes())?;
+        let mut reply = Vec::new();
+        while !reply.ends_with(b"\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte)?;
+            reply.extend_from_slice(&byte);
+        }
+        Ok(String::from_utf8_lossy(&reply).trim_end().to_owned())
+    }
+}
+
+#[cfg(test)]
+impl RedisProcess {
+    /// Starts a server for a test. Prints that the test is skipped, and returns `None`, if redis-server is
+    /// not installed.
+    pub(crate) fn start_or_skip(dir: &Path, arguments: &[&str]) -> Option<Self> {
+        match Self::start(dir, arguments) {
+            Ok(server) => Some(server),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                println!("skipped: this machine has no redis-server");
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+impl Drop for RedisProcess {
+    fn drop(&mut self) {
+        // SIGKILL also ends a stopped process.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "no signal tells that another process is ready")]
+fn pause() {
+    std::thread::sleep(BETWEEN_CHECKS);
+}

@@ -22,6 +22,11 @@ pub(crate) struct SentinelGroup {
     pub(crate) master: String,
 }
 
+/// Returns the address of a host, in the form of a URL.
+pub(crate) fn address_of(host: &str, port: u16) -> String {
+    HostPort(host, port).to_string()
+}
+
 /// The address of a server. `Display` prints neither user nor password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ServerPlace {

@@ -232,3 +232,30 @@ fn a_server_that_redirects_as_a_cluster_does_is_a_clear_error() {
     let error = RedisTier::open(&format!("redis://127.0.0.1:{port}")).map(drop).unwrap_err();
     assert!(matches!(error, Error::Unsupported { .. }) && error.to_string().contains("Cluster"), "{error:?}");
 }
+
+#[test]
+fn a_removal_that_replicas_confirm_after_the_sentinels_were_silent_is_not_acknowledged() {
+    let Some((server, port)) = RedisServer::start_with_port(&["--repl-diskless-sync-delay", "0"]) else {
+        return;
+    };
+    let Some(replica) = RedisServer::start(&["--replicaof", &format!("127.0.0.1 {port}")]) else { return };
+    let sentinels = ScriptedSentinels::start(port);
+    let tier = open(&sentinels.url(0, &format!("{URL}&replicas=1")));
+    let remove = || {
+        let (sender, answer) = larder::remote::reply();
+        tier.remove(vec![key("k")], sender);
+        answer
+    };
+    eventually("the replica confirms", || remove().wait().is_ok());
+    replica.signal("STOP");
+    let waiting = remove();
+    // The server has replied to the removal when it waits for the replica.
+    eventually("the removal waits", || server.cli(&["INFO", "clients"]).contains("blocked_clients:1"));
+    sentinels.silence(0..3, 0, true);
+    eventually("no majority vouches", || !tier.is_current(tier.validity()));
+    // The server is vouched for until `BOUND` after the last question that was answered.
+    pause(BOUND);
+    replica.signal("CONT");
+    let error = waiting.wait().unwrap_err();
+    assert!(error.may_be_applied() && error.to_string().contains("no majority of the Sentinels"), "{error}");
+}

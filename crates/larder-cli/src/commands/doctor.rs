@@ -16,6 +16,7 @@ mod layout;
 mod loads;
 mod machine;
 mod report;
+mod sentinels;
 mod series;
 pub(in crate::commands) mod server;
 mod service;

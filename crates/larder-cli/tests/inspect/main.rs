@@ -27,6 +27,9 @@ mod page;
 mod process;
 #[path = "../../../../tests/support/redis_process.rs"]
 mod redis_process;
+#[path = "../../../../tests/support/scripted_sentinels.rs"]
+mod scripted_sentinels;
+mod sentinels;
 mod serve;
 mod server;
 mod service;

@@ -19,7 +19,6 @@ use super::connect::{Attempt, Connector};
 use super::greeting::{Greeting, Input, Read, unavailable};
 use super::link::Connection;
 use super::request::{Answered, Purpose};
-use super::sentinels::MasterStatus;
 use super::stream::{Socket, wait_for};
 use super::validity::Heartbeat;
 use crate::error::Error;
@@ -177,24 +176,9 @@ impl Connection {
 
     /// Waits until a majority of the Sentinels vouches for the server (votes, steps 7 and 8).
     fn await_votes(&self) -> Result<(), Error> {
-        let Some(sentinels) = self.sentinels() else { return Ok(()) };
-        let until = self.clock.now() + self.settings.timing.request;
-        let lost = |why: &str| Err(unavailable(&self.settings, &io::Error::other(why)));
-        loop {
-            let left = until.saturating_sub(self.clock.now());
-            match sentinels.status() {
-                MasterStatus::Vouched => return Ok(()),
-                MasterStatus::Deposed => return lost("a majority of the Sentinels names another master"),
-                MasterStatus::Unvouched if left.is_zero() => {
-                    return lost("no majority of the Sentinels says that the server is still the master");
-                }
-                MasterStatus::Unvouched if self.is_closed() => return Err(Error::Closed),
-                MasterStatus::Unvouched => {
-                    if let Err(error) = wait_for(None, &self.waker, left) {
-                        return Err(unavailable(&self.settings, &error));
-                    }
-                }
-            }
+        match self.sentinels() {
+            Some(sentinels) => sentinels.await_votes(&self.waker, &self.is_closed),
+            None => Ok(()),
         }
     }
 

@@ -15,7 +15,7 @@ use super::connect::{Attempt, Connector};
 use super::greeting::{Greeting, Input, unavailable};
 use super::stream::{PollWaker, Socket, wait_for};
 use super::votes::{Address, Vote, Votes};
-use crate::address::{SentinelGroup, ServerPlace};
+use crate::address::{SentinelGroup, ServerPlace, address_of};
 use crate::clock::BootClock;
 use crate::error::Error;
 use crate::protocol::command::Command;
@@ -26,9 +26,33 @@ use crate::settings::Settings;
 /// Number of times that a Sentinel is asked within `S`.
 const QUESTIONS: u32 = 4;
 
+/// The reason why a server may not be used any more.
+pub(crate) const UNVOUCHED: &str = "no majority of the Sentinels says that the server is still the master";
+
+/// The answer of one Sentinel of a URL, for tools.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SentinelAnswer {
+    /// The address of the Sentinel, as in the URL.
+    pub name: String,
+    /// The address of the master that it names, or the reason why it names none.
+    pub master: Result<String, String>,
+    /// The id of the Sentinel. Two addresses with the same id are one Sentinel. Empty without an answer.
+    pub id: Vec<u8>,
+    /// The number of Sentinels that it knows of, including itself. 0 without an answer.
+    pub known: usize,
+}
+
+/// An answer without any content, for tests of tools.
+impl Default for SentinelAnswer {
+    fn default() -> Self {
+        Self { name: String::new(), master: Err(String::new()), id: Vec::new(), known: 0 }
+    }
+}
+
 /// What the Sentinels say about the server of the current connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum MasterStatus {
+pub(crate) enum MasterStatus {
     /// A majority has vouched for the server within the last `S`.
     Vouched,
     /// No majority has vouched for the server within the last `S`.
@@ -62,7 +86,7 @@ pub(crate) struct Sentinels {
 
 /// The handle of the threads. Dropping it ends them.
 #[derive(Debug)]
-pub(super) struct SentinelsHandle(pub(super) Arc<Sentinels>);
+pub(crate) struct SentinelsHandle(pub(crate) Arc<Sentinels>);
 
 impl Drop for SentinelsHandle {
     fn drop(&mut self) {
@@ -75,7 +99,7 @@ type Line = (Arc<Socket>, Input);
 
 impl SentinelsHandle {
     /// Starts the threads, if the settings name Sentinels.
-    pub(super) fn start(
+    pub(crate) fn start(
         settings: &Settings,
         clock: Arc<dyn BootClock>,
         of_driver: Arc<PollWaker>,
@@ -115,10 +139,8 @@ impl Sentinels {
     /// Returns the settings of the server that a majority vouches for, and stores its address in `used`. If
     /// there is no such server, waits until every Sentinel has answered or failed, or until the attempt is
     /// over.
-    pub(super) fn find_master(&self, attempt: Attempt<'_>) -> Result<Settings, Error> {
-        // Release: pairs with the Acquire in `run`.
-        let round = self.round.fetch_add(1, Ordering::Release) + 1;
-        self.wakers.iter().for_each(PollWaker::wake);
+    pub(crate) fn find_master(&self, attempt: Attempt<'_>) -> Result<Settings, Error> {
+        let round = self.begin_round();
         loop {
             let mut election = self.election.lock();
             let elected = election.votes.elected();
@@ -133,6 +155,60 @@ impl Sentinels {
             let waited = attempt.left(attempt.until).and_then(|left| wait_for(None, attempt.waker, left));
             if has_ended || waited.is_err() {
                 return Err(why);
+            }
+        }
+    }
+
+    /// Makes all threads ask their Sentinels at once. Returns the number of this round of questions.
+    fn begin_round(&self) -> u64 {
+        // Release: pairs with the Acquire in `run`.
+        let round = self.round.fetch_add(1, Ordering::Release) + 1;
+        self.wakers.iter().for_each(PollWaker::wake);
+        round
+    }
+
+    /// Asks every Sentinel, and waits until each has answered or failed, or until the attempt is over.
+    /// Returns the number of votes that are a majority, and what each Sentinel has answered, in the order
+    /// of the URL.
+    pub(crate) fn poll(&self, attempt: Attempt<'_>) -> (usize, Vec<SentinelAnswer>) {
+        let round = self.begin_round();
+        loop {
+            let election = self.election.lock();
+            let is_over = attempt.left(attempt.until).is_err();
+            if election.votes.has_ended(round) || is_over {
+                let names = self.group.sentinels.iter().map(|(host, port)| address_of(host, *port));
+                let answers = names.zip(election.votes.answers(round)).map(|(name, answer)| match answer {
+                    Ok(vote) => {
+                        let master = Ok(address_of(&vote.master.0, vote.master.1));
+                        SentinelAnswer { name, master, id: vote.id.clone(), known: vote.known }
+                    }
+                    Err(why) => SentinelAnswer { name, master: Err(why), id: Vec::new(), known: 0 },
+                });
+                return (election.votes.majority(), answers.collect());
+            }
+            drop(election);
+            if let Ok(left) = attempt.left(attempt.until) {
+                // A failed wait ends with the time of the attempt.
+                drop(wait_for(None, attempt.waker, left));
+            }
+        }
+    }
+
+    /// Waits until a majority of the Sentinels vouches for the server in `used` (steps 7 and 8 of `votes`),
+    /// at most for the time limit of a request.
+    pub(crate) fn await_votes(&self, waker: &PollWaker, is_closed: &AtomicBool) -> Result<(), Error> {
+        let until = self.clock.now() + self.settings.timing.request;
+        let lost = |why: &str| Err(unavailable(&self.settings, &io::Error::other(why)));
+        loop {
+            let left = until.saturating_sub(self.clock.now());
+            match self.status() {
+                MasterStatus::Vouched => return Ok(()),
+                MasterStatus::Deposed => return lost("a majority of the Sentinels names another master"),
+                MasterStatus::Unvouched if left.is_zero() => return lost(UNVOUCHED),
+                MasterStatus::Unvouched if is_closed.load(Ordering::Acquire) => return Err(Error::Closed),
+                MasterStatus::Unvouched => {
+                    wait_for(None, waker, left).map_err(|error| unavailable(&self.settings, &error))?;
+                }
             }
         }
     }
@@ -167,7 +243,7 @@ impl Sentinels {
     }
 
     /// Returns what the Sentinels say now about the server in `used`.
-    pub(super) fn status(&self) -> MasterStatus {
+    pub(crate) fn status(&self) -> MasterStatus {
         let election = self.election.lock();
         match (election.votes.elected(), &election.used) {
             (Some((elected, _)), Some(used)) if elected != used => MasterStatus::Deposed,

@@ -130,6 +130,16 @@ impl Votes {
         self.0.iter().all(|voter| voter.round >= round)
     }
 
+    /// Returns the vote of each Sentinel that has answered in this round of questions or in a later one, or
+    /// the reason why it has not.
+    pub(super) fn answers(&self, round: u64) -> impl Iterator<Item = Result<&Vote, String>> {
+        self.0.iter().map(move |voter| match (&voter.failure, &voter.vote) {
+            (None, Some(vote)) if voter.round >= round => Ok(vote),
+            (Some(why), _) => Err(why.to_string()),
+            _ => Err("it has not answered within the time".to_owned()),
+        })
+    }
+
     /// Returns the text of an error: why the Sentinels vouch for no address.
     pub(super) fn why_none(&self) -> String {
         let (needed, listed) = (self.majority(), self.0.len());

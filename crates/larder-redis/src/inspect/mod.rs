@@ -14,15 +14,17 @@ use std::sync::atomic::AtomicBool;
 
 use larder::inspect::escape_control;
 
-use crate::address::ServerPlace;
 use crate::clock::{BootClock, SystemBootClock};
 use crate::connection::connect::{Attempt, Connector};
 use crate::connection::greeting::{Greeting, Input, unavailable};
+pub use crate::connection::sentinels::SentinelAnswer;
+use crate::connection::sentinels::{MasterStatus, SentinelsHandle};
 use crate::connection::stream::{PollWaker, Socket};
 use crate::error::Error;
 use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
 use crate::settings::Settings;
+use crate::tier;
 pub use slot::{Slot, SlotState};
 pub use walk::{KeyPage, WalkFilter};
 
@@ -38,8 +40,11 @@ pub use walk::{KeyPage, WalkFilter};
 pub struct ServerInspector {
     socket: Arc<Socket>,
     input: Input,
-    waker: PollWaker,
+    waker: Arc<PollWaker>,
+    /// The settings of the URL. If it names Sentinels, the place is that of the master that they name.
     settings: Settings,
+    /// The Sentinels that have named the server, if the URL names some.
+    sentinels: Option<SentinelsHandle>,
     is_closed: AtomicBool,
     /// The name of the data, if the server has data of a cache.
     world: Option<String>,
@@ -71,27 +76,29 @@ impl ServerInfo {
 }
 
 impl ServerInspector {
-    /// Connects to the server of a URL.
+    /// Connects to the server of a URL. If the URL names Sentinels, connects to the master that a majority of
+    /// them names.
     ///
     /// # Errors
-    /// Returns [`Error::Unsupported`] for the URL of Sentinels, the same errors as
-    /// [`RedisTier::open`](crate::RedisTier::open), and [`Error::Unavailable`] or [`Error::TimedOut`] if the
-    /// server does not answer.
+    /// Returns the same errors as [`RedisTier::open`](crate::RedisTier::open), and [`Error::Unavailable`] or
+    /// [`Error::TimedOut`] if the server does not answer, or if the Sentinels name no master.
     pub fn open(url: &str) -> Result<Self, Error> {
-        let settings = Settings::from_url(url)?;
-        if let ServerPlace::Sentinels(_) = &settings.server.place {
-            let remedy =
-                "write redis://HOST:PORT of the master, as `SENTINEL get-master-addr-by-name` says it";
-            let why = "this tool does not ask Sentinels for the master".to_owned();
-            return Err(Error::Unsupported { server: settings.server.place.to_string(), why, remedy });
-        }
-        let failed = |error| unavailable(&settings, &error);
-        let waker = PollWaker::new().map_err(failed)?;
+        let given = Settings::from_url(url)?;
+        let failed = |error| unavailable(&given, &error);
+        let waker = Arc::new(PollWaker::new().map_err(failed)?);
         let is_closed = AtomicBool::new(false);
-        let until = SystemBootClock.now() + settings.timing.connect;
+        let until = SystemBootClock.now() + given.timing.connect;
         let attempt = Attempt { waker: &waker, clock: &SystemBootClock, is_closed: &is_closed, until };
-        let socket = Arc::new(Connector::default().connect(&settings, attempt).map_err(failed)?);
-        let mut inspector = Self { socket, input: Input::new(), waker, settings, is_closed, world: None };
+        let sentinels = SentinelsHandle::start(&given, Arc::new(SystemBootClock), waker.clone());
+        let sentinels = sentinels.map_err(failed)?;
+        let settings = match &sentinels {
+            Some(sentinels) => sentinels.0.find_master(attempt)?,
+            None => given,
+        };
+        let socket = Connector::default().connect(&settings, attempt);
+        let socket = Arc::new(socket.map_err(|error| unavailable(&settings, &error))?);
+        let (input, world) = (Input::new(), None);
+        let mut inspector = Self { socket, input, waker, settings, sentinels, is_closed, world };
         let select = Command::new("SELECT").number(inspector.settings.server.database);
         let mut greeting = inspector.greeting();
         greeting.begin()?;
@@ -130,6 +137,19 @@ impl ServerInspector {
     #[must_use]
     pub const fn awaited_replicas(&self) -> u32 {
         self.settings.replicas
+    }
+
+    /// Asks every Sentinel of the URL for the master. Returns the number of Sentinels that are a majority,
+    /// and their answers in the order of the URL. Returns `None` if the URL names no Sentinels.
+    ///
+    /// # Cost
+    /// Waits for the slowest Sentinel, at most for the option `connect_timeout`.
+    #[must_use]
+    pub fn sentinels(&self) -> Option<(usize, Vec<SentinelAnswer>)> {
+        let until = SystemBootClock.now() + self.settings.timing.connect;
+        let (waker, is_closed) = (&*self.waker, &self.is_closed);
+        let attempt = Attempt { waker, clock: &SystemBootClock, is_closed, until };
+        Some(self.sentinels.as_ref()?.0.poll(attempt))
     }
 
     /// Returns what the server says about itself.
@@ -180,11 +200,30 @@ impl ServerInspector {
         }
     }
 
+    /// Sends a request. A reply counts only while a majority of the Sentinels vouches for the server.
     fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
-        match self.greeting().ask(command)? {
+        let reply = self.greeting().ask(command)?;
+        if let Some(sentinels) = &self.sentinels {
+            sentinels.0.await_votes(&self.waker, &self.is_closed)?;
+        }
+        match reply {
             Reply::Oversize => Err(Error::Oversize),
             reply => Ok(reply),
         }
+    }
+
+    /// Waits until as many replicas have all removals of this connection as the option `replicas` says.
+    fn await_replicas(&mut self) -> Result<(), Error> {
+        if self.settings.replicas == 0 {
+            return Ok(());
+        }
+        let mark = self.key(b":mark");
+        let reached = tier::replicas_with_mark(&mut self.greeting(), mark);
+        let is_vouched = || {
+            let mut sentinels = self.sentinels.iter();
+            sentinels.all(|sentinels| sentinels.0.status() == MasterStatus::Vouched)
+        };
+        tier::acknowledge(&reached, &self.settings, is_vouched)
     }
 
     fn require(&mut self, command: &Command) -> Result<Reply, Error> {

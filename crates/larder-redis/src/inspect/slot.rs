@@ -90,8 +90,8 @@ enum EncodedKey {
 impl EncodedKey {
     /// Returns the first result other than `None` of the shapes that the key may have.
     ///
-    /// The encoded key is copied for one shape after another, and not for all of them at once: another program
-    /// may have written a key of many megabytes.
+    /// The encoded key is copied for one shape after another, and not for all of them at once: another
+    /// program may have written a key of many megabytes.
     fn find<T>(&self, mut read: impl FnMut(&str, &[u8]) -> Option<T>) -> Option<T> {
         match self {
             Self::Spelled(shape, key) => read(shape, key),

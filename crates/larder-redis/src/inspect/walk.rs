@@ -57,11 +57,18 @@ impl ServerInspector {
     }
 
     /// Removes keys. Loads of these keys that are in progress store nothing. Returns the number of keys that
-    /// existed, including keys with only a lease.
+    /// existed, including keys with only a lease. Waits for replicas, if the URL has the option `replicas`.
     ///
     /// # Errors
-    /// Fails if the server does not answer, or refuses the request.
+    /// Fails if the server does not answer, or refuses the removal. Returns [`Error::NotReplicated`] if the
+    /// removal was made, but too few replicas are known to have it.
     pub fn remove(&mut self, keys: &[Vec<u8>]) -> Result<u64, Error> {
+        let removed = self.unlink(keys)?;
+        self.await_replicas()?;
+        Ok(removed)
+    }
+
+    fn unlink(&mut self, keys: &[Vec<u8>]) -> Result<u64, Error> {
         if keys.is_empty() {
             return Ok(0);
         }
@@ -70,10 +77,12 @@ impl ServerInspector {
         removed.ok_or(Error::Garbled("a number"))
     }
 
-    /// Removes all keys that the filter selects. Returns the number of keys that existed.
+    /// Removes all keys that the filter selects. Returns the number of keys that existed. Waits for replicas
+    /// at the end, if the URL has the option `replicas`.
     ///
     /// # Errors
-    /// Fails if the server does not answer, or refuses a request. Some keys may already be removed.
+    /// Fails if the server does not answer, or refuses a request. Some keys may already be removed. Returns
+    /// [`Error::NotReplicated`] if all are removed, but too few replicas are known to have the removals.
     pub fn clear(&mut self, filter: &WalkFilter) -> Result<u64, Error> {
         if filter.prefix.is_none() {
             self.end_generations(filter.keyspace.as_deref())?;
@@ -81,12 +90,14 @@ impl ServerInspector {
         let (mut removed, mut cursor) = (0_u64, "0".to_owned());
         loop {
             let page = self.keys(filter, &cursor)?;
-            removed = removed.saturating_add(self.remove(&page.keys)?);
+            removed = removed.saturating_add(self.unlink(&page.keys)?);
             match page.next {
                 Some(next) => cursor = next,
-                None => return Ok(removed),
+                None => break,
             }
         }
+        self.await_replicas()?;
+        Ok(removed)
     }
 
     /// Removes the generation of a keyspace, or of all keyspaces. After that, all earlier leases and records
@@ -99,7 +110,7 @@ impl ServerInspector {
         loop {
             let mut page = self.page(&pattern, &cursor)?;
             page.keys.retain(|key| end.as_ref().is_none_or(|end| key.ends_with(end.as_bytes())));
-            self.remove(&page.keys)?;
+            self.unlink(&page.keys)?;
             match page.next {
                 Some(next) => cursor = next,
                 None => return Ok(()),

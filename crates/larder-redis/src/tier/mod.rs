@@ -34,6 +34,7 @@ use crate::random;
 use crate::settings::Settings;
 pub(crate) use names::{END_OF_TEXT, escape};
 use replicas::ReplicasHandle;
+pub(crate) use replicas::{acknowledge, replicas_with_mark};
 pub use requests::RedisTier;
 use requests::expiry;
 pub(crate) use scripts::{HEADER_LEN, LEASE, RECORD};

@@ -29,6 +29,7 @@ use crate::connection::connect::{Attempt, Connector};
 use crate::connection::greeting::{Greeting, Input, unavailable};
 use crate::connection::link::Connection;
 use crate::connection::request::Answered;
+use crate::connection::sentinels::UNVOUCHED;
 use crate::connection::stream::{PollWaker, Socket};
 use crate::error::Error;
 use crate::protocol::command::Command;
@@ -37,6 +38,43 @@ use crate::settings::Settings;
 /// Writes the mark. The first write is a removal, so the script also works when the server's memory is full.
 /// The mark expires after a minute.
 const MARK: &str = "redis.call('DEL', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1], 'PX', 60000) return 1";
+
+/// Steps 2 and 3: writes the mark with this key, and waits for replicas, for half of the time limit of a
+/// request. Returns the number of replicas that have the mark, and all that this connection's server wrote
+/// before it.
+///
+/// The time is shorter than the limit of the reply, so that the server replies with the number of replicas in
+/// time.
+pub(crate) fn replicas_with_mark(greeting: &mut Greeting<'_>, mark: Vec<u8>) -> Result<u64, Error> {
+    let settings = greeting.settings;
+    let limit = settings.timing.request / 2;
+    let mark = Command::new("EVAL").arg(MARK).arg("1").arg(mark).number(crate::random::number());
+    let wait = Command::new("WAIT").number(settings.replicas).number(limit.as_millis());
+    let mut reached = 0;
+    for reply in greeting.ask_all(&[mark, wait])? {
+        reached = accepted(Ok(Answered { reply, generation: 0 })).and_then(|answered| number(&answered))?;
+    }
+    Ok(reached)
+}
+
+/// Returns whether a removal is acknowledged, after this number of replicas have the mark. `is_vouched` is
+/// asked now, for step 5.
+pub(crate) fn acknowledge(
+    reached: &Result<u64, Error>,
+    settings: &Settings,
+    is_vouched: impl FnOnce() -> bool,
+) -> Result<(), Error> {
+    let cause = match reached {
+        Err(error) => error.to_string(),
+        // Step 5.
+        Ok(_) if !is_vouched() => UNVOUCHED.to_owned(),
+        Ok(reached) if *reached < u64::from(settings.replicas) => {
+            format!("{reached} of {} replicas have it", settings.replicas)
+        }
+        Ok(_) => return Ok(()),
+    };
+    Err(Error::NotReplicated(cause))
+}
 
 /// A removal that waits for replicas.
 struct ReplicaWait {
@@ -148,22 +186,12 @@ impl Replicas {
             let reached = self.reach(&mut connector, &mut connection);
             let run = connection.as_ref().map(|connection: &MarkConnection| connection.run.clone());
             for wait in waits {
-                (wait.done)(match &reached {
-                    Err(error) => Err(Error::NotReplicated(error.to_string())),
-                    // Step 4.
-                    Ok(_) if wait.run != run => {
-                        Err(Error::NotReplicated("another server is the master now".to_owned()))
-                    }
-                    // Step 5.
-                    Ok(_) if !self.shared.is_vouched() => {
-                        let cause = "no majority of the Sentinels says that the server is still the master";
-                        Err(Error::NotReplicated(cause.to_owned()))
-                    }
-                    Ok(reached) if *reached < u64::from(self.settings.replicas) => {
-                        let cause = format!("{reached} of {} replicas have it", self.settings.replicas);
-                        Err(Error::NotReplicated(cause))
-                    }
-                    Ok(_) => Ok(()),
+                // Step 4.
+                let is_other = reached.is_ok() && wait.run != run;
+                (wait.done)(if is_other {
+                    Err(Error::NotReplicated("another server is the master now".to_owned()))
+                } else {
+                    acknowledge(&reached, &self.settings, || self.shared.is_vouched())
                 });
             }
         }
@@ -225,20 +253,9 @@ impl Replicas {
     }
 
     fn ask(&self, connection: &mut MarkConnection) -> Result<u64, Error> {
-        let request = self.settings.timing.request;
-        // This limit is shorter than the time limit of the reply, so that the server replies with the number
-        // of replicas in time.
-        let limit = request / 2;
-        let mark = Command::new("EVAL").arg(MARK).arg("1").arg(self.state.directory.read().names.mark());
-        let mark = mark.number(crate::random::number());
-        let wait = Command::new("WAIT").number(self.settings.replicas).number(limit.as_millis());
-        let mut greeting = self.greeting(&connection.socket, &mut connection.input, request);
-        let mut reached = 0;
-        for reply in greeting.ask_all(&[mark, wait])? {
-            reached =
-                accepted(Ok(Answered { reply, generation: 0 })).and_then(|answered| number(&answered))?;
-        }
-        Ok(reached)
+        let mark = self.state.directory.read().names.mark();
+        let limit = self.settings.timing.request;
+        replicas_with_mark(&mut self.greeting(&connection.socket, &mut connection.input, limit), mark)
     }
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use larder::ByteSize;
 use larder::inspect::escape_control;
-use larder_redis::inspect::{ServerInfo, ServerInspector};
+use larder_redis::inspect::{SentinelAnswer, ServerInfo, ServerInspector};
 
 use super::report::{CheckResult, Report};
+use super::sentinels;
 use crate::args::DoctorOptions;
 use crate::cache::server::{ServerUrl, name};
 use crate::term::exit::{Exit, Failure};
@@ -36,6 +37,8 @@ struct Facts {
     is_declared_durable: bool,
     /// The number of replicas that each removal waits for.
     awaited_replicas: u64,
+    /// The number of Sentinels that are a majority, and what each of them says.
+    sentinels: Option<(usize, Vec<SentinelAnswer>)>,
 }
 
 impl Facts {
@@ -56,6 +59,7 @@ impl Facts {
                 .map(|error| escape_control(&error.to_string()).into_owned()),
             is_declared_durable: inspector.is_declared_durable(),
             awaited_replicas: inspector.awaited_replicas().into(),
+            sentinels: inspector.sentinels(),
         })
     }
 
@@ -64,7 +68,9 @@ impl Facts {
     }
 
     fn lines(&self) -> Vec<CheckResult> {
-        vec![
+        let sentinels = self.sentinels.as_ref();
+        let sentinels = sentinels.map(|(majority, answers)| sentinels::check(*majority, answers));
+        let others = [
             self.version(),
             self.tracking(),
             self.tracking_table(),
@@ -75,7 +81,8 @@ impl Facts {
             self.replicas(),
             self.clients(),
             self.hits(),
-        ]
+        ];
+        sentinels.into_iter().chain(others).collect()
     }
 
     fn version(&self) -> CheckResult {

@@ -125,8 +125,10 @@ impl Facts {
                         limit.saturating_mul(4)
                     )
                 });
-                CheckResult::warn_if(check, format!("{tracked} keys are tracked, of at most {limit}"), remedy)
-                    .with("tracked_keys", tracked)
+                let found = format!(
+                    "{tracked} keys are tracked, of at most {limit}; `get_or_load` tracks two for each key"
+                );
+                CheckResult::warn_if(check, found, remedy).with("tracked_keys", tracked)
             }
             None => unasked(check, "tracking-table-max-keys"),
         }

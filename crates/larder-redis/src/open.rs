@@ -39,6 +39,9 @@ pub fn is_server_url(url: &str) -> bool {
 /// # Errors
 /// Returns [`Error::InvalidUrl`] or [`Error::InvalidSetting`] for an invalid URL.
 ///
+/// # Cost
+/// Parses the URL, and does not connect.
+///
 /// [`DEFAULT_STALENESS`]: crate::DEFAULT_STALENESS
 pub fn staleness(url: &str) -> Result<Duration, Error> {
     Ok(Settings::from_url(url)?.timing.staleness)

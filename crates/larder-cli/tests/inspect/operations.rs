@@ -66,3 +66,11 @@ fn every_command_of_the_help_is_on_the_page() {
         );
     }
 }
+
+#[test]
+fn the_page_shows_what_top_draws() {
+    let drawn = include_str!("../../src/commands/top/snapshots/live-80x24.txt");
+    for line in drawn.lines().filter(|line| !line.is_empty()) {
+        assert!(PAGES[1].contains(line), "{line}");
+    }
+}

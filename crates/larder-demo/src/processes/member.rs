@@ -167,7 +167,8 @@ impl Member<'_> {
             // `Relaxed` is sufficient, because the counter only numbers the requests.
             let ordinal = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
             if ordinal.is_multiple_of(REQUESTS_PER_CHANGE) && tickets.send(()).is_err() {
-                break; // The update thread has failed. Its error is reported.
+                // The update thread has failed. Its error is reported.
+                break;
             }
             let subject = self.workload.subject(&mut rng);
             let asked = clock::since_boot();

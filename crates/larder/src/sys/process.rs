@@ -16,7 +16,7 @@
 //!   (the crate `forkguard`). The count of a child is higher than that of each ancestor, so the check never
 //!   confuses them. The check is one load. If a program calls `clone` or `fork` without the C library, no
 //!   handler runs, and this check does not detect the child.
-//! - [`FileProcess`] also compares the process id, which takes a system call of 50 to 100 ns. This check
+//! - [`FileProcess`] also compares the process id, which takes a system call of 50 to 250 ns. This check
 //!   also detects a child that was made without the C library. Code that changes, unlocks or closes a file
 //!   stores this type, so that no child changes the file of its parent.
 //!

@@ -325,12 +325,3 @@ fn a_source_that_hangs_does_not_block_the_keyboard() {
     };
     assert_eq!(answer.err().as_deref(), Some("let go"));
 }
-
-#[test]
-fn the_page_of_operations_shows_what_is_drawn() {
-    let page = include_str!("../../../../../docs/command.md");
-    let drawn = include_str!("snapshots/live-80x24.txt");
-    for line in drawn.lines().filter(|line| !line.is_empty()) {
-        assert!(page.contains(line), "{line}");
-    }
-}

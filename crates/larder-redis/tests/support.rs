@@ -14,6 +14,15 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// Lets real time pass. To wait for a condition, a test calls [`eventually`].
+///
+/// A real server keeps real time, and so does the bound of its clients. So a test calls this function in
+/// three cases, and no injected clock can take its place:
+///
+/// - The bound must have passed before the test checks that memory answers nothing older.
+/// - A thread of a trial limits the rate of its own requests. Otherwise it would take the processor from the
+///   threads that it races with.
+/// - A load, a proxy or a script is slow on purpose.
 #[expect(clippy::disallowed_methods, reason = "real servers keep real time")]
 pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);

@@ -95,7 +95,8 @@ pub(super) fn condition(condition: &SetCondition) -> (&'static str, &[u8]) {
         SetCondition::Present => ("present", &[]),
         SetCondition::Unchanged(record) => ("unchanged", record),
         SetCondition::UnchangedUnfenced(record) => ("unfenced", record),
-        // A condition that this version does not know must not be treated as no condition.
+        // A condition that this version does not know must not be treated as no condition: the scripts then
+        // store nothing.
         _ => ("unknown", &[]),
     }
 }

@@ -119,8 +119,8 @@ return redis.call('UNLINK', KEYS[1])",
 );
 
 /// Arguments: a new generation if there is none, the record without its header, the time to live in ms or 0
-/// or `keep`, the condition (`always`, `absent`, `present`, `unchanged` or `unfenced`), and the expected
-/// record. Only a script with the condition `unfenced` has the key of the fences.
+/// or `keep`, the condition (`always`, `absent`, `present`, `unchanged`, `unfenced`, or `unknown`, which stores
+/// nothing), and the expected record. Only a script with the condition `unfenced` has the key of the fences.
 pub(super) static SET: Script = Script::new(
     "if ARGV[4] == 'unfenced' then
   local t = redis.call('TIME')
@@ -130,6 +130,7 @@ local g = redis.call('GET', KEYS[2])
 if ARGV[4] ~= 'always' or ARGV[3] == 'keep' then
   local v = redis.pcall('GET', KEYS[1])
   local live = type(v) == 'string' and g and v:byte(1) == 1 and v:sub(2, 9) == g
+  if ARGV[4] == 'unknown' then return 0 end
   if ARGV[4] == 'absent' and live then return 0 end
   if (ARGV[4] == 'present' or ARGV[3] == 'keep') and not live then return 0 end
   if (ARGV[4] == 'unchanged' or ARGV[4] == 'unfenced') and not (live and v == '\\1' .. g .. ARGV[5]) then return 0 end
@@ -155,6 +156,7 @@ end
 if ARGV[3] ~= 'always' or ARGV[2] == 'keep' then
   local v = redis.pcall('GET', KEYS[1])
   if type(v) ~= 'string' then v = false end
+  if ARGV[3] == 'unknown' then return 0 end
   if ARGV[3] == 'absent' and v then return 0 end
   if (ARGV[3] == 'present' or ARGV[2] == 'keep') and not v then return 0 end
   if (ARGV[3] == 'unchanged' or ARGV[3] == 'unfenced') and v ~= ARGV[4] then return 0 end

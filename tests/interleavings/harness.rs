@@ -13,7 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use crate::explorer::Explorer;
+use crate::seeds;
 
+/// The environment variable with the number of schedules.
+const VARIABLE: &str = "LARDER_SCHEDULES";
+/// The command that runs the scenarios.
+const COMMAND: &str = "RUSTFLAGS=\"--cfg shuttle\" cargo test --profile shuttle --target-dir target/shuttle -p \
+                       larder-interleavings";
 /// Default number of schedules, for all scenarios together. They take little time.
 const SCHEDULES: u64 = 2_000;
 /// Stack size in bytes. A commit of redb needs more than shuttle's default.
@@ -37,24 +43,13 @@ pub(crate) fn cache_path() -> PathBuf {
     })
 }
 
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
-}
-
-/// Returns a new seed for each run, from the random keys of the standard library's hasher.
-fn fresh_seed() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::hash::RandomState::new().build_hasher().finish() >> 16
-}
-
 /// Explores one of `scenarios` scenarios with an equal part of all schedules.
 ///
 /// # Panics
 /// Panics if a schedule fails. First prints the command that replays the schedule.
 pub(crate) fn explore(test: &str, scenario: fn(), scenarios: u64) {
-    let first_seed = number("LARDER_SEED").unwrap_or_else(fresh_seed);
-    let schedules = number("LARDER_SCHEDULES").unwrap_or(SCHEDULES).div_ceil(scenarios);
+    let first_seed = seeds::first_seed();
+    let schedules = seeds::number(VARIABLE).unwrap_or(SCHEDULES).div_ceil(scenarios);
     if let Err((seed, panic)) = run(scenario, first_seed, schedules) {
         eprintln!("{}", replay(test, seed));
         resume_unwind(panic);
@@ -64,10 +59,7 @@ pub(crate) fn explore(test: &str, scenario: fn(), scenarios: u64) {
 
 /// Returns the command that replays one schedule of a test.
 pub(crate) fn replay(test: &str, seed: u64) -> String {
-    format!(
-        "replay it: LARDER_SEED={seed} LARDER_SCHEDULES=1 RUSTFLAGS=\"--cfg shuttle\" cargo test --profile shuttle \
-         --target-dir target/shuttle -p larder-interleavings {test} -- --nocapture"
-    )
+    seeds::replay(seed, (VARIABLE, 1), COMMAND, test)
 }
 
 type Panic = Box<dyn std::any::Any + Send>;

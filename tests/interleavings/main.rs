@@ -29,6 +29,8 @@ mod planted;
 mod reads;
 mod refresh;
 mod remote;
+#[path = "../support/seeds.rs"]
+mod seeds;
 mod shutdown;
 mod source;
 mod task_refresh;

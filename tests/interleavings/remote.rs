@@ -111,23 +111,23 @@ pub(crate) fn no_answer_is_stale_beyond_the_bound() {
     source.check();
 }
 
-/// The push of a removal is late, and the other machine has the old value in memory.
-pub(crate) fn a_push_that_is_late_is_bounded() {
+/// One machine has the old value in memory, and the other machine removes the key. `hold` delays the
+/// messages to the first machine, and `release` lets them arrive, while the removal and two lookups run.
+fn late_messages(hold: impl FnOnce(&RemoteNode), release: impl Fn(&RemoteNode) + Send + Sync) {
     let (machines, source) = (Machines::new(), Source::new());
     let [one, other] = machines.versions();
     let node = &machines.nodes[1];
     source.load(&one, &1);
     other.get(&1);
     node.bound_validity(BOUND);
-    node.ping();
-    node.hold_stream(true);
+    hold(node);
     contest([
         &|| machines.change_and_wait(&source, &one),
         &|| {
             get(&source, &other);
             get(&source, &other);
         },
-        &|| node.hold_stream(false),
+        &|| release(node),
     ]);
     node.ping();
     get(&source, &other);
@@ -136,33 +136,26 @@ pub(crate) fn a_push_that_is_late_is_bounded() {
     source.check();
 }
 
+/// The push of a removal is late, and the other machine has the old value in memory.
+pub(crate) fn a_push_that_is_late_is_bounded() {
+    let hold = |node: &RemoteNode| {
+        node.ping();
+        node.hold_stream(true);
+    };
+    late_messages(hold, |node| node.hold_stream(false));
+}
+
 /// The answer to a PING arrives late, and so does the push of a removal behind it.
 pub(crate) fn an_answer_to_a_ping_that_is_late_is_bounded() {
-    let (machines, source) = (Machines::new(), Source::new());
-    let [one, other] = machines.versions();
-    let node = &machines.nodes[1];
-    source.load(&one, &1);
-    other.get(&1);
-    node.bound_validity(BOUND);
-    node.hold_stream(true);
-    node.ping();
-    contest([
-        &|| machines.change_and_wait(&source, &one),
-        &|| {
-            get(&source, &other);
-            get(&source, &other);
-        },
-        &|| {
-            node.deliver_one();
-            sleep(Duration::ZERO);
-            node.hold_stream(false);
-        },
-    ]);
-    node.ping();
-    get(&source, &other);
-    drop((one, other));
-    machines.close();
-    source.check();
+    let hold = |node: &RemoteNode| {
+        node.hold_stream(true);
+        node.ping();
+    };
+    late_messages(hold, |node| {
+        node.deliver_one();
+        sleep(Duration::ZERO);
+        node.hold_stream(false);
+    });
 }
 
 /// The server sends its pushes at the end of a turn. A PING of the turn is answered before the push of a

@@ -119,7 +119,7 @@ impl Harness {
     /// Like [`replayable`](Harness::replayable), for work of several rounds.
     pub(crate) fn replayable_with<T>(&self, seed: u64, rounds: u64, work: impl FnOnce() -> T) -> T {
         let Self { test, variable, .. } = self;
-        let replay = replay(seed, (variable, rounds), "larder-tests", test);
+        let replay = replay(seed, (variable, rounds), "cargo test -p larder-tests", test);
         // The time limit grows with the number of rounds. A hanging child is detected earlier, because it
         // prints nothing.
         let rounds = u32::try_from(rounds.max(1)).unwrap_or(u32::MAX);

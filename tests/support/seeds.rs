@@ -25,7 +25,8 @@ fn fresh_seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish() >> 16
 }
 
-/// Returns the command that runs a test of a package again, with a seed and the length of the run.
-pub(crate) fn replay(seed: u64, (variable, length): (&str, u64), package: &str, test: &str) -> String {
-    format!("replay it: {SEED}={seed} {variable}={length} cargo test -p {package} {test} -- --nocapture")
+/// Returns the command that runs a test again, with a seed and the length of the run. `command` runs the
+/// tests of the package.
+pub(crate) fn replay(seed: u64, (variable, length): (&str, u64), command: &str, test: &str) -> String {
+    format!("replay it: {SEED}={seed} {variable}={length} {command} {test} -- --nocapture")
 }

@@ -83,7 +83,7 @@ fn passes(name: &str) {
     let first = first_seed();
     let rounds = number(ROUNDS).unwrap_or(target.rounds);
     for seed in (0..rounds).map(|at| first.wrapping_add(at)) {
-        let replay = replay(seed, (ROUNDS, 1), "larder-fuzz", &format!("{name}_inputs"));
+        let replay = replay(seed, (ROUNDS, 1), "cargo test -p larder-fuzz", &format!("{name}_inputs"));
         told(&replay, || (target.run)(&made_up(&corpus, seed)));
     }
 }

@@ -225,7 +225,7 @@ fn eight_workers_get_what_they_were_promised_while_the_server_is_killed() {
             assert!(kills > 0 && acts > 0);
         }
         Err(finding) => {
-            let replay = replay(seed, (SECONDS, seconds), "larder-serve", "eight_workers_get");
+            let replay = replay(seed, (SECONDS, seconds), "cargo test -p larder-serve", "eight_workers_get");
             panic!("{finding}\n{replay}")
         }
     }

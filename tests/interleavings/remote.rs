@@ -251,7 +251,7 @@ fn refresh_beside(change: impl Fn(&Machines, &Source, &Keyspace<u64, u64>) + Syn
 }
 
 pub(crate) fn a_refresh_never_outlives_a_removal_on_another_machine() {
-    refresh_beside(|machines, source, one| machines.change_and_wait(source, one));
+    refresh_beside(Machines::change_and_wait);
 }
 
 /// During an update, the value that the source will have is inserted. The refresh may read this value at the

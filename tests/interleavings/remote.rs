@@ -5,8 +5,8 @@
 //! no lookup on that node may return an older value.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::testing::remote::{RemoteNode, RemoteServer};
@@ -362,6 +362,18 @@ pub(crate) fn a_lost_connection_leaves_nothing_stale() {
     drop((one, other));
     machines.close();
     source.check();
+}
+
+/// The last handle of a cache is dropped while the cache loses its connection. The counters of the cache are
+/// checked then, although another thread may be dropping the near copies.
+pub(crate) fn a_close_beside_a_lost_connection_leaves_the_counters_right() {
+    let Machines { nodes, caches: [first, other], .. } = Machines::new();
+    let versions = other.keyspace(VERSIONS).unwrap();
+    versions.insert(&1, 10).unwrap();
+    versions.get(&1).unwrap();
+    let handles = Mutex::new(Some((other, versions)));
+    contest([&|| drop(handles.lock().unwrap().take()), &|| (0..4).for_each(|_| nodes[1].lose())]);
+    first.close().unwrap();
 }
 
 /// Both machines load two keys with one loader, in opposite order. Each key is loaded only once.

@@ -282,6 +282,9 @@ impl Tiers {
     /// Panics if two of the values disagree.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn validate_at_end(&self) {
+        // The thread of a remote tier may outlive the close. If it loses the connection at that time, it
+        // drops all near copies, behind a barrier in each shard.
+        let _drops = self.remote().map(|remote| remote.drops.write());
         self.memory.validate_at_end();
         if self.has_disk() {
             assert_eq!(

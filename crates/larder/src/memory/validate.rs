@@ -8,7 +8,7 @@ use super::Memory;
 use super::shard::validate::ShardSums;
 
 impl Memory {
-    /// Compares every sum with the slots. No call may be in progress.
+    /// Compares every sum with the slots. No call may be in progress, and no near copy may be dropped now.
     ///
     /// # Panics
     /// Panics if a sum differs from the slots.

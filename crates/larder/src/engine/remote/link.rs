@@ -9,6 +9,8 @@ use crate::error::remote_error::RemoteError;
 use crate::remote::reply::{RemoteAnswer, RemoteReply, RemoteResult, reply};
 use crate::remote::tier::RemoteTier;
 use crate::sys::process::Process;
+#[cfg(any(test, feature = "test-util"))]
+use crate::sys::sync::RwLock;
 use crate::sys::sync::{Arc, AtomicU64, Ordering, StatisticU64, key_seeds};
 #[cfg(feature = "async")]
 use crate::sys::waker_thread::before_blocking;
@@ -19,6 +21,10 @@ pub(crate) struct RemoteLink {
     pub(crate) waits: PushWaits,
     pub(crate) fences: Fences,
     process: Process,
+    /// Held shared while the thread of the tier drops near copies. A close does not wait for that thread, so
+    /// the checks of the counters wait for it.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(in crate::engine) drops: RwLock<()>,
     /// The number of lookups and fills that had no answer.
     failures: StatisticU64,
     /// The seed and the counter of [`unique`](Self::unique).
@@ -32,7 +38,17 @@ impl RemoteLink {
         // In a test, two caches of a process may have the same seeds.
         let seed = seed ^ (Arc::as_ptr(&tier).addr() as u64);
         let (failures, writes) = (StatisticU64::new(0), AtomicU64::new(0));
-        Self { tier, waits: PushWaits::default(), fences: Fences::default(), process, failures, seed, writes }
+        Self {
+            tier,
+            waits: PushWaits::default(),
+            fences: Fences::default(),
+            process,
+            #[cfg(any(test, feature = "test-util"))]
+            drops: RwLock::new(()),
+            failures,
+            seed,
+            writes,
+        }
     }
 
     /// Returns a unique number for a write, so that equal bytes of a record mean an unchanged slot. The

@@ -16,7 +16,7 @@ impl NearTier for Tiers {
     fn invalidate(&self, keys: &[&[u8]]) {
         let mut dropped = EvictedValues::default();
         for key in keys {
-            self.memory.drop_near(self.memory.key(key), &mut dropped);
+            self.drop_copies(|| self.memory.drop_near(self.memory.key(key), &mut dropped));
             if let Some(remote) = self.remote() {
                 self.end_parked(remote.waits.note_push(Some(key)));
             }
@@ -39,11 +39,18 @@ impl Tiers {
     /// Drops all near copies in a scope, and voids the loads and tokens of its keys.
     fn drop_scope(&self, scope: Scope) {
         let mut dropped = EvictedValues::default();
-        self.memory.purge(scope, false, self.time.now(), 0, &mut dropped);
+        self.drop_copies(|| self.memory.purge(scope, false, self.time.now(), 0, &mut dropped));
         if let Some(remote) = self.remote() {
             self.end_parked(remote.waits.note_push(None));
         }
         self.sweeper.drop_values(dropped);
+    }
+
+    /// Drops near copies. Meanwhile the sums of memory may disagree, and a shard may have a barrier.
+    fn drop_copies<R>(&self, drop_copies: impl FnOnce() -> R) -> R {
+        #[cfg(any(test, feature = "test-util"))]
+        let _dropping = self.remote().map(|remote| remote.drops.read());
+        drop_copies()
     }
 
     /// Ends all waits for other machines. The waiting callers look their keys up again.

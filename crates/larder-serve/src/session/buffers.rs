@@ -126,6 +126,18 @@ mod tests {
         assert_eq!((memory.used.load(Ordering::Relaxed), memory.connections.load(Ordering::Relaxed)), (0, 0));
     }
 
+    /// Three of four connections exceed their share of 256 KiB. Only the second one must end, and it is not
+    /// the one that has exceeded the bound.
+    #[test]
+    fn the_largest_of_several_connections_above_their_share_ends() {
+        let (memory, clients) = (BufferMemory::new(1 << 20), Arc::new(Clients::default()));
+        let mut peers = [(); 4].map(|()| Silent::connect(&memory, &clients));
+        for (peer, kib) in peers.iter_mut().zip([300, 400, 350]) {
+            peer.count(kib << 10, &clients);
+        }
+        assert_eq!(peers.each_ref().map(Silent::has_ended), [false, true, false, false]);
+    }
+
     #[test]
     fn the_bound_holds_when_connections_fill_one_after_another() {
         const MAX: usize = 1 << 30;

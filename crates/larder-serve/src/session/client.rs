@@ -205,3 +205,38 @@ impl Drop for Listed {
         self.0.lock().remove(&self.1.id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ends the largest of connections with these counts, and returns the counts of the ended ones.
+    fn ended(counts: &[usize], max: usize, share: usize) -> Vec<usize> {
+        let clients: Arc<Clients> = Arc::default();
+        let peer = Peer { remote: String::new(), local: String::new(), is_unix: true };
+        let listed: Vec<Listed> = counts.iter().map(|_| clients.add(peer.clone())).collect();
+        for (listed, count) in listed.iter().zip(counts) {
+            listed.client().set_buffered(*count);
+        }
+        let number = clients.end_largest(max, share);
+        let killed = listed.iter().zip(counts).filter(|(listed, _)| listed.client().is_killed());
+        let killed: Vec<usize> = killed.map(|(_, count)| *count).collect();
+        assert_eq!(killed.len(), number);
+        killed
+    }
+
+    #[test]
+    fn the_largest_connections_end_and_no_more_of_them_than_needed() {
+        assert_eq!(ended(&[300, 400, 350, 0], 1000, 250), [400]);
+        assert_eq!(ended(&[300, 400, 350, 0], 700, 175), [400]);
+        assert_eq!(ended(&[300, 400, 350, 0], 600, 150), [400, 350]);
+        assert_eq!(ended(&[300, 400, 350, 0], 1050, 262), [0; 0]);
+    }
+
+    /// The counts of a closing connection may still be missing in one sum, and present in the other.
+    #[test]
+    fn a_connection_with_an_equal_share_never_ends() {
+        assert_eq!(ended(&[60, 61, 60], 100, 60), [61]);
+        assert_eq!(ended(&[60, 60, 60], 100, 60), [0; 0]);
+    }
+}

@@ -297,6 +297,18 @@ mod tests {
         assert!(output.kept() < 1 << 20, "unsent {}, kept {}", output.len(), output.kept());
     }
 
+    /// Bytes that were sent take memory until the buffer is emptied.
+    #[test]
+    fn bytes_that_were_sent_are_held_until_they_are_freed() {
+        let mut output = Output::new(&super::OutputLimits::default());
+        output.reply().append(vec![b'x'; 100]);
+        assert_eq!(output.sendable().len(), 100);
+        output.advance(40);
+        assert_eq!((output.len(), output.held_len()), (60, 100));
+        output.advance(60);
+        assert_eq!((output.len(), output.held_len()), (0, 0));
+    }
+
     #[test]
     fn a_connection_whose_replies_are_sent_holds_little() {
         let large = vec![b'x'; 1 << 20];

@@ -1,7 +1,7 @@
 use std::cell::Cell;
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -64,7 +64,49 @@ impl PeerStream for EagerPeer {
     }
 }
 
+/// A peer that sends one request, and reads no reply.
+struct DeafPeer(Option<&'static [u8]>);
+
+impl AsyncRead for DeafPeer {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Some(request) = self.0.take() else { return Poll::Pending };
+        into.put_slice(request);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for DeafPeer {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl PeerStream for DeafPeer {
+    fn peer_state(&self, _context: &mut Context<'_>) -> PeerState {
+        PeerState::Open
+    }
+}
+
+const TIMEOUTS: Timeouts =
+    Timeouts { idle: None, write: Duration::from_secs(10), auth: Duration::from_secs(10) };
+
 fn served() -> Arc<Served> {
+    served_with(DEFAULT_BUFFER_MEMORY)
+}
+
+fn served_with(buffer_memory: usize) -> Arc<Served> {
     let cache = Cache::builder().open().unwrap();
     Arc::new(Served {
         databases: Databases::open(&cache, &[DatabaseModes::default()], Vec::new()).unwrap(),
@@ -73,7 +115,7 @@ fn served() -> Arc<Served> {
         is_read_only: false,
         limits: RequestLimits::default(),
         output_limits: OutputLimits::default(),
-        buffers: BufferMemory::new(DEFAULT_BUFFER_MEMORY),
+        buffers: BufferMemory::new(buffer_memory),
         max_connections: 1,
         clients: Arc::default(),
         counters: ServerCounters::default(),
@@ -97,8 +139,7 @@ fn a_connection_that_always_has_requests_lets_others_go_on() {
         let session = Session::new(served.clone(), &COMMANDS, listed.client().clone());
         let requests = b"PING\r\n".repeat(usize::try_from(REQUESTS).unwrap());
         let peer = EagerPeer { requests, taken: 0 };
-        let timeouts = Timeouts { idle: None, write: Duration::from_secs(10), auth: Duration::from_secs(10) };
-        let connection = Connection::new((), peer, session, timeouts);
+        let connection = Connection::new((), peer, session, TIMEOUTS);
         let turns = Cell::new(0);
         let others = async {
             loop {
@@ -114,5 +155,27 @@ fn a_connection_that_always_has_requests_lets_others_go_on() {
         assert_eq!(served.counters.requests.load(super::Ordering::Relaxed), u64::from(REQUESTS));
         let least = REQUESTS / MAX_TURN_REQUESTS;
         assert!(turns.get() >= least, "{} of at least {least}", turns.get());
+    });
+}
+
+/// The lines for a monitor exceed the bound of all buffers, and the peer of the monitor is silent. So the
+/// connection counts its buffers while it waits.
+#[test]
+fn a_monitor_whose_lines_exceed_the_bound_ends_when_it_takes_them() {
+    const BOUND: usize = 1 << 20;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let served = served_with(BOUND);
+        let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
+        let session = Session::new(served.clone(), &COMMANDS, listed.client().clone());
+        let connection = Connection::new((), DeafPeer(Some(b"MONITOR\r\n")), session, TIMEOUTS);
+        let mut served_connection = pin!(connection.serve(pending()));
+        let mut poll =
+            async || poll_fn(|context| Poll::Ready(served_connection.as_mut().poll(context))).await;
+        assert!(poll().await.is_pending());
+        assert!(served.monitors.is_watched(), "the connection is a monitor");
+        served.monitors.show(&vec![b'x'; BOUND]);
+        assert!(poll().await.is_ready(), "the connection has ended");
+        assert_eq!(served.counters.cut_off.load(super::Ordering::Relaxed), 1);
     });
 }

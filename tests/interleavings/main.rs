@@ -18,6 +18,7 @@ mod durability;
 mod expiry;
 mod explorer;
 mod grace;
+mod groups;
 mod harness;
 mod history;
 mod idle;
@@ -93,6 +94,11 @@ scenarios! {
     transactions::no_thread_sees_half_of_a_transaction,
     transactions::a_group_lookup_in_memory_sees_no_half_of_a_transfer,
     transactions::a_group_lookup_on_disk_sees_no_half_of_a_transfer,
+    groups::a_group_lookup_beside_a_removal_is_of_one_moment,
+    groups::a_group_lookup_beside_a_removal_by_prefix_is_of_one_moment,
+    groups::a_group_lookup_beside_an_expiry_is_of_one_moment,
+    groups::a_group_lookup_beside_an_eviction_from_disk_is_of_one_moment,
+    groups::a_group_lookup_beside_a_discarded_file_is_of_one_moment,
     transactions::a_watch_sees_what_came_and_went,
     transactions::a_watch_and_an_eviction_agree,
     transactions::a_transaction_of_what_has_expired_is_refused,
@@ -135,6 +141,7 @@ scenarios! {
     remote::no_increment_of_two_machines_is_lost,
     remote::a_near_copy_never_outlives_its_entry,
     remote::a_lost_connection_leaves_nothing_stale,
+    remote::a_close_beside_a_lost_connection_leaves_the_counters_right,
     remote::loads_of_several_keys_in_opposite_orders_end,
     ticks::a_hit_within_a_tick_is_never_late,
     tasks::tasks_and_threads_share_one_load,

@@ -227,6 +227,20 @@ fn a_transaction_that_is_published_key_by_key_is_caught() {
 }
 
 #[test]
+fn a_group_lookup_that_does_not_check_what_it_read_is_caught() {
+    use crate::groups::*;
+    assert_caught(Failpoint::ConfirmNothing, a_group_lookup_beside_a_removal_is_of_one_moment);
+    assert_caught(Failpoint::ConfirmNothing, a_group_lookup_beside_a_removal_by_prefix_is_of_one_moment);
+    assert_caught(Failpoint::ConfirmNothing, a_group_lookup_beside_an_eviction_from_disk_is_of_one_moment);
+    assert_caught(Failpoint::ConfirmNothing, a_group_lookup_beside_a_discarded_file_is_of_one_moment);
+}
+
+#[test]
+fn a_group_lookup_that_keeps_its_first_results_is_caught() {
+    assert_caught(Failpoint::LookOnce, crate::groups::a_group_lookup_beside_an_expiry_is_of_one_moment);
+}
+
+#[test]
 fn a_transaction_published_without_its_leases_is_caught() {
     assert_caught(Failpoint::FillWithoutLease, crate::transactions::a_transfer_keeps_the_sum);
 }

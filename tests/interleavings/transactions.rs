@@ -10,7 +10,7 @@ use larder::{Cache, Error, Keyspace};
 
 use crate::expiry::Lookups;
 use crate::explorer::contest;
-use crate::place::{PAIRS, Place, TTL, versions};
+use crate::place::{PAIRS, Place, TTL, let_others_go_on, versions};
 
 /// Moves an amount from one account to another.
 fn transfer(cache: &Cache, versions: &Keyspace<u64, u64>, (from, to): (u64, u64), amount: u64) {
@@ -89,7 +89,7 @@ pub(crate) fn no_thread_sees_half_of_a_transaction() {
 }
 
 /// Two transfers, and lookups of both accounts that do not wait. A lookup that has a result finds no half of
-/// a transfer.
+/// a transfer. The last lookup has a result, because nothing comes in between.
 fn no_group_lookup_sees_half_of_a_transfer(cache: &Cache) {
     let versions = accounts(cache);
     let wrong = Mutex::new(Vec::new());
@@ -113,7 +113,13 @@ fn no_group_lookup_sees_half_of_a_transfer(cache: &Cache) {
         },
         &|| transfer(cache, &versions, (2, 1), 5),
     ]);
+    let_others_go_on();
+    cache.flush().unwrap();
+    let inline = cache.inline_calls();
+    let last = versions.try_get_group([1, 2]);
+    drop(inline);
     cache.close().unwrap();
+    assert_eq!(last.map(|last| last.iter().flatten().map(|value| **value).sum::<u64>()), Some(20));
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{wrong:?}");
 }

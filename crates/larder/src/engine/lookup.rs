@@ -311,6 +311,13 @@ impl Tiers {
         has_snapshot.then(|| (withdrawals, self.disk.read_faults()))
     }
 
+    /// Returns a token of the current snapshot, for [`reads_from`](Tiers::reads_from). Returns `None` if
+    /// there is no snapshot. If the snapshot is still current later, every lookup in between has read it.
+    #[cfg(feature = "async")]
+    pub(crate) fn current_snapshot(&self) -> Option<Weak<StoreSnapshot>> {
+        self.disk.snapshots.current().as_ref().map(Arc::downgrade)
+    }
+
     /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`. Returns
     /// `None` if the disk can't be read but may have entries.
     pub(crate) fn keys_on_disk(

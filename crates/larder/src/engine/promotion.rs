@@ -115,6 +115,13 @@ impl<V> DecodedEntry<V> {
         self.snapshot.is_some()
     }
 
+    /// Returns whether the expiry was found in the record or at its stamp, and not in a slot or in a newer
+    /// snapshot. That slot or snapshot may no longer exist.
+    #[cfg(feature = "async")]
+    pub(crate) fn has_own_expiry(&self) -> bool {
+        self.has_snapshot() || !self.extras.is_extended_by_uses()
+    }
+
     /// Returns whether the value was read from the current snapshot.
     pub(crate) fn is_current(&self, tiers: &Tiers) -> bool {
         self.snapshot.as_ref().is_some_and(|snapshot| tiers.reads_from(snapshot))

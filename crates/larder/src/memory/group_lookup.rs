@@ -1,54 +1,82 @@
 //! The lookup of several keys at one moment.
 //!
-//! A caller first looks all keys up with [`get_group`](Memory::get_group). If memory has no entry for some of
-//! them, the caller reads these keys from disk, with no lock held. Then it calls
-//! [`confirm_group_lookup`](Memory::confirm_group_lookup). The moment of this call is the moment of the whole
-//! lookup. The values in memory are looked up again. An entry that was read from disk is still the content of
-//! its key, because its permission is still valid ([`super::epochs`]).
+//! Some keys are in memory, and some are only on disk. No lock covers both tiers, and the disk is read with
+//! no lock held. So the keys are looked up in this order:
 //!
-//! Both calls hold the shared locks of all shards of the keys, in the order of the shards' numbers, as in
-//! [`super::group_publication`]. If each lock were released before the next one is taken, a transaction could
-//! make its changes in between, and the lookup would find a part of them.
+//! 1. Lock the shards of all keys, and look the keys up ([`get_group`](Memory::get_group)). If memory knows
+//!    all keys, this is the moment of the lookup. Otherwise each unknown key gets an epoch token
+//!    ([`super::epochs`]). Unlock the shards.
+//! 2. Remember the current snapshot of the disk.
+//! 3. Read the unknown keys from disk.
+//! 4. Lock the shards of all keys again ([`confirm_group_lookup`](Memory::confirm_group_lookup)). The moment
+//!    of the lookup is the reading of the clock under these locks. At this moment:
+//!    - (a) The snapshot of (2) is still the current one. A replaced snapshot never becomes current again, so
+//!      every key was read from this snapshot. Other lookups still find its entries: none is evicted from
+//!      disk, and the file is not discarded.
+//!    - (b) Memory still does not have the unknown keys, so the snapshot has their content. Their tokens are
+//!      valid, so no range removal has hidden an entry of the snapshot.
+//!    - (c) The other keys are looked up again, and the new results count. If memory has evicted one of them,
+//!      its content is only on disk.
+//!    - (d) The entries that were read from disk are live. The caller checks this by the time under the
+//!      locks.
+//! 5. If a condition does not hold, begin again at (1).
+//!
+//! Without (a), an entry that the disk has evicted could appear beside a value that was stored after the
+//! eviction. Without the second lookup of (c), a value could appear beside a key that expired after the value
+//! was replaced.
+//!
+//! Both calls lock the shards in the order of their numbers, as in [`super::group_publication`], and release
+//! them together. If each lock were released before the next one is taken, a transaction could make its
+//! changes in between, and the lookup would find a part of them.
 
 use super::Memory;
-use super::group_publication::LockedShards;
+use super::group_publication::{GroupConditions, LockedShards};
 use super::leases::Permit;
 use super::shard::Shard;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::RwLockReadGuard;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Looks several keys up at one moment, and records a use of each entry. `now` is called under the locks.
+    /// Does step 1, and records a use of each entry. `now` is called under the locks.
     pub(crate) fn get_group(&self, keys: &[SlotKey<'_>], now: impl FnOnce() -> Timestamp) -> Vec<Lookup> {
         let mut locked = self.read_shards(keys);
         let now = now();
         keys.iter().map(|key| locked.of(self.index_of(key.hash)).get(*key, now)).collect()
     }
 
-    /// Looks the keys up again, and updates the results `found` of an earlier lookup. Returns the time of
-    /// this lookup. Returns `None` if memory no longer has a key that it had. Also returns `None` if the
-    /// content of a key that memory did not have may have changed in the meantime.
+    /// Does step 4, and updates the results `found` of step 1. Returns the time of the lookup, or `None` if
+    /// (a), (b) or (c) does not hold.
     pub(crate) fn confirm_group_lookup(
         &self,
         keys: &[SlotKey<'_>],
         found: &mut [Lookup],
-        now: impl FnOnce() -> Timestamp,
+        conditions: GroupConditions<'_>,
     ) -> Option<Timestamp> {
         let mut locked = self.read_shards(keys);
-        let now = now();
+        let now = (conditions.now)();
+        // (a)
+        let confirms_nothing = failpoint_is_set(Failpoint::ConfirmNothing);
+        if !(conditions.is_current)() && !confirms_nothing {
+            return None;
+        }
         for (key, found) in keys.iter().zip(found) {
             let shard = locked.of(self.index_of(key.hash));
-            if let Lookup::Unknown(miss) = found {
-                if !shard.leases.permits(*key, Permit::EpochToken(miss.epoch_token)) {
-                    return None;
+            let again = shard.peek(*key, now);
+            match (&*found, again) {
+                // (b)
+                (Lookup::Unknown(_), _) if confirms_nothing => {}
+                (Lookup::Unknown(miss), Lookup::Unknown(_)) => {
+                    if !shard.leases.permits(*key, Permit::EpochToken(miss.epoch_token)) {
+                        return None;
+                    }
                 }
-                continue;
-            }
-            *found = shard.peek(*key, now);
-            if matches!(found, Lookup::Unknown(_)) {
-                return None;
+                // (c)
+                (Lookup::Unknown(_), _) | (_, Lookup::Unknown(_)) => return None,
+                (_, _) if failpoint_is_set(Failpoint::LookOnce) => {}
+                (_, again) => *found = again,
             }
         }
         Some(now)

@@ -1,3 +1,5 @@
+#[cfg(feature = "async")]
+mod group_lookup;
 mod idle;
 mod large;
 mod model;

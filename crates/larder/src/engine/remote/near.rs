@@ -47,6 +47,10 @@ impl Tiers {
     }
 
     /// Drops near copies. Meanwhile the sums of memory may disagree, and a shard may have a barrier.
+    #[cfg_attr(
+        not(any(test, feature = "test-util")),
+        expect(clippy::unused_self, reason = "only a check in tests waits for the drops")
+    )]
     fn drop_copies<R>(&self, drop_copies: impl FnOnce() -> R) -> R {
         #[cfg(any(test, feature = "test-util"))]
         let _dropping = self.remote().map(|remote| remote.drops.read());

@@ -110,6 +110,12 @@ pub enum Failpoint {
     RemoveBeforeGroup,
     /// A transaction makes its changes one after another, each under the lock of its own shard.
     PublishOneByOne,
+    /// The lookup of a group does not check under the locks what it has read from disk.
+    #[cfg(feature = "async")]
+    ConfirmNothing,
+    /// The lookup of a group keeps the results of its first lookup in memory.
+    #[cfg(feature = "async")]
+    LookOnce,
     /// A watch of a missing key compares its sequence instead of its epoch.
     WatchBySequence,
     /// A tick is stored before the limit is raised to the tick's upper bound.

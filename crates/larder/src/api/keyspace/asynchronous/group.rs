@@ -1,14 +1,10 @@
 //! A lookup of several keys at one moment, which does not wait.
 //!
 //! A transaction without changes has the same result. It takes a lease on each key, because its closure may
-//! change the key later. This lookup takes none:
+//! change the key later. This lookup takes none. Its steps 1 to 5 are those of
+//! [`crate::memory::group_lookup`]. Step 3 reads the disk only if the thread may read it ([`inline_calls`]).
 //!
-//! 1. All keys are looked up in memory, under the locks of all their shards
-//!    ([`crate::memory::group_lookup`]). If memory knows all keys, this is the whole lookup.
-//! 2. The other keys are read from disk, if the thread may read it ([`inline_calls`]). No lock is held.
-//! 3. All locks are taken again. The results of (2) are checked, and the other keys are looked up again. If
-//!    a check fails, the lookup starts again at (1).
-//! 4. The values that were read from disk are copied into memory.
+//! 6. The values that were read from disk are copied into memory.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,6 +15,7 @@ use crate::engine::promotion::DecodedEntry;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::Memory;
+use crate::memory::group_publication::GroupConditions;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
@@ -33,7 +30,7 @@ const MAX_ROUNDS: usize = 4;
 /// Maximum number of encoded bytes that one lookup reads from disk.
 const MAX_READ: usize = 1 << 20;
 
-/// Several whole keys, in one buffer.
+/// Several full keys, in one buffer.
 #[derive(Debug, Default)]
 struct GroupKeys {
     bytes: Vec<u8>,
@@ -66,8 +63,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The call succeeds if memory knows all of the keys. A thread with
     /// [`inline_calls`](crate::Cache::inline_calls) also reads up to 1 MiB from a fast disk. The call returns
     /// `None` for a key that is too long, for more than [`MAX_TRANSACTION_KEYS`](crate::MAX_TRANSACTION_KEYS)
-    /// keys, for a keyspace of a remote tier, in a forked child, after the cache was closed, and while other
-    /// threads constantly change the keys.
+    /// keys, for a keyspace of a remote tier, in a forked child, and after the cache was closed. It also
+    /// returns `None` while other threads constantly change the keys, or if commits come during several reads
+    /// of the disk in a row.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -127,20 +125,28 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         // 2. The conditions are read before the snapshot is loaded, as in `look_in_both`.
         let Some(conditions) = tiers.read_conditions() else { return Round::MustWait };
+        let Some(snapshot) = tiers.current_snapshot() else { return Round::MustWait };
+        // 3.
         let Some(read) = self.read_group(keys, &found) else { return Round::MustWait };
+        // An entry is not missing because it could not be read.
         if read.iter().any(Option::is_none) && tiers.read_conditions() != Some(conditions) {
             return Round::MustWait;
         }
-        // 3.
-        let Some(now) = tiers.memory.confirm_group_lookup(keys, &mut found, || tiers.time.now()) else {
+        // 4.
+        let is_current = || tiers.reads_from(&snapshot);
+        let conditions = GroupConditions { now: &|| tiers.time.now(), is_current: &is_current };
+        let Some(now) = tiers.memory.confirm_group_lookup(keys, &mut found, conditions) else {
             return Round::Lost;
         };
-        let is_live = |entry: &DecodedEntry<V>| entry.expires_at > now;
-        let read = read.into_iter().map(|entry| entry.filter(is_live)).collect();
+        // (d) A use may have extended the life of an entry that has expired now. So the entry is read again.
+        let is_live = |entry: &DecodedEntry<V>| entry.expires_at > now && entry.has_own_expiry();
+        if !read.iter().flatten().all(is_live) {
+            return Round::Lost;
+        }
         Round::Found(self.values_of_group(keys, found, read))
     }
 
-    /// Runs step 2. Returns the entries of the keys that memory does not know, in the order of the keys.
+    /// Runs step 3. Returns the entries of the keys that memory does not know, in the order of the keys.
     /// Returns `None` if the thread may not read the disk, or if the entries are too large.
     fn read_group(&self, keys: &[SlotKey<'_>], found: &[Lookup]) -> Option<Vec<Option<DecodedEntry<V>>>> {
         let mut room = MAX_READ;
@@ -158,7 +164,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(read)
     }
 
-    /// Runs step 4, and counts the lookups. `read` has the entries of the keys that memory does not know.
+    /// Runs step 6, and counts the lookups. `read` has the entries of the keys that memory does not know.
     fn values_of_group(
         &self,
         keys: &[SlotKey<'_>],

@@ -9,6 +9,8 @@ use crate::testing::volume::operation::Failure;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod beside;
+
 const NUMBERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("number");
 const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text");
 

@@ -368,11 +368,9 @@ pub(crate) fn a_lost_connection_leaves_nothing_stale() {
 /// checked then, although another thread may be dropping the near copies.
 pub(crate) fn a_close_beside_a_lost_connection_leaves_the_counters_right() {
     let Machines { nodes, caches: [first, other], .. } = Machines::new();
-    let versions = other.keyspace(VERSIONS).unwrap();
-    versions.insert(&1, 10).unwrap();
-    versions.get(&1).unwrap();
-    let handles = Mutex::new(Some((other, versions)));
-    contest([&|| drop(handles.lock().unwrap().take()), &|| (0..4).for_each(|_| nodes[1].lose())]);
+    other.keyspace(VERSIONS).unwrap().insert(&1, 10).unwrap();
+    let handle = Mutex::new(Some(other));
+    contest([&|| drop(handle.lock().unwrap().take()), &|| (0..4).for_each(|_| nodes[1].lose())]);
     first.close().unwrap();
 }
 

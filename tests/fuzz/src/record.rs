@@ -49,7 +49,9 @@ fn any_bytes(records: &Records, key: &[u8], found: &[u8]) {
 
 fn reads_as_it_peeks(records: &Records, bytes: &[u8], record: &RecordFields) {
     let without = RecordFields { fingerprint: None, inflated_len: None, ..record.clone() };
-    let header = RecordFields { load_micros: None, ends_at: None, payload: vec![], ..without };
+    let without = RecordFields { load_micros: None, ends_at: None, payload: vec![], ..without };
+    let row_at = record.written_at.as_millis() - u64::from(record.since_row.unwrap_or(0));
+    let header = RecordFields { written_at: Timestamp::from_millis(row_at), since_row: None, ..without };
     assert_eq!((records.peek)(bytes), Some(header), "the checksum changes nothing else");
 }
 
@@ -59,6 +61,7 @@ fn record(input: &mut Input<'_>) -> RecordFields {
     let (kind, compression) = if how == 3 { (1, 0) } else { (0, how) };
     let has_length = input.flag() || compression != 0;
     let (has_load_time, has_end) = (input.flag(), input.flag());
+    let since_row = input.flag().then(|| input.u32());
     RecordFields {
         format: RECORD_FORMAT,
         kind,
@@ -67,9 +70,10 @@ fn record(input: &mut Input<'_>) -> RecordFields {
         inflated_len: has_length.then(|| input.u32()),
         load_micros: has_load_time.then(|| input.u32()),
         ends_at: has_end.then(|| Timestamp::from_millis(input.u64())),
+        since_row,
         version: input.u32(),
         sequence: input.u64(),
-        written_at: Timestamp::from_millis(input.u64()),
+        written_at: Timestamp::from_millis(input.u64().max(since_row.unwrap_or(0).into())),
         expires_at: Timestamp::from_millis(input.u64()),
         delete_after: Timestamp::from_millis(input.u64()),
         payload: if kind == 0 { input.rest().to_vec() } else { vec![] },

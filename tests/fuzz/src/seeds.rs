@@ -47,6 +47,7 @@ fn records() -> Vec<Seed> {
         inflated_len: None,
         load_micros: None,
         ends_at: None,
+        since_row: None,
         payload: b"\x06MTNVTU\xFB\x2C\x01".to_vec(),
     };
     let whole = bytes::write_record(key, &record);

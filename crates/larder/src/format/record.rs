@@ -8,7 +8,7 @@
 //!     10     2  flags: bits 0 and 1 are the compression (0 none, 1 LZ4, 2 zstd); other bits are refused
 //!     12     4  keyspace version
 //!     16     8  sequence of the mutation that wrote it
-//!     24     8  written at, ms since 1970
+//!     24     8  written at, ms since 1970; with field 5, the time in the entry's expiry row
 //!     32     8  expires at, ms since 1970
 //!     40     8  delete after, ms since 1970: from then on the sweeper may delete it (expiry and grace)
 //!     48     4  extension length
@@ -25,6 +25,12 @@
 //! | 2 | length of the payload before it was compressed, 4 bytes; a compressed record has this field |
 //! | 3 | how long the load of the value took, in µs, 4 bytes; 2³² − 1 for a longer time |
 //! | 4 | the time at which the entry expires even if it is used, ms since 1970, 8 bytes |
+//! | 5 | how long after the time at offset 24 the record was written, in ms, 4 bytes |
+//!
+//! A record has field 5 if its entry never expires, and kept its row of the expiry table when it was
+//! overwritten ([`crate::disk::store::batch::entries`]). [`read`] returns the time of writing. [`peek`]
+//! returns the time of the row, by which the row is found. A version that does not know the field takes the
+//! time of the row for the time of writing.
 //!
 //! The record of an absence means that the source has no value for the key. It has no payload and no flags.
 //!
@@ -40,6 +46,9 @@
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::units::Timestamp;
+pub(crate) use extension::{EXTRAS_LEN, Extension, SINCE_ROW_LEN};
+
+mod extension;
 
 /// Length of a record without an extension and a payload, in bytes.
 pub(crate) const HEADER_LEN: usize = 52;
@@ -47,14 +56,6 @@ pub(crate) const HEADER_LEN: usize = 52;
 pub(crate) const FORMAT: u8 = 2;
 /// The first format, which has no flags and no fields.
 const FORMAT_1: u8 = 1;
-/// Number of bytes that the tag and the length of a field take in the extension.
-const FIELD_HEAD_LEN: usize = 3;
-const FINGERPRINT: u8 = 1;
-const INFLATED_LEN: u8 = 2;
-const LOAD_MICROS: u8 = 3;
-const ENDS_AT: u8 = 4;
-/// Maximum number of bytes that the extras of an entry add to its record.
-pub(crate) const EXTRAS_LEN: usize = FIELD_HEAD_LEN + 4 + FIELD_HEAD_LEN + 8;
 
 /// The fields of a record's header, without its checksum and lengths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +78,13 @@ impl Header {
         let grace = self.delete_after.since(self.expires_at);
         let expires_at = expires_at.max(self.expires_at);
         Self { expires_at, delete_after: expires_at.after(grace), ..self }
+    }
+
+    /// Returns the header with the time of writing. Its own time may be that of the entry's expiry row.
+    fn written(self, extension: &Extension) -> Result<Self, Damage> {
+        let since_row = extension.since_row.unwrap_or(0).into();
+        let written_at = self.written_at.as_millis().checked_add(since_row).ok_or(Damage::Extension)?;
+        Ok(Self { written_at: Timestamp::from_millis(written_at), ..self })
     }
 
     /// Returns whether the record holds a value that is live at `now`.
@@ -146,19 +154,6 @@ impl PayloadCompression {
     }
 }
 
-/// The optional fields of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Extension {
-    /// The fingerprint of the shape with which the value was written.
-    pub(crate) fingerprint: Option<u64>,
-    /// The length of the payload before compression.
-    pub(crate) inflated_len: Option<u32>,
-    /// How long loading the value took, in microseconds.
-    pub(crate) load_micros: Option<u32>,
-    /// The time at which the entry expires even if it is used. `None` if uses do not extend its life.
-    pub(crate) ends_at: Option<Timestamp>,
-}
-
 /// Why bytes are not a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Damage {
@@ -184,45 +179,6 @@ impl Damage {
     }
 }
 
-impl Extension {
-    const fn len(&self) -> usize {
-        let fingerprint = if self.fingerprint.is_some() { FIELD_HEAD_LEN + 8 } else { 0 };
-        let inflated_len = if self.inflated_len.is_some() { FIELD_HEAD_LEN + 4 } else { 0 };
-        let load_micros = if self.load_micros.is_some() { FIELD_HEAD_LEN + 4 } else { 0 };
-        let ends_at = if self.ends_at.is_some() { FIELD_HEAD_LEN + 8 } else { 0 };
-        fingerprint + inflated_len + load_micros + ends_at
-    }
-
-    fn read(bytes: &[u8]) -> Result<Self, Damage> {
-        let mut extension = Self::default();
-        let (mut fields, mut last_tag) = (Fields(bytes), None);
-        while !fields.0.is_empty() {
-            let ill_formed = |_| Damage::Extension;
-            let [tag] = fields.take().map_err(ill_formed)?;
-            let len = u16::from_be_bytes(fields.take().map_err(ill_formed)?);
-            let (content, rest) = fields.0.split_at_checked(len.into()).ok_or(Damage::Extension)?;
-            fields.0 = rest;
-            if last_tag.replace(tag).is_some_and(|last| last >= tag) {
-                return Err(Damage::Extension);
-            }
-            match tag {
-                FINGERPRINT => extension.fingerprint = Some(u64::from_be_bytes(whole(content)?)),
-                INFLATED_LEN => extension.inflated_len = Some(u32::from_be_bytes(whole(content)?)),
-                LOAD_MICROS => extension.load_micros = Some(u32::from_be_bytes(whole(content)?)),
-                ENDS_AT => {
-                    extension.ends_at = Some(Timestamp::from_millis(u64::from_be_bytes(whole(content)?)));
-                }
-                _ => {}
-            }
-        }
-        Ok(extension)
-    }
-}
-
-fn whole<const N: usize>(content: &[u8]) -> Result<[u8; N], Damage> {
-    content.try_into().map_err(|_| Damage::Extension)
-}
-
 /// Returns the length of the record of a payload, in bytes.
 pub(crate) const fn record_len(extension: &Extension, payload_len: usize) -> usize {
     HEADER_LEN + extension.len() + payload_len
@@ -243,27 +199,13 @@ pub(crate) fn write(out: &mut [u8], key: &[u8], header: &Header, extension: &Ext
     put(&[FORMAT, header.kind.code(), 0, header.compression.code()]);
     put(&header.version.to_be_bytes());
     put(&header.sequence.to_be_bytes());
-    put(&header.written_at.as_millis().to_be_bytes());
+    let since_row = u64::from(extension.since_row.unwrap_or(0));
+    put(&header.written_at.as_millis().saturating_sub(since_row).to_be_bytes());
     put(&header.expires_at.as_millis().to_be_bytes());
     put(&header.delete_after.as_millis().to_be_bytes());
-    // The extension has at most four fields of a fixed length, so its length fits into a `u32`.
+    // The extension has at most five fields of a fixed length, so its length fits into a `u32`.
     put(&u32::try_from(extension.len()).unwrap_or(0).to_be_bytes());
-    if let Some(fingerprint) = extension.fingerprint {
-        put(&[FINGERPRINT, 0, 8]);
-        put(&fingerprint.to_be_bytes());
-    }
-    if let Some(inflated_len) = extension.inflated_len {
-        put(&[INFLATED_LEN, 0, 4]);
-        put(&inflated_len.to_be_bytes());
-    }
-    if let Some(load_micros) = extension.load_micros {
-        put(&[LOAD_MICROS, 0, 4]);
-        put(&load_micros.to_be_bytes());
-    }
-    if let Some(ends_at) = extension.ends_at {
-        put(&[ENDS_AT, 0, 8]);
-        put(&ends_at.as_millis().to_be_bytes());
-    }
+    extension.write(&mut put);
     put(payload);
     let checksum = out.get(8..).map_or(0, |checked| checksum(key, checked));
     if let Some(field) = out.first_chunk_mut::<8>() {
@@ -286,6 +228,7 @@ pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extensio
     }
     let extension =
         if header.format == FORMAT_1 { Extension::default() } else { Extension::read(extension)? };
+    let header = header.written(&extension)?;
     if is_complete(&header, &extension) { Ok((header, extension, payload)) } else { Err(Damage::Extension) }
 }
 
@@ -295,8 +238,8 @@ pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extensio
 /// # Errors
 /// Returns the damage of the record, and leaves the bytes unchanged.
 pub(crate) fn extend(record: &mut [u8], key: &[u8], expires_at: Timestamp) -> Result<Header, Damage> {
-    let (header, ..) = read(key, record)?;
-    let header = header.extended_to(expires_at);
+    read(key, record)?;
+    let header = peek(record).ok_or(Damage::Short)?.extended_to(expires_at);
     let times = [(32, header.expires_at), (40, header.delete_after)];
     for (at, time) in times {
         if let Some(field) = record.get_mut(at..at + 8) {
@@ -311,9 +254,17 @@ pub(crate) fn extend(record: &mut [u8], key: &[u8], expires_at: Timestamp) -> Re
 }
 
 /// Reads only the header, *without* verifying the checksum. Used to decide which records to delete or to
-/// count as removed, where damage to a record causes at most a miss or a wrong count.
+/// count as removed, where damage to a record causes at most a miss or a wrong count. With field 5, the
+/// header has the time of the entry's expiry row instead of the time of writing.
 pub(crate) fn peek(record: &[u8]) -> Option<Header> {
     record.get(8..).and_then(|checked| parse(checked).ok()).map(|(header, ..)| header)
+}
+
+/// Like [`peek`], but always returns the time of writing.
+pub(crate) fn peek_written(record: &[u8]) -> Option<Header> {
+    let (header, extension, _) = parse(record.get(8..)?).ok()?;
+    let extension = if header.format == FORMAT_1 { &[] } else { extension };
+    header.written(&Extension::read(extension).ok()?).ok()
 }
 
 /// Returns whether uses extend the life of the record's entry. Does not verify the checksum.

@@ -42,6 +42,9 @@ pub struct RecordFields {
     pub load_micros: Option<u32>,
     /// The time at which the entry expires, even if it is used until then. `None` from [`peek_record`].
     pub ends_at: Option<Timestamp>,
+    /// How long before the record was written the time in the entry's expiry row is, in milliseconds.
+    /// `None` from [`peek_record`], which returns the time of the row as `written_at`.
+    pub since_row: Option<u32>,
     /// The encoded value. Empty from [`peek_record`].
     pub payload: Vec<u8>,
 }
@@ -53,7 +56,7 @@ impl RecordFields {
     fn new(header: Header, extension: Extension, payload: &[u8]) -> Self {
         let Header { format, kind, compression, version, sequence, written_at, expires_at, delete_after } =
             header;
-        let Extension { fingerprint, inflated_len, load_micros, ends_at } = extension;
+        let Extension { fingerprint, inflated_len, load_micros, ends_at, since_row } = extension;
         Self {
             version,
             sequence,
@@ -67,6 +70,7 @@ impl RecordFields {
             inflated_len,
             load_micros,
             ends_at,
+            since_row,
             payload: payload.to_vec(),
         }
     }
@@ -82,8 +86,8 @@ impl RecordFields {
 /// Encodes a record for `key`.
 #[must_use]
 pub fn write_record(key: &[u8], record: &RecordFields) -> Vec<u8> {
-    let &RecordFields { fingerprint, inflated_len, load_micros, ends_at, .. } = record;
-    let extension = Extension { fingerprint, inflated_len, load_micros, ends_at };
+    let &RecordFields { fingerprint, inflated_len, load_micros, ends_at, since_row, .. } = record;
+    let extension = Extension { fingerprint, inflated_len, load_micros, ends_at, since_row };
     let mut bytes = vec![0; record::record_len(&extension, record.payload.len())];
     record::write(&mut bytes, key, &record.header(), &extension, &record.payload);
     bytes

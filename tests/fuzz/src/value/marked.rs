@@ -35,6 +35,7 @@ fn record(
         inflated_len,
         load_micros: None,
         ends_at: None,
+        since_row: None,
         payload: payload.to_vec(),
     }
 }

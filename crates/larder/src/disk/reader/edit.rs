@@ -118,7 +118,8 @@ impl OfflineEdit {
             keys.iter().map(|key| snapshot.get(key)).collect::<Result<Vec<_>, StoreError>>()
         })?;
         let records = read.map_err(|error| self.file.refused(error))?;
-        let live = |record: Vec<u8>| record::peek(&record).filter(|header| header.expires_at > self.now);
+        let live =
+            |record: Vec<u8>| record::peek_written(&record).filter(|header| header.expires_at > self.now);
         Ok(records.into_iter().map(|record| record.and_then(live)).collect())
     }
 
@@ -273,6 +274,7 @@ impl OfflineEdit {
             closing: false,
             is_resident: &|_| false,
             take_use: &|_| false,
+            note_use: &|_| (),
             part: None,
             range_rows: RANGE_ROWS,
             extensions: &[],

@@ -13,6 +13,8 @@
 //!
 //! An entry that never expires has a row of the class [`NEVER`]. The time in this row is the time of
 //! writing, so that eviction also finds these entries in the order of writing. The sweeper skips this class.
+//! If such an entry is overwritten soon, its row stays ([`super::batch::entries`]). The header of the record
+//! then has the time of the row as its time of writing.
 //!
 //! A version without classes wrote delete-after in 8 bytes. The first byte is 0 for the next two million
 //! years, so these rows are of class 0. These rows stay until their entries are overwritten or deleted. A

@@ -258,6 +258,7 @@ impl Writer {
         let makes_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
         let is_resident = |key: &[u8]| self.tiers.memory.has_entry(key);
         let take_use = |key: &[u8]| self.tiers.disk.uses.take(self.tiers.memory.key(key).hash);
+        let note_use = |key: &[u8]| self.tiers.disk.uses.mark(self.tiers.memory.key(key).hash);
         let has_stamp = |key: &[u8]| self.tiers.memory.use_stamps.has(key);
         let changes = entry_changes(mutations);
         let extensions = expiry_extensions(stamps);
@@ -273,6 +274,7 @@ impl Writer {
             closing: is_last && waiting.shut_down.is_some(),
             is_resident: &is_resident,
             take_use: &take_use,
+            note_use: &note_use,
             part: if makes_part { Some(&part_is_over) } else { None },
             range_rows: self.tiers.disk.range_rows,
             extensions: &extensions,

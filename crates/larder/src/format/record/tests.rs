@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 const NOTHING: Extension =
-    Extension { fingerprint: None, inflated_len: None, load_micros: None, ends_at: None };
+    Extension { fingerprint: None, inflated_len: None, load_micros: None, ends_at: None, since_row: None };
 const FULL: Extension =
     Extension { fingerprint: Some(0x1122_3344_5566_7788), inflated_len: Some(9), ..NOTHING };
 /// The extension of an entry with extras.
@@ -78,6 +78,22 @@ fn the_bytes_are_pinned() {
 }
 
 #[test]
+fn a_row_that_stays_is_found_by_the_header_of_its_record() {
+    let bytes = record_with(b"key", &header(), &Extension { since_row: Some(300), ..NOTHING }, b"v");
+    let fields = [0, 0, 0, 7, 5, 0, 4, 0, 0, 1, 0x2C, b'v'];
+    assert_eq!((&bytes[24..32], &bytes[48..]), (&700_u64.to_be_bytes()[..], &fields[..]));
+    let row_at = Timestamp::from_millis(700);
+    assert_eq!(peek(&bytes), Some(Header { written_at: row_at, ..header() }));
+    assert_eq!(read(b"key", &bytes).unwrap().0, header());
+    assert_eq!(peek_written(&bytes), Some(header()));
+    // No time of writing is after the end of time.
+    let mut beyond = bytes;
+    beyond[24..32].fill(0xFF);
+    assert_eq!(read(b"key", &sealed(b"key", beyond.clone())), Err(Damage::Extension));
+    assert_eq!(peek_written(&beyond), None);
+}
+
+#[test]
 fn an_absence_is_of_a_kind_of_its_own_and_has_no_payload() {
     let header = Header { kind: RecordKind::Absence, ..header() };
     let bytes = record_with(b"key", &header, &NOTHING, b"");
@@ -125,7 +141,7 @@ fn fields_of_a_later_version_are_passed_over() {
 
 #[test]
 fn an_ill_formed_extension_is_damage() {
-    let ill_formed: [(&str, &[u8]); 10] = [
+    let ill_formed: [(&str, &[u8]); 11] = [
         ("half a head", &[9, 0]),
         ("content that is cut", &[9, 0, 3, 1, 2]),
         ("a field twice", &[2, 0, 4, 0, 0, 0, 1, 2, 0, 4, 0, 0, 0, 1]),
@@ -135,6 +151,7 @@ fn an_ill_formed_extension_is_damage() {
         ("a length too long", &[2, 0, 5, 0, 0, 0, 0, 0]),
         ("a load time too short", &[3, 0, 3, 0, 0, 0]),
         ("an end too long", &[4, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        ("a time since the row too short", &[5, 0, 3, 0, 0, 0]),
         ("a byte after the last field", &[2, 0, 4, 0, 0, 0, 1, 0]),
     ];
     for (what, extension) in ill_formed {
@@ -168,13 +185,15 @@ fn what_this_version_does_not_know_is_refused() {
 
 fn extensions() -> impl Strategy<Value = (PayloadCompression, Extension)> {
     let compressions = vec![PayloadCompression::None, PayloadCompression::Lz4, PayloadCompression::Zstd];
-    let extras = (any::<Option<u32>>(), any::<Option<u64>>());
+    // The header below was written at 1,000 ms.
+    let since_row = proptest::option::of(0_u32..=1_000);
+    let extras = (any::<Option<u32>>(), any::<Option<u64>>(), since_row);
     let parts = (proptest::sample::select(compressions), any::<Option<u64>>(), any::<Option<u32>>(), extras);
-    parts.prop_map(|(compression, fingerprint, inflated_len, (load_micros, ends_at))| {
+    parts.prop_map(|(compression, fingerprint, inflated_len, (load_micros, ends_at, since_row))| {
         let has_len = compression == PayloadCompression::None;
         let inflated_len = inflated_len.or(if has_len { None } else { Some(0) });
         let ends_at = ends_at.map(Timestamp::from_millis);
-        (compression, Extension { fingerprint, inflated_len, load_micros, ends_at })
+        (compression, Extension { fingerprint, inflated_len, load_micros, ends_at, since_row })
     })
 }
 
@@ -188,7 +207,9 @@ proptest! {
         let header = Header { compression, ..header() };
         let bytes = record_with(key.as_bytes(), &header, &extension, &payload);
         prop_assert_eq!(read(key.as_bytes(), &bytes), Ok((header, extension, &payload[..])));
-        prop_assert_eq!(peek(&bytes), Some(header));
+        prop_assert_eq!(peek_written(&bytes), Some(header));
+        let row_at = Timestamp::from_millis(1_000 - u64::from(extension.since_row.unwrap_or(0)));
+        prop_assert_eq!(peek(&bytes), Some(Header { written_at: row_at, ..header }));
     }
 
     #[test]

@@ -99,6 +99,7 @@ fn remove_one(options: &OpenOptions) {
         closing: false,
         is_resident: &|_| false,
         take_use: &|_| false,
+        note_use: &|_| (),
         part: None,
         range_rows: RANGE_ROWS,
         extensions: &[],

@@ -3,12 +3,19 @@
 //! Each change of an entry also changes its expiry row and the counts of its keyspace, in the same
 //! transaction. The highest sequence wins, in the tables and in the batch: a range removal never deletes an
 //! entry with a higher sequence.
+//!
+//! An entry that never expires keeps its expiry row for [`ROW_STAYS`] while it is overwritten. Otherwise each
+//! write of a few bytes would replace two more pages, one with the old row and one with the new row. The
+//! record then has the time of its row in its header, and the time of writing in a field
+//! ([`crate::format::record`]). So every version finds the row by the header.
+
+use std::time::Duration;
 
 use redb::{ReadableTable, StorageError, Table, WriteTransaction};
 
 use super::range_removal::RangeRemoval;
 use crate::disk::store::charging::Charging;
-use crate::disk::store::entry_change::EntryChange;
+use crate::disk::store::entry_change::{EntryChange, NewValue};
 use crate::disk::store::expiry;
 use crate::disk::store::guard::{Guarded, read_out};
 use crate::disk::store::keyspace_rows::UsageDeltas;
@@ -17,6 +24,12 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
 use crate::format::record::{Extension, Header};
 use crate::units::Timestamp;
+
+/// How long an entry that never expires keeps its expiry row while it is overwritten. So the order of
+/// eviction differs by at most this time from the order of writing.
+pub(crate) const ROW_STAYS: Duration = Duration::from_hours(1);
+/// The maximum length of a record whose expiry row stays. A larger record replaces more bytes than the rows.
+const MAX_LEN_OF_STAYING: usize = 1024;
 
 /// The two tables of entries, open in a transaction.
 pub(crate) struct Entries<'txn> {
@@ -53,7 +66,13 @@ impl<'txn> Entries<'txn> {
         })
     }
 
-    pub(crate) fn write(&mut self, change: &EntryChange<'_>) -> Result<(), StorageError> {
+    /// Writes the value of a change. Calls `note_use` if the value replaces another one and the expiry row
+    /// stays.
+    pub(crate) fn write(
+        &mut self,
+        change: &EntryChange<'_>,
+        note_use: &dyn Fn(&[u8]),
+    ) -> Result<(), StorageError> {
         let Some(value) = &change.value else { return Ok(()) };
         let header = Header {
             format: record::FORMAT,
@@ -65,7 +84,30 @@ impl<'txn> Entries<'txn> {
             expires_at: value.expires_at,
             delete_after: value.delete_after,
         };
-        self.put(&change.key, &header, &value.extension, &value.payload)
+        let since_row = self.since_row(&change.key, &header, value)?;
+        let extension = Extension { since_row, ..value.extension };
+        if since_row.is_some() {
+            note_use(&change.key);
+        }
+        self.put(&change.key, &header, &extension, &value.payload)
+    }
+
+    /// Returns how long before this value was written the time in the entry's expiry row is, in ms, if the
+    /// row stays. Returns `None` if the entry is new or its row moves.
+    fn since_row(
+        &self,
+        key: &[u8],
+        header: &Header,
+        value: &NewValue<'_>,
+    ) -> Result<Option<u32>, StorageError> {
+        if !may_stay(value) {
+            return Ok(None);
+        }
+        let old = self.rows.get(key)?.and_then(|record| record::peek(record.value()));
+        let row_at = old.filter(|old| old.delete_after.is_never()).map(|old| old.written_at);
+        let since = row_at.and_then(|at| header.written_at.as_millis().checked_sub(at.as_millis()));
+        let stays = |since: &u64| *since > 0 && Duration::from_millis(*since) < ROW_STAYS;
+        Ok(since.filter(stays).and_then(|since| u32::try_from(since).ok()))
     }
 
     /// Returns by how many bytes the charge of all entries grows if these values are written. Negative if
@@ -92,19 +134,22 @@ impl<'txn> Entries<'txn> {
         record::write(&mut self.record, key, header, extension, payload);
         let old = self.rows.insert(key, self.record.as_slice())?;
         let old = old.map(|record| (record.value().len(), record::peek(record.value())));
-        let row = expiry::row(header, key);
-        if let Some((len, old)) = old {
+        if let Some((len, _)) = old {
             self.uncount(key, len);
-            if let Some(old) = old.filter(|old| expiry::row(old, key) != row) {
+        }
+        self.count(key, self.record.len());
+        if extension.since_row.is_some() {
+            return Ok(());
+        }
+        let row = expiry::row(header, key);
+        if let Some(old) = old.and_then(|(_, old)| old) {
+            if expiry::row(&old, key) != row {
                 self.remove_row(&old, key)?;
-            } else if let Some(old) = old
-                && self.expiry.get(row.as_slice())?.is_none()
-            {
+            } else if self.expiry.get(row.as_slice())?.is_none() {
                 self.expiry.remove(expiry::unclassed(&old, key).as_slice())?;
             }
         }
         self.expiry.insert(row.as_slice(), ())?;
-        self.count(key, self.record.len());
         Ok(())
     }
 
@@ -237,13 +282,21 @@ impl<'txn> Entries<'txn> {
         *delta = (delta.0 - 1, delta.1 - charge);
     }
 
-    /// Returns how many bytes the value of a change is charged for.
+    /// Returns how many bytes the value of a change is charged for at most.
     pub(crate) fn charge_of(&self, change: &EntryChange<'_>) -> u64 {
         let value = change.value.as_ref();
-        value.map_or(0, |value| self.charging.charge(change.key.len(), value.record_len()))
+        let len = |value: &NewValue<'_>| {
+            value.record_len() + if may_stay(value) { record::SINCE_ROW_LEN } else { 0 }
+        };
+        value.map_or(0, |value| self.charging.charge(change.key.len(), len(value)))
     }
 
     fn signed_charge(&self, key_len: usize, record_len: usize) -> i64 {
         i64::try_from(self.charging.charge(key_len, record_len)).unwrap_or(i64::MAX)
     }
+}
+
+/// Returns whether the expiry row of an entry may stay if it is overwritten with this value.
+fn may_stay(value: &NewValue<'_>) -> bool {
+    value.delete_after.is_never() && value.record_len() <= MAX_LEN_OF_STAYING
 }

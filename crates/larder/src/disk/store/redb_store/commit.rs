@@ -42,6 +42,9 @@ pub(crate) struct Batch<'a> {
     /// Returns whether the entry was read from disk since the last call. The clock hand spares these
     /// entries.
     pub(crate) take_use: &'a dyn Fn(&[u8]) -> bool,
+    /// Called with the key of an entry that was overwritten and whose expiry row stays in its place. The
+    /// clock hand spares such an entry once, like an entry that was read.
+    pub(crate) note_use: &'a dyn Fn(&[u8]),
     /// If set, the transaction deletes a part of the earliest pending range removal. The function returns
     /// whether the part must end now.
     pub(crate) part: Option<&'a dyn Fn() -> bool>,
@@ -170,8 +173,7 @@ fn change_entries(
         outcome.removed.push(removed.unwrap_or_else(|| removal.total(removal.on_disk)));
     }
     sweep(&mut entries, batch, catalog, outcome)?;
-    let (values, deletions): (Vec<&EntryChange<'_>>, Vec<&EntryChange<'_>>) =
-        batch.changes.iter().partition(|change| entries.is_value(change, batch.ranges));
+    let (values, deletions) = in_key_order(batch, &entries);
     for change in deletions.iter().filter(|change| !change.is_with_values) {
         entries.remove(&change.key)?;
     }
@@ -181,7 +183,7 @@ fn change_entries(
     // 3.
     for change in values {
         if !outcome.needs_room {
-            entries.write(change)?;
+            entries.write(change, batch.note_use)?;
         } else if change.hides_removal {
             entries.remove(&change.key)?;
         }
@@ -192,6 +194,20 @@ fn change_entries(
     catalog.apply(&std::mem::take(&mut entries.deltas));
     outcome.next_expiry = entries.next_expiry()?;
     Ok(())
+}
+
+/// Divides the changes of a batch into written values and deletions, each in the order of the keys. So
+/// consecutive changes find their pages in the processor's caches. The sort is stable, so of two values of a
+/// key the newer one is written last.
+fn in_key_order<'a>(
+    batch: &Batch<'a>,
+    entries: &Entries<'_>,
+) -> (Vec<&'a EntryChange<'a>>, Vec<&'a EntryChange<'a>>) {
+    let (mut values, mut deletions): (Vec<_>, Vec<_>) =
+        batch.changes.iter().partition(|change| entries.is_value(change, batch.ranges));
+    values.sort_by(|one, next| one.key.cmp(&next.key));
+    deletions.sort_by(|one, next| one.key.cmp(&next.key));
+    (values, deletions)
 }
 
 fn sweep(

@@ -41,6 +41,7 @@ impl Store {
                 closing: false,
                 is_resident: &|_| false,
                 take_use: &|_| false,
+                note_use: &|_| (),
                 part: None,
                 range_rows: RANGE_ROWS,
                 extensions: &[],

@@ -2,6 +2,7 @@ mod extensions;
 mod panics;
 mod ranges;
 mod room;
+mod staying_rows;
 
 use super::commit::{Batch, CommitOutcome};
 use crate::disk::store::catalog::Catalog;
@@ -52,6 +53,7 @@ fn batch<'a>(changes: &'a [EntryChange<'a>], ranges: &'a [RangeRemoval]) -> Batc
         closing: false,
         is_resident: &|_| false,
         take_use: &|_| false,
+        note_use: &|_| (),
         part: None,
         range_rows: RANGE_ROWS,
         extensions: &[],

@@ -47,8 +47,10 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::units::Timestamp;
 pub(crate) use extension::{EXTRAS_LEN, Extension, SINCE_ROW_LEN};
+pub(crate) use fields::{Damage, Fields};
 
 mod extension;
+mod fields;
 
 /// Length of a record without an extension and a payload, in bytes.
 pub(crate) const HEADER_LEN: usize = 52;
@@ -150,31 +152,6 @@ impl PayloadCompression {
             Self::None => "none",
             Self::Lz4 => "LZ4",
             Self::Zstd => "Zstandard",
-        }
-    }
-}
-
-/// Why bytes are not a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Damage {
-    /// The record is shorter than a header, or than its header says.
-    Short,
-    /// The checksum does not match these bytes and this key.
-    Checksum,
-    /// The record has a format, kind or flag that this version does not know, or a payload that its kind
-    /// does not allow.
-    Unknown,
-    /// The extension is not a list of fields in order, or lacks a field that the flags require.
-    Extension,
-}
-
-impl Damage {
-    pub(crate) const fn cause(self) -> &'static str {
-        match self {
-            Self::Short => "it is shorter than it should be",
-            Self::Checksum => "its checksum is not that of its bytes",
-            Self::Unknown => "it is of a kind that this version does not know",
-            Self::Extension => "its extension is ill-formed",
         }
     }
 }
@@ -310,17 +287,6 @@ fn is_complete(header: &Header, extension: &Extension) -> bool {
 
 pub(crate) fn checksum(key: &[u8], checked: &[u8]) -> u64 {
     xxh3_64_with_seed(checked, xxh3_64(key))
-}
-
-/// Reads big-endian fields of a fixed size from the front.
-pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
-
-impl Fields<'_> {
-    pub(crate) fn take<const N: usize>(&mut self) -> Result<[u8; N], Damage> {
-        let (field, rest) = self.0.split_first_chunk::<N>().ok_or(Damage::Short)?;
-        self.0 = rest;
-        Ok(*field)
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The extension of a record: the optional fields. [`super`] lists their tags.
 
-use super::{Damage, Fields};
+use super::fields::{Damage, Fields};
 use crate::units::Timestamp;
 
 /// Length of the tag and the length of one field of the extension, in bytes.

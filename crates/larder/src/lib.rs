@@ -1,15 +1,15 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("lib.md")]
 // The `remote` module is always compiled. The modules of `admin` and `inspect` are compiled only with these
-// features. A few functions of other modules are called only from these three modules. The CI gate runs the
-// lints with all features, so it still finds unused code.
+// features, and untyped handles only with `untyped`. A few functions of other modules are called only from
+// these modules. The CI gate runs the lints with all features, so it still finds unused code.
 #![cfg_attr(
-    not(all(feature = "admin", feature = "remote")),
-    allow(dead_code, reason = "used with the feature `admin`, `inspect` or `remote`")
+    not(all(feature = "admin", feature = "remote", feature = "untyped")),
+    allow(dead_code, reason = "used with the feature `admin`, `inspect`, `remote` or `untyped`")
 )]
 #![cfg_attr(
-    not(all(feature = "inspect", feature = "remote")),
-    allow(unreachable_pub, reason = "public with the feature `inspect` or `remote`")
+    not(all(feature = "inspect", feature = "remote", feature = "untyped")),
+    allow(unreachable_pub, reason = "public with the feature `inspect`, `remote` or `untyped`")
 )]
 
 mod api;

@@ -14,10 +14,6 @@ use crate::units::Timestamp;
 
 /// The status of one keyspace in the file after the last commit.
 #[derive(Debug, Clone)]
-#[cfg_attr(
-    not(any(feature = "untyped", all(unix, feature = "control"))),
-    allow(dead_code, reason = "the control socket and untyped handles describe a keyspace")
-)]
 pub(crate) struct KeyspaceStatus {
     pub(crate) id: KeyspaceId,
     pub(crate) entries: u64,

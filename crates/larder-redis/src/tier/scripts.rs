@@ -119,8 +119,9 @@ return redis.call('UNLINK', KEYS[1])",
 );
 
 /// Arguments: a new generation if there is none, the record without its header, the time to live in ms or 0
-/// or `keep`, the condition (`always`, `absent`, `present`, `unchanged`, `unfenced`, or `unknown`, which stores
-/// nothing), and the expected record. Only a script with the condition `unfenced` has the key of the fences.
+/// or `keep`, the condition (`always`, `absent`, `present`, `unchanged`, `unfenced`, or `unknown`, which
+/// stores nothing), and the expected record. Only a script with the condition `unfenced` has the key of the
+/// fences.
 pub(super) static SET: Script = Script::new(
     "if ARGV[4] == 'unfenced' then
   local t = redis.call('TIME')

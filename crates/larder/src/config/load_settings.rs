@@ -12,13 +12,13 @@ pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Default maximum number of threads for background loads.
 pub const DEFAULT_LOAD_THREADS: usize = 4;
 /// Maximum value of [`load_threads`](crate::CacheBuilder::load_threads).
-pub(crate) const MAX_LOAD_THREADS: usize = 64;
+pub(super) const MAX_LOAD_THREADS: usize = 64;
 /// Default maximum number of tasks for background loads.
 #[cfg(feature = "async")]
 pub const DEFAULT_LOAD_TASKS: usize = 64;
 /// Maximum value of [`load_tasks`](crate::CacheBuilder::load_tasks).
 #[cfg(feature = "async")]
-pub(crate) const MAX_LOAD_TASKS: usize = 65_536;
+pub(super) const MAX_LOAD_TASKS: usize = 65_536;
 
 /// A task that the cache hands to the application's runtime: see
 /// [`CacheBuilder::spawner`](crate::CacheBuilder::spawner).

@@ -11,7 +11,7 @@ use crate::sys::sync::{Condvar, Mutex, thread};
 
 /// The progress of closing a cache.
 #[derive(Debug, Default)]
-pub(crate) struct Closing {
+pub(super) struct Closing {
     progress: Mutex<ClosingProgress>,
     changed: Condvar,
 }
@@ -37,16 +37,16 @@ enum ClosingStage {
 
 /// What the next caller must still wait for.
 #[derive(Debug, Default)]
-pub(crate) struct Ending {
+pub(super) struct Ending {
     pub(crate) threads: Vec<JoinHandle<()>>,
     /// The channel for the writer's answer. `None` if the answer was already received, or if there is no
     /// writer.
-    pub(crate) answer: Option<Receiver<Result<(), Error>>>,
+    pub(super) answer: Option<Receiver<Result<(), Error>>>,
 }
 
 /// What a caller of `close` must do.
 #[derive(Debug)]
-pub(crate) enum ClosingTurn {
+pub(super) enum ClosingTurn {
     /// Close the cache.
     First,
     /// Wait for what a thread of the cache has left, and then finish closing.

@@ -261,7 +261,7 @@ impl LoadPool {
     /// Drops the loads that were still queued when the pool was closed. Stores the first panic of a user's
     /// `Drop` in `panic`. Each load is dropped separately, because a second panic while the first one unwinds
     /// would abort the process.
-    pub(crate) fn drop_left(&self, panic: &mut Option<Box<dyn Any + Send>>) {
+    pub(super) fn drop_left(&self, panic: &mut Option<Box<dyn Any + Send>>) {
         let mut state = self.state.lock();
         let (loads, refreshes) = (std::mem::take(&mut state.loads), std::mem::take(&mut state.refreshes));
         drop(state);

@@ -26,7 +26,7 @@ use crate::units::Timestamp;
 /// A record that a lookup found on disk.
 #[derive(Debug)]
 pub(crate) struct StoredRecord {
-    pub(crate) header: Header,
+    pub(super) header: Header,
     pub(crate) extension: Extension,
     record: Vec<u8>,
     payload_at: usize,
@@ -100,7 +100,7 @@ impl Tiers {
     ///
     /// Returns `None` in a forked child. Threads of the parent may have held the locks of the store's page
     /// cache at the fork. The parent may also reuse the pages of the snapshot.
-    pub(crate) fn read_record(
+    pub(super) fn read_record(
         &self,
         key: SlotKey<'_>,
         min_visible_sequence: u64,
@@ -265,7 +265,7 @@ impl Tiers {
     /// Returns the current snapshot, for a caller that must not mistake a missing snapshot for a missing
     /// entry, such as an iteration, a count or a removal. If the writer thread has withdrawn the snapshot to
     /// make room, waits for the next snapshot. Returns `None` while the disk tier is off.
-    pub(crate) fn awaited_snapshot(&self) -> Option<Arc<StoreSnapshot>> {
+    pub(super) fn awaited_snapshot(&self) -> Option<Arc<StoreSnapshot>> {
         if !self.process.is_current() {
             return None;
         }

@@ -12,7 +12,7 @@
 mod capacity;
 mod closing;
 pub(crate) mod closure_keys;
-pub(crate) mod disk_tier;
+mod disk_tier;
 pub(crate) mod flights;
 pub(crate) mod group;
 mod idle;
@@ -22,7 +22,7 @@ pub(crate) mod load_pool;
 pub(crate) mod load_tasks;
 pub(crate) mod lookup;
 #[cfg(feature = "async")]
-pub(crate) mod pending_changes;
+mod pending_changes;
 pub(crate) mod promotion;
 pub(crate) mod remote;
 pub(crate) mod removal;

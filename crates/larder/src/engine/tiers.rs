@@ -120,7 +120,7 @@ impl Tiers {
 
     /// Tells the writer thread that an entry is dirty. The writer thread commits it within the flush
     /// interval.
-    pub(crate) fn wake_writer(&self) {
+    pub(super) fn wake_writer(&self) {
         if self.writer.arm() {
             self.writer_metrics.lag.arm(self.time.now());
             self.writer.send(Command::Wake);

@@ -16,7 +16,7 @@ use crate::units::Timestamp;
 
 /// What a tombstone removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RemovedEntry {
+pub(super) enum RemovedEntry {
     /// A live value.
     Live,
     /// No live value. The tombstone must still be committed, because the disk may have an expired entry or an
@@ -31,7 +31,7 @@ impl Tiers {
     ///
     /// # Errors
     /// Returns [`Error::Closed`] when the cache is closed, because no writer would commit the tombstone.
-    pub(crate) fn insert_tombstone(
+    pub(super) fn insert_tombstone(
         &self,
         key: SlotKey<'_>,
         now: Timestamp,

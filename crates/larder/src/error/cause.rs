@@ -86,7 +86,7 @@ impl From<io::Error> for ErrorCause {
 }
 
 /// Copies an I/O error that is only an error code or a kind.
-pub(crate) fn copy_of(error: &io::Error) -> io::Error {
+fn copy_of(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 

@@ -44,12 +44,12 @@ pub fn escape_control(text: &str) -> Cow<'_, str> {
 }
 
 /// Returns whether a terminal acts on a character instead of only showing it.
-pub(crate) fn is_obeyed(letter: char) -> bool {
+pub(super) fn is_obeyed(letter: char) -> bool {
     letter.is_control() || is_format(letter)
 }
 
 /// Writes a character as a Rust escape.
-pub(crate) fn write_escape(out: &mut impl Write, letter: char) -> std::fmt::Result {
+pub(super) fn write_escape(out: &mut impl Write, letter: char) -> std::fmt::Result {
     match letter {
         '\n' => out.write_str("\\n"),
         '\r' => out.write_str("\\r"),

@@ -53,7 +53,7 @@ mod extension;
 mod fields;
 
 /// Length of a record without an extension and a payload, in bytes.
-pub(crate) const HEADER_LEN: usize = 52;
+pub(super) const HEADER_LEN: usize = 52;
 /// The format in which records are written.
 pub(crate) const FORMAT: u8 = 2;
 /// The first format, which has no flags and no fields.

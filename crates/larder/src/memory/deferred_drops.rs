@@ -9,7 +9,7 @@ use crate::sys::sync::Arc;
 /// Values to drop after the lock is released. If a user's `Drop` called the cache under the lock, it would
 /// deadlock.
 #[derive(Debug, Default)]
-pub(crate) struct DeferredDrops {
+pub(super) struct DeferredDrops {
     pub(super) values: SmallVec<[Value; 2]>,
     /// Uncommitted values. Dropping the last holder of an uncommitted value wakes the callers that wait for
     /// room in the write buffer.

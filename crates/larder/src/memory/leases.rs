@@ -42,10 +42,10 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// How long callers do not wait for each other after a holder has declined to fill.
-pub(crate) const PASS_TIME: Duration = Duration::from_secs(1);
+const PASS_TIME: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
-pub(crate) struct Leases {
+pub(super) struct Leases {
     keys: HashTable<KeyLeases>,
     barriers: Vec<Scope>,
     last_id: LeaseId,
@@ -66,13 +66,13 @@ impl Leases {
     }
 
     /// Takes a lease to change the content of a key. A fence does not prevent this lease, but a barrier does.
-    pub(crate) fn take_over(&mut self, key: SlotKey<'_>) -> LeaseId {
+    pub(super) fn take_over(&mut self, key: SlotKey<'_>) -> LeaseId {
         self.take_unless(key, None, |_| false)
     }
 
     /// Returns whether a refresh of a key may begin. A fence, a barrier, a flight, a pass, a cool-down or a
     /// pause of refreshes prevents it.
-    pub(crate) fn may_refresh(&self, key: SlotKey<'_>) -> bool {
+    pub(super) fn may_refresh(&self, key: SlotKey<'_>) -> bool {
         let ignores_fence = failpoint_is_set(Failpoint::RefreshIgnoresFence);
         let is_fenced = |leases: &KeyLeases| leases.fences > 0 && !ignores_fence;
         !self.is_behind_barrier(key)
@@ -83,7 +83,7 @@ impl Leases {
             && !self.is_refresh_paused(key)
     }
 
-    pub(crate) fn take_to_refresh(&mut self, key: SlotKey<'_>, deadline: Deadline) -> Option<LeaseId> {
+    pub(super) fn take_to_refresh(&mut self, key: SlotKey<'_>, deadline: Deadline) -> Option<LeaseId> {
         let ignores_fence = failpoint_is_set(Failpoint::RefreshIgnoresFence);
         let is_barred = |leases: &KeyLeases| leases.fences > 0 && !ignores_fence;
         self.may_refresh(key).then(|| self.take_unless(key, Some(deadline), is_barred))
@@ -106,14 +106,14 @@ impl Leases {
     }
 
     /// Adds a barrier: revokes every lease on keys in a scope, and prevents new valid leases.
-    pub(crate) fn raise_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
+    pub(super) fn raise_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         self.barriers.push(scope.clone());
         self.revoke_scope(scope, deferred);
     }
 
     /// Removes one barrier, and revokes every lease on keys in its scope. So later callers do not join
     /// flights that began behind the barrier.
-    pub(crate) fn lower_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
+    pub(super) fn lower_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         if let Some(at) = self.barriers.iter().position(|barrier| barrier == scope) {
             self.barriers.swap_remove(at);
         }
@@ -129,25 +129,25 @@ impl Leases {
     }
 
     /// Returns whether callers must load the key without a flight, because a holder has declined to fill.
-    pub(crate) fn has_pass(&self, key: SlotKey<'_>) -> bool {
+    pub(super) fn has_pass(&self, key: SlotKey<'_>) -> bool {
         let until = self.find(key).and_then(|leases| leases.pass_until);
         until.is_some_and(|until| !until.is_over())
     }
 
     /// Gives the key a pass, if the lease is valid. Otherwise the key has changed since, and the holder
     /// declined to fill an outdated value, so the key gets no pass.
-    pub(crate) fn give_pass(&mut self, key: SlotKey<'_>, id: LeaseId) {
+    pub(super) fn give_pass(&mut self, key: SlotKey<'_>, id: LeaseId) {
         if self.holds(key, id) {
             self.give_pass_now(key);
         }
     }
 
-    pub(crate) fn give_pass_now(&mut self, key: SlotKey<'_>) {
+    pub(super) fn give_pass_now(&mut self, key: SlotKey<'_>) {
         self.of(key).pass_until = Some(Deadline::after(PASS_TIME));
     }
 
     /// Returns whether callers should get a stale value without a load, because a load has failed recently.
-    pub(crate) fn is_cooling_down(&self, key: SlotKey<'_>) -> bool {
+    pub(super) fn is_cooling_down(&self, key: SlotKey<'_>) -> bool {
         let until = self.find(key).and_then(|leases| leases.cool_until);
         until.is_some_and(|until| !until.is_over())
     }
@@ -160,12 +160,12 @@ impl Leases {
         }
     }
 
-    pub(crate) fn cool_down_now(&mut self, key: SlotKey<'_>, length: Duration) {
+    pub(super) fn cool_down_now(&mut self, key: SlotKey<'_>, length: Duration) {
         self.of(key).cool_until = Some(Deadline::after(length));
     }
 
     /// Prevents refreshes of the key for this time. Loads are not affected.
-    pub(crate) fn pause_refreshes(&mut self, key: SlotKey<'_>, length: Duration) {
+    pub(super) fn pause_refreshes(&mut self, key: SlotKey<'_>, length: Duration) {
         self.of(key).paused_until = Some(Deadline::after(length));
     }
 
@@ -175,7 +175,7 @@ impl Leases {
     }
 
     /// Removes every lease whose deadline has passed, and every pass, cool-down and pause that has ended.
-    pub(crate) fn drop_overdue(&mut self, deferred: &mut DeferredDrops) {
+    pub(super) fn drop_overdue(&mut self, deferred: &mut DeferredDrops) {
         self.keys.retain(|leases| {
             leases.drop_overdue(deferred);
             !leases.is_idle()
@@ -183,24 +183,24 @@ impl Leases {
     }
 
     /// Returns whether no key has a lease, fence, flight, pass, cool-down or pause.
-    pub(crate) fn has_none(&self) -> bool {
+    pub(super) fn has_none(&self) -> bool {
         self.keys.is_empty()
     }
 
     /// Returns whether a load of this key is in flight.
-    pub(crate) fn has_flight(&self, key: SlotKey<'_>) -> bool {
+    pub(super) fn has_flight(&self, key: SlotKey<'_>) -> bool {
         let attached = self.find(key).and_then(|leases| leases.flight.as_ref());
         attached.is_some_and(|attached| !attached.deadline.is_over())
     }
 
     /// Detaches the flight of a key if its load may end with an absence, and revokes its lease. The callers
     /// that already wait for the flight still get its outcome.
-    pub(crate) fn detach_optional(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
+    pub(super) fn detach_optional(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.detach_if(key, |attached| attached.may_be_absent, deferred);
     }
 
     /// Detaches the flight of a key, and revokes its lease.
-    pub(crate) fn detach(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
+    pub(super) fn detach(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.detach_if(key, |_| true, deferred);
     }
 
@@ -230,7 +230,7 @@ impl Leases {
     }
 
     /// Returns whether data that was read under this permit may be published.
-    pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
+    pub(super) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
         match permit {
             Permit::Lease(id) => self.holds(key, id),
             // A token that was taken behind a fence or a barrier is refused here while the fence or barrier
@@ -256,7 +256,7 @@ impl Leases {
     }
 
     /// Releases a lease, and removes its flight.
-    pub(crate) fn release(&mut self, key: SlotKey<'_>, id: LeaseId, deferred: &mut DeferredDrops) {
+    pub(super) fn release(&mut self, key: SlotKey<'_>, id: LeaseId, deferred: &mut DeferredDrops) {
         self.change(key, |leases| {
             leases.holders.retain(|held| held.id != id);
             let attached = leases.flight.take_if(|attached| attached.lease == id);
@@ -265,13 +265,13 @@ impl Leases {
     }
 
     /// Revokes every lease on a key, detaches its flight, and ends its pass, cool-down and pause.
-    pub(crate) fn revoke(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
+    pub(super) fn revoke(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.epochs.revoke(key);
         self.change(key, |leases| leases.revoke(deferred));
     }
 
     /// Revokes the epoch tokens of a key. Leases and the flight stay valid.
-    pub(crate) fn revoke_tokens(&mut self, key: SlotKey<'_>) {
+    pub(super) fn revoke_tokens(&mut self, key: SlotKey<'_>) {
         self.epochs.revoke(key);
     }
 
@@ -285,7 +285,7 @@ impl Leases {
         });
     }
 
-    pub(crate) fn raise_fence(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
+    pub(super) fn raise_fence(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.epochs.revoke(key);
         let leases = self.of(key);
         leases.fences += 1;
@@ -294,7 +294,7 @@ impl Leases {
 
     /// Removes one fence. Loads that began behind the fence are not cached, and later callers do not join
     /// them.
-    pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
+    pub(super) fn lower_fence(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.epochs.revoke(key);
         self.change(key, |leases| {
             leases.fences = leases.fences.saturating_sub(1);
@@ -309,7 +309,7 @@ impl Leases {
 
     /// Returns whether the table has no fences, no barriers, and no leases except those of loads.
     #[cfg(any(test, feature = "test-util"))]
-    pub(crate) fn has_only_loads(&self) -> bool {
+    pub(super) fn has_only_loads(&self) -> bool {
         let is_load = |leases: &KeyLeases| {
             leases.fences == 0 && leases.holders.iter().all(|held| held.deadline.is_some())
         };

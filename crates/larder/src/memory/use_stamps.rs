@@ -51,7 +51,7 @@ use crate::sys::sync::{AtomicUsize, Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
 /// Maximum number of stamps that wait for a commit.
-pub(crate) const MAX_STAMPS: usize = 4096;
+const MAX_STAMPS: usize = 4096;
 
 /// The expiry to which a use has extended an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::cumulative::CumulativeStats;
 use super::{KeyspaceStats, Stats};
 
 /// Number of counts that fit into a stripe. Sixteen counts fill two CPU cache lines.
-pub(crate) const COUNTS: usize = 16;
+pub(super) const COUNTS: usize = 16;
 
 /// Each row has a count and its field in [`KeyspaceStats`], then the fields in [`Stats`] and
 /// [`CumulativeStats`] that include the count, if any.

@@ -32,7 +32,7 @@ use super::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread, t
 use super::waker_thread::before_blocking;
 
 /// Maximum number of workers of a process.
-pub(crate) const MAX_WORKERS: usize = 16;
+const MAX_WORKERS: usize = 16;
 
 /// How long an idle worker waits for a job. Under the model checker it does not wait.
 const IDLE_TIME: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_secs(10) };

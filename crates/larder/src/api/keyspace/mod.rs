@@ -231,12 +231,12 @@ impl<K, V> Keyspace<K, V> {
         Self { shared, opened, definition, seed }
     }
 
-    pub(crate) fn open_keyspace(&self) -> Arc<OpenKeyspace> {
+    pub(super) fn open_keyspace(&self) -> Arc<OpenKeyspace> {
         self.opened.clone()
     }
 
     /// Returns whether this keyspace belongs to the given cache.
-    pub(crate) fn is_of(&self, shared: &Arc<Shared>) -> bool {
+    pub(super) fn is_of(&self, shared: &Arc<Shared>) -> bool {
         Arc::ptr_eq(&self.shared, shared)
     }
 

@@ -246,7 +246,7 @@ fn switch(name: &str, value: &str) -> Result<bool, UrlRefusal> {
 
 /// Returns a URL that is safe to show. Hides the text before an `@`, except in the path of a `file:` URL, and
 /// the values of unknown options. Both may contain passwords.
-pub(crate) fn redacted(url: &str) -> String {
+fn redacted(url: &str) -> String {
     let shown = without_user(url);
     let Some((place, query)) = shown.split_once('?') else {
         return shown;

@@ -41,7 +41,7 @@ impl Ballast {
         Self { path: beside(cache_path, BALLAST), len, is_held: false }
     }
 
-    pub(crate) fn is_held(&self) -> bool {
+    pub(super) fn is_held(&self) -> bool {
         self.is_held
     }
 
@@ -104,7 +104,7 @@ impl Ballast {
     }
 
     /// Deletes the ballast file, if this cache holds it. Returns whether the file was deleted.
-    pub(crate) fn delete(&mut self, volume: &dyn Volume) -> bool {
+    pub(super) fn delete(&mut self, volume: &dyn Volume) -> bool {
         std::mem::take(&mut self.is_held) && volume.remove(&self.path).is_ok()
     }
 }

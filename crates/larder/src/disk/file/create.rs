@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::sys::volume::{Anchor, Identity};
 
 /// Returns the temporary name of a file that is being created.
-pub(crate) fn unfinished(path: &Path) -> PathBuf {
+pub(super) fn unfinished(path: &Path) -> PathBuf {
     beside(path, UNFINISHED)
 }
 

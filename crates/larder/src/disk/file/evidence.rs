@@ -44,7 +44,7 @@ pub(super) const PROBE_AT: usize = 1024;
 pub(super) const PROBE_LEN: usize = 8;
 
 /// Returns the mark of a file with this identity.
-pub(crate) fn mark(identity: FileIdentity) -> [u8; MARK_LEN] {
+pub(super) fn mark(identity: FileIdentity) -> [u8; MARK_LEN] {
     let mut bytes = [0; MARK_LEN];
     let parts = WORD.iter().chain(&identity.to_bytes()).copied().collect::<Vec<u8>>();
     let sum = checksum(&WORD, &parts).to_be_bytes();
@@ -98,7 +98,7 @@ pub(crate) struct Accepted {
 }
 
 /// Returns whether an unreadable file is ours, by the rules of the module.
-pub(crate) fn is_ours(
+pub(super) fn is_ours(
     volume: &dyn Volume,
     path: &Path,
     file: &VolumeFile,

@@ -163,7 +163,7 @@ impl OwnerLock {
     ///
     /// # Errors
     /// Returns why the file at the path cannot be locked.
-    pub(crate) fn ensure_held(&mut self, volume: &dyn Volume) -> Result<Option<String>, String> {
+    pub(super) fn ensure_held(&mut self, volume: &dyn Volume) -> Result<Option<String>, String> {
         let shown = self.path.display();
         let failed = |error: io::Error| format!("{shown} can't be locked again: {error}");
         let what = match self.file.place().map_err(failed)? {

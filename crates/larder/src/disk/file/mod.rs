@@ -10,11 +10,11 @@
 
 pub(crate) mod ballast;
 pub(crate) mod cache_file;
-pub(crate) mod compact;
+pub(super) mod compact;
 pub(crate) mod create;
 pub(crate) mod directories;
 pub(crate) mod error_translation;
-pub(crate) mod evidence;
+pub(super) mod evidence;
 pub(crate) mod holders;
 pub(crate) mod io_error;
 pub(crate) mod lock;
@@ -23,6 +23,6 @@ pub(crate) mod new_directories;
 pub(crate) mod open;
 pub(crate) mod owner;
 mod owner_info;
-pub(crate) mod path_state;
+pub(super) mod path_state;
 pub(crate) mod quarantine;
 pub(crate) mod verify;

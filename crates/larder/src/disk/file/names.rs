@@ -37,7 +37,7 @@ const _: () = assert!(
 const MAX_PATH_LEN: usize = 4095;
 
 /// Returns `<path><suffix>`, in the same directory.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

@@ -56,7 +56,7 @@ impl Owner {
 }
 
 /// Returns the file that was last accepted at a path.
-pub(crate) fn accepted(path: &Path) -> Option<Accepted> {
+pub(super) fn accepted(path: &Path) -> Option<Accepted> {
     read_info(path)?.accepted()
 }
 
@@ -66,7 +66,7 @@ fn read_info(path: &Path) -> Option<OwnerInfo> {
 }
 
 /// Returns the number of this process's PID namespace, or `None` if the system has no PID namespaces.
-pub(crate) fn namespace() -> Option<String> {
+pub(super) fn namespace() -> Option<String> {
     let target = rustix::fs::readlink("/proc/self/ns/pid", Vec::new()).ok()?;
     let number = target.to_str().ok()?.strip_prefix("pid:[")?.strip_suffix(']')?;
     Some(number.to_owned())
@@ -108,7 +108,7 @@ pub(crate) fn holds_lock(path: &Path) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn holds_lock(_: &Path) -> bool {
+pub(super) fn holds_lock(_: &Path) -> bool {
     false
 }
 

@@ -46,7 +46,7 @@ const PID_NAMESPACE: &str = "pid_namespace";
 const SOCKET: &str = "socket";
 
 /// Maximum length of a lock file in bytes.
-pub(crate) const MAX_LEN: usize = 4096;
+pub(super) const MAX_LEN: usize = 4096;
 /// Maximum number of lines after the process id.
 const MAX_LINES: usize = 16;
 /// Maximum number of digits of a process id.
@@ -61,7 +61,7 @@ pub(crate) struct OwnerInfo {
 
 impl OwnerInfo {
     /// Returns the lines that this process writes as the owner.
-    pub(crate) fn of_this_process(format: u32, started: Timestamp) -> Self {
+    pub(super) fn of_this_process(format: u32, started: Timestamp) -> Self {
         let mut info = Self { pid: Some(std::process::id()), lines: Vec::new() };
         info.set("format", &format.to_string());
         info.set("started", &started.as_millis().to_string());
@@ -69,20 +69,20 @@ impl OwnerInfo {
     }
 
     /// Adds a line, unless a lock file cannot contain it.
-    pub(crate) fn set(&mut self, name: &str, value: &str) {
+    pub(super) fn set(&mut self, name: &str, value: &str) {
         if is_name(name) && is_printable(value) && self.lines.len() < MAX_LINES {
             self.lines.push((name.to_owned(), value.to_owned()));
         }
     }
 
     /// Returns the file that was accepted last, or `None` if the lock file names none.
-    pub(crate) fn accepted(&self) -> Option<Accepted> {
+    pub(super) fn accepted(&self) -> Option<Accepted> {
         let digits = self.get(FILE).filter(|digits| digits.len() == 2 * FileIdentity::LEN)?;
         let identity = FileIdentity::from_bytes(u128::from_str_radix(digits, 16).ok()?.to_be_bytes());
         Some(Accepted { identity, place: self.get(PLACE).and_then(FilePlace::read) })
     }
 
-    pub(crate) fn set_accepted(&mut self, accepted: &Accepted) {
+    pub(super) fn set_accepted(&mut self, accepted: &Accepted) {
         self.lines.retain(|(name, _)| name != FILE && name != PLACE);
         self.set(FILE, &accepted.identity.to_string());
         if let Some(place) = accepted.place {
@@ -91,7 +91,7 @@ impl OwnerInfo {
     }
 
     /// Sets the namespace in which this process has its id.
-    pub(crate) fn set_namespace(&mut self, namespace: Option<&str>) {
+    pub(super) fn set_namespace(&mut self, namespace: Option<&str>) {
         if let Some(namespace) = namespace {
             self.set(PID_NAMESPACE, namespace);
         }
@@ -104,7 +104,7 @@ impl OwnerInfo {
     }
 
     /// Sets the control socket of this owner, an absolute path.
-    pub(crate) fn set_socket(&mut self, path: &Path) {
+    pub(super) fn set_socket(&mut self, path: &Path) {
         self.lines.retain(|(name, _)| name != SOCKET);
         self.set(SOCKET, &escaped(path));
     }
@@ -116,7 +116,7 @@ impl OwnerInfo {
     }
 
     /// Returns the content that stays when the owner closes the cache.
-    pub(crate) fn without_owner(&self) -> Self {
+    pub(super) fn without_owner(&self) -> Self {
         let mut remaining = Self::default();
         if let Some(accepted) = self.accepted() {
             remaining.set_accepted(&accepted);
@@ -129,7 +129,7 @@ impl OwnerInfo {
         self.lines.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut text = match self.pid {
             None if self.lines.is_empty() => String::new(),
             None => "\n".to_owned(),

@@ -9,7 +9,7 @@ use super::names::{DAMAGED, beside, dated};
 use crate::sys::volume::Volume;
 
 /// Durably moves a damaged file aside. Returns its new path, which contains the time.
-pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::Result<PathBuf> {
+pub(super) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::Result<PathBuf> {
     let new_path = move_aside(volume, path, DAMAGED, now_ms)?;
     sync_directory_of(volume, path)?;
     remove_old_quarantined(volume, path, Some(&new_path));

@@ -8,7 +8,7 @@ use crate::disk::store::overlay::{OverlaidDatabase, Overlay};
 use crate::sys::volume::Volume;
 
 /// Checks every page of a file without changing it.
-pub(crate) fn verify(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
+pub(super) fn verify(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
     verify_pages(|| Overlay::new(volume.open(path, false)?))
 }
 

@@ -67,7 +67,7 @@ pub(crate) struct FileContents {
 }
 
 /// A row of the table of entries.
-pub(crate) type Row = (Vec<u8>, Vec<u8>);
+type Row = (Vec<u8>, Vec<u8>);
 
 /// A read-only view of a file at one moment.
 pub(crate) struct FileSnapshot {

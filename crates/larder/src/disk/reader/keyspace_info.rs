@@ -61,7 +61,7 @@ impl KeyspaceInfo {
         shape.map_or_else(|_| spell_hex(key), |shape| shape.spell_key(key))
     }
 
-    pub(crate) fn of_row(name: &str, row: &KeyspaceRow) -> Self {
+    pub(super) fn of_row(name: &str, row: &KeyspaceRow) -> Self {
         Self {
             name: name.to_owned(),
             number: row.id.number(),

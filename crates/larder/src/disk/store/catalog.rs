@@ -13,7 +13,7 @@ pub(crate) struct Catalog {
     /// The version of the file's format.
     pub(crate) format: u32,
     /// The features that readers must know, one bit each.
-    pub(crate) features: u64,
+    pub(super) features: u64,
     /// The identity of the file. A file of format 1 has none.
     pub(crate) identity: Option<FileIdentity>,
     pub(crate) state: CommitState,
@@ -26,7 +26,7 @@ pub(crate) struct Catalog {
     pub(crate) charging: Charging,
     /// The rule that the file names. If opening has recounted the entries, this rule differs from `charging`
     /// until the first commit writes all rows with charges.
-    pub(crate) charging_on_file: Charging,
+    pub(super) charging_on_file: Charging,
 }
 
 impl Catalog {

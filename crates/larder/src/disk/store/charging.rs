@@ -32,7 +32,7 @@ impl Charging {
         }
     }
 
-    pub(crate) fn of_code(code: u8) -> Option<Self> {
+    pub(super) fn of_code(code: u8) -> Option<Self> {
         [Self::ByLength, Self::ByBlocks].into_iter().find(|charging| charging.code() == code)
     }
 

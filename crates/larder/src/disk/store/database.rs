@@ -39,18 +39,18 @@ pub(crate) struct OpenOptions {
 }
 
 /// A database that is open for writing, and the controls of its writes.
-pub(crate) struct OpenDatabase {
+pub(super) struct OpenDatabase {
     pub(crate) db: Database,
     /// Once this seal is set, all further writes to the file fail.
     pub(crate) seal: Seal,
     pub(crate) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).
-    pub(crate) largest_page: u64,
+    pub(super) largest_page: u64,
 }
 
 /// Opens the database of a file for writing. If `verifies` is set, checks every page of the file. Otherwise
 /// checks only redb's own tables.
-pub(crate) fn open_database(options: &OpenOptions, verifies: bool) -> Result<OpenDatabase, StoreError> {
+pub(super) fn open_database(options: &OpenOptions, verifies: bool) -> Result<OpenDatabase, StoreError> {
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(verifies);
     if !verifies {

@@ -29,7 +29,7 @@ use crate::units::Timestamp;
 pub(crate) struct Draft<'a> {
     catalog: &'a Catalog,
     pub(crate) format: u32,
-    pub(crate) features: u64,
+    pub(super) features: u64,
     pub(crate) identity: Option<FileIdentity>,
     pub(crate) state: CommitState,
     pub(crate) retired: RetiredDraft<'a>,
@@ -80,12 +80,12 @@ impl<'a> Draft<'a> {
     }
 
     /// Returns the catalog before the transaction.
-    pub(crate) fn before(&self) -> &'a Catalog {
+    pub(super) fn before(&self) -> &'a Catalog {
         self.catalog
     }
 
     /// Returns the changed rows, by name.
-    pub(crate) fn changed_rows(&self) -> &BTreeMap<String, KeyspaceRow> {
+    pub(super) fn changed_rows(&self) -> &BTreeMap<String, KeyspaceRow> {
         &self.rows
     }
 
@@ -94,7 +94,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Returns whether the draft has no changes. An added feature alone is not a change.
-    pub(crate) fn is_unchanged(&self) -> bool {
+    pub(super) fn is_unchanged(&self) -> bool {
         self.rows.is_empty()
             && self.retired.changed.is_empty()
             && self.state == self.catalog.state
@@ -108,7 +108,7 @@ impl<'a> Draft<'a> {
         DraftChanges { format, features, identity, state, rows, retired: retired.changed, ranges }
     }
 
-    pub(crate) fn row(&self, name: &str) -> Option<&KeyspaceRow> {
+    pub(super) fn row(&self, name: &str) -> Option<&KeyspaceRow> {
         self.rows.get(name).or_else(|| self.catalog.keyspaces.get(name))
     }
 
@@ -126,12 +126,12 @@ impl<'a> Draft<'a> {
     }
 
     /// Returns how many bytes all entries are charged for, including the entries of retired keyspaces.
-    pub(crate) fn live_bytes(&self) -> u64 {
+    pub(super) fn live_bytes(&self) -> u64 {
         clamped(self.catalog.keyspaces.usage().plus(self.usage).bytes + self.retired.bytes())
     }
 
     /// Adds the numbers and the charges of written entries, and subtracts those of deleted entries.
-    pub(crate) fn apply(&mut self, deltas: &UsageDeltas) {
+    pub(super) fn apply(&mut self, deltas: &UsageDeltas) {
         for (&id, &(entries, bytes)) in deltas {
             if let Some(name) = self.name_of(id).map(str::to_owned)
                 && let Some(mut row) = self.row(&name).cloned()
@@ -219,7 +219,7 @@ impl<'a> Draft<'a> {
 }
 
 impl RetiredDraft<'_> {
-    pub(crate) fn contains_key(&self, id: KeyspaceId) -> bool {
+    pub(super) fn contains_key(&self, id: KeyspaceId) -> bool {
         self.get(id).is_some()
     }
 
@@ -231,7 +231,7 @@ impl RetiredDraft<'_> {
     }
 
     /// Returns the retired keyspaces. The keyspaces that this transaction retires come last.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = KeyspaceId> + '_ {
+    pub(super) fn ids(&self) -> impl Iterator<Item = KeyspaceId> + '_ {
         let new = self.changed.iter().filter(|(id, bytes)| bytes.is_some() && !self.catalog.contains_key(id));
         let kept = self.catalog.keys().filter(|id| self.contains_key(**id));
         kept.chain(new.map(|(id, _)| id)).copied()
@@ -246,7 +246,7 @@ impl RetiredDraft<'_> {
         self.changed.insert(id, None);
     }
 
-    pub(crate) fn changed_rows(&self) -> &BTreeMap<KeyspaceId, Option<u64>> {
+    pub(super) fn changed_rows(&self) -> &BTreeMap<KeyspaceId, Option<u64>> {
         &self.changed
     }
 

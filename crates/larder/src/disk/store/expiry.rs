@@ -33,7 +33,7 @@ const NEVER: u8 = 66;
 /// The largest time in a row. It represents this time and all later times.
 const LAST_MS: u64 = (1 << 56) - 1;
 
-pub(crate) fn row(header: &Header, key: &[u8]) -> Vec<u8> {
+pub(super) fn row(header: &Header, key: &[u8]) -> Vec<u8> {
     let at = if header.delete_after.is_never() { header.written_at } else { header.delete_after };
     row_of(class(header), at, key)
 }

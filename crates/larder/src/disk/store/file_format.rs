@@ -19,7 +19,7 @@ use crate::error::Error;
 /// The format that this version writes. Files of a newer format are refused.
 pub(crate) const FORMAT: u32 = 2;
 /// The first format: without identity, features, and fields of keyspaces.
-pub(crate) const FORMAT_1: u32 = 1;
+pub(super) const FORMAT_1: u32 = 1;
 /// The feature that rows of the expiry table have classes ([`super::expiry`]). Each program that deletes
 /// entries must know this feature.
 const LIFETIME_CLASSES: u64 = 1;

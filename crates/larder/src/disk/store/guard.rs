@@ -153,7 +153,7 @@ pub(crate) fn commit(txn: Guarded<WriteTransaction>) -> Result<(), redb::Error> 
 /// Reads from a redb access guard, and drops the guard. The guard's destructor may change a page, and may
 /// panic on the page on which the read panicked. So if the read panics, the guard is dropped before the
 /// panic resumes.
-pub(crate) fn read_out<G, T>(held: G, read: impl FnOnce(&G) -> T) -> T {
+pub(super) fn read_out<G, T>(held: G, read: impl FnOnce(&G) -> T) -> T {
     let found = catch_unwind(AssertUnwindSafe(|| read(&held)));
     drop(held);
     found.unwrap_or_else(|panic| resume_unwind(panic))

@@ -46,7 +46,7 @@ impl Identities {
     ///
     /// The random hash seeds are the crate's source of randomness. A forked child has inherited them, so the
     /// process id and the time are hashed as well.
-    pub(crate) fn make(self, now: Timestamp, replaced: Option<FileIdentity>) -> FileIdentity {
+    pub(super) fn make(self, now: Timestamp, replaced: Option<FileIdentity>) -> FileIdentity {
         let inputs = (now.as_millis(), replaced.map(FileIdentity::to_bytes));
         let half = |which: u8| match self.seed {
             None => hash_seeds().hash_one((which, std::process::id(), inputs)),

@@ -156,7 +156,7 @@ impl KeyspaceRow {
     }
 
     /// Returns the retired versions for a row that replaces this one.
-    pub(crate) fn retired_versions_with_this(&self, now: Timestamp) -> Vec<RetiredVersion> {
+    pub(super) fn retired_versions_with_this(&self, now: Timestamp) -> Vec<RetiredVersion> {
         let this = RetiredVersion { version: self.version, retired_at: now };
         let spare = (self.retired_versions.len() + 1).saturating_sub(MAX_RETIRED_VERSIONS);
         self.retired_versions.iter().copied().chain([this]).skip(spare).collect()

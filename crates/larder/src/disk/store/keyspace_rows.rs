@@ -23,7 +23,7 @@ pub(crate) type UsageDeltas = BTreeMap<KeyspaceId, (i64, i64)>;
 /// Sums over keyspaces. In a damaged file the numbers may have any value, and `i128` can hold the sum of any
 /// rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
+pub(super) struct Usage {
     pub(crate) entries: i128,
     pub(crate) bytes: i128,
 }
@@ -34,11 +34,11 @@ impl Usage {
     }
 
     /// Returns how the sums change if the row `new` replaces the row `old`.
-    pub(crate) fn difference(old: Option<&KeyspaceRow>, new: &KeyspaceRow) -> Self {
+    pub(super) fn difference(old: Option<&KeyspaceRow>, new: &KeyspaceRow) -> Self {
         Self::default().plus(Self::of(new)).minus(old.map(Self::of).unwrap_or_default())
     }
 
-    pub(crate) fn plus(self, other: Self) -> Self {
+    pub(super) fn plus(self, other: Self) -> Self {
         Self { entries: self.entries + other.entries, bytes: self.bytes + other.bytes }
     }
 
@@ -65,7 +65,7 @@ impl Keyspaces {
         self.names.get(&id).map(String::as_str)
     }
 
-    pub(crate) fn usage(&self) -> Usage {
+    pub(super) fn usage(&self) -> Usage {
         self.usage
     }
 
@@ -83,7 +83,7 @@ impl Keyspaces {
     }
 
     /// Sets the entries and bytes of every keyspace to zero.
-    pub(crate) fn empty_all(&mut self) {
+    pub(super) fn empty_all(&mut self) {
         for row in self.rows.values_mut() {
             (row.entries, row.bytes) = (0, 0);
         }

@@ -101,7 +101,7 @@ impl Catalog {
 impl Draft<'_> {
     /// Adds keyspaces that were registered while the file was out of service, or that wait for a commit.
     /// Idempotent.
-    pub(crate) fn merge_pending(&mut self, pending: &PendingRegistrations) {
+    pub(super) fn merge_pending(&mut self, pending: &PendingRegistrations) {
         for (wanted, id, registered_at) in pending.keyspaces.values() {
             if self.row(&wanted.name).is_none_or(|row| row.id != *id) {
                 self.replace(wanted, *id, *registered_at);

@@ -48,7 +48,7 @@ impl Pressure {
 
     /// Adjusts the limit to the size of the file after a transaction. `live` is the charge of all entries in
     /// bytes.
-    pub(crate) fn note(&mut self, extent: Extent, capacity: u64, live: u64) {
+    pub(super) fn note(&mut self, extent: Extent, capacity: u64, live: u64) {
         let last = self.last.replace(extent).unwrap_or(extent);
         let growth = extent.growth_close_to(last, capacity, CLOSE);
         if growth > 0 {

@@ -106,7 +106,7 @@ impl Catalog {
 
 impl Draft<'_> {
     /// Adds a range removal, and drops earlier range removals whose scope lies within its scope.
-    pub(crate) fn add_range(&mut self, range: &RangeTombstone) {
+    pub(super) fn add_range(&mut self, range: &RangeTombstone) {
         let is_in_it = |earlier: &RangeTombstone| {
             earlier.sequence <= range.sequence && range.scope.contains(&earlier.scope)
         };
@@ -118,7 +118,7 @@ impl Draft<'_> {
 
 /// The progress of deleting the entries of the earliest pending range.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct RangeCursor {
+pub(super) struct RangeCursor {
     /// The sequence of the range that is being deleted.
     sequence: u64,
     /// The last key that was handled.
@@ -128,7 +128,7 @@ pub(crate) struct RangeCursor {
 impl RangeCursor {
     /// Deletes the next part of the earliest pending range. The last part also removes the range from the
     /// draft.
-    pub(crate) fn advance(
+    pub(super) fn advance(
         &mut self,
         entries: &mut Entries<'_>,
         catalog: &mut Draft<'_>,

@@ -16,7 +16,7 @@ pub(crate) struct Registration {
 
 impl Registration {
     /// Returns whether a definition with this registration can use the entries of the keyspace in this row.
-    pub(crate) fn is_served_by(&self, row: &KeyspaceRow) -> bool {
+    pub(super) fn is_served_by(&self, row: &KeyspaceRow) -> bool {
         let is_same_value =
             row.fingerprint == self.fingerprint || row.fingerprint == 0 || self.fingerprint == 0;
         row.version == self.version && row.shape == self.shape && row.format == self.format && is_same_value

@@ -12,7 +12,7 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// A loader that a flight owns. The loader's lease lands the flight, and the output is `None`. In a forked
 /// child, the output is the outcome, because the flight belongs to the parent.
-pub(crate) type SharedLoader = Pin<Box<dyn Future<Output = Option<FlightOutcome>> + Send>>;
+pub(super) type SharedLoader = Pin<Box<dyn Future<Output = Option<FlightOutcome>> + Send>>;
 
 /// The tasks that wait for a flight, and the loader in the flight.
 #[derive(Default)]

@@ -156,7 +156,7 @@ impl Flight {
 
     /// Returns the number of waiting tasks, and the number of their wakers.
     #[cfg(test)]
-    pub(crate) fn waiting_tasks(&self) -> (usize, usize) {
+    fn waiting_tasks(&self) -> (usize, usize) {
         let state = self.state.lock();
         (state.tasks.count, state.tasks.wakers.len())
     }

@@ -83,7 +83,7 @@ impl PushWaits {
 
     /// Records a push, of all keys if `key` is `None`. Returns the flights to end in step 4.
     #[must_use]
-    pub(crate) fn note_push(&self, key: Option<&[u8]>) -> Vec<ParkedFlight> {
+    pub(super) fn note_push(&self, key: Option<&[u8]>) -> Vec<ParkedFlight> {
         if self.waits.load(Ordering::SeqCst) == 0 {
             return Vec::new();
         }

@@ -38,7 +38,7 @@ use crate::sys::volume::tracked::TrackedVolume;
 pub(crate) struct Shared {
     pub(crate) tiers: Arc<Tiers>,
     pub(crate) settings: SharedSettings,
-    pub(crate) opened: OpenedWith,
+    pub(super) opened: OpenedWith,
     pub(crate) observer: Observer,
     pub(crate) keyspaces: KeyspaceRegistry,
     pub(crate) turns: Turns,
@@ -80,7 +80,7 @@ pub(crate) struct SharedSettings {
     /// The limits of a group of values. They ensure that the file has room for the group's transaction.
     pub(crate) max_group: GroupLimits,
     pub(crate) slow_load: Duration,
-    pub(crate) logs_keys: bool,
+    logs_keys: bool,
     pub(crate) checks_every_value: bool,
     #[cfg(all(unix, feature = "control"))]
     pub(crate) control_values: bool,

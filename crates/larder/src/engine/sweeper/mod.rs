@@ -17,8 +17,8 @@
 //! cache notices when another program removes or replaces the file.
 //! With a remote tier, it also wakes to renew the fences of updates ([`fences`](super::remote::fences)).
 
-pub(crate) mod handle;
-pub(crate) mod message;
+pub(super) mod handle;
+pub(super) mod message;
 pub(crate) mod report;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,7 +60,7 @@ fn pause_after(took: Duration, late: Duration, is_nearly_full: bool) -> Duration
 }
 
 #[derive(Debug)]
-pub(crate) struct Sweeper {
+pub(super) struct Sweeper {
     tiers: Arc<Tiers>,
     interval: Duration,
     last_sweep: Option<Timestamp>,
@@ -77,7 +77,7 @@ impl Sweeper {
     }
 
     /// Cancels the first sweep. The next sweep comes after one interval at the earliest, as after a sweep.
-    pub(crate) fn without_first_sweep(mut self) -> Self {
+    pub(super) fn without_first_sweep(mut self) -> Self {
         self.tiers.sweeper.plan_nothing();
         self.last_sweep = Some(self.last_watch);
         self

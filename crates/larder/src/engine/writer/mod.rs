@@ -55,7 +55,7 @@ use limits::WriterLimits;
 use units::Units;
 
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub(super) struct Writer {
     tiers: Arc<Tiers>,
     file: CacheFile,
     limits: WriterLimits,

@@ -110,7 +110,7 @@ impl<'a> KeyWriter<'a> {
 
     /// Writes the bytes that begin every text or byte part that starts with `bytes`.
     #[inline(always)]
-    pub(crate) fn unterminated(&mut self, bytes: &[u8]) {
+    pub(super) fn unterminated(&mut self, bytes: &[u8]) {
         match &mut self.0 {
             PartTarget::Buffer(buffer) if has_zero(bytes) => escape_into(buffer, bytes),
             PartTarget::Buffer(buffer) => buffer.push(bytes),
@@ -142,7 +142,7 @@ impl<'a> KeyReader<'a> {
         Self { rest: bytes }
     }
 
-    pub(crate) fn finish(&self) -> Result<(), KeyError> {
+    pub(super) fn finish(&self) -> Result<(), KeyError> {
         match self.rest.len() {
             0 => Ok(()),
             left => Err(KeyError::new(format!("{left} bytes follow the end of the key"))),
@@ -218,7 +218,7 @@ impl<'a> KeyReader<'a> {
     }
 
     /// Reads a part of exactly `len` bytes.
-    pub(crate) fn exactly(&mut self, len: usize) -> Result<&'a [u8], KeyError> {
+    pub(super) fn exactly(&mut self, len: usize) -> Result<&'a [u8], KeyError> {
         self.rest.split_off(..len).ok_or_else(|| self.cut_off(len))
     }
 

@@ -47,7 +47,7 @@ pub(crate) struct KeyspaceSeed {
 
 /// The state of a hash after the bytes so far.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct KeyHasher {
+pub(super) struct KeyHasher {
     state: u64,
     factor: u64,
     last_factor: u64,
@@ -84,7 +84,7 @@ impl KeyspaceSeed {
     }
 
     #[inline(always)]
-    pub(crate) const fn hasher(self) -> KeyHasher {
+    pub(super) const fn hasher(self) -> KeyHasher {
         let Self { state, factor, last_factor, .. } = self;
         KeyHasher { state, factor, last_factor, pending: 0, len: 0 }
     }

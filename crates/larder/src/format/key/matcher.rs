@@ -18,7 +18,7 @@ const TOP_BITS: u64 = ONES << 7;
 
 /// The stored bytes that no part has matched yet.
 #[derive(Debug)]
-pub(crate) struct KeyMatcher<'a> {
+pub(super) struct KeyMatcher<'a> {
     rest: &'a [u8],
     is_equal: bool,
 }

@@ -23,7 +23,7 @@ pub(crate) struct Scope {
 
 /// A part after the prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ScopePart {
+enum ScopePart {
     /// A part of this width, with any content.
     Any(Width),
     /// Exactly these bytes.
@@ -32,7 +32,7 @@ pub(crate) enum ScopePart {
 
 /// The length of a part's encoding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Width {
+enum Width {
     Fixed(usize),
     /// Up to the end mark of a text or byte part.
     Terminated,

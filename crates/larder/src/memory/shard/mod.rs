@@ -20,7 +20,7 @@ mod lookup;
 mod near;
 mod publish;
 #[cfg(any(test, feature = "test-util"))]
-pub(crate) mod validate;
+pub(super) mod validate;
 
 use std::collections::HashMap;
 
@@ -49,7 +49,7 @@ use crate::sys::sync::{AtomicU64, Ordering};
 use crate::units::Timestamp;
 
 #[derive(Debug)]
-pub(crate) struct Shard {
+pub(super) struct Shard {
     index: SlotIndex,
     slots: Slots,
     policy: Policy,
@@ -94,7 +94,7 @@ impl Shard {
         }
     }
 
-    pub(crate) fn miss_token(&self, key: SlotKey<'_>) -> MissToken {
+    pub(super) fn miss_token(&self, key: SlotKey<'_>) -> MissToken {
         MissToken {
             min_visible_sequence: self.min_visible_sequence(key),
             epoch_token: self.leases.epoch_token(key),
@@ -131,7 +131,7 @@ impl Shard {
         Ok(sequence)
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.is_closed && !failpoint_is_set(Failpoint::StoreInClosed)
     }
 
@@ -163,7 +163,7 @@ impl Shard {
 
     /// Stores a value that was read from disk, if the permit is still valid and the shard has no entry of
     /// the key.
-    pub(crate) fn promote(
+    pub(super) fn promote(
         &mut self,
         key: SlotKey<'_>,
         permit: Permit,
@@ -181,12 +181,12 @@ impl Shard {
     }
 
     #[cfg(test)]
-    pub(crate) fn has_clean(&self, key: SlotKey<'_>) -> bool {
+    pub(super) fn has_clean(&self, key: SlotKey<'_>) -> bool {
         self.find(key).is_some_and(|(_, slot)| slot.state == SlotState::Clean)
     }
 
     /// Returns whether a key has a value or an absence, committed or not.
-    pub(crate) fn has_entry(&self, key: SlotKey<'_>) -> bool {
+    pub(super) fn has_entry(&self, key: SlotKey<'_>) -> bool {
         self.find(key).is_some_and(|(_, slot)| slot.has_value() || slot.is_absence())
     }
 

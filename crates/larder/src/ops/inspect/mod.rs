@@ -23,7 +23,7 @@
 //! ```
 
 mod content;
-pub(crate) mod file_info;
+pub(super) mod file_info;
 mod finding;
 mod key_spelling;
 mod snapshot;

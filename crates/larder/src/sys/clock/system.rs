@@ -22,7 +22,7 @@ impl SystemClock {
 
 impl SystemClock {
     /// Returns the system's coarse clock, or `None` if the system has none.
-    pub(crate) fn coarse(&self) -> Option<CoarseClock> {
+    pub(super) fn coarse(&self) -> Option<CoarseClock> {
         self.origin.coarse()
     }
 }

@@ -13,7 +13,7 @@ pub(crate) struct Tick(u64);
 
 impl Tick {
     /// A number that is not a reading of a clock: its lower bits exceed the nanoseconds of a second.
-    pub(crate) const NEVER: Self = Self(u64::MAX);
+    pub(super) const NEVER: Self = Self(u64::MAX);
 
     #[inline]
     pub(crate) const fn new(seconds: u64, nanos: u64) -> Self {

@@ -17,12 +17,12 @@ use redb::StorageBackend;
 /// Returns the maximum length that this process may currently give to a file, or `None` if there is no
 /// limit.
 #[cfg(unix)]
-pub(crate) fn file_size_limit() -> Option<u64> {
+pub(super) fn file_size_limit() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Fsize).current
 }
 
 #[cfg(not(unix))]
-pub(crate) fn file_size_limit() -> Option<u64> {
+pub(super) fn file_size_limit() -> Option<u64> {
     None
 }
 

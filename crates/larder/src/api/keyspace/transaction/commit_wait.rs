@@ -15,7 +15,7 @@ use crate::memory::evicted_values::EvictedValues;
 
 /// What the caller of a transaction waits for after the changes are made.
 #[derive(Debug, Default)]
-pub(crate) struct CommitWait {
+pub(super) struct CommitWait {
     /// The commit to request. `None` if the call need not wait for a commit.
     pub(super) kind: Option<Acknowledge>,
     /// Whether values that must be durable are in memory only.

@@ -2,7 +2,7 @@
 //! extensions of expiries.
 
 pub(crate) mod entries;
-pub(crate) mod evict;
+pub(super) mod evict;
 mod extend;
 pub(crate) mod range_removal;
-pub(crate) mod remove_range;
+pub(super) mod remove_range;

@@ -20,7 +20,7 @@ impl Store {
     }
 
     /// Deletes the next part of the earliest pending range, up to `rows` rows, in a separate transaction.
-    pub(crate) fn delete_next_part(&mut self, rows: usize) -> Result<RemovalPart, StoreError> {
+    pub(super) fn delete_next_part(&mut self, rows: usize) -> Result<RemovalPart, StoreError> {
         let (mut catalog, mut cursor) = (Draft::of(&self.catalog), self.cursor.clone());
         let (part, next_expiry) = guarded(|| {
             let txn = begin_write(&self.db)?;

@@ -45,7 +45,7 @@ pub(crate) struct Store {
     pub(crate) pressure: Pressure,
     pub(crate) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).
-    pub(crate) largest_page: u64,
+    pub(super) largest_page: u64,
     /// The position of the clock hand in the expiry table.
     hand: ClockHand,
     /// The earliest time when an entry may be deleted, or `None` if no entry expires.
@@ -58,7 +58,7 @@ pub(crate) struct Store {
     /// Once this seal is set, all further writes to the file fail.
     pub(crate) seal: Seal,
     /// The progress of deleting the entries of the earliest pending range removal.
-    pub(crate) cursor: RangeCursor,
+    pub(super) cursor: RangeCursor,
     /// The options with which the file was opened. `None` for a store in memory.
     options: Option<OpenOptions>,
 }
@@ -110,7 +110,7 @@ impl Store {
 
     /// Computes the charges of all entries again if the file has a different rule, in one pass over the
     /// entries. The next commit writes the new rule to the file.
-    pub(crate) fn recharge(&mut self, charging: Charging) -> Result<(), StoreError> {
+    fn recharge(&mut self, charging: Charging) -> Result<(), StoreError> {
         if self.catalog.charging == charging {
             return Ok(());
         }
@@ -167,7 +167,7 @@ impl Store {
     }
 
     /// Applies the changes of a committed transaction.
-    pub(crate) fn apply(&mut self, changes: DraftChanges) {
+    pub(super) fn apply(&mut self, changes: DraftChanges) {
         let names = self.catalog.apply(changes);
         if let Some(unshown) = &mut self.unshown {
             unshown.extend(names);

@@ -5,7 +5,7 @@
 //! value that could not be decoded is refused: see [`refusal`].
 
 mod compound;
-pub(crate) mod one_byte;
+pub(super) mod one_byte;
 mod refusal;
 
 use serde::Serialize;

@@ -1,5 +1,5 @@
 //! Fuzzes keys. Their encodings sort as the keys do, no encoding is a prefix of another, and decoding bytes
-//! that are no key is an error.
+//! that are not a key is an error.
 
 use std::fmt::Debug;
 use std::num::NonZeroI32;

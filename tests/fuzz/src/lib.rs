@@ -64,7 +64,7 @@ pub fn value(data: &[u8]) {
     value::check::<value::Real>(data);
 }
 
-/// Checks keys: their order, their prefixes, and bytes that are no key.
+/// Checks keys: their order, their prefixes, and bytes that are not a valid key.
 ///
 /// # Panics
 /// Panics if the encodings do not sort as the keys do, or if one encoding is a prefix of another.

@@ -29,7 +29,7 @@ pub(crate) fn check(records: &Records, data: &[u8]) {
     }
 }
 
-/// Reads bytes that may be no record. Then gives them a valid checksum, and reads them again.
+/// Reads bytes that may not be a valid record. Then gives them a valid checksum, and reads them again.
 fn any_bytes(records: &Records, key: &[u8], found: &[u8]) {
     if let Some(record) = (records.read)(key, found) {
         reads_as_it_peeks(records, found, &record);

@@ -6,10 +6,9 @@
 //! expired, no lookup may find it live again. The following order ensures this:
 //!
 //! 1. Under the exclusive lock of its shard, an entry that is *still* live gets its new expiry. The time is
-//!    read under the lock. The stamp is added under the same lock ([`Memory::extend_life`]). An entry that
-//!    is not in memory is extended only if its record is from the current snapshot. If a commit has come
-//!    since the lookup, the record is read again. Otherwise a use at the time of a commit would have no
-//!    effect.
+//!    read under the lock. The stamp is added under the same lock (`Memory::extend_life`). An entry that is
+//!    not in memory is extended only if its record is from the current snapshot. If a commit has come since
+//!    the lookup, the record is read again. Otherwise a use at the time of a commit would have no effect.
 //! 2. The writer copies stamps, and commits them. A stamp applies only to the record with its sequence, and
 //!    never makes an expiry earlier. Stamps are applied before the sweep of the same transaction, and the
 //!    sweep skips the keys that still have a stamp.
@@ -17,15 +16,14 @@
 //!    have not changed since (2). So between (1) and (3) each lookup finds the later expiry in the shard or
 //!    in the list of stamps.
 //! 4. A record on disk may be older than its stamp, if its snapshot was loaded before (3). So a promotion
-//!    gets the expiry of the stamp, and is stored only if its snapshot is still the current one. The stamp
-//!    is read first, then the snapshot is checked, both under the exclusive lock
-//!    ([`Memory::latest_expiry`]). In the other order, the writer could do (3) in between. Then the stamp
-//!    would be gone, and the record would not include it. So the expiry in a slot is never earlier than the
-//!    expiry of the stamp or of the record.
+//!    gets the expiry of the stamp, and is stored only if its snapshot is still the current one. The stamp is
+//!    read first, then the snapshot is checked, both under the exclusive lock (`Memory::latest_expiry`). In
+//!    the other order, the writer could do (3) in between. Then the stamp would be gone, and the record would
+//!    not include it. So the expiry in a slot is never earlier than the expiry of the stamp or of the record.
 //! 5. A lookup that finds a record expired checks the shard, the stamps and the current snapshot, in this
-//!    order, before it answers ([`crate::engine::idle`]). The entry may have been extended after the lookup
-//!    had missed it in the shard. In this case, one of these three places has the later expiry, and the value
-//!    is returned. The value is neither promoted nor stamped. The slot may have been the only place with the
+//!    order, before it answers (`engine::idle`). The entry may have been extended after the lookup had missed
+//!    it in the shard. In this case, one of these three places has the later expiry, and the value is
+//!    returned. The value is neither promoted nor stamped. The slot may have been the only place with the
 //!    later expiry, and may be gone by now. Then another lookup may already have found the entry expired.
 //! 6. A value may be drained, and held until the file has room for it, while a use extends its life. The
 //!    record that its stamp would update does not exist yet. So the writer also applies the expiries of its

@@ -3,8 +3,7 @@
 //!
 //! A worker thread that makes a change for a task requests the commit and returns. So the wait does not
 //! occupy a worker thread, and any number of changes share a commit. The commit is requested before the
-//! change counts as ended ([`crate::engine::pending_changes`]). So a later close is processed after this
-//! commit.
+//! change counts as ended (`engine::pending_changes`). So a later close is processed after this commit.
 
 #[cfg(feature = "async")]
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -4,7 +4,7 @@
 //! 1. Encode every key and prepare every value. The first key or value that is refused ends the call.
 //! 2. Check that the group is not too large for one transaction.
 //! 3. Reserve room for the whole group in the write buffer.
-//! 4. Store the values ([`crate::memory::store_group`]), and wake the writer.
+//! 4. Store the values (`memory::store_group`), and wake the writer.
 //!
 //! Nothing is changed before (4). In (4), if the first value is accepted, all values are accepted. If the
 //! disk tier recovered after (1), the values have no encodings. Then the group is refused, and the steps

@@ -1,14 +1,14 @@
 //! Commits transactions within the bounds of the file.
 //!
 //! If the allocated blocks of the file are counted, every write that would exceed the capacity is refused
-//! ([`crate::disk::store::sparse`]). After a refusal:
+//! (`disk::store::sparse`). After a refusal:
 //!
 //! 1. The whole transaction has failed: the file has none of its changes, and the store accepts no more
 //!    transactions.
 //! 2. Withdraw the snapshot, so that no lookup reads the file, and open the file again.
 //! 3. Compact the file, unless another process reads it, and lower the limit of its live entries
 //!    ([`crate::disk::store::pressure`]). A file with a single region can't grow within its bounds, so
-//!    replace it with a new file ([`crate::disk::file::compact`]).
+//!    replace it with a new file (`disk::file::compact`).
 //! 4. Repeat the transaction. It may now only evict entries, without writing the values. The rest of the step
 //!    then writes the values.
 //! 5. Install the snapshot of the transaction, as after any commit. Until then, lookups find nothing on disk.

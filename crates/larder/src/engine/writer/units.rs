@@ -1,5 +1,5 @@
 //! Units: changes that the writer must commit in one transaction, because they belong to a group of values
-//! ([`crate::memory::store_group`]).
+//! (`memory::store_group`).
 //!
 //! A drain returns the newest change of every key of a group. For each drain:
 //!

@@ -36,8 +36,8 @@ process_static! {
 struct CreatedSocket {
     pid: u32,
     file: (u64, u64),
-    /// Change time of the file (ctime), in seconds and nanoseconds. Compared too, because file numbers are
-    /// reused.
+    /// Change time of the file (ctime), in seconds and nanoseconds. It is compared too, because file numbers
+    /// are reused.
     at: (i64, i64),
 }
 

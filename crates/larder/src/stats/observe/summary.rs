@@ -5,8 +5,7 @@
 //! takes over the smallest counter, and starts with its count. This count is the largest possible error of
 //! the new key's count.
 //!
-//! Two invariants hold after each addition. [`validate`](Summary::validate) checks the first, and a test
-//! checks both:
+//! Two invariants hold after each addition. `validate` checks the first, and a test checks both:
 //!
 //! - The sum of the counts is the weight that was added. So the smallest count of a full summary is at most
 //!   `total / capacity`.

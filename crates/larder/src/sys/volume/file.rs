@@ -31,7 +31,8 @@ impl VolumeFile {
     }
 
     /// Wraps a file that is open twice. The locks are on a descriptor that is neither read nor written. So a
-    /// forked child can close that descriptor while a thread of its parent uses the other one ([`tracked`]).
+    /// forked child can close that descriptor while a thread of its parent uses the other one
+    /// ([`super::tracked`]).
     pub(super) fn with_locks(content: impl FileContent, locks: impl FileContent) -> Self {
         Self { content: Box::new(content), locks: Some(Box::new(locks)), seal: Seal::default() }
     }

@@ -1,8 +1,8 @@
 //! Loads from async code with a loader that borrows, with the steps of [`crate::api::keyspace::lookup`].
 //!
-//! Only the caller's future polls the loader, and it owns the lease. If the future is dropped, the lease is
-//! released, and one of the waiting callers loads the key. If the future is never polled again, it keeps the
-//! lease until the deadline.
+//! Only the caller's future polls the loader. The future owns the lease. If the future is dropped, the lease
+//! is released, and one of the waiting callers loads the key. If the future is never polled again, it keeps
+//! the lease until the deadline.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -10,7 +10,7 @@
 //!    ([`crate::memory::group_publication`]). If a read is no longer valid, the round is lost, and the next
 //!    round begins. A caller that loses too many rounds takes a turn ([`crate::engine::turns`]).
 //! 5. Wake the writer thread, which commits the changes in one transaction of the file
-//!    ([`crate::memory::store_group`]).
+//!    (`memory::store_group`).
 //! 6. Wait for the commit, if the transaction removes an entry from the disk tier, or must be durable.
 //!
 //! Nothing is changed before (4). So nothing is changed if the closure returns an error or panics, or if a

@@ -1,7 +1,7 @@
 //! Watches: conditions that a key has not changed since an earlier moment.
 //!
-//! 1. A watch takes the epoch of its key ([`crate::memory::watch_epochs`]), and then reads the key's entry.
-//!    The watch keeps the sequence of the entry. If there is no entry, the watch keeps the epoch.
+//! 1. A watch takes the epoch of its key (`memory::watch_epochs`), and then reads the key's entry. The watch
+//!    keeps the sequence of the entry. If there is no entry, the watch keeps the epoch.
 //! 2. A transaction that requires the watch takes a lease on the key, and reads the entry again.
 //! 3. The watch holds if the entry has the sequence of (1). A watch of a missing key holds if the key is
 //!    still missing, and has the epoch of (1).

@@ -197,13 +197,13 @@ fn four_processes(
     Ok(())
 }
 
-/// What the server got before a stall and after it.
+/// Numbers of requests that the server got before and after a stall.
 struct Stall {
-    /// Requests in the second before.
+    /// Number of requests in the second before the stall.
     before: f64,
-    /// Requests in each second after.
+    /// Number of requests in each second after the stall.
     after: Vec<f64>,
-    /// Requests in the busiest tenth of a second after.
+    /// Number of requests in the busiest tenth of a second after the stall.
     busiest: f64,
 }
 

@@ -26,7 +26,7 @@ const TTL_SECONDS: u64 = 24 * 3600;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Number of requests in the stream of a process. The process repeats its stream.
 const STREAM: usize = 1 << 18;
-/// Of this number of requests, one is a write.
+/// The number of requests of which one is a write.
 const WRITE_EVERY: usize = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 /// A process that is behind its rate by more than this time gives up the missed requests.
@@ -124,7 +124,7 @@ pub struct Aside {
 }
 
 impl Aside {
-    /// Makes a request. After an error, the connection is given up.
+    /// Makes a request. After an error, drops the connection.
     fn ask<T>(&mut self, request: impl FnOnce(&mut Connection) -> redis::RedisResult<T>) -> Option<T> {
         if self.connection.is_none() {
             self.connection = connect(&self.socket).ok();
@@ -146,7 +146,7 @@ impl Node {
     /// Looks up a page, and loads it after a miss. Returns whether it was loaded.
     ///
     /// # Panics
-    /// Panics if the load fails, which it does not.
+    /// Panics if the load fails.
     pub fn lookup(&mut self, number: usize) -> bool {
         let key = key(number);
         match self {

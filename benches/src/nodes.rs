@@ -96,9 +96,9 @@ pub fn connect(socket: &Path) -> Result<Connection, NodeError> {
 /// What a write does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
-    /// It stores the new value.
+    /// A write stores the new value.
     Store,
-    /// It removes the entry, and the next lookup loads it.
+    /// A write removes the entry, and the next lookup loads the value again.
     Remove,
 }
 

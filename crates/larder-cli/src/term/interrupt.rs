@@ -16,7 +16,8 @@ use crate::term::exit::{Exit, Failure};
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Installs handlers for SIGINT and SIGTERM. The first signal sets the flag, the second ends the process.
+    /// Installs handlers for SIGINT and SIGTERM. The first signal sets the flag, and the second ends the
+    /// process.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let requested = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {

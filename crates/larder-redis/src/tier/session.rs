@@ -29,7 +29,7 @@ use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
 use crate::random;
 
-/// The names of the keyspaces and of the data.
+/// The names of the keyspaces, and the name of the data on the server.
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) names: Names,

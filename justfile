@@ -59,6 +59,10 @@ interleavings *args:
 soak-interleavings:
     LARDER_SCHEDULES=5000000 just interleavings
 
+# docs/benchmarks.md anew, in one go of at most 45 minutes after the build, with nothing else running on the machine.
+bench-page *args:
+    cargo run --release -p larder-benches --bin page -- {{args}}
+
 # The benches, all or some (`just bench --bench memory_hit`), then docs/benchmarks.md from all that were ever run here.
 bench *args:
     cargo bench -p larder-benches {{args}}

@@ -75,7 +75,7 @@ fn micros_of_each(lookups: usize, work: impl FnOnce()) -> f64 {
 
 fn gets(pages: &Pages, lookups: usize) -> f64 {
     micros_of_each(lookups, || {
-        keys(0, 1, lookups).for_each(|key| assert!(pages.get(&key).is_some(), "{key}"))
+        keys(0, 1, lookups).for_each(|key| assert!(pages.get(&key).is_some(), "{key}"));
     })
 }
 

@@ -31,7 +31,9 @@ fn main() -> ExitCode {
     let pages = cache.keyspace(PAGES).expect("the keyspace is not open yet");
     let keys: Vec<String> = (0..KEYS).map(key).collect();
     let value = Arc::new(Page::of(0));
-    keys.iter().for_each(|key| pages.insert(key, value.clone()).expect("a page can be stored"));
+    for key in &keys {
+        pages.insert(key, value.clone()).expect("a page can be stored");
+    }
     let hits = pace.pick(HITS, QUICK_HITS);
     let mut samples = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..pace.rounds {

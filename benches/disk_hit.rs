@@ -65,9 +65,9 @@ fn counted(threads: usize) -> String {
 }
 
 fn hit_targets(mut contest: Contest<'_>) -> Contest<'_> {
-    contest.target(Against::peer("redb"), 0.8, "0.8 × raw redb: an open table, copied, checked and decoded");
+    contest.target(Against::peer("redb"), 0.9, "0.9 × raw redb: an open table, copied, checked and decoded");
     let roomy = "the same, with a page cache of 1 GiB each";
-    contest.target_of(ROOMY, None, Against::peer(ROOMY_REDB), 0.8, roomy);
+    contest.target_of(ROOMY, None, Against::peer(ROOMY_REDB), 0.9, roomy);
     contest.target(Against::peer("foyer"), 20.0, "20 × foyer's disk read");
     contest.target(Against::peer("redis, Unix socket"), 10.0, "10 × Redis over a Unix socket");
     contest

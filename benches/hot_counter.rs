@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             contest.contestant("moka", terms, move || {
                 moka.insert(KEY, 0_u64);
                 let add = || {
-                    moka.entry(KEY).and_upsert_with(|old| old.map_or(0, |old| old.into_value()) + 1);
+                    moka.entry(KEY).and_upsert_with(|old| old.map_or(0, moka::Entry::into_value) + 1);
                 };
                 round(calls, add, || moka.get(&KEY).unwrap_or(0))
             });
@@ -87,12 +87,12 @@ fn round(calls: usize, add: impl Fn() + Sync, counted: impl Fn() -> u64) -> Meas
     let all = THREADS * calls;
     let times = Mutex::new(Vec::with_capacity(all));
     let elapsed = in_threads(THREADS, |_| {
-        let timed = |_| {
+        let measured = |_| {
             let watch = Stopwatch::start();
             add();
             watch.nanos()
         };
-        let own: Vec<f64> = (0..calls).map(timed).collect();
+        let own: Vec<f64> = (0..calls).map(measured).collect();
         times.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
     });
     let mut times = times.into_inner().unwrap_or_else(PoisonError::into_inner);

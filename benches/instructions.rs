@@ -12,7 +12,7 @@ use std::env;
 use std::error::Error;
 
 use larder_benches::memory::{Keys, LarderInMemory, MemoryCache, PEERS, contender, values};
-use larder_benches::{Contest, Pace, REQUESTS, Spread, Unit};
+use larder_benches::{Against, Contest, Pace, REQUESTS, Spread, Unit};
 
 /// The argument that makes this program run as the child. The next argument names a contestant.
 const ASK: &str = "--ask";
@@ -21,6 +21,8 @@ const ENTRIES: usize = 10_000;
 const ROOM: usize = 2 * ENTRIES;
 /// Number of lookups.
 const LOOKUPS: usize = 200_000;
+/// Maximum number of instructions of larder's hit.
+const MOST: f64 = 300.0;
 /// Number of counts. The result is their median.
 const COUNTS: usize = 3;
 /// A pattern for the function whose instructions are counted, including everything that it calls:
@@ -60,6 +62,7 @@ fn compare(pace: &Pace) {
             contest.contestant(name, "memory only", move || per_hit(name).expect("valgrind can count"));
         }
     }
+    contest.target(Against::Bound(MOST), 1.0, &format!("at most {MOST}"));
     contest.run(&pace.rounds(pace.pick(COUNTS, 1)));
 }
 

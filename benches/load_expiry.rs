@@ -13,7 +13,6 @@
 #![forbid(unsafe_code)]
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -73,9 +72,12 @@ impl Circumstances {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let Some(pace) = Pace::of_program("load_expiry") else { return Ok(()) };
-    let settings: [(_, _, fn(Circumstances, u8) -> Vec<u32>, _); 2] =
+/// Returns the number of loads in each step, with this jitter in percent.
+type LoadsOf = fn(Circumstances, u8) -> Vec<u32>;
+
+fn main() {
+    let Some(pace) = Pace::of_program("load_expiry") else { return };
+    let settings: [(_, _, LoadsOf, _); 2] =
         [(MANUAL, STEPS, in_steps, 15), (REAL, REAL_TIME, in_real_time, 5)];
     for (setting, circumstances, run, rounds) in settings {
         if !pace.wants(ROW, setting) {
@@ -92,7 +94,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
         contest.run(&pace.rounds(rounds));
     }
-    Ok(())
 }
 
 fn store_all(pages: &Keyspace<u32, u32>) {
@@ -121,7 +122,7 @@ fn in_steps(circumstances: Circumstances, jitter: u8) -> Vec<u32> {
         let loads = AtomicU32::new(0);
         in_threads(THREADS, |thread| {
             // The threads start at different keys, so that they do not all wait for the same load.
-            let first = thread as u32 * KEYS / THREADS as u32;
+            let first = u32::try_from(thread * KEYS as usize / THREADS).expect("a key");
             (first..KEYS).chain(0..first).for_each(|key| ask(&pages, key, &loads));
         });
         loads.into_inner()

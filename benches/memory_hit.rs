@@ -1,6 +1,6 @@
 //! Measures memory hits, compared with the peers. Keys are strings, and values are 256 bytes behind an `Arc`.
-//! All entries are resident, and have a TTL if the cache supports TTLs. Integers, pairs of strings and keys
-//! of 40 bytes are measured at one size.
+//! All entries are resident, and have a TTL if the cache supports TTLs. Keys of 40 bytes, integers and pairs
+//! of strings have a row each.
 //!
 //! *Independent* lookups follow each other in a loop, so the processor overlaps them. The key of a
 //! *dependent* lookup depends on the result of the previous lookup, as in an application that acts on each
@@ -16,8 +16,8 @@
 use std::sync::Arc;
 
 use larder_benches::memory::{
-    Contender, KeyText, KeyTypeField, Keys, MemoryCache, Moka, PEERS, contenders, integer_keys, pair_keys,
-    values,
+    Contender, KeyText, KeyTypeField, Keys, MemoryCache, QuickCache, WITH_TTL, contenders, integer_keys,
+    pair_keys, values,
 };
 use larder_benches::stopwatch::nanos_each;
 use larder_benches::{Against, Contest, Pace, Page, Spread, Unit, in_threads};
@@ -25,29 +25,46 @@ use larder_benches::{Against, Contest, Pace, Page, Spread, Unit, in_threads};
 /// Number of requests in a stream. Their entries need much more memory than the processor's cache has.
 const REQUESTS: usize = 1 << 22;
 /// Number of requests in a stream whose keys are not texts.
-const TYPED_REQUESTS: usize = 1 << 19;
-/// Number of measured lookups per thread and round.
-const LOOKUPS: usize = 400_000;
-const QUICK_LOOKUPS: usize = 100_000;
+const TYPED_REQUESTS: usize = 1 << 21;
+const QUICK_LOOKUPS: usize = 50_000;
 const ROUNDS: usize = 11;
 
 /// The capacity as a multiple of the number of entries. Caches divide their capacity into shards, which fill
 /// unevenly.
 const ROOM: usize = 2;
-/// Number of entries for keys other than short texts.
-const OTHER_KEYS: (usize, &str) = (100_000, "100k");
+/// Numbers of resident entries, and of measured lookups per thread and round. Lookups are slower among more
+/// entries, so fewer of them take as long.
+const SIZES: [Size; 3] = [
+    Size { entries: 10_000, said: "10k", lookups: 600_000 },
+    Size { entries: 100_000, said: "100k", lookups: 300_000 },
+    Size { entries: 1_000_000, said: "1M", lookups: 200_000 },
+];
+
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    entries: usize,
+    said: &'static str,
+    lookups: usize,
+}
 
 fn main() {
     let Some(pace) = Pace::of_program("memory_hit") else { return };
-    for (entries, said) in [(10_000, "10k"), (100_000, "100k"), (1_000_000, "1M")] {
-        // Making a million entries takes too long for a quick run.
-        if !pace.is_quick || entries <= 100_000 {
-            run_texts(KeyText::Short, (entries, said), "", &pace);
-        }
+    // Making a million entries takes too long for a quick run.
+    let sizes = SIZES.into_iter().filter(|size| !pace.is_quick || size.entries <= 100_000);
+    let sizes: Vec<Size> =
+        sizes.map(|size| Size { lookups: pace.pick(size.lookups, QUICK_LOOKUPS), ..size }).collect();
+    for size in &sizes {
+        run_texts("memory-hit", KeyText::Short, *size, &pace);
     }
-    run_texts(KeyText::Long, OTHER_KEYS, ", 40 B keys", &pace);
-    run_typed(integer_keys, ", u64 keys", &pace);
-    run_typed(pair_keys, ", (&str, &str) keys", &pace);
+    for size in &sizes {
+        run_texts("memory-hit-long", KeyText::Long, *size, &pace);
+    }
+    for size in &sizes {
+        run_typed("memory-hit-integer", integer_keys, *size, &pace);
+    }
+    for size in &sizes {
+        run_typed("memory-hit-pair", pair_keys, *size, &pace);
+    }
 }
 
 /// Whether a lookup depends on the previous one.
@@ -59,22 +76,24 @@ enum Order {
 
 /// A setting of the bench.
 struct Setting {
+    row: &'static str,
+    size: Size,
     spread: Spread,
     threads: usize,
     order: Order,
     name: String,
 }
 
-/// Returns the requested settings for a number of entries and a key type.
-fn settings(said: &str, keys: &str, pace: &Pace) -> Vec<Setting> {
+/// Returns the requested settings of a row for a number of entries.
+fn settings(row: &'static str, size: Size, pace: &Pace) -> Vec<Setting> {
     let mut all = Vec::new();
     for spread in Spread::ALL {
         for (threads, said_threads) in [(1, "1 thread"), (2, "2 threads")] {
             for (order, said_order) in [(Order::Independent, "independent"), (Order::Dependent, "dependent")]
             {
-                let name = format!("{said} resident, {}, {said_threads}, {said_order}{keys}", spread.name());
-                if pace.wants("memory-hit", &name) {
-                    all.push(Setting { spread, threads, order, name });
+                let name = format!("{} resident, {}, {said_threads}, {said_order}", size.said, spread.name());
+                if pace.wants(row, &name) {
+                    all.push(Setting { row, size, spread, threads, order, name });
                 }
             }
         }
@@ -82,11 +101,12 @@ fn settings(said: &str, keys: &str, pace: &Pace) -> Vec<Setting> {
     all
 }
 
-fn run_texts(text: KeyText, (entries, said): (usize, &str), said_keys: &str, pace: &Pace) {
-    let settings = settings(said, said_keys, pace);
+fn run_texts(row: &'static str, text: KeyText, size: Size, pace: &Pace) {
+    let settings = settings(row, size, pace);
     if settings.is_empty() {
         return;
     }
+    let entries = size.entries;
     let field = field(text, entries);
     for spread in Spread::ALL {
         let settings: Vec<&Setting> = settings.iter().filter(|setting| setting.spread == spread).collect();
@@ -114,8 +134,8 @@ fn field(text: KeyText, entries: usize) -> Vec<Box<dyn Contender>> {
 }
 
 fn run(field: &[Box<dyn Contender>], keys: &Keys, setting: &Setting, pace: &Pace) {
-    let (threads, lookups) = (setting.threads, pace.pick(LOOKUPS, QUICK_LOOKUPS));
-    let mut contest = contest(setting);
+    let (threads, lookups) = (setting.threads, setting.size.lookups);
+    let mut contest = contest(setting, true);
     for (place, contender) in field.iter().enumerate() {
         let mut from = place * REQUESTS / field.len();
         contest.contestant(contender.name(), "memory only", move || {
@@ -137,29 +157,57 @@ fn run(field: &[Box<dyn Contender>], keys: &Keys, setting: &Setting, pace: &Pace
     contest.run(&pace.rounds(ROUNDS));
 }
 
-fn contest(setting: &Setting) -> Contest<'_> {
-    let mut contest =
-        Contest::new("memory-hit", "Memory hit", setting.name.as_str(), Unit::NanosPerOperation);
-    contest.target(Against::best(&PEERS), 1.0, "1.0 × the fastest peer");
-    contest.target(Against::peer(Moka::NAME), 2.0, "2 × moka");
+/// Returns a contest with its targets. `with_ttl` says whether a peer with a TTL takes part.
+fn contest(setting: &Setting, with_ttl: bool) -> Contest<'_> {
+    let mut contest = Contest::new(setting.row, "Memory hit", setting.name.as_str(), Unit::NanosPerOperation);
+    let fastest = Against::peer(QuickCache::NAME);
+    match setting.order {
+        Order::Independent => {
+            contest.target(fastest, 0.8, "independent: 0.8 × quick_cache");
+            if with_ttl {
+                let said = "independent: 1.3 × the best peer that offers TTL";
+                contest.target(Against::best(&WITH_TTL), 1.3, said);
+            }
+        }
+        Order::Dependent => {
+            contest.target(fastest.clone(), 1.0, "dependent: 1.0 × quick_cache");
+            if setting.size.entries >= 100_000 {
+                contest.target(fastest, 1.3, "dependent, from 100k on: 1.3 × quick_cache");
+            }
+        }
+    }
     contest
 }
 
 /// Runs the settings for a key type other than text.
-fn run_typed<K: Sync + 'static>(field: fn(usize) -> KeyTypeField<K>, said_keys: &str, pace: &Pace) {
-    let (entries, said) = OTHER_KEYS;
-    let settings = settings(said, said_keys, pace);
+fn run_typed<K: Sync + 'static>(
+    row: &'static str,
+    field: fn(usize) -> KeyTypeField<K>,
+    size: Size,
+    pace: &Pace,
+) {
+    let settings = settings(row, size, pace);
     if settings.is_empty() {
         return;
     }
-    let field = field(entries);
-    let lookups = pace.pick(LOOKUPS, QUICK_LOOKUPS);
-    for setting in &settings {
-        let numbers = setting.spread.numbers(entries, TYPED_REQUESTS, 0);
-        let keys: Vec<K> = numbers.into_iter().map(|number| (field.key)(number as usize)).collect();
-        let mut contest = contest(setting);
+    let field = field(size.entries);
+    for spread in Spread::ALL {
+        let settings: Vec<&Setting> = settings.iter().filter(|setting| setting.spread == spread).collect();
+        if !settings.is_empty() {
+            let numbers = spread.numbers(size.entries, TYPED_REQUESTS, 0);
+            let keys: Vec<K> = numbers.into_iter().map(|number| (field.key)(number as usize)).collect();
+            run_keys(&field, &keys, &settings, pace);
+        }
+    }
+}
+
+fn run_keys<K: Sync>(field: &KeyTypeField<K>, keys: &[K], settings: &[&Setting], pace: &Pace) {
+    let with_ttl = field.contestants.iter().any(|(name, _)| WITH_TTL.contains(name));
+    for setting in settings {
+        let lookups = setting.size.lookups;
+        let mut contest = contest(setting, with_ttl);
         for (place, (name, read)) in field.contestants.iter().enumerate() {
-            let (keys, is_dependent) = (&keys, setting.order == Order::Dependent);
+            let is_dependent = setting.order == Order::Dependent;
             let mut from = place * keys.len() / field.contestants.len();
             contest.contestant(name, "memory only", move || {
                 let ask = |thread: usize, from: usize, count: usize| {

@@ -1,10 +1,12 @@
 //! Measures the memory per entry beyond its key and value, compared with the peers.
 //!
-//! A counting allocator adds up the requested bytes. The values are made beforehand, so they are not counted,
-//! and the bytes of the keys are subtracted. Each contestant is measured in two processes: with as many
-//! entries as it has room for, and after four times as many inserts. The second figure includes memory for
-//! evicted keys. A second column shows the growth of the process as the kernel reports it. This includes the
-//! allocator's rounding, and memory that the allocator can't return to the system.
+//! A counting allocator adds up the requested bytes. The values are made beforehand, so they are not
+//! counted, and the bytes of the keys are subtracted. Each contestant is measured in two processes: with as
+//! many entries as it has room for, and after four times as many inserts. The second figure includes memory
+//! for evicted keys. larder's tables double when they are full, so its bytes per entry depend on the
+//! capacity. So larder alone is also measured at three more capacities before the next doubling. A second
+//! column shows the growth of the process as the kernel reports it. This includes the allocator's rounding,
+//! and memory that the allocator can't return to the system.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child's output is what it counted")]
@@ -27,8 +29,12 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// The argument that makes this program run as the child. It is followed by a contestant, its capacity in
 /// entries, and the number of inserts.
 const COUNT: &str = "--count";
-/// Maximum number of bytes per entry.
-const MOST: f64 = 100.0;
+/// Capacities in entries, with the maximum number of bytes per entry.
+const ROOMS: [(usize, f64); 2] = [(100_000, 90.0), (1_000_000, 85.0)];
+/// Further capacities at which larder is measured, in percent of each of [`ROOMS`].
+const MORE: [usize; 3] = [125, 150, 175];
+
+const CHURNED: &str = "after 4 times as many inserts";
 
 fn main() {
     let arguments: Vec<String> = env::args().collect();
@@ -39,27 +45,41 @@ fn main() {
         return;
     }
     let Some(pace) = Pace::of_program("memory_per_entry") else { return };
-    for (room, said) in [(100_000, "100k"), (1_000_000, "1M")] {
-        for (times, filled) in [(1, "just full"), (4, "after 4 times as many inserts")] {
-            let setting = format!("room for {said}, {filled}");
-            let is_long = room > 100_000;
-            if (pace.is_quick && is_long) || !pace.wants("memory-per-entry", &setting) {
-                continue;
-            }
-            let rounds = if is_long || pace.is_quick { 1 } else { 3 };
-            run(room, times * room, setting, &pace.rounds(rounds));
+    for (room, most) in ROOMS {
+        let (is_long, all) = (room > 100_000, [LarderInMemory::NAME].into_iter().chain(PEERS));
+        if pace.is_quick && is_long {
+            continue;
+        }
+        let pace = pace.rounds(if is_long || pace.is_quick { 1 } else { 3 });
+        let all: Vec<&'static str> = all.collect();
+        for (times, filled) in [(1, "just full"), (4, CHURNED)] {
+            run(&all, room, times, filled, most, &pace);
+        }
+        for percent in MORE {
+            run(&[LarderInMemory::NAME], room * percent / 100, 4, CHURNED, most, &pace);
         }
     }
 }
 
-fn run(room: usize, inserts: usize, setting: String, pace: &Pace) {
+fn run(names: &[&'static str], room: usize, times: usize, filled: &str, most: f64, pace: &Pace) {
+    let said = if room.is_multiple_of(1_000_000) {
+        format!("{}M", room / 1_000_000)
+    } else {
+        format!("{}k", room / 1_000)
+    };
+    let setting = format!("room for {said}, {filled}");
+    if !pace.wants("memory-per-entry", &setting) {
+        return;
+    }
     let title = "Memory per entry beyond key and value";
     let mut contest = Contest::new("memory-per-entry", title, setting, Unit::BytesPerEntry).without_warm_up();
-    for name in [LarderInMemory::NAME].iter().chain(&PEERS) {
-        contest.contestant(name, "memory only", move || in_a_child(name, room, inserts));
+    for name in names {
+        contest.contestant(name, "memory only", move || in_a_child(name, room, times * room));
     }
-    contest.target(Against::best(&WITH_TTL), 1.0, "below every peer that offers TTL");
-    contest.target(Against::Bound(MOST), 1.0, "at most 100 B");
+    if names.len() > 1 {
+        contest.target(Against::best(&WITH_TTL), 1.0, "below every peer that offers TTL");
+    }
+    contest.target(Against::Bound(most), 1.0, &format!("at most {most} B"));
     contest.note(
         "Bytes that the allocator was asked for, for each entry that is resident at the end, without those of its \
          key. \"Resident\" is the growth of the process as the kernel reports it, also without the keys.",

@@ -12,8 +12,8 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use larder_benches::served::{Requests, RespServer, run_if_child};
-use larder_benches::{Against, Contest, Measured, Pace, Unit};
+use larder_benches::served::{ECHO, Requests, RespServer, run_if_child};
+use larder_benches::{Against, Contest, Measured, Pace, Spread, Unit};
 
 const ROW: &str = "serve";
 const TITLE: &str = "A server for several processes";
@@ -21,6 +21,8 @@ const TITLE: &str = "A server for several processes";
 const KEYS: usize = 1_000_000;
 /// Number of keys for `DEL`. The keys are stored again before each turn.
 const REMOVED: usize = 20_000;
+/// Number of keys that larder holds in memory while it is compared with an echo.
+const FEW_KEYS: usize = 1_000;
 const OURS: &str = "larder";
 const PEER: &str = "Redis";
 const CPU: &str = "processor time for each";
@@ -84,40 +86,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     for kind in [GET, SET, INCR, MGET] {
         for connections in [1, 50, 500] {
             let setting = format!("{}, {}", kind.name, of_connections(connections));
-            throughput(&pace, &servers, &setting, &[kind.requests(&pace, connections, 1)], 1.0)?;
+            throughput(&pace, &servers, &setting, &[kind.requests(&pace, connections, 1)], 1.0);
         }
     }
+    alone(&pace, &servers);
     for connections in [50, 500] {
         // The connections are divided in the same ratio as the requests.
         let mut sets = SET.requests(&pace, connections / 10, 1);
         let mut gets = GET.requests(&pace, connections - connections / 10, 1);
         (gets.count, sets.count) = (gets.count * 9 / 10, gets.count / 10);
         let setting = format!("90 % GET and 10 % SET, {}", of_connections(connections));
-        throughput(&pace, &servers, &setting, &[gets, sets], 1.0)?;
+        throughput(&pace, &servers, &setting, &[gets, sets], 1.0);
     }
     for (kind, at_least) in [(GET, 0.8), (SET, 0.5), (INCR, 0.5)] {
         let setting = format!("{}, 50 connections, pipelines of 16", kind.name);
-        throughput(&pace, &servers, &setting, &[kind.requests(&pace, 50, 16)], at_least)?;
+        throughput(&pace, &servers, &setting, &[kind.requests(&pace, 50, 16)], at_least);
     }
     tail(&pace, &servers)?;
+    beside_echo(&pace, &larder, &dir.path().join("echo"))?;
     drop(redis);
     drop(larder);
-    removals(&pace, dir.path())
+    removals(&pace, dir.path());
+    Ok(())
 }
 
 fn of_connections(count: usize) -> String {
     if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") }
 }
 
-fn throughput(
-    pace: &Pace,
-    servers: &[&RespServer],
-    setting: &str,
-    kinds: &[Requests],
-    at_least: f64,
-) -> Result<(), Box<dyn Error>> {
+fn throughput(pace: &Pace, servers: &[&RespServer], setting: &str, kinds: &[Requests], at_least: f64) {
     if !pace.wants(ROW, setting) {
-        return Ok(());
+        return;
     }
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::OperationsPerSecond);
     for server in servers {
@@ -126,14 +125,86 @@ fn throughput(
             Measured::new(rate).also(CPU, Unit::NanosPerOperation, cpu)
         });
     }
+    compare(&mut contest, servers, at_least);
+    contest
+        .note("A turn lasts about a second. larder's write buffer holds about 20,000 of its small entries.");
+    contest.run(pace);
+}
+
+/// Measures 90 % `GET` and 10 % `SET` over one connection.
+fn alone(pace: &Pace, servers: &[&RespServer]) {
+    let setting = "90 % GET and 10 % SET, 1 connection";
+    if !pace.wants(ROW, setting) {
+        return;
+    }
+    let requests: Vec<Vec<u8>> = Spread::Uniform
+        .numbers(KEYS, GET.requests(pace, 1, 1).count, 0)
+        .into_iter()
+        .enumerate()
+        .map(|(place, number)| {
+            let key = format!("key:{number:012}");
+            let text = if place % 10 == 9 {
+                format!("*3\r\n$3\r\nSET\r\n${}\r\n{key}\r\n$3\r\nxxx\r\n", key.len())
+            } else {
+                format!("*2\r\n$3\r\nGET\r\n${}\r\n{key}\r\n", key.len())
+            };
+            text.into_bytes()
+        })
+        .collect();
+    let mut contest = Contest::new(ROW, TITLE, setting, Unit::OperationsPerSecond);
+    for server in servers {
+        let requests = &requests;
+        contest.contestant(server.name(), server.terms(), move || {
+            let (rate, cpu) = server.one_after_another(requests).expect("the server runs");
+            Measured::new(rate).also(CPU, Unit::NanosPerOperation, cpu)
+        });
+    }
+    compare(&mut contest, servers, 1.0);
+    contest.run(pace);
+}
+
+/// Sets the target beside Redis, or says that Redis does not run.
+fn compare(contest: &mut Contest<'_>, servers: &[&RespServer], at_least: f64) {
     if servers.len() > 1 {
         contest.target(Against::peer(PEER), at_least, &format!("{at_least:.1} × Redis"));
     } else {
         contest.skipped(PEER, "redis-server does not start");
     }
-    contest
-        .note("A turn lasts about a second. larder's write buffer holds about 20,000 of its small entries.");
-    contest.run(pace);
+}
+
+/// Measures `GET` of keys that are all in memory, beside a server that replies without looking anything up.
+fn beside_echo(pace: &Pace, larder: &RespServer, dir: &Path) -> Result<(), Box<dyn Error>> {
+    for connections in [1, 50] {
+        let setting = format!("GET of keys in memory, {}, beside an echo", of_connections(connections));
+        if !pace.wants(ROW, &setting) {
+            continue;
+        }
+        let echo = RespServer::echo(&dir.join(connections.to_string()))?;
+        let mut stored = SET.requests(pace, 50, 1);
+        (stored.keys, stored.count) = (FEW_KEYS, 20 * FEW_KEYS);
+        larder.closed_loop(&[stored])?;
+        let gets = Requests { keys: FEW_KEYS, ..GET.requests(pace, connections, 1) };
+        let mut contest = Contest::new(ROW, TITLE, setting, Unit::OperationsPerSecond);
+        for server in [larder, &echo] {
+            let gets = &gets;
+            contest.contestant(server.name(), server.terms(), move || {
+                let (rate, cpu) = server
+                    .closed_loop(std::slice::from_ref(gets))
+                    .expect("the server and redis-benchmark run");
+                Measured::new(rate).also(CPU, Unit::NanosPerOperation, cpu)
+            });
+        }
+        contest.target(
+            Against::peer(ECHO),
+            1.0 / 1.5,
+            "at most 1.5 × an echo of the same frames in the same runtime",
+        );
+        contest.note(
+            "The echo is a server of a few lines in tokio, on one thread, which reads the same requests and replies \
+             the same bytes to each.",
+        );
+        contest.run(pace);
+    }
     Ok(())
 }
 
@@ -178,10 +249,10 @@ fn tail(pace: &Pace, servers: &[&RespServer]) -> Result<(), Box<dyn Error>> {
 }
 
 /// Measures `DEL` of one key, to which larder replies when the removal is durable.
-fn removals(pace: &Pace, dir: &Path) -> Result<(), Box<dyn Error>> {
+fn removals(pace: &Pace, dir: &Path) {
     let setting = "DEL, 50 connections";
     if !pace.wants(ROW, setting) {
-        return Ok(());
+        return;
     }
     let append = |fsync| ["--appendonly", "yes", "--appendfsync", fsync];
     let servers = [
@@ -227,5 +298,4 @@ fn removals(pace: &Pace, dir: &Path) -> Result<(), Box<dyn Error>> {
     }
     contest.note("Two of three keys exist: the keys are random.");
     contest.run(pace);
-    Ok(())
 }

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use larder::Cache;
+use larder_benches::clients::{DJANGO, Django, Fred};
 use larder_benches::nodes::{Change, Node, Nodes, Plan, Way, run_if_child};
 use larder_benches::peers::pinned::Pinned;
 use larder_benches::redis_info::{InfoReader, RedisCounters};
@@ -122,10 +123,48 @@ fn at_the_server(pace: &Pace, server: &RespServer) -> Result<(), Failed> {
                 nanos_each(elapsed, count)
             });
         }
-        contest.note("One lookup after another, over a Unix socket.");
+        let first = || if is_stored { 0 } else { missing.replace(missing.get() + count) };
+        other_clients(&mut contest, server, first, (count, if is_stored { 0 } else { count }));
+        contest.note(
+            "One lookup after another, over a Unix socket. `fred` runs in a tokio runtime on the caller's thread. \
+             django-redis runs in Python, which measures its own time.",
+        );
         contest.run(pace);
     }
     Ok(())
+}
+
+/// Adds the crate `fred`, and django-redis. `first` returns the number of the first page of a round.
+fn other_clients<'a>(
+    contest: &mut Contest<'a>,
+    server: &'a RespServer,
+    first: impl Fn() -> usize + Clone + 'a,
+    (count, loads): (usize, usize),
+) {
+    let next = first.clone();
+    contest.contestant("fred", TERMS, move || {
+        let _pinned = Pinned::to(1);
+        let fred = Fred::connect(server.socket()).expect("the server runs");
+        let (first, mut loaded) = (next(), 0);
+        let elapsed = time(|| {
+            let numbers = first..first + count;
+            loaded = numbers.filter(|number| fred.lookup(*number).expect("the server runs")).count();
+        });
+        assert_eq!(loaded, loads, "loads");
+        nanos_each(elapsed, count)
+    });
+    let pinned = Pinned::to(1);
+    let django = Django::start(server.socket());
+    drop(pinned);
+    // Stores the pages of the setting in which all are found.
+    match django.and_then(|mut django| django.lookups(0, count).map(|_| django)) {
+        Ok(mut django) => contest.contestant(DJANGO, TERMS, move || {
+            let (nanos, loaded) = django.lookups(first(), count).expect("the server runs");
+            assert_eq!(loaded, loads, "loads");
+            nanos
+        }),
+        Err(reason) => contest.skipped(DJANGO, &reason.to_string()),
+    }
 }
 
 /// Stores the keys below `keys`, for larder and for cache-aside.

@@ -7,8 +7,12 @@
 #![forbid(unsafe_code)]
 
 pub mod child;
+#[cfg(unix)]
+pub mod clients;
 pub mod contest;
 pub mod disk;
+#[cfg(unix)]
+pub mod echo;
 pub mod eviction;
 pub mod machine;
 pub mod memory;
@@ -17,6 +21,7 @@ pub mod nodes;
 pub mod outcome;
 pub mod pace;
 pub mod peers;
+pub mod plan;
 #[cfg(unix)]
 pub mod redis_info;
 pub mod report;

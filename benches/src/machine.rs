@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::stopwatch;
 
+/// The name of the Redis server among the versions. The crate `redis` is its client.
+pub const REDIS_SERVER: &str = "redis-server";
+
 /// The circumstances of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Circumstances {
@@ -30,7 +33,7 @@ pub struct Circumstances {
     pub rustc: String,
     /// The commit of larder, with a remark if files differed from it.
     pub commit: String,
-    /// Versions of the peers and of the benches' dependencies, by package.
+    /// Versions of the peers and of the benches' dependencies, by package, and of redis-server.
     pub versions: BTreeMap<String, String>,
     /// Start of the run, in UTC.
     pub date: String,
@@ -50,7 +53,10 @@ impl Circumstances {
             load: first_word("/proc/loadavg"),
             rustc: output(Command::new("rustc").arg("--version")),
             commit: commit(root),
-            versions: versions(&fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default()),
+            versions: versions(&fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default())
+                .into_iter()
+                .chain(redis_server().map(|version| (REDIS_SERVER.to_owned(), version)))
+                .collect(),
             date: date(stopwatch::since_1970().as_secs()),
         }
     }
@@ -102,6 +108,16 @@ fn filesystem(of: &Path, mounts: &str) -> String {
 fn output(command: &mut Command) -> String {
     let text = command.output().ok().and_then(|output| String::from_utf8(output.stdout).ok());
     text.unwrap_or_default().trim().to_owned()
+}
+
+/// Returns the version of the installed redis-server.
+fn redis_server() -> Option<String> {
+    redis_version(&output(Command::new(REDIS_SERVER).arg("--version")))
+}
+
+/// Returns the version from a text such as `Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0`.
+fn redis_version(text: &str) -> Option<String> {
+    text.split_whitespace().find_map(|word| word.strip_prefix("v=")).map(str::to_owned)
 }
 
 fn commit(root: &Path) -> String {
@@ -166,6 +182,13 @@ mod tests {
         assert_eq!(found.get("moka").map(String::as_str), Some("0.12.1"));
         assert_eq!(found.get("rand").map(String::as_str), Some("0.10.0"));
         assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    fn the_version_of_redis_is_that_of_the_server() {
+        let text = "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=ae4d7c971a948f0";
+        assert_eq!(redis_version(text).as_deref(), Some("7.0.15"));
+        assert_eq!(redis_version(""), None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::workload::{PAGES, Page, Spread, key};
 type NodeError = Box<dyn Error>;
 
 /// Lifetime of a value that cache-aside stores: the same as that of [`PAGES`].
-const TTL_SECONDS: u64 = 24 * 3600;
+pub(crate) const TTL_SECONDS: u64 = 24 * 3600;
 /// Time limit of a request of cache-aside: the same as larder's default.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Number of requests in the stream of a process. The process repeats its stream.

@@ -189,6 +189,7 @@ impl Outcome {
     }
 
     /// Loads all outcomes in a directory, sorted by their position on a line chart, then by row and setting.
+    /// Settings are sorted by the first number in them, so that `10k` is before `100k`, and `1M` after it.
     /// Returns an empty list if the directory does not exist.
     ///
     /// # Errors
@@ -205,11 +206,24 @@ impl Outcome {
         }
         found.sort_by(|one, other| {
             let at = |outcome: &Self| outcome.at.unwrap_or(0.0);
-            let text = |outcome: &Self| (outcome.row.clone(), outcome.setting.clone());
+            let text = |outcome: &Self| (outcome.row.clone(), by_number(&outcome.setting));
             at(one).total_cmp(&at(other)).then_with(|| text(one).cmp(&text(other)))
         });
         Ok(found)
     }
+}
+
+/// Returns a key that sorts settings by the text before their first number, by that number, and by the rest.
+fn by_number(setting: &str) -> (String, u64, String) {
+    let (before, rest) = setting.split_at(setting.find(|letter: char| letter.is_ascii_digit()).unwrap_or(0));
+    let len = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+    let (digits, after) = rest.split_at(len);
+    let times = match after.chars().next() {
+        Some('k') => 1_000,
+        Some('M') => 1_000_000,
+        _ => 1,
+    };
+    (before.to_owned(), digits.parse::<u64>().unwrap_or(0) * times, after.to_owned())
 }
 
 impl Contestant {
@@ -298,6 +312,16 @@ pub(crate) mod tests {
         assert_eq!(verdict(Against::peer("redis"), 1.0), Verdict::Unmeasured);
         assert_eq!(verdict(Against::Bound(50.0), 1.0), Verdict::Short(0.5));
         assert_eq!(verdict(Against::Bound(100.0), 1.0), Verdict::Met(1.0));
+    }
+
+    #[test]
+    fn settings_are_sorted_by_their_number() {
+        let mut settings =
+            ["GET, 50 connections", "1M resident", "GET, 1 connection", "100k, b", "10k", "100k, a"];
+        settings.sort_by_key(|setting| by_number(setting));
+        let expected =
+            ["10k", "100k, a", "100k, b", "1M resident", "GET, 1 connection", "GET, 50 connections"];
+        assert_eq!(settings, expected);
     }
 
     #[test]

@@ -8,6 +8,9 @@ use crate::machine;
 /// Numbers of rounds of a full run and of a quick run.
 const ROUNDS: usize = 15;
 const QUICK_ROUNDS: usize = 3;
+/// The variable that limits the number of rounds. Unlike `LARDER_BENCH_ROUNDS`, it never adds a round.
+pub const MOST_ROUNDS: &str = "LARDER_BENCH_MOST_ROUNDS";
+const ROUNDS_SET: &str = "LARDER_BENCH_ROUNDS";
 
 /// How a bench program runs.
 #[derive(Debug, Clone)]
@@ -31,8 +34,9 @@ impl Pace {
     /// are not tests.
     ///
     /// `cargo bench -p larder-benches --bench memory_hit -- --quick zipf` makes a quick run of the settings
-    /// with `zipf` in their name. `LARDER_BENCH_ROUNDS` sets the number of rounds. `LARDER_BENCH_PEERS` names
-    /// the peers of the memory benches, separated by semicolons.
+    /// with `zipf` in their name. `LARDER_BENCH_ROUNDS` sets the number of rounds, and
+    /// `LARDER_BENCH_MOST_ROUNDS` its maximum. `LARDER_BENCH_PEERS` names the peers of the memory benches,
+    /// separated by semicolons.
     #[must_use]
     pub fn of_program(program: &str) -> Option<Self> {
         let command = format!("cargo bench -p larder-benches --bench {program}");
@@ -43,9 +47,9 @@ impl Pace {
         }
         let is_set = env::var_os("LARDER_BENCH_QUICK").is_some_and(|value| value != "0" && !value.is_empty());
         let is_quick = is_set || arguments.iter().any(|argument| argument == "--quick");
-        let rounds = env::var("LARDER_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+        let rounds = number(ROUNDS_SET).unwrap_or(if is_quick { QUICK_ROUNDS } else { ROUNDS });
         Some(Self {
-            rounds: rounds.unwrap_or(if is_quick { QUICK_ROUNDS } else { ROUNDS }).max(1),
+            rounds: limited(rounds),
             is_quick,
             command: if is_quick { command + " -- --quick" } else { command },
             outcomes: outcomes_dir(is_quick),
@@ -59,12 +63,12 @@ impl Pace {
     }
 
     /// Returns the same pace with this number of rounds in a full run. A quick run makes at most this many
-    /// rounds. `LARDER_BENCH_ROUNDS` overrides both.
+    /// rounds. `LARDER_BENCH_ROUNDS` overrides both, and `LARDER_BENCH_MOST_ROUNDS` limits the result.
     #[must_use]
     pub fn rounds(&self, rounds: usize) -> Self {
-        let is_set = env::var_os("LARDER_BENCH_ROUNDS").is_some();
+        let is_set = env::var_os(ROUNDS_SET).is_some();
         let kept = if is_set { self.rounds } else { self.pick(rounds, rounds.min(self.rounds)) };
-        Self { rounds: kept, ..self.clone() }
+        Self { rounds: limited(kept), ..self.clone() }
     }
 
     /// Returns whether a setting was requested. Call this before setting up the contestants, because the
@@ -74,6 +78,15 @@ impl Pace {
         let name = format!("{row} {setting} {}", machine::slug(setting));
         self.wanted.is_empty() || self.wanted.iter().any(|wanted| name.contains(wanted.as_str()))
     }
+}
+
+/// Returns the number in an environment variable.
+fn number(variable: &str) -> Option<usize> {
+    env::var(variable).ok()?.parse().ok()
+}
+
+fn limited(rounds: usize) -> usize {
+    number(MOST_ROUNDS).map_or(rounds, |most| rounds.min(most)).max(1)
 }
 
 /// Returns the directory for outcomes: `target/larder-bench`, or `LARDER_BENCH_DIR` if it is set. Quick

@@ -4,6 +4,7 @@
 //! keeps them.
 
 pub mod bars;
+mod compact;
 pub mod earlier;
 mod fold;
 pub mod lines;

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use crate::child::Process;
 use crate::peers::pinned::Pinned;
-use crate::stopwatch::{now, pause};
+use crate::stopwatch::{now, pause, per_second};
 
 type Failed = Box<dyn Error>;
 
@@ -30,6 +30,9 @@ const TICK: f64 = 0.01;
 const MEMORY: larder::ByteSize = larder::ByteSize::mib(256);
 const DISK: larder::ByteSize = larder::ByteSize::mib(4096);
 
+/// Name of the server that only replies, and of its file.
+pub const ECHO: &str = "echo";
+
 /// A running server.
 #[derive(Debug)]
 pub struct RespServer {
@@ -41,7 +44,8 @@ pub struct RespServer {
 
 #[derive(Debug)]
 enum ServerProcess {
-    Larder(Process),
+    /// This program: larder, or the server that only replies.
+    Own(Process),
     Redis(Child),
 }
 
@@ -77,6 +81,9 @@ pub struct Requests {
 /// Fails if the server can't be started.
 pub fn run_if_child() -> Result<bool, Failed> {
     let Some(file) = crate::child::task() else { return Ok(false) };
+    if file.file_stem().is_some_and(|name| name == ECHO) {
+        crate::echo::run(&file.with_extension("sock"))?;
+    }
     let cache = larder::Cache::builder().path(&file).memory_capacity(MEMORY).disk_capacity(DISK).open()?;
     let socket = file.with_extension("sock");
     let _server = larder_serve::Server::builder(&cache)
@@ -95,13 +102,25 @@ impl RespServer {
     /// # Errors
     /// Fails if the server can't be started.
     pub fn larder(dir: &Path) -> Result<Self, Failed> {
-        fs::create_dir_all(dir)?;
-        let file = dir.join("shop.larder");
+        Self::own(&dir.join("shop.larder"), "larder", "on disk within 100 ms")
+    }
+
+    /// Starts a server that replies `xxx` to each request.
+    ///
+    /// # Errors
+    /// Fails if the server can't be started.
+    pub fn echo(dir: &Path) -> Result<Self, Failed> {
+        Self::own(&dir.join(ECHO), ECHO, "stores nothing")
+    }
+
+    fn own(file: &Path, name: &'static str, terms: &'static str) -> Result<Self, Failed> {
+        if let Some(dir) = file.parent() {
+            fs::create_dir_all(dir)?;
+        }
         let pinned = Pinned::to(0);
-        let process = ServerProcess::Larder(Process::start(&file)?);
+        let process = ServerProcess::Own(Process::start(file)?);
         drop(pinned);
-        Self { name: "larder", terms: "on disk within 100 ms", socket: file.with_extension("sock"), process }
-            .when_ready()
+        Self { name, terms, socket: file.with_extension("sock"), process }.when_ready()
     }
 
     /// Starts redis-server with these additional arguments.
@@ -158,7 +177,7 @@ impl RespServer {
     #[must_use]
     pub fn id(&self) -> u32 {
         match &self.process {
-            ServerProcess::Larder(process) => process.id(),
+            ServerProcess::Own(process) => process.id(),
             ServerProcess::Redis(child) => child.id(),
         }
     }
@@ -221,6 +240,35 @@ impl RespServer {
         self.settle()?;
         let each = (self.processor_nanos()? - before) / count;
         Ok((count / seconds, each))
+    }
+
+    /// Sends requests one after another over a single connection. redis-benchmark can't mix kinds of requests
+    /// on a connection. Returns the same figures as [`closed_loop`](Self::closed_loop).
+    ///
+    /// # Errors
+    /// Fails if the connection fails.
+    pub fn one_after_another(&self, requests: &[Vec<u8>]) -> Result<(f64, f64), Failed> {
+        let _pinned = Pinned::to(1);
+        let mut replies = BufReader::new(UnixStream::connect(&self.socket)?);
+        let (before, began) = (self.processor_nanos()?, now());
+        let mut line = Vec::new();
+        for request in requests {
+            replies.get_mut().write_all(request)?;
+            line.clear();
+            replies.read_until(b'\n', &mut line)?;
+            // The value of a text is on the next line. A missing value has no such line.
+            if line.starts_with(b"$") && !line.starts_with(b"$-") {
+                replies.read_until(b'\n', &mut line)?;
+            }
+        }
+        let elapsed = began.elapsed();
+        self.settle()?;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a count of requests is below what a double tells apart"
+        )]
+        let each = (self.processor_nanos()? - before) / requests.len().max(1) as f64;
+        Ok((per_second(elapsed, requests.len()), each))
     }
 
     /// Sends `per_second` requests per second over `connections` connections. Each reply has `reply_len`

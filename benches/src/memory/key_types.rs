@@ -10,7 +10,7 @@ use std::sync::Arc;
 use larder::{ByteSize, Cache, Key, Keyspace, KeyspaceDefinition};
 
 use super::ours::weight;
-use super::{MemoryCache, Moka, QuickCache, TTL, takes_part};
+use super::{Cached, MemoryCache, Moka, QuickCache, TTL, takes_part};
 use crate::workload::{Page, VALUE_LEN};
 
 /// The capacity as a multiple of the number of entries.
@@ -85,6 +85,13 @@ pub fn integer_keys(entries: usize) -> KeyTypeField<u64> {
         }
         cache.run_pending_tasks();
         field.add(Moka::NAME, move |key| cache.get(key).map_or(0, |value| len(&value)));
+    }
+    if takes_part(Cached::NAME) {
+        let cache = cached::ShardedLruTtlCache::new(ROOM * entries, TTL);
+        for number in 0..entries {
+            cache.set((field.key)(number), Arc::new(Page::of(number)));
+        }
+        field.add(Cached::NAME, move |key| cache.get(key).map_or(0, |value| len(&value)));
     }
     field
 }

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 /// The text of a section whose row was never measured.
 pub(super) const NOT_RUN: &str = "Not run.";
 
+/// The start of the list item that says when all sections were measured.
+pub(super) const IN_ONE_GO: &str = "- All sections were measured in one go";
+
 /// The parts of an earlier page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EarlierPage {
@@ -13,6 +16,8 @@ pub struct EarlierPage {
     sections: BTreeMap<String, String>,
     /// The result of each row in the table of targets, by its title.
     reached: BTreeMap<String, String>,
+    /// The list item that says when all sections were measured in one go, if they were.
+    pub(super) age: Option<String>,
     /// Machines on which the figures were measured.
     pub(super) machines: Vec<String>,
     /// Versions of the packages, such as `redb 4.6.0`.
@@ -35,6 +40,7 @@ impl EarlierPage {
             let (_, reached) = rest.strip_suffix(" |")?.rsplit_once(" | ")?;
             Some((title.to_owned(), reached.to_owned()))
         });
+        let age = head.split("\n\n").find_map(|text| Some(text.split_once(IN_ONE_GO)?.1.replace("\n ", "")));
         let paragraphs: Vec<String> = head.split("\n\n").map(|text| text.trim().replace('\n', " ")).collect();
         let after = |word: &'static str| {
             let texts = paragraphs.iter().filter_map(move |text| text.strip_prefix(word)?.strip_suffix('.'));
@@ -45,6 +51,7 @@ impl EarlierPage {
         Self {
             sections: sections.collect(),
             reached: rows.collect(),
+            age: age.map(|age| format!("{IN_ONE_GO}{age}")),
             machines: after("Machine: ").collect(),
             versions: versions.collect(),
         }

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::Section;
-use super::earlier::{EarlierPage, NOT_RUN};
+use super::compact::{is_compact, table};
+use super::earlier::{EarlierPage, IN_ONE_GO, NOT_RUN};
 use super::fold::folded;
 use super::reasons::Reasons;
-use crate::machine::Circumstances;
+use crate::machine::{Circumstances, REDIS_SERVER};
 use crate::outcome::{Contestant, OURS, Outcome, Target, Verdict};
 use crate::summary::Summary;
 
 const INTRODUCTION: &str = "# Benchmarks
 
-`just bench` generates this page from its measurements. Only the reasons why a figure falls short are written
-by hand (`benches/reasons.txt`).
+`just bench-page` measures all of this page and generates it. Only the reasons why a figure falls short are
+written by hand (`benches/reasons.txt`).
 
 How it is measured:
 
@@ -26,13 +27,16 @@ How it is measured:
   whatever the unit.
 - Peers have the settings that their documentation recommends. The column \"durability\" says which of their
   writes survive a crash.
-- A section may be older than another. Its last lines have its day and its commit.
 ";
+
+/// Packages that are clients of redis-server.
+const CLIENTS: [&str; 2] = ["redis", "fred"];
 
 /// Returns the whole page. Keeps the sections of the earlier page for rows that have no outcome now.
 #[must_use]
 pub fn page(sections: &[Section<'_>], reasons: &Reasons, earlier: &EarlierPage) -> String {
     let mut out = INTRODUCTION.to_owned();
+    out.push_str(&age(sections, earlier));
     overview(&mut out, sections, earlier);
     circumstances(&mut out, sections, earlier);
     for section in sections {
@@ -49,8 +53,10 @@ pub fn page(sections: &[Section<'_>], reasons: &Reasons, earlier: &EarlierPage) 
             continue;
         }
         let _ = writeln!(out, "![{}](benchmarks/{}.svg)\n", section.title, section.id);
-        for outcome in &section.outcomes {
-            setting(&mut out, outcome, reasons);
+        if is_compact(&section.outcomes) {
+            table(&mut out, &section.outcomes, reasons);
+        } else {
+            section.outcomes.iter().for_each(|outcome| setting(&mut out, outcome, reasons));
         }
         notes(&mut out, &section.outcomes);
         how(&mut out, &section.outcomes);
@@ -60,6 +66,33 @@ pub fn page(sections: &[Section<'_>], reasons: &Reasons, earlier: &EarlierPage) 
         out = out.replace("\n\n\n", "\n\n");
     }
     folded(&out)
+}
+
+/// Returns the list item that says when the sections were measured.
+fn age(sections: &[Section<'_>], earlier: &EarlierPage) -> String {
+    let mut all: Vec<&Circumstances> =
+        sections.iter().flat_map(|section| &section.outcomes).map(|outcome| &outcome.circumstances).collect();
+    all.sort_by_key(|circumstances| &circumstances.date);
+    match all.as_slice() {
+        [first, .., last]
+            if !keeps(sections, earlier) && all.iter().all(|one| one.commit == first.commit) =>
+        {
+            format!(
+                "{IN_ONE_GO}, from {} to {} (UTC), on commit {}. The load average of the \
+             machine before the first measurement was {}.\n",
+                first.date, last.date, first.commit, first.load
+            )
+        }
+        [] if earlier.age.is_some() => earlier.age.clone().unwrap_or_default() + "\n",
+        _ => {
+            "- A section may be older than another. Its last lines have its day and its commit.\n".to_owned()
+        }
+    }
+}
+
+/// Returns whether the page keeps a section of the earlier page.
+fn keeps(sections: &[Section<'_>], earlier: &EarlierPage) -> bool {
+    sections.iter().any(|section| section.outcomes.is_empty() && earlier.section(section.title).is_some())
 }
 
 /// Writes the table of targets, with the result of each row.
@@ -90,11 +123,12 @@ fn reached(section: &Section<'_>) -> String {
 }
 
 /// Writes the machines and package versions of the measurements, each only once. Includes those of the
-/// earlier page.
+/// earlier page if one of its sections is kept.
 fn circumstances(out: &mut String, sections: &[Section<'_>], earlier: &EarlierPage) {
     let all: Vec<&Outcome> = sections.iter().flat_map(|section| section.outcomes.iter().copied()).collect();
     let mut machines: BTreeSet<String> = all.iter().map(|outcome| machine(&outcome.circumstances)).collect();
-    machines.extend(earlier.machines.iter().cloned());
+    let kept = keeps(sections, earlier);
+    machines.extend(earlier.machines.iter().filter(|_| kept).cloned());
     for machine in machines {
         let _ = writeln!(out, "\nMachine: {machine}.");
     }
@@ -104,7 +138,7 @@ fn circumstances(out: &mut String, sections: &[Section<'_>], earlier: &EarlierPa
         .filter(|(package, _)| package.as_str() != OURS)
         .map(|(package, version)| format!("{package} {version}"))
         .collect();
-    used.extend(earlier.versions.iter().cloned());
+    used.extend(earlier.versions.iter().filter(|_| kept).cloned());
     if !used.is_empty() {
         let used: Vec<String> = used.into_iter().collect();
         let _ = writeln!(out, "\nVersions: {}.", used.join(", "));
@@ -154,7 +188,7 @@ fn setting(out: &mut String, outcome: &Outcome, reasons: &Reasons) {
     }
 }
 
-fn ratio(outcome: &Outcome, name: &str) -> String {
+pub(super) fn ratio(outcome: &Outcome, name: &str) -> String {
     let ratio = outcome.advantage(OURS, name, None).filter(|_| name != OURS);
     ratio.map_or_else(
         || "–".to_owned(),
@@ -180,11 +214,21 @@ fn judged(outcome: &Outcome, target: &Target, reasons: &Reasons) -> String {
     }
 }
 
-/// Returns the name of a contestant, with the version of its package.
-fn versioned(name: &str, circumstances: &Circumstances) -> String {
+/// Returns the name of a contestant, with the version of its package. A client of Redis also has the version
+/// of the server.
+pub(super) fn versioned(name: &str, circumstances: &Circumstances) -> String {
     let mut words = name.split(|letter: char| !(letter.is_alphanumeric() || "_-".contains(letter)));
-    let version = words.find_map(|word| circumstances.versions.get(word).filter(|_| word != OURS));
-    version.map_or_else(|| name.to_owned(), |version| format!("{name} ({version})"))
+    let version = |package: &str| circumstances.versions.get(package).filter(|_| package != OURS);
+    let server = || version(REDIS_SERVER).map(|version| format!("{REDIS_SERVER} {version}"));
+    let versions = if name.starts_with("Redis") {
+        vec![server()]
+    } else {
+        let package = words.find_map(|word| Some((word, version(word)?.clone())));
+        let is_client = package.as_ref().is_some_and(|(word, _)| CLIENTS.contains(word));
+        vec![package.map(|(_, version)| version), is_client.then(server).flatten()]
+    };
+    let versions: Vec<String> = versions.into_iter().flatten().collect();
+    if versions.is_empty() { name.to_owned() } else { format!("{name} ({})", versions.join(", ")) }
 }
 
 fn notes(out: &mut String, outcomes: &[&Outcome]) {
@@ -223,8 +267,10 @@ mod tests {
         let reasons = Reasons::parse("memory-hit: it was a test").unwrap();
         let page = page(&sections(&[sample()]), &reasons, &EarlierPage::default());
         for expected in [
-            "| Memory hit | 1.0 × the fastest peer, 2 × moka | **falls short** in 1 of 2 |",
-            "| The whole | 5 × foyer hybrid, 10 × Redis, and ahead of a naive quick_cache over redb with an fsync every 100 ms | not run |",
+            "| Memory hit | independent: 0.8 × quick_cache, 1.3 × the best peer that offers TTL; dependent: 1.0 × quick_cache, and \
+             1.3 × from 100k on | **falls short** in 1 of 2 |",
+            "| The whole | 5 × foyer hybrid, 10 × Redis, and ahead of a naive quick_cache over redb with an fsync every 100 ms; p99 of \
+             lookups 0.9 × the naive one's | not run |",
             "| larder | memory only | 100.0 ns | 75.0 ns to 300.0 ns | – | 1.00 µs |",
             "| moka (0.12.1) | memory only | 200.0 ns | 150.0 ns to 600.0 ns | 2.00 × (2.00 to 2.00) | 2.00 µs |",
             "- redis was not measured: not installed.",
@@ -238,6 +284,43 @@ mod tests {
         ] {
             assert!(page.contains(expected), "{expected} is not in\n{page}");
         }
+    }
+
+    #[test]
+    fn redis_has_the_version_of_its_server_and_a_client_has_both() {
+        let mut circumstances = sample().circumstances;
+        for (package, version) in [("redis", "1.8.1"), (REDIS_SERVER, "7.0.15"), (OURS, "0.1.0")] {
+            circumstances.versions.insert(package.to_owned(), version.to_owned());
+        }
+        for (name, expected) in [
+            ("Redis, always", "Redis, always (redis-server 7.0.15)"),
+            ("redis, Unix socket", "redis, Unix socket (1.8.1, redis-server 7.0.15)"),
+            ("moka, ahash", "moka, ahash (0.12.1)"),
+            ("larder, broadcast", "larder, broadcast"),
+        ] {
+            assert_eq!(versioned(name, &circumstances), expected);
+        }
+    }
+
+    #[test]
+    fn a_page_of_one_go_says_so_and_names_no_earlier_machine() {
+        let outcomes = |commit: &str| {
+            let mut outcomes = [sample(), sample()];
+            outcomes[1].circumstances.date = "2026-01-01 00:40".to_owned();
+            outcomes[1].circumstances.commit = commit.to_owned();
+            outcomes
+        };
+        let earlier = EarlierPage::parse("# Benchmarks\n\nMachine: another machine.\n");
+        assert_eq!(earlier.machines, ["another machine"]);
+        let text = page(&sections(&outcomes("abcdef")), &Reasons::default(), &earlier);
+        let said = text.replace("\n  ", " ");
+        assert!(
+            said.contains("in one go, from 2026-01-01 00:00 to 2026-01-01 00:40 (UTC), on commit abcdef."),
+            "{said}"
+        );
+        assert!(!text.contains("another machine"), "{text}");
+        let text = page(&sections(&outcomes("fedcba")), &Reasons::default(), &earlier);
+        assert!(text.contains("A section may be older than another."), "{text}");
     }
 
     #[test]

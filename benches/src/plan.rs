@@ -1,0 +1,115 @@
+//! The order of the bench programs in a run of the whole page, and the number of rounds that the time allows.
+//!
+//! The estimates are from a machine with two processors. If a program takes longer than estimated, the
+//! programs after it make fewer rounds, so that the whole run ends in time.
+
+/// A bench program in a run of the whole page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Name of the program.
+    pub program: &'static str,
+    /// Estimated time that does not depend on the number of rounds, in seconds: filling files, for example.
+    pub fixed: u64,
+    /// Estimated time of one round of all settings, in seconds.
+    pub each: u64,
+    /// Maximum number of rounds in a run of the whole page.
+    pub rounds: u64,
+}
+
+const fn step(program: &'static str, fixed: u64, each: u64, rounds: u64) -> Step {
+    Step { program, fixed, each, rounds }
+}
+
+/// Time of a run of the whole page, in minutes.
+pub const MINUTES: u64 = 45;
+/// Minimum number of rounds, if the program has as many.
+const LEAST_ROUNDS: u64 = 2;
+
+/// All programs with a row of the page, in the order in which they run.
+pub const STEPS: [Step; 24] = [
+    step("memory_hit", 90, 100, 3),
+    step("load_hit", 5, 1, 15),
+    step("memory_insert", 20, 15, 5),
+    step("memory_mixed", 40, 15, 5),
+    step("memory_per_entry", 120, 0, 1),
+    step("instructions", 60, 0, 1),
+    step("hit_ratio", 60, 0, 1),
+    step("disk_hit", 30, 5, 5),
+    step("buffered_insert", 20, 5, 5),
+    step("durable_remove", 20, 5, 7),
+    step("reopen", 30, 5, 5),
+    step("sweeping", 60, 20, 3),
+    step("range_removal", 30, 20, 3),
+    step("load_stampede", 0, 1, 7),
+    step("load_expiry", 10, 5, 5),
+    step("hot_counter", 5, 5, 5),
+    step("several_keys", 10, 1, 15),
+    step("whole", 60, 10, 5),
+    step("serve", 30, 60, 3),
+    step("several_machines", 60, 30, 3),
+    step("growth", 60, 10, 3),
+    step("file_size", 30, 0, 1),
+    step("value_formats", 5, 5, 7),
+    step("compression", 5, 5, 5),
+];
+
+impl Step {
+    /// Returns the estimated time of `rounds` rounds, in seconds. The warm-up round is one more.
+    #[must_use]
+    pub const fn seconds(&self, rounds: u64) -> u64 {
+        self.fixed + self.each * (rounds + 1)
+    }
+}
+
+/// Returns the estimated time of all programs, in seconds.
+#[must_use]
+pub fn seconds(steps: &[Step]) -> u64 {
+    steps.iter().map(|step| step.seconds(step.rounds)).sum()
+}
+
+/// Returns the number of rounds of the first program of `steps`, if all of them have to end within `left`
+/// seconds. All programs give up the same share of their rounds.
+#[must_use]
+pub fn rounds(steps: &[Step], left: u64) -> u64 {
+    let Some(first) = steps.first() else { return 0 };
+    let least: u64 = steps.iter().map(|step| step.seconds(0)).sum();
+    let wanted: u64 = steps.iter().map(|step| step.each * step.rounds).sum();
+    let room = left.saturating_sub(least);
+    if room >= wanted {
+        first.rounds
+    } else {
+        (first.rounds * room / wanted).max(LEAST_ROUNDS.min(first.rounds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::rows::ROWS;
+
+    #[test]
+    fn every_row_has_one_program_in_the_plan() {
+        for row in &ROWS {
+            let found = STEPS.iter().filter(|step| step.program == row.program).count();
+            assert_eq!(found, 1, "{}", row.program);
+        }
+        for step in &STEPS {
+            assert!(ROWS.iter().any(|row| row.program == step.program), "{} has no row", step.program);
+        }
+    }
+
+    #[test]
+    fn the_whole_plan_fits_into_the_time_that_the_page_states() {
+        assert!(seconds(&STEPS) <= MINUTES * 60, "{} s", seconds(&STEPS));
+    }
+
+    #[test]
+    fn programs_make_fewer_rounds_if_time_is_short() {
+        let steps = [step("one", 10, 10, 8), step("other", 10, 10, 4)];
+        // 20 s are fixed, 20 s are warm-up rounds, and 120 s are all rounds.
+        assert_eq!(rounds(&steps, 160), 8);
+        assert_eq!(rounds(&steps, 100), 4);
+        assert_eq!(rounds(&steps, 0), 2, "the minimum");
+        assert_eq!(rounds(&steps[1..], 1_000), 4, "no more than planned");
+    }
+}

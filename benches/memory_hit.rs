@@ -35,9 +35,9 @@ const ROOM: usize = 2;
 /// Numbers of resident entries, and of measured lookups per thread and round. Lookups are slower among more
 /// entries, so fewer of them take as long.
 const SIZES: [Size; 3] = [
-    Size { entries: 10_000, said: "10k", lookups: 600_000 },
-    Size { entries: 100_000, said: "100k", lookups: 300_000 },
-    Size { entries: 1_000_000, said: "1M", lookups: 200_000 },
+    Size { entries: 10_000, said: "10k", lookups: 400_000 },
+    Size { entries: 100_000, said: "100k", lookups: 200_000 },
+    Size { entries: 1_000_000, said: "1M", lookups: 150_000 },
 ];
 
 #[derive(Debug, Clone, Copy)]

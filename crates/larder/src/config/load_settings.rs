@@ -25,7 +25,6 @@ pub(super) const MAX_LOAD_TASKS: usize = 65_536;
 #[cfg(feature = "async")]
 pub type BackgroundLoad = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The function that [`spawner`](crate::CacheBuilder::spawner) sets.
 #[cfg(feature = "async")]
 #[derive(Clone)]
 pub(crate) struct Spawner(Arc<dyn Fn(BackgroundLoad) + Send + Sync>);
@@ -41,7 +40,6 @@ impl Spawner {
     }
 }
 
-/// Settings of the tasks for background loads.
 #[cfg(feature = "async")]
 #[derive(Clone)]
 pub(crate) struct LoadTaskSettings {

@@ -62,7 +62,6 @@ pub const MIN_TTL: Duration = Duration::from_millis(1);
 /// Maximum TTL of an entry: ten years.
 pub const MAX_TTL: Duration = Duration::from_hours(87840);
 
-/// The function that [`on_event`](CacheBuilder::on_event) sets.
 #[derive(Clone)]
 pub(crate) struct Listener(Arc<dyn Fn(&Event) + Send + Sync>);
 

@@ -4,7 +4,6 @@
 /// continues in parts of at most this size. A part takes about 5 ms.
 pub(crate) const RANGE_ROWS: usize = 1000;
 
-/// Settings of range removals.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RangeSettings {
     /// [`RANGE_ROWS`], except in tests.

@@ -51,7 +51,6 @@ impl CacheBuilder {
         })
     }
 
-    /// Returns the configured path of the control socket.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn socket(&self) -> Option<&Path> {
         self.control_socket.as_deref()

@@ -16,7 +16,6 @@ use crate::units::ByteSize;
 const MAX_NAME_LEN: usize = 255;
 
 impl CacheBuilder {
-    /// Checks that every setting is in its range.
     pub(crate) fn validate(&self) -> Result<(), Error> {
         within("memory_capacity", self.memory_capacity, MIN_CAPACITY)?;
         within("disk_capacity", self.disk_capacity, MIN_DISK)?;
@@ -78,7 +77,6 @@ fn lasts(setting: &'static str, value: Duration, least: Duration) -> Result<(), 
     Err(Error::InvalidSetting { setting, value: format!("{value:?}"), allowed })
 }
 
-/// Checks a count, which must be from one to `most`.
 fn counts(setting: &'static str, value: usize, most: usize) -> Result<(), Error> {
     if (1..=most).contains(&value) {
         return Ok(());
@@ -90,7 +88,6 @@ fn counts(setting: &'static str, value: usize, most: usize) -> Result<(), Error>
     })
 }
 
-/// Checks the TTL jitter of a keyspace.
 pub(crate) fn check_jitter(percent: u8) -> Result<(), Error> {
     if percent <= 100 {
         return Ok(());
@@ -99,7 +96,7 @@ pub(crate) fn check_jitter(percent: u8) -> Result<(), Error> {
     Err(Error::InvalidSetting { setting: "jitter", value: format!("{percent} %"), allowed })
 }
 
-/// Checks the `max_age` of a keyspace. `ttl` is the keyspace's TTL, or `None` if its entries never expire.
+/// `ttl` is the keyspace's TTL, or `None` if its entries never expire.
 pub(crate) fn check_max_age(max_age: Option<Duration>, ttl: Option<Duration>) -> Result<(), Error> {
     let Some(max_age) = max_age else { return Ok(()) };
     let allowed = match ttl {
@@ -113,8 +110,8 @@ pub(crate) fn check_max_age(max_age: Option<Duration>, ttl: Option<Duration>) ->
     Err(Error::InvalidSetting { setting: "max_age", value: format!("{max_age:?}"), allowed })
 }
 
-/// Checks the time to idle of a keyspace. `ttl` is the keyspace's TTL, or `None` if its entries never
-/// expire. A `max_age` needs no check here, because it is never shorter than the TTL.
+/// `ttl` is the keyspace's TTL, or `None` if its entries never expire. A `max_age` needs no check here,
+/// because it is never shorter than the TTL.
 pub(crate) fn check_time_to_idle(idle: Option<Duration>, ttl: Option<Duration>) -> Result<(), Error> {
     let Some(idle) = idle else { return Ok(()) };
     let allowed = match ttl {
@@ -127,7 +124,6 @@ pub(crate) fn check_time_to_idle(idle: Option<Duration>, ttl: Option<Duration>) 
     Err(Error::InvalidSetting { setting: "time_to_idle", value: format!("{idle:?}"), allowed })
 }
 
-/// Checks the grace time and the cool-down of a keyspace.
 pub(crate) fn check_grace(grace: Option<Duration>, cool_down: Option<Duration>) -> Result<(), Error> {
     let invalid = |setting, value: Duration, allowed: String| {
         Err(Error::InvalidSetting { setting, value: format!("{value:?}"), allowed })
@@ -146,7 +142,7 @@ pub(crate) fn check_grace(grace: Option<Duration>, cool_down: Option<Duration>) 
     }
 }
 
-/// Checks how long a keyspace caches an absence. `max_age` must already be checked.
+/// `max_age` must already be checked.
 pub(crate) fn check_absent_ttl(ttl: Option<Duration>, max_age: Option<Duration>) -> Result<(), Error> {
     let Some(ttl) = ttl else { return Ok(()) };
     let allowed = match max_age {
@@ -161,7 +157,6 @@ pub(crate) fn check_absent_ttl(ttl: Option<Duration>, max_age: Option<Duration>)
     Err(Error::InvalidSetting { setting: "absent_ttl", value: format!("{ttl:?}"), allowed })
 }
 
-/// Checks a TTL.
 pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
     if (MIN_TTL..=MAX_TTL).contains(&ttl) {
         return Ok(());
@@ -172,7 +167,6 @@ pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
     Err(Error::InvalidSetting { setting: "ttl", value: format!("{ttl:?}"), allowed })
 }
 
-/// Checks the length of the name of a keyspace or a schema.
 pub(crate) fn check_name(setting: &'static str, name: &str) -> Result<(), Error> {
     if (1..=MAX_NAME_LEN).contains(&name.len()) {
         return Ok(());

@@ -24,11 +24,9 @@ pub(crate) struct KeyspaceStatus {
     pub(crate) shape: String,
     /// The code of the values' format.
     pub(crate) format: u8,
-    /// The schema that the file records for the keyspace.
     pub(crate) schema: Option<String>,
 }
 
-/// The status of the disk tier after its last commit.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DiskStatus {
     pub(crate) keyspaces: BTreeMap<String, KeyspaceStatus>,
@@ -56,7 +54,7 @@ pub(crate) struct DiskStatus {
     pub(crate) discards: u64,
     pub(crate) recoveries: u64,
     pub(crate) quarantines: u64,
-    /// Evicted and expired entries of each keyspace.
+    /// Number of evicted entries and number of expired entries, by keyspace.
     pub(crate) gone: BTreeMap<KeyspaceId, (u64, u64)>,
     /// When the current outage began. `None` while the disk tier is on.
     pub(crate) off_since: Option<Timestamp>,

@@ -48,7 +48,6 @@ pub(super) fn is_obeyed(letter: char) -> bool {
     letter.is_control() || is_format(letter)
 }
 
-/// Writes a character as a Rust escape.
 pub(super) fn write_escape(out: &mut impl Write, letter: char) -> std::fmt::Result {
     match letter {
         '\n' => out.write_str("\\n"),

@@ -1,12 +1,11 @@
 //! A range tombstone: the removal of every key in a scope, under one sequence.
 //!
-//! Memory and the file keep a range tombstone until no entry of its scope with an older sequence is left on
-//! disk. Until then, entries on disk that the range tombstone covers must not be served (contract 3).
+//! Memory and the file keep a range tombstone until no entry that it covers is left on disk. Until then,
+//! these entries must not be served (contract 3).
 
 use super::key::scope::Scope;
 use super::record::Header;
 
-/// The removal of every key in a scope. It exists until the removed entries are deleted from disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RangeTombstone {
     pub(crate) scope: Scope,

@@ -89,7 +89,6 @@ impl Header {
         Ok(Self { written_at: Timestamp::from_millis(written_at), ..self })
     }
 
-    /// Returns whether the record holds a value that is live at `now`.
     pub(crate) fn has_live_value(&self, now: Timestamp) -> bool {
         self.kind == RecordKind::Value && self.expires_at > now
     }
@@ -156,7 +155,6 @@ impl PayloadCompression {
     }
 }
 
-/// Returns the length of the record of a payload, in bytes.
 pub(crate) const fn record_len(extension: &Extension, payload_len: usize) -> usize {
     HEADER_LEN + extension.len() + payload_len
 }
@@ -190,7 +188,7 @@ pub(crate) fn write(out: &mut [u8], key: &[u8], header: &Header, extension: &Ext
     }
 }
 
-/// Reads the record of `key`. Returns its header, its extension and its payload.
+/// Reads and verifies the record of `key`.
 pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extension, &'a [u8]), Damage> {
     let (stored, checked) = record.split_first_chunk::<8>().ok_or(Damage::Short)?;
     if checked.len() < HEADER_LEN - 8 {

@@ -78,12 +78,12 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// changes as soon as the connection is lost.
     fn generation(&self) -> u64;
 
-    /// Returns the current limit of the time in which values may be returned from memory. Takes one atomic
-    /// read.
+    /// Returns the current validity: the deadline until which values may be returned from memory. Takes one
+    /// atomic read.
     fn validity(&self) -> Validity;
 
-    /// Returns whether the time of a validity has not passed yet. Reads a clock. The cache calls this after
-    /// it has read the value.
+    /// Returns whether a validity has not expired. Reads a clock. The cache calls this after it has read a
+    /// value from memory. Otherwise the validity could expire between the check and the read.
     fn is_current(&self, validity: Validity) -> bool;
 
     /// Atomically reads the record of a key and its remaining time. A lease marker is a miss.
@@ -152,10 +152,10 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// The walk returns at least once every key that is present during the whole walk.
     fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>);
 
-    /// Sets a fence with this token, which prevents leases of the key for `length`, and stores with
-    /// [`SetCondition::UnchangedUnfenced`]. Removes the key, with the
-    /// lease in its slot, unless the fence of this token has held without a break. A key may have fences of
-    /// several tokens at a time. A repeated call with the same token extends its fence.
+    /// Sets a fence with this token. For `length`, the fence prevents leases of the key, and prevents storing
+    /// with [`SetCondition::UnchangedUnfenced`]. Removes the key, with the lease in its slot, unless the key
+    /// still has a fence with this token. A key may have fences of several tokens at a time. A repeated call
+    /// with the same token extends its fence.
     fn fence(&self, key: RemoteKey, token: u128, length: Duration, reply: RemoteReply<()>);
 
     /// Removes the key, then the fence with this token.

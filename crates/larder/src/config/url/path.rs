@@ -1,7 +1,8 @@
 //! Parses a path in a URL: of the cache file, or of the control socket.
 //!
-//! Refuses paths that are nearly always mistakes, which would otherwise silently create a file of that name:
-//! `~` and `$HOME` that no shell has expanded, `%HOME%`, white space at the ends, and control characters.
+//! Refuses paths that are nearly always mistakes: `~` and `$HOME` that no shell has expanded, `%HOME%`, white
+//! space at the ends, and control characters. Otherwise such a path would silently create a file of that
+//! name.
 
 #[cfg(unix)]
 use std::ffi::OsString;
@@ -42,7 +43,6 @@ pub(super) fn of_place(place: &str) -> Result<PathBuf, UrlRefusal> {
     of_text(path)
 }
 
-/// Decodes a path in a URL, and checks it.
 pub(super) fn of_text(text: &str) -> Result<PathBuf, UrlRefusal> {
     if text.is_empty() {
         return Err(("it names no file".to_owned(), FORM));
@@ -90,8 +90,8 @@ fn variable(text: &str) -> Option<&str> {
     })
 }
 
-/// Returns the first percent sign that two hexadecimal digits do not follow, with up to two characters after
-/// it.
+/// Returns the first percent sign that is not followed by two hexadecimal digits, with up to two characters
+/// after it.
 fn wrong_escape(text: &str) -> Option<String> {
     text.match_indices('%').find_map(|(at, _)| {
         let escape: String = text.get(at..).unwrap_or_default().chars().take(3).collect();

@@ -202,7 +202,6 @@ proptest! {
         }
     }
 
-    /// Checks that every path without control characters can be written in a URL.
     #[test]
     fn every_path_without_control_characters_can_be_written(path in "[ -~äß€]{1,20}") {
         let encoded: String = path.bytes().map(|byte| match byte {

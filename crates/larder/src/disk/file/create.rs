@@ -65,7 +65,6 @@ impl CreatedFile {
         Ok(())
     }
 
-    /// Returns whether the created file has this identity.
     pub(crate) fn is(&self, identity: Identity) -> bool {
         self.0.as_ref().is_some_and(|anchor| anchor.identity() == identity)
     }

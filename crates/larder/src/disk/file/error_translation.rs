@@ -93,7 +93,7 @@ fn off(why: Option<&StoreError>) -> ErrorCause {
     why.map_or_else(|| OFF.into(), |why| why.cause.clone().in_context(OFF))
 }
 
-/// Returns the error for a damaged file, which says whether the file is larder's.
+/// Returns the error for a damaged file. The error says whether the file is larder's.
 fn damaged(path: &Path, cause: String) -> Error {
     match OsVolume::open_to_read(path) {
         Ok(file) if shows_larder(path, &file) => Error::Damaged { path: path.to_owned(), cause },

@@ -15,8 +15,8 @@
 //! 3. The file is too short to have a mark, and so too short to be a database of another program. All its
 //!    bytes equal those at the start of redb's files, and it is at the place in the file system that the lock
 //!    file names.
-//! 4. The file contains the identity that the lock file names, 16 random bytes. This rule recognizes a file
-//!    whose first page was overwritten.
+//! 4. The file contains the identity that the lock file names. The identity is 16 random bytes. This rule
+//!    recognizes a file whose first page was overwritten.
 //!
 //! If a foreign file is at the path later, it is not accepted, because it has neither the mark nor the
 //! identity. File systems reuse inodes, so the lock file also records when our file was created. If the file
@@ -43,7 +43,6 @@ pub(super) const MARK_END: usize = 512 + MARK_LEN;
 pub(super) const PROBE_AT: usize = 1024;
 pub(super) const PROBE_LEN: usize = 8;
 
-/// Returns the mark of a file with this identity.
 pub(super) fn mark(identity: FileIdentity) -> [u8; MARK_LEN] {
     let mut bytes = [0; MARK_LEN];
     let parts = WORD.iter().chain(&identity.to_bytes()).copied().collect::<Vec<u8>>();

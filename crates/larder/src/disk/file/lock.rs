@@ -36,8 +36,8 @@ use crate::sys::process::FileProcess;
 use crate::sys::volume::{LockFile, LockPlace, Volume};
 
 const LOCK_POLL: Duration = Duration::from_millis(5);
-/// Maximum number of attempts. The last attempt accepts the lock even if another file seems to be at the
-/// path.
+/// Maximum number of attempts to lock the file at the path. The last attempt accepts the lock even if another
+/// file seems to be at the path.
 const MAX_ATTEMPTS: u32 = 100;
 /// Maximum number of times that a refused opener reads the owner's process id. With a pause of [`LOCK_POLL`]
 /// after each read, all reads take a tenth of a second.
@@ -143,7 +143,6 @@ impl OwnerLock {
         }
     }
 
-    /// Returns the file that was last accepted at this path.
     pub(crate) fn accepted(&self) -> Option<Accepted> {
         self.info.accepted()
     }

@@ -19,7 +19,6 @@ pub(crate) struct NewDirectories<'a> {
 }
 
 impl<'a> NewDirectories<'a> {
-    /// Creates the missing directories of a path.
     pub(crate) fn create(volume: &'a dyn Volume, path: &Path) -> Result<Self, Error> {
         let created = volume.missing_directories(directory_of(path));
         // The list is stored before the first directory is created. So if a later directory cannot be

@@ -42,7 +42,6 @@ use crate::error::Error;
 use crate::sys::volume::Volume;
 use crate::sys::volume::file::VolumeFile;
 
-/// An open file, and the path of the damaged file that it replaces.
 #[derive(Debug)]
 pub(crate) struct OpenedFile {
     pub(crate) store: Store,
@@ -50,7 +49,6 @@ pub(crate) struct OpenedFile {
     pub(crate) quarantined: Option<PathBuf>,
 }
 
-/// Opens the file at the path, or creates a new one. The caller holds the owner's lock.
 pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result<OpenedFile, Error> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;

@@ -55,7 +55,6 @@ impl Owner {
     }
 }
 
-/// Returns the file that was last accepted at a path.
 pub(super) fn accepted(path: &Path) -> Option<Accepted> {
     read_info(path)?.accepted()
 }

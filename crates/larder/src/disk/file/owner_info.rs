@@ -37,12 +37,9 @@ use super::evidence::{Accepted, FilePlace};
 use crate::disk::store::identity::FileIdentity;
 use crate::units::Timestamp;
 
-/// Names of the lines that describe the accepted file.
 const FILE: &str = "file";
 const PLACE: &str = "place";
-/// Name of the line with the namespace of the process id.
 const PID_NAMESPACE: &str = "pid_namespace";
-/// Name of the line with the control socket.
 const SOCKET: &str = "socket";
 
 /// Maximum length of a lock file in bytes.
@@ -90,7 +87,6 @@ impl OwnerInfo {
         }
     }
 
-    /// Sets the namespace in which this process has its id.
     pub(super) fn set_namespace(&mut self, namespace: Option<&str>) {
         if let Some(namespace) = namespace {
             self.set(PID_NAMESPACE, namespace);
@@ -109,7 +105,6 @@ impl OwnerInfo {
         self.set(SOCKET, &escaped(path));
     }
 
-    /// Returns the control socket that the lock file names.
     pub(crate) fn socket(&self) -> Option<PathBuf> {
         let path = unescaped(self.get(SOCKET)?)?;
         path.is_absolute().then_some(path)
@@ -124,7 +119,6 @@ impl OwnerInfo {
         remaining
     }
 
-    /// Returns the value of the line with this name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.lines.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

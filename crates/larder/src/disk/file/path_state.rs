@@ -7,7 +7,6 @@ use crate::disk::store::redb_header::REDB_MAGIC;
 use crate::error::Error;
 use crate::sys::volume::{FileKind, Volume};
 
-/// What is at a path: nothing, or a regular file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PathState {
     Nothing,
@@ -31,7 +30,6 @@ pub(crate) fn path_state(volume: &dyn Volume, path: &Path) -> Result<PathState, 
     }
 }
 
-/// Refuses a file that is itself a mount point.
 pub(crate) fn refuse_mount_point(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
     match volume.is_mount_point(path) {
         Ok(true) => Err(Error::NotAFile { path: path.to_owned(), what: MOUNT_POINT }),

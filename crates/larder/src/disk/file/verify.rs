@@ -7,7 +7,6 @@ use crate::disk::store::guard::{StoreError, guarded};
 use crate::disk::store::overlay::{OverlaidDatabase, Overlay};
 use crate::sys::volume::Volume;
 
-/// Checks every page of a file without changing it.
 pub(super) fn verify(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
     verify_pages(|| Overlay::new(volume.open(path, false)?))
 }

@@ -45,7 +45,6 @@ use crate::units::{ByteSize, Timestamp};
 /// Maximum number of expired entries that one transaction deletes.
 const SWEEP_ROWS: usize = 1000;
 
-/// A file that this process owns and can change.
 #[derive(Debug)]
 pub(crate) struct OfflineEdit {
     file: EditedFile,
@@ -97,7 +96,6 @@ impl OfflineEdit {
         self.file.catalog()
     }
 
-    /// Allocates the sequence of the next change.
     pub(crate) fn next_sequence(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
@@ -129,7 +127,7 @@ impl OfflineEdit {
         self.commit(changes, &[], &[], 0).map(drop)
     }
 
-    /// Refuses values that need a larger page than the largest page of this file, which may have been
+    /// Refuses values that need a larger page than the largest page of this file. The file may have been
     /// created for a small capacity.
     fn refuse_beyond_region(&mut self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
         let largest = self.file.read(Store::largest_page)?;
@@ -243,7 +241,7 @@ impl OfflineEdit {
         }
     }
 
-    /// Closes the file after a closing commit, as a cache does.
+    /// Makes a closing commit and closes the file, as a cache does. A compacted file is already closed.
     pub(crate) fn close(mut self) -> Result<(), Error> {
         if self.file.is_compacted() {
             return self.file.refuse_if_forked();

@@ -27,7 +27,6 @@ use crate::units::Timestamp;
 
 const PAGE_CACHE: usize = 16 << 20;
 
-/// A locked file that can be changed.
 #[derive(Debug)]
 pub(super) struct EditedFile {
     options: OpenOptions,
@@ -140,7 +139,6 @@ impl EditedFile {
     }
 }
 
-/// Opens the store of a locked file, or creates the file.
 fn open_locked(
     path: &Path,
     clock: &dyn Clock,

@@ -66,10 +66,9 @@ pub(crate) struct FileContents {
     pub(crate) cumulative: Option<CumulativeStats>,
 }
 
-/// A row of the table of entries.
+/// The key and the record of a row in the table of entries.
 type Row = (Vec<u8>, Vec<u8>);
 
-/// A read-only view of a file at one moment.
 pub(crate) struct FileSnapshot {
     // Declared before the database, because fields drop in declaration order.
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,

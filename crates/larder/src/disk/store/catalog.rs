@@ -10,7 +10,6 @@ use crate::units::Timestamp;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Catalog {
-    /// The version of the file's format.
     pub(crate) format: u32,
     /// The features that readers must know, one bit each.
     pub(super) features: u64,

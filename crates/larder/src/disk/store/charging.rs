@@ -6,7 +6,6 @@
 //! metadata). If a file is moved to a file system with the other rule, opening the file computes its charges
 //! again, in one pass over its entries.
 
-/// The rule by which entries are charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Charging {
     /// By the length that an entry adds to the file. A large record counts as a page whose size is a power of

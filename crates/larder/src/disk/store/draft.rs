@@ -42,7 +42,6 @@ pub(crate) struct Draft<'a> {
     usage: Usage,
 }
 
-/// The changes of a committed transaction.
 #[derive(Debug)]
 pub(crate) struct DraftChanges {
     format: u32,
@@ -79,12 +78,10 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Returns the catalog before the transaction.
     pub(super) fn before(&self) -> &'a Catalog {
         self.catalog
     }
 
-    /// Returns the changed rows, by name.
     pub(super) fn changed_rows(&self) -> &BTreeMap<String, KeyspaceRow> {
         &self.rows
     }
@@ -102,7 +99,7 @@ impl<'a> Draft<'a> {
             && (self.format, self.identity) == (self.catalog.format, self.catalog.identity)
     }
 
-    /// Returns the changes. Called when the transaction has succeeded.
+    /// Called after the transaction has been committed.
     pub(crate) fn into_changes(self) -> DraftChanges {
         let Self { format, features, identity, state, rows, retired, ranges, .. } = self;
         DraftChanges { format, features, identity, state, rows, retired: retired.changed, ranges }
@@ -112,7 +109,6 @@ impl<'a> Draft<'a> {
         self.rows.get(name).or_else(|| self.catalog.keyspaces.get(name))
     }
 
-    /// Returns the name of the keyspace with this number.
     pub(super) fn name_of(&self, id: KeyspaceId) -> Option<&str> {
         let name = self.names.get(&id).map(String::as_str).or_else(|| self.catalog.keyspaces.name_of(id))?;
         // The transaction may have given a new number to the keyspace.
@@ -186,8 +182,8 @@ impl<'a> Draft<'a> {
         (id, self.replace(wanted, id, now))
     }
 
-    /// Gives a keyspace a row without entries under a new number. If the keyspace had an old number, retires
-    /// and returns it.
+    /// Gives a keyspace a row without entries under a new number. If the keyspace already had a row, retires
+    /// its old number, and returns that number.
     pub(super) fn replace(
         &mut self,
         wanted: &Registration,

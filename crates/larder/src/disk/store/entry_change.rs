@@ -19,15 +19,14 @@ pub(crate) struct EntryChange<'a> {
     /// Whether this change follows an uncommitted removal. If the value is not written, the entry must still
     /// be deleted.
     pub(crate) hides_removal: bool,
-    /// Whether this change is part of a group. A deletion of a group is made together with the values of its
-    /// batch, or not at all.
+    /// Whether this change is part of a group. If it is a deletion, it is committed together with the values
+    /// of its batch, or not at all.
     pub(crate) is_with_values: bool,
 }
 
 /// A later expiry of an entry that was used since its record was written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ExpiryExtension<'a> {
-    /// The key, including the number of its keyspace.
     pub(crate) key: &'a [u8],
     /// The sequence of the entry. A record with another sequence is not changed.
     pub(crate) sequence: u64,
@@ -52,14 +51,12 @@ pub(crate) struct NewValue<'a> {
 }
 
 impl NewValue<'_> {
-    /// Returns the length of the record that holds the value.
     pub(crate) fn record_len(&self) -> usize {
         record::record_len(&self.extension, self.payload.len())
     }
 }
 
 impl<'a> EntryChange<'a> {
-    /// Creates the deletion of an entry.
     pub(crate) fn deletion(key: impl Into<Cow<'a, [u8]>>, sequence: u64) -> Self {
         Self { key: key.into(), sequence, value: None, hides_removal: false, is_with_values: false }
     }

@@ -7,8 +7,8 @@
 //!
 //! | offset | size | |
 //! |---|---|---|
-//! | 0 | 1 | class: 1 and the bits of the lifetime in ms; 66 if it never expires; 0 without classes |
-//! | 1 | 7 | delete-after, ms since 1970; the largest number for what does not fit; in class 66 written at |
+//! | 0 | 1 | class: 1 plus the bit length of the lifetime in ms; 66 if it never expires; 0 without classes |
+//! | 1 | 7 | delete-after, ms since 1970, or the maximum if it does not fit; in class 66 time of writing |
 //! | 8 | … | keyspace number 4, key |
 //!
 //! An entry that never expires has a row of the class [`NEVER`]. The time in this row is the time of

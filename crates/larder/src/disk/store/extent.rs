@@ -10,7 +10,6 @@ use std::path::Path;
 
 use crate::sys::volume::{FileKind, Volume};
 
-/// The size of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Extent {
     pub(crate) len: u64,
@@ -26,7 +25,6 @@ impl Extent {
             .map_or_else(Self::default, |metadata| Self { len: metadata.len, allocated: metadata.allocated }))
     }
 
-    /// Returns whether the file exceeds its capacity.
     pub(crate) fn exceeds(self, capacity: u64) -> bool {
         match self.allocated {
             Some(allocated) => allocated > capacity || self.len > capacity.saturating_mul(2),

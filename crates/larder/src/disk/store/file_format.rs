@@ -18,7 +18,7 @@ use crate::error::Error;
 
 /// The format that this version writes. Files of a newer format are refused.
 pub(crate) const FORMAT: u32 = 2;
-/// The first format: without identity, features, and fields of keyspaces.
+/// The first format. It has no identity, no features and no fields of keyspaces.
 pub(super) const FORMAT_1: u32 = 1;
 /// The feature that rows of the expiry table have classes ([`super::expiry`]). Each program that deletes
 /// entries must know this feature.
@@ -26,10 +26,8 @@ const LIFETIME_CLASSES: u64 = 1;
 /// The features of files that this version creates, one bit each. The first commit adds them to an older
 /// file.
 pub(super) const FEATURES: u64 = LIFETIME_CLASSES;
-/// The features that this version knows.
 const KNOWN_FEATURES: u64 = FEATURES;
 
-/// The format and features that a file names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileFormat {
     version: u32,

@@ -27,7 +27,6 @@ use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use crate::error::cause::ErrorCause;
 use crate::sys::process::Process;
 
-/// The error of a call into the store.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreError {
     pub(crate) kind: StoreErrorKind,

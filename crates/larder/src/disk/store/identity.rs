@@ -42,7 +42,7 @@ impl Identities {
         Self { seed }
     }
 
-    /// Returns a new identity, for a file that replaces the file `replaced`.
+    /// Returns a new identity. `replaced` is the identity of the file that the new file replaces, if any.
     ///
     /// The random hash seeds are the crate's source of randomness. A forked child has inherited them, so the
     /// process id and the time are hashed as well.

@@ -9,7 +9,6 @@ use std::ops::Deref;
 use super::keyspace_row::KeyspaceRow;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// The rows of keyspaces, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Keyspaces {
     rows: BTreeMap<String, KeyspaceRow>,
@@ -17,7 +16,8 @@ pub(crate) struct Keyspaces {
     usage: Usage,
 }
 
-/// How many entries and bytes a transaction adds to each keyspace. Negative after deletions.
+/// Number of entries and charged bytes that a transaction adds to each keyspace. A number is negative if the
+/// transaction deletes more than it adds.
 pub(crate) type UsageDeltas = BTreeMap<KeyspaceId, (i64, i64)>;
 
 /// Sums over keyspaces. In a damaged file the numbers may have any value, and `i128` can hold the sum of any
@@ -82,7 +82,6 @@ impl Keyspaces {
         self.names.insert(id, name);
     }
 
-    /// Sets the entries and bytes of every keyspace to zero.
     pub(super) fn empty_all(&mut self) {
         for row in self.rows.values_mut() {
             (row.entries, row.bytes) = (0, 0);
@@ -107,7 +106,6 @@ impl Deref for Retired {
 }
 
 impl Retired {
-    /// Returns the charged bytes, summed over all rows.
     pub(crate) fn bytes(&self) -> i128 {
         self.bytes
     }

@@ -53,7 +53,6 @@ pub(crate) fn region_for(capacity: u64) -> u64 {
     (capacity / REGION_SHARE).min(MAX_REGION).next_power_of_two().max(MIN_REGION)
 }
 
-/// Returns the region size of an existing file.
 pub(super) fn region_len(file: &VolumeFile) -> io::Result<u64> {
     let start = file.start(REGION_PAGES_AT + 4)?;
     Ok(number_at(&start, REGION_PAGES_AT).map_or(MAX_REGION, |pages| u64::from(pages) * BLOCK))
@@ -63,7 +62,6 @@ fn number_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-/// A file that is being created.
 #[derive(Debug)]
 pub(crate) struct NewFile {
     file: VolumeFile,

@@ -179,7 +179,6 @@ impl StorageBackend for Overlay {
     }
 }
 
-/// A database over an overlay.
 pub(crate) struct OverlaidDatabase {
     db: Guarded<Database>,
     is_over: Arc<AtomicBool>,
@@ -208,7 +207,6 @@ impl Drop for OverlaidDatabase {
     }
 }
 
-/// Returns whether a file contains a byte string.
 pub(crate) fn contains(file: &VolumeFile, needle: &[u8]) -> io::Result<bool> {
     const WINDOW: u64 = 1 << 20;
     let len = file.len()?;

@@ -22,7 +22,6 @@ const RISE: u64 = 512;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pressure {
-    /// The limit without pressure.
     unpressed: u64,
     current: u64,
     /// The size of the file after the last transaction. `None` before the first transaction since the file

@@ -105,7 +105,7 @@ impl Catalog {
 }
 
 impl Draft<'_> {
-    /// Adds a range removal, and drops earlier range removals whose scope lies within its scope.
+    /// Adds a range removal. Drops each earlier range removal whose scope lies within the new scope.
     pub(super) fn add_range(&mut self, range: &RangeTombstone) {
         let is_in_it = |earlier: &RangeTombstone| {
             earlier.sequence <= range.sequence && range.scope.contains(&earlier.scope)
@@ -119,7 +119,6 @@ impl Draft<'_> {
 /// The progress of deleting the entries of the earliest pending range.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct RangeCursor {
-    /// The sequence of the range that is being deleted.
     sequence: u64,
     /// The last key that was handled.
     after: Vec<u8>,

@@ -10,7 +10,6 @@ pub(crate) struct Registration {
     /// The format of the values: see [`super::keyspace_row`].
     pub(crate) format: u8,
     pub(crate) fingerprint: u64,
-    /// The schema that declares the keyspace.
     pub(crate) schema: Option<String>,
 }
 

@@ -46,7 +46,6 @@ impl StoreSnapshot {
         Ok(Self { entries: Guarded::new(entries), generation })
     }
 
-    /// Returns the rows in a range of keys, in key order.
     pub(crate) fn rows(
         &self,
         keys: (Bound<&[u8]>, Bound<&[u8]>),
@@ -121,7 +120,6 @@ impl StoreSnapshot {
 #[derive(Debug)]
 pub(crate) struct SnapshotCell {
     latest: AtomicSnapshot<StoreSnapshot>,
-    /// How often the snapshot was withdrawn.
     withdrawals: AtomicU64,
     /// Held shared by a caller that needs the snapshot to stay current, and exclusively while the snapshot
     /// is replaced.

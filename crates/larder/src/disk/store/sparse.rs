@@ -45,7 +45,6 @@ const METADATA_SHARE: u64 = 128;
 const RESERVE_SHARE: u64 = 64;
 const MIN_RESERVE: u64 = 16;
 
-/// A file in which the blocks of zeros at the end of pages are holes.
 #[derive(Debug)]
 pub(crate) struct SparseFile {
     file: VolumeFile,
@@ -86,7 +85,6 @@ fn reserved(max_count: u64) -> u64 {
     (max_count / RESERVE_SHARE).clamp(MIN_RESERVE.min(max_count / 8), max_count)
 }
 
-/// The blocks of a file that may have data.
 #[derive(Debug)]
 struct Blocks {
     /// One bit for each block.
@@ -105,7 +103,6 @@ struct Blocks {
 
 impl Blocks {
     fn of_file(len: u64, data: &[Range<u64>], capacity: u64) -> Self {
-        // The file system itself needs some blocks for the file.
         let max_count = (capacity - capacity / METADATA_SHARE) / BLOCK;
         let mut blocks = Self {
             data: Vec::new(),
@@ -174,7 +171,6 @@ impl Blocks {
     }
 }
 
-/// Length of a block in bytes, as `usize`.
 const BLOCK_LEN: usize = 4096;
 const _: () = assert!(BLOCK_LEN as u64 == BLOCK);
 

@@ -66,12 +66,10 @@ impl Uses {
         self.used.store(wanted as u64, Ordering::Relaxed);
     }
 
-    /// Returns the number of words in the used part.
     fn used(&self) -> usize {
         usize::try_from(self.used.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    /// Records a use of the key with this hash.
     pub(crate) fn mark(&self, hash: u64) {
         if let Some((word, bit)) = self.bit(hash)
             // If the bit is already set, as in most calls, no write is needed and the cache line stays

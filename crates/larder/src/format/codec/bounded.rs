@@ -89,8 +89,8 @@ impl Session {
     }
 }
 
-/// A part of serde's machinery (a serializer, a visitor, a seed, a value…) together with the session, which
-/// every part that it creates also gets.
+/// Wraps a part of serde's machinery (a serializer, a visitor, a seed, a value…) with the session. Every part
+/// that the wrapped part creates is wrapped with the same session.
 ///
 /// Depth and place are passed by value, so no error path has to restore them.
 #[derive(Debug, Clone, Copy)]

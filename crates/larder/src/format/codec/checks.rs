@@ -58,7 +58,7 @@ pub(crate) struct ValueChecks {
 }
 
 impl ValueChecks {
-    /// Creates checks without a history. With `is_thorough`, every value is tried.
+    /// Creates checks without a history.
     pub(crate) fn new(is_thorough: bool) -> Self {
         Self {
             is_thorough,
@@ -69,7 +69,7 @@ impl ValueChecks {
         }
     }
 
-    /// Creates the checks that a release build makes by default, in any kind of build.
+    /// Creates the checks that a release build uses by default. A debug build can also create them.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn of_a_release() -> Self {
         Self { is_thorough: false, ..Self::new(false) }
@@ -198,8 +198,8 @@ const OTHER_NAMES: &str =
     "the fields or variants were written under other names or in another order; raise the keyspace's version";
 const OTHER_ENCODING: &str = "the record is of an earlier version of larder, and the value is not encoded as it was read; insert it again";
 
-/// Returns whether a reason for failed decoding is one of the three texts above, which quote nothing of the
-/// value. A text from a user's type may quote the value.
+/// Returns whether the reason for a failed decoding is one of the three texts above. These texts quote
+/// nothing of the value. A text from a user's type may quote the value.
 #[cfg(all(unix, feature = "control"))]
 pub(crate) fn quotes_nothing(reason: &str) -> bool {
     [OTHER_KINDS, OTHER_NAMES, OTHER_ENCODING].contains(&reason)
@@ -230,7 +230,6 @@ where
 const MAX_TRIALS_AT_ONCE: u32 = 4;
 
 std::thread_local! {
-    /// Number of running trials on this thread.
     static TRIALS: Cell<u32> = const { Cell::new(0) };
 }
 

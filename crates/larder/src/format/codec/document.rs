@@ -168,7 +168,6 @@ const fn not_finite(value: f64) -> &'static str {
     }
 }
 
-/// Writes a text as a JSON string.
 fn quote(text: &str, out: &mut String) {
     out.push('"');
     for letter in text.chars() {

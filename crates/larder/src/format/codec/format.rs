@@ -38,8 +38,8 @@ pub enum Format {
     /// cannot carry a 128-bit integer in a value that serde buffers (a flattened field, an untagged or
     /// internally tagged enum).
     MessagePack,
-    /// The bytes of the value, unchanged. Suits `Vec<u8>`, `Box<[u8]>`, `String`, and types that serialize
-    /// as bytes, text or a sequence of bytes.
+    /// The bytes of the value, unchanged. This format suits `Vec<u8>`, `Box<[u8]>`, `String`, and types that
+    /// serialize as bytes, text or a sequence of bytes.
     Raw,
 }
 

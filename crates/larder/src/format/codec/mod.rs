@@ -1,7 +1,7 @@
 //! Encodes and decodes values through serde, in the [`Format`] of their keyspace.
 //!
-//! Each format has a module: [`positional`], [`message_pack`], [`raw`]. The first two each use a library,
-//! none of whose types is public.
+//! Each format has a module: [`positional`], [`message_pack`], [`raw`]. The first two each use a library. No
+//! type of these libraries is public.
 //!
 //! Decoding terminates for any bytes. The number of bytes and the type of the value limit the memory and the
 //! stack that decoding takes. [`bounded`] enforces these [`limits`]. The libraries do not. Each value that

@@ -104,7 +104,6 @@ pub(super) fn name(text: &str) -> u64 {
     xxh3_64(text.as_bytes())
 }
 
-/// Number of words in the set of edges.
 pub(super) const EDGE_WORDS: usize = 16;
 
 /// A set of edges. An edge is a kind at a place. The set may appear to contain an edge that was never added
@@ -117,8 +116,8 @@ pub(super) struct Shape {
     /// Whether the shape is recorded. Computing only the length of a value needs no shape.
     is_noted: bool,
     kinds: Cell<u64>,
-    /// The last kind, with its number. `run` counts how often it occurred in a row. So a long sequence of
-    /// numbers costs one comparison for each number.
+    /// The last recorded kind, with its length or index. `run` counts how often it has occurred in a row. So
+    /// a long sequence of numbers costs one comparison for each number.
     last: Cell<u64>,
     run: Cell<u64>,
     names: RefCell<Names>,
@@ -209,7 +208,6 @@ impl Shape {
         }
     }
 
-    /// Returns the shape of the complete value.
     pub(super) fn finish(&self) -> FinishedShape {
         let names = self.names.borrow().sum;
         FinishedShape {

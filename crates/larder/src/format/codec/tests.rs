@@ -158,7 +158,6 @@ fn unlimited<V: Serialize>(value: &V) -> Vec<u8> {
     bincode::serde::encode_to_vec(value, ENCODING).unwrap()
 }
 
-/// Returns the bytes of a length in the codec's encoding.
 fn length(len: u64) -> Vec<u8> {
     unlimited(&len)
 }
@@ -332,8 +331,8 @@ fn a_type_that_needs_a_self_describing_format_is_told_so() {
     assert!(refusal::<Untagged>(&[1]).contains("untagged"));
 }
 
-/// Checks that `tree` is either encoded as `bytes`, measured correctly and decoded again, or refused by all
-/// three. `bytes` is the encoding of `tree` without the limits.
+/// Checks that `tree` is encoded as `bytes`, measured correctly and decoded again, or else that encoding,
+/// measuring and decoding all refuse it. `bytes` is the encoding of `tree` without the limits.
 fn check_limits(format: Format, tree: Tree, bytes: &[u8]) -> Result<(), TestCaseError> {
     let len = super::encoded_len(format, &tree);
     match super::encode(format, &tree) {

@@ -9,7 +9,7 @@ const ESCAPED: u8 = 0xFF;
 
 /// Takes the parts of a key, one after another.
 ///
-/// A lookup writes the bytes of its key nowhere. The parts are taken once to hash them, and once to compare
+/// A lookup first works without the encoded bytes. It takes the parts once to hash them, and once to compare
 /// them with a stored key.
 #[derive(Debug)]
 pub struct KeyWriter<'a>(PartTarget<'a>);
@@ -18,16 +18,13 @@ pub struct KeyWriter<'a>(PartTarget<'a>);
 /// the unused cases.
 #[derive(Debug)]
 enum PartTarget<'a> {
-    /// Appends the encoded parts to a buffer.
     Buffer(&'a mut KeyBuffer),
     /// Hashes the parts. A text or byte part with a zero byte is hashed as raw bytes, not in its encoding.
     Hasher(KeyHasher),
-    /// Compares the parts with stored bytes.
     Matcher(KeyMatcher<'a>),
 }
 
 impl KeyBuffer {
-    /// Returns a writer that appends parts.
     #[inline]
     pub(crate) fn writer(&mut self) -> KeyWriter<'_> {
         KeyWriter(PartTarget::Buffer(self))
@@ -217,12 +214,10 @@ impl<'a> KeyReader<'a> {
         Ok(*head)
     }
 
-    /// Reads a part of exactly `len` bytes.
     pub(super) fn exactly(&mut self, len: usize) -> Result<&'a [u8], KeyError> {
         self.rest.split_off(..len).ok_or_else(|| self.cut_off(len))
     }
 
-    /// Reads all bytes that are left.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.rest)
     }

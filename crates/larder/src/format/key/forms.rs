@@ -8,7 +8,6 @@ use super::{EncodeKey, Key, KeyPrefix};
 use crate::format::key::error::KeyError;
 use crate::sys::sync::Arc;
 
-/// Implements the key traits for a text type, and for its borrowed forms.
 macro_rules! text_key {
     ($key:ty: $($form:ty),+) => {
         impl Key for $key {
@@ -59,7 +58,6 @@ impl Key for Vec<u8> {
     }
 }
 
-/// Implements the traits of a byte key's form.
 macro_rules! bytes_form {
     ($form:ty $(, $size:ident)?) => {
         impl$(<const $size: usize>)? EncodeKey<Vec<u8>> for $form {

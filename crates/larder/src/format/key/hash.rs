@@ -23,7 +23,6 @@
 
 use crate::format::keyspace_id::KeyspaceId;
 
-/// Number of bytes in a word.
 const WORD: usize = 8;
 /// 2⁶⁴ divided by the golden ratio, rounded to an odd number.
 const LENGTH_FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -36,7 +35,7 @@ pub(crate) struct HashSeed {
     last_factor: u64,
 }
 
-/// A keyspace, and the hash state before the first byte of a key, which all keys of the keyspace share.
+/// A keyspace, and the hash state that all its keys share before their first byte.
 #[derive(Clone, Copy)]
 pub(crate) struct KeyspaceSeed {
     keyspace: KeyspaceId,
@@ -45,7 +44,6 @@ pub(crate) struct KeyspaceSeed {
     last_factor: u64,
 }
 
-/// The state of a hash after the bytes so far.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeyHasher {
     state: u64,
@@ -154,7 +152,7 @@ fn last_bytes(bytes: &[u8], len: usize) -> u64 {
     if let Some(last) = bytes.last_chunk::<WORD>() {
         return u64::from_le_bytes(*last) >> (8 * (WORD - len));
     }
-    // The two halves may overlap, where they agree.
+    // The two halves may overlap. The bytes in the overlap are the same in both.
     if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         return u64::from(u32::from_le_bytes(*first))
             | u64::from(u32::from_le_bytes(*last)) << (8 * (len - 4));

@@ -56,7 +56,6 @@ impl<'a> KeyMatcher<'a> {
         }
     }
 
-    /// Returns whether the parts have matched all of the stored bytes.
     #[inline(always)]
     pub(super) fn is_match(&self) -> bool {
         self.is_equal && self.rest.is_empty()
@@ -114,7 +113,6 @@ fn is_equal_without_zero_of_any_length(stored: &[u8], part: &[u8]) -> bool {
     differences == 0 && (suspects & TOP_BITS == 0 || !part.contains(&0))
 }
 
-/// Returns whether any of these bytes is zero.
 #[inline(always)]
 pub(super) fn has_zero(bytes: &[u8]) -> bool {
     let (chunks, rest) = bytes.as_chunks();

@@ -26,7 +26,6 @@ pub(crate) struct Scope {
 enum ScopePart {
     /// A part of this width, with any content.
     Any(Width),
-    /// Exactly these bytes.
     Exact(Box<[u8]>),
 }
 
@@ -90,7 +89,6 @@ impl Scope {
         Self { prefix: prefix.into(), rest: Arc::from([]) }
     }
 
-    /// Returns the bytes with which every key of the scope begins.
     pub(crate) fn start(&self) -> &Arc<[u8]> {
         &self.prefix
     }
@@ -113,7 +111,6 @@ impl Scope {
         bytes
     }
 
-    /// Decodes a scope. Returns `None` if the bytes are not a scope.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let mut left = bytes;
         let prefix = counted(&mut left)?.into();
@@ -133,7 +130,6 @@ impl Scope {
         self == other || (self.rest.is_empty() && other.prefix.starts_with(&self.prefix))
     }
 
-    /// Returns whether a key is in the scope.
     pub(crate) fn covers(&self, key: &[u8]) -> bool {
         let Some(mut left) = key.strip_prefix(&*self.prefix) else {
             return false;

@@ -13,7 +13,6 @@ pub const INITIAL_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Maximum delay between two attempts to use a failed disk tier again.
 pub const MAX_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// The last delay, and the time at which the file last entered service.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     wait: Duration,

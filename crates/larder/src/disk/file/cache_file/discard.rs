@@ -1,9 +1,9 @@
 //! Discards a file, so that no restart finds it: renames the file and makes the rename durable.
 //!
-//! Only the opened file is renamed; its anchor identifies it. If another program has moved our file away,
-//! the file may come back, so it does not count as gone. A different file at its path is not ours. If
-//! another program has deleted our file, it is gone once the deletion is durable. After a failure, the next
-//! attempt continues where the last one stopped.
+//! Only the file that this process has opened is renamed. Its anchor identifies it. If another program has
+//! moved our file away, the file may come back, so it does not count as gone. A different file at its path is
+//! never renamed. If another program has deleted our file, it is gone once the deletion is durable. After a
+//! failure, the next attempt continues where the last one stopped.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,6 @@ use crate::disk::file::quarantine::move_aside;
 use crate::sys::volume::{Anchor, Volume};
 use crate::units::Timestamp;
 
-/// The progress of moving a discarded file aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DiscardProgress {
     AtItsPath,

@@ -50,7 +50,6 @@ use discard::DiscardProgress;
 use place::PathPlace;
 use watch_state::WatchState;
 
-/// The generation of the first handle of a file.
 pub(crate) const FIRST_GENERATION: u64 = 1;
 
 #[derive(Debug)]
@@ -68,7 +67,6 @@ pub(crate) struct CacheFile {
     /// The catalog of a file that is out of service, with the keyspaces opened since the outage began. Empty
     /// while the file is in service.
     catalog: Catalog,
-    /// Keyspaces that are open and not yet in the file.
     pending: PendingRegistrations,
     ballast: Ballast,
     ballast_again_at: Timestamp,
@@ -97,7 +95,6 @@ enum FilePhase {
     Discarded(Outage, DiscardProgress),
 }
 
-/// The state of a file, in service or after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServiceState {
     InService,
@@ -235,7 +232,6 @@ impl CacheFile {
         }
     }
 
-    /// Continues to move a discarded file aside.
     pub(crate) fn continue_discard(&mut self, now: Timestamp) {
         // Without the lock, the file at the path may already belong to another owner.
         if self.would_rename()
@@ -277,7 +273,7 @@ impl CacheFile {
         }
     }
 
-    /// Returns whether the next step of a discard is the rename.
+    /// Returns whether the next step of a discard renames the file at the path.
     fn would_rename(&self) -> bool {
         let (FilePhase::Discarded(_, DiscardProgress::AtItsPath), Some(anchor)) = (&self.state, &self.anchor)
         else {
@@ -301,7 +297,6 @@ impl CacheFile {
         self.pending.register(&mut self.catalog, wanted, now)
     }
 
-    /// Returns the keyspaces that are not yet in the file.
     pub(crate) fn pending_registrations(&self) -> &PendingRegistrations {
         &self.pending
     }
@@ -311,7 +306,7 @@ impl CacheFile {
         self.store().is_some() && !self.pending.is_empty()
     }
 
-    /// Clears the pending keyspaces. Called after a commit that has added them to the file.
+    /// Called after a commit that has added the pending keyspaces to the file.
     pub(crate) fn clear_pending_registrations(&mut self) {
         self.pending = PendingRegistrations::default();
     }
@@ -326,7 +321,6 @@ impl CacheFile {
         }
     }
 
-    /// Returns whether deletions must be committed before anything else.
     pub(crate) fn is_short_of_room(&self) -> bool {
         self.is_short_of_room
     }

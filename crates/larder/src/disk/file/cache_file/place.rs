@@ -39,7 +39,6 @@ pub(super) enum PathPlace {
 }
 
 impl PathPlace {
-    /// Determines where the file is.
     pub(super) fn of(volume: &dyn Volume, path: &Path, anchor: &dyn Anchor) -> io::Result<Self> {
         Ok(match volume.metadata(path)? {
             Some(metadata) if metadata.identity == anchor.identity() => Self::Here,
@@ -97,7 +96,6 @@ impl WrittenBytes {
         Ok(Self { start: anchor.start(HEADER_LEN)?, len: anchor.metadata()?.len })
     }
 
-    /// Returns an error if `now` differs from `self`.
     pub(super) fn changed_to(&self, now: &Self) -> Option<StoreError> {
         if self == now {
             return None;

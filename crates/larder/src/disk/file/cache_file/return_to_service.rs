@@ -17,11 +17,11 @@ use crate::disk::store::redb_store::Store;
 use crate::units::Timestamp;
 
 impl CacheFile {
-    /// Opens the file again after a transaction was refused because the file would have exceeded its
+    /// Opens the file again after a transaction has been refused because the file would have exceeded its
     /// capacity. Compacts the file, and lowers the limit for its entries. Returns whether the pages could be
     /// moved. If moving them fails with an error, rewrites the file with smaller regions and returns true.
     ///
-    /// The old store accepts no more calls, and the file contains nothing of the refused transaction.
+    /// The refused transaction has left nothing in the file, and the failed store accepts no more calls.
     pub(crate) fn reopen_smaller(&mut self, refused: StoreError, now: Timestamp) -> Result<bool, StoreError> {
         let Some(mut pressure) = self.store().map(|store| store.pressure) else { return Err(refused) };
         self.fail(refused.clone(), now);

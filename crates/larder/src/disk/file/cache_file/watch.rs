@@ -10,11 +10,11 @@
 //! 3. After the last change of the step: the content of the file is recorded for the next step
 //!    ([`CacheFile::note_content`]).
 //!
-//! **The lock file** may also be removed or replaced. Then the lock is taken again immediately, unless
-//! another process holds it. In that case the file stays in service. redb's own lock on the file keeps the
-//! other process out, and closing the file would release that lock. But this process renames, opens or
-//! creates no file until it holds the owner's lock again. Until then, a file that is out of service may
-//! belong to the other process.
+//! **The lock file** may also be removed or replaced. Then the lock is taken again immediately. If another
+//! process already holds it, the cache file stays in service nevertheless. redb's own lock on the cache file
+//! keeps the other process out, and closing the cache file would release redb's lock. But this process
+//! renames, opens or creates no file until it holds the owner's lock again. Until then, a file that is out of
+//! service may belong to the other process.
 
 use super::place::{PathPlace, WrittenBytes};
 use super::{CacheFile, FilePhase, ServiceState};
@@ -85,7 +85,6 @@ impl CacheFile {
         found.ok().flatten().is_none_or(|metadata| self.unused.is(metadata.identity))
     }
 
-    /// Returns the events since the last call of this function.
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.watch.events)
     }

@@ -4,7 +4,6 @@ use super::place::WrittenBytes;
 use crate::disk::store::identity::FileIdentity;
 use crate::event::Event;
 
-/// The results of the last checks, and the events that follow from them.
 #[derive(Debug, Default)]
 pub(super) struct WatchState {
     /// The first bytes and the length of the file after the last step. `None` if reading them failed.
@@ -16,6 +15,5 @@ pub(super) struct WatchState {
     /// Whether the last attempt to hold the lock failed. While this flag is set, further failures are not
     /// reported.
     pub(super) has_lost_lock: bool,
-    /// Events to report to users.
     pub(super) events: Vec<Event>,
 }

@@ -137,9 +137,9 @@ pub(super) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Sto
     Store::open(options, 0)
 }
 
-/// Rewrites a file of an earlier version whose regions are too large for its capacity. A file of one region
-/// doubles when it must grow, and would then exceed its capacity. So not even a deletion could be committed.
-/// If the copy cannot be written, the file stays as it is.
+/// Rewrites a file that an earlier version of larder wrote, if the regions of the file are too large for its
+/// capacity. A file with a single region doubles when it must grow, and would then exceed its capacity. So
+/// not even a deletion could be committed. If the copy cannot be written, the file stays as it is.
 ///
 /// # Errors
 /// Returns an error if the file cannot be replaced, or if the new file cannot be opened.
@@ -256,7 +256,7 @@ fn compact(db: &mut Database) -> Result<(), StoreError> {
 
 struct FileCopy<'a> {
     now: Timestamp,
-    /// The catalog of the file.
+    /// The catalog of the old file.
     catalog: &'a Catalog,
     /// Number of copied entries and the bytes that they are charged for, by keyspace.
     counts: UsageDeltas,
@@ -371,7 +371,7 @@ impl FileCopy<'_> {
         Ok(End::Whole)
     }
 
-    /// Sets the catalog of the copy.
+    /// Turns `catalog`, a clone of the old file's catalog, into the catalog of the copy.
     fn finish(&self, catalog: &mut Catalog, options: &OpenOptions) {
         catalog.retired = Retired::default();
         catalog.ranges.clear();

@@ -169,7 +169,6 @@ fn a_compaction_that_is_given_up_or_finds_no_room_leaves_nothing() {
     drop(open(&options, None));
 }
 
-/// Returns the rows of a table as bytes.
 fn rows<K: Key + 'static, V: Value + 'static>(
     db: &redb::Database,
     table: TableDefinition<'_, K, V>,

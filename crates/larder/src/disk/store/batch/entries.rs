@@ -31,7 +31,7 @@ pub(crate) const ROW_STAYS: Duration = Duration::from_hours(1);
 /// The maximum length of a record whose expiry row stays. A larger record replaces more bytes than the rows.
 const MAX_LEN_OF_STAYING: usize = 1024;
 
-/// The two tables of entries, open in a transaction.
+/// The table of entries and the expiry table, open in a transaction.
 pub(crate) struct Entries<'txn> {
     pub(super) rows: Guarded<Table<'txn, &'static [u8], &'static [u8]>>,
     pub(super) expiry: Guarded<Table<'txn, &'static [u8], ()>>,
@@ -110,7 +110,7 @@ impl<'txn> Entries<'txn> {
         Ok(since.filter(stays).and_then(|since| u32::try_from(since).ok()))
     }
 
-    /// Returns by how many bytes the charge of all entries grows if these values are written. Negative if
+    /// Returns the growth of the total charge in bytes if these values are written. The growth is negative if
     /// the charge shrinks.
     pub(crate) fn growth(&self, values: &[&EntryChange<'_>]) -> Result<i64, StorageError> {
         let mut growth = 0;
@@ -204,7 +204,6 @@ impl<'txn> Entries<'txn> {
         Ok((dealt_with, deleted))
     }
 
-    /// Deletes up to `limit` entries of a retired keyspace. Returns the number of deleted entries.
     pub(crate) fn sweep_retired(&mut self, id: KeyspaceId, limit: usize) -> Result<usize, StorageError> {
         let start = id.to_bytes();
         let end = after_prefix(&start).unwrap_or_default();
@@ -282,7 +281,7 @@ impl<'txn> Entries<'txn> {
         *delta = (delta.0 - 1, delta.1 - charge);
     }
 
-    /// Returns how many bytes the value of a change is charged for at most.
+    /// Returns the maximum charge of a change's value in bytes, or 0 for a deletion.
     pub(crate) fn charge_of(&self, change: &EntryChange<'_>) -> u64 {
         let value = change.value.as_ref();
         let len = |value: &NewValue<'_>| {

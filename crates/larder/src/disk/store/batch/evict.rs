@@ -43,14 +43,11 @@ const MAX_TURNS: usize = 2;
 /// A predicate on the key of an entry, called before the entry is evicted.
 type IsKey<'a> = &'a dyn Fn(&[u8]) -> bool;
 
-/// The conditions under which the hand spares an entry.
 #[derive(Clone, Copy)]
 pub(crate) struct Spared<'a> {
-    /// Returns whether memory holds the entry.
     pub(crate) is_resident: IsKey<'a>,
     /// Returns whether the entry was read from disk since the last call, and clears the record of that use.
     pub(crate) take_use: IsKey<'a>,
-    /// Returns whether the batch is about to write the entry.
     pub(crate) is_written: IsKey<'a>,
 }
 
@@ -58,11 +55,9 @@ pub(crate) struct Spared<'a> {
 pub(crate) struct ClockHand {
     /// The last row that the hand has passed, by class.
     passed: BTreeMap<u8, Vec<u8>>,
-    /// When the turn began.
     turned_at: Option<Timestamp>,
 }
 
-/// The next rows of a class.
 struct ClassHead {
     class: u8,
     rows: VecDeque<Vec<u8>>,

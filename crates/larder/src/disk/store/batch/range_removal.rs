@@ -3,7 +3,6 @@
 use crate::format::range_tombstone::RangeTombstone;
 use crate::format::stored_key::StoredKey;
 
-/// The removal of every key in a scope.
 #[derive(Debug)]
 pub(crate) struct RangeRemoval {
     pub(crate) range: RangeTombstone,
@@ -17,12 +16,12 @@ pub(crate) struct RangeRemoval {
 }
 
 impl RangeRemoval {
-    /// Returns whether the removal covers a change: its scope contains the key, and its sequence is higher.
+    /// Returns whether the removal covers a change: its scope contains the key, and its sequence is not
+    /// lower.
     pub(crate) fn covers(&self, key: &[u8], sequence: u64) -> bool {
         self.range.covers(key, sequence)
     }
 
-    /// Returns the number of live entries that memory held.
     pub(crate) fn live_in_memory(&self) -> u64 {
         self.listed() + self.unlisted
     }

@@ -15,7 +15,6 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::{RangeTombstone, any_covers};
 use crate::format::record;
 
-/// Limits of one part of a large removal.
 pub(crate) struct PartLimits<'a> {
     /// Maximum number of rows to examine.
     pub(crate) rows: usize,
@@ -23,7 +22,6 @@ pub(crate) struct PartLimits<'a> {
     pub(crate) is_over: &'a dyn Fn() -> bool,
 }
 
-/// Number of rows between two calls of `is_over`.
 const ROWS_BETWEEN_LOOKS: usize = 32;
 
 #[derive(Debug, Default)]

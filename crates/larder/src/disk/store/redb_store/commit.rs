@@ -21,11 +21,10 @@ use crate::disk::store::tables::{CUMULATIVE_ROW, META, cumulative_to_bytes};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::units::Timestamp;
 
-/// The input of one transaction.
 pub(crate) struct Batch<'a> {
     pub(crate) changes: &'a [EntryChange<'a>],
-    /// All range removals of the step. In every batch of the step, a change that a range removal covers
-    /// becomes a deletion.
+    /// All range removals of the writer's step. In each batch of that step, a change that a range removal
+    /// covers becomes a deletion.
     pub(crate) ranges: &'a [RangeRemoval],
     /// Whether this batch is the first of the step. Only the first batch makes the range removals.
     pub(crate) is_first: bool,
@@ -39,8 +38,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) closing: bool,
     /// Returns whether memory holds a copy of the entry. At first, an eviction spares these entries.
     pub(crate) is_resident: &'a dyn Fn(&[u8]) -> bool,
-    /// Returns whether the entry was read from disk since the last call. The clock hand spares these
-    /// entries.
+    /// Returns whether the entry was read from disk since the last call. At first, an eviction also spares
+    /// these entries.
     pub(crate) take_use: &'a dyn Fn(&[u8]) -> bool,
     /// Called with the key of an entry that was overwritten and whose expiry row stays in its place. The
     /// clock hand spares such an entry once, like an entry that was read.
@@ -54,7 +53,7 @@ pub(crate) struct Batch<'a> {
     /// Later expiries of used entries, applied before the sweep.
     pub(crate) extensions: &'a [ExpiryExtension<'a>],
     /// Returns whether a use has given the entry a later expiry that is not on disk yet. The sweep spares
-    /// it.
+    /// this entry.
     pub(crate) has_stamp: &'a dyn Fn(&[u8]) -> bool,
     /// Number of rewritten record bytes after which the transaction applies no more extensions.
     pub(crate) max_extended_bytes: usize,
@@ -75,7 +74,8 @@ pub(crate) struct CommitOutcome {
     /// Whether more entries must be evicted than one transaction may evict. Then no value of the batch was
     /// written. If a change hides a removal, its entry was deleted.
     pub(crate) needs_room: bool,
-    /// Evicted and expired entries of each keyspace that lost entries. A keyspace may occur twice.
+    /// Number of evicted and number of expired entries, for each keyspace that lost entries. A keyspace may
+    /// occur twice.
     pub(crate) gone: Vec<(KeyspaceId, u64, u64)>,
     pub(crate) next_expiry: Option<Timestamp>,
     /// Number of processed extensions, counted from the first one of the batch.
@@ -146,8 +146,8 @@ impl Store {
 /// Changes the entries in the order below. So no sweep deletes an entry whose life was extended, and each
 /// value has room before it is written.
 ///
-/// 1. The expiries of used entries are extended. Then entries are deleted: by range removals, by the sweep,
-///    and by changes that are deletions.
+/// 1. The expiries of used entries are extended. Then entries are deleted: by a part of a pending range
+///    removal, by new range removals, by the sweep, and by deletions that belong to no group.
 /// 2. Entries are evicted until the values of the batch have room, but at most as many as one transaction
 ///    may evict.
 /// 3. The values are written, and the deletions of their groups are made, unless further transactions must
@@ -253,8 +253,8 @@ fn make_room(
     (limits, hand, cursor): (StoreLimits, &mut ClockHand, &mut RangeCursor),
 ) -> Result<(), redb::Error> {
     let live = catalog.live_bytes();
-    // Most batches have room even if they replace no entries. Looking up the replaced entries takes as long
-    // as writing the new ones.
+    // Most batches have room without counting the entries that they replace. Looking up these entries takes
+    // as long as writing the new ones, so they are looked up only if necessary.
     let charged: u64 = values.iter().map(|change| entries.charge_of(change)).sum();
     if live.saturating_add(charged) <= limits.live_limit {
         return Ok(());
@@ -274,7 +274,8 @@ fn make_room(
         return Ok(());
     }
     let bytes = needed - limits.live_limit + limits.live_limit / EVICT_AHEAD;
-    // Otherwise an entry that a group removes could be evicted before the values of the group are written.
+    // Entries that a group removes are also spared. Otherwise such an entry could be evicted before the
+    // values of its group are written.
     let with_values = batch.changes.iter().filter(|change| change.is_with_values);
     let written: HashSet<&[u8]> =
         values.iter().copied().chain(with_values).map(|change| &*change.key).collect();

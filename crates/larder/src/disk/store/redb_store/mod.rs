@@ -37,7 +37,6 @@ use crate::stats::cumulative::CumulativeStats;
 use crate::sys::volume::seal::Seal;
 use crate::units::Timestamp;
 
-/// An open file.
 pub(crate) struct Store {
     pub(crate) db: Guarded<Database>,
     pub(crate) catalog: Catalog,
@@ -46,7 +45,6 @@ pub(crate) struct Store {
     pub(crate) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).
     pub(super) largest_page: u64,
-    /// The position of the clock hand in the expiry table.
     hand: ClockHand,
     /// The earliest time when an entry may be deleted, or `None` if no entry expires.
     pub(crate) next_expiry: Option<Timestamp>,
@@ -57,7 +55,6 @@ pub(crate) struct Store {
     pub(crate) unshown: Option<BTreeSet<String>>,
     /// Once this seal is set, all further writes to the file fail.
     pub(crate) seal: Seal,
-    /// The progress of deleting the entries of the earliest pending range removal.
     pub(super) cursor: RangeCursor,
     /// The options with which the file was opened. `None` for a store in memory.
     options: Option<OpenOptions>,
@@ -166,7 +163,6 @@ impl Store {
         StoreSnapshot::take(&*self.db, generation)
     }
 
-    /// Applies the changes of a committed transaction.
     pub(super) fn apply(&mut self, changes: DraftChanges) {
         let names = self.catalog.apply(changes);
         if let Some(unshown) = &mut self.unshown {
@@ -236,9 +232,9 @@ impl Store {
 
     /// Closes the file, so that it can be opened, renamed or copied.
     pub(crate) fn close(self) -> Result<(), StoreError> {
-        // All changes are committed, and closing writes a few more blocks. If the bound refused these
-        // blocks, the file would need a repair, and followers would refuse it. Also, a file that exceeds its
-        // capacity shrinks only when it is closed.
+        // All changes are committed, and closing writes a few more blocks. If the bound of the sparse file
+        // refused these blocks, the file would need a repair, and followers would refuse it. Also, a file
+        // that exceeds its capacity shrinks only when it is closed.
         self.reserve.lift(true);
         guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
     }

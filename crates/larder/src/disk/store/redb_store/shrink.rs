@@ -25,7 +25,8 @@ use crate::units::Timestamp;
 
 impl Store {
     /// Shrinks a file that exceeds its limits: deletes expired entries, evicts, and releases unused pages to
-    /// the file system. While a follower reads the file, pages cannot be moved, and the file stays longer.
+    /// the file system. While a follower reads the file, pages cannot be moved, and the file may still exceed
+    /// its capacity.
     pub(crate) fn shrink(&mut self, now: Timestamp) -> Result<(), StoreError> {
         const ROWS: usize = 1000;
         loop {
@@ -63,7 +64,7 @@ impl Store {
         if !self.is_too_large()? {
             return Ok(true);
         }
-        // While it runs, the compaction of a file that exceeds its capacity needs more blocks.
+        // The compaction of a file that exceeds its capacity needs further blocks while it runs.
         self.reserve.lift(true);
         let moved = self.move_pages();
         self.open_again()?;

@@ -97,7 +97,6 @@ macro_rules! compounds {
     )*};
 }
 
-/// Returns a visitor unchanged.
 #[expect(non_snake_case, reason = "used as the constructors of the other wrappers are")]
 fn Plain<T>(visitor: T) -> T {
     visitor

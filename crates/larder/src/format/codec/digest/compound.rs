@@ -24,7 +24,6 @@ pub(super) enum PartOrder {
 }
 
 pub(super) struct CompoundDigest<'a, S> {
-    /// The serializer of a part.
     inside: S,
     fields: Option<&'a RefCell<Vec<(&'static str, Digest)>>>,
     part_order: PartOrder,

@@ -4,7 +4,6 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::format::codec::shape::{PartKind, fold};
 
-/// The digest of a value, as two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::format::codec) struct Digest {
     /// The digest that depends on the order of a sequence.

@@ -10,7 +10,6 @@ use super::refusal::EncodeRefusal;
 use crate::format::codec::bounded::{Bounded, EncodingKind};
 use crate::format::codec::shape::{PartKind, PartPlace, fold};
 
-/// A compound that is being encoded.
 pub(in crate::format::codec) struct EncodeCompound<'a, C, E> {
     within: Bounded<'a, (), E>,
     inner: C,

@@ -39,7 +39,7 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
     }
 
     /// Records a part without content: a `()` or a `None`. If the encoding describes itself, refuses this
-    /// part as the content of an `Option`.
+    /// part as the content of an `Option`, unless the value is only measured.
     fn note_nothing(&self, kind: PartKind) -> Result<(), EncodeRefusal> {
         if E::DESCRIBES_ITSELF && self.session.is_after_some.get() && !self.session.is_measured {
             return Err(EncodeRefusal::NothingInSome);

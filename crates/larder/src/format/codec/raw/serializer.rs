@@ -5,14 +5,12 @@ use serde::ser::{Error, Impossible, SerializeSeq, SerializeTuple, Serializer};
 
 use crate::format::codec::error::CodecError;
 
-/// Returns the bytes that a value serializes as.
 pub(super) fn bytes_of<V: Serialize>(value: &V) -> Result<Vec<u8>, CodecError> {
     value.serialize(BytesSerializer)
 }
 
 struct BytesSerializer;
 
-/// The bytes collected so far from a sequence.
 struct CollectedBytes(Vec<u8>);
 
 fn refused<T>(what: &str) -> Result<T, CodecError> {

@@ -54,19 +54,17 @@ struct Flattened {
     rest: BTreeMap<String, Value>,
 }
 
-/// A struct that gets fields that it does not have.
+/// A struct that is decoded from maps with fields that it does not have.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Known {
     #[serde(default)]
     known: u8,
 }
 
-/// Returns this many nested arrays.
 fn arrays(levels: usize) -> Vec<u8> {
     [vec![0x91; levels], vec![1]].concat()
 }
 
-/// Returns this many nested maps with a key `a`.
 fn maps(levels: usize) -> Vec<u8> {
     [b"\x81\xA1a".repeat(levels), vec![1]].concat()
 }

@@ -60,7 +60,6 @@ fn store_of(disk: &SimulatedVolume) -> (Store, Arc<AtomicU64>) {
 
 type Change = fn(&mut Store, KeyspaceId) -> Result<(), StoreError>;
 
-/// The calls that change a file, with their names.
 const CHANGES: [(&str, Change); 4] = [
     ("a commit", |store, id| {
         let mut changes: Vec<_> =

@@ -14,7 +14,6 @@ use crate::support::{Place, VERSIONS, watch_this_test};
 type Dropped = Pin<Box<dyn Future<Output = ()>>>;
 type Begin = fn(Cache, Keyspace<u64, u64>) -> Dropped;
 
-/// Returns `Pending` twice, and then completes.
 async fn yield_twice() {
     let mut left = 2;
     poll_fn(|context| {

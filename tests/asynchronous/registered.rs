@@ -88,7 +88,6 @@ impl SlowSource {
     }
 }
 
-/// Returns a clock, a runtime, and the builder of a cache that uses both.
 pub(super) fn on_hand() -> (Arc<ManualClock>, HandRuntime, CacheBuilder) {
     let (clock, runtime) = (Arc::new(ManualClock::new()), HandRuntime::default());
     let builder = runtime.of(Cache::builder().clock(clock.clone()));

@@ -170,7 +170,6 @@ fn what_a_listener_closes_can_be_opened_once_another_caller_is_told() {
     });
 }
 
-/// A value that runs a function when it is dropped.
 #[derive(Serialize, Deserialize)]
 struct Acts {
     filler: Vec<u8>,

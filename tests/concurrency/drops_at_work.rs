@@ -14,7 +14,6 @@ use crate::support::{HOUR, Place};
 
 type Act = Arc<dyn Fn() + Send + Sync>;
 
-/// A value that runs a function when it is dropped.
 #[derive(Serialize, Deserialize, Default)]
 struct Actor {
     filler: Vec<u8>,

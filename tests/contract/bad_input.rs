@@ -114,8 +114,8 @@ fn a_file_with_two_names_has_one_owner() {
     drop(other);
 }
 
-/// While a cache is open, a symbolic link in its path may be changed to another directory. The cache keeps
-/// its own file, and another cache can open the new file.
+/// If a symbolic link in the path of an open cache is changed to another directory, the cache keeps its own
+/// file. Another cache can open the new file.
 #[test]
 fn a_link_that_leads_elsewhere_now_gives_another_file() {
     let place = Place::new();

@@ -25,7 +25,6 @@ pub(super) fn none(keys: &[&u64]) -> Result<Vec<(u64, u64)>, String> {
     Err(format!("no load is needed of {keys:?}"))
 }
 
-/// A loader that returns ten times each key.
 #[expect(clippy::unnecessary_wraps, reason = "a loader returns a result")]
 pub(super) fn tenfold(keys: &[&u64]) -> Result<Vec<(u64, u64)>, String> {
     Ok(keys.iter().map(|&&key| (key, 10 * key)).collect())

@@ -131,7 +131,6 @@ fn a_group_that_is_too_large_for_one_transaction_is_refused() {
     assert_eq!(cache.stats().disk.unwrap().entries, 537);
 }
 
-/// Checks that groups of the maximum size can repeatedly be written to a full file.
 #[test]
 fn contract_7_groups_of_the_greatest_size_fit_into_a_full_file() {
     let place = Place::new();
@@ -171,7 +170,6 @@ fn a_closed_cache_refuses_a_group() {
     assert!(matches!(versions.insert_many([(1, 1)]), Err(Error::Closed)));
 }
 
-/// Checks that a group is kept in memory while the disk tier is off, like a single insert.
 #[test]
 fn a_group_during_an_outage_is_kept_and_saved_as_a_whole() {
     let place = SimulatedPlace::new();

@@ -83,7 +83,7 @@ fn contract_1_a_slow_change_finishes_beside_fast_ones() {
         }
         let slow = versions.modify(&1, |old, _| {
             rounds.fetch_add(1, Ordering::SeqCst);
-            // Waits until other threads have changed the key, or until they evidently can't.
+            // Waits until other threads have changed the key, but at most about 100 ms.
             let before = fast.load(Ordering::SeqCst);
             for _ in 0..20 {
                 if fast.load(Ordering::SeqCst) > before + 8 {

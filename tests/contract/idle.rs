@@ -277,9 +277,9 @@ fn contract_2_a_value_that_memory_does_not_take_is_used_on_disk() {
 #[test]
 fn contract_2_uses_are_stamped_in_bounded_batches_and_what_is_too_much_is_counted() {
     const KEYS: u64 = 5_000;
-    /// `WAITING` is the maximum number of waiting stamps. `BATCH` is the maximum number of stamps in one
-    /// transaction, with the default capacity.
+    /// Maximum number of waiting stamps.
     const WAITING: u64 = 4_096;
+    /// Maximum number of stamps in one transaction, with the default capacity.
     const BATCH: u64 = 256;
     let place = Place::new();
     let cache = place.open();

@@ -27,7 +27,6 @@ fn in_memory() -> (Cache, Keyspace<u64, u64>) {
     (cache, versions)
 }
 
-/// Returns a cache whose leases time out after 1 ms.
 fn with_short_leases() -> (Cache, Keyspace<u64, u64>) {
     let cache = Cache::builder().lease_timeout(SOON).open().unwrap();
     let versions = versions(&cache);

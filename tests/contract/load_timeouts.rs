@@ -159,7 +159,7 @@ fn a_load_that_finds_the_pool_full_is_answered_in_its_time() {
     stuck.wait_for(1);
     (1..100).find(|key| !filler.refresh(key).unwrap()).unwrap();
     assert_eq!(filler.keyspace().stats().refreshes_refused, 1, "an explicit refresh is counted");
-    // Refreshes may not fill the whole queue. Loads of callers fill the rest of it.
+    // Refreshes cannot fill the whole queue. Loads of callers fill the rest of it.
     let impatient = loading(&cache, GRACEFUL, LoadPolicy::new().soft_timeout(SOON), &stuck);
     for key in 10..26 {
         impatient.keyspace().insert(key, 7).unwrap();

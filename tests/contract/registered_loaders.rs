@@ -54,7 +54,6 @@ pub(super) fn builder() -> (Arc<ManualClock>, CacheBuilder) {
     (clock.clone(), Cache::builder().clock(clock))
 }
 
-/// Returns a handle whose loader reads from `source`.
 pub(super) fn loading(
     cache: &Cache,
     definition: KeyspaceDefinition<u64, u64>,

@@ -253,8 +253,8 @@ fn the_last_handle_may_go_with_a_value_that_the_writer_let_go() {
     place.builder().open_timeout(Duration::from_secs(20)).open().unwrap();
 }
 
-/// In an earlier version, a panic left barriers of the removal in the shards that it had not reached. No
-/// later load in these shards was cached.
+/// In an earlier version, a panic left barriers of the removal in the shards that the removal had not
+/// reached. No later load in these shards was cached.
 #[test]
 fn a_removal_is_made_though_a_value_panics_when_it_is_dropped() {
     const KEYS: u64 = 40;

@@ -28,7 +28,6 @@ fn values(versions: &Keyspace<u64, u64>, keys: &[u64]) -> Vec<Option<u64>> {
     versions.get_many(keys).into_iter().map(|value| value.map(|value| *value)).collect()
 }
 
-/// Inserts values and removes keys in one transaction.
 fn change(
     cache: &Cache,
     versions: &Keyspace<u64, u64>,

@@ -1,8 +1,8 @@
 //! Tests of users and programs that remove, move, replace or overwrite the cache file while a service uses
 //! it.
 //!
-//! The tests use real files. What a call acknowledged with `Ok` holds across a restart. A durable insert is
-//! found again, unless an event reported its loss. A removed entry never comes back.
+//! The tests use real files. A change that a call has acknowledged with `Ok` survives a restart. A durable
+//! insert is found again, unless an event reported its loss. A removed entry never comes back.
 
 use std::fs;
 use std::path::PathBuf;
@@ -143,7 +143,7 @@ fn a_flush_and_a_close_with_nothing_to_commit_notice_that_the_file_was_removed()
     assert_eq!(watched.restart(&["late"]), [some("late 1")]);
 }
 
-/// The sweep makes the writer commit before the flush. Other calls could cause such a commit too.
+/// The sweep makes the writer commit before the flush.
 #[test]
 fn a_flush_knows_of_what_was_committed_before_it_and_is_gone() {
     for closes in [false, true] {
@@ -275,8 +275,8 @@ fn the_place_of_a_removed_file_is_used_again_once_the_other_file_is_gone() {
     assert_eq!(watched.restart(&["new"]), [some("new 1")]);
 }
 
-/// Checks a file that is changed in place, as by `truncate -s 0`, by `cp` of another file, or by a log
-/// rotation. The inode stays the same.
+/// Checks a file that is changed in place, for example by `truncate -s 0`, by `cp` of another file, or by a
+/// log rotation. The inode stays the same.
 #[test]
 fn a_file_that_is_cut_or_overwritten_in_its_place_is_moved_aside_as_damaged() {
     let other = {

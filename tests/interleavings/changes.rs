@@ -42,8 +42,7 @@ impl Noted {
     }
 }
 
-/// Increments run under the lock of the shard, together with closures and a commit. Memory has room for all
-/// entries.
+/// Increments race with closures and with a commit. Memory has room for all entries.
 pub(crate) fn no_increment_is_lost() {
     let noted = Noted::new(Place::new().open());
     noted.begin_with(1, 10);

@@ -150,8 +150,8 @@ impl Place {
         settled(self.builder())
     }
 
-    /// Opens a cache like [`open_tight`](Self::open_tight), in which a removal of more than two keys is
-    /// executed in several parts.
+    /// Opens a cache like [`open_tight`](Self::open_tight), but a removal of more than two keys is executed
+    /// in several parts.
     pub(crate) fn open_in_pairs(&self) -> Cache {
         settled(self.builder().weigher(|_| HEAVY).range_rows(2))
     }
@@ -161,14 +161,14 @@ impl Place {
         settled(self.builder().weigher(|_| HEAVY))
     }
 
-    /// Opens a cache like [`open_tight`](Self::open_tight), whose write buffer also holds one entry. A second
-    /// entry waits for a commit.
+    /// Opens a cache like [`open_tight`](Self::open_tight), but its write buffer has room for only one
+    /// entry. A second entry waits for a commit.
     pub(crate) fn open_full(&self) -> Cache {
         settled(self.builder().weigher(|_| HEAVY).write_buffer(ByteSize::kib(64)))
     }
 
-    /// Opens a cache like [`open_full`](Self::open_full), in which values of at least [`LARGE`] are larger
-    /// than the write buffer. Such a value is alone in the buffer, and needs nearly all of memory when it is
+    /// Opens a cache like [`open_full`](Self::open_full), but values of at least [`LARGE`] are larger than
+    /// the write buffer. Such a value is alone in the buffer, and needs nearly all of memory when it is
     /// committed.
     pub(crate) fn open_with_large(&self) -> Cache {
         let weigh = |weighed: &larder::EntryInfo<'_>| match weighed

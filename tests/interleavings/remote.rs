@@ -71,9 +71,9 @@ fn delay(node: &RemoteNode) {
     node.ping();
 }
 
-/// Looks up key 1. A value from memory must be correct at the end of the lookup. A value from the server must
-/// be correct at its start. If another thread has asked the server meanwhile, the counts do not show whether
-/// this lookup did too. Such a lookup is judged like a lookup at the server.
+/// Looks up key 1. A value from memory must be correct at the end of the lookup. A value from the server
+/// must be correct at the start of the lookup. If another thread has asked the server meanwhile, the counts
+/// do not show whether this lookup did too. Such a lookup is judged like a lookup at the server.
 fn get(source: &Source, versions: &Keyspace<u64, u64>) {
     let counts = || {
         let stats = versions.stats();

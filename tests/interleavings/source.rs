@@ -25,7 +25,6 @@ impl Source {
         Self { now: AtomicU64::new(FIRST), least: AtomicU64::new(0), stale: Mutex::default() }
     }
 
-    /// Returns the current number.
     pub(crate) fn current(&self) -> u64 {
         self.now.load(Ordering::SeqCst)
     }
@@ -70,8 +69,8 @@ impl Source {
         self.look_again(how, |_| look());
     }
 
-    /// Like [`look`](Self::look), but gives `look` a function that it calls just before it reads the answer.
-    /// The lowest correct answer of that moment then applies.
+    /// Like [`look`](Self::look), but gives `look` a function. `look` calls this function just before it
+    /// reads the answer. The lowest correct answer of that moment then applies.
     pub(crate) fn look_again(&self, how: &str, look: impl FnOnce(&dyn Fn()) -> Option<u64>) {
         let least = Cell::new(self.least.load(Ordering::SeqCst));
         let seen = look(&|| least.set(self.least.load(Ordering::SeqCst)));

@@ -32,27 +32,22 @@ impl DemoDir {
         Ok(Self { dir: created.keep(), temporary: true })
     }
 
-    /// Returns the path of the shop's database.
     pub(crate) fn database(&self) -> PathBuf {
         self.dir.join("shop.sqlite")
     }
 
-    /// Returns the path of the cache file.
     pub(crate) fn cache(&self) -> PathBuf {
         self.dir.join("shop.larder")
     }
 
-    /// Returns the path of the plan of a process of `--processes`.
     pub(crate) fn plan(&self, process: u64) -> PathBuf {
         self.dir.join(format!("plan-{process}.json"))
     }
 
-    /// Returns the path of the journal of a process of `--processes`.
     pub(crate) fn journal(&self, process: u64) -> PathBuf {
         self.dir.join(format!("journal-{process}.json"))
     }
 
-    /// Returns the path of the handover file from one process image to the next.
     pub(crate) fn handover(&self) -> PathBuf {
         self.dir.join("handover.json")
     }

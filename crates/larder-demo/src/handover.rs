@@ -1,9 +1,9 @@
 //! The restart: the process replaces itself with a new image of the same program.
 //!
-//! `exec` ends the old image immediately, with its threads, its memory and its handles on the cache file. The
-//! new image has only what it reads from disk. The old image writes a handover file beside the database. The
-//! file has the results so far, for the report, and the minimum revisions, against which the new image checks
-//! entries from disk.
+//! `exec` ends the old image immediately, with its threads, its memory and its handles on the cache file.
+//! The new image has only what it reads from disk. The old image writes a handover file beside the
+//! database. It contains the results so far, for the report, and the minimum revisions. The new image
+//! checks entries from disk against these revisions.
 
 use std::convert::Infallible;
 use std::fs;

@@ -9,7 +9,6 @@ pub(crate) struct Latencies {
 }
 
 impl Latencies {
-    /// Returns an empty list with capacity for this number of requests.
     pub(crate) fn with_capacity(requests: usize) -> Self {
         Self { nanos: Vec::with_capacity(requests) }
     }
@@ -20,7 +19,6 @@ impl Latencies {
         self.nanos.push(u32::try_from(latency.as_nanos()).unwrap_or(u32::MAX));
     }
 
-    /// Adds all latencies of `others`.
     pub(crate) fn merge(&mut self, mut others: Self) {
         self.nanos.append(&mut others.nanos);
     }

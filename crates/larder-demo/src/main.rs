@@ -1,5 +1,5 @@
 //! `larder-demo`: a shop on a real database, first without larder, then with larder, then after a restart.
-//! With `--processes`: a shop of several processes that share a database and a server of Redis.
+//! With `--processes`, several processes share a database and a Redis server.
 //!
 //! Exits with 0 if no answer was stale, with 1 if an answer was stale, and with 2 if the demo could not run.
 

@@ -1,4 +1,4 @@
-//! The staleness check: keeps the minimum revision of every subject. An answer with a lower revision is
+//! The staleness check. It keeps the minimum revision of every subject. An answer with a lower revision is
 //! stale.
 //!
 //! An answer is *stale* if it is older than a change whose invalidation had returned before the request
@@ -47,7 +47,6 @@ use crate::shop::catalog::{
     CATEGORIES, Change, DATA_PACKAGES, DATA_PRODUCTS, DISCOUNTS, MERCHANTS, PRODUCTS, Subject,
 };
 
-/// The minimum revision of every subject.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct MinRevisions {
     categories: AtomicU64,

@@ -40,7 +40,6 @@ pub(crate) struct World {
     pub(crate) min_revisions: MinRevisions,
 }
 
-/// The plan of a phase.
 #[derive(Debug)]
 pub(crate) struct PhasePlan {
     pub(crate) requests: u64,
@@ -131,11 +130,10 @@ fn make_changes(
     Ok(())
 }
 
-/// A thread that sends requests.
 struct Client<'a, S> {
     world: &'a World,
     service: &'a S,
-    /// Number of requests of all threads that have begun.
+    /// Number of requests that all threads together have begun.
     begun: &'a AtomicU64,
     since: Instant,
     bar: &'a ProgressBar,

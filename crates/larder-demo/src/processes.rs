@@ -1,4 +1,4 @@
-//! Runs the demo as several processes of one machine that share a database and a server of Redis.
+//! Runs the demo as several processes on one machine. They share a database and a Redis server.
 //!
 //! The first process fills the database, empties the cache and starts the members. Each member sends requests
 //! and makes changes, and writes a journal. Then the first process checks the answers of all members against
@@ -41,7 +41,6 @@ impl Members {
         Ok(())
     }
 
-    /// Waits until all members have ended.
     fn wait(&mut self) -> Result<(), Error> {
         for (process, member) in (0..).zip(&mut self.0) {
             let status = member.wait().map_err(|source| Error::Start { process, source })?;
@@ -56,7 +55,7 @@ impl Members {
 impl Drop for Members {
     fn drop(&mut self) {
         for member in &mut self.0 {
-            // A failure is ignored, because the member has ended by itself.
+            // `kill` fails if the member has already ended.
             drop(member.kill());
             drop(member.wait());
         }

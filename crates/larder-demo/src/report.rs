@@ -19,7 +19,6 @@ pub(crate) struct Report {
     pub(crate) stale_answers: u64,
 }
 
-/// Requests, their queries and their latencies.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Traffic {
     pub(crate) requests: u64,

@@ -153,7 +153,7 @@ fn open_cache(dir: &DemoDir) -> Result<Cache, Error> {
         .open()?)
 }
 
-/// Returns the plan of a phase before the restart. Both of these phases draw the same requests.
+/// Returns the plan of a phase before the restart. All phases before the restart draw the same requests.
 fn before(label: &'static str, options: &DemoOptions) -> PhasePlan {
     PhasePlan {
         requests: options.requests,

@@ -10,7 +10,6 @@ use serde_json::Value;
 #[path = "../../../tests/support/redis_process.rs"]
 mod redis_process;
 
-/// A running redis-server.
 struct RedisServer {
     process: RedisProcess,
     dir: tempfile::TempDir,
@@ -50,7 +49,7 @@ fn three_processes_answer_nothing_that_is_stale_beyond_the_bound() {
         assert!(process["oldest_ms"].as_f64() < Some(100.0), "{process}");
     }
     let sum = |field: &str| processes.iter().map(|process| process[field].as_u64().unwrap()).sum::<u64>();
-    // A busy machine makes a few hundred requests per second.
+    // Even a busy machine answers a few hundred requests per second.
     assert!(sum("changes") >= 5 && sum("memory_hits") >= 100, "the trial tried too little");
     assert!(sum("hits") > sum("memory_hits"), "no answer came from the server");
 }

@@ -31,7 +31,8 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    /// Returns a form that already looks up `key`, a type with the same encoding as the derived type.
+    /// Returns the form of a type that already looks up `key`. The type `key` has the same encoding as the
+    /// derived type.
     pub(crate) fn of(
         form: &impl ToTokens,
         key: &impl ToTokens,
@@ -42,7 +43,7 @@ impl Form {
         Self { generics, ty: form.to_token_stream(), encode, prefix: None }
     }
 
-    /// Makes the form a prefix of keys too, as it is for `key`.
+    /// Makes the form a prefix of keys too. The form must already be a prefix of `key`.
     pub(crate) fn with_prefix(mut self, key: &impl ToTokens, larder: &syn::Path) -> Self {
         let form = &self.ty;
         self.prefix = Some(quote! { <#form as #larder::KeyPrefix<#key>>::encode_prefix(self, out); });

@@ -67,7 +67,7 @@ pub(crate) fn is_same(a: &Type, b: &Type) -> bool {
     text(a) == text(b)
 }
 
-/// Returns whether a type is the derived type: `Self`, its name, or its name in this module.
+/// Returns whether a type is the derived type: `Self`, its name, or `self::` before its name.
 pub(crate) fn is_itself(found: &Type, name: &Ident) -> bool {
     let Type::Path(path) = plain(found) else { return false };
     let mut segments = path.path.segments.iter().map(|segment| &segment.ident).peekable();
@@ -84,7 +84,7 @@ pub(crate) fn is_named(found: &Type, name: &str) -> bool {
     path.qself.is_none() && path.path.segments.last().is_some_and(|last| last.ident == name)
 }
 
-/// Returns the type in the angle brackets of a type, if there is one.
+/// Returns the first type in the angle brackets of a type, if there is one.
 fn argument(found: &Type) -> Option<&Type> {
     let Type::Path(path) = plain(found) else { return None };
     let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };

@@ -17,7 +17,7 @@ pub const MAX_COMPRESSION: u8 = 2;
 /// Maximum number of keyspaces in an export.
 pub const MAX_KEYSPACES: usize = 65_536;
 
-/// Checks a keyspace. `names` are the keyspaces before it. The error says what is wrong.
+/// Checks a keyspace. `names` has the names of the keyspaces before it. The error says what is wrong.
 pub(crate) fn check_keyspace(keyspace: &Keyspace, names: &[String]) -> Result<(), String> {
     let Keyspace { name, key_shape, schema, .. } = keyspace;
     if !(1..=MAX_NAME_LEN).contains(&name.len()) {

@@ -148,7 +148,8 @@ pub const EDGES: [Edge; 10] = {
         Edge::new(Rows(Row::Category), Entries(Family::Categories), &[], "lists"),
         Edge::new(Rows(Row::Category), Entries(Family::ProductLists), &[Category], "is the list of"),
         Edge::new(Rows(Row::Product), Entries(Family::Products), &[Product], "is the entry of"),
-        // Reaches all lists, because nothing records which lists had the product before the change.
+        // This edge reaches all lists, because nothing records which lists had the product before the
+        // change.
         Edge::new(Entries(Family::Products), Entries(Family::ProductLists), &[], "may show"),
         Edge::new(Rows(Row::Product), Rows(Row::DataPackage), &[Product], "is removed with").when_removed(),
         Edge::new(Rows(Row::Product), Rows(Row::Discount), &[Product], "is removed with").when_removed(),
@@ -194,7 +195,7 @@ mod tests {
     }
 
     /// Checks that only products have edges for removals. Every change of another row may be a removal, so
-    /// such an edge would always hold.
+    /// an edge for its removals would always hold.
     #[test]
     fn only_a_removed_product_removes_other_rows() {
         for edge in EDGES.iter().filter(|edge| edge.when == When::Removed) {

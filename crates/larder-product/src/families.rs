@@ -42,7 +42,7 @@ pub mod ttl {
 
 /// The value types of an application, one for each family.
 ///
-/// A list is one type too, such as `Vec<Product>`, or a page with a total.
+/// The type of a list can be `Vec<Product>`, or a page with a total.
 ///
 /// # Examples
 /// See the [crate's example](crate#examples).

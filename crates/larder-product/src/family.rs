@@ -69,7 +69,7 @@ impl OwnFamilyId {
 }
 
 impl Family {
-    /// Every family of the shop, in the order of removal: sources before what is derived from them.
+    /// Every family of the shop, in the order of removal: sources before the families derived from them.
     pub const ALL: [Self; 7] = [
         Self::Categories,
         Self::Products,

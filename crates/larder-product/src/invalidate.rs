@@ -83,8 +83,8 @@ impl<S: Shop> ProductCache<S> {
         Plan::of(change.clone(), &self.own)
     }
 
-    /// Adds the removal of one step of a plan: of a key if all of its parts are known, otherwise of a prefix,
-    /// a pattern, or the whole family.
+    /// Adds the removal for one step of a plan. Removes one key if all of its parts are known, otherwise a
+    /// prefix, a pattern, or the whole family.
     fn add(&self, stale: &mut Invalidation, drops: &Selection) -> Result<(), Error> {
         let parts = drops.parts();
         match drops.family() {

@@ -21,7 +21,6 @@ pub(crate) struct Login {
     pub(crate) token: String,
 }
 
-/// The value types of the shop in the tests.
 pub(crate) struct SqliteShop;
 
 impl Shop for SqliteShop {

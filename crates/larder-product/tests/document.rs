@@ -97,7 +97,8 @@ fn the_drawing_has_every_edge_and_is_the_same_in_both_places() {
     for line in drawing() {
         assert!(source.contains(line.trim_end()), "cascade.rs does not have {line:?}");
     }
-    // The drawing must have both ends of every edge, and an arrow for every edge of removals.
+    // The drawing must have both ends of every edge, and a dashed arrow for every edge that holds only for
+    // removals.
     let text = drawing().join("\n");
     for node in
         EDGES.iter().flat_map(|edge| [edge.from, edge.to]).filter(|node| node.to_string() != "category")

@@ -19,7 +19,6 @@ pub(crate) struct World {
     pub(crate) database: Database,
 }
 
-/// The codes in the guide's examples.
 pub(crate) struct Codes {
     pub(crate) airtime: CategoryCode,
     pub(crate) vtu: ProductCode,

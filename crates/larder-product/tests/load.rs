@@ -2,8 +2,8 @@
 //! older than an update whose helper returned before the request. No answer may be stale, not even after the
 //! cache is closed and reopened.
 //!
-//! Product lists are built from cached products, so a list is as old as its products. If an invalidation
-//! removed the list before the product, a stale list could be cached in between.
+//! Product lists are built from cached products, so a list is as old as its oldest product. If an
+//! invalidation removed the list before the product, a stale list could be cached in between.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;

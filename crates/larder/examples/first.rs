@@ -1,4 +1,5 @@
-//! A first example: loads a value once, finds it again after the cache was reopened, and removes it durably.
+//! A first example. It loads a value once, finds it again after reopening the cache, and removes it
+//! durably.
 //!
 //! Run it with `cargo run -p larder --example first`. The file is `target/first.larder`, or the path after
 //! `--`.

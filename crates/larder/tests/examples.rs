@@ -1,5 +1,5 @@
-//! Checks that the examples do what their documentation says. Runs them as programs, except an example that
-//! has its own tests.
+//! Checks that the examples do what their documentation says. Runs them as programs, except the example
+//! that has its own tests.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]

@@ -23,7 +23,6 @@ fn fork_here(forked: &Forked) {
     }
 }
 
-/// Returns `Pending` once, and then completes.
 async fn yield_once() {
     let mut has_yielded = false;
     poll_fn(move |context| {

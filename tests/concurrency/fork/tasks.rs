@@ -185,7 +185,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
     }
 }
 
-/// Opens a cache with a small memory and a small write buffer that commits continuously. Callers therefore
+/// Opens a cache that commits continuously, with a small memory and a small write buffer. Callers therefore
 /// often wait.
 pub(super) fn busy_cache(path: &Path) -> (Cache, Keyspace<u64, u64>) {
     let cache = Cache::builder()

@@ -22,7 +22,7 @@ enum PlantedStaleness {
     None,
     /// Acknowledges a removal without removing the entry.
     Forgets,
-    /// Writes the value that was read last again, like a cache whose promotions ignore invalidations.
+    /// Writes again the value that was read last, like a cache whose promotions ignore invalidations.
     BringsBack,
 }
 

@@ -14,14 +14,14 @@ use crate::support::child::Worker;
 use crate::support::harness::Harness;
 use crate::support::{Place, Random};
 
-/// Five counts of a round: disk hits, evictions from memory, voided fills and requests of the caches that
-/// were closed, and kills.
+/// Five counts of a round: the disk hits, evictions from memory, voided fills and requests of the closed
+/// caches, and the kills.
 type Seen = [u64; 5];
 
 /// Starts several children on one file, one after another, and kills each of them.
 fn work_and_kill(seed: u64, plant: &str, totals: &mut Seen) -> Result<(), String> {
     let mut random = Random::of_round(seed);
-    // A file system in memory allows many more steps per second. A real disk makes commits slower.
+    // A file system in memory allows many more steps per second.
     let place = if random.below(3) == 0 { Place::new() } else { Place::in_memory() };
     for _ in 0..=random.below(4) {
         let mut worker =

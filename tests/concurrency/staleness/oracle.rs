@@ -1,9 +1,9 @@
 //! The source behind the cache, and the acknowledged invalidations and writes.
 //!
-//! Each key has a source version and a *floor*. Both only increase. A lookup that begins now may not return a
-//! version below the floor. The floor rises when an invalidation or a write returns. Both numbers are also
-//! stored in a file, so they survive a kill. A crash may lose a buffered insert, so the file stores only the
-//! part of the floor that is durable in the cache.
+//! Each key has a source version and a *floor*. Both only increase. A lookup that begins now must not
+//! return a version below the floor. The floor rises when an invalidation or a write returns. Both numbers
+//! are also stored in a file, so they survive a kill. A crash may lose a buffered insert, so the file
+//! stores only the part of the floor that is durable in the cache.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

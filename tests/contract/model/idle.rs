@@ -57,8 +57,8 @@ impl IdleLives {
         self.committed.retain(|key, _| !matches(key));
     }
 
-    /// Returns the earliest expiry of the entry at the last requested commit. Returns zero if it was not
-    /// committed.
+    /// Returns the earliest expiry of the entry at the last requested commit. Returns zero if the entry was
+    /// not committed.
     pub(super) fn earliest_committed(&self, key: &ModelKey) -> Timestamp {
         self.committed.get(key).map_or(Timestamp::ZERO, |life| life.earliest)
     }
@@ -77,7 +77,7 @@ impl IdleLives {
 }
 
 impl ModelRun {
-    /// Reads the expiry of each entry that may be live from the cache.
+    /// Reads from the cache the expiry of each entry that may be live.
     pub(super) fn learn_idle_expiries(&mut self) {
         for (key, life) in self.idle.present.iter_mut().filter(|(_, life)| life.latest > self.now) {
             let left = self.spaces[IDLE].ttl(key).and_then(Remaining::duration);

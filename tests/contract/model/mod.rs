@@ -131,8 +131,8 @@ impl ModelRun {
         let stats = self.cache.stats();
         if self.tight {
             assert!(stats.memory.weight <= TIGHT, "{stats}");
-            // A value that is alone in the buffer may exceed its size by the encoding and the overhead of one
-            // entry.
+            // A value that is alone in the buffer may exceed the size of the buffer by the encoding and the
+            // overhead of one entry.
             assert!(stats.unsaved_bytes <= TIGHT + larder::ByteSize::bytes(16 + 512), "{stats}");
         }
     }

@@ -181,7 +181,6 @@ fn transaction_steps() -> impl Strategy<Value = Vec<TransactionStep>> {
 const TEXTS: [&str; 4] = ["a", "ab", "a\0", ""];
 const NUMBERS: u8 = 4;
 
-/// Returns all keys of the model test.
 pub(super) fn all_model_keys() -> impl Iterator<Item = ModelKey> {
     TEXTS.into_iter().flat_map(|text| (0..NUMBERS).map(move |number| (text.to_owned(), number)))
 }

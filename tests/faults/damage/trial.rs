@@ -1,5 +1,5 @@
 //! Runs in a child process: damages a file, uses it, and reports the outcome. The child reports each trial
-//! before it begins, so the parent knows which trial ended the process.
+//! before the trial begins, so the parent knows which trial ended the process.
 
 use std::backtrace::Backtrace;
 use std::fs;

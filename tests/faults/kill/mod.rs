@@ -2,8 +2,9 @@
 //!
 //! A child process writes with several threads, and reports the calls that have returned ([`writer`]). Its
 //! parent kills the child at a moment that a seed decides. Then the parent opens the file, and checks live
-//! and stale values against the reports ([`ack_log`]). One file suffers several kills, with and without a
-//! clean opening in between. Some kills happen while the child creates, opens or closes the cache.
+//! and stale values against the reports ([`ack_log`]). The test kills several children on one file, with
+//! and without a clean opening in between. Some kills happen while the child creates, opens or closes the
+//! cache.
 
 mod ack_log;
 pub(crate) mod counters;

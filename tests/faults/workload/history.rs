@@ -34,7 +34,7 @@ impl History {
         self.events.entry(key).or_default().push(Event { put, began, certain: None });
     }
 
-    /// Records that a call has returned that promises the latest change of a key.
+    /// Records the return of a call that promises the latest change of a key.
     pub(super) fn is_certain(&mut self, key: WorkloadKey, changes: usize) {
         if let Some(last) = self.events.get_mut(&key).and_then(|events| events.last_mut()) {
             last.certain.get_or_insert(changes);
@@ -132,7 +132,7 @@ impl History {
         format!("{:?}", self.events.get(&key))
     }
 
-    /// Plants a removal of every key that no call has made. The harness must then report a key.
+    /// For every key, plants a removal that no call has made. The harness must then report a key.
     pub(crate) fn plant_removal(&mut self, changes: usize) {
         for key in all_keys() {
             self.event(key, None, 0);

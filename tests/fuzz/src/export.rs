@@ -75,7 +75,7 @@ fn written(form: Form, input: &mut Input<'_>) -> Vec<u8> {
             compression: input.byte() % 4,
             value: Some(input.short().to_vec()),
         };
-        // The last number selects an absence.
+        // The number 3 selects an absence.
         items.push(Item::Entry(match entry.compression {
             3 => larder_export::Entry { fingerprint: None, compression: 0, value: None, ..entry },
             _ => entry,

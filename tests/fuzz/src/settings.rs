@@ -72,8 +72,8 @@ struct Settings {
 
 impl Settings {
     fn read(input: &mut Input<'_>) -> Self {
-        // Each zero bit of the mask keeps the default of a setting, so that rarely several settings are wrong
-        // at once.
+        // Each zero bit of the mask keeps the default of a setting, so that several settings are rarely
+        // wrong at once.
         let mask = input.u16();
         let mut at = 0;
         let mut or = |usual: u64, input: &mut Input<'_>| {

@@ -16,7 +16,6 @@ pub(crate) fn check(read: Read, data: &[u8]) {
             assert!(matches!(error, Error::InvalidUrl { .. }), "{text:?} is no URL, and yet: {error}");
         }
         Ok(builder) => {
-            // A setting that the URL does not name has its default value, whatever else the URL contains.
             let again = read(&text).unwrap();
             assert_eq!(format!("{builder:?}"), format!("{again:?}"));
             assert!(text.starts_with("file:") || text.starts_with("memory:"), "{text:?} was understood");

@@ -1,19 +1,20 @@
 //! The journals of several processes, and the check of their answers.
 //!
-//! Each process writes a journal of its removals and of its answers, with times of one clock of the machine.
-//! After the last process has ended, the check compares every answer with the removals of all processes.
+//! Each process writes a journal of its removals and of its answers, with times of a clock that all
+//! processes on the machine share. After the last process has ended, the check compares every answer with
+//! the removals of all processes.
 //!
 //! A process takes these steps for a change: it begins an update, commits a revision in the database,
 //! invalidates, finishes the update, and then reads the clock. That time is the *acknowledgement* of the
-//! revision. For a request, it reads the clock, and then looks up.
+//! revision. For a request, a process reads the clock, and then asks the service.
 //!
 //! An answer is *stale* if it has an older revision than one that was acknowledged at least the bound before
 //! its request began.
 //!
 //! **No false alarms.** The clock of an acknowledgement is read after the removal has returned.
 //!
-//! **No missed stale answers.** An answer ages with the time of its request. So for each subject and
-//! revision, the last request has the oldest answer, and the journal has the time of this request only.
+//! **No missed stale answers.** Of two requests with the same answer, the later one has the older answer.
+//! So for each subject and revision, the journal has the time of the last request only.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -40,7 +41,6 @@ pub(crate) struct LastAnswer {
     pub(crate) asked: Duration,
 }
 
-/// What one process reports.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Journal {
     pub(crate) requests: u64,
@@ -55,8 +55,8 @@ pub(crate) struct Journal {
 /// The removals of all processes.
 #[derive(Debug, Default)]
 pub(crate) struct Acknowledgements {
-    /// The revisions of each subject, in ascending order. Each has the time when it or a higher revision was
-    /// acknowledged first.
+    /// The revisions of each subject, in ascending order. Each revision has the first time when it or a
+    /// higher revision was acknowledged.
     subjects: HashMap<Subject, Vec<(u64, Duration)>>,
 }
 
@@ -70,7 +70,6 @@ pub(crate) struct Verdict {
 }
 
 impl Acknowledgements {
-    /// Collects the removals of all journals.
     pub(crate) fn of(journals: &[Journal]) -> Self {
         let mut subjects: HashMap<_, Vec<_>> = HashMap::new();
         for removal in journals.iter().flat_map(|journal| &journal.removals) {
@@ -87,7 +86,7 @@ impl Acknowledgements {
         Self { subjects }
     }
 
-    /// Returns when a higher revision of the subject was acknowledged first.
+    /// Returns the first time when a higher revision of the subject was acknowledged.
     fn replaced(&self, subject: Subject, revision: u64) -> Option<Duration> {
         let revisions = self.subjects.get(&subject)?;
         let next = revisions.partition_point(|(other, _)| *other <= revision);

@@ -1,4 +1,5 @@
-//! One of several processes: its threads send requests and make changes until the time is over, and its
+//! One of several processes. Its threads send requests and make changes until the time is over. Then the
+//! process writes its journal to a file.
 //! journal is written to a file.
 
 use std::collections::HashMap;
@@ -27,7 +28,6 @@ use crate::workload::{Stream, Workload};
 /// race changes.
 const REQUESTS_PER_CHANGE: u64 = 50;
 
-/// What one process does.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct MemberPlan {
     pub(crate) database: PathBuf,
@@ -40,7 +40,7 @@ pub(crate) struct MemberPlan {
     pub(crate) without_removals: bool,
 }
 
-/// The time of the last request for each subject and revision that was returned.
+/// For each subject and returned revision, the time of the last request.
 type LastAsked = HashMap<(Subject, u64), Duration>;
 
 /// What the threads of a process share.
@@ -51,7 +51,7 @@ struct Member<'a> {
     workload: &'a Workload,
     service: &'a CachedService<'a>,
     ends: Instant,
-    /// Number of requests of all threads that have begun.
+    /// Number of requests that all threads together have begun.
     begun: AtomicU64,
 }
 
@@ -61,7 +61,6 @@ pub(crate) fn server_url() -> Result<String, Error> {
     if larder_redis::is_server_url(&url) { Ok(url) } else { Err(Error::NeedsServer) }
 }
 
-/// Opens the cache that all processes share.
 pub(crate) fn open_shared(url: &str) -> Result<Cache, Error> {
     Ok(larder_redis::builder(url)?.memory_capacity(MEMORY_CAPACITY).open()?)
 }

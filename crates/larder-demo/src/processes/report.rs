@@ -12,13 +12,12 @@ use crate::report::{count, millis, percent, ratio};
 /// The results of all processes. The names of the fields are used in the JSON file too.
 #[derive(Debug, Serialize)]
 pub(crate) struct ProcessesReport {
-    /// The bound of the server's URL, `staleness`.
+    /// The `staleness` of the server's URL.
     pub(crate) bound_ms: f64,
     pub(crate) stale_answers: u64,
     pub(crate) processes: Vec<ProcessReport>,
 }
 
-/// The results of one process.
 #[derive(Debug, Serialize)]
 pub(crate) struct ProcessReport {
     pub(crate) requests: u64,

@@ -8,7 +8,6 @@
 use larder_product::{CategoryCode, CodeError, DataCode, MerchantCode, ProductCode, UserId};
 use serde::{Deserialize, Serialize};
 
-/// Number of categories.
 pub(crate) const CATEGORIES: usize = 50;
 /// Number of products, spread evenly over the categories.
 pub(crate) const PRODUCTS: usize = 20_000;
@@ -16,9 +15,7 @@ pub(crate) const PRODUCTS: usize = 20_000;
 pub(crate) const DATA_PRODUCTS: usize = PRODUCTS / DATA_PRODUCT_EVERY;
 /// Number of data packages of each product that has any.
 pub(crate) const PACKAGES_EACH: usize = 8;
-/// Number of all data packages.
 pub(crate) const DATA_PACKAGES: usize = DATA_PRODUCTS * PACKAGES_EACH;
-/// Number of merchants.
 pub(crate) const MERCHANTS: usize = 40;
 /// Number of users with discounts.
 pub(crate) const USERS: usize = 200;
@@ -70,12 +67,11 @@ impl Change {
     }
 }
 
-/// Returns the category of a product.
 pub(crate) const fn category_of(product: usize) -> usize {
     product % CATEGORIES
 }
 
-/// Returns the product of a data package, by its position among the products with data packages.
+/// Returns the product of a data package, as a position among the products with data packages.
 pub(crate) const fn data_product_of(package: usize) -> usize {
     package / PACKAGES_EACH
 }

@@ -76,7 +76,6 @@ impl Database {
         Self { path: path.to_owned() }
     }
 
-    /// Opens a connection for reading.
     pub(crate) fn reader(&self) -> Result<Reader, Error> {
         Ok(Reader::new(Connection::open_with_flags(
             &self.path,
@@ -84,7 +83,6 @@ impl Database {
         )?))
     }
 
-    /// Opens a connection for writing.
     pub(crate) fn writer(&self) -> Result<Writer, Error> {
         Ok(Writer::new(Connection::open_with_flags(
             &self.path,

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::catalog::{Catalog, Subject};
 
-/// The value types of the demo's shop.
 #[derive(Debug)]
 pub(crate) struct DemoShop;
 
@@ -89,7 +88,6 @@ pub(crate) struct Merchant {
     pub(crate) revision: u64,
 }
 
-/// The answer to a request.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Categories(Arc<Categories>),
@@ -102,7 +100,6 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// Returns the revision of the value.
     pub(crate) fn revision(&self) -> u64 {
         match self {
             Self::Categories(categories) => categories.revision,

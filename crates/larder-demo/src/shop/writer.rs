@@ -4,7 +4,6 @@ use rusqlite::{Connection, Params, Transaction, TransactionBehavior};
 
 use super::catalog::{Catalog, Change};
 
-/// A connection that changes the shop's database.
 #[derive(Debug)]
 pub(crate) struct Writer {
     connection: Connection,
@@ -15,7 +14,7 @@ impl Writer {
         Self { connection }
     }
 
-    /// Commits `change`. Returns its revision, which is higher than every earlier one.
+    /// Commits `change`. Returns its revision, which is higher than all earlier revisions.
     pub(crate) fn apply(&mut self, change: Change, catalog: &Catalog) -> rusqlite::Result<u64> {
         // An immediate transaction holds the write lock from its start, so revisions are assigned in commit
         // order.

@@ -148,7 +148,6 @@ fn other_bytes_and_a_newer_export_are_refused() {
     assert!(matches!(check(&newer[..]), Err(Error::NewerFormat { found: 9, supported: 2 })));
 }
 
-/// Reads an export as the first version of this crate wrote it.
 #[test]
 fn an_export_of_format_1_is_read() {
     let mut binary = b"larder.export\0\0\0\0\x01".to_vec();

@@ -133,7 +133,6 @@ fn changes() -> Vec<Change> {
     ]
 }
 
-/// Returns the keys of all live entries.
 fn spelled(shop: &ProductCache<AirtimeShop>) -> Vec<CachedKey> {
     Family::ALL.into_iter().flat_map(|family| shop.keys(family)).collect()
 }
@@ -188,7 +187,6 @@ fn codes_that_collide_as_strings_are_entries_of_their_own() {
 }
 
 thread_local! {
-    /// The values that this thread has dropped, in order.
     static DROPPED: std::cell::RefCell<Vec<&'static str>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 

@@ -169,7 +169,8 @@ fn no_two_of_many_hostile_keys_have_one_spelling_and_each_reads_back() {
     let collisions = originals.values().filter(|keys| keys.iter().any(|key| *key != keys[0])).count();
     assert!(collisions > 1_000, "the keys are not hostile: {collisions} collisions in the original");
 
-    // A key whose string in the Django application is unambiguous has the same string here.
+    // A key has the same string here as in the Django application if that string is unambiguous there and
+    // contains no `%`.
     for (text, keys) in originals {
         let is_ambiguous = keys.iter().any(|key| *key != keys[0]);
         if !is_ambiguous && !text.contains('%') && !has_another_reading(&keys[0]) {
@@ -239,7 +240,8 @@ proptest! {
 
     #[test]
     fn what_reads_as_a_key_is_that_keys_spelling(key in key(), other in key()) {
-        // Key strings of the Django application, and strings with unnecessary escapes.
+        // Key strings of the Django application, strings with unnecessary escapes, and two keys in one
+        // string.
         for text in [original(&key), original(&key).replace('_', "%5F"), format!("{key}{other}")] {
             if let Ok(read) = text.parse::<SpelledKey>() {
                 prop_assert_eq!(read.to_string(), text);

@@ -129,8 +129,8 @@ fn a_crash_on_a_full_disk_is_got_over_with_the_room_of_the_ballast() {
     assert!(told.contains("no space left"), "{told}");
 }
 
-/// Makes one disk operation fail, or all operations from one on, while a cache reads, writes and sweeps. Then
-/// heals the disk, and checks that the file was kept.
+/// Makes one disk operation fail, or that operation and all later ones, while a cache reads, writes and
+/// sweeps. Then heals the disk, and checks that the file was kept.
 fn fail_and_heal(seed: u64) {
     let random = &mut Random::of_round(seed);
     let place = SimulatedPlace::new();

@@ -39,12 +39,10 @@ impl Harness {
         Self { slowness: 10, ..self }
     }
 
-    /// Returns the number of rounds.
     pub(crate) fn rounds(&self) -> u64 {
         self.rounds
     }
 
-    /// Returns the seed of the first round.
     pub(crate) fn first_seed(&self) -> u64 {
         self.first_seed
     }

@@ -41,7 +41,7 @@ impl RedisProcess {
         Err(io::Error::other("redis-server does not answer"))
     }
 
-    /// Sends a request in words without spaces. Returns the first line of the reply.
+    /// Sends a request whose words contain no spaces. Returns the first line of the reply.
     pub(crate) fn send(&self, request: &str) -> io::Result<String> {
         let mut stream = UnixStream::connect(&self.socket)?;
         stream.write_all(format!("{request}\r\n").as_bytes())?;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 #[derive(Debug, Default)]
 struct SentinelScript {
     id: usize,
-    /// The port of the master that it names. 0 if it knows no master.
+    /// The port of the master that the Sentinel names. 0 if the Sentinel knows no master.
     master: AtomicU16,
     known: AtomicUsize,
     /// For each side of the clients, whether the Sentinel reads questions without answering them.

@@ -7,13 +7,13 @@ const SEED: &str = "LARDER_SEED";
 /// Returns the number in an environment variable.
 ///
 /// # Panics
-/// Panics if the variable is set to anything else.
+/// Panics if the variable is set, but not to a number.
 pub(crate) fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
 }
 
-/// Returns the seed of the environment, or a random seed.
+/// Returns the seed from the environment, or a random seed.
 pub(crate) fn first_seed() -> u64 {
     number(SEED).unwrap_or_else(fresh_seed)
 }

@@ -50,8 +50,8 @@ impl SimulatedPlace {
             .on_event(move |event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone()))
     }
 
-    /// Opens a cache, and waits for the first sweep. The sweep includes a step of the writer, which could
-    /// disturb a test that counts disk operations.
+    /// Opens a cache, and waits for the first sweep. The sweep includes a step of the writer, and such a
+    /// step could disturb a test that counts disk operations.
     pub(crate) fn open(&self) -> Cache {
         open_swept(self.builder())
     }

@@ -131,7 +131,6 @@ impl HandRuntime {
         builder.spawner(move |load| tasks.lock().unwrap().push(HandPolled::new(load)))
     }
 
-    /// Returns the number of tasks.
     pub(crate) fn tasks(&self) -> usize {
         self.0.lock().unwrap().len()
     }

@@ -1,7 +1,8 @@
 //! Finds the files that each file imports. Follows each path through `use`, renames, globs and re-exports, to
 //! the file that *defines* the named item.
 //!
-//! - A path that ends at a module is no import. The names that are used through that module are imports.
+//! - A path that ends at a module is not an import. The names that are used through that module are
+//!   imports.
 //! - If a module re-exports a name from a module below itself, a file that uses this name imports only the
 //!   file that defines it. Any other re-export is an import.
 //! - `super::` from a child to its parent is an import. `mod child;` is not.

@@ -8,7 +8,6 @@ const ROOT: &str = "LARDER_TIDY_ROOT";
 /// Folders that contain no source files of this project.
 const SKIPPED: [&str; 4] = ["target", ".git", "corpus", "node_modules"];
 
-/// Returns the root of the checkout.
 pub(crate) fn root() -> PathBuf {
     std::env::var_os(ROOT).map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
 }

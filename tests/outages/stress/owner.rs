@@ -146,8 +146,8 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Checks the content after a crash when everything was committed. Each key has its latest value or is
-    /// missing, and key 0 has its latest value.
+    /// Checks the content after a crash that happened when everything had been committed. Each key has its
+    /// latest value or is missing, and key 0 has its latest value.
     pub(super) fn look_after_crash(&self, crashed: &Cache) {
         let space = crashed.keyspace(definition(self.at, self.revision)).unwrap();
         for (key, latest) in (0..).zip(&self.latest) {

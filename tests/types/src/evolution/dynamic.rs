@@ -71,7 +71,7 @@ pub(crate) enum Tree {
 }
 
 thread_local! {
-    /// The shape as which this thread reads values.
+    /// The shape that this thread reads values as.
     static READ_AS: RefCell<Shape> = const { RefCell::new(Shape::Leaf(Kind::Unit)) };
 }
 

@@ -140,7 +140,7 @@ pub(crate) const STANDARD: [(&str, &[&str]); 19] = [
     ),
 ];
 
-/// Returns one of these types, with `S` and `O` replaced.
+/// Returns one of the types in `of`, with its `S` and `O` replaced.
 pub(crate) fn standard(random: &mut Random, of: &[&str]) -> String {
     let chosen = random.pick(of);
     spelled(random, chosen)

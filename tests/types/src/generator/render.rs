@@ -8,7 +8,8 @@ pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) ty: String,
     pub(crate) attributes: Vec<String>,
-    /// The loss that the type declares: the name of a function in `content::losses`.
+    /// The name of the function in `content::losses` that checks a value which this field changes when it
+    /// is written and read back. `None` if the field is read back unchanged.
     pub(crate) loss: Option<&'static str>,
 }
 
@@ -32,7 +33,6 @@ pub(crate) enum Shape {
     Enum(Vec<Variant>),
 }
 
-/// A generated type.
 #[derive(Debug, Clone)]
 pub(crate) struct Type {
     pub(crate) name: String,

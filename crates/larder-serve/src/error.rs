@@ -43,7 +43,7 @@ pub enum Error {
     Cache(#[source] larder::Error),
 }
 
-/// Prints the text of the error, and the name of its variant.
+/// Prints the text, the variant, and the source of the error.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

@@ -1,5 +1,5 @@
-//! Failpoints. Each failpoint makes the server skip one step, so that a test can check that it detects the
-//! fault.
+//! Failpoints. Each failpoint plants a fault in one step of the server. A test then checks that its harness
+//! detects the fault.
 //!
 //! Only a build with the feature `test-util` can set a failpoint. In any other build, [`failpoint_is_set`] is
 //! constant, and the compiler removes the failpoints.

@@ -2,7 +2,7 @@
 //! A server that speaks the Redis protocol (RESP2 and RESP3) over a [`larder`] cache, so that several
 //! processes on one machine can share the cache.
 //!
-//! A cache file has one owner. Here the owner is the server, which is the command `larder serve` or an
+//! A cache file has one owner. With this crate, the owner is a server: the command `larder serve`, or an
 //! application that serves its own cache. Other processes use their existing Redis clients.
 //!
 //! ```no_run
@@ -23,10 +23,11 @@
 //! [`ServerBuilder::keyspace`] also shows a keyspace of the application, as a further database.
 //!
 //! # What a reply means
-//! The server replies to a removal when it is durable. Removals are `DEL`, `UNLINK`, `GETDEL`, `FLUSHDB`, an
-//! expiry in the past, a script, and an `EXEC` that removes. Removals that wait at the same time share one
-//! commit, across all connections. Removals in one pipeline also share a commit, because the connection
-//! executes its next requests before they are durable. Durable writes share commits in the same way.
+//! The server replies to a removal when it is durable. Removals are `DEL`, `UNLINK`, `GETDEL`, `FLUSHDB`,
+//! an expiry in the past, a script, and an `EXEC` that removes. Removals that wait at the same time share
+//! one commit, across all connections. Removals in one pipeline also share a commit, because the connection
+//! executes its next requests before the earlier removals are durable. Writes in [`WriteMode::Durable`]
+//! share commits in the same way.
 //!
 //! The server replies to a `SET` when the value is in memory. The value is on disk within the flush interval.
 //! [`RemovalMode`] and [`WriteMode`] change when the server replies.
@@ -49,9 +50,9 @@
 //! - `SCAN` returns an error for a cursor that the server no longer stores, and returns the keys in order.
 //!   While the file can't be read, the walks over all keys (`SCAN`, `KEYS`, `DBSIZE`, `RANDOMKEY`) return an
 //!   error.
-//! - A request or an `EXEC` returns an error if its replies, or the values that it reads, take more than
-//!   [`OutputLimits::max`] together. The request then changes nothing. If a `KEYS` or `SCAN` exceeds that
-//!   limit, the connection is closed.
+//! - A request on several keys, or an `EXEC`, returns an error and changes nothing if its replies take more
+//!   than [`OutputLimits::max`] in total, or if the values that it reads do. If the reply of a `KEYS` or
+//!   `SCAN` exceeds that limit, the server closes the connection.
 //! - `FLUSHALL` waits for its commit, unless the removals of all databases are buffered.
 //! - `INCRBYFLOAT` adds decimal fractions exactly.
 //! - `WAIT` replies 1 when all earlier writes are on disk.
@@ -61,10 +62,10 @@
 //!   whose peer disconnects while a request waits. `CLIENT KILL` ends a waiting request.
 //! - `CONFIG GET` accepts up to 16 KiB of patterns, and `CLIENT LIST ID` accepts up to 65,536 numbers.
 //! - `OBJECT FREQ` is at most 15, and 0 until memory has been full. `OBJECT IDLETIME` is an error. `LATENCY
-//!   HISTOGRAM` is empty. `SLOWLOG` and `LATENCY` include a fast command or a `SET` only if it waits.
-//!   `MONITOR` shows the requests of a transaction when they arrive, and `SLOWLOG` counts them as one `EXEC`.
-//!   `CONFIG SET` changes only the thresholds of `SLOWLOG` and `LATENCY`, and the length of the slow log.
-//!   `DBSIZE` and `RANDOMKEY` take longer with more keys.
+//!   HISTOGRAM` is empty. `SLOWLOG` and `LATENCY` include a `GET`, a `SET`, or a fast command without keys
+//!   only if it waits. `MONITOR` shows the requests of a transaction when they arrive, and `SLOWLOG` counts
+//!   them as one `EXEC`. `CONFIG SET` changes only the thresholds of `SLOWLOG` and `LATENCY`, and the
+//!   length of the slow log. `DBSIZE` and `RANDOMKEY` take longer with more keys.
 //! - `INFO keyspace` may count entries that have recently expired.
 //!
 //! # Other machines

@@ -11,7 +11,8 @@ pub type Requests = (Vec<Vec<Vec<u8>>>, Option<String>);
 /// Parses the requests of a stream that arrives in parts. Each part except the last has `part` bytes.
 ///
 /// # Panics
-/// Panics if the parser requests fewer bytes than it has, or consumes more than it has.
+/// Panics if the parser waits for bytes that have already arrived, consumes bytes that have not arrived, or
+/// consumes none.
 #[must_use]
 pub fn read_requests(stream: &[u8], part: usize, limits: &RequestLimits) -> Requests {
     let (mut parser, mut start, mut requests) = (Parser::default(), 0, Vec::new());

@@ -134,7 +134,8 @@ static DJANGO_TESTS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     Some(source.join("tests"))
 });
 
-/// Runs these labels of Django's own tests, with the server as the cache.
+/// Runs these labels of Django's own tests with the server as the cache. Checks that at least `at_least`
+/// tests have run.
 fn run_django(labels: &[&str], at_least: usize) {
     let (Some(python), Some(tests)) = (&*PYTHON, &*DJANGO_TESTS) else { return };
     let (_served, url) = serve();
@@ -243,7 +244,6 @@ fn the_modes_of_redis_cli_work() {
     assert!(ask(&["COMMAND", "DOCS", "get"]).contains("Returns the string value of a key."));
 }
 
-/// Runs the commands of the guide's section against this server.
 #[test]
 fn the_commands_of_the_guide_work_as_they_stand() {
     let text = std::fs::read_to_string(guide()).unwrap();

@@ -12,7 +12,7 @@ fn peer(served: &Served) -> RespClient {
     RespClient::connect(&served.socket).unwrap()
 }
 
-/// Walks over all keys with `SCAN`. Calls `between` with the number of the call before each further call.
+/// Walks over all keys with `SCAN`. Between two calls, passes the number of the earlier call to `between`.
 fn walk(peer: &mut RespClient, options: &[&str], mut between: impl FnMut(usize)) -> Vec<String> {
     let (mut cursor, mut keys) = ("0".to_owned(), Vec::new());
     for call in 0.. {
@@ -37,7 +37,7 @@ fn a_walk_returns_each_key_that_is_there_all_the_time() {
         writer.ask(&["SET", key, "1"]);
     }
     let mut walker = peer(&served);
-    // During the walk, half of the keys move from memory to disk, and other keys are added and removed.
+    // During the walk, all entries are written to disk, and other keys are added and removed.
     let found = walk(&mut walker, &["COUNT", "7"], |call| {
         if call == 3 {
             served.cache.flush().unwrap();
@@ -279,7 +279,7 @@ fn a_key_that_is_watched_again_takes_no_further_place() {
         assert_eq!(first.ask(&["WATCH", "a"]), Reply::Line("+OK".to_owned()));
     }
     second.ask(&["SET", "a", "1"]);
-    // The earlier watch remains in force.
+    // A repeated `WATCH` keeps the earlier watch, which has detected the change.
     first.ask(&["WATCH", "a"]);
     first.ask(&["MULTI"]);
     first.ask(&["SET", "out", "1"]);

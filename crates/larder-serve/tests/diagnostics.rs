@@ -151,7 +151,7 @@ fn a_monitor_that_takes_no_lines_is_cut_off_and_delays_no_request() {
     monitor.expect(&["MONITOR"], "+OK\r\n");
     let mut client = RespClient::connect(&served.socket).unwrap();
     let value = "x".repeat(64 << 10);
-    // These requests exceed the buffers of the socket, the output and the monitor's queue.
+    // The lines for these requests exceed the buffers of the socket, the output and the monitor's queue.
     for _ in 0..400 {
         client.ask(&["ECHO", &value]);
         if client.ask(&["CLIENT", "LIST"]).text().lines().count() == 1 {

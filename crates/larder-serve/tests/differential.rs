@@ -89,7 +89,7 @@ const MAX_FALSE_ABORTS: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Compare {
     Exactly,
-    /// Times may differ by a few seconds.
+    /// Two times may differ by up to 60,000, whatever their unit.
     Time,
     /// The order of the items is ignored.
     AnyOrder,
@@ -251,7 +251,6 @@ fn transaction_word(random: &mut Random) -> Vec<&'static str> {
 /// Commands that this server, unlike Redis, refuses in a transaction.
 const NOT_IN_TRANSACTION: [&str; 5] = ["FLUSHDB", "FLUSHALL", "KEYS", "SCAN", "DBSIZE"];
 
-/// Returns whether two replies agree.
 fn agree(compare: Compare, redis: &Reply, larder: &Reply) -> bool {
     match (compare, redis, larder) {
         (Compare::Time, ..) => match (redis.integer(), larder.integer()) {
@@ -283,8 +282,8 @@ fn agree(compare: Compare, redis: &Reply, larder: &Reply) -> bool {
     }
 }
 
-/// Compares two replies of `EXEC`. The test does not know which numbers are times, so large numbers may
-/// differ slightly.
+/// Compares two items of array replies, such as those of `EXEC`. The test does not know which numbers are
+/// times, so numbers above 1,000 may differ by up to 60,000.
 fn agree_within(redis: &Reply, larder: &Reply) -> bool {
     redis == larder
         || match (redis.integer(), larder.integer()) {

@@ -11,7 +11,7 @@ use larder_serve::{OutputLimits, RequestLimits};
 
 use crate::support::{Served, request};
 
-/// A pseudorandom generator with a fixed seed.
+/// A pseudorandom generator.
 struct Random(u64);
 
 impl Random {
@@ -44,7 +44,7 @@ fn attack(socket: &Path, random: &mut Random) {
         // A length without the bytes that it announces.
         2 => b"*1048576\r\n$67108864\r\n".to_vec(),
         3 => b"*2\r\n$3\r\nGET\r\n$99999999999\r\n".to_vec(),
-        // Many requests, whose replies the peer does not read.
+        // Many requests. The peer reads at most the first reply.
         4 => request(&["ECHO", &"y".repeat(1000)]).repeat(50),
         _ => [request(&["MULTI"]), random.bytes(len), b"\r\n".to_vec()].concat(),
     };

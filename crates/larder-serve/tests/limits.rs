@@ -9,8 +9,8 @@ use crate::support::Served;
 
 const MIB: usize = 1 << 20;
 
-/// Returns a server whose connections may have 8 MiB of replies, and a client that has stored a value of 1
-/// MiB.
+/// Returns a server that limits the replies of a connection to 8 MiB, and a client that has stored a value
+/// of 1 MiB.
 fn served() -> (Served, RespClient) {
     let limits = OutputLimits { max: 8 * MIB, ..OutputLimits::default() };
     let served = Served::with(|builder| builder.output_limits(limits));
@@ -27,7 +27,7 @@ fn is_too_large(reply: &Reply) -> bool {
 fn a_request_for_the_same_large_value_many_times_is_refused_before_it_takes_the_memory() {
     let (_served, mut client) = served();
     let many: Vec<&str> = ["MGET"].into_iter().chain(std::iter::repeat_n("big", 20_000)).collect();
-    // Without the limit, the replies would take 20 GiB.
+    // Without the limit, the replies would take about 20 GiB.
     assert!(is_too_large(&client.ask(&many)));
     assert_eq!(client.ask(&many[..=7]).items().len(), 7, "the connection goes on");
 }
@@ -83,7 +83,7 @@ fn a_walk_whose_reply_is_too_large_is_cut_off() {
     served.connect().expect_end_after(&["KEYS", "*"]);
 }
 
-/// Two connections hold parts of requests. Together they exceed the bound. The one that holds most of it is
+/// The buffers of two connections together exceed the bound. The connection with the larger buffer is
 /// closed, although it sends nothing more.
 #[test]
 fn the_connection_that_holds_most_is_closed_when_all_buffers_exceed_their_bound() {

@@ -16,8 +16,8 @@ fn stalling() -> (StallingDisk, Served) {
     (disk, served)
 }
 
-/// Resumes the disk when it is dropped, even if a test has failed. Otherwise the shutdown of the server would
-/// wait for the disk.
+/// Resumes the disk when this value is dropped, even if a test has failed. Otherwise the shutdown of the
+/// server would wait for the disk.
 pub(crate) struct Stalled<'a>(pub(crate) &'a StallingDisk);
 
 impl Drop for Stalled<'_> {
@@ -61,10 +61,10 @@ fn a_walk_in_an_outage_is_an_error_and_not_an_early_end() {
     disk.heal();
 }
 
-/// Requests that remove a key, the replies that come before the reply of the removal, and this reply.
+/// Requests that remove a key, the replies before the reply to the removal, and that reply.
 type Removal = (Vec<u8>, &'static str, &'static str);
 
-/// The requests that remove, each of its own key.
+/// Returns one removal for each way to remove a key. Each of them removes another key.
 fn removals() -> Vec<Removal> {
     let unlock = "
         local token = redis.call('get', KEYS[1])

@@ -121,7 +121,6 @@ impl RespClient {
     }
 }
 
-/// Returns a request as bytes.
 fn request_of<W: AsRef<[u8]>>(words: &[W]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {

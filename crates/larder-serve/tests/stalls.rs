@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::support::{Served, request};
 
-/// Adds keys for which [`slow_pattern`] takes long, so that `KEYS` would run for minutes.
+/// Adds keys that take long to match with [`slow_pattern`], so that `KEYS` would run for minutes.
 fn add_slow_keys(served: &Served) {
     let mut client = served.connect();
     let prefix = "a".repeat(4000);

@@ -24,7 +24,7 @@ impl Served {
         Self::with(|builder| builder)
     }
 
-    /// Starts a server whose settings `settings` changes.
+    /// Starts a server. `settings` changes its settings.
     pub(crate) fn with(settings: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         Self::over(|builder| builder, settings)
     }
@@ -49,12 +49,10 @@ impl Served {
     }
 }
 
-/// A connection to the server.
 pub(crate) struct Client {
     pub(crate) stream: UnixStream,
 }
 
-/// Returns a request as bytes.
 pub(crate) fn request(words: &[&str]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {

@@ -209,13 +209,13 @@ fn kill(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// The filters of a `CLIENT KILL`, which ends the matching connections.
+/// The filters of a `CLIENT KILL`. It ends the connections that match all of them.
 #[derive(Debug, Default)]
 struct KillFilter<'a> {
     id: Option<u64>,
     peer: Option<&'a [u8]>,
     local: Option<&'a [u8]>,
-    /// Whether no connection can match, because the type or the user does not exist.
+    /// Whether no connection can match, because `TYPE` names a type other than `normal`.
     is_none: bool,
     skips_own: bool,
 }

@@ -152,8 +152,8 @@ fn set_version(session: &Session, out: &mut Output, version: Version) {
     session.client.set_version(version);
 }
 
-/// Returns the label as text if `CLIENT LIST` can print it: ASCII characters that are printable, without a
-/// space.
+/// Returns the label as text, or `None` if `CLIENT LIST` can't print it. A label contains only printable
+/// ASCII characters other than the space.
 pub(super) fn label(given: &[u8]) -> Option<String> {
     let is_printable = given.iter().all(u8::is_ascii_graphic);
     is_printable.then(|| String::from_utf8_lossy(given).into_owned())

@@ -4,7 +4,8 @@
 //! - [`entry`]: a command that reads and changes the entry of one key, in an atomic change of the cache.
 //! - [`values`]: a command that only reads the values of several keys, in one lookup if nothing has to wait.
 //! - [`group`]: a command on several keys, in a transaction of the cache.
-//! - [`removal`]: `DEL`, which shares its commit with the following removals of the connection.
+//! - [`removal`]: `DEL` and `UNLINK`. Their removals share a commit with the next removals of the
+//!   connection.
 
 use std::collections::HashSet;
 use std::mem;
@@ -24,10 +25,10 @@ use crate::session::databases::{Database, Selected, Value, WriteMode};
 use crate::session::entries::{DataCommand, Entries};
 use crate::session::output::Output;
 
-/// Maximum number of bytes of a value's reply, in addition to the value.
+/// Maximum number of bytes that a reply adds to its value.
 const MAX_HEADER: usize = 24;
 
-/// Runs a command that only reads the value of its first argument.
+/// Runs a command that only reads the value of the key in its first argument.
 pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
     let database = match session.database() {
         Selected::Raw(database) => database,
@@ -40,7 +41,7 @@ pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Outp
     debug_assert!(ran.is_ok() && matches!(entries.change, Change::Keep), "the command only reads");
 }
 
-/// Runs a command that reads and changes the entry of its first argument.
+/// Runs a command that reads and changes the entry of the key in its first argument.
 pub(super) async fn entry(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
     let key = args.get(1);
     let database = match session.database() {
@@ -88,9 +89,8 @@ fn without_entry(args: Arguments<'_>, out: &mut Output, run: DataCommand, error:
     }
 }
 
-/// Runs `MGET`. One lookup of all keys needs no lease, and no copy of the request. In all other cases, a
-/// transaction reads the keys: it waits for a slow disk, takes turns with the callers that change the keys,
-/// and limits the reply.
+/// Runs `MGET`. First tries one lookup of all keys, which needs no lease and no copy of the request. If the
+/// lookup would have to wait, or if the reply would be too long, a transaction reads the keys.
 pub(super) async fn values(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
     let fits = |values: &Vec<Option<Arc<Value>>>| {
         let lens = values.iter().map(|value| MAX_HEADER + value.as_ref().map_or(0, |value| value.len()));
@@ -219,7 +219,6 @@ pub(super) async fn removal(
     removal::run(session, args, out).await;
 }
 
-/// Returns the durability of writes in a database.
 pub(super) const fn durability(database: &Database) -> Durability {
     match database.writes {
         WriteMode::Buffered => Durability::Buffered,

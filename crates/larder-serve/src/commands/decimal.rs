@@ -34,7 +34,7 @@ impl Decimal {
         Some(Self::exact(text).unwrap_or(Self::Float(float)))
     }
 
-    /// Parses a number exactly. Rounds after the 17th digit behind the decimal point.
+    /// Parses a number exactly. Rounds to 17 digits after the decimal point.
     fn exact(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),

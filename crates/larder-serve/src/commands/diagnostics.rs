@@ -50,7 +50,7 @@ const LATENCY_HELP: [&str; 9] = [
     "    Drop the samples of the events, or of all events.",
 ];
 
-/// Records the time of a request.
+/// Records the duration of a request.
 pub(super) fn note(session: &Session, command: &Command, args: Arguments<'_>, took: Duration) {
     // Commands with this flag may contain a password. A `WAIT` takes as long as its client wants.
     if command.flags & NO_AUTH != 0 || command.name == "wait" {
@@ -193,7 +193,6 @@ async fn latency(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Returns a report about the latencies in plain text.
 fn report(threshold: u64, events: &[(LatencyEvent, LatencySamples)]) -> String {
     if threshold == 0 {
         return "The latency monitor is off. CONFIG SET latency-monitor-threshold <milliseconds> turns it on.\n"

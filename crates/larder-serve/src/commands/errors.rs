@@ -26,7 +26,7 @@ const MAX_REPEATED: usize = 128;
 /// Returns the error reply for an error of the cache.
 pub(crate) fn of(error: &Error) -> String {
     match error {
-        // The cache's own text recommends to repeat the call, but a repeated increment would count twice.
+        // The cache's own text recommends repeating the call, but a repeated increment would count twice.
         Error::NotDurable { cause, .. } => {
             format!("MISCONF not durable: {cause}; memory has the change, the disk may not have it")
         }
@@ -34,23 +34,19 @@ pub(crate) fn of(error: &Error) -> String {
     }
 }
 
-/// Returns the error reply for a wrong number of arguments.
 pub(super) fn wrong_arity(command: &str) -> String {
     format!("ERR wrong number of arguments for '{command}' command")
 }
 
-/// Returns the error reply for an expiry that is out of range.
 pub(super) fn invalid_expire(command: &str) -> String {
     format!("ERR invalid expire time in '{command}' command")
 }
 
-/// Returns the error reply for an unknown subcommand.
 pub(super) fn unknown_subcommand(command: &str, subcommand: &[u8]) -> String {
     let subcommand = repeated(subcommand, MAX_REPEATED);
     format!("ERR unknown subcommand '{subcommand}'. Try {command} HELP.")
 }
 
-/// Returns the error reply for an unknown command.
 pub(super) fn unknown_command(args: Arguments<'_>) -> String {
     if let Some(text) = unsupported::purpose(args.get(0)) {
         return text;

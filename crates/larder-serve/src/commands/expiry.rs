@@ -91,7 +91,6 @@ impl Expiry {
         }
     }
 
-    /// Returns whether the expiry is in the past.
     fn is_past(self) -> bool {
         match self {
             Self::In(millis) => millis <= 0,

@@ -44,7 +44,6 @@ macro_rules! data {
 
 pub(super) use {data, family, runner};
 
-/// Returns how the dispatcher calls a command.
 pub(super) const fn hot(name: &str) -> Hot {
     match name.as_bytes() {
         b"get" => Hot::Get,

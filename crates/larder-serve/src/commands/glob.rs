@@ -4,8 +4,8 @@
 //! the time of a match is bounded. A run of `*` is one `*`, and a class is a set of bytes. If a pattern has
 //! more items than the longest key has bytes, the pattern matches no key.
 
-/// Maximum number of items of a pattern, without `*`. A matched text is a key, with up to 4,096 bytes, or is
-/// shorter.
+/// Maximum number of items of a pattern, not counting `*`. A pattern with more items matches no key,
+/// because a key has up to 4,096 bytes.
 const MAX_ITEMS: usize = 4096;
 
 /// One item of a pattern.
@@ -23,7 +23,7 @@ enum Item {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pattern {
     items: Vec<Item>,
-    /// Number of items without `*`, which is the minimum length of a matching text.
+    /// Number of items, not counting `*`, which is the minimum length of a matching text.
     min_len: usize,
 }
 
@@ -59,7 +59,8 @@ impl Pattern {
             return false;
         }
         let (mut at, mut seen) = (0, 0);
-        // The position in the pattern after the last `*`, and the position in the text of its next attempt.
+        // The position in the pattern after the last `*`, and the position in the text where its last
+        // attempt began.
         let mut retry = None;
         while let Some(byte) = text.get(seen) {
             match self.items.get(at) {
@@ -82,7 +83,6 @@ impl Pattern {
 }
 
 impl Item {
-    /// Returns whether the item matches a byte.
     fn has(&self, byte: u8) -> bool {
         match self {
             Self::Any | Self::One => true,
@@ -92,7 +92,6 @@ impl Item {
     }
 }
 
-/// A set of bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct ByteSet([u64; 4]);
 

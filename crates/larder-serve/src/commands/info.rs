@@ -20,13 +20,11 @@ pub(super) static COMMANDS: &[Command] = family! { "server";
     "info" -1 (LOADING | STALE) NONE info, "Returns information and statistics about the server.";
 };
 
-/// A section of the report.
 struct Section {
     name: &'static str,
     write: fn(&Facts<'_>, &mut String) -> std::fmt::Result,
 }
 
-/// What the sections report.
 struct Facts<'a> {
     served: &'a Served,
     stats: Stats,
@@ -77,7 +75,7 @@ pub(super) fn cumulative(served: &Served, stats: &Stats) -> [u64; 4] {
     ]
 }
 
-/// Returns the statistics of each database, with its number.
+/// Returns the number and the statistics of each database of raw bytes.
 fn databases<'a>(served: &'a Served, stats: &'a Stats) -> impl Iterator<Item = (usize, &'a KeyspaceStats)> {
     let find = |name: &str| stats.keyspaces.iter().find(|keyspace| keyspace.name == name);
     served.databases.iter().enumerate().filter_map(move |(number, database)| {

@@ -1,4 +1,4 @@
-//! `OBJECT` and `MEMORY`: report the encoding, the memory use and the last use of an entry.
+//! `OBJECT` and `MEMORY`: report the encoding, the frequency of use and the memory of an entry.
 
 use larder::ENTRY_OVERHEAD;
 
@@ -30,7 +30,7 @@ fn encoding(value: &[u8]) -> &'static str {
     }
 }
 
-/// Runs `OBJECT ENCODING | FREQ | IDLETIME | REFCOUNT key`.
+/// Runs `OBJECT ENCODING | FREQ | IDLETIME | REFCOUNT key` or `OBJECT HELP`.
 fn object(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     if args.is(1, "help") {
         help(reply, &OBJECT_HELP);
@@ -80,7 +80,7 @@ fn help(reply: &mut ReplyBuffer, lines: &[&str]) {
     }
 }
 
-/// Runs `MEMORY USAGE key [SAMPLES count]`.
+/// Runs `MEMORY USAGE key [SAMPLES count]` or `MEMORY HELP`.
 fn memory(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     if args.is(1, "help") {
         help(reply, &MEMORY_HELP);

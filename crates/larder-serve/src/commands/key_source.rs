@@ -9,8 +9,8 @@ use super::errors;
 use crate::session::databases::{Selected, Value};
 use crate::session::named::{KeyTexts, NamedDatabase};
 
-/// The keys of a database. A walk handles a key as the bytes that the cache stores, so that the order of the
-/// keys is the order of the walk. [`shown`](Self::shown) returns a key as the client sees it.
+/// The keys of a database. A walk uses the bytes that the cache stores for a key, because a walk follows
+/// the order of these bytes.
 pub(super) enum KeySource {
     Raw(Keyspace<Vec<u8>, Value>),
     Named(Arc<NamedDatabase>, KeyTexts),
@@ -62,7 +62,7 @@ pub(super) enum SourceKeys {
 }
 
 impl SourceKeys {
-    /// Returns whether the iterator has yielded every key so far.
+    /// Returns whether the iterator has left out no key so far.
     pub(super) const fn is_complete(&self) -> bool {
         match self {
             Self::Raw(keys) => keys.is_complete(),

@@ -11,8 +11,8 @@ use crate::session::flags::{FAST, NO_MULTI, NOSCRIPT, READONLY, WRITE};
 use crate::session::output::{LateReply, Output};
 use crate::session::{Command, Session};
 
-/// Commands that are functions over entries in a transaction. Outside of a transaction, [`super::removal`]
-/// runs removals.
+/// Commands that are functions over entries. Outside of a transaction, [`super::removal`] runs `DEL` and
+/// `UNLINK` instead.
 pub(super) static COMMANDS: &[Command] = family! { "generic";
     "del" -2 (WRITE) ALL [removal] delete, "Deletes one or more keys.";
     "exists" -2 (READONLY | FAST) ALL [group] count_present, "Determines whether one or more keys exist.";

@@ -35,7 +35,7 @@ pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output
     commit(&session.served, mode, removal, out, LateReply::Count).await;
 }
 
-/// Adds the keys of a request to a removal, whose database shows a keyspace of the application.
+/// Adds the keys of a request to a removal from a keyspace of the application.
 fn add_named(removal: &mut Invalidation, named: &NamedDatabase, args: Arguments<'_>) -> Result<(), Error> {
     let texts = named.key_texts()?;
     args.from(1).try_for_each(|key| {
@@ -81,7 +81,8 @@ pub(super) async fn commit(
     });
 }
 
-/// Sends `reply` when the commit has ended. Meanwhile the connection executes its next requests.
+/// Sends `reply` when the commit has succeeded, or an error when it has failed. Meanwhile the connection
+/// executes its next requests.
 pub(super) fn reply_when_durable(
     served: &Arc<Served>,
     commit: impl Future<Output = Result<(), Error>> + Send + 'static,

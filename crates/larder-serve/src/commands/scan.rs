@@ -70,7 +70,6 @@ impl ScanOptions {
         Ok(options)
     }
 
-    /// Returns which keys the call should return.
     fn wanted(&self) -> WantedKeys {
         match &self.pattern {
             _ if !self.has_type => WantedKeys::None,
@@ -143,7 +142,7 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Returns `answer` if the walk has visited all keys, and an error otherwise.
+/// Returns `answer` if the walk has left out no key, and an error otherwise.
 fn if_complete<R>(walked: &SourceKeys, answer: R) -> Result<R, String> {
     if walked.is_complete() { Ok(answer) } else { Err(INCOMPLETE.to_owned()) }
 }

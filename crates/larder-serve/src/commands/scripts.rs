@@ -118,7 +118,7 @@ fn eval(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer)
     Ok(())
 }
 
-/// Returns whether the caller's token holds the lock.
+/// Returns whether the lock contains the caller's token.
 fn has_token(entries: &mut dyn Entries, call: Call<'_>) -> Result<bool, larder::Error> {
     Ok(entries.get(call.key)? == Some(call.arg(0)))
 }

@@ -37,8 +37,8 @@ pub(super) async fn get(session: &mut Session, args: Arguments<'_>, out: &mut Ou
     }
 }
 
-/// Runs `SET key value [option ...]` outside of a transaction. Without a condition, it does not read the
-/// existing entry.
+/// Runs `SET key value [option ...]` outside of a transaction. A buffered write reads the existing entry
+/// only if an option needs it.
 pub(super) async fn set(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let options = match SetOptions::parse(args) {
         Ok(options) => options,
@@ -109,7 +109,7 @@ impl SetOptions {
     }
 }
 
-/// Returns whether an expiry may follow an earlier one, which requires the same unit. The last expiry
+/// Returns whether an expiry option can follow an earlier one: both must have the same unit. The last one
 /// applies.
 fn goes_with(given: Option<(Unit, &[u8])>, unit: Unit) -> bool {
     given.is_none_or(|(present, _)| present == unit)

@@ -6,8 +6,8 @@
 //! 2. Run the data commands, in order, in one transaction of the cache. The transaction fails if a watched
 //!    key has changed. So either all changes are made at one moment and committed together, or no change is
 //!    made.
-//! 3. Run the other commands, in order, and put each reply at its place. These commands do not use entries,
-//!    so they may run later.
+//! 3. Run the other commands, in order, and put each reply in its place. These commands do not use entries,
+//!    so they can run later.
 //! 4. Reply when the changes are durable, if this is required. Meanwhile the connection executes its next
 //!    requests.
 //!

@@ -26,8 +26,7 @@ impl<'a> Arguments<'a> {
         self.spans.len()
     }
 
-    /// Returns a word. Word 0 is the command's name. Returns an empty word if the request has fewer words,
-    /// which can't happen after the server has checked the arity.
+    /// Returns a word. Word 0 is the command's name. Returns an empty word if the request has fewer words.
     pub(crate) fn get(&self, index: usize) -> &'a [u8] {
         self.find(index).unwrap_or_default()
     }
@@ -75,7 +74,6 @@ pub(crate) struct OwnedArguments {
 }
 
 impl OwnedArguments {
-    /// Returns the words.
     pub(crate) fn as_arguments(&self) -> Arguments<'_> {
         Arguments::new(&self.bytes, &self.spans)
     }

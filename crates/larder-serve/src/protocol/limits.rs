@@ -4,7 +4,8 @@
 /// Limits on the size of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestLimits {
-    /// Maximum length of one argument, in bytes. Default 64 MiB, the largest value of a cache.
+    /// Maximum length of one argument, in bytes. Default 64 MiB, the maximum length of a value in the
+    /// cache.
     pub bulk_len: usize,
     /// Maximum number of arguments. Default 1,048,576, as in Redis.
     pub arguments: usize,

@@ -23,7 +23,6 @@ pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
     if is_negative { Some(value) } else { value.checked_neg() }
 }
 
-/// Writes an integer in decimal.
 pub(crate) fn write_integer(out: &mut Vec<u8>, value: i64) {
     let mut digits = [0; 20];
     let mut left = value.unsigned_abs();

@@ -60,7 +60,7 @@ impl Parser {
         Arguments::new(self.unquoted.as_deref().unwrap_or(buffer), &self.spans)
     }
 
-    /// Prepares for the next request, because the caller has removed this one from the buffer.
+    /// Prepares for the next request. The caller must also remove this request from the buffer.
     pub(crate) fn reset(&mut self) {
         // The memory of a request with many arguments is freed. Otherwise the connection would keep it until
         // its end.

@@ -52,7 +52,6 @@ impl ReplyBuffer {
         self.line(b'+', text.as_bytes());
     }
 
-    /// Replies `OK`.
     pub(crate) fn ok(&mut self) {
         self.bytes.extend_from_slice(b"+OK\r\n");
     }
@@ -66,19 +65,16 @@ impl ReplyBuffer {
         self.end_line();
     }
 
-    /// Replies with an integer.
     pub(crate) fn integer(&mut self, value: i64) {
         self.bytes.push(b':');
         write_integer(&mut self.bytes, value);
         self.end_line();
     }
 
-    /// Replies with a count.
     pub(crate) fn count(&mut self, value: u64) {
         self.integer(i64::try_from(value).unwrap_or(i64::MAX));
     }
 
-    /// Replies with bytes.
     pub(crate) fn bulk(&mut self, value: &[u8]) {
         if self.bytes.len().saturating_add(value.len()) > self.max {
             self.is_too_large = true;

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::peer::{PeerState, PeerStream};
 use crate::session::client::Client;
 
-/// How often a connection whose request waits checks whether its peer has disconnected.
+/// Time between two checks whether the peer has disconnected while its request waits.
 const PEER_CHECK: Duration = Duration::from_secs(1);
 
 /// Runs a command. Returns whether the command has finished. The command is stopped early in these cases:

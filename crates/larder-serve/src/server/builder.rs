@@ -56,7 +56,6 @@ pub struct ServerBuilder {
     pub(super) threads: Option<usize>,
 }
 
-/// A change of a database's modes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum DatabaseModeChange {
     Removals(RemovalMode),
@@ -105,7 +104,7 @@ impl ServerBuilder {
     }
 
     /// Serves a TCP socket that already listens, such as a socket from systemd. If other machines can reach
-    /// it, the settings that [`allow_remote`](Self::allow_remote) names are required.
+    /// the socket, [`allow_remote`](Self::allow_remote) and a [`password`](Self::password) are required.
     pub fn tcp_listener(mut self, listener: TcpListener) -> Self {
         self.listeners.push(Listener::Tcp(listener));
         self
@@ -125,13 +124,13 @@ impl ServerBuilder {
         self
     }
 
-    /// Shows a keyspace of the application as a further database. The first such database has the number
-    /// after the databases of raw bytes, by default 16, the next one 17, and so on.
+    /// Shows a keyspace of the application as a further database. These databases have the numbers after
+    /// the databases of raw bytes: by default 16, 17, and so on.
     ///
     /// Keys are text, as the command `larder keys` prints them. Values are bytes, as the keyspace's format
     /// encodes them. Clients can read and remove entries, and let them expire earlier, but can't write
-    /// values. A removal is always durable before its reply. The keyspace need not exist yet: until then,
-    /// `SELECT` returns an error.
+    /// values. A removal is always durable before its reply. The keyspace need not exist when the server
+    /// starts. `SELECT` returns an error until the keyspace exists.
     ///
     /// ```no_run
     /// use larder::{Cache, KeyspaceDefinition};
@@ -228,8 +227,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Closes a connection whose peer has read no reply for this time. Default 10 s. If the peer closes its
-    /// half of the connection, a waiting request also ends after this time.
+    /// Closes a connection if the peer does not read its replies for this time. Default 10 s. If the peer
+    /// closes its half of the connection, a waiting request also ends after this time.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.write_timeout = timeout;
         self
@@ -242,8 +241,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how long a shutdown waits until received requests are executed and their replies are sent.
-    /// Default 10 s.
+    /// Sets the maximum time that a shutdown waits for received requests to be executed and for their
+    /// replies to be sent. Default 10 s.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
         self
@@ -261,12 +260,12 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the bound of the memory that the buffers of all connections take together: received requests, the
+    /// Sets a bound on the memory that the buffers of all connections take together: received requests, the
     /// requests of a `MULTI`, and unsent replies. Default 1 GiB, at least 1 MiB.
     ///
-    /// When the bound is exceeded, the server closes the connections that hold most. It closes no connection
-    /// that holds an equal share of the bound or less. Up to 32 KiB of a connection are not counted. A thread
-    /// may exceed the bound by the replies to one request.
+    /// When the bound is exceeded, the server closes the connections with the largest buffers. It never
+    /// closes a connection whose buffers take an equal share of the bound or less. Buffers of up to 32 KiB
+    /// in one connection are not counted. A thread can exceed the bound by the replies to one request.
     pub fn buffer_memory(mut self, bytes: usize) -> Self {
         self.buffer_memory = bytes;
         self
@@ -337,7 +336,6 @@ impl ServerBuilder {
         Err(invalid("listen", address, allowed))
     }
 
-    /// Returns an error if a keyspace is named twice, or is a database of raw bytes.
     fn check_keyspaces(&self) -> Result<(), Error> {
         check("keyspaces", self.keyspaces.len(), 0..=MAX_DATABASES)?;
         for (index, name) in self.keyspaces.iter().enumerate() {
@@ -363,7 +361,6 @@ impl ServerBuilder {
         self.keyspaces.iter().map(named).collect()
     }
 
-    /// Returns the modes of each database.
     pub(super) fn database_modes(&self) -> Vec<DatabaseModes> {
         let mut all = vec![DatabaseModes::default(); self.databases];
         for (database, change) in &self.modes {

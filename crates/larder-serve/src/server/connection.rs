@@ -59,7 +59,7 @@ pub(super) struct Timeouts {
     pub(super) auth: Duration,
 }
 
-/// The time and the requests since other connections of the thread last ran.
+/// When the turn of a connection began, and how many requests the connection has executed since.
 struct Turn {
     since: Instant,
     requests: u32,
@@ -91,7 +91,6 @@ enum Event {
     Timer,
 }
 
-/// One connection.
 pub(super) struct Connection<S, P> {
     /// The connection's place in the counts and in the list of connections. It is dropped before the stream,
     /// so when a peer sees its connection closed, the connection is no longer listed.
@@ -166,7 +165,7 @@ impl<S: PeerStream, P> Connection<S, P> {
             let event = poll_fn(|context| {
                 let event = self.poll_event(context, stop.as_mut(), timer.as_mut());
                 if event.is_pending() {
-                    // The connection waits now, so other connections run.
+                    // The connection waits now, so its turn ends, and other connections run.
                     self.turn.requests = 0;
                 }
                 event
@@ -307,9 +306,9 @@ impl<S: PeerStream, P> Connection<S, P> {
                     return Poll::Ready(Event::Resume);
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(Event::End),
-                // During a shutdown, the connection executes the requests that arrived before, and accepts no
-                // later ones. The event loop may not have reported these requests yet. When a timer fires,
-                // all of them are reported.
+                // During a shutdown, the connection executes the requests that arrived before the shutdown,
+                // and accepts no later ones. The event loop may not have reported the earlier requests yet.
+                // It has reported them when a timer fires.
                 Poll::Pending if self.is_stopping => {
                     let last_look = *self.last_look.get_or_insert_with(|| Instant::now() + LAST_LOOK);
                     if last_look <= Instant::now() {
@@ -354,7 +353,7 @@ impl<S: PeerStream, P> Connection<S, P> {
         }
     }
 
-    /// Returns when the connection must be closed if no event occurs.
+    /// Returns the end of the first timeout, or a time [`FAR`] ahead if no timeout runs.
     fn deadline(&self) -> Instant {
         let after = |since: Instant, timeout: Duration| since + timeout.min(MAX_TIMEOUT);
         let mut deadline = match (self.blocked_since, self.timeouts.idle) {

@@ -1,8 +1,9 @@
 //! `/health` and `/metrics`, for a load balancer and for Prometheus.
 //!
-//! The only accepted request is a `GET` of a path. A peer must send it within [`PATIENCE`] and in at most
-//! [`MAX_REQUEST`] bytes, and gets one response. At most [`MAX_PEERS`] peers are served at a time, and others
-//! wait in the socket. These peers do not count against the limit of client connections.
+//! The server accepts only `GET` and `HEAD` requests, one per connection. A peer has [`PATIENCE`] to send a
+//! request of at most [`MAX_REQUEST`] bytes and to read the response. At most [`MAX_PEERS`] peers are
+//! served at a time, and others wait in the socket. These peers do not count against the limit of client
+//! connections.
 
 use std::fmt::{Display, Write};
 use std::sync::Arc;
@@ -86,7 +87,7 @@ fn health(stats: &Stats) -> (&'static str, String) {
     }
 }
 
-/// Returns the metrics in the text format of Prometheus.
+/// Returns the metrics in the Prometheus text format.
 fn metrics(served: &Served) -> String {
     let (stats, counters) = (served.cache.stats(), &served.counters);
     let mut text = String::new();

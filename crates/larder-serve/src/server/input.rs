@@ -35,7 +35,7 @@ impl Input {
         self.buffer.len()
     }
 
-    /// Returns the received bytes that were not consumed yet.
+    /// Returns the received bytes that have not been consumed yet.
     pub(super) fn unread(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
@@ -101,7 +101,7 @@ impl Drop for Input {
 
 fn give_back(buffer: Box<[u8]>) {
     if buffer.len() == BUFFER_LEN {
-        // While the thread ends, the thread-local value no longer exists.
+        // While a thread ends, its thread-local value may already be destroyed.
         let _ = SPARE.try_with(|spare| {
             if let Ok(mut spare) = spare.try_borrow_mut()
                 && spare.len() < MAX_SPARE

@@ -26,8 +26,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A listening socket.
 #[derive(Debug)]
 pub(super) enum Listener {
-    /// A Unix socket, whose file is removed at the end. The file is `None` for a socket that was passed to
-    /// this process.
+    /// A Unix socket and its file. The file is `None` for a socket that was passed to this process.
     Unix(UnixListener, Option<SocketFile>),
     Tcp(TcpListener),
     /// A socket that serves `/health` and `/metrics`.
@@ -52,7 +51,7 @@ impl Drop for SocketFile {
 }
 
 impl Listener {
-    /// Prepares a socket that already listens. Returns its address.
+    /// Makes a socket that already listens non-blocking. Returns its address.
     pub(super) fn adopt(&self) -> io::Result<Address> {
         match self {
             Self::Unix(listener, _) => {
@@ -101,8 +100,8 @@ fn bind_unix(path: &Path, mode: u32, group: Option<u32>) -> io::Result<(UnixList
     })
 }
 
-/// Binds a socket with a mode. Calls `open_up` before the socket listens. After an error, no file is left.
-/// Otherwise the next start would have to check whether another process owns the file.
+/// Binds a socket with a mode. Calls `open_up` before the socket listens. If `open_up` or `listen` fails,
+/// removes the file. Otherwise the next start would have to check whether another process owns the file.
 fn bind_private(
     path: &Path,
     mode: u32,
@@ -120,8 +119,8 @@ fn bind_private(
     Ok((UnixListener::from(socket), file))
 }
 
-/// Removes a socket file that a crash has left, if no process answers on it. Any other file is kept, and
-/// returns an error.
+/// Removes a socket file that a crash has left, if no process answers on it. For any other file, returns an
+/// error and keeps the file.
 fn make_room(address: &Address, path: &Path) -> Result<(), Error> {
     let refused = |cause: &str, remedy| Error::Listen {
         address: address.clone(),

@@ -82,8 +82,8 @@ impl Server {
     /// Stops accepting connections and requests, executes the requests that have arrived, and closes the
     /// connections. The cache stays open.
     ///
-    /// Returns when all replies are sent, and at most a second after the
-    /// [`shutdown_timeout`](ServerBuilder::shutdown_timeout).
+    /// Returns when all replies are sent, or at the latest one second after the
+    /// [`shutdown_timeout`](ServerBuilder::shutdown_timeout) has expired.
     pub fn shutdown(self) {
         drop(self);
     }

@@ -19,7 +19,6 @@ pub(super) enum PeerState {
 
 /// The socket of a connection.
 pub(super) trait PeerStream: AsyncRead + AsyncWrite + Unpin {
-    /// Returns the state of the peer.
     fn peer_state(&self, context: &mut Context<'_>) -> PeerState;
 }
 

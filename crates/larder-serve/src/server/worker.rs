@@ -1,10 +1,10 @@
 //! The threads that serve connections. Each thread has its own event loop, so its connections share the
 //! caches of a core, and a request never moves between threads.
 //!
-//! A thread makes short calls of the cache itself ([`Cache::inline_calls`](larder::Cache::inline_calls)):
+//! A thread itself makes short calls to the cache ([`Cache::inline_calls`](larder::Cache::inline_calls)):
 //! lookups on disk while the disk is fast, and changes that wait for no other thread. So one read of a disk
-//! that has become slow delays all connections of a thread. After that, worker threads of the cache make the
-//! lookups, for at least 20 times the duration of that read, and until one lookup is fast.
+//! that has become slow delays all connections of a thread. After that, worker threads of the cache read
+//! the disk for at least 20 times the duration of that read, and until one of their reads is fast.
 //!
 //! A new connection goes to the thread with the fewest connections. The first thread also accepts
 //! connections.
@@ -50,7 +50,7 @@ pub(super) struct Pool {
     connections: AtomicUsize,
 }
 
-/// What the accepting thread knows about a thread.
+/// What the accepting thread knows about a thread that serves connections.
 #[derive(Debug, Clone)]
 pub(super) struct Worker {
     handle: Handle,

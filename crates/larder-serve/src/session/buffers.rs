@@ -4,25 +4,26 @@
 //! The limits of one connection do not bound the memory of all of them. So the connections share one bound:
 //!
 //! 1. A connection counts its buffers when it has executed requests, and before it waits.
-//! 2. If all buffers together exceed the bound then, this connection looks at the counts of all connections,
-//!    and ends the largest ones, until the buffers of the others are within the bound. An ended connection no
-//!    longer counts in this step, so two threads that run it at the same time end the same connections.
+//! 2. If all buffers together then exceed the bound, this connection ends the connections with the largest
+//!    counts, until the counts of the others are within the bound. An ended connection no longer counts in
+//!    this step, so two threads that run this step at the same time end the same connections.
 //! 3. An ended connection is woken, and closes even if its peer is silent.
 //!
 //! A connection with an equal share of the bound or less is never ended. Some connection holds more than its
 //! share whenever the bound is exceeded.
 //!
-//! Buffers up to [`UNCOUNTED`] are not counted, so most connections never change the shared count.
+//! If the buffers of a connection take up to [`UNCOUNTED`] bytes, they are not counted. So most connections
+//! never change the shared count.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::client::{Client, Clients};
 
-/// Maximum number of bytes of a connection that are not counted.
+/// Maximum number of bytes in the buffers of a connection that is not counted.
 const UNCOUNTED: usize = 32 << 10;
 
-/// The default bound.
+/// The default bound, in bytes.
 pub(crate) const DEFAULT_BUFFER_MEMORY: usize = 1 << 30;
 
 /// The bound, and the bytes that count against it.
@@ -54,8 +55,8 @@ pub(crate) struct BufferShare {
 }
 
 impl BufferShare {
-    /// Counts the present bytes of the connection, and records them in `client`. If all buffers exceed the
-    /// bound now, ends the largest connections of `clients`, and returns their number.
+    /// Counts `bytes` for this connection, and records them in `client`. If all buffers then exceed the
+    /// bound, ends the largest connections of `clients`. Returns the number of ended connections.
     pub(crate) fn count(&mut self, bytes: usize, client: &Client, clients: &Clients) -> usize {
         let bytes = if bytes <= UNCOUNTED { 0 } else { bytes };
         if bytes == 0 && self.counted == 0 {
@@ -126,8 +127,8 @@ mod tests {
         assert_eq!((memory.used.load(Ordering::Relaxed), memory.connections.load(Ordering::Relaxed)), (0, 0));
     }
 
-    /// Three of four connections exceed their share of 256 KiB. Only the second one must end, and it is not
-    /// the one that has exceeded the bound.
+    /// Three of four connections exceed their share of 256 KiB. Only the second one must end, although the
+    /// third one has made the sum exceed the bound.
     #[test]
     fn the_largest_of_several_connections_above_their_share_ends() {
         let (memory, clients) = (BufferMemory::new(1 << 20), Arc::new(Clients::default()));

@@ -44,13 +44,12 @@ pub(crate) struct Peer {
     pub(crate) is_unix: bool,
 }
 
-/// What a client says about itself.
+/// What a client says about itself, and its last command.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ClientLabels {
     pub(crate) name: String,
     pub(crate) library: String,
     pub(crate) library_version: String,
-    /// Name of the last command.
     pub(crate) command: &'static str,
 }
 
@@ -74,7 +73,6 @@ impl Client {
         }
     }
 
-    /// Returns what the client says about itself.
     pub(crate) fn labels(&self) -> MutexGuard<'_, ClientLabels> {
         self.labels.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,7 +102,6 @@ impl Client {
         if self.is_resp3.load(Ordering::Relaxed) { 3 } else { 2 }
     }
 
-    /// Records the counted bytes of the connection's buffers.
     pub(crate) fn set_buffered(&self, bytes: usize) {
         if self.buffered.load(Ordering::Relaxed) != bytes {
             self.buffered.store(bytes, Ordering::Relaxed);
@@ -120,7 +117,6 @@ impl Client {
         }
     }
 
-    /// Returns whether [`kill`](Self::kill) was called.
     pub(crate) fn is_killed(&self) -> bool {
         self.is_killed.load(Ordering::Acquire)
     }
@@ -233,7 +229,8 @@ mod tests {
         assert_eq!(ended(&[300, 400, 350, 0], 1050, 262), [0; 0]);
     }
 
-    /// The counts of a closing connection may still be missing in one sum, and present in the other.
+    /// The share and the counts are read at different times, so the sum can exceed the bound although no
+    /// connection exceeds its share.
     #[test]
     fn a_connection_with_an_equal_share_never_ends() {
         assert_eq!(ended(&[60, 61, 60], 100, 60), [61]);

@@ -4,20 +4,21 @@
 //! The server stores the places in a table, so any connection can use a cursor. A cursor holds no snapshot.
 //!
 //! 1. A walk reads keys ahead, because starting a walk costs a pass over the keys in memory. A key that
-//!    exists during the whole walk existed when keys were read ahead. So the key is one of them, or comes
-//!    after them.
+//!    exists during the whole walk existed when keys were read ahead. So the walk has visited it before, or
+//!    finds it among these keys or after them.
 //! 2. Each call stores a new place under a new number. The old cursor stays valid for some time, because a
 //!    client may repeat its call.
-//! 3. The table is bounded. It first removes cursors that a call has used, and then the oldest cursors. A
-//!    cursor that is not in the table is an error, because a walk from another place could miss keys.
+//! 3. The table is bounded. It keeps up to [`MAX_PLACES`] cursors that no call has used and up to
+//!    [`MAX_PASSED`] that a call has used, and removes the oldest of each. `SCAN` returns an error for a
+//!    cursor that is not in the table, because a walk from another place could miss keys.
 //!
-//! Each run of a server uses other numbers, so a cursor of an earlier run is also an error.
+//! Each run of a server uses other numbers, so `SCAN` also refuses a cursor of an earlier run.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Maximum number of active walks. An abandoned walk counts until it is the oldest.
+/// Maximum number of active walks. An abandoned walk counts until it is removed as the oldest.
 const MAX_PLACES: usize = 1024;
 
 /// Maximum number of places that calls have already used.
@@ -68,7 +69,7 @@ struct CursorTable {
     current: VecDeque<u64>,
     /// The cursors that a call has used, oldest first.
     passed: VecDeque<u64>,
-    /// The cursors whose places may have read keys ahead, with the memory of these keys, oldest first.
+    /// The cursors whose places may have keys ahead, with the memory of these keys, oldest first.
     ahead: VecDeque<(u64, usize)>,
     ahead_len: usize,
     last: u64,

@@ -1,5 +1,5 @@
-//! The databases. Each database number has a keyspace of raw bytes. After these numbers follow the databases
-//! that show the keyspaces of an application ([`super::named`]).
+//! The databases. Each database number has a keyspace of raw bytes. The databases that show the keyspaces
+//! of an application ([`super::named`]) have the next numbers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use super::named::NamedDatabase;
 /// Maximum number of databases.
 pub(crate) const MAX_DATABASES: usize = 256;
 
-/// A value, with the bytes that a client has sent.
+/// The bytes of a value, as a client has sent them.
 pub(crate) type Value = Box<[u8]>;
 
 /// When the server replies to a removal.
@@ -39,7 +39,7 @@ pub enum WriteMode {
     Durable,
 }
 
-/// One database.
+/// A database of raw bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     pub(crate) keyspace: Keyspace<Vec<u8>, Value>,
@@ -59,7 +59,6 @@ impl Database {
     }
 }
 
-/// The modes of one database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct DatabaseModes {
     pub(crate) removals: RemovalMode,
@@ -100,17 +99,17 @@ impl Databases {
         Ok(Self { first: open(0)?, rest, named })
     }
 
-    /// Returns the number of databases of raw bytes, which is the number of the first named database.
+    /// Returns the number of databases of raw bytes, which is also the number of the first named database.
     fn raw_count(&self) -> usize {
         self.rest.len() + 1
     }
 
-    /// Returns the number of databases.
     pub(crate) fn count(&self) -> usize {
         self.raw_count() + self.named.len()
     }
 
-    /// Returns a database. `SELECT` has checked the number, so database 0 stands for an invalid one.
+    /// Returns the database with this number, or database 0 if there is none. `SELECT` refuses such a
+    /// number.
     pub(crate) fn get(&self, number: usize) -> Selected<'_> {
         if let Some(named) = number.checked_sub(self.raw_count()).and_then(|index| self.named.get(index)) {
             return Selected::Named(named);

@@ -24,15 +24,14 @@ pub(crate) trait Entries {
     /// Returns the remaining time of a key's entry, or `None` if the key has no live entry.
     fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Error>;
 
-    /// Returns the time at which a key's entry expires, or `None` if the key has no live entry. Only the
-    /// entries of a transaction know it.
+    /// Returns the time at which a key's entry expires, or `None` if the key has no live entry. Must not be
+    /// called by a command that the table marks with `value` or `entry`.
     fn expires_at(&mut self, key: &[u8]) -> Result<Option<Timestamp>, Error>;
 
-    /// Returns how often a key was used recently, as the eviction estimates it. Only the entries of a
-    /// transaction know it.
+    /// Returns how often a key was used recently, as the eviction estimates it. Must not be called by a
+    /// command that the table marks with `value` or `entry`.
     fn frequency(&mut self, key: &[u8]) -> u64;
 
-    /// Stores a value.
     fn put(&mut self, key: &[u8], value: Value, ttl: Ttl) -> Result<(), Error>;
 
     /// Sets a new TTL for the live entry of a key. Returns whether the key had a live entry.

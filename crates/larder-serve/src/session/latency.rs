@@ -41,7 +41,7 @@ impl LatencyEvent {
     }
 }
 
-/// The samples of an event, of which there is at least one.
+/// The samples of an event. There is at least one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LatencySamples {
     /// The Unix time in seconds and the duration in milliseconds of each sample, oldest first.

@@ -1,7 +1,7 @@
 //! The state of one connection, and the definition of a command.
 //!
-//! - [`databases`]: the keyspaces of the databases. [`named`]: databases that show a keyspace of the
-//!   application. [`served`]: the state that all connections share.
+//! - [`databases`]: the numbered databases, each with its keyspace. [`named`]: databases that show a
+//!   keyspace of the application. [`served`]: the state that all connections share.
 //! - [`client`]: what other connections know about a connection.
 //! - [`entries`]: the entries that a data command reads and changes. [`cursors`]: the positions of walks over
 //!   the keys.
@@ -37,7 +37,6 @@ use monitors::{Monitor, Overfull};
 use output::{Output, OutputLimits};
 use served::Served;
 
-/// The future of a running command.
 pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// A command, with its properties and the function that runs it.
@@ -129,7 +128,6 @@ pub(crate) struct CommandTable {
     by_name: HashMap<&'static [u8], &'static Command>,
 }
 
-/// Maximum length of a command's name.
 const MAX_NAME: usize = 32;
 
 impl CommandTable {
@@ -148,7 +146,6 @@ impl CommandTable {
         self.by_name.get(&*lower).copied()
     }
 
-    /// Returns all commands.
     pub(crate) fn all(&self) -> impl Iterator<Item = &'static Command> + use<> {
         self.families.iter().copied().flatten()
     }
@@ -210,7 +207,6 @@ impl Session {
         }
     }
 
-    /// Returns the selected database.
     pub(crate) fn database(&self) -> Selected<'_> {
         self.served.databases.get(self.db)
     }
@@ -261,8 +257,8 @@ impl Session {
         limits
     }
 
-    /// If the connection is a monitor, writes its queued lines as replies. Ready once it has written at least
-    /// one line.
+    /// If the connection is a monitor, writes its queued lines as replies. Ready when it has written at
+    /// least one line, or with an error if the queue was overfull.
     pub(crate) fn poll_monitor(
         &self,
         context: &mut Context<'_>,
@@ -278,7 +274,8 @@ impl Session {
         self.queue.as_ref().map_or(0, |queue| queue.len)
     }
 
-    /// Adds the executed requests to the counters of the server.
+    /// Adds the executed requests to the counters of the connection and of the server, and publishes the
+    /// last command.
     pub(crate) fn publish_counts(&mut self) {
         if self.uncounted == 0 {
             return;

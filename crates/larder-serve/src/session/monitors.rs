@@ -79,7 +79,8 @@ impl Monitors {
 }
 
 impl Monitor {
-    /// Moves the queued lines to `to`, unless it is `None`. Ready once at least one line was moved.
+    /// Moves the queued lines to `to`, unless it is `None`. Ready when at least one line has been moved, or
+    /// with an error if the queue was overfull.
     pub(crate) fn poll_lines(
         &self,
         context: &mut Context<'_>,

@@ -15,7 +15,6 @@ use std::fmt;
 use larder::inspect::{KeyShape, KeySpelling, KeyValue, escape_control, spell_hex};
 use larder::{Error, UntypedInfo, UntypedKeyspace};
 
-/// A spelling of keys.
 pub(crate) type Spelling = &'static (dyn KeySpelling + Sync);
 
 /// The spellings of schemas that a server knows.
@@ -48,7 +47,8 @@ impl NamedDatabase {
         Self { keyspace, spellings }
     }
 
-    /// Returns how the keys are read and shown now. Another version of the keyspace may have other keys.
+    /// Returns how the keys are read and shown now. The result can change when the application opens
+    /// another version of the keyspace.
     pub(crate) fn key_texts(&self) -> Result<KeyTexts, Error> {
         let UntypedInfo { name, key_shape, schema, .. } = self.keyspace.info()?;
         let of_schema = |spelling: &&Spelling| schema.as_deref() == Some(spelling.schema());
@@ -61,7 +61,7 @@ impl KeyTexts {
     /// Reads the text of a key. Returns the encoded key.
     ///
     /// # Errors
-    /// Returns [`Error::InvalidSetting`] with the text and the reason if it is not the text of a key.
+    /// Returns [`Error::InvalidSetting`] with the text and the reason if `text` is not the text of a key.
     pub(crate) fn read(&self, text: &[u8]) -> Result<Vec<u8>, Error> {
         let invalid = |why: String| Error::InvalidSetting {
             setting: "key",
@@ -87,7 +87,6 @@ impl KeyTexts {
         }
     }
 
-    /// Returns the text of a key.
     pub(crate) fn show(&self, key: &[u8]) -> String {
         let Some(shape) = &self.shape else { return spell_hex(key) };
         let value = shape.decode(key).ok();
@@ -103,7 +102,7 @@ impl KeyTexts {
         }
     }
 
-    /// Returns the key of this keyspace that the schema spells with a text.
+    /// Returns the key that the schema spells with this text, if the key belongs to this keyspace.
     fn spelled(&self, text: &str) -> Option<Vec<u8>> {
         if text.starts_with('"') || text.starts_with("0x") {
             return None;

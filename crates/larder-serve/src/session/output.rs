@@ -12,17 +12,16 @@ use std::task::{Context, Poll};
 
 use crate::protocol::reply::{ReplyBuffer, Version};
 
-/// Maximum capacity of an empty buffer that a connection keeps, in bytes. Otherwise each idle connection
-/// would keep the memory of its largest reply.
+/// Maximum capacity of an empty buffer that a connection keeps, in bytes. Without this limit, each idle
+/// connection would keep the memory of its largest reply.
 const MAX_KEPT: usize = 4 << 10;
 
-/// Number of late replies for which a connection keeps its memory.
+/// Number of late replies for which a connection keeps memory when no reply waits.
 const MAX_KEPT_WAITING: usize = 16;
 
 /// A reply that was not known when its command had run.
 #[derive(Debug)]
 pub(crate) enum LateReply {
-    /// `OK`.
     Ok,
     Count(u64),
     /// A reply that is already written.
@@ -105,7 +104,7 @@ impl Output {
     ) {
         let mut before = mem::take(&mut self.replies.bytes);
         if self.waiting.is_empty() {
-            // No reply waits before these bytes, so they may be sent now.
+            // No reply waits before these bytes, so they can be sent now.
             self.release(&mut before);
         }
         let len = before.len() + len;
@@ -171,8 +170,9 @@ impl Output {
             empty(&mut self.sendable);
             self.sent = 0;
         } else if self.sent >= MAX_KEPT && self.sent >= self.sendable.len() / 2 {
-            // A peer that never reads the last byte would otherwise keep all bytes that it has read. Each
-            // byte is moved at most once on average, because at least half of the bytes are dropped.
+            // Otherwise a peer that never reads the last byte would make the server keep all bytes that
+            // were sent. Each byte is moved at most once on average, because at least half of the bytes are
+            // dropped.
             self.sendable.drain(..self.sent);
             self.sent = 0;
             self.sendable.shrink_to(self.sendable.len().saturating_mul(2).max(MAX_KEPT));
@@ -297,7 +297,6 @@ mod tests {
         assert!(output.kept() < 1 << 20, "unsent {}, kept {}", output.len(), output.kept());
     }
 
-    /// Bytes that were sent take memory until the buffer is emptied.
     #[test]
     fn bytes_that_were_sent_are_held_until_they_are_freed() {
         let mut output = Output::new(&super::OutputLimits::default());
@@ -314,7 +313,6 @@ mod tests {
         let large = vec![b'x'; 1 << 20];
         let mut output = Output::new(&super::OutputLimits::default());
         output.reply().bulk(&large);
-        // Further replies are added after a part of the reply was sent.
         assert!(output.sendable().len() > large.len());
         output.advance(1000);
         output.reply().bulk(&large);

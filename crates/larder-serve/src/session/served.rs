@@ -25,7 +25,6 @@ pub(crate) struct Served {
     pub(crate) is_read_only: bool,
     pub(crate) limits: RequestLimits,
     pub(crate) output_limits: OutputLimits,
-    /// The memory of the buffers of all connections.
     pub(crate) buffers: Arc<BufferMemory>,
     pub(crate) max_connections: usize,
     pub(crate) clients: Arc<Clients>,
@@ -60,7 +59,6 @@ pub(crate) struct Baseline {
 /// The counters of a server since its start.
 #[derive(Debug, Default)]
 pub(crate) struct ServerCounters {
-    /// Number of executed requests.
     pub(crate) requests: AtomicU64,
     /// Number of connections that were refused because the maximum was reached.
     pub(crate) refused: AtomicU64,

@@ -24,7 +24,6 @@ pub(crate) const MAX_LEN: i64 = 1024;
 const MAX_WORDS: usize = 32;
 const MAX_WORD: usize = 128;
 
-/// A slow request.
 #[derive(Debug, Clone)]
 pub(crate) struct SlowRequest {
     pub(crate) id: u64,
@@ -84,17 +83,14 @@ impl SlowLog {
         self.lock().requests.iter().take(max).cloned().collect()
     }
 
-    /// Returns the number of requests in the log.
     pub(crate) fn len(&self) -> usize {
         self.lock().requests.len()
     }
 
-    /// Drops all requests.
     pub(crate) fn reset(&self) {
         self.lock().requests.clear();
     }
 
-    /// Sets the maximum number of requests in the log.
     pub(crate) fn set_max_len(&self, len: usize) {
         self.max_len.store(len, Ordering::Relaxed);
         self.lock().requests.truncate(len);

@@ -81,7 +81,7 @@ def worker(number, barrier, failures):
             cache.set("session_key", session.session_key)
         barrier.wait()
         assert store(session_key=cache.get("session_key"))["user"] == "ada"
-        # A limit of the rate counts the requests of both.
+        # The rate limit counts the requests of both workers.
         request = HttpRequest()
         request.META["REMOTE_ADDR"] = "10.0.0.1"
         request.method = "POST"

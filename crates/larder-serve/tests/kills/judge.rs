@@ -273,13 +273,13 @@ impl Count {
     }
 }
 
-/// A row of the database behind the cache, whose version is cached. Any worker changes the row and removes
-/// its key, and any worker loads the key.
+/// A row of the database behind the cache. The cache stores the version of the row under its key. All
+/// workers change the row, remove its key, and load it.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) key: String,
-    /// A key that changes with every removal of `key`. A load watches it, so that it does not store a value
-    /// that it read before a removal.
+    /// A key that changes with every removal of `key`. A load watches this key, so that it does not store a
+    /// version that it has read before a removal.
     pub(super) fence: String,
     /// The current version of the row, and the oldest version that a read may show.
     versions: Mutex<(u64, u64)>,

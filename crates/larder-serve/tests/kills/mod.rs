@@ -56,7 +56,7 @@ struct Done {
     acts: u64,
 }
 
-/// The current life of the server, for the workers.
+/// What the workers know about the run.
 #[derive(Debug, Default)]
 struct Stage {
     now: Mutex<Now>,
@@ -82,7 +82,8 @@ impl Stage {
         self.changed.notify_all();
     }
 
-    /// Waits until a life serves, and returns it. Returns `None` at the end of the run or after a finding.
+    /// Waits until the server serves, and returns its life. Returns `None` at the end of the run or after a
+    /// finding.
     fn await_life(&self) -> Option<Life> {
         let mut now = self.lock();
         loop {

@@ -1,5 +1,5 @@
-//! Checks that the harness finds faults. A planted fault skips a step of the server or of the cache, and the
-//! judge must name the broken promise.
+//! Checks that the harness finds faults. A planted fault changes a step of the server or of the cache, and
+//! the judge must name the broken promise.
 
 use std::time::Duration;
 

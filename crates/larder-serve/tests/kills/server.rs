@@ -1,4 +1,4 @@
-//! The server process. The process runs this test binary with one task.
+//! The server process. The process runs only the test [`process`] of this test binary.
 //!
 //! The parent passes the settings in environment variables. The child prints a line when it serves, and
 //! serves until it is killed or until its standard input ends. In the latter case, it shuts down cleanly.

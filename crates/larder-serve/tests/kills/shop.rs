@@ -3,7 +3,6 @@
 use super::judge::{Count, History, Life, Row};
 use super::server::DURABLE;
 
-/// The number of workers.
 pub(super) const WORKERS: usize = 8;
 
 /// A pseudorandom generator.

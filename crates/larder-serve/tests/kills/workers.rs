@@ -16,7 +16,6 @@ use super::server::{WALKED, socket};
 use super::shop::{Choices, DATABASES, Shop};
 use crate::resp::{Reply, RespClient};
 
-/// Number of keys in a group.
 const GROUP: usize = 8;
 
 /// Number of keys that stay in the walked database.
@@ -259,8 +258,8 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Changes a row, and removes its key. The fence is added and removed, so it has no entry before and
-    /// after.
+    /// Changes a row, and removes its key. Also sets and removes the fence, so the fence has no entry
+    /// before and after.
     fn remove_row(&mut self) -> Acted {
         self.select(0)?;
         let row = self.choices.pick(&self.shop.rows);

@@ -13,7 +13,7 @@ use crate::clients::redis_cli;
 use crate::resp::{Reply, RespClient};
 use crate::support::Served;
 
-/// Offers by product and number, of a schema.
+/// Offers by product and number, in a keyspace with a schema.
 const OFFER: KeyspaceDefinition<(String, u64), (String, u64)> =
     KeyspaceDefinition::new("offer").schema("shop-offers").ttl(Duration::from_hours(1));
 /// Pages of raw bytes, compressed in the file.
@@ -112,7 +112,8 @@ fn keys_are_shown_as_the_schema_spells_them_and_values_in_their_format() {
     offers.insert(("two words", 4), ("data".to_owned(), 7)).unwrap();
     pages.insert("/", "page ".repeat(100)).unwrap();
     let encoded = bincode_of("airtime", 100);
-    // First the application has the entries in memory, then they are in the file alone.
+    // In the first round, the application has the keyspaces open. In the second round, only the file
+    // contains the entries.
     for round in ["open", "file"] {
         let mut client = select(&served, "16");
         assert_eq!(client.ask(&["GET", "offer-MTN-3"]).value(), encoded, "{round}");
@@ -151,7 +152,7 @@ fn keys_are_shown_as_the_schema_spells_them_and_values_in_their_format() {
             served = reopened(served);
         }
     }
-    // The application opens the keyspace again, beside the server that read its file.
+    // The application opens the keyspace again while the server shows it.
     let offers = served.cache.keyspace(OFFER).unwrap();
     assert_eq!(offers.get(("MTN", 3)).unwrap().1, 100);
     assert_eq!(select(&served, "16").ask(&["GET", "offer-MTN-3"]).value(), encoded);
@@ -223,7 +224,7 @@ fn hostile_keys_are_errors_that_name_the_reason_and_change_nothing() {
     assert_eq!(client.ask(&["DEL", &long]).integer(), Some(0), "a key that is too long has no entry");
     let not_text = client.ask(&[&b"DEL"[..], b"\xff\xfe"]);
     assert!(not_text.error().is_some_and(|error| error.contains("UTF-8")));
-    // One malformed key among several: none is removed.
+    // If one of several keys is malformed, no key is removed.
     assert!(client.ask(&["DEL", "offer-MTN-3", "(MTN)"]).error().is_some());
     assert_eq!(client.ask(&["EXISTS", "offer-MTN-3"]).integer(), Some(1));
 }
@@ -307,7 +308,7 @@ fn a_keyspace_may_come_later_and_in_another_version() {
     prices.insert(&7, "seven".to_owned()).unwrap();
     assert_eq!(client.ask(&["GET", "7"]).value(), b"\x05seven");
     assert!(client.ask(&["GET", "MTN"]).error().is_some(), "keys are numbers now");
-    // A keyspace in memory only is shown while it is open.
+    // A memory-only keyspace is shown while it is open.
     let sessions = KeyspaceDefinition::<u64, String>::new("session").memory_only();
     let sessions = served.cache.keyspace(sessions).unwrap();
     sessions.insert(&1, "secret".to_owned()).unwrap();

@@ -72,7 +72,7 @@ fn a_removal_is_answered_after_its_commit_even_if_the_other_databases_buffer() {
     }
 }
 
-/// Ends the loading threads when it is dropped, even if the test has failed.
+/// Ends the loading threads when this value is dropped, even if the test has failed.
 struct SetOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for SetOnDrop<'_> {
@@ -81,7 +81,7 @@ impl Drop for SetOnDrop<'_> {
     }
 }
 
-/// The source changes, and a client removes the key. No later lookup of the application is older.
+/// The source changes, and then a client removes the key. No lookup after the reply returns an older value.
 #[test]
 fn nothing_is_stale_after_the_reply_to_a_removal_while_the_application_loads() {
     let served = served();

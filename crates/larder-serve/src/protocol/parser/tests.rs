@@ -6,7 +6,6 @@ use crate::testing::read_requests;
 const LIMITS: RequestLimits =
     RequestLimits { bulk_len: 1 << 10, arguments: 100, request_len: 4 << 10, inline_len: 64 };
 
-/// Parses one request at the start of the buffer.
 fn parse(buffer: &[u8]) -> Result<(Parsed, Vec<Vec<u8>>), ProtocolError> {
     let mut parser = Parser::default();
     let parsed = parser.advance(buffer, &LIMITS)?;

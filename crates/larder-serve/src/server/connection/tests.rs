@@ -158,8 +158,8 @@ fn a_connection_that_always_has_requests_lets_others_go_on() {
     });
 }
 
-/// The lines for a monitor exceed the bound of all buffers, and the peer of the monitor is silent. So the
-/// connection counts its buffers while it waits.
+/// The lines for the monitor exceed the bound on all buffers, and the monitor's peer is silent. So the
+/// connection must count its buffers while it waits.
 #[test]
 fn a_monitor_whose_lines_exceed_the_bound_ends_when_it_takes_them() {
     const BOUND: usize = 1 << 20;

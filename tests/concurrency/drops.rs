@@ -96,7 +96,6 @@ impl fmt::Debug for Caller {
     }
 }
 
-/// A cache that holds values whose `Drop` calls the cache.
 struct DropTrial {
     place: SimulatedPlace,
     cache: Cache,

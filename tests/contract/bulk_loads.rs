@@ -115,7 +115,6 @@ fn a_panicking_loader_lands_every_flight() {
     assert_eq!(values(&versions.get_or_load_many(&[3, 2], tenfold).unwrap()), [Some(30), Some(20)]);
 }
 
-/// Two callers request the same two keys in opposite order, while both keys are being loaded.
 #[test]
 fn two_calls_with_overlapping_keys_do_not_wait_for_each_other_in_a_circle() {
     let _watch = watch_this_test();
@@ -140,7 +139,6 @@ fn two_calls_with_overlapping_keys_do_not_wait_for_each_other_in_a_circle() {
     }
 }
 
-/// A caller that leads the load of one key must complete it before it waits for another key.
 #[test]
 fn a_call_lands_its_own_keys_before_it_waits_for_others() {
     let _watch = watch_this_test();
@@ -176,8 +174,6 @@ fn a_load_of_another_caller_that_ends_without_an_answer_is_loaded_here() {
     assert_eq!(cache.stats().misses, 3, "each distinct key is counted once in a call, and once by `lookup`");
 }
 
-/// If the loader omits a key, the callers that wait for this key get an absence, and do not load it
-/// themselves.
 #[test]
 fn an_omitted_key_is_absent_for_the_other_calls_that_wait_for_it() {
     let _watch = watch_this_test();

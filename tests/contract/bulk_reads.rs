@@ -79,7 +79,6 @@ fn a_hundred_thousand_keys_are_found_and_loaded_at_once() {
     assert_eq!(missing, 75_000);
 }
 
-/// The number of records exceeds the number that is read under one snapshot.
 #[test]
 fn more_records_than_one_snapshot_is_held_for_are_found() {
     let place = Place::new();
@@ -96,7 +95,6 @@ fn more_records_than_one_snapshot_is_held_for_are_found() {
     assert_eq!(cache.stats().misses, 10);
 }
 
-/// A lookup of a key that is too long is a miss. A load refuses such a key before it looks up any key.
 #[test]
 fn a_key_that_is_too_long_is_a_miss_and_no_load() {
     let cache = Cache::builder().open().unwrap();

@@ -74,7 +74,6 @@ fn a_group_is_inserted_from_what_an_application_has() {
     assert_eq!((names.count(), cache.stats().inserts), (5, 5));
 }
 
-/// Checks that earlier entries stay and that no value of the group is stored.
 #[test]
 fn a_group_with_one_value_that_is_refused_changes_nothing() {
     let place = Place::new();
@@ -192,8 +191,6 @@ fn a_group_during_an_outage_is_kept_and_saved_as_a_whole() {
     assert_eq!(values(&versions, &[1, 2]), [Some(4); 2]);
 }
 
-/// The disk becomes full while groups are inserted. After a crash at any time, the file contains each group
-/// completely or not at all.
 #[test]
 fn contract_4_a_full_disk_splits_no_group() {
     let place = SimulatedPlace::new();

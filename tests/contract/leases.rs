@@ -52,7 +52,6 @@ fn pending(versions: &Keyspace<u64, u64>) -> PendingLoad<u64> {
 /// A change of key 1.
 type KeyChange = fn(&Keyspace<u64, u64>);
 
-/// Waits for the load as a caller does, and returns the result.
 fn waited(pending: PendingLoad<u64>) -> Result<Option<u64>, LoadError<String>> {
     pending.wait().map(|waited| waited.value().map(|value| *value))
 }

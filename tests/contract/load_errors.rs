@@ -119,7 +119,6 @@ fn a_loader_that_joins_a_thread_which_asks_for_its_key_is_ended_by_the_timeout()
     assert_eq!(*outer.unwrap(), "outer");
 }
 
-/// A value whose `Serialize` fails.
 #[derive(Debug, Deserialize)]
 struct Unencodable;
 

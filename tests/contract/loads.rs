@@ -161,7 +161,6 @@ fn loaders_that_ask_for_one_anothers_keys_do_not_wait_for_ever() {
     });
 }
 
-/// A loader of each cache loads from the other cache.
 #[test]
 fn loaders_that_ask_across_two_caches_do_not_wait_for_ever() {
     let caches = [(); 2].map(|()| Cache::builder().open().unwrap().keyspace(NAMES).unwrap());

@@ -11,7 +11,6 @@ use crate::support::{HOUR, Place};
 
 type Numbers = Keyspace<u64, u64>;
 
-/// Returns the definition of the keyspace with this number.
 fn numbered(number: u64) -> KeyspaceDefinition<u64, u64> {
     let name = format!("keyspace {number:04}");
     KeyspaceDefinition::new(Box::leak(name.into_boxed_str())).ttl(HOUR)

@@ -232,7 +232,6 @@ fn contract_1_a_broken_watch_refuses_a_transaction() {
     assert!(matches!(require(&watch), Err(Error::Closed)));
 }
 
-/// Checks that a watched entry is still unchanged after it was evicted from memory and read back from disk.
 #[test]
 fn contract_1_a_watch_survives_the_way_to_disk_and_back() {
     let place = Place::new();

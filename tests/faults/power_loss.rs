@@ -10,7 +10,6 @@ use crate::faults::workload::{Call, WorkloadRun, calls, check};
 use crate::support::harness::Harness;
 use crate::support::simulated::SimulatedPlace;
 
-/// Number of calls in a workload.
 const CALLS: usize = 40;
 
 /// Runs one workload, and loses power at each change of the disk. Returns the number of disk states that were

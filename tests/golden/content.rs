@@ -83,7 +83,6 @@ pub(crate) fn builder(path: &Path, clock: &Arc<ManualClock>) -> CacheBuilder {
     Cache::builder().path(path).clock(clock.clone()).disk_capacity(1 << 20).shards(1).stepped(7)
 }
 
-/// Makes a golden file.
 pub(crate) fn make(path: &Path) {
     let clock = Arc::new(ManualClock::starting_at(WRITTEN));
     let cache = builder(path, &clock).open().unwrap();
@@ -157,7 +156,6 @@ pub(crate) fn follower_finds_what_is_left(follower: &Follower) {
     assert!(follower.keyspace(COUNTERS).keys().unwrap().is_empty());
 }
 
-/// Checks that an owner finds every entry.
 pub(crate) fn owner_finds_all(cache: &Cache) {
     let products = cache.keyspace(PRODUCTS).unwrap();
     let prices = cache.keyspace(PRICES).unwrap();
@@ -185,7 +183,6 @@ pub(crate) fn owner_finds_all(cache: &Cache) {
     assert!(notes.get(&note_key(8)).is_none() && notes.get(&note_key(9)).is_none());
 }
 
-/// Checks that a follower finds every entry.
 pub(crate) fn follower_finds_all(follower: &Follower) {
     let (products, prices) = (follower.keyspace(PRODUCTS), follower.keyspace(PRICES));
     for number in 0..12 {

@@ -92,7 +92,6 @@ impl Lookups {
         self.0.lock().unwrap().push(value);
     }
 
-    /// Looks up the key without recording a use.
     pub(crate) fn peek(&self, keyspace: &Keyspace<u64, u64>) {
         let value = keyspace.peek(&1).map(|value| *value);
         self.0.lock().unwrap().push(value);
@@ -105,7 +104,6 @@ impl Lookups {
     }
 }
 
-/// An entry is touched while it expires.
 pub(crate) fn a_touch_brings_back_nothing_that_was_seen_expired() {
     let place = Place::new();
     let cache = place.open_tight();

@@ -57,7 +57,6 @@ pub(crate) fn explore(test: &str, scenario: fn(), scenarios: u64) {
     eprintln!("{test}: {schedules} schedules from seed {first_seed}");
 }
 
-/// Returns the command that replays one schedule of a test.
 pub(crate) fn replay(test: &str, seed: u64) -> String {
     seeds::replay(seed, (VARIABLE, 1), COMMAND, test)
 }

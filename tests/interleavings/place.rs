@@ -23,7 +23,6 @@ pub(crate) const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition
 pub(crate) const STALE: KeyspaceDefinition<u64, u64> =
     KeyspaceDefinition::new("stale").ttl(TTL).grace(Duration::from_hours(1));
 
-/// The time to idle of [`IDLING`].
 pub(crate) const IDLE: Duration = Duration::from_secs(40);
 
 /// A keyspace whose entries expire if they are not used.
@@ -83,7 +82,6 @@ impl Place {
         place
     }
 
-    /// Returns a place on a simulated disk, and that disk.
     pub(crate) fn on_a_disk() -> (Self, SimulatedVolume) {
         let place = |disk: &SimulatedVolume| Self {
             path: "/cache/shop.larder".into(),
@@ -211,7 +209,6 @@ pub(crate) fn let_others_go_on() {
     }
 }
 
-/// Opens the keyspace [`VERSIONS`].
 pub(crate) fn versions(cache: &Cache) -> Keyspace<u64, u64> {
     cache.keyspace(VERSIONS).unwrap()
 }

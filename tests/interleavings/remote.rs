@@ -193,7 +193,6 @@ pub(crate) fn a_push_at_the_end_of_a_turn_is_bounded() {
     source.check();
 }
 
-/// One machine loads the key while the other machine removes it.
 pub(crate) fn a_load_never_outlives_a_removal_on_another_machine() {
     let (machines, source) = (Machines::new(), Source::new());
     let [one, other] = machines.versions();
@@ -312,7 +311,6 @@ pub(crate) fn a_raw_load_never_outlives_a_removal_of_its_machine() {
     source.check();
 }
 
-/// Increments on two machines are added up.
 pub(crate) fn no_increment_of_two_machines_is_lost() {
     let machines = Machines::new();
     let [one, other] = machines.versions();

@@ -29,7 +29,6 @@ impl Source {
         self.now.load(Ordering::SeqCst)
     }
 
-    /// Increments the number, and returns it.
     pub(crate) fn next(&self) -> u64 {
         self.now.fetch_add(1, Ordering::SeqCst) + 1
     }

@@ -32,7 +32,6 @@ impl TaskQueue {
         self.lock().pop()
     }
 
-    /// Runs all queued tasks.
     fn run(&self) {
         while let Some(task) = self.next() {
             block_on(task);

@@ -46,7 +46,7 @@ fn everything_is_counted_by_keyspace_and_by_tier() {
     assert!(swept(|space| space.disk_expirations) > 0 && swept(|space| space.memory_expirations) > 0);
 }
 
-/// Contract 7 in the statistics: entries in a full write buffer do not count as memory in use.
+/// Entries in a full write buffer do not count as memory in use.
 #[test]
 fn contract_7_what_waits_in_the_write_buffer_stands_beside_the_memory_capacity() {
     let (place, disk) = (Place::new(), SimulatedVolume::new());

@@ -99,7 +99,6 @@ impl Worker {
         }
     }
 
-    /// Sends a line to the child.
     pub(crate) fn tell(&mut self, line: &str) {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
     }

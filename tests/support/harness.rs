@@ -47,7 +47,6 @@ impl Harness {
         self.first_seed
     }
 
-    /// Returns the seed of each round.
     pub(crate) fn seeds(&self) -> impl Iterator<Item = u64> + use<> {
         let first_seed = self.first_seed;
         (0..self.rounds).map(move |at| first_seed.wrapping_add(at))

@@ -158,7 +158,6 @@ pub(crate) fn watch_this_test() -> Watch {
     Watch::over(thread.name().unwrap_or("a thread of some test").to_owned(), patience())
 }
 
-/// A pseudorandom generator.
 pub(crate) struct Random(u64);
 
 impl Random {

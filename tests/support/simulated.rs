@@ -102,7 +102,6 @@ pub(crate) fn state_of(cache: &Cache) -> DiskState {
     disk_of(cache).state
 }
 
-/// Opens a cache with these settings, and waits for its first sweep.
 pub(crate) fn open_swept(builder: CacheBuilder) -> Cache {
     let cache = builder.open().unwrap();
     // On a failing disk there is no first sweep, so the result is ignored.

@@ -10,7 +10,6 @@ use larder::{BackgroundLoad, CacheBuilder};
 
 pub(crate) type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// An async runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Runtime {
     TokioOnOneThread,
@@ -21,7 +20,6 @@ pub(crate) enum Runtime {
 impl Runtime {
     pub(crate) const ALL: [Self; 3] = [Self::TokioOnOneThread, Self::TokioOnThreads, Self::Smol];
 
-    /// Runs a future to completion. Blocks the calling thread.
     pub(crate) fn block_on<T>(self, future: impl Future<Output = T>) -> T {
         let tokio = |mut builder: tokio::runtime::Builder| builder.enable_time().build().unwrap();
         match self {
@@ -109,7 +107,6 @@ impl<F: Future> HandPolled<F> {
         }
     }
 
-    /// Drops the future.
     pub(crate) fn leave(&mut self) {
         self.future = None;
     }

@@ -1,11 +1,9 @@
 //! Checks of the text of a file: its header, its length, and the width of its comments.
 
-/// Maximum number of lines in a source file.
 pub(crate) const MAX_FILE_LINES: usize = 400;
 /// Maximum number of characters in a line of a comment or a page.
 pub(crate) const MAX_TEXT_WIDTH: usize = 110;
 
-/// Returns whether a file begins with a header.
 pub(crate) fn has_header(text: &str) -> bool {
     text.starts_with("//!") || text.starts_with("#![")
 }
@@ -19,7 +17,7 @@ pub(crate) fn wide_comments(text: &str) -> Vec<usize> {
     })
 }
 
-/// Returns the numbers of lines of a page that are too wide.
+/// Returns the numbers of a page's lines that are too wide.
 pub(crate) fn wide_lines_of_page(text: &str) -> Vec<usize> {
     wide_lines(text, |line| Some(line.trim_start()))
 }
@@ -44,7 +42,7 @@ fn wide_lines(text: &str, prose: impl Fn(&str) -> Option<&str>) -> Vec<usize> {
     wide
 }
 
-/// Returns whether a line contains an address that is too long to break the line.
+/// Returns whether a line contains an address so long that the line cannot be broken.
 fn has_long_address(line: &str) -> bool {
     line.split_whitespace().any(|word| word.contains("://") && word.chars().count() > MAX_TEXT_WIDTH / 2)
 }

@@ -82,7 +82,6 @@ impl Error {
         move |source| Self::File { doing, path, source }
     }
 
-    /// Adds the file to a JSON error.
     pub(crate) fn json(path: impl Into<PathBuf>) -> impl FnOnce(serde_json::Error) -> Self {
         let path = path.into();
         move |source| Self::Json { path, source }

@@ -21,7 +21,6 @@ use crate::error::Error;
 use crate::min_revisions::MinRevisions;
 use crate::report::{CachedTraffic, Traffic};
 
-/// The data that the old image passes to the new image.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Handover {
     pub(crate) options: DemoOptions,

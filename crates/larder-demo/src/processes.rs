@@ -62,7 +62,6 @@ impl Drop for Members {
     }
 }
 
-/// Runs `processes` members, and checks their answers.
 pub(crate) fn run(options: &DemoOptions, processes: u64) -> Result<ExitCode, Error> {
     let url = server_url()?;
     let bound = larder_redis::staleness(&url).map_err(larder_redis::OpenError::from)?;

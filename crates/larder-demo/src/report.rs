@@ -68,7 +68,6 @@ impl CachedTraffic {
     }
 }
 
-/// Traffic after the restart.
 #[derive(Debug, Serialize)]
 pub(crate) struct RestartedTraffic {
     #[serde(flatten)]

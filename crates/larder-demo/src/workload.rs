@@ -94,9 +94,7 @@ pub(crate) enum Stream {
     Before(u64),
     /// The requests of one thread after the restart.
     After(u64),
-    /// The changes before the restart.
     ChangesBefore,
-    /// The changes after the restart.
     ChangesAfter,
 }
 

@@ -8,13 +8,11 @@ use syn::{Attribute, Error, Fields, LitStr, Path, Token, Type, parse_quote};
 
 use crate::types::plain;
 
-/// The options of a type.
 pub(crate) struct TypeOptions {
     /// The path of the crate larder.
     pub(crate) larder: Path,
     /// The option `lookup_by`: types that look up the key, in addition to those that the macro chooses.
     pub(crate) lookup_by: Vec<Type>,
-    /// The option `try_from`.
     pub(crate) try_from: Option<TryFrom>,
 }
 

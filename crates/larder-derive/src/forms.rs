@@ -62,7 +62,6 @@ impl Form {
         }
     }
 
-    /// Returns the implementations for this form.
     pub(crate) fn implement(&self, input: &DeriveInput, options: &TypeOptions) -> TokenStream {
         let (larder, name, form) = (&options.larder, &input.ident, &self.ty);
         let (_, arguments, _) = input.generics.split_for_impl();
@@ -104,7 +103,8 @@ fn is_size(length: &Expr) -> bool {
     matches!(length, Expr::Path(path) if path.path.is_ident(ANY_SIZE))
 }
 
-/// Returns the forms in the option `lookup_by` that are not among `known`. A form may be given twice.
+/// Returns the forms in the option `lookup_by` that are not among `known`. A form that is given twice is
+/// returned once.
 ///
 /// # Errors
 /// Fails if a form is the key type itself, which is always a form.

@@ -60,7 +60,6 @@ pub(crate) fn with_more(generics: &Generics, more: impl IntoIterator<Item = Gene
     generics
 }
 
-/// Returns a type parameter with a bound.
 pub(crate) fn bounded(name: &Ident, bound: &TokenStream) -> GenericParam {
     parse_quote!(#name: #bound)
 }

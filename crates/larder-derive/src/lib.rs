@@ -58,7 +58,6 @@ pub fn derive_key(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand(&input).unwrap_or_else(Error::into_compile_error).into()
 }
 
-/// Returns the implementations for a type.
 fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let options = TypeOptions::read(&input.attrs)?;
     generics::check(&input.generics)?;

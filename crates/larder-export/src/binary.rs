@@ -45,9 +45,7 @@ const ENTRY: u8 = 2;
 const END: u8 = 3;
 /// Length of a frame's kind and its length field in bytes.
 const FRAME_HEAD: usize = 5;
-/// The flag of an entry with a fingerprint.
 const HAS_FINGERPRINT: u8 = 1;
-/// The flag of an absence.
 const IS_ABSENCE: u8 = 1 << 3;
 /// Position of the lowest bit of the compression in the flags.
 const COMPRESSION_SHIFT: u32 = 1;

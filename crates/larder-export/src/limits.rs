@@ -41,8 +41,8 @@ pub(crate) fn check_keyspace(keyspace: &Keyspace, names: &[String]) -> Result<()
     Ok(())
 }
 
-/// Checks the lengths of an entry's key and value, its compression, and that an absence has no fields of a
-/// value. The error says what is wrong.
+/// Checks the lengths of an entry's key and value, its compression, and that an absence has neither a
+/// compression nor a fingerprint. The error says what is wrong.
 pub(crate) fn check_entry(entry: &Entry) -> Result<(), String> {
     let value_len = entry.value.as_ref().map_or(0, Vec::len);
     for (what, len, max) in [("key", entry.key.len(), MAX_KEY_LEN), ("value", value_len, MAX_VALUE_LEN)] {

@@ -115,7 +115,6 @@ impl<S: Shop> Families<S> {
         Ok(self)
     }
 
-    /// Returns every family of the shop and of the application.
     fn all(&self) -> impl Iterator<Item = Family> {
         Family::ALL.into_iter().chain(self.own.ids().map(Family::Own))
     }

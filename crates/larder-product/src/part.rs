@@ -19,7 +19,6 @@ pub enum Part {
 }
 
 impl Part {
-    /// Every kind of part.
     pub(crate) const ALL: [Self; 5] = [Self::Category, Self::Product, Self::Data, Self::User, Self::Merchant];
 }
 

@@ -48,7 +48,6 @@ impl Server {
         Self { child, output, address }
     }
 
-    /// Sends a request, and returns the whole answer.
     fn ask(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();

@@ -152,7 +152,6 @@ impl StalenessThread<'_> {
         self.oracle.wrote(key, version);
     }
 
-    /// Changes the source, then removes the key from the cache.
     fn remove(&self, key: Key) {
         let version = self.oracle.change(key).bump();
         if self.plant != PlantedStaleness::Forgets {

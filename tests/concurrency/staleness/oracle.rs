@@ -63,7 +63,6 @@ pub(super) fn all_keys() -> impl Iterator<Item = Key> {
 }
 
 impl Oracle {
-    /// Opens the file of the oracle, and creates the file if it is missing.
     pub(super) fn open(path: &Path) -> Self {
         let file = File::options().read(true).write(true).create(true).truncate(false).open(path).unwrap();
         let len = GROUPS * KEYS * 2 * WIDTH;

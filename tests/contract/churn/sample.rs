@@ -26,7 +26,6 @@ const THREADS_OF_A_CACHE: u64 = 2;
 /// anchor, and one for its lock. While another cache is refused, the lock has a second descriptor.
 const DESCRIPTORS_OF_A_CACHE: u64 = 6;
 
-/// The resources of a process at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sample {
     pub(super) is_open: bool,
@@ -42,7 +41,6 @@ fn count(dir: impl AsRef<Path>) -> u64 {
 }
 
 impl Sample {
-    /// Takes a sample of this process.
     pub(super) fn take(path: &Path, when: &str) -> Self {
         let statm = fs::read_to_string("/proc/self/statm").unwrap();
         let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();

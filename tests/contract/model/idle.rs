@@ -20,7 +20,6 @@ const LIFE: Duration = Duration::from_secs(18);
 struct IdleLife {
     /// Time of the last use or write.
     used_at: Timestamp,
-    /// Earliest possible expiry.
     earliest: Timestamp,
     latest: Timestamp,
     /// End of the TTL.
@@ -94,7 +93,6 @@ impl ModelRun {
         }
     }
 
-    /// Records uses of live entries.
     pub(super) fn note_uses(&mut self, used: Vec<(usize, ModelKey)>) {
         for (_, key) in used.into_iter().filter(|(at, _)| *at == IDLE) {
             let life = self.idle.present.get_mut(&key).expect("the entry was live");

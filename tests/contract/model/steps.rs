@@ -18,7 +18,6 @@ pub(super) enum Step {
     Load(usize, ModelKey, u64),
     /// A load whose loader may find no value.
     LoadOptional(usize, ModelKey, Option<u64>),
-    /// A load whose loader fails.
     FailLoad(usize, ModelKey),
     /// Waits until this many milliseconds after the expiry of an entry with a grace. Then loads its key with
     /// a loader that fails.
@@ -62,7 +61,6 @@ pub(super) enum TransactionCall {
     Remove,
 }
 
-/// An atomic change of a key.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum AtomicStep {
     InsertFor(u64, ModelTtl),

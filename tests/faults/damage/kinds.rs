@@ -27,11 +27,9 @@ pub(super) enum DamageKind {
     SwappedPages,
     /// A page with older content, as after a lost write to a used block.
     OlderPage,
-    /// A file without its last part.
     CutOff,
     /// A page of random bytes, as after a write of another program.
     GarbagePage,
-    /// An empty file.
     Empty,
     /// Only the header, and at most a part of the following pages.
     HeaderOnly,

@@ -27,7 +27,6 @@ const BATCH: usize = 25;
 /// Number of trials by kind of damage and by outcome.
 type Tally = BTreeMap<String, BTreeMap<String, u64>>;
 
-/// A trial with a wrong outcome.
 #[derive(Debug)]
 struct Wrong {
     seed: u64,

@@ -26,7 +26,6 @@ pub(crate) type Found = BTreeMap<Key, Written>;
 /// The keys for which an absence was found.
 pub(crate) type Absent = BTreeSet<Key>;
 
-/// Returns every key of every thread.
 pub(crate) fn all_keys() -> impl Iterator<Item = Key> {
     (0..THREADS).flat_map(|thread| (0..KEYS).map(move |key| (thread, key)))
 }

@@ -14,7 +14,6 @@ pub(crate) fn all_keys() -> impl Iterator<Item = WorkloadKey> {
     (0..GROUPS).flat_map(|group| (0..KEYS).map(move |number| (group, number)))
 }
 
-/// One call of a workload.
 #[derive(Debug, Clone)]
 pub(crate) enum Call {
     Insert(WorkloadKey, usize),
@@ -45,7 +44,6 @@ pub(crate) enum Call {
     Damage,
 }
 
-/// Returns `count` random calls.
 pub(crate) fn calls(seed: u64, count: usize) -> Vec<Call> {
     let mut random = Random::new(seed);
     (0..count).map(|_| call(&mut random)).collect()

@@ -56,7 +56,6 @@ pub(crate) struct WorkloadRun {
 }
 
 impl WorkloadRun {
-    /// Makes a workload. With `fails`, the disk fails, so calls may fail too.
     pub(crate) fn new(place: SimulatedPlace, fails: bool) -> Self {
         let (second, history) = (Second::default(), History::default());
         Self { place, cache: None, second, history, last_version: 0, fails }

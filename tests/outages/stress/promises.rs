@@ -60,7 +60,6 @@ pub(super) fn read(space: &OwnedKeyspace, revision: u32, key: OwnedKey) -> Optio
     Some(held.number)
 }
 
-/// The promises to one owner.
 #[derive(Debug)]
 pub(super) struct Promises {
     pub(super) revision: AtomicU32,

@@ -49,7 +49,6 @@ impl Maker {
 
 /// A type whose values can be made from a seed and compared.
 pub(crate) trait Content: Sized {
-    /// Returns a new value.
     fn make(maker: &mut Maker) -> Self;
 
     /// Returns whether `read` equals `self`. With `with_losses`, the parts that the type itself loses may

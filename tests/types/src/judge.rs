@@ -28,7 +28,6 @@ pub(crate) struct Counts {
     pub(crate) lost: usize,
 }
 
-/// The outcome of reading a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Read {
     Equal,

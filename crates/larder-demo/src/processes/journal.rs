@@ -60,7 +60,6 @@ pub(crate) struct Acknowledgements {
     subjects: HashMap<Subject, Vec<(u64, Duration)>>,
 }
 
-/// The result of the check of one process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
     /// The longest time from the acknowledgement of a change to a request whose answer did not show it.
@@ -93,7 +92,6 @@ impl Acknowledgements {
         revisions.get(next).map(|(_, at)| *at)
     }
 
-    /// Checks the answers of one process.
     pub(crate) fn judge(&self, journal: &Journal, bound: Duration) -> Verdict {
         let mut verdict = Verdict::default();
         for answer in &journal.answers {

@@ -93,7 +93,6 @@ pub(crate) fn run(path: &Path) -> Result<ExitCode, Error> {
 }
 
 impl Member<'_> {
-    /// Runs all threads, and collects their answers and removals.
     fn run(&self) -> Result<Journal, Error> {
         // The channel has no capacity, so a client continues only when the update thread has received its
         // ticket.

@@ -47,7 +47,6 @@ const SCHEMA: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// A filled database of the shop.
 #[derive(Debug)]
 pub(crate) struct Database {
     path: PathBuf,

@@ -27,7 +27,6 @@ pub(crate) struct OwnFamilies {
 impl OwnFamilies {
     pub(crate) const NONE: Self = Self { families: &[], ttls: [None; MAX_OWN_FAMILIES] };
 
-    /// Checks the families, and registers them.
     pub(crate) fn register(families: &'static [&'static dyn AnyOwnFamily]) -> Result<Self, OwnFamilyError> {
         if families.len() > MAX_OWN_FAMILIES {
             return Err(OwnFamilyError::TooMany { number: families.len(), most: MAX_OWN_FAMILIES });
@@ -73,7 +72,6 @@ impl OwnFamilies {
         (node.rank(), own)
     }
 
-    /// Sets the TTL of a registered family.
     pub(crate) fn set_ttl(&mut self, family: OwnFamilyId, ttl: Duration) {
         let at = self.ids().position(|id| id == family);
         if let Some(slot) = at.and_then(|at| self.ttls.get_mut(at)) {

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-/// A field, with its attributes.
 #[derive(Debug, Clone)]
 pub(crate) struct Field {
     pub(crate) name: String,

@@ -50,7 +50,7 @@ impl CacheBuilder {
     ///
     /// The function must start the task and return. The cache calls it on any thread, holding no lock,
     /// usually from a task that requests a value. `tokio::spawn` panics on a thread outside of a runtime, so
-    /// use a runtime handle in the function. A task of smol must be detached.
+    /// use a runtime handle in the function. A smol task must be detached.
     ///
     /// ```
     /// # use larder::Cache;

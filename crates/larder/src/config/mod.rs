@@ -226,8 +226,8 @@ impl CacheBuilder {
     /// per value.
     ///
     /// When the write buffer is full, inserts wait for a commit. A value that exceeds the write buffer
-    /// together with its encoding waits until the buffer is empty, and is committed alone. Until then, the
-    /// excess counts against the [memory capacity](CacheBuilder::memory_capacity).
+    /// together with its encoding waits until the buffer is empty, and is committed alone. Until it is
+    /// committed, the excess counts against the [memory capacity](CacheBuilder::memory_capacity).
     pub fn write_buffer(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.write_buffer = bytes.into();
         self
@@ -240,8 +240,8 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the maximum length of a file that is verified page by page when it is opened: any length. Default
-    /// 16 MiB. Verifying takes about one second per gigabyte.
+    /// Sets the maximum length of a file that is verified page by page when it is opened. Any length is
+    /// allowed. Default 16 MiB. Verifying takes about one second per gigabyte.
     ///
     /// Every lookup checks its record in any case. The verification also finds damage in the pages of the
     /// index.
@@ -298,8 +298,9 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the minimum duration of a [slow load](crate::Cache::slow_loads): any duration. Default 1 s. A
-    /// warning in the log names the keyspace of each slow load. With [`Duration::MAX`], no load is slow.
+    /// Sets the minimum duration of a [slow load](crate::Cache::slow_loads). Any duration is allowed. Default
+    /// 1 s. A warning in the log names the keyspace of each slow load. With [`Duration::MAX`], no load is
+    /// slow.
     pub fn slow_load(mut self, threshold: Duration) -> Self {
         self.slow_load = threshold;
         self

@@ -18,7 +18,7 @@ pub(crate) struct KeyspaceStatus {
     pub(crate) id: KeyspaceId,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
-    /// The version of the values' shape.
+    /// The version of the value type.
     pub(crate) version: u32,
     /// The shape of the keys.
     pub(crate) shape: String,

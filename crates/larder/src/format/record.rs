@@ -82,7 +82,8 @@ impl Header {
         Self { expires_at, delete_after: expires_at.after(grace), ..self }
     }
 
-    /// Returns the header with the time of writing. Its own time may be that of the entry's expiry row.
+    /// Returns the header with the time of writing in `written_at`. In a header that was just parsed, this
+    /// field may have the time of the entry's expiry row.
     fn written(self, extension: &Extension) -> Result<Self, Damage> {
         let since_row = extension.since_row.unwrap_or(0).into();
         let written_at = self.written_at.as_millis().checked_add(since_row).ok_or(Damage::Extension)?;

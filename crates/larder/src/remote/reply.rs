@@ -29,8 +29,8 @@ pub struct RemoteReply<T> {
     is_sent: bool,
 }
 
-/// The receiver of an answer. A task awaits it; a thread calls [`wait`](RemoteAnswer::wait). Dropping it does
-/// not cancel the request; the answer is then discarded.
+/// The receiver of an answer. A task awaits it. A thread calls [`wait`](RemoteAnswer::wait). Dropping it does
+/// not cancel the request, but discards the answer.
 #[derive(Debug)]
 #[must_use = "the answer is lost if no caller waits for it"]
 pub struct RemoteAnswer<T> {
@@ -77,7 +77,8 @@ impl<T> RemoteReply<T> {
         if let Some(waker) = waker
             && let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake()))
         {
-            // Waking runs code of an executor. Its panic must not end the thread that reads the connection.
+            // Waking runs code of an executor. A panic of that code must not end the thread that reads the
+            // connection.
             drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
         }
     }

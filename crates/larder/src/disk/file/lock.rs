@@ -1,4 +1,4 @@
-//! The owner's lock. Only the process that holds this lock may write, rename and delete the cache file.
+//! The owner's lock. Only the process that holds this lock may write, rename or delete the cache file.
 //!
 //! `<path>.lock` is locked before any other file is changed. So there is one owner at a time, even if the
 //! cache file is moved or removed. The owner renames another file over the cache file in only one case: that
@@ -118,7 +118,7 @@ impl OwnerLock {
         if let Some(socket) = socket {
             info.set_socket(socket);
         }
-        // Before this opening locked the new file, another one may have locked and written it.
+        // Before this opening locked the new file, another opening may have locked and written it.
         let is_new = file.is_new() && content.is_empty();
         let mut lock = Self { file, path: lock_path, info, process: FileProcess::current(), is_new };
         match lock.file.write(&lock.info.to_bytes()) {

@@ -1,4 +1,4 @@
-//! The content of the lock file `<path>.lock`. A file with other content is not a lock file of larder.
+//! The content of the lock file `<path>.lock`. A file with other content is not a larder lock file.
 //!
 //! ```text
 //! 4711

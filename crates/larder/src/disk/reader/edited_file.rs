@@ -150,7 +150,8 @@ fn open_locked(
         path: path.to_owned(),
         page_cache: PAGE_CACHE,
         verify_up_to,
-        // The capacity is a setting of a cache. A cache shrinks the file when it opens the file.
+        // An edit has no capacity, because the capacity is a setting of a cache. A cache shrinks the file
+        // when it opens the file.
         limits: StoreLimits::UNBOUNDED,
         capacity: u64::MAX,
         counts_blocks: OsVolume.counts_blocks(path),

@@ -95,7 +95,8 @@ impl Followed {
     /// A later version of larder may have upgraded the file since the follower opened it, so each call reads
     /// the format.
     pub(crate) fn view(&self, only: Option<&str>) -> Result<(Catalog, StoreSnapshot), Error> {
-        // At the fork, a thread of the parent may have held this lock or a lock of redb.
+        // A forked child is refused. At the fork, a thread of the parent may have held the lock of `file` or
+        // a lock of redb.
         if !self.process.is_current() {
             return Err(Error::Forked);
         }

@@ -19,7 +19,7 @@ pub struct KeyspaceInfo {
     pub name: String,
     /// The number of the keyspace in this file.
     pub number: u32,
-    /// The version of the values' shape.
+    /// The version of the value type, from the definition of the keyspace.
     pub version: u32,
     /// The shape of the keys, such as `(string, u64)`.
     pub key_shape: String,
@@ -31,11 +31,11 @@ pub struct KeyspaceInfo {
     /// The retired versions, oldest first, up to the latest
     /// [`MAX_RETIRED_VERSIONS`](crate::MAX_RETIRED_VERSIONS).
     pub retired_versions: Vec<RetiredVersion>,
-    /// The fingerprint of the values' type, or zero if the values have none.
+    /// The fingerprint of the values' shape that the file records, or zero if it records none.
     pub fingerprint: u64,
     /// Number of entries, including expired entries that are not swept yet.
     pub entries: u64,
-    /// The charge of the entries.
+    /// The disk space that the entries are charged for.
     pub bytes: ByteSize,
 }
 

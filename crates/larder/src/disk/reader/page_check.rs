@@ -56,7 +56,8 @@ pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
         });
         let pinned = match pinned {
             Ok(pinned) => Some(pinned),
-            // A crash has left the file, or a process is writing it and will change the header.
+            // A crash has left the file, or a process is writing it. Without a transaction, only an unchanged
+            // header shows that no page was reused.
             Err(error) if error.kind == StoreErrorKind::Unrepaired => None,
             Err(error) if error.kind == StoreErrorKind::Damage => {
                 return Ok(PageCheck::Damaged(error.to_string()));

@@ -19,8 +19,8 @@ pub(crate) struct EntryChange<'a> {
     /// Whether this change follows an uncommitted removal. If the value is not written, the entry must still
     /// be deleted.
     pub(crate) hides_removal: bool,
-    /// Whether this change is part of a group. If it is a deletion, it is committed together with the values
-    /// of its batch, or not at all.
+    /// Whether this change belongs to a group of values that one call has stored. If it is a deletion, it is
+    /// committed together with the values of its batch, or not at all.
     pub(crate) is_with_values: bool,
 }
 

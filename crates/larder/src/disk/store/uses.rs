@@ -1,15 +1,16 @@
-//! Records which entries were recently read from disk. An eviction spares these entries once.
+//! Records which entries were recently used: read from disk, or overwritten while their expiry rows stayed
+//! ([`super::batch::entries`]). An eviction spares these entries once.
 //!
-//! A table contains bits, and the hash of a key selects a bit. A lookup that is answered from disk sets the
-//! bit of its key. The hand of the eviction clears the bit when it passes ([`super::batch::evict`]), so old
-//! uses are forgotten. If two keys share a bit, a use of one key also spares the other. After a restart no
-//! bit is set, and entries are evicted in the order in which they were written.
+//! A table contains bits, and the hash of a key selects a bit. Each use sets the bit of its key. The hand of
+//! the eviction clears the bit when it passes ([`super::batch::evict`]), so old uses are forgotten. If two
+//! keys share a bit, a use of one key also spares the other. After a restart no bit is set, and entries are
+//! evicted in the order in which they were written.
 //!
 //! A lookup reads a random word of the table, which is seldom in the CPU cache. So the table is kept small,
 //! and is not used while no eviction is near:
 //!
-//! - Until the entries fill half of their room, no use is recorded. These uses would say little: by the time
-//!   of the first eviction, nearly every entry would have been used.
+//! - Until the charge of the entries reaches half of its limit, no use is recorded. These uses would say
+//!   little: by the time of the first eviction, nearly every entry would have been used.
 //! - The capacity of the file limits the table. Only the start of the table is in use, with a few bits for
 //!   each entry of the file. This part doubles as entries are written, and its bits are copied, so no use is
 //!   forgotten.
@@ -45,7 +46,8 @@ impl Uses {
     /// Enlarges the used part for the entries of the file. `bytes` is the charge of these entries, and
     /// `usable` is the limit of the charge. Called by one thread at a time.
     ///
-    /// A use that a lookup records during the call may be forgotten. Then its entry is spared once less.
+    /// A use that a lookup records during the call may be forgotten. Then the eviction spares its entry one
+    /// time less.
     pub(crate) fn grow_for(&self, entries: u64, bytes: u64, usable: u64) {
         let Some(words) = self.words.get() else { return };
         let used = self.used();

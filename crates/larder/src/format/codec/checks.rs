@@ -1,5 +1,5 @@
 //! Checks that the values of a keyspace come back as they were stored. Some values are tried when they are
-//! written, and every value that is read is checked against its fingerprint.
+//! written. A value that is read is checked against its fingerprint, if it has one.
 //!
 //! The effect of a type's serde attributes cannot be read from the type. Only a trial shows that a value
 //! *comes back*: that decoding its bytes gives an equal value. A trial decodes a value from its bytes before
@@ -8,13 +8,13 @@
 //! the builder says so, every value is tried. After [`MAX_TRIALS`] trials, a new kind or name alone causes no
 //! trial. Then only the fingerprint protects the values that are read.
 //!
-//! An encoding that describes itself has no fingerprint. In it, a type that asks for any kind (an untagged
-//! enum, a flattened map) gets the kind that the bytes look like. So one value may come back, and another
-//! value of the same shape may not. The same holds for a type that does not ask for the parts that were
-//! written. For example, the type skips a field (`skip_deserializing`, a name that only one side has), or
-//! reads a number as a different type. After the first value that shows one of these two, every value of the
-//! keyspace is tried. Every value that contains a map of unknown length is tried too, because an omitted
-//! field looks like a missing key of the map.
+//! An encoding that describes itself has no fingerprint. With such an encoding, a type that asks for any kind
+//! (an untagged enum, a flattened map) gets the kind that the bytes look like. So one value may come back,
+//! and another value of the same shape may not. The same holds for a type that does not ask for the parts
+//! that were written. For example, the type skips a field (`skip_deserializing`, a name that only one side
+//! has), or reads a number as a different type. After the first value with one of these two problems, every
+//! value of the keyspace is tried. Every value that contains a map of unknown length is tried too, because an
+//! omitted field looks like a missing key of the map.
 
 use std::any::type_name;
 use std::cell::Cell;

@@ -1,7 +1,7 @@
 //! Shows a value of [`Format::MessagePack`](super::format::Format::MessagePack) as JSON, without its type.
 //!
-//! MessagePack can express more than JSON. Values that JSON lacks are written as text, and nothing is
-//! omitted:
+//! MessagePack can express more than JSON. Values that JSON lacks are written in the forms below, and nothing
+//! is omitted:
 //!
 //! | MessagePack | JSON |
 //! |---|---|

@@ -2,7 +2,7 @@
 //!
 //! | shape | text | note |
 //! |---|---|---|
-//! | `string` | `MTNVTU` | `"two words"`, with the escapes of Rust, if the plain text could be misread |
+//! | `string` | `MTNVTU` | `"two words"`, with Rust's escapes, if the plain text could be misread |
 //! | `bytes` | `b"MTN\x00"` | |
 //! | numbers | `7`, `-7` | |
 //! | `bool` | `true`, `false` | |

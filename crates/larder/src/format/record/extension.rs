@@ -3,19 +3,18 @@
 use super::fields::{Damage, Fields};
 use crate::units::Timestamp;
 
-/// Length of the tag and the length of one field of the extension, in bytes.
+/// Number of bytes that the tag and the length of a field take.
 const FIELD_HEAD_LEN: usize = 3;
 const FINGERPRINT: u8 = 1;
 const INFLATED_LEN: u8 = 2;
 const LOAD_MICROS: u8 = 3;
 const ENDS_AT: u8 = 4;
 const SINCE_ROW: u8 = 5;
-/// Maximum number of bytes that the extras of an entry add to its record.
+/// Maximum number of bytes that the extras of an entry, fields 3 and 4, add to its record.
 pub(crate) const EXTRAS_LEN: usize = FIELD_HEAD_LEN + 4 + FIELD_HEAD_LEN + 8;
-/// Number of bytes that a record is longer if the expiry row of its entry has stayed.
+/// Number of bytes that field 5 adds to a record.
 pub(crate) const SINCE_ROW_LEN: usize = FIELD_HEAD_LEN + 4;
 
-/// The optional fields of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Extension {
     /// The fingerprint of the shape with which the value was written.
@@ -26,8 +25,8 @@ pub(crate) struct Extension {
     pub(crate) load_micros: Option<u32>,
     /// The time at which the entry expires even if it is used. `None` if uses do not extend its life.
     pub(crate) ends_at: Option<Timestamp>,
-    /// How long before the record was written the time in the entry's expiry row is, in ms. `None` if the
-    /// row has the time of writing, or if the entry expires.
+    /// The age of the entry's expiry row when the record was written, in ms. `None` if the row has the time
+    /// of writing, or if the entry expires.
     pub(crate) since_row: Option<u32>,
 }
 

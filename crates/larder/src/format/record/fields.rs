@@ -1,4 +1,4 @@
-//! Reads fields of bytes, and says why bytes are not a record.
+//! Reads fields of a fixed size, and defines the reasons why bytes are not a record.
 
 /// Why bytes are not a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

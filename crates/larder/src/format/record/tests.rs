@@ -86,7 +86,7 @@ fn a_row_that_stays_is_found_by_the_header_of_its_record() {
     assert_eq!(peek(&bytes), Some(Header { written_at: row_at, ..header() }));
     assert_eq!(read(b"key", &bytes).unwrap().0, header());
     assert_eq!(peek_written(&bytes), Some(header()));
-    // No time of writing is after the end of time.
+    // The time of writing would be later than the largest time.
     let mut beyond = bytes;
     beyond[24..32].fill(0xFF);
     assert_eq!(read(b"key", &sealed(b"key", beyond.clone())), Err(Damage::Extension));
@@ -185,7 +185,7 @@ fn what_this_version_does_not_know_is_refused() {
 
 fn extensions() -> impl Strategy<Value = (PayloadCompression, Extension)> {
     let compressions = vec![PayloadCompression::None, PayloadCompression::Lz4, PayloadCompression::Zstd];
-    // The header below was written at 1,000 ms.
+    // At most 1,000, because the header below was written at 1,000 ms.
     let since_row = proptest::option::of(0_u32..=1_000);
     let extras = (any::<Option<u32>>(), any::<Option<u64>>(), since_row);
     let parts = (proptest::sample::select(compressions), any::<Option<u64>>(), any::<Option<u32>>(), extras);

@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::disk::store::guard::StoreError;
 use crate::units::Timestamp;
 
-/// Delay before the first attempt to use a failed disk tier again. Each later delay is twice as long.
+/// Delay before the first attempt to use a failed disk tier again. Each later delay is twice the previous
+/// one, up to [`MAX_RETRY_DELAY`].
 pub const INITIAL_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Maximum delay between two attempts to use a failed disk tier again.
 pub const MAX_RETRY_DELAY: Duration = Duration::from_secs(30);

@@ -233,7 +233,8 @@ impl CacheFile {
     }
 
     pub(crate) fn continue_discard(&mut self, now: Timestamp) {
-        // Without the lock, the file at the path may already belong to another owner.
+        // The rename needs the lock. Without the lock, the file at the path may already belong to another
+        // owner.
         if self.would_rename()
             && let Err(error) = self.hold_lock()
         {

@@ -44,11 +44,11 @@ impl CacheFile {
         let before = store.largest_page();
         let narrowed = shrink_regions(store, &self.options, now);
         if !narrowed.as_ref().is_ok_and(|store| store.largest_page() == before) {
-            // The path may now lead to the new file.
+            // The path may now lead to the new file, so the file at the path is anchored again.
             self.anchor = self.options.volume.anchor(&self.options.path).ok().or(self.anchor.take());
         }
         if let Err(error) = &narrowed {
-            // It is unknown which of the two files a restart would find.
+            // It is unknown which of the two files a restart would find, so neither is used.
             self.discard(error.clone(), now);
         }
         narrowed

@@ -157,7 +157,8 @@ pub(super) fn shrink_regions(
         return Ok(store);
     }
     let Ok(Some(copied)) = write_with(region, &store, options, now, &mut || true) else { return Ok(store) };
-    // Closing the file may fail for lack of room. The copy contains everything that was committed.
+    // Closing the file may fail for lack of room. The error is ignored, because the copy contains everything
+    // that was committed.
     drop(store.close());
     replace_by(options, &copied)?;
     Store::open(options, 0)

@@ -28,7 +28,8 @@ use crate::units::Timestamp;
 /// How long an entry that never expires keeps its expiry row while it is overwritten. So the order of
 /// eviction differs by at most this time from the order of writing.
 pub(crate) const ROW_STAYS: Duration = Duration::from_hours(1);
-/// The maximum length of a record whose expiry row stays. A larger record replaces more bytes than the rows.
+/// Maximum length of a record whose expiry row stays. Writing a larger record costs so much that keeping the
+/// row saves little.
 const MAX_LEN_OF_STAYING: usize = 1024;
 
 /// The table of entries and the expiry table, open in a transaction.
@@ -92,8 +93,8 @@ impl<'txn> Entries<'txn> {
         self.put(&change.key, &header, &extension, &value.payload)
     }
 
-    /// Returns how long before this value was written the time in the entry's expiry row is, in ms, if the
-    /// row stays. Returns `None` if the entry is new or its row moves.
+    /// Returns the age of the entry's expiry row when this value was written, in ms. Returns `None` if the
+    /// entry is new or its row moves.
     fn since_row(
         &self,
         key: &[u8],

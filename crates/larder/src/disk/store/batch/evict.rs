@@ -46,7 +46,8 @@ type IsKey<'a> = &'a dyn Fn(&[u8]) -> bool;
 #[derive(Clone, Copy)]
 pub(crate) struct Spared<'a> {
     pub(crate) is_resident: IsKey<'a>,
-    /// Returns whether the entry was read from disk since the last call, and clears the record of that use.
+    /// Returns whether a use of the entry was recorded since the last call, and clears the record of that
+    /// use.
     pub(crate) take_use: IsKey<'a>,
     pub(crate) is_written: IsKey<'a>,
 }

@@ -38,7 +38,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) closing: bool,
     /// Returns whether memory holds a copy of the entry. At first, an eviction spares these entries.
     pub(crate) is_resident: &'a dyn Fn(&[u8]) -> bool,
-    /// Returns whether the entry was read from disk since the last call. At first, an eviction also spares
+    /// Returns whether a use of the entry was recorded since the last call. At first, an eviction also spares
     /// these entries.
     pub(crate) take_use: &'a dyn Fn(&[u8]) -> bool,
     /// Called with the key of an entry that was overwritten and whose expiry row stays in its place. The
@@ -235,7 +235,7 @@ fn sweep(
         if deleted < asked {
             catalog.retired.remove(id);
         }
-        // A keyspace without entries counts as one row, because there may be many of them.
+        // A keyspace without entries counts as one row, because there may be many such keyspaces.
         rows += deleted.max(1);
     }
     outcome.more_to_sweep = rows == batch.sweep;

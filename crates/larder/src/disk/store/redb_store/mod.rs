@@ -1,8 +1,9 @@
 //! The store: an open redb file that receives the commits of the writer.
 //!
 //! Only the writer owns the store of a cache. The catalog keeps the keyspaces with their counts and charges
-//! in memory, and changes only after a commit has succeeded. So counting entries does not scan the table of
-//! entries. Opening a file scans this table only to apply a different rule for charges.
+//! in memory. Once the file is open, the catalog changes only after a commit has succeeded. So counting
+//! entries does not scan the table of entries. Opening a file scans this table only to apply a different rule
+//! for charges.
 
 pub(crate) mod commit;
 mod delete_ranges;

@@ -103,8 +103,6 @@ fn keys_that_are_not_text_are_spelled_as_json() {
     }
 }
 
-/// In some cases the data after the value is cut off. The codec's reader then reaches the end of the bytes
-/// inside this data.
 #[test]
 fn what_follows_a_value_is_an_error_also_if_it_is_cut_off() {
     for rest in [&[0xC0][..], &[0x81], &[0x92, 0x01], &[0xC1], &[0xA3, b'a'], &[0xD4]] {

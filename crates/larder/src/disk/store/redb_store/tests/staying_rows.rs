@@ -1,4 +1,4 @@
-//! The expiry rows of entries that never expire, when the entries are overwritten.
+//! Tests of the expiry rows of overwritten entries that never expire.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn write(store: &mut Store, key: &[u8], sequence: u64, after: Duration, len: usi
     noted.into_inner()
 }
 
-/// Returns the time of the only expiry row, in time since `NOW`.
+/// Returns the time in the only expiry row, as the time since `NOW`.
 fn row_at(store: &Store) -> Duration {
     let txn = store.db.begin_read().unwrap();
     let table = txn.open_table(EXPIRY).unwrap();
@@ -44,10 +44,10 @@ fn an_overwritten_entry_that_never_expires_keeps_its_row_for_a_while() {
     assert_eq!(row_at(&store), ROW_STAYS, "the row moves, so that entries are evicted nearly in order");
     write(&mut store, &key, 6, ROW_STAYS + second, 100);
     assert_eq!(row_at(&store), ROW_STAYS, "the row stays again");
-    // An import may write an entry with an earlier time, which a row cannot be later than.
+    // An import may write an entry with an earlier time. The time in the row must not be later than that.
     write(&mut store, &key, 7, ROW_STAYS / 2, 100);
     assert_eq!(row_at(&store), ROW_STAYS / 2);
-    // Most of the bytes of a large value are in its record.
+    // The row of a large value does not stay.
     write(&mut store, &key, 8, ROW_STAYS, 5_000);
     assert_eq!(row_at(&store), ROW_STAYS);
     store.commit(&batch(&[EntryChange::deletion(key.to_vec(), 9)], &[])).unwrap();

@@ -23,7 +23,6 @@ const OWN_STRIPES: usize = 31;
 pub(crate) struct Counters {
     own: [Stripe; OWN_STRIPES],
     shared: Stripe,
-    /// How long loaders ran.
     pub(crate) load_times: Histogram,
     /// Whether a warning was logged about a loaded value of this keyspace that could not be cached.
     pub(crate) has_told_uncacheable: AtomicBool,

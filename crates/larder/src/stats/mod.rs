@@ -28,8 +28,8 @@ use crate::units::ByteSize;
 /// The counts of a cache since it was opened, and the number and size of its entries.
 /// [`Cache::stats`](crate::Cache::stats) returns this struct.
 ///
-/// The counts are read one after another while the cache is in use. So they may differ by operations that
-/// complete in between.
+/// The counts are read one after another while the cache is in use. So two counts may disagree about an
+/// operation that completes between the two reads.
 ///
 /// `Display` prints tables. `{stats}` prints each row as one line. `{stats:80}` folds the tables for a
 /// terminal of 80 columns.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 #[non_exhaustive]
 pub struct RemoteStats {
-    /// The server, without a password.
+    /// The address of the server, as in its URL but without the password.
     pub server: String,
     /// Lookups answered by the server. [`KeyspaceStats::disk_hits`](crate::KeyspaceStats::disk_hits) has the
     /// count of each keyspace.

@@ -40,7 +40,7 @@ use super::sync::{Arc, AtomicBool, Ordering, thread_local};
 /// round trip to a worker.
 const MAX_MEAN: Duration = Duration::from_micros(25);
 
-/// The weight of one lookup in the mean is one in this number.
+/// One lookup has a weight of `1 / SHARE` in the mean.
 const SHARE: u64 = 256;
 
 /// Minimum time for which workers make the lookups.
@@ -115,7 +115,6 @@ impl ThreadCalls {
         }
     }
 
-    /// Returns whether the thread may look on disk itself.
     fn may_look(&self) -> bool {
         if self.is_worker {
             return false;

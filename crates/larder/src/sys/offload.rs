@@ -1,5 +1,5 @@
-//! Worker threads for calls that may block: a lookup on disk, an insert that waits for room, the end of a
-//! cache. So a task of an async runtime never runs these calls itself.
+//! Worker threads for calls that may block: a lookup on disk, an insert that waits for room, or the closing
+//! of a cache. So a task of an async runtime never runs these calls itself.
 //!
 //! A process has one set of workers, for all caches. A worker starts when a job finds no idle worker, up to
 //! [`MAX_WORKERS`]. It ends after [`IDLE_TIME`] without a job. Further jobs wait in the queue, in order of
@@ -71,7 +71,6 @@ process_static! {
 }
 
 thread_local! {
-    /// Whether this thread is a worker.
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -119,7 +118,7 @@ impl<T> Future for QueuedJob<T> {
 
 impl<T> Drop for QueuedJob<T> {
     fn drop(&mut self) {
-        // Dropped first. Otherwise dropping the job would wake this task.
+        // The result is dropped first. Otherwise dropping the job would wake this task.
         self.result = None;
         if let Some((workers, number)) = self.place.take()
             && workers.process.is_current()

@@ -87,7 +87,6 @@ impl Process {
 
 #[cfg(test)]
 impl FileProcess {
-    /// Returns a process that is never the calling process.
     pub(crate) const fn other() -> Self {
         Self { process: Process::other(), id: 0 }
     }

@@ -57,7 +57,7 @@ struct WakerState {
     /// The earliest deadline. It may belong to a cancelled alarm until the thread checks again.
     next: Option<Deadline>,
     alarms: HashMap<u64, (Deadline, Waker)>,
-    /// For tests: behaves as if the system could not start a thread.
+    /// If true, the caller behaves as if the system could not start a thread.
     #[cfg(test)]
     starts_none: bool,
 }
@@ -230,8 +230,8 @@ impl WakerState {
 }
 
 impl Alarm {
-    /// Replaces the alarm's waker with the one of its task's last poll. Returns whether the alarm is still
-    /// set.
+    /// Replaces the alarm's waker with the waker of its task's latest poll. Returns whether the alarm is
+    /// still set.
     pub(crate) fn renew(&self, waker: Waker) -> bool {
         let mut state = self.thread.state.lock();
         // The unused waker is dropped after the lock is released.

@@ -36,7 +36,7 @@ pub struct NewKeyspace {
 /// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
-    /// The key's bytes, without the number of its keyspace.
+    /// The encoded key, without the number of its keyspace.
     pub key: Vec<u8>,
     /// The time at which the entry was written.
     pub written_at: Timestamp,
@@ -71,8 +71,8 @@ pub struct Written {
 }
 
 impl NewEntry {
-    /// Replaces a time of writing that is later than `now` by `now`, and keeps the TTL ([contract
-    /// 2](crate#the-contract)).
+    /// Returns the entry with a time of writing that is not after `now`. The TTL and the grace time stay
+    /// the same ([contract 2](crate#the-contract)).
     pub(super) fn not_from_the_future(self, now: Timestamp) -> Self {
         if self.written_at <= now {
             return self;

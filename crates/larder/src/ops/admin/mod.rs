@@ -140,8 +140,8 @@ impl Admin {
         self.edit.register(Registration { name, version, shape, format, fingerprint, schema })
     }
 
-    /// Writes entries to a keyspace in one commit. Skips an expired entry, and an entry whose key has a live
-    /// entry in the file that was written later.
+    /// Writes entries to a keyspace in one commit. Skips an expired entry. Also skips an entry if the file
+    /// has a live entry of the same key with a later time of writing.
     ///
     /// Each entry keeps its time of writing, its expiry and its grace time. If the time of writing is in the
     /// future, the entry counts as written now, with its whole TTL.
@@ -206,7 +206,7 @@ impl Admin {
         Ok(written)
     }
 
-    /// Removes an entry or an absence. Returns whether the entry was a live value. The removal is durable
+    /// Removes an entry or an absence. Returns whether a live value was removed. The removal is durable
     /// when the call returns.
     ///
     /// # Errors

@@ -245,8 +245,8 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
     assert_eq!(*pages.get("short").unwrap(), "x");
 }
 
-/// Creates a file with `count` values of these sizes, removes `removed` of every ten values, and closes the
-/// file.
+/// Creates a file with two keyspaces of `count` values each. Removes `removed` of every ten values of the
+/// first keyspace. If `clears`, also removes all values of the second.
 fn worn(path: &std::path::Path, sizes: &[usize], count: u64, removed: u64, clears: bool) {
     const BLOBS: KeyspaceDefinition<u64, Vec<u8>> =
         KeyspaceDefinition::new("blob").format(crate::format::codec::format::Format::Raw);

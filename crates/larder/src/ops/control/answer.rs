@@ -19,7 +19,7 @@ use crate::stats::Stats;
 /// Default number of hot keys in an answer.
 const HOT_KEYS: usize = 20;
 
-/// Returns the answer to a line. Drops the stream that may follow the answer.
+/// Returns only the answer to a line. If a stream follows the answer, the stream is dropped.
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) fn answer(cache: &Weak<Shared>, line: &[u8]) -> Vec<u8> {
     answer_or_stream(cache, line).0
@@ -122,7 +122,7 @@ fn hello(shared: &Shared) -> Hello {
     }
 }
 
-/// Returns the statistics. An error text may quote a value, so it is replaced unless the application allows
+/// Returns the statistics. Replaces an error text that may quote a value, unless the application allows
 /// values to be shown.
 fn stats(shared: &Shared) -> Stats {
     let mut stats = shared.stats();

@@ -24,7 +24,7 @@ use crate::units::{Remaining, Timestamp};
 /// person waits, and a stopped process never answers. A process that runs a verification for another peer may
 /// exceed the limit.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
-/// Default time limit for an answer. Long, because a verification reads the whole file.
+/// Default time limit for an answer. The limit is long because a verification reads the whole file.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// Maximum length of an answer in bytes.
 const MAX_ANSWER: u64 = 64 << 20;
@@ -113,8 +113,9 @@ impl Client {
     /// Returns a page of the keys of a keyspace, in memory and on disk, in the order of their encoded bytes.
     ///
     /// The page has the keys that begin with `prefix` and come after `after`. An empty prefix selects every
-    /// key. The page has at most `limit` keys, and never more than [`MAX_PAGE`](crate::control::MAX_PAGE). If
-    /// `all` is set, the page includes keys whose entry has expired, was removed, or is damaged.
+    /// key. The page has at most `limit` keys, and never more than [`MAX_PAGE`](crate::control::MAX_PAGE).
+    /// If `all` is set, the page also has keys without a live value, for example because the entry has
+    /// expired, was removed, or is damaged.
     ///
     /// ```no_run
     /// let mut client = larder::control::Client::connect("var/shop.sock")?;

@@ -6,9 +6,9 @@
 //! 1. List the keys in memory.
 //! 2. Read the keys on disk, from one snapshot. If an entry is committed and evicted between (1) and (2),
 //!    both lists have it. If the disk were read before memory, such an entry would be in neither list.
-//! 3. If there is a disk, list the keys in memory again. After (1), an entry may move from disk to memory
-//!    only: its new value is too large for the file, or the file evicts the entry after its promotion. Only
-//!    this step finds such an entry.
+//! 3. If there is a disk tier, list the keys in memory again. Between (1) and (2), an entry may leave the
+//!    disk and stay in memory: its new value is too large for the file, or the file evicts the entry after
+//!    its promotion. Only this step finds such an entry.
 //! 4. Read the slot of each listed key in memory. If the key has no slot and (2) did not find it, look the
 //!    key up again, because a later snapshot may have its entry.
 //!
@@ -16,8 +16,8 @@
 //! It misses a live entry only if that entry leaves the disk between (1) and (2), and leaves memory again
 //! between (2) and (3).
 //!
-//! The number of keys in a page, their bytes, and the time spent reading the disk are bounded, so the list of
-//! each source may be cut at some key. The page ends at the smallest of these last keys.
+//! The number of keys in a page, their bytes, and the time spent reading the disk are bounded, so each list
+//! may end early. The page ends at the smallest last key of the lists that ended early.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,7 +45,8 @@ use crate::sys::clock::Deadline;
 const PAGE: u32 = 256;
 /// A page ends when its keys have at least this many bytes.
 const PAGE_BYTES: usize = 256 << 10;
-/// A page ends when reading the disk has taken this time. Meanwhile the writer may be unable to reuse space.
+/// A page ends when reading the disk has taken this time. During this time the writer may be unable to
+/// reuse space.
 const PAGE_TIME: Duration = Duration::from_millis(50);
 
 /// What a request needs besides the state of the key.
@@ -203,7 +204,7 @@ pub(super) struct PageRequest<'a> {
     /// The page begins after this key.
     pub(super) after: Option<&'a [u8]>,
     pub(super) limit: Option<u32>,
-    /// Whether the page also has keys without a live entry.
+    /// Whether the page also has keys without a live value.
     pub(super) all: bool,
 }
 
@@ -214,7 +215,6 @@ enum PageStep {
     Read,
 }
 
-/// Returns a page of the keys of a keyspace.
 pub(super) fn page(shared: &Shared, target: &Target, asked: &PageRequest<'_>) -> Result<KeysPage, Refusal> {
     page_in_steps(shared, target, asked, PAGE_TIME, |_| ())
 }

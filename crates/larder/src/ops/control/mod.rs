@@ -26,8 +26,8 @@
 //!
 //! # The protocol
 //!
-//! A peer sends requests as lines of JSON, and gets an answer line for each, any number of times.
-//! `docs/control.md` describes each verb.
+//! A peer sends any number of requests. Each request is a line of JSON, and gets a line as its answer.
+//! After the answer to `monitor`, further lines show the operations. `docs/control.md` describes each verb.
 //!
 //! ```text
 //! → {"v":1,"do":"remove","keyspace":"product","key":"MTNVTU"}
@@ -38,9 +38,9 @@
 //!
 //! # What a peer can't do
 //!
-//! One thread serves all peers through non-blocking sockets. A peer that is slow, sends half a line, or does
-//! not read its answer is disconnected at its deadline. It delays neither the cache nor other peers. The
-//! length of a line, the number of peers, and the pending answers are bounded.
+//! One thread serves all peers through non-blocking sockets. A peer that is slow, sends half a line, or
+//! does not read its answer is disconnected at its deadline. Such a peer delays neither the cache nor other
+//! peers. The length of a line, the number of peers, and the pending answers are bounded.
 //!
 //! While the thread executes one request, such as a removal or a verification, the requests of other peers
 //! wait. A page of keys takes two passes over the keys in memory, and is bounded in its keys, their bytes,

@@ -103,7 +103,7 @@ pub struct KeyStatus {
     /// Whether the latest change of the key, an insert or a removal, is not committed yet. A crash now would
     /// undo an insert. Always false in a memory-only keyspace.
     pub is_unflushed: bool,
-    /// Whether a caller is loading the key.
+    /// Whether a load of the key is running or queued.
     pub is_loading: bool,
     /// The version of the entry's keyspace at the time of writing.
     #[serde(skip_serializing_if = "Option::is_none")]

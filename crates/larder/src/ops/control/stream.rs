@@ -87,7 +87,6 @@ impl Stream {
         self.next.left().min(self.until.left())
     }
 
-    /// Returns the remaining time of the stream.
     pub(super) fn left(&self) -> Duration {
         self.until.left()
     }
@@ -144,7 +143,6 @@ impl Drop for Stream {
     }
 }
 
-/// Returns the refusal for a cache that does not sample keys.
 pub(super) fn not_sampled() -> Refusal {
     let cause = "the application does not let keys be sampled";
     let remedy = "start it with sample_keys=on in its URL, or CacheBuilder::sample_keys(true)";

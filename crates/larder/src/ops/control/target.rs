@@ -16,7 +16,6 @@ pub(super) struct Target {
     shape: Option<String>,
     pub(super) version: Option<u32>,
     pub(super) codec: Option<ErasedCodec>,
-    /// The format of the keyspace's values.
     pub(super) format: Option<u8>,
     /// Counters that are discarded with the target. If the statistics counted an operator's removals, they
     /// would hide that the application itself never invalidates.

@@ -148,8 +148,8 @@ fn an_application_whose_last_handle_goes_meanwhile_is_closed_and_its_socket_with
         let asking = std::thread::spawn(move || while client.stats().is_ok() {});
         drop(cache);
         asking.join().unwrap();
-        // The control thread itself drops the last handle here. A thread cannot join itself, so it ends some
-        // time after the drop.
+        // Here the control thread itself may drop the last handle. A thread cannot join itself, so it ends
+        // some time after the drop.
         for _ in 0..1000 {
             if !socket.exists() {
                 break;

@@ -11,11 +11,8 @@ use crate::units::Timestamp;
 /// What the explanation needs besides the content of both tiers for the key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
-    /// Whether the keyspace is open in this process.
     pub(super) is_open: bool,
-    /// The lowest tier of the keyspace.
     pub(super) lowest_tier: LowestTier,
-    /// Whether the cache has a file.
     pub(super) has_file: bool,
     pub(super) disk: DiskState,
     /// The reason why the disk tier is off.
@@ -26,7 +23,6 @@ pub(super) struct Surroundings<'a> {
     pub(super) undecodable: Option<&'a str>,
 }
 
-/// Returns the explanation.
 pub(super) fn explain(known: &KeyEvidence<'_>, status: &KeyStatus, around: &Surroundings<'_>) -> String {
     let mut said = match status.state {
         EntryState::Live => live(known, status, around),

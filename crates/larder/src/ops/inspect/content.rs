@@ -15,7 +15,8 @@ pub enum Content<'a> {
     Text(&'a str),
     /// Bytes that only the value's type can decode.
     Bytes,
-    /// Bytes that are not a value of their keyspace's format. A lookup misses, whatever the type.
+    /// Bytes that are not a value of their keyspace's format. A lookup of such a value is a miss for every
+    /// type.
     Unreadable(CodecError),
 }
 
@@ -32,7 +33,7 @@ impl KeyspaceInfo {
 }
 
 impl<'a> Content<'a> {
-    /// Returns the content of a value in a format, given the format's number: 0 bincode, 1 MessagePack, 2 raw
+    /// Returns the content of a value, given the number of its format: 0 bincode, 1 MessagePack, 2 raw
     /// bytes.
     ///
     /// ```

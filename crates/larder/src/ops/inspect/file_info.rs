@@ -76,7 +76,6 @@ pub struct RetiredKeyspace {
     pub bytes: ByteSize,
 }
 
-/// Returns the description of a file.
 pub(super) fn file(contents: &FileContents) -> FileInfo {
     let state = contents.catalog.state;
     let owner = match &contents.condition {
@@ -104,7 +103,6 @@ pub(super) fn file(contents: &FileContents) -> FileInfo {
     }
 }
 
-/// Returns the retired keyspaces, which still have entries to delete.
 pub(super) fn retired(contents: &FileContents) -> Vec<RetiredKeyspace> {
     let rows = contents.catalog.retired.iter();
     rows.map(|(id, &bytes)| RetiredKeyspace { number: id.number(), bytes: bytes.into() }).collect()

@@ -41,7 +41,7 @@ impl Record {
     /// and no records.
     ///
     /// # Errors
-    /// Returns the fault of a record that is damaged, or that belongs to another key or shape.
+    /// Returns the reason if the record is damaged, or belongs to another key or shape.
     #[cfg(feature = "remote")]
     pub fn of_remote(keyspace: &str, shape: &str, key: &[u8], bytes: &[u8]) -> Result<Self, &'static str> {
         read(&[keyspace.as_bytes(), &[0], shape.as_bytes(), &[0], key].concat(), bytes)
@@ -50,9 +50,9 @@ impl Record {
     /// Returns the encoded value, after decompression.
     ///
     /// # Errors
-    /// Returns [`CodecError`] if the value cannot be decompressed. Then its recorded length is beyond the
-    /// limit, or the compressed bytes do not match the record. Otherwise the value is compressed with
-    /// Zstandard, and larder is built without the features `zstd` and `zstd-read`.
+    /// Returns [`CodecError`] if the value cannot be decompressed. Possible causes: the recorded length is
+    /// beyond the limit, the compressed bytes do not match the record, or the value is compressed with
+    /// Zstandard and larder is built without the features `zstd` and `zstd-read`.
     ///
     /// # Cost
     /// Allocates only if the value is compressed.
@@ -152,7 +152,7 @@ impl RecordStatus {
         }
     }
 
-    /// Returns the record of a live value.
+    /// Returns the record if it is a live value.
     #[must_use]
     pub fn live(&self) -> Option<&Record> {
         match self {

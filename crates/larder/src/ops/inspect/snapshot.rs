@@ -79,7 +79,7 @@ impl Snapshot {
         &self.keyspaces
     }
 
-    /// Returns the keyspace with a name.
+    /// Returns the keyspace with this name, if the file has one.
     #[must_use]
     pub fn keyspace(&self, name: &str) -> Option<&KeyspaceInfo> {
         let at = self.keyspaces.binary_search_by(|keyspace| keyspace.name.as_str().cmp(name)).ok()?;

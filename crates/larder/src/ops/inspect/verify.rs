@@ -17,8 +17,8 @@ use crate::format::keyspace_id::KeyspaceId;
 const ROWS: usize = 256;
 const ROW_BYTES: usize = 4 << 20;
 
-/// Maximum number of damaged records that a report lists, and of unreadable records. The counts of the report
-/// include all of them.
+/// Maximum number of damaged records that a report lists. The same maximum applies to unreadable records.
+/// The counts of the report include all of them.
 pub const MAX_DAMAGED_NAMED: usize = 100;
 
 /// The result of [`Inspector::verify`].

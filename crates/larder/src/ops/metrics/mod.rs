@@ -96,7 +96,6 @@ impl Publisher {
         labels
     }
 
-    /// Sets a counter or a gauge.
     fn set(&self, metric: &Metric, labels: &[(&'static str, &str)], value: u64) {
         let labels = self.labels(labels);
         match metric.kind {

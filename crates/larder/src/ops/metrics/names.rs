@@ -39,16 +39,13 @@ pub enum MetricKind {
 /// The source of a metric's value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum MetricSource {
-    /// The statistics of the whole cache.
     Cache(fn(&Stats) -> u64),
     /// A number for each tier: memory, and the disk tier if the cache has one.
     Tiers(fn(&Stats) -> [Option<u64>; 2]),
-    /// The statistics of a keyspace.
     Keyspace(fn(&KeyspaceStats) -> u64),
     /// A number of a keyspace for each tier: memory, disk.
     KeyspaceTiers(fn(&KeyspaceStats) -> [u64; 2]),
     KeyspaceLatencies(fn(&KeyspaceStats) -> &Latencies),
-    /// The statistics of the disk tier.
     Disk(fn(&DiskStats) -> u64),
     DiskSeconds(fn(&DiskStats) -> Duration),
     DiskLatencies(fn(&DiskStats) -> &Latencies),

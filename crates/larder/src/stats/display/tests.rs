@@ -1,7 +1,6 @@
 use super::*;
 
-/// Returns statistics with a wide name, with a name that would clear the screen, and with counts of twenty
-/// digits.
+/// Returns statistics with a long name, a name that would clear the screen, a wide name, and long counts.
 fn stats() -> Stats {
     let keyspace = |name: &str, hits| KeyspaceStats {
         name: name.to_owned(),

@@ -241,9 +241,9 @@ impl SampledLookups {
     }
 }
 
-/// Returns by how many seconds to divide the decayed sum of a steady stream to get its rate. The weight of a
-/// sample halves with every half-life. So the result approaches `half-life / ln 2`, and is smaller soon
-/// after the start.
+/// Returns the divisor, in seconds, that converts the decayed sum of a steady stream into the rate of the
+/// stream. The weight of a sample halves with every half-life. So the divisor approaches `half-life / ln
+/// 2`, and is smaller soon after the start.
 fn effective_seconds(age: Duration) -> f64 {
     let long_run = HALF_LIFE.as_secs_f64() / std::f64::consts::LN_2;
     let halves = age.max(Duration::from_secs(1)).div_duration_f64(HALF_LIFE);

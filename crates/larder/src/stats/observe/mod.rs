@@ -88,8 +88,9 @@ impl Observer {
         observer
     }
 
-    /// Returns a sample if an operation of a keyspace is sampled. `counted` is the number of the operation.
-    /// Each stripe of the counters numbers the operations of each kind and keyspace separately.
+    /// Decides whether an operation is sampled. Returns its sample, or `None` if it is not sampled.
+    /// `counted` is the number of the operation. Each stripe of the counters numbers the operations of each
+    /// kind and keyspace separately.
     #[inline]
     pub(crate) fn sample(&self, count: Count, counted: u64, keyspace: KeyspaceId) -> Option<Sample> {
         let threshold = self.thresholds.get(count as usize)?.load(Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! A [`Summary`] with decay. It contains the most frequent keys of the last minutes.
 //!
-//! A key that was added [`HALF_LIFE`] ago has half the weight of a key that is added now. Instead of
-//! reducing old counts, new counts are added with a greater weight (Cormode, Shkapenyuk, Srivastava, Xu,
+//! A key that was added [`HALF_LIFE`] ago has half the weight of a key that is added now. Old counts are
+//! not reduced. Instead, new counts are added with a greater weight (Cormode, Shkapenyuk, Srivastava, Xu,
 //! "Forward decay: a practical time decay model for streaming systems", ICDE 2009). Time is measured in
 //! whole seconds, so the weight is computed once a second. Before the weights become too large for exact
 //! sums, all counts are scaled down.
@@ -44,7 +44,7 @@ impl DecayingSummary {
         Self { summary: Summary::new(capacity), landmark: now.as_secs(), second: now.as_secs(), weight: 1.0 }
     }
 
-    /// Adds one to a key. If `now` is earlier than the latest time so far, uses the latest time.
+    /// Adds 1 to the count of a key. If `now` is earlier than the latest time so far, uses the latest time.
     pub(super) fn add(&mut self, key: &[u8], now: Duration) {
         self.advance(now);
         self.summary.add(key, self.weight);

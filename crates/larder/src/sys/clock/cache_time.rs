@@ -152,8 +152,9 @@ impl CacheTime {
             let now = self.now();
             return TimeBounds { earliest: now, latest: now };
         };
-        // Called after the coarse clock was read, so it returns the upper bound of this tick or of a later
-        // one. The call may raise the offset, so it comes before the offset is loaded for the lower bound.
+        // `latest` is called after the coarse clock has been read, so it returns the upper bound of this
+        // tick or of a later one. The call may raise the offset, so it comes before the offset is loaded
+        // for the lower bound.
         let latest = self.latest();
         let earliest = self.counted(coarse).saturating_add(self.offset_ms.load(Ordering::Relaxed));
         TimeBounds { earliest: Timestamp::from_millis(earliest), latest }

@@ -164,7 +164,6 @@ impl Deadline {
         Self { at: std::time::Instant::now() + wait.min(CENTURY) }
     }
 
-    /// Returns the time left until the deadline.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub(crate) fn left(self) -> Duration {
         self.at.saturating_duration_since(std::time::Instant::now())
@@ -190,7 +189,7 @@ impl Deadline {
     }
 }
 
-/// Sleeps in real time while another process owns a file. The caller must not hold a lock.
+/// Sleeps in real time, to wait for another process that owns a file. The caller must not hold a lock.
 #[expect(clippy::disallowed_methods, reason = "the one wait that nothing can wake: another process's lock")]
 pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);

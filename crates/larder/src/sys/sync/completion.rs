@@ -101,7 +101,7 @@ impl<T> Future for Completion<T> {
         if !self.process.is_current() {
             return Poll::Ready(None);
         }
-        // Cloned before the lock is taken, because cloning runs the executor's code.
+        // The waker is cloned before the lock is taken, because cloning runs the executor's code.
         let waker = context.waker().clone();
         if failpoint_is_set(Failpoint::RegisterLate) {
             let mut state = self.state.lock();

@@ -18,7 +18,6 @@ pub(super) fn metadata_at(path: &Path) -> io::Result<Option<Metadata>> {
     Ok(Some(Metadata { allocated, ..metadata_of(&found) }))
 }
 
-/// Returns whether the file system of a path counts blocks correctly.
 pub(super) fn counts_blocks(path: &Path) -> bool {
     path.parent().is_some_and(content::counts_blocks)
 }

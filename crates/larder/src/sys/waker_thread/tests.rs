@@ -12,7 +12,6 @@ use std::task::Wake;
 use super::*;
 use crate::sys::sync::channel::{Receiver, Sender, unbounded};
 
-/// A waker that calls a function.
 struct CallOnWake<F>(F);
 
 impl<F: Fn() + Send + Sync + 'static> Wake for CallOnWake<F> {

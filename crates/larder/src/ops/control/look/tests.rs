@@ -83,7 +83,6 @@ fn an_entry_is_told_with_the_tiers_that_have_it_and_whether_it_is_committed() {
     assert!(why(&cache, "name", b"a\0\0").contains("in memory and on disk"));
     cache.close().unwrap();
     let cache = bench.open();
-    // The process has not opened the keyspace.
     assert_eq!(place(&status(&cache, "name", b"a\0\0")), (EntryState::Live, Some(FoundIn::Disk), false));
     assert!(why(&cache, "name", b"a\0\0").contains("has not opened the keyspace"));
     let names = cache.keyspace(NAMES).unwrap();

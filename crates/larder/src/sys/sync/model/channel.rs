@@ -228,7 +228,8 @@ impl<T: 'static> Receiver<T> {
 impl<T> Receiver<T> {
     pub(crate) fn recv(&self) -> Result<T, Disconnected> {
         loop {
-            // Acquiring fails when all senders were dropped. The remaining messages are still received.
+            // Acquiring fails after all senders have been dropped. The remaining messages are still
+            // received.
             let permit = self.channel.permits.acquire_blocking(1);
             match self.channel.pop() {
                 Some(message) => return Ok(message),

@@ -1,9 +1,9 @@
 //! Measures how long async calls delay their executor. The figure is the gap between two polls of a task that
 //! only yields, on a current-thread runtime, while other tasks call the cache.
 //!
-//! For each kind of call, the bench also measures the gaps without any calls. The calls may increase the 99th
-//! percentile of the gaps by half a millisecond. A call that blocked the executor for the disk, a loader or a
-//! commit would cause a gap of that length.
+//! For each kind of call, the bench also measures the gaps without any calls. The calls may increase the
+//! 99th percentile of the gaps by at most half a millisecond. A call that blocks the executor for the disk,
+//! a loader or a commit causes a gap as long as that wait.
 //!
 //! The gaps include the work of the calls themselves, because one thread does everything.
 

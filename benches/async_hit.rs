@@ -1,8 +1,8 @@
 //! Measures memory hits of `get_async` and `get_or_load_async` against hits of `get`. All calls run on one
 //! thread, with keys that stay in the processor's cache, so only the overhead of the calls is compared.
 //!
-//! A hit of an async call may take 10 ns longer than a hit of `get`. The calls are measured in turns. The
-//! result is the median of the differences within a round.
+//! A hit of an async call may take at most 10 ns longer than a hit of `get`. The calls are measured in
+//! turns. The result is the median of the differences within a round.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing is the purpose of a bench program")]

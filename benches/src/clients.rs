@@ -1,4 +1,4 @@
-//! Further clients of Redis, for plain cache-aside: the crate `fred`, and Django's cache over django-redis.
+//! More Redis clients for plain cache-aside: the crate `fred`, and Django's cache over django-redis.
 
 use std::env;
 use std::error::Error;
@@ -22,10 +22,10 @@ type ClientError = Box<dyn Error>;
 
 /// The Python packages, at the versions with which the server's tests run.
 const PYTHON_PACKAGES: [&str; 3] = ["django-redis==7.0.0", "Django==5.2.8", "redis==8.1.0"];
-/// Name of the contestant.
+/// Name of [`Django`] in a contest.
 pub const DJANGO: &str = "django-redis 7.0.0";
 
-/// The crate `fred`. Its connection runs on the caller's thread.
+/// A client of the crate `fred`. Its connection runs on the caller's thread.
 #[expect(missing_debug_implementations, reason = "a runtime has no useful one")]
 pub struct Fred {
     runtime: Runtime,
@@ -108,7 +108,8 @@ impl Drop for Django {
     }
 }
 
-/// Returns the Python of an environment with the packages, below the build directory.
+/// Returns the path of Python in an environment with the packages. If the environment is missing, creates
+/// it below the build directory.
 fn python() -> Result<PathBuf, ClientError> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);

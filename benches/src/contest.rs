@@ -112,9 +112,9 @@ impl<'a> Contest<'a> {
         self
     }
 
-    /// Adds a contestant. `name` is its package, optionally with a remark (`moka, ahash`). `durability` says
-    /// which of its writes survive a crash. `round` prepares and measures its work. It returns a figure in
-    /// the unit of the contest, or a [`Measured`].
+    /// Adds a contestant. `name` is its package, optionally with a remark (`moka, ahash`). `durability`
+    /// says which of its writes survive a crash. `round` prepares and measures its work, and returns a
+    /// figure in the unit of the contest, or a [`Measured`].
     pub fn contestant<M: Into<Measured>>(
         &mut self,
         name: &str,
@@ -135,12 +135,12 @@ impl<'a> Contest<'a> {
         self.skipped.push(Skipped { name: name.to_owned(), reason: reason.to_owned() });
     }
 
-    /// Sets larder's target: it must be at least `at_least` times as good as `against`.
+    /// Adds a target: larder must be at least `at_least` times as good as `against`.
     pub fn target(&mut self, against: Against, at_least: f64, said: &str) {
         self.target_of(OURS, None, against, at_least, said);
     }
 
-    /// Sets the target of a contestant, for the main measure or for the further measure `measure`.
+    /// Adds a target for a contestant, for the main measure or for the further measure `measure`.
     pub fn target_of(
         &mut self,
         subject: &str,

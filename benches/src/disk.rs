@@ -33,13 +33,13 @@ pub fn page_of(number: usize, len: usize) -> Page {
     Page { text: random.sample_iter(Alphanumeric).take(len).map(char::from).collect() }
 }
 
-/// Returns `count` keys, drawn uniformly from `keys` keys. Each stream gives different keys.
+/// Returns `count` keys, drawn uniformly from `keys` keys. Each value of `stream` gives other keys.
 #[must_use]
 pub fn uniform(keys: usize, count: usize, stream: u64) -> Vec<String> {
     Spread::Uniform.numbers(keys, count, stream).into_iter().map(|number| key(number as usize)).collect()
 }
 
-/// Returns requests with Zipf-distributed keys, of which `writes` percent are writes.
+/// Returns requests with Zipf-distributed keys. On average, `writes` percent of the requests are writes.
 #[must_use]
 pub fn mixed(keys: usize, count: usize, writes: u32, stream: u64) -> Vec<Request> {
     let mut random = StdRng::seed_from_u64(stream);

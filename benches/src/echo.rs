@@ -1,5 +1,5 @@
-//! A server that replies to every request with the same bytes, in the runtime that `larder serve` uses:
-//! what a request costs without a cache.
+//! A server that replies to every request with the same bytes. It uses the same runtime as `larder serve`,
+//! and shows what a request costs without a cache.
 
 use std::io;
 use std::path::Path;

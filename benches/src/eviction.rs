@@ -25,8 +25,8 @@ pub enum Order {
     Turn,
     /// Like `Turn`, but an entry that was used in memory also counts as read when memory evicts it.
     TurnAndMemory,
-    /// Evicts, of eight random entries, the one with the fewest uses. Among equal entries, evicts the one
-    /// that expires first.
+    /// Evicts one of eight random entries: preferably one that was not read from disk and is not in memory,
+    /// and among these the one that expires first.
     Sample,
 }
 

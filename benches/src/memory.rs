@@ -143,7 +143,7 @@ impl<C: MemoryCache> Contender for C {
     }
 }
 
-/// Returns all contestants, each empty and with room for `entries`. `LARDER_BENCH_PEERS` may name the peers
+/// Returns all contestants, each empty and with room for `entries`. `LARDER_BENCH_PEERS` can name the peers
 /// that take part, separated by semicolons. larder always takes part.
 #[must_use]
 pub fn contenders(entries: usize) -> Vec<Box<dyn Contender>> {

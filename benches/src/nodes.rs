@@ -22,11 +22,11 @@ type NodeError = Box<dyn Error>;
 
 /// Lifetime of a value that cache-aside stores: the same as that of [`PAGES`].
 pub(crate) const TTL_SECONDS: u64 = 24 * 3600;
-/// Time limit of a request of cache-aside: the same as larder's default.
+/// Time limit of a cache-aside request: the same as larder's default.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Number of requests in the stream of a process. The process repeats its stream.
 const STREAM: usize = 1 << 18;
-/// The number of requests of which one is a write.
+/// One request in this many is a write.
 const WRITE_EVERY: usize = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 /// A process that is behind its rate by more than this time gives up the missed requests.
@@ -39,7 +39,8 @@ pub enum Way {
     PerKey,
     /// larder, with broadcast tracking.
     Broadcast,
-    /// `GET`; after a miss, a load and `SET`. Each process has one connection, and keeps nothing in memory.
+    /// Cache-aside: `GET`, and after a miss a load and `SETEX`. Each process has one connection, and keeps
+    /// nothing in memory.
     Aside,
 }
 
@@ -116,7 +117,7 @@ pub enum Node {
     Aside(Aside),
 }
 
-/// The connection of plain cache-aside. It connects again after an error.
+/// The connection of plain cache-aside. After an error, the next request connects again.
 #[expect(missing_debug_implementations, reason = "a connection has none")]
 pub struct Aside {
     socket: PathBuf,

@@ -39,7 +39,7 @@ pub struct Outcome {
     pub targets: Vec<Target>,
     /// Notes for the reader.
     pub notes: Vec<String>,
-    /// Whether the figures come from a quick run, whose figures are less exact.
+    /// Whether this was a quick run. The figures of a quick run are less exact.
     pub is_quick: bool,
     /// The command that repeats the measurement.
     pub command: String,
@@ -188,9 +188,10 @@ impl Outcome {
         Ok(path)
     }
 
-    /// Loads all outcomes in a directory, sorted by their position on a line chart, then by row and setting.
-    /// Settings are sorted by the first number in them, so that `10k` is before `100k`, and `1M` after it.
-    /// Returns an empty list if the directory does not exist.
+    /// Loads all outcomes in a directory, sorted by their position on a line chart, then by row and
+    /// setting. Settings are sorted by the text before their first number, and then by that number. So
+    /// `10k` comes before `100k`, and `100k` before `1M`. Returns an empty list if the directory does not
+    /// exist.
     ///
     /// # Errors
     /// Fails if a file can't be read, or is not an outcome.

@@ -57,7 +57,7 @@ pub enum Request {
 /// The result of many lookups.
 #[derive(Debug, Clone, Copy)]
 pub struct Lookups {
-    /// Time of a lookup on its thread, in nanoseconds.
+    /// Mean time of a lookup on its thread, in nanoseconds.
     pub nanos: f64,
     /// Percentage of lookups that found a page.
     pub hits: f64,

@@ -8,7 +8,7 @@
 pub struct Step {
     /// Name of the program.
     pub program: &'static str,
-    /// Estimated time that does not depend on the number of rounds, in seconds: filling files, for example.
+    /// Estimated time that does not depend on the number of rounds, in seconds, for example to fill files.
     pub fixed: u64,
     /// Estimated time of one round of all settings, in seconds.
     pub each: u64,
@@ -22,7 +22,7 @@ const fn step(program: &'static str, fixed: u64, each: u64, rounds: u64) -> Step
 
 /// Time of a run of the whole page, in minutes.
 pub const MINUTES: u64 = 45;
-/// Minimum number of rounds, if the program has as many.
+/// Minimum number of rounds. A program with fewer planned rounds makes all of them.
 const LEAST_ROUNDS: u64 = 2;
 
 /// All programs with a row of the page, in the order in which they run.
@@ -54,7 +54,7 @@ pub const STEPS: [Step; 24] = [
 ];
 
 impl Step {
-    /// Returns the estimated time of `rounds` rounds, in seconds. The warm-up round is one more.
+    /// Returns the estimated time of `rounds` rounds, in seconds. A warm-up round is added to `rounds`.
     #[must_use]
     pub const fn seconds(&self, rounds: u64) -> u64 {
         self.fixed + self.each * (rounds + 1)
@@ -67,7 +67,7 @@ pub fn seconds(steps: &[Step]) -> u64 {
     steps.iter().map(|step| step.seconds(step.rounds)).sum()
 }
 
-/// Returns the number of rounds of the first program of `steps`, if all of them have to end within `left`
+/// Returns the number of rounds of the first program of `steps`, if all programs have to end within `left`
 /// seconds. All programs give up the same share of their rounds.
 #[must_use]
 pub fn rounds(steps: &[Step], left: u64) -> u64 {

@@ -15,7 +15,7 @@ pub struct InfoReader(Connection);
 #[derive(Debug, Clone, Default)]
 pub struct RedisCounters(HashMap<String, f64>);
 
-/// Commands of a client's request. Commands within a script are not in this list, but each script is.
+/// The commands that are requests if a client sends scripts. Commands within a script are not requests.
 const REQUESTS: [&str; 2] = ["evalsha", "eval"];
 const PLAIN_REQUESTS: [&str; 3] = ["get", "setex", "del"];
 

@@ -37,7 +37,7 @@ pub struct Section<'a> {
     pub outcomes: Vec<&'a Outcome>,
 }
 
-/// Returns all rows in the order of the report. Outcomes of unknown rows come last.
+/// Returns a section for each row, in the order of the report. The sections of unknown rows come last.
 #[must_use]
 pub fn sections(outcomes: &[Outcome]) -> Vec<Section<'_>> {
     let of = |id: &str| outcomes.iter().filter(|outcome| outcome.row == id).collect::<Vec<_>>();

@@ -44,7 +44,7 @@ pub struct RespServer {
 
 #[derive(Debug)]
 enum ServerProcess {
-    /// This program: larder, or the server that only replies.
+    /// This program as a child process, which runs larder or the server that only replies.
     Own(Process),
     Redis(Child),
 }
@@ -74,8 +74,8 @@ pub struct Requests {
     pub keys: usize,
 }
 
-/// Runs the larder server if this process is the child of a bench. Returns `false` if this process is not a
-/// child.
+/// Runs larder, or the server that only replies, if this process is the child of a bench. Returns `false`
+/// if this process is not a child.
 ///
 /// # Errors
 /// Fails if the server can't be started.
@@ -206,8 +206,8 @@ impl RespServer {
         Ok(child.map_err(|error| format!("redis-benchmark does not start: {error}"))?)
     }
 
-    /// Waits until larder has written everything to the disk. Otherwise it would write during the turn of
-    /// another server. Redis without replicas replies immediately.
+    /// Waits until larder has written everything to the disk. Otherwise larder would write during the turn
+    /// of another server. Redis without replicas replies immediately.
     fn settle(&self) -> Result<(), Failed> {
         let mut stream = UnixStream::connect(&self.socket)?;
         stream.write_all(b"WAIT 0 0\r\n")?;

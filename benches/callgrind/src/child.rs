@@ -91,7 +91,6 @@ pub(crate) const INSERTS: Task = Task {
     },
 };
 
-/// All tasks.
 const TASKS: [Task; 8] = [HITS, SAMPLED, LOADS, ASYNC_HITS, ASYNC_LOADS, INTEGERS, PAIRS, INSERTS];
 
 /// Runs the task that an argument of this process names. Returns whether there was such an argument.

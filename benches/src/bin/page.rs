@@ -1,10 +1,10 @@
-//! Runs every bench of `docs/benchmarks.md` once, and then writes the page anew.
+//! Runs every bench of `docs/benchmarks.md` once, and then rewrites the page.
 //!
-//! `cargo run --release -p larder-benches --bin page` first builds the benches. It then takes at most 45
-//! minutes, or as many as `--minutes N` says. Outcomes of earlier runs are moved to a directory beside the
-//! new ones, so no section of the page is older than another. `--quick` makes a quick run, whose page goes
-//! to `target/larder-bench/quick`. `--only NAME` runs a single program, and `--to DIR` writes the page to
-//! another directory.
+//! `cargo run --release -p larder-benches --bin page` first builds the benches. It starts no further bench
+//! after 45 minutes, or after `N` minutes with `--minutes N`. Outcomes of earlier runs are moved to a
+//! directory beside the new ones, so no section of the page is older than another. `--quick` makes a quick
+//! run, and writes its page to `target/larder-bench/quick`. `--only NAME` runs a single program, and `--to
+//! DIR` writes the page to another directory.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing is the purpose of the program")]
@@ -103,7 +103,8 @@ fn set_aside(outcomes: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Runs the programs. Returns the names of those that failed, and of those for which no time was left.
+/// Runs the programs. Returns the names of the programs that failed, or that did not run because no time
+/// was left.
 fn run(steps: &[Step], seconds: u64, is_quick: bool) -> Vec<&'static str> {
     let (watch, mut failed) = (Stopwatch::start(), Vec::new());
     for (place, step) in steps.iter().enumerate() {

@@ -114,7 +114,6 @@ pub fn pair_keys(entries: usize) -> KeyTypeField<(String, String)> {
     field
 }
 
-/// A borrowed pair.
 #[derive(Hash)]
 struct Pair<'a>(&'a str, &'a str);
 

@@ -1,8 +1,8 @@
 //! The keys of the requests in order, in one block of memory.
 //!
-//! In an application, the key of a request was just read, so it is in the processor's cache. Random reads
-//! from a table of keys would add two cache misses to every lookup, and hide the differences between the
-//! contestants.
+//! In an application, the key of a request has just been read, so it is in the processor's cache. Random
+//! reads from a table of keys would add two cache misses to every lookup, and hide the differences between
+//! the contestants.
 
 use crate::workload::{Spread, key};
 

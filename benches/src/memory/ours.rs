@@ -24,7 +24,7 @@ pub(super) fn weight() -> u64 {
 }
 
 impl LarderInMemory {
-    /// Looks up a key with `get_or_load`, whose loader never runs if the key has an entry. Returns the length
+    /// Looks up a key with `get_or_load`. The loader runs only if the key has no entry. Returns the length
     /// of the value's text.
     #[must_use]
     pub fn load(&self, key: &str) -> usize {

@@ -84,7 +84,7 @@ impl RawRedb {
         Ok(Self { db, keyspace: row.expect("a keyspace of pages"), name })
     }
 
-    /// Creates a file with two empty tables.
+    /// Creates a file with a keyspace of pages, and without entries.
     ///
     /// # Errors
     /// Fails if redb can't create the file.

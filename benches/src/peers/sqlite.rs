@@ -16,7 +16,7 @@ const PUT: &str = "INSERT INTO pages (key, page) VALUES (?1, ?2) \
 /// When a commit is synced (`PRAGMA synchronous`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Synchronous {
-    /// A commit is not synced. A power loss may lose the last commits, but a crash of the process does not.
+    /// A commit is not synced. A power loss can lose the last commits, but a crash of the process can't.
     Normal,
     /// Every commit is synced.
     Full,

@@ -1,5 +1,5 @@
-//! Bar charts. Each setting has a panel, in which each contestant has a bar that shows the spread of its
-//! rounds.
+//! Bar charts. Each setting has a panel. In this panel, each contestant has a bar for its median and a line
+//! for its quartiles.
 
 use super::svg::{Anchor, FAINT, INK, OURS, PEERS, Scale, Svg};
 use crate::outcome::{self, Outcome};

@@ -1,5 +1,5 @@
-//! One table for all settings of a section, for a section with so many settings that a table for each would
-//! fill pages.
+//! One table for all settings of a section. It is used for a section with many settings, where a table for
+//! each setting would fill pages.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -12,7 +12,7 @@ const PLOT: (f64, f64) = (460.0, 240.0);
 const BOTTOM: f64 = 44.0;
 /// Minimum distance between two names at the ends of lines.
 const NAME_PITCH: f64 = 15.0;
-/// Number of grid lines.
+/// Number of intervals between grid lines.
 const GRID: u32 = 4;
 
 struct Line<'a> {
@@ -20,7 +20,7 @@ struct Line<'a> {
     points: Vec<(f64, Summary)>,
 }
 
-/// Returns the chart for the outcomes of one row, each of which must have a position.
+/// Returns the chart for the outcomes of one row. Each outcome must have a position.
 #[must_use]
 pub fn chart(title: &str, outcomes: &[&Outcome]) -> String {
     let unit = outcomes.first().map_or(Unit::Count, |outcome| outcome.unit);

@@ -61,7 +61,7 @@ pub fn page(sections: &[Section<'_>], reasons: &Reasons, earlier: &EarlierPage) 
         notes(&mut out, &section.outcomes);
         how(&mut out, &section.outcomes);
     }
-    // A paragraph that ends together with a list may leave two empty lines.
+    // Two parts of the page can leave two empty lines between them.
     while out.contains("\n\n\n") {
         out = out.replace("\n\n\n", "\n\n");
     }
@@ -214,8 +214,8 @@ fn judged(outcome: &Outcome, target: &Target, reasons: &Reasons) -> String {
     }
 }
 
-/// Returns the name of a contestant, with the version of its package. A client of Redis also has the version
-/// of the server.
+/// Returns the name of a contestant, with the version of its package. For a Redis client, the version of
+/// the server follows.
 pub(super) fn versioned(name: &str, circumstances: &Circumstances) -> String {
     let mut words = name.split(|letter: char| !(letter.is_alphanumeric() || "_-".contains(letter)));
     let version = |package: &str| circumstances.versions.get(package).filter(|_| package != OURS);

@@ -7,13 +7,13 @@ use std::time::Duration;
 #[cfg(feature = "async")]
 use crate::sys::sync::Arc;
 
-/// Maximum duration of a load whose value is cached. Default 60 s.
+/// The default of [`lease_timeout`](crate::CacheBuilder::lease_timeout): 60 s.
 pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_mins(1);
-/// Default maximum number of threads for background loads.
+/// The default of [`load_threads`](crate::CacheBuilder::load_threads): 4.
 pub const DEFAULT_LOAD_THREADS: usize = 4;
 /// Maximum value of [`load_threads`](crate::CacheBuilder::load_threads).
 pub(super) const MAX_LOAD_THREADS: usize = 64;
-/// Default maximum number of tasks for background loads.
+/// The default of [`load_tasks`](crate::CacheBuilder::load_tasks): 64.
 #[cfg(feature = "async")]
 pub const DEFAULT_LOAD_TASKS: usize = 64;
 /// Maximum value of [`load_tasks`](crate::CacheBuilder::load_tasks).

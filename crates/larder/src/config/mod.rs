@@ -27,25 +27,24 @@ use load_settings::{DEFAULT_LEASE_TIMEOUT, DEFAULT_LOAD_THREADS};
 use ranges::RangeSettings;
 use weigher::{EntryInfo, Weigher};
 
-/// Maximum weight of the entries in memory. Default 64 MiB.
+/// The default of [`memory_capacity`](CacheBuilder::memory_capacity): 64 MiB.
 pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);
-/// Maximum disk space of the file. Default 1 GiB.
+/// The default of [`disk_capacity`](CacheBuilder::disk_capacity): 1 GiB.
 pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
-/// Number of acknowledged bytes that may be uncommitted before inserts wait. Default 8 MiB: a second of heavy
-/// writing on a slow disk.
+/// The default of [`write_buffer`](CacheBuilder::write_buffer): 8 MiB, which is a second of heavy writing on
+/// a slow disk.
 pub const DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(8);
-/// Size of redb's own cache of pages. Default 64 MiB. A page that is not in this cache is read from the
-/// operating system, which about doubles the cost of a disk hit (`docs/benchmarks.md`). For a busy cache, set
-/// the page cache to the size of the file if memory allows.
+/// The default of [`page_cache`](CacheBuilder::page_cache): 64 MiB. A page that is not in the page cache is
+/// read from the operating system, which about doubles the cost of a disk hit (`docs/benchmarks.md`). For a
+/// busy cache, set the page cache to the size of the file if memory allows.
 pub const DEFAULT_PAGE_CACHE: ByteSize = ByteSize::mib(64);
-/// Maximum length of a file that is verified page by page when it is opened. Default 16 MiB. Verifying 16 MiB
-/// takes 16 ms.
+/// The default of [`verify_on_open`](CacheBuilder::verify_on_open): 16 MiB. Verifying 16 MiB takes 16 ms.
 pub const DEFAULT_VERIFY_ON_OPEN: ByteSize = ByteSize::mib(16);
-/// Maximum time that an insert waits for its commit. Default 100 ms.
+/// The default of [`flush_interval`](CacheBuilder::flush_interval): 100 ms.
 pub const DEFAULT_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
-/// Minimum time between two sweeps. Default 1 s.
+/// The default of [`sweep_interval`](CacheBuilder::sweep_interval): 1 s.
 pub const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// A load is logged if it takes at least this time. Default 1 s.
+/// The default of [`slow_load`](CacheBuilder::slow_load): 1 s.
 pub const DEFAULT_SLOW_LOAD: Duration = Duration::from_secs(1);
 
 const MIN_CAPACITY: ByteSize = ByteSize::kib(64);

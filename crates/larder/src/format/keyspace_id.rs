@@ -58,7 +58,7 @@ impl KeyspaceId {
     }
 
     /// Returns whether a remote tier holds the keyspace. Then each change must reach the server, and an entry
-    /// in memory may be answered only while it is valid.
+    /// in memory may be returned only while it is valid.
     pub(crate) const fn is_remote(self) -> bool {
         matches!(self.lowest_tier(), LowestTier::Remote)
     }

@@ -77,7 +77,8 @@ fn home(text: &str) -> UrlRefusal {
     (format!("its path begins with {name}, which only a shell expands"), WHOLE)
 }
 
-/// Returns the first text from a `$` to the next slash in which a shell would expand a variable or a command.
+/// Finds the first `$` at which a shell would expand a variable or a command. Returns the text from this `$`
+/// up to the next slash.
 fn variable(text: &str) -> Option<&str> {
     let is_one = |rest: &str| {
         rest.starts_with(['{', '('])

@@ -78,7 +78,6 @@ pub(crate) fn not_durable_while_off(why: Option<&StoreError>) -> Error {
     Error::not_durable(off(why))
 }
 
-/// Returns the error for a file that could not be verified.
 pub(crate) fn unverified(error: StoreError) -> Error {
     Error::unverified(error.cause)
 }

@@ -67,7 +67,6 @@ fn has_open(pid: u32, paths: &[PathBuf]) -> bool {
     paths.iter().all(|path| open.iter().any(|open| open.as_bytes() == path.as_os_str().as_encoded_bytes()))
 }
 
-/// Returns the name of a process, as the system shows it.
 fn name_of(pid: u32) -> Option<String> {
     let name = OsVolume::read_beside(Path::new(&format!("/proc/{pid}/comm")), NAME_LEN).ok()?;
     let name = String::from_utf8_lossy(&name);

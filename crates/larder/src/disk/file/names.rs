@@ -12,15 +12,15 @@ use super::io_error::io_error;
 use crate::error::Error;
 use crate::sys::volume::Volume;
 
-/// The owner's lock.
+/// Suffix of the lock file.
 pub(super) const LOCK: &str = ".lock";
-/// The ballast, deleted when the disk is full.
+/// Suffix of the ballast.
 pub(super) const BALLAST: &str = ".ballast";
-/// A file that is not complete yet.
+/// Suffix of a file that is not complete yet.
 pub(super) const UNFINISHED: &str = ".larder-new";
-/// A damaged file that is kept. A time follows the suffix.
+/// Suffix of a damaged file that is kept. A time follows the suffix.
 pub(super) const DAMAGED: &str = ".damaged-";
-/// A file that must never be opened again. A time follows the suffix.
+/// Suffix of a file that must never be opened again. A time follows the suffix.
 pub(super) const DISCARDED: &str = ".discarded-";
 
 /// Number of digits of the largest time.

@@ -31,7 +31,6 @@ pub(crate) struct Owner {
     /// Whether the id belongs to another PID namespace, such as a container's. Then the id does not identify
     /// a process in this namespace.
     pub(crate) is_elsewhere: bool,
-    /// The control socket that the lock file names.
     pub(crate) socket: Option<PathBuf>,
 }
 

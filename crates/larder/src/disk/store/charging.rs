@@ -23,7 +23,6 @@ const SHARED_UP_TO: u64 = 2048;
 const ROW_OVERHEAD: u64 = 16;
 
 impl Charging {
-    /// Returns the number that represents the rule in the metadata.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::ByLength => 0,

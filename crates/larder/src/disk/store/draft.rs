@@ -36,7 +36,6 @@ pub(crate) struct Draft<'a> {
     /// The range removals that will be pending after the transaction. They are few, so all are copied.
     pub(crate) ranges: Vec<RangeTombstone>,
     rows: BTreeMap<String, KeyspaceRow>,
-    /// The names of the keyspaces in `rows`, by number.
     names: BTreeMap<KeyspaceId, String>,
     /// The difference between the sums with and without the changed rows.
     usage: Usage,

@@ -16,7 +16,7 @@ use super::guard::{Guarded, StoreError, guarded};
 use super::tables::{FEATURES_ROW, FORMAT_ROW, META};
 use crate::error::Error;
 
-/// The format that this version writes. Files of a newer format are refused.
+/// The format that this version writes.
 pub(crate) const FORMAT: u32 = 2;
 /// The first format. It has no identity, no features and no fields of keyspaces.
 pub(super) const FORMAT_1: u32 = 1;

@@ -48,7 +48,6 @@ pub(crate) fn max_page(capacity: u64) -> u64 {
     (capacity / PAGE_SHARE).min(LARGEST_PAGE)
 }
 
-/// Returns the region size for a file that is created for a capacity.
 pub(crate) fn region_for(capacity: u64) -> u64 {
     (capacity / REGION_SHARE).min(MAX_REGION).next_power_of_two().max(MIN_REGION)
 }

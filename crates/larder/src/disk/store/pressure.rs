@@ -34,7 +34,6 @@ impl Pressure {
         Self { unpressed, current: unpressed, last: None }
     }
 
-    /// Returns how many bytes all entries together may currently be charged for.
     pub(crate) fn limit(&self) -> u64 {
         self.current
     }

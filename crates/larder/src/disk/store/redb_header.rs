@@ -1,6 +1,5 @@
 //! The first bytes of a redb file (redb's design document, "Database file format").
 
-/// The first bytes of every redb file.
 pub(crate) const REDB_MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
 /// Length of the header in bytes, including its two commit slots.
 pub(crate) const HEADER_LEN: usize = 320;

@@ -78,12 +78,10 @@ impl Session {
         Self::with(Elements::of_unknown(), Shape::unnoted(), false)
     }
 
-    /// Creates the session of a value that is only measured and never read back.
     pub(super) fn measuring() -> Self {
         Self::with(Elements::of_unknown(), Shape::unnoted(), true)
     }
 
-    /// Checks that decoding this many bytes would allow the elements that were encoded.
     pub(super) fn check(&self, bytes: usize) -> Result<(), ExceededLimit> {
         self.elements.check(bytes)
     }

@@ -218,7 +218,6 @@ impl Shape {
     }
 }
 
-/// The shape of a complete value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FinishedShape {
     pub(super) kinds: u32,

@@ -51,7 +51,6 @@ pub(super) struct KeyHasher {
     last_factor: u64,
     /// The bytes after the last full word. The other bytes are zero.
     pending: u64,
-    /// Number of bytes so far.
     len: usize,
 }
 
@@ -160,7 +159,6 @@ fn last_bytes(bytes: &[u8], len: usize) -> u64 {
     bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
-/// Multiplies two words, and XORs the halves of the product.
 #[inline(always)]
 fn folded_product(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);

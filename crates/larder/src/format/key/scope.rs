@@ -21,10 +21,8 @@ pub(crate) struct Scope {
     rest: Arc<[ScopePart]>,
 }
 
-/// A part after the prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ScopePart {
-    /// A part of this width, with any content.
     Any(Width),
     Exact(Box<[u8]>),
 }

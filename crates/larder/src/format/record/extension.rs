@@ -17,11 +17,9 @@ pub(crate) const SINCE_ROW_LEN: usize = FIELD_HEAD_LEN + 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Extension {
-    /// The fingerprint of the shape with which the value was written.
     pub(crate) fingerprint: Option<u64>,
     /// The length of the payload before compression.
     pub(crate) inflated_len: Option<u32>,
-    /// How long loading the value took, in microseconds.
     pub(crate) load_micros: Option<u32>,
     /// The time at which the entry expires even if it is used. `None` if uses do not extend its life.
     pub(crate) ends_at: Option<Timestamp>,

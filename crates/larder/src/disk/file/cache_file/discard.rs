@@ -80,7 +80,8 @@ fn rename(
         PathPlace::Removed => return Ok(DiscardProgress::Deleted),
         PathPlace::Moved => {}
     }
-    // A rename that was reported as failed may have succeeded.
+    // A rename that was reported as failed may have succeeded, so the file is searched for under its new
+    // names.
     for new_path in names::dated(volume, path, word) {
         if identity(&new_path)? == Some(anchor.identity()) {
             return Ok(DiscardProgress::Renamed(new_path));

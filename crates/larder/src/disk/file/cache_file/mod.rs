@@ -166,7 +166,6 @@ impl CacheFile {
         }
     }
 
-    /// Returns the pending range removals of the file, or none if the file is out of service.
     pub(crate) fn ranges(&self) -> &[RangeTombstone] {
         self.store().map_or(&[], Store::ranges)
     }
@@ -302,7 +301,6 @@ impl CacheFile {
         &self.pending
     }
 
-    /// Returns whether the file is in service and lacks some open keyspaces.
     pub(crate) fn has_pending_registrations(&self) -> bool {
         self.store().is_some() && !self.pending.is_empty()
     }
@@ -326,7 +324,6 @@ impl CacheFile {
         self.is_short_of_room
     }
 
-    /// Returns the new path of the latest damaged file, if one was quarantined since the last call.
     pub(crate) fn take_quarantined(&mut self) -> Option<PathBuf> {
         self.quarantined.take()
     }
@@ -336,7 +333,6 @@ impl CacheFile {
         self.discarded.len()
     }
 
-    /// Returns the reasons for all discards since the last call.
     pub(crate) fn take_discarded(&mut self) -> Vec<StoreError> {
         std::mem::take(&mut self.discarded)
     }
@@ -354,7 +350,6 @@ impl CacheFile {
         extent
     }
 
-    /// Returns whether the file is in service and exceeds its capacity.
     pub(crate) fn is_too_large(&self) -> bool {
         self.store().is_some() && self.extent().exceeds(self.options.capacity)
     }

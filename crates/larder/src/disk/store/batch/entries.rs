@@ -241,8 +241,8 @@ impl<'txn> Entries<'txn> {
         Ok(due)
     }
 
-    /// Returns whether the entry of a row is due. The time in the row has passed. If that time is rounded,
-    /// the time of the entry decides.
+    /// Returns whether the entry of a row is due. The caller has checked that the time in the row has passed.
+    /// If that time is rounded, the time of the entry decides.
     fn is_due(&self, row: &[u8]) -> Result<bool, StorageError> {
         let Some((_, key)) = expiry::split(row).filter(|_| expiry::is_rounded(row)) else { return Ok(true) };
         let record = self.rows.get(key)?;

@@ -1,4 +1,4 @@
-//! Commits a batch in one transaction: the input, the steps and the outcome.
+//! Commits a batch in one transaction. Defines the input, the steps and the outcome.
 
 use std::collections::HashSet;
 

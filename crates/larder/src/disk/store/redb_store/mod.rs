@@ -231,7 +231,6 @@ impl Store {
         Ok(())
     }
 
-    /// Closes the file, so that it can be opened, renamed or copied.
     pub(crate) fn close(self) -> Result<(), StoreError> {
         // All changes are committed, and closing writes a few more blocks. If the bound of the sparse file
         // refused these blocks, the file would need a repair, and followers would refuse it. Also, a file

@@ -12,7 +12,6 @@ use super::value::Digest;
 use crate::format::codec::error::CodecError;
 use crate::format::codec::shape::{fold, name};
 
-/// The order in which the digests of parts are combined.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PartOrder {
     /// In the order of the parts, in both digests.

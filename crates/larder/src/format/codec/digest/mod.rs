@@ -33,7 +33,6 @@ pub(super) fn fields<V: Serialize>(value: &V, is_human_readable: bool) -> Vec<(&
     fields.into_inner()
 }
 
-/// A serializer that computes a digest and writes nothing.
 #[derive(Clone, Copy)]
 struct DigestSerializer<'a> {
     is_human_readable: bool,

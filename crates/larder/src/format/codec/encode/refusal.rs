@@ -17,7 +17,7 @@ pub(super) enum EncodeRefusal {
     },
     SeqOfUnknownLength,
     MapOfUnknownLength,
-    /// The value wrote more or fewer parts than it announced.
+    /// `Serialize` wrote more or fewer parts than it announced.
     Length {
         announced: usize,
         written: usize,

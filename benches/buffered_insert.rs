@@ -31,7 +31,7 @@ const ROW: &str = "buffered-insert";
 const TITLE: &str = "Buffered insert";
 /// Number of inserts in a burst. A burst is about a megabyte, an eighth of larder's buffer.
 const BURST: usize = 1_000;
-/// Number of redb transactions, if larder has had no turn yet.
+/// Number of transactions of redb and `SQLite`, if larder has had no turn yet.
 const FIRST_GUESS: u64 = 8;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -79,7 +79,8 @@ impl Field {
         };
         let fjall = Fjall::open(&file("fjall"))?;
         let naive = Naive::open(&file("naive"), entries / 10)?;
-        // The insert cost of the other peers does not depend on the number of entries.
+        // foyer and `cached` are not filled, because their insert cost does not depend on the number of
+        // entries.
         for peer in [&fjall as &dyn Peer, &naive] {
             let mut session = peer.session();
             (0..entries).for_each(|number| session.insert(&key(number), page(number)));
@@ -192,7 +193,8 @@ fn commits(larder: &Larder) -> u64 {
     larder.cache.stats().disk.map_or(0, |disk| disk.commits)
 }
 
-/// Returns `count` different keys from all parts of the file, each with a page. Each turn has different keys.
+/// Returns `count` different keys from all parts of the file, each with a page. Each value of `turn` gives
+/// other keys.
 fn scattered(entries: usize, turn: usize, count: usize) -> Vec<(String, Page)> {
     let number = |place: usize| (turn * count + place) * 7919 % entries;
     (0..count).map(|place| (key(number(place)), page(number(place) + turn))).collect()

@@ -1,9 +1,9 @@
 //! Measures a disk hit after a restart, and a miss in both tiers. The file is in the operating system's page
 //! cache.
 //!
-//! redb opens a copy of larder's file. The page caches of larder and redb hold a part of the file. The other
-//! peers store the same pages. Each store was closed and reopened after it was filled. Redis holds all pages
-//! in the memory of its own process.
+//! redb opens a copy of larder's file. The page caches of larder and redb hold a part of the file. The
+//! other peers store the same pages. Each store except Redis was closed and reopened after it was filled.
+//! Redis holds all pages in the memory of its own process.
 
 #![forbid(unsafe_code)]
 
@@ -73,7 +73,7 @@ fn hit_targets(mut contest: Contest<'_>) -> Contest<'_> {
     contest
 }
 
-/// All contestants. Each was filled, closed and reopened.
+/// All contestants.
 struct Field {
     larder: Larder,
     promoting: Larder,

@@ -112,8 +112,8 @@ trait Remover: Sync {
     fn store(&self, pages: &[(String, Page)]);
 }
 
-/// Removes keys from several threads, which share the keys equally. Returns the elapsed time. Then stores the
-/// keys again.
+/// Removes keys from several threads, which share the keys equally, and then stores the keys again. Returns
+/// the time of the removals.
 fn removals(peer: &dyn Remover, threads: usize, keys: &[String]) -> Duration {
     let each = keys.len() / threads;
     let elapsed = in_threads(threads, |thread| {
@@ -125,7 +125,7 @@ fn removals(peer: &dyn Remover, threads: usize, keys: &[String]) -> Duration {
     elapsed
 }
 
-/// Returns `count` different keys from all parts of the file. Each turn has different keys.
+/// Returns `count` different keys from all parts of the file. Each value of `turn` gives other keys.
 fn scattered(entries: usize, turn: usize, count: usize) -> Vec<String> {
     (0..count).map(|place| key((turn * count + place) * 7919 % entries)).collect()
 }

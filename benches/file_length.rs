@@ -104,7 +104,7 @@ impl Churn {
             }
         }
         self.cache.flush()?;
-        // A follower reads the file, so it finds no entries of memory.
+        // A follower reads the file, so it does not find entries that are only in memory.
         let follower = Follower::open(&path)?;
         let on_disk = follower.keyspace(VALUES);
         let mut held = 0;

@@ -1,10 +1,10 @@
 //! Measures the hit ratio of the memory tier at given capacities on real request traces, compared with the
 //! peers.
 //!
-//! A trace is a gzipped text file with one request per line, which is a number that identifies the key. The
-//! directory `LARDER_TRACES` contains the traces as `NAME.txt.gz`. It may also contain `peers.txt`, with the
-//! hit ratios of other caches on these traces. Each trace is played at six capacities, from half a percent to
-//! half of its distinct keys. All entries weigh the same. After a miss, the entry is inserted.
+//! A trace is a gzipped text file with one request per line. A request is a number that identifies the key.
+//! The directory `LARDER_TRACES` contains the traces as `NAME.txt.gz`. It may also contain `peers.txt`,
+//! with the hit ratios of other caches on these traces. Each trace is played at six capacities, from half a
+//! percent to half of its distinct keys. All entries weigh the same. After a miss, the entry is inserted.
 //!
 //! larder takes part with its default number of shards, and with a single shard, which shows the policy
 //! alone. `quick_cache` has a single shard. moka runs its maintenance every 64 requests, as it would in the
@@ -40,7 +40,7 @@ const WEIGHT: ByteSize = ByteSize::kib(64);
 const ONE_SHARD: &str = "larder, one shard";
 /// Maximum number of percentage points by which larder may be behind the best peer of a row.
 const MAX_BEHIND: f64 = 3.0;
-/// Minimum of the mean over all rows, in percent.
+/// Target for larder's mean over all rows, in percent.
 const MEAN: f64 = 47.4;
 
 const KEYS: KeyspaceDefinition<u64, ()> =
@@ -79,9 +79,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Adds the ratios of other caches to the rows, except of caches that were also run here. In a small trace,
-/// the two smallest capacities may be equal, and the file then has two such rows. So equal rows are matched
-/// by their order.
+/// Adds the ratios of other caches to the rows, except those of caches that were also run here. In a small
+/// trace, the two smallest capacities may be equal, and the file then has two such rows. So equal rows are
+/// matched by their order.
 fn add(rows: &mut [TraceRow], others: Vec<TraceRow>) {
     let mut others: Vec<Option<TraceRow>> = others.into_iter().map(Some).collect();
     for row in rows {

@@ -51,8 +51,8 @@ fn run(cache: &LarderInMemory, keys: &Keys, setting: &str, pace: &Pace) {
     contest.run(&pace.rounds(ROUNDS));
 }
 
-/// Returns the time of a lookup. If the lookups are dependent, the position of each key depends on the value
-/// that the previous lookup has found.
+/// Returns the mean time of a lookup, in nanoseconds. If the lookups are dependent, the position of each
+/// key depends on the value that the previous lookup has found.
 fn round(keys: &Keys, from: usize, count: usize, is_dependent: bool, read: impl Fn(&str) -> usize) -> f64 {
     let mut hits = 0;
     let elapsed = if is_dependent {

@@ -64,8 +64,8 @@ fn load(loads: &AtomicU32) -> u64 {
     u64::from(loads.fetch_add(1, Ordering::SeqCst))
 }
 
-/// In each repeat, lets the entry expire, and then all threads request it. Returns the maximum number of
-/// loads, and the longest time.
+/// In each repeat, waits until the entry has expired, and then requests it from all threads. Returns the
+/// maximum number of loads, and the longest time.
 fn round(ask: impl Fn(&AtomicU32) + Sync) -> Measured {
     let (mut most, mut longest) = (0, Duration::ZERO);
     for _ in 0..REPEATS {

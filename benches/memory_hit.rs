@@ -6,10 +6,10 @@
 //! *dependent* lookup depends on the result of the previous lookup, as in an application that acts on each
 //! result.
 //!
-//! The report shows the time of a lookup on one thread. With two threads, it shows how long each thread waits
-//! for its own lookups. Every contestant uses another part of the same stream, because the previous
-//! contestant has brought its keys into the processor's cache. A fifth of each round runs before the
-//! measurement, to load the contestant's own tables.
+//! The report shows the time of a lookup on one thread. With two threads, it shows how long each thread
+//! waits for its own lookups. Every contestant uses another part of the same stream, because the previous
+//! contestant has brought its keys into the processor's cache. Before each measurement, a fifth as many
+//! lookups load the contestant's own tables into that cache.
 
 #![forbid(unsafe_code)]
 

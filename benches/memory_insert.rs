@@ -46,7 +46,7 @@ fn main() {
         let mut from = entries;
         for (threads, said_how) in [(1, "1 thread"), (2, "2 threads"), (1, "1 thread, own values")] {
             let setting = format!("room for {said}, {said_how}");
-            // Values of their own are made before each round.
+            // With an empty pool, each round creates its own values.
             let values = if said_how.ends_with("own values") { &[] } else { values.as_slice() };
             from =
                 run(&Setting { field: &field, keys: &keys, values, entries, threads, from }, setting, &pace);

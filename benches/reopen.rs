@@ -1,5 +1,5 @@
-//! Measures the time from opening a file with many entries until the first lookup returns. The file was
-//! closed, or its process was killed.
+//! Measures the time from opening a file with many entries until the first lookup returns. Before that, the
+//! file was closed, or the process that had it open was killed.
 //!
 //! For the second case, a larder process that writes to the file is killed. redb opens a copy of that file.
 
@@ -93,7 +93,7 @@ fn first_hit_of_redb(file: &Path, key: &str) -> Result<f64, redb::Error> {
     Ok(elapsed)
 }
 
-/// Starts a child that writes to a file, and kills it during a commit.
+/// Starts a child that writes to a file, and kills the child during a commit.
 fn kill_a_writer_of(file: &Path) -> Result<(), Box<dyn Error>> {
     let mut writer = Process::start(file)?;
     // The child prints this line after several commits, while it makes the next one.

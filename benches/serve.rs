@@ -163,7 +163,7 @@ fn alone(pace: &Pace, servers: &[&RespServer]) {
     contest.run(pace);
 }
 
-/// Sets the target beside Redis, or says that Redis does not run.
+/// Adds the target against Redis, or records that Redis does not run.
 fn compare(contest: &mut Contest<'_>, servers: &[&RespServer], at_least: f64) {
     if servers.len() > 1 {
         contest.target(Against::peer(PEER), at_least, &format!("{at_least:.1} × Redis"));
@@ -248,7 +248,7 @@ fn tail(pace: &Pace, servers: &[&RespServer]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Measures `DEL` of one key, to which larder replies when the removal is durable.
+/// Measures `DEL` of one key. larder replies when the removal is durable.
 fn removals(pace: &Pace, dir: &Path) {
     let setting = "DEL, 50 connections";
     if !pace.wants(ROW, setting) {

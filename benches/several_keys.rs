@@ -25,7 +25,7 @@ const ENTRIES: u64 = 50_000;
 const KEYS: [usize; 3] = [10, 100, 1_000];
 /// Length of a value, in bytes.
 const VALUE_LEN: usize = 500;
-/// Number of keys in a loop of durable inserts, each of which waits for its own commit.
+/// Number of keys in a loop of durable inserts. Each insert waits for its own commit.
 const FEW: usize = 10;
 /// Distance between two keys of a call, so that they are not neighbours in the file.
 const STRIDE: u64 = 7_919;
@@ -36,7 +36,7 @@ const DURABLE: &str = "durable when it returns";
 
 type Blobs = Keyspace<u64, Vec<u8>>;
 
-/// The keys of the calls. Each call gets other keys than the previous call.
+/// The keys of the calls. Each call begins at another key than the previous call.
 struct NextKeys {
     count: usize,
     call: Cell<u64>,

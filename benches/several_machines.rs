@@ -35,7 +35,7 @@ const LOOKUPS: usize = 4_000;
 const TRACKED: usize = 50_000;
 /// Keys from this number on are missing until a turn loads them.
 const FIRST_MISSING: usize = 1_000_000;
-/// Requests per second of each process while the server is stopped and after that.
+/// Requests per second of each process in a measurement with a stall.
 const RATE: f64 = 2_000.0;
 const SECOND: Duration = Duration::from_secs(1);
 /// Number of seconds that are watched after a stall.
@@ -134,7 +134,7 @@ fn at_the_server(pace: &Pace, server: &RespServer) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Adds the crate `fred`, and django-redis. `first` returns the number of the first page of a round.
+/// Adds the contestants fred and django-redis. `first` returns the number of the first page of a round.
 fn other_clients<'a>(
     contest: &mut Contest<'a>,
     server: &'a RespServer,

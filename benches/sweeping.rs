@@ -6,7 +6,7 @@
 //! read the disk.
 //!
 //! Lookups are timed while the sweeper deletes the entries by itself, and while a caller of `Cache::sweep`
-//! waits. The sweeper pauses between its transactions, except for a caller.
+//! waits. The sweeper pauses between its transactions, unless a caller waits.
 
 #![forbid(unsafe_code)]
 

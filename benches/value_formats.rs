@@ -1,5 +1,5 @@
-//! Measures encoding and decoding of values in each format, and with a check of each value, against bincode
-//! alone.
+//! Measures encoding and decoding of values in each format, with and without a check of each value,
+//! compared with bincode alone.
 //!
 //! The second part measures large byte fields through the whole cache. serde makes one call per element of a
 //! `Vec<u8>`, but a single call for a `String`.

@@ -1,9 +1,10 @@
 //! Measures a typical service: of 100 requests, 95 are lookups and 5 are writes. The keys are
 //! Zipf-distributed, and memory has room for a tenth of the pages.
 //!
-//! Redis holds all pages in the memory of its own process. The memory capacity of the other peers is counted
-//! in entries. Otherwise a peer that counts its overhead would have less room. larder, and the naive cache
-//! over redb, also take part with a page cache of 1 GiB, which holds the whole file and is redb's default.
+//! Redis holds all pages in the memory of its own process. The memory capacity of the other peers is
+//! counted in entries. Otherwise a peer that counts its overhead would have less room. larder, and the
+//! naive cache over redb, also take part with redb's default page cache of 1 GiB, which holds the whole
+//! file.
 
 #![forbid(unsafe_code)]
 

@@ -38,7 +38,7 @@ impl Keys {
         Self::of(KeyText::Short, 0..count)
     }
 
-    /// Returns a stream of requests for `keys` different keys. Each `stream` gives different requests.
+    /// Returns a stream of requests for `keys` different keys. Each value of `stream` gives other requests.
     #[must_use]
     pub fn spread(spread: Spread, keys: usize, requests: usize, stream: u64) -> Self {
         let numbers = spread.numbers(keys, requests, stream);

@@ -48,7 +48,7 @@ impl Charging {
 
 /// Returns the charge by blocks, without the expiry row. A large record has its own blocks. Small records
 /// share a leaf that is between half full and full, so on average a quarter of it is free. Larger rows leave
-/// more free. Both rules were measured (`docs/adr/0009`).
+/// more of a leaf free. Both rules were measured (`docs/adr/0009`).
 fn by_blocks(row: u64) -> u64 {
     if row <= SHARED_UP_TO {
         row + row / 4 + row * row / BLOCK

@@ -33,8 +33,8 @@ pub(crate) struct PendingRegistrations {
     pub(crate) retired: BTreeSet<KeyspaceId>,
     /// A number that is greater than the number of each pending keyspace.
     next: u32,
-    /// Whether a keyspace was opened during an outage. The keyspace is added as soon as the file is in
-    /// service again.
+    /// Whether one of these keyspaces was opened during an outage. Such a keyspace is added as soon as the
+    /// file is in service again.
     is_urgent: bool,
 }
 

@@ -4,8 +4,8 @@
 //! type of these libraries is public.
 //!
 //! Decoding terminates for any bytes. The number of bytes and the type of the value limit the memory and the
-//! stack that decoding takes. [`bounded`] enforces these [`limits`]. The libraries do not. Each value that
-//! can be encoded decodes to the same value: [`shape`] explains how larder ensures this for an encoding
+//! stack that decoding takes. [`bounded`] enforces these [`limits`], because the libraries do not. Each value
+//! that can be encoded decodes to the same value: [`shape`] explains how larder ensures this for an encoding
 //! without names. [`checks`] decides which values are tried before they are stored.
 
 mod bounded;

@@ -1,4 +1,4 @@
-//! The visitors of a value. The visitors wrap the parts that they receive, so that each part gets the
+//! The visitors for a value. The visitors wrap the parts that they receive, so that each part gets the
 //! session.
 
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::de::{Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 use crate::format::codec::bounded::{Bounded, EncodingKind};
 use crate::format::codec::shape::PartKind;
 
-/// The visitor of a compound whose level has already been entered.
+/// The visitor for a compound whose level has already been entered.
 impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for Bounded<'_, V, E> {
     type Value = V::Value;
 
@@ -48,7 +48,7 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for Bounded<'_, V, E> {
     }
 }
 
-/// The visitor of a sequence or a map whose length is in the bytes. It counts all elements before it reads
+/// The visitor for a sequence or a map whose length is in the bytes. It counts all elements before it reads
 /// the first one. So the limit applies before the inner visitor can allocate memory for the elements.
 pub(super) struct CountedSeed<T>(pub(super) T);
 
@@ -80,9 +80,9 @@ fn known<R: Error>(len: Option<usize>) -> Result<usize, R> {
     len.ok_or_else(|| Error::custom("the length of a sequence is not known before its elements are read"))
 }
 
-/// The visitor of any kind, in an encoding that describes itself. Each compound is a level, even if the type
-/// asked for another kind. When serde reads content that it has buffered, the content also passes through
-/// this visitor.
+/// The visitor for a value of any kind, in an encoding that describes itself. Each compound is a level, even
+/// if the type asked for another kind. When serde reads content that it has buffered, the content also passes
+/// through this visitor.
 pub(super) struct AnyKind<T>(pub(super) T);
 
 macro_rules! scalars {
@@ -158,7 +158,7 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for AnyKind<Bounded<'_,
     }
 }
 
-/// The visitor of an owned string or buffer. It receives borrowed data, and passes on a copy.
+/// The visitor for an owned string or buffer. It receives borrowed data, and passes on a copy.
 pub(super) struct CopiedKey<V>(pub(super) V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for CopiedKey<V> {

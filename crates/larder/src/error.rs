@@ -333,7 +333,7 @@ pub enum Error {
     Remote {
         /// The attempted action.
         action: &'static str,
-        /// The server, without a password.
+        /// The name of the server, as in its URL but without the password.
         server: String,
         /// The cause.
         cause: RemoteError,
@@ -344,7 +344,7 @@ pub enum Error {
         "the cache has no keyspace {name:?}; check the name, or open the keyspace in the application first"
     )]
     UnknownKeyspace {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
     },
 

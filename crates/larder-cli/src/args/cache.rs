@@ -30,7 +30,6 @@ impl CacheArgument {
         self.0.as_os_str() != NOT_GIVEN
     }
 
-    /// Sets the path of the cache.
     pub(crate) fn set(&mut self, path: PathBuf) {
         self.0 = path;
     }

@@ -157,8 +157,8 @@ fn not_a_file(path: &Path) -> Option<String> {
     Some(format!("it is a device or a pipe; {WHERE}"))
 }
 
-/// Returns an error text for a socket. It names the file of the process behind the socket, which the command
-/// accepts instead.
+/// Returns an error text for a socket. The text names the file of the process behind the socket, because the
+/// command accepts this file.
 fn a_socket(path: &Path) -> String {
     let shown = path.display();
     let server = Client::connect(path).ok().map(|client| client.server().clone());

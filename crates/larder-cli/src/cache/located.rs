@@ -40,7 +40,7 @@ pub(crate) fn is_url(text: &OsStr) -> bool {
         || text.to_str().is_some_and(larder_redis::is_server_url)
 }
 
-/// Returns the URL in the environment variable, if it is set.
+/// Returns the URL in the environment variable, if it is set and not blank.
 pub(crate) fn environment() -> Result<Option<String>, Failure> {
     let Some(url) = env::var_os(URL_VARIABLE) else { return Ok(None) };
     let url = url.into_string().map_err(|_| {

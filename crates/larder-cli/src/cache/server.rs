@@ -1,4 +1,4 @@
-//! Determines whether a command uses a server of Redis or Valkey, from the URL in its arguments or in
+//! Determines whether a command uses a Redis or Valkey server, from the URL in its arguments or in
 //! `LARDER_URL`.
 
 use larder::URL_VARIABLE;

@@ -202,7 +202,6 @@ impl<'a> Speller<'a> {
         Self::new(name, info.iter().map(KeySyntax::of))
     }
 
-    /// Returns the text of a key.
     pub(crate) fn spell(&self, keyspace: KeySyntax<'_>, key: &[u8]) -> String {
         let literal = || keyspace.show(key);
         let Self::Spelled(keyspaces) = self else { return literal() };

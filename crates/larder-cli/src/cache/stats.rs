@@ -2,7 +2,6 @@
 
 use larder::{KeyspaceStats, Latencies, Stats};
 
-/// Returns the statistics of a keyspace by its name.
 pub(crate) fn keyspace<'a>(stats: &'a Stats, name: &str) -> Option<&'a KeyspaceStats> {
     // Uses a binary search, because there may be thousands of keyspaces. They are sorted by name.
     let at = stats.keyspaces.binary_search_by(|other| (*other.name).cmp(name)).ok()?;

@@ -67,7 +67,7 @@ impl KeyNames {
         Ok(Self { keyspaces: client.keyspaces()?, only: only.map(str::to_owned) })
     }
 
-    /// Replaces the text that the process sent for a key by this command's spelling. Keeps the text if the
+    /// Replaces the text that the process sent for a key with this command's spelling. Keeps the text if the
     /// keyspace was opened after the keyspaces were listed.
     fn spell(&self, keyspace: &str, key_bytes: &str, key: &mut String) {
         let keyspaces = keys_of(&self.keyspaces, None);

@@ -35,8 +35,8 @@ use crate::units::Timestamp;
 /// only. An application that removes further entries with a key, such as lists that contain a product, does
 /// this in its own calls.
 ///
-/// Statistics count neither the lookups nor the removals of this handle. A keyspace in memory only is reached
-/// while it is open. A keyspace in a remote tier is refused.
+/// Statistics count neither the lookups nor the removals of this handle. A keyspace in memory only can be
+/// reached only while it is open. A keyspace in a remote tier is refused.
 #[derive(Debug)]
 pub struct UntypedKeyspace {
     shared: Arc<Shared>,
@@ -45,7 +45,6 @@ pub struct UntypedKeyspace {
     latest: Mutex<Option<Arc<FoundKeyspace>>>,
 }
 
-/// A keyspace that was found by its name.
 #[derive(Debug)]
 pub(crate) struct FoundKeyspace {
     pub(crate) keyspace: BytesKeyspace,
@@ -89,9 +88,8 @@ impl UntypedKeyspace {
 
     /// Returns the description of the keyspace.
     ///
-    /// # Errors
-    /// Returns [`Error::UnknownKeyspace`] if the application has not opened the keyspace and the file does
-    /// not have it. Returns [`Error::NotRemote`], [`Error::Closed`] and [`Error::Forked`].
+    /// # Errors Returns [`Error::UnknownKeyspace`] if the application has not opened the keyspace and the
+    /// file does not have it. Also returns [`Error::NotRemote`], [`Error::Closed`] and [`Error::Forked`].
     pub fn info(&self) -> Result<UntypedInfo, Error> {
         let found = self.find()?;
         let of = &found.detached;
@@ -187,7 +185,7 @@ impl UntypedKeyspace {
         self.shared.invalidate([Removal::Scope { counters: &found.detached.counters, scope }])
     }
 
-    /// Lets the live entry of a key expire at a time, unless it expires earlier anyway. A time that has
+    /// Sets the expiry of the live entry of a key, unless the entry expires earlier anyway. A time that has
     /// passed removes the entry, durably.
     ///
     /// A later expiry is refused, because the application decides how long its values are valid. The new
@@ -208,8 +206,8 @@ impl UntypedKeyspace {
         typed.shorten(&found.detached, full.as_slice(), expires_at)
     }
 
-    /// Looks up a key. If nothing is found, finds the keyspace again, and repeats the lookup if it is another
-    /// one by then.
+    /// Looks up a key. If nothing is found, finds the keyspace again, and repeats the lookup if the keyspace
+    /// is another one by then.
     fn look<R>(
         &self,
         key: &[u8],

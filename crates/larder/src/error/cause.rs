@@ -25,7 +25,6 @@ impl ErrorCause {
         Self { text: format!("{context}: {}", self.text).into(), ..self }
     }
 
-    /// Adds the remedy.
     pub(crate) fn with_remedy(self, remedy: &str) -> Self {
         Self { text: format!("{}; {remedy}", self.text).into(), ..self }
     }

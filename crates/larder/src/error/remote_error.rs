@@ -14,9 +14,10 @@ pub struct RemoteError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RemoteErrorKind {
-    /// There is no connection, or it ended, or the time limit of the request has passed. Repeat it later.
+    /// There is no connection, or it ended, or the time limit of the request has passed. Repeat the request
+    /// later.
     Unavailable,
-    /// The server refuses the request now: it is full, loading, or read-only. Repeat it later.
+    /// The server refuses the request now: it is full, loading, or read-only. Repeat the request later.
     Refused,
     /// The server or its configuration does not support the request. Repeating the request does not help.
     Unsupported,
@@ -25,20 +26,21 @@ pub enum RemoteErrorKind {
 }
 
 impl RemoteError {
-    /// Returns an error of a request that was not applied. `cause` names the cause, without a password.
+    /// Returns the error of a request that the server has not applied. `cause` names the cause, without a
+    /// password.
     #[must_use]
     pub fn new(kind: RemoteErrorKind, cause: impl Into<String>) -> Self {
         Self { kind, cause: cause.into(), may_be_applied: false }
     }
 
-    /// Returns the same error, of a request that the server may have applied, now or later. The request was
+    /// Marks the error: the server may have applied the request, or may still apply it. The request was
     /// written to the connection, and no answer came.
     #[must_use]
     pub fn maybe_applied(self) -> Self {
         Self { may_be_applied: true, ..self }
     }
 
-    /// Returns what a caller can do about the error.
+    /// Returns the kind of the error, which tells a caller how to handle the error.
     #[must_use]
     pub const fn kind(&self) -> RemoteErrorKind {
         self.kind

@@ -91,7 +91,6 @@ impl From<ByteSize> for u64 {
     }
 }
 
-/// Saturates at `u64::MAX` bytes.
 impl Add for ByteSize {
     type Output = Self;
 
@@ -100,21 +99,18 @@ impl Add for ByteSize {
     }
 }
 
-/// Saturates at `u64::MAX` bytes.
 impl AddAssign for ByteSize {
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
     }
 }
 
-/// Saturates at `u64::MAX` bytes.
 impl Sum for ByteSize {
     fn sum<I: Iterator<Item = Self>>(sizes: I) -> Self {
         sizes.fold(Self::ZERO, Self::saturating_add)
     }
 }
 
-/// Saturates at `u64::MAX` bytes.
 impl<'a> Sum<&'a Self> for ByteSize {
     fn sum<I: Iterator<Item = &'a Self>>(sizes: I) -> Self {
         sizes.copied().sum()

@@ -16,9 +16,9 @@
 //!
 //! An absence differs from other entries in two respects:
 //!
-//! - An absence has no grace, and is never served stale. It replaces a stale value: otherwise a later failure
-//!   would return a value that the source no longer has. A keyspace that caches no absences also stores an
-//!   absence in this case, with the shortest TTL.
+//! - An absence has no grace, and is never served stale. It replaces a stale value: otherwise a later load
+//!   that fails would return a value that the source no longer has. A keyspace that caches no absences also
+//!   stores an absence in this case, with the shortest TTL.
 //! - These calls treat an absence as a missing entry: `get`, `contains_key`, `ttl`, `count`, `iter`, `keys`,
 //!   `touch`, `modify`, and the calls that are built on `modify`. `insert_if_absent` replaces an absence.
 //!

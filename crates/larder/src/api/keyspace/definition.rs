@@ -331,8 +331,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.compression
     }
 
-    /// Returns the grace: how long after its expiry a failing load may return an entry. Zero if no grace is
-    /// set.
+    /// Returns the grace: how long after an entry's expiry a failing load may return the entry. Zero if no
+    /// grace is set.
     #[must_use]
     pub const fn stale_for(&self) -> Duration {
         match self.grace {

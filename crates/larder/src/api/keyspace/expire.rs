@@ -20,7 +20,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// Lookups then miss the key, and the next [`get_or_load`](Keyspace::get_or_load) loads it. If the
     /// keyspace has a [`grace`](crate::KeyspaceDefinition::grace), the grace begins at the call: if the load
-    /// fails, it returns the old value.
+    /// fails, `get_or_load` returns the old value.
     ///
     /// **This is not an invalidation.** Use `expire` if you want a new value soon, but the old value is
     /// better than none. Use [`remove`](Keyspace::remove) if the old value must not be seen again. After

@@ -5,9 +5,9 @@
 //! 3. If the keyspace has a time to idle, extend the entry's life if necessary. This encodes the key.
 //! 4. Count the hit.
 //!
-//! Separate functions handle all other cases, so that these add no code or register use to the fast path. The
-//! other cases are a key that memory does not have, an entry that expires within milliseconds, and a key with
-//! a zero byte in a text. The functions encode the key and look it up again.
+//! Separate functions handle all other cases, so that these cases add no code or register use to the fast
+//! path. The other cases are a key that memory does not have, an entry that expires within milliseconds, and
+//! a key with a zero byte in a text. The functions encode the key and look it up again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

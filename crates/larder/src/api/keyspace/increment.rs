@@ -71,7 +71,6 @@ macro_rules! counters {
 
 counters!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);
 
-/// An amount to add or to subtract.
 #[derive(Clone, Copy)]
 enum Amount<V> {
     Plus(V),
@@ -247,7 +246,6 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
         }
     }
 
-    /// Returns whether the keyspace or the cache has a weigher.
     fn has_weigher(&self) -> bool {
         self.definition.own_weigher().is_some() || self.shared.settings.weigher.is_some()
     }

@@ -33,7 +33,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::Arc;
 
-/// The number of keys in a chunk that is read from disk.
+/// Maximum number of keys in a chunk that is read from disk.
 const CHUNK: usize = 256;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {

@@ -177,8 +177,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Caches a value with the keyspace's TTL, and passes it to the waiting callers. Returns whether the
-    /// value is cached. The value is not cached in these cases: the key was changed since the lookup, the
-    /// deadline has passed, the cache is closed, or memory has no room and the disk tier is off.
+    /// value is cached. The value is not cached in these cases: the key has been changed since the lookup,
+    /// the deadline has passed, the cache is closed, or memory has no room and the disk tier is off.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};

@@ -175,7 +175,6 @@ impl LoadThread {
     }
 }
 
-/// Returns whether a flight passes `test`.
 fn is_flight(flight: &Value, test: impl FnOnce(&Flight) -> bool) -> bool {
     flight.downcast_ref().is_some_and(test)
 }

@@ -225,7 +225,6 @@ impl<K: Key, V> Keyspace<K, V> {
 }
 
 impl<K, V> Keyspace<K, V> {
-    /// Returns a handle to an open keyspace.
     fn of(shared: Arc<Shared>, opened: Arc<OpenKeyspace>, definition: KeyspaceDefinition<K, V>) -> Self {
         let seed = shared.tiers.memory.keyspace_seed(opened.id);
         Self { shared, opened, definition, seed }

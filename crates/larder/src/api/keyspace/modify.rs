@@ -8,11 +8,11 @@
 //!    Otherwise the round is lost, and the next round begins. A caller that loses too many rounds takes a
 //!    turn ([`crate::engine::turns`]).
 //!
-//! A round *at once* does not wait for other threads. If it would have to wait, it ends without a change, and
-//! its caller starts again on a thread that may wait. The round ends before (2) if the key may be on disk and
-//! this thread may not read the disk ([`crate::sys::inline_calls`]), or if the snapshot is withdrawn. It ends
-//! before (3) if the write buffer has no room. A round that succeeds only requests its commit, and the task
-//! waits for the commit.
+//! A round *at once* does not wait for other threads. If it would have to wait, it ends without a change,
+//! and its caller starts again on a thread that may wait. In a remote keyspace, the round ends before (2).
+//! It also ends there if the key may be on disk, and either this thread must not read the disk
+//! ([`crate::sys::inline_calls`]) or the disk tier has no snapshot. The round ends before (3) if the write
+//! buffer has no room. A round that succeeds only requests its commit, and the task waits for the commit.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -46,7 +46,7 @@ enum RoundEnd<V> {
     Made(Modified<V>),
     /// The entry changed during the round.
     Lost,
-    /// The round would have to wait, but may not. Nothing was changed.
+    /// The round would have to wait, but must not. Nothing was changed.
     WouldWait,
 }
 
@@ -150,7 +150,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if let RoundEnd::Made(modified) = self.round(key, durability, wait, true, compute)? {
                 return Ok(modified);
             }
-            // The next round reads the changed entry.
+            // The round was lost because another caller changed the key. The next round reads the key again.
             thread::yield_now();
         }
     }
@@ -327,8 +327,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 match self.lowest_tier() {
                     LowestTier::Memory => tiers.memory.forget_read(key, publication, &mut evicted_values),
                     LowestTier::File => tiers.memory.remove_read(key, publication, &mut evicted_values),
-                    // The read of a remote keyspace has a record, and is handled above. Without a record, the
-                    // caller reads the server again.
+                    // A read that found a record was handled above. Here the server had no record, so the
+                    // round is lost, and the next round reads the server again.
                     LowestTier::Remote => Err(Refused::Revoked),
                 }
             });

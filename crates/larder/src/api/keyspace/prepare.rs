@@ -54,7 +54,6 @@ pub(super) struct EncodedValue {
 }
 
 impl EncodedValue {
-    /// Returns the encoding of an absence.
     pub(super) fn absence() -> Self {
         Self { kind: RecordKind::Absence, ..Self::plain(Vec::new()) }
     }
@@ -233,8 +232,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(())
     }
 
-    /// Counts a value that is kept in memory only because it is too large for the file. Logs the first of
-    /// these values in each keyspace.
+    /// Counts a value that is too large for the file, and so is kept in memory only. Logs the first of these
+    /// values in each keyspace.
     #[cold]
     pub(super) fn note_beyond_file(&self, key: SlotKey<'_>, page: u64) {
         let counters = &self.opened.counters;

@@ -25,7 +25,8 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 
-/// The maximum bytes of records that are copied from one snapshot. Copying them takes a few milliseconds.
+/// Maximum number of bytes of records that are copied from one snapshot. Copying so many bytes takes a few
+/// milliseconds.
 const MAX_COPIED: usize = 4 << 20;
 
 /// A key that memory does not have.

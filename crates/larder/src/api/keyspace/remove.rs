@@ -33,8 +33,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// key, [`Error::KeyTooLarge`], [`Error::Closed`], and [`Error::Forked`].
     ///
     /// # Cost
-    /// Costs one commit, shared with other waiting callers. If neither tier has the key, one step of the
-    /// writer thread without a commit.
+    /// Costs one commit, shared with other waiting callers. If neither tier has the key, the call costs one
+    /// step of the writer thread, without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         let full = self.encode(&key)?;
@@ -66,8 +66,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Returns the same errors as [`remove`](Keyspace::remove). If one key is too long, nothing is removed.
     ///
     /// # Cost
-    /// Costs one commit for all keys, shared with other waiting callers. If neither tier has any of the keys,
-    /// one step of the writer thread without a commit.
+    /// Costs one commit for all keys, shared with other waiting callers. If neither tier has any of the
+    /// keys, the call costs one step of the writer thread, without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Result<u64, Error> {
         let keys = keys.into_iter().map(|key| self.encode(&key)).collect::<Result<Vec<_>, Error>>()?;
@@ -166,14 +166,12 @@ impl<K: Key, V> Keyspace<K, V> {
         self.shared.invalidate([Removal::Scope { counters: &self.opened.counters, scope }])
     }
 
-    /// Returns the scope of every key that starts with a prefix.
     pub(crate) fn prefix_scope(&self, prefix: &impl KeyPrefix<K>) -> Scope {
         let mut out = KeyBuffer::starting_with(&self.opened.id.to_bytes());
         prefix.encode_prefix(&mut out.writer());
         Scope::prefix(out.as_slice())
     }
 
-    /// Returns the scope of every key that matches a pattern.
     pub(crate) fn pattern_scope(&self, pattern: &impl KeyPattern<K>) -> Result<Scope, Error> {
         let mut out = PatternWriter::default();
         pattern.write_pattern(&mut out);
@@ -185,7 +183,6 @@ impl<K: Key, V> Keyspace<K, V> {
         })
     }
 
-    /// Returns the scope of every key of the keyspace.
     pub(crate) fn whole_scope(&self) -> Scope {
         Scope::prefix(self.opened.id.to_bytes())
     }

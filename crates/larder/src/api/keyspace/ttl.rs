@@ -60,7 +60,6 @@ impl From<SystemTime> for Ttl {
     }
 }
 
-/// Converts the remaining TTL of an entry.
 impl From<Remaining> for Ttl {
     fn from(remaining: Remaining) -> Self {
         match remaining {

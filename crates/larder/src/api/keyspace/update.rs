@@ -62,7 +62,8 @@ impl<K: Key, V> Keyspace<K, V> {
     pub fn begin_update(&self, key: impl EncodeKey<K>) -> Result<Update, Error> {
         self.shared.refuse_if_unusable()?;
         let full = self.encode(&key)?;
-        // Refused before the fence is raised, because a fence revokes the lease of the closure's change.
+        // A call from inside a closure that changes this key is refused before the fence is raised.
+        // Otherwise the fence would revoke the lease of that change.
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full.as_slice())?;
         // The fence is raised before the removal. Otherwise the value of a load between the two steps would
         // be cached.

@@ -42,13 +42,12 @@ pub(super) enum InsertOutcome {
     Revoked,
     /// A loaded value is not stored, because it would be in memory only, and memory has no room for it.
     NoRoom,
-    /// The value is not stored, because the caller would have to wait for room in the write buffer, and may
+    /// The value is not stored, because the caller would have to wait for room in the write buffer, and must
     /// not wait.
     WouldWait,
 }
 
 impl InsertOutcome {
-    /// Returns whether the value was stored.
     pub(super) fn is_stored(self) -> bool {
         matches!(self, Self::Saved | Self::InMemory)
     }
@@ -141,7 +140,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_checked(full.as_slice(), value.into(), options, &mut ChangeCommit::OnThread)
     }
 
-    /// Stores the value of a full key.
     pub(super) fn insert_full(
         &self,
         full: &[u8],
@@ -261,7 +259,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.write_if(key, value, ttl, durability, condition)
     }
 
-    /// Stores a value under a condition.
     pub(super) fn write_if(
         &self,
         key: SlotKey<'_>,

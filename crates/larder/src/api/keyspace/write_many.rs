@@ -36,7 +36,6 @@ use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::{ByteSize, Timestamp};
 
-/// A key and its value.
 struct GroupEntry<V> {
     hash: u64,
     key: StoredKey,

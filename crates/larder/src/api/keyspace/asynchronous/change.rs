@@ -196,7 +196,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.refuse_in_closure(&full)?;
         let mut compute = move |value: Option<&Arc<V>>, ttl: Ttl| change(value.map(|value| &**value), ttl);
         let mut wait = ChangeCommit::in_task();
-        // While the disk tier does not save values, a durable change may have to store its value again.
+        // A durable change is not made inline: while the disk tier does not save values, it may have to
+        // store its value again.
         let is_inline = durability == Durability::Buffered && inline_calls::are_allowed();
         let mut changed = None;
         if is_inline || !self.may_block() {
@@ -351,7 +352,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let InsertOptions { ttl, durability } = options;
         let is_plain = matches!(ttl, Ttl::Default | Ttl::For(_) | Ttl::Never);
         let is_durable = durability == Durability::Immediate && self.is_in_file();
-        // While the disk tier does not save values, a durable insert may have to store its value again.
+        // While the disk tier does not save values, a durable insert may have to store its value again. So a
+        // worker thread makes it.
         if self.is_remote() || !is_plain || (is_durable && !self.shared.tiers.disk.saves()) {
             return Ok(None);
         }

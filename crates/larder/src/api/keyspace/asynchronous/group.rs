@@ -1,4 +1,4 @@
-//! A lookup of several keys at one moment, which does not wait.
+//! A lookup of several keys at one moment. The lookup does not wait.
 //!
 //! A transaction without changes has the same result. It takes a lease on each key, because its closure may
 //! change the key later. This lookup takes none. Its steps 1 to 5 are those of `memory::group_lookup`. Step 3
@@ -24,7 +24,7 @@ use crate::sys::inline_calls;
 use crate::sys::sync::Arc;
 
 /// Maximum number of times that a lookup starts again. After that, a transaction is the better choice,
-/// because it takes turns.
+/// because transactions take turns.
 const MAX_ROUNDS: usize = 4;
 
 /// Maximum number of encoded bytes that one lookup reads from disk.
@@ -61,11 +61,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// a transaction ([`Transaction::get_many`](crate::Transaction::get_many)).
     ///
     /// The call succeeds if memory knows all of the keys. A thread with
-    /// [`inline_calls`](crate::Cache::inline_calls) also reads up to 1 MiB from a fast disk. The call returns
-    /// `None` for a key that is too long, for more than [`MAX_TRANSACTION_KEYS`](crate::MAX_TRANSACTION_KEYS)
-    /// keys, for a keyspace of a remote tier, in a forked child, and after the cache was closed. It also
-    /// returns `None` while other threads constantly change the keys, or if commits come during several reads
-    /// of the disk in a row.
+    /// [`inline_calls`](crate::Cache::inline_calls) also reads up to 1 MiB from a fast disk. The call
+    /// returns `None` for a key that is too long, for more than
+    /// [`MAX_TRANSACTION_KEYS`](crate::MAX_TRANSACTION_KEYS) keys, for a keyspace of a remote tier, in a
+    /// forked child, and in a closed cache. It also returns `None` while other threads constantly change the
+    /// keys, or if several disk reads in a row each overlap a commit.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -128,7 +128,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let Some(snapshot) = tiers.current_snapshot() else { return Round::MustWait };
         // 3.
         let Some(read) = self.read_group(keys, &found) else { return Round::MustWait };
-        // An entry is not missing because it could not be read.
+        // An entry that could not be read must not be reported as missing.
         if read.iter().any(Option::is_none) && tiers.read_conditions() != Some(conditions) {
             return Round::MustWait;
         }
@@ -138,7 +138,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let Some(now) = tiers.memory.confirm_group_lookup(keys, &mut found, conditions) else {
             return Round::Lost;
         };
-        // (d) A use may have extended the life of an entry that has expired now. So the entry is read again.
+        // (d) A use may have extended the life of an entry that has expired by now. So the entry is read
+        // again.
         let is_live = |entry: &DecodedEntry<V>| entry.expires_at > now && entry.has_own_expiry();
         if !read.iter().flatten().all(is_live) {
             return Round::Lost;

@@ -20,7 +20,7 @@ use crate::format::key::Key;
 use crate::sys::offload::{JobResult, submit};
 use crate::sys::sync::Arc;
 
-/// The number of items that a worker thread reads at a time.
+/// Maximum number of items that a worker thread reads at a time.
 const CHUNK: usize = 64;
 
 /// A stream of the live entries of a keyspace, in key order. Returned by [`Keyspace::iter_async`].

@@ -17,8 +17,7 @@ use crate::memory::entry::Value;
 use crate::sys::process::Process;
 use crate::sys::sync::Arc;
 
-/// A guard for a refresh. When dropped, it pauses further refreshes of the key if the key still has the old
-/// value.
+/// A guard for a refresh. Its drop pauses further refreshes of the key, if the key still has the old value.
 ///
 /// The guard does not keep the cache or the file open. In a forked child it does nothing.
 pub(in crate::api::keyspace) struct RefreshPause {
@@ -39,7 +38,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.begin(keyspace);
     }
 
-    /// Returns a guard that pauses the refreshes of the key when dropped, if the key still has `value`.
+    /// Returns a guard. Its drop pauses the refreshes of the key, if the key still has `value`.
     pub(in crate::api::keyspace) fn pause_after(&self, value: Arc<V>) -> RefreshPause {
         let length = self.cool_down_length.unwrap_or_default();
         RefreshPause {

@@ -129,7 +129,7 @@ pub(super) fn fill<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'stat
     drop(lease.fill(value));
 }
 
-/// Fills the lease of a key that the loader omitted with an absence. May wait for room in the write buffer.
+/// Fills a lease with an absence, because the loader omitted its key. May wait for room in the write buffer.
 pub(super) fn omit<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(lease: LoadLease<K, V>) {
     if failpoint_is_set(Failpoint::ForgetOmitted) {
         std::mem::forget(lease);
@@ -168,7 +168,6 @@ where
         Ok(load)
     }
 
-    /// Returns the next step.
     pub(super) fn next_step(&mut self) -> BulkStep<Q, V, E> {
         loop {
             if let Some((at, error)) = self.failed.pop_front() {
@@ -285,7 +284,6 @@ where
         self.keys.iter_mut().filter_map(|wanted| wanted.lease.take()).collect()
     }
 
-    /// Records how another caller's load ended.
     pub(super) fn note_waited(&mut self, at: usize, ended: Result<Waited<V>, LoadError<E>>) {
         let Some(wanted) = self.keys.get_mut(at) else { return };
         match ended {
@@ -301,7 +299,6 @@ where
         }
     }
 
-    /// Records the stale value of a key.
     pub(super) fn note_stale(&mut self, at: usize, stale: Loaded<V>) {
         if let Some(wanted) = self.keys.get_mut(at) {
             wanted.value = stale.value;
@@ -337,7 +334,6 @@ where
         self.leased().filter_map(|wanted| wanted.key.take()).collect()
     }
 
-    /// Returns the keys that have a lease.
     fn leased(&mut self) -> impl Iterator<Item = &mut WantedKey<Q, K, V>> {
         self.keys.iter_mut().filter(|wanted| wanted.lease.is_some())
     }

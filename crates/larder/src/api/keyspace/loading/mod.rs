@@ -275,14 +275,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         Some(value)
     }
 
-    /// Begins a refresh of a live value, if a refresh is due according to the policy.
     fn refresh_if_due(&self, slot: SlotKey<'_>, expires_at: Timestamp, extras: Option<EntryExtras>) {
         if self.registered.is_due(&self.keyspace, expires_at, extras) {
             self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));
         }
     }
 
-    /// Encodes the key, and begins a refresh of its value.
     #[cold]
     #[inline(never)]
     fn refresh_unencoded(&self, key: &impl EncodeKey<K>, found_old: FoundOld) {

@@ -27,7 +27,7 @@ pub(super) type TaskLoader<K, V, E> = Box<dyn Fn(K, Option<Arc<V>>) -> TaskLoad<
 #[cfg(feature = "async")]
 type TaskLoad<V, E> = std::pin::Pin<Box<dyn Future<Output = Result<Load<V>, E>> + Send>>;
 
-/// A loader, its policy, and the data that decides when a refresh is due. `L` is the type of the function.
+/// A loader with its policy. `L` is the type of the loader function.
 pub(super) struct RegisteredLoader<L> {
     pub(super) loader: L,
     pub(super) policy: LoadPolicy,

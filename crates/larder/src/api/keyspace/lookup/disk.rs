@@ -13,9 +13,9 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Runs step 3 for the holder of a lease. If there is no entry on disk, the load begins, except a load of
-    /// the pool, which begins on the pool's thread. An absence on disk ends the lookup only if
-    /// `heeds_absence` is set.
+    /// Runs step 3 for the holder of a lease. If there is no entry on disk, begins the load. A load of the
+    /// pool begins later, on the pool's thread. An absence on disk ends the lookup only if `heeds_absence`
+    /// is set.
     pub(super) fn answer_from_disk(
         &self,
         key: SlotKey<'_>,

@@ -42,7 +42,7 @@ enum Asked<'a, V> {
     /// The load begins, in a keyspace without leases. The token was taken before the request.
     Unleased(EpochToken),
     /// The load begins, and only its leader gets the value: the key is being updated, or this load can't use
-    /// its records.
+    /// the records of the key.
     LoadAlone,
     /// Another machine has the lease, for at most this duration.
     Busy(PushWait<'a>, Duration),
@@ -188,7 +188,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Returns a record whose value has expired.
+    /// Converts a record into one that a load replaces. Returns `None` for an absence, and for a record that
+    /// does not decode.
     fn expired(
         &self,
         key: SlotKey<'_>,

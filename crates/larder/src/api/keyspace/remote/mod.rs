@@ -10,7 +10,8 @@
 //!    void.
 //! 4. Return. Every later lookup of this process asks the server, which has the change.
 //!
-//! **A load**, by the holder of the key's local lease and flight. A process has only one for each key:
+//! **A load**, by the holder of the key's local lease and flight. A process has only one holder for each
+//! key:
 //!
 //! 1. Register a wait for a push of the key. Take the epoch token.
 //! 2. Ask the server for the record, or for the lease in the slot of the key.
@@ -53,7 +54,6 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl<K, V> Keyspace<K, V> {
-    /// Returns whether the keyspace is in a remote tier.
     pub(super) fn is_remote(&self) -> bool {
         self.seed.keyspace().is_remote()
     }

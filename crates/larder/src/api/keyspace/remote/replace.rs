@@ -4,11 +4,11 @@
 //! 1. Take the local lease of the key, so that one load of it runs in this process.
 //! 2. Read the record at the server. Without a record, there is nothing to replace.
 //! 3. Run the loader. It gets the value of (2), and not the near copy, which may be older.
-//! 4. Store the new record on the condition that the slot still has the bytes of (2), and that the key has no
-//!    fence. No two records have the same bytes. So if any machine has changed the slot since (2), the new
-//!    value is not stored. A fence removes the record when it is raised. But a value that is inserted during
-//!    an update can be the record of (2), and the loader may have read the source before its change. So the
-//!    new value is not stored while the key has a fence.
+//! 4. Store the new record on the condition that the slot still has the bytes of (2), and that the key has
+//!    no fence. No two records have the same bytes. So if any machine has changed the slot since (2), the
+//!    new value is not stored. A fence removes the record when it is raised. But a value that is inserted
+//!    during an update can be the record of (2), and the loader may have read the source before the update
+//!    changed it. So the new value is not stored while the key has a fence.
 //!
 //! If several machines do this at the same time, the server stores the record of only one. The others look
 //! the key up again.
@@ -17,7 +17,7 @@
 //! before this request. If the record is stored, the slot was not changed between (2) and (4), so these
 //! callers get the value. Otherwise they look the key up again.
 //!
-//! In the format raw, two records may have the same bytes. So the condition of (4) does not detect a value
+//! In the raw format, two records may have the same bytes. So the condition of (4) does not detect a value
 //! that was changed and changed back in the meantime. The local lease detects such a change if this process
 //! has made it. In this format, the waiting callers always look the key up again.
 
@@ -95,7 +95,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.replaced.as_ref().map(|replaced| replaced.value.clone())
     }
 
-    /// Like [`stale`](Self::stale). A lookup at a remote tier has just read the stale value, if there is one.
+    /// Like [`stale`](Self::stale). At a remote tier, the lookup has already read the stale value, if there
+    /// is one.
     pub(in crate::api::keyspace) fn stale_in(&self, keyspace: &Keyspace<K, V>) -> Option<Arc<V>> {
         if keyspace.is_remote() {
             return self.replaced_in_grace(keyspace);
@@ -141,7 +142,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         stored
     }
 
-    /// Does (4) in the format raw. This process may have inserted the bytes of (2) again, and the server
+    /// Runs step 4 in the raw format. This process may have inserted the bytes of (2) again, and the server
     /// can't detect it. So the local lease decides, as for a load in this format (`fill_plain`):
     ///
     /// 1. The local lease is still valid.

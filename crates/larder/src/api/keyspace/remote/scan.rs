@@ -4,9 +4,9 @@
 //! change. So an entry that was read ahead is treated like a near copy:
 //!
 //! 1. Take the epoch token of each key, then ask the server for the entries.
-//! 2. Before an entry is yielded, read the validity of memory. The entry is yielded if its token still holds,
-//!    if it has not expired, and if the validity is still current after that. Otherwise the key is looked up
-//!    like any other key.
+//! 2. Before an entry is yielded, read the validity of memory. The entry is yielded if its token is still
+//!    valid, if it has not expired, and if the validity is still current after that. Otherwise the key is
+//!    looked up like any other key.
 
 use std::collections::VecDeque;
 
@@ -22,7 +22,7 @@ use crate::remote::tier::ScanCursor;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// Number of keys whose entries a walk reads with one request.
+/// Maximum number of keys whose entries a walk reads with one request.
 const READ_AHEAD: usize = 32;
 
 /// The next keys of a walk, with the entries that were read ahead.

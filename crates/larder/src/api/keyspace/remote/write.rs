@@ -117,7 +117,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let now = self.now();
         let (_, ends_at) = self.expiry_after_write(key, ttl, read);
         // A change that keeps the value but ends its life begins the grace of the value. Any other value
-        // whose time has come is not stored.
+        // whose expiry has passed is not stored.
         let begins_grace = change.is_some_and(|change| change.keeps_value);
         let outgoing = if ends_at > now || begins_grace {
             self.outgoing(key, Some(value), (now, ends_at), load_time)?
@@ -158,8 +158,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         parts.map_or(Duration::ZERO, |(header, ..)| header.delete_after.since(header.expires_at))
     }
 
-    /// Handles a write whose expiry is already in the past, and that begins no grace, by removing the
-    /// entry. Otherwise the previous value would still be there after the write has returned `Ok`.
+    /// Removes the entry, for a write whose expiry has already passed and that begins no grace. Otherwise
+    /// the previous value would still be there after the write has returned `Ok`.
     fn end_remote(&self, key: SlotKey<'_>, condition: WriteCondition<'_>) -> Result<InsertOutcome, Error> {
         let is_removed = match condition {
             WriteCondition::Unchanged(ReadCondition { record: Some(record), .. }) => {

@@ -177,10 +177,10 @@ impl Transaction<'_> {
     /// Stores a value with the keyspace's TTL. Replaces any previous value of the key.
     ///
     /// # Errors
-    /// Returns the same errors as [`get`](Transaction::get), [`Error::ValueTooLarge`] or [`Error::Encode`].
-    /// Returns [`Error::Reentrant`] inside another closure that changes the same key. After an error, the
-    /// value is not part of the transaction. If the closure ignores the error, the transaction still stores
-    /// its other values.
+    /// Returns the same errors as [`get`](Transaction::get). Also returns [`Error::ValueTooLarge`] or
+    /// [`Error::Encode`]. Returns [`Error::Reentrant`] inside another closure that changes the same key.
+    /// After an error, the value is not part of the transaction. If the closure ignores the error, the
+    /// transaction still stores its other values.
     pub fn insert<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -265,8 +265,8 @@ impl Transaction<'_> {
         Ok(true)
     }
 
-    /// Records a lookup of a key, and a use of its entry. Ignores a lookup of a value that this transaction
-    /// stores.
+    /// Records a lookup of a key, and a use of its entry. Ignores a repeated lookup, and a lookup of a key
+    /// that this transaction changes.
     fn note_lookup<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,

@@ -96,7 +96,7 @@ pub struct Transaction<'a> {
 enum RoundWaits {
     Allowed,
     Refused,
-    /// The round would have to wait, but may not. Its result is discarded, and nothing is changed.
+    /// The round would have to wait, but must not. Its result is discarded, and nothing is changed.
     Needed,
 }
 
@@ -104,7 +104,7 @@ enum RoundWaits {
 struct TransactionKey {
     hash: u64,
     full: StoredKey,
-    /// `None` for a key that was only watched so far.
+    /// `None` for a key that has only been watched so far.
     keyspace: Option<Arc<OpenKeyspace>>,
     read: Option<KeyRead>,
     change: Option<KeyChange>,
@@ -182,7 +182,6 @@ impl<'a> Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    /// Records that the closure has ended.
     fn leave_closure(&mut self) {
         self.in_closure = None;
     }

@@ -14,7 +14,6 @@ use crate::sys::inline_calls::WorkerLookup;
 use crate::sys::offload::offload;
 use crate::sys::sync::{Arc, thread};
 
-/// The closure of a transaction.
 type Body<'a, R, E> = &'a mut dyn FnMut(&mut Transaction<'_>) -> Result<R, E>;
 
 /// Runs a transaction, and waits for its commit if necessary.
@@ -61,8 +60,8 @@ where
     Ok((answer, TransactionCommit(commit)))
 }
 
-/// Runs rounds until one is not lost. Without `may_wait`, changes nothing and returns `None` if it would have
-/// to wait.
+/// Runs rounds until one is not lost. Without `may_wait`, changes nothing and returns `None` if the call
+/// would have to wait.
 fn complete<R, E: From<Error>>(
     shared: &Arc<Shared>,
     may_wait: bool,
@@ -83,8 +82,8 @@ fn complete<R, E: From<Error>>(
             return Ok(None);
         }
         if transaction.is_broken {
-            // Another error is returned only if all reads hold. Otherwise contradictory reads may have caused
-            // it.
+            // Another error is returned only if all reads are valid at the same moment. Otherwise
+            // contradictory reads may have caused the error.
             let error = answer.err().filter(|_| matches!(transaction.reads_hold(), Ok(true)));
             return Err(error.unwrap_or_else(|| Error::Changed.into()));
         }

@@ -100,8 +100,7 @@ fn a_large_value_of_a_transaction_holds_its_weight_until_it_is_committed() {
     assert_eq!(changed, inserted);
 }
 
-/// Checks that a transaction is refused if it must know whether an entry exists, but can't read the disk.
-/// Lookups miss such an entry now, but find it later.
+/// Lookups miss the entry now, but find it later. So the transaction must not treat it as missing.
 #[test]
 fn a_touch_of_an_entry_that_cannot_be_read_is_refused() {
     let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
@@ -129,8 +128,8 @@ fn a_touch_of_an_entry_that_cannot_be_read_is_refused() {
     disk.heal();
 }
 
-/// Checks that after a broken watch, the closure's error is returned only if all reads hold. Otherwise
-/// contradictory reads may have caused the error.
+/// Checks that after a broken watch, the closure's error is returned only if no key that the closure has
+/// read was changed. Otherwise contradictory reads may have caused the error.
 #[test]
 fn an_error_after_a_broken_watch_is_changed_unless_all_reads_hold() {
     let cache = Cache::builder().open().unwrap();
@@ -151,7 +150,6 @@ fn an_error_after_a_broken_watch_is_changed_unless_all_reads_hold() {
     assert!(matches!(fail(true), Err(Error::Changed)));
 }
 
-/// Checks that no lease is left if a weigher panics while a value is copied into memory.
 #[test]
 fn a_weigher_that_panics_leaves_no_lease() {
     const WEIGHED: KeyspaceDefinition<u64, u64> =

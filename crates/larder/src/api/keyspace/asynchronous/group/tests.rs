@@ -55,8 +55,8 @@ fn only_a_thread_with_inline_calls_reads_the_disk_and_the_lookups_are_counted() 
     assert_eq!(plain(numbers.try_get_group([&3])), None, "the cache is closed");
 }
 
-/// While the disk is off, an entry that is only on disk is not missing. Otherwise a caller would find half of
-/// the values that were stored together.
+/// If the entry were reported as missing, a caller would find only a part of the values that were stored
+/// together.
 #[test]
 fn an_entry_that_cannot_be_read_now_is_not_reported_as_missing() {
     let disk = SimulatedVolume::new();

@@ -1,5 +1,5 @@
-//! Tests of lookups at one moment beside which something changes. The change is made while the lookup decodes
-//! the first value that it has read from disk, so the order of the steps is always the same.
+//! Tests of lookups at one moment during which another call changes the cache. The change is made while the
+//! lookup decodes the first value that it has read from disk, so the order of the steps is always the same.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ const OTHER: (u64, u64) = (3, 1);
 const HELD: (u64, u64) = (2, 1);
 
 thread_local! {
-    /// What the next decoding of a value does first.
+    /// Runs at the start of the next decoding of a value.
     static CHANGE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
 
@@ -49,7 +49,7 @@ fn living(ttls: u32) -> InsertOptions {
     InsertOptions::new().ttl(ttls * TTL)
 }
 
-/// A cache with 10 and 11 on disk, and 20 in memory.
+/// A cache with [`FIRST`], [`SECOND`] and [`OTHER`] on disk, and [`HELD`] in memory.
 struct Numbers {
     disk: SimulatedVolume,
     clock: Arc<ManualClock>,
@@ -132,8 +132,8 @@ fn a_value_stored_after_a_removal_of_a_range_is_found_without_the_range() {
     assert_eq!(found, Some([None, None, Some(21)]));
 }
 
-/// The value in memory is replaced before the second key expires. So the old value never was beside a missing
-/// second key.
+/// The value in memory is replaced before the second key expires. So the old value and the missing second
+/// key never existed at the same time.
 #[test]
 fn a_value_replaced_before_another_key_expired_is_not_found_beside_the_missing_key() {
     let numbers = Numbers::new();

@@ -72,6 +72,8 @@ fn examples() -> Vec<Error> {
             server: "redis://cache:6379/0".to_owned(),
             cause: RemoteError::new(RemoteErrorKind::Unavailable, "no answer within 1 s").maybe_applied(),
         },
+        Error::UnknownKeyspace { name: text.clone() },
+        Error::NeedsTypes { keyspace: text, cause: "open the keyspace in this process" },
         Error::NotRemote { what: "export", remedy: "use a cache with a file" },
         Error::Closed,
         Error::Forked,

@@ -111,7 +111,7 @@ const CALLS: [(&str, Begin); 18] = [
     ("a close", |cache, _| Box::pin(async move { cache.close_async().await.unwrap() })),
 ];
 
-/// Waits until the condition is true. A worker may still run a call after its future was dropped.
+/// Waits until the condition is true. A worker may still run a call after its future has been dropped.
 fn eventually(is_so: impl Fn() -> bool) {
     while !is_so() {
         std::thread::yield_now();

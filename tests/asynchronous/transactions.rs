@@ -29,7 +29,7 @@ fn a_transaction_of_a_task_holds_no_worker_while_it_is_committed() {
             0,
             "the removal was committed, and the value with it"
         );
-        // 100 tasks wait for commits at the same time, which is more than the number of workers.
+        // More tasks than there are workers wait for commits at the same time.
         let many = (0..100).map(|key| {
             let versions = versions.clone();
             cache.transaction_async(move |tx| {

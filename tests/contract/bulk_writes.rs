@@ -91,7 +91,7 @@ fn a_group_with_one_value_that_is_refused_changes_nothing() {
     assert_eq!(names.count(), 0);
 
     let blobs = cache.keyspace(BLOBS).unwrap();
-    // Inserted alone, the second value would be kept in memory.
+    // If the second value were inserted alone, it would be kept in memory.
     blobs.insert(&2, vec![1; 600_000]).unwrap();
     let error = blobs.insert_many([(1, vec![1; 10]), (2, vec![2; 600_000])]).unwrap_err();
     assert!(matches!(error, Error::ValueTooLarge { .. }), "{error}");

@@ -83,7 +83,7 @@ fn contract_1_no_reader_goes_back_in_time() {
                                     seen[at] = *version;
                                 }
                                 // A miss is correct only if version `least` was removed, or if a later
-                                // version was written, which may have been removed too.
+                                // version was written. That version may have been removed too.
                                 None => assert!(
                                     least == 0
                                         || removed[at].load(Ordering::SeqCst) >= least

@@ -1,7 +1,7 @@
 //! Tests of leases: the ways in which a load ends, and the results of the callers that wait for it.
 //!
-//! A lease times out in real time. Tests that need a lease that has timed out use a timeout of 1 ms. They
-//! then wait for the load of another caller, as any caller of the cache does.
+//! A lease times out in real time. If a test needs a lease that has timed out, it uses a timeout of 1 ms.
+//! The test then waits for the load of another caller, as any caller of the cache does.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};

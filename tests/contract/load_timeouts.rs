@@ -154,8 +154,8 @@ fn a_load_that_finds_the_pool_full_is_answered_in_its_time() {
     soft.keyspace().insert(1, 7).unwrap();
     let held = stuck.is_held.lock().unwrap();
     assert!(filler.refresh(0).unwrap());
-    // Waits until the thread is busy. Otherwise it could take a queued load later, which would free a place
-    // in the queue.
+    // Waits until the thread is busy. Otherwise the thread could take a queued load later, and that would
+    // free a place in the queue.
     stuck.wait_for(1);
     (1..100).find(|key| !filler.refresh(key).unwrap()).unwrap();
     assert_eq!(filler.keyspace().stats().refreshes_refused, 1, "an explicit refresh is counted");

@@ -4,8 +4,8 @@
 //!
 //! - A lookup returns the latest version, or misses.
 //! - After a restart, no version is found that an acknowledged removal has removed.
-//! - A durable insert, and an insert before a successful flush, is found again, unless an event has since
-//!   reported a loss.
+//! - An entry of a durable insert, or of an insert before a successful flush, is found again, unless an
+//!   event has since reported a loss.
 //!
 //! If another file replaces the cache file after a call has returned, the change of that call may be lost,
 //! and `close` then fails. So after a failed `close`, calls from before the last act are not checked.
@@ -72,7 +72,7 @@ struct RestartOracle {
     latest: BTreeMap<u64, Option<u64>>,
     /// For each removed key, the version up to which no version may be found again.
     removed: BTreeMap<u64, Promise>,
-    /// For each durable key, the oldest version that may be found, unless the key was removed since.
+    /// For each durable key, the oldest version that may be found, unless the key has been removed since.
     durable: BTreeMap<u64, Promise>,
     /// The inserted versions, which are on disk once a flush has returned `Ok`.
     written: BTreeMap<u64, u64>,

@@ -1,6 +1,7 @@
 //! Tests of absences while their keys change (contracts 1 and 3).
 //!
-//! The source has no value until its first change. So an absence is stale once that change was acknowledged.
+//! The source has no value until its first change. So an absence is stale once that change has been
+//! acknowledged.
 
 use std::convert::Infallible;
 use std::time::Duration;

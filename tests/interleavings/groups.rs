@@ -1,5 +1,5 @@
-//! Tests of lookups of two keys at one moment. One key is on disk, and the other key is in memory. Beside the
-//! lookup, the entry on disk goes away, and the value in memory is replaced before and after that.
+//! Tests of lookups of two keys at one moment. One key is on disk, and the other key is in memory. During
+//! the lookup, the entry on disk disappears. The value in memory is replaced before and after that.
 
 use std::sync::Mutex;
 
@@ -53,11 +53,11 @@ fn look_up(cache: &Cache, pairs: &Keyspace<(u64, u64), u64>) -> Option<Found> {
     Some([0, 1].map(|at: usize| found.get(at).and_then(|value| value.as_deref().copied())))
 }
 
-/// Looks up both keys while `lose` makes the entry on disk go away. Returns the result if no moment had it,
-/// and the result of a last lookup, beside which nothing happens.
+/// Looks up both keys while `lose` makes the entry on disk disappear. Returns the result if the two values
+/// never existed at the same time. Also returns the result of a last lookup, which runs alone.
 ///
-/// There is only one lookup in the contest, because it may copy an entry into memory that the disk has
-/// evicted meanwhile. A later lookup finds that copy.
+/// The contest has only one lookup. Such a lookup may copy an entry into memory although the disk has
+/// evicted it meanwhile. A later lookup would find that copy.
 fn look_up_beside(
     cache: &Cache,
     pairs: &Keyspace<(u64, u64), u64>,

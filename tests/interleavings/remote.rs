@@ -337,8 +337,8 @@ pub(crate) fn a_near_copy_never_outlives_its_entry() {
     assert_eq!(seen, None);
 }
 
-/// After the connection was lost during lookups and loads, memory holds only values for which the server
-/// sends invalidations.
+/// After the connection has been lost during lookups and loads, memory holds only values for which the
+/// server sends invalidations.
 pub(crate) fn a_lost_connection_leaves_nothing_stale() {
     let (machines, source) = (Machines::new(), Source::new());
     let [one, other] = machines.versions();

@@ -51,7 +51,6 @@ pub(crate) fn closing_loses_nothing_acknowledged() {
             *loaded.lock().unwrap() = value.ok();
         },
     ]);
-    // Waits until the cache is closed.
     cache.close().unwrap();
     assert_eq!(
         loaded.into_inner().unwrap().as_deref(),

@@ -203,7 +203,7 @@ pub(crate) fn a_forgotten_lease_stalls_no_task() {
     contest([
         &|| {
             std::mem::forget(shared.versions.lookup(&1));
-            // The sweeper may not be waiting yet, and then misses this call. So the call is repeated.
+            // If the sweeper is not waiting yet, it misses this call. So the call is repeated.
             while shared.seen.lock().unwrap().len() < 2 {
                 pass_time();
                 shuttle::thread::yield_now();

@@ -50,7 +50,6 @@ fn fill_and_free(place: &SimulatedPlace, random: &mut Random) -> (u64, bool) {
     let crashed = place.moved_to(place.disk.copy());
     let (_, found) = open(&crashed);
     assert!(removed.iter().all(|key| found.get(key).is_none()), "a removal on a full disk came back");
-    // The disk has room again.
     place.disk.set_capacity(None);
     place.clock.advance(MAX_RETRY_DELAY);
     // The first flush may report inserts that were made while the cache had no file.

@@ -23,7 +23,8 @@ use crate::support::{BLOBS, HOUR, NAMES, VERSIONS};
 
 const IMMEDIATELY: InsertOptions = InsertOptions::new().durability(Durability::Immediate);
 
-/// A clock that can hold up the writer, which reads the clock before it drains the dirty entries.
+/// A clock that can hold up the writer, because the writer reads the clock before it drains the dirty
+/// entries.
 #[derive(Debug, Default)]
 struct Gate {
     time: ManualClock,
@@ -248,7 +249,7 @@ fn what_a_suspended_disk_may_bring_back_is_not_told_to_be_gone() {
     // For entries in memory, the calls return exact answers.
     assert!(names.expire("new").unwrap() && !names.expire("new").unwrap());
     assert!(names.take("new").unwrap().is_none());
-    // Other changes treat an entry that is on disk only as missing.
+    // To other changes, an entry that is on disk only is missing.
     assert!(!names.touch("kept").unwrap() && names.replace("kept", "kept 2".to_owned()).unwrap().is_none());
     assert!(names.insert_if_absent("old", "old 2".to_owned()).unwrap().is_none());
     recover(&place, &cache);

@@ -301,7 +301,6 @@ fn the_ballast_lets_removals_through_on_a_full_disk() {
     assert_eq!(disk.discards, 0, "no entry was lost for the removal");
     let crashed = place.moved_to(place.disk.copy()).open().keyspace(MANY).unwrap();
     assert!(crashed.get(&1).is_none() && crashed.get(&2).is_some());
-    // The disk has room again.
     place.disk.set_capacity(None);
     place.clock.advance(MAX_RETRY_DELAY);
     cache.flush().unwrap();

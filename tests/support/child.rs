@@ -37,7 +37,7 @@ impl Worker {
     }
 
     /// Starts a child that may write files of at most `blocks` blocks. A write beyond the limit raises a
-    /// signal, which ends the child, because the child does not handle the signal.
+    /// signal that ends the child, because the child does not handle it.
     pub(crate) fn start_limited(task: &str, path: &Path, blocks: u32) -> Self {
         Self::spawn(Self::after(&format!("ulimit -f {blocks}")), task, path)
     }

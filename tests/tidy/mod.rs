@@ -1,4 +1,4 @@
-//! Checks of the source tree and of the pages that the compiler does not make.
+//! Checks of the source tree and of the pages. The compiler does not make these checks.
 //!
 //! `cargo test -p larder-tests tidy -- --nocapture` prints the figures of the import graph.
 //! `LARDER_TIDY_ROOT` makes the checks read another checkout.

@@ -4,8 +4,8 @@
 //! An answer is *stale* if it is older than a change whose invalidation had returned before the request
 //! began. The update thread takes these steps, in this order:
 //!
-//! 1. *Begin* an update of the entries that the change affects. These entries are removed durably, and no
-//!    load may cache them until step 4.
+//! 1. *Begin* an update of the entries that the change affects. These entries are removed durably. Until
+//!    step 4, no load caches them.
 //! 2. *Commit* the change in the database. The database assigns a revision to it.
 //! 3. *Invalidate* durably with the guide's helper. The helper removes the same entries again, and every
 //!    entry that is derived from them.

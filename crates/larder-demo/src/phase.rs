@@ -47,7 +47,7 @@ pub(crate) struct PhasePlan {
     pub(crate) clients: Vec<StdRng>,
     /// The source of random changes.
     pub(crate) changes: StdRng,
-    /// When the measured time until the first hit begins.
+    /// The start of the measured time until the first hit.
     pub(crate) since: Instant,
     pub(crate) bar: ProgressBar,
 }

@@ -1,5 +1,5 @@
-//! Structs with several fields, which are encoded as the tuple of their fields, and structs without fields,
-//! which are encoded as `()`.
+//! A struct with several fields is encoded as the tuple of its fields. A struct without fields is encoded
+//! as `()`.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};

@@ -4,7 +4,7 @@ use quote::ToTokens;
 use syn::{GenericArgument, Ident, PathArguments, Type};
 
 /// Returns a type without surrounding parentheses. A type from a `macro_rules!` fragment `$type:ty` has
-/// invisible ones.
+/// invisible parentheses.
 pub(crate) fn plain(mut found: &Type) -> &Type {
     loop {
         found = match found {

@@ -1,4 +1,4 @@
-//! Enums whose variants have no fields, which are encoded as the name of the variant.
+//! Enums whose variants have no fields. Such an enum is encoded as the name of its variant.
 
 use quote::quote;
 use syn::ext::IdentExt;

@@ -1,8 +1,8 @@
 //! The table of dependencies between rows and entries, from which every invalidation is computed.
 //!
 //! Rows are in the database, entries in the cache. An edge says that a change of its start makes its end
-//! stale, and which parts of the key both ends have in common. In the drawing, `┄▶` holds only if the product
-//! is removed:
+//! stale, and which parts of the key both ends have in common. In the drawing, `┄▶` applies only if the
+//! product is removed:
 //!
 //! ```text
 //! category ─────┬──▶ product_categories_active
@@ -53,7 +53,8 @@ pub enum Node {
 }
 
 impl Node {
-    /// Returns the position in the order of nodes. Needed because a `const` assertion cannot call `Ord`.
+    /// Returns the position in the order of nodes. This function is needed because a `const` assertion
+    /// cannot call `Ord`.
     pub(crate) const fn rank(self) -> u16 {
         match self {
             Self::Row(row) => row as u16,
@@ -75,7 +76,7 @@ impl fmt::Display for Node {
     }
 }
 
-/// The changes for which an edge holds.
+/// The changes to which an edge applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum When {
@@ -94,7 +95,7 @@ pub struct Edge {
     pub from: Node,
     /// The rows or entries that become stale.
     pub to: Node,
-    /// The changes for which the edge holds.
+    /// The changes to which the edge applies.
     pub when: When,
     /// The parts of the key that `from` and `to` have in common. The other parts of `to` may have any value.
     pub carries: &'static [Part],
@@ -121,7 +122,7 @@ impl Edge {
         }
     }
 
-    /// Returns whether the edge holds for a change. `may_be_removal` says whether the change may be a
+    /// Returns whether the edge applies to a change. `may_be_removal` says whether the change may be a
     /// removal.
     pub(crate) fn holds(&self, may_be_removal: bool) -> bool {
         self.when == When::Changed || may_be_removal
@@ -195,7 +196,7 @@ mod tests {
     }
 
     /// Checks that only products have edges for removals. Every change of another row may be a removal, so
-    /// an edge for its removals would always hold.
+    /// an edge for its removals would always apply.
     #[test]
     fn only_a_removed_product_removes_other_rows() {
         for edge in EDGES.iter().filter(|edge| edge.when == When::Removed) {

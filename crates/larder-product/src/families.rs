@@ -94,8 +94,8 @@ pub struct Families<S: Shop> {
     pub data_bundles: KeyspaceDefinition<ProductCode, S::DataBundles>,
     /// Merchants' discounts, by user and product.
     pub merchant_discounts: KeyspaceDefinition<(UserId, ProductCode), S::Discount>,
-    /// Merchants' authentication. Memory-only, because a plaintext login on disk would remain there after the
-    /// process has ended. [`logins_on_disk`](Self::logins_on_disk) changes that.
+    /// Merchants' authentication. This keyspace is memory-only, because a plaintext login on disk would
+    /// remain there after the process has ended. [`logins_on_disk`](Self::logins_on_disk) changes that.
     pub merchant_auth: KeyspaceDefinition<MerchantCode, S::Merchant>,
     /// The application's own families.
     pub(crate) own: OwnFamilies,

@@ -182,7 +182,7 @@ impl<S: Shop> ProductCache<S> {
     }
 }
 
-/// Declares the helpers, which differ only in the change that they invalidate.
+/// Declares the helpers, which differ only in their [`Change`].
 macro_rules! helpers {
     ($($(#[$doc:meta])* $name:ident($($part:ident: $kind:ty),*) => $change:expr;)*) => {
         /// The helpers of the guide, each for one [`Change`]. They have the same errors and costs as

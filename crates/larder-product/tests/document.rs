@@ -83,7 +83,7 @@ fn the_plan_that_is_shown_is_the_plan() {
     assert!(GUIDE.contains(&format!("```text\n{plan}```")), "the guide does not show\n{plan}");
 }
 
-/// Returns the lines of the drawing in the guide, which must equal the drawing in the documentation of
+/// Returns the lines of the drawing in the guide. They must equal the drawing in the documentation of
 /// `cascade`.
 fn drawing() -> Vec<&'static str> {
     let (_, after) = GUIDE.split_once("```text\ncategory ").unwrap();
@@ -97,7 +97,7 @@ fn the_drawing_has_every_edge_and_is_the_same_in_both_places() {
     for line in drawing() {
         assert!(source.contains(line.trim_end()), "cascade.rs does not have {line:?}");
     }
-    // The drawing must have both ends of every edge, and a dashed arrow for every edge that holds only for
+    // The drawing must have both ends of every edge, and a dashed arrow for every edge that applies only to
     // removals.
     let text = drawing().join("\n");
     for node in

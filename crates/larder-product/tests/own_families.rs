@@ -15,7 +15,7 @@ use larder_product::{
     ProductCache, ProductCode, UserId,
 };
 
-/// A key type of the application, whose encoding larder does not know.
+/// A key type that the application defines. larder does not know its encoding.
 #[derive(Clone, Debug, PartialEq)]
 struct Language(String);
 

@@ -9,7 +9,7 @@ use larder_product::{MerchantCode, ProductCache, ProductCode, UserId, ttl};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// A database with one product, which counts its queries.
+/// A database with one product. It counts its queries.
 #[derive(Default)]
 struct Database {
     queries: Cell<u32>,

@@ -206,7 +206,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:9186".to_owned());
     let path = arguments.next().unwrap_or_else(|| "target/axum.larder".to_owned());
 
-    // Registered before the first request. A signal without a handler would kill the process.
+    // The handlers are registered before the first request. A signal without a handler would kill the
+    // process.
     let (mut interrupts, mut terms) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let prometheus = PrometheusBuilder::new().install_recorder()?;
     Publisher::describe();

@@ -66,7 +66,7 @@ mod tests {
         Sessions::open(&cache).unwrap().log_in(7, "Ada").unwrap();
         cache.close().unwrap();
 
-        // Reopened after the service was down for 29 minutes.
+        // Reopens the cache after the service has been down for 29 minutes.
         clock.advance(Duration::from_mins(29));
         let cache = open();
         let sessions = Sessions::open(&cache).unwrap();

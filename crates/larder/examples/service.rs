@@ -32,8 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:9185".to_owned());
     let path = arguments.next().unwrap_or_else(|| "target/service.larder".to_owned());
 
-    // Each signal writes a byte into the pipe. Registered before the first request, because a signal without
-    // a handler would kill the process.
+    // Each signal writes a byte into the pipe. The handlers are registered before the first request,
+    // because a signal without a handler would kill the process.
     let (mut signals, pipe) = UnixStream::pair()?;
     for signal in [SIGINT, SIGTERM] {
         pipe::register(signal, pipe.try_clone()?)?;

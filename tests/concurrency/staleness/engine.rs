@@ -144,8 +144,8 @@ impl StalenessThread<'_> {
     fn insert(&mut self, key: Key) {
         let change = self.oracle.change(key);
         let version = change.bump();
-        // Some entries expire soon. After that, the value that such an entry replaced must not become visible
-        // again.
+        // Some entries expire soon. After such an expiry, the value that the entry replaced must not become
+        // visible again.
         let ttl = if self.random.below(6) == 0 { self.random.below(10) + 1 } else { 3_600_000 };
         let options = InsertOptions::new().ttl(Duration::from_millis(ttl));
         self.written.insert_with(&key, Written::new(key, version), options).unwrap();
@@ -160,8 +160,8 @@ impl StalenessThread<'_> {
         self.oracle.settled(key, version);
     }
 
-    /// Changes the source within an update, which invalidates the key. Loads that run during the update are
-    /// not cached.
+    /// Changes the source within an update. The update invalidates the key. Loads that run during the
+    /// update are not cached.
     fn update(&self, key: Key) {
         let change = self.oracle.change(key);
         let update = self.written.begin_update(&key).unwrap();

@@ -263,7 +263,7 @@ fn contract_7_a_file_takes_larger_values_when_its_capacity_is_raised() {
     assert!(error.contains("raise disk_capacity to 32 MiB or more"), "{error}");
     drop(texts);
     cache.close().unwrap();
-    // A compacted file with larger regions may be longer than the original, which has no spare room.
+    // The original has no spare room, so a compacted file with larger regions may be longer.
     let mut admin = Admin::open(place.path()).unwrap();
     assert!(admin.compact(&mut || true).unwrap().is_some());
     admin.close().unwrap();

@@ -1,5 +1,5 @@
-//! The second keyspace of a workload, which changes its version. It has one key, which the first keyspace has
-//! too.
+//! The second keyspace of a workload, whose version changes. Its only key is also a key of the first
+//! keyspace.
 //!
 //! In the history, this key has a different name for each version of the second keyspace. So a value from an
 //! earlier version or from the first keyspace is detected as a wrong value.

@@ -29,7 +29,7 @@ pub struct Target {
     pub name: &'static str,
     /// Runs the target on one input.
     pub run: fn(&[u8]),
-    /// Number of random inputs in a test run, which take at most about a second.
+    /// Number of random inputs in a test run. They take at most about a second.
     pub rounds: u64,
 }
 

@@ -56,7 +56,7 @@ fn reads_as_it_peeks(records: &Records, bytes: &[u8], record: &RecordFields) {
 }
 
 fn record(input: &mut Input<'_>) -> RecordFields {
-    // The last number selects an absence, which has no payload and is never compressed.
+    // The number 3 selects an absence, which has no payload and is never compressed.
     let (how, has_fingerprint) = (u8::try_from(input.below(4)).unwrap(), input.flag());
     let (kind, compression) = if how == 3 { (1, 0) } else { (0, how) };
     let has_length = input.flag() || compression != 0;

@@ -96,7 +96,7 @@ impl<'a> Owner<'a> {
         self.are_removed(0..KEYS, removed);
     }
 
-    /// Records that keys are gone from memory, which is true even if the call failed. If the call returned
+    /// Records that keys are gone from memory. That is true even if the call failed. If the call returned
     /// `Ok`, their removal is promised.
     fn are_removed(&mut self, keys: std::ops::Range<u64>, answered: Result<(), Error>) {
         let is_promised = self.is_promised(answered);

@@ -1,4 +1,4 @@
-//! Values that are made from a seed, and that can be compared after they were stored and read.
+//! Values that are made from a seed, and that can be compared after they have been stored and read.
 //!
 //! The comparison is stricter than `PartialEq`, because it compares the bits of floats. It also works for
 //! types without `PartialEq`, such as cells and heaps. A type may declare that it loses a field

@@ -13,8 +13,8 @@
 //!
 //! **No false alarms.** The clock of an acknowledgement is read after the removal has returned.
 //!
-//! **No missed stale answers.** Of two requests with the same answer, the later one has the older answer.
-//! So for each subject and revision, the journal has the time of the last request only.
+//! **No missed stale answers.** The same answer is older for a later request than for an earlier one. So
+//! for each subject and revision, the journal has the time of the last request only.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,6 +1,5 @@
 //! One of several processes. Its threads send requests and make changes until the time is over. Then the
 //! process writes its journal to a file.
-//! journal is written to a file.
 
 use std::collections::HashMap;
 use std::fs;

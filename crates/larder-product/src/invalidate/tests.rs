@@ -190,7 +190,7 @@ thread_local! {
     static DROPPED: std::cell::RefCell<Vec<&'static str>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-/// A value that records when the cache drops it, which happens when its entry is removed.
+/// A value that records its drop. The cache drops it when its entry is removed.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Told<const LIST: bool>;
 

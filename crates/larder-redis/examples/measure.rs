@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     at_the_server(&url)
 }
 
-/// Measures lookups on the server with the tier alone.
+/// Measures lookups on the server, without a cache.
 fn at_the_server(url: &str) -> Result<(), Box<dyn Error>> {
     let tier = RedisTier::open(url)?;
     let (name, shape) = ("measured-plain".to_owned(), "bytes".to_owned());

@@ -34,7 +34,7 @@ pub(crate) enum ServerPlace {
     Tcp(String, u16),
     /// The path of a Unix socket.
     Unix(PathBuf),
-    /// The server that Sentinels name.
+    /// The master that these Sentinels name.
     Sentinels(SentinelGroup),
 }
 
@@ -89,7 +89,6 @@ pub(crate) struct ServerUrl {
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Password>,
     pub(crate) database: u32,
-    /// Whether the connection uses TLS.
     pub(crate) is_tls: bool,
     /// The options after `?`, in order. Their values are not decoded.
     pub(crate) options: Vec<(String, String)>,

@@ -30,7 +30,7 @@ pub enum Error {
     /// The server can't be reached, or the connection was lost.
     #[error("no connection to {server}: {cause}")]
     Unavailable {
-        /// Address of the server, without a password.
+        /// Address of the server. It contains no password.
         server: String,
         /// Why there is no connection.
         cause: String,
@@ -39,7 +39,7 @@ pub enum Error {
     /// The server did not reply in time. It may still apply the request.
     #[error("{server} did not answer within {limit_ms} ms")]
     TimedOut {
-        /// Address of the server, without a password.
+        /// Address of the server. It contains no password.
         server: String,
         /// Time limit in milliseconds.
         limit_ms: u64,
@@ -48,7 +48,7 @@ pub enum Error {
     /// The server refused the user or the password, or the user lacks a right.
     #[error("{server} refuses the user or the password: {answer}")]
     Refused {
-        /// Address of the server, without a password.
+        /// Address of the server. It contains no password.
         server: String,
         /// The error text of the server.
         answer: String,
@@ -57,7 +57,7 @@ pub enum Error {
     /// The server can't be used for a shared cache.
     #[error("{server} cannot be used: {why}; {remedy}")]
     Unsupported {
-        /// Address of the server, without a password.
+        /// Address of the server. It contains no password.
         server: String,
         /// Why the server can't be used.
         why: String,

@@ -19,9 +19,9 @@
 //! 6.2 or later, or of Valkey. Sentinels may name it.
 //!
 //! # The URL
-//! The URL is `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `redis+unix:///PATH` for a Unix socket,
-//! whose database is an option such as `db=1`. Bytes that a URL can't contain are written as `%XX`. Passwords
-//! never appear in errors or log lines.
+//! The URL is `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`. For a Unix socket it is `redis+unix:///PATH`,
+//! and the database is an option such as `db=1`. Bytes that a URL can't contain are written as `%XX`.
+//! Passwords never appear in errors or log lines.
 //!
 //! With the feature `tls`, `rediss://` encrypts the connection. The server's certificate must be for `HOST`,
 //! and must be signed by an authority that the system trusts. The option `ca=PATH` names a PEM file with the
@@ -89,7 +89,7 @@
 //! `PREFIX:VERSION:product_MTNVTU`: the keys of `larder-product` are the key strings of the Django original
 //! ([`SpelledKey`](larder_product::SpelledKey)), after the prefix and the version of the keyspace. Django's
 //! cache has the same form, with `KEY_PREFIX` and `VERSION`. So Django and redis-cli use the same keys. A
-//! colon in a code is written `%3A`, so that no two keys are equal.
+//! colon in a key string is written `%3A`, so that no two keys are equal.
 //!
 //! Any other key is `PREFIX:VERSION:NAME:KEY`, with the name of the keyspace. `KEY` is the text of a text
 //! key, and otherwise the encoded key. Keys that begin with `PREFIX::` are internal. Keys outside the prefix

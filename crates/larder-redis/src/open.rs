@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::settings::Settings;
 use crate::tier::RedisTier;
 
-/// The schemes of URLs for a server. The core parses all other URLs.
+/// The schemes of URLs for a server. The crate `larder` parses all other URLs.
 const SCHEMES: [&str; 8] = [
     "redis:",
     "rediss:",
@@ -27,8 +27,8 @@ pub fn is_server_url(url: &str) -> bool {
     SCHEMES.iter().any(|scheme| url.trim_ascii().starts_with(scheme))
 }
 
-/// Returns the bound of the URL of a server: its option `staleness`, or [`DEFAULT_STALENESS`]. After an
-/// acknowledged change, memory returns the older value for less than this time.
+/// Returns the option `staleness` in the URL of a server, or [`DEFAULT_STALENESS`]. After an acknowledged
+/// change, memory returns the older value for less than this time.
 ///
 /// ```
 /// let bound = larder_redis::staleness("redis://redis.example.com/1?staleness=500ms")?;
@@ -111,7 +111,7 @@ pub fn open_url(url: &str) -> Result<Cache, OpenError> {
 pub fn from_env() -> Result<Cache, OpenError> {
     match std::env::var(URL_VARIABLE) {
         Ok(url) => open_url(&url),
-        // If the variable is missing or is not UTF-8, the core returns the error.
+        // If the variable is missing or is not UTF-8, `larder` returns the error.
         Err(_) => Ok(Cache::from_env()?),
     }
 }

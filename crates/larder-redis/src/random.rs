@@ -1,6 +1,5 @@
 //! Random numbers that are unique among all clients.
 
-/// Returns a random number.
 pub(crate) fn number() -> u64 {
     u64::from_le_bytes(bytes())
 }

@@ -6,7 +6,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Builds the URL of a master that Sentinels name, from parts that may contain any characters.
 ///
-/// No method connects. Each copies its arguments, and [`build`](Self::build) copies the whole URL once.
+/// No method connects. Each method copies its arguments, and [`build`](Self::build) copies the whole URL
+/// once.
 ///
 /// ```
 /// let url = larder_redis::SentinelUrl::new("mymaster")

@@ -75,7 +75,6 @@ pub(crate) struct Settings {
 pub(crate) const DEFAULT_PREFIX: &str = "larder";
 
 impl Settings {
-    /// Parses the settings from a URL.
     pub(crate) fn from_url(url: &str) -> Result<Self, Error> {
         let mut server = ServerUrl::parse(url)?;
         let mut settings = Self {

@@ -2,7 +2,7 @@
 //!
 //! The socket never blocks, not even while it connects. A stopped server accepts no more connections once its
 //! queue is full, so a blocking connection attempt to its Unix socket would wait forever. The system resolves
-//! host names without a time limit, so a separate thread does it. There is at most one such thread per
+//! host names without a time limit, so a separate thread resolves them. There is at most one such thread per
 //! [`Connector`], and a later attempt waits for the result of an earlier one.
 
 use std::io;
@@ -22,7 +22,7 @@ use crate::address::ServerPlace;
 use crate::clock::BootClock;
 use crate::settings::Settings;
 
-/// The interval between checks of something that sends no notification.
+/// Interval between two checks if the system sends no notification.
 const STEP: Duration = Duration::from_millis(5);
 
 /// The limits of an attempt to connect.

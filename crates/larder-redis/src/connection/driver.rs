@@ -76,7 +76,7 @@ impl Connection {
         self.attempted.notify_all();
     }
 
-    /// Waits for this time, or until the client is closed, or until the Sentinels name another server.
+    /// Waits until the time is over, the client is closed, or the Sentinels name another server.
     fn pause(&self, wait: Duration) {
         let until = self.clock.now() + wait;
         let has_news = || self.sentinels().is_some_and(|sentinels| sentinels.has_news());

@@ -83,13 +83,12 @@ impl Connection {
         })
     }
 
-    /// Returns the Sentinels that name the server.
     pub(crate) fn sentinels(&self) -> Option<&Arc<Sentinels>> {
         self.sentinels.as_ref().map(|handle| &handle.0)
     }
 
     /// Returns whether the server may be used now: no Sentinels are asked, or a majority of them has vouched
-    /// for it within the last `S`.
+    /// for it within the last [`staleness`](crate::settings::Timing).
     pub(crate) fn is_vouched(&self) -> bool {
         self.sentinels().is_none_or(|sentinels| sentinels.status() == MasterStatus::Vouched)
     }
@@ -117,7 +116,6 @@ impl Connection {
         }
     }
 
-    /// Returns the generation of the current connection.
     pub(crate) fn generation(&self) -> u64 {
         // Acquire: pairs with the Release in the driver when a connection is lost.
         self.generation.load(Ordering::Acquire)
@@ -133,7 +131,6 @@ impl Connection {
         deadline != 0 && self.clock.now() < Duration::from_nanos(deadline)
     }
 
-    /// Returns why there is no connection, or `None` if there is one.
     pub(crate) fn why_down(&self) -> Option<Error> {
         self.outbox.why_down()
     }

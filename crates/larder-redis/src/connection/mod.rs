@@ -12,8 +12,8 @@
 //!
 //! A server that has failed usually does not respond for some time. So while there is no connection, requests
 //! fail immediately, like with an open circuit breaker. The driver's attempts to connect are the probes. An
-//! attempt succeeds when the server has replied to the whole greeting, which ends with requests for data. A
-//! server that accepts connections but sends no replies does not close the circuit.
+//! attempt succeeds when the server has replied to the whole greeting, which ends with requests for data. So
+//! a server that accepts connections but sends no replies counts as failed.
 
 mod backoff;
 pub(crate) mod connect;

@@ -7,8 +7,8 @@
 //! 2. The caller tries to take the lock of the socket. If another thread holds this lock, the caller returns.
 //! 3. The thread with the lock takes the contents of the outbox, writes them, and releases the lock of the
 //!    socket.
-//! 4. After that, it checks the outbox again, and continues with (2) if the outbox is not empty. So no
-//!    request is left behind: a caller that fails at (2) has already appended its request, which is found
+//! 4. After that, the thread checks the outbox again, and continues with (2) if the outbox is not empty. So
+//!    no request is left behind: a caller that fails at (2) has already appended its request, which is found
 //!    here.
 //! 5. If the socket has no room, the driver waits until it has room, and writes the rest. The driver also
 //!    takes over if a caller has written requests of others for some time. Otherwise such a caller might
@@ -91,7 +91,7 @@ enum Wrote {
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     writer: Mutex<WriteHalf>,
-    /// Whether the socket has no room for more bytes. Changed under the lock of the writer.
+    /// Whether the driver must write the rest when the socket has room.
     is_blocked: AtomicBool,
     has_failed: AtomicBool,
 }
@@ -202,7 +202,7 @@ impl Outbox {
         self.queue.lock().awaited.front().map(|awaited| awaited.until)
     }
 
-    /// Returns whether the socket has no room for more bytes.
+    /// Returns whether the driver must write the rest when the socket has room.
     pub(crate) fn is_blocked(&self) -> bool {
         self.is_blocked.load(Ordering::Relaxed)
     }

@@ -8,7 +8,8 @@ use crate::error::Error;
 use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
 
-/// A script on the server. Requests name it by its digest, which the server returns when it loads the script.
+/// A Lua script that the server runs. Requests name it by its digest, which the server returns when it loads
+/// the script.
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(crate) text: &'static str,
@@ -16,7 +17,6 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// Returns a script with this text.
     pub(crate) const fn new(text: &'static str) -> Self {
         Self { text, digest: OnceLock::new() }
     }
@@ -53,7 +53,6 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    /// Returns a request that sends a command.
     pub(crate) fn new(
         command: Command,
         complete: impl FnOnce(Result<Answered, Error>) + Send + 'static,
@@ -71,13 +70,12 @@ impl Request {
         Self { command, script: Some(script), complete: Box::new(complete) }
     }
 
-    /// Returns the number of bytes of the words.
     pub(crate) fn len(&self) -> usize {
         self.command.len()
     }
 
-    /// Appends the encoded request to a buffer. With `is_by_text`, or if the digest is unknown, it contains
-    /// the text of the script.
+    /// Appends the encoded request to a buffer. With `is_by_text`, or if the digest is unknown, the request
+    /// contains the text of the script.
     pub(crate) fn write(&self, buffer: &mut Vec<u8>, is_by_text: bool) {
         let Some(script) = self.script else { return self.command.write_after(&[], buffer) };
         match script.digest.get().filter(|_| !is_by_text) {
@@ -91,7 +89,6 @@ impl Request {
         self.script.is_some() && matches!(reply, Reply::Error(text) if text.starts_with(b"NOSCRIPT"))
     }
 
-    /// Calls the callback with the result.
     pub(crate) fn complete(self, answer: Result<Answered, Error>) {
         (self.complete)(answer);
     }

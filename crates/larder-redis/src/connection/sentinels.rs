@@ -1,5 +1,5 @@
-//! The threads that ask the Sentinels which server is the master, one thread for each Sentinel. The steps are
-//! in [`votes`](super::votes).
+//! The threads that ask the Sentinels which server is the master, one thread for each Sentinel.
+//! [`votes`](super::votes) explains the steps, and the times `S` and `V`.
 //!
 //! A Sentinel that does not answer delays no question to the other Sentinels.
 
@@ -188,7 +188,7 @@ impl Sentinels {
             }
             drop(election);
             if let Ok(left) = attempt.left(attempt.until) {
-                // A failed wait ends with the time of the attempt.
+                // The error is ignored. The loop ends at the latest when the time of the attempt is over.
                 drop(wait_for(None, attempt.waker, left));
             }
         }
@@ -269,7 +269,7 @@ impl Sentinels {
         };
         let timing = &settings.timing;
         while !self.is_closed.load(Ordering::Acquire) {
-            // Acquire: pairs with the Release in `find_master`.
+            // Acquire: pairs with the Release in `begin_round`.
             let round = self.round.load(Ordering::Acquire);
             let began = self.clock.now();
             let answer = self.ask(&settings, waker, &mut connector, &mut line);

@@ -196,7 +196,7 @@ mod tests {
         heartbeat.sends(ms(5300));
         heartbeat.refused();
         assert_eq!((nanos(&deadline), heartbeat.due()), (ms(6000), Some(ms(5550))));
-        // No PING vouches for the refused PING, or for the one before it.
+        // No later reply vouches for the refused PING, or for the PING before it.
         heartbeat.sends(ms(5550));
         heartbeat.answered(&deadline, None);
         assert_eq!((nanos(&deadline), heartbeat.due()), (ms(6000), Some(Duration::ZERO)));

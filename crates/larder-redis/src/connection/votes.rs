@@ -2,7 +2,8 @@
 //!
 //! A master that is cut off from its Sentinels goes on answering its clients as a master, while another
 //! server has taken its place. So the [validity](super::validity) of a connection that Sentinels have named
-//! also needs their votes. These are the steps, whose numbers are in the code:
+//! also needs their votes. `S` is the [`staleness`](crate::settings::Timing) in the settings. These are the
+//! steps, whose numbers are in the code:
 //!
 //! 1. A thread for each Sentinel reads the clock, *then* asks the Sentinel for the address of the master, for
 //!    its own id, and for the number of Sentinels. It asks again after `S / 4`, after a longer wait if the
@@ -17,9 +18,9 @@
 //!    must say that it is a master in its reply to `HELLO` and in its reply to each heartbeat.
 //! 6. The deadline of the values in memory counts from `V` if `V` is before the time that the heartbeat
 //!    vouches for.
-//! 7. The driver handles what has arrived from the server only while `now < V + S`, read after the arrival.
-//!    Otherwise the driver waits for votes, at most for the time limit of a request. After that, the
-//!    connection is lost.
+//! 7. The driver handles what has arrived from the server only while `now < V + S`, where `now` is read after
+//!    the arrival. Otherwise the driver waits for votes, at most for the time limit of a request. After that,
+//!    the connection is lost.
 //! 8. A majority for another address ends the connection at once.
 //!
 //! **The bound.** Two majorities have a Sentinel in common. After a Sentinel has voted for a new master, it

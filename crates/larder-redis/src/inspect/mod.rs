@@ -41,7 +41,7 @@ pub struct ServerInspector {
     socket: Arc<Socket>,
     input: Input,
     waker: Arc<PollWaker>,
-    /// The settings of the URL. If it names Sentinels, the place is that of the master that they name.
+    /// The settings of the URL. If the URL names Sentinels, the place is the address of the master.
     settings: Settings,
     /// The Sentinels that have named the server, if the URL names some.
     sentinels: Option<SentinelsHandle>,
@@ -109,7 +109,7 @@ impl ServerInspector {
         Ok(inspector)
     }
 
-    /// Returns the address of the server, without a password.
+    /// Returns the address of the server. It contains no password.
     #[must_use]
     pub fn server(&self) -> String {
         self.settings.server.place.to_string()

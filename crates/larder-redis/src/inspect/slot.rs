@@ -51,9 +51,9 @@ pub enum SlotState {
     /// A value without a header: of a keyspace in [`Format::Raw`](larder::Format::Raw), or of another
     /// program.
     Plain,
-    /// A string that is longer than any value of a cache, by its length in bytes. A lookup is a miss.
+    /// A string that is longer than any value of a cache. Contains its length in bytes. A lookup is a miss.
     TooLong(u64),
-    /// A value of another type than a string, by the name of the type. A lookup is a miss.
+    /// A value that is not a string. Contains the name of its type. A lookup is a miss.
     OtherType(String),
 }
 
@@ -79,16 +79,16 @@ struct SlotName {
     encoded: EncodedKey,
 }
 
-/// A key of a keyspace, as far as its name on the server says which key it is.
+/// The key of a slot, as far as the server key shows it.
 enum EncodedKey {
-    /// A schema spells the key: its shape, and the encoded key.
+    /// The shape and the encoded key of a key that a schema spells.
     Spelled(String, Vec<u8>),
     /// The text of a text key, or the encoded key of another shape.
     Unknown(Vec<u8>),
 }
 
 impl EncodedKey {
-    /// Returns the first result other than `None` of the shapes that the key may have.
+    /// Calls `read` for each shape that the key may have, until `read` returns a value. Returns that value.
     ///
     /// The encoded key is copied for one shape after another, and not for all of them at once: another
     /// program may have written a key of many megabytes.
@@ -169,9 +169,9 @@ fn shape(key: &KeyValue) -> KeyShape {
 }
 
 impl ServerInspector {
-    /// Returns the key on the server for a text that a person has typed. The text is either such a key, or a
-    /// key of the product schema, such as `product_MTNVTU`, which then has this version. Returns `None` for
-    /// any other text.
+    /// Returns the key on the server for a text that a person has typed. The text is either a key on the
+    /// server, or a key of the product schema, such as `product_MTNVTU`. Only the second form uses `version`.
+    /// Returns `None` for any other text.
     #[must_use]
     pub fn key_of_text(&self, text: &str, version: u32) -> Option<Vec<u8>> {
         let prefix = format!("{}:", self.prefix());

@@ -119,7 +119,7 @@ impl ServerInspector {
     }
 }
 
-/// Returns whether the key with this version and text belongs to a keyspace.
+/// Returns whether a key belongs to a keyspace. `rest` is the key without its prefix and the colon after it.
 fn is_of(rest: &[u8], keyspace: &str) -> bool {
     let Some(colon) = rest.iter().position(|byte| *byte == b':') else { return false };
     let text = rest.get(colon + 1..).unwrap_or_default();

@@ -25,18 +25,15 @@ impl Command {
         Self { words: 0, tail: Vec::with_capacity(128) }
     }
 
-    /// Adds a word.
     pub(crate) fn arg(mut self, word: impl AsRef<[u8]>) -> Self {
         self.push(word);
         self
     }
 
-    /// Adds a number as a word.
     pub(crate) fn number(self, number: impl std::fmt::Display) -> Self {
         self.arg(number.to_string())
     }
 
-    /// Adds a word.
     pub(crate) fn push(&mut self, word: impl AsRef<[u8]>) {
         self.words += 1;
         write_word(&mut self.tail, &[word.as_ref()]);
@@ -54,7 +51,6 @@ impl Command {
         self.tail.extend_from_slice(&other.tail);
     }
 
-    /// Returns the number of encoded bytes.
     pub(crate) fn len(&self) -> usize {
         self.tail.len()
     }

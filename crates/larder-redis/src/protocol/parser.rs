@@ -72,7 +72,7 @@ enum ListKind {
     Attribute,
 }
 
-/// A list of which elements are still missing.
+/// A list that is not complete yet.
 #[derive(Debug)]
 struct OpenList {
     kind: ListKind,
@@ -109,7 +109,6 @@ enum Token {
 }
 
 impl ReplyParser {
-    /// Returns a parser with these limits.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn new(limits: ReplyLimits) -> Self {
         Self { limits, ..Self::default() }

@@ -36,7 +36,6 @@ impl Reply {
         }
     }
 
-    /// Returns the bytes of a string or of a line of text.
     pub(crate) fn into_bytes(self) -> Option<Vec<u8>> {
         match self {
             Self::Status(bytes) | Self::Bytes(bytes) => Some(bytes),
@@ -44,7 +43,6 @@ impl Reply {
         }
     }
 
-    /// Returns the number of an integer.
     pub(crate) fn as_integer(&self) -> Option<i64> {
         match self {
             Self::Integer(number) => Some(*number),
@@ -52,7 +50,6 @@ impl Reply {
         }
     }
 
-    /// Returns the elements of a list.
     pub(crate) fn into_list(self) -> Option<Vec<Self>> {
         match self {
             Self::List(elements) => Some(elements),

@@ -1,4 +1,4 @@
-//! Converts replies of the server to the types of the core.
+//! Converts replies of the server to the types of the crate `larder`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::connection::request::Answered;
 use crate::error::Error;
 use crate::protocol::reply::Reply;
 
-/// Converts an error to the core's error.
+/// Converts an error to an error of the crate `larder`.
 pub(super) fn remote_error(error: &Error) -> RemoteError {
     let kind = match error {
         Error::Server(text) if text.starts_with("WRONGTYPE") => RemoteErrorKind::Garbled,

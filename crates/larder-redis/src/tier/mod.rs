@@ -6,7 +6,7 @@
 //! - [`session`]: how the start of a connection, pushes, and a lost connection are handled.
 //! - [`walks`]: requests for more keys than one step may use.
 //! - [`replicas`]: waits until replicas have a removal.
-//! - [`answers`]: converts replies to the types of the core.
+//! - [`answers`]: converts replies to the types of the crate `larder`.
 
 mod answers;
 mod joined;
@@ -60,7 +60,6 @@ impl RedisTier {
         Self::start(settings)
     }
 
-    /// Connects with these settings.
     pub(crate) fn start(settings: Settings) -> Result<Self, Error> {
         let state = Arc::new(TierState::new(&settings.prefix, settings.is_durable));
         let session = Arc::new(TierSession(state.clone()));

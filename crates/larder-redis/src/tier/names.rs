@@ -41,7 +41,6 @@ pub(super) struct Space {
     version: Vec<u8>,
     /// The spelling of the keys, if the schema of the keyspace has one.
     spelled: Option<SpelledKeys>,
-    /// Whether the keys are texts.
     is_text: bool,
     /// Whether other programs read the slots, which then have no header, lease or generation.
     pub(super) is_plain: bool,

@@ -57,8 +57,8 @@ pub(crate) fn replicas_with_mark(greeting: &mut Greeting<'_>, mark: Vec<u8>) -> 
     Ok(reached)
 }
 
-/// Returns whether a removal is acknowledged, after this number of replicas have the mark. `is_vouched` is
-/// asked now, for step 5.
+/// Returns whether a removal is acknowledged, after this number of replicas have the mark. Calls `is_vouched`
+/// for step 5.
 pub(crate) fn acknowledge(
     reached: &Result<u64, Error>,
     settings: &Settings,
@@ -125,7 +125,6 @@ impl Drop for ReplicasHandle {
 }
 
 impl ReplicasHandle {
-    /// Starts the thread.
     pub(super) fn start(shared: Arc<Connection>, state: Arc<TierState>) -> Result<Self, Error> {
         let settings = shared.settings.clone();
         let server = settings.server.place.to_string();

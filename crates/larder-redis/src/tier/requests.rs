@@ -23,7 +23,7 @@ pub(super) const MAX_KEYS: usize = 4;
 
 /// A Redis or Valkey server as the remote tier of a cache.
 ///
-/// Dropping it closes the connection.
+/// Dropping this value closes the connection.
 #[derive(Debug)]
 pub struct RedisTier {
     pub(super) state: Arc<TierState>,

@@ -245,8 +245,8 @@ return redis.call('PTTL', KEYS[1])",
 );
 
 /// Arguments: a token, the duration of the fence in ms. Removes the slot, unless the fence of this token has
-/// held without interruption. In that case the slot can't contain a lease, and its record was written on
-/// purpose. The first write is a removal, so the script also works when the server's memory is full.
+/// held without interruption. In that case the slot can't contain a lease, and its record comes from a write,
+/// not from a load. The first write is a removal, so the script also works when the server's memory is full.
 pub(super) static FENCE: Script = Script::new(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)

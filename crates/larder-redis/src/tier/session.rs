@@ -142,7 +142,8 @@ impl TierState {
     }
 }
 
-/// Reads the ids of a server from its reply to `INFO`. A replica is an error, because it can't be used.
+/// Reads the ids of a server from its reply to `INFO`. Returns an error for a replica, because it can't be
+/// used.
 pub(super) fn identity_of(reply: &Reply) -> Result<Identity, Error> {
     let text = reply.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
     let field = |name: &str| {
@@ -223,7 +224,7 @@ impl Session for TierSession {
     }
 }
 
-/// Stores the digest of a script. A user who may not load scripts sends their text each time.
+/// Stores the digest of a script. If the user may not load scripts, the client sends their text each time.
 fn is_loaded(greeting: &Greeting<'_>, script: &Script, reply: Reply) -> Result<(), Error> {
     match reply {
         Reply::Error(text) if text.starts_with(b"NOPERM") => Ok(()),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 #[non_exhaustive]
 pub struct RemoteStats {
-    /// The address of the server, as in its URL but without the password.
+    /// The address of the server as a URL, without a user and a password.
     pub server: String,
     /// Lookups answered by the server. [`KeyspaceStats::disk_hits`](crate::KeyspaceStats::disk_hits) has the
     /// count of each keyspace.

@@ -107,7 +107,7 @@ pub fn peek_record(bytes: &[u8]) -> Option<RecordFields> {
     record::peek(bytes).map(|header| RecordFields::new(header, Extension::default(), &[]))
 }
 
-/// Replaces the checksum of a record by the right one for `key`, so that a reader accepts its other bytes.
+/// Replaces the checksum of a record with the right one for `key`, so that a reader accepts its other bytes.
 pub fn seal_record(key: &[u8], bytes: &mut [u8]) {
     let checksum = bytes.get(8..).map(|checked| record::checksum(key, checked));
     if let (Some(field), Some(checksum)) = (bytes.first_chunk_mut::<8>(), checksum) {
@@ -195,8 +195,8 @@ pub struct Values {
 }
 
 impl Values {
-    /// Creates the codec of a keyspace with this format. It checks every value, or only those that a release
-    /// build checks.
+    /// Creates the codec of a keyspace with this format. If `checks_every_value` is set, it checks every
+    /// value. Otherwise it checks only the values that a release build checks.
     #[must_use]
     pub fn new(format: Format, checks_every_value: bool) -> Self {
         Self { format, checks: ValueChecks::new(checks_every_value) }

@@ -30,8 +30,8 @@ pub(crate) use primitives::{
 pub(crate) use std::sync::Arc;
 pub(crate) use std::sync::atomic::Ordering;
 
-/// A number for statistics, sampling or the trials of values. The promises of the cache do not depend on it,
-/// so the model checker need not try the orders around it.
+/// A number on which no promise of the cache depends, such as a statistic. So the model checker need not try
+/// the orders around it.
 pub(crate) use std::sync::atomic::{AtomicU32 as StatisticU32, AtomicU64 as StatisticU64};
 
 /// A lock around open files. Threads hardly ever wait for it, because it is locked exclusively only to open

@@ -50,18 +50,18 @@ pub(super) struct NodeState {
     pub(super) before_fill: Option<Box<dyn FnOnce() + Send>>,
     pub(super) before_set: Option<Box<dyn FnOnce() + Send>>,
     pub(super) after_release: Option<Box<dyn FnOnce() + Send>>,
-    /// How long values in memory are valid after a PING was sent. `None` if the validity does not depend on
-    /// PINGs.
+    /// How long values in memory stay valid after the sending of a PING. `None` if the validity does not
+    /// depend on PINGs.
     bound: Option<Duration>,
     vouched: VouchedPing,
 }
 
-/// The PING that an answer vouches for.
+/// The PING from whose sending the validity is counted after an answer.
 #[derive(Default)]
 enum VouchedPing {
     #[default]
     Answered,
-    /// The PING before it, with the time at which that one was sent, if it was answered.
+    /// The PING before the answered one. Contains the send time of the last answered PING, if there is one.
     Before(Option<Duration>),
 }
 
@@ -137,8 +137,7 @@ impl RemoteNode {
         self.state.lock().before_set = Some(Box::new(run));
     }
 
-    /// Runs a function after the next lease was given back at the server, and before the cache has the
-    /// answer.
+    /// Runs a function after the server has taken back the next lease, and before the cache gets the answer.
     pub fn after_release(&self, run: impl FnOnce() + Send + 'static) {
         self.state.lock().after_release = Some(Box::new(run));
     }
@@ -149,8 +148,9 @@ impl RemoteNode {
         self.valid_until.store(0, Ordering::SeqCst);
     }
 
-    /// Lets the answer to a PING vouch for the PING before it, for a server that sends its pushes at the end
-    /// of a turn ([`RemoteServer::hold_pushes`]). The next PING is sent after the turn of this answer.
+    /// Makes the answer to a PING prove the validity only since the PING before it. Use this for a server
+    /// that sends its pushes at the end of a turn ([`RemoteServer::hold_pushes`]). Send the next PING after
+    /// the turn of this answer.
     pub fn vouch_for_the_ping_before(&self) {
         self.state.lock().vouched = VouchedPing::Before(None);
     }

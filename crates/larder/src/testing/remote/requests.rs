@@ -39,7 +39,7 @@ impl RemoteTier for RemoteNode {
             return Err(RemoteError::new(RemoteErrorKind::Unsupported, "the name is refused"));
         }
         if keyspace.format == Format::Raw {
-            // Before the node's own lock: a push takes the lock of a node under that of the server.
+            // The server's lock is taken before the node's lock, because a push takes them in this order.
             self.server.state.lock().plain.insert((keyspace.name.clone(), keyspace.version));
         }
         let mut state = self.state.lock();

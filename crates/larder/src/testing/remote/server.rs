@@ -70,7 +70,6 @@ impl RemoteServer {
         Arc::new(Self { clock, state: Mutex::default() })
     }
 
-    /// Connects a new node.
     pub(super) fn add(&self, node: Weak<dyn PushTarget>) {
         self.state.lock().nodes.push(node);
     }
@@ -87,8 +86,8 @@ impl RemoteServer {
         self.state.lock().slots.values().filter(|slot| slot.record.is_some()).count()
     }
 
-    /// Holds the pushes back until the end of a turn, as a server in broadcast mode does, or sends the held
-    /// pushes. The answers of the turn are sent before them.
+    /// If `holds` is true, holds pushes back, as a server in broadcast mode does until the end of a turn. If
+    /// false, sends the held pushes. The answers of the turn are sent before its pushes.
     pub fn hold_pushes(&self, holds: bool) {
         let mut state = self.state.lock();
         let held = std::mem::replace(&mut state.held_pushes, holds.then(Vec::new)).unwrap_or_default();

@@ -58,7 +58,7 @@ fn two_nodes_with(set: impl Fn(CacheBuilder) -> CacheBuilder) -> TwoNodes {
     TwoNodes { clock, server, nodes, caches }
 }
 
-/// Waits for a condition, and fails after a long time.
+/// Waits for a condition. Panics after 20 s.
 fn until(mut holds: impl FnMut() -> bool) {
     let limit = Deadline::after(20 * SECOND);
     while !holds() {

@@ -10,7 +10,7 @@ pub enum Act {
     Unlink(PathBuf),
     /// Renames a file. Replaces the target if it exists.
     Rename(PathBuf, PathBuf),
-    /// Replaces a file by a new file with these bytes, like a rename of another file over it.
+    /// Replaces a file with a new file with these bytes, like a rename of another file over it.
     Replace(PathBuf, Vec<u8>),
     /// Overwrites the bytes of a file. The file keeps its identity.
     Overwrite(PathBuf, Vec<u8>),

@@ -16,8 +16,7 @@ impl SimulatedVolume {
         self.disk.lock().acts.push((number, act));
     }
 
-    /// Returns, for each change that [`act_at`](Self::act_at) has made, the number of the operation that
-    /// followed it.
+    /// Returns the numbers of the operations before which a change of [`act_at`](Self::act_at) was made.
     #[must_use]
     pub fn acted(&self) -> Vec<u64> {
         self.disk.lock().acted.clone()

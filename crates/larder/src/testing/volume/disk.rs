@@ -111,8 +111,6 @@ impl Disk {
         self.capacity.is_none_or(|capacity| self.nodes.used() + more <= capacity)
     }
 
-    /// Changes a file as another process would. The change is durable, and processes that have the file open
-    /// are not notified.
     pub(super) fn act(&mut self, act: Act) {
         match act {
             Act::Unlink(path) => self.change(JournalEntry::Remove { path }),

@@ -180,7 +180,6 @@ impl StorageBackend for Handle {
     }
 }
 
-/// The anchor of a simulated file.
 #[derive(Debug)]
 pub(super) struct SimulatedAnchor {
     disk: SharedDisk,

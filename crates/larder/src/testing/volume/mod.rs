@@ -116,7 +116,7 @@ impl SimulatedVolume {
         self.disk.lock().nodes.names()
     }
 
-    /// Returns the content of a file.
+    /// Returns the content of a file, or `None` if there is no such file.
     #[must_use]
     pub fn read(&self, path: impl AsRef<Path>) -> Option<Vec<u8>> {
         let disk = self.disk.lock();

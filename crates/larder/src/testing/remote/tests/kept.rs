@@ -1,4 +1,4 @@
-//! Values that are kept for their grace: how they get there, who gets them, and how they are counted.
+//! Tests of values that the server keeps for their grace: who gets them, and how they are counted.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -23,7 +23,7 @@ fn graced(two: &TwoNodes) -> [Keyspace<String, u64>; 2] {
     [0, 1].map(|node| two.caches[node].keyspace(GRACED).unwrap())
 }
 
-/// Calls a loader that fails. Returns the stale value, if there is one.
+/// Loads a key with a loader that fails. Returns the stale value, if there is one.
 fn failing(keyspace: &Keyspace<String, u64>) -> Option<u64> {
     let loaded = keyspace.get_or_load_with("MTNVTU", |_| Err::<Load<u64>, _>("the source is away"));
     let Loaded { value, is_stale } = loaded.ok()?;
@@ -92,8 +92,8 @@ fn removals_count_live_values_as_on_one_machine() {
     assert_eq!(two.server.records(), 0);
 }
 
-/// Two callers of a key that is kept for its grace. The loader of the first one calls `change`, waits for the
-/// second caller, and declines. Returns the value of the second caller.
+/// Runs two callers of a key whose value is kept for its grace. The loader of the first caller calls
+/// `change`, waits for the second caller, and declines. Returns the value that the second caller gets.
 fn second_of_two_callers(
     two: &TwoNodes,
     one: &Keyspace<String, u64>,

@@ -1,4 +1,4 @@
-//! Refreshes, and values that are kept for their grace.
+//! Tests of refreshes, and of values that are kept for their grace.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -91,7 +91,7 @@ fn a_caller_beside_a_refresh_gets_the_live_value_of_the_server() {
     let holds = is_held.clone();
     let refreshed = counting(&one, move |_| {
         holds.store(true, Ordering::SeqCst);
-        // The time is over only if a caller waits for this refresh.
+        // This wait times out only if a caller waits for this refresh.
         _ = held.lock().recv_timeout(3 * SECOND);
         holds.store(false, Ordering::SeqCst);
     });

@@ -1,4 +1,4 @@
-//! Walks over the entries of a server.
+//! Tests of walks over the entries of a server.
 
 use super::*;
 

@@ -7,9 +7,9 @@
 //! result.
 //!
 //! The report shows the time of a lookup on one thread. With two threads, it shows how long each thread
-//! waits for its own lookups. Every contestant uses another part of the same stream, because the previous
-//! contestant has brought its keys into the processor's cache. Before each measurement, a fifth as many
-//! lookups load the contestant's own tables into that cache.
+//! waits for its own lookups. Every contestant uses another part of the same stream. Otherwise the previous
+//! contestant would have brought its keys into the processor's cache. Before each measurement, a fifth as
+//! many lookups load the contestant's own tables into that cache.
 
 #![forbid(unsafe_code)]
 

@@ -17,8 +17,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Each database number is a keyspace of raw bytes, `redis:0` and so on. An entry without a TTL lives until
-//! it is removed or evicted.
+//! Each numbered database is a keyspace of raw bytes, named `redis:0`, `redis:1` and so on. An entry
+//! without a TTL lives until it is removed or evicted.
 //!
 //! [`ServerBuilder::keyspace`] also shows a keyspace of the application, as a further database.
 //!
@@ -47,9 +47,9 @@
 //!   only the form of later replies.
 //! - `MGET`, `EXISTS`, `TOUCH`, `MSET`, `MSETNX` and `EXEC` take up to 8,192 different keys. One `MSET` or
 //!   `EXEC` can change up to 8,192 entries and 32 MiB, with the default capacity of the file.
-//! - `SCAN` returns an error for a cursor that the server no longer stores, and returns the keys in order.
-//!   While the file can't be read, the walks over all keys (`SCAN`, `KEYS`, `DBSIZE`, `RANDOMKEY`) return an
-//!   error.
+//! - `SCAN` returns the keys in order, and returns an error for a cursor that the server no longer stores.
+//!   While the file can't be read, the walks over all keys (`SCAN`, `KEYS`, `DBSIZE`, `RANDOMKEY`) return
+//!   an error.
 //! - A request on several keys, or an `EXEC`, returns an error and changes nothing if its replies take more
 //!   than [`OutputLimits::max`] in total, or if the values that it reads do. If the reply of a `KEYS` or
 //!   `SCAN` exceeds that limit, the server closes the connection.
@@ -66,7 +66,7 @@
 //!   only if it waits. `MONITOR` shows the requests of a transaction when they arrive, and `SLOWLOG` counts
 //!   them as one `EXEC`. `CONFIG SET` changes only the thresholds of `SLOWLOG` and `LATENCY`, and the
 //!   length of the slow log. `DBSIZE` and `RANDOMKEY` take longer with more keys.
-//! - `INFO keyspace` may count entries that have recently expired.
+//! - `INFO keyspace` can count entries that have recently expired.
 //!
 //! # Other machines
 //! Connections are not encrypted. So the server refuses an address that other machines can reach, unless

@@ -11,7 +11,6 @@ use larder_serve::{OutputLimits, RequestLimits};
 
 use crate::support::{Served, request};
 
-/// A pseudorandom generator.
 struct Random(u64);
 
 impl Random {

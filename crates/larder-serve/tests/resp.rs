@@ -18,7 +18,6 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    /// Returns the number of an integer reply.
     pub(crate) fn integer(&self) -> Option<i64> {
         match self {
             Self::Line(line) => line.strip_prefix(':')?.parse().ok(),
@@ -26,7 +25,6 @@ impl Reply {
         }
     }
 
-    /// Returns the bytes of a string reply.
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Bulk(_, bytes) => bytes.as_deref(),
@@ -39,7 +37,6 @@ impl Reply {
         String::from_utf8_lossy(self.bytes().unwrap_or_default()).into_owned()
     }
 
-    /// Returns the replies of an array, a set or a map.
     pub(crate) fn items(&self) -> &[Self] {
         match self {
             Self::Array(_, Some(items)) => items,
@@ -47,7 +44,6 @@ impl Reply {
         }
     }
 
-    /// Returns the text of an error reply.
     pub(crate) fn error(&self) -> Option<&str> {
         match self {
             Self::Line(line) => line.strip_prefix('-'),
@@ -68,7 +64,6 @@ impl RespClient {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// Sends a request, and returns its reply.
     pub(crate) fn ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Reply {
         self.try_ask(words).unwrap()
     }

@@ -42,7 +42,6 @@ const HELP: [&str; 19] = [
 /// Maximum number of IDs in a `CLIENT LIST`. Other connections of the thread wait while these IDs are parsed.
 const MAX_IDS: usize = 65_536;
 
-/// Runs `CLIENT subcommand [argument ...]`.
 async fn client(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let subcommand = args.get(1).to_ascii_lowercase();
     let words = args.len();

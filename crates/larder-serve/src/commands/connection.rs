@@ -41,13 +41,11 @@ async fn echo(_session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     out.reply().bulk(args.get(1));
 }
 
-/// `QUIT`
 async fn quit(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     session.is_closing = true;
     out.reply().ok();
 }
 
-/// `RESET`
 async fn reset(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     session.reset();
     set_version(session, out, Version::Resp2);

@@ -209,7 +209,6 @@ impl ReadValues {
     }
 }
 
-/// Runs `DEL` or `UNLINK`.
 pub(super) async fn removal(
     session: &Session,
     args: Arguments<'_>,

@@ -12,7 +12,6 @@ const DIGITS: u32 = 17;
 /// The number 1, as a [`Decimal::Exact`].
 const ONE: i128 = 10_i128.pow(DIGITS);
 
-/// A decimal number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Decimal {
     /// A multiple of 10⁻¹⁷.

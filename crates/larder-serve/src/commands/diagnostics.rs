@@ -235,7 +235,6 @@ async fn monitor(session: &mut Session, _args: Arguments<'_>, out: &mut Output) 
     }
 }
 
-/// `TIME`
 async fn time(_session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let now = now_ms();
     out.reply().array(2);

@@ -17,7 +17,6 @@ use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::session::output::Output;
 use crate::session::{Command, Hot, Session, flags};
 
-/// Executes a request.
 pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     session.uncounted += 1;
     let Some(command) = session.commands.find(args.get(0)) else {

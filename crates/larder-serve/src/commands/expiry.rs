@@ -98,7 +98,6 @@ impl Expiry {
         }
     }
 
-    /// Returns the time until the expiry, in milliseconds.
     fn ms_from_now(self) -> i64 {
         match self {
             Self::In(millis) => millis,
@@ -246,7 +245,7 @@ fn expiry_time(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut Reply
     Ok(())
 }
 
-/// Returns a time in seconds, rounded, or in milliseconds.
+/// Returns a time in milliseconds, or rounded to seconds if `is_in_seconds` is set.
 fn in_unit(millis: u128, is_in_seconds: bool) -> i64 {
     let millis = i64::try_from(millis).unwrap_or(i64::MAX);
     if is_in_seconds { millis.saturating_add(500) / 1000 } else { millis }

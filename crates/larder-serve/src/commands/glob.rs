@@ -8,7 +8,6 @@
 /// because a key has up to 4,096 bytes.
 const MAX_ITEMS: usize = 4096;
 
-/// One item of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Item {
     /// `*`
@@ -19,7 +18,6 @@ enum Item {
     Class(ByteSet),
 }
 
-/// A parsed pattern.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pattern {
     items: Vec<Item>,

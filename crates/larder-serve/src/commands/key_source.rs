@@ -55,7 +55,6 @@ impl KeySource {
     }
 }
 
-/// An iterator over the keys of a database.
 pub(super) enum SourceKeys {
     Raw(Keys<Vec<u8>, Value>),
     Named(UntypedKeys),

@@ -24,7 +24,6 @@ const PANICKED: &str = "ERR the command has failed: the code of a value's type h
 const NO_WRITES: &str = "the server does not know which bytes are a value of its type; write the value in the application, or remove it here and let the application load it";
 const NO_LONGER_LIFE: &str = "the entry would live longer than the application lets it; give an earlier time";
 
-/// Runs a data command on a keyspace of the application.
 pub(super) async fn run(
     session: &Session,
     named: &Arc<NamedDatabase>,

@@ -38,7 +38,6 @@ const INCOMPLETE: &str = "ERR the file of the cache can't be read now, so keys w
 const WRONG_CURSOR: &str = "ERR invalid cursor";
 const FORGOTTEN_CURSOR: &str = "ERR invalid cursor: the server has forgotten it; begin again with SCAN 0";
 
-/// The options of `SCAN`.
 #[derive(Debug)]
 struct ScanOptions {
     /// Maximum number of keys that the call visits.

@@ -38,7 +38,6 @@ const UNKNOWN: &str = "ERR larder has no Lua interpreter and does not know this 
                        redis-py's Lock, of django-redis' incr and of the fixed window of limits";
 const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 
-/// The key and the arguments of a script.
 #[derive(Debug, Clone, Copy)]
 struct Call<'a> {
     key: &'a [u8],
@@ -53,7 +52,6 @@ impl<'a> Call<'a> {
     }
 }
 
-/// A script: its hash, its number of arguments, and the function that implements it.
 struct Script {
     sha1: &'static str,
     args: usize,

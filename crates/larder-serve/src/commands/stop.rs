@@ -1,4 +1,4 @@
-//! The reason why a command on several keys fails.
+//! The reason why a transaction, or a command on a keyspace of the application, fails.
 
 use larder::Error;
 

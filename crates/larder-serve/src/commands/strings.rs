@@ -60,7 +60,6 @@ pub(super) async fn set(session: &mut Session, args: Arguments<'_>, out: &mut Ou
     }
 }
 
-/// The options of `SET`.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the command")]
 struct SetOptions {

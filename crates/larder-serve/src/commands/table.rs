@@ -32,5 +32,4 @@ static FAMILIES: [&[Command]; 20] = [
     diagnostics::COMMANDS,
 ];
 
-/// All commands, by name.
 pub(crate) static COMMANDS: LazyLock<CommandTable> = LazyLock::new(|| CommandTable::new(&FAMILIES));

@@ -52,10 +52,8 @@ pub(super) static WAIT: &[Command] = family! { "generic";
 const NOT_NAMED: &str = "ERR this database shows a keyspace of an application, which takes no part in transactions; read and remove its keys one by one";
 const ABORTED_NAMED: &str = "EXECABORT Transaction discarded because a command is on a keyspace of an application, which takes no part in transactions; nothing was changed";
 
-/// Maximum number of keys that a connection can watch.
 const MAX_WATCHES: usize = 1024;
 
-/// `MULTI`
 async fn multi(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     if session.queue.is_some() {
         return out.reply().error("ERR MULTI calls can not be nested");
@@ -64,7 +62,6 @@ async fn multi(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     out.reply().ok();
 }
 
-/// `DISCARD`
 async fn discard(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     if session.queue.take().is_none() {
         return out.reply().error("ERR DISCARD without MULTI");
@@ -101,7 +98,6 @@ async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     out.reply().ok();
 }
 
-/// `UNWATCH`
 async fn unwatch(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     session.watches.clear();
     out.reply().ok();
@@ -114,7 +110,6 @@ struct Step {
     args: OwnedArguments,
 }
 
-/// `EXEC`
 async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let Some(queue) = session.queue.take() else { return out.reply().error("ERR EXEC without MULTI") };
     let watches = mem::take(&mut session.watches).into_values().collect();

@@ -1,7 +1,7 @@
-//! Redis commands that this server does not support, because it stores only strings. The error reply says
-//! what to use instead.
+//! Redis commands that this server does not support. Most of them need values other than strings. The error
+//! reply says what to use instead.
 
-/// The families of commands that need values other than strings.
+/// The unsupported commands, by family.
 const FAMILIES: [(&str, &[&str]); 8] = [
     (
         "lists",

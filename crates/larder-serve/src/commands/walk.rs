@@ -19,13 +19,12 @@ pub(super) struct WalkEnd {
 }
 
 impl WalkEnd {
-    /// Returns whether the walk must end.
     pub(super) fn has_come(&self) -> bool {
         self.is_dropped.load(Ordering::Relaxed) || self.is_cut_off.load(Ordering::Relaxed)
     }
 }
 
-/// Sets its flag when it is dropped.
+/// Dropping this value sets its flag.
 struct SetOnDrop(Arc<AtomicBool>);
 
 impl Drop for SetOnDrop {

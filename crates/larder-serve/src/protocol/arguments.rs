@@ -48,7 +48,6 @@ impl<'a> Arguments<'a> {
         self.find(index).is_some_and(|given| given.eq_ignore_ascii_case(word.as_bytes()))
     }
 
-    /// Copies the words of a request that is executed later.
     pub(crate) fn to_owned(self) -> OwnedArguments {
         let mut bytes = Vec::with_capacity(self.from(0).map(<[u8]>::len).sum());
         let spans = self.from(0).map(|word| {

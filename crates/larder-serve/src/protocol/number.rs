@@ -1,7 +1,6 @@
 //! Integers in the only form that Redis accepts: decimal digits without a plus sign, leading zeros or spaces.
 //! Every integer has only one such form, so stored integers can be compared as text.
 
-/// Parses an integer.
 pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match bytes {
         [b'-', digits @ ..] => (true, digits),

@@ -3,7 +3,6 @@
 
 use super::number::write_integer;
 
-/// A version of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Version {
     /// The version of every new connection.
@@ -33,12 +32,10 @@ impl ReplyBuffer {
         Self { bytes: Vec::new(), version, max, is_too_large: false }
     }
 
-    /// Returns whether the buffer has left out a value because the replies would be too long.
     pub(crate) const fn is_too_large(&self) -> bool {
         self.is_too_large
     }
 
-    /// Appends replies that are already written.
     pub(crate) fn append(&mut self, mut replies: Vec<u8>) {
         if self.bytes.is_empty() {
             self.bytes = replies;

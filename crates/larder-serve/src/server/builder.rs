@@ -18,7 +18,6 @@ use crate::session::named::{NamedDatabase, Spellings};
 use crate::session::output::OutputLimits;
 use crate::session::served::Password;
 
-/// The default number of databases, as in Redis.
 pub(super) const DEFAULT_DATABASES: usize = 16;
 
 /// The settings of a server, from [`Server::builder`](crate::Server::builder).
@@ -278,7 +277,6 @@ impl ServerBuilder {
         self
     }
 
-    /// Returns the addresses, or an error if a setting is invalid.
     pub(super) fn checked_addresses(&self) -> Result<Vec<Address>, Error> {
         check("databases", self.databases, 1..=MAX_DATABASES)?;
         self.check_keyspaces()?;
@@ -315,7 +313,6 @@ impl ServerBuilder {
         Ok(addresses)
     }
 
-    /// Returns the address of `/health` and `/metrics`, if there is one.
     pub(super) fn checked_http(&self) -> Result<Option<Address>, Error> {
         let Some(text) = &self.http else { return Ok(None) };
         match Address::parse(text) {
@@ -353,7 +350,6 @@ impl ServerBuilder {
         Ok(())
     }
 
-    /// Returns the databases that show keyspaces of the application.
     pub(super) fn named_databases(&self) -> Vec<Arc<NamedDatabase>> {
         let named = |name: &String| {
             Arc::new(NamedDatabase::new(self.cache.untyped_keyspace(name), self.spellings.clone()))

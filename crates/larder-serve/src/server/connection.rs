@@ -85,9 +85,8 @@ const LAST_LOOK: Duration = Duration::from_millis(5);
 enum Event {
     /// More requests may be ready to execute.
     Resume,
-    /// All requests are answered, or the peer has disconnected.
+    /// The connection must end: all requests are answered, or a disconnection, a kill or a limit ends it.
     End,
-    /// The timer has fired.
     Timer,
 }
 
@@ -330,7 +329,6 @@ impl<S: PeerStream, P> Connection<S, P> {
         timer.poll(context).map(|()| Event::Timer)
     }
 
-    /// Sends the sendable bytes while the socket has room.
     fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         loop {
             let sendable = self.output.sendable();

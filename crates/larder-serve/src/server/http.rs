@@ -2,8 +2,8 @@
 //!
 //! The server accepts only `GET` and `HEAD` requests, one per connection. A peer has [`PATIENCE`] to send a
 //! request of at most [`MAX_REQUEST`] bytes and to read the response. At most [`MAX_PEERS`] peers are
-//! served at a time, and others wait in the socket. These peers do not count against the limit of client
-//! connections.
+//! served at a time, and other peers wait until they are accepted. These peers do not count against the
+//! limit of client connections.
 
 use std::fmt::{Display, Write};
 use std::sync::Arc;
@@ -87,7 +87,6 @@ fn health(stats: &Stats) -> (&'static str, String) {
     }
 }
 
-/// Returns the metrics in the Prometheus text format.
 fn metrics(served: &Served) -> String {
     let (stats, counters) = (served.cache.stats(), &served.counters);
     let mut text = String::new();

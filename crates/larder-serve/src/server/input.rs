@@ -20,7 +20,6 @@ thread_local! {
     static SPARE: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The received bytes of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Input {
     /// Empty while there are no received bytes.
@@ -35,12 +34,10 @@ impl Input {
         self.buffer.len()
     }
 
-    /// Returns the received bytes that have not been consumed yet.
     pub(super) fn unread(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Removes the bytes of an executed request.
     pub(super) fn consume(&mut self, len: usize) {
         self.start = (self.start + len).min(self.end);
         if self.start == self.end {

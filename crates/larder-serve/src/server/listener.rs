@@ -23,7 +23,6 @@ const BACKLOG: i32 = 1024;
 /// The pause after a failed accept, for example if the process has no free descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A listening socket.
 #[derive(Debug)]
 pub(super) enum Listener {
     /// A Unix socket and its file. The file is `None` for a socket that was passed to this process.

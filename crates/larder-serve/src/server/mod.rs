@@ -40,7 +40,6 @@ use worker::Pool;
 /// loops, and files of the application.
 const OTHER_DESCRIPTORS: u64 = 128;
 
-/// Maximum number of threads by default.
 const MAX_DEFAULT_THREADS: usize = 4;
 
 /// A running server. Dropping it shuts the server down, like [`shutdown`](Self::shutdown).

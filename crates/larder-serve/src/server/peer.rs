@@ -9,7 +9,6 @@ use tokio::net::{TcpStream, UnixStream};
 /// What the server knows about the peer without reading from the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PeerState {
-    /// The peer seems to be connected.
     Open,
     /// The peer will send no more bytes. It may still read replies, or may have closed a TCP connection.
     HalfClosed,
@@ -17,7 +16,6 @@ pub(super) enum PeerState {
     Gone,
 }
 
-/// The socket of a connection.
 pub(super) trait PeerStream: AsyncRead + AsyncWrite + Unpin {
     fn peer_state(&self, context: &mut Context<'_>) -> PeerState;
 }

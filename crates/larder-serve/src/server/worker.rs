@@ -78,7 +78,6 @@ impl Pool {
         Arc::new(Self { served, timeouts, shutdown_timeout, stop, connections })
     }
 
-    /// Starts the threads. The first thread accepts the connections of the listeners.
     pub(super) fn start(
         self: &Arc<Self>,
         listeners: Vec<Listener>,
@@ -128,13 +127,11 @@ impl Pool {
         }
     }
 
-    /// Waits until the server shuts down.
     fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut stop = self.stop.clone();
         async move { drop(stop.wait_for(|stop| *stop).await) }
     }
 
-    /// Accepts connections until the server shuts down.
     async fn accept(self: Arc<Self>, listener: Listener, workers: Arc<[Worker]>) {
         let accepting = async {
             match listener {

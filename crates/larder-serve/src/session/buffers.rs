@@ -9,8 +9,8 @@
 //!    this step, so two threads that run this step at the same time end the same connections.
 //! 3. An ended connection is woken, and closes even if its peer is silent.
 //!
-//! A connection with an equal share of the bound or less is never ended. Some connection holds more than its
-//! share whenever the bound is exceeded.
+//! A connection that holds an equal share of the bound or less is never ended. Some connection holds more
+//! than its share whenever the bound is exceeded.
 //!
 //! If the buffers of a connection take up to [`UNCOUNTED`] bytes, they are not counted. So most connections
 //! never change the shared count.
@@ -40,7 +40,6 @@ impl BufferMemory {
         Arc::new(Self { max, used: AtomicUsize::new(0), connections: AtomicUsize::new(0) })
     }
 
-    /// Returns the share of a new connection.
     pub(crate) fn connect(self: &Arc<Self>) -> BufferShare {
         self.connections.fetch_add(1, Ordering::Relaxed);
         BufferShare { memory: self.clone(), counted: 0 }

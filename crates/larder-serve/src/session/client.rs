@@ -24,7 +24,6 @@ pub(crate) struct Client {
     since: Instant,
     /// When the peer last sent a byte, in milliseconds after `since`.
     last_used_ms: AtomicU64,
-    /// Number of executed requests.
     pub(crate) requests: AtomicU64,
     pub(crate) db: AtomicUsize,
     is_resp3: AtomicBool,
@@ -36,7 +35,6 @@ pub(crate) struct Client {
     labels: Mutex<ClientLabels>,
 }
 
-/// The two ends of a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     pub(crate) remote: String,
@@ -83,12 +81,10 @@ impl Client {
         self.last_used_ms.store(used, Ordering::Relaxed);
     }
 
-    /// Returns the time since the connection was accepted.
     pub(crate) fn age(&self) -> Duration {
         self.since.elapsed()
     }
 
-    /// Returns the time since the peer last sent bytes.
     pub(crate) fn idle(&self) -> Duration {
         self.age().saturating_sub(Duration::from_millis(self.last_used_ms.load(Ordering::Relaxed)))
     }
@@ -97,7 +93,6 @@ impl Client {
         self.is_resp3.store(version == Version::Resp3, Ordering::Relaxed);
     }
 
-    /// Returns the version of the protocol as a number.
     pub(crate) fn version(&self) -> u8 {
         if self.is_resp3.load(Ordering::Relaxed) { 3 } else { 2 }
     }
@@ -121,7 +116,6 @@ impl Client {
         self.is_killed.load(Ordering::Acquire)
     }
 
-    /// Sets the waker that [`kill`](Self::kill) wakes.
     pub(crate) fn wake_by_kill(&self, waker: &Waker) {
         let mut present = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
         if present.as_ref().is_none_or(|present| !present.will_wake(waker)) {
@@ -130,7 +124,6 @@ impl Client {
     }
 }
 
-/// The connections of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     by_id: Mutex<BTreeMap<u64, Arc<Client>>>,
@@ -142,7 +135,6 @@ pub(crate) struct Clients {
 pub(crate) struct Listed(Arc<Clients>, Arc<Client>);
 
 impl Clients {
-    /// Adds a connection to the list, with a new id.
     pub(crate) fn add(self: &Arc<Self>, peer: Peer) -> Listed {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let client = Arc::new(Client::new(id, peer));
@@ -175,7 +167,6 @@ impl Clients {
         ended
     }
 
-    /// Returns the number of connections.
     pub(crate) fn count(&self) -> usize {
         self.lock().len()
     }

@@ -31,14 +31,12 @@ const MAX_AHEAD: usize = 16 << 20;
 /// A place in a walk over the keys of a database.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Place {
-    /// Number of the database.
     pub(crate) db: usize,
     /// The last visited key. `None` at the start of the walk.
     pub(crate) passed: Option<Vec<u8>>,
     pub(crate) ahead: KeysAhead,
 }
 
-/// Keys that a walk has read ahead.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeysAhead {
     /// The keys, which several places of one walk share.
@@ -58,7 +56,6 @@ impl KeysAhead {
     }
 }
 
-/// The cursors of a server.
 #[derive(Debug)]
 pub(crate) struct Cursors(Mutex<CursorTable>);
 
@@ -92,7 +89,6 @@ impl Default for Cursors {
 }
 
 impl Cursors {
-    /// Returns the place of a cursor, or `None` if the cursor is unknown.
     pub(crate) fn place(&self, cursor: u64) -> Option<Place> {
         self.lock().places.get(&cursor).cloned()
     }

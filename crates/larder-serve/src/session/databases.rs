@@ -7,7 +7,6 @@ use larder::{Cache, Format, Keyspace, KeyspaceDefinition};
 
 use super::named::NamedDatabase;
 
-/// Maximum number of databases.
 pub(crate) const MAX_DATABASES: usize = 256;
 
 /// The bytes of a value, as a client has sent them.
@@ -73,12 +72,10 @@ pub(crate) struct Databases {
     named: Vec<Arc<NamedDatabase>>,
 }
 
-/// A selected database.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Selected<'a> {
     /// A database of raw bytes.
     Raw(&'a Database),
-    /// A database that shows a keyspace of the application.
     Named(&'a Arc<NamedDatabase>),
 }
 
@@ -117,7 +114,6 @@ impl Databases {
         Selected::Raw(number.checked_sub(1).and_then(|index| self.rest.get(index)).unwrap_or(&self.first))
     }
 
-    /// Returns the named databases with their numbers.
     pub(crate) fn named(&self) -> impl Iterator<Item = (usize, &Arc<NamedDatabase>)> {
         (self.raw_count()..).zip(&self.named)
     }

@@ -16,7 +16,6 @@ use std::time::Duration;
 /// Maximum number of samples per event, as in Redis.
 const MAX_SAMPLES: usize = 160;
 
-/// The events of the latency monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LatencyEvent {
     Command,
@@ -35,7 +34,6 @@ impl LatencyEvent {
         }
     }
 
-    /// Returns the event of this name.
     pub(crate) fn find(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|event| name.eq_ignore_ascii_case(event.name().as_bytes()))
     }
@@ -50,7 +48,6 @@ pub(crate) struct LatencySamples {
     pub(crate) max: u64,
 }
 
-/// The latency monitor of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Latencies {
     /// Minimum duration of a recorded event in milliseconds. With 0, no event is recorded.

@@ -39,7 +39,6 @@ use served::Served;
 
 pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// A command, with its properties and the function that runs it.
 pub(crate) struct Command {
     /// Name of the command, in lower case.
     pub(crate) name: &'static str,
@@ -121,7 +120,6 @@ impl fmt::Debug for Command {
     }
 }
 
-/// The commands, by name.
 #[derive(Debug)]
 pub(crate) struct CommandTable {
     families: &'static [&'static [Command]],
@@ -164,15 +162,11 @@ pub(crate) struct TransactionQueue {
 /// Maximum number of unsent bytes at which the server still accepts a request from an unauthenticated peer.
 const MAX_GUEST_OUTPUT: usize = 4 << 10;
 
-/// The state of one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// The state that all connections share.
     pub(crate) served: Arc<Served>,
     pub(crate) commands: &'static CommandTable,
-    /// What other connections know about this connection.
     pub(crate) client: Arc<Client>,
-    /// Number of the selected database.
     pub(crate) db: usize,
     pub(crate) is_authenticated: bool,
     /// The requests since `MULTI`, or `None` outside of a transaction.
@@ -185,7 +179,6 @@ pub(crate) struct Session {
     pub(crate) is_closing: bool,
     /// Number of executed requests that are not yet added to the counters of the server.
     pub(crate) uncounted: u64,
-    /// Name of the last command.
     pub(crate) last_command: &'static str,
 }
 
@@ -242,7 +235,6 @@ impl Session {
         is_right && is_user
     }
 
-    /// Returns the limits for the next request.
     pub(crate) fn request_limits(&self) -> &RequestLimits {
         if self.is_authenticated { &self.served.limits } else { &RequestLimits::UNAUTHENTICATED }
     }

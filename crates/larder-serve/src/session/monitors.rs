@@ -11,13 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Maximum number of monitors of a server.
 pub(crate) const MAX_MONITORS: usize = 16;
 
 /// Maximum length of the lines that wait for a monitor, in bytes.
 const MAX_QUEUE: usize = 4 << 20;
 
-/// The monitors of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Monitors {
     /// Number of elements of `queues`, which can be read without the lock.

@@ -29,7 +29,6 @@ pub(crate) enum LateReply {
     Error(String),
 }
 
-/// The future of a late reply.
 pub(crate) type PendingReply = Pin<Box<dyn Future<Output = LateReply> + Send>>;
 
 /// Limits on the unsent replies of a connection.
@@ -138,7 +137,6 @@ impl Output {
         self.waiting.len()
     }
 
-    /// Returns the bytes that can be sent.
     pub(crate) fn sendable(&mut self) -> &[u8] {
         if self.waiting.is_empty() {
             let mut replies = mem::take(&mut self.replies.bytes);
@@ -163,7 +161,6 @@ impl Output {
         }
     }
 
-    /// Records that `sent` bytes were sent.
     pub(crate) fn advance(&mut self, sent: usize) {
         self.sent = (self.sent + sent).min(self.sendable.len());
         if self.sent == self.sendable.len() {
@@ -179,7 +176,7 @@ impl Output {
         }
     }
 
-    /// Writes the late replies that are known, up to the first one that still waits. Ready once it has
+    /// Writes the late replies that are known, up to the first one that still waits. Ready when it has
     /// written at least one reply.
     pub(crate) fn poll_pending(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut polled = Poll::Pending;

@@ -16,7 +16,6 @@ use super::output::OutputLimits;
 use super::slow_log::SlowLog;
 use crate::protocol::limits::RequestLimits;
 
-/// The cache, the databases, the settings and the counters of a server.
 #[derive(Debug)]
 pub(crate) struct Served {
     pub(crate) cache: Cache,

@@ -35,7 +35,6 @@ pub(crate) struct SlowRequest {
     pub(crate) name: String,
 }
 
-/// The slow requests of a server.
 #[derive(Debug)]
 pub(crate) struct SlowLog {
     /// Minimum duration of a logged request in microseconds. With a negative number, no request is logged.
@@ -63,7 +62,6 @@ impl Default for SlowLog {
 }
 
 impl SlowLog {
-    /// Records a request if it was slow.
     pub(crate) fn note(&self, args: Arguments<'_>, duration: Duration, time: i64, client: &Client) {
         let threshold = self.threshold.load(Ordering::Relaxed);
         let is_slow = u128::try_from(threshold).is_ok_and(|threshold| duration.as_micros() >= threshold);

@@ -39,7 +39,6 @@ pub(super) enum Promise {
     Service,
 }
 
-/// A broken promise, with a description.
 #[derive(Debug)]
 pub(super) struct Finding {
     pub(super) promise: Promise,
@@ -111,7 +110,6 @@ impl History {
         state.stores.len() as u64 - 1
     }
 
-    /// Records the reply to a change.
     pub(super) fn answered(&self, life: Life, number: u64, is_durable: bool) {
         let floor = &mut self.lock().floor;
         floor.raise(life, number);
@@ -185,7 +183,6 @@ pub(super) struct Count {
 
 #[derive(Debug, Default)]
 struct CountState {
-    /// Number of increments that were sent.
     sent: u64,
     floor: Floor,
     /// The replies to increments in one life. All of them must be different.
@@ -204,7 +201,6 @@ impl Count {
         state.floor.of(life)
     }
 
-    /// Checks the reply to an increment.
     pub(super) fn judge_increment(
         &self,
         life: Life,
@@ -239,7 +235,6 @@ impl Count {
         self.lock().floor.of(life)
     }
 
-    /// Checks the count that a read has returned.
     pub(super) fn judge_read(&self, life: Life, floor: u64, shown: u64) -> Result<(), Finding> {
         let mut state = self.lock();
         let (key, sent) = (&self.key, state.sent);
@@ -257,13 +252,11 @@ impl Count {
         Ok(())
     }
 
-    /// Records that a count is on disk.
     pub(super) fn kept(&self, count: u64) {
         let floor = &mut self.lock().floor;
         floor.durable = floor.durable.max(count);
     }
 
-    /// Records that a life has shut down cleanly, so that all counts that it has shown are on disk.
     pub(super) fn ended(&self, life: Life) {
         self.lock().floor.keep(life);
     }
@@ -291,7 +284,6 @@ impl Row {
         Self { key, fence, versions: Mutex::new((1, 0)) }
     }
 
-    /// Changes the row, and returns its new version.
     pub(super) fn change(&self) -> u64 {
         let mut versions = self.lock();
         versions.0 += 1;
@@ -305,7 +297,6 @@ impl Row {
         versions.1 = versions.1.max(version);
     }
 
-    /// Returns the current version of the row.
     pub(super) fn version(&self) -> u64 {
         self.lock().0
     }

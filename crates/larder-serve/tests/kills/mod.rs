@@ -47,7 +47,6 @@ const SECONDS: &str = "LARDER_KILLS_SECONDS";
 /// Duration of the harness in `cargo test`, in seconds.
 const USUAL_SECONDS: u64 = 5;
 
-/// Counts of a run.
 #[derive(Debug, Default)]
 struct Done {
     kills: u64,

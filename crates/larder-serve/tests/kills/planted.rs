@@ -8,7 +8,6 @@ use super::judge::Promise;
 /// Maximum time to find a planted fault. A few kills are usually enough.
 const ENOUGH: Duration = Duration::from_mins(2);
 
-/// A fault to plant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     /// The server replies to `DEL` before its commit.
@@ -33,7 +32,6 @@ impl Fault {
         Self::ALL.into_iter().find(|fault| fault.name() == name).unwrap()
     }
 
-    /// Plants the fault in this process.
     pub(super) fn plant(self) {
         let serve = |failpoint| larder_serve::testing::set_failpoint(Some(failpoint));
         let core = |failpoint| larder::testing::set_failpoint(Some(failpoint));

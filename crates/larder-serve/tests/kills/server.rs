@@ -21,7 +21,7 @@ const FLUSH_INTERVAL: &str = "LARDER_KILLS_FLUSH_INTERVAL_MS";
 /// Environment variable for the fault to plant.
 const FAULT: &str = "LARDER_KILLS_FAULT";
 
-/// Maximum time for a child to start or end, which usually takes much less.
+/// Maximum time for a child to start or end. A child is usually much faster.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 const READY: &str = "it serves";
@@ -81,7 +81,6 @@ impl Process {
         self.lines.recv_timeout(time) == Err(RecvTimeoutError::Timeout)
     }
 
-    /// Kills the process with SIGKILL.
     pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -5,7 +5,6 @@ use super::server::DURABLE;
 
 pub(super) const WORKERS: usize = 8;
 
-/// A pseudorandom generator.
 #[derive(Debug, Clone)]
 pub(super) struct Choices(u64);
 
@@ -14,7 +13,6 @@ impl Choices {
         Self(seed)
     }
 
-    /// Returns a number below `below`.
     pub(super) fn below(&mut self, below: u64) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -29,7 +27,6 @@ impl Choices {
     }
 }
 
-/// The state that all workers share.
 #[derive(Debug)]
 pub(super) struct Shop {
     /// The histories of single values: for each worker, one in each of two databases.
@@ -67,7 +64,6 @@ impl Shop {
         self.counts.iter().flatten()
     }
 
-    /// Records that a life has shut down cleanly, so that all changes that it has shown are on disk.
     pub(super) fn ended(&self, life: Life) {
         self.histories().for_each(|history| history.ended(life));
         self.all_counts().for_each(|count| count.ended(life));

@@ -55,7 +55,6 @@ pub(super) struct Worker<'a> {
     number: usize,
     life: Life,
     client: RespClient,
-    /// Number of the selected database.
     db: usize,
     choices: &'a mut Choices,
 }
@@ -92,7 +91,6 @@ impl<'a> Worker<'a> {
         Ok(Self { shop, number, life, client, db: 0, choices })
     }
 
-    /// Performs one random action.
     pub(super) fn act(&mut self) -> Acted {
         match self.choices.below(20) {
             0..=2 => self.change_value(),

@@ -59,7 +59,6 @@ impl KeySpelling for OfferSpelling {
     }
 }
 
-/// Shorter forms to read a reply.
 trait ReadReply {
     /// Returns the text of a line without its sign, or of a string.
     fn shown(&self) -> String;
@@ -158,7 +157,6 @@ fn keys_are_shown_as_the_schema_spells_them_and_values_in_their_format() {
     assert_eq!(select(&served, "16").ask(&["GET", "offer-MTN-3"]).value(), encoded);
 }
 
-/// Returns the encoding of an offer.
 fn bincode_of(name: &str, price: u8) -> Vec<u8> {
     [&[u8::try_from(name.len()).unwrap()], name.as_bytes(), &[price]].concat()
 }

@@ -14,7 +14,7 @@
 //!   socket. `hot`, `slow` and `monitor` show which keys of a live cache are in use.
 //! - [`term`]: output, exit codes, signals and the clock. The exit codes are in [`term::exit`].
 //!
-//! [`commands::server`] handles a URL of a server (`redis://…`) before any other command.
+//! [`commands::server`] handles the URLs of servers (`redis://…`) before any other command.
 //!
 //! `larder serve` owns a cache and serves it to other processes until it is stopped.
 //!

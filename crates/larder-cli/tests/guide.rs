@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
-/// How the commands of the demo begin.
+/// The beginning of the demo's commands.
 const DEMO: &str = "cargo run --release -p larder-demo -- ";
 
 /// Returns the guide's code blocks in a language, each with the text after it.
@@ -46,17 +46,17 @@ fn every_command_of_the_guide_works_and_prints_what_is_shown() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let (mut ran, mut compared) = (0, 0);
     for (script, after) in blocks("sh") {
-        // Tested by the tests of the demo, with the same arguments.
+        // The tests of the demo run these commands, with the same arguments.
         if script.starts_with(DEMO) {
             continue;
         }
-        // Too slow to run here. The manifest shows that this command would install `larder`.
+        // This command is too slow to run here. The manifest shows that it would install `larder`.
         if let Some(path) = script.strip_prefix("cargo install --path ") {
             let manifest = std::fs::read_to_string(root.join(path).join("Cargo.toml")).unwrap();
             assert!(manifest.contains("[[bin]]\nname = \"larder\""), "{script}");
             continue;
         }
-        // Tested by the tests of the server.
+        // The tests of the server run these commands.
         if script.starts_with("redis-cli ") || script.starts_with("REDIS_URL=") {
             continue;
         }

@@ -62,7 +62,8 @@ pub(crate) fn run(options: &ServeOptions) -> Result<Exit, Failure> {
 }
 
 /// Returns the note about a database that shows a keyspace. A missing keyspace does not prevent the start,
-/// because the other databases work without it, for example after the file was begun anew.
+/// because the other databases work without it, for example after an empty file has replaced the damaged
+/// one.
 fn shown_keyspace(cache: &Cache, number: u16, name: &str) -> String {
     let database = format!("database {number} is keyspace {}", escape_control(name));
     match cache.untyped_keyspace(name).info() {

@@ -1,4 +1,4 @@
-//! The commands on a cache at a server of Redis or Valkey.
+//! The commands on a cache at a Redis or Valkey server.
 //!
 //! These commands read the keys with the cache's prefix over their own connection. `remove`, `remove-prefix`
 //! and `clear` remove such keys. The checks of `doctor` are in [`super::doctor`]. A command that needs a

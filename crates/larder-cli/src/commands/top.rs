@@ -93,11 +93,10 @@ fn following(last: Instant, interval: Duration) -> Instant {
     (last + interval).max(clock::now())
 }
 
-/// The state of the screen.
 struct App {
     history: History,
-    /// The time of the pause, and a copy of the history at that time. The history itself continues during the
-    /// pause, so that later rates do not cover all of it.
+    /// The time of the pause, and a copy of the history at that time. The history itself continues during
+    /// the pause. Otherwise the first rate after the pause would cover the whole pause.
     paused: Option<(Instant, History)>,
     controls: Controls,
 }

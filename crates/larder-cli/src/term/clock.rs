@@ -15,7 +15,6 @@ pub(crate) fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Blocks the calling thread for the given time.
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 pub(crate) fn wait(time: Duration) {
     thread::sleep(time);

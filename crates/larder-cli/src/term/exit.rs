@@ -56,10 +56,10 @@ impl Failure {
     }
 }
 
-/// How the text of a failure to write to standard output begins.
+/// The beginning of the text of a failure to write to standard output.
 const OUTPUT: &str = "cannot write the output";
 
-/// Only for errors of standard output. Failures of other files name the file.
+/// This conversion is only for errors of standard output. Failures of other files name the file.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {

@@ -15,13 +15,10 @@ use serde_json::json;
 use super::escape::{EscapingWriter, escape_json, warn};
 use super::exit::Failure;
 
-/// The style of names.
 pub(crate) const NAME: Style = Style::new().bold();
-/// The style of good results.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 /// The style of results that need attention.
 pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
-/// The style of bad results.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// The style of explanations.
 pub(crate) const FAINT: Style = Style::new().dimmed();
@@ -44,14 +41,12 @@ pub(crate) fn columns() -> Option<usize> {
     Some(usize::from(columns)).filter(|columns| *columns > 0)
 }
 
-/// Prints a JSON document.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", escape_json(&serde_json::to_string_pretty(value)?))?;
     Ok(out.flush()?)
 }
 
-/// Prints a JSON value on one line.
 pub(crate) fn json_line(out: &mut impl Write, value: &impl Serialize) -> Result<(), Failure> {
     Ok(writeln!(out, "{}", escape_json(&serde_json::to_string(value)?))?)
 }

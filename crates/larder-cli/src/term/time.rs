@@ -47,7 +47,8 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
-/// Returns the duration of an operation like [`span`], but short durations with tenths of a millisecond.
+/// Returns the duration of an operation like [`span`], but shows short durations with tenths of a
+/// millisecond.
 pub(crate) fn latency(took: Duration) -> String {
     let ms = took.as_secs_f64() * 1_000.0;
     match ms {

@@ -56,7 +56,7 @@ impl Owner {
         self.child.wait().unwrap();
     }
 
-    /// Kills the owner, but keeps the pipe open from which its child reads.
+    /// Kills the owner, but keeps open the pipe from which the owner's child reads.
     pub(crate) fn kill_and_keep_its_input(mut self) -> ChildStdin {
         let input = self.child.stdin.take().unwrap();
         self.kill();

@@ -140,7 +140,7 @@ fn of_file(keys: &[String; 3]) -> Vec<Vec<&str>> {
     for command in ["info", "keys", "verify", "stats", "doctor", "compact"] {
         commands.push(vec![command, FILE]);
     }
-    // Chosen so that the server fails to start. A running server would not end.
+    // These arguments make the server fail to start. A running server would not end.
     for (url, address) in [("memory:", EVIL), ("memory:", NO_SOCKET), (NO_FILE, "unix:s")] {
         commands.push(vec!["serve", url, "--listen", address]);
     }

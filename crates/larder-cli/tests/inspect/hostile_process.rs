@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::hostile::said;
 use crate::support::Place;
 
-/// The largest number of seconds that a duration has, as JSON can say it.
+/// About the largest number of seconds that fits into a `Duration`.
 const MAX_SECONDS: f64 = 1.8e19;
 
-/// Replaces each number.
+/// Replaces each number with the largest number of its type.
 fn enlarge(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => *value = MAX_SECONDS.into(),

@@ -273,7 +273,7 @@ fn a_shown_key_is_read_by_each_command_on_the_file_and_through_the_socket() {
 fn bytes_that_are_no_key_are_not_taken_for_one_that_has_gone() {
     let place = Place::new();
     place.shop();
-    // The bytes of a text without the terminator of its encoding, so they are not a key.
+    // These are the bytes of a text without the terminator of its encoding, so they are not a key.
     let words = ["remove", "shop.larder", "0x4D544E565455", "--keyspace", "product"];
     let output = larder(place.dir(), &words);
     assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));

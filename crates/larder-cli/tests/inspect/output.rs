@@ -94,7 +94,7 @@ fn a_key_is_read_as_it_is_shown_and_as_its_code() {
     assert_eq!(literally["key"], "product_product_MTNVTU");
 }
 
-/// Changes the file as if version 2 of its first keyspace was opened, and no sweep has run since.
+/// Changes the file as if version 2 of its first keyspace had been opened, and no sweep had run since.
 fn retire(place: &Place) {
     let db = redb::Database::open(place.path()).unwrap();
     let txn = db.begin_write().unwrap();

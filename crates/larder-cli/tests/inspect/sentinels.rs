@@ -39,7 +39,7 @@ fn the_master_that_a_majority_of_sentinels_names_is_read_and_changed() {
     };
     let agreed = line(9);
     assert!(agreed.contains("pass") && agreed.contains("3 of 3 name"), "{agreed}");
-    // A Sentinel that names another server, and no majority.
+    // First, one Sentinel names another server. Then no majority names a server.
     sentinels.name(0..1, 1);
     let differs = line(9);
     assert!(differs.contains("warn") && differs.contains("2 of 3 name"), "{differs}");

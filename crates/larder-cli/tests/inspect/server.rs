@@ -1,4 +1,4 @@
-//! Commands on a cache at a real server of Redis.
+//! Commands on a cache at a real Redis server.
 
 use larder::{Cache, Format, KeyspaceDefinition};
 use serde_json::Value;
@@ -128,7 +128,7 @@ fn a_string_that_is_too_long_is_told_by_its_length() {
     let place = Place::new();
     let Some(server) = RedisServer::start(&place) else { return };
     let (url, dir, key) = (server.url(), place.dir(), "shop:1:page:x");
-    // One byte more than a lookup of a cache reads.
+    // The value has one byte more than a lookup of a cache reads.
     server.send(&format!("SETRANGE {key} {} x", 80 << 20));
     let text = "too long to show (83886081 bytes)";
     for command in ["get", "why", "ttl"] {

@@ -284,8 +284,8 @@ impl Products {
     }
 }
 
-/// Forks a child that continues, and ends this process without closing the cache. This is what a server does
-/// that becomes a daemon after it has opened its cache.
+/// Forks a child that continues, and ends this process without closing the cache. A server that becomes a
+/// daemon after it has opened its cache does the same.
 fn fork_and_end() -> String {
     name_this_thread("shop-worker");
     match fork::fork().unwrap() {

@@ -41,7 +41,6 @@ pub(crate) const PACKAGES: KeyspaceDefinition<(String, String), u64> =
 pub(crate) const SESSIONS: KeyspaceDefinition<(i32, Vec<u8>), String> =
     KeyspaceDefinition::new("session").ttl(HOUR);
 
-/// A memory-only keyspace.
 pub(crate) const KEPT: KeyspaceDefinition<u64, String> =
     KeyspaceDefinition::new("kept").ttl(HOUR).memory_only();
 
@@ -117,7 +116,6 @@ impl Place {
     }
 }
 
-/// Runs the command in a directory.
 pub(crate) fn larder(dir: &Path, arguments: &[&str]) -> Output {
     let _watch = Watch::over(format!("larder {arguments:?}"), patience());
     command(dir, arguments).output().expect("the built command runs")

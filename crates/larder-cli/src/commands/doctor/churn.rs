@@ -99,7 +99,6 @@ fn window(series: &StatsSeries) -> Option<Window> {
     series.shortest(|counts| counts.requests() >= MIN_LOOKUPS).or_else(|| series.shortest(|_| true))
 }
 
-/// Checks whether memory is too small.
 pub(super) fn memory(series: &StatsSeries) -> Option<CheckResult> {
     let window = window(series)?;
     let (stats, counts) = (series.latest(), &window.counts);
@@ -135,7 +134,6 @@ fn memory_remedy(series: &StatsSeries) -> String {
     )
 }
 
-/// Checks whether the disk is too small.
 pub(super) fn disk(series: &StatsSeries) -> Option<CheckResult> {
     let window = window(series)?;
     let (disk, counts) = (series.latest().disk.as_ref()?, &window.counts);

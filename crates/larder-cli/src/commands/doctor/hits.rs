@@ -149,7 +149,7 @@ fn compared(
     CheckResult::warn_if(check, found, remedy).with("hit_rate_before", then)
 }
 
-/// Returns the keyspace with the most misses while the cache was watched, and their number.
+/// Returns the keyspace with the most misses while the cache was watched, and the number of these misses.
 fn worst_keyspace(series: &StatsSeries) -> Option<(&str, u64)> {
     let spaces = series.latest().keyspaces.iter();
     let misses = spaces.map(|space| (&*space.name, series.growth_in(space, |space| space.misses)));

@@ -42,7 +42,6 @@ impl Holders {
         self.found.iter().map(|holder| holder.pid).collect()
     }
 
-    /// Returns whether a process is among the holders.
     pub(super) fn has(&self, pid: u32) -> bool {
         self.found.iter().any(|holder| holder.pid == pid)
     }
@@ -145,7 +144,6 @@ fn age(stat: &str, uptime: &str) -> Option<Duration> {
     Some(Duration::from_millis(now.saturating_sub(started).saturating_mul(1000 / TICKS)))
 }
 
-/// Returns whether a process descends from another process.
 fn descends(pid: u32, from: u32) -> bool {
     let mut at = pid;
     for _ in 0..MAX_GENERATIONS {

@@ -38,7 +38,6 @@ pub(super) fn named(counted: &[(&KeyspaceStats, u64)]) -> String {
     format!("{}{more}", named.collect::<Vec<_>>().join(", "))
 }
 
-/// Checks whether loads fail.
 pub(super) fn failing(series: &StatsSeries) -> CheckResult {
     let check = "loads";
     let Some(window) = series.shortest(|counts| counts.loads >= MIN_LOADS) else {
@@ -67,7 +66,6 @@ pub(super) fn failing(series: &StatsSeries) -> CheckResult {
         .with("failures", failures)
 }
 
-/// Checks whether loads are slow.
 pub(super) fn slow(series: &StatsSeries) -> CheckResult {
     let check = "slow loads";
     let stats = series.latest();

@@ -74,7 +74,6 @@ impl CheckResult {
     }
 }
 
-/// The results of all checks.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     /// The cache that was checked.
@@ -90,7 +89,7 @@ struct ReportJson<'a> {
 }
 
 impl Report {
-    /// Replaces SOCKET in the suggested `larder stats SOCKET` by the path of the socket.
+    /// Replaces SOCKET in the suggested `larder stats SOCKET` with the path of the socket.
     pub(super) fn name_socket(&mut self, socket: &Path) {
         let socket = socket.display().to_string();
         for remedy in self.lines.iter_mut().filter_map(|line| line.remedy.as_mut()) {

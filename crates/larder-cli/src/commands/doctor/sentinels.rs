@@ -7,7 +7,7 @@ use larder_redis::inspect::SentinelAnswer;
 
 use super::report::CheckResult;
 
-/// Number of Sentinels of which one may fail.
+/// Minimum number of Sentinels. With fewer, no majority is left after one has failed.
 const MIN_SENTINELS: usize = 3;
 
 /// Returns the number of Sentinels that name this master. Two addresses with the same id are one Sentinel.
@@ -37,7 +37,7 @@ pub(super) fn check(majority: usize, answers: &[SentinelAnswer]) -> CheckResult 
     line.with("votes", votes as u64).with("majority", majority as u64)
 }
 
-/// Returns what the Sentinels say that do not name the elected master.
+/// Returns a text with the answers of the Sentinels that do not name the elected master.
 fn others(answers: &[SentinelAnswer], elected: &str) -> String {
     let others = answers.iter().filter_map(|answer| {
         let says = match &answer.master {
@@ -50,7 +50,8 @@ fn others(answers: &[SentinelAnswer], elected: &str) -> String {
     others.collect()
 }
 
-/// Returns what should be mended while a majority names the master, or none.
+/// Returns the remedy for a fault that exists although a majority names the master. Returns `None` if there
+/// is no such fault.
 fn remedy(answers: &[SentinelAnswer], elected: &str) -> Option<String> {
     let listed = answers.len();
     let known = answers.iter().map(|answer| answer.known).max().unwrap_or_default();

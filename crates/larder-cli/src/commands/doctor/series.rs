@@ -46,7 +46,6 @@ impl StatsSeries {
         self.later.push((at, stats));
     }
 
-    /// Returns the latest statistics.
     pub(super) fn latest(&self) -> &Stats {
         self.later.last().map_or(&self.first, |(_, stats)| stats)
     }
@@ -150,14 +149,12 @@ impl Window {
         if self.duration.is_zero() { 0.0 } else { count / self.duration.as_secs_f64() }
     }
 
-    /// Returns a description of the interval.
     pub(super) fn describe(&self) -> String {
         let span = span(self.duration);
         if self.is_since_start { format!("{span} since the start") } else { format!("the last {span}") }
     }
 }
 
-/// Returns the text of a rate.
 pub(super) fn rate(per_second: f64) -> String {
     if per_second >= 10.0 || per_second == 0.0 {
         format!("{per_second:.0}/s")

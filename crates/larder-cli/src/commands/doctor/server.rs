@@ -1,7 +1,7 @@
-//! The checks of a cache at a server of Redis or Valkey: the checklist of the guide.
+//! The checks of a cache at a Redis or Valkey server: the checklist of the guide.
 //!
-//! The facts come from `INFO`, and from `CONFIG GET` where the user may ask for it. The guide also lists
-//! checks of the application (its invalidations, its fallback), which this command can't make.
+//! The facts come from `INFO`, and from `CONFIG GET` if the server allows it to this user. The guide also
+//! lists checks of the application (its invalidations, its fallback), which this command can't make.
 
 use std::time::Duration;
 
@@ -21,7 +21,6 @@ const MIN_VERSION: (u64, u64) = (6, 2);
 /// Percent of a limit at which a check warns.
 const NEARLY_FULL: u64 = 90;
 
-/// What the checks need to know.
 #[derive(Debug, Default)]
 struct Facts {
     info: ServerInfo,
@@ -37,7 +36,7 @@ struct Facts {
     is_declared_durable: bool,
     /// The number of replicas that each removal waits for.
     awaited_replicas: u64,
-    /// The number of Sentinels that are a majority, and what each of them says.
+    /// The number of Sentinels in a majority, and the answer of each Sentinel.
     sentinels: Option<(usize, Vec<SentinelAnswer>)>,
 }
 
@@ -293,8 +292,8 @@ impl Facts {
     }
 }
 
-/// Returns whether so much of a limit is in use that a check warns. Any server may say these numbers, so they
-/// may be as large as the type.
+/// Returns whether so much of a limit is in use that a check warns. A server may report any numbers, so the
+/// products need 128 bits.
 fn is_nearly_full(used: u64, limit: u64) -> bool {
     u128::from(used) * 100 >= u128::from(limit) * u128::from(NEARLY_FULL)
 }

@@ -131,7 +131,6 @@ impl Target {
         self.file.as_ref().filter(|_| self.is_owned()).map(|file| Holders::of(file)).unwrap_or_default()
     }
 
-    /// Returns the latest statistics.
     pub(super) fn stats(&self) -> Option<&Stats> {
         self.series.as_ref().map(StatsSeries::latest)
     }

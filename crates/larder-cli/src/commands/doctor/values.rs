@@ -34,8 +34,9 @@ pub(super) fn stored(path: &Path, unreadable: u64) -> CheckResult {
 
 /// Checks whether a live cache can decode the values that its lookups find.
 ///
-/// After a release that changed a type, each entry misses once, and is loaded and written again. When these
-/// misses have ended, the check passes, because a new version would only drop good values.
+/// After a release that changed the type of a keyspace's values, the first lookup of each old entry is a
+/// miss. The value is then loaded and written again. When these misses have ended, the check passes, because
+/// a new version would only drop good values.
 pub(super) fn check(series: &StatsSeries) -> CheckResult {
     let check = "values";
     let stats = series.latest();

@@ -114,7 +114,6 @@ impl Column {
     }
 }
 
-/// A row with the numbers of a keyspace.
 #[derive(Debug)]
 pub(super) struct KeyspaceRow<'a> {
     history: &'a History,

@@ -23,7 +23,6 @@ pub(super) enum Sample {
     File(Box<FileSample>),
 }
 
-/// The statistics of a process.
 #[derive(Debug, Clone)]
 pub(super) struct ProcessSample {
     pub(super) pid: u32,
@@ -32,7 +31,6 @@ pub(super) struct ProcessSample {
     pub(super) stats: Stats,
 }
 
-/// The state of a file.
 #[derive(Debug, Clone)]
 pub(super) struct FileSample {
     pub(super) file: FileInfo,

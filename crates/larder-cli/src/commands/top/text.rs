@@ -78,7 +78,8 @@ pub(super) fn width(text: &str) -> usize {
     Span::raw(text).width()
 }
 
-/// Shortens a text to `most` columns. Replaces the middle by `…`, because names often differ only at the end.
+/// Shortens a text to `most` columns. Replaces the middle with `…`, because names often differ only at the
+/// end.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     if width(text) <= most {
         return text.to_owned();

@@ -95,8 +95,7 @@ fn head(
     }
 }
 
-/// Draws errors and a restart of the process, each on lines of their own. Returns whether the numbers are
-/// old.
+/// Draws errors and a restart of the process, each on its own lines. Returns whether the numbers are old.
 fn notes(frame: &mut Frame<'_>, rest: &mut Rect, context: &FrameContext<'_>, history: &History) -> bool {
     let patience = 3 * context.interval + Duration::from_secs(1);
     let failure = history.failure(context.now, patience).map(|(why, age)| {

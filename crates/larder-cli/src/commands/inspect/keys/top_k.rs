@@ -60,7 +60,6 @@ impl<T> TopK<T> {
         self.heap.push(Ranked { order, item: item() });
     }
 
-    /// Returns the number of items that were offered.
     pub(super) const fn offered(&self) -> u64 {
         self.offered
     }

@@ -33,7 +33,6 @@ impl FrameContext<'_> {
     }
 }
 
-/// A chart over time.
 pub(super) struct Chart {
     title: String,
     series: Vec<u64>,

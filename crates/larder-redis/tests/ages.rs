@@ -27,7 +27,8 @@ impl Ages {
         self.began.elapsed()
     }
 
-    /// Records that the next number of a key was replaced. Call it when the change was acknowledged.
+    /// Records that the next number of a key has been replaced. Call this after the change has been
+    /// acknowledged.
     pub(crate) fn replace(&self, at: usize) {
         self.replaced[at].lock().unwrap().push(self.elapsed());
     }
@@ -65,7 +66,8 @@ impl Ages {
 /// The part of a trial that one thread does, until the flag is set.
 pub(crate) type TrialThread<'a> = Box<dyn FnOnce(&AtomicBool) + Send + 'a>;
 
-/// Runs threads, and calls `disturb` every 20 ms with the number of the step, until it returns false.
+/// Runs threads. Calls `disturb` every 20 ms with the number of the step. Ends the threads when `disturb`
+/// returns false.
 pub(crate) fn run_trial(threads: Vec<TrialThread<'_>>, mut disturb: impl FnMut(usize) -> bool) {
     let ends = AtomicBool::new(false);
     std::thread::scope(|scope| {

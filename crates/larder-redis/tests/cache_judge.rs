@@ -107,7 +107,8 @@ pub(crate) fn trial(nodes: &[CacheNode], disturb: impl FnMut(usize) -> bool) -> 
     rows
 }
 
-/// Prints what was tried, and checks that it was enough and that the bound has held.
+/// Prints the counts of a trial. Checks that they are large enough, and that no answer was older than the
+/// bound.
 pub(crate) fn report(what: &str, nodes: &[CacheNode], database: &Database, bound: Duration) {
     let hits: u64 =
         nodes.iter().flat_map(|node| node.cache.stats().keyspaces).map(|keyspace| keyspace.memory_hits).sum();

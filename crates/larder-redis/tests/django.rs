@@ -105,7 +105,7 @@ fn open(server: &RedisServer, format: Format) -> (Cache, ProductCache<JsonShop>)
     (cache, shop)
 }
 
-/// Waits until memory answers, so that a change must reach it.
+/// Waits until memory has a product, so that a later change must reach memory.
 fn is_in_memory(cache: &Cache, shop: &ProductCache<JsonShop>, product: &str) {
     let hits = || cache.stats().keyspaces.iter().map(|keyspace| keyspace.memory_hits).sum::<u64>();
     eventually("memory has the value", || {

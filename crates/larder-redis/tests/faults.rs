@@ -106,7 +106,7 @@ fn a_silent_line_ends_in_the_time_limit_and_the_circuit_opens() {
     let began = now();
     assert!(ask(|reply| node.tier.get(key("k"), reply)).is_err());
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    // A proxy that accepts connections but sends no replies does not close the circuit.
+    // An attempt to connect fails while the proxy accepts connections but sends no replies.
     let attempts = proxy.accepted();
     eventually("two attempts to connect have failed", || {
         let began = now();

@@ -41,7 +41,6 @@ struct Slots {
     epoch_of_all: u64,
 }
 
-/// The memory of a node.
 #[derive(Debug)]
 pub(crate) struct NearMap {
     slots: Mutex<Slots>,

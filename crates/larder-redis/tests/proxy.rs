@@ -38,7 +38,7 @@ struct Switches {
     hold: Mutex<Hold>,
     /// Notified when the hold begins, ends, or gets bytes.
     changed: Condvar,
-    /// While set, the proxy drops the bytes of both sides.
+    /// While this is true, the proxy drops all bytes that either side sends.
     drops: AtomicBool,
     delay_ms: AtomicU64,
     accepted: AtomicU64,

@@ -18,7 +18,7 @@ const RACES: &str = "LARDER_REDIS_RACES";
 /// back.
 const BOUND: Duration = Duration::from_secs(1);
 const WORKERS: usize = 2;
-/// Number of races per race that loses the connection. These races are rare because they take the longest.
+/// One of this many races loses the connection. These races are rare because they take the longest.
 const LOSSES: usize = 256;
 
 /// The order of a race.
@@ -28,7 +28,7 @@ enum Order {
     PushBeforeFill,
     /// Answer, change, fill, push.
     FillBeforePush,
-    /// Change behind the answer of the server. Answer and push arrive at once, and race with the fill.
+    /// Change after the server has sent the answer. Answer and push arrive at once, and race with the fill.
     AnswerWithPush,
     /// Answer, fill, change, push.
     ChangeAfterFill,
@@ -159,8 +159,8 @@ impl Racers {
     }
 }
 
-/// Runs races on all workers. Returns in how many the planted order took place, or `None` if no Redis server
-/// is installed.
+/// Runs races on all workers. Returns the number of races in which the planted order took place, or `None` if
+/// no Redis server is installed.
 fn races(tracking: &str, fault: NodeFault, count: usize) -> Option<usize> {
     let server = RedisServer::start(&[])?;
     let (next, planted) = (AtomicUsize::new(0), AtomicUsize::new(0));

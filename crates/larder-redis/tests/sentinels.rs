@@ -71,7 +71,7 @@ fn without_votes_memory_answers_no_longer_than_the_bound_and_the_server_not_eith
     );
     eventually("it is connected", || node.set(&key("k"), b"v"));
     warm(&node);
-    // One Sentinel of three may be silent.
+    // One silent Sentinel of three changes nothing.
     sentinels.silence(0..1, 0, true);
     pause(BOUND * 2);
     eventually("memory answers", || node.hit(&key("k")).is_some());
@@ -117,7 +117,7 @@ fn cut_off(fault: NodeFault) -> Option<Duration> {
     let began = now();
     let oldest = std::thread::scope(|scope| {
         let change = scope.spawn(|| {
-            // Before that, a change would go to the old master.
+            // Until then, a change would go to the old master.
             eventually("the old master is left", || other.tier.generation() != generation);
             eventually("the new master is used", || other.set(&key("k"), b"new"));
             now()

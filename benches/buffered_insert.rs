@@ -50,7 +50,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// All contestants, which store the same pages.
 struct Field {
     larder: Larder,
     redb: RawRedb,

@@ -73,7 +73,6 @@ fn hit_targets(mut contest: Contest<'_>) -> Contest<'_> {
     contest
 }
 
-/// All contestants.
 struct Field {
     larder: Larder,
     promoting: Larder,
@@ -182,7 +181,7 @@ fn enter<'a>(
 ) {
     contest.contestant(peer.name(), &peer.terms(), move || {
         let found = lookups(peer, threads, turns.next().unwrap_or_default());
-        // foyer may have dropped a few pages while it was filled, so the percentage may differ by less than
+        // foyer may have dropped a few pages while it was filled, so the percentage can differ by less than
         // 1.
         assert!((found.hits - hits).abs() < 1.0, "{} found {} %", peer.name(), found.hits);
         found.nanos

@@ -1,7 +1,7 @@
 """Looks up pages in Django's cache over django-redis, and loads and stores those that are missing.
 
 The argument is the socket of a Redis server. Each line of standard input has the number of the first page and
-the number of pages. The answer is a line with the nanoseconds of each lookup, and the number of loads.
+the number of pages. The answer is a line with the mean nanoseconds per lookup, and the number of loads.
 """
 
 import sys

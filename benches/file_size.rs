@@ -119,7 +119,7 @@ fn borrowed(pages: &[(String, Page)]) -> impl Iterator<Item = (&str, &Page)> {
 }
 
 fn disk_capacity(entries: usize) -> u64 {
-    // Entries may fill a quarter of the file.
+    // Entries can fill only a quarter of the file.
     5 * room(entries, TEXT_LEN)
 }
 

@@ -1,8 +1,8 @@
 //! Measures eight threads that increment one counter: operations per second, and the 99.9th percentile of the
 //! call times.
 //!
-//! A pair of `get` and `insert` loses increments, and takes part only for a comparison of the times. The last
-//! column shows which part of the increments is in the counter afterwards.
+//! A pair of `get` and `insert` loses increments, and takes part only for a comparison of the times. The
+//! last column shows the percentage of the increments that the counter contains afterwards.
 
 #![forbid(unsafe_code)]
 
@@ -22,7 +22,6 @@ const THREADS: usize = 8;
 /// Number of calls per thread and round.
 const CALLS: usize = 20_000;
 const QUICK_CALLS: usize = 2_000;
-/// The key of the counter.
 const KEY: u64 = 7;
 
 /// A way to add one to a counter.

@@ -19,7 +19,6 @@ const ASK: &str = "--ask";
 /// The number of resident entries, and the capacity of the cache in entries.
 const ENTRIES: usize = 10_000;
 const ROOM: usize = 2 * ENTRIES;
-/// Number of lookups.
 const LOOKUPS: usize = 200_000;
 /// Maximum number of instructions of larder's hit.
 const MOST: f64 = 300.0;
@@ -40,7 +39,6 @@ fn main() {
     }
 }
 
-/// Fills a cache, and looks up its keys.
 fn ask(name: &str) {
     let contender = contender(name, ROOM).expect("a contestant's name");
     contender.inserts(&Keys::in_order(ENTRIES), 0, ENTRIES, &values(ENTRIES));
@@ -49,7 +47,6 @@ fn ask(name: &str) {
     assert_eq!(contender.hits(&keys, 0, LOOKUPS), LOOKUPS, "{name} missed");
 }
 
-/// Compares the counts of larder and the peers, for the report.
 fn compare(pace: &Pace) {
     let setting = "10k resident, uniform, 1 thread";
     let mut contest =
@@ -66,7 +63,6 @@ fn compare(pace: &Pace) {
     contest.run(&pace.rounds(pace.pick(COUNTS, 1)));
 }
 
-/// Returns the number of instructions per lookup.
 #[expect(clippy::cast_precision_loss, reason = "counts of instructions are below what a double tells apart")]
 fn per_hit(name: &str) -> Result<f64, Box<dyn Error>> {
     let count = larder_callgrind::instructions(&env::current_exe()?, &[ASK, name], COUNTED)?;

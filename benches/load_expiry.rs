@@ -34,7 +34,6 @@ const STEP: Duration = Duration::from_millis(100);
 const WAVES: u32 = 3;
 const SAID: &str = "no 100 ms has over twice the even share of loads";
 
-/// The TTL and the jitter of a setting.
 #[derive(Clone, Copy)]
 struct Circumstances {
     ttl: Duration,
@@ -45,13 +44,11 @@ const STEPS: Circumstances = Circumstances { ttl: Duration::from_secs(10), jitte
 const REAL_TIME: Circumstances = Circumstances { ttl: Duration::from_secs(2), jitter: 50 };
 
 impl Circumstances {
-    /// Returns a keyspace with this jitter.
     fn keyspace(self, cache: &Cache, jitter: u8) -> Keyspace<u32, u32> {
         let definition = KeyspaceDefinition::new("page").ttl(self.ttl).jitter(jitter);
         cache.keyspace(definition).expect("the definition has no contradiction")
     }
 
-    /// Returns the number of steps within the TTL.
     fn steps(self) -> usize {
         usize::try_from(self.ttl.as_millis() / STEP.as_millis()).unwrap_or(usize::MAX)
     }
@@ -62,7 +59,6 @@ impl Circumstances {
         f64::from(KEYS) / (self.ttl.mul_f64(f64::from(self.jitter) / 100.0).div_duration_f64(STEP))
     }
 
-    /// Returns the figures of a run from its loads per step.
     fn figures(self, loads: &[u32]) -> Measured {
         let most = |loads: &[u32]| f64::from(loads.iter().copied().max().unwrap_or(0));
         let (first, later) = loads.split_at_checked(self.steps() + 1).unwrap_or((loads, &[]));
@@ -72,7 +68,7 @@ impl Circumstances {
     }
 }
 
-/// Returns the number of loads in each step, with this jitter in percent.
+/// A function that returns the number of loads in each step, with this jitter in percent.
 type LoadsOf = fn(Circumstances, u8) -> Vec<u32>;
 
 fn main() {

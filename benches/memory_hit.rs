@@ -7,9 +7,9 @@
 //! result.
 //!
 //! The report shows the time of a lookup on one thread. With two threads, it shows how long each thread
-//! waits for its own lookups. Every contestant uses another part of the same stream. Otherwise the previous
-//! contestant would have brought its keys into the processor's cache. Before each measurement, a fifth as
-//! many lookups load the contestant's own tables into that cache.
+//! waits for its own lookups. Every contestant uses another part of the same stream. Otherwise a contestant
+//! would find its keys in the processor's cache, where the previous contestant has brought them. Before
+//! each measurement, a fifth as many lookups load the contestant's own tables into that cache.
 
 #![forbid(unsafe_code)]
 
@@ -74,7 +74,6 @@ enum Order {
     Dependent,
 }
 
-/// A setting of the bench.
 struct Setting {
     row: &'static str,
     size: Size,

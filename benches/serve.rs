@@ -27,7 +27,6 @@ const OURS: &str = "larder";
 const PEER: &str = "Redis";
 const CPU: &str = "processor time for each";
 
-/// A kind of request.
 #[derive(Debug, Clone, Copy)]
 struct Kind {
     name: &'static str,

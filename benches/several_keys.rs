@@ -79,7 +79,6 @@ fn value() -> Vec<u8> {
     vec![7; VALUE_LEN]
 }
 
-/// Opens the cache with this memory capacity.
 fn open(dir: &Path, memory: ByteSize) -> Result<(Cache, Blobs), larder::Error> {
     let cache = Cache::builder().path(dir.join("many.larder")).memory_capacity(memory).open()?;
     let blobs = cache.keyspace(BLOBS)?;

@@ -1,4 +1,5 @@
-//! Measures larder over Redis, compared with the crate `redis` and plain cache-aside over the same socket.
+//! Measures larder over Redis, compared with plain cache-aside over the same socket: with the crates
+//! `redis` and `fred`, and with django-redis.
 //!
 //! The server runs on the first processor, and all clients on the second. So larder's clients share one
 //! processor while the server has little to do. Many machines would make more requests.

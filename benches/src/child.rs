@@ -54,7 +54,6 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// Kills the child (SIGKILL), and waits until it has ended.
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());

@@ -86,8 +86,8 @@ impl Django {
         Ok(Self { process, asks, says: BufReader::new(says) })
     }
 
-    /// Looks up `count` pages, and loads and stores those that are missing. Returns the nanoseconds of each
-    /// lookup as Python measures them, and the number of loads.
+    /// Looks up `count` pages, and loads and stores those that are missing. Returns the mean nanoseconds
+    /// per lookup, as Python measures them, and the number of loads.
     ///
     /// # Errors
     /// Fails if Python has ended, for example because the server does not answer.

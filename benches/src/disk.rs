@@ -52,7 +52,7 @@ pub fn mixed(keys: usize, count: usize, writes: u32, stream: u64) -> Vec<Request
 
 /// Returns the builder of a cache whose file has room for `entry_bytes` of entries.
 pub fn builder(path: &Path, entry_bytes: u64) -> CacheBuilder {
-    // Entries may fill only a part of the file (docs/design.md, "Room on disk").
+    // Entries can fill only a part of the file (docs/design.md, "Room on disk").
     let capacity = ByteSize::bytes(8 * entry_bytes).max(ByteSize::mib(64));
     Cache::builder().path(path).disk_capacity(capacity).page_cache(PAGE_CACHE)
 }

@@ -1,9 +1,9 @@
-//! A model of a cache with two tiers, which compares orders of eviction from disk on request traces. The keys
-//! have different lifetimes.
+//! A model of a cache with two tiers. The bench `disk_hit_ratio` uses the model to compare orders of
+//! eviction from disk on request traces. The keys have different lifetimes.
 //!
 //! In this model, memory is an LRU list, all entries weigh the same, and a write is on disk immediately. A
-//! request looks in memory and then on disk. A miss writes the entry to both tiers, and an expired entry is a
-//! miss. An eviction from disk spares entries that are in memory, but passes over a limited number of rows.
+//! request looks in memory and then on disk. A miss writes the entry to both tiers, and an expired entry is
+//! a miss. An eviction from disk spares entries that are in memory, but passes over at most 4,096 rows.
 
 use std::collections::{BTreeSet, HashMap};
 

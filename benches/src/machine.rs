@@ -110,7 +110,6 @@ fn output(command: &mut Command) -> String {
     text.unwrap_or_default().trim().to_owned()
 }
 
-/// Returns the version of the installed redis-server.
 fn redis_server() -> Option<String> {
     redis_version(&output(Command::new(REDIS_SERVER).arg("--version")))
 }

@@ -1,9 +1,9 @@
 //! The outcome of a contest. It contains every sample, so that ratios, spreads and verdicts can be computed
 //! later.
 //!
-//! A ratio compares two figures of the same round, in which the machine was equally busy for all contestants.
-//! The result is the median of these ratios. A ratio of two medians might compare quiet rounds of one
-//! contestant with busy rounds of another.
+//! A ratio compares two figures of the same round, because in one round the machine is equally busy for all
+//! contestants. The result is the median of these ratios. A ratio of two medians might compare quiet rounds
+//! of one contestant with busy rounds of another.
 
 use std::fs;
 use std::io;

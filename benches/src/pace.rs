@@ -80,7 +80,6 @@ impl Pace {
     }
 }
 
-/// Returns the number in an environment variable.
 fn number(variable: &str) -> Option<usize> {
     env::var(variable).ok()?.parse().ok()
 }

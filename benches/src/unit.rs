@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
-    /// Nanoseconds of one operation.
+    /// Nanoseconds per operation.
     NanosPerOperation,
     /// Operations per second.
     OperationsPerSecond,

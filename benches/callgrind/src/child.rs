@@ -107,7 +107,6 @@ fn definition<K: Key>() -> KeyspaceDefinition<K, String> {
     KeyspaceDefinition::new("page").ttl(Duration::from_hours(24)).version(1)
 }
 
-/// A cache with resident entries.
 struct Pages<K: Key> {
     cache: Cache,
     keyspace: Keyspace<K, String>,

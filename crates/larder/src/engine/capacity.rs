@@ -2,14 +2,14 @@
 
 use crate::disk::store::limits::StoreLimits;
 
-/// The maximum share of the file's capacity for live entries, in sixteenths, if the allocated blocks of the
-/// file are counted. The rest is for the store's own tables, for gaps, and for the pages that two
-/// transactions have replaced and that are not free yet. `docs/adr/0009` has the measurement.
+/// The maximum share of the file's capacity for live entries, in sixteenths, if the capacity limits the
+/// allocated blocks of the file. The rest is for the store's own tables, for gaps, and for the pages that
+/// two transactions have replaced and that are not free yet. `docs/adr/0009` has the measurement.
 const LIVE_SIXTEENTHS: u64 = 13;
-/// The same share, as a divisor of the capacity, if the length of the file is bounded instead. When a file
-/// must grow, redb doubles it, so the pages in use must stay below half of the capacity. Pages with entries
-/// are two thirds full. The pages that two transactions have replaced also count as in use until they are
-/// free.
+/// The same share, as a divisor of the capacity, if the capacity limits the length of the file instead.
+/// When a file must grow, redb doubles it, so the pages in use must stay below half of the capacity. Pages
+/// with entries are two thirds full. The pages that two transactions have replaced also count as in use
+/// until they are free.
 const LIVE_SHARE: u64 = 4;
 /// A divisor of the capacity, for two limits: the bytes of the values that a transaction writes, and the
 /// bytes of the pages that its evictions replace.
@@ -18,17 +18,17 @@ const BATCH_SHARE: u64 = 32;
 /// Small values replace the most pages for their size. Until the replaced pages are free, entries can't use
 /// their space.
 const CHANGE_SHARE: u64 = 64;
-/// The bytes of the pages that a change may replace: a leaf of each table for the written entry, and a leaf
-/// of each table for an evicted entry.
+/// The maximum bytes of the pages that a change replaces: a leaf of each table for the written entry, and a
+/// leaf of each table for an evicted entry.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
-/// The bytes of the pages that an eviction may replace: a leaf of each table.
+/// The maximum bytes of the pages that an eviction replaces: a leaf of each table.
 const BYTES_PER_EVICTION: u64 = 2 * 4096;
 /// A divisor of the capacity, for the maximum bytes of the pages that the values of a group replace. A group
 /// is committed in one transaction. Small values replace the most pages for their size: a leaf of each table
 /// for each value. With this limit, the replaced pages of two such transactions and their evictions fit
 /// beside the live entries.
 const GROUP_SHARE: u64 = 16;
-/// The bytes of the pages that a value of a group may replace: a leaf of each table.
+/// The maximum bytes of the pages that a value of a group replaces: a leaf of each table.
 const BYTES_PER_GROUP_VALUE: u64 = 2 * 4096;
 const MIN_CHANGES: u64 = 16;
 const MAX_CHANGES: u64 = 1 << 16;
@@ -38,7 +38,6 @@ pub(super) fn live_limit(capacity: u64, counts_blocks: bool) -> u64 {
     if counts_blocks { capacity / 16 * LIVE_SIXTEENTHS } else { capacity / LIVE_SHARE }
 }
 
-/// Returns the limits of a file with this capacity.
 pub(super) fn store_limits(capacity: u64, counts_blocks: bool) -> StoreLimits {
     let evictions = (capacity / BATCH_SHARE / BYTES_PER_EVICTION).clamp(MIN_CHANGES, MAX_CHANGES);
     StoreLimits {
@@ -58,7 +57,6 @@ pub(super) fn max_batch_bytes(capacity: u64) -> usize {
     usize::try_from(capacity / BATCH_SHARE).unwrap_or(usize::MAX)
 }
 
-/// The limits of a group of values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GroupLimits {
     pub(crate) values: usize,

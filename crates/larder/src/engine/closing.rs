@@ -9,7 +9,6 @@ use crate::sys::sync::channel::Receiver;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
 use crate::sys::sync::{Condvar, Mutex, thread};
 
-/// The progress of closing a cache.
 #[derive(Debug, Default)]
 pub(super) struct Closing {
     progress: Mutex<ClosingProgress>,
@@ -56,9 +55,10 @@ pub(super) enum ClosingTurn {
 }
 
 impl Closing {
-    /// Returns what the caller must do. If work is left, the calling thread gets the turn to close the cache.
-    /// Otherwise the call first waits for the thread that is closing the cache. If `is_worker` is set, the
-    /// caller is a thread of the cache, and never waits.
+    /// Returns what the caller must do. If work is left, the calling thread gets the turn to close the
+    /// cache. Otherwise the call first waits for the thread that is closing the cache. If `is_worker` is
+    /// set, the caller is a thread of the cache. It never waits, and gets the turn only if closing has not
+    /// begun.
     pub(crate) fn begin(&self, is_worker: bool) -> ClosingTurn {
         let me = thread::current().id();
         let mut progress = self.progress.lock();

@@ -56,14 +56,12 @@ impl InClosure {
         Self(CLOSURES.try_with(begin).unwrap_or_default(), PhantomData)
     }
 
-    /// Begins a closure of a key.
     pub(crate) fn of_key(memory: &Memory, key: &[u8]) -> Self {
         let closure = Self::begin(memory);
         closure.add(key);
         closure
     }
 
-    /// Adds a key to the closure.
     pub(crate) fn add(&self, key: &[u8]) {
         _ = CLOSURES.try_with(|closures| {
             let running = &mut closures.borrow_mut().running;
@@ -91,10 +89,7 @@ pub(crate) fn refuse_in_closure(memory: &Memory, covers: impl Fn(&[u8]) -> bool)
     refuse_in_other_closure(None, memory, covers)
 }
 
-/// Like [`refuse_in_closure`], for a change that the closure `own` makes.
-///
-/// # Errors
-/// Returns [`Error::Reentrant`] if the change is refused.
+/// Like [`refuse_in_closure`], but ignores the closure `own`, which makes the change.
 pub(crate) fn refuse_in_other_closure(
     own: Option<&InClosure>,
     memory: &Memory,

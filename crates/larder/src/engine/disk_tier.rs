@@ -17,7 +17,7 @@ pub(crate) struct DiskTier {
     status: Mutex<DiskStatus>,
     /// Records which entries on disk were used recently.
     pub(super) uses: Uses,
-    /// The maximum number of rows of a range removal that is committed as a whole, and so counts as small.
+    /// The maximum number of rows of a small range removal. A small range removal is committed as a whole.
     pub(super) range_rows: usize,
     /// The generation of the latest snapshot in which a lookup reported a fault.
     reported_generation: AtomicU64,
@@ -65,7 +65,6 @@ impl DiskTier {
         self.state.store(code(state), Ordering::SeqCst);
     }
 
-    /// Returns a copy of the status.
     pub(crate) fn status(&self) -> DiskStatus {
         let mut status = self.status.lock().clone();
         status.damaged_records = self.damaged_records.load(Ordering::Relaxed);
@@ -82,7 +81,6 @@ impl DiskTier {
         change(&mut self.status.lock());
     }
 
-    /// Returns the number of failed reads.
     pub(super) fn read_faults(&self) -> u64 {
         self.read_faults.load(Ordering::Relaxed)
     }

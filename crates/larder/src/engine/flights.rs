@@ -217,7 +217,6 @@ impl Flight {
         current::run_loader(self.leader(), loader)
     }
 
-    /// Runs the loader of this flight.
     #[cfg(not(feature = "async"))]
     #[expect(clippy::unused_self, reason = "with the feature `async` it notes the loader as running")]
     pub(crate) fn run_loader<R>(&self, loader: impl FnOnce() -> R) -> R {
@@ -228,8 +227,8 @@ impl Flight {
         let until = max.map(Deadline::after);
         let mut has_timed_out = false;
         let mut state = self.state.lock();
-        // The outcome is checked before the timeouts, so that a flight that ended during the last wait
-        // returns its outcome.
+        // The outcome is checked before the timeouts, so that the call returns the outcome of a flight that
+        // ended during the last wait.
         loop {
             if let Some(outcome) = &state.outcome {
                 return Ok(outcome.clone());

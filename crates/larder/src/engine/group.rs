@@ -66,8 +66,8 @@ impl Tiers {
         }
     }
 
-    /// Returns how often the snapshot of the disk was withdrawn, or `None` if there is a snapshot. Between
-    /// two calls with the same number, no lookup read the disk.
+    /// Returns how often the snapshot of the disk was withdrawn, or `None` if there is a snapshot. If two
+    /// calls return the same number, no lookup has read the disk between them.
     pub(crate) fn withdrawals_without_snapshot(&self) -> Option<u64> {
         let withdrawals = self.disk.snapshots.withdrawals();
         self.disk.snapshots.current().is_none().then_some(withdrawals)

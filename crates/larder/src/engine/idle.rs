@@ -1,5 +1,5 @@
-//! Entries whose life is extended by uses: finds their latest expiry, which is step (5) of
-//! [`crate::memory::use_stamps`], and requests commits of the stamps.
+//! Entries whose life is extended by uses. This module finds their latest expiry (step (5) of
+//! [`crate::memory::use_stamps`]), and requests commits of their stamps.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -84,7 +84,7 @@ impl Tiers {
     }
 
     /// Returns a token of the snapshot that a record was read from, if uses extend the life of its entry.
-    /// Other records do not need a token, and should not pay for one.
+    /// Lookups of other records need no token, and should not pay for one.
     pub(super) fn token(snapshot: &Arc<StoreSnapshot>, record: &[u8]) -> Option<Weak<StoreSnapshot>> {
         record::is_extended_by_uses(record).then(|| Arc::downgrade(snapshot))
     }

@@ -9,9 +9,9 @@
 //! 2. A thread runs one load after another, with no lock held, and catches panics. Loads that a caller waits
 //!    for run before refreshes. Refreshes have a separate queue, so that they do not fill the queue of the
 //!    other loads.
-//! 3. A thread that was idle for [`IDLE_TIME`] ends, if the queues are empty. It checks the queues and leaves
-//!    the list of threads under the same lock. Otherwise a load that is submitted in between would be queued
-//!    for this thread, and would never run.
+//! 3. A thread that has been idle for [`IDLE_TIME`] ends, if the queues are empty. It checks the queues and
+//!    leaves the list of threads under the same lock. Otherwise a load that is submitted in between would
+//!    be queued for this thread, and would never run.
 //! 4. Closing the cache closes the pool. The idle threads end, and are joined. The caller that closes the
 //!    cache drops the queued loads later, without a lock, because this may run a user's `Drop`.
 //! 5. A thread that is running a load is not joined, because a load that hangs must not delay the close. The
@@ -35,13 +35,12 @@ use crate::sys::process::Process;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
 use crate::sys::sync::{Arc, Condvar, Mutex, thread, thread_local};
 
-/// A thread of the pool ends after it was idle for this duration.
+/// A thread of the pool ends after it has been idle for this duration.
 const IDLE_TIME: Duration = Duration::from_secs(10);
 /// The maximum number of queued loads per thread that the pool may have. Also the maximum number of queued
 /// refreshes per thread.
 const QUEUED_PER_THREAD: usize = 16;
 
-/// A load to run.
 pub(crate) type LoadJob = Box<dyn FnOnce() + Send>;
 
 thread_local! {
@@ -58,7 +57,6 @@ pub(crate) enum LoadReason {
     Refresh,
 }
 
-/// The threads for loads in the background, and their queues.
 pub(crate) struct LoadPool {
     max_threads: usize,
     idle_time: Duration,
@@ -167,8 +165,8 @@ impl LoadPool {
             return Err(PoolRefusal::Full(job));
         }
         if state.queued() >= state.idle.len() && state.threads.len() < self.max_threads {
-            // Started under the lock. The new thread first takes the same lock, so its handle is on the list
-            // before the thread can end.
+            // The thread is started under the lock. It first takes the same lock, so its handle is on the
+            // list before the thread can end.
             match self.start_thread(state) {
                 Ok(thread) => state.threads.push(thread),
                 // An existing thread will take the load.
@@ -211,7 +209,7 @@ impl LoadPool {
         let leaving = LeavingThread(self);
         let pool = &leaving.0;
         while let Some(job) = pool.next() {
-            // Wakes callers that wait for room in a full queue.
+            // The job has left the queue, so callers that wait for room may continue.
             pool.changed.notify_all();
             // The lease in the load reports a panic to the waiting callers.
             drop(catch_unwind(AssertUnwindSafe(job)));
@@ -222,7 +220,7 @@ impl LoadPool {
         }
     }
 
-    /// Waits for a load. Returns `None` if the thread must end. By then the thread was removed from the list
+    /// Waits for a load. Returns `None` if the thread must end. By then the thread is no longer on the list
     /// (step 3).
     fn next(&self) -> Option<LoadJob> {
         let me = thread::current().id();
@@ -279,7 +277,7 @@ impl PoolState {
     }
 }
 
-/// A guard that removes its thread from the pool if the thread panics.
+/// A guard that removes its thread from the pool when the thread ends, even if it panics.
 struct LeavingThread(Arc<LoadPool>);
 
 impl Drop for LeavingThread {

@@ -51,7 +51,7 @@ impl Drop for TaskPlace {
 
 /// A background task that waits for a load, and so polls its loader.
 struct LoadTask {
-    /// `None` after the wait has ended. Dropped before the place is freed.
+    /// `None` after the wait has ended. The wait is dropped before the place is freed.
     wait: Option<TaskWait>,
     _place: TaskPlace,
 }
@@ -74,7 +74,6 @@ impl LoadTasks {
         Self { spawner, max, running: Arc::default(), is_logged: AtomicBool::new(false) }
     }
 
-    /// Returns whether the application has set a spawner.
     pub(crate) fn has_spawner(&self) -> bool {
         self.spawner.is_some()
     }

@@ -1,7 +1,7 @@
 //! Lookups of a key in both tiers: in memory first, then in the snapshot of the disk.
 //!
-//! The snapshot is loaded after the shard has missed the key. So every committed entry that left the shard
-//! before the miss is in the snapshot.
+//! The snapshot is loaded after the lookup in the shard. So every committed entry that left the shard
+//! before that lookup is in the snapshot.
 //!
 //! Each lookup checks the expiry, here and in the shard. No lookup finds an expired entry, even if the
 //! entry is not swept yet.
@@ -94,9 +94,9 @@ impl Tiers {
     }
 
     /// Reads the record of a key from disk. Returns `None` if the record's sequence is not above
-    /// `min_visible_sequence`, if the record has expired even by the earliest possible time, or if it can't
-    /// be read. Counts damage and read faults. The caller must check the expiry again after decoding. Marks
-    /// the key of a returned record as used on disk.
+    /// `min_visible_sequence`, if the record expired more than `grace` before the earliest possible time,
+    /// or if it can't be read. Counts damage and read faults. The caller must check the expiry again after
+    /// decoding. Marks the key of a returned record as used on disk.
     ///
     /// Returns `None` in a forked child. Threads of the parent may have held the locks of the store's page
     /// cache at the fork. The parent may also reuse the pages of the snapshot.
@@ -125,8 +125,8 @@ impl Tiers {
         Some(StoredRecord { snapshot, ..record })
     }
 
-    /// Parses a record. Returns `None` if the record is not visible or not live at `now`. Counts a damaged
-    /// record.
+    /// Parses a record. Returns `None` if the record is not visible, or expired more than `grace` before
+    /// `now`. Counts a damaged record.
     pub(super) fn live_record(
         &self,
         key: SlotKey<'_>,
@@ -244,8 +244,8 @@ impl Tiers {
             Lookup::Unknown(miss) => {
                 let read = || self.read_record(key, miss.min_visible_sequence, Duration::ZERO);
                 let mut record = read()?;
-                // A commit after the record was read may have removed the stamp before it was read. Then the
-                // record still has the expiry from before the last use.
+                // A commit between the read of the record and the read of the stamp may have removed the
+                // stamp. Then the record still has the expiry from before the last use.
                 while self.is_behind_stamps(&record)
                     && let Some(again) = read()
                 {
@@ -302,8 +302,9 @@ impl Tiers {
         }
     }
 
-    /// Returns how often the snapshot was withdrawn, and the number of failed reads. Returns `None` if there
-    /// is no snapshot. If two calls return the same result, lookups in between have missed no entry on disk.
+    /// Returns how often the snapshot was withdrawn, and the number of failed reads. Returns `None` if
+    /// there is no snapshot. If two calls return the same numbers, lookups in between have missed no entry
+    /// on disk.
     #[cfg(feature = "async")]
     pub(crate) fn read_conditions(&self) -> Option<(u64, u64)> {
         let withdrawals = self.disk.snapshots.withdrawals();

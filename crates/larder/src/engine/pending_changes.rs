@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Condvar, Mutex};
 
-/// The changes that worker threads are making or will make.
 #[derive(Debug, Default)]
 pub(crate) struct PendingChanges {
     state: Mutex<ChangeNumbers>,
@@ -30,7 +29,6 @@ pub(crate) struct PendingChange {
 }
 
 impl PendingChanges {
-    /// Begins a change.
     pub(crate) fn begin(self: &Arc<Self>) -> PendingChange {
         let mut state = self.state.lock();
         state.last += 1;

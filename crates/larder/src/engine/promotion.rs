@@ -249,7 +249,7 @@ impl Shared {
         }
     }
 
-    /// Copies an entry that was read from disk into memory, if `permit` is still valid.
+    /// Copies an entry that was read from disk or from a server into memory, if `permit` is still valid.
     pub(crate) fn promote<V: Send + Sync + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -265,15 +265,15 @@ impl Shared {
         let value = decoded.value.clone().map(|value| value as Value);
         let extras = (value.is_some() && keyspace.keeps_extras()).then_some(extras);
         let entry = IncomingEntry { value, expires_at, grace, weight, unsaved: None, extras };
-        // Dropped after the promotion is counted and its expiry is planned, because a user's `Drop` may
-        // panic.
+        // The values are dropped after the promotion is counted and its expiry is planned, because a user's
+        // `Drop` may panic.
         let mut evicted_values = EvictedValues::default();
         let is_current = || match decoded.remote {
             Some(origin) => self.tiers.is_generation(origin.generation),
             None => decoded.is_current(&self.tiers),
         };
-        // Decided by the record and not by the keyspace, because another handle of the keyspace may have a
-        // time to idle.
+        // The record decides this, not the keyspace, because another handle of the keyspace may have a time
+        // to idle.
         let is_extended = decoded.remote.is_some() || decoded.extras.is_extended_by_uses();
         let is_current = is_extended.then_some(&is_current as &dyn Fn() -> bool);
         let memory = &self.tiers.memory;
@@ -291,8 +291,8 @@ impl Shared {
         self.tiers.sweeper.plan(grace.after(expires_at));
     }
 
-    /// Copies an entry that a load of this cache has stored at the server into memory, if `token` is still
-    /// valid. The token was taken before the store.
+    /// Copies into memory an entry that a load of this cache has stored at the server, if `token` is still
+    /// valid and the server tracks the key. The token was taken before the store.
     pub(crate) fn fill_near(
         &self,
         key: SlotKey<'_>,

@@ -65,9 +65,10 @@ struct PendingRemovals {
     /// Whether at least one range is large, so that some of its entries are deleted only after the call has
     /// returned.
     is_large: bool,
-    /// Whether the call must wait for the writer thread. Set for every key of a keyspace on disk, even if
-    /// neither tier has the key. Another program may have put an older file with the key at the path, and
-    /// only the writer thread checks the path. If nothing has changed, the writer thread makes no commit.
+    /// Whether the call must wait for the writer thread. This is true for every key of a keyspace on disk,
+    /// even if neither tier has the key. Another program may have put an older file with the key at the
+    /// path, and only the writer thread checks the path. If nothing has changed, the writer thread makes no
+    /// commit.
     needs_writer: bool,
     /// The values that were removed from the shards. They are dropped last, so that a panic in a user's
     /// `Drop` can't leave a removal incomplete.
@@ -118,7 +119,7 @@ impl CommittingRemovals {
 }
 
 impl Shared {
-    /// Removes entries from both tiers, with one commit. Returns the number of live entries removed.
+    /// Removes entries from all tiers, with one commit on disk. Returns the number of live entries removed.
     pub(crate) fn invalidate<'a>(
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,

@@ -19,7 +19,7 @@ use crate::format::record;
 use crate::format::record::Header;
 use crate::units::Timestamp;
 
-/// The number of rows counted in one snapshot.
+/// The maximum number of rows counted in one snapshot.
 const CHUNK: usize = 1024;
 
 /// The conditions under which a row is counted.
@@ -124,7 +124,7 @@ fn count_chunk(
         }
         Ok(chunk)
     })?;
-    // On a damaged page the keys may be in any order, so that the count might never end.
+    // On a damaged page, the keys may be in any order. Without this check, the count might never end.
     let is_forward = chunk.last.as_deref().zip(after).is_none_or(|(last, after)| last > after);
     if is_forward { Ok(chunk) } else { Err(StoreError::damage("keys are out of order")) }
 }

@@ -122,7 +122,6 @@ impl DiskUsage {
     }
 }
 
-/// Returns the statistics of a keyspace.
 fn keyspace_stats(open_keyspace: &OpenKeyspace, memory: KeyspaceUsage, disk: &DiskUsage) -> KeyspaceStats {
     let mut stats = KeyspaceStats {
         name: open_keyspace.name.clone(),

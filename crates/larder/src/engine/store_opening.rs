@@ -30,7 +30,6 @@ pub(super) struct OpenStore {
     pub(super) snapshot: StoreSnapshot,
 }
 
-/// Opens the store in a locked file.
 pub(super) fn open_store(
     config: &CacheBuilder,
     path: &Path,

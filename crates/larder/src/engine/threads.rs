@@ -44,7 +44,6 @@ impl Threads {
         self.ids.lock().contains(&thread::current().id())
     }
 
-    /// Returns whether the calling thread is the writer thread.
     pub(super) fn is_writer(&self) -> bool {
         self.writer_id == Some(thread::current().id())
     }
@@ -63,7 +62,7 @@ impl Threads {
 
     /// Forgets the threads in a forked child, because they run only in the parent. Takes no lock.
     pub(super) fn leave_to_parent(&mut self) {
-        // Not dropped, because that would detach a thread that does not exist in this process.
+        // The handles are not dropped, because that would detach threads that do not exist in this process.
         std::mem::forget((self.writer.get_mut().take(), self.sweeper.get_mut().take()));
         for ServiceThread { stop, thread } in std::mem::take(self.services.get_mut()) {
             std::mem::forget(thread);
@@ -74,7 +73,6 @@ impl Threads {
     }
 }
 
-/// Starts a thread of the cache.
 pub(crate) fn spawn(
     name: &'static str,
     run: impl FnOnce() + Send + 'static,

@@ -127,7 +127,6 @@ impl Tiers {
         }
     }
 
-    /// Wakes the sweeper, because it may have to wake earlier than planned.
     pub(crate) fn wake_sweeper(&self) {
         self.sweeper.wake();
     }
@@ -139,8 +138,8 @@ impl Tiers {
         }
     }
 
-    /// Called after the clock has jumped. Makes the sweeper thread check for expired entries, and, if the
-    /// disk tier is off, the writer thread check whether to retry.
+    /// Called after the clock has jumped. Makes the sweeper thread check for expired entries. If the disk
+    /// tier is off, also makes the writer thread check whether to retry.
     pub(super) fn check_retry(&self) {
         if !self.process.is_current() {
             return;
@@ -239,11 +238,11 @@ impl Tiers {
     /// Begins to count the totals of the file. `before` is the totals in the file when it was opened.
     pub(super) fn begin_totals(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         self.totals.begin(before, count_keyspaces);
-        // Recorded now, so that the recent counts begin when the cache is opened.
+        // The totals are recorded now, so that the recent counts begin when the cache is opened.
         self.note_totals(self.time.now());
     }
 
-    /// Records the current totals, for [`recent`](Tiers::recent). Called by the sweeper thread.
+    /// Records the current totals, for [`recent`](Tiers::recent).
     pub(super) fn note_totals(&self, now: Timestamp) {
         // The totals are computed before `note` takes its lock, because that takes other locks.
         if let Some(totals) = self.cumulative(0, MAX_ASKED_BY_NOTE) {
@@ -275,8 +274,8 @@ impl Tiers {
         Some(keyspaces.plus(&tiers))
     }
 
-    /// Checks counters that must agree, after the cache was closed. Also checks that memory and the disk tier
-    /// agree on whether writes are saved.
+    /// Checks counters that must agree, after the cache has been closed. Also checks that memory and the
+    /// disk tier agree on whether writes are saved.
     ///
     /// # Panics
     /// Panics if two of the values disagree.

@@ -42,7 +42,6 @@ impl Totals {
         Some(before.plus(&count_keyspaces(max_asked)))
     }
 
-    /// Records the current totals.
     pub(super) fn note(&self, now: Timestamp, totals: CumulativeStats) {
         self.notes.lock().add(now, totals);
     }

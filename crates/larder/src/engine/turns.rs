@@ -102,7 +102,7 @@ impl Turns {
         self.count.load(Ordering::Relaxed) > 0 && self.queues.lock().of_keys.contains_key(key)
     }
 
-    /// Runs step 2. Waits for a turn, and returns the caller's place. If the thread was not running for long,
+    /// Runs step 2. Waits for a turn, and returns the caller's place. If the thread was paused for long,
     /// the turn may already be over.
     fn wait_for_turn(&self, key: &[u8]) -> u64 {
         let mut queues = self.queues.lock();

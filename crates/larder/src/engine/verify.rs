@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::format::record;
 use crate::sys::sync::Arc;
 
-/// The number of keys that a verification reads from one snapshot. The limit ensures that no transaction is
-/// open for long.
+/// The maximum number of keys that a verification reads from one snapshot. The limit ensures that no
+/// transaction is open for long.
 const VERIFY_ROWS: usize = 256;
 
 /// The result of [`Cache::verify`](crate::Cache::verify).

@@ -59,7 +59,8 @@ impl Reservation {
         Self { budget, held: AtomicU64::new(0) }
     }
 
-    /// Reserves free weight until this reservation holds `weight`. Returns whether it does.
+    /// Reserves free weight until this reservation holds `weight`. Returns whether it now holds this
+    /// weight.
     ///
     /// If the free weight is too small, the reservation keeps what it could reserve. Otherwise concurrent
     /// callers could reserve this weight first.

@@ -34,12 +34,10 @@ use super::budget::Reservation;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Ordering};
 
-/// The write buffer: the bytes reserved for unsaved values, their limit, and the queue of values that wait
-/// for room.
 #[derive(Debug)]
 pub(crate) struct WriteBuffer {
     capacity: u64,
-    /// Reserved bytes. Exceeds the capacity while a large value holds its room.
+    /// The reserved bytes. They exceed the capacity while a large value holds its room.
     used: AtomicU64,
     /// Number of values in the queue.
     waiting: AtomicUsize,
@@ -227,8 +225,8 @@ impl BufferRoom {
 
 impl Drop for BufferRoom {
     fn drop(&mut self) {
-        // Released before the buffer becomes empty, so that the next large value finds this weight free in
-        // the budget.
+        // The reservation is released before the buffer becomes empty, so that the next large value finds
+        // this weight free in the budget.
         drop(self.beyond.take());
         self.buffer.used.fetch_sub(self.bytes, Ordering::SeqCst);
         // SeqCst: pairs with the increment of `waiting` in `reserve`.

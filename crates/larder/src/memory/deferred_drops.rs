@@ -21,7 +21,6 @@ pub(super) struct DeferredDrops {
 }
 
 impl DeferredDrops {
-    /// Adds a refused entry.
     pub(super) fn refused(&mut self, entry: IncomingEntry) {
         self.value(entry.value);
         self.unsaved.extend(entry.unsaved);

@@ -68,8 +68,8 @@ pub(crate) struct IncomingEntry {
     /// How long the entry is kept after its expiry, as a fallback for failing loads.
     pub(crate) grace: Grace,
     pub(crate) weight: Weight,
-    /// `None` for an entry that is already committed, or will never be. The weight of such an entry is
-    /// reserved in the budget before the shard stores the entry.
+    /// `None` for an entry that is already committed, or that will never be committed. The weight of such
+    /// an entry is reserved in the budget before the shard stores the entry.
     pub(crate) unsaved: Option<Arc<Unsaved>>,
     /// `Some` for an entry of a keyspace that keeps extras.
     pub(crate) extras: Option<EntryExtras>,

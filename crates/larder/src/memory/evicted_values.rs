@@ -48,10 +48,9 @@ impl EvictedValues {
         self.values.push(value);
     }
 
-    /// Moves the values of a list into this list.
     #[inline]
     pub(super) fn take(&mut self, values: &mut SmallVec<[Value; 2]>) {
-        // The usual case is one victim.
+        // Usually there is one value.
         if values.len() == 1
             && let Some(value) = values.pop()
         {
@@ -71,7 +70,6 @@ impl EvictedValues {
 
     fn drop_values(&mut self) {
         if self.values.len() == 1 {
-            // The usual case is one victim.
             if let Some(value) = self.values.pop() {
                 self.drop_value(value);
             }

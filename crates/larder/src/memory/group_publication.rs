@@ -4,8 +4,8 @@
 //! ([`super::publication`]). It has computed its changes without a lock, and reserved room for all of them
 //! in the write buffer. Then:
 //!
-//! 1. The group gate is held shared ([`super::store_group`]), so a drain of the writer has every change of
-//!    the transaction, or none.
+//! 1. The group gate is held shared ([`super::store_group`]), so a drain of the writer contains every
+//!    change of the transaction, or none.
 //! 2. The shards of all keys are locked in the order of their numbers, each once. Only this module and
 //!    [`super::group_lookup`] wait for a shard's lock while they hold another shard's lock, and both lock in
 //!    this order. So no two callers deadlock.
@@ -93,7 +93,6 @@ pub(super) struct LockedShards<G> {
 }
 
 impl<G> LockedShards<G> {
-    /// Returns the guard of the shard with this number.
     pub(super) fn of(&mut self, number: usize) -> &mut G {
         let at = self.numbers.binary_search(&number).expect("the shards of all keys are locked");
         self.guards.get_mut(at).expect("there is a guard for each number")

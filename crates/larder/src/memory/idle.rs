@@ -13,8 +13,8 @@ pub(crate) struct UsedRecord<'a> {
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
     pub(crate) ends_at: Timestamp,
-    /// Returns whether the snapshot from which the record was read is still the current one. Called under
-    /// the shard's lock.
+    /// Returns whether the snapshot from which the record was read is still the current one.
+    /// [`Memory::extend_life`] calls it under the shard's lock.
     pub(crate) is_current: &'a dyn Fn() -> bool,
 }
 
@@ -26,8 +26,8 @@ impl Memory {
     /// Extends the life of an entry that is used now. `now` is called under the shard's lock. `record` is
     /// the record of the entry, if the entry was found on disk and memory had no room for it.
     ///
-    /// Takes the exclusive lock only if the entry can live longer. Near the hard limit of the entry, a use
-    /// takes only the shared lock.
+    /// Takes the exclusive lock only if the entry can live longer. After the expiry has reached the hard
+    /// limit of the entry, a use takes only the shared lock.
     ///
     /// # Errors
     /// Returns [`RecordIsOld`] if the record must be read again. The entry's life was not extended.

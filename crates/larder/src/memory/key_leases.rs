@@ -12,7 +12,6 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 /// The number of a lease, unique within its shard.
 pub(crate) type LeaseId = u64;
 
-/// The leases, fences, flight, pass, cool-down and pause of one key.
 #[derive(Debug)]
 pub(super) struct KeyLeases {
     pub(super) hash: u64,

@@ -99,13 +99,11 @@ impl KeyspaceUsages {
         })
     }
 
-    /// Counts an entry that was evicted for room.
     pub(super) fn evicted(&mut self, key: &[u8]) {
         self.of(key).evictions += 1;
         self.evictions += 1;
     }
 
-    /// Counts an expired entry that was removed.
     pub(super) fn expired(&mut self, key: &[u8]) {
         self.of(key).expirations += 1;
         self.expirations += 1;

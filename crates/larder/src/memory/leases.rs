@@ -134,8 +134,8 @@ impl Leases {
         until.is_some_and(|until| !until.is_over())
     }
 
-    /// Gives the key a pass, if the lease is valid. Otherwise the key has changed since, and the holder
-    /// declined to fill an outdated value, so the key gets no pass.
+    /// Gives the key a pass, if the lease is valid. If a change has revoked the lease, the holder declined
+    /// to fill an outdated value, so the key gets no pass.
     pub(super) fn give_pass(&mut self, key: SlotKey<'_>, id: LeaseId) {
         if self.holds(key, id) {
             self.give_pass_now(key);
@@ -152,8 +152,8 @@ impl Leases {
         until.is_some_and(|until| !until.is_over())
     }
 
-    /// Begins a cool-down of the key, if the lease is valid. Otherwise the key has changed, and has no stale
-    /// value.
+    /// Begins a cool-down of the key, if the lease is valid. If a change has revoked the lease, the key has
+    /// no stale value.
     pub(crate) fn cool_down(&mut self, key: SlotKey<'_>, id: LeaseId, length: Duration) {
         if self.holds(key, id) {
             self.cool_down_now(key, length);

@@ -35,7 +35,7 @@ pub(crate) enum LeaseOutcome {
 #[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 pub(crate) struct HeededAnswers {
     /// A value or an absence in memory. If the keyspace belongs to a remote tier, a caller that has already
-    /// looked in memory does not accept them. Such a caller may not answer from memory.
+    /// looked in memory does not accept them. Such a caller must not answer from memory.
     pub(crate) entry: bool,
     /// An absence. A caller that does not accept it loads the key as if there were no entry.
     pub(crate) absence: bool,

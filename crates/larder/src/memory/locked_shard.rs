@@ -83,8 +83,8 @@ pub(super) fn pass_on(deferred: &mut DeferredDrops, budget: &Budget, evicted_val
         budget.release(std::mem::take(weight));
     }
     evicted_values.take(values);
-    // Dropped last, because dropping the last holder of an unsaved value wakes the callers that wait for its
-    // room.
+    // The unsaved values and the groups are dropped last, because dropping the last holder of one wakes the
+    // callers that wait for its room.
     unsaved.clear();
     groups.clear();
 }

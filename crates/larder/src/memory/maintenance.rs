@@ -77,7 +77,6 @@ impl Memory {
         self.shard(key).read().has_entry(key)
     }
 
-    /// Returns whether any shard has leases, fences or barriers.
     #[cfg(test)]
     pub(crate) fn has_leases(&self) -> bool {
         self.shards.iter().any(|shard| !shard.read().leases.is_empty())

@@ -156,8 +156,8 @@ impl Memory {
         self.sequence.load(Ordering::SeqCst)
     }
 
-    /// Takes a lease to change a key's content ([`publication`]). Returns the lease, the content of the
-    /// shard, and the entry that was read.
+    /// Takes a lease to change a key's content ([`publication`]). Returns the lease, the result of a lookup
+    /// in the shard, and the entry that was read.
     pub(crate) fn lease_over(
         &self,
         key: SlotKey<'_>,
@@ -176,8 +176,8 @@ impl Memory {
     /// Stores an explicit write. If the entry will not be committed and memory has no room for it, removes
     /// the key's previous value and returns an error.
     ///
-    /// The caller drops the replaced value and the evicted values in `evicted_values`. The caller may first
-    /// have to announce the write, because a user's `Drop` may panic. [`fill_entry`](Memory::fill_entry) and
+    /// The caller drops the replaced value and the evicted values in `evicted_values`. Some callers must
+    /// first announce the write, because a user's `Drop` may panic. [`fill_entry`](Memory::fill_entry) and
     /// [`promote_entry`](Memory::promote_entry) also leave the dropping to the caller.
     pub(crate) fn store_entry(
         &self,
@@ -197,8 +197,8 @@ impl Memory {
         stored.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Records that a write will not be committed. Called before the write is stored, so that a caller that
-    /// reads the flag after `start_saving` sees every unsaved entry.
+    /// Records that a write will not be committed. Must be called before the write is stored, so that a
+    /// caller that reads the flag after `start_saving` sees every unsaved entry.
     fn note_unsaved(&self, key: SlotKey<'_>, entry: &IncomingEntry) {
         if entry.unsaved.is_none() && KeyspaceId::of(key.bytes).is_in_file() {
             self.has_unsaved.store(true, Ordering::SeqCst);

@@ -10,8 +10,8 @@
 //!      could revive an evicted entry. If no entry was read, the shard must have no live value. A change
 //!      treats an absence as no entry, and replaces it.
 //!
-//! Expiry and eviction do not revoke leases, because they do not look them up. So (b) and (c) are needed in
-//! addition to (a).
+//! Expiry and eviction do not look up the leases of a key, so they do not revoke them. So (b) and (c) are
+//! needed in addition to (a).
 //!
 //! An entry that exists only on disk cannot be read under the lock. So the caller confirms the entry
 //! earlier: it finds the record with the same sequence in a snapshot. Under the lock, it checks that this is
@@ -31,10 +31,10 @@ pub(crate) struct Publication<'a> {
     pub(crate) lease: LeaseId,
     /// The entry that was read after the lease was taken, or `None` if the key had no live entry.
     pub(crate) read: Option<ReadEntry>,
-    /// Returns the current time. Called under the shard's lock.
+    /// Returns the current time. The call runs under the shard's lock.
     pub(crate) now: &'a dyn Fn() -> Timestamp,
-    /// Returns whether the entry was confirmed in the current disk snapshot. Called under the shard's lock,
-    /// if the shard has no entry of the key.
+    /// Returns whether the entry was confirmed in the current disk snapshot. The call runs under the
+    /// shard's lock, and only if the shard has no entry of the key.
     pub(crate) is_on_disk: &'a dyn Fn() -> bool,
 }
 

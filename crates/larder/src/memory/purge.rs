@@ -76,8 +76,8 @@ impl Memory {
         (range, purged)
     }
 
-    /// Hides the records of each range whose removal is still pending in the file. Called before the first
-    /// lookup.
+    /// Hides the records of each range whose removal is still pending in the file. Must be called before
+    /// the first lookup.
     pub(crate) fn insert_range_tombstones(&self, ranges: &[RangeTombstone]) {
         for shard in &self.shards {
             let mut shard = shard.write();
@@ -87,7 +87,7 @@ impl Memory {
         }
     }
 
-    /// Runs step 4. The disk has no more records of the range.
+    /// Runs step 4. The disk must have no more records of the range.
     pub(crate) fn remove_range_tombstone(&self, sequence: u64) {
         for shard in &self.shards {
             shard.write().remove_range_tombstone(sequence);

@@ -49,7 +49,7 @@ impl Memory {
         self.read(key.hash).map_or(StaleLookup::NoValue, |shard| shard.stale(key))
     }
 
-    /// Returns the estimate of the eviction policy of how often a key was used recently.
+    /// Returns how often a key was used recently, as the eviction policy estimates it.
     pub(crate) fn frequency(&self, key: SlotKey<'_>) -> u64 {
         self.read(key.hash).map_or(0, |shard| shard.frequency(key))
     }

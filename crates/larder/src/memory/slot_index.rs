@@ -156,7 +156,7 @@ impl<'a> Candidates<'a> {
         self.left > 0
     }
 
-    /// Returns the first slot of a search. Same as [`next`](Iterator::next), but does not compare the tag
+    /// Returns the first slot of a search. Like [`next`](Iterator::next), but does not compare the tag
     /// again.
     #[inline(always)]
     pub(super) fn first(&mut self) -> Option<SlotId> {
@@ -315,7 +315,7 @@ impl SlotIndex {
                 }
                 let hash = hash_of(*id);
                 let home = self.home(hash);
-                // The slot has passed the bucket if its home is at least as far from here as the bucket is.
+                // The slot has passed the bucket if its home is at least as far from `at` as the bucket is.
                 let way = if home <= at { at - home } else { at + self.buckets.len() - home };
                 if way >= distance {
                     return Some((at, place, hash));

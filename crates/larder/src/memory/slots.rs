@@ -24,7 +24,6 @@ impl Slots {
         Self { all: Segments::new(), vacant: NONE, taken: 0 }
     }
 
-    /// Returns the number of slots in use.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) const fn len(&self) -> usize {
         self.taken

@@ -6,13 +6,13 @@
 //!    reserved in the write buffer.
 //! 2. The caller stores the values, one key after another. Meanwhile it holds the *gate* shared. Each value
 //!    refers to its group.
-//! 3. The writer holds the gate exclusively while it drains the shards. So a drain has every value of a
-//!    group, or none. Sealing the shards and starting to save also hold the gate exclusively. So either the
-//!    first value of a group is refused, or none.
+//! 3. The writer holds the gate exclusively while it drains the shards. So a drain contains every value of
+//!    a group, or none. Sealing the shards and starting to save also hold the gate exclusively. So either
+//!    the first value of a group is refused, or none.
 //! 4. The writer commits the values of a group in one transaction (`engine/writer/units.rs`).
 //!
-//! A key of a group may change again before the commit. The drain of (3) has the newest change of each key
-//! of the group. These changes are handled as follows:
+//! A key of a group may change again before the commit. The drain of (3) contains the newest change of each
+//! key of the group. These changes are handled as follows:
 //!
 //! - A newer value is committed in the transaction of the group. If it were committed in a later
 //!   transaction, a crash in between would leave the value from before the group.

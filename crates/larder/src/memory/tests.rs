@@ -164,7 +164,7 @@ fn a_flight_is_let_go_of_without_a_lock() {
     for (what, change) in changes {
         let memory = Arc::new(Memory::new(1, 1_000, 1 << 20, 0));
         let (done, is_done) = crate::sys::sync::channel::bounded(1);
-        // Runs on its own thread, so that a deadlock fails the test instead of hanging it.
+        // The change runs on its own thread, so that a deadlock fails the test instead of hanging it.
         std::thread::spawn(move || {
             let bytes = key_of(1);
             let key = memory.key(&bytes);

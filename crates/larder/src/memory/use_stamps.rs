@@ -21,8 +21,8 @@
 //!    the other order, the writer could do (3) in between. Then the stamp would be gone, and the record would
 //!    not include it. So the expiry in a slot is never earlier than the expiry of the stamp or of the record.
 //! 5. A lookup that finds a record expired checks the shard, the stamps and the current snapshot, in this
-//!    order, before it answers (`engine::idle`). The entry may have been extended after the lookup had missed
-//!    it in the shard. In this case, one of these three places has the later expiry, and the value is
+//!    order, before it answers (`engine::idle`). The entry may have been extended after the lookup did not
+//!    find it in the shard. In this case, one of these three places has the later expiry, and the value is
 //!    returned. The value is neither promoted nor stamped. The slot may have been the only place with the
 //!    later expiry, and may be gone by now. Then another lookup may already have found the entry expired.
 //! 6. A value may be drained, and held until the file has room for it, while a use extends its life. The
@@ -73,7 +73,6 @@ pub(crate) struct UseStamps {
 /// The result of adding a stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stamped {
-    /// The stamp was added.
     Added,
     /// The stamp was added, and the list is at least half full. The writer should take stamps soon.
     HalfFull,

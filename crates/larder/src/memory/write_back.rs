@@ -61,16 +61,16 @@ impl Memory {
         mutations
     }
 
-    /// Same as [`drain`](Memory::drain), but adds to a list that every step reuses. A new list for each step
-    /// would be the largest block that is ever freed. glibc's allocator adapts to the size of this block. It
-    /// would keep all smaller blocks in its arenas, and never return the holes between them.
+    /// Like [`drain`](Memory::drain), but adds to a list that every step reuses. A new list for each step
+    /// would be the largest block that is ever freed. glibc's allocator adapts to the size of this block.
+    /// It would keep all smaller blocks in its arenas, and never return the holes between them.
     pub(crate) fn drain_into(
         &self,
         mutations: &mut Vec<Mutation>,
         now: Timestamp,
         evicted_values: &mut EvictedValues,
     ) {
-        // Otherwise the drain could have a part of a group: see [`super::store_group`].
+        // Otherwise the drain could contain a part of a group: see [`super::store_group`].
         let _gate = self.close_group_gate();
         for shard in &self.shards {
             let mut locked = self.lock_shard(shard, evicted_values);

@@ -1,8 +1,8 @@
 //! The list of loaders that are running on a thread. It tells the wait graph which loader a wait belongs to.
 //!
 //! A synchronous loader is on the list while it runs. An asynchronous loader is on the list while it is
-//! polled. A task or thread that a loader starts does not inherit the list. So its waits are not attributed
-//! to the loader, and only the deadline ends a cycle through them.
+//! polled. A task or thread that a loader starts does not inherit the list. So the waits of this task or
+//! thread are not attributed to the loader, and only the deadline ends a cycle through them.
 //!
 //! A synchronous loader that runs a runtime on its own thread (`block_on` on a current-thread runtime) also
 //! polls other tasks of that runtime. The graph attributes the waits of these tasks to the loader. So one of

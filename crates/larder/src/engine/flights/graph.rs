@@ -35,7 +35,6 @@ process_static! {
 
 #[cfg(feature = "async")]
 impl LoadId {
-    /// Returns a new id.
     pub(crate) fn next() -> Self {
         Self(LAST_LOAD.fetch_add(1, Ordering::Relaxed) + 1)
     }
@@ -46,7 +45,6 @@ pub(super) trait Waitable: std::fmt::Debug + Send + Sync {
     /// Returns the waiter that runs the loader of the flight, if it is known.
     fn leader(&self) -> Option<Waiter>;
 
-    /// Returns whether the flight has ended.
     fn has_landed(&self) -> bool;
 }
 
@@ -54,7 +52,6 @@ pub(super) trait Waitable: std::fmt::Debug + Send + Sync {
 #[cfg(feature = "async")]
 pub(super) type Waiters = SmallVec<[Waiter; 2]>;
 
-/// The waits for flights.
 #[derive(Debug)]
 pub(super) struct WaitGraph {
     /// The process of these waits. A forked child creates a new graph, because the lock of its parent's graph

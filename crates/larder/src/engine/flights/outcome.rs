@@ -8,7 +8,6 @@ use crate::sys::sync::Arc;
 /// An error of a loader. Each caller downcasts it to its own error type.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
 
-/// The outcome of a flight.
 #[derive(Debug, Clone)]
 pub(crate) enum FlightOutcome {
     Value(Value),

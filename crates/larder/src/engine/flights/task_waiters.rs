@@ -14,7 +14,6 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 /// child, the output is the outcome, because the flight belongs to the parent.
 pub(super) type SharedLoader = Pin<Box<dyn Future<Output = Option<FlightOutcome>> + Send>>;
 
-/// The tasks that wait for a flight, and the loader in the flight.
 #[derive(Default)]
 pub(super) struct TaskWaiters {
     pub(super) last_ticket: u64,
@@ -49,7 +48,7 @@ impl TaskWaiters {
         std::mem::take(&mut self.wakers)
     }
 
-    /// Takes the wakers to call because the loader was woken.
+    /// Takes the wakers to call after the loader has been woken.
     pub(super) fn take_to_poll(&mut self) -> HashMap<u64, Waker> {
         let mut wakers = self.take_wakers();
         if failpoint_is_set(Failpoint::WakeOneTask)

@@ -69,7 +69,6 @@ impl Wake for LoaderWaker {
     }
 }
 
-/// The result of polling a loader.
 enum PolledLoader {
     Ended,
     Pending,
@@ -147,7 +146,7 @@ impl Flight {
         };
         state.tasks.loader = LoaderPlace::None;
         drop(state);
-        // The lease lands nothing if it belongs to the parent's cache, because a forked child began the load.
+        // The lease does not land the flight if a forked child began the load in its parent's cache.
         if let Some(outcome) = outcome {
             self.land(outcome);
         }
@@ -199,7 +198,8 @@ impl TaskWait {
         Self::new(flight, true, None)
     }
 
-    /// Returns a wait for another task. The wait ends at the deadline of the lease, or after `max`.
+    /// Returns a wait for a task that did not begin the load. The wait ends at the deadline of the lease,
+    /// or after `max`.
     pub(crate) fn joining(flight: Arc<Flight>, max: Option<Duration>) -> Self {
         Self::new(flight, false, max.map(Deadline::after))
     }

@@ -42,7 +42,6 @@ impl KeyspaceCounters {
 }
 
 impl CounterRegistry {
-    /// Adds a keyspace that was opened.
     pub(super) fn add(&self, open_keyspace: Arc<OpenKeyspace>) {
         let id = open_keyspace.id;
         let counters = KeyspaceCounters { open_keyspace, noted: CumulativeStats::default() };

@@ -20,7 +20,7 @@ pub(crate) trait TypedCalls: std::fmt::Debug + Send + Sync {
     /// Returns the encoding of a key's live value.
     fn read(&self, keyspace: &Arc<OpenKeyspace>, full: &[u8]) -> Result<Option<Vec<u8>>, Error>;
 
-    /// Lets the live entry of a key expire at a time, unless it expires earlier anyway.
+    /// Makes the live entry of a key expire at `expires_at`, unless the entry expires earlier.
     fn shorten(
         &self,
         keyspace: &Arc<OpenKeyspace>,
@@ -48,7 +48,6 @@ pub(crate) struct OpenKeyspace {
     pub(crate) kind: KeyspaceType,
     /// The shape of the keyspace's keys.
     pub(crate) shape: String,
-    /// The codec of the keyspace's values.
     #[cfg_attr(
         not(any(feature = "untyped", all(unix, feature = "control"))),
         expect(dead_code, reason = "for the control socket, and for untyped handles")
@@ -87,8 +86,8 @@ impl OpenKeyspace {
         self.keeps_extras.load(Ordering::Relaxed)
     }
 
-    /// Returns a copy that counts on its own and is not in the list of open keyspaces. The holder of the copy
-    /// does not keep the keyspace open, so that the application can still open another version of it.
+    /// Returns a copy with its own counters. The copy is not in the list of open keyspaces, and does not
+    /// keep the keyspace open. So the application can still open another version of the keyspace.
     #[cfg(feature = "untyped")]
     pub(crate) fn detached(&self) -> Self {
         Self {
@@ -107,7 +106,8 @@ impl OpenKeyspace {
         }
     }
 
-    /// Returns a keyspace that only the file has, as one that holds encoded values. Its values are read only.
+    /// Returns the state of a keyspace that is in the file but not open. Its values stay encoded, and can
+    /// only be read.
     #[cfg(feature = "untyped")]
     pub(crate) fn of_file(
         name: &str,

@@ -1,8 +1,8 @@
-//! The list of open keyspaces. Opens keyspaces.
+//! Opens keyspaces, and lists the open ones.
 //!
-//! A keyspace of the same name and another type replaces the old keyspace, once the old keyspace has no
-//! handles. The old entries are removed from memory before the new keyspace has a handle. Otherwise memory
-//! could return values of another type, and would hold entries that no caller can reach.
+//! A keyspace with the name of an open keyspace but another type replaces the open one, once the open one
+//! has no handles. The old entries are removed from memory before the new keyspace has a handle. Otherwise
+//! memory could return values of another type, and would hold entries that no caller can reach.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,7 +38,6 @@ pub(crate) struct KeyspaceRequest {
     pub(crate) slow_load: Duration,
 }
 
-/// The keyspaces that are open.
 #[derive(Debug, Default)]
 pub(crate) struct KeyspaceRegistry {
     /// Readers must hold the lock and must not clone an `Arc`, because `open` would count the clone as a
@@ -100,8 +99,8 @@ impl KeyspaceRegistry {
         Ok(open_keyspace)
     }
 
-    /// Returns the number of a keyspace. The writer thread assigns the number of a keyspace on disk. All
-    /// other numbers are valid only while the cache is open.
+    /// Assigns the id of a keyspace. The writer thread assigns the number of a keyspace on disk. All other
+    /// numbers are valid only while the cache is open.
     fn number(&self, tiers: &Tiers, request: &KeyspaceRequest) -> Result<KeyspaceId, Error> {
         match tiers.lowest_tier(request.kind.stays_in_memory) {
             LowestTier::Memory => Ok(KeyspaceId::in_memory(self.next_number())),

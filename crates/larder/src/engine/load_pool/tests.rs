@@ -1,4 +1,5 @@
-// Not under the model checker, whose channels have only one receiver and errors that can't be compared.
+// These tests do not run under the model checker: its channels have only one receiver, and their errors
+// can't be compared.
 #![cfg(not(shuttle))]
 
 use super::*;
@@ -19,7 +20,7 @@ fn hanging(is_running: &Sender<()>, go_on: &Receiver<()>) -> LoadJob {
     })
 }
 
-/// Fills a pool with one thread: the thread is busy, and the queue is full.
+/// Fills a pool that may have only one thread. Afterwards, the thread is busy and the queue is full.
 fn fill(pool: &Arc<LoadPool>, go_on: &Receiver<()>) {
     let (runs, is_running) = unbounded();
     assert!(pool.submit(LoadReason::Call, hanging(&runs, go_on)).is_ok());

@@ -72,8 +72,8 @@ fn a_removal_never_takes_a_withdrawn_snapshot_for_an_empty_disk() {
     assert_eq!(names.count(), ENTRIES / 2 - 4, "none came back");
 }
 
-/// Checks that a change at once finds an entry on disk while the snapshot is withdrawn. The change would have
-/// to wait for the snapshot, so a worker thread makes the change instead.
+/// Checks that an inline change finds an entry on disk while the snapshot is withdrawn. The change would
+/// have to wait for the snapshot, so a worker thread makes the change instead.
 #[cfg(feature = "async")]
 #[test]
 fn a_change_at_once_never_takes_a_withdrawn_snapshot_for_an_empty_disk() {

@@ -1,7 +1,7 @@
 //! The fences of this cache's updates at the server. They are renewed while the updates last.
 //!
-//! A fence at the server ends by itself after the cache's `lease_timeout`, so that a process that dies bars
-//! no key for longer.
+//! A fence at the server ends by itself after the cache's `lease_timeout`. So a process that dies does not
+//! block a key for longer.
 //!
 //! 1. Note the fence, then ask the server to raise it. A fence whose answer is lost is renewed and lowered,
 //!    too.
@@ -9,7 +9,7 @@
 //!    renewal that is lost is repeated by the next one, before the fence ends.
 //! 3. The end of an update forgets the fence, then asks the server to lower it.
 //! 4. If the fence was forgotten while its renewal was sent, the sweeper lowers it once more. Otherwise a
-//!    renewal that reaches the server after the request of (3) would bar the key until the fence ends by
+//!    renewal that reaches the server after the request of (3) would block the key until the fence ends by
 //!    itself.
 //!
 //! A process that is paused for longer than `lease_timeout`, or cut off from the server, loses its fence. A

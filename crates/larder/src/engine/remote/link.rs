@@ -21,8 +21,8 @@ pub(crate) struct RemoteLink {
     pub(crate) waits: PushWaits,
     pub(crate) fences: Fences,
     process: Process,
-    /// Held shared while the thread of the tier drops near copies. A close does not wait for that thread, so
-    /// the checks of the counters wait for it.
+    /// This lock is held shared while the tier's thread drops near copies. A close does not wait for that
+    /// thread, so the checks of the counters wait for it.
     #[cfg(any(test, feature = "test-util"))]
     pub(in crate::engine) drops: RwLock<()>,
     /// The number of lookups and fills that had no answer.
@@ -101,7 +101,7 @@ impl RemoteLink {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// Returns the error for a change that failed.
+    /// Returns the error for a request that failed.
     #[cold]
     pub(crate) fn error(&self, action: &'static str, cause: RemoteError) -> Error {
         Error::Remote { action, server: self.tier.name(), cause }

@@ -193,7 +193,8 @@ fn moved_to(header: Header, asked_at: Timestamp, ends_at: Timestamp) -> Header {
     Header { written_at, expires_at, delete_after: ends_at, ..header }
 }
 
-/// Returns the header of a record that has none. Its age is counted from when it was read.
+/// Returns the header of a record that has none. The age of the record is counted from the time of the
+/// request.
 fn plain_header(version: u32, asked_at: Timestamp, expires_at: Timestamp) -> Header {
     Header {
         format: FORMAT,

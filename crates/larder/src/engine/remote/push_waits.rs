@@ -109,7 +109,6 @@ impl PushWaits {
         ended
     }
 
-    /// Returns the number of keys that have a wait or a parked flight.
     #[cfg(test)]
     pub(crate) fn keys(&self) -> usize {
         self.keys.lock().by_key.len()

@@ -76,7 +76,7 @@ impl Tiers {
         failed.map_or(Ok(live), |cause| Err(link.error("remove entries", cause)))
     }
 
-    /// Runs step 1: drops the near copies of the removed keys, and voids their tokens, leases and flights.
+    /// Runs step 1.
     pub(in crate::engine) fn void(&self, removal: &RemoteRemoval, evicted_values: &mut EvictedValues) {
         let now = self.time.now();
         match removal {

@@ -4,7 +4,6 @@ use crate::engine::promotion::DecodedEntry;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A record that a load replaces.
 pub(crate) struct ReplacedRecord<V> {
     pub(crate) bytes: Vec<u8>,
     pub(crate) value: Arc<V>,

@@ -2,7 +2,6 @@
 
 use crate::memory::epochs::EpochToken;
 
-/// Which callers get the value of a load.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Sharing {
     /// All waiting callers: no other machine shares the keyspace, or the server has confirmed that the key

@@ -49,9 +49,7 @@ pub(crate) struct Shared {
     is_closed: AtomicBool,
     closing: Closing,
     threads: Threads,
-    /// The threads for loads in the background.
     pub(crate) load_pool: Arc<LoadPool>,
-    /// The tasks for loads in the background.
     #[cfg(feature = "async")]
     pub(crate) load_tasks: LoadTasks,
     /// The open files of the cache. `None` in a cache without a file.

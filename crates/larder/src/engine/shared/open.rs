@@ -53,7 +53,7 @@ use crate::sys::volume::Volume;
 use crate::sys::volume::tracked::TrackedVolume;
 use crate::units::Timestamp;
 
-/// The cause of the event that the file system can't make file names durable.
+/// The cause in the event that reports that the file system can't make file names durable.
 const NO_DIRECTORY_SYNC: &str = "the file system of the cache file can't sync a directory, so that a loss of power \
     may bring back a file that was discarded, with what was removed meanwhile; put the file on a local disk";
 
@@ -77,7 +77,7 @@ impl Shared {
         // Steps 2 and 3.
         let opened = match &config.path {
             None => open_in_memory(&config)?,
-            // Made absolute, because the process may change its working directory later.
+            // The path is made absolute, because the process may change its working directory later.
             Some(path) => open_with_file(&config, &absolute(path)?)?,
         };
         let OpenTiers { tiers, messages, writer, files, before, max_page } = opened;
@@ -137,7 +137,6 @@ impl Shared {
     }
 }
 
-/// Creates the tiers of a cache without a file.
 fn open_in_memory(config: &CacheBuilder) -> Result<OpenTiers, Error> {
     let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
     let memory = new_memory(config, 0);
@@ -183,8 +182,8 @@ fn start(
     let max_page = (config.disk_capacity.as_u64() / PAGE_SHARE).min(store.largest_page());
     let time = CacheTime::new(config.clock.clone(), clock_watermark);
     let memory = new_memory(config, store.last_sequence());
-    // Inserted before the first lookup. These range removals are already committed, so no lookup may find an
-    // entry that they cover.
+    // The range removals are inserted before the first lookup. They are already committed, so no lookup may
+    // find an entry that they cover.
     memory.insert_range_tombstones(store.ranges());
     let before = store.cumulative_stats().cloned().unwrap_or_default();
     let status = DiskStatus {

@@ -72,8 +72,8 @@ impl SweeperHandle {
         self.is_stopping.load(Ordering::SeqCst)
     }
 
-    /// Plans a sweep at `due`, unless one is planned for an earlier time. Must be called after an entry was
-    /// stored.
+    /// Plans a sweep at `due`, unless one is planned for an earlier time. Must be called after an entry has
+    /// been stored.
     pub(crate) fn plan(&self, due: Timestamp) {
         if due.as_millis() < self.next_sweep.load(Ordering::Relaxed) {
             self.lower(due);
@@ -137,7 +137,6 @@ impl SweeperHandle {
         }
     }
 
-    /// Takes the values that were sent after the sweeper thread had ended.
     pub(in crate::engine) fn take_left_values(&self) -> EvictedValues {
         std::mem::take(&mut *self.left_values.lock())
     }

@@ -40,16 +40,17 @@ const MAX_SLEEP: Duration = Duration::from_hours(24);
 /// checks its file at each commit.
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The pause after a part of a sweep, as a multiple of the part's duration. So at most one in 32 lookups
-/// happens during a part.
+/// The pause after a part of a sweep, as a multiple of the part's duration. With full pauses, about one in
+/// 32 lookups happens during a part.
 const PAUSE_TIMES: u32 = 31;
 /// The maximum pause. It limits the pause after a part that took long because it waited for other commits.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
-/// The delay after which the sweeper thread makes no more pauses. The longer ago the next entry expired, the
-/// shorter the pauses. So the sweeper thread keeps up with as many entries as the writer thread can delete.
+/// The delay after which the sweeper thread makes no more pauses. The longer ago the next entry to delete
+/// expired, the shorter the pauses. So the sweeper thread keeps up with as many entries as the writer
+/// thread can delete.
 const MAX_SWEEP_DELAY: Duration = Duration::from_mins(1);
 
-/// Returns the pause after a part of a sweep. `late` is the time since the next entry expired.
+/// Returns the pause after a part of a sweep. `late` is the time since the next entry to delete expired.
 fn pause_after(took: Duration, late: Duration, is_nearly_full: bool) -> Duration {
     if is_nearly_full {
         return Duration::ZERO;

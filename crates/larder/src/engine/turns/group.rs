@@ -31,8 +31,8 @@ impl Turns {
 }
 
 impl GroupRounds<'_> {
-    /// Runs step 1. Begins a round, after waiting for the turns of other callers. Without `may_wait`, returns
-    /// false if it would have to wait.
+    /// Runs step 1. Begins a round, after waiting for the turns of other callers. If `may_wait` is false,
+    /// returns false instead of waiting.
     pub(crate) fn begin(&mut self, may_wait: bool) -> bool {
         let is_late = self.lost >= MAX_LOST_ROUNDS;
         let needs_turns = if is_late {

@@ -72,8 +72,8 @@ impl Writer {
             self.commit_part((&[], &[]), &no_caller, position, &mut evicted_values)
         }));
         match made {
-            // The content is recorded. Otherwise the next step would mistake what this part has written for a
-            // change by another program.
+            // Otherwise the next step would mistake what this part has written for a change by another
+            // program.
             Ok(Ok(_)) => self.file.note_content(),
             Ok(Err(fault)) => {
                 self.fail_unasked(fault);
@@ -82,7 +82,7 @@ impl Writer {
             }
             Err(panic) => drop(self.survive(&*panic)),
         }
-        // The content is recorded after each part, as after each step, to detect changes by other programs.
+        // The content is also recorded after a failure, as after each step.
         self.file.note_content();
         self.tiers.sweeper.drop_values(evicted_values);
     }

@@ -9,8 +9,8 @@
 //! 3. Compact the file, unless another process reads it, and lower the limit of its live entries
 //!    ([`crate::disk::store::pressure`]). A file with a single region can't grow within its bounds, so
 //!    replace it with a new file (`disk::file::compact`).
-//! 4. Repeat the transaction. It may now only evict entries, without writing the values. The rest of the step
-//!    then writes the values.
+//! 4. Repeat the transaction. This time it may evict entries without writing the values. The rest of the
+//!    step then writes the values.
 //! 5. Install the snapshot of the transaction, as after any commit. Until then, lookups find nothing on disk.
 //!
 //! While another process reads the file, the store can't reuse or move pages that the other process may need.

@@ -13,7 +13,6 @@ pub(super) fn entry_changes(mutations: &[Mutation]) -> Vec<EntryChange<'_>> {
     mutations.iter().map(entry_change).collect()
 }
 
-/// Converts stamps of uses into extensions of expiries.
 pub(super) fn expiry_extensions(stamps: &[UseStamp]) -> Vec<ExpiryExtension<'_>> {
     stamps.iter().map(expiry_extension).collect()
 }

@@ -138,7 +138,6 @@ pub(crate) struct WriterAnswer<T>(Completion<Result<T, Error>>);
 
 #[cfg(feature = "async")]
 impl<T> WriterAnswer<T> {
-    /// Waits for the answer.
     pub(crate) async fn wait(self) -> Result<T, Error> {
         self.0.await.unwrap_or_else(|| Err(no_answer()))
     }

@@ -52,7 +52,6 @@ pub(super) struct HeldWrites {
     pub(super) is_over_limit: bool,
 }
 
-/// The writes of one step.
 #[derive(Debug, Default)]
 struct StepWrites {
     writes: VecDeque<Mutation>,
@@ -138,8 +137,8 @@ impl HeldWrites {
         self.is_over_limit = false;
     }
 
-    /// Must be called when the file was discarded. Returns whether some writes of a step that is not
-    /// completely committed were in that file.
+    /// Must be called after the file has been discarded. Returns whether that file contained some, but not
+    /// all, of the writes of a step.
     pub(super) fn lose_begun(&mut self) -> bool {
         let mut is_lost = false;
         for group in &mut self.groups {
@@ -218,7 +217,7 @@ impl HeldWrites {
     }
 }
 
-/// Changes a write into a deletion if a range removal of the step covers it. Later steps do not have the
+/// Changes a write into a deletion if a range removal of the step covers it. Later steps no longer know the
 /// range removal.
 fn delete_if_covered(write: &mut Mutation, ranges: &[RangeRemoval]) {
     if ranges.iter().any(|removal| removal.covers(&write.key, write.sequence)) {

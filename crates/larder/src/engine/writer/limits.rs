@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-/// The limits of the writer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriterLimits {
     pub(crate) flush_interval: Duration,

@@ -21,7 +21,6 @@ use crate::memory::use_stamps::UseStamp;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// The progress of a step.
 #[derive(Default)]
 pub(super) struct StepProgress {
     /// The outcome of the first part, after its commit.
@@ -40,7 +39,6 @@ pub(super) struct BatchPosition {
 }
 
 impl Writer {
-    /// Runs one step: a group commit.
     pub(super) fn step(&mut self, mut waiting: Waiting) {
         let mut evicted_values = EvictedValues::default();
         self.begin(&mut waiting);
@@ -59,8 +57,8 @@ impl Writer {
         if let Err(fault) = self.check_file(waiting) {
             self.fail(fault);
         }
-        // Sealed before the last drain, so that an entry stored before the sealing is committed, and a later
-        // one is refused.
+        // The shards are sealed before the last drain, so that an entry stored before the sealing is
+        // committed, and a later one is refused.
         if waiting.shut_down.is_some() && !failpoint_is_set(Failpoint::DrainBeforeSealing) {
             self.tiers.memory.seal();
         }
@@ -101,8 +99,8 @@ impl Writer {
         progress: &mut StepProgress,
         evicted_values: &mut EvictedValues,
     ) -> Result<(), StoreError> {
-        // Copied before the drain, so that the stamp of an uncommitted value is never later than the expiry
-        // that the drain finds in its slot.
+        // The stamps are copied before the drain, so that the stamp of an uncommitted value is never later
+        // than the expiry that the drain finds in its slot.
         let (needs_all, max) = (self.needs_all_stamps(waiting), self.limits.max_stamps());
         let mut stamps = self.copy_stamps(needs_all);
         let mut drained = Vec::new();
@@ -299,7 +297,7 @@ impl Writer {
             status.evictions += outcome.evicted;
             status.expirations += outcome.swept;
             status.shown_at = now;
-            // Skips retired keyspaces, which the statistics do not show.
+            // Retired keyspaces are skipped, because the statistics do not show them.
             let gone = outcome.gone.iter().filter(|(id, ..)| store.catalog.keyspaces.name_of(*id).is_some());
             for (id, evicted, swept) in gone {
                 let gone = status.gone.entry(*id).or_default();
@@ -323,8 +321,8 @@ impl Writer {
         {
             waiting.commits.extend(self.held.take_done());
             let replies = waiting.replies();
-            // Reported once: to the first flush or close, which must know whether a restart would find all
-            // entries.
+            // This is reported once, to the first flush or close, which must know whether a restart would
+            // find all entries.
             let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
             was_unsaved = is_asked && std::mem::take(&mut self.has_unsaved);
             self.has_unflushed &= !is_asked;
@@ -343,7 +341,6 @@ impl Writer {
         }
     }
 
-    /// Closes the file.
     fn close(&mut self, has_unsaved: bool) -> Result<(), Error> {
         self.tiers.disk.hide();
         self.tiers.memory.buffer().close();

@@ -103,7 +103,6 @@ impl Joined {
         at
     }
 
-    /// Joins the sets of two indices.
     fn join(&mut self, one: usize, other: usize) {
         let (one, other) = (self.first(one), self.first(other));
         if let Some(place) = self.0.get_mut(one.max(other)) {

@@ -10,7 +10,6 @@ use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// The commands of a step, sorted by kind.
 #[derive(Default)]
 pub(super) struct Waiting {
     pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
@@ -89,7 +88,6 @@ impl Waiting {
             + self.sweep_replies.len()
     }
 
-    /// Takes the replies.
     pub(super) fn replies(&mut self) -> Replies {
         let mut in_memory = self.ranges.iter().map(RangeRemoval::live_in_memory);
         let ranges = std::mem::take(&mut self.range_replies).into_iter();

@@ -1,10 +1,10 @@
 //! The keys of recent misses. They show which stored entries a caller has asked for.
 //!
-//! A caller that misses a key usually stores the key afterwards. Such a store is a use of the key, and the
-//! sketch counts it. A store without a miss is not a use. For example, a job may store many keys again and
-//! again while no caller looks them up. If these stores were uses, they would look like a loop that is larger
-//! than the cache. The policy would keep a part of the loop and refuse newer entries, but no lookup would
-//! gain from this.
+//! A caller whose lookup misses usually stores the key afterwards. Such a store is a use of the key, and
+//! the sketch counts it. A store without a miss is not a use. For example, a job may store many keys again
+//! and again while no caller looks them up. If these stores were uses, they would look like a loop that is
+//! larger than the cache. The policy would keep a part of the loop and refuse newer entries, but no lookup
+//! would gain from this.
 //!
 //! A miss takes four bytes in a table without chains. A later miss with the same index overwrites an earlier
 //! miss. Then the store of the earlier key is not counted. This is harmless, because it happens to popular

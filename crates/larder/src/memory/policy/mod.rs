@@ -129,8 +129,8 @@ impl Policy {
         self.missed_keys.add(hash);
     }
 
-    /// Returns an estimate of how often a key was used recently, up to 15. Returns 0 for every key until an
-    /// entry was evicted.
+    /// Returns an estimate of how often a key was used recently, up to 15. Returns 0 for every key until
+    /// the first eviction.
     pub(super) fn frequency(&self, hash: u32) -> u64 {
         self.sketch.estimate(hash)
     }

@@ -69,7 +69,7 @@ impl SmallQueueTarget {
 
     /// Records an eviction from the small queue as a ghost.
     pub(super) fn rejected(&mut self, hash: u32) {
-        // Counts evictions instead of dividing, because a division would slow down inserts.
+        // The evictions are counted, because a division by `tick` would slow down inserts.
         self.evictions += 1;
         if self.evictions >= self.tick {
             self.evictions = 0;
@@ -81,7 +81,7 @@ impl SmallQueueTarget {
         }
     }
 
-    /// Records that a key missed the shard and was stored. The share grows if the key is a ghost.
+    /// Records that a key was stored after a miss. The share grows if the key is a ghost.
     pub(super) fn arrived(&mut self, hash: u32) {
         let (now, ghost_lifetime, tick) = (self.now, self.ghost_lifetime, self.tick);
         let Some(slot) = self.slot(hash) else { return };

@@ -46,7 +46,7 @@ impl Toy {
         self.policy.attach(id, hash(key), Weight::of(1));
     }
 
-    /// Returns how many of these keys are in the cache. This is not a use.
+    /// Returns how many of these keys are in the cache, without using them.
     fn resident(&self, keys: impl IntoIterator<Item = u64>) -> usize {
         keys.into_iter().filter(|key| self.ids.contains_key(key)).count()
     }
@@ -120,7 +120,7 @@ fn of_entries_that_are_only_stored_the_newest_stay() {
     let mut toy = Toy::new(capacity);
     for store in 0..keys * 5 {
         toy.store(store % keys);
-        // Checked at different places of the loop.
+        // The check runs at different places of the loop.
         if store >= keys && store % 1_234 == 0 {
             let newest = toy.resident((store - 399..=store).map(|store| store % keys));
             assert!(newest >= 396, "{newest} of the newest 400 after {store} stores");
@@ -193,8 +193,8 @@ fn a_mix_of_popular_keys_scans_and_a_loop_is_served_well() {
     assert!(hits > 90_000, "{hits} hits of 240000");
 }
 
-/// Lets a newcomer compete with an entry of main, after their keys were used `newcomer` and `main` times.
-/// Returns which of them is evicted.
+/// Lets a newcomer compete with an entry of main, after their keys have been used `newcomer` and `main`
+/// times. Returns which of them is evicted.
 fn duel(main: u32, newcomer: u32, is_newcomer_used: bool) -> &'static str {
     let mut toy = Toy::new(20);
     toy.run(0..20);

@@ -31,8 +31,8 @@ impl Shard {
         (previous, sequence)
     }
 
-    /// Removes a tombstone if it is still the latest change of the key. Called if the disk has no record for
-    /// the tombstone to remove.
+    /// Removes a tombstone if it is still the latest change of the key. Must be called only if the disk has
+    /// no record for the tombstone to remove.
     pub(crate) fn cancel_tombstone(&mut self, key: SlotKey<'_>, sequence: u64, deferred: &mut DeferredDrops) {
         if let Some((id, slot)) = self.find(key)
             && slot.sequence == sequence

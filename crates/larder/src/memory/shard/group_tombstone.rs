@@ -31,7 +31,8 @@ impl Shard {
         self.removal_groups.join(id, group.filter(|_| !failpoint_is_set(Failpoint::RemoveBeforeGroup)));
     }
 
-    /// Returns whether a slot is a tombstone that a caller waits for and that belongs to no group.
+    /// Returns whether a slot is a tombstone that belongs to no group. A caller may be waiting for its
+    /// commit.
     pub(super) fn is_removed(&self, id: SlotId) -> bool {
         // A new slot is a tombstone with sequence 0, which is not a removal.
         let is_tombstone = |slot: &Slot| slot.state == SlotState::Tombstone && slot.sequence > 0;

@@ -7,8 +7,9 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Returns whether a use may extend the life of a key's entry. The entry must have a time to idle, and
-    /// must not have reached its hard limit. Returns `None` if the shard does not have the key.
+    /// Returns whether a use may extend the life of a key's entry. This requires that the entry has a value
+    /// and a time to idle, and that it expires before its hard limit. Returns `None` if the shard does not
+    /// have the key.
     pub(in crate::memory) fn can_extend(&self, key: SlotKey<'_>) -> Option<bool> {
         let (id, slot) = self.find(key)?;
         let ends_at = self.extras.get(&id).map_or(Timestamp::ZERO, |extras| extras.ends_at);
@@ -44,7 +45,7 @@ impl Shard {
         Some((slot.sequence, new))
     }
 
-    /// Returns the expiry of a key's entry, if the entry has this sequence.
+    /// Returns the expiry of a key's entry, if the entry has a value and this sequence.
     pub(in crate::memory) fn expiry_of(&self, key: SlotKey<'_>, sequence: u64) -> Option<Timestamp> {
         let (_, slot) = self.find(key)?;
         (slot.value.is_some() && slot.sequence == sequence).then_some(slot.expires_at)

@@ -27,7 +27,7 @@ impl Shard {
         }
     }
 
-    /// Returns the estimate of the eviction policy of how often a key was used recently.
+    /// Returns how often a key was used recently, as the eviction policy estimates it.
     pub(in crate::memory) fn frequency(&self, key: SlotKey<'_>) -> u64 {
         self.policy.frequency(key.short_hash())
     }
@@ -82,7 +82,7 @@ impl Shard {
     }
 
     /// Looks up a key to change its content. This is not a use of the entry. A miss is reported to the
-    /// eviction policy, as for a lookup that the caller answers by storing a value.
+    /// eviction policy, because the caller usually stores a value afterwards.
     pub(in crate::memory) fn peek_to_change(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let found = self.peek(key, now);
         if let Lookup::Unknown(_) = found {

@@ -12,8 +12,7 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Checks the conditions of step 3 of [`crate::memory::publication`]. Returns the time at which they
-    /// hold.
+    /// Checks the conditions of step 3 of [`crate::memory::publication`]. Returns the time of the check.
     ///
     /// # Errors
     /// Returns [`Refused::Closed`] if the shard is sealed, and [`Refused::Revoked`] if the key has changed or

@@ -1,4 +1,4 @@
-//! Tests of the checks under the locks of a lookup of several keys. Each check alone is enough to begin
+//! Tests of the checks under the locks of a lookup of several keys. If any check fails, the lookup begins
 //! again.
 
 use super::*;
@@ -39,7 +39,6 @@ impl GroupLookup {
     }
 }
 
-/// Returns an entry whose value is a number.
 fn number(value: u64) -> IncomingEntry {
     IncomingEntry { value: Some(Arc::new(value)), ..clean(10) }
 }

@@ -63,7 +63,7 @@ fn step() -> impl Strategy<Value = Step> {
     let key = || 0..KEYS;
     // Some weights exceed the capacity.
     let weight = || prop_oneof![15 => 1_u64..60, 1 => CAPACITY - 1..CAPACITY + 2];
-    // Up to four seconds, so that several entries expire in the same second and share a list.
+    // The TTL is below four seconds, so that several entries expire in the same second and share a list.
     let ttl = || 1_u64..4_000;
     prop_oneof![
         4 => (key(), weight(), ttl()).prop_map(|(key, weight, ttl)| Step::StoreClean(key, weight, ttl)),
@@ -186,7 +186,7 @@ impl Run {
     fn work(&mut self, step: &Step) {
         let mut evicted_values = EvictedValues::default();
         match step {
-            // A drain comes only after all keys of the previous drain were marked clean or requeued.
+            // A drain comes only after all keys of the previous drain have been marked clean or requeued.
             Step::Drain if self.drained.is_empty() => {
                 self.drained = self.memory.drain(self.now, &mut evicted_values);
             }

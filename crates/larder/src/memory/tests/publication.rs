@@ -1,4 +1,4 @@
-//! Tests of the checks before a change is published: each check alone is enough to refuse the change.
+//! Tests of the checks before a change is published. If any check fails, the change is refused.
 
 use super::*;
 use crate::memory::lookup::ReadEntry;
@@ -7,7 +7,7 @@ use crate::memory::publication::Publication;
 const START: Timestamp = Timestamp::from_millis(1_000);
 const EXPIRY: Timestamp = Timestamp::from_millis(9_000);
 
-/// A memory tier with an unpublished change, whose entry was already read.
+/// A memory tier with a change that has read its key, but is not published yet.
 struct Changing {
     memory: Memory,
     bytes: [u8; 5],

@@ -1,4 +1,5 @@
-// Not under the model checker, whose channels have only one receiver and errors that can't be compared.
+// These tests do not run under the model checker: its channels have only one receiver, and their errors
+// can't be compared.
 #![cfg(not(shuttle))]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +11,6 @@ use crate::sys::sync::thread;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A waker that counts its calls.
 #[derive(Default)]
 struct CountedWakes(AtomicUsize);
 
@@ -169,7 +169,7 @@ fn a_task_that_came_while_another_polled_the_loader_is_woken() {
     let other = second.clone();
     flight.park(Box::pin(std::future::poll_fn(move |context| {
         context.waker().wake_by_ref();
-        // Polled on another thread. On this thread, the wait would be attributed to this loader.
+        // The wait is polled on another thread. On this thread, it would be attributed to this loader.
         let poll_other = || other.lock().poll().is_pending();
         assert!(thread::scope(|scope| scope.spawn(poll_other).join().unwrap()));
         assert_eq!(other.lock().woken(), 0);

@@ -9,7 +9,6 @@ fn names() -> Vec<u16> {
     (1..=12).collect()
 }
 
-/// Returns the number of commits to the file.
 fn commits(machine: &Machine) -> u64 {
     machine.tiers.disk.status().commits
 }

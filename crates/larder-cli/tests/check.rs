@@ -145,7 +145,6 @@ fn a_damaged_file_is_reported_and_the_new_one_is_checked() {
     assert!(text(&output).contains("the file was damaged; it is kept as"), "{}", text(&output));
 }
 
-/// Returns every path below a directory, sorted.
 fn names(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory)? {

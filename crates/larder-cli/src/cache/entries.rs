@@ -33,7 +33,6 @@ impl Entries<'_> {
         Ok(is_meant.then_some(other))
     }
 
-    /// Returns whether a key has a live entry.
     pub(crate) fn has(&mut self, keyspace: KeySyntax<'_>, key: &[u8]) -> Result<bool, Failure> {
         Ok(match self {
             Self::File(snapshot) => match snapshot.keyspace(keyspace.name) {

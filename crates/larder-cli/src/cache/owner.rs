@@ -25,7 +25,6 @@ pub(crate) enum OwnerContact {
 }
 
 impl OwnerContact {
-    /// Connects to the owner of a file.
     pub(crate) fn of(file: &FileInfo) -> Self {
         match Client::connect_to_owner(file) {
             Ok(Some(client)) => Self::Connected(client),

@@ -12,7 +12,6 @@ use crate::args::Command;
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::note;
 
-/// The server that a command uses.
 #[derive(Debug)]
 pub(crate) struct ServerUrl {
     url: String,

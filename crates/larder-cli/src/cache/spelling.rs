@@ -240,7 +240,6 @@ pub(crate) struct AlternativeReading<'a> {
 }
 
 impl<'a> AlternativeReading<'a> {
-    /// Returns the alternative reading of a literal key.
     pub(crate) fn of_key(keyspace: KeySyntax<'a>, text: &str) -> Option<Self> {
         Self::find(keyspace, text, |spelling| {
             let (_, key) = spelling.read(text).filter(|(name, _)| *name == keyspace.name)?;
@@ -249,7 +248,6 @@ impl<'a> AlternativeReading<'a> {
         })
     }
 
-    /// Returns the alternative reading of a literal prefix.
     pub(crate) fn of_prefix(keyspace: KeySyntax<'a>, text: &str) -> Option<Self> {
         Self::find(keyspace, text, |spelling| {
             let (_, prefix) = spelling.read_prefix(text).filter(|(name, _)| *name == keyspace.name)?;

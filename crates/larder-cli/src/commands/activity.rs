@@ -58,7 +58,6 @@ fn without_sample(path: &Path, error: ClientError) -> Failure {
 /// Spells the keys of a live cache as `larder keys` does.
 struct KeyNames {
     keyspaces: Vec<LiveKeyspaceInfo>,
-    /// The value of `--keyspace`.
     only: Option<String>,
 }
 

@@ -109,7 +109,6 @@ fn summary(findings: &Findings) -> u32 {
     findings.failures
 }
 
-/// Writes, reads, expires and removes a probe in a memory-only keyspace.
 fn check_memory(cache: &Cache, findings: &mut Findings) -> Result<(), larder::Error> {
     let (probes, tier) = (cache.keyspace(MEMORY)?, Tier::Memory);
     findings.call(tier, "wrote a probe", probes.insert("probe", "written".to_owned()));
@@ -167,7 +166,6 @@ fn expire(probes: &Keyspace<String, String>, tier: Tier, key: &str, findings: &m
     findings.expect(tier, "a probe with a short TTL expired", is_gone, "it is served after its expiry");
 }
 
-/// Returns the key of the probe that must expire.
 fn brief_key(key: &str) -> String {
     format!("{key}, brief")
 }

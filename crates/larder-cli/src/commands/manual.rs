@@ -9,7 +9,6 @@ use clap_mangen::Man;
 use crate::args::{Arguments, EXAMPLES, EXIT_CODES};
 use crate::term::exit::{Exit, Failure};
 
-/// Prints the completion script of a shell.
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
     // Generated into memory first, because the generator panics if a write fails.
     let mut script = Vec::new();

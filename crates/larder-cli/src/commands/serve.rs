@@ -30,7 +30,6 @@ use crate::term::out::note;
 /// The environment variable that may hold the password.
 const PASSWORD_VARIABLE: &str = "LARDER_PASSWORD";
 
-/// Maximum length of a password file, in bytes.
 const MAX_PASSWORD_FILE: u64 = 4096;
 
 pub(crate) fn run(options: &ServeOptions) -> Result<Exit, Failure> {

@@ -15,7 +15,6 @@ pub(crate) const DEL: u8 = 0x7F;
 /// Maximum length of a colour sequence. The sequences that this command writes are shorter.
 const MAX_SEQUENCE: usize = 24;
 
-/// A writer that escapes control characters.
 #[derive(Debug)]
 pub(crate) struct EscapingWriter<W: Write> {
     out: W,

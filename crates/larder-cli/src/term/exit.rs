@@ -29,7 +29,6 @@ pub(crate) enum Exit {
     ClosedPipe = 141,
 }
 
-/// The reason why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
@@ -41,7 +40,6 @@ impl Failure {
         Self { exit, text: text.into() }
     }
 
-    /// Returns whether the command exits with this code.
     pub(crate) fn is(&self, exit: Exit) -> bool {
         self.exit == exit
     }

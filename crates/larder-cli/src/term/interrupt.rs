@@ -30,7 +30,6 @@ impl Interrupt {
         Ok(Self(requested))
     }
 
-    /// Returns whether the process was asked to end.
     pub(crate) fn is_requested(&self) -> bool {
         // `Relaxed` is sufficient, because the flag guards no other memory.
         self.0.load(Ordering::Relaxed)

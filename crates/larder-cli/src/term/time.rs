@@ -30,7 +30,6 @@ pub(crate) fn expires(at: Timestamp, now: Timestamp) -> String {
     if at.is_never() { "never expires".to_owned() } else { format!("expires at {}", expiry_in(at, now)) }
 }
 
-/// Returns the remaining TTL of an entry in seconds, or `never`.
 pub(crate) fn seconds_left(at: Timestamp, now: Timestamp) -> String {
     if at.is_never() { "never".to_owned() } else { format!("{:.3}", at.since(now).as_secs_f64()) }
 }

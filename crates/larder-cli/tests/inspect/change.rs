@@ -245,7 +245,6 @@ fn large(place: &Place) {
     Admin::open(place.path()).unwrap().close().unwrap();
 }
 
-/// Runs a command, and sends SIGINT after a while. Returns its exit code.
 fn interrupted(place: &Place, arguments: &[&str], after: Duration) -> Option<i32> {
     signalled(place, arguments, after, Signal::INT)
 }

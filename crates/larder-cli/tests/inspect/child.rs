@@ -50,7 +50,6 @@ impl Owner {
         self.hear("closed");
     }
 
-    /// Kills the owner as `kill -9` does.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -69,7 +69,6 @@ impl<'a> Transcript<'a> {
         assert_eq!(self.types().trim_end(), shown);
     }
 
-    /// Checks that the page has no more examples for this fault.
     fn ends(self) {
         assert_eq!(self.rest.as_slice(), [], "these commands of the page are not typed");
     }

@@ -182,7 +182,6 @@ fn of_file(keys: &[String; 3]) -> Vec<Vec<&str>> {
     commands
 }
 
-/// Returns every command that asks a process.
 fn of_socket(key: &str) -> Vec<Vec<&str>> {
     const SOCKET: &str = "evil.sock";
     vec![

@@ -43,7 +43,6 @@ pub(crate) fn examples(page: &'static str) -> Vec<Example> {
     found
 }
 
-/// Returns a block, and the text after it.
 fn block(text: &'static str, section: &str) -> (&'static str, &'static str) {
     let (text, after) = text.split_once("\n```").unwrap_or_else(|| panic!("{section}: a block has no end"));
     (text, after.split_once('\n').map_or("", |(_, after)| after))

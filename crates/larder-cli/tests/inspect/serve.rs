@@ -12,14 +12,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::{command, larder, stderr};
 use crate::watchdog::{Watch, patience};
 
-/// A running `larder serve`. Dropping this value kills it.
 struct Service {
     child: Child,
     errors: BufReader<ChildStderr>,
 }
 
 impl Service {
-    /// Starts a server, and waits until it listens.
     fn start(dir: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> Self {
         let mut command = command(dir, &[&["serve"], arguments].concat());
         command.envs(variables.iter().copied());

@@ -8,7 +8,6 @@ use crate::support::{PRODUCTS, Place, Product, larder, printed, stderr, transcri
 
 const PAGES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("page").format(Format::Raw);
 
-/// A running redis-server.
 struct RedisServer(RedisProcess);
 
 impl RedisServer {

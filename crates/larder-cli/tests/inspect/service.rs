@@ -61,7 +61,6 @@ impl Service {
         (service, said)
     }
 
-    /// Sends a command to the service. Returns its result.
     pub(crate) fn tell(&mut self, line: &str) -> String {
         writeln!(self.orders, "{line}").unwrap();
         self.hear(line)
@@ -107,7 +106,6 @@ enum Products {
     Renamed(Keyspace<String, RenamedProduct>),
 }
 
-/// The state of the service.
 struct State {
     cache: Cache,
     products: Products,

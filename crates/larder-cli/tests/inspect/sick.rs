@@ -101,7 +101,6 @@ fn orphan(cache: &Cache, ready: &dyn Fn()) {
     }
 }
 
-/// Runs `larder doctor`. Returns the warnings and failures of its report.
 fn complaints(place: &Place, arguments: &[&str]) -> Vec<Value> {
     let output = larder(place.dir(), &[&["doctor", "--json"], arguments].concat());
     let report: Value =

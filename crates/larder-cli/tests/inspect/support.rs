@@ -49,7 +49,6 @@ const SETTINGS: KeyspaceDefinition<String, serde_json::Value> =
 const PAGES: KeyspaceDefinition<String, String> =
     KeyspaceDefinition::new("page").ttl(HOUR).format(Format::Raw);
 
-/// A temporary directory for a cache file.
 pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {

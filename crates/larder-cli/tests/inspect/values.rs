@@ -91,7 +91,6 @@ fn get_json(place: &Place, keyspace: &str, key: &str) -> Value {
     serde_json::from_str(&output).unwrap()
 }
 
-/// Returns the shown value: the output after the line `value`.
 fn shown(output: &str) -> String {
     output.split_once("\nvalue ").unwrap().1.split_once('\n').unwrap().1.to_owned()
 }

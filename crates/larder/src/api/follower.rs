@@ -103,7 +103,6 @@ impl Follower {
         error_of(FileAction::Follow, &self.path, fault)
     }
 
-    /// Returns the error for a record that can't be read.
     fn unreadable(&self, cause: String) -> Error {
         Error::io("read", self.path.to_path_buf(), cause)
     }
@@ -135,11 +134,9 @@ pub struct FollowerKeyspace<K, V> {
     types: PhantomData<fn() -> (K, V)>,
 }
 
-/// The record of a live entry.
 struct FoundRecord {
     /// The time at which the entry was found to be live.
     now: Timestamp,
-    /// The full key.
     full: Vec<u8>,
     record: Vec<u8>,
     header: Header,

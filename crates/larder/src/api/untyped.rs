@@ -32,8 +32,8 @@ use crate::units::Timestamp;
 ///
 /// Removals have the contract of [`Keyspace::remove`](crate::Keyspace::remove): they are durable when the
 /// call returns, and a load that began before can't bring the old value back. They remove the named keys
-/// only. An application that removes further entries with a key, such as lists that contain a product, does
-/// this in its own calls.
+/// only. If an application removes further entries together with a key, such as the lists that contain a
+/// product, its own calls must do this.
 ///
 /// Statistics count neither the lookups nor the removals of this handle. A keyspace in memory only can be
 /// reached only while it is open. A keyspace in a remote tier is refused.
@@ -226,7 +226,6 @@ impl UntypedKeyspace {
         }
     }
 
-    /// Finds the keyspace by its name.
     pub(crate) fn find(&self) -> Result<Arc<FoundKeyspace>, Error> {
         self.shared.refuse_if_unusable()?;
         let latest = self.latest.lock().clone();
@@ -284,7 +283,6 @@ impl UntypedKeyspace {
 }
 
 impl FoundKeyspace {
-    /// Returns the full key for a key's encoded bytes.
     pub(crate) fn full_key(&self, key: &[u8]) -> Result<KeyBuffer, Error> {
         self.keyspace.encode(&EncodedKeyRef(key))
     }

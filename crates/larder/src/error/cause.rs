@@ -34,7 +34,6 @@ impl ErrorCause {
         (self.text.into_owned(), self.source)
     }
 
-    /// Makes a cause from the fields `cause` and `source` of an error.
     pub(crate) fn of_fields(cause: String, source: Option<io::Error>) -> Self {
         Self { text: cause.into(), source }
     }

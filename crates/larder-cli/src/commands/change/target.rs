@@ -58,7 +58,6 @@ impl ChangeTarget {
         }
     }
 
-    /// Returns the file, if it is known.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Self::File(file) => Some(file),

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io::{self, Write};
 
-/// The tier that a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tier {
     Memory,

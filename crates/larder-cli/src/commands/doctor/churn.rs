@@ -43,7 +43,6 @@ impl Churn {
         window.per_second(self.evictions)
     }
 
-    /// Returns how long an entry stays in the tier at this rate of evictions.
     fn stay(&self, window: &Window) -> Option<Duration> {
         #[expect(clippy::cast_precision_loss, reason = "a time to show")]
         let entries = self.entries as f64;

@@ -22,7 +22,6 @@ const LONG: Duration = Duration::from_secs(10);
 /// Used share of the write buffer from which inserts will soon wait for a commit.
 const NEARLY_FULL: f64 = 0.75;
 
-/// Checks how long inserted entries wait for the disk.
 pub(super) fn check(series: &StatsSeries) -> Option<CheckResult> {
     let check = "flush";
     let stats = series.latest();

@@ -108,7 +108,6 @@ fn remedy(stats: Option<&Stats>, counts: &CumulativeStats) -> String {
     format!("{main}. {where_to_look}")
 }
 
-/// Checks whether the hit rate has fallen recently.
 pub(super) fn hit_trend(series: &StatsSeries) -> CheckResult {
     let check = "hit trend";
     let Some(window) = series.shortest(|counts| counts.requests() >= MIN_RECENT_LOOKUPS) else {

@@ -16,7 +16,6 @@ const MAX_GENERATIONS: usize = 64;
 /// Clock ticks per second in `/proc`. The same on every platform that Rust supports.
 const TICKS: u64 = 100;
 
-/// The visible processes that have a file open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Holders {
     found: Vec<Holder>,

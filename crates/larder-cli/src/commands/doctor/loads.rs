@@ -88,7 +88,6 @@ pub(super) fn slow(series: &StatsSeries) -> CheckResult {
     CheckResult::warn_if(check, found, remedy).with("half_of_loads_seconds", usual.as_secs_f64())
 }
 
-/// Checks whether loaded values can be cached.
 pub(super) fn uncacheable(series: &StatsSeries) -> CheckResult {
     let check = "uncacheable";
     let stats = series.latest();

@@ -20,7 +20,6 @@ pub(super) enum Verdict {
     Fail,
 }
 
-/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct CheckResult {
     /// The name of the check, by which scripts find the result.
@@ -29,7 +28,6 @@ pub(super) struct CheckResult {
     pub(super) found: String,
     /// The remedy. For an unknown result, the step that provides the missing information.
     pub(super) remedy: Option<String>,
-    /// Measurements, for scripts.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub(super) numbers: Map<String, Value>,
 }
@@ -76,7 +74,6 @@ impl CheckResult {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    /// The cache that was checked.
     pub(super) subject: String,
     pub(super) lines: Vec<CheckResult>,
 }

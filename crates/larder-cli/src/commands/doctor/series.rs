@@ -28,7 +28,6 @@ pub(super) struct StatsSeries {
     later: Vec<(Duration, Stats)>,
 }
 
-/// The counts of an interval.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
     pub(super) duration: Duration,
@@ -89,7 +88,6 @@ impl StatsSeries {
         (duration > Duration::ZERO).then_some(Window { duration, counts, is_since_start: false })
     }
 
-    /// Returns the interval since the cache was opened, with its counts.
     pub(super) fn since_start(&self) -> Window {
         let latest = self.latest();
         Window { duration: latest.uptime, counts: totals(latest), is_since_start: true }

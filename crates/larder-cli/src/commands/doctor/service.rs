@@ -47,7 +47,6 @@ pub(super) fn memory(target: &Target) -> CheckResult {
     line.with("cache_bytes", most).with("available_bytes", there)
 }
 
-/// Checks the memory of the process that owns the cache.
 pub(super) fn allocator(target: &Target) -> Option<CheckResult> {
     let (pid, stats, most) = (target.owner().or(target.pid)?, target.stats()?, target.max_memory()?);
     // In another container, the pid may belong to an unrelated process here.
@@ -142,7 +141,6 @@ pub(super) fn file_size(target: &Target) -> CheckResult {
     line.with("limit_bytes", limit)
 }
 
-/// Checks the statistics of a live cache.
 pub(super) fn live(target: &Target) -> Vec<CheckResult> {
     let in_file = target.snapshot.as_ref().and_then(|snapshot| snapshot.lifetime());
     let mut lines = vec![monitoring(target)];

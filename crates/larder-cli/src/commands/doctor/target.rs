@@ -147,7 +147,6 @@ impl Target {
         Some(u64::from(stats.memory.capacity + stats.write_buffer + pages))
     }
 
-    /// Returns whether a process owns the cache.
     pub(super) fn is_owned(&self) -> bool {
         let state = self.snapshot.as_ref().map(|snapshot| snapshot.file().state);
         self.series.is_some() || matches!(state, Some(FileState::Owned { .. }))

@@ -96,7 +96,6 @@ fn reasons(affected: &[(&KeyspaceStats, u64)], worst: &KeyspaceStats) -> String 
     format!("{}. {ENDS}", reasons.join(". "))
 }
 
-/// Maximum number of reasons that are shown.
 const MAX_REASONS: usize = 3;
 
 /// Returns the remedy for a reason, as a continuation of its text. Returns an empty string if the reason

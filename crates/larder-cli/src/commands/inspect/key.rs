@@ -25,7 +25,6 @@ pub(super) struct FileLookup {
 }
 
 impl FileLookup {
-    /// Looks up the key of a command.
     pub(super) fn of(options: &KeyOptions) -> Result<Self, Failure> {
         let snapshot = snapshot::open(&options.cache.file)?;
         let keyspaces: Vec<KeySyntax<'_>> = snapshot.keyspaces().iter().map(KeySyntax::of).collect();
@@ -69,7 +68,6 @@ impl FileLookup {
     }
 }
 
-/// Returns the name of a state, for JSON.
 pub(super) const fn state_name(finding: &RecordStatus) -> &'static str {
     match finding {
         RecordStatus::Live(_) => "live",

@@ -19,7 +19,6 @@ use crate::cache::spelling::{AlternativeReading, KeySyntax, Speller, choose};
 use crate::term::exit::{Exit, Failure};
 use crate::term::time::{expiry, rfc3339};
 
-/// A live cache and its keyspaces.
 pub(super) struct LiveCache {
     client: Client,
     keyspaces: Vec<LiveKeyspaceInfo>,
@@ -71,7 +70,6 @@ struct LiveEntryJson {
 }
 
 impl LiveCache {
-    /// Asks a process for its keyspaces.
     pub(super) fn of(mut client: Client) -> Result<Self, Failure> {
         let keyspaces = client.keyspaces()?;
         let snapshot = snapshot::of_process(&client);

@@ -25,7 +25,6 @@ const SHOWN_TEXT: usize = 4096;
 /// Number of bytes in a row of a dump.
 const ROW: usize = 16;
 
-/// A value in JSON.
 #[derive(Default, Serialize)]
 pub(in crate::commands) struct ValueJson<'a> {
     #[serde(rename = "value", skip_serializing_if = "Option::is_none")]
@@ -61,7 +60,6 @@ pub(in crate::commands) enum Extent {
 }
 
 impl Extent {
-    /// Returns the extent for the option `--full`.
     pub(in crate::commands) fn of(full: bool) -> Self {
         if full { Self::Whole } else { Self::Beginning }
     }
@@ -149,7 +147,6 @@ fn is_plain(text: &str) -> bool {
     !text.contains(|letter: char| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
 }
 
-/// Prints a text, or its first `most` bytes.
 fn print_text(out: &mut impl Write, text: &str, most: usize) -> io::Result<()> {
     let mut clipped = Clipped::new(out, most);
     clipped.write_all(text.as_bytes())?;
@@ -172,7 +169,6 @@ struct Clipped<W> {
     out: W,
     /// Number of bytes that may still be written.
     room: usize,
-    /// Number of bytes that were cut off.
     cut: usize,
     /// Whether [`HIGH`] is held back. The next byte decides whether [`HIGH`] begins a control character.
     held: bool,

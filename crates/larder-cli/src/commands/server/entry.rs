@@ -18,7 +18,6 @@ use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, field};
 use crate::term::time::{rfc3339, span};
 
-/// A key, and its state.
 struct Found {
     key: Vec<u8>,
     slot: Slot,
@@ -186,7 +185,6 @@ fn why_of(slot: &Slot) -> String {
     sentence + &fence
 }
 
-/// Returns the name of a state, for scripts.
 pub(super) fn state_name(state: &SlotState) -> &'static str {
     match state {
         SlotState::Missing => "missing",
@@ -202,7 +200,6 @@ pub(super) fn state_name(state: &SlotState) -> &'static str {
     }
 }
 
-/// Returns the time that is left, in seconds, or `never`.
 pub(super) fn seconds(left: Remaining) -> String {
     match left {
         Remaining::For(left) => format!("{:.3}", left.as_secs_f64()),

@@ -12,9 +12,7 @@ use larder::{KeyspaceStats, Stats};
 use super::history::History;
 use super::text::{bytes, count, per_second, percent, time, trend, width};
 
-/// Number of spaces between two columns.
 pub(super) const GAP: usize = 1;
-/// Minimum width of the names.
 const MIN_NAME: usize = 10;
 /// Minimum width of the hits over time, in columns of the terminal.
 const MIN_TREND: usize = 10;
@@ -43,7 +41,6 @@ pub(super) enum Column {
     Trend,
 }
 
-/// The layout of a column.
 #[derive(Debug)]
 struct Spec {
     column: Column,
@@ -121,7 +118,6 @@ pub(super) struct KeyspaceRow<'a> {
     pub(super) name: String,
 }
 
-/// Returns the keyspaces, sorted by a column.
 pub(super) fn rows<'a>(
     stats: &'a Stats,
     history: &'a History,

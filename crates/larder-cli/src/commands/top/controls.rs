@@ -14,7 +14,6 @@ pub(super) struct Controls {
     pub(super) scroll: usize,
     pub(super) is_paused: bool,
     pub(super) shows_help: bool,
-    /// The content of the last frame.
     pub(super) last_frame: LastFrame,
 }
 

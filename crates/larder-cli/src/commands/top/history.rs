@@ -19,7 +19,6 @@ use crate::cache::stats::{self, latencies_between};
 const MAX_POINTS: usize = 400;
 /// Marks a missing number in a series.
 pub(super) const NONE: u64 = u64::MAX;
-/// How long a restart is shown.
 const RESTART_SHOWN: Duration = Duration::from_mins(1);
 
 /// The last two samples and the series. `before` is the sample before `latest`.
@@ -28,7 +27,6 @@ pub(super) struct History {
     before: Option<Sample>,
     latest: Option<Sample>,
     latest_at: Option<Instant>,
-    /// Seconds between the two samples.
     seconds: f64,
     /// The reason why the last sample failed.
     failure: Option<String>,
@@ -153,7 +151,6 @@ impl History {
         (age < RESTART_SHOWN).then_some((text, age))
     }
 
-    /// Returns a series by name, newest first.
     pub(super) fn series(&self, name: &str) -> Vec<u64> {
         self.series.get(name).map(|series| series.iter().copied().collect()).unwrap_or_default()
     }
@@ -178,7 +175,6 @@ impl History {
         if self.before.is_some() { now.since(before) } else { LookupCounts::default() }
     }
 
-    /// Returns the lookups of a keyspace in the last interval.
     pub(super) fn hits_in(&self, keyspace: &KeyspaceStats) -> LookupCounts {
         self.keyspace_before(keyspace)
             .map_or(LookupCounts::default(), |before| keyspace_hits(keyspace).since(keyspace_hits(before)))

@@ -172,7 +172,6 @@ impl Poller {
         is_sent
     }
 
-    /// Returns the answer, if it has arrived.
     pub(super) fn answer(&mut self) -> Result<Option<Answer>, Failure> {
         match self.answers.try_recv() {
             Ok(answer) => {

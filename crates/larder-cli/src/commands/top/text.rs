@@ -51,7 +51,6 @@ pub(super) fn time(time: Duration) -> String {
     }
 }
 
-/// Returns the text of a percentage. `None` is shown as a dash.
 pub(super) fn percent(percent: Option<u64>) -> String {
     percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"))
 }
@@ -73,7 +72,6 @@ pub(super) fn bar(used: u64, of: u64, width: usize) -> String {
     "█".repeat(full) + &"░".repeat(width - full)
 }
 
-/// Returns the number of columns that a text needs in a terminal.
 pub(super) fn width(text: &str) -> usize {
     Span::raw(text).width()
 }

@@ -27,7 +27,6 @@ pub(super) enum ChangeCommit {
     InTask(TaskCommit),
 }
 
-/// The commit that a task waits for.
 #[cfg(feature = "async")]
 #[derive(Debug)]
 pub(super) struct TaskCommit {
@@ -77,8 +76,7 @@ impl ChangeCommit {
         Self::InTask(TaskCommit { answer: None, dropped: Ok(()) })
     }
 
-    /// Drops the values that a change has removed. In a task, keeps a panic of their `Drop` for
-    /// [`finish`](Self::finish).
+    /// In a task, keeps a panic of the values' `Drop` for [`finish`](Self::finish).
     pub(super) fn drop_values(&mut self, values: EvictedValues) {
         match self {
             Self::OnThread => drop(values),

@@ -347,7 +347,6 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.jitter
     }
 
-    /// Returns the cool-down after a failed load, or `None` if no grace is set.
     pub(super) fn cool_down_length(&self) -> Option<Duration> {
         self.grace.map(|_| self.cool_down.unwrap_or(DEFAULT_COOL_DOWN))
     }

@@ -73,7 +73,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(value)
     }
 
-    /// Encodes the key, and extends the life of its entry.
     #[cold]
     #[inline(never)]
     fn note_unencoded_use<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, expires_at: Timestamp) {

@@ -15,7 +15,6 @@ use crate::memory::idle::UsedRecord;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
-/// Returns how long an entry lives after a use.
 fn life(time_to_idle: Duration) -> Duration {
     time_to_idle.saturating_add(time_to_idle / 8)
 }

@@ -77,7 +77,6 @@ enum Amount<V> {
     Minus(V),
 }
 
-/// The outcome of an attempt to change a counter in memory.
 enum InMemory<V> {
     Stored(V),
     /// The counter could not be changed in memory: continue with step 3.

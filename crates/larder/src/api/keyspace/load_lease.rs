@@ -139,7 +139,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         lease
     }
 
-    /// Ends the flight with the result from the disk. `None` means an absence.
+    /// `None` means an absence.
     pub(super) fn found(mut self, value: Option<Arc<V>>) {
         self.outcome = Some(match value {
             Some(value) => FlightOutcome::Value(value),
@@ -284,14 +284,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
-    /// Ends the load with a value that is not cached.
     fn share(mut self, value: Arc<V>) {
         self.has_failed = false;
         self.outcome = Some(FlightOutcome::Value(value));
         self.give_back_with_value();
     }
 
-    /// Caches a value, and ends the flight with this value.
     fn publish(self, value: &Arc<V>, ttl: Ttl) -> Result<bool, Error> {
         let keyspace = self.keyspace();
         // Dropped before `keyspace`, which may be the last handle of the cache. So the waiters get the value

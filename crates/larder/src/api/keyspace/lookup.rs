@@ -101,7 +101,6 @@ pub struct PendingLoad<V> {
     load_timeout: Option<Duration>,
     /// Whether this caller began the load, and a thread of the pool runs it.
     is_own: bool,
-    /// The process in which the load began.
     process: Process,
     value: PhantomData<fn() -> V>,
 }
@@ -346,7 +345,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Returns the outcome of step 2 for a caller that did not get a lease.
     pub(super) fn outcome_without_lease(
         &self,
         key: SlotKey<'_>,

@@ -131,7 +131,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(Self::of(shared.clone(), opened, definition))
     }
 
-    /// Refuses a setting that a remote tier does not support.
     fn refuse_for_remote(shared: &Shared, definition: &KeyspaceDefinition<K, V>) -> Result<(), Error> {
         let lowest_tier = shared.tiers.lowest_tier(definition.is_memory_only());
         if lowest_tier == LowestTier::Remote && definition.idle_limit().is_some() {
@@ -234,7 +233,6 @@ impl<K, V> Keyspace<K, V> {
         self.opened.clone()
     }
 
-    /// Returns whether this keyspace belongs to the given cache.
     pub(super) fn is_of(&self, shared: &Arc<Shared>) -> bool {
         Arc::ptr_eq(&self.shared, shared)
     }

@@ -41,7 +41,6 @@ use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Remaining;
 
-/// The result of a round.
 enum RoundEnd<V> {
     Made(Modified<V>),
     /// The entry changed during the round.
@@ -132,7 +131,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.change_by(full, durability, &mut ChangeCommit::OnThread, compute)
     }
 
-    /// Like [`change`](Self::change), but waits for the commit as `wait` says.
+    /// Like [`change`](Self::change), but `wait` decides who waits for the commit.
     pub(super) fn change_by(
         &self,
         full: &[u8],

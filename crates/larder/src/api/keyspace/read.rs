@@ -210,7 +210,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.promote_decoded(key, permit, min_visible_sequence)?.value
     }
 
-    /// Like [`promote`](Self::promote), but returns the whole entry.
     pub(super) fn promote_decoded(
         &self,
         key: SlotKey<'_>,
@@ -238,7 +237,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.value_of(key, self.shared.tiers.peek_in_memory(key))
     }
 
-    /// Returns the time at which the live entry of a full key expires.
     pub(super) fn expiry_of(&self, full: &[u8], now: Timestamp) -> Option<Timestamp> {
         let key = self.shared.tiers.memory.key(full);
         if self.is_remote() {

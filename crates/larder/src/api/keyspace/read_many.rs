@@ -31,7 +31,6 @@ const MAX_COPIED: usize = 4 << 20;
 
 /// A key that memory does not have.
 pub(super) struct MissedKey {
-    /// The index of the key in the input.
     at: usize,
     hash: u64,
     key: StoredKey,
@@ -167,7 +166,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.has_lower_tier() && !self.shared.is_closed()
     }
 
-    /// Reads the missed keys from the server, with one request.
     fn read_missed_remotely(
         &self,
         missed: &[MissedKey],

@@ -45,7 +45,6 @@ impl EncodeKey<Self> for EncodedKey {
     }
 }
 
-/// A borrowed [`EncodedKey`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EncodedKeyRef<'a>(pub(crate) &'a [u8]);
 
@@ -75,7 +74,6 @@ impl BytesKeyspace {
         found.map(|value| value.to_vec())
     }
 
-    /// Returns the time at which the live entry of a full key expires.
     pub(crate) fn expires_at_full(&self, full: &[u8]) -> Option<Timestamp> {
         let now = self.now();
         self.look_in_both(|| self.expiry_of(full, now)).0

@@ -241,7 +241,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(!matches!(touched, Modified::Kept(_)))
     }
 
-    /// Waits until a stored value is committed.
     pub(super) fn commit_write(&self) -> Result<(), Error> {
         self.commit_change_by(Acknowledge::Write, &mut ChangeCommit::OnThread)
     }

@@ -18,7 +18,6 @@ use crate::term::out::progress;
 pub(super) struct ExportIndex {
     /// The keyspaces in the order of their numbers, each with a flag that says whether it is imported.
     keyspaces: Vec<(Keyspace, bool)>,
-    /// Number of entries to import.
     pub(super) entries: u64,
 }
 
@@ -64,7 +63,6 @@ impl ExportIndex {
         Ok(index)
     }
 
-    /// Returns the keyspaces to import.
     pub(super) fn chosen(&self) -> impl Iterator<Item = &Keyspace> {
         self.keyspaces.iter().filter(|(_, is_chosen)| *is_chosen).map(|(keyspace, _)| keyspace)
     }

@@ -70,7 +70,6 @@ fn usual(stats: &mut Value) {
     );
 }
 
-/// Returns the warnings and failures.
 fn complaints(series: &StatsSeries) -> Vec<(&'static str, Verdict)> {
     let lines = of_stats(series, None).into_iter();
     let bad = lines.filter(|line| matches!(line.verdict, Verdict::Warn | Verdict::Fail));

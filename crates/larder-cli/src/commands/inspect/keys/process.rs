@@ -235,7 +235,6 @@ fn ttl_of(status: &KeyStatus) -> String {
         .map_or_else(|| "0.000".to_owned(), |(expires_at, now)| seconds_left(expires_at, now))
 }
 
-/// Returns the columns of `--long`.
 fn long_columns(status: &KeyStatus) -> String {
     let ttl = ttl_of(status);
     let len = status.value_bytes.map_or_else(|| "-".to_owned(), |len| len.as_u64().to_string());

@@ -42,7 +42,6 @@ impl KeyspaceSizes {
     }
 }
 
-/// Prints the keyspaces, the one with the largest value first.
 pub(super) fn print(mut sizes: Vec<KeyspaceSizes>, json: bool) -> Result<Exit, Failure> {
     sizes.sort_by_key(|sizes| std::cmp::Reverse(sizes.largest_bytes));
     if json {

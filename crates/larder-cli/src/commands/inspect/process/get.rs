@@ -96,7 +96,6 @@ fn print_entry(out: &mut impl Write, lookup: &LiveLookup) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the names of the tiers that have an entry.
 fn tier_of(status: &KeyStatus) -> String {
     let tier = match status.found_in {
         Some(FoundIn::Memory) => "memory",

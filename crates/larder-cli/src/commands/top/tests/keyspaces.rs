@@ -3,7 +3,6 @@
 use super::*;
 use crate::commands::top::columns::Column;
 
-/// Returns statistics with keyspaces of these names.
 fn named(names: &[String], second: u64) -> Stats {
     let mut stats = at(second);
     let of = stats.keyspaces[1].clone();

@@ -11,9 +11,7 @@ use ratatui::widgets::{Block, Borders, Paragraph, RenderDirection, Sparkline};
 use crate::commands::top::history::NONE;
 use crate::commands::top::text::width;
 
-/// Minimum width and height for charts.
 const MIN_FOR_CHARTS: (u16, u16) = (60, 18);
-/// Minimum width for numbers in two columns.
 pub(super) const TWO_COLUMNS: u16 = 140;
 /// Rows that are reserved for the keyspaces: a title, the heads of the columns, and three keyspaces.
 const MIN_FOR_KEYSPACES: u16 = 5;

@@ -390,7 +390,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full)
     }
 
-    /// Returns the full key as an owned value.
     fn whole_key(&self, key: &impl EncodeKey<K>) -> Result<StoredKey, Error> {
         Ok(self.encode(key)?.as_slice().into())
     }

@@ -30,7 +30,6 @@ const MAX_ROUNDS: usize = 4;
 /// Maximum number of encoded bytes that one lookup reads from disk.
 const MAX_READ: usize = 1 << 20;
 
-/// Several full keys, in one buffer.
 #[derive(Debug, Default)]
 struct GroupKeys {
     bytes: Vec<u8>,
@@ -46,7 +45,6 @@ impl GroupKeys {
     }
 }
 
-/// The result of a round.
 enum Round<V> {
     Found(Vec<Option<Arc<V>>>),
     /// A key has changed during the round.
@@ -100,7 +98,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         None
     }
 
-    /// Returns `None` if a key is too long, or if there are too many keys.
+    /// Returns `None` if the keys are too long or too many.
     fn encode_group<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Option<GroupKeys> {
         let mut encoded = GroupKeys::default();
         for key in keys {

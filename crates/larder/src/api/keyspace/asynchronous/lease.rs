@@ -129,7 +129,6 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self.outcome_async(Some(timeout)).await
     }
 
-    /// The async form of `outcome_before`.
     pub(in crate::api::keyspace) async fn outcome_before_async<E: Send + Sync + 'static>(
         self,
         until: &mut Option<Deadline>,

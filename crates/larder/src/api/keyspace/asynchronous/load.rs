@@ -36,7 +36,6 @@ use crate::memory::lookup::Lookup;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 
-/// The outcome for a caller that wants to load a key.
 enum SharedLoad<V, F> {
     Answer(Loaded<V>),
     /// This caller leads the load: its loader is in the flight of this wait.
@@ -258,7 +257,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Waits for the load that the caller began.
     async fn finish_own_load<E: Send + Sync + 'static>(
         &self,
         key: StoredKey,

@@ -16,7 +16,6 @@ use crate::sys::inline_calls::WorkerLookup;
 use crate::sys::offload::offload_unless_dropped;
 use crate::sys::sync::Arc;
 
-/// The result of a lookup in memory.
 enum MemoryAnswer<V> {
     Found(Option<Arc<V>>),
     /// The value may be on disk.

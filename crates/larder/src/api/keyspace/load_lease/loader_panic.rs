@@ -6,7 +6,6 @@
 
 use crate::sys::sync::{Arc, AtomicBool, Ordering};
 
-/// Whether the loader of a lease has panicked.
 #[derive(Debug)]
 pub(super) struct LoaderPanic {
     /// Whether the thread was already unwinding when the lease was taken.

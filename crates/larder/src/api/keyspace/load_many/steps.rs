@@ -33,7 +33,6 @@ pub(super) enum BulkStep<Q, V, E> {
     Load(Vec<Q>),
     /// Step 5: wait for another caller's load, and pass its result to [`LoadOfMany::note_waited`].
     Wait {
-        /// The index of the key.
         at: usize,
         load: PendingLoad<V>,
         /// The maximum time to wait.
@@ -59,7 +58,6 @@ pub(super) struct MissingKeys {
 /// The results of the lookups of missing keys, each with the key and its index.
 pub(super) type FoundKeys<K, V> = Vec<(usize, StoredKey, LookupOutcome<K, V>)>;
 
-/// A load of several keys.
 pub(super) struct LoadOfMany<'a, Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E> {
     keyspace: &'a Keyspace<K, V>,
     /// The distinct keys.
@@ -69,13 +67,11 @@ pub(super) struct LoadOfMany<'a, Q, K: Key, V: Serialize + DeserializeOwned + Se
     /// For each key of the input, its index in `keys`.
     input: Vec<usize>,
     stage: Stage,
-    /// The indices of the keys to look up.
     open: Vec<usize>,
     /// Whether the next lookup counts hits and misses.
     counts: bool,
     /// Other callers' loads, each with the index of its key.
     pending: VecDeque<(usize, PendingLoad<V>)>,
-    /// The deadline of the wait for these loads.
     until: Option<Deadline>,
     /// The indices of the keys whose loads failed, with the errors.
     failed: VecDeque<(usize, LoadError<E>)>,
@@ -305,7 +301,6 @@ where
         }
     }
 
-    /// Returns the key at an index of `keys`.
     pub(super) fn slot_key(&self, at: usize) -> SlotKey<'_> {
         self.keys.get(at).map_or(SlotKey { hash: 0, bytes: &[] }, WantedKey::slot_key)
     }
@@ -329,7 +324,6 @@ where
         self.places.find(hash, is_it).copied()
     }
 
-    /// Takes the keys that have a lease, for the loader.
     fn take_missing(&mut self) -> Vec<Q> {
         self.leased().filter_map(|wanted| wanted.key.take()).collect()
     }
@@ -355,7 +349,6 @@ where
         Some((lease, value))
     }
 
-    /// Ends the flights of all leases with an error.
     fn fail(&mut self, error: E) {
         let error = Arc::new(error);
         for (at, wanted) in self.keys.iter_mut().enumerate() {

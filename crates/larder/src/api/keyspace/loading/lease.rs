@@ -95,7 +95,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     }
 }
 
-/// Returns the lease of a refresh. `id` is the number of the lease that was taken.
+/// `id` is the number of the lease that was taken.
 pub(super) fn refresh_lease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
     keyspace: &Keyspace<K, V>,
     key: SlotKey<'_>,

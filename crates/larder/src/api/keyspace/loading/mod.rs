@@ -135,7 +135,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(LoadingKeyspace { keyspace: self.clone(), registered: Arc::new(registered) })
     }
 
-    /// Decodes the key of a slot, for the loader.
     fn decode(&self, slot: SlotKey<'_>) -> Result<K, Error> {
         key::decode(slot.bytes.get(KeyspaceId::LEN..).unwrap_or_default()).map_err(|error| Error::Encode {
             keyspace: self.opened.name.clone(),

@@ -107,7 +107,6 @@ impl LoadPolicy {
         self.soft_timeout.is_some() || self.hard_timeout.is_some()
     }
 
-    /// Returns whether a hit may begin a refresh.
     pub(super) const fn refreshes(&self) -> bool {
         self.refresh_after.is_some() || self.early_expiration.is_some()
     }

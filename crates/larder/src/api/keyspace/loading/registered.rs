@@ -39,7 +39,6 @@ pub(super) struct RegisteredLoader<L> {
 }
 
 impl<L> RegisteredLoader<L> {
-    /// Registers a loader, if its policy is valid for the keyspace.
     pub(super) fn new<K: Key, V>(
         keyspace: &Keyspace<K, V>,
         policy: LoadPolicy,
@@ -58,7 +57,6 @@ impl<L> RegisteredLoader<L> {
         Ok(Self { loader, policy, registered_at: keyspace.now(), draws: AtomicU64::new(0), seed })
     }
 
-    /// Returns how long a new lease is valid.
     pub(super) fn lease_time(&self, shared: &Shared) -> Duration {
         self.policy.hard().unwrap_or(shared.settings.lease_timeout)
     }

@@ -54,8 +54,6 @@ impl Limits {
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
     LoadingKeyspace<K, V, E>
 {
-    /// Loads a key that was not found in memory.
-    ///
     /// Never inlined, like [`Keyspace::load_without_hit`].
     #[inline(never)]
     pub(super) fn load_missing(&self, slot: SlotKey<'_>) -> Result<Loaded<V>, LoadError<E>> {

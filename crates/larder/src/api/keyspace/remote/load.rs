@@ -31,7 +31,6 @@ const MAX_REMOVED: usize = 8;
 /// to end.
 const MIN_WAIT: Duration = Duration::from_millis(1);
 
-/// The result of a load's request to the server.
 enum Asked<'a, V> {
     /// The entry, and the token that was taken before the request.
     Found(DecodedEntry<V>, EpochToken),

@@ -90,7 +90,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.replaced.is_some()
     }
 
-    /// Returns the live value of the record that a refresh replaces.
     pub(in crate::api::keyspace) fn replaced_value(&self) -> Option<Arc<V>> {
         self.replaced.as_ref().map(|replaced| replaced.value.clone())
     }

@@ -43,7 +43,6 @@ struct AheadKey<V> {
     entry: Option<AheadEntry<V>>,
 }
 
-/// An entry that was read ahead.
 #[derive(Debug)]
 struct AheadEntry<V> {
     /// `None` if the key had no live value.

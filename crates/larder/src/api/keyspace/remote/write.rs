@@ -25,7 +25,6 @@ use crate::remote::tier::{Life, SetCondition};
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A record that is ready for the server.
 pub(super) struct OutgoingRecord {
     pub(super) bytes: Vec<u8>,
     pub(super) encoded_len: usize,
@@ -149,7 +148,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_stored { InsertOutcome::Saved } else { InsertOutcome::Revoked })
     }
 
-    /// Returns the time for which the server keeps a record after its expiry.
     fn grace_of(&self, key: SlotKey<'_>, record: &[u8]) -> Duration {
         if is_plain(self.opened.kind.format) {
             return Duration::ZERO;

@@ -54,7 +54,6 @@ impl TransactionKey {
 }
 
 impl Transaction<'_> {
-    /// Returns copies of the keys of the round.
     pub(super) fn key_list(&self) -> Vec<StoredKey> {
         self.keys.iter().map(|key| key.full.clone()).collect()
     }
@@ -265,7 +264,6 @@ impl Transaction<'_> {
         CommitWait { kind, is_unsaved: must_save && !is_saved, evicted_values }
     }
 
-    /// Counts the lookups and changes of the transaction.
     fn count(&self) {
         for key in &self.keys {
             let Some(keyspace) = &key.keyspace else { continue };

@@ -7,7 +7,6 @@ use crate::error::Error;
 use crate::memory::weight::UNSAVED_OVERHEAD;
 use crate::units::ByteSize;
 
-/// The size of the changes of a transaction.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct GroupSize {
     pub(super) changes: usize,

@@ -100,7 +100,6 @@ enum RoundWaits {
     Needed,
 }
 
-/// A key of a transaction.
 struct TransactionKey {
     hash: u64,
     full: StoredKey,

@@ -43,7 +43,6 @@ pub(super) trait PendingPut {
     /// Returns the size of the prepared value, or `None` if it will not be saved.
     fn size(&self) -> Option<PutSize>;
 
-    /// Returns the weight of the prepared value.
     fn weight(&self) -> u64;
 
     /// Converts the prepared value into an entry that replaces `read`. `saved` is the room and the group of a
@@ -56,7 +55,6 @@ pub(super) trait PendingPut {
     ) -> Option<IncomingEntry>;
 }
 
-/// A value to store, with the types of its keyspace.
 pub(super) struct TypedPut<K, V> {
     keyspace: Keyspace<K, V>,
     value: Arc<V>,

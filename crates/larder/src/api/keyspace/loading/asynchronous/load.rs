@@ -24,7 +24,7 @@ use crate::format::key::Key;
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 
-/// The outcome for a caller of a key without a live value in memory.
+/// The result of `begin_load`.
 enum BegunTaskLoad<V> {
     Answer(Loaded<V>),
     /// This caller began the load. Holds the caller's wait, and the wait of the background task that polls
@@ -37,7 +37,6 @@ enum BegunTaskLoad<V> {
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
     AsyncLoadingKeyspace<K, V, E>
 {
-    /// Loads a key that was not found in memory.
     pub(super) async fn load_missing(&self, key: StoredKey) -> Result<Loaded<V>, LoadError<E>> {
         let Self { keyspace, registered } = self;
         let shared = &keyspace.shared;

@@ -25,7 +25,6 @@ const FIRST: (u64, u64) = (1, 1);
 const SECOND: (u64, u64) = (1, 2);
 /// A key on disk that no lookup reads.
 const OTHER: (u64, u64) = (3, 1);
-/// A key that is in memory.
 const HELD: (u64, u64) = (2, 1);
 
 thread_local! {

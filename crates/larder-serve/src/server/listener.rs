@@ -1,4 +1,4 @@
-//! Listening sockets. A Unix socket has its mode before any process can connect.
+//! Listening sockets. A Unix socket gets its permissions before any process can connect.
 //!
 //! The server sets the mode of the socket before it binds the socket, and Linux applies this mode to the
 //! file. A socket with a group is bound with mode 0600, then gets its group, and then its mode. So at no time
@@ -50,7 +50,7 @@ impl Drop for SocketFile {
 }
 
 impl Listener {
-    /// Makes a socket that already listens non-blocking. Returns its address.
+    /// Sets a listening socket to non-blocking mode. Returns its address.
     pub(super) fn adopt(&self) -> io::Result<Address> {
         match self {
             Self::Unix(listener, _) => {

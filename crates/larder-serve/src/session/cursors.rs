@@ -1,7 +1,8 @@
 //! The positions of walks over the keys, for `SCAN`.
 //!
-//! A cursor is a number that identifies a place in a walk, which is the last key that the walk has visited.
-//! The server stores the places in a table, so any connection can use a cursor. A cursor holds no snapshot.
+//! A cursor is a number that identifies a place in a walk. The place is the last key that the walk has
+//! visited. The server stores the places in a table, so any connection can use a cursor. A cursor holds no
+//! snapshot.
 //!
 //! 1. A walk reads keys ahead, because starting a walk costs a pass over the keys in memory. A key that
 //!    exists during the whole walk existed when keys were read ahead. So the walk has visited it before, or

@@ -1,4 +1,4 @@
-//! The databases that show a keyspace of the application, under keys as text.
+//! The databases that show a keyspace of the application. Clients see its keys as text.
 //!
 //! A key is shown as the keyspace's schema spells it, and otherwise in its literal form, as the command
 //! `larder keys` prints it. A text is read in this order:

@@ -12,9 +12,9 @@ const ENOUGH: Duration = Duration::from_mins(2);
 pub(super) enum Fault {
     /// The server replies to `DEL` before its commit.
     AcknowledgeBeforeCommit,
-    /// The changes of a group are committed one by one.
+    /// The writer commits the values of a group in separate transactions.
     SplitGroup,
-    /// `WATCH` compares the sequence of a key instead of its epoch.
+    /// `WATCH` of a missing key compares its sequence instead of its epoch.
     WatchBySequence,
     /// A call of `SCAN` skips a key.
     SkipAtCursor,

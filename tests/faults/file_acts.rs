@@ -70,7 +70,7 @@ struct Promise {
 #[derive(Debug, Default)]
 struct RestartOracle {
     latest: BTreeMap<u64, Option<u64>>,
-    /// For each removed key, the version up to which no version may be found again.
+    /// For each removed key, the lowest version that may be found again.
     removed: BTreeMap<u64, Promise>,
     /// For each durable key, the oldest version that may be found, unless the key has been removed since.
     durable: BTreeMap<u64, Promise>,

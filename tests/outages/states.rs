@@ -112,7 +112,7 @@ fn an_invalidation_that_cannot_be_committed_discards_the_file_and_holds() {
     assert!(!place.disk.files().contains(&PATH.into()), "{:?}", place.disk.files());
     let told = place.wait_for_events(1);
     assert!(matches!(told[0], Event::DiskDiscarded { .. }), "{told:?}");
-    // Memory continues to serve every entry.
+    // Memory continues to serve its entries. The other entries were only in the discarded file.
     assert_eq!(value(&names, "new").as_deref(), Some("new 1"));
     assert_eq!((value(&names, "kept"), value(&names, "old")), (None, None));
     names.insert("old", "old 2".to_owned()).unwrap();

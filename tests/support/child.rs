@@ -257,7 +257,8 @@ fn churn(path: &Path) {
     }
 }
 
-/// Writes one version for each line from the parent. Prints a line when that version is committed.
+/// Writes one version for each line from the parent, and removes each third version again. Prints a line
+/// when these changes are committed.
 fn serve(path: &Path) {
     let cache = Cache::builder().path(path).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();

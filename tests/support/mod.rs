@@ -76,7 +76,7 @@ pub(crate) const WRITTEN: KeyspaceDefinition<Key, Written> = KeyspaceDefinition:
 pub(crate) struct Place {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
-    /// Fails the test if the cache hangs.
+    /// Ends the process if the test hangs.
     _watch: Watch,
 }
 
@@ -151,7 +151,7 @@ pub(crate) fn taken(path: &std::path::Path) -> u64 {
     found.len()
 }
 
-/// Watches the current test from now on. If the test hangs, the watchdog fails it.
+/// Watches the current test from now on. If the test hangs, the watchdog ends the process.
 pub(crate) fn watch_this_test() -> Watch {
     let thread = std::thread::current();
     // A test's thread has the name of the test. A thread that a test starts has no name.

@@ -18,7 +18,7 @@ pub(crate) struct SimulatedPlace {
     pub(crate) disk: SimulatedVolume,
     pub(crate) clock: Arc<ManualClock>,
     events: Arc<Mutex<Vec<Event>>>,
-    /// Fails the test if the cache hangs.
+    /// Ends the process if the test hangs.
     _watch: Arc<Watch>,
 }
 

@@ -35,7 +35,7 @@ pub struct Keyspace {
     pub key_shape: String,
     /// The encoding of the values: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: u8,
-    /// The name of the schema that the keyspace belongs to, of at most 255 bytes. `None` if the keyspace
+    /// The name of the schema that the keyspace belongs to, of 1 to 255 bytes. `None` if the keyspace
     /// belongs to no schema.
     pub schema: Option<String>,
     /// The fingerprint of the type of the values. Zero if the keyspace has no fingerprint.

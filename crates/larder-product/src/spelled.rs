@@ -43,10 +43,10 @@ const MAX_SPELLED_LENGTH: usize = DATA_PACKAGE.len() + 3 * MAX_CODE_LENGTH + "_"
 
 /// A key of any family, which is displayed as and parsed from the key string of the Django application.
 ///
-/// Use it in logs, on the command line, and for a cache server that is shared with the Django application. In
-/// that application, two keys may have the same string. Here, one of them keeps the string, and the product
-/// code of the other is escaped, so that no two keys have the same text. All other keys are written exactly
-/// as in the Django application.
+/// Use it in logs, on the command line, and for a cache server that is shared with the Django application.
+/// In that application, two keys may have the same string. Here, one of them keeps the string, and the
+/// product code of the other is escaped, so that no two keys have the same text. A key that looks like an
+/// escaped key is escaped too. All other keys are written exactly as in the Django application.
 ///
 /// | key | spelled |
 /// |---|---|

@@ -1,9 +1,10 @@
 //! Tests of processes that race to open one file, and of followers that read the file beside its owner
 //! (contracts 6 and 8).
 //!
-//! The first process that opens the file owns it. Every other process gets an error that names the owner. If
-//! the owner closes the file before the timeout of a waiting process, that process opens the file instead. A
-//! process that loses a race changes nothing. A follower sees only committed entries, and blocks no process.
+//! The first process that opens the file owns it. Every other process gets an error that names the owner.
+//! If the owner closes the file or is killed before the timeout of a waiting process, that process opens
+//! the file instead. A process that loses a race changes nothing. A follower sees only committed entries,
+//! and blocks no process.
 
 mod racer;
 

@@ -63,8 +63,8 @@ fn commits(cache: &Cache) -> u64 {
 }
 
 fn try_to_open(path: &Path, timeout: Duration) -> Option<Open> {
-    // This process commits only on request. If the file changes between two requests, another process has
-    // changed it.
+    // Apart from its sweeper's first sweep, this process commits only on request. Any other change of the
+    // file comes from another process.
     let builder = Cache::builder().path(path).flush_interval(HOUR).sweep_interval(HOUR);
     match builder.open_timeout(timeout).open() {
         Ok(cache) => {
@@ -88,7 +88,7 @@ fn try_to_open(path: &Path, timeout: Duration) -> Option<Open> {
 }
 
 /// Handles the request `follow TIMES`. Reports `saw OPENED VERSION`, and the buffered versions that it saw
-/// before a later version was committed. After a wrong answer, it reports `bad` and the reason.
+/// before a later version was committed. After a wrong answer, reports `bad` and the reason.
 pub(crate) fn follow(path: &Path) {
     say("ready");
     let mut last = 0;

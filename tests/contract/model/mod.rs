@@ -110,7 +110,8 @@ impl ModelRun {
         self.mark = self.now;
     }
 
-    /// Removes the matching entries. No later answer may return a removed entry.
+    /// Removes the matching entries. Returns the number of live entries among them. No later answer may
+    /// return a removed entry.
     fn remove(&mut self, matches: impl Fn(usize, &ModelKey) -> bool) -> u64 {
         self.absences.removed(&matches);
         self.idle.removed(|key| matches(IDLE, key));

@@ -15,7 +15,8 @@ use crate::support::child::say;
 use crate::support::{Key, Place, Random, WRITTEN, Written};
 
 /// The first bytes of every redb file, the name of larder's metadata table, and the position of larder's
-/// mark. A file that has neither the name nor the mark is treated as foreign.
+/// mark. A file that has neither the name nor the mark is treated as foreign, unless it contains the
+/// identity that its lock file stores.
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 const MARKER: &[u8] = b"larder.meta";
 const MARK: std::ops::Range<usize> = 512..552;
@@ -167,8 +168,8 @@ impl DamageTrial {
         })
     }
 
-    /// Looks up every key twice, because the first lookup promotes an entry to memory. Returns whether each
-    /// key of the image was found.
+    /// Looks up every key twice, because the first lookup promotes an entry to memory. Returns whether
+    /// exactly the keys of the image were found.
     fn judge_all(&self, written: &Keyspace<Key, Written>) -> Result<bool, String> {
         let mut all = true;
         for key in truth::all_keys(self.keys).chain(truth::all_keys(self.keys)) {

@@ -4,12 +4,13 @@
 //! events across threads does not matter. The log keeps three versions per key:
 //!
 //! - *dead*: an invalidation of all versions up to this one has returned;
-//! - *durable*: a flush of this version has returned;
+//! - *durable*: a call that makes this version durable has returned;
 //! - *doubt*: an invalidation of all versions up to this one has begun, and may be committed before its
 //!   return is reported.
 //!
-//! A version that is found must be newer than the dead version, and not older than the durable version. A key
-//! may be missing only if it has no durable version, or if its durable version is in doubt.
+//! A version that is found must be newer than the dead version, and not older than the durable version. A
+//! key may be missing only if it has no durable version, if its durable version is in doubt, or if a group
+//! has removed it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -216,8 +217,8 @@ impl AckLog {
         self.absent = found;
     }
 
-    /// Records the values that were found before a clean close. From here on, each key must have this version
-    /// or a newer one.
+    /// Records the values that were found before a clean close. From here on, these values count as
+    /// durable. If no value of a key was found, all its earlier versions count as dead.
     pub(crate) fn settle(&mut self, found: &Found, last_version: u64) {
         for (key, known) in &mut self.keys {
             let durable = found.get(key).map_or(0, |value| value.version);

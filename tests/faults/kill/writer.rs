@@ -2,7 +2,8 @@
 //!
 //! The child prints one line before it calls an invalidation, and another line after the call has returned.
 //! If the kill comes between the two lines, the invalidation may be durable or not. In each round, a thread
-//! writes all its own keys with one version. So one number per thread shows what a flush must have committed.
+//! writes all its own keys with one version, except a key that it removes. So one number per thread shows
+//! what a flush must have committed.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

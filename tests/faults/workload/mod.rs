@@ -69,8 +69,8 @@ impl WorkloadRun {
         self.place.clock.wall()
     }
 
-    /// Returns the keyspace of the open cache. If the cache can't be opened on a failing disk, heals the disk
-    /// first.
+    /// Returns the keyspace of the cache, and opens the cache if it is closed. If a failing disk prevents
+    /// the opening, heals the disk first.
     fn space(&mut self) -> WorkloadKeyspace {
         if self.cache.is_none() {
             let cache = builder(&self.place).open().unwrap_or_else(|error| {

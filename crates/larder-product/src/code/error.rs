@@ -51,7 +51,7 @@ pub enum CodeError {
     /// The id of a user is out of range, or is not written as a plain number.
     #[error("user id {text:?} is not a whole number from 1 to {} without sign or leading zeros", i64::MAX)]
     UserId {
-        /// The refused text, cut off after [`MAX_CODE_LENGTH`] bytes.
+        /// The refused text, cut off after [`MAX_CODE_LENGTH`] characters.
         text: String,
     },
 }

@@ -7,10 +7,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::error::Error;
 
-/// Default port of a server.
 const DEFAULT_PORT: u16 = 6379;
 
-/// Default port of a Sentinel.
 const DEFAULT_SENTINEL_PORT: u16 = 26379;
 
 /// The Sentinels that name a master.
@@ -82,7 +80,6 @@ impl fmt::Debug for Password {
     }
 }
 
-/// The parts of the URL of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServerUrl {
     pub(crate) place: ServerPlace,

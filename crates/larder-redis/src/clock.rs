@@ -13,7 +13,6 @@ pub(crate) trait BootClock: Debug + Send + Sync {
     fn now(&self) -> Duration;
 }
 
-/// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SystemBootClock;
 

@@ -1,5 +1,5 @@
-//! A small cache in memory in front of the tier, which follows the order that `larder::remote` requires. It
-//! can have faults, which the tests must detect.
+//! A small cache in memory in front of the tier. It follows the order that `larder::remote` requires, and can
+//! have faults, which the tests must detect.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,7 +44,7 @@ struct Slots {
 #[derive(Debug)]
 pub(crate) struct NearMap {
     slots: Mutex<Slots>,
-    /// Notified when the epochs of keys are incremented.
+    /// Notified when an epoch of a key is incremented.
     moved: Condvar,
     fault: NodeFault,
     pub(crate) voids: AtomicU64,
@@ -84,7 +84,6 @@ pub(crate) struct Question {
     answer: RemoteAnswer<Option<RemoteRecord>>,
 }
 
-/// A node, which has a cache in memory and a tier.
 pub(crate) struct Node {
     pub(crate) tier: RedisTier,
     pub(crate) near: Arc<NearMap>,

@@ -1,4 +1,4 @@
-//! A proxy between a client and a server, which can delay bytes, drop bytes, and close one direction.
+//! A proxy between a client and a server. It can delay bytes, drop bytes, and close one direction.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

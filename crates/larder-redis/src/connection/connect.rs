@@ -60,7 +60,6 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// Connects to the server in the settings.
     pub(crate) fn connect(&mut self, settings: &Settings, attempt: Attempt<'_>) -> io::Result<Socket> {
         let (host, port) = match &settings.server.place {
             ServerPlace::Unix(path) => return connect_unix(path, attempt).map(Socket::Unix),

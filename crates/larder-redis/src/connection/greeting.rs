@@ -34,7 +34,6 @@ pub(crate) struct Input {
 /// Maximum number of bytes per read.
 const CHUNK: usize = 64 << 10;
 
-/// The result of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Read {
     /// Nothing was received.

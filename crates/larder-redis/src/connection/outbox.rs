@@ -67,7 +67,6 @@ impl Queue {
     }
 }
 
-/// The writing half of the socket.
 #[derive(Debug, Default)]
 struct WriteHalf {
     socket: Option<Arc<Socket>>,
@@ -76,7 +75,6 @@ struct WriteHalf {
     written: usize,
 }
 
-/// The result of a write.
 enum Wrote {
     /// Everything is written, and the outbox was empty.
     All,
@@ -86,7 +84,6 @@ enum Wrote {
     Failed,
 }
 
-/// The requests that wait to be sent, and the requests that wait for their replies.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,

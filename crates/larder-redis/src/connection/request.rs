@@ -38,7 +38,6 @@ pub(crate) struct Answered {
 /// The callback for the reply. The driver thread calls it, so it must not block.
 type Complete = Box<dyn FnOnce(Result<Answered, Error>) + Send>;
 
-/// A request without a reply so far.
 pub(crate) struct Request {
     command: Command,
     script: Option<&'static Script>,

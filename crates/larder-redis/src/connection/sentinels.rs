@@ -68,7 +68,6 @@ struct Election {
     used: Option<Address>,
 }
 
-/// The Sentinels of a master.
 #[derive(Debug)]
 pub(crate) struct Sentinels {
     settings: Settings,
@@ -130,7 +129,6 @@ impl SentinelsHandle {
 }
 
 impl Sentinels {
-    /// Ends the threads.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.wakers.iter().for_each(PollWaker::wake);
@@ -345,7 +343,6 @@ impl Sentinels {
     }
 }
 
-/// Returns the vote in the replies of a Sentinel.
 fn read_vote(
     replies: Vec<Reply>,
     asked: Duration,

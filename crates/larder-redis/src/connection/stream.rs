@@ -31,7 +31,6 @@ impl Socket {
         Ok(Self::Tls(Box::new(TlsSocket::new(stream, host, settings.authority.as_deref())?)))
     }
 
-    /// Wraps a connected socket.
     #[cfg(not(feature = "tls"))]
     #[expect(clippy::unnecessary_wraps, reason = "with TLS, it may fail")]
     pub(super) fn over(stream: TcpStream, _host: &str, _settings: &Settings) -> io::Result<Self> {
@@ -71,7 +70,6 @@ impl Socket {
         Ok(())
     }
 
-    /// Closes the connection in both directions.
     pub(crate) fn shutdown(&self) {
         // If the connection has already ended, the error can be ignored.
         drop(match self {
@@ -115,7 +113,6 @@ impl PollWaker {
         drop((&self.sender).write(&[1]));
     }
 
-    /// Reads and discards all pending wake-ups.
     fn drain(&self) {
         let mut buffer = [0; 64];
         while matches!((&self.receiver).read(&mut buffer), Ok(read) if read == buffer.len()) {}

@@ -118,7 +118,6 @@ impl TlsSocket {
         }
     }
 
-    /// Sends the remaining encrypted bytes.
     pub(crate) fn flush(&self) -> io::Result<()> {
         self.send(&mut self.session.lock())
     }

@@ -80,7 +80,6 @@ pub(crate) struct Heartbeat {
     sent: Option<Duration>,
     /// When the last PING with a reply was sent.
     answered: Option<Duration>,
-    /// When the next PING is due.
     due: Duration,
 }
 

@@ -34,11 +34,12 @@
 //! the bound is longer by the time until a majority knows: the Sentinels tell each other at once, or, if the
 //! message is lost, within two seconds.
 //!
-//! **What may be lost.** Changes that only the old master has. The new master has another replication id, so
-//! that all of its records are a miss (`tier::session`), and a lost removal brings back none of them. In the
-//! format `raw`, a lost removal brings the values back. One case remains: the old master acknowledges a
-//! removal while another client already uses the new master. By (7), the removal is acknowledged before `T +
-//! S`. Before that, a client may have stored the old value on the new master. Two settings prevent it:
+//! **What may be lost.** A failover loses the changes that only the old master has. The new master has
+//! another replication id, so that all of its records are a miss (`tier::session`), and a lost removal brings
+//! back none of them. In the format `raw`, a lost removal brings the values back. One case remains: the old
+//! master acknowledges a removal while another client already uses the new master. By (7), the removal is
+//! acknowledged before `T + S`. Before that, a client may have stored the old value on the new master. Two
+//! settings prevent it:
 //!
 //! - `replicas=n` in the URL, where `n` is the number of all replicas. A removal then fails if a replica has
 //!   not received it, so every acknowledged removal is on the replica that becomes the new master.
@@ -63,7 +64,6 @@ pub(super) type Address = (String, u16);
 /// An answer of a Sentinel (step 2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Vote {
-    /// The id of the Sentinel.
     pub(super) id: Vec<u8>,
     pub(super) master: Address,
     /// The number of Sentinels that this Sentinel knows of, including itself.

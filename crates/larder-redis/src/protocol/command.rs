@@ -45,7 +45,6 @@ impl Command {
         write_word(&mut self.tail, parts);
     }
 
-    /// Adds the words of another command.
     pub(crate) fn append(&mut self, other: &Self) {
         self.words += other.words;
         self.tail.extend_from_slice(&other.tail);

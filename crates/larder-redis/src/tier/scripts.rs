@@ -78,7 +78,7 @@ return found",
 
 /// Arguments: a new generation if there is none, a token, the duration of the lease in ms. Returns the kind
 /// of the result (1 a record, 2 busy, 3 fenced, 4 leased), and its data. A lease marker without an expiry
-/// counts as empty, because another program has removed its expiry, and no load would ever start.
+/// counts as empty. Another program has removed its expiry, so it would bar all loads forever.
 pub(super) static LEASE_OR_GET: Script = Script::new(
     "local g = redis.call('GET', KEYS[2])
 local len = redis.pcall('STRLEN', KEYS[1])

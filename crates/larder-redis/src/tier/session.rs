@@ -6,7 +6,7 @@
 //! generations. So every earlier record is a miss. The ids are compared with the marker:
 //!
 //! 1. at the start of each connection, before the first request;
-//! 2. when the server pushes that all keys may have changed, which it also does after it has copied the data
+//! 2. when the server pushes that all keys may have changed. It also pushes this after it has copied the data
 //!    of another server. No request is sent before the reply has arrived;
 //! 3. when the marker has changed or was evicted.
 //!

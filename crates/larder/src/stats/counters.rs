@@ -5,8 +5,8 @@
 //! there are more threads than stripes, the other threads share one more stripe and add to it atomically. No
 //! count is lost in either case.
 //!
-//! No crate is used, because crates of striped counters add atomically, which is too slow for a hit. These
-//! counters also return the new count, which decides whether a hit is sampled.
+//! No crate is used: the crates with striped counters add atomically, which is too slow for a hit. The
+//! counters here also return the new count, which decides whether a hit is sampled.
 
 use std::cell::Cell;
 

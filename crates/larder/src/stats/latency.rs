@@ -21,7 +21,6 @@ const PRECISION: u32 = 2;
 const MAX_POWER: u32 = 36;
 const BUCKETS: usize = ((MAX_POWER - PRECISION + 2) << PRECISION) as usize;
 
-/// Recorded durations, in buckets.
 #[derive(Debug)]
 pub(crate) struct Histogram {
     buckets: [StatisticU64; BUCKETS],

@@ -191,8 +191,8 @@ pub(crate) fn read<R>(read: impl FnOnce() -> R) -> R {
 pub(crate) struct WorkerLookup(Option<(Arc<dyn Clock>, Arc<AtomicBool>)>);
 
 impl WorkerLookup {
-    /// Called by the thread for which the worker makes the call. `looks` says whether the call looks on disk
-    /// or waits for room.
+    /// The thread for which the worker makes the call must call this. `looks` says whether the call looks on
+    /// disk or waits for room.
     pub(crate) fn new(looks: bool) -> Self {
         let calls = |calls: &ThreadCalls| (calls.clock.clone(), calls.found_quick.clone());
         Self(if looks { with(calls) } else { None })

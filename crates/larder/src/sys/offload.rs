@@ -188,7 +188,6 @@ impl Workers {
         }
     }
 
-    /// Adds a job. Returns its number.
     fn add(self: &Arc<Self>, job: Job) -> u64 {
         let mut queue = self.queue.lock();
         queue.last_number += 1;

@@ -66,7 +66,6 @@ pub(crate) struct FileProcess {
 }
 
 impl FileProcess {
-    /// Returns the calling process.
     pub(crate) fn current() -> Self {
         Self { process: Process::current(), id: std::process::id() }
     }

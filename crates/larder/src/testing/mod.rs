@@ -95,7 +95,7 @@ pub fn await_first_sweep(cache: &crate::api::cache::Cache) -> Result<(), crate::
     cache.sweep().map(drop)
 }
 
-/// Returns the answer of a cache's control socket to a line, without a socket. Used by the fuzzer.
+/// Returns the answer of a cache's control socket to a line, without a socket. The fuzzer uses it.
 #[cfg(all(unix, feature = "control"))]
 #[doc(hidden)]
 #[must_use]

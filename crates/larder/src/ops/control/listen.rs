@@ -6,10 +6,10 @@
 //! is ever writable by other users. A socket at the path always has a listener. Otherwise, another process
 //! would take it for stale.
 //!
-//! A forked child inherits the descriptor. As long as the child lives, connections to the socket succeed and
-//! are never answered. So each process keeps a list of the sockets that it and its ancestors created, with
-//! their file numbers. If the ancestor that created a socket has ended, the child may replace that socket
-//! with its own. Processes without this list leave the socket in place.
+//! A forked child inherits the descriptor of the socket. As long as the child lives, connections to the
+//! socket succeed and are never answered. So each process keeps a list of the sockets that it and its
+//! ancestors created, with their file numbers. If the ancestor that created a socket has ended, the child may
+//! replace that socket with its own. Processes without this list leave the socket in place.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
@@ -31,7 +31,6 @@ process_static! {
     static MADE: AtomicSnapshot<Vec<CreatedSocket>> = AtomicSnapshot::empty();
 }
 
-/// A socket that this process or an ancestor created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct CreatedSocket {
     pid: u32,
@@ -63,7 +62,7 @@ impl CreatedSocket {
         });
     }
 
-    /// Returns whether this socket was created by an ancestor that has ended.
+    /// Returns whether an ancestor that has ended created the socket with this metadata.
     fn is_inherited(found: &fs::Metadata) -> bool {
         let made = MADE.load();
         let mut all = made.iter().flat_map(|made| made.iter());

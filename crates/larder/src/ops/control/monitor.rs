@@ -39,10 +39,10 @@ pub struct Operation {
     /// The kind: `memory_hit`, `disk_hit`, `absent_answer`, `miss`, `load`, `insert`, `remove` or
     /// `remove_prefix`. The key of a `remove_prefix` is the prefix.
     pub operation: String,
-    /// The name of the keyspace. `None` if the keyspace was closed meanwhile.
+    /// The name of the keyspace. `None` if the keyspace has been closed since the operation.
     pub keyspace: Option<String>,
     /// The key as text, in the shape of its keyspace's keys. Equal to `key_bytes` if the key is a prefix, or
-    /// if the keyspace was closed meanwhile.
+    /// if the keyspace has been closed since the operation.
     pub key: String,
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
     pub key_bytes: String,

@@ -72,7 +72,6 @@ pub(super) enum Request {
     Monitor(MonitorRequest),
 }
 
-/// Selects the operations that a stream shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct MonitorRequest {

@@ -39,7 +39,6 @@ pub const DEFAULT_MONITOR_SECONDS: u64 = 60;
 /// Maximum duration of a stream, in seconds.
 pub const MAX_MONITOR_SECONDS: u64 = 3600;
 
-/// A stream of operations to a peer.
 #[derive(Debug)]
 pub(super) struct Stream {
     cache: Weak<Shared>,

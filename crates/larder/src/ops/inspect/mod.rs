@@ -57,7 +57,7 @@ pub use verify::{
     DamagedRecord, FileVerifyReport, MAX_DAMAGED_NAMED, Miscounted, PageVerifyReport, UnreadableRecord,
 };
 
-/// A reader of one cache file, which takes any number of snapshots.
+/// A reader of one cache file. It takes any number of snapshots.
 ///
 /// An inspector keeps no file open between snapshots. So each snapshot reads the file that is then at the
 /// path, and an idle inspector does not prevent an owner from reusing space.

@@ -36,7 +36,6 @@ pub enum MetricKind {
     Histogram,
 }
 
-/// The source of a metric's value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum MetricSource {
     Cache(fn(&Stats) -> u64),

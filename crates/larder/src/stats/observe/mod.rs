@@ -1,10 +1,10 @@
 //! Observes the operations of a cache: hot keys, slow loads, and watchers of operations.
 //!
 //! Every lookup, insert, removal and load is counted by its thread, in a counter of its keyspace. The count
-//! and the keyspace decide whether the operation is sampled: they are mixed into a number, which is compared
-//! with a threshold. While sampling is off, this costs an operation a load and a branch. While sampling is
-//! on, an operation that is not sampled costs two more multiplications. The decision not to sample an
-//! operation writes to no memory.
+//! and the keyspace decide whether the operation is sampled: they are mixed into a number, and the number is
+//! compared with a threshold. While sampling is off, this costs an operation a load and a branch. While
+//! sampling is on, an operation that is not sampled costs two more multiplications. The decision not to
+//! sample an operation writes to no memory.
 //!
 //! The reported errors require that samples are nearly independent. Sampling every 64th operation would
 //! violate this: if a thread looks up 64 keys in turn, the same key is sampled each time. Multiplying the

@@ -3,7 +3,6 @@
 use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::spell_hex;
 
-/// The name of an open keyspace, and the shape of its keys.
 #[derive(Debug, Clone)]
 pub(crate) struct NamedKeyspace {
     pub(crate) name: String,

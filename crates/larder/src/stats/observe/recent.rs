@@ -17,7 +17,6 @@ pub const HALF_LIFE: Duration = Duration::from_mins(1);
 /// Number of half-lives after which all counts are scaled down. Much larger weights would make sums inexact.
 const MAX_HALVES: f64 = 30.0;
 
-/// A summary of the keys of the last minutes.
 #[derive(Debug)]
 pub(super) struct DecayingSummary {
     summary: Summary,
@@ -28,13 +27,12 @@ pub(super) struct DecayingSummary {
     weight: f64,
 }
 
-/// A key of the summary.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Frequent<'a> {
     pub(super) key: &'a [u8],
     /// The key's share of all added keys.
     pub(super) share: f64,
-    /// The error of the share: the certain bound of the summary's error, plus the sampling error with 95 %
+    /// The error of the share: the guaranteed bound of the summary's error, plus the sampling error with 95 %
     /// confidence.
     pub(super) error: f64,
 }

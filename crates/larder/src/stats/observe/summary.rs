@@ -1,4 +1,4 @@
-//! A summary of a stream, which finds the most frequent keys in bounded memory.
+//! A summary of a stream. It finds the most frequent keys in bounded memory.
 //!
 //! This is Space-Saving: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements
 //! in data streams", ICDT 2005. The algorithm keeps a counter for each of at most `capacity` keys. A new key
@@ -13,10 +13,10 @@
 //!   `total / capacity` has a counter.
 //!
 //! `HeavyKeeper` (Gong et al., "`HeavyKeeper`: an accurate algorithm for finding top-k elephant flows",
+//! `HeavyKeeper` (Gong et al., "`HeavyKeeper`: an accurate algorithm for finding top-k elephant flows",
 //! USENIX ATC 2018) is more exact in the same memory. But its error bound holds only with some probability,
-//! which its result does not state. Operators see an error for each figure, so an algorithm with a certain
+//! which its result does not state. Operators see an error for each figure, so an algorithm with a guaranteed
 //! bound was chosen.
-//!
 //! Each addition has a weight, and all counts can be scaled, so that old counts can decay
 //! ([`super::recent`]).
 
@@ -24,7 +24,6 @@ use hashbrown::HashTable;
 
 use crate::sys::sync::hash_seeds;
 
-/// The counters of the most frequent keys.
 #[derive(Debug)]
 pub(super) struct Summary {
     counters: Vec<SummaryCounter>,
@@ -44,7 +43,6 @@ pub(super) struct SummaryCounter {
     pub(super) count: f64,
     pub(super) error: f64,
     hash: u64,
-    /// The counter's position in the heap.
     place: usize,
 }
 
@@ -62,7 +60,6 @@ impl Summary {
         }
     }
 
-    /// Returns the sum of the added weights.
     pub(super) const fn total(&self) -> f64 {
         self.total
     }

@@ -15,9 +15,8 @@
 //! 2. To stop: remove the watcher from the list, lower the thresholds as far as the remaining watchers
 //!    allow, then publish the list.
 //!
-//! The thresholds are computed from the whole list under the lock. Without the lock, stopping a watcher
-//! could lower the thresholds below that of a watcher that has just started, which would then see no
-//! operation.
+//! The thresholds are computed from the whole list under the lock. Without the lock, stopping a watcher could
+//! lower the thresholds too far for a watcher that has just started. That watcher would then miss operations.
 
 use std::collections::VecDeque;
 
@@ -26,7 +25,6 @@ use crate::stats::count::Count;
 use crate::sys::sync::{Arc, AtomicSnapshot, Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
-/// Maximum number of watchers at a time.
 pub(crate) const MAX_WATCHERS: usize = 4;
 /// Maximum number of operations in a ring.
 const RING: usize = 1024;
@@ -67,7 +65,6 @@ impl Verb {
     ];
 }
 
-/// A watcher of operations, with its ring.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     pub(super) threshold: u64,
@@ -109,7 +106,6 @@ impl Watcher {
         seen
     }
 
-    /// Returns how many sampled operations this watcher has missed.
     pub(crate) fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }

@@ -12,7 +12,6 @@ fn look_for(clock: &ManualClock, took: Duration) {
     look(|| read(|| clock.advance(took)));
 }
 
-/// Makes a lookup in the role of a worker. It reads the file for this time.
 fn look_on_worker(clock: &ManualClock, took: Duration) {
     WorkerLookup::new(true).look(|| read(|| clock.advance(took)));
 }

@@ -22,7 +22,6 @@ impl<T> AtomicSnapshot<T> {
         self.0.load()
     }
 
-    /// Creates a snapshot without a value.
     pub(crate) const fn empty() -> Self {
         Self(arc_swap::ArcSwapOption::const_empty())
     }
@@ -52,7 +51,6 @@ pub(crate) mod channel {
     pub(crate) use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded, unbounded};
 }
 
-/// Returns random seeds for a hash table.
 pub(crate) fn hash_seeds() -> ahash::RandomState {
     ahash::RandomState::new()
 }

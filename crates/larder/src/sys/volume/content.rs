@@ -35,8 +35,8 @@ pub(crate) trait FileContent: StorageBackend {
 #[derive(Debug)]
 pub(super) struct OsContent {
     backend: Limited<FileBackend>,
-    /// The same open file, for punching holes, which redb's handle cannot do. `None` for a file that is only
-    /// read and locked.
+    /// The same open file, to punch holes, which redb's handle cannot do. `None` for a file that is only read
+    /// and locked.
     file: Option<File>,
 }
 
@@ -133,7 +133,6 @@ pub(super) fn counts_blocks(_: &Path) -> bool {
     false
 }
 
-/// Returns how many bytes are allocated to a file.
 #[cfg(unix)]
 pub(super) fn allocated(found: &fs::Metadata) -> u64 {
     use std::os::unix::fs::MetadataExt;

@@ -15,7 +15,6 @@ use super::{Anchor, LockFile, Metadata, Volume, limit, rename};
 #[cfg(unix)]
 const DIR_MODE: u32 = 0o700;
 
-/// The file system of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct OsVolume;
 

@@ -14,10 +14,10 @@
 //!    and unlocks nothing. If a thread of the parent held a slot at the fork, the slot stays locked forever
 //!    and keeps its descriptor.
 //!
-//! At the fork, a thread of the parent may have been reading, writing or syncing, which can take long. So
-//! locks are on a descriptor that is used for nothing else (see [`VolumeFile::with_locks`]). The store takes
-//! some of its locks for each transaction, so this descriptor may also be in use at the fork. Then the child
-//! gets an error. In a process that commits continuously, this happens a few times in a thousand forks.
+//! At the fork, a thread of the parent may have been reading, writing or syncing, which can take a long time.
+//! So locks are on a descriptor that is used for nothing else (see [`VolumeFile::with_locks`]). The store
+//! takes some of its locks for each transaction, so this descriptor may also be in use at the fork. Then the
+//! child gets an error. In a process that commits continuously, this happens a few times in a thousand forks.
 
 use std::io;
 use std::ops::{Bound, Range};
@@ -83,7 +83,8 @@ impl TrackedVolume {
         &self.path
     }
 
-    /// Closes every open file that no thread was using at the fork. Called in a forked child, once or more.
+    /// Closes every open file that no thread was using at the fork. A forked child may call this more than
+    /// once.
     ///
     /// # Errors
     /// Returns an error if a descriptor that may have a lock stays open.

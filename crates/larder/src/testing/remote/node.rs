@@ -15,7 +15,6 @@ use crate::sys::sync::{Arc, AtomicU64, Mutex, Ordering};
 /// A request on its way to the server.
 type Outgoing = Box<dyn FnOnce(&RemoteNode) + Send>;
 
-/// An item that the server has sent to a node.
 enum StreamItem {
     Answer(Box<dyn FnOnce() + Send>),
     Push(Vec<SlotName>),

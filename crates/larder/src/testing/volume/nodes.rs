@@ -11,7 +11,6 @@ pub(super) const PAGE: usize = 4096;
 
 type Page = Arc<[u8]>;
 
-/// The files of a disk, and their names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Nodes {
     names: BTreeMap<PathBuf, u64>,
@@ -51,7 +50,6 @@ impl Nodes {
         self.by_id.keys().map(|&id| self.allocated(id)).sum()
     }
 
-    /// Returns the number of bytes that are allocated to one file.
     pub(super) fn allocated(&self, id: u64) -> u64 {
         self.by_id.get(&id).map_or(0, |node| (node.pages.len() * PAGE) as u64)
     }

@@ -33,7 +33,6 @@ impl Loss {
     pub const ALL: [Self; 4] = [Self::Everything, Self::Nothing, Self::Some, Self::Torn];
 }
 
-/// A change to a disk.
 #[derive(Debug, Clone)]
 pub(super) enum JournalEntry {
     Create {
@@ -65,7 +64,7 @@ pub(super) enum JournalEntry {
     SyncNode {
         id: u64,
     },
-    /// Writes a file by other means than the cache. Durable immediately, without a sync.
+    /// A write by another program than the cache. It is durable immediately, without a sync.
     Plant {
         path: PathBuf,
         bytes: Arc<[u8]>,
@@ -73,7 +72,6 @@ pub(super) enum JournalEntry {
 }
 
 impl JournalEntry {
-    /// Applies the change to the files.
     pub(super) fn apply(&self, nodes: &mut Nodes) {
         match self {
             Self::Create { path, id } => nodes.create(path.clone(), *id),

@@ -1,6 +1,5 @@
 //! A lock on a range of the bytes of a simulated file.
 
-/// A lock on a range of a file's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RangeLock {
     pub(super) handle: u64,

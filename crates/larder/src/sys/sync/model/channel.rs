@@ -58,7 +58,6 @@ struct ChannelState<T> {
     is_received: bool,
 }
 
-/// The sending half of the channel.
 #[derive(Debug)]
 pub(crate) struct Sender<T>(Arc<Channel<T>>);
 

@@ -141,7 +141,6 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-/// Whether a wait ended with a timeout.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WaitTimeoutResult {
     timed_out: bool,

@@ -10,7 +10,6 @@ use crate::api::keyspace::loading::policy::LoadPolicy;
 /// otherwise load forever.
 const MAX_LOADS: u64 = 3;
 
-/// A source that counts its loads.
 #[derive(Clone, Default)]
 struct CountedSource(Arc<AtomicU64>);
 

@@ -7,9 +7,9 @@
 //!
 //! A second table compares the real store with the model's orders. The beginning of each trace, spread over
 //! six hours, is played on a cache with a manual clock. The same requests are then played on models. Their
-//! tiers have room for as many entries as the tiers of the cache had. For the disk, this is the mean since
-//! the first eviction. The cache differs from the model in two ways: its memory has larder's own policy,
-//! and a written entry reaches the disk after up to 64 requests.
+//! tiers have room for as many entries as the tiers of the cache had. For the disk, this number is the mean
+//! since the first eviction. The cache differs from the model in two ways: its memory has larder's own
+//! policy, and a written entry reaches the disk after up to 64 requests.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]

@@ -1,8 +1,8 @@
 //! Counts the instructions of a memory hit with valgrind's callgrind. Other work on the machine does not
 //! change the count.
 //!
-//! A child process fills a cache and looks up keys under valgrind, which counts only the lookups. The hash
-//! seeds differ between processes. This changes the count by less than 0.1 %.
+//! A child process fills a cache and looks up keys under valgrind. valgrind counts only the lookups. The
+//! hash seeds differ between processes. This changes the count by less than 0.1 %.
 //!
 //! The package `larder-callgrind` checks larder's count against a limit.
 

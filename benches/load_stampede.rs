@@ -1,7 +1,7 @@
 //! Counts loads when 64 threads request the same expired key at once, with a loader that takes 20 ms.
 //!
-//! Each repeat starts with an expired entry. The figure of a round is the maximum number of loader runs in a
-//! repeat, which is one if the callers share the load. The report also shows the time until the last thread
+//! Each repeat starts with an expired entry. The figure of a round is the maximum number of loader runs in
+//! a repeat. It is one if the callers share the load. The report also shows the time until the last thread
 //! has its value.
 
 #![forbid(unsafe_code)]

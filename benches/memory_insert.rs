@@ -28,7 +28,7 @@ const QUICK_INSERTS: usize = 50_000;
 const ROUNDS: usize = 11;
 /// The peers that keep newcomers: the others refuse most of the new keys.
 const KEEPING: [&str; 3] = [Cached::NAME, FoyerLru::NAME, FoyerS3Fifo::NAME];
-/// Number of values, which the inserts use in turn. Creating values is not measured.
+/// Number of values. The inserts use them in turn. Creating values is not measured.
 const VALUES: usize = 1 << 14;
 
 fn main() {

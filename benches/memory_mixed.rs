@@ -23,7 +23,7 @@ const REQUESTS: usize = 1 << 22;
 const OPERATIONS: usize = 250_000;
 const QUICK_OPERATIONS: usize = 60_000;
 const ROUNDS: usize = 11;
-/// Number of values, which the inserts use in turn. Creating values is not measured.
+/// Number of values. The inserts use them in turn. Creating values is not measured.
 const VALUES: usize = 1 << 14;
 
 fn main() {

@@ -2,7 +2,7 @@
 //! the client on the second.
 //!
 //! redis-benchmark measures the throughput. The report also shows the processor time per request, over all
-//! threads of the server. The tail latency is measured at a fixed rate, which is half of the slower server's
+//! threads of the server. The tail latency is measured at a fixed rate: half of the slower server's
 //! throughput.
 
 #![forbid(unsafe_code)]

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Builder;
 
-/// The reply, which is also the reply to `GET` of a key with the value `xxx`.
+/// The reply. Redis sends the same reply to `GET` of a key with the value `xxx`.
 const REPLY: &[u8] = b"$3\r\nxxx\r\n";
 const BUFFER_LEN: usize = 16 << 10;
 

@@ -1,7 +1,7 @@
 //! The shared parts of the benches: requests, contests, and the report.
 //!
-//! A bench program sets up larder and its peers as contestants of a [`Contest`], in which they take turns.
-//! Each contest saves an [`Outcome`] as JSON. The `report` program turns all outcomes into
+//! A bench program sets up larder and its peers as contestants of a [`Contest`]. The contestants take
+//! turns. Each contest saves an [`Outcome`] as JSON. The `report` program turns all outcomes into
 //! `docs/benchmarks.md`.
 
 #![forbid(unsafe_code)]

@@ -216,7 +216,7 @@ impl RespServer {
     }
 
     /// Sends all kinds of requests at once, as fast as replies arrive. Returns the requests per second, and
-    /// the server's processor time per request in nanoseconds, which includes the writes to disk.
+    /// the server's processor time per request in nanoseconds. This time includes the writes to disk.
     ///
     /// # Errors
     /// Fails if redis-benchmark fails.

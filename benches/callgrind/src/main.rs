@@ -1,7 +1,7 @@
 //! Checks that a memory hit needs no more instructions than the stored figure allows.
 //!
-//! A child process fills a cache and looks up keys under valgrind, which counts only the lookups. The hash
-//! seeds differ between processes. This changes the count by less than 0.1 %. The path of the build
+//! A child process fills a cache and looks up keys under valgrind. valgrind counts only the lookups. The
+//! hash seeds differ between processes. This changes the count by less than 0.1 %. The path of the build
 //! directory influences which functions the compiler inlines. This once changed the count by 7 %. Therefore
 //! the check has an allowance.
 //!
@@ -26,8 +26,8 @@ use larder_callgrind::{instructions, valgrind};
 
 /// How many more instructions a hit of `get_or_load` may need than a hit of `get`, in percent.
 const LOADED_ALLOWANCE: f64 = 5.0;
-/// How many more instructions a hit of an async call may need than a hit of `get`. They take less than 10
-/// ns.
+/// How many more instructions a hit of an async call may need than a hit of `get`. These instructions take
+/// less than 10 ns.
 const ASYNC_ALLOWANCE: f64 = 40.0;
 const KEEP: &str = "--keep";
 /// Number of counts. The result is their median.

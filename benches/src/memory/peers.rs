@@ -66,7 +66,7 @@ impl MemoryCache for Moka {
     }
 }
 
-/// moka with the hasher that its documentation recommends for speed, which larder uses too.
+/// moka with the hasher that its documentation recommends for speed. larder uses the same hasher.
 #[derive(Debug)]
 pub struct MokaAhash(moka::sync::Cache<String, Value, ahash::RandomState>);
 

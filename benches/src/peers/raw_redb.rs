@@ -1,4 +1,4 @@
-//! redb without larder, which shows the minimum cost of the same file.
+//! redb without larder. This peer shows the minimum cost of the same file.
 //!
 //! For lookups, this peer opens a copy of a larder file, so the tree, the pages and the records are the same.
 //! It keeps the table open. A lookup copies, checks and decodes the record. For writes, it commits the same

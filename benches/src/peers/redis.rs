@@ -1,7 +1,7 @@
 //! A redis-server that runs in its own directory during the bench.
 //!
 //! The server appends to its log, and syncs the log every second, as Redis recommends. If there are two
-//! processors, the server and the client each have their own. The client is the crate `redis`, whose cost is
+//! processors, the server and the client each have their own. The client is the crate `redis`. Its cost is
 //! part of each figure.
 
 use std::fs;

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-/// The colour of larder's bars and lines, which differs from the colour of the peers.
+/// The colour of larder's bars and lines. The peers have another colour.
 pub(super) const OURS: &str = "#b5471b";
 pub(super) const PEERS: &str = "#8aa0b4";
 pub(super) const INK: &str = "#24292f";

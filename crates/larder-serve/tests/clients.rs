@@ -19,7 +19,7 @@ use crate::support::Served;
 const DJANGO: &str = "5.1.4";
 const DJANGO_REDIS: &str = "5.4.0";
 
-/// The Python environment with the client versions that the table of known scripts names.
+/// The Python environment with the client versions whose scripts the server knows.
 static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(|| environment("clients", "requirements.txt"));
 
 /// The Python environment with the newest client versions that were tested.

@@ -359,8 +359,8 @@ fn random_requests_are_answered_as_redis_answers_them_in_version_3() {
     compare(seed(), 6000, "3");
 }
 
-/// Returns the seed in `LARDER_SEED`, which repeats a run. The default is fixed, so that a new failure is
-/// caused by a change of the code.
+/// Returns the seed in `LARDER_SEED`. The same seed repeats a run. The default is fixed, so that a new
+/// failure is caused by a change of the code.
 fn seed() -> u64 {
     std::env::var("LARDER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20)
 }

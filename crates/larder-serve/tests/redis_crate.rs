@@ -1,5 +1,4 @@
-//! Tests with the crate `redis`, which Rust programs use: blocking and async, and with both versions of the
-//! protocol.
+//! Tests with the crate `redis`: blocking and async, and with both versions of the protocol.
 
 use redis::{AsyncCommands, Client, Commands, ConnectionLike, ExistenceCheck, RedisResult, SetOptions};
 

@@ -72,7 +72,7 @@ impl Client {
         self.receive(reply);
     }
 
-    /// Sends a request, and returns the text of its reply, which must be a bulk string.
+    /// Sends a request, and returns the text of its reply. The reply must be a bulk string.
     pub(crate) fn bulk(&mut self, words: &[&str]) -> String {
         self.send(request(words));
         let mut header = Vec::new();

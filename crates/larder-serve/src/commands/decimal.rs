@@ -1,4 +1,4 @@
-//! Decimal numbers for `INCRBYFLOAT`, which are added exactly, with 17 digits after the decimal point.
+//! Decimal numbers for `INCRBYFLOAT`. They are added exactly, with 17 digits after the decimal point.
 //!
 //! Redis adds 80-bit floating-point numbers of an Intel processor, and prints 17 digits after the decimal
 //! point. So the sum of `10.5` and `0.1` is `10.6` in Redis and here. A number too large for 17 such digits

@@ -1,7 +1,7 @@
 //! Finds the command of a request, checks the request against the command table, and runs the command.
 //!
 //! The dispatcher measures the time of requests for `SLOWLOG` and `LATENCY`. For a `GET`, a `SET` and a
-//! fast command without entries, the measurement begins only when the command begins to wait, which saves
+//! fast command without entries, the measurement begins only when the command begins to wait. This saves
 //! two reads of the clock. So a `GET` that reads the disk on this thread is not measured. After a slow
 //! read, other threads read the disk, so a `GET` waits for them and is measured. The time of a removal does
 //! not include the wait for its commit, because the connection executes its next requests meanwhile.

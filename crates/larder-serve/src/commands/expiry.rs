@@ -2,8 +2,8 @@
 //!
 //! The cache stores an expiry in milliseconds, at most ten years ahead, and shortens a later expiry to ten
 //! years. An expiry in the past removes the entry, and the server replies when the removal is durable. Any
-//! other change of an expiry is a write, which is on disk within the flush interval, even if it shortens the
-//! entry's life.
+//! other change of an expiry is a write, even if the change shortens the entry's life. By default, a write
+//! is on disk within the flush interval.
 
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ enum Item {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pattern {
     items: Vec<Item>,
-    /// Number of items, not counting `*`, which is the minimum length of a matching text.
+    /// Number of items, not counting `*`. A matching text has at least this length.
     min_len: usize,
 }
 
@@ -105,7 +105,7 @@ impl ByteSet {
     }
 }
 
-/// Parses the first item of a pattern, which must not be empty. Also returns the rest.
+/// Parses the first item of a pattern. The pattern must not be empty. Also returns the rest.
 fn item(pattern: &[u8]) -> (Item, &[u8]) {
     match pattern {
         [b'*', rest @ ..] => (Item::Any, rest),

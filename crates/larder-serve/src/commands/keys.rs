@@ -37,7 +37,7 @@ fn delete(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffe
     Ok(())
 }
 
-/// Runs `EXISTS key [key ...]`, which counts a key as often as it is named.
+/// Runs `EXISTS key [key ...]`. Counts a key as often as the request names it.
 fn count_present(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     let mut present = 0;
     for key in args.from(1) {

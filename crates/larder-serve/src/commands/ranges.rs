@@ -21,7 +21,7 @@ pub(super) static COMMANDS: &[Command] = family! { "string";
 
 const TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 
-/// Maximum length of a value in bytes, which is also the cache's limit.
+/// Maximum length of a value, in bytes. The cache has the same limit.
 #[expect(clippy::cast_possible_truncation, reason = "64 MiB")]
 const MAX_LEN: usize = MAX_VALUE_LEN.as_u64() as usize;
 

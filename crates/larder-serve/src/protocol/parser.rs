@@ -109,8 +109,7 @@ impl Parser {
         Ok(if self.spans.is_empty() { Parsed::Nothing(self.at) } else { Parsed::Request(self.at) })
     }
 
-    /// Parses the line at `at`, which consists of a sign and a length. Returns `None` if the line has not
-    /// arrived completely.
+    /// Parses the line at `at`: a sign and a length. Returns `None` if the line has not arrived completely.
     fn header(&mut self, buffer: &[u8], too_long: &str) -> Result<Option<Header>, ProtocolError> {
         let rest = buffer.get(self.at + 1..).unwrap_or_default();
         let line = rest.get(..rest.len().min(MAX_HEADER)).unwrap_or_default();

@@ -179,16 +179,16 @@ impl ServerBuilder {
         self
     }
 
-    /// Requires a password, which clients send for the user `default` with `AUTH` or `HELLO`. Default: no
+    /// Requires a password. Clients send it for the user `default`, with `AUTH` or `HELLO`. Default: no
     /// password.
     pub fn password(mut self, password: &str) -> Self {
         self.password = Some(Password::new(password));
         self
     }
 
-    /// Allows addresses that other machines can reach, which also require a [`password`](Self::password).
-    /// Connections are not encrypted, so anyone who can read the network can read the password and the
-    /// values.
+    /// Allows addresses that other machines can reach. Such an address also requires a
+    /// [`password`](Self::password). Connections are not encrypted, so anyone who can read the network can
+    /// read the password and the values.
     pub fn allow_remote(mut self, allow: bool) -> Self {
         self.allows_remote = allow;
         self

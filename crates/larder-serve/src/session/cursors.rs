@@ -40,7 +40,7 @@ pub(crate) struct Place {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeysAhead {
-    /// The keys, which several places of one walk share.
+    /// Several places of one walk share these keys.
     pub(crate) keys: Arc<Vec<Vec<u8>>>,
     /// Memory of all `keys`, in bytes.
     size: usize,

@@ -18,7 +18,7 @@ const MAX_QUEUE: usize = 4 << 20;
 
 #[derive(Debug, Default)]
 pub(crate) struct Monitors {
-    /// Number of elements of `queues`, which can be read without the lock.
+    /// Number of elements of `queues`. It can be read without the lock.
     count: AtomicUsize,
     queues: Mutex<Vec<Arc<Mutex<LineQueue>>>>,
 }

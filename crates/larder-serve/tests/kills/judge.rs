@@ -1,7 +1,7 @@
 //! Checks which values a read may return, from the requests that were sent and the replies that were
 //! received.
 //!
-//! Each key or group of keys has a history, which numbers the changes in order. A history stores three
+//! Each key or group of keys has a history. The history numbers the changes in order, and stores three
 //! numbers:
 //!
 //! - `sent`: the last change that was sent, whether or not a reply has arrived.
@@ -17,7 +17,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Number of a life of the server, which lasts from a start to the next kill.
+/// Number of a life of the server. A life lasts from a start to the next kill or shutdown.
 pub(super) type Life = u64;
 
 /// The promises that the judge checks. Each finding names one of them.

@@ -1,4 +1,4 @@
-//! The requests of the workers, which change and read the entries that [`super::judge`] checks.
+//! The requests of the workers. They change and read the entries that [`super::judge`] checks.
 //!
 //! | what | where | how it is changed |
 //! |---|---|---|
@@ -184,8 +184,8 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Sends changes between `MULTI` and `EXEC`. Returns whether they were made, which is false if a watched
-    /// key has changed.
+    /// Sends changes between `MULTI` and `EXEC`. Returns whether they were made. They were not made if a
+    /// watched key has changed.
     fn transact(&mut self, changes: &[Vec<&str>]) -> Result<bool, Stopped> {
         let mut requests: Vec<&[&str]> = vec![&["MULTI"]];
         requests.extend(changes.iter().map(Vec::as_slice));

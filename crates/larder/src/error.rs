@@ -300,7 +300,7 @@ pub enum Error {
     )]
     Changed,
 
-    /// The change is visible in this process, but may not be on the disk.
+    /// The change is visible in this process, but possibly not on the disk.
     ///
     /// If an invalidation returns this error, the removed entries may come back after a restart. Repeat the
     /// call, or delete the cache file before the next start. Calls that must read the entry, such as

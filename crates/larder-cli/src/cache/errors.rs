@@ -1,8 +1,8 @@
 //! Turns errors of the library into failures of the command, with an exit code and a text that names the next
 //! step.
 //!
-//! The texts of the library are for a program that opens a cache, which may choose another path or create a
-//! file. The user of the command looks for an existing cache, and needs its path.
+//! The texts of the library are for a program that opens a cache. Such a program may choose another path or
+//! create a file. The user of the command looks for an existing cache, and needs its path.
 
 use std::ffi::OsStr;
 use std::fs;

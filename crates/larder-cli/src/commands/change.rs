@@ -1,7 +1,7 @@
 //! The commands that change a cache.
 //!
 //! These commands open the file as its owner. If another process already owns the file, removals and `flush`
-//! instead ask that process through its control socket, which changes its memory too.
+//! instead ask that process through its control socket. The process then changes its memory too.
 
 pub(crate) mod compact;
 pub(crate) mod flush;

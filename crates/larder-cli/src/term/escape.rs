@@ -1,4 +1,4 @@
-//! The last filter before the terminal, which escapes control characters in texts from files and processes.
+//! The last filter before the terminal. It escapes control characters in texts from files and processes.
 //!
 //! Code that prints a name escapes it first, so that a line end in the name cannot forge a line of output.
 //! All output also passes this filter, so that a text which was not escaped still cannot move the cursor or
@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// The first byte of U+0080 to U+00BF in UTF-8, of which U+0080 to U+009F are control characters.
+/// The first byte of U+0080 to U+00BF in UTF-8. Of these, U+0080 to U+009F are control characters.
 pub(crate) const HIGH: u8 = 0xC2;
 const ESC: u8 = 0x1B;
 pub(crate) const DEL: u8 = 0x7F;

@@ -95,7 +95,7 @@ fn a_file_in_use_is_left_to_its_owner_which_takes_removals_through_its_socket() 
     assert_eq!(entries(&place), 301);
     assert_eq!(printed(place.dir(), &["clear", FILE, "--dry-run"], 0), "would remove 301 entries\n");
     assert_eq!(printed(place.dir(), &["clear", "shop.sock", "--dry-run"], 0), "would remove 301 entries\n");
-    // First with the file and the socket, then with the socket alone.
+    // The first command gets the file and the socket, and the others get the socket alone.
     let through = ["remove", FILE, "product_P7", "--socket", "shop.sock"];
     assert_eq!(printed(place.dir(), &through, 0), "removed 1 entry\n");
     assert_eq!(printed(place.dir(), &["remove", "shop.sock", "product_P8"], 0), "removed 1 entry\n");

@@ -19,7 +19,7 @@ use crate::support::{Place, larder, stdout, transcript};
 
 const PAGE: &str = include_str!("../../../../docs/operations.md");
 
-/// The sections of the page about a faulty service, whose examples are run here. The examples of the other
+/// The sections of the page about a faulty service. Their examples are run here. The examples of the other
 /// sections are run on a healthy file.
 pub(crate) const SECTIONS: [&str; 8] = [
     "Stale: an answer is old",

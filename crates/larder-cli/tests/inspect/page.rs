@@ -57,7 +57,7 @@ pub(crate) fn run(example: &Example, dir: &Path) -> String {
     stdout(&output)
 }
 
-/// Runs the commands of an example, which may fail.
+/// Runs the commands of an example. The commands may fail.
 pub(crate) fn output(Example { section, script, .. }: &Example, dir: &Path) -> Output {
     let _watch = Watch::over(format!("{section}: {script}"), patience());
     let binary = Path::new(env!("CARGO_BIN_EXE_larder")).parent().unwrap();

@@ -27,8 +27,8 @@ pub(crate) fn works(task: &str, path: &Path, ready: &dyn Fn()) -> bool {
     match task {
         "thrash memory" => thrash(builder().memory_capacity(256 << 10).disk_capacity(64 << 20), ready),
         "thrash disk" => {
-            // A small write buffer, because uncommitted entries are served from memory and hide the evictions
-            // of the disk.
+            // The write buffer is small, because uncommitted entries are served from memory and hide the
+            // evictions of the disk.
             let builder = builder().memory_capacity(64 << 10).write_buffer(128 << 10);
             thrash(builder.disk_capacity(2 << 20), ready);
         }

@@ -41,7 +41,7 @@ use crate::units::Timestamp;
 pub struct UntypedKeyspace {
     shared: Arc<Shared>,
     name: String,
-    /// The result of the latest search, which is used again while it is right.
+    /// The result of the latest search. It is used again while it is right.
     latest: Mutex<Option<Arc<FoundKeyspace>>>,
 }
 

@@ -23,13 +23,14 @@ fn a_spelling_applies_only_to_keyspaces_of_its_schema() {
     const OTHERS: KeySyntax<'_> = KeySyntax { schema: Some("other"), ..PRODUCTS };
     const OF_OTHER_SHAPE: KeySyntax<'_> = KeySyntax { shape: "u64", ..PRODUCTS };
     for (keyspaces, name, text, expected) in [
-        // A keyspace of another application, with the name and the shape of a keyspace of the shop.
+        // These cases have a keyspace of another application, with the name and the shape of a keyspace of
+        // the shop.
         (&[OWN][..], None, "product_1", "product product_1"),
         (&[OWN], None, "1", "product 1"),
         (&[OWN], Some("product"), "product_1", "product product_1"),
         (&[OTHERS], None, "product_1", "product product_1"),
         (&[OWN, NOTES], None, "product_1", REFUSED),
-        // The shop's keyspaces.
+        // These cases have the shop's keyspaces.
         (&[PRODUCTS], None, "product_1", "product 1"),
         (&[PRODUCTS], None, "1", "product 1"),
         (&[PRODUCTS], None, "\"product_1\"", "product product_1"),

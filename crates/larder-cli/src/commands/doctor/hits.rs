@@ -41,7 +41,7 @@ pub(super) fn hit_rate(series: Option<&StatsSeries>, in_file: Option<&Cumulative
         CheckResult::pass(check, found)
     } else {
         match start.as_ref().filter(|start| start.duration < WARM_UP) {
-            // Unknown, because misses are normal while the cache fills.
+            // The result is unknown, because misses are normal while the cache fills.
             Some(start) => {
                 let found = format!("{found}, and it was opened {} ago", span(start.duration));
                 CheckResult::unknown(

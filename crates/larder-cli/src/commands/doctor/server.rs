@@ -16,7 +16,7 @@ use crate::cache::server::{ServerUrl, name};
 use crate::term::exit::{Exit, Failure};
 use crate::term::time::span;
 
-/// The oldest version that the client of a shared cache needs.
+/// The oldest version of the server that the client of a shared cache supports.
 const MIN_VERSION: (u64, u64) = (6, 2);
 /// Percent of a limit at which a check warns.
 const NEARLY_FULL: u64 = 90;

@@ -103,8 +103,8 @@ impl Target {
         let Some(mut client) = client else { return Ok(()) };
         self.open_file_of(client.server());
         let before = if before.is_empty() { self.holders_now() } else { before };
-        // Dropped while the service is watched. A snapshot prevents the service from reusing space, so a full
-        // cache would evict more.
+        // The snapshot is dropped while the service is watched. A snapshot prevents the service from reusing
+        // space, so a full cache would evict more.
         self.snapshot = None;
         self.series = Some(watch_stats(&mut client, watch)?);
         self.pid = Some(client.server().pid);
@@ -196,8 +196,8 @@ impl Target {
         }
         let found = "the cache is in memory alone: its entries end with the process";
         let file = "give it a file, as in LARDER_URL=file:/var/lib/shop/shop.larder";
-        // Unknown, because a running process may have no file on purpose. The warning below is for a URL that
-        // is not in use yet.
+        // The result is unknown, because a running process may have no file on purpose. The warning below is
+        // for a URL that is not in use yet.
         if self.stats().is_some() {
             return CheckResult::unknown(check, found, format!("if they are to outlive it, {file}"));
         }

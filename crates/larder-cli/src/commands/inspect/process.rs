@@ -106,7 +106,8 @@ impl LiveCache {
         }
         let is_on_disk = matches!(lookup.status.found_in, Some(FoundIn::Disk | FoundIn::Both));
         let file = self.snapshot.as_ref().filter(|_| is_on_disk)?.file().path;
-        // A new snapshot, because the entry may have been committed after the first one was taken.
+        // This needs a new snapshot, because the entry may have been committed after the first one was
+        // taken.
         let snapshot = snapshot::open(&file).ok()?;
         let finding = snapshot.find(snapshot.keyspace(&lookup.keyspace)?, &lookup.key).ok()?;
         let record = finding.live().filter(|record| Some(record.sequence) == lookup.status.sequence)?;
@@ -150,8 +151,8 @@ fn at(ms: u64) -> String {
     rfc3339(Timestamp::from_millis(ms))
 }
 
-/// Returns when the entry of a status expires, and the current time of the service, whose clock may differ
-/// from this machine's. Returns `None` if neither a value nor an absence is live.
+/// Returns the expiry of the entry of a status, and the current time of the service. The service's clock may
+/// differ from this machine's. Returns `None` if neither a value nor an absence is live.
 pub(super) fn expiry_and_now(status: &KeyStatus) -> Option<(Timestamp, Timestamp)> {
     let (expires_at, left) = status.expires_at_ms.zip(status.ttl_ms)?;
     Some((Timestamp::from_millis(expires_at), Timestamp::from_millis(expires_at.saturating_sub(left))))

@@ -52,7 +52,6 @@ impl<'a> ValueJson<'a> {
     }
 }
 
-/// How much of a value is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::commands) enum Extent {
     Beginning,

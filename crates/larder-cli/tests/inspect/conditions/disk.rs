@@ -9,7 +9,7 @@ use crate::support::{Place, larder, stdout, transcript};
 #[test]
 fn a_disk_tier_without_room_is_found_and_more_room_helps() {
     let place = Place::new();
-    // A small write buffer, so that entries soon reach the disk and are evicted there.
+    // The write buffer is small, so that entries soon reach the disk and are evicted there.
     let url = |disk: &str| {
         format!("file:shop.larder?memory=256KiB&write_buffer=256KiB&flush=20ms&disk={disk}&control=shop.sock")
     };

@@ -84,7 +84,7 @@ impl CacheBuilder {
     ///
     /// # Cost
     /// Takes a few milliseconds, for any number of entries, even after a crash. Files up to
-    /// [`verify_on_open`](CacheBuilder::verify_on_open) bytes are also verified, which takes about a second
+    /// [`verify_on_open`](CacheBuilder::verify_on_open) bytes are also verified. This takes about a second
     /// per gigabyte.
     pub fn open(self) -> Result<Cache, Error> {
         #[cfg(all(unix, feature = "control"))]

@@ -50,9 +50,9 @@ impl Cache {
     /// [`Error::ValueTooLarge`], even for a value that is only too large for the file. Also returns
     /// [`Error::Closed`] or [`Error::Forked`].
     ///
-    /// After [`Error::NotDurable`], all changes are visible in memory, but may not be on disk. A transaction
-    /// that removes an entry and stores values returns this error if the disk fails or is off, because its
-    /// values would be lost in a restart.
+    /// After [`Error::NotDurable`], all changes are visible in memory, but possibly not on disk. A
+    /// transaction that removes an entry and stores values returns this error if the disk fails or is off,
+    /// because its values would be lost in a restart.
     ///
     /// # Panics
     /// Panics if `body` panics. Nothing is changed then. In a round that will be lost, the reads may be from

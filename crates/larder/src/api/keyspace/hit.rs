@@ -23,8 +23,9 @@ use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live value of a key and its expiry, and counts a hit. If memory may not have a live value,
-    /// returns `None` and counts nothing. Then the caller encodes the key and looks it up again.
+    /// Returns the live value of a key and its expiry, and counts a hit. If it is not certain that memory
+    /// has a live value, returns `None` and counts nothing. Then the caller encodes the key and looks it up
+    /// again.
     #[expect(clippy::inline_always, reason = "more callers would keep it out of line")]
     #[inline(always)]
     pub(super) fn hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {

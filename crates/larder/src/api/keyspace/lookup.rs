@@ -6,8 +6,8 @@
 //!    take a lease and attach a flight to it.
 //! 3. Look on disk, in a snapshot loaded after (2).
 //! 4. The holder of the lease gets the value from its source, with no lock held.
-//! 5. The holder publishes the value, if the lease still holds. A write or an invalidation after (2) revokes
-//!    the lease, because the loaded value may be older than that change.
+//! 5. The holder publishes the value, if the lease is still valid. A write or an invalidation after (2)
+//!    revokes the lease, because the loaded value may be older than that change.
 //! 6. The lease and its flight are removed from the shard, then the flight ends. In this order, a caller that
 //!    arrives in between begins a new load, and does not join a flight that has ended.
 //!
@@ -256,7 +256,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.lease_or_join_for(key, load_thread, on_absence, lease_time, counts)
     }
 
-    /// Like [`lease_or_join`](Self::lease_or_join), with the time until the deadline of a lease.
+    /// Like [`lease_or_join`](Self::lease_or_join). `lease_time` is the time until the deadline of a new
+    /// lease.
     pub(super) fn lease_or_join_for(
         &self,
         key: SlotKey<'_>,

@@ -7,8 +7,8 @@ use crate::error::Error;
 /// The error of a call that changes an entry atomically.
 ///
 /// The change may have been made although the call failed: after [`Error::NotDurable`], memory has the
-/// change, but the disk may not. Then `applied` holds what the call would have returned, for example the
-/// value that `take` removed.
+/// change, but possibly the disk does not. Then `applied` holds what the call would have returned, for
+/// example the value that `take` removed.
 ///
 /// The `?` operator converts a `ModifyError` into an [`Error`].
 #[non_exhaustive]

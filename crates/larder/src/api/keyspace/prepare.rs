@@ -44,7 +44,7 @@ pub(super) struct PreparedValue {
     pub(super) room: Option<BufferRoom>,
 }
 
-/// The encoding of a value, which may be compressed, or of an absence, which has no bytes.
+/// The encoding of a value or of an absence. A value may be compressed. An absence has no bytes.
 pub(super) struct EncodedValue {
     pub(super) kind: RecordKind,
     pub(super) bytes: Vec<u8>,
@@ -120,8 +120,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return weight;
         }
         let (encoded, in_place) = (encoded_len as u64, size_of::<V>() as u64);
-        // An estimate: the heap memory that a value owns is about as large as its encoding. A type that needs
-        // no drop owns no heap memory.
+        // This is an estimate: the heap memory that a value owns is about as large as its encoding. A type
+        // that needs no drop owns no heap memory.
         with_overhead(if needs_drop::<V>() {
             in_place.saturating_add(encoded)
         } else {

@@ -204,7 +204,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// Reads the live value of a key from disk, and copies it into memory if `permit` still holds. Also
+    /// Reads the live value of a key from disk, and copies it into memory if `permit` is still valid. Also
     /// copies an absence, but then returns `None`.
     fn promote(&self, key: SlotKey<'_>, permit: Permit, min_visible_sequence: u64) -> Option<Arc<V>> {
         self.promote_decoded(key, permit, min_visible_sequence)?.value
@@ -221,7 +221,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(decoded)
     }
 
-    /// Copies an entry that was read from disk into memory, if `permit` still holds.
+    /// Copies an entry that was read from disk into memory, if `permit` is still valid.
     pub(super) fn copy_to_memory(&self, key: SlotKey<'_>, permit: Permit, decoded: &DecodedEntry<V>) {
         let weight = match &decoded.value {
             Some(value) => self.weigh(key, decoded.encoded_len, value),
@@ -255,7 +255,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Like [`lease_and_read`](Self::lease_and_read), but never waits. Returns `None` if the call would have
-    /// to wait, or needs a lookup on disk that the calling thread may not make.
+    /// to wait, or needs a lookup on disk that the calling thread must not make.
     #[cfg(feature = "async")]
     pub(super) fn lease_and_read_at_once<'a>(&'a self, key: SlotKey<'a>) -> Option<LeasedRead<'a, V>> {
         if self.is_remote() {

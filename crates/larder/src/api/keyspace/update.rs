@@ -108,7 +108,7 @@ impl Update {
     /// Returns [`Error::Remote`] if the server did not confirm the end. The server's fence then ends by
     /// itself, within one [`lease_timeout`](crate::CacheBuilder::lease_timeout). If this process was paused
     /// or had no connection for longer than that during the update, the old value may be cached: remove the
-    /// key. Returns [`Error::Forked`] in a forked child, which does not end the update.
+    /// key. Returns [`Error::Forked`] in a forked child, and does not end the update.
     pub fn try_finish(mut self) -> Result<(), Error> {
         if self.shared.is_forked() {
             return Err(Error::Forked);

@@ -142,7 +142,7 @@ fn what_a_handle_can_t_do_is_an_error_that_names_the_reason() {
     assert!(matches!(untyped.remove(b""), Err(Error::UnknownKeyspace { .. })));
     cache.keyspace(PRICE).unwrap().insert("MTN", 7).unwrap();
     assert!(matches!(untyped.get(&[1; 5000]), Err(Error::KeyTooLarge { .. })));
-    // A removal through the invalidation of another cache.
+    // An invalidation of another cache can't contain a removal from this cache.
     let other = Cache::builder().open().unwrap();
     let mut stale = other.invalidation();
     stale.remove_untyped(&untyped, &text("MTN")).unwrap();

@@ -16,7 +16,6 @@ pub(super) const TWO_COLUMNS: u16 = 140;
 /// Rows that are reserved for the keyspaces: a title, the heads of the columns, and three keyspaces.
 const MIN_FOR_KEYSPACES: u16 = 5;
 
-/// What a frame needs besides the history.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FrameContext<'a> {
     pub(crate) name: &'a str,

@@ -223,8 +223,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// The async form of [`remove`](Keyspace::remove).
     ///
-    /// Dropping the future after its first poll does not stop the removal, which may become visible only
-    /// after the drop. Await the future to know that the removal is durable.
+    /// Dropping the future after its first poll does not stop the removal. The removal may become visible
+    /// only after the drop. Await the future to know that the removal is durable.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

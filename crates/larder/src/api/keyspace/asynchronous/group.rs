@@ -146,7 +146,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Runs step 3. Returns the entries of the keys that memory does not know, in the order of the keys.
-    /// Returns `None` if the thread may not read the disk, or if the entries are too large.
+    /// Returns `None` if the thread must not read the disk, or if the entries are too large.
     fn read_group(&self, keys: &[SlotKey<'_>], found: &[Lookup]) -> Option<Vec<Option<DecodedEntry<V>>>> {
         let mut room = MAX_READ;
         let mut read = Vec::new();

@@ -11,8 +11,8 @@
 //!
 //! If (3) came before (2), a caller could join after a change that the check did not cover.
 //!
-//! A load that stores nothing releases its lease. The server pushes the release like any other change, which
-//! would void the token of (1). So the server's answer is used for the check instead:
+//! A load that stores nothing releases its lease. The server pushes the release like any other change, and
+//! the push would void the token of (1). So the server's answer is used for the check instead:
 //!
 //! 1. Detach the flight, so that no further caller joins it.
 //! 2. Release the lease. The server answers whether the lease was still valid.

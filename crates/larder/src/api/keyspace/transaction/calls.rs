@@ -21,7 +21,7 @@ impl Transaction<'_> {
     /// If the entry changes before the transaction completes, the closure runs again.
     ///
     /// The statistics count the call as one lookup when the transaction completes. In every round, even in a
-    /// lost one, the call is a use of the entry, which extends the life of an entry with a time to idle.
+    /// lost one, the call is a use of the entry, and a use extends the life of an entry with a time to idle.
     ///
     /// # Errors
     /// Returns [`Error::KeyTooLarge`]. Returns [`Error::GroupTooLarge`] for more than
@@ -257,7 +257,7 @@ impl Transaction<'_> {
         ttl.check(keyspace.now())?;
         let at = self.place_to_change(keyspace, &key)?;
         let Some(value) = self.value(keyspace, at).and_then(Keyspace::<K, V>::typed) else {
-            // An error, because lookups may find the entry again later.
+            // This is an error, because lookups may find the entry again later.
             let is_unread = self.keys.get(at).is_some_and(TransactionKey::is_unread);
             return if is_unread { Err(not_durable_while_off(None)) } else { Ok(false) };
         };

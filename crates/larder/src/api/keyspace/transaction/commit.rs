@@ -290,7 +290,7 @@ impl Transaction<'_> {
     }
 }
 
-/// Calls `check` with the reads, which are not confirmed on disk. If one of the entries may be only on disk,
+/// Calls `check` with the reads, without confirming them on disk. If one of the entries may be only on disk,
 /// confirms the reads, and calls `check` again:
 ///
 /// 1. Confirm only the entries that memory does not have.

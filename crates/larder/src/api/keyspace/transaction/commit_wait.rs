@@ -13,7 +13,7 @@ use crate::engine::writer::handle::WriterAnswer;
 use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
 
-/// What the caller of a transaction waits for after the changes are made.
+/// The rest of a transaction after its changes are made: the commit to wait for, and the values to drop.
 #[derive(Debug, Default)]
 pub(super) struct CommitWait {
     /// The commit to request. `None` if the call need not wait for a commit.

@@ -111,7 +111,7 @@ struct TransactionKey {
     answered: Option<Count>,
 }
 
-/// What was read of a key, under a lease.
+/// The result of reading a key under a lease.
 struct KeyRead {
     lease: LeaseId,
     /// The entry that the key must still have when the changes are made.
@@ -127,7 +127,7 @@ enum KeyContent {
     Value(Value),
     /// There was no live entry, or its record does not decode.
     None,
-    /// There is an entry on disk, whose value was not read.
+    /// There is an entry on disk. Its value was not read.
     OnDisk,
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn run<R, E: From<Error>>(shared: &Arc<Shared>, body: Body<'_, R, E>)
     }
 }
 
-/// The async form of [`run`], which leaves the wait for the commit to the caller.
+/// The async form of [`run`]. The caller waits for the commit.
 #[cfg(feature = "async")]
 pub(crate) async fn begin_for_task<R, E>(
     shared: &Arc<Shared>,

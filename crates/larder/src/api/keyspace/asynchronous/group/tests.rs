@@ -19,7 +19,7 @@ fn opened(disk: &SimulatedVolume) -> Cache {
     builder.flush_interval(Duration::from_hours(1)).open().unwrap()
 }
 
-/// Returns a cache with entries 1 and 2, which are on disk only.
+/// Returns a cache with entries 1 and 2. They are on disk only.
 fn on_disk(disk: &SimulatedVolume) -> (Cache, Keyspace<u64, u64>) {
     let cache = opened(disk);
     cache.keyspace(NUMBERS).unwrap().insert_many([(1, 10), (2, 20)]).unwrap();

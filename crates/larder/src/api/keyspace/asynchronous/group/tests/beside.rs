@@ -150,7 +150,7 @@ fn an_entry_that_expires_after_it_was_read_is_missing() {
     let clock = numbers.clock.clone();
     let found = numbers.beside(|keyspace| {
         let keyspace = keyspace.clone();
-        // Made while the second value is decoded, so the first one was read before.
+        // The change is made while the second value is decoded, so the first one was read before.
         CHANGE.set(Some(Box::new(move || {
             keyspace.insert_with(&HELD, Number(21), living(4)).unwrap();
             clock.advance(2 * TTL);
@@ -166,7 +166,7 @@ fn a_value_stored_after_the_file_was_discarded_is_not_found_beside_its_entries()
     let disk = numbers.disk.clone();
     let found = numbers.beside(|keyspace| {
         let keyspace = keyspace.clone();
-        // Made while the second value is decoded, so both values were read before.
+        // The change is made while the second value is decoded, so both values were read before.
         CHANGE.set(Some(Box::new(move || {
             disk.fail_from(0, Failure::Io);
             drop(keyspace.remove(&OTHER));

@@ -4,7 +4,7 @@ use crate::disk::store::limits::StoreLimits;
 
 /// The maximum share of the file's capacity for live entries, in sixteenths, if the capacity limits the
 /// allocated blocks of the file. The rest is for the store's own tables, for gaps, and for the pages that
-/// two transactions have replaced and that are not free yet. `docs/adr/0009` has the measurement.
+/// two transactions have replaced and that are not free yet. `docs/adr/0009` describes the measurement.
 const LIVE_SIXTEENTHS: u64 = 13;
 /// The same share, as a divisor of the capacity, if the capacity limits the length of the file instead.
 /// When a file must grow, redb doubles it, so the pages in use must stay below half of the capacity. Pages
@@ -46,7 +46,6 @@ pub(super) fn store_limits(capacity: u64, counts_blocks: bool) -> StoreLimits {
     }
 }
 
-/// Returns the maximum number of changes in a transaction.
 pub(super) fn max_changes(capacity: u64) -> usize {
     let changes = (capacity / CHANGE_SHARE / BYTES_PER_CHANGE).clamp(MIN_CHANGES, MAX_CHANGES);
     usize::try_from(changes).unwrap_or(usize::MAX)
@@ -64,7 +63,6 @@ pub(crate) struct GroupLimits {
     pub(crate) bytes: u64,
 }
 
-/// Returns the limits of a group of values in a file with this capacity.
 pub(super) fn group_limits(capacity: u64) -> GroupLimits {
     let values = (capacity / GROUP_SHARE / BYTES_PER_GROUP_VALUE).clamp(MIN_CHANGES, MAX_CHANGES);
     GroupLimits { values: usize::try_from(values).unwrap_or(usize::MAX), bytes: capacity / BATCH_SHARE }

@@ -102,7 +102,6 @@ impl DiskTier {
     }
 }
 
-/// Returns the number that represents a state in the field `state`.
 fn code(state: DiskState) -> u8 {
     match state {
         DiskState::On => 0,

@@ -48,8 +48,8 @@
 //! loader may join a thread that waits for the loader's own key. The graph does not contain this cycle, and
 //! only a timeout ends it.
 //!
-//! An outcome may hold a user's value or error, whose `Drop` may begin a load. So no outcome is dropped while
-//! the graph or the flight is locked.
+//! An outcome may hold a user's value or error. The `Drop` of the value or error may begin a load. So no
+//! outcome is dropped while the graph or the flight is locked.
 
 #[cfg(feature = "async")]
 mod current;
@@ -98,7 +98,6 @@ enum FlightLeader {
 #[derive(Debug, Default)]
 struct FlightState {
     outcome: Option<FlightOutcome>,
-    /// The tasks that wait for the outcome.
     #[cfg(feature = "async")]
     tasks: TaskWaiters,
 }

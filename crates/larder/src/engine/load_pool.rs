@@ -44,11 +44,9 @@ const QUEUED_PER_THREAD: usize = 16;
 pub(crate) type LoadJob = Box<dyn FnOnce() + Send>;
 
 thread_local! {
-    /// Whether the current thread belongs to a pool.
     static IS_LOAD_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The reason for a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoadReason {
     /// A caller waits for the value.
@@ -70,7 +68,6 @@ struct PoolState {
     loads: VecDeque<LoadJob>,
     refreshes: VecDeque<LoadJob>,
     threads: Vec<JoinHandle<()>>,
-    /// The threads that are waiting for a load.
     idle: Vec<ThreadId>,
     is_closed: bool,
     /// Whether the log already has the warning that no thread can be started.

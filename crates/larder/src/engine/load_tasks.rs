@@ -29,7 +29,6 @@ use super::flights::tasks::TaskWait;
 use crate::config::load_settings::Spawner;
 use crate::sys::sync::{Arc, AtomicBool, AtomicUsize, Ordering};
 
-/// Starts and limits the background tasks of a cache.
 pub(crate) struct LoadTasks {
     spawner: Option<Spawner>,
     max: usize,

@@ -23,7 +23,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A record that a lookup found on disk.
+/// A record that a lookup found on disk or at a server.
 #[derive(Debug)]
 pub(crate) struct StoredRecord {
     pub(super) header: Header,
@@ -39,7 +39,6 @@ pub(crate) struct StoredRecord {
 }
 
 impl StoredRecord {
-    /// Wraps a record that was read from a remote tier.
     pub(super) fn remote(header: Header, extension: Extension, record: Vec<u8>, payload_at: usize) -> Self {
         Self { header, extension, record, payload_at, snapshot: None, lives_elsewhere: false }
     }
@@ -126,7 +125,7 @@ impl Tiers {
     }
 
     /// Parses a record. Returns `None` if the record is not visible, or expired more than `grace` before
-    /// `now`. Counts a damaged record.
+    /// `now`. Counts a damaged record, unless an earlier lookup has already counted it.
     pub(super) fn live_record(
         &self,
         key: SlotKey<'_>,

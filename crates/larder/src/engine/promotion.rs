@@ -72,7 +72,7 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// A live entry that was read from disk and decoded.
+/// A live entry that was read from disk or from a server, and decoded.
 pub(crate) struct DecodedEntry<V> {
     /// `None` for an absence.
     pub(crate) value: Option<Arc<V>>,
@@ -156,9 +156,9 @@ impl Shared {
         self.decode_record(keyspace, key, &record, grace)
     }
 
-    /// Decodes a record that was read from disk. Counts a record that does not decode, and returns `None`.
-    /// Also returns `None` if the entry expired more than `grace` ago, or belongs to another version of the
-    /// keyspace.
+    /// Decodes a record that was read from disk. Returns `None` for a record that can't be decoded, and
+    /// counts it, unless an earlier lookup has already counted it. Also returns `None` if the entry expired
+    /// more than `grace` ago, or belongs to another version of the keyspace.
     pub(crate) fn decode_record<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -312,7 +312,7 @@ impl Shared {
         self.tiers.sweeper.plan(expires_at);
     }
 
-    /// Counts a record that does not decode. Logs only the first one of each keyspace, because later ones
+    /// Counts a record that can't be decoded. Logs only the first one of each keyspace, because later ones
     /// probably have the same cause.
     #[cold]
     fn note_undecodable(&self, keyspace: &OpenKeyspace, key: SlotKey<'_>, error: &CodecError) {

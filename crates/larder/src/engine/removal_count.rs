@@ -22,7 +22,6 @@ use crate::units::Timestamp;
 /// The maximum number of rows counted in one snapshot.
 const CHUNK: usize = 1024;
 
-/// The conditions under which a row is counted.
 struct CountFilter<'a> {
     /// The keys whose entries were in memory, and so are already counted.
     memory_keys: HashSet<&'a [u8]>,
@@ -46,7 +45,6 @@ impl CountFilter<'_> {
     }
 }
 
-/// The result of one chunk.
 #[derive(Default)]
 struct ChunkCount {
     rows: usize,

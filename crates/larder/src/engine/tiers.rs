@@ -250,7 +250,6 @@ impl Tiers {
         }
     }
 
-    /// Returns the counts of the last few minutes. `totals` is the current totals.
     pub(super) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
         self.totals.recent(now, totals)
     }

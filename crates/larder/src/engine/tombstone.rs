@@ -17,7 +17,6 @@ use crate::units::Timestamp;
 /// What a tombstone removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RemovedEntry {
-    /// A live value.
     Live,
     /// No live value. The tombstone must still be committed, because the disk may have an expired entry or an
     /// absence. After the removal, the next load must query the source.

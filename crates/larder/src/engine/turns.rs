@@ -91,7 +91,6 @@ impl Turns {
         Self { process, count: AtomicUsize::new(0), queues: Mutex::default(), moved: Condvar::new() }
     }
 
-    /// Begins the rounds of a change of a key.
     pub(crate) fn rounds<'a>(&'a self, key: &'a [u8]) -> Rounds<'a> {
         Rounds { turns: self, key, lost: 0, place: None }
     }

@@ -16,7 +16,7 @@ pub(super) struct DeferredDrops {
     pub(super) unsaved: SmallVec<[Arc<Unsaved>; 1]>,
     /// Groups of removals. Dropping the last holder of a group also wakes the callers that wait for room.
     pub(super) groups: Vec<Arc<Group>>,
-    /// Weight to release to the budget.
+    /// The weight to release to the budget.
     pub(super) weight: u64,
 }
 

@@ -83,7 +83,6 @@ impl IncomingEntry {
     }
 }
 
-/// Why a value was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// The lease of the value was revoked, or the entry that the value was computed from has changed or
@@ -96,6 +95,5 @@ pub(crate) enum Refused {
     Unsaved,
     /// Memory has no room for the value, and the value will not be committed.
     NoRoom,
-    /// The cache is closed.
     Closed,
 }

@@ -20,7 +20,6 @@ struct ExpiryNode {
     older: SlotId,
 }
 
-/// The slots of one shard, grouped by the second of their expiry.
 #[derive(Debug)]
 pub(super) struct ExpiryIndex {
     nodes: Segments<ExpiryNode>,

@@ -14,7 +14,6 @@ use crate::units::Timestamp;
 /// this constant with the sizes of the types.
 pub(crate) const EXTRAS_OVERHEAD: u64 = 72;
 
-/// The extras of one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EntryExtras {
     pub(crate) written_at: Timestamp,
@@ -32,7 +31,6 @@ impl EntryExtras {
         Self { written_at, ends_at, load_micros }
     }
 
-    /// Returns the extras that are stored in a record.
     pub(crate) fn of_record(header: &Header, extension: &Extension) -> Self {
         Self {
             written_at: header.written_at,
@@ -52,12 +50,10 @@ impl EntryExtras {
         extras.filter(|extras| extras.is_extended_by_uses()).map_or(expires_at, |extras| extras.ends_at)
     }
 
-    /// Returns whether uses extend the life of the entry.
     pub(crate) fn is_extended_by_uses(self) -> bool {
         self.ends_at > Timestamp::ZERO
     }
 
-    /// Returns how long loading the value took, if the value was loaded.
     pub(crate) fn load_time(self) -> Option<Duration> {
         self.load_micros.map(|micros| Duration::from_micros(micros.into()))
     }

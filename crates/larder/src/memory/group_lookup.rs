@@ -13,7 +13,7 @@
 //!    - (a) The snapshot of (2) is still the current one. A replaced snapshot never becomes current again, so
 //!      every key was read from this snapshot. Other lookups still find its entries: none is evicted from
 //!      disk, and the file is not discarded.
-//!    - (b) Memory still does not have the unknown keys, so the snapshot has their content. Their tokens are
+//!    - (b) Memory still does not have the unknown keys, so the snapshot contains them. Their tokens are
 //!      valid, so no range removal has hidden an entry of the snapshot.
 //!    - (c) The other keys are looked up again, and the new results count. If memory has evicted one of them,
 //!      its content is only on disk.

@@ -241,8 +241,8 @@ impl Memory {
         self.shard(key).write().watch_epochs.take(key, self.shards.len())
     }
 
-    /// Returns whether certainly no value of the key was stored since its epoch was read. A store of a
-    /// different key with the same epoch also makes the result false.
+    /// Returns true only if no value of the key has been stored since its epoch was read. May also return
+    /// false after a store of a different key.
     pub(crate) fn is_unstored(&self, key: SlotKey<'_>, epoch: u64) -> bool {
         self.shard(key).read().watch_epochs.get(key) == epoch
     }

@@ -20,9 +20,7 @@ pub(super) struct KeyLeases {
     pub(super) holders: SmallVec<[HeldLease; 2]>,
     pub(super) fences: u32,
     pub(super) flight: Option<AttachedFlight>,
-    /// When the key's pass ends.
     pub(super) pass_until: Option<Deadline>,
-    /// When the key's cool-down ends.
     pub(super) cool_until: Option<Deadline>,
     /// When the pause of the key's refreshes ends.
     pub(super) paused_until: Option<Deadline>,
@@ -48,7 +46,6 @@ pub(super) struct AttachedFlight {
     pub(super) lease: LeaseId,
     pub(super) flight: Value,
     pub(super) deadline: Deadline,
-    /// Whether the load may end with an absence.
     pub(super) may_be_absent: bool,
 }
 

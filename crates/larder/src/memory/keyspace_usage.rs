@@ -109,7 +109,6 @@ impl KeyspaceUsages {
         self.expirations += 1;
     }
 
-    /// Returns the evictions and the expirations of all keyspaces.
     pub(super) fn removed(&self) -> (u64, u64) {
         (self.evictions, self.expirations)
     }

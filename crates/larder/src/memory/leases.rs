@@ -187,7 +187,6 @@ impl Leases {
         self.keys.is_empty()
     }
 
-    /// Returns whether a load of this key is in flight.
     pub(super) fn has_flight(&self, key: SlotKey<'_>) -> bool {
         let attached = self.find(key).and_then(|leases| leases.flight.as_ref());
         attached.is_some_and(|attached| !attached.deadline.is_over())
@@ -199,7 +198,6 @@ impl Leases {
         self.detach_if(key, |attached| attached.may_be_absent, deferred);
     }
 
-    /// Detaches the flight of a key, and revokes its lease.
     pub(super) fn detach(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.detach_if(key, |_| true, deferred);
     }
@@ -249,13 +247,10 @@ impl Leases {
         self.find(key).is_some_and(|leases| leases.fences > 0)
     }
 
-    /// Returns whether a lease is valid: no change of the key has revoked it, and its deadline has not
-    /// passed.
     pub(crate) fn holds(&self, key: SlotKey<'_>, id: LeaseId) -> bool {
         self.find(key).is_some_and(|leases| leases.holds(id))
     }
 
-    /// Releases a lease, and removes its flight.
     pub(super) fn release(&mut self, key: SlotKey<'_>, id: LeaseId, deferred: &mut DeferredDrops) {
         self.change(key, |leases| {
             leases.holders.retain(|held| held.id != id);

@@ -38,7 +38,6 @@ impl<'a> LockedShard<'a> {
         Self { shard: shard.write(), released }
     }
 
-    /// Evicts one clean entry. Returns whether the shard had a clean entry.
     pub(super) fn evict(&mut self) -> bool {
         self.shard.evict(&mut self.released.deferred)
     }

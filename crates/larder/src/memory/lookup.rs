@@ -9,7 +9,6 @@ use crate::units::Timestamp;
 
 #[derive(Debug)]
 pub(crate) enum Lookup {
-    /// A live value, and its expiry.
     Value(Value, Timestamp),
     /// The key has a live absence, which expires at this time.
     Absent(Timestamp),
@@ -22,7 +21,6 @@ pub(crate) enum Lookup {
 /// The content of a key, live or expired, for a caller whose load has failed.
 #[derive(Debug)]
 pub(crate) enum StaleLookup {
-    /// The value of the key, and its expiry.
     Value(Value, Timestamp),
     /// The key was removed, or the source had no value for it.
     NoValue,
@@ -37,7 +35,6 @@ pub(crate) struct ReadEntry {
     pub(crate) expires_at: Timestamp,
     /// The expiry, or the hard limit if uses extend the entry's life.
     pub(crate) ends_at: Timestamp,
-    /// How long loading the value took, if known.
     pub(crate) load_time: Option<Duration>,
 }
 

@@ -37,7 +37,7 @@ impl Memory {
                 let mut locked = self.lock_shard(shard, &mut evicted_values);
                 let batch = locked.shard.expire(now, EXPIRE_BATCH, &mut locked.released.deferred);
                 drop(locked);
-                // Each batch is dropped at once, because the expired entries may be a large part of the
+                // Each batch is dropped immediately, because the expired entries may be a large part of the
                 // memory tier.
                 if let Err(dropped) = catch_unwind(AssertUnwindSafe(|| drop(evicted_values))) {
                     panic.get_or_insert(dropped);
@@ -146,7 +146,6 @@ impl Memory {
         totals
     }
 
-    /// Returns the counters of each keyspace, summed over all shards.
     pub(crate) fn usages(&self) -> BTreeMap<KeyspaceId, KeyspaceUsage> {
         let mut sums = BTreeMap::<_, KeyspaceUsage>::new();
         for shard in &self.shards {
@@ -157,7 +156,6 @@ impl Memory {
         sums
     }
 
-    /// Returns the counters of one keyspace, summed over all shards.
     pub(crate) fn usage(&self, id: KeyspaceId) -> KeyspaceUsage {
         let mut sum = KeyspaceUsage::default();
         for shard in &self.shards {

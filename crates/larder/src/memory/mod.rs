@@ -133,7 +133,6 @@ impl Memory {
         Self { hash_seed: HashSeed::fixed(seed), ..self }
     }
 
-    /// Returns the seed for the keys of a keyspace.
     pub(crate) fn keyspace_seed(&self, keyspace: KeyspaceId) -> KeyspaceSeed {
         self.hash_seed.of(keyspace)
     }

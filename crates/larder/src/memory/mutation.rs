@@ -8,7 +8,6 @@ use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// The change of one dirty key.
 #[derive(Debug, Clone)]
 pub(crate) struct Mutation {
     pub(crate) key: StoredKey,
@@ -20,7 +19,6 @@ pub(crate) struct Mutation {
     pub(crate) unit: u32,
 }
 
-/// A value to write, or a deletion.
 #[derive(Debug, Clone)]
 pub(crate) enum SlotChange {
     Put {

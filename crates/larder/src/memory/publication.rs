@@ -25,7 +25,6 @@ use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
-/// The conditions for publishing a change.
 #[derive(Clone, Copy)]
 pub(crate) struct Publication<'a> {
     pub(crate) lease: LeaseId,

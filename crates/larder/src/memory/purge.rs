@@ -7,7 +7,7 @@
 //! 3. One shard after another gets a range tombstone. The tombstone raises `min_visible_sequence`: a record
 //!    of the scope on disk is visible only if its sequence is higher. Then the older entries are removed.
 //!    The lock is held for a bounded number of slots at a time, so that no lookup waits for a whole shard.
-//!    The last hold of the lock also removes the barrier.
+//!    At the end, the barrier is removed under the same lock.
 //! 4. The range tombstone stays until the installed snapshot has no record of the range
 //!    ([`Memory::remove_range_tombstone`]).
 //!
@@ -19,7 +19,7 @@
 //!
 //! The caller drops the removed values after the removal is committed. If a `Drop` panicked earlier, the
 //! barrier would never be removed, or the removal would never be committed. If there are many values, some
-//! are dropped between two holds of the lock. The first panic is kept until all values are dropped.
+//! are dropped while the lock is released in between. The first panic is kept until all values are dropped.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;

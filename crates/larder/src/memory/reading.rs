@@ -28,7 +28,6 @@ impl Memory {
         self.read(hash)?.hit(key, short_hash(hash), now)
     }
 
-    /// Like [`hit`](Memory::hit), but also returns the extras of the entry.
     #[inline]
     pub(crate) fn hit_with_extras(
         &self,
@@ -39,7 +38,6 @@ impl Memory {
         self.read(hash)?.hit_with_extras(key, short_hash(hash), now)
     }
 
-    /// Looks up a key without counting a use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         self.read(key.hash).map_or(Lookup::Negative, |shard| shard.peek(key, now))
     }
@@ -49,7 +47,6 @@ impl Memory {
         self.read(key.hash).map_or(StaleLookup::NoValue, |shard| shard.stale(key))
     }
 
-    /// Returns how often a key was used recently, as the eviction policy estimates it.
     pub(crate) fn frequency(&self, key: SlotKey<'_>) -> u64 {
         self.read(key.hash).map_or(0, |shard| shard.frequency(key))
     }

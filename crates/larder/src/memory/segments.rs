@@ -10,7 +10,6 @@
 /// allocator maps a block separately.
 const LEN: usize = 256;
 
-/// A list of elements, stored in segments and accessed by index.
 #[derive(Debug)]
 pub(super) struct Segments<T>(Vec<Vec<T>>);
 
@@ -56,7 +55,6 @@ impl<T> Segments<T> {
         }
     }
 
-    /// Returns the number of allocated bytes.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         let elements: usize = self.0.iter().map(Vec::capacity).sum();

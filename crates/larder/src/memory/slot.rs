@@ -24,19 +24,15 @@ pub(super) struct Slot {
     /// Whether this slot replaced an uncommitted removal. A caller may be waiting for that removal, and only
     /// the commit of this slot makes it durable.
     pub(super) hides_removal: bool,
-    /// Whether the slot is in the dirty list.
     pub(super) is_listed: bool,
-    /// How long the entry is kept after its expiry.
     pub(super) grace: Grace,
 }
 
 impl Slot {
-    /// Returns whether the slot has a value, live or expired.
     pub(super) fn has_value(&self) -> bool {
         self.value.is_some()
     }
 
-    /// Returns whether the slot has an absence, live or expired.
     pub(super) fn is_absence(&self) -> bool {
         self.value.is_none() && matches!(self.state, SlotState::Clean | SlotState::Dirty)
     }

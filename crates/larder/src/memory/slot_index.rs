@@ -34,7 +34,6 @@ const PLACES: usize = 6;
 const TAG_BITS: u64 = (1 << 48) - 1;
 const LOW_BITS: u64 = 0x0101_0101_0101_0101 & TAG_BITS;
 const TOP_BITS: u64 = LOW_BITS << 7;
-/// The tag of a free place.
 const FREE: u8 = 0;
 /// Maximum number of buckets by which a slot is moved back.
 const MAX_MOVED: usize = 3;

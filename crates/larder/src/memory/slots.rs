@@ -9,7 +9,6 @@ use crate::units::Timestamp;
 
 const NONE: SlotId = SlotId::MAX;
 
-/// All slots of a shard, indexed by id.
 #[derive(Debug)]
 pub(super) struct Slots {
     all: Segments<Slot>,

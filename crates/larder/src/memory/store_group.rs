@@ -1,6 +1,6 @@
 //! Storing a group: values of several keys that one call stores, and that one transaction commits.
 //!
-//! After a crash the file has every value of a group, or none (contract 4):
+//! After a crash, the file contains every value of a group, or none (contract 4):
 //!
 //! 1. Everything that can fail or wait comes first. The values are encoded, and room for all of them is
 //!    reserved in the write buffer.

@@ -243,7 +243,6 @@ fn a_cache_that_lost_something_fails_the_test_that_had_it() {
     }
 }
 
-/// A value that panics when it is dropped.
 struct Thrower;
 
 impl Drop for Thrower {

@@ -24,7 +24,7 @@
 //!    order, before it answers (`engine::idle`). The entry may have been extended after the lookup did not
 //!    find it in the shard. In this case, one of these three places has the later expiry, and the value is
 //!    returned. The value is neither promoted nor stamped. The slot may have been the only place with the
-//!    later expiry, and may be gone by now. Then another lookup may already have found the entry expired.
+//!    later expiry, and may no longer exist. Then another lookup may already have found the entry expired.
 //! 6. A value may be drained, and held until the file has room for it, while a use extends its life. The
 //!    record that its stamp would update does not exist yet. So the writer also applies the expiries of its
 //!    copies (2) to the held values. Otherwise the stamp would be removed, and the value would be written
@@ -55,12 +55,10 @@ const MAX_STAMPS: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UseStamp {
     pub(crate) key: StoredKey,
-    /// The sequence of the entry that was used.
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
 }
 
-/// The stamps that are not on disk yet.
 #[derive(Debug, Default)]
 pub(crate) struct UseStamps {
     /// Number of stamps, changed under the lock of the stamps. While it is zero, as in most caches, a lookup
@@ -70,7 +68,6 @@ pub(crate) struct UseStamps {
     dropped: StatisticU64,
 }
 
-/// The result of adding a stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stamped {
     Added,
@@ -145,7 +142,6 @@ impl UseStamps {
         self.len.store(stamps.len(), Ordering::Release);
     }
 
-    /// Counts a use that was not stamped.
     #[cold]
     pub(crate) fn note_dropped(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);

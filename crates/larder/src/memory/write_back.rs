@@ -78,7 +78,6 @@ impl Memory {
         }
     }
 
-    /// Puts the drained keys that are still dirty back on the dirty list, after a failed commit.
     pub(crate) fn requeue(&self) {
         for shard in self.shards.iter().filter(|_| !failpoint_is_set(Failpoint::ForgetDrained)) {
             shard.write().requeue();

@@ -29,7 +29,6 @@ pub(crate) struct LoadId(u64);
 
 #[cfg(feature = "async")]
 process_static! {
-    /// The last assigned number.
     static LAST_LOAD: AtomicU64 = AtomicU64::new(0);
 }
 

@@ -13,7 +13,6 @@ pub(crate) enum FlightOutcome {
     Value(Value),
     Error(AnyError),
     Panicked,
-    /// The source has no value for the key.
     Absent,
     /// The loader returned that the stale value is unchanged, but there was no stale value.
     NothingUnchanged,

@@ -52,7 +52,6 @@ use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::waker_thread::{Alarm, before_blocking, set_alarm};
 
-/// The waker of a loader that a flight owns.
 struct LoaderWaker {
     flight: Weak<Flight>,
     process: Process,
@@ -96,7 +95,6 @@ impl Flight {
         Self::new(FlightLeader::Known(Waiter::Load(load)), deadline)
     }
 
-    /// Returns a flight for a refresh with an asynchronous loader.
     pub(crate) fn of_task_refresh(load: LoadId, deadline: Deadline) -> Arc<Self> {
         let leader = FlightLeader::Known(Waiter::Load(load));
         Arc::new(Self { is_refresh: true, ..Self::unattached(leader, deadline) })
@@ -161,7 +159,6 @@ impl Flight {
     }
 }
 
-/// What a task does next, after it has checked for an outcome.
 enum NextStep {
     Landed(FlightOutcome),
     PollLoader(SharedLoader),
@@ -180,7 +177,6 @@ pub(crate) struct TaskWait {
     alarm: Option<Alarm>,
     /// The nodes of the wait graph that this wait blocks. `None` before the first poll.
     waiters: Option<Waiters>,
-    /// The process in which the wait began.
     process: Process,
     /// In a forked child, the loader that this task was polling at the fork.
     forked_loader: Option<SharedLoader>,

@@ -20,7 +20,6 @@ struct RegisteredCounters {
     open: BTreeMap<KeyspaceId, KeyspaceCounters>,
     /// The sum of the counts last read from each open keyspace, and of all counts of closed keyspaces.
     sum: CumulativeStats,
-    /// The keyspace whose counts were read most recently.
     last_asked: Option<KeyspaceId>,
 }
 

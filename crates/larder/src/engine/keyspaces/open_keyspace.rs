@@ -46,7 +46,6 @@ pub(crate) struct OpenKeyspace {
     pub(crate) name: String,
     pub(crate) id: KeyspaceId,
     pub(crate) kind: KeyspaceType,
-    /// The shape of the keyspace's keys.
     pub(crate) shape: String,
     #[cfg_attr(
         not(any(feature = "untyped", all(unix, feature = "control"))),

@@ -24,12 +24,10 @@ use crate::stats::counters::Counters;
 use crate::stats::observe::named_keyspace::NamedKeyspace;
 use crate::sys::sync::{Arc, AtomicBool, Mutex};
 
-/// The properties of a keyspace to open.
 #[derive(Debug)]
 pub(crate) struct KeyspaceRequest {
     pub(crate) name: &'static str,
     pub(crate) kind: KeyspaceType,
-    /// The shape of the keyspace's keys.
     pub(crate) shape: String,
     pub(crate) codec: ErasedCodec,
     pub(crate) schema: Option<&'static str>,
@@ -44,7 +42,6 @@ pub(crate) struct KeyspaceRegistry {
     /// handle.
     pub(crate) by_name: Mutex<BTreeMap<String, Arc<OpenKeyspace>>>,
     turns: OpeningTurns,
-    /// The counters of the same keyspaces.
     counters: Arc<CounterRegistry>,
     /// The last number of a keyspace that is not in the file.
     last_number: Mutex<u32>,
@@ -129,7 +126,6 @@ impl KeyspaceRegistry {
         }
     }
 
-    /// Returns the next number of a keyspace that is not in the file.
     fn next_number(&self) -> u32 {
         let mut last = self.last_number.lock();
         *last += 1;

@@ -152,7 +152,7 @@ fn a_value_that_lives_by_its_slot_alone_is_returned_and_not_promoted() {
     assert_eq!(users.get(&1).as_deref(), Some(&10));
     clock.advance(Duration::from_mins(5));
     assert!(read().unwrap().snapshot.is_some(), "its stamp is looked at again, under the lock");
-    // Simulates that the list of stamps was full, so that only the slot has the use.
+    // Simulates that the list of stamps was full, so that the use is recorded only in the slot.
     let stamps = &tiers.memory.use_stamps;
     stamps.settle(&stamps.batch(9));
     assert!(read().unwrap().snapshot.is_none());

@@ -101,7 +101,6 @@ impl RemoteLink {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// Returns the error for a request that failed.
     #[cold]
     pub(crate) fn error(&self, action: &'static str, cause: RemoteError) -> Error {
         Error::Remote { action, server: self.tier.name(), cause }

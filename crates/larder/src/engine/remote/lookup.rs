@@ -37,7 +37,6 @@ use crate::remote::tier::RemoteRecord;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::{Remaining, Timestamp, millis};
 
-/// The result of a lookup at the server.
 pub(crate) struct RemoteRead<V> {
     /// The bytes of the record, even if it can't be decoded.
     pub(crate) record: Option<Vec<u8>>,

@@ -41,10 +41,8 @@ struct WaitedKeys {
     clean_at: usize,
 }
 
-/// A key that callers wait for.
 #[derive(Debug, Default)]
 struct WaitedKey {
-    /// The number of registered callers.
     callers: usize,
     pushes: u64,
     parked: Vec<ParkedFlight>,

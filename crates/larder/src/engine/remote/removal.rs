@@ -18,7 +18,6 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::remote::tier::RemoteKey;
 use crate::sys::sync::Arc;
 
-/// A removal at the server.
 #[derive(Debug)]
 pub(in crate::engine) enum RemoteRemoval {
     Keys(Vec<RemoteKey>),

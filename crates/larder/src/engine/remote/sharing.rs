@@ -12,6 +12,5 @@ pub(crate) enum Sharing {
     IfUnheard(u64),
     /// All waiting callers, if the token is still valid when the flight is detached.
     IfUnchanged(EpochToken),
-    /// Only the leader.
     Never,
 }

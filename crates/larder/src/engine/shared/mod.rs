@@ -43,7 +43,6 @@ pub(crate) struct Shared {
     pub(crate) keyspaces: KeyspaceRegistry,
     pub(crate) turns: Turns,
     pub(crate) identity: Arc<CacheIdentity>,
-    /// The changes that async code has begun on worker threads.
     #[cfg(feature = "async")]
     pub(crate) changes: Arc<PendingChanges>,
     is_closed: AtomicBool,
@@ -133,7 +132,6 @@ impl Shared {
         if self.tiers.has_disk() { self.tiers.writer.commit(Acknowledge::Flush) } else { Ok(()) }
     }
 
-    /// The async form of [`flush`](Self::flush).
     #[cfg(feature = "async")]
     pub(crate) async fn flush_async(&self) -> Result<(), Error> {
         self.refuse_if_unusable()?;

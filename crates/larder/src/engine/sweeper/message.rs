@@ -3,7 +3,6 @@
 use crate::event::Event;
 use crate::memory::evicted_values::EvictedValues;
 
-/// A message that wakes the sweeper thread.
 #[derive(Debug)]
 pub(crate) enum SweeperMessage {
     /// The clock has jumped, an earlier sweep was planned, or the thread must end.

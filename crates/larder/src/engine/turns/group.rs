@@ -12,7 +12,6 @@
 use super::{MAX_LOST_ROUNDS, Turns};
 use crate::format::stored_key::StoredKey;
 
-/// The rounds of a transaction.
 #[derive(Debug)]
 pub(crate) struct GroupRounds<'a> {
     turns: &'a Turns,
@@ -24,7 +23,6 @@ pub(crate) struct GroupRounds<'a> {
 }
 
 impl Turns {
-    /// Begins the rounds of a transaction.
     pub(crate) fn group_rounds(&self) -> GroupRounds<'_> {
         GroupRounds { turns: self, keys: Vec::new(), lost: 0, places: Vec::new() }
     }

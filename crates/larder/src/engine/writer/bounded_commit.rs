@@ -3,7 +3,7 @@
 //! If the allocated blocks of the file are counted, every write that would exceed the capacity is refused
 //! (`disk::store::sparse`). After a refusal:
 //!
-//! 1. The whole transaction has failed: the file has none of its changes, and the store accepts no more
+//! 1. The whole transaction has failed: the file contains none of its changes, and the store accepts no more
 //!    transactions.
 //! 2. Withdraw the snapshot, so that no lookup reads the file, and open the file again.
 //! 3. Compact the file, unless another process reads it, and lower the limit of its live entries
@@ -32,7 +32,6 @@ const MAX_REFUSALS: u32 = 8;
 /// The number of repetitions before the bound is lifted, if another process reads the file.
 const MAX_REFUSALS_WHILE_READ: u32 = 1;
 
-/// Commits a batch within the bounds of the file.
 pub(super) fn commit(
     file: &mut CacheFile,
     tiers: &Tiers,

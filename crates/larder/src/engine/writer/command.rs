@@ -47,7 +47,6 @@ pub(crate) enum Acknowledge {
     Flush,
 }
 
-/// A command to the writer thread.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// An entry is dirty: commit it within the flush interval.

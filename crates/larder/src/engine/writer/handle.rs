@@ -17,10 +17,10 @@ use crate::sys::waker_thread::{before_blocking, wake_elsewhere};
 pub(crate) struct WriterHandle {
     /// `None` in a cache without a file, which has no writer thread.
     commands: Option<Sender<Command>>,
-    /// Whether the writer thread was told that an entry is dirty.
+    /// Whether the writer thread has been told that an entry is dirty.
     is_armed: AtomicBool,
-    /// Whether the writer thread was told that there are stamps of uses. This is a separate flag, because the
-    /// first dirty entry must still begin the flush lag.
+    /// Whether the writer thread has been told that there are stamps of uses. This is a separate flag,
+    /// because the first dirty entry must still begin the flush lag.
     is_armed_for_stamps: AtomicBool,
 }
 
@@ -40,7 +40,6 @@ impl WriterHandle {
         self.commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
     }
 
-    /// Sends a command and waits for its answer.
     pub(crate) fn ask<T>(
         &self,
         command: impl FnOnce(Reply<T>) -> Command,
@@ -113,7 +112,6 @@ impl WriterHandle {
         self.ask(|reply| Command::RemoveRanges(removals, reply))?
     }
 
-    /// Registers a keyspace in the file. Returns the keyspace's number.
     pub(crate) fn register(&self, registration: Registration) -> Result<KeyspaceId, Error> {
         self.ask(|reply| Command::Register(registration, reply))?
     }

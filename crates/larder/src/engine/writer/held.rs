@@ -41,7 +41,7 @@ use crate::memory::use_stamps::UseStamp;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// Callers that wait for a commit. Each has the kind of change that it waits for.
+/// Callers that wait for a commit, each with the kind of change that it waits for.
 type Commits = Vec<(Acknowledge, Reply<()>)>;
 
 /// The writes that are not committed yet, grouped by step.

@@ -22,7 +22,6 @@ pub(crate) struct WriterLimits {
 const STAMP_SHARE: usize = 4;
 
 impl WriterLimits {
-    /// Returns the maximum number of stamps of uses in a transaction.
     pub(super) fn max_stamps(self) -> usize {
         (self.max_changes / STAMP_SHARE).max(1)
     }

@@ -243,7 +243,6 @@ impl Writer {
         Ok(outcome)
     }
 
-    /// Commits one transaction within the bounds of the file.
     fn commit_batch(
         &mut self,
         (mutations, stamps): (&[Mutation], &[UseStamp]),

@@ -19,7 +19,6 @@ use std::collections::HashMap;
 use crate::memory::mutation::{Mutation, SlotChange};
 use crate::sys::sync::Arc;
 
-/// Assigns numbers to units.
 #[derive(Debug, Default)]
 pub(super) struct Units {
     /// The last assigned number. Numbers start again before they overflow, because only the units in the

@@ -101,7 +101,6 @@ impl Waiting {
     }
 }
 
-/// The channels for the answers of a step, by kind.
 pub(super) struct Replies {
     pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
     /// Each reply with the number of ranges of its caller, and the number of live entries of these ranges
@@ -112,7 +111,6 @@ pub(super) struct Replies {
 }
 
 impl Replies {
-    /// Returns whether a caller waits for a flush.
     pub(super) fn asks_for_all(&self) -> bool {
         self.commits.iter().any(|(kind, _)| *kind == Acknowledge::Flush)
     }

@@ -23,7 +23,6 @@ pub(super) enum QueueOfEntry {
     Main,
 }
 
-/// The flags of all slots, indexed by slot id.
 #[derive(Debug, Default)]
 pub(super) struct EntryFlags(Vec<AtomicU8>);
 

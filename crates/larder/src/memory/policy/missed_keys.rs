@@ -24,7 +24,6 @@ const SLOTS: usize = 512;
 pub(super) struct MissedKeys(Vec<StatisticU32>);
 
 impl MissedKeys {
-    /// Creates the table, if there is none yet.
     pub(super) fn begin(&mut self) {
         self.0.resize_with(SLOTS, StatisticU32::default);
     }

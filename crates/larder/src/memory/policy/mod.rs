@@ -191,7 +191,6 @@ impl Policy {
         Some(victim)
     }
 
-    /// Returns the weight of all evictable entries.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn weight(&self) -> u64 {
         self.small.weight + self.main.weight

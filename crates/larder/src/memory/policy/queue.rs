@@ -19,7 +19,6 @@ impl QueueNode {
     pub(super) const VACANT: Self = Self { newer: NONE, older: NONE, weight: Weight::ZERO, hash: 0 };
 }
 
-/// The two ends of a queue, its weight and its length.
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) newest: SlotId,

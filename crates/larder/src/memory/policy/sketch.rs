@@ -44,7 +44,6 @@ pub(super) struct Sketch {
     period: u64,
 }
 
-/// The position of a counter in its block.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     word: usize,

@@ -13,7 +13,6 @@ pub(crate) struct KeyInMemory {
     pub(crate) slot: Option<SlotContent>,
     /// A record on disk is visible only if its sequence is greater than this one.
     pub(crate) min_visible_sequence: u64,
-    /// Whether a load of the key is in flight.
     pub(crate) is_loading: bool,
 }
 
@@ -21,13 +20,11 @@ pub(crate) struct KeyInMemory {
 pub(crate) struct SlotContent {
     /// The value, live or expired. `None` for an absence and for an uncommitted removal.
     pub(crate) value: Option<Value>,
-    /// Whether the entry is an absence, live or expired.
     pub(crate) is_absence: bool,
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
     /// The weight of the value in the budget.
     pub(crate) weight: u64,
-    /// The data of a value that is not committed yet.
     pub(crate) unsaved: Option<Arc<Unsaved>>,
     /// Whether the value replaced a removal that is not committed yet.
     pub(crate) hides_removal: bool,

@@ -28,7 +28,6 @@ impl Shard {
         if self.extras.is_empty() { None } else { self.extras.get(&id).copied() }
     }
 
-    /// Removes the extras of a slot whose content is removed.
     pub(super) fn take_extras(&mut self, id: SlotId) {
         // Most shards have no extras. The check avoids hashing the id.
         if !self.extras.is_empty() {

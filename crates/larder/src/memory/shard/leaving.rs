@@ -40,7 +40,6 @@ impl Shard {
         previous
     }
 
-    /// Evicts one clean entry. Returns whether the shard had a clean entry.
     pub(crate) fn evict(&mut self, deferred: &mut DeferredDrops) -> bool {
         let Some(id) = self.policy.evict() else {
             return false;

@@ -45,7 +45,6 @@ impl Shard {
         self.use_live(id, slot, now)
     }
 
-    /// Like [`hit`](Shard::hit), but also returns the extras of the entry.
     #[inline]
     pub(crate) fn hit_with_extras(
         &self,
@@ -58,7 +57,6 @@ impl Shard {
         Some((value, expires_at, self.extras_of_slot(id)))
     }
 
-    /// Returns the live value of a slot and its expiry, and counts a use.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     fn use_live(&self, id: SlotId, slot: &Slot, now: Timestamp) -> Option<(Value, Timestamp)> {
@@ -71,7 +69,6 @@ impl Shard {
         }
     }
 
-    /// Looks up a key whose slot has no live value.
     #[cold]
     fn get_without_value(&self, id: SlotId, slot: &Slot, now: Timestamp) -> Lookup {
         let found = without_value(slot, now);
@@ -143,7 +140,6 @@ impl Shard {
     }
 }
 
-/// Returns the lookup result for a slot without a live value.
 fn without_value(slot: &Slot, now: Timestamp) -> Lookup {
     if slot.is_absence() && slot.expires_at > now {
         return Lookup::Absent(slot.expires_at);

@@ -210,7 +210,6 @@ impl Shard {
         }
     }
 
-    /// Replaces the content of a key. Returns its slot.
     fn set(
         &mut self,
         key: SlotKey<'_>,
@@ -304,7 +303,6 @@ enum SlotValue {
     Clean(Option<Value>, Weight),
     /// A value or an absence to commit.
     Dirty(Option<Value>, DirtyValue),
-    /// A removal to commit.
     Tombstone,
 }
 

@@ -77,7 +77,6 @@ impl Model {
         }
     }
 
-    /// Returns the sum of the pass counts of all buckets.
     fn passed(&self) -> u64 {
         self.index.buckets.iter().map(|bucket| bucket.passes() / ONE_PASSED).sum()
     }

@@ -7,8 +7,8 @@ use crate::memory::group_publication::GroupConditions;
 const START: Timestamp = Timestamp::from_millis(1_000);
 const NOW: Timestamp = Timestamp::from_millis(2_000);
 
-/// A lookup of two keys after its first step. Memory does not know the first key, and has the number 20 under
-/// the second key.
+/// A lookup of two keys after its first step. Memory does not know the first key. The value of the second
+/// key is 20.
 struct GroupLookup {
     memory: Memory,
     on_disk: [u8; 5],

@@ -12,7 +12,6 @@ const fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(seconds * 1_000)
 }
 
-/// Returns a key of a keyspace on disk.
 fn on_disk(number: u8) -> [u8; 5] {
     [0, 0, 0, 1, number]
 }

@@ -150,7 +150,7 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
     let memory = Memory::new(4, 1_000, 100, 0);
     let fill = || {
         for key in 0..100 {
-            // The store is refused while the large value has all the room.
+            // The store is refused while the large value takes up all the room.
             memory.store(memory.key(&key_of(key)), clean(10), Timestamp::ZERO).unwrap_or_default();
         }
         memory.budget.used()
@@ -201,7 +201,8 @@ impl Drop for WritesOnDrop {
 #[test]
 fn what_is_evicted_may_write_a_large_value_when_it_is_dropped() {
     let memory = Arc::new(Memory::new(4, 1_000, 100, 0));
-    // The store is refused if a large value has all the room, for example a value that a `Drop` has written.
+    // The store is refused if a large value takes up all the room, for example a value that a `Drop` has
+    // written.
     let store = |key: u8, entry| {
         memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap_or_default();
     };

@@ -40,14 +40,11 @@ enum Step {
     Get(u8),
     Forget(u8),
     InsertTombstone(u8),
-    /// Takes a lease for a load.
     AskToLoad(u8),
-    /// Takes a token for a promotion.
     AskToPromote(u8),
     /// Publishes the oldest load or promotion. Its key may have been invalidated in the meantime.
     Publish(u64, bool),
     Drain,
-    /// Marks the next drained key clean.
     MarkClean,
     /// Requeues the drained keys, as after a failed commit.
     Requeue,
@@ -90,7 +87,6 @@ struct Run {
     now: Timestamp,
     /// Keys that the writer has drained and not yet marked clean.
     drained: Vec<Mutation>,
-    /// Loads and promotions in progress.
     asked: Vec<(Key, Permit)>,
     saves: bool,
 }

@@ -22,7 +22,6 @@ impl Random {
     }
 }
 
-/// A caller that waits for a commit.
 pub(super) struct Waiter {
     kind: Acknowledge,
     /// The sequences of the writes that the caller waits for, by key.

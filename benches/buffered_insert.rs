@@ -1,10 +1,10 @@
 //! Measures buffered inserts: the time until an insert is acknowledged, and the time until all inserts are on
 //! the disk.
 //!
-//! For the first figure, the bench inserts in bursts that fit in the buffers, and does not count the time in
-//! which the buffers are emptied. For the second figure, it inserts as fast as possible, and the time ends
-//! when the last insert is flushed. redb then commits the same records into the same tables, in as many
-//! transactions as larder made in its last turn.
+//! For the first figure, the bench inserts in bursts that fit in the buffers, and does not count the time
+//! in which the buffers are emptied. For the second figure, the bench inserts as fast as possible, and the
+//! time ends when the last insert is flushed. redb then commits the same records into the same tables, in
+//! as many transactions as larder made in its last turn.
 
 #![forbid(unsafe_code)]
 

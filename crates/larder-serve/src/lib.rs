@@ -62,10 +62,10 @@
 //!   whose peer disconnects while a request waits. `CLIENT KILL` ends a waiting request.
 //! - `CONFIG GET` accepts up to 16 KiB of patterns, and `CLIENT LIST ID` accepts up to 65,536 numbers.
 //! - `OBJECT FREQ` is at most 15, and 0 until memory has been full. `OBJECT IDLETIME` is an error. `LATENCY
-//!   HISTOGRAM` is empty. `SLOWLOG` and `LATENCY` include a `GET`, a `SET`, or a fast command without keys
-//!   only if it waits. `MONITOR` shows the requests of a transaction when they arrive, and `SLOWLOG` counts
-//!   them as one `EXEC`. `CONFIG SET` changes only the thresholds of `SLOWLOG` and `LATENCY`, and the
-//!   length of the slow log. `DBSIZE` and `RANDOMKEY` take longer with more keys.
+//!   HISTOGRAM` is empty. `SLOWLOG` and `LATENCY` include a `GET`, a `SET`, or a fast command that reads no
+//!   entries only if it waits. `MONITOR` shows the requests of a transaction when they arrive, and
+//!   `SLOWLOG` counts them as one `EXEC`. `CONFIG SET` changes only the thresholds of `SLOWLOG` and
+//!   `LATENCY`, and the length of the slow log. `DBSIZE` and `RANDOMKEY` take longer with more keys.
 //! - `INFO keyspace` can count entries that have recently expired.
 //!
 //! # Other machines

@@ -155,7 +155,7 @@ fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     out.reply().verbatim(&text);
 }
 
-/// Returns the line of a connection, with the fields of Redis that this server supports.
+/// Returns the line of a connection, with the Redis fields that this server supports.
 fn line(client: &Client) -> String {
     let labels = client.labels().clone();
     let mut text = String::new();

@@ -110,7 +110,7 @@ fn get(session: &Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Returns the names and values of the settings. Parameters of Redis without a counterpart here are left out.
+/// Returns the names and values of the settings. Redis parameters without a counterpart here are left out.
 fn settings(session: &Session) -> Vec<(&'static str, String)> {
     let served = &session.served;
     let stats = served.cache.stats();

@@ -1,6 +1,6 @@
 //! `INFO`: the state of the server and of the cache, with the field names of Redis.
 //!
-//! Fields of Redis without a counterpart here are left out, so that no reader relies on an invented value.
+//! Redis fields without a counterpart here are left out, so that no reader relies on an invented value.
 
 use std::fmt::Write;
 use std::sync::atomic::AtomicU64;

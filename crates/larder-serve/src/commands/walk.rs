@@ -1,8 +1,8 @@
 //! Walks over all keys of a database, on a thread for blocking work.
 //!
-//! A walk may take long, and its thread can't be interrupted. So the walk checks [`WalkEnd`] at each key. It
-//! ends early if the connection has ended, or if a shutdown has closed the connections. Otherwise such walks
-//! would occupy threads and delay a shutdown.
+//! A walk may take long, and its thread can't be interrupted. So the walk checks [`WalkEnd`] at each key.
+//! It ends early if the connection has ended, or if a shutdown has timed out. Otherwise such walks would
+//! occupy threads and delay a shutdown.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 pub(super) struct WalkEnd {
     /// Whether the command was dropped with its connection.
     is_dropped: Arc<AtomicBool>,
-    /// Whether a shutdown has closed the connections.
+    /// Whether a shutdown has timed out.
     is_cut_off: Arc<AtomicBool>,
 }
 

@@ -2,8 +2,7 @@
 //!
 //! - [`builder`]: the settings. [`address`]: the addresses of a server. [`listener`]: listening sockets.
 //! - [`http`]: `/health` and `/metrics`. [`worker`]: the threads. [`connection`]: the loop of a connection.
-//!   [`attend`]: the wait for a request. [`input`]: the bytes that were received. [`peer`]: the state of the
-//!   peer.
+//!   [`attend`]: the wait for a request. [`input`]: the received bytes. [`peer`]: the state of the peer.
 
 pub(crate) mod address;
 mod attend;

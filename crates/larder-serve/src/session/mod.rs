@@ -106,7 +106,7 @@ pub(crate) mod flags {
     pub(crate) const SKIP_MONITOR: u16 = 1 << 8;
     /// Is allowed while Redis loads its data. Only `COMMAND` reports this flag.
     pub(crate) const LOADING: u16 = 1 << 9;
-    /// Is allowed on a stale replica of Redis. Only `COMMAND` reports this flag.
+    /// Is allowed on a stale Redis replica. Only `COMMAND` reports this flag.
     pub(crate) const STALE: u16 = 1 << 10;
     /// Is not allowed in a script.
     pub(crate) const NOSCRIPT: u16 = 1 << 11;

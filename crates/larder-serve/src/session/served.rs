@@ -39,7 +39,7 @@ pub(crate) struct Served {
     pub(crate) is_cut_off: Arc<AtomicBool>,
 }
 
-/// The version of Redis whose commands, replies and error texts this server follows.
+/// The Redis version whose commands, replies and error texts this server follows.
 pub(crate) const REDIS_VERSION: &str = "7.0.15";
 
 /// Values that `INFO` subtracts from the current counters.

@@ -82,7 +82,7 @@ impl Input {
         if reply.is_none() && self.start == self.buffer.len() {
             self.buffer.clear();
             self.start = 0;
-            // Frees the memory of a large reply. Otherwise the connection would keep it until its end.
+            // Frees the memory of a large reply. Otherwise the connection would keep this memory.
             self.buffer.shrink_to(16 * CHUNK);
         }
         Ok(reply)

@@ -100,7 +100,7 @@ impl ServerInspector {
         Ok(removed)
     }
 
-    /// Removes the generation of a keyspace, or of all keyspaces. After that, all earlier leases and records
+    /// Removes all generations of a keyspace, or of all keyspaces. After that, all earlier leases and records
     /// are void, even those that the walk has not reached.
     fn end_generations(&mut self, keyspace: Option<&str>) -> Result<(), Error> {
         let mut pattern = escape(&self.key(b":g:"));

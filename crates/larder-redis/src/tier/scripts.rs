@@ -168,7 +168,7 @@ else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
 return 1",
 );
 
-/// Like `EXPIRE`, for a plain slot.
+/// Does the same as `EXPIRE`, for a plain slot.
 pub(super) static EXPIRE_PLAIN: Script = Script::new(
     "if redis.call('TYPE', KEYS[1]).ok ~= 'string' then return 0 end
 if ARGV[1] == '0' then redis.call('PERSIST', KEYS[1]) elseif ARGV[1] ~= 'keep' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
@@ -238,7 +238,7 @@ if type(v) ~= 'string' or v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEY
 return redis.call('PTTL', KEYS[1])",
 );
 
-/// Like `TTL`, for a plain slot.
+/// Does the same as `TTL`, for a plain slot.
 pub(super) static TTL_PLAIN: Script = Script::new(
     "if redis.call('TYPE', KEYS[1]).ok ~= 'string' then return -2 end
 return redis.call('PTTL', KEYS[1])",

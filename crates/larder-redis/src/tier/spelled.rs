@@ -64,8 +64,8 @@ pub(crate) fn without_colons(text: String) -> String {
 /// once or more.
 ///
 /// Each round of unescaping removes one `25` after each percent sign. So the percent signs with the fewest
-/// `25` decide: after that many rounds, each of them must be followed by `3A`. One pass finds this, because
-/// any program may have written the key, with any number of rounds.
+/// `25` decide: after that many rounds, each of them must be followed by `3A`. One pass finds this. A loop
+/// over the rounds could be slow, because another program may have written a key with very many of them.
 fn is_escaped(text: &str) -> bool {
     let rounds = |part: &str| {
         let code = part.trim_start_matches("25");

@@ -52,8 +52,8 @@ impl Counters {
         }
     }
 
-    /// Like [`number`](Self::number), for a thread that has not taken a stripe yet, or uses the shared
-    /// stripe.
+    /// Does the same as [`number`](Self::number), for a thread that has not taken a stripe yet, or uses the
+    /// shared stripe.
     #[cold]
     fn number_slowly(&self, count: Count) -> u64 {
         if STRIPE.get() == NOT_TAKEN {

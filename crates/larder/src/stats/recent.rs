@@ -2,7 +2,7 @@
 //! the current totals minus the totals of a minute ago.
 //!
 //! The sweeper records the totals when it checks the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so
-//! recording costs a lookup nothing.
+//! recording does not slow lookups.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -13,8 +13,8 @@
 //!    key up again, because a later snapshot may have its entry.
 //!
 //! So a page has no entry that was removed before the request, and every entry that is live during all steps.
-//! It misses a live entry only if that entry leaves the disk between (1) and (2), and leaves memory again
-//! between (2) and (3).
+//! One case remains: a live entry is not in the page if it leaves the disk between (1) and (2), and leaves
+//! memory again between (2) and (3).
 //!
 //! The number of keys in a page, their bytes, and the time spent reading the disk are bounded, so each list
 //! may end early. The page ends at the smallest last key of the lists that ended early.

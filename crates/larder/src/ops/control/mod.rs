@@ -82,8 +82,8 @@ use std::path::PathBuf;
 use crate::config::CacheBuilder;
 
 impl CacheBuilder {
-    /// Serves statistics and invalidations on a Unix socket at this path, for the `larder` command: see
-    /// [`control`](crate::control). Default: no socket. Requires the feature `control`.
+    /// Opens a control socket at this path, through which the `larder` command reads and changes the live
+    /// cache: see [`control`](crate::control). Default: no socket. Requires the feature `control`.
     ///
     /// Opening the cache creates the socket with mode 0600, and missing directories with mode 0700. Closing
     /// the cache removes the socket. A socket left by a crash is replaced. If anything else is at the path,

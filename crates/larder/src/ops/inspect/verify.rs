@@ -1,6 +1,6 @@
 //! Checks a whole file, page by page and record by record, without changing it.
 //!
-//! The check compares the checksum of each record. It also finds values that cannot be decompressed, or are
+//! The check verifies the checksum of each record. It also finds values that cannot be decompressed, or are
 //! not in the format of their keyspace.
 
 use std::collections::HashMap;

@@ -13,10 +13,10 @@
 //!   `total / capacity` has a counter.
 //!
 //! `HeavyKeeper` (Gong et al., "`HeavyKeeper`: an accurate algorithm for finding top-k elephant flows",
-//! `HeavyKeeper` (Gong et al., "`HeavyKeeper`: an accurate algorithm for finding top-k elephant flows",
 //! USENIX ATC 2018) is more exact in the same memory. But its error bound holds only with some probability,
 //! which its result does not state. Operators see an error for each figure, so an algorithm with a guaranteed
 //! bound was chosen.
+//!
 //! Each addition has a weight, and all counts can be scaled, so that old counts can decay
 //! ([`super::recent`]).
 

@@ -1,7 +1,7 @@
 //! Forwards methods of a file's content to the wrapped file.
 //!
-//! A redb backend that wraps another backend changes some methods, and lists the remaining methods in this
-//! macro. [`forward_locks`](super::forward_locks) forwards the lock methods.
+//! A redb backend that wraps another backend changes some methods, and passes the names of the other methods
+//! to this macro. [`forward_locks`](super::forward_locks) forwards the lock methods.
 
 /// Implements the listed methods of `StorageBackend` by calling the same method of `self.$below`.
 macro_rules! forward_backend {

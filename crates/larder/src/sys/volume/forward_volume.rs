@@ -1,6 +1,7 @@
 //! Forwards methods of a volume to the wrapped volume.
 //!
-//! A volume that wraps another volume changes some methods, and lists the remaining methods in this macro.
+//! A volume that wraps another volume changes some methods, and passes the names of the other methods to this
+//! macro.
 
 /// Implements the listed methods of `Volume` by calling the same method of `self.below()`.
 macro_rules! forward_volume {

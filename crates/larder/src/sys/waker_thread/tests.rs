@@ -1,7 +1,7 @@
 //! Each of these faults makes the named test fail:
 //!
 //! - an alarm that is earlier than the others does not notify the thread: `an_earlier_alarm_...`;
-//! - the deadlines that are left after a ring are forgotten: `each_of_several_alarms_...`;
+//! - the deadlines that are left after an alarm has rung are forgotten: `each_of_several_alarms_...`;
 //! - a thread that ends keeps its place: `a_thread_that_was_idle_...`;
 //! - a waker runs under the lock: `a_waker_may_set_an_alarm_...`;
 //! - a renewed alarm keeps its first waker: `a_renewed_alarm_...`;

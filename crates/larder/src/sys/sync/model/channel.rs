@@ -21,7 +21,7 @@ const MAX_TIMEOUTS: usize = 4;
 /// Maximum number of turns that other threads get before a wait ends.
 pub(super) const MAX_CHANCES: u64 = 16;
 
-/// The error if every sender was dropped.
+/// The error of a channel without a sender.
 #[derive(Debug)]
 pub(crate) struct Disconnected;
 
@@ -29,7 +29,7 @@ pub(crate) struct Disconnected;
 #[derive(Debug)]
 pub(crate) struct SendError<T>(pub(crate) T);
 
-/// The error if the channel has no message.
+/// The error of a channel without a message.
 #[derive(Debug)]
 pub(crate) struct EmptyChannel;
 

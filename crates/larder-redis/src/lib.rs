@@ -53,9 +53,9 @@
 //!   the loaded value is stored only over that lease. A plain `DEL` or `FLUSHALL` of another program has the
 //!   same effect.
 //! - **After a restart with older data, all entries are misses.** The same holds on another master, and on a
-//!   former master that comes back without the changes of the master in between. The client compares the ids
-//!   of the server with a marker in the data. `fsync=always` declares that the server uses `appendfsync
-//!   always` and that no replica replaces it. The entries are then kept.
+//!   former master that has missed the changes of another master. The client compares the ids of the server
+//!   with a marker in the data. `fsync=always` declares that the server uses `appendfsync always` and that no
+//!   replica replaces it. The entries are then kept.
 //! - **The client leaves a master that the Sentinels have replaced**, even if that master is cut off from
 //!   them and goes on answering. Memory and the server answer only if a majority of the Sentinels has named
 //!   this server as the master less than `staleness` ago. So the first promise holds through a failover, for
@@ -78,9 +78,9 @@
 //! - In a keyspace with [`Format::Raw`](larder::Format::Raw), a slot contains only the bytes of the value, so
 //!   that other programs can read it. Such a keyspace has no leases, so a load may store a value that was
 //!   changed while the load ran. After a restart with older data, such a keyspace has the older entries.
-//! - The removal of a range within a keyspace walks over all keys of the database (`SCAN`), and removes the
-//!   keys with that prefix. The removal of a whole keyspace takes effect in one step, followed by such a walk
-//!   that frees the memory.
+//! - To remove a range within a keyspace, the client walks over all keys of the database (`SCAN`), and
+//!   removes the keys of the range. The removal of a whole keyspace takes effect in one step. Such a walk
+//!   then frees the memory.
 //! - Entries without a TTL that are misses after a restart still take memory, until they are written again,
 //!   their keyspace is removed, or the server evicts them.
 //! - A Redis Cluster and a replica are not supported, and return an error.

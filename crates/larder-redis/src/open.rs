@@ -103,8 +103,8 @@ pub fn open_url(url: &str) -> Result<Cache, OpenError> {
     Ok(builder(url)?.open()?)
 }
 
-/// Like [`Cache::from_env`], opens the cache whose URL is in the environment variable `LARDER_URL`. The URL
-/// may also name a server.
+/// Opens the cache whose URL is in the environment variable `LARDER_URL`, as [`Cache::from_env`] does. The
+/// URL may also name a server.
 ///
 /// # Errors
 /// Returns the same errors as [`open_url`], and the error of [`Cache::from_env`] if the variable is missing.

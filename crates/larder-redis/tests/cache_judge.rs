@@ -28,7 +28,7 @@ impl Database {
         Self { rows, ages: Ages::new(KEYS), loads: AtomicU64::new(0) }
     }
 
-    /// Loads a row. Some loads are slow, so that the row changes meanwhile.
+    /// Loads a row. Some loads are slow, so that rows change during loads.
     fn load(&self, at: usize) -> u64 {
         let load = self.loads.fetch_add(1, Ordering::Relaxed);
         let number = self.rows[at].load(Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Tests of changes by other programs, and of values that look like a record but are none.
+//! Tests of changes by other programs, and of values that look like a record but are not.
 
 use larder::Format;
 use larder::remote::{FillReply, LeaseReply, LeaseToken, RemoteTier, SetCondition};

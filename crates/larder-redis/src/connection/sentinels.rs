@@ -26,7 +26,7 @@ use crate::settings::Settings;
 /// Number of times that a Sentinel is asked within `S`.
 const QUESTIONS: u32 = 4;
 
-/// The reason why a server may not be used any more.
+/// The reason why a server must not be used any more.
 pub(crate) const UNVOUCHED: &str = "no majority of the Sentinels says that the server is still the master";
 
 /// The answer of one Sentinel of a URL, for tools.

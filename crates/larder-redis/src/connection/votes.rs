@@ -131,8 +131,8 @@ impl Votes {
         self.0.iter().all(|voter| voter.round >= round)
     }
 
-    /// Returns the vote of each Sentinel that has answered in this round of questions or in a later one, or
-    /// the reason why it has not.
+    /// Returns, for each Sentinel, its vote in this round of questions or in a later one, or the reason why
+    /// there is none.
     pub(super) fn answers(&self, round: u64) -> impl Iterator<Item = Result<&Vote, String>> {
         self.0.iter().map(move |voter| match (&voter.failure, &voter.vote) {
             (None, Some(vote)) if voter.round >= round => Ok(vote),

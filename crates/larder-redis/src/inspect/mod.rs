@@ -143,7 +143,7 @@ impl ServerInspector {
     /// and their answers in the order of the URL. Returns `None` if the URL names no Sentinels.
     ///
     /// # Cost
-    /// Waits for the slowest Sentinel, at most for the option `connect_timeout`.
+    /// Waits for the slowest Sentinel, at most for the time in the option `connect_timeout`.
     #[must_use]
     pub fn sentinels(&self) -> Option<(usize, Vec<SentinelAnswer>)> {
         let until = SystemBootClock.now() + self.settings.timing.connect;
@@ -212,7 +212,7 @@ impl ServerInspector {
         }
     }
 
-    /// Waits until as many replicas have all removals of this connection as the option `replicas` says.
+    /// Waits until all removals of this connection are on the number of replicas in the option `replicas`.
     fn await_replicas(&mut self) -> Result<(), Error> {
         if self.settings.replicas == 0 {
             return Ok(());

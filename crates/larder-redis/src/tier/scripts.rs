@@ -53,9 +53,9 @@ if type(v) ~= 'string' or v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEY
 return {v, redis.call('PTTL', KEYS[1])}",
 );
 
-/// Like `GET`, for pairs of a slot and its generation. A pair of two equal keys is a plain slot. The result
-/// ends before the slot that would make it too large, but always includes the first slot. The caller then
-/// requests the rest.
+/// Does the same as `GET`, for pairs of a slot and its generation. A pair of two equal keys is a plain slot.
+/// The result ends before the slot that would make it too large, but always includes the first slot. The
+/// caller then requests the rest.
 pub(super) static GET_MANY: Script = Script::new(
     "local found, generations, sum = {}, {}, 0
 for i = 1, #KEYS, 2 do

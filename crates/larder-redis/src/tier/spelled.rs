@@ -103,7 +103,7 @@ mod tests {
     /// Codes with many characters that are escaped, and with many texts that look like an escape.
     const CODES: &str = "[a%:]{0,3}(25|3A|5F|%25|%3A|[A-Z_:]){0,5}";
 
-    /// The definition of an escaped text, which unescapes round by round.
+    /// Decides by the definition of an escaped text, round by round.
     fn is_escaped_by_rounds(text: &str) -> bool {
         text.contains(':') || with_colons(text).is_some_and(|other| is_escaped_by_rounds(&other))
     }

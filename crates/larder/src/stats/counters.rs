@@ -85,8 +85,8 @@ impl Counters {
     }
 }
 
-/// The free stripes, as a bit mask. A thread changes it when it first counts and when it ends. No lock
-/// protects the mask, because a forked child may change it, and could find the lock held forever.
+/// The free stripes, as a bit mask. A thread changes the mask when the thread first counts and when it ends.
+/// No lock protects the mask, because a forked child may change it, and could find the lock held forever.
 static FREE: StatisticU64 = StatisticU64::new((1 << OWN_STRIPES) - 1);
 
 /// One more than the highest stripe that was ever taken. A thread takes the first free stripe, so no stripe

@@ -300,9 +300,9 @@ pub struct KeyspaceStats {
     /// Expired entries deleted from disk.
     pub disk_expirations: u64,
     /// Records whose value could not be decoded. Each lookup of one of them was a miss. The log reports the
-    /// first of a keyspace, with the cause. Possible causes: the type has changed without a new version, or
-    /// needs [`Format::MessagePack`](crate::Format::MessagePack). Otherwise another version of larder wrote
-    /// the record, or Zstandard is not built in.
+    /// first of a keyspace, with the cause. Possible causes: the type has changed without a new version, the
+    /// type needs [`Format::MessagePack`](crate::Format::MessagePack), another version of larder wrote the
+    /// record, or Zstandard is not built in.
     pub undecodable: u64,
     /// Why the latest of these values could not be decoded.
     pub undecodable_cause: Option<String>,

@@ -1,12 +1,12 @@
 //! Inline calls: a thread makes async calls itself, without a worker.
 //!
-//! A round trip to a worker takes two thread switches, longer than a lookup in a file that is in the page
-//! cache. A thread that only serves many clients may make these calls itself ([`InlineCalls`]). An
+//! A round trip to a worker takes two thread switches. They take longer than a lookup in a file that is in
+//! the page cache. A thread that only serves many clients may make these calls itself ([`InlineCalls`]). An
 //! application's executor must not, because its tasks expect that a call never blocks.
 //!
-//! A call that would have to wait for another thread is never made inline. Possible waits are for room in
-//! the write buffer, for a turn, or for a snapshot. The call moves to a worker before it changes anything. A
-//! lookup on disk waits for the disk, so it is inline only while the disk is quick:
+//! A call that would have to wait for another thread is never made inline. It may have to wait for room in
+//! the write buffer, for its turn to change a key, or for a snapshot. The call moves to a worker before it
+//! changes anything. A lookup on disk waits for the disk, so it is inline only while the disk is quick:
 //!
 //! 1. Each lookup on disk measures how long its reads of the file take. Most lookups read pages that the
 //!    store has in memory, so their time is zero.

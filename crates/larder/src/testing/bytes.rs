@@ -42,8 +42,8 @@ pub struct RecordFields {
     pub load_micros: Option<u32>,
     /// The time at which the entry expires, even if it is used until then. `None` from [`peek_record`].
     pub ends_at: Option<Timestamp>,
-    /// How long before the record was written the time in the entry's expiry row is, in milliseconds.
-    /// `None` from [`peek_record`], which returns the time of the row as `written_at`.
+    /// Milliseconds from the time in the entry's expiry row until the record was written. `None` from
+    /// [`peek_record`], which returns the time of the row as `written_at`.
     pub since_row: Option<u32>,
     /// The encoded value. Empty from [`peek_record`].
     pub payload: Vec<u8>,

@@ -122,8 +122,8 @@ pub struct KeyStatus {
     /// Remaining TTL in milliseconds, by the clock of the cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_ms: Option<u64>,
-    /// Length of the encoded value. For an entry that is only in memory, present only in the answers to `get`
-    /// and `why`.
+    /// Length of the encoded value. For an entry that is only in memory, the length is present only in the
+    /// answers to `get` and `why`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_bytes: Option<ByteSize>,
     /// Length of the value as stored in the file.
@@ -135,18 +135,18 @@ pub struct KeyStatus {
     /// Weight of the entry in memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<ByteSize>,
-    /// Format of the values of the keyspace: 0 bincode, 1 MessagePack, 2 raw bytes. Only in the answers to
-    /// `get` and `why`.
+    /// Format of the values of the keyspace: 0 bincode, 1 MessagePack, 2 raw bytes. Present only in the
+    /// answers to `get` and `why`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_format: Option<u8>,
-    /// The encoded, uncompressed value as `0x` and hexadecimal digits. Only in the answer to `get`, if the
-    /// application allows it ([`CacheBuilder::control_values`](crate::CacheBuilder::control_values)).
+    /// The encoded, uncompressed value as `0x` and hexadecimal digits. Present only in the answer to `get`,
+    /// if the application allows it ([`CacheBuilder::control_values`](crate::CacheBuilder::control_values)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// The reason why the answer to `get` does not have the value of a live entry, and the remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_withheld: Option<String>,
-    /// The reason why a lookup hits or misses, in sentences. Only in the answer to `why`.
+    /// The reason why a lookup hits or misses, in sentences. Present only in the answer to `why`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }

@@ -103,7 +103,7 @@ impl Observer {
         (sample < threshold).then_some(Sample(sample))
     }
 
-    /// Records a sampled operation. Not called in a forked child.
+    /// Records a sampled operation. Must not be called in a forked child.
     pub(crate) fn note(&self, sample: Sample, count: Count, full: &[u8], time: &CacheTime) {
         if let Some(hot) = &self.hot
             && hot::HotKeySampler::one_in(count).is_some_and(|number| sample.0 < one_in(number))
@@ -116,13 +116,13 @@ impl Observer {
         }
     }
 
-    /// Records a sampled removal of all keys with a prefix. Not called in a forked child.
+    /// Records a sampled removal of all keys with a prefix. Must not be called in a forked child.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn note_prefix(&self, sample: Sample, start: &[u8], time: &CacheTime) {
         self.watchers.offer(sample.0, Verb::RemovePrefix, start, || time.now());
     }
 
-    /// Stores a slow load. Not called in a forked child.
+    /// Stores a slow load. Must not be called in a forked child.
     pub(crate) fn note_slow(&self, load: FinishedLoad) {
         self.slow.add(load);
     }

@@ -138,7 +138,7 @@ mod tests {
             recent.add(b"new", later);
         }
         assert_eq!(recent.top(8, |_| true).len(), 1);
-        // One thread may pass an earlier time than another thread has already passed.
+        // One thread may pass an earlier time than another thread has passed before.
         recent.add(b"new", START);
         assert!(recent.total(START) > 100.0);
     }

@@ -167,7 +167,8 @@ impl CacheTime {
         earliest.saturating_add(millis(MAX_COARSE_LAG) + 1)
     }
 
-    /// Returns the milliseconds since the cache was opened, or 0 for a coarse reading before that.
+    /// Returns the milliseconds since the cache was opened, or 0 for a coarse reading from before the
+    /// opening.
     fn counted(&self, monotonic: Duration) -> u64 {
         millis(monotonic.saturating_sub(self.origin))
     }

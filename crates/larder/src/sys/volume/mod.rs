@@ -88,7 +88,7 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Creates a directory and its missing parents. Only their owner may access the new directories.
     fn create_directories(&self, directory: &Path) -> io::Result<()>;
 
-    /// Returns which of a directory and its parents are missing, the deepest first.
+    /// Returns the missing directories among a directory and its parents, the deepest first.
     fn missing_directories(&self, _directory: &Path) -> Vec<PathBuf> {
         Vec::new()
     }

@@ -78,7 +78,7 @@ fn alarms_ring_while_a_waker_blocks() {
     is_done.recv().unwrap();
 }
 
-/// Longer than any of these tests takes. An alarm that has not rung by then was lost.
+/// A time limit that none of these tests reaches. An alarm that has not rung by then was lost.
 const LONG: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_hours(1);
 

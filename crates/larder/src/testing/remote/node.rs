@@ -55,7 +55,7 @@ pub(super) struct NodeState {
     vouched: VouchedPing,
 }
 
-/// The PING from whose sending the validity is counted after an answer.
+/// The PING whose send time starts the validity after an answer.
 #[derive(Default)]
 enum VouchedPing {
     #[default]
@@ -147,7 +147,7 @@ impl RemoteNode {
         self.valid_until.store(0, Ordering::SeqCst);
     }
 
-    /// Makes the answer to a PING prove the validity only since the PING before it. Use this for a server
+    /// After this call, the answer to a PING starts the validity at the PING before it. Use this for a server
     /// that sends its pushes at the end of a turn ([`RemoteServer::hold_pushes`]). Send the next PING after
     /// the turn of this answer.
     pub fn vouch_for_the_ping_before(&self) {

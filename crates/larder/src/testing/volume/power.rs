@@ -64,7 +64,7 @@ pub(super) enum JournalEntry {
     SyncNode {
         id: u64,
     },
-    /// A write by another program than the cache. It is durable immediately, without a sync.
+    /// A write by a program other than the cache. It is durable immediately, without a sync.
     Plant {
         path: PathBuf,
         bytes: Arc<[u8]>,

@@ -1,4 +1,5 @@
-//! Tests of pages of keys: entries that move between the tiers meanwhile, and the limits of a page.
+//! Tests of pages of keys: entries that move between the tiers while a page is built, and the limits of a
+//! page.
 
 use super::*;
 

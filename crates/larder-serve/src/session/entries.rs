@@ -25,11 +25,11 @@ pub(crate) trait Entries {
     fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Error>;
 
     /// Returns the time at which a key's entry expires, or `None` if the key has no live entry. Must not be
-    /// called by a command that the table marks with `value` or `entry`.
+    /// called by a command that the command table marks with `value` or `entry`.
     fn expires_at(&mut self, key: &[u8]) -> Result<Option<Timestamp>, Error>;
 
     /// Returns how often a key was used recently, as the eviction estimates it. Must not be called by a
-    /// command that the table marks with `value` or `entry`.
+    /// command that the command table marks with `value` or `entry`.
     fn frequency(&mut self, key: &[u8]) -> u64;
 
     fn put(&mut self, key: &[u8], value: Value, ttl: Ttl) -> Result<(), Error>;

@@ -145,8 +145,8 @@ pub(crate) fn a_touch_brings_back_nothing_that_was_seen_evicted() {
     seen.check();
 }
 
-/// One thread calls `expire` while others touch and remove the entry. Only one call expires the entry, and no
-/// touch brings it back.
+/// One thread calls `expire` while others touch and remove the entry. Exactly one of `expire` and `remove`
+/// ends the entry, and no touch brings it back.
 fn contest_with_an_expire(place: &Place, is_on_disk: bool) {
     let cache = if is_on_disk { place.open_tight() } else { place.open() };
     let versions = versions(&cache);

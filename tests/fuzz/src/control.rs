@@ -77,7 +77,7 @@ fn uses(cache: &Cache) -> (u64, u64, u64) {
     (stats.requests(), stats.promotions, stats.loads)
 }
 
-/// Checks a reply that lists keys. The reply must be bounded and contain no value, because the application
+/// Checks a reply that shows keys. The reply must be bounded and contain no value, because the application
 /// did not allow values.
 fn check_look(done: &str, ok: &Value, asked: &Value) {
     let statuses = match done {

@@ -1,5 +1,5 @@
 //! Fuzzes exports. The reader reads any bytes to their end or an error. A complete export that is written
-//! again gives the same bytes. A part of an export is never accepted as a whole export.
+//! again gives the same items. A part of an export is never accepted as a whole export.
 
 use larder_export::{Error, Form, Header, Item, Keyspace, Reader, Skipped, Writer};
 

@@ -168,7 +168,7 @@ fn closed() -> &'static [u8] {
     })
 }
 
-/// Returns the bytes of a cache file after its owner was killed.
+/// Returns the bytes of a cache file as they are after its owner has been killed.
 fn left_open() -> &'static [u8] {
     static LEFT_OPEN: OnceLock<Vec<u8>> = OnceLock::new();
     LEFT_OPEN.get_or_init(|| {

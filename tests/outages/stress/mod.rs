@@ -1,13 +1,13 @@
 //! A stress test with a disk that fails and heals while threads work. The writer's steps have several parts,
 //! and the threads also remove ranges and change the version of their keyspaces.
 //!
-//! Each thread owns keys, and records in [`promises`] what the cache promised. Another thread makes the disk
-//! fail, and sometimes checks the content that a crash would leave. The test checks these rules:
+//! Each thread owns keys, and records in [`promises`] what the cache promised. Another thread makes the
+//! disk fail, and checks the content that a crash would leave. The test checks these rules:
 //!
 //! - A thread never finds an entry that it has removed or replaced.
 //! - A crash never brings back an entry whose removal was acknowledged.
 //! - No entry is visible in another keyspace, or in another version of its keyspace.
-//! - When the disk is healed for good, every entry is as its thread left it.
+//! - When the disk is healed for good, every entry that is found is as its thread left it.
 
 mod owner;
 mod promises;
@@ -75,7 +75,7 @@ impl StressTrial {
         }
     }
 
-    /// Waits until the owners have made up to 200 more calls.
+    /// Waits until the owners have made fewer than 200 more calls.
     fn let_go_on(&self, random: &mut Random) {
         let enough = self.calls.load(Ordering::Relaxed) + random.below(200);
         wait_until("calls return", || self.calls.load(Ordering::Relaxed) >= enough);

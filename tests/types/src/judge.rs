@@ -1,9 +1,9 @@
 //! Tries values in each format, and collects the outcomes.
 //!
 //! Each value is tried with all checks of a debug build, with the checks of a release build, and without
-//! checks. A release build checks only the first values of a keyspace and the values of a new shape. A value
-//! that passes the checks must be read back, except for parts that its type loses. Without checks, an error
-//! is allowed too, but never another value.
+//! checks. A release build checks only the first values of a keyspace and the values of a new shape. A
+//! value that passes the checks must be read back, except for parts that its type loses. Without checks, an
+//! error is allowed too, and another value only in the rows of `LOOK_ALIKES`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -116,7 +116,8 @@ impl Judge {
         counts
     }
 
-    /// Checks that a refusal names a remedy. If the type itself refuses to be serialized, no remedy exists.
+    /// Records a refusal that names no remedy. If the type itself refuses to be serialized, no remedy
+    /// exists.
     fn hears(&mut self, refusal: &str, format: Format, row: &str) {
         let is_of_the_type = refusal.contains("cannot be serialized");
         if !refusal.contains("Format::") && !is_of_the_type {

@@ -35,7 +35,7 @@ use crate::units::Timestamp;
 /// only. If an application removes further entries together with a key, such as the lists that contain a
 /// product, its own calls must do this.
 ///
-/// Statistics count neither the lookups nor the removals of this handle. A keyspace in memory only can be
+/// Statistics count neither the lookups nor the removals of this handle. A memory-only keyspace can be
 /// reached only while it is open. A keyspace in a remote tier is refused.
 #[derive(Debug)]
 pub struct UntypedKeyspace {

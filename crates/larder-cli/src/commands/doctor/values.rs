@@ -13,8 +13,8 @@ use super::series::StatsSeries;
 const ENDS: &str =
     "After a release it ends by itself, once each entry was loaded again: look again in ten minutes";
 
-/// The possible causes of a value that does not decode, shown if the recorded reason does not tell which it
-/// is.
+/// The possible causes of a value that does not decode. They are shown if the recorded reason does not tell
+/// the cause.
 const CAUSES: &str = "The type has changed: raise the `version` of the keyspace. \
     The type has not, and its values never decode: declare it with Format::MessagePack";
 

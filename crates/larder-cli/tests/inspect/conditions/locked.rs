@@ -1,4 +1,4 @@
-//! Tests a file held by the child of a dead process, so that the service cannot be restarted.
+//! Tests a file that the child of a dead process holds. The service cannot be restarted then.
 
 use rustix::process::{Pid, Signal, kill_process};
 

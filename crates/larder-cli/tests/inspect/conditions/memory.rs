@@ -1,4 +1,4 @@
-//! Tests a memory tier that is far too small, so that entries are evicted before they are looked up again.
+//! Tests a memory tier that is far too small: entries are evicted before they are looked up again.
 
 use super::Transcript;
 use crate::service::Service;

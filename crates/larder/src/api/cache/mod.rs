@@ -171,7 +171,7 @@ impl Cache {
     /// # Errors
     /// - [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or
     ///   other tiers is open.
-    /// - [`Error::InvalidSetting`] for a TTL or a name out of range.
+    /// - [`Error::InvalidSetting`] for a setting of the definition that is out of range.
     /// - [`Error::NotDurable`] when the writer thread ended or panicked before it answered.
     /// - [`Error::Closed`] in a closed cache, and [`Error::Forked`] in a forked child.
     ///

@@ -2,7 +2,7 @@
 //! it in its shard.
 //!
 //! Every step that can fail comes before the change of the shard. So an insert that returns an error has
-//! changed nothing.
+//! changed nothing, unless the error is [`Error::NotDurable`].
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

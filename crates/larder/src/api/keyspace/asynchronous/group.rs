@@ -98,7 +98,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         None
     }
 
-    /// Returns `None` if the keys are too long or too many.
+    /// Returns `None` if a key is too long, or if there are too many keys.
     fn encode_group<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Option<GroupKeys> {
         let mut encoded = GroupKeys::default();
         for key in keys {

@@ -38,7 +38,7 @@ type Chunk<I, T> = (I, VecDeque<T>);
 struct Chunks<I, T> {
     items: VecDeque<T>,
     reading: Option<JobResult<Chunk<I, T>>>,
-    /// Returns the iterator for the next chunk. The first call creates the iterator.
+    /// Returns the iterator for the next chunk. For the first chunk, it creates the iterator.
     start: Option<Start<I>>,
 }
 

@@ -185,8 +185,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Runs steps 5 and 6. Returns whether the server has stored the record, or `None` if the server did not
-    /// answer.
+    /// Runs steps 5 and 6. Returns whether the server has stored the record. Returns `None` if memory gives
+    /// no token, or if the server does not answer.
     fn send_fill(
         &self,
         link: &RemoteLink,

@@ -37,7 +37,7 @@ impl TransactionKey {
         KeyspaceId::of(&self.full).is_in_file()
     }
 
-    /// Returns the bytes of the write buffer that the key needs as part of a group.
+    /// Returns how many bytes of the write buffer the key needs as part of a group.
     pub(super) fn group_room(&self) -> u64 {
         self.full.len() as u64 + GROUP_KEY_OVERHEAD
     }

@@ -98,7 +98,7 @@ pub struct End {
 pub enum Item {
     /// A keyspace. Its number is its position among the keyspaces of the export, starting at zero.
     Keyspace(Keyspace),
-    /// An entry of an earlier keyspace.
+    /// An entry of a keyspace that the reader has already returned.
     Entry(Entry),
     /// The end. By then, the reader has checked the counts, the checksum, and that no byte follows.
     End(End),

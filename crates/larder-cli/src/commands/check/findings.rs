@@ -48,8 +48,8 @@ impl Findings {
     }
 }
 
-/// Ignores a closed pipe, as in `larder check
-/// head -1`. Otherwise the check would end early and leave its files behind.
+/// Ignores a closed pipe, as in `larder check | head -1`. Otherwise the check would end early and leave its
+/// files behind.
 pub(super) fn print_line(text: fmt::Arguments<'_>) {
     drop(writeln!(io::stdout(), "{text}"));
 }

@@ -75,7 +75,7 @@ impl Racers {
         assert!(if at.is_multiple_of(2) { self.other.set(key, b"new") } else { self.other.remove(key) });
     }
 
-    /// Runs a race, and checks that memory does not return the old value after the push. Returns whether the
+    /// Runs a race, and checks that memory does not return the old value afterwards. Returns whether the
     /// lookup returned the old value, or for `ChangeInLoad`, whether the loader has run.
     fn race(&self, at: usize, order: Order, key: &RemoteKey) -> bool {
         if order == Order::ChangeInLoad {

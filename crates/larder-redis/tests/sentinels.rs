@@ -103,7 +103,7 @@ fn without_votes_memory_answers_no_longer_than_the_bound_and_the_server_not_eith
 
 /// Runs a node that is cut off from the Sentinels together with the old master, and a node that uses the new
 /// master. Checks that the old master acknowledges no removal later than the bound. Returns how long after a
-/// change by the second node the first node last answered.
+/// change by the second node the first node last returned the old value.
 fn cut_off(fault: NodeFault) -> Option<Duration> {
     let (_first, one) = RedisServer::start_with_port(&[])?;
     let (_second, two) = RedisServer::start_with_port(&[])?;

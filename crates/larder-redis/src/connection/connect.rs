@@ -22,7 +22,7 @@ use crate::address::ServerPlace;
 use crate::clock::BootClock;
 use crate::settings::Settings;
 
-/// Interval between two checks if the system sends no notification.
+/// Interval between two checks for an event that sends no notification.
 const STEP: Duration = Duration::from_millis(5);
 
 /// The limits of an attempt to connect.

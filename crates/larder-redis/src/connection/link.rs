@@ -93,7 +93,8 @@ impl Connection {
         self.sentinels().is_none_or(|sentinels| sentinels.status() == MasterStatus::Vouched)
     }
 
-    /// Waits until the first attempt to connect has ended. Returns its error.
+    /// Waits until the first attempt to connect has ended, or a time limit is over. Returns the error of the
+    /// attempt.
     pub(crate) fn first_attempt(&self) -> Result<(), Error> {
         let mut ended = self.first_attempt.lock();
         // One attempt should end within half of this limit. It may take longer in a starved thread, or while

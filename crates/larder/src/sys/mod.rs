@@ -1,7 +1,7 @@
 //! Access to locks and threads, to time, and to files. The other modules go through this module, with these
 //! exceptions: `ops/control` uses sockets and their paths directly, `disk/file/holders.rs` and
-//! `disk/file/owner.rs` ask the system about other processes, and `stats/counters.rs` and
-//! `format/codec/checks.rs` have thread-locals of the standard library.
+//! `disk/file/owner.rs` ask the system about other processes, and some modules use thread-locals, `OnceLock`
+//! or `LazyLock` of the standard library.
 
 pub(crate) mod clock;
 #[cfg(feature = "async")]

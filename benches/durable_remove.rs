@@ -108,7 +108,6 @@ trait Remover: Sync {
     /// disk.
     fn remover(&self) -> Box<dyn FnMut(&str) + '_>;
 
-    /// Stores removed pages again.
     fn store(&self, pages: &[(String, Page)]);
 }
 

@@ -224,7 +224,6 @@ fn read(path: &Path) -> Result<Vec<u64>, Box<dyn Error>> {
     lines.map(|line| Ok(line?.trim().parse()?)).collect()
 }
 
-/// Returns the percentage of requests that hit.
 #[expect(clippy::cast_precision_loss, reason = "a trace has fewer requests than a double tells apart")]
 fn percent(requests: &[u64], mut hits: impl FnMut(u64) -> bool) -> f64 {
     let hits = requests.iter().filter(|&&key| hits(key)).count();

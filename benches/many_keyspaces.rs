@@ -43,7 +43,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Measures each operation in a cache with `count` keyspaces.
 fn measure(count: usize) -> Result<Vec<Row>, Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("many.larder");

@@ -85,7 +85,6 @@ fn open(dir: &Path, memory: ByteSize) -> Result<(Cache, Blobs), larder::Error> {
     Ok((cache, blobs))
 }
 
-/// Compares `get_many` with a loop of `get`.
 fn look_up(
     pace: &Pace,
     dir: &Path,
@@ -115,7 +114,6 @@ fn look_up(
     cache.close()
 }
 
-/// Compares `insert_many` with a loop of `insert`.
 fn insert(
     pace: &Pace,
     dir: &Path,

@@ -85,7 +85,6 @@ const MAX_SHOWN: usize = 8;
 /// Maximum number of transactions that may abort without a cause, out of several hundred.
 const MAX_FALSE_ABORTS: usize = 4;
 
-/// How two replies are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Compare {
     Exactly,

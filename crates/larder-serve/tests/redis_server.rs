@@ -5,7 +5,6 @@ use std::process::Command;
 
 use crate::redis_process::RedisProcess;
 
-/// A running redis-server on its own Unix socket.
 pub(crate) struct RedisServer {
     pub(crate) socket: PathBuf,
     _process: RedisProcess,

@@ -52,7 +52,6 @@ impl Reply {
     }
 }
 
-/// A connection that reads whole replies.
 pub(crate) struct RespClient {
     stream: BufReader<UnixStream>,
 }
@@ -74,7 +73,6 @@ impl RespClient {
         self.try_receive()
     }
 
-    /// Sends several requests together, and returns their replies.
     pub(crate) fn try_ask_all(&mut self, requests: &[&[&str]]) -> io::Result<Vec<Reply>> {
         let bytes: Vec<u8> = requests.iter().flat_map(|words| request_of(words)).collect();
         self.stream.get_mut().write_all(&bytes)?;

@@ -66,7 +66,6 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
-    /// Sends a request, and checks its reply.
     pub(crate) fn expect(&mut self, words: &[&str], reply: &str) {
         self.send(request(words));
         self.receive(reply);

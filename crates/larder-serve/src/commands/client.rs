@@ -159,7 +159,6 @@ fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
 fn line(client: &Client) -> String {
     let labels = client.labels().clone();
     let mut text = String::new();
-    // Writing to a string does not fail.
     let _ = writeln!(
         text,
         "id={} addr={} laddr={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 cmd={} \

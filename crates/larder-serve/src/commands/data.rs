@@ -151,7 +151,6 @@ impl GroupRun {
         Self { version, left: max, read: ReadValues::new(max) }
     }
 
-    /// Runs one command, and returns its reply.
     pub(super) fn run(
         &mut self,
         transaction: &mut Transaction<'_>,
@@ -269,7 +268,6 @@ impl Entries for OneEntry<'_> {
     }
 }
 
-/// The entries of a database within a transaction.
 struct GroupEntries<'a, 'tx> {
     transaction: &'a mut Transaction<'tx>,
     keyspace: &'a Keyspace<Vec<u8>, Value>,

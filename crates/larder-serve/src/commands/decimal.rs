@@ -63,7 +63,6 @@ impl Decimal {
         Some(Self::Exact(if is_negative { -scaled } else { scaled }))
     }
 
-    /// Returns the sum, or `None` if the sum is not finite.
     pub(super) fn add(self, other: Self) -> Option<Self> {
         if let (Self::Exact(left), Self::Exact(right)) = (self, other)
             && let Some(sum) = left.checked_add(right)

@@ -50,7 +50,6 @@ const LATENCY_HELP: [&str; 9] = [
     "    Drop the samples of the events, or of all events.",
 ];
 
-/// Records the duration of a request.
 pub(super) fn note(session: &Session, command: &Command, args: Arguments<'_>, took: Duration) {
     // Commands with this flag may contain a password. A `WAIT` takes as long as its client wants.
     if command.flags & NO_AUTH != 0 || command.name == "wait" {
@@ -73,7 +72,6 @@ pub(super) fn show(session: &Session, command: &Command, args: Arguments<'_>) {
     let now = now_ms();
     let client = &session.client;
     let mut line = String::new();
-    // Writing to a string does not fail.
     let _ = write!(line, "+{}.{:06} [{} ", now / 1000, now % 1000 * 1000, session.db);
     let peer = client.peer.strip_suffix(":0").filter(|_| client.is_unix);
     let _ = match peer {
@@ -205,7 +203,6 @@ fn report(threshold: u64, events: &[(LatencyEvent, LatencySamples)]) -> String {
     for (event, kept) in events {
         let seconds = kept.samples.len() as u64;
         let mean = kept.samples.iter().map(|(_, millis)| millis).sum::<u64>() / seconds.max(1);
-        // Writing to a string does not fail.
         let _ = writeln!(
             text,
             "- {}: in {seconds} of the seconds, {mean} ms on average, {} ms at most. {}",

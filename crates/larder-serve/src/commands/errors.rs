@@ -23,7 +23,6 @@ pub(super) const READ_ONLY: &str = "READONLY You can't write against a read only
 /// Maximum number of bytes of a request that an error reply quotes, as in Redis.
 const MAX_REPEATED: usize = 128;
 
-/// Returns the error reply for an error of the cache.
 pub(crate) fn of(error: &Error) -> String {
     match error {
         // The cache's own text recommends repeating the call, but a repeated increment would count twice.
@@ -57,7 +56,6 @@ pub(super) fn unknown_command(args: Arguments<'_>) -> String {
         if left == 0 {
             break;
         }
-        // Writing to a string does not fail.
         let _ = write!(words, "'{}' ", repeated(word, left));
     }
     let name = repeated(args.get(0), MAX_REPEATED);

@@ -128,7 +128,6 @@ fn expiry(unit: Unit, millis: i64) -> Option<Expiry> {
     }
 }
 
-/// The conditions of `EXPIRE`.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the command")]
 struct Conditions {

@@ -54,7 +54,6 @@ async fn info(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
             if !text.is_empty() {
                 text.push_str("\r\n");
             }
-            // Writing to a string does not fail.
             let _ = write!(text, "# {}\r\n", section.name);
             let _ = (section.write)(&facts, &mut text);
         }

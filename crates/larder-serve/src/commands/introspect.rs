@@ -12,7 +12,6 @@ pub(super) static COMMANDS: &[Command] = family! { "server";
     "command" -1 (CONTAINER | LOADING | STALE) NONE command, "Returns detailed information about all commands.";
 };
 
-/// The names of the flags in Redis.
 const FLAGS: [(u16, &str); 9] = [
     (flags::WRITE, "write"),
     (flags::READONLY, "readonly"),

@@ -38,7 +38,6 @@ impl KeySource {
         keys.map_err(|error| errors::of(&error))
     }
 
-    /// Returns whether a key has a live entry.
     pub(super) fn has(&self, key: &Vec<u8>) -> bool {
         match self {
             Self::Raw(keyspace) => keyspace.contains_key(key),

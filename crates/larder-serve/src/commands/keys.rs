@@ -21,7 +21,6 @@ pub(super) static COMMANDS: &[Command] = family! { "generic";
     "unlink" -2 (WRITE | FAST) ALL [removal] delete, "Asynchronously deletes one or more keys.";
 };
 
-/// The commands that remove all keys.
 pub(super) static FLUSHES: &[Command] = family! { "server";
     "flushall" -1 (WRITE | NO_MULTI | NOSCRIPT) NONE flush_all, "Removes all keys from all databases.";
     "flushdb" -1 (WRITE | NO_MULTI | NOSCRIPT) NONE flush_one, "Removes all keys from the current database.";

@@ -50,7 +50,6 @@ pub(super) async fn run(
     }
 }
 
-/// The entries of a keyspace of the application.
 struct NamedEntries<'a> {
     named: &'a NamedDatabase,
     texts: KeyTexts,

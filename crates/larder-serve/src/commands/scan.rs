@@ -78,7 +78,6 @@ impl ScanOptions {
     }
 }
 
-/// The keys that a `SCAN` returns.
 enum WantedKeys {
     All,
     Matching(Pattern),

@@ -75,7 +75,6 @@ fn find(sha1: &str) -> Option<&'static Script> {
     SCRIPTS.iter().find(|script| script.sha1.eq_ignore_ascii_case(sha1))
 }
 
-/// Returns the hash and the script for this text, or `None` if the script is unknown.
 fn known(text: &[u8]) -> Option<(String, &'static Script)> {
     // Other connections of the thread wait while the text is hashed.
     let sha1 = (text.len() <= MAX_SCRIPT).then(|| sha1_hex(text))?;

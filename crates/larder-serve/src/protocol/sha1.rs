@@ -4,7 +4,6 @@
 pub(crate) fn sha1_hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     sha1(bytes).iter().fold(String::with_capacity(40), |mut hex, word| {
-        // Writing to a string does not fail.
         let _ = write!(hex, "{word:08x}");
         hex
     })

@@ -91,7 +91,6 @@ fn metrics(served: &Served) -> String {
     let (stats, counters) = (served.cache.stats(), &served.counters);
     let mut text = String::new();
     let mut add = |name: &str, kind: &str, help: &str, value: &dyn Display| {
-        // Writing to a string does not fail.
         let _ = write!(
             text,
             "# HELP larder_serve_{name} {help}\n# TYPE larder_serve_{name} {kind}\nlarder_serve_{name} {value}\n"

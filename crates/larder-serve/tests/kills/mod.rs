@@ -41,7 +41,6 @@ use server::Process;
 use shop::{Choices, Shop, WORKERS};
 use workers::{Stopped, Worker};
 
-/// Environment variable for the duration of a run, in seconds.
 const SECONDS: &str = "LARDER_KILLS_SECONDS";
 
 /// Duration of the harness in `cargo test`, in seconds.

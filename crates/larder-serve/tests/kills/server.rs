@@ -14,11 +14,8 @@ use larder_serve::{Server, WriteMode};
 
 use super::planted::Fault;
 
-/// Environment variable for the directory of the cache file and of the socket.
 const DIR: &str = "LARDER_KILLS_DIR";
-/// Environment variable for the flush interval, in milliseconds.
 const FLUSH_INTERVAL: &str = "LARDER_KILLS_FLUSH_INTERVAL_MS";
-/// Environment variable for the fault to plant.
 const FAULT: &str = "LARDER_KILLS_FAULT";
 
 /// Maximum time for a child to start or end. A child is usually much faster.

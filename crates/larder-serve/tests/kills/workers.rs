@@ -277,7 +277,6 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Walks over all keys while other workers add and remove keys.
     fn walk(&mut self) -> Acted {
         self.select(WALKED)?;
         let visitor = format!("walked:{}:{}", self.choices.below(100), self.number);

@@ -227,7 +227,6 @@ fn no_subcommand_lets_a_control_character_through() {
     for text in ["\\u{1B}[2J", "\\nFORGED", "\\u{9B}31m", "\\u{202E}"] {
         assert!(all.contains(text), "nothing was escaped as {text}");
     }
-    // Checks that this test tries every subcommand that the help lists.
     let help = crate::support::stdout(&larder(place.dir(), &["--help"]));
     let listed = help.split_once("Commands:\n").unwrap().1.split_once("\n\nOptions").unwrap().0;
     let listed: BTreeSet<&str> =

@@ -175,7 +175,6 @@ fn a_text_that_may_be_two_keys_removes_neither() {
         2,
         &["nothing is removed", spelled, literal],
     );
-    // Checks that the suggested commands work.
     let note = ["remove", "live.sock", "product_MTNVTU", "--keyspace", "note"];
     assert_eq!(printed(place.dir(), &note, 0), "removed 1 entry\n");
     assert_eq!(printed(place.dir(), &["remove", "live.sock", "product_MTNVTU"], 0), "removed 1 entry\n");

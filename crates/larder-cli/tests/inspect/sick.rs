@@ -230,7 +230,6 @@ fn a_child_that_holds_the_file_of_its_parent_is_named_before_and_after_that_has_
         text(line, "remedy").starts_with(&format!("kill {child}, and a new owner can open it")),
         "{line:#}"
     );
-    // Checks that the remedy works.
     let child = Pid::from_raw(i32::try_from(child).unwrap()).unwrap();
     kill_process(child, Signal::TERM).unwrap();
     let mut cache = Cache::builder().path(place.path()).open_timeout(Duration::from_mins(1)).open();

@@ -50,7 +50,6 @@ fn a_writer_that_lags_is_found_and_has_caught_up_when_the_disk_answers() {
 
     let mut page = Transcript::of("Slow: the disk is behind", place.dir());
     page.types();
-    // Makes the disk fast again.
     service.tell("resume");
     page.types();
     page.ends();

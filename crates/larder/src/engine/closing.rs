@@ -38,8 +38,8 @@ enum ClosingStage {
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     pub(crate) threads: Vec<JoinHandle<()>>,
-    /// The channel for the writer's answer. `None` if the answer was already received, or if there is no
-    /// writer.
+    /// The channel for the writer's answer. `None` if the answer has already been received, or if there is
+    /// no writer.
     pub(super) answer: Option<Receiver<Result<(), Error>>>,
 }
 

@@ -38,15 +38,15 @@
 //! 1. Under the exclusive lock of the shard, the caller marks the flight as taken over
 //!    ([`Flight::take_over`]). After that, the pool can't begin the load ([`Flight::begin`]): both calls
 //!    change the leader under the same lock, so exactly one of them succeeds.
-//! 2. Under the same lock of the shard, the caller revokes the lease of the queued load, and puts its own
-//!    lease and flight in its place.
+//! 2. Under the same lock of the shard, the caller revokes the lease of the queued load, and replaces this
+//!    lease and the flight with its own.
 //! 3. Without the lock, the caller lands the old flight as abandoned. The waiters of the old flight look the
 //!    key up again, and find the new flight.
 //!
-//! Any thread may fill a lease that [`Keyspace::lookup`](crate::Keyspace::lookup) returned. Its flight has no
-//! leader, and only the deadline ends a cycle. The graph contains only waits for flights. For example, a
-//! loader may join a thread that waits for the loader's own key. The graph does not contain this cycle, and
-//! only a timeout ends it.
+//! Any thread may use a lease that [`Keyspace::lookup`](crate::Keyspace::lookup) returned. The flight of
+//! this lease has no leader, and only the deadline ends a cycle. The graph contains only waits for flights.
+//! For example, a loader may join a thread that waits for the loader's own key. The graph does not contain
+//! this cycle, and only a timeout ends it.
 //!
 //! An outcome may hold a user's value or error. The `Drop` of the value or error may begin a load. So no
 //! outcome is dropped while the graph or the flight is locked.

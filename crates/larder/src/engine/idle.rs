@@ -33,8 +33,8 @@ impl Tiers {
         stamped.map_or(header, |expires_at| header.extended_to(expires_at))
     }
 
-    /// Returns whether a record may lack the last use of its entry, because its snapshot is no longer
-    /// current.
+    /// Returns whether a record may not include the last use of its entry, because its snapshot is no
+    /// longer current.
     pub(super) fn is_behind_stamps(&self, record: &StoredRecord) -> bool {
         let is_old = record.snapshot.as_ref().is_some_and(|snapshot| !self.reads_from(snapshot));
         is_old && record.extension.ends_at.is_some()
@@ -75,8 +75,8 @@ impl Tiers {
         }
     }
 
-    /// Requests that the writer thread commits the stamps within the flush interval, if there are any. Stamps
-    /// do not count for the flush lag, because they are not inserts.
+    /// Requests that the writer thread commits the stamps, if there are any, within the flush interval.
+    /// Stamps do not count for the flush lag, because they are not inserts.
     pub(super) fn commit_stamps(&self) {
         if self.disk.is_on() && !self.memory.use_stamps.is_empty() && self.writer.arm_for_stamps() {
             self.writer.send(Command::Wake);

@@ -6,8 +6,8 @@
 //! 1. A caller submits a load under the pool's lock. If a thread is idle, it takes the load. If no thread is
 //!    idle and the pool may have another thread, a thread is started. Otherwise the load is queued. The
 //!    caller gets the load back if the queue is full, or if the pool has no threads and none can be started.
-//! 2. A thread runs one load after another, with no lock held, and catches panics. Loads that a caller waits
-//!    for run before refreshes. Refreshes have a separate queue, so that they do not fill the queue of the
+//! 2. A thread runs one load after another, with no lock held, and catches panics. Refreshes run after the
+//!    loads that callers wait for. Refreshes have a separate queue, so that they do not fill the queue of the
 //!    other loads.
 //! 3. A thread that has been idle for [`IDLE_TIME`] ends, if the queues are empty. It checks the queues and
 //!    leaves the list of threads under the same lock. Otherwise a load that is submitted in between would
@@ -37,8 +37,8 @@ use crate::sys::sync::{Arc, Condvar, Mutex, thread, thread_local};
 
 /// A thread of the pool ends after it has been idle for this duration.
 const IDLE_TIME: Duration = Duration::from_secs(10);
-/// The maximum number of queued loads per thread that the pool may have. Also the maximum number of queued
-/// refreshes per thread.
+/// The maximum number of queued loads, for each thread that the pool may have. Also the maximum number of
+/// queued refreshes per thread.
 const QUEUED_PER_THREAD: usize = 16;
 
 pub(crate) type LoadJob = Box<dyn FnOnce() + Send>;

@@ -1,4 +1,5 @@
-//! Promotions: copying a value or an absence that was read from disk into memory, if a permit is still valid.
+//! Promotions: a value or an absence that was read from disk is copied into memory, if a permit is still
+//! valid.
 //!
 //! A promotion must not bring back an entry that was removed meanwhile. So the caller gets a permit before it
 //! reads the disk: the epoch token of its miss, or a lease. A write or a removal of the key revokes the
@@ -249,7 +250,7 @@ impl Shared {
         }
     }
 
-    /// Copies an entry that was read from disk or from a server into memory, if `permit` is still valid.
+    /// Copies into memory an entry that was read from disk or from a server, if `permit` is still valid.
     pub(crate) fn promote<V: Send + Sync + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -272,8 +273,8 @@ impl Shared {
             Some(origin) => self.tiers.is_generation(origin.generation),
             None => decoded.is_current(&self.tiers),
         };
-        // The record decides this, not the keyspace, because another handle of the keyspace may have a time
-        // to idle.
+        // The record decides whether uses extend the entry, not the keyspace, because another handle of the
+        // keyspace may have a time to idle.
         let is_extended = decoded.remote.is_some() || decoded.extras.is_extended_by_uses();
         let is_current = is_extended.then_some(&is_current as &dyn Fn() -> bool);
         let memory = &self.tiers.memory;

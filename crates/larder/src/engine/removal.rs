@@ -62,8 +62,8 @@ struct PendingRemovals {
     /// The number of live entries removed so far.
     live: u64,
     ranges: Vec<RangeRemoval>,
-    /// Whether at least one range is large, so that some of its entries are deleted only after the call has
-    /// returned.
+    /// Whether at least one range is large. Some entries of a large range are deleted only after the call
+    /// has returned.
     is_large: bool,
     /// Whether the call must wait for the writer thread. This is true for every key of a keyspace on disk,
     /// even if neither tier has the key. Another program may have put an older file with the key at the

@@ -112,7 +112,7 @@ impl Tiers {
         }
     }
 
-    /// Returns whether a call may wait for the disk or for a server.
+    /// Returns whether calls may have to wait for the disk or for a server.
     #[cfg(feature = "async")]
     pub(crate) fn may_block(&self) -> bool {
         self.has_disk() || self.remote.is_some()

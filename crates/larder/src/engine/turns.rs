@@ -28,8 +28,8 @@ use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::{AtomicUsize, Condvar, Mutex, Ordering};
 
-/// The number of rounds that a caller may lose before it takes a turn. One under the model checker, so that
-/// its few threads take turns in most schedules.
+/// The number of rounds that a caller may lose before it takes a turn. It is 1 under the model checker, so
+/// that the few threads of a test take turns in most schedules.
 pub(crate) const MAX_LOST_ROUNDS: u32 = if cfg!(shuttle) { 1 } else { 8 };
 /// The maximum duration of a turn. A closure that only computes needs much less time, and a deadlock between
 /// closures ends after this time.

@@ -21,7 +21,7 @@ const VERIFY_ROWS: usize = 256;
 #[serde(default)]
 #[non_exhaustive]
 pub struct VerifyReport {
-    /// The damage of the file's pages, if there is any. The damaged file was then moved aside.
+    /// The damage of the file's pages, if there is any. A damaged file has been moved aside.
     pub damage: Option<String>,
     /// The number of records checked.
     pub records: u64,

@@ -10,8 +10,8 @@
 //!
 //! A caller that needs room follows these steps:
 //!
-//! 1. It tries to reserve the room immediately. A small value succeeds if it fits and no large value is queued.
-//!    A large value succeeds if the buffer is empty and the queue is empty.
+//! 1. It tries to reserve the room immediately. A small value succeeds if it fits and no large value is
+//!    queued. A large value succeeds if the buffer is empty and the queue is empty.
 //! 2. Otherwise the caller enters the queue, and is counted as waiting before (3) and (4). So a thread that
 //!    releases room sees the waiting caller, or (4) sees the room. A thread that stores a value also sees
 //!    the waiting caller.

@@ -18,7 +18,8 @@ use super::evicted_values::EvictedValues;
 impl Memory {
     /// Runs step 1.
     pub(crate) fn seal(&self) {
-        // Otherwise one part of a group could be stored, and the rest refused: see [`super::store_group`].
+        // The gate is closed first. Otherwise one part of a group could be stored, and the rest refused:
+        // see [`super::store_group`].
         let _gate = self.close_group_gate();
         for shard in &self.shards {
             shard.write().seal();

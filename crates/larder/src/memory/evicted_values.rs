@@ -14,8 +14,8 @@ use smallvec::SmallVec;
 
 use crate::memory::entry::Value;
 
-/// Values that have left memory, dropped with this list. The writer thread hands the list to another thread,
-/// because a user's `Drop` may wait for the writer thread.
+/// Values that have left memory. They are dropped with this list. The writer thread hands the list to
+/// another thread, because a user's `Drop` may wait for the writer thread.
 #[derive(Debug, Default)]
 pub(crate) struct EvictedValues {
     values: SmallVec<[Value; 2]>,

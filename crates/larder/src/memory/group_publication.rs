@@ -17,7 +17,8 @@
 //!    values reuse the weight of the values that they replace. If this weight and the free weight are too
 //!    small, the locks are released, other entries are evicted, and the steps begin again at (1).
 //! 6. All changes are made. Each gets a sequence.
-//! 7. The locks are released. Then the replaced values are passed on, and their weight is released.
+//! 7. The locks are released. Then the replaced values are added to the caller's list, and their weight is
+//!    released.
 //!
 //! Every read is valid at (3), and every change is made before any lock is released. So the transaction is
 //! atomic. A lookup locks one shard at a time. Once a thread has found one of the new values, it finds no
@@ -241,8 +242,8 @@ impl Memory {
         self.shard(key).write().watch_epochs.take(key, self.shards.len())
     }
 
-    /// Returns true only if no value of the key has been stored since its epoch was read. May also return
-    /// false after a store of a different key.
+    /// Returns true only if no value of the key has been stored since its epoch was read. A store of a
+    /// different key can also make the result false.
     pub(crate) fn is_unstored(&self, key: SlotKey<'_>, epoch: u64) -> bool {
         self.shard(key).read().watch_epochs.get(key) == epoch
     }

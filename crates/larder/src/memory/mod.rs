@@ -89,7 +89,7 @@ pub(crate) struct Memory {
     bypassed: StatisticU64,
     /// Whether a write to a keyspace of the disk tier was stored although it will not be committed.
     has_unsaved: AtomicBool,
-    /// Held shared while the values of a group are stored: see [`store_group`].
+    /// This lock is held shared while the values of a group are stored: see [`store_group`].
     group_gate: RwLock<()>,
     pub(crate) use_stamps: UseStamps,
     /// The process that opened the cache. Only threads of this process wait for the shards' locks.
@@ -188,7 +188,7 @@ impl Memory {
         self.note_unsaved(key, &entry);
         let weight = entry.clean_weight();
         let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
-            // Otherwise the previous value would stay visible after this write.
+            // The previous value is removed. Otherwise it would stay visible after this write.
             let mut locked = self.lock(key, evicted_values);
             return Err(locked.shard.forget_replaced(key, now, &mut locked.released.deferred));
         };

@@ -66,7 +66,7 @@ impl Memory {
         let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
             let mut locked = self.lock(key, evicted_values);
             let now = locked.shard.confirm(key, publication)?;
-            // Otherwise the previous value would stay visible after this write.
+            // The previous value is removed. Otherwise it would stay visible after this write.
             return Err(locked.shard.forget_replaced(key, now, &mut locked.released.deferred));
         };
         let deferred = &mut locked.released.deferred;

@@ -1,8 +1,8 @@
 //! Range removals in memory. The entries of a scope leave the shards, and the records of the scope on disk
 //! become invisible.
 //!
-//! 1. In every shard, leases are revoked and new leases are prevented. From then on no earlier load,
-//!    promotion or touch can store a value.
+//! 1. Every shard gets a barrier for the scope. It revokes leases and prevents new ones. From then on no
+//!    earlier load, promotion or touch can store a value.
 //! 2. The range removal gets its sequence.
 //! 3. One shard after another gets a range tombstone. The tombstone raises `min_visible_sequence`: a record
 //!    of the scope on disk is visible only if its sequence is higher. Then the older entries are removed.

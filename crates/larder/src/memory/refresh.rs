@@ -21,11 +21,12 @@
 //! lease. Eviction and expiry do not revoke the lease. This does no harm, because the source has confirmed
 //! the new value in (3).
 //!
-//! A refresh may publish nothing: its value is too large, finds no room, or comes after the deadline. In this
-//! case the next hit must not begin another refresh. So between (3) and (4) refreshes of the key are paused
-//! ([`Memory::pause_refreshes_of`]). The lease may have expired by then, so the pause depends on the value
-//! instead: the slot must still have the value of (2). Any change of the key ends the pause, including (4).
-//! If the pause began only after the lease is released, a hit in between could begin another refresh.
+//! A refresh may publish nothing, because its value is too large, finds no room, or comes after the
+//! deadline. In this case the next hit must not begin another refresh. So between (3) and (4) refreshes of
+//! the key are paused ([`Memory::pause_refreshes_of`]). The lease may have expired by then, so the pause
+//! depends on the value instead: the slot must still have the value of (2). Any change of the key ends the
+//! pause, including (4). If the pause began only after the lease is released, a hit in between could begin
+//! another refresh.
 
 use std::time::Duration;
 
@@ -115,10 +116,10 @@ impl Memory {
         self.read(key.hash).map_or((Lookup::Negative, None), |shard| shard.get_with_extras(key, now))
     }
 
-    /// Begins a cool-down of a key after a load has timed out and its caller got a stale value. The lease of
-    /// that load may already be revoked, so it is not checked. The stale value may exist only on disk. If
-    /// the key has changed since that answer, the cool-down finds no stale value, and a lookup loads the
-    /// key. A later change of the key ends the cool-down.
+    /// Begins a cool-down of a key after a load has timed out and its caller got a stale value. The lease
+    /// of that load may already be revoked, so it is not checked. The stale value may exist only on disk.
+    /// If the key has changed since the caller got the stale value, the cool-down finds no stale value, and
+    /// a lookup loads the key. A later change of the key ends the cool-down.
     pub(crate) fn cool_down_after_timeout(&self, key: SlotKey<'_>, now: Timestamp, length: Duration) {
         let mut shard = self.shard(key).write();
         let may_be_stale = match shard.stale(key) {

@@ -7,7 +7,7 @@
 //! - A later write of the key replaces the removal. Its key is a key of the group, so the write is committed
 //!   with any remaining change of the group. The write does not count as hiding a removal, because the
 //!   caller of the transaction waits for the commit of every write.
-//! - A later removal by another call may be committed before the group. Its caller waits for it.
+//! - A later removal by another call may be committed before the group. Its caller waits for this commit.
 //! - An earlier removal by another call, which the group's removal replaces, is still committed before the
 //!   group. So the slot is marked as hiding a removal.
 

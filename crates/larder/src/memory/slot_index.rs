@@ -129,7 +129,7 @@ impl Bucket {
     }
 }
 
-/// The slots that may have a hash.
+/// An iterator over the slots that may have the searched hash.
 #[derive(Debug)]
 pub(super) struct Candidates<'a> {
     index: &'a SlotIndex,

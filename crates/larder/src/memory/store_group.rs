@@ -19,7 +19,7 @@
 //! - A removal is committed in the transaction of the group, or before it, like all other removals. If
 //!   another call stores a value after this removal, the value is drained with the removal. So a crash in
 //!   between leaves no value of the group.
-//! - If every value of the group was replaced, the group has ended.
+//! - If every value of the group has been replaced, the group has ended.
 //!
 //! After a failed commit the values are still in their shards, and the next drain returns them again, with
 //! their group.

@@ -70,7 +70,8 @@ impl Memory {
         now: Timestamp,
         evicted_values: &mut EvictedValues,
     ) {
-        // Otherwise the drain could contain a part of a group: see [`super::store_group`].
+        // The gate is closed first. Otherwise the drain could contain a part of a group: see
+        // [`super::store_group`].
         let _gate = self.close_group_gate();
         for shard in &self.shards {
             let mut locked = self.lock_shard(shard, evicted_values);

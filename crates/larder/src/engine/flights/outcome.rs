@@ -14,7 +14,7 @@ pub(crate) enum FlightOutcome {
     Error(AnyError),
     Panicked,
     Absent,
-    /// The loader returned that the stale value is unchanged, but there was no stale value.
+    /// The loader reported that the stale value is unchanged, but there was no stale value.
     NothingUnchanged,
     /// Only the caller that began the load gets the value. Other waiters look the key up again, because they
     /// may have come after a change that voided the load at a remote tier.

@@ -65,7 +65,7 @@ pub(crate) struct OpenKeyspace {
     pub(crate) counters: Counters,
     /// Checks whether an encoded value decodes to the same value again.
     pub(crate) checks: ValueChecks,
-    /// Whether the log already has a warning about a record of this keyspace that did not decode.
+    /// Whether the log already has a warning about a record of this keyspace that could not be decoded.
     pub(in crate::engine) has_told_undecodable: AtomicBool,
     /// The minimum duration of a load that is logged as slow.
     pub(crate) slow_load: Duration,
@@ -144,7 +144,8 @@ pub(crate) struct KeyspaceType {
     value: TypeId,
     pub(crate) version: u32,
     pub(crate) format: Format,
-    /// Whether the definition keeps the keyspace in memory. If not, the tiers of the cache decide.
+    /// Whether the definition keeps the keyspace in memory. If not, the tiers of the cache decide where its
+    /// entries are kept.
     pub(super) stays_in_memory: bool,
     names: (&'static str, &'static str),
 }

@@ -43,7 +43,7 @@ pub(crate) struct KeyspaceRegistry {
     pub(crate) by_name: Mutex<BTreeMap<String, Arc<OpenKeyspace>>>,
     turns: OpeningTurns,
     counters: Arc<CounterRegistry>,
-    /// The last number of a keyspace that is not in the file.
+    /// The last assigned number of a keyspace that is not in the file.
     last_number: Mutex<u32>,
 }
 
@@ -132,7 +132,7 @@ impl KeyspaceRegistry {
         *last
     }
 
-    /// Returns the names of the open keyspaces, by their numbers.
+    /// Returns the names of the open keyspaces, by their ids.
     pub(crate) fn names(&self) -> BTreeMap<KeyspaceId, NamedKeyspace> {
         self.by_name.lock().values().map(|open| (open.id, open.named())).collect()
     }

@@ -3,11 +3,11 @@
 //! A fence at the server ends by itself after the cache's `lease_timeout`. So a process that dies does not
 //! block a key for longer.
 //!
-//! 1. Note the fence, then ask the server to raise it. A fence whose answer is lost is renewed and lowered,
-//!    too.
+//! 1. Note the fence, then ask the server to raise it. If the answer is lost, the fence is still renewed
+//!    and lowered.
 //! 2. The sweeper renews each fence when a third of its length has passed. It does not wait for the answer. A
 //!    renewal that is lost is repeated by the next one, before the fence ends.
-//! 3. The end of an update forgets the fence, then asks the server to lower it.
+//! 3. At its end, an update forgets the fence, then asks the server to lower it.
 //! 4. If the fence was forgotten while its renewal was sent, the sweeper lowers it once more. Otherwise a
 //!    renewal that reaches the server after the request of (3) would block the key until the fence ends by
 //!    itself.
@@ -22,7 +22,7 @@ use std::time::Duration;
 use crate::remote::tier::RemoteKey;
 use crate::sys::sync::Mutex;
 
-/// A fence is renewed this many times in its length.
+/// How many times a fence is renewed during its length.
 const RENEWALS: u32 = 3;
 
 #[derive(Debug, Default)]

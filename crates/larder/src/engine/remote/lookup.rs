@@ -178,8 +178,9 @@ pub(crate) fn checked_key(keyspace: &OpenKeyspace, key: SlotKey<'_>) -> Vec<u8> 
     [keyspace.name.as_bytes(), &[0], keyspace.shape.as_bytes(), &[0], encoded].concat()
 }
 
-/// Returns a header with the times of this machine. The server says when the record ends, which is after its
-/// grace. The other times keep their distances to that end, because the clocks of two machines may differ.
+/// Returns a header with the times of this machine. `ends_at` comes from the server, and is the end of the
+/// record including its grace. The other times keep their distances to `ends_at`, because the clocks of two
+/// machines may differ.
 fn moved_to(header: Header, asked_at: Timestamp, ends_at: Timestamp) -> Header {
     let earlier =
         |time: Timestamp, by: Duration| Timestamp::from_millis(time.as_millis().saturating_sub(millis(by)));

@@ -21,8 +21,8 @@ impl NearTier for Tiers {
                 self.end_parked(remote.waits.note_push(Some(key)));
             }
         }
-        // The `Drop` of a value may send a request to the server. The calling thread reads the answers, so it
-        // must not wait for one.
+        // The `Drop` of a value may send a request to the server. The calling thread reads the answers, so
+        // it must not wait for an answer.
         self.sweeper.drop_values(dropped);
     }
 

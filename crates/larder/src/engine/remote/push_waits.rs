@@ -24,7 +24,7 @@ use crate::memory::key_leases::LeaseId;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::{Arc, AtomicUsize, Mutex, Ordering};
 
-/// The minimum number of keys at which flights past their deadlines are searched for.
+/// Flights past their deadlines are searched for only if there are at least this many keys.
 const MIN_KEYS: usize = 64;
 
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ pub(crate) struct PushWaits {
 #[derive(Debug, Default)]
 struct WaitedKeys {
     by_key: HashMap<Box<[u8]>, WaitedKey>,
-    /// The number of keys at which flights past their deadlines are searched for next.
+    /// The number of keys at which the next search for flights past their deadlines begins.
     clean_at: usize,
 }
 
@@ -79,7 +79,7 @@ impl PushWaits {
         PushWait { waits: self, key, seen: waited.pushes }
     }
 
-    /// Records a push, of all keys if `key` is `None`. Returns the flights to end in step 4.
+    /// Records a push of a key, or of all keys if `key` is `None`. Returns the flights to end in step 4.
     #[must_use]
     pub(super) fn note_push(&self, key: Option<&[u8]>) -> Vec<ParkedFlight> {
         if self.waits.load(Ordering::SeqCst) == 0 {

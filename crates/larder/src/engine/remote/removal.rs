@@ -21,9 +21,9 @@ use crate::sys::sync::Arc;
 #[derive(Debug)]
 pub(in crate::engine) enum RemoteRemoval {
     Keys(Vec<RemoteKey>),
-    /// All keys that begin with these bytes. Also used for a pattern, because the server has no patterns: it
-    /// removes all keys that begin with the parts before the first `Any`, which may be more keys than match
-    /// the pattern.
+    /// All keys that begin with these bytes. A pattern is removed in this way too, because the server has
+    /// no patterns. The server then removes all keys that begin with the parts before the first `Any`.
+    /// These may be more keys than match the pattern.
     Range(Arc<[u8]>),
     Everything,
 }

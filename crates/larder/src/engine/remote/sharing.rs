@@ -4,11 +4,11 @@ use crate::memory::epochs::EpochToken;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Sharing {
-    /// All waiting callers: no other machine shares the keyspace, or the server has confirmed that the key
-    /// was not changed.
+    /// All waiting callers, because no other machine shares the keyspace, or because the server has
+    /// confirmed that the key was not changed.
     Always,
-    /// All waiting callers, if the server is still unreachable: the connection still has this generation, and
-    /// memory is not valid.
+    /// All waiting callers, if the server is still unreachable. This means that the connection still has
+    /// this generation, and that memory is not valid.
     IfUnheard(u64),
     /// All waiting callers, if the token is still valid when the flight is detached.
     IfUnchanged(EpochToken),

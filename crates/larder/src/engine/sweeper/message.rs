@@ -9,7 +9,6 @@ pub(crate) enum SweeperMessage {
     Wake,
     /// Call the application's listener with this event.
     Tell(Event),
-    /// Drop these values. The writer thread must not drop them, because a user's `Drop` may wait for the
-    /// writer thread.
+    /// Drop these values.
     DropValues(EvictedValues),
 }

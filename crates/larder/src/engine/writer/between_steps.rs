@@ -20,8 +20,8 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// The number of short parts that follow a command. A caller that soon sends its next command then waits for
-/// at most one short part, which takes no longer than its commit.
+/// The number of short parts that follow a command. A caller that soon sends its next command then waits
+/// for at most one short part, which takes no longer than the commit of this command.
 const SHORT_PARTS: u32 = 64;
 
 impl Writer {
@@ -72,8 +72,8 @@ impl Writer {
             self.commit_part((&[], &[]), &no_caller, position, &mut evicted_values)
         }));
         match made {
-            // Otherwise the next step would mistake what this part has written for a change by another
-            // program.
+            // The content is recorded. Otherwise the next step would mistake what this part has written for
+            // a change by another program.
             Ok(Ok(_)) => self.file.note_content(),
             Ok(Err(fault)) => {
                 self.fail_unasked(fault);
@@ -102,8 +102,8 @@ impl Writer {
         }
     }
 
-    /// Takes over the range tombstones of a step, after its range removals were committed or refused. The
-    /// writer removes them when no entry of their ranges is left.
+    /// Takes over the range tombstones of a step, after its range removals have been committed or refused.
+    /// The writer removes them when no entry of their ranges is left.
     pub(super) fn note_range_tombstones(&mut self, waiting: &Waiting) {
         self.range_tombstones.extend(waiting.ranges.iter().map(|removal| removal.range.sequence));
         self.remove_range_tombstones();

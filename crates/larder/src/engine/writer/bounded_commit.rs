@@ -1,7 +1,7 @@
 //! Commits transactions within the bounds of the file.
 //!
-//! If the allocated blocks of the file are counted, every write that would exceed the capacity is refused
-//! (`disk::store::sparse`). After a refusal:
+//! If the capacity limits the allocated blocks of the file, every write that would exceed the capacity is
+//! refused (`disk::store::sparse`). After a refusal:
 //!
 //! 1. The whole transaction has failed: the file contains none of its changes, and the store accepts no more
 //!    transactions.
@@ -64,9 +64,9 @@ pub(super) fn commit(
 }
 
 impl Writer {
-    /// Shortens a file that is larger than its capacity, by releasing its free pages. A file whose blocks are
-    /// not counted doubles when it grows, and can become too large. So can a file that was created before its
-    /// bound was known. During the compaction, lookups find nothing on disk.
+    /// Shortens a file that is larger than its capacity, by releasing its free pages. A file whose blocks
+    /// are not counted doubles when it grows, and can become too large. A file that was created before its
+    /// bound was known can be too large as well. During the compaction, lookups find nothing on disk.
     pub(super) fn keep_to_capacity(&mut self) {
         if self.now() < self.compact_at || !self.file.is_too_large() {
             return;

@@ -174,8 +174,8 @@ impl Writer {
             return Vec::new();
         }
         let batch = stamps.batch(self.limits.max_stamps());
-        // A series of steps ends after the number of stamps that existed when it began. Otherwise a constant
-        // stream of uses would never let the writer rest.
+        // A series of steps ends after the number of stamps that existed when it began. Otherwise a
+        // constant stream of uses would keep the writer busy forever.
         if self.stamps_due == 0 || batch.is_empty() {
             self.stamps_due = if batch.is_empty() { 0 } else { stamps.len() };
         }

@@ -19,7 +19,7 @@ impl Writer {
         match verify_own(&*volume, &path) {
             Ok(()) => Ok(None),
             Err(fault) if fault.kind == StoreErrorKind::Damage => {
-                // If another file is at the path by now, that is the failure to handle.
+                // If another file is at the path by now, the writer handles this failure instead.
                 let fault = self.file.check_place().err().unwrap_or(fault);
                 let cause = fault.to_string();
                 self.fail(fault);

@@ -115,7 +115,7 @@ fn a_loop_is_kept_in_a_cache_that_was_full_of_something_else() {
 
 #[test]
 fn of_entries_that_are_only_stored_the_newest_stay() {
-    // The keys return, like in a loop that is larger than the cache, but no lookup gains from keeping a part.
+    // The keys return, as in a loop that is larger than the cache, but no lookup gains from keeping a part.
     let (capacity, keys) = (4_000, 16_000);
     let mut toy = Toy::new(capacity);
     for store in 0..keys * 5 {

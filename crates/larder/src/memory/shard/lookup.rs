@@ -144,7 +144,7 @@ fn without_value(slot: &Slot, now: Timestamp) -> Lookup {
     if slot.is_absence() && slot.expires_at > now {
         return Lookup::Absent(slot.expires_at);
     }
-    // The disk has this entry, an older entry that this slot supersedes, or no entry of the key. So no entry
-    // on disk may be served either.
+    // The disk has this entry, an older entry that this slot supersedes, or no entry of the key. So no
+    // entry on disk may be served.
     Lookup::Negative
 }

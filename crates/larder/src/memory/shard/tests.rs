@@ -203,7 +203,7 @@ fn a_purge_in_parts_lets_nothing_old_come_in_between_two_of_them() {
     let mut purged = Purged::default();
     let next_slot = bench.purge_part(&range, 0, 3, &mut purged);
     assert_eq!(next_slot, Some(2));
-    // The slot of the first key is vacant, because it was already visited.
+    // The slot of the first key is vacant, because the purge has already visited it.
     let first = SlotKey { hash: 10, bytes: &names[0] };
     assert_eq!(bench.shard.min_visible_sequence(first), range.sequence, "its records on disk are hidden");
     let permit = Permit::EpochToken(bench.shard.leases.epoch_token(first));

@@ -1,7 +1,8 @@
 //! Checks the sums of a shard against its slots.
 //!
-//! A wrong sum changes no answer, but lets memory hold too few or too many entries. So the tests of a shard
-//! and of memory call [`Shard::validate`]. In tests, each cache calls it when its last handle is dropped.
+//! With a wrong sum, answers stay correct, but memory holds too few or too many entries. So the tests of a
+//! shard and of memory call [`Shard::validate`]. In tests, each cache calls it when its last handle is
+//! dropped.
 
 use std::collections::{BTreeSet, HashSet};
 

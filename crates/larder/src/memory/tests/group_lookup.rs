@@ -1,5 +1,5 @@
-//! Tests of the checks under the locks of a lookup of several keys. If any check fails, the lookup begins
-//! again.
+//! Tests of the checks that a lookup of several keys makes under its locks. If any check fails, the lookup
+//! begins again.
 
 use super::*;
 use crate::memory::group_publication::GroupConditions;

@@ -47,7 +47,7 @@ fn commit(memory: &Memory, removed: Option<u8>) {
 
 /// Checks contract 7: clean entries, and dirty entries with their encodings, together stay within the
 /// capacity plus the write buffer. The exception is a single entry larger than both together. Then there is
-/// no other entry.
+/// no clean entry.
 fn check_bounds(memory: &Memory) {
     let taken = memory.shards.iter().map(|shard| shard.read().taken());
     let (clean, dirty) = taken.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));

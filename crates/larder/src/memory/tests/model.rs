@@ -133,7 +133,8 @@ impl Run {
                 let stored = self.memory.store(self.memory.key(&bytes), self.clean(weight, ttl), now);
                 let must_save = self.saves && number.is_multiple_of(2);
                 assert_eq!(stored == Err(Refused::Unsaved), must_save, "{stored:?}");
-                // Otherwise the previous value would stay visible after this write.
+                // A write that finds no room removes the previous value. Otherwise the previous value would
+                // stay visible.
                 assert!(must_save || stored.is_ok() == self.live().contains(&number), "{stored:?}");
             }
             Step::StoreDirty(number, weight, ttl) => {

@@ -90,8 +90,8 @@ fn the_removals_of_a_group_are_committed_with_its_values() {
     machine.tiers.memory.validate();
 }
 
-/// Checks that the removals of other calls are committed before a group that is larger than a transaction of
-/// the machine.
+/// Checks that the removals of other calls are committed before a group that exceeds the limits of a
+/// transaction.
 #[test]
 fn a_large_group_with_removals_has_a_transaction_of_its_own() {
     let old: Vec<u16> = (1..=8).collect();

@@ -4,7 +4,7 @@ use super::{LARGE, Machine, SMALL, commit};
 use crate::engine::writer::command::Acknowledge;
 use crate::testing::volume::operation::Failure;
 
-/// Returns the keys of a group that is larger than a transaction of the machine.
+/// Returns the keys of a group that exceeds the limits of a transaction.
 fn names() -> Vec<u16> {
     (1..=12).collect()
 }

@@ -11,7 +11,6 @@ const DEFAULT_PORT: u16 = 6379;
 
 const DEFAULT_SENTINEL_PORT: u16 = 26379;
 
-/// The Sentinels that name a master.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SentinelGroup {
     /// The names or addresses of the Sentinels, and their ports.
@@ -30,7 +29,6 @@ pub(crate) fn address_of(host: &str, port: u16) -> String {
 pub(crate) enum ServerPlace {
     /// A host name or IP address, and a port.
     Tcp(String, u16),
-    /// The path of a Unix socket.
     Unix(PathBuf),
     /// The master that these Sentinels name.
     Sentinels(SentinelGroup),

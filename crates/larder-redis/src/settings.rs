@@ -21,7 +21,6 @@ pub const MIN_STALENESS: Duration = Duration::from_millis(100);
 /// Maximum number of bytes of the requests that wait for their replies.
 pub(crate) const MAX_AWAITED: usize = 128 << 20;
 
-/// The time limits of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timing {
     /// How long a value from memory may be outdated after a change that the server has acknowledged.
@@ -48,7 +47,6 @@ impl Default for Timing {
     }
 }
 
-/// The settings of a connection, from its URL.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) server: ServerUrl,
@@ -71,7 +69,6 @@ pub(crate) struct Settings {
     pub(crate) others: Vec<(String, String)>,
 }
 
-/// Default prefix of keys.
 pub(crate) const DEFAULT_PREFIX: &str = "larder";
 
 impl Settings {

@@ -22,7 +22,6 @@ impl Ages {
         Self { began: now(), replaced, worst: AtomicU64::new(0), answers: AtomicU64::new(0) }
     }
 
-    /// Returns the time since the beginning of the trial.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
@@ -38,7 +37,6 @@ impl Ages {
         self.replaced[at].lock().unwrap().len()
     }
 
-    /// Returns how many numbers of all keys were replaced.
     pub(crate) fn total(&self) -> usize {
         (0..self.replaced.len()).map(|at| self.count(at)).sum()
     }

@@ -11,7 +11,6 @@ use crate::support::{LIMIT, eventually, key, now, pause};
 
 const BOUND: Duration = Duration::from_millis(100);
 
-/// A client that sends raw lines.
 struct RawClient(UnixStream);
 
 impl RawClient {
@@ -25,7 +24,6 @@ impl RawClient {
         self.0.write_all(format!("{line}\r\n").as_bytes()).unwrap();
     }
 
-    /// Returns the next line that the server sends.
     fn line(&mut self) -> String {
         let (mut line, mut byte) = (Vec::new(), [0]);
         while byte != *b"\n" {

@@ -54,7 +54,6 @@ fn python() -> Option<PathBuf> {
     Some(python)
 }
 
-/// A process with Django.
 struct Django {
     child: Child,
     pipes: RefCell<(ChildStdin, BufReader<ChildStdout>)>,

@@ -120,7 +120,7 @@ fn no_answer_is_older_than_an_acknowledged_change_by_more_than_the_bound() {
         );
         assert!(answers > 1000 && hits > 100 && changes > 300, "the trial tried too little");
         assert!(judge.worst() <= BOUND, "{tracking}: an answer was {:?} old", judge.worst());
-        // Once no change is in progress, memory has the same values as the server.
+        // Once no change is in progress, memory has no older value than the server.
         eventually("memory agrees with the server", || {
             let at_rest = |node: &Node, at: usize| {
                 let last = judge.count(at);

@@ -15,7 +15,6 @@ use larder_redis::RedisTier;
 
 use crate::support::{LIMIT, ask, now};
 
-/// A planted fault of the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NodeFault {
     None,
@@ -116,7 +115,6 @@ impl Node {
         found.filter(|_| is_legal)
     }
 
-    /// Returns whether values in memory are valid now.
     pub(crate) fn tier_is_current(&self) -> bool {
         self.tier.is_current(self.tier.validity())
     }

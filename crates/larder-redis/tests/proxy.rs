@@ -16,7 +16,6 @@ struct Hold {
     is_on: bool,
     /// The hold begins with bytes that contain this word. An empty word holds back all bytes.
     word: &'static [u8],
-    /// Whether bytes are held.
     has_bytes: bool,
 }
 
@@ -101,7 +100,6 @@ impl Proxy {
         self.switches.changed.notify_all();
     }
 
-    /// Returns the number of connections that were accepted.
     pub(crate) fn accepted(&self) -> u64 {
         self.switches.accepted.load(Ordering::SeqCst)
     }
@@ -113,7 +111,6 @@ impl Proxy {
         assert!(!waited.unwrap().1.timed_out(), "the server sends nothing");
     }
 
-    /// Starts or stops dropping bytes.
     pub(crate) fn drop_bytes(&self, drops: bool) {
         self.switches.drops.store(drops, Ordering::SeqCst);
     }

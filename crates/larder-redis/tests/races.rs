@@ -21,7 +21,6 @@ const WORKERS: usize = 2;
 /// One of this many races loses the connection. These races are rare because they take the longest.
 const LOSSES: usize = 256;
 
-/// The order of a race.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     /// Answer, change, push, fill.

@@ -18,7 +18,6 @@ fn a_removal_waits_for_as_many_replicas_as_it_is_told() {
     assert!(error.may_be_applied(), "the master has applied it");
 }
 
-/// Starts a master and a replica.
 fn pair() -> Option<(RedisServer, RedisServer)> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let master = RedisServer::start(&["--port", &port, "--repl-diskless-sync-delay", "0"])?;
@@ -41,7 +40,7 @@ fn removals_of_all_kinds_wait_for_replicas_apart_from_other_requests() {
                 .unwrap()
         );
     };
-    // A replica that has just copied the data confirms late.
+    // A replica that has just copied the data may confirm the first removal late.
     eventually("the replica confirms", || ask(|reply| tier.remove(vec![key("a")], reply)).is_ok());
     set("a");
     assert_eq!(ask(|reply| tier.remove(vec![key("a")], reply)).unwrap(), 1);

@@ -12,7 +12,6 @@ use crate::scripted_sentinels::{ScriptedSentinels, read_words};
 use crate::server::RedisServer;
 use crate::support::{ask, eventually, key, now, open, pause};
 
-/// The bound of these tests.
 const BOUND: Duration = Duration::from_millis(200);
 const URL: &str = "staleness=200ms&request_timeout=20s&connect_timeout=5s";
 const SLOT: &str = "larder:1:prices:k";

@@ -57,13 +57,11 @@ impl RedisServer {
         self.process = Some(RedisProcess::start(self.dir.path(), &arguments).unwrap());
     }
 
-    /// Starts the server again with additional arguments.
     pub(crate) fn restart_with(&mut self, arguments: &[&str]) {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         self.restart();
     }
 
-    /// Kills the process.
     pub(crate) fn kill(&mut self) {
         self.process = None;
     }

@@ -79,7 +79,7 @@ fn an_answer_that_arrives_slowly_is_waited_for_while_it_goes_on() {
     let proxy = Proxy::start(server.socket());
     let tier = RedisTier::open(&proxy.url("request_timeout=300ms")).unwrap();
     tier.register(records()).unwrap();
-    // A busy machine may take longer than the time limit.
+    // On a busy machine, storing the value may exceed the time limit, so the test tries again.
     eventually("the value is stored", || set(&tier, "k", vec![7; 4 << 20]));
     let generation = tier.generation();
     proxy.delay(Duration::from_millis(4));

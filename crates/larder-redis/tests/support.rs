@@ -28,7 +28,6 @@ pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// Waits until a condition is true.
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = now();
     while !is_so() {
@@ -47,7 +46,6 @@ pub(crate) fn keyspace(number: u32, name: &str, format: Format) -> RemoteKeyspac
     RemoteKeyspace { number, name, version: 1, schema: None, shape, format }
 }
 
-/// Returns a key of the keyspace with this number.
 pub(crate) fn key_of(number: u32, key: &str) -> RemoteKey {
     [&number.to_be_bytes(), key.as_bytes()].concat().into()
 }
@@ -57,7 +55,6 @@ pub(crate) fn key(key: &str) -> RemoteKey {
     key_of(7, key)
 }
 
-/// Sends a request, and waits for its result.
 pub(crate) fn ask<T>(send: impl FnOnce(RemoteReply<T>)) -> RemoteResult<T> {
     let (sender, answer): (RemoteReply<T>, RemoteAnswer<T>) = reply();
     send(sender);

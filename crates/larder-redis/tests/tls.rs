@@ -108,7 +108,7 @@ fn sentinels_and_the_master_that_they_name_are_reached_with_tls() {
     for line in ["port 0", "tls-replication yes"] {
         lines.push(line.to_owned());
     }
-    // The certificate is for a name, and not for an address.
+    // The certificate is for a name, and not for an address, so the Sentinel must use host names.
     for line in ["resolve-hostnames yes", "announce-hostnames yes"] {
         lines.push(format!("sentinel {line}"));
     }

@@ -21,7 +21,6 @@ impl Backoff {
         half + Duration::from_nanos(random % span)
     }
 
-    /// Resets the wait after a successful attempt.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }

@@ -25,7 +25,6 @@ use crate::settings::Settings;
 /// Interval between two checks for an event that sends no notification.
 const STEP: Duration = Duration::from_millis(5);
 
-/// The limits of an attempt to connect.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt<'a> {
     pub(crate) waker: &'a PollWaker,

@@ -119,8 +119,8 @@ impl Connection {
             if self.is_closed() {
                 return Error::Closed;
             }
-            // All received bytes are handled before the time limit of a request is checked. This process may
-            // have been stopped while the server replied in time.
+            // All received bytes are handled before the time limit of a request is checked. Otherwise a reply
+            // that arrived in time while this process was stopped would count as late.
             let read = match input.fill(socket) {
                 Ok(read) => read,
                 Err(error) => return unavailable(&self.settings, &error),

@@ -36,7 +36,6 @@ const CHUNK: usize = 64 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Read {
-    /// Nothing was received.
     Nothing,
     /// Everything that has arrived was read.
     All,
@@ -74,7 +73,6 @@ impl Input {
         self.start < self.buffer.len() || self.parser.is_within_reply()
     }
 
-    /// Returns the next complete reply or push.
     pub(crate) fn next(&mut self) -> io::Result<Option<Reply>> {
         let rest = self.buffer.get(self.start..).unwrap_or_default();
         let (taken, reply) = self.parser.advance(rest).map_err(io::Error::other)?;
@@ -243,7 +241,6 @@ impl Greeting<'_> {
         }
     }
 
-    /// Returns an error for a server that can't be used.
     pub(crate) fn unsupported(&self, why: &str, remedy: &'static str) -> Error {
         Error::Unsupported { server: self.server(), why: why.to_owned(), remedy }
     }

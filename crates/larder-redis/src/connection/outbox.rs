@@ -29,7 +29,6 @@ use super::stream::Socket;
 use crate::error::Error;
 use crate::settings::MAX_AWAITED;
 
-/// Whether the connection can send requests.
 #[derive(Debug)]
 enum LinkState {
     /// A connection exists, and has been greeted.
@@ -43,7 +42,6 @@ struct Queue {
     state: LinkState,
     output: Vec<u8>,
     awaited: VecDeque<Awaited>,
-    /// Number of bytes of the requests in `awaited`.
     awaited_len: usize,
 }
 

@@ -77,7 +77,6 @@ pub(crate) struct Sentinels {
     /// Incremented to make all threads ask their Sentinels at once.
     round: AtomicU64,
     is_closed: AtomicBool,
-    /// One waker for each thread.
     wakers: Vec<PollWaker>,
     /// Wakes the driver when a Sentinel has answered or failed.
     of_driver: Arc<PollWaker>,

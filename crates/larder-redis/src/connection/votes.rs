@@ -58,7 +58,6 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-/// The host and the port of a master.
 pub(super) type Address = (String, u16);
 
 /// An answer of a Sentinel (step 2).
@@ -68,7 +67,6 @@ pub(super) struct Vote {
     pub(super) master: Address,
     /// The number of Sentinels that this Sentinel knows of, including itself.
     pub(super) known: usize,
-    /// The time at which the Sentinel was asked.
     pub(super) asked: Duration,
 }
 

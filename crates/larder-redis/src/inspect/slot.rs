@@ -57,7 +57,6 @@ pub enum SlotState {
     OtherType(String),
 }
 
-/// Length of the token of a lease.
 const TOKEN_LEN: usize = 16;
 
 /// A single script reads everything, so that all results are from the same moment. It reads the length first,
@@ -70,7 +69,6 @@ local last = redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')
 local fence = last[2] and math.floor(last[2] - t[1] * 1000 - t[2] / 1000) or 0
 return {kind, redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[2]), fence, len, v}";
 
-/// The parts of a key on the server.
 struct SlotName {
     keyspace: String,
     version: u32,

@@ -76,12 +76,10 @@ enum ListKind {
 #[derive(Debug)]
 struct OpenList {
     kind: ListKind,
-    /// Number of missing elements.
     left: usize,
     elements: Vec<Reply>,
 }
 
-/// The parser of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct ReplyParser {
     limits: ReplyLimits,

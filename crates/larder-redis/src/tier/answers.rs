@@ -40,7 +40,6 @@ pub(super) fn accepted(answer: Result<Answered, Error>) -> Result<Answered, Erro
     }
 }
 
-/// Returns the number in a reply.
 pub(super) fn number(answered: &Answered) -> Result<u64, Error> {
     let number = answered.reply.as_integer().and_then(|number| u64::try_from(number).ok());
     number.ok_or(Error::Garbled("a number"))
@@ -81,7 +80,6 @@ pub(super) const fn header_len(is_plain: bool) -> usize {
     if is_plain { 0 } else { HEADER_LEN }
 }
 
-/// Converts the reply to a lookup.
 pub(super) fn lookup(answered: Answered, is_plain: bool) -> Result<Option<RemoteRecord>, Error> {
     match answered.reply {
         // A script's `false`, in versions 2 and 3 of the protocol.

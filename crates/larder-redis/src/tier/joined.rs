@@ -11,10 +11,8 @@ use crate::error::Error;
 /// Collects the results of the parts of a request, and joins them to one result.
 pub(super) struct Joined<P, T>(Mutex<JoinState<P, T>>);
 
-/// The callback for the joined result.
 pub(super) type End<T> = Box<dyn FnOnce(RemoteResult<T>) + Send>;
 
-/// The function that joins the results of the parts.
 type Join<P, T> = Box<dyn FnOnce(Vec<P>) -> T + Send>;
 
 struct JoinState<P, T> {

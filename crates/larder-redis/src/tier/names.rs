@@ -29,10 +29,8 @@ use crate::error::Error;
 /// Length of the keyspace number in front of each key, in bytes.
 const NUMBER_LEN: usize = 4;
 
-/// The end of an encoded text.
 pub(crate) const END_OF_TEXT: [u8; 2] = [0, 0];
 
-/// A keyspace on the server.
 #[derive(Debug, Clone)]
 pub(super) struct Space {
     /// `VERSION:NAME`.
@@ -49,7 +47,6 @@ pub(super) struct Space {
 /// What a changed key on the server means for the cache.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Changed {
-    /// One key of the cache has changed.
     Key(Vec<u8>),
     /// All keys of the keyspace with this number may have changed.
     Keyspace([u8; NUMBER_LEN]),
@@ -125,7 +122,6 @@ impl Names {
         [&self.prefix, b"::world".as_slice()].concat()
     }
 
-    /// Returns the server key of the mark.
     pub(super) fn mark(&self) -> Vec<u8> {
         [&self.prefix, b"::mark".as_slice()].concat()
     }

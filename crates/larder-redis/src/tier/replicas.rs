@@ -40,8 +40,8 @@ use crate::settings::Settings;
 const MARK: &str = "redis.call('DEL', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1], 'PX', 60000) return 1";
 
 /// Steps 2 and 3: writes the mark with this key, and waits for replicas, for half of the time limit of a
-/// request. Returns the number of replicas that have the mark, and all that this connection's server wrote
-/// before it.
+/// request. Returns the number of replicas that have the mark, and so all earlier writes of this connection's
+/// server.
 ///
 /// The time is shorter than the limit of the reply, so that the server replies with the number of replicas in
 /// time.
@@ -76,7 +76,6 @@ pub(crate) fn acknowledge(
     Err(Error::NotReplicated(cause))
 }
 
-/// A removal that waits for replicas.
 struct ReplicaWait {
     /// The run id of the server that replied to the removal.
     run: Option<String>,

@@ -266,7 +266,6 @@ impl<F: FnOnce(Result<Vec<Option<RemoteRecord>>, Error>) + Send + 'static> Looku
     }
 }
 
-/// Returns the callback for a reply.
 fn completion<T: Send + 'static>(
     sender: Sender<T>,
     decode: impl FnOnce(Answered) -> Result<T, Error> + Send + 'static,

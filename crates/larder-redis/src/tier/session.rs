@@ -45,7 +45,6 @@ pub(super) struct Directory {
 const MAX_LEFT: usize = 16;
 
 impl Directory {
-    /// Returns the last known name.
     pub(super) fn last_world(&self) -> Option<&str> {
         self.last.as_ref().map(|(_, world)| &**world)
     }
@@ -87,7 +86,6 @@ impl TierState {
         }
     }
 
-    /// Returns the command that identifies the data.
     fn identify(&self, identity: &Identity) -> Command {
         let directory = self.directory.read();
         let known = directory.last.as_ref().filter(|(of, _)| of == identity);

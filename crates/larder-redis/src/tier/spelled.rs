@@ -12,7 +12,6 @@ use larder_product::{ProductKeySpelling, SCHEMA};
 
 use crate::error::Error;
 
-/// The spelling of the keys of one keyspace.
 #[derive(Debug, Clone)]
 pub(super) struct SpelledKeys {
     keyspace: String,
@@ -29,7 +28,6 @@ impl SpelledKeys {
         Some(Self { keyspace: keyspace.name.clone(), shape: keyspace.shape.parse().ok()?, beginning })
     }
 
-    /// Returns the text of an encoded key.
     pub(super) fn spell(&self, key: &[u8]) -> Result<String, Error> {
         let value = self.shape.decode(key).ok();
         let text = value.and_then(|value| ProductKeySpelling.spell(&self.keyspace, &value));

@@ -53,7 +53,6 @@ const LIST_ANY: &str = "plain";
 /// The cursor of a page whose keys are given.
 const THESE: &str = "these";
 
-/// Returns the command for one page of a walk.
 fn page(generation_key: Option<&[u8]>, cursor: &str, pattern: &[u8], verb: &str, ended: &[u8]) -> Command {
     let command = match generation_key {
         Some(key) => Command::tail().arg("1").arg(key),

@@ -70,7 +70,6 @@ impl Counters {
         }
     }
 
-    /// Returns each count, summed over all stripes.
     pub(crate) fn sums(&self) -> Sums {
         let mut sums = [0_u64; COUNTS];
         // If this thread sees a count, it also sees that the stripe of that count is taken. The counting

@@ -43,10 +43,8 @@ const MAX_MEAN: Duration = Duration::from_micros(25);
 /// One lookup has a weight of `1 / SHARE` in the mean.
 const SHARE: u64 = 256;
 
-/// Minimum time for which workers make the lookups.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 
-/// Maximum time for which workers make the lookups.
 const MAX_PAUSE: Duration = Duration::from_mins(1);
 
 /// Minimum ratio of the time for which workers make the lookups to the time of the last read.

@@ -50,7 +50,6 @@ struct Workers {
 #[derive(Default)]
 struct JobQueue {
     last_number: u64,
-    /// The queued jobs, by number.
     jobs: BTreeMap<u64, Job>,
     workers: usize,
     idle: usize,
@@ -96,7 +95,6 @@ pub(crate) fn submit<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static
     result
 }
 
-/// The result of a job, or the payload of its panic.
 pub(crate) type JobResult<T> = Completion<std::thread::Result<T>>;
 
 /// A job that leaves the queue when this value is dropped.

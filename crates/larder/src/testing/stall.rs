@@ -66,7 +66,6 @@ struct Calls {
 }
 
 impl Gate {
-    /// Waits while these calls are stalled.
     fn pass(calls: &Mutex<Calls>, changed: &Condvar) {
         let mut calls = calls.lock();
         calls.waiting += 1;
@@ -171,7 +170,6 @@ impl Volume for StallingDisk {
     }
 }
 
-/// A file whose syncs and reads wait while the disk is stalled.
 #[derive(Debug)]
 struct StallingFile {
     file: VolumeFile,

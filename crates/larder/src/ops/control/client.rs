@@ -304,7 +304,6 @@ impl Client {
         Ok(line)
     }
 
-    /// Extracts the answer to a request from a line of JSON.
     pub(super) fn answer_of<T: DeserializeOwned>(&self, mut line: Value) -> Result<T, ClientError> {
         if let Some(refusal) = line.get_mut("error").map(Value::take) {
             return Err(ClientError::Refused(self.understood(refusal)?));

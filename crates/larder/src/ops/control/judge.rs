@@ -10,7 +10,6 @@ use crate::format::record::{Damage, Extension, Header, PayloadCompression, Recor
 use crate::memory::shard::describe::{KeyInMemory, SlotContent};
 use crate::units::{Timestamp, millis};
 
-/// The metadata of a record on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OnDisk {
     pub(super) header: Header,

@@ -45,7 +45,6 @@ impl CreatedSocket {
         Self { pid, file: (found.dev(), found.ino()), at: (found.ctime(), found.ctime_nsec()) }
     }
 
-    /// Adds this socket to the list.
     fn note(self) {
         MADE.update(|made| {
             let others = made.iter().flat_map(|made| made.iter().copied());
@@ -53,7 +52,6 @@ impl CreatedSocket {
         });
     }
 
-    /// Removes a socket of this process from the list.
     fn forget(file: (u64, u64)) {
         let pid = std::process::id();
         MADE.update(|made| {
@@ -78,7 +76,7 @@ pub(super) struct Listening {
     pub(super) listener: UnixListener,
     path: PathBuf,
     /// Device and file number of this socket. They distinguish it from a socket that another process has put
-    /// at the path since.
+    /// at the path since then.
     identity: (u64, u64),
 }
 

@@ -140,7 +140,6 @@ fn too_long(len: usize) -> String {
     )
 }
 
-/// The parts of a record: header, extension, payload.
 type RecordParts<'a> = (record::Header, Extension, &'a [u8]);
 
 /// Returns the reason why the record that a lookup finds on disk does not decode, or `None` if it decodes.
@@ -196,7 +195,6 @@ fn inflated(
     }
 }
 
-/// Selects the keys of a page.
 #[derive(Debug)]
 pub(super) struct PageRequest<'a> {
     /// The encoded prefix, without the number of the keyspace.

@@ -185,7 +185,6 @@ impl Peer {
         Ok(())
     }
 
-    /// Refuses a peer because too many peers are connected.
     pub(super) fn turn_away(stream: UnixStream) {
         let busy = Refusal::new(
             RefusalKind::Busy,

@@ -7,12 +7,10 @@ use crate::format::key::error::KeyError;
 use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::read_hex;
 
-/// Parses a key. Returns its encoded bytes.
 pub(super) fn key(shape: Option<&str>, text: &str) -> Result<Vec<u8>, Refusal> {
     bytes(shape, text, KeyShape::parse_key)
 }
 
-/// Parses a prefix of keys. Returns its encoded bytes.
 pub(super) fn prefix(shape: Option<&str>, text: &str) -> Result<Vec<u8>, Refusal> {
     bytes(shape, text, KeyShape::parse_prefix)
 }

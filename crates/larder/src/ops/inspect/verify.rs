@@ -118,7 +118,8 @@ impl FileVerifyReport {
             }
             return;
         };
-        // No lookup reads a record of a retired keyspace or of another version. An absence has no value.
+        // Other values are not read: no lookup reads a record of a retired keyspace or of another version,
+        // and an absence has no value.
         let Some(info) = info.filter(|info| info.version == record.version && !record.is_absence) else {
             return;
         };

@@ -7,9 +7,7 @@
 use std::fmt;
 use std::fmt::Write;
 
-/// Number of spaces between two columns.
 const GAP: usize = 2;
-/// Minimum width of a shortened name.
 const MIN_NAME: usize = 8;
 
 /// The output of a `Display` implementation, with the requested width.

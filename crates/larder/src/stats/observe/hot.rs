@@ -32,7 +32,6 @@ pub(super) const MISSES_PER_SAMPLE: u64 = 8;
 /// Number of keys that have a counter at a time, separately for hits and for misses. So a count is too high
 /// by at most 1/512 of the sum of all counts.
 const KEYS: usize = MAX_HOT_KEYS;
-/// Number of keyspaces that have a counter at a time.
 const KEYSPACES: usize = 64;
 
 /// The keys that are looked up most often. [`Cache::hot_keys`](crate::Cache::hot_keys) returns this struct.
@@ -215,7 +214,8 @@ impl SampledLookups {
         let samples = summaries.keys.total(now);
         summaries.keyspaces.total(now);
         let per_second = samples * self.one_in as f64 / effective_seconds(now.saturating_sub(self.began));
-        // After a keyspace was opened with a new version, its old number no longer has a name.
+        // After a keyspace has been opened with a new version, its old number has no name. Samples of the old
+        // number are left out.
         let takes = |full: &[u8]| is_meant(full) && named(full).is_some();
         let keyspaces = summaries.keyspaces.top(KEYSPACES, takes).into_iter().filter_map(|found| {
             let Frequent { key, share, error } = found;

@@ -64,7 +64,7 @@ fn a_pause_is_twenty_times_as_long_as_the_read() {
     assert!(!may_look());
     clock.advance(Duration::from_millis(1));
     assert!(may_look());
-    // The mean starts at half of the limit.
+    // The mean starts at half of the limit now, so a shorter read is enough.
     look_for(&clock, Duration::from_millis(4));
     look_on_worker(&clock, Duration::ZERO);
     clock.advance(Duration::from_millis(99));

@@ -24,7 +24,6 @@ use super::failpoint::{Failpoint, failpoint_is_set};
 use super::{Arc, Mutex};
 use crate::sys::process::Process;
 
-/// The sending end of a completion.
 #[derive(Debug)]
 pub(crate) struct Completer<T> {
     state: Arc<Mutex<CompletionState<T>>>,

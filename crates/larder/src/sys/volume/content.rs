@@ -19,7 +19,6 @@ use super::limit::Limited;
 /// The smallest unit that a file system allocates, and the size of redb's page.
 pub(crate) const BLOCK: u64 = 4096;
 
-/// The content of an open file.
 pub(crate) trait FileContent: StorageBackend {
     /// Turns a range within the file into a hole, which reads as zeros. The length of the file does not
     /// change. The change is durable only after a sync of the file.

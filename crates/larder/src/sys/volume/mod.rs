@@ -24,7 +24,6 @@ use file::VolumeFile;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-/// The metadata of the file or directory at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Metadata {
     pub(crate) kind: FileKind,

@@ -12,7 +12,6 @@ use crate::remote::reply::RemoteReply;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicU64, Mutex, Ordering};
 
-/// A request on its way to the server.
 type Outgoing = Box<dyn FnOnce(&RemoteNode) + Send>;
 
 enum StreamItem {

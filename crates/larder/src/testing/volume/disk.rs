@@ -19,7 +19,6 @@ use crate::sys::volume::{FileKind, Identity, Metadata};
 /// each operation of the disk as one step.
 pub(super) type SharedDisk = Arc<Mutex<Disk>>;
 
-/// A planned failure: its first operation, and its kind.
 #[derive(Debug, Clone)]
 pub(super) struct PlannedFailure {
     pub(super) from: u64,

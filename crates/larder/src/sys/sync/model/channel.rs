@@ -33,7 +33,6 @@ pub(crate) struct SendError<T>(pub(crate) T);
 #[derive(Debug)]
 pub(crate) struct EmptyChannel;
 
-/// Why a wait ended without a message.
 #[derive(Debug)]
 pub(crate) enum RecvTimeoutError {
     Timeout,

@@ -24,7 +24,6 @@ impl CountedSource {
     }
 }
 
-/// Returns the result that the source has for a key.
 fn ends_with(key: &str) -> Load<u64> {
     match key {
         "ABSENT" => Load::Absent,

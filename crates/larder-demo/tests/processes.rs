@@ -71,7 +71,7 @@ fn processes_whose_changes_remove_nothing_are_caught() {
 
 #[test]
 fn several_processes_without_a_server_are_refused() {
-    for url in [None, Some("file:///tmp/cache.larder")] {
+    for url in [None, Some("file:run/cache.larder")] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_larder-demo"));
         command.args(["--processes", "3"]).env_remove("LARDER_URL");
         let output = command.envs(url.map(|url| ("LARDER_URL", url))).output().unwrap();

@@ -4,8 +4,8 @@ pub(crate) fn number() -> u64 {
     u64::from_le_bytes(bytes())
 }
 
-/// Returns random bytes, which identify a lease or a generation. No other client may get the same bytes by
-/// chance.
+/// Returns random bytes, which identify a lease or a generation. Another client must not get the same bytes
+/// by chance.
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     if getrandom::fill(&mut bytes).is_err() {

@@ -87,8 +87,8 @@ impl Input {
     }
 }
 
-/// A connection during its greeting, or a connection to a Sentinel. All requests of one value share one time
-/// limit.
+/// A connection during its greeting, or a connection to a Sentinel. All requests of one `Greeting` share one
+/// time limit.
 pub(crate) struct Greeting<'a> {
     pub(crate) socket: &'a Arc<Socket>,
     pub(crate) input: &'a mut Input,

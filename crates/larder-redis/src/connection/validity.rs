@@ -49,7 +49,8 @@ pub enum Tracking {
     PerKey,
 }
 
-/// The deadline that readers load, in nanoseconds of the boot clock. Zero if no value may be returned.
+/// The deadline that readers load, in nanoseconds of the boot clock. Zero if values from memory must not be
+/// returned.
 #[derive(Debug, Default)]
 pub(crate) struct Deadline(AtomicU64);
 
@@ -154,7 +155,8 @@ mod tests {
         assert_eq!(heartbeat.due(), Some(Duration::ZERO));
         heartbeat.sends(ms(5000));
         assert_eq!((heartbeat.due(), nanos(&deadline)), (None, Duration::ZERO));
-        // The reply takes 900 ms. The server may not have pushed changes that were acknowledged in that time.
+        // The reply takes 900 ms. The server has possibly not pushed changes that were acknowledged in that
+        // time.
         heartbeat.answered(&deadline, None);
         assert_eq!(nanos(&deadline), ms(6000));
         assert_eq!(heartbeat.due(), Some(ms(5250)));

@@ -162,8 +162,8 @@ impl ServerInspector {
         Ok(ServerInfo::parse(&String::from_utf8_lossy(text)))
     }
 
-    /// Returns a setting of the server, or `None` if the server has no such setting, or if the user may not
-    /// read it. Control characters are escaped.
+    /// Returns a setting of the server, or `None` if the server has no such setting, or if the user is not
+    /// allowed to read it. Control characters are escaped.
     ///
     /// # Errors
     /// Fails if the server does not answer.

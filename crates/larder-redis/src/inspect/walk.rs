@@ -81,8 +81,9 @@ impl ServerInspector {
     /// at the end, if the URL has the option `replicas`.
     ///
     /// # Errors
-    /// Fails if the server does not answer, or refuses a request. Some keys may already be removed. Returns
-    /// [`Error::NotReplicated`] if all are removed, but too few replicas are known to have the removals.
+    /// Fails if the server does not answer, or refuses a request. Some keys may already have been removed.
+    /// Returns [`Error::NotReplicated`] if all are removed, but too few replicas are known to have the
+    /// removals.
     pub fn clear(&mut self, filter: &WalkFilter) -> Result<u64, Error> {
         if filter.prefix.is_none() {
             self.end_generations(filter.keyspace.as_deref())?;

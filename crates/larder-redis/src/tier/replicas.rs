@@ -11,7 +11,7 @@
 //! 3. `WAIT` counts the replicas that have the mark, and so the removals. One `WAIT` serves all removals
 //!    since the previous one.
 //! 4. The server of this connection must have the same run id as the server that replied to the removal.
-//!    Another master may not have received the removal.
+//!    Another master has possibly not received the removal.
 //! 5. With Sentinels, a majority must still vouch for the server when the replicas have answered. Otherwise
 //!    a deposed master and its replicas could acknowledge a removal that the new master does not have.
 
@@ -57,8 +57,8 @@ pub(crate) fn replicas_with_mark(greeting: &mut Greeting<'_>, mark: Vec<u8>) -> 
     Ok(reached)
 }
 
-/// Returns whether a removal is acknowledged, after this number of replicas have the mark. Calls `is_vouched`
-/// for step 5.
+/// Acknowledges a removal if enough replicas have the mark. Otherwise, returns [`Error::NotReplicated`].
+/// Calls `is_vouched` for step 5.
 pub(crate) fn acknowledge(
     reached: &Result<u64, Error>,
     settings: &Settings,

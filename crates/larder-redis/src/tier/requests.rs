@@ -18,7 +18,7 @@ use crate::protocol::command::Command;
 
 /// Maximum number of cache keys per script. With per-key tracking, Redis 7.0 records all keys of a script at
 /// each read within the script, so the time grows with the square of their number. One script with 512 keys
-/// took half a second, but 128 scripts with four keys each take 4 ms.
+/// took half a second, but 128 scripts with four keys each took 4 ms.
 pub(super) const MAX_KEYS: usize = 4;
 
 /// A Redis or Valkey server as the remote tier of a cache.

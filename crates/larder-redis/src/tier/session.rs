@@ -222,7 +222,8 @@ impl Session for TierSession {
     }
 }
 
-/// Stores the digest of a script. If the user may not load scripts, the client sends their text each time.
+/// Stores the digest of a script. If the user is not allowed to load scripts, the client sends their text
+/// each time.
 fn is_loaded(greeting: &Greeting<'_>, script: &Script, reply: Reply) -> Result<(), Error> {
     match reply {
         Reply::Error(text) if text.starts_with(b"NOPERM") => Ok(()),

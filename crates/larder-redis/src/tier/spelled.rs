@@ -58,8 +58,8 @@ pub(crate) fn without_colons(text: String) -> String {
     if is_escaped(&text) { text.replace('%', "%25").replace(':', "%3A") } else { text }
 }
 
-/// Returns whether a key with this text is escaped: the text has a colon, or has one after it was unescaped
-/// once or more.
+/// Returns whether a key with this text is escaped: the text has a colon, or has a colon after one or more
+/// rounds of unescaping.
 ///
 /// Each round of unescaping removes one `25` after each percent sign. So the percent signs with the fewest
 /// `25` decide: after that many rounds, each of them must be followed by `3A`. One pass finds this. A loop

@@ -93,7 +93,7 @@ static FREE: StatisticU64 = StatisticU64::new((1 << OWN_STRIPES) - 1);
 static TAKEN: StatisticU64 = StatisticU64::new(0);
 
 impl Stripe {
-    /// Increments a count. Only the thread that owns the stripe may call this.
+    /// Increments a count. Only the thread that owns the stripe is allowed to call this.
     #[inline]
     fn add_as_owner(&self, count: Count) -> u64 {
         let Some(counter) = self.0.get(count as usize) else { return 0 };

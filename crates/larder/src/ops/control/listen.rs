@@ -1,10 +1,10 @@
 //! Creates and removes the socket file. Only the file's user and root can connect. A new socket replaces only
 //! a socket on which no process answers.
 //!
-//! The socket is first bound under another name, in a directory that only this user may enter. It gets its
-//! mode there, and is then renamed to its path. The rename fails if the path exists. So no socket at the path
-//! is ever writable by other users. A socket at the path always has a listener. Otherwise, another process
-//! would take it for stale.
+//! The socket is first bound under another name, in a directory that only this user and root can enter. It
+//! gets its mode there, and is then renamed to its path. The rename fails if the path exists. So no socket at
+//! the path is ever writable by other users. A socket at the path always has a listener. Otherwise, another
+//! process would take it for stale.
 //!
 //! A forked child inherits the descriptor of the socket. As long as the child lives, connections to the
 //! socket succeed and are never answered. So each process keeps a list of the sockets that it and its
@@ -135,7 +135,7 @@ impl Drop for Listening {
     }
 }
 
-/// A directory that no other user may enter. Dropping this value removes the directory and its content.
+/// A directory that no other user can enter. Dropping this value removes the directory and its content.
 struct Private(PathBuf);
 
 impl Private {

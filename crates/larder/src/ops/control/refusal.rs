@@ -44,7 +44,7 @@ pub enum RefusalKind {
     TooLong,
     /// The process already serves its maximum number of peers or streams.
     Busy,
-    /// The change is visible in the process, but may not be on disk: see
+    /// The change is visible in the process, but is possibly not on disk: see
     /// [`Error::NotDurable`](crate::Error::NotDurable).
     NotDurable,
     /// The verification of the file could not be completed: see [`Error::Verify`](crate::Error::Verify).

@@ -51,7 +51,6 @@ pub(super) fn max_changes(capacity: u64) -> usize {
     usize::try_from(changes).unwrap_or(usize::MAX)
 }
 
-/// Returns the maximum bytes of the values that a transaction writes.
 pub(super) fn max_batch_bytes(capacity: u64) -> usize {
     usize::try_from(capacity / BATCH_SHARE).unwrap_or(usize::MAX)
 }

@@ -27,7 +27,6 @@ struct ClosingProgress {
 enum ClosingStage {
     #[default]
     Open,
-    /// The thread with this id is closing the cache.
     Busy(ThreadId),
     /// A thread of the cache has done a part of the work. The next caller does the rest.
     Left(Ending),
@@ -43,7 +42,6 @@ pub(super) struct Ending {
     pub(super) answer: Option<Receiver<Result<(), Error>>>,
 }
 
-/// What a caller of `close` must do.
 #[derive(Debug)]
 pub(super) enum ClosingTurn {
     /// Close the cache.

@@ -15,7 +15,6 @@ pub(crate) struct DiskTier {
     /// The code of the [`DiskState`].
     state: AtomicU8,
     status: Mutex<DiskStatus>,
-    /// Records which entries on disk were used recently.
     pub(super) uses: Uses,
     /// The maximum number of rows of a small range removal. A small range removal is committed as a whole.
     pub(super) range_rows: usize,

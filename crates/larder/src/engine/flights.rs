@@ -71,7 +71,6 @@ use graph::{WaitGraph, Waitable, Waiter};
 #[cfg(feature = "async")]
 use task_waiters::TaskWaiters;
 
-/// A load that other callers may wait for.
 #[derive(Debug)]
 pub(crate) struct Flight {
     leader: Mutex<FlightLeader>,
@@ -102,7 +101,6 @@ struct FlightState {
     tasks: TaskWaiters,
 }
 
-/// The reason why a caller gets no outcome.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum UnfinishedFlight {
     /// The wait would never end, because loads wait for each other in a cycle.
@@ -124,7 +122,6 @@ impl Flight {
         Self::new(FlightLeader::Any, deadline)
     }
 
-    /// Returns the flight of a load that the pool will run.
     pub(crate) fn queued(deadline: Deadline) -> Arc<Self> {
         Self::new(FlightLeader::Queued, deadline)
     }

@@ -14,7 +14,6 @@ use crate::memory::lookup::{Lookup, ReadEntry};
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::RwLockReadGuard;
 
-/// A key whose entry was read under a lease.
 #[derive(Debug)]
 pub(crate) struct LeasedEntry {
     pub(crate) lease: LeaseId,

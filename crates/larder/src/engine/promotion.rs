@@ -87,7 +87,6 @@ pub(crate) struct DecodedEntry<V> {
     remote: Option<RemoteOrigin>,
 }
 
-/// The origin of an entry that was read from a remote tier.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RemoteOrigin {
     /// The generation of the connection that read the entry.
@@ -97,7 +96,6 @@ pub(crate) struct RemoteOrigin {
 }
 
 impl<V> DecodedEntry<V> {
-    /// Returns the entry, for a caller that changes it.
     pub(crate) fn entry(&self) -> ReadEntry {
         let &Self { sequence, expires_at, extras, .. } = self;
         ReadEntry::new(sequence, expires_at, Some(extras))

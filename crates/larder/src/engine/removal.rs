@@ -35,7 +35,6 @@ use crate::memory::purged::Purged;
 use crate::stats::count::Count;
 use crate::stats::counters::Counters;
 
-/// A removal that is part of an invalidation.
 #[derive(Debug)]
 pub(crate) enum Removal<'a> {
     /// Removes the entry of a full key. The keyspace's counters count the removal.
@@ -59,7 +58,6 @@ impl Removal<'_> {
 /// The result of the removal from memory, and the work that is left for the commit.
 #[derive(Default)]
 struct PendingRemovals {
-    /// The number of live entries removed so far.
     live: u64,
     ranges: Vec<RangeRemoval>,
     /// Whether at least one range is large. Some entries of a large range are deleted only after the call

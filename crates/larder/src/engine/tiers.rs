@@ -43,7 +43,6 @@ const ROOM_SHARE: u64 = 8;
 
 #[derive(Debug)]
 pub(crate) struct Tiers {
-    /// The process whose threads serve the cache.
     pub(crate) process: Process,
     pub(crate) memory: Memory,
     pub(crate) time: CacheTime,
@@ -51,7 +50,6 @@ pub(crate) struct Tiers {
     pub(crate) writer: WriterHandle,
     pub(crate) sweeper: SweeperHandle,
     pub(super) writer_metrics: WriterMetrics,
-    /// `None` in a cache without a remote tier.
     remote: Option<RemoteLink>,
     totals: Totals,
 }

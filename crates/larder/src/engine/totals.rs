@@ -25,7 +25,6 @@ pub(super) const MAX_ASKED_BY_NOTE: usize = 1024;
 pub(super) struct Totals {
     /// The counts in the file when it was opened, and the function that returns the counts since then.
     base: OnceLock<(CumulativeStats, CountKeyspaces)>,
-    /// The totals recorded in the last few minutes.
     notes: Mutex<Notes>,
 }
 

@@ -35,7 +35,6 @@ pub(crate) const MAX_LOST_ROUNDS: u32 = if cfg!(shuttle) { 1 } else { 8 };
 /// closures ends after this time.
 const MAX_TURN: Duration = Duration::from_secs(2);
 
-/// The queues of callers that take turns, by key.
 #[derive(Debug)]
 pub(crate) struct Turns {
     process: Process,
@@ -60,7 +59,6 @@ struct TurnQueue {
     until: Deadline,
 }
 
-/// The rounds of a change of one key.
 #[derive(Debug)]
 pub(crate) struct Rounds<'a> {
     turns: &'a Turns,

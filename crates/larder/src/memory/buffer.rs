@@ -48,7 +48,6 @@ pub(crate) struct WriteBuffer {
     freed: Condvar,
 }
 
-/// Values that wait for room, in order of arrival.
 #[derive(Debug, Default)]
 struct WaitQueue {
     last_number: u64,
@@ -167,7 +166,6 @@ impl WriteBuffer {
         self.freed.notify_all();
     }
 
-    /// Accepts callers again after [`close`](WriteBuffer::close).
     pub(crate) fn open(&self) {
         self.closed.store(false, Ordering::SeqCst);
     }
@@ -216,7 +214,6 @@ impl BufferRoom {
         self.beyond.as_ref().map_or(0, |beyond| beyond.pass_on(most))
     }
 
-    /// Returns the weight that is reserved in the budget.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn beyond(&self) -> u64 {
         self.beyond.as_ref().map_or(0, Reservation::held)

@@ -36,7 +36,6 @@ impl EvictedValues {
         self.values.len()
     }
 
-    /// Adds the values and the panic of another list.
     pub(crate) fn append(&mut self, mut others: Self) {
         self.values.extend(std::mem::take(&mut others.values));
         if let Some(panic) = others.panic.take() {

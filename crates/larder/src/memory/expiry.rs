@@ -31,7 +31,6 @@ fn bucket(expires_at: Timestamp) -> u64 {
 }
 
 impl ExpiryIndex {
-    /// Number of bytes that the index uses for each slot.
     #[cfg(test)]
     pub(super) const NODE_LEN: usize = size_of::<ExpiryNode>();
 

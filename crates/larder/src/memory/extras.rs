@@ -39,7 +39,6 @@ impl EntryExtras {
         }
     }
 
-    /// Adds the extras to the extension of the entry's record.
     pub(crate) fn extend(self, extension: Extension) -> Extension {
         let ends_at = self.is_extended_by_uses().then_some(self.ends_at);
         Extension { load_micros: self.load_micros, ends_at, ..extension }

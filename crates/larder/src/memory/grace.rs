@@ -12,7 +12,6 @@ use crate::units::{Timestamp, millis};
 /// An eighth of the shortest nonzero grace, in milliseconds.
 const UNIT_MS: u64 = 16;
 
-/// A grace, as the code of a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Grace(u8);
 

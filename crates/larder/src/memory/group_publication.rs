@@ -42,7 +42,6 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
 use crate::units::Timestamp;
 
-/// A key that a transaction has read, under a lease.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GroupRead<'a> {
     pub(crate) key: SlotKey<'a>,
@@ -69,7 +68,6 @@ impl GroupChange {
         if let Self::Put(entry) = self { entry.clean_weight() } else { 0 }
     }
 
-    /// Returns whether the change will be committed.
     const fn is_saved(&self) -> bool {
         match self {
             Self::Put(entry) => entry.unsaved.is_some(),

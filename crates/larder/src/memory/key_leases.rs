@@ -22,11 +22,9 @@ pub(super) struct KeyLeases {
     pub(super) flight: Option<AttachedFlight>,
     pub(super) pass_until: Option<Deadline>,
     pub(super) cool_until: Option<Deadline>,
-    /// When the pause of the key's refreshes ends.
     pub(super) paused_until: Option<Deadline>,
 }
 
-/// A lease that is not released yet.
 #[derive(Debug)]
 pub(super) struct HeldLease {
     pub(super) id: LeaseId,

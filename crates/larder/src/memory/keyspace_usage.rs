@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// The counters of one keyspace in a shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct KeyspaceUsage {
     pub(crate) entries: u64,
@@ -13,9 +12,7 @@ pub(crate) struct KeyspaceUsage {
     pub(crate) weight: u64,
     /// Weight of the dirty entries, without their encodings.
     pub(crate) unsaved_weight: u64,
-    /// Number of entries evicted for room.
     pub(crate) evictions: u64,
-    /// Number of expired entries that were removed.
     pub(crate) expirations: u64,
 }
 
@@ -72,7 +69,6 @@ impl KeyspaceUsages {
         (usage.entries, usage.unsaved_weight) = (usage.entries - 1, usage.unsaved_weight - weight.bytes());
     }
 
-    /// Moves the weight of an entry from the dirty sum to the clean sum.
     pub(super) fn mark_clean(&mut self, key: &[u8], weight: Weight) {
         let (usage, bytes) = (self.of(key), weight.bytes());
         (usage.unsaved_weight, usage.weight) = (usage.unsaved_weight - bytes, usage.weight + bytes);

@@ -18,7 +18,6 @@ pub(super) struct LockedShard<'a> {
     pub(super) released: Released<'a>,
 }
 
-/// The values that the shard has released since it was locked.
 pub(super) struct Released<'a> {
     pub(super) deferred: DeferredDrops,
     budget: &'a Budget,

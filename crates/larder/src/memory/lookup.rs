@@ -28,7 +28,6 @@ pub(crate) enum StaleLookup {
     Unknown(MissToken),
 }
 
-/// A live entry that a caller has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ReadEntry {
     pub(crate) sequence: u64,
@@ -50,7 +49,6 @@ impl ReadEntry {
 pub(crate) struct MissToken {
     /// A record on disk is visible only if its sequence is greater than this one.
     pub(crate) min_visible_sequence: u64,
-    /// The permission to copy the record into memory.
     pub(crate) epoch_token: EpochToken,
 }
 

@@ -3,7 +3,6 @@
 use crate::format::range_tombstone::RangeTombstone;
 use crate::format::stored_key::StoredKey;
 
-/// The entries that a range removal has removed from the shards.
 #[derive(Debug, Default)]
 pub(crate) struct Purged {
     /// Number of live entries of keyspaces whose lowest tier is memory. Near copies of a remote tier are not

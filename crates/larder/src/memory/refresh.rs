@@ -106,12 +106,10 @@ impl Memory {
         self.read(key.hash).is_some_and(|shard| shard.leases.holds(key, lease))
     }
 
-    /// Returns whether a load or a refresh of a key is in progress.
     pub(crate) fn has_flight(&self, key: SlotKey<'_>) -> bool {
         self.read(key.hash).is_some_and(|shard| shard.leases.has_flight(key))
     }
 
-    /// Looks up a key, and also returns the extras of its live entry. Counts a use.
     pub(crate) fn get_with_extras(&self, key: SlotKey<'_>, now: Timestamp) -> (Lookup, Option<EntryExtras>) {
         self.read(key.hash).map_or((Lookup::Negative, None), |shard| shard.get_with_extras(key, now))
     }

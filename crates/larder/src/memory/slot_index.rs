@@ -133,7 +133,6 @@ impl Bucket {
 #[derive(Debug)]
 pub(super) struct Candidates<'a> {
     index: &'a SlotIndex,
-    /// The bucket that the search has reached.
     bucket: Option<&'a Bucket>,
     /// The unvisited places of the bucket that may have the tag, in the form that [`Bucket::places_with`]
     /// returns.

@@ -34,7 +34,6 @@ impl WatchEpochs {
         self.0.get(self.epoch_of(key)).copied().unwrap_or_default()
     }
 
-    /// Records that a value of a key is stored.
     pub(super) fn increment(&mut self, key: SlotKey<'_>) {
         let at = self.epoch_of(key);
         if let Some(epoch) = self.0.get_mut(at) {

@@ -39,7 +39,6 @@ impl LoadId {
     }
 }
 
-/// What a waiter waits for: a flight.
 pub(super) trait Waitable: std::fmt::Debug + Send + Sync {
     /// Returns the waiter that runs the loader of the flight, if it is known.
     fn leader(&self) -> Option<Waiter>;

@@ -90,7 +90,6 @@ fn poll_caught(loader: &mut SharedLoader, context: &mut Context<'_>) -> Poll<Opt
 }
 
 impl Flight {
-    /// Returns a flight for a load with an asynchronous loader.
     pub(crate) fn of_task(load: LoadId, deadline: Deadline) -> Arc<Self> {
         Self::new(FlightLeader::Known(Waiter::Load(load)), deadline)
     }

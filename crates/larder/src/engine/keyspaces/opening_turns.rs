@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use crate::sys::sync::{Condvar, Mutex};
 
-/// The names of the keyspaces that are being opened.
 #[derive(Debug, Default)]
 pub(super) struct OpeningTurns {
     names: Mutex<BTreeSet<String>>,

@@ -137,7 +137,6 @@ impl KeyspaceRegistry {
         self.by_name.lock().values().map(|open| (open.id, open.named())).collect()
     }
 
-    /// Counts one invalidation for each open keyspace.
     pub(crate) fn count_invalidation(&self) {
         for open in self.by_name.lock().values() {
             open.counters.add(Count::Invalidations);

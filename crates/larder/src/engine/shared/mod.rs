@@ -67,7 +67,6 @@ impl CacheIdentity {
     }
 }
 
-/// The settings that are read while the cache is open.
 pub(crate) struct SharedSettings {
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) lease_timeout: Duration,

@@ -119,7 +119,6 @@ impl SweeperHandle {
         }
     }
 
-    /// Calls the application's listener. Catches a panic of the listener.
     pub(super) fn call_listener(&self, event: &Event) {
         if let Some(listener) = &self.listener {
             drop(catch_unwind(AssertUnwindSafe(|| listener.call(event))));

@@ -45,12 +45,13 @@ pub const WATCH_INTERVAL: Duration = Duration::from_secs(10);
 const PAUSE_TIMES: u32 = 31;
 /// The maximum pause. It limits the pause after a part that took long because it waited for other commits.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
-/// The delay after which the sweeper thread makes no more pauses. The longer ago the next entry to delete
-/// expired, the shorter the pauses. So the sweeper thread keeps up with as many entries as the writer
-/// thread can delete.
+/// The delay after which the sweeper thread makes no more pauses. The more time has passed since the expiry
+/// of the next entry to delete, the shorter the pauses. So the sweeper thread keeps up with as many entries
+/// as the writer thread can delete.
 const MAX_SWEEP_DELAY: Duration = Duration::from_mins(1);
 
-/// Returns the pause after a part of a sweep. `late` is the time since the next entry to delete expired.
+/// Returns the pause after a part of a sweep. `late` is the time since the expiry of the next entry to
+/// delete.
 fn pause_after(took: Duration, late: Duration, is_nearly_full: bool) -> Duration {
     if is_nearly_full {
         return Duration::ZERO;
@@ -125,12 +126,10 @@ impl Sweeper {
         }
     }
 
-    /// Returns the time until the next sweep, the next check of the file, or the next renewal of a fence.
     fn sleep(&self, now: Timestamp) -> Duration {
         self.until_sweep(now).min(self.until_watch(now)).min(self.tiers.until_fence_renewal())
     }
 
-    /// Returns the time until the next sweep, or the next part of a sweep.
     fn until_sweep(&self, now: Timestamp) -> Duration {
         if let Some(next_part) = self.next_part {
             return next_part.left();
@@ -345,7 +344,6 @@ mod tests {
         cache.shared().tiers.sweeper.plan_nothing();
     }
 
-    /// Returns the number of seconds until the next sweep.
     fn planned(cache: &Cache) -> u64 {
         let tiers = &cache.shared().tiers;
         tiers.sweeper.next_sweep().unwrap().since(tiers.time.now()).as_secs()

@@ -7,7 +7,6 @@ use crate::event::Event;
 use crate::stats::DiskState;
 
 impl Writer {
-    /// Announces what has changed in the file's state since the last announcement.
     pub(super) fn announce(&mut self) {
         let now_is = self.file.state();
         let was = std::mem::replace(&mut self.announced, now_is);

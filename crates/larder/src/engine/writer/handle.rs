@@ -92,7 +92,6 @@ impl WriterHandle {
         self.is_armed_for_stamps.store(false, Ordering::SeqCst);
     }
 
-    /// Tells the writer thread that a caller waits for room in the write buffer.
     pub(crate) fn ask_for_room(&self) {
         self.send(Command::Full);
     }

@@ -77,7 +77,6 @@ impl HeldWrites {
         self.groups.iter().any(|group| !group.writes.is_empty())
     }
 
-    /// Returns whether a caller of this step or an earlier one waits for a flush.
     pub(super) fn has_flush(&self) -> bool {
         let mut commits = self.groups.iter().flat_map(|group| &group.commits);
         commits.any(|(kind, _)| *kind == Acknowledge::Flush)

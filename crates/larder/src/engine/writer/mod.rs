@@ -66,7 +66,6 @@ pub(super) struct Writer {
     held: HeldWrites,
     /// The number of stamps of uses to commit before the writer waits for a command again.
     stamps_due: usize,
-    /// Keeps the values of a group in one transaction.
     units: Units,
     /// Whether values were committed to the file since a flush was last answered.
     has_unflushed: bool,

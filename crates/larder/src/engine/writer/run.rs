@@ -13,7 +13,6 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 
 impl Writer {
-    /// Runs the writer thread until it is shut down.
     pub(in crate::engine) fn run(mut self, commands: &Receiver<Command>) {
         let mut flush: Option<Deadline> = None;
         loop {

@@ -122,7 +122,6 @@ impl Block {
         self.0.get(place.word).map_or(0, |word| word >> place.shift & MAX_COUNT)
     }
 
-    /// Raises a counter to `count`, if the counter is lower.
     fn raise(&mut self, place: Place, count: u64) {
         if self.count(place) < count
             && let Some(word) = self.0.get_mut(place.word)

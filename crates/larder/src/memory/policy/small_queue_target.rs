@@ -30,7 +30,6 @@ const GHOST_PART: usize = 10;
 const GROWTH: u64 = WHOLE / 5;
 const SHRINKAGE: u64 = WHOLE / 10;
 
-/// The target share of the small queue, and the ghosts that adapt it.
 #[derive(Debug)]
 pub(super) struct SmallQueueTarget {
     share: u64,

@@ -62,7 +62,6 @@ fn hash(key: u64) -> u32 {
     u32::try_from(mixed & u64::from(u32::MAX)).unwrap()
 }
 
-/// Returns pseudorandom numbers, the same in each run.
 fn numbers(mut seed: u64) -> impl Iterator<Item = u64> {
     std::iter::repeat_with(move || {
         seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);

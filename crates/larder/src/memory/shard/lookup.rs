@@ -27,7 +27,6 @@ impl Shard {
         }
     }
 
-    /// Returns how often a key was used recently, as the eviction policy estimates it.
     pub(in crate::memory) fn frequency(&self, key: SlotKey<'_>) -> u64 {
         self.policy.frequency(key.short_hash())
     }

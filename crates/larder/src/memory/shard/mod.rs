@@ -61,7 +61,6 @@ pub(super) struct Shard {
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
     /// The groups of tombstones that belong to a group ([`super::removal_groups`]).
     removal_groups: RemovalGroups,
-    /// The extras of the entries that have extras ([`crate::memory::extras`]).
     extras: HashMap<SlotId, EntryExtras, ahash::RandomState>,
     /// Range removals whose records may still be in the installed snapshot.
     ranges: Vec<RangeTombstone>,
@@ -140,7 +139,6 @@ impl Shard {
         self.is_closed = true;
     }
 
-    /// Returns whether an entry of this key must be committed.
     pub(in crate::memory) fn must_save(&self, key: SlotKey<'_>) -> bool {
         self.saves && KeyspaceId::of(key.bytes).is_in_file()
     }
@@ -185,7 +183,6 @@ impl Shard {
         self.find(key).is_some_and(|(_, slot)| slot.state == SlotState::Clean)
     }
 
-    /// Returns whether a key has a value or an absence, committed or not.
     pub(super) fn has_entry(&self, key: SlotKey<'_>) -> bool {
         self.find(key).is_some_and(|(_, slot)| slot.has_value() || slot.is_absence())
     }
@@ -301,7 +298,6 @@ enum SlotValue {
     /// A value or an absence that is on disk, or that will never be committed. Its weight is reserved in the
     /// budget.
     Clean(Option<Value>, Weight),
-    /// A value or an absence to commit.
     Dirty(Option<Value>, DirtyValue),
     Tombstone,
 }

@@ -22,7 +22,6 @@ const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(9_000);
 const KEY: SlotKey<'static> = SlotKey { hash: 7, bytes: b"\0\0\0\x01key" };
 
-/// A key of a memory-only keyspace.
 const MEMORY_KEY: SlotKey<'static> = SlotKey { hash: 8, bytes: b"\x80\0\0\x01key" };
 
 /// Returns a deadline that no test reaches.

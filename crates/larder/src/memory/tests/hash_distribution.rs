@@ -87,8 +87,8 @@ fn worst(keys: &[Vec<u8>], hash: impl Fn(&[u8]) -> u64, shard: impl Fn(&[u8]) ->
         let bits = |from: u32, mask: u64| usize::try_from((hash >> from) & mask).unwrap();
         shards[shard(key)] += 1;
         // The index of a shard uses the lower half of the hash, which does not choose the shard. The top
-        // bits of this half choose the bucket, and its lowest bits are the tag. A ghost stores its upper
-        // bits.
+        // bits of this half choose the bucket, and its lowest bits are the tag. A ghost stores the upper
+        // bits of this half.
         tags[bits(0, 255)] += 1;
         buckets[bits(24, 255)] += 1;
         ghosts[bits(16, 255)] += 1;

@@ -46,7 +46,6 @@ enum Step {
     Publish(u64, bool),
     Drain,
     MarkClean,
-    /// Requeues the drained keys, as after a failed commit.
     Requeue,
     /// Discards the file. Values are not committed until `StartSaving`.
     StopSaving,
@@ -179,7 +178,6 @@ impl Run {
         }
     }
 
-    /// Does one step of the writer.
     fn work(&mut self, step: &Step) {
         let mut evicted_values = EvictedValues::default();
         match step {

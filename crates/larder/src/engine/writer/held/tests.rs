@@ -117,7 +117,6 @@ impl Machine {
         [&self.open_keyspace.to_bytes()[..], &name.to_be_bytes()].concat().as_slice().into()
     }
 
-    /// Stores a value. Returns its sequence.
     fn store(&self, name: u16, len: usize) -> u64 {
         // Ensures that each entry expires later than the entries before it.
         self.clock.advance(Duration::from_millis(1));
@@ -139,7 +138,6 @@ impl Machine {
             .unwrap()
     }
 
-    /// Stores a group of values. Returns their sequences.
     fn store_group(&self, names: &[u16], len: usize) -> Vec<u64> {
         self.clock.advance(Duration::from_millis(1));
         let memory = &self.tiers.memory;

@@ -18,7 +18,6 @@ use crate::units::Timestamp;
 use std::time::Duration;
 
 impl Machine {
-    /// Stores values and removes keys, as one group.
     fn change_group(&self, stored: &[u16], len: usize, removed: &[u16]) {
         self.clock.advance(Duration::from_millis(1));
         let (memory, now) = (&self.tiers.memory, self.tiers.time.now());
@@ -65,7 +64,6 @@ impl Machine {
     }
 }
 
-/// Returns a machine whose file has these entries.
 fn machine_with(names: &[u16]) -> Machine {
     let mut machine = Machine::new();
     for name in names {
@@ -153,8 +151,8 @@ fn a_group_with_removals_waits_for_room_as_a_whole() {
     machine.tiers.memory.validate();
 }
 
-/// Checks, for a failure of each of the disk's operations, that the whole group is on disk when its caller is
-/// answered.
+/// Checks that the whole group is on disk when its caller is answered, whichever of the disk's operations
+/// fails.
 #[test]
 fn a_group_with_removals_whose_commit_failed_is_committed_as_a_whole() {
     let old: Vec<u16> = (1..=6).collect();
@@ -188,9 +186,9 @@ fn a_group_with_removals_is_answered_while_the_disk_is_gone() {
     machine.disk.heal();
 }
 
-/// Checks, for a removal of the file by another program at each of the disk's operations, that a restart
-/// finds the values if the caller got `Ok`. The step has several parts, so some parts may already be
-/// committed.
+/// Another program removes the file at one of the disk's operations. Checks for each operation that a
+/// restart finds the values if the caller got `Ok`. The step has several parts, so some parts may already
+/// be committed.
 #[test]
 fn the_values_of_a_group_with_removals_are_on_disk_or_reported_as_lost() {
     let old: Vec<u16> = (1..=6).collect();

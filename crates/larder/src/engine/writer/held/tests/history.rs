@@ -6,7 +6,6 @@ use super::{Answer, LARGE, Machine, SMALL, commit};
 use crate::engine::writer::command::Acknowledge;
 use crate::testing::volume::operation::Failure;
 
-/// Pseudo-random numbers from a seed.
 struct Random(u64);
 
 impl Random {
@@ -30,12 +29,10 @@ pub(super) struct Waiter {
     answer: Answer,
 }
 
-/// A random history of a machine, with the data to check its answers.
 pub(super) struct History {
     pub(super) machine: Machine,
     random: Random,
     writes: HashMap<u16, u64>,
-    /// The sequence of the last removal of each key.
     removals: HashMap<u16, u64>,
     cleared: u64,
     pub(super) waiters: Vec<Waiter>,

@@ -25,7 +25,6 @@ impl Machine {
         memory.store_entry(memory.key(&key), entry, now, &mut EvictedValues::default()).unwrap();
     }
 
-    /// Uses an entry in memory. Returns its new expiry.
     fn use_entry(&self, name: u16) -> Timestamp {
         let (memory, key, now) = (&self.tiers.memory, self.key(name), self.tiers.time.now());
         assert!(memory.extend_life(memory.key(&key), LIFE, || now, None).unwrap().is_some());

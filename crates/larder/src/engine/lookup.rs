@@ -3,8 +3,8 @@
 //! The snapshot is loaded after the lookup in the shard. So every committed entry that left the shard
 //! before that lookup is in the snapshot.
 //!
-//! Each lookup checks the expiry, here and in the shard. No lookup finds an expired entry, even if the
-//! entry is not swept yet.
+//! Each lookup checks the expiry, here and in the shard. Without a grace, no lookup finds an expired entry,
+//! even if the entry is not swept yet.
 
 use std::sync::Weak;
 use std::time::Duration;

@@ -258,7 +258,8 @@ impl Memory {
     /// for this weight.
     ///
     /// In a full cache, the room usually comes from the key's own shard. The victim is evicted under the
-    /// same lock, so no other entry can take its room. If this room is too small, every shard is searched.
+    /// same lock, so no other entry can take its room. If this room is too small, other entries of any
+    /// shard are evicted too.
     ///
     /// This function drops no value. It has reserved weight for an entry that is not stored yet, and a
     /// user's `Drop` may wait for that weight.

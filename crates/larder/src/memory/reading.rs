@@ -13,7 +13,8 @@ use crate::sys::sync::{RwLock, RwLockReadGuard};
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Looks up a key. In a forked child, reports a key as absent if its shard cannot be locked.
+    /// Looks up a key. In a forked child, returns [`Lookup::Negative`] if the shard of the key can't be
+    /// locked.
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         self.read(key.hash).map_or(Lookup::Negative, |shard| shard.get(key, now))
     }

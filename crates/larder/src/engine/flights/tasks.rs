@@ -13,11 +13,10 @@
 //! 4. Under the lock, the task puts the loader back. If the loader was woken during (3), the task then wakes
 //!    all tasks.
 //!
-//! The waker of the loader marks the loader as woken, and wakes *all* waiting tasks. During (3) it only marks
-//! the loader, and (4) wakes the tasks. The first task that polls takes the loader. So the protocol does not
-//! depend on a particular task, and a task that is dropped, or never polled again, does not delay other
-//! tasks. While the loader is in the flight and marked, no task sleeps without a wake-up, because a task that
-//! polls takes the loader.
+//! The waker of the loader marks the loader as woken, and wakes *all* waiting tasks. During (3) it only
+//! marks the loader, and (4) wakes the tasks. The first task that polls takes the loader. So the protocol
+//! does not depend on a particular task, and a task that is dropped, or never polled again, does not delay
+//! other tasks. While the loader is in the flight and marked, all sleeping tasks have been woken.
 //!
 //! When the last waiting task is dropped, the loader and its lease are dropped. The flight then lands as
 //! abandoned, and waiting threads look the key up again and load it themselves. A thread never polls a
@@ -29,9 +28,10 @@
 //! without a deadline, because it polls its own loader.
 //!
 //! If a loader forks, it returns in both processes. In the child, the flight still belongs to the parent, and
-//! its lock may be held forever. So the child never uses the flight. Instead, the task that polls the loader
-//! keeps the loader, polls it with the task's own waker, and takes the outcome from it. Any other wait that
-//! the child inherited from its parent ends without an outcome.
+//! its lock may be held forever. So the child never waits for this lock. Instead, a task keeps the loader if
+//! it was polling the loader at the fork, or if it can take the loader out of the flight without waiting.
+//! This task polls the loader with its own waker, and takes the outcome from it. Any other wait that the
+//! child inherited from its parent ends without an outcome.
 //!
 //! The step numbers in this file refer to this list, not to the list of [`super`].
 

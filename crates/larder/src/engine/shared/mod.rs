@@ -1,8 +1,8 @@
 //! The state that all handles of a cache share.
 //!
-//! The handles own [`Shared`]. The cache's threads own only the [`Tiers`], so that dropping the last handle
-//! ends the threads. The last handle may be dropped in a user's `Drop` on a thread of the cache. That thread
-//! then tells itself to end, but never joins itself ([`close`]).
+//! The handles own [`Shared`]. The writer thread and the sweeper thread own only the [`Tiers`], so that
+//! dropping the last handle ends them. The last handle may be dropped in a user's `Drop` on a thread of the
+//! cache. That thread then tells itself to end, but never joins itself ([`close`]).
 
 mod close;
 mod observe;

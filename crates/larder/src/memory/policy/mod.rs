@@ -249,8 +249,8 @@ impl Policy {
             let rival = if is_wanted { self.rival() } else { None };
             if let Some(rival) = rival {
                 let rivals = self.nodes.get(rival as usize).map_or(0, |node| self.sketch.estimate(node.hash));
-                // A lead of one use may be chance: in a loop, every key has one use more than its rival half
-                // of the time.
+                // A lead of one use may be chance. In a loop, each newcomer has one more use than its rival
+                // half of the time.
                 if was_used && rivals <= MAX_LEAD * frequency || frequency > rivals + 1 {
                     self.move_to_main(id);
                     return Some(rival);

@@ -10,7 +10,7 @@ use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 use crate::units::ByteSize;
 
 impl Shared {
-    /// Returns the statistics of the cache. In a forked child, returns empty statistics.
+    /// In a forked child, returns empty statistics.
     pub(crate) fn stats(&self) -> Stats {
         // A forked child must not collect statistics, because that takes the lock of every shard.
         if self.is_forked() {

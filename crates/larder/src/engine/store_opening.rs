@@ -23,7 +23,6 @@ use crate::units::Timestamp;
 /// times is wrong. The age of the entries is then unknown, so the file is wiped.
 const MAX_WATERMARK_AHEAD_MS: u64 = 3_600_000;
 
-/// An open store, with the clock watermark and the first snapshot for the cache.
 pub(super) struct OpenStore {
     pub(super) opened: OpenedFile,
     pub(super) clock_watermark: Timestamp,

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
 use crate::sys::sync::{Mutex, thread};
 
-/// The threads of a cache. Closing the cache tells them to end, and joins them.
+/// Closing the cache tells these threads to end, and joins them.
 #[derive(Debug, Default)]
 pub(super) struct Threads {
     writer: Mutex<Option<JoinHandle<()>>>,

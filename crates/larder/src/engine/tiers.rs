@@ -55,8 +55,7 @@ pub(crate) struct Tiers {
 }
 
 impl Tiers {
-    /// Creates the tiers. `commands` is the channel to the writer thread, or `None` in a cache without a
-    /// file.
+    /// `commands` is the channel to the writer thread, or `None` in a cache without a file.
     pub(super) fn new(
         memory: Memory,
         time: CacheTime,
@@ -233,14 +232,13 @@ impl Tiers {
         }
     }
 
-    /// Begins to count the totals of the file. `before` is the totals in the file when it was opened.
+    /// Begins to count the totals of the file. `before` holds the totals in the file when it was opened.
     pub(super) fn begin_totals(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         self.totals.begin(before, count_keyspaces);
         // The totals are recorded now, so that the recent counts begin when the cache is opened.
         self.note_totals(self.time.now());
     }
 
-    /// Records the current totals, for [`recent`](Tiers::recent).
     pub(super) fn note_totals(&self, now: Timestamp) {
         // The totals are computed before `note` takes its lock, because that takes other locks.
         if let Some(totals) = self.cumulative(0, MAX_ASKED_BY_NOTE) {

@@ -29,7 +29,7 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    /// Begins to count. `before` is the counts in the file when it was opened.
+    /// Begins to count. `before` holds the counts in the file when it was opened.
     pub(super) fn begin(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         drop(self.base.set((before, count_keyspaces)));
     }
@@ -45,7 +45,7 @@ impl Totals {
         self.notes.lock().add(now, totals);
     }
 
-    /// Returns the counts of the last few minutes. `totals` is the current totals.
+    /// Returns the counts of the last few minutes. `totals` holds the current totals.
     pub(super) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
         self.notes.lock().recent(now, totals)
     }

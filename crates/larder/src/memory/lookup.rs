@@ -18,7 +18,7 @@ pub(crate) enum Lookup {
     Unknown(MissToken),
 }
 
-/// The content of a key, live or expired, for a caller whose load has failed.
+/// The content of a key, live or expired.
 #[derive(Debug)]
 pub(crate) enum StaleLookup {
     Value(Value, Timestamp),

@@ -133,8 +133,7 @@ impl Memory {
         self.budget.used()
     }
 
-    /// Returns the totals. Locks each shard briefly, for a time that does not depend on the number of
-    /// keyspaces.
+    /// Locks each shard briefly, for a time that does not depend on the number of keyspaces.
     pub(crate) fn totals(&self) -> MemoryTotals {
         let mut totals =
             MemoryTotals { bypassed: self.bypassed.load(Ordering::Relaxed), ..MemoryTotals::default() };

@@ -99,7 +99,6 @@ impl Flight {
         Arc::new(Self { is_refresh: true, ..Self::unattached(leader, deadline) })
     }
 
-    /// Returns whether the flight has ended without a result.
     pub(crate) fn is_abandoned(&self) -> bool {
         matches!(self.state.lock().outcome, Some(FlightOutcome::Abandoned))
     }

@@ -20,7 +20,6 @@ fn opened(disk: &SimulatedVolume) -> (Cache, Keyspace<(u64, u64), u64>) {
     (cache, names)
 }
 
-/// Returns a cache whose entries are only on disk.
 fn on_disk() -> (SimulatedVolume, Cache, Keyspace<(u64, u64), u64>) {
     let disk = SimulatedVolume::new();
     let (cache, names) = opened(&disk);

@@ -11,22 +11,22 @@ const LIVE_SIXTEENTHS: u64 = 13;
 /// with entries are two thirds full. The pages that two transactions have replaced also count as in use
 /// until they are free.
 const LIVE_SHARE: u64 = 4;
-/// A divisor of the capacity, for two limits: the bytes of the values that a transaction writes, and the
-/// bytes of the pages that its evictions replace.
+/// The capacity divided by this number gives two limits: the maximum bytes of the values that a transaction
+/// writes, and the maximum bytes of the pages that its evictions replace.
 const BATCH_SHARE: u64 = 32;
-/// A divisor of the capacity, for the maximum bytes of the pages that the changes of a transaction replace.
-/// Small values replace the most pages for their size. Until the replaced pages are free, entries can't use
-/// their space.
+/// The capacity divided by this number gives the maximum bytes of the pages that the changes of a
+/// transaction replace. Small values replace the most pages for their size. Until the replaced pages are
+/// free, entries can't use their space.
 const CHANGE_SHARE: u64 = 64;
 /// The maximum bytes of the pages that a change replaces: a leaf of each table for the written entry, and a
 /// leaf of each table for an evicted entry.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
 /// The maximum bytes of the pages that an eviction replaces: a leaf of each table.
 const BYTES_PER_EVICTION: u64 = 2 * 4096;
-/// A divisor of the capacity, for the maximum bytes of the pages that the values of a group replace. A group
-/// is committed in one transaction. Small values replace the most pages for their size: a leaf of each table
-/// for each value. With this limit, the replaced pages of two such transactions and their evictions fit
-/// beside the live entries.
+/// The capacity divided by this number gives the maximum bytes of the pages that the values of a group
+/// replace. A group is committed in one transaction. Small values replace the most pages for their size: a
+/// leaf of each table for each value. With this limit, the replaced pages of two such transactions and
+/// their evictions fit beside the live entries.
 const GROUP_SHARE: u64 = 16;
 /// The maximum bytes of the pages that a value of a group replaces: a leaf of each table.
 const BYTES_PER_GROUP_VALUE: u64 = 2 * 4096;

@@ -38,7 +38,7 @@ const HAND_OVER_BYTES: u64 = 256 << 10;
 /// The maximum number of expired entries that a transaction deletes. Other commits wait for at most one such
 /// transaction.
 const SWEEP_ROWS: usize = 1000;
-/// A divisor of the usable space. The disk tier is nearly full if less than this share of the space is free.
+/// The disk tier is nearly full if less than the usable space divided by this number is free.
 const ROOM_SHARE: u64 = 8;
 
 #[derive(Debug)]

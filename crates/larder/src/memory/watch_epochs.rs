@@ -5,9 +5,10 @@
 //! removal, expiry or eviction. So a watch of a missing key compares an epoch, which every store of the key
 //! increments.
 //!
-//! The keys of a shard share its epochs, by hash. A shard has up to 4,096 epochs, or fewer if there are many
-//! shards. So a store of another key may, in rare cases, break a watch. The epochs of a shard are allocated
-//! when one of its missing keys is first watched. Before that, the epochs cost a store only one comparison.
+//! The keys of a shard share its epochs, by hash. A shard has up to 4,096 epochs, or fewer if there are
+//! many shards. So a store of another key may, in rare cases, break a watch. The epochs of a shard are
+//! allocated when one of its missing keys is first watched. Before that, a store makes only one comparison
+//! for the epochs.
 
 use crate::memory::slot_key::SlotKey;
 

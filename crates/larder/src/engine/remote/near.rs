@@ -46,7 +46,8 @@ impl Tiers {
         self.sweeper.drop_values(dropped);
     }
 
-    /// Drops near copies. Meanwhile the counters of memory may disagree, and a shard may have a barrier.
+    /// Drops near copies. Meanwhile the counters of memory may disagree, so the checks of tests wait for
+    /// the end of this call.
     #[cfg_attr(
         not(any(test, feature = "test-util")),
         expect(clippy::unused_self, reason = "only a check in tests waits for the drops")

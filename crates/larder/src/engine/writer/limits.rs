@@ -17,8 +17,8 @@ pub(crate) struct WriterLimits {
     pub(crate) deletes_between_steps: bool,
 }
 
-/// A divisor of the limits of a transaction, for its stamps of uses. The stamps rewrite records and replace
-/// pages, in addition to the changes.
+/// The limits of a transaction divided by this number are the limits for its stamps of uses. The stamps
+/// rewrite records and replace pages, in addition to the changes.
 const STAMP_SHARE: usize = 4;
 
 impl WriterLimits {

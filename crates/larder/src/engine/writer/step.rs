@@ -23,7 +23,7 @@ use crate::units::Timestamp;
 
 #[derive(Default)]
 pub(super) struct StepProgress {
-    /// The outcome of the first part, after its commit.
+    /// The outcome of the first part. `None` before its commit.
     pub(super) first: Option<CommitOutcome>,
     /// Whether all removals of the step are committed. Some writes may still be uncommitted.
     pub(super) removals_are_durable: bool,

@@ -1,7 +1,7 @@
 //! The eviction policy of a shard. It chooses entries to evict, with two FIFO queues and a sketch. The
 //! sketch estimates how often each key was used.
 //!
-//! 1. A new entry joins the *small* queue. This queue has a share of the weight.
+//! 1. A new entry joins the *small* queue. The target weight of this queue is a share of the total weight.
 //! 2. At the end of the small queue, the entry competes for a place in the *main* queue. Its rival is the
 //!    oldest entry of main that was not used since the policy last visited it. Used entries go back to the
 //!    start of main. A newcomer that was used while in the small queue replaces the rival, unless the sketch

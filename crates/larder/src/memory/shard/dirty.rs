@@ -175,8 +175,8 @@ impl Shard {
     }
 
     /// Marks a key clean after its commit, if the key has not changed since. The snapshot of the commit is
-    /// already installed. If `keep` is set, the caller has reserved the value's weight in the budget. If not,
-    /// the value leaves memory. Returns whether the value stays.
+    /// already installed. If `keep` is set, the caller has reserved the value's weight in the budget. If
+    /// not, the value leaves memory. Returns whether the value stays in memory.
     pub(crate) fn mark_clean(
         &mut self,
         key: SlotKey<'_>,

@@ -1,4 +1,4 @@
-//! Near copies in their shard ([`crate::memory::near`]).
+//! Drops near copies from their shard ([`crate::memory::near`]).
 
 use super::Shard;
 use crate::memory::deferred_drops::DeferredDrops;

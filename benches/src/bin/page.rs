@@ -36,7 +36,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let docs = if is_quick { outcomes.clone() } else { benches().join("../docs") };
     let docs = after("--to").map_or(docs, PathBuf::from);
 
-    build()?;
+    build(&steps)?;
     if after("--only").is_none() {
         set_aside(&outcomes)?;
     }
@@ -68,12 +68,11 @@ fn cargo_bench() -> Command {
     command
 }
 
-fn build() -> Result<(), Box<dyn Error>> {
-    if cargo_bench().arg("--no-run").status()?.success() {
-        Ok(())
-    } else {
-        Err("the benches do not build".into())
-    }
+/// Builds the programs of the steps, and no other bench.
+fn build(steps: &[Step]) -> Result<(), Box<dyn Error>> {
+    let mut command = cargo_bench();
+    command.arg("--no-run").args(steps.iter().flat_map(|step| ["--bench", step.program]));
+    if command.status()?.success() { Ok(()) } else { Err("the benches do not build".into()) }
 }
 
 /// Moves the outcomes of earlier runs to a new directory beside them.

@@ -88,8 +88,9 @@ impl UntypedKeyspace {
 
     /// Returns the description of the keyspace.
     ///
-    /// # Errors Returns [`Error::UnknownKeyspace`] if the application has not opened the keyspace and the
-    /// file does not have it. Also returns [`Error::NotRemote`], [`Error::Closed`] and [`Error::Forked`].
+    /// # Errors
+    /// Returns [`Error::UnknownKeyspace`] if the application has not opened the keyspace and the file does
+    /// not have it. Also returns [`Error::NotRemote`], [`Error::Closed`] and [`Error::Forked`].
     pub fn info(&self) -> Result<UntypedInfo, Error> {
         let found = self.find()?;
         let of = &found.detached;

@@ -115,7 +115,7 @@ fn a_file_with_two_names_has_one_owner() {
 }
 
 /// If a symbolic link in the path of an open cache is changed to another directory, the cache keeps its own
-/// file. Another cache can open the new file.
+/// file. Another cache can then open a file in the other directory.
 #[test]
 fn a_link_that_leads_elsewhere_now_gives_another_file() {
     let place = Place::new();

@@ -202,7 +202,7 @@ fn settled(builder: CacheBuilder) -> Cache {
     cache
 }
 
-/// Lets every other thread run until it must wait. Used outside of a contest.
+/// Lets every other thread run until it must wait. Scenarios call it before or after a contest.
 pub(crate) fn let_others_go_on() {
     for _ in 0..4 {
         shuttle::thread::yield_now();

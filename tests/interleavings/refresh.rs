@@ -67,8 +67,8 @@ pub(crate) fn an_unchanged_value_never_outlives_a_removal() {
     contest_with(true, |source, versions, _| source.change(|| _ = versions.remove(1).unwrap()));
 }
 
-/// During an update, another value is inserted and becomes old immediately. Its refresh may read the source
-/// before the change.
+/// During an update, another value is inserted and becomes old immediately. The refresh of that value may
+/// read the source before the update changes it.
 pub(crate) fn a_refresh_never_outlives_an_update() {
     contest_with(false, |source, versions, place| {
         let update = versions.begin_update(1).unwrap();

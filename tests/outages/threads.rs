@@ -2,7 +2,7 @@
 //!
 //! - Lookups while the file is closed and reopened.
 //! - A `Drop` that panics during a close.
-//! - A listener with the last handle.
+//! - A listener that has the last handle to the cache.
 //! - The order of events.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -35,7 +35,7 @@ impl Second {
         second
     }
 
-    /// Reopens the keyspace in its current version. Does nothing if it was never opened.
+    /// Reopens the keyspace in its current version. Does nothing if the keyspace was never opened.
     pub(super) fn reopen(&mut self, cache: &Cache) {
         self.space = (self.version > 0).then(|| cache.keyspace(SECOND.version(self.version.into())).unwrap());
     }

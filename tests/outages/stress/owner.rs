@@ -96,8 +96,8 @@ impl<'a> Owner<'a> {
         self.are_removed(0..KEYS, removed);
     }
 
-    /// Records that keys are gone from memory. That is true even if the call failed. If the call returned
-    /// `Ok`, their removal is promised.
+    /// Records that keys are gone from memory, even if the call failed. If the call returned `Ok`, also
+    /// records their removal as promised.
     fn are_removed(&mut self, keys: std::ops::Range<u64>, answered: Result<(), Error>) {
         let is_promised = self.is_promised(answered);
         for key in keys.map(|key| usize::try_from(key).unwrap()) {

@@ -34,9 +34,9 @@ pub enum OwnFamilyError {
     /// There are too many families.
     #[error("{number} families are registered; the most is {most}")]
     TooMany {
-        /// The number of families.
+        /// The number of registered families.
         number: usize,
-        /// The maximum.
+        /// The maximum number of families.
         most: usize,
     },
     /// The product cache was opened without the family, or with another family of the same name.

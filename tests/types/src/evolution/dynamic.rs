@@ -168,7 +168,7 @@ fn variant<S: Serializer>(
     }
 }
 
-/// Reads a value as this shape.
+/// Reads a value of this shape.
 #[derive(Clone, Copy)]
 struct As<'a>(&'a Shape);
 

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use larder::clock::{Clock, SystemClock};
 use larder::{Error, Remaining, Shortened, Timestamp, Ttl};
 use tokio::task::spawn_blocking;
 
@@ -63,10 +62,6 @@ impl NamedEntries<'_> {
     }
 }
 
-fn now() -> Timestamp {
-    SystemClock::new().wall()
-}
-
 impl Entries for NamedEntries<'_> {
     fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Error> {
         let key = self.texts.read(key)?;
@@ -75,8 +70,9 @@ impl Entries for NamedEntries<'_> {
     }
 
     fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Error> {
+        let now = self.named.keyspace.now();
         let left = |expires_at: Timestamp| {
-            if expires_at.is_never() { Remaining::Never } else { Remaining::For(expires_at.since(now())) }
+            if expires_at.is_never() { Remaining::Never } else { Remaining::For(expires_at.since(now)) }
         };
         Ok(self.expires_at(key)?.map(left))
     }
@@ -97,7 +93,7 @@ impl Entries for NamedEntries<'_> {
 
     fn touch(&mut self, key: &[u8], ttl: Ttl) -> Result<bool, Error> {
         let expires_at = match ttl {
-            Ttl::For(ttl) => now().after(ttl),
+            Ttl::For(ttl) => self.named.keyspace.now().after(ttl),
             Ttl::Until(until) => until,
             _ => return Err(self.refused(NO_LONGER_LIFE)),
         };

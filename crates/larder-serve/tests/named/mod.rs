@@ -2,8 +2,10 @@
 
 mod removals;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use larder::clock::{Clock, ManualClock, SystemClock};
 use larder::inspect::{KeySpelling, KeyValue};
 use larder::{Cache, Format, KeyspaceDefinition};
 use larder_serve::Server;
@@ -285,6 +287,20 @@ fn values_are_not_written_and_lives_are_only_shortened() {
     assert!(client.ask(&["EXPIRE", key, "60"]).error().is_some_and(|error| error.contains("not opened")));
     assert_eq!(client.ask(&["EXPIRE", key, "-1"]).integer(), Some(1));
     assert!(client.ask(&["GET", key]).is_null());
+}
+
+/// After the system's clock was set back, the time of the cache is ahead of it.
+#[test]
+fn lives_are_measured_by_the_time_of_the_cache() {
+    let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall().after(Duration::from_hours(1))));
+    let served = Served::over(|cache| cache.clock(clock.clone()), |builder| builder.keyspace("price"));
+    let prices = served.cache.keyspace(PRICE).unwrap();
+    prices.insert("MTN", 100).unwrap();
+    let mut client = select(&served, "16");
+    assert_eq!(client.ask(&["EXPIRE", "MTN", "60"]).integer(), Some(1));
+    assert_eq!(client.ask(&["TTL", "MTN"]).integer(), Some(60));
+    assert_eq!(client.ask(&["EXPIRE", "MTN", "90", "LT"]).integer(), Some(0));
+    assert_eq!(*prices.get("MTN").unwrap(), 100);
 }
 
 #[test]

@@ -110,6 +110,12 @@ impl UntypedKeyspace {
         })
     }
 
+    /// Returns the current time of the cache, with which all expiries are compared. It never goes back.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.tiers.time.now()
+    }
+
     /// Returns the live value of a key, as the keyspace's format encodes it, uncompressed.
     ///
     /// A key without a live entry, a damaged record and a failing disk are misses, as in a lookup of the

@@ -1,4 +1,4 @@
-//! The call that makes an entry expire immediately.
+//! The calls that make an entry expire earlier.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,10 +10,13 @@ use super::ttl::Ttl;
 use super::write::{InsertOutcome, ReadCondition, WriteCondition};
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
+use crate::engine::keyspaces::open_keyspace::Shortened;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
+use crate::memory::lookup::ReadEntry;
 use crate::stats::count::Count;
 use crate::sys::sync::thread;
+use crate::units::Timestamp;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Makes the live entry of a key expire immediately. Returns whether there was a live entry.
@@ -53,32 +56,46 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub fn expire(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.shared.refuse_if_unusable()?;
         let full = self.encode(&key)?;
+        Ok(self.shorten_life(full.as_slice(), |_| Some(self.now()))? == Shortened::Done)
+    }
+
+    /// Shortens the life of a key's live entry to the time that `until` returns for the entry. If `until`
+    /// returns `None`, changes nothing, and returns [`Shortened::EarlierAlready`].
+    ///
+    /// # Errors
+    /// Returns the same errors as [`expire`](Keyspace::expire).
+    pub(super) fn shorten_life(
+        &self,
+        full: &[u8],
+        until: impl Fn(ReadEntry) -> Option<Timestamp>,
+    ) -> Result<Shortened, Error> {
+        self.shared.refuse_if_unusable()?;
         let memory = &self.shared.tiers.memory;
-        closure_keys::refuse_in_closure(memory, |key| key == full.as_slice())?;
-        let key = memory.key(full.as_slice());
+        closure_keys::refuse_in_closure(memory, |key| key == full)?;
+        let key = memory.key(full);
         let mut rounds = self.shared.turns.rounds(key.bytes);
         // These are the rounds of an atomic change ([`super::modify`]), without a closure. An atomic change
-        // itself would remove the entry, because the new expiry is not in the future.
+        // itself would remove an entry that expires immediately.
         loop {
             rounds.begin();
             let LeasedRead { lease, read, is_unread, record } = self.lease_and_read(key)?;
             let Some(ReadValue { value, entry, is_in_memory, .. }) = read else {
-                return if is_unread { Err(not_durable_while_off(None)) } else { Ok(false) };
+                return if is_unread { Err(not_durable_while_off(None)) } else { Ok(Shortened::Missing) };
             };
-            let (read, may_be_on_disk) = (Some(entry), !is_in_memory);
-            let record = record.as_deref();
+            let Some(until) = until(entry) else { return Ok(Shortened::EarlierAlready) };
             let condition = ReadCondition {
                 lease: &lease,
-                read,
-                may_be_on_disk,
+                read: Some(entry),
+                may_be_on_disk: !is_in_memory,
                 keeps_value: true,
+                shortens_life: true,
                 waits_for_room: true,
-                record,
+                record: record.as_deref(),
             };
-            let (ttl, condition) = (Ttl::Until(self.now()), WriteCondition::Unchanged(condition));
+            let (ttl, condition) = (Ttl::Until(until), WriteCondition::Unchanged(condition));
             if self.write_if(key, &value, ttl, Durability::Buffered, condition)? != InsertOutcome::Revoked {
                 self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
-                return Ok(true);
+                return Ok(Shortened::Done);
             }
             thread::yield_now();
         }

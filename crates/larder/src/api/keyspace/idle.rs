@@ -12,6 +12,7 @@ use crate::engine::promotion::DecodedEntry;
 use crate::format::key::Key;
 use crate::memory::extras::EntryExtras;
 use crate::memory::idle::UsedRecord;
+use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
@@ -35,6 +36,20 @@ impl<K: Key, V> Keyspace<K, V> {
         let from = if time_to_idle < PRECISE_BELOW { self.now() } else { now };
         let expires_at = from.expiry_after(life(time_to_idle)).min(ends_at);
         (expires_at, Some(EntryExtras::new(now, load_time, ends_at)))
+    }
+
+    /// Returns the expiry and the extras of an entry whose life is shortened to the time `until`. An earlier
+    /// limit of the entry that was read stays.
+    pub(super) fn shortened_expiry(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        read: ReadEntry,
+    ) -> (Timestamp, Option<EntryExtras>) {
+        let is_extended_by_uses = read.ends_at > read.expires_at;
+        let ends_at = if is_extended_by_uses { until.min(read.ends_at) } else { Timestamp::ZERO };
+        let extras = || EntryExtras::new(now, read.load_time, ends_at);
+        (until.min(read.expires_at), self.opened.keeps_extras().then(extras))
     }
 
     /// Records a hit in memory. In a keyspace without a time to idle, this is one comparison.

@@ -218,6 +218,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             read: entry,
             may_be_on_disk,
             keeps_value,
+            shortens_life: false,
             waits_for_room: may_wait,
             record,
         };
@@ -291,6 +292,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 read,
                 may_be_on_disk,
                 keeps_value: true,
+                shortens_life: false,
                 waits_for_room: true,
                 record: None,
             };

@@ -104,22 +104,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> TypedCalls
         expires_at: Timestamp,
     ) -> Result<Shortened, Error> {
         let keyspace = self.keyspace(detached)?;
-        let mut shortened = Shortened::Missing;
-        let mut shorten = |value: Option<&Arc<V>>, left: Ttl| {
-            let Some(value) = value else {
-                shortened = Shortened::Missing;
-                return Change::Keep;
-            };
-            if let Ttl::For(left) = left
-                && keyspace.now().after(left) <= expires_at
-            {
-                shortened = Shortened::EarlierAlready;
-                return Change::Keep;
-            }
-            shortened = Shortened::Done;
-            Change::Insert(value.clone(), Ttl::Until(expires_at))
-        };
-        keyspace.change(full, Durability::Buffered, &mut shorten)?;
-        Ok(shortened)
+        let ttl = Ttl::Until(expires_at);
+        ttl.check(keyspace.now())?;
+        if ttl.is_past(keyspace.now()) {
+            let removed = keyspace.change(full, Durability::Buffered, &mut |_, _| Change::Remove)?;
+            return Ok(if removed.is_changed() { Shortened::Done } else { Shortened::Missing });
+        }
+        keyspace.shorten_life(full, |entry| (entry.ends_at > expires_at).then_some(expires_at))
     }
 }

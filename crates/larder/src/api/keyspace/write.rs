@@ -65,6 +65,10 @@ pub(super) enum WriteCondition<'a> {
 }
 
 /// The lease and the entry from which a change was computed.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about the change, independent of the others"
+)]
 #[derive(Clone, Copy)]
 pub(super) struct ReadCondition<'a> {
     pub(super) lease: &'a Lease<'a>,
@@ -73,6 +77,8 @@ pub(super) struct ReadCondition<'a> {
     pub(super) may_be_on_disk: bool,
     /// Whether the change keeps the value and changes only its TTL. Then the entry also keeps its load time.
     pub(super) keeps_value: bool,
+    /// Whether the change shortens the entry's life. Then the entry also keeps its earlier limits.
+    pub(super) shortens_life: bool,
     /// Whether the caller waits for room in the write buffer if the buffer is full.
     pub(super) waits_for_room: bool,
     /// The record that was read from a remote tier.
@@ -318,9 +324,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             WriteCondition::Unchanged(change) if change.keeps_value => read.and_then(|read| read.load_time),
             WriteCondition::Unchanged(_) | WriteCondition::Always => None,
         };
-        let (expires_at, extras) = match &value {
-            Some(_) => self.first_expiry(now, ends_at, load_time),
-            None => (ends_at, None),
+        let (expires_at, extras) = match (&value, condition) {
+            (None, _) => (ends_at, None),
+            (_, WriteCondition::Unchanged(ReadCondition { shortens_life: true, read: Some(read), .. })) => {
+                self.shortened_expiry(now, ends_at, read)
+            }
+            _ => self.first_expiry(now, ends_at, load_time),
         };
         let unsaved = payload.and_then(|payload| {
             let bytes = room_for(&payload.bytes, weight);

@@ -7,6 +7,7 @@ use crate::api::keyspace::definition::KeyspaceDefinition;
 use crate::format::codec::compression::Compression;
 use crate::sys::clock::{Clock, ManualClock};
 use crate::testing::remote::RemoteServer;
+use crate::testing::{Failure, SimulatedVolume};
 
 const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
 
@@ -130,6 +131,65 @@ fn an_idle_limit_and_a_grace_of_the_definition_hold_for_a_shortened_life() {
     assert_eq!(untyped.shorten(&text("a"), clock.wall().after(minute)).unwrap(), Shortened::Done);
     clock.advance(minute + minute / 2);
     assert_eq!(*rates.get_or_load("a", || Err::<u64, _>("away")).unwrap(), 7, "within the grace");
+}
+
+#[test]
+fn a_life_is_shortened_without_a_use_of_the_entry() {
+    let clock = Arc::new(ManualClock::new());
+    let cache = Cache::builder().clock(clock.clone()).open().unwrap();
+    let minute = Duration::from_mins(1);
+    // The calls of an untyped handle have the definition of the first handle.
+    for (name, is_first_idle) in [("idle", true), ("plain", false)] {
+        let plain = KeyspaceDefinition::<String, u64>::new(name).ttl(60 * minute);
+        let _first = cache.keyspace(if is_first_idle { plain.time_to_idle(minute) } else { plain }).unwrap();
+        let sessions = cache.keyspace(plain.time_to_idle(minute)).unwrap();
+        sessions.insert("a", 7).unwrap();
+        let untyped = cache.untyped_keyspace(name);
+        let expiry = || untyped.expires_at(&text("a")).unwrap().unwrap();
+        let unused = expiry();
+        clock.advance(minute);
+        for minutes in [4, 3] {
+            let until = clock.wall().after(minutes * minute);
+            assert_eq!(untyped.shorten(&text("a"), until).unwrap(), Shortened::Done);
+            assert_eq!(expiry(), unused, "{name}");
+        }
+        let hard_limit = clock.wall().after(3 * minute);
+        for _ in 0..3 {
+            assert_eq!(sessions.get("a").as_deref(), Some(&7), "{name}: each use extends the life");
+            clock.advance(minute * 7 / 8);
+        }
+        assert_eq!(sessions.get("a").as_deref(), Some(&7), "{name}");
+        assert_eq!(expiry(), hard_limit, "{name}");
+        let until = clock.wall().after(minute / 8);
+        assert_eq!(untyped.shorten(&text("a"), until).unwrap(), Shortened::Done);
+        assert_eq!(sessions.get("a").as_deref(), Some(&7), "{name}");
+        assert_eq!(expiry(), until, "{name}");
+    }
+}
+
+#[test]
+fn an_end_of_a_life_that_a_failing_disk_does_not_save_is_an_error() {
+    let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
+    let open = || Cache::builder().path("/cache/shop.larder").volume(&disk).clock(clock.clone()).stepped(1);
+    let cache = open().open().unwrap();
+    cache.keyspace(PRICE).unwrap().insert("MTN", 7).unwrap();
+    cache.close().unwrap();
+    let cache = open().open().unwrap();
+    let prices = cache.keyspace(PRICE).unwrap();
+    prices.insert("GLO", 7).unwrap();
+    disk.fail_from(0, Failure::Io);
+    assert!(cache.flush().is_err());
+    let untyped = cache.untyped_keyspace("price");
+    for until in [Timestamp::ZERO, clock.wall().after(Duration::from_secs(1))] {
+        let shortened = untyped.shorten(&text("MTN"), until);
+        assert!(matches!(shortened, Err(Error::NotDurable { .. })), "{shortened:?}");
+    }
+    disk.heal();
+    clock.advance(Duration::from_mins(1));
+    cache.flush().unwrap();
+    assert_eq!(prices.get("MTN").as_deref(), Some(&7), "the disk has it again");
+    assert_eq!(untyped.shorten(&text("MTN"), Timestamp::ZERO).unwrap(), Shortened::Done);
+    assert!(prices.get("MTN").is_none());
 }
 
 #[test]

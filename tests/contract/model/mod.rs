@@ -41,8 +41,7 @@ struct ModelRun {
     /// The writes since the last requested commit, oldest first. The sweeper may have committed any of them.
     since: BTreeMap<(usize, ModelKey), Vec<(u64, Timestamp)>>,
     absences: Absences,
-    /// The keys in a cool-down after a failed load. A key with a stale value is not loaded again in its
-    /// cool-down.
+    /// The keys in a cool-down after a failed load, during which a stale value is not loaded again.
     cooling: BTreeSet<(usize, ModelKey)>,
     idle: IdleLives,
     mark: Timestamp,

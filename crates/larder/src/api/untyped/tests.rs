@@ -131,6 +131,9 @@ fn an_idle_limit_and_a_grace_of_the_definition_hold_for_a_shortened_life() {
     assert_eq!(untyped.shorten(&text("a"), clock.wall().after(minute)).unwrap(), Shortened::Done);
     clock.advance(minute + minute / 2);
     assert_eq!(*rates.get_or_load("a", || Err::<u64, _>("away")).unwrap(), 7, "within the grace");
+    rates.insert("b", 7).unwrap();
+    assert_eq!(untyped.shorten(&text("b"), clock.wall()).unwrap(), Shortened::Done);
+    assert!(rates.get_or_load("b", || Err::<u64, _>("away")).is_err(), "a removed entry has no grace");
 }
 
 #[test]

@@ -75,6 +75,23 @@ fn an_entry_whose_row_has_stayed_is_evicted_with_its_row_and_its_charge() {
     validate(&store);
 }
 
+/// A batch is written in the order of its keys. The changes of one key keep their order.
+#[test]
+fn of_two_values_of_a_key_in_one_batch_the_newer_one_stays() {
+    let mut store = store(1 << 30);
+    let id = registered(&mut store, 1).registered[0];
+    let keys = ["b", "a", "c"].map(|name| key(id, name));
+    let older = keys.iter().map(|key| put_at(key, 1, NOW, Timestamp::NEVER));
+    let newer = keys.iter().map(|key| put_at(key, 2, NOW, Timestamp::NEVER));
+    let changes: Vec<_> = older.chain(newer).collect();
+    store.commit(&batch(&changes, &[])).unwrap();
+    validate(&store);
+    for key in &keys {
+        let record = store.snapshot(0).unwrap().get(key).unwrap().unwrap();
+        assert_eq!(record::read(key, &record).unwrap().0.sequence, 2);
+    }
+}
+
 fn write_any(store: &mut Store, key: &[u8], sequence: u64, written_at: Timestamp) {
     let changes = [put_at(key, sequence, written_at, Timestamp::NEVER)];
     store.commit(&batch(&changes, &[])).unwrap();

@@ -1,6 +1,6 @@
 //! Tests that calls accept keys by value and by reference.
 //!
-//! Most of these tests only have to compile. Each keyspace is called with several forms of a key.
+//! The main check is that these tests compile: each keyspace is called with several forms of a key.
 
 #![expect(clippy::cloned_ref_to_slice_refs, reason = "the forms are those that a caller may have")]
 

@@ -54,7 +54,8 @@
 //!   than [`OutputLimits::max`] in total, or if the values that it reads do. If the reply of a `KEYS` or
 //!   `SCAN` exceeds that limit, the server closes the connection.
 //! - `FLUSHALL` waits for its commit, unless the removals of all databases are buffered.
-//! - `INCRBYFLOAT` adds decimal fractions exactly.
+//! - `INCRBYFLOAT` adds decimal numbers exactly, with 17 digits after the decimal point. Very large numbers
+//!   are added as 64-bit floating-point numbers.
 //! - `WAIT` replies 1 when all earlier writes are on disk.
 //! - `EVAL` supports the scripts of redis-py's `Lock`, of django-redis' `incr`, and of the fixed window of
 //!   `limits`.

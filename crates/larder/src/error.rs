@@ -252,7 +252,7 @@ pub enum Error {
         remedy: Cow<'static, str>,
     },
 
-    /// The entries of one call are too many, or too large together, for one commit. Nothing was changed.
+    /// One call has too many keys or values for a commit, the write buffer or memory. Nothing was changed.
     #[error("{size} for keyspace {keyspace:?} are too much for one call; the most is {max}; {remedy}")]
     GroupTooLarge {
         /// The name of the keyspace.

@@ -65,7 +65,7 @@ fn text(error: &Error) -> String {
         Error::Missing { path } => format!("there is no file {}; {WHERE}", path.display()),
         Error::NotAFile { path, what } => match not_a_file(path) {
             Some(found) => format!("cannot read {}: {found}", path.display()),
-            // The path is a mount point, or the file at it has changed since the error.
+            // The path is a mount point, or what is at the path has changed since the error.
             None => format!("cannot read {}: it is {what}; {WHERE}", path.display()),
         },
         Error::Foreign { path, why } => {
@@ -133,9 +133,13 @@ pub(crate) fn client_text(error: &ClientError) -> String {
     }
 }
 
-/// Describes what is at a path that has no regular file, with a remedy.
+/// Describes what is at a path that has no regular file, with a remedy. Returns `None` if the path has a
+/// regular file, or can't be read.
 fn not_a_file(path: &Path) -> Option<String> {
     let kind = fs::symlink_metadata(path).ok()?.file_type();
+    if kind.is_file() {
+        return None;
+    }
     if kind.is_dir() {
         let caches = caches_in(path);
         let remedy = match &caches[..] {
@@ -206,4 +210,18 @@ fn owning_cache(path: &Path) -> Option<String> {
 fn without(path: &Path, suffix: &[u8]) -> Option<PathBuf> {
     let text = path.as_os_str().as_bytes().strip_suffix(suffix)?;
     Some(OsStr::from_bytes(text).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A single file can be a mount point, for example in a container. It is refused, but it is no device.
+    #[test]
+    fn a_file_that_is_refused_for_another_reason_than_its_kind_keeps_that_reason() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let what = "a mount point of its own";
+        let text = text(&Error::NotAFile { path: file.path().to_owned(), what });
+        assert!(text.contains(what) && !text.contains("device"), "{text}");
+    }
 }

@@ -14,8 +14,9 @@
 //!   [`unsupported`]: commands that larder does not have.
 //! - [`errors`]: the texts of error replies.
 //!
-//! A command is `async fn(session, arguments, output)`. When it returns, it has written its reply, or has
-//! passed a future that writes the reply later
+//! A command is an async function of the session, the arguments and the output. [`data`] wraps the commands
+//! that are functions over entries in such a function. When the async function returns, it has written its
+//! reply, or has passed a future that writes the reply later
 //! ([`Output::reply_later`](crate::session::output::Output::reply_later)). A command may wait for the disk.
 //! Meanwhile the next requests of its connection wait, but other connections are served.
 

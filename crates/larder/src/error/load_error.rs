@@ -33,7 +33,8 @@ use crate::sys::sync::Arc;
 pub enum LoadError<E> {
     /// The loader failed with this error.
     Loader(Arc<E>),
-    /// The loader of another thread panicked while this caller waited for it.
+    /// The loader panicked. A synchronous call returns this error if it waited for the loader of another
+    /// caller. Every async call of the load returns it.
     Panicked,
     /// Waiting would never end. This thread is loading the key itself, or the thread that loads the key waits
     /// for a load of this thread. Other threads may be part of this cycle, and the keys may belong to several

@@ -48,8 +48,8 @@ pub(crate) fn error_of(action: FileAction, path: &Path, error: StoreError) -> Er
         (StoreErrorKind::Damage, FileAction::Follow) => {
             format!("it is damaged ({cause}); open it as a cache, which moves it aside").into()
         }
-        // The opener has written its own process id into the lock file. So the lock file does not name the
-        // process that has the cache file open.
+        // A call that opens or changes the file holds the owner's lock, so the lock file names this process.
+        // A follower is refused only by a program that is not larder, which the lock file does not name.
         (StoreErrorKind::Locked, FileAction::Open | FileAction::Change | FileAction::Follow) => {
             return Owner::default().in_use(path);
         }

@@ -238,7 +238,7 @@ impl Run {
         }
     }
 
-    /// Expires entries. Live entries must stay, and all expired entries must leave.
+    /// Expires entries. Live entries must stay, and no expired clean entry may remain.
     fn expire(&self) {
         let live = self.live();
         self.memory.expire(self.now, &mut None);

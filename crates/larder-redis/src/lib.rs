@@ -49,9 +49,9 @@
 //!   pushes each change, and one thread handles pushes and replies in order. Memory returns values only while
 //!   the last heartbeat with a reply was *sent* less than `staleness` ago. The clock for this counts even
 //!   while the process is stopped or the machine is suspended, and clocks of other machines do not matter.
-//! - **A removal voids all loads in progress, on every machine.** A miss takes a lease in the key's slot, and
-//!   the loaded value is stored only over that lease. A plain `DEL` or `FLUSHALL` of another program has the
-//!   same effect.
+//! - **A removal voids all loads of its keys that are in progress, on every machine.** A miss takes a lease
+//!   in the key's slot, and the loaded value is stored only over that lease. A plain `DEL` or `FLUSHALL` of
+//!   another program has the same effect.
 //! - **After a restart with older data, all entries are misses.** The same holds on another master, and on a
 //!   former master that has missed the changes of another master. The client compares the ids of the server
 //!   with a marker in the data. `fsync=always` declares that the server uses `appendfsync always` and that no

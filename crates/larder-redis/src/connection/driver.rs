@@ -246,7 +246,8 @@ impl Connection {
         let awaited = self.outbox.disconnect(why.clone());
         // Step 2.
         self.session.is_lost();
-        // Step 3. If the client was closed, these requests were already sent, so the server may apply them.
+        // Step 3. If the client was closed, these requests may already have been sent, so the server may
+        // apply them.
         let closed = || io::Error::other("the client was closed before the answer");
         let why = if *why == Error::Closed { &unavailable(&self.settings, &closed()) } else { why };
         for awaited in awaited {

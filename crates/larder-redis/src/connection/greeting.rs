@@ -87,8 +87,9 @@ impl Input {
     }
 }
 
-/// A connection during its greeting, or a connection to a Sentinel. All requests of one `Greeting` share one
-/// time limit.
+/// A connection whose thread waits for each reply: a new connection during its greeting, or the connection
+/// of a tool, to a Sentinel, or of the waits for replicas. All requests of one `Greeting` share one time
+/// limit.
 pub(crate) struct Greeting<'a> {
     pub(crate) socket: &'a Arc<Socket>,
     pub(crate) input: &'a mut Input,

@@ -34,7 +34,7 @@ pub(crate) trait Session: Debug + Send + Sync {
     fn is_lost(&self);
 }
 
-/// The connection that all threads share. The driver and the handle own it together.
+/// The connection that all threads share.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) settings: Settings,

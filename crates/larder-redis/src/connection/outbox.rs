@@ -296,7 +296,7 @@ mod tests {
         outbox.connect(Arc::new(Socket::Unix(ours)));
         std::thread::scope(|scope| {
             let (began, outbox) = (Instant::now(), &outbox);
-            // The peer reads everything, so the socket never blocks.
+            // The peer reads everything, so the socket has room again and again.
             scope.spawn(move || while matches!(theirs.read(&mut [0; 8 << 10]), Ok(1..)) {});
             let appends = move || {
                 while began.elapsed() < Duration::from_millis(800) {

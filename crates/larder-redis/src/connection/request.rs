@@ -35,7 +35,7 @@ pub(crate) struct Answered {
     pub(crate) generation: u64,
 }
 
-/// The callback for the reply. The driver thread calls it, so it must not block.
+/// The callback for the reply or for an error. The driver thread usually calls it, so it must not block.
 type Complete = Box<dyn FnOnce(Result<Answered, Error>) + Send>;
 
 pub(crate) struct Request {

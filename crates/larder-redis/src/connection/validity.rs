@@ -25,9 +25,9 @@
 //! 3. At most one PING is open at a time. If two were read in one turn, (2) would be wrong.
 //! 4. The driver handles pushes and replies in the order of the stream. So when it publishes a deadline,
 //!    memory no longer contains any value that was changed before the vouched time.
-//! 5. The deadline is the send time of the vouched PING plus `S`. If Sentinels have named the server, their
-//!    `V` takes the place of the send time if it is earlier ([`votes`](super::votes), step 6). Release: pairs
-//!    with the Acquire of a reader.
+//! 5. The deadline is the send time of the vouched PING plus `S`. If Sentinels have named the server, the
+//!    earlier of two times counts: the send time, or the time `V` for which the Sentinels vouch
+//!    ([`votes`](super::votes), steps 4 and 6). Release: pairs with the Acquire of a reader.
 //! 6. A reader loads the deadline *before* it reads the value, and reads the clock *after* that. If the
 //!    reader loaded the deadline after the value and paused in between, it could return an old value under a
 //!    newer deadline. If it read the clock before the value, a pause in between would have the same effect.
@@ -41,7 +41,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Tracking {
-    /// Changes of all keys with the prefix, to every client. The server stores nothing per client.
+    /// Changes of all keys with the prefix, to every client. The server does not store which keys a client
+    /// has read.
     Broadcast,
     /// Changes of keys that this client has read. The server stores which client has read which key, for up
     /// to `tracking-table-max-keys` keys.

@@ -1,8 +1,9 @@
 //! Reads a cache on a server without the application's types, for tools.
 //!
 //! [`ServerInspector`] sends one request after another over its own connection, without tracking. It reads
-//! nothing outside the prefix, except `INFO` and `CONFIG GET`. Only [`remove`](ServerInspector::remove) and
-//! [`clear`](ServerInspector::clear) change something. The `larder` command uses this module.
+//! `INFO`, `CONFIG GET`, and keys with the prefix or keys that the caller passes. Only
+//! [`remove`](ServerInspector::remove) and [`clear`](ServerInspector::clear) change something. The `larder`
+//! command uses this module.
 
 mod slot;
 mod walk;

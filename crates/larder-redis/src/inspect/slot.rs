@@ -59,8 +59,8 @@ pub enum SlotState {
 
 const TOKEN_LEN: usize = 16;
 
-/// A single script reads everything, so that all results are from the same moment. It reads the length first,
-/// because a lookup of the cache reads no string above this limit either.
+/// A single script reads everything, so that all results are from the same moment. It reads no string above
+/// 80 MiB, because a lookup of the cache does not read such a string either.
 const READ: &str = "local kind = redis.call('TYPE', KEYS[1]).ok
 local len = kind == 'string' and redis.call('STRLEN', KEYS[1]) or 0
 local v = kind == 'string' and len <= 83886080 and redis.call('GET', KEYS[1])
@@ -86,7 +86,8 @@ enum EncodedKey {
 }
 
 impl EncodedKey {
-    /// Calls `read` for each shape that the key may have, until `read` returns a value. Returns that value.
+    /// Calls `read` for one possible shape of the key after another, until `read` returns a value. Returns
+    /// that value.
     ///
     /// The encoded key is copied for one shape after another, and not for all of them at once: another
     /// program may have written a key of many megabytes.

@@ -5,9 +5,10 @@
 //! memory. So a server, or another program at its address, can't make the client allocate more than
 //! [`ReplyLimits::reply_len`] bytes and one buffer.
 //!
-//! A reply that exceeds the limits is skipped to its end, and its bytes are dropped as they arrive. It
-//! becomes [`Reply::Oversize`], so that only one request fails. A push that exceeds the limits is an error:
-//! its content must not be lost, and closing the connection voids all values in memory.
+//! A reply that exceeds the limits of its length is skipped to its end, and its bytes are dropped as they
+//! arrive. It becomes [`Reply::Oversize`], so that only one request fails. A reply that is nested too
+//! deeply, or is far too long to be skipped, is an error. A push that exceeds the limits is an error: its
+//! content must not be lost, and closing the connection voids all values in memory.
 //!
 //! After an error, the start of the next reply is unknown, so the connection is closed.
 

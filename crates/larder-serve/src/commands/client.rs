@@ -118,7 +118,7 @@ fn set_info(session: &Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Runs `CLIENT LIST [TYPE type] [ID id ...]`.
+/// Runs `CLIENT LIST [TYPE type | ID id ...]`.
 fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     session.publish_counts();
     let mut ids = None;

@@ -16,7 +16,7 @@ const ONE: i128 = 10_i128.pow(DIGITS);
 pub(super) enum Decimal {
     /// A multiple of 10⁻¹⁷.
     Exact(i128),
-    /// A number that is too large for [`Exact`](Self::Exact).
+    /// A number that is too large, or has too many digits, for [`Exact`](Self::Exact).
     Float(f64),
 }
 
@@ -33,7 +33,8 @@ impl Decimal {
         Some(Self::exact(text).unwrap_or(Self::Float(float)))
     }
 
-    /// Parses a number exactly. Rounds to 17 digits after the decimal point.
+    /// Parses a number, and rounds it to 17 digits after the decimal point. Returns `None` if an `i128`
+    /// can't hold its digits.
     fn exact(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
@@ -94,7 +95,7 @@ impl fmt::Display for Decimal {
                 let fraction = fraction.trim_end_matches('0');
                 if fraction.is_empty() { Ok(()) } else { write!(f, ".{fraction}") }
             }
-            // A number of this size is printed without a fraction.
+            // Printed without a fraction, because nearly all such numbers are very large.
             Self::Float(value) => write!(f, "{value:.0}"),
         }
     }

@@ -21,7 +21,8 @@ pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &
     session.uncounted += 1;
     let Some(command) = session.commands.find(args.get(0)) else {
         // A web page can make a browser send an HTTP request to this port, and the server would execute its
-        // lines as commands. So the server closes the connection at the first HTTP line, as Redis does.
+        // lines as commands. So the server closes the connection at a line that begins with `POST` or
+        // `Host:`, as Redis does.
         if args.is(0, "post") || args.is(0, "host:") {
             session.is_closing = true;
             return;

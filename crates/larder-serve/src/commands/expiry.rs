@@ -1,9 +1,9 @@
 //! Commands that read or change the expiry of an entry.
 //!
 //! The cache stores an expiry in milliseconds, at most ten years ahead, and shortens a later expiry to ten
-//! years. An expiry in the past removes the entry, and the server replies when the removal is durable. Any
-//! other change of an expiry is a write, even if the change shortens the entry's life. By default, a write
-//! is on disk within the flush interval.
+//! years. An expiry in the past removes the entry. By default, the server then replies when the removal is
+//! durable. Any other change of an expiry is a write, even if the change shortens the entry's life. By
+//! default, a write is on disk within the flush interval.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! `INFO`: the state of the server and of the cache, with the field names of Redis.
 //!
-//! Redis fields without a counterpart here are left out, so that no reader relies on an invented value.
+//! Redis fields without a counterpart here are left out, so that no reader relies on an invented value. The
+//! exceptions are fields that are always zero here, such as `avg_ttl`.
 
 use std::fmt::Write;
 use std::sync::atomic::AtomicU64;

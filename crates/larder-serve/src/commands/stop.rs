@@ -8,7 +8,7 @@ use super::errors;
 #[derive(Debug)]
 pub(super) enum Stop {
     Cache(Error),
-    /// The replies of the transaction, or the values that it reads, exceed the memory limit of a connection.
+    /// The replies, or the values that a transaction reads, exceed the memory limit of a connection.
     TooLarge,
 }
 

@@ -1,9 +1,9 @@
 //! Parses the requests in a buffer. A request is an array of bulk strings, or a line of words.
 //!
-//! The parser keeps its position between calls, so it parses each byte only once, even if a request arrives
-//! byte by byte. It checks each announced length against the limits before the bytes arrive, so a peer
-//! can't make the server allocate more memory than the limits allow. After an error, the start of the next
-//! request is unknown, so the server closes the connection.
+//! The parser keeps its position between calls, so it parses each argument only once, even if a request
+//! arrives byte by byte. It checks each announced length against the limits before the bytes arrive, so a
+//! peer can't make the server allocate more memory than the limits allow. After an error, the start of the
+//! next request is unknown, so the server closes the connection.
 
 use super::arguments::{Arguments, Span};
 use super::inline;

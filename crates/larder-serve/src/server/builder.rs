@@ -206,7 +206,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the group id of Unix sockets. This requires a mode such as 0660.
+    /// Sets the group id of Unix sockets. The group can connect only with a
+    /// [`socket_mode`](Self::socket_mode) such as 0660.
     pub fn socket_group(mut self, group: u32) -> Self {
         self.socket_group = Some(group);
         self

@@ -4,7 +4,7 @@
 //! A thread itself makes short calls to the cache ([`Cache::inline_calls`](larder::Cache::inline_calls)):
 //! lookups on disk while the disk is fast, and changes that wait for no other thread. So one read of a disk
 //! that has become slow delays all connections of a thread. After that, worker threads of the cache read
-//! the disk for at least 20 times the duration of that read, and until one of their reads is fast.
+//! the disk for some time, and until one of their reads is fast.
 //!
 //! A new connection goes to the thread with the fewest connections. The first thread also accepts
 //! connections.
@@ -108,7 +108,8 @@ impl Pool {
         Ok(started)
     }
 
-    /// Runs a thread until the server shuts down and the thread's connections have ended.
+    /// Runs a thread until the server shuts down, and the thread's connections have ended or the shutdown
+    /// has timed out.
     async fn run(self: Arc<Self>, worker: Worker, accepted: Option<(Vec<Listener>, Arc<[Worker]>)>) {
         if let Some((listeners, workers)) = accepted {
             for listener in listeners {

@@ -9,8 +9,8 @@
 //!    this step, so two threads that run this step at the same time end the same connections.
 //! 3. An ended connection is woken, and closes even if its peer is silent.
 //!
-//! A connection that holds an equal share of the bound or less is never ended. Some connection holds more
-//! than its share whenever the bound is exceeded.
+//! A connection that holds an equal share of the bound or less is never ended. Whenever the bound is
+//! exceeded, some connection holds more than its share, unless the counts change meanwhile.
 //!
 //! If the buffers of a connection take up to [`UNCOUNTED`] bytes, they are not counted. So most connections
 //! never change the shared count.

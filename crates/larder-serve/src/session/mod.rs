@@ -84,7 +84,7 @@ impl KeyPositions {
     pub(crate) const PAIRS: Self = Self(1, -1, 2);
 }
 
-/// The flags of commands. `COMMAND` reports them with the names of Redis.
+/// The flags of commands. `COMMAND` reports most of them, with the names of Redis.
 pub(crate) mod flags {
     /// Changes entries. Refused in read-only mode.
     pub(crate) const WRITE: u16 = 1;
@@ -94,7 +94,7 @@ pub(crate) mod flags {
     pub(crate) const DENYOOM: u16 = 1 << 2;
     /// Is for administrators.
     pub(crate) const ADMIN: u16 = 1 << 3;
-    /// Takes a time that does not grow with the data.
+    /// Takes a time that does not grow with the data, except `DBSIZE`, which is fast only in Redis.
     pub(crate) const FAST: u16 = 1 << 4;
     /// Is allowed before a client has authenticated.
     pub(crate) const NO_AUTH: u16 = 1 << 5;

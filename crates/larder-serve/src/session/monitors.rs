@@ -1,5 +1,5 @@
-//! The monitors: connections that have sent `MONITOR`. A monitor receives a line for each request whose
-//! command has neither the flag `ADMIN` nor the flag `SKIP_MONITOR`.
+//! The monitors: connections that have sent `MONITOR`. A monitor receives a line for each valid request
+//! whose command has neither the flag `ADMIN` nor the flag `SKIP_MONITOR`.
 //!
 //! 1. Before such a request is executed, or queued after `MULTI`, a line is added to the queue of each
 //!    monitor. Without a monitor, this costs only a read of a counter.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{now, pause};
 
-/// The times at which the numbers of keys were replaced, and the age of the oldest answer.
+/// For each key, the times at which its value (a number) was replaced; and the age of the oldest answer.
 pub(crate) struct Ages {
     began: Instant,
     /// For each key, the times at which its numbers were replaced, the first number first.

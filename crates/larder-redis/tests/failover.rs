@@ -121,7 +121,7 @@ fn fail_over(options: &str) -> Option<usize> {
     assert!(cli(&master, &["ROLE"]).starts_with("master"), "the old master was never told");
     let (cut, promoted, used) = (cut.unwrap(), promoted.unwrap(), used.unwrap());
     println!("cut off at {cut:?}, promoted at {promoted:?}, used by all at {used:?}");
-    // Every invalidation was acknowledged. Removals that only the old master has are lost.
+    // Only acknowledged invalidations count. Removals that only the old master has are lost.
     eventually("a trial that was cut off in a change ends", || nodes.iter().all(is_reachable));
     let is_stale = |at: usize| {
         let acknowledged = database.ages.count(at) as u64;

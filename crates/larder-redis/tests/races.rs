@@ -1,6 +1,6 @@
 //! Races between a fill, a change and a push. The test plants the order of their steps: a proxy holds back
-//! the answers and pushes of the server until the other steps are done. Only in `AnswerWithPush` do the push
-//! and the fill run at the same time.
+//! the answers and pushes of the server until the other steps are done. Only in `AnswerWithPush` and
+//! `OwnChange` can the push and the fill run at the same time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -149,7 +149,7 @@ fn every_removal_voids_the_loads_that_are_under_way() {
         eventually("the tier answers", || ask(|reply| one.get(key("ab"), reply)).is_ok());
         let token = leased(&one, "ab");
         removal(&two, &server);
-        // After the push of a flush, the tier refuses requests until it has identified the data again.
+        // After the push of a flush, the tier refuses a fill until it has identified the data again.
         let filled = ask(|reply| one.fill(key("ab"), token, b"stale".to_vec(), MINUTE, reply));
         assert!(!matches!(filled, Ok(FillReply::Stored { .. })), "{name}");
         eventually("the tier answers", || ask(|reply| two.get(key("ab"), reply)).is_ok());

@@ -16,8 +16,8 @@ pub(crate) fn now() -> Instant {
 
 /// Lets real time pass. To wait for a condition, a test calls [`eventually`].
 ///
-/// A real server keeps real time, and so does the bound of its clients. So a test calls this function in
-/// three cases, and no injected clock can take its place:
+/// A real server keeps real time, and so does the bound of its clients. No injected clock can take the
+/// place of this function. A test calls it mostly in three cases:
 ///
 /// - The bound must have passed before the test checks that memory answers nothing older.
 /// - A thread of a trial limits the rate of its own requests. Otherwise it would take the processor from the

@@ -64,7 +64,7 @@ impl Worker {
             .args(["--exact", "support::child::child_process", "--nocapture", "--test-threads=1"])
             .env(TASK, task)
             .env(FILE, path)
-            // By default, the allocator keeps an arena for every thread that ever ran. These arenas would
+            // By default, the allocator keeps many arenas for the threads that have run. These arenas would
             // hide the actual memory use of the child.
             .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::piped())

@@ -10,7 +10,8 @@ use std::time::Duration;
 const MAX_CHECKS: u32 = 4_000;
 const BETWEEN_CHECKS: Duration = Duration::from_millis(5);
 
-/// A running server without persistence, on a Unix socket. Dropping this value kills the process.
+/// A running server on a Unix socket, by default without persistence. Dropping this value kills the
+/// process.
 #[derive(Debug)]
 pub(crate) struct RedisProcess {
     pub(crate) child: Child,

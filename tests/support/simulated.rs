@@ -178,8 +178,8 @@ pub(crate) fn discarded(place: &SimulatedPlace) -> (Cache, Names) {
     (cache, names)
 }
 
-/// Heals the disk, and waits until the cache uses it again. The first flush may return an error, because the
-/// cache had no file.
+/// Heals the disk, and makes the cache use it again. The first flush may return an error, because the cache
+/// had no file.
 pub(crate) fn recover(place: &SimulatedPlace, cache: &Cache) {
     place.disk.heal();
     place.clock.advance(MAX_RETRY_DELAY);

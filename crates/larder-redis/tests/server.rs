@@ -18,8 +18,8 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server without persistence. If redis-server or redis-cli is not installed, prints that and
-    /// returns `None`.
+    /// Starts a server with these arguments, by default without persistence. If redis-server or redis-cli
+    /// is not installed, prints that and returns `None`.
     pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
         if Command::new("redis-cli").arg("--version").output().is_err() {
             println!("skipped: this machine has no redis-cli");
@@ -42,7 +42,7 @@ impl RedisServer {
         format!("redis+unix://{}?connect_timeout=5s{patience}&{options}", self.socket().display())
     }
 
-    /// Starts a server without persistence that also listens on a free port of the loopback.
+    /// Starts a server that also listens on a free port of the loopback.
     pub(crate) fn start_with_port(arguments: &[&str]) -> Option<(Self, u16)> {
         let port = free_port();
         let text = port.to_string();

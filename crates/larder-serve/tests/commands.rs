@@ -12,7 +12,8 @@ fn peer(served: &Served) -> RespClient {
     RespClient::connect(&served.socket).unwrap()
 }
 
-/// Walks over all keys with `SCAN`. Between two calls, passes the number of the earlier call to `between`.
+/// Walks over the keys with `SCAN`, and returns the keys that it has found. Between two calls, passes the
+/// number of the earlier call to `between`.
 fn walk(peer: &mut RespClient, options: &[&str], mut between: impl FnMut(usize)) -> Vec<String> {
     let (mut cursor, mut keys) = ("0".to_owned(), Vec::new());
     for call in 0.. {

@@ -1,7 +1,7 @@
 //! Contract 4: a crash loses at most the unflushed entries, and no entry is ever damaged.
 //!
-//! These tests kill a process with one thread. [`crate::faults::kill`] also has several threads and
-//! invalidations, and kills at any moment.
+//! These tests kill a process with one thread. [`crate::faults::kill`] has several threads, and kills at
+//! any moment.
 
 use std::collections::HashMap;
 

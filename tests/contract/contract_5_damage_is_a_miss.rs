@@ -130,7 +130,7 @@ fn page_of_the_name(bytes: &[u8]) -> usize {
 #[test]
 fn contract_5_a_damaged_file_is_moved_aside_and_replaced() {
     type FileDamage = fn(&mut Vec<u8>);
-    // Each kind of damage keeps one copy of the table name `larder.meta`, because a file without it is
+    // Each kind of damage keeps one copy of the table name `larder.meta`, because a file without it may be
     // refused. The position of the name depends on the number of commits, and the sweeper may add commits.
     let kinds: [(&str, FileDamage); 3] = [
         ("its second half cut off, or what is behind the name", |bytes| {

@@ -1,4 +1,4 @@
-//! The timeouts of registered loaders, their thread pool, and loaders that misbehave.
+//! Tests of the timeouts of registered loaders, of their thread pool, and of loaders that misbehave.
 //!
 //! Timeouts pass in real time. A test that needs a timeout sets it to a few milliseconds, and its loader
 //! waits for the test.
@@ -135,7 +135,7 @@ fn a_full_pool_refuses_refreshes_and_holds_up_neither_hits_nor_the_close() {
         source.wait_for(1);
     }
     let stats = cache.stats();
-    // One thread is busy, and sixteen loads queue.
+    // One thread is busy, and sixteen refreshes queue.
     assert_eq!((stats.refreshes, stats.refreshes_refused), (17, 23));
     assert!(!prices.refresh(39).unwrap());
     cache.close().unwrap();
@@ -160,7 +160,7 @@ fn a_load_that_finds_the_pool_full_is_answered_in_its_time() {
     stuck.wait_for(1);
     (1..100).find(|key| !filler.refresh(key).unwrap()).unwrap();
     assert_eq!(filler.keyspace().stats().refreshes_refused, 1, "an explicit refresh is counted");
-    // Refreshes cannot fill the whole queue. Loads of callers fill the rest of it.
+    // Refreshes have a queue of their own. Loads of callers fill the other queue.
     let impatient = loading(&cache, GRACEFUL, LoadPolicy::new().soft_timeout(SOON), &stuck);
     for key in 10..26 {
         impatient.keyspace().insert(key, 7).unwrap();

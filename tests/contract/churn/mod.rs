@@ -27,7 +27,7 @@ const WARM_UP: usize = 6;
 const LONG_WARM_UP: usize = 20;
 
 fn wear_out(seed: u64, seconds: u64, plant: &str) -> Result<Vec<Sample>, String> {
-    // A short run checks only counts, so a file system in memory is enough.
+    // A short run needs no real disk.
     let place = if seconds < 10 { Place::in_memory() } else { Place::new() };
     let mut worker = Worker::start(&format!("wear {seed} {seconds} {plant}"), &place.path());
     let mut samples = Vec::new();

@@ -48,8 +48,8 @@ fn a_process_that_keeps_a_copy_of_each_value_is_caught() {
     assert!(times > MAX_TIMES, "{times:.2} times the configured memory");
 }
 
-/// Runs in a child process. Inserts and overwrites values, reads some from the disk, and removes some.
-/// `words` are `SIZE PLANT`.
+/// Runs in a child process. Inserts and overwrites values, reads some from memory or from the disk, and
+/// removes some. `words` are `SIZE PLANT`.
 pub(crate) fn fill(path: &Path, words: &[&str]) {
     let size: usize = words[0].parse().unwrap();
     let (empty, code) = (status("VmRSS"), status("RssFile"));

@@ -1,6 +1,6 @@
 //! Absences in the model test: keys for which a loader found no value. The model knows each absence
-//! exactly. After a crash, an acknowledged absence may be in the file or not, unless its key has been
-//! removed since.
+//! exactly. After a crash, the file may or may not contain an acknowledged absence. It contains none whose
+//! key has been removed since.
 
 use std::collections::BTreeMap;
 

@@ -81,7 +81,7 @@ fn a_closed_cache_has_nothing_and_the_file_has_what_was_acknowledged() {
                         thread::yield_now();
                     }
                     cache.close().unwrap();
-                    // The other threads still write.
+                    // The other threads may still make calls.
                     assert!(found(versions).is_empty());
                 });
             }

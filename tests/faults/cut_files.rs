@@ -1,6 +1,6 @@
-//! Tests of files that are cut, or whose beginning is overwritten (contract 5). If the cache has accepted the
-//! file before, it moves the file aside and starts. Any other file is refused and left unchanged, even at a
-//! path where a cache file was before.
+//! Tests of files that are cut, or whose beginning is overwritten (contract 5). If there is evidence that a
+//! cache has accepted the file, the cache moves the file aside and starts. Otherwise the file is refused
+//! and left unchanged, even at a path where a cache file was before.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;

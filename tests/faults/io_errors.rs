@@ -1,5 +1,5 @@
-//! Makes each disk operation of three workloads fail. Either one operation fails, or all operations fail
-//! until the disk is healed.
+//! Makes disk operations of three workloads fail, beginning with another operation in each run. Either one
+//! operation fails, or all operations fail until the disk is healed.
 //!
 //! After any failure, no call panics or waits forever. A lookup returns the written value or a miss. An
 //! acknowledged removal holds through the failure and through a later crash. A healed disk stores entries

@@ -194,7 +194,8 @@ pub(super) fn busy_cache(path: &Path) -> (Cache, Keyspace<u64, u64>) {
         .memory_capacity(larder::ByteSize::kib(64))
         .write_buffer(larder::ByteSize::kib(64))
         .shards(2)
-        // In the parent, every load counts as slow, and lookups are sampled. A child must do neither.
+        // In the parent, every load counts as slow, and lookups are sampled. In a child, neither must
+        // happen.
         .slow_load(Duration::ZERO)
         .sample_keys(true)
         .open()

@@ -23,8 +23,8 @@ use writer::{Lie, stale_answer};
 /// The keyspace of the writer. Its grace allows a failed load to return an expired value.
 const GRACEFUL: KeyspaceDefinition<Key, Written> = WRITTEN.grace(HOUR);
 
-/// Number of kills per seed. One kill in five uses a new file, and each other kill uses the file of the
-/// previous kill.
+/// Number of kills per seed. About one kill in five uses a new file, and each other kill uses the file of
+/// the previous kill.
 const CHAIN: u64 = 6;
 /// Maximum number of versions that a child uses.
 const VERSIONS_OF_A_RUN: u64 = 1_000_000;

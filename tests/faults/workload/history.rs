@@ -13,7 +13,7 @@ struct Event {
     put: Option<(u64, Timestamp)>,
     /// Number of disk changes when the call began.
     began: usize,
-    /// Number of disk changes when the first call that promises this change returned.
+    /// Number of disk changes when the first call returned that guarantees the durability of this change.
     certain: Option<usize>,
 }
 
@@ -34,7 +34,7 @@ impl History {
         self.events.entry(key).or_default().push(Event { put, began, certain: None });
     }
 
-    /// Records the return of a call that promises the latest change of a key.
+    /// Records that a call has returned whose return guarantees that the latest change of a key is durable.
     pub(super) fn is_certain(&mut self, key: WorkloadKey, changes: usize) {
         if let Some(last) = self.events.get_mut(&key).and_then(|events| events.last_mut()) {
             last.certain.get_or_insert(changes);

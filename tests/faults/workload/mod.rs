@@ -3,7 +3,8 @@
 //! The history has the changes of each key in their order. Each change has two numbers of disk changes:
 //!
 //! - From the first number on, a restart may find the change.
-//! - From the second number on, the change is certain, because a call that promises it has returned.
+//! - From the second number on, the change is certain, because a call has returned that guarantees its
+//!   durability.
 //!
 //! After a crash, a key must be in the state of its last certain change, or of a later change that had begun.
 //! After disk failures the key may also be missing, because a cache may forget. But an entry must not come
@@ -312,7 +313,7 @@ impl WorkloadRun {
         }
     }
 
-    /// Heals the disk, and waits until the cache uses it again.
+    /// Heals the disk, makes the cache use it again, and checks that it keeps an entry.
     pub(crate) fn heal(&mut self) {
         self.place.disk.heal();
         self.place.clock.advance(larder::MAX_RETRY_DELAY);

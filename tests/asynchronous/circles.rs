@@ -35,7 +35,8 @@ fn loads_that_wait_for_one_another_are_refused() {
         // Key 1: the loader requests its own key.
         let own = runtime.block_on(nested(1, 1)).unwrap_err();
         assert_eq!(own.loader_error(), Some(&true), "{runtime:?}");
-        // Keys 2 and 3: a thread waits inside a task's loader, and a task waits inside a thread's loader.
+        // Keys 2 and 3: a task waits inside a thread's loader. Key 4: a thread waits inside a task's
+        // loader.
         let in_thread = versions.get_or_load(&2, || runtime.block_on(nested(3, 2)).map(|_| 0_u64));
         let LoadError::Loader(error) = in_thread.unwrap_err() else { panic!("the loader fails") };
         assert_eq!(error.loader_error(), Some(&true), "{runtime:?}");

@@ -16,7 +16,7 @@ const IMMEDIATE: InsertOptions = InsertOptions::new().durability(Durability::Imm
 
 type Waiting<'a> = HandPolled<Pin<Box<dyn Future<Output = ()> + 'a>>>;
 
-/// Number of tasks. It exceeds the number of workers of a process.
+/// Number of groups of changes. It exceeds the number of workers of a process.
 const MANY: u64 = 40;
 
 fn waiting<'a>(future: impl Future<Output = ()> + 'a) -> Waiting<'a> {

@@ -91,7 +91,7 @@ fn tasks_that_are_dropped_stall_no_caller_and_bring_nothing_back() {
                                 let mut random = Random::new(seed * 10 + task);
                                 for _ in 0..ROUNDS {
                                     let max_polls = random.below(6) + 1;
-                                    // About a third of the calls run to their end.
+                                    // About a third of the calls have no limit, so they run to their end.
                                     let max_polls = if max_polls > 4 { u64::MAX } else { max_polls };
                                     load(&versions, &numbers, max_polls).await;
                                 }

@@ -153,7 +153,7 @@ fn a_disk_that_hangs_after_a_slow_read_blocks_workers_alone() {
     let mut group = HandPolled::new(cache.transaction_async(move |tx| tx.get_many(&of_task, [200, 250])));
     assert!(group.poll().is_pending());
     disk.await_read();
-    // A value in memory needs no disk.
+    // A lookup of a value in memory does not need the disk, so it returns while the disk is blocked.
     assert!(matches!(HandPolled::new(blobs.get_async(&1)).poll(), Poll::Ready(Some(_))));
     disk.resume();
     assert!(lookup.finish().is_some());

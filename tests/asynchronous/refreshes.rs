@@ -109,7 +109,7 @@ fn a_caller_that_finds_the_value_expired_drives_its_refresh() {
     assert_eq!(value(&fares), 100);
     clock.advance(TTL.saturating_sub(AGE));
     assert!(fares.keyspace().get(1).is_none(), "it has expired");
-    // The runtime never polls the refresh task, so the waiter polls the load itself.
+    // The runtime has not polled the refresh task yet, so the waiter polls the load itself.
     let mut waiter = HandPolled::new(fares.get_async(1));
     assert!(waiter.poll().is_pending());
     source.permit(1);

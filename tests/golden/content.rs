@@ -1,5 +1,5 @@
-//! The content of the golden files, and the code that writes it. That code uses only the API of larder's
-//! first version, because the first file was written with that version.
+//! The content of the golden files, and the code that writes it. An earlier form of this code wrote the
+//! first file with larder's first version.
 
 use std::collections::BTreeMap;
 use std::path::Path;

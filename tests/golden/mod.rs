@@ -1,7 +1,7 @@
 //! Reads files of every file format, which are kept in the repository. A file must stay readable as long as
 //! its format is supported.
 //!
-//! - `format-1.runs`: written by larder's first version, with [`content::make`].
+//! - `format-1.runs`: written by larder's first version, with an earlier form of [`content::make`].
 //! - `format-2.runs`: written by the second version.
 //! - `format-2-classes.runs`: written by the version that added classes to the rows of the expiry table.
 //! - `format-2-ranges.runs`: format 2, with large removals that are stored as rows. `cargo test -p

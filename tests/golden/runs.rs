@@ -4,7 +4,8 @@
 //! The packed form is a list of pieces. A piece has four parts: a length (4 bytes), that number of unchanged
 //! bytes, a count (4 bytes), and one byte that is repeated that many times. Integers are big endian.
 
-/// Minimum length of a run. Packing a shorter run would cost more bytes than it saves.
+/// Minimum length of a run that is shortened. A piece costs nine bytes, so a much shorter run would save
+/// nothing.
 const MIN_RUN: usize = 16;
 
 pub(crate) fn packed(bytes: &[u8]) -> Vec<u8> {

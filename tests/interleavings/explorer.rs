@@ -70,7 +70,8 @@ impl Random {
 enum Plan {
     Random,
     Pct {
-        /// Priority of each thread. The thread with the highest priority runs next.
+        /// Priority of each thread. Among the runnable threads, the one with the highest priority runs
+        /// next.
         priorities: HashMap<usize, u64>,
         changes: [u64; PCT_DEPTH - 1],
         lowest: u64,

@@ -1,14 +1,14 @@
-//! Checks that the scenarios find bugs. A planted fault skips a step of the protocol, and some schedule must
-//! fail.
+//! Checks that the scenarios find bugs. A planted fault skips or moves a step of the protocol, and some
+//! schedule must fail.
 //!
-//! The seeds are fixed, so a fault that was found once is always found.
+//! The seeds are fixed, so a fault that was found once is found again as long as the code does not change.
 
 use larder::model::{Failpoint, set_failpoint};
 
 use crate::harness::run;
 
-/// Number of schedules within which a planted fault must be found. Most faults need only a hundredth of them.
-/// The gate runs more schedules of each scenario.
+/// Number of schedules within which a planted fault must be found. Most faults need only a hundredth of
+/// them.
 const ENOUGH: u64 = 6_000;
 
 fn assert_caught(fault: Failpoint, scenario: fn()) {

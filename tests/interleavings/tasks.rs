@@ -1,6 +1,6 @@
 //! Tests of loads and removals from async code, together with loads and removals from threads.
 //!
-//! Each thread of the contest polls the future of one task. The workers of the cache are threads of the model
+//! Threads of the contest poll the futures of the tasks. The workers of the cache are threads of the model
 //! too.
 
 use std::convert::Infallible;

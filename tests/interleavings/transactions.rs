@@ -31,8 +31,7 @@ fn accounts(cache: &Cache) -> Keyspace<u64, u64> {
     versions
 }
 
-/// Two transactions change two keys in opposite order. A third thread reads the sum in a transaction, and a
-/// fourth thread reads the keys one after the other.
+/// Two transactions change two keys in opposite order. A third thread reads the sum in a transaction.
 pub(crate) fn a_transfer_keeps_the_sum() {
     let cache = Place::new().builder().shards(4).open().unwrap();
     let versions = accounts(&cache);

@@ -45,7 +45,8 @@ fn hot_keys_are_those_that_are_asked_for_within_the_error_that_is_told() {
         (key.share - truth).abs() > key.error
     };
     let off: Vec<_> = hot.hits.keys.iter().filter(is_off).collect();
-    // Each estimate exceeds its error bound with a probability of 5%, and only a few are checked here.
+    // The true share is outside the stated error with a probability of 5 %, and only a few keys are checked
+    // here.
     assert!(off.len() <= 2, "{off:?} of {:?}", hot.hits.keys);
     // After an hour without lookups, these keys are no longer hot.
     place.clock.advance(Duration::from_hours(1));

@@ -233,7 +233,8 @@ fn a_removal_under_way_is_no_handle_of_the_keyspace() {
             }
         });
         let _ends = SetOnDrop(&is_over);
-        // Opening another version waits for a commit, like each removal.
+        // Each opening of another version fails if a handle of the keyspace exists. A removal in progress
+        // must not count as one. Both wait for commits, so they overlap often.
         for version in 0..200 {
             cache.keyspace(VERSIONS.version(version % 2)).unwrap();
         }

@@ -1,5 +1,5 @@
 //! Tests of the files beside the cache file. Files of other programs are left unchanged. Files that a crash
-//! left are reused. Only the latest damaged file is kept.
+//! left are reused. The latest three damaged files are kept.
 
 use std::fs;
 

@@ -1,6 +1,6 @@
-//! Tests that the cache acknowledges a change on a failing disk only if its file contains the change. The
-//! changes are a removal that a write replaces before its commit, a durable insert, and a value too large for
-//! memory. An earlier version acknowledged such calls.
+//! Tests that the cache acknowledges a change on a failing disk only if a restart finds the change. The
+//! changes are a removal that a write replaces before its commit, a durable insert, and a value too large
+//! for memory. An earlier version acknowledged such calls.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};

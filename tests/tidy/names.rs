@@ -17,7 +17,8 @@ pub(crate) fn shared_names(read: &Crate) -> Vec<String> {
             continue;
         }
         for (name, line) in &module.types {
-            // Two definitions in the same file are alternatives: each build compiles only one of them.
+            // Two definitions in the same file are taken as alternatives, of which each build compiles only
+            // one.
             places.entry(name).or_default().insert(file, *line);
         }
     }

@@ -12,7 +12,7 @@ pub(crate) struct Proof {
     pub(crate) promises: BTreeSet<u32>,
 }
 
-/// Finds the proofs below `tests/`. A proof is a file, or a folder with a `mod.rs`.
+/// Finds the proofs below `tests/`. A proof is a file with tests, or a folder with a `mod.rs` and tests.
 pub(crate) fn proofs(tests: &BTreeMap<String, String>) -> Vec<Proof> {
     let mut proofs = Vec::new();
     for name in tests.keys() {

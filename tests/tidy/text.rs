@@ -8,8 +8,7 @@ pub(crate) fn has_header(text: &str) -> bool {
     text.starts_with("//!") || text.starts_with("#![")
 }
 
-/// Returns the numbers of comment lines that are too wide. Neither the indentation nor the comment marks
-/// count.
+/// Returns the numbers of comment lines that are too wide. The indentation and the comment marks count.
 pub(crate) fn wide_comments(text: &str) -> Vec<usize> {
     wide_lines(text, |line| {
         let comment = line.trim_start().strip_prefix("//")?;
@@ -23,7 +22,7 @@ pub(crate) fn wide_lines_of_page(text: &str) -> Vec<usize> {
 }
 
 /// Returns the numbers of lines that are too wide. Ignores tables, code, and lines with a long address.
-/// `prose` returns a line without its comment marks, or `None` if the line is not prose.
+/// `prose` returns a line without its indentation and comment marks, or `None` if the line is not prose.
 fn wide_lines(text: &str, prose: impl Fn(&str) -> Option<&str>) -> Vec<usize> {
     let mut in_code = false;
     let mut wide = Vec::new();

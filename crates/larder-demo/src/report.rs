@@ -112,7 +112,7 @@ impl fmt::Display for Target {
 impl Report {
     /// The fraction that the guide promises, for the hit rate and for the saved queries.
     const PROMISED: f64 = 0.90;
-    /// Maximum drop of the hit rate at the restart.
+    /// Maximum drop in the hit rate at the restart.
     const RESTART_TOLERANCE: f64 = 0.03;
 
     pub(crate) fn targets(&self) -> [Target; 4] {

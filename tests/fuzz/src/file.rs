@@ -1,8 +1,8 @@
 //! Fuzzes whole files, because the file at the path may contain anything. Opening returns a cache or an
 //! error. A foreign file is left unchanged, and no damaged entry is served.
 //!
-//! A cache file has about a megabyte. So an input is not a file, but a list of edits to a file that the
-//! target makes.
+//! A cache file is too long for an input. So most inputs are not files, but lists of edits to a file that
+//! the target makes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -139,7 +139,7 @@ fn edited(mut file: Vec<u8>, input: &mut Input<'_>) -> Vec<u8> {
             2 => file[page..end].fill(input.byte()),
             3 => file.truncate(within),
             4 => file.extend(vec![input.byte(); within - page]),
-            // Pages at the beginning of the file contain the header and the roots of the store.
+            // The first 512 bytes contain the header of the store, with its roots.
             5 => file[within % 512] ^= 1 << input.below(8),
             6 => {
                 let from = usize::from(input.u16()) % pages * PAGE;

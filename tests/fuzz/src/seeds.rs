@@ -58,8 +58,9 @@ fn records() -> Vec<Seed> {
         }
         [start(1), changed].concat()
     };
-    // The fields are in this order: the compression, four flags (fingerprint, length, load time, end), the
-    // values for these flags, and the rest of the record.
+    // The fields are in this order: the compression, four flags (fingerprint, length, load time, end), a
+    // fifth flag (the time since the row), the values for these flags, and the rest of the record. `whole`
+    // supplies everything from the fifth flag on.
     let written = |compression: u8, flags: [u8; 4]| [&start(0)[..], &[compression], &flags, &whole].concat();
     let (extension, tag, second_length) = (51, 52, 54);
     vec![

@@ -1,5 +1,5 @@
-//! Fuzzes settings. If all settings are within their ranges, the cache opens and works. Otherwise the error
-//! names the setting that is wrong.
+//! Fuzzes settings. If all settings are within their ranges, the cache opens and works, unless the file
+//! system refuses the file name. Otherwise the error names a setting that is wrong.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -72,8 +72,8 @@ struct Settings {
 
 impl Settings {
     fn read(input: &mut Input<'_>) -> Self {
-        // Each zero bit of the mask keeps the default of a setting, so that several settings are rarely
-        // wrong at once.
+        // Each zero bit of the mask selects a usual value for a setting, so that not all settings are wrong
+        // at once.
         let mask = input.u16();
         let mut at = 0;
         let mut or = |usual: u64, input: &mut Input<'_>| {

@@ -49,7 +49,7 @@ pub(crate) enum List {
     Next(Box<List>),
 }
 
-/// A value that uses each way in which serde nests values.
+/// A value that uses most ways in which serde nests values.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Tree {
     Leaf,
@@ -174,7 +174,7 @@ fn tree(input: &mut Input<'_>, levels: usize) -> Tree {
         8 => Tree::Map((0..input.below(4)).map(|_| (input.text(), *deeper(input))).collect()),
         9 => Tree::Units((0..input.byte()).map(|_| ((), Nothing)).collect()),
         10 => Tree::Bytes(input.short().to_vec()),
-        // An input that repeats this byte makes a value as deep as the input is long.
+        // Each repetition of this byte makes the value two levels deeper.
         11 => Tree::Newtype(Box::new(Tree::Maybe(Some(deeper(input))))),
         _ => Tree::Leaf,
     }

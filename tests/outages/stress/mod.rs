@@ -75,7 +75,7 @@ impl StressTrial {
         }
     }
 
-    /// Waits until the owners have made fewer than 200 more calls.
+    /// Waits until the owners have made a random number of further calls, below 200.
     fn let_go_on(&self, random: &mut Random) {
         let enough = self.calls.load(Ordering::Relaxed) + random.below(200);
         wait_until("calls return", || self.calls.load(Ordering::Relaxed) >= enough);

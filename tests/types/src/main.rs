@@ -1,4 +1,4 @@
-//! Tests of several hundred types that use all features of serde. Each value is tried in each format. With
+//! Tests of several hundred types that use the features of serde. Each value is tried in each format. With
 //! its checks, larder reads a value back unchanged, or refuses it, or its type declares which parts it
 //! loses. It never reads the value back as another value (contract 5).
 //!

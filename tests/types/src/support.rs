@@ -103,8 +103,8 @@ impl<T: Content> Content for Holder<T> {
     }
 }
 
-/// Acts as a type of another crate: it implements no serde trait, and its parts are visible only through
-/// getters.
+/// Stands in for a type from another crate: it implements no serde trait, and serde reads its fields
+/// through getters.
 #[derive(Debug)]
 pub(crate) struct Foreign {
     number: u32,

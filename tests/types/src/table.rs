@@ -8,8 +8,7 @@ use crate::judge::{Counts, Judge};
 pub(crate) const OWN_LOSSES: [&str; 4] =
     ["`skip`", "`skip_serializing`", "`flatten` of an `Option`", "`with` that loses"];
 
-/// Pairs of a row and a self-describing format in which different values can look alike. Only the checks
-/// find such values.
+/// Pairs of a row and a format in which different values can look alike. Only the checks find such values.
 pub(crate) const LOOK_ALIKES: [(&str, &str); 6] = [
     ("`untagged`, variants of the same kind", "MessagePack"),
     ("`untagged`, variants of the same kind", "raw"),

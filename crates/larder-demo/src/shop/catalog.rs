@@ -23,8 +23,8 @@ pub(crate) const USERS: usize = 200;
 pub(crate) const DISCOUNTS: usize = USERS * 20;
 
 const DATA_PRODUCT_EVERY: usize = 20;
-/// Factor that scatters numbers over codes. It has no common divisor with `PRODUCTS`. Otherwise two numbers
-/// would have the same code.
+/// Factor that scatters numbers over codes. It has no common divisor above 1 with `PRODUCTS`. Otherwise two
+/// numbers would have the same code.
 const SCATTER: usize = 7919;
 
 /// The subject of a request. A number names its row.

@@ -1,5 +1,5 @@
 """Django's own cache over the server that larder uses. Each line of the input is a call, and of the output its
-result: ["json", "get", "product_MTNVTU"]. The caches differ in how they write values alone."""
+result: ["json", "get", "product_MTNVTU"]. The two caches differ only in how they write values."""
 
 import json
 import os

@@ -14,7 +14,7 @@ use crate::seeds::Seed;
 
 const LZ4: u8 = 1;
 
-/// Returns the part of a record that contains the value.
+/// Returns a record with this value. The other fields are fixed.
 fn record(
     compression: u8,
     fingerprint: Option<u64>,
@@ -56,8 +56,9 @@ fn sorted(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Checks that a value that is read under a fingerprint has this fingerprint. A value without a fingerprint
-/// is written again as the same bytes, except for the order of map entries.
+/// Checks that a value that is read under a fingerprint has this fingerprint. If it is written again as
+/// other bytes, only the half of the fingerprint that depends on names must be equal. A value without a
+/// fingerprint is written again as the same bytes, except for their order.
 fn any_fingerprint<C: Codec, V>(input: &mut Input<'_>)
 where
     V: Serialize + DeserializeOwned + PartialEq + Debug + 'static,

@@ -31,7 +31,7 @@ where
     (found, undecodable)
 }
 
-/// Checks that each old value is counted as a miss, alone and nested in another value.
+/// Checks that each old value is a miss and counts as undecodable, alone and nested in another value.
 fn all_missed<Old, New>(old: Vec<Old>)
 where
     Old: Serialize + DeserializeOwned + Send + Sync + Clone + 'static,

@@ -20,7 +20,7 @@ const KINDS: [Kind; 10] = [
 type Fields = Vec<(&'static str, Shape)>;
 
 pub(crate) fn shape(random: &mut Random, levels: usize) -> Shape {
-    // Uses only a few kinds, so that different parts often have the same kind.
+    // Prefers two kinds, so that different parts often have the same kind.
     let leaf = |random: &mut Random| {
         let kind = if random.one_in(3) { random.pick(&KINDS) } else { random.pick(&[Kind::U8, Kind::U32]) };
         Shape::Leaf(kind)
@@ -93,7 +93,7 @@ pub(crate) fn value(shape: &Shape, random: &mut Random) -> Tree {
     }
 }
 
-/// Returns the type with one changed part.
+/// Returns the type after one random change, which may have no effect.
 pub(crate) fn changed(before: &Shape, random: &mut Random) -> Shape {
     // With a probability of two thirds, changes a nested part, if there is one.
     if !random.one_in(3) {

@@ -144,7 +144,7 @@ pub(crate) const ROWS: [Row; 21] = [
     ("all of these inside one another", 36, nested),
 ];
 
-/// Returns a struct, a tuple struct or an enum that has this field among others.
+/// Returns a struct or an enum that has this field among others.
 fn among(plan: &mut Planner, row: &'static str, at: usize, one: Field) -> Type {
     let mut fields = plan.fields(1, 3);
     let place = plan.random.below(fields.len() + 1);

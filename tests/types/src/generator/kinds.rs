@@ -2,7 +2,7 @@
 
 use super::random::Random;
 
-/// Returns a type that every format can store anywhere.
+/// Returns a type that bincode and MessagePack can store.
 pub(crate) fn simple(random: &mut Random, levels: usize) -> String {
     const LEAVES: [&str; 13] =
         ["bool", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f64", "char", "String", "String"];

@@ -1,8 +1,8 @@
 //! Generates the types in `generated/`. The same seed gives the same types.
 //!
 //! Each type belongs to a row of the table *serde feature × format* in `docs/guide.md`, and uses no other
-//! unusual feature. So a row shows the effect of its own feature only. The types of the last row nest every
-//! feature in every other feature.
+//! unusual feature. So a row shows the effect of its own feature only. The types of the last row contain
+//! types of earlier rows.
 
 mod attributes;
 mod kinds;

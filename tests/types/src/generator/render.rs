@@ -7,8 +7,8 @@ pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) ty: String,
     pub(crate) attributes: Vec<String>,
-    /// The name of the function in `content::losses` that checks a value which this field changes when it
-    /// is written and read back. `None` if the field is read back unchanged.
+    /// Name of the function in `content::losses` that checks the value of this field after it was written
+    /// and read back. `None` if the field is read back unchanged.
     pub(crate) loss: Option<&'static str>,
 }
 

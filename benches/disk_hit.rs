@@ -1,9 +1,10 @@
 //! Measures a disk hit after a restart, and a miss in both tiers. The file is in the operating system's page
 //! cache.
 //!
-//! redb opens a copy of larder's file. The page caches of larder and redb hold a part of the file. The
-//! other peers store the same pages. Each store except Redis was closed and reopened after it was filled.
-//! Redis holds all pages in the memory of its own process.
+//! redb opens a copy of larder's file. The page caches of larder and redb hold a part of the file, except
+//! in two contestants with a page cache of 1 GiB. The other peers store the same pages. Each store except
+//! Redis was closed and reopened after it was filled. Redis holds all pages in the memory of its own
+//! process.
 
 #![forbid(unsafe_code)]
 

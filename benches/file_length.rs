@@ -1,11 +1,11 @@
 //! Measures how much live data fits in the file, and how much disk space the file takes, as percentages of
 //! its capacity. `docs/adr/0009` and `docs/design.md`, "Room on disk", use these figures.
 //!
-//! For each value size, and for all sizes mixed, the bench writes three times the capacity. Two thirds of the
-//! writes have new random keys, and one third overwrite live keys. The first table has three figures: the
-//! keys and values that are live on disk at the end, the maximum size of the allocated blocks (as `du`
-//! reports it), and the maximum length of the file. The second table shows changes between value sizes in one
-//! cache.
+//! For each value size, and for all sizes mixed, the bench writes three times the capacity. Two thirds of
+//! the writes have new random keys, and one third overwrite keys that were written recently. The first
+//! table has three figures: the keys and values that are live on disk at the end, the maximum size of the
+//! allocated blocks (as `du` reports it), and the maximum length of the file. The second table shows
+//! changes between value sizes in one cache.
 //!
 //! A further column shows redb alone, with a table of the same keys and values. redb has no records, no
 //! expiry and no capacity. So the bench searches, in steps of 2 %, for the largest share of live data at

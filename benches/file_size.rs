@@ -1,8 +1,8 @@
 //! Measures the length of a file at each stage: filled, overwritten twice, with nine tenths deleted, and
 //! closed and reopened.
 //!
-//! Each other store commits at most as many pages per transaction as larder does per batch. fjall stores a
-//! directory, so its length is the sum of all files in it.
+//! Each store is flushed or committed after every 1,000 pages. fjall stores a directory, so its length is
+//! the sum of all files in it.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +20,7 @@ use larder_benches::{Against, Contest, Pace, Page, Unit, key};
 
 const ROW: &str = "file-size";
 const TITLE: &str = "File size";
-/// Number of pages per transaction.
+/// Number of pages between two commits.
 const BATCH: usize = 1_000;
 const STAGES: [&str; 5] =
     ["filled", "overwritten twice", "nine tenths deleted", "opened again", "the longest it was"];
@@ -119,7 +119,8 @@ fn borrowed(pages: &[(String, Page)]) -> impl Iterator<Item = (&str, &Page)> {
 }
 
 fn disk_capacity(entries: usize) -> u64 {
-    // Entries can fill only a quarter of the file.
+    // If the file system does not count blocks, entries can fill only a quarter of the capacity
+    // (docs/design.md, "Room on disk").
     5 * room(entries, TEXT_LEN)
 }
 

@@ -1,10 +1,10 @@
 //! Measures the operations on one keyspace while there are many others. The other keyspaces must not slow any
 //! operation down.
 //!
-//! Each figure is a median in microseconds. The last column is the largest ratio to the time with a single
-//! keyspace. `TMPDIR=/dev/shm` measures larder and its store without a disk, so that no commit waits for a
-//! device and any growth is visible. With many keyspaces, each request uses another keyspace, so it finds
-//! less data in the processor's caches.
+//! Each figure is in microseconds. For repeated operations, it is a median. The last column is the largest
+//! ratio to the time with a single keyspace. `TMPDIR=/dev/shm` measures larder and its store without a
+//! disk, so that no commit waits for a device and any growth is visible. With many keyspaces, each request
+//! uses another keyspace, so it finds less data in the processor's caches.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]

@@ -22,7 +22,7 @@ use larder_benches::memory::{
 use larder_benches::stopwatch::nanos_each;
 use larder_benches::{Against, Contest, Pace, Page, Spread, Unit, in_threads};
 
-/// Number of requests in a stream. Their entries need much more memory than the processor's cache has.
+/// Number of requests in a stream. Their keys need much more memory than the processor's cache has.
 const REQUESTS: usize = 1 << 22;
 /// Number of requests in a stream whose keys are not texts.
 const TYPED_REQUESTS: usize = 1 << 21;

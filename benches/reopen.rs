@@ -93,10 +93,10 @@ fn first_hit_of_redb(file: &Path, key: &str) -> Result<f64, redb::Error> {
     Ok(elapsed)
 }
 
-/// Starts a child that writes to a file, and kills the child during a commit.
+/// Starts a child that writes to a file, and kills the child while it writes.
 fn kill_a_writer_of(file: &Path) -> Result<(), Box<dyn Error>> {
     let mut writer = Process::start(file)?;
-    // The child prints this line after several commits, while it makes the next one.
+    // The child prints this line after several commits, and then writes on.
     match writer.line()?.as_str() {
         "writing" => Ok(()),
         other => Err(format!("the child did not write: {other:?}").into()),

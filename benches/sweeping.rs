@@ -5,8 +5,9 @@
 //! deleted from memory and disk. Memory has room for about a tenth of the long-lived entries, so most lookups
 //! read the disk.
 //!
-//! Lookups are timed while the sweeper deletes the entries by itself, and while a caller of `Cache::sweep`
-//! waits. The sweeper pauses between its transactions, unless a caller waits.
+//! Lookups are timed in two ways: while the sweeper deletes the entries by itself, and while a caller of
+//! `Cache::sweep` waits for their deletion. The sweeper pauses between its transactions, unless a caller
+//! waits.
 
 #![forbid(unsafe_code)]
 
@@ -198,7 +199,7 @@ fn proportional<'a>(pace: &Pace, setting: &str, large: &'a SweptCache, small: &'
 }
 
 fn undisturbed(pace: &Pace, setting: &str, (swept, by): (&SweptCache, By), most: usize, keys: &[String]) {
-    // The run without a sweep makes as many lookups as the run with a sweep.
+    // The run without a sweep makes as many lookups as the last run with a sweep.
     let asked = Cell::new(WARM_UP);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant("larder", TERMS, || {

@@ -1,5 +1,5 @@
 //! A contest. Its contestants take turns in several rounds, so other work on the machine slows all of them
-//! equally.
+//! about equally.
 //!
 //! In each round, every contestant is measured once, in a new random order. By default, the first round is a
 //! warm-up and is discarded. Comparisons only use figures of the same round.

@@ -24,7 +24,8 @@ type Failed = Box<dyn Error>;
 /// Maximum number of attempts to connect to a server that is starting.
 const MAX_TRIES: u32 = 400;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
-/// Unit of the processor time in `/proc/PID/stat`, in seconds. It is the same on all Linux platforms.
+/// Unit of the processor time in `/proc/PID/stat`, in seconds. It has this value on the usual Linux
+/// platforms.
 const TICK: f64 = 0.01;
 /// Capacities of the larder server's memory and file.
 const MEMORY: larder::ByteSize = larder::ByteSize::mib(256);

@@ -1,4 +1,4 @@
-//! The requests of the benches: the same keys and values in the same order for every cache.
+//! The requests of the benches. Every cache gets requests from the same streams.
 //!
 //! Request streams are generated beforehand from a fixed seed. So the benches do not measure the generation,
 //! and all runs make the same requests.
@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
 use serde::{Deserialize, Serialize};
 
-/// Number of entries that are in the cache before a measurement.
+/// Number of keys for which [`Spread::requests`] makes requests.
 pub const RESIDENT: usize = 100_000;
 /// Length of a value's text in bytes, like a small product page.
 pub const VALUE_LEN: usize = 256;
@@ -78,7 +78,7 @@ impl Spread {
     }
 
     /// Returns requests for the keys 0 to `keys` - 1, as numbers. The same stream always gives the same
-    /// requests. Each thread uses its own stream.
+    /// requests.
     ///
     /// # Panics
     /// Panics if `keys` is 0, or does not fit in a `u32`.

@@ -9,7 +9,7 @@ use larder::{ByteSize, Cache, Keyspace};
 use super::MemoryCache;
 use crate::workload::{PAGES, Page, key};
 
-/// larder without a weigher, so that the weight of an entry is the memory that it uses.
+/// larder without a weigher, so that the weight of an entry is larder's own figure for its memory.
 #[derive(Debug)]
 pub struct LarderInMemory {
     pages: Keyspace<String, Page>,

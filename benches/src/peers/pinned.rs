@@ -1,4 +1,4 @@
-//! Pins threads to one processor. Otherwise two communicating processes would spend most of their time on
+//! Pins threads to one processor. Otherwise two communicating processes would spend much of their time on
 //! migrations between processors.
 
 use std::thread;

@@ -52,7 +52,7 @@ impl Sqlite {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         let synchronous = if self.synchronous == Synchronous::Full { "FULL" } else { "NORMAL" };
         connection.pragma_update(None, "synchronous", synchronous)?;
-        // This page cache is as large as redb's. A negative number in this pragma is a size in KiB.
+        // A negative number in this pragma is a size in KiB. larder's and redb's page caches have 64 MiB.
         connection.pragma_update(None, "cache_size", -16_384)?;
         Ok(connection)
     }

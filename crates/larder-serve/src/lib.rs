@@ -22,11 +22,12 @@
 //!
 //! [`ServerBuilder::keyspace`] also shows a keyspace of the application, as a further database.
 //!
-//! # What a reply means The server replies to a removal when it is durable. Removals are `DEL`, `UNLINK`,
-//! `GETDEL`, `FLUSHDB`, `FLUSHALL`, an expiry in the past, and a script or an `EXEC` that removes an entry.
-//! Removals that wait at the same time share one commit, across all connections. Removals in one pipeline
-//! also share a commit, because the connection executes its next requests before the earlier removals are
-//! durable. Writes in [`WriteMode::Durable`] share commits in the same way.
+//! # What a reply means
+//! The server replies to a removal when it is durable. Removals are `DEL`, `UNLINK`, `GETDEL`, `FLUSHDB`,
+//! `FLUSHALL`, an expiry in the past, and a script or an `EXEC` that removes an entry. Removals that wait at
+//! the same time share one commit, across all connections. Removals in one pipeline also share a commit,
+//! because the connection executes its next requests before the earlier removals are durable. Writes in
+//! [`WriteMode::Durable`] share commits in the same way.
 //!
 //! The server replies to a `SET` when the value is in memory. The value is on disk within the flush interval.
 //! [`RemovalMode`] and [`WriteMode`] change when the server replies.
@@ -68,10 +69,11 @@
 //!   `LATENCY`, and the length of the slow log. `DBSIZE` and `RANDOMKEY` take longer with more keys.
 //! - `INFO keyspace` can count entries that have recently expired.
 //!
-//! # Other machines Connections are not encrypted. So the server refuses to serve clients at an address
-//! that other machines can reach, unless [`ServerBuilder::allow_remote`] and a password are set. Anyone who
-//! can read the network can then read the password and the values. Use such an address in a private network
-//! only, or through a tunnel.
+//! # Other machines
+//! Connections are not encrypted. So the server refuses to serve clients at an address that other machines
+//! can reach, unless [`ServerBuilder::allow_remote`] and a password are set. Anyone who can read the network
+//! can then read the password and the values. Use such an address in a private network only, or through a
+//! tunnel.
 //!
 //! # Layout
 //! The modules import each other in one direction only:

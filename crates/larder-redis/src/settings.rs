@@ -10,7 +10,7 @@ use crate::error::Error;
 /// Default of `staleness`: how long a value from memory may be outdated after a change that the server has
 /// acknowledged.
 pub const DEFAULT_STALENESS: Duration = Duration::from_secs(1);
-/// Default of `request_timeout`: the time limit for a reply of the server.
+/// Default of `request_timeout`: the connection counts as lost if no part of a reply arrives for this time.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Default of `connect_timeout`: the time limit for connecting and greeting.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,7 +25,7 @@ pub(crate) const MAX_AWAITED: usize = 128 << 20;
 pub(crate) struct Timing {
     /// How long a value from memory may be outdated after a change that the server has acknowledged.
     pub(crate) staleness: Duration,
-    /// Time limit for a reply of the server. After this time, the connection counts as lost.
+    /// The connection counts as lost if a request waits and no part of a reply arrives for this time.
     pub(crate) request: Duration,
     /// Time limit for connecting and greeting.
     pub(crate) connect: Duration,

@@ -1,6 +1,7 @@
 //! Reads a cache on a server without the application's types, for tools.
 //!
-//! [`ServerInspector`] sends one request after another over its own connection, without tracking. It reads
+//! [`ServerInspector`] sends one request after another over its own connection. Only
+//! [`try_tracking`](ServerInspector::try_tracking) turns tracking on, for a moment. The inspector reads
 //! `INFO`, `CONFIG GET`, and keys with the prefix or keys that the caller passes. Only
 //! [`remove`](ServerInspector::remove) and [`clear`](ServerInspector::clear) change something. The `larder`
 //! command uses this module.

@@ -1,5 +1,5 @@
-//! Limits on the size of requests. The server checks each length when the client announces it, before the
-//! bytes arrive.
+//! Limits on the size of requests. When a client announces a length, the server checks it before the bytes
+//! arrive.
 
 /// Limits on the size of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct RequestLimits {
 }
 
 impl RequestLimits {
-    /// The limits before a client has authenticated: ten arguments of up to 16 KiB, as in Redis. This is
-    /// enough for `AUTH` and `HELLO`.
+    /// The limits before a client has authenticated: ten arguments of up to 16 KiB, as in Redis, and 64 KiB
+    /// in total. This is enough for `AUTH` and `HELLO`.
     pub(crate) const UNAUTHENTICATED: Self =
         Self { bulk_len: 16 << 10, arguments: 10, request_len: 64 << 10, inline_len: 16 << 10 };
 }

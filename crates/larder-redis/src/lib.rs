@@ -92,8 +92,8 @@
 //! colon in a key string is written `%3A`, so that no two keys are equal.
 //!
 //! Any other key is `PREFIX:VERSION:NAME:KEY`, with the name of the keyspace. `KEY` is the text of a text
-//! key, and otherwise the encoded key. Keys that begin with `PREFIX::` are internal. Keys outside the prefix
-//! are neither read nor written, and `KEYS` is never used.
+//! key, and otherwise the encoded key. Keys that begin with `PREFIX::` are internal. The values of keys
+//! outside the prefix are neither read nor written, and `KEYS` is never used.
 //!
 //! A user at the Sentinels needs the rights `+auth +sentinel|get-master-addr-by-name +sentinel|master
 //! +sentinel|myid`. A user at the server needs the rights `~PREFIX:* +@read +@write +@scripting +@connection

@@ -2,10 +2,11 @@
 //!
 //! A pattern is parsed once, and then matched against many keys. A pattern may be as long as a request, but
 //! the time of a match is bounded. A run of `*` is one `*`, and a class is a set of bytes. If a pattern has
-//! more items than the longest key has bytes, the pattern matches no key.
+//! more items, not counting `*`, than the longest key has bytes, the pattern matches no key.
 
-/// Maximum number of items of a pattern, not counting `*`. A pattern with more items matches no key,
-/// because a key has up to 4,096 bytes.
+/// Maximum number of items of a pattern, not counting `*`. A pattern with more items matches no key of raw
+/// bytes, because such a key has up to 4,096 bytes. The text of an application's key may be longer, but
+/// such a pattern does not find it either.
 const MAX_ITEMS: usize = 4096;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +27,7 @@ pub(super) struct Pattern {
 }
 
 impl Pattern {
-    /// Parses a pattern. Returns `None` if it has more items than a key can have bytes, and so matches no
-    /// key.
+    /// Parses a pattern. Returns `None` if it has more than [`MAX_ITEMS`] items, and so matches no key.
     pub(super) fn read(mut pattern: &[u8]) -> Option<Self> {
         let mut read = Self::default();
         while !pattern.is_empty() {

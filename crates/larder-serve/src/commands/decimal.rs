@@ -1,8 +1,8 @@
 //! Decimal numbers for `INCRBYFLOAT`. They are added exactly, with 17 digits after the decimal point.
 //!
 //! Redis adds 80-bit floating-point numbers of an Intel processor, and prints 17 digits after the decimal
-//! point. So the sum of `10.5` and `0.1` is `10.6` in Redis and here. A number too large for 17 such digits
-//! becomes a 64-bit floating-point number.
+//! point. So the sum of `10.5` and `0.1` is `10.6` in Redis and here. A number that is too large, or has
+//! too many digits, becomes a 64-bit floating-point number, which is printed without a fraction.
 
 use std::fmt;
 

@@ -75,8 +75,7 @@ struct CursorTable {
 
 impl Default for Cursors {
     fn default() -> Self {
-        // The first cursor consists of 31 random bits, followed by a 32-bit counter. It is positive, and
-        // never 0.
+        // The first cursor consists of 31 random bits, followed by a 32-bit counter. It is positive.
         let random = RandomState::new().hash_one("cursor") & 0x7FFF_FFFF;
         Self(Mutex::new(CursorTable {
             places: HashMap::new(),

@@ -92,8 +92,8 @@ fn inflated<C: Codec>(input: &mut Input<'_>) {
     }
 }
 
-/// Checks that compressed bytes are decompressed to the original, and that no proper part of them is
-/// accepted.
+/// Checks that compressed bytes are decompressed to the original, and are refused with another length or
+/// without their last byte.
 fn deflated<C: Codec>(value: &[u8]) {
     let value = value.repeat(9);
     let Some(payload) = bytes::deflate_lz4(&value) else { return };

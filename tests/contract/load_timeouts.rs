@@ -130,8 +130,8 @@ fn a_full_pool_refuses_refreshes_and_holds_up_neither_hits_nor_the_close() {
     let held = source.is_held.lock().unwrap();
     for key in 0..40 {
         assert_eq!(*prices.get(key).unwrap().value.unwrap(), key);
-        // Waits until the thread is busy. Otherwise the thread could take the first load from the queue later,
-        // and that would free a place.
+        // Waits until the thread is busy. Otherwise the thread could take the first load from the queue
+        // later, and that would free a place.
         source.wait_for(1);
     }
     let stats = cache.stats();

@@ -36,7 +36,7 @@ use overflow::overflow;
 /// An error of the cache. Its text names the cause, the value and the remedy.
 ///
 /// [`Debug`](std::fmt::Debug) prints the same text, then the name of the variant. So `fn main() -> Result<(),
-/// larder::Error>` and `unwrap` show the text. All error types of larder's crates implement `Debug` in this
+/// larder::Error>` and `unwrap` show the text. Most error types of larder's crates implement `Debug` in this
 /// way.
 ///
 /// ```
@@ -85,7 +85,7 @@ pub enum Error {
         allowed: &'static str,
     },
 
-    /// Another cache has the file open, in this process or in another process.
+    /// Another cache or program has the file open, in this process or in another process.
     #[error("cannot open {}: {}", path.display(), in_use(*pid, *has_ended, *is_elsewhere, socket.as_deref(), holders))]
     InUse {
         /// The cache file.
@@ -189,7 +189,7 @@ pub enum Error {
         source: Option<io::Error>,
     },
 
-    /// The control socket could not be opened. A file at the socket's path was not changed.
+    /// The control socket could not be opened. A file at its path that is not a socket was not changed.
     #[error("cannot listen for control on {}: {cause}; {remedy}", path.display())]
     ControlSocket {
         /// The path of the socket.
@@ -237,7 +237,7 @@ pub enum Error {
         max: usize,
     },
 
-    /// The encoded value is too large. Nothing was changed: the previous entry is still there.
+    /// The value is too large to be stored. Nothing was changed: the previous entry is still there.
     #[error("a value of keyspace {keyspace:?} is {size} ({bound}); the most is {max}; {remedy}")]
     ValueTooLarge {
         /// The name of the keyspace.

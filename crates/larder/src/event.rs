@@ -15,9 +15,10 @@ pub enum Event {
         /// The failure.
         cause: String,
     },
-    /// The disk failed, and the cache permanently stopped using the file. The entries of the file are lost.
-    /// The cache does this if it could not commit an invalidation, or if it had no room to keep more writes.
-    /// It creates a new file when the disk works again.
+    /// The cache permanently stopped using the file, and the entries of the file are lost. The cache does
+    /// this after a failure of the disk, if it could not commit a removal or had no room to keep more writes.
+    /// It also does this if the file was removed, or if the writer thread panicked. It creates a new file
+    /// when the disk works again.
     DiskDiscarded {
         /// The failure.
         cause: String,

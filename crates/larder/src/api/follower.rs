@@ -31,7 +31,7 @@ const CHUNK: usize = 256;
 /// A reader of a cache file that another process, the owner, is writing.
 ///
 /// A follower sees the changes that the owner has committed. The owner commits an insert within its flush
-/// interval, and a removal before the removing call returns. The follower does not change the file. Each
+/// interval, and a removal before the removing call returns `Ok`. The follower does not change the file. Each
 /// lookup uses its own read transaction of a few microseconds, so a follower never prevents the owner from
 /// reusing space for long.
 ///
@@ -62,10 +62,10 @@ impl Follower {
     /// [`Error::Forked`].
     ///
     /// # Errors
-    /// Returns [`Error::Io`] if the file is missing, or if its last owner crashed and no owner has opened it
-    /// since. Returns [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and
-    /// [`Error::Permission`] in the same cases as for a cache. Returns [`Error::InUse`] while a program that
-    /// is not larder has the file open exclusively.
+    /// Returns [`Error::Io`] if the file is missing or damaged, or if its last owner crashed and no owner has
+    /// opened it since. Returns [`Error::Foreign`], [`Error::NewerFormat`], [`Error::UnknownFeatures`],
+    /// [`Error::NotAFile`] and [`Error::Permission`] in the same cases as for a cache. Returns
+    /// [`Error::InUse`] while a program that is not larder has the file open exclusively.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }

@@ -188,7 +188,8 @@ impl Invalidation {
     ///
     /// # Errors
     /// Returns [`Error::NotDurable`] when the removals could not be committed *and* the file could not be
-    /// discarded. The entries are removed from memory even then.
+    /// discarded. Returns [`Error::Remote`] if the server of a remote tier does not confirm its removals. The
+    /// entries are removed from memory even then.
     ///
     /// The other errors remove nothing: [`Error::InvalidSetting`] if a keyspace belongs to another cache,
     /// [`Error::Reentrant`] in the closure of an atomic change of one of the keys, [`Error::Closed`], and
@@ -259,7 +260,8 @@ impl Invalidation {
     ///
     /// # Errors
     /// Returns [`Error::InvalidSetting`], [`Error::Closed`], [`Error::Forked`] or [`Error::Reentrant`] in the
-    /// same cases as [`commit`](Invalidation::commit). Nothing is removed then.
+    /// same cases as [`commit`](Invalidation::commit). Nothing is removed then. Also returns
+    /// [`Error::Remote`], as with `commit`.
     ///
     /// # Cost
     /// Costs as much as the removals cost in memory. A disk tier adds a round trip to a worker thread.

@@ -10,7 +10,7 @@ pub const MAX_LENGTH_PER_CAPACITY: u64 = 2;
 
 impl CacheBuilder {
     /// Lowers the disk capacity if the process's limit on file length requires it. Returns a message for the
-    /// log if the capacity was lowered.
+    /// user if the capacity was lowered.
     pub(crate) fn fit_file_size_limit(&mut self, limit: Option<u64>) -> Result<Option<String>, Error> {
         let Some(limit) = limit.filter(|_| self.path.is_some()) else { return Ok(None) };
         let (asked, most) = (self.disk_capacity, ByteSize::bytes(limit / MAX_LENGTH_PER_CAPACITY));

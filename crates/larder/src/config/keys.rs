@@ -24,7 +24,9 @@ impl CacheBuilder {
     }
 
     /// Sets whether warnings in the log contain the affected keys: warnings about slow loads, values that are
-    /// not cached, and records that can't be decoded. Default: off, because a key may be a secret.
+    /// not cached or kept in memory only, and records that can't be decoded. Also sets whether
+    /// [`Error::Overflow`](crate::Error::Overflow) contains its key. Default: off, because a key may be a
+    /// secret.
     ///
     /// ```
     /// use std::time::Duration;

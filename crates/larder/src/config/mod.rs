@@ -194,9 +194,9 @@ impl CacheBuilder {
     ///
     /// The weight of an entry is the length of its encoded key, the weight of its value, and
     /// [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). Without a weigher, the weight of a value is the size of its
-    /// type, plus the length of its encoding if the type has a destructor. The limit applies to the whole
-    /// cache, so one value may use all of it. Entries that are not committed yet count against the write
-    /// buffer instead.
+    /// type plus the length of its encoding. If the type has no destructor, the weight is the larger of the
+    /// two. The limit applies to the whole cache, so one value may use all of it. Entries that are not
+    /// committed yet count against the write buffer instead.
     pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory_capacity = bytes.into();
         self
@@ -242,8 +242,8 @@ impl CacheBuilder {
     /// Sets the maximum length of a file that is verified page by page when it is opened. Any length is
     /// allowed. Default 16 MiB. Verifying takes about one second per gigabyte.
     ///
-    /// Every lookup checks its record in any case. The verification also finds damage in the pages of the
-    /// index.
+    /// Every lookup on disk checks its record in any case. The verification also finds damage in the pages of
+    /// the index.
     pub fn verify_on_open(mut self, up_to: impl Into<ByteSize>) -> Self {
         self.verify_on_open = up_to.into();
         self
@@ -280,8 +280,9 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets whether every value is decoded from its bytes and compared with the original before it is stored.
-    /// Default: on in debug builds, off in release builds.
+    /// Sets whether a release build checks every value before the value is saved: decodes it from its bytes,
+    /// and compares it with the original. Default: off. A debug build always checks every value. Values that
+    /// are only in memory are not checked.
     ///
     /// If off, only some values are checked: the first values of each keyspace, and values with a part that
     /// no earlier value had. A check costs one decoding and two passes over the value. Turn this on in
@@ -317,10 +318,10 @@ impl CacheBuilder {
     /// own weigher takes precedence.
     ///
     /// The result is the whole weight of the entry. A result of 0 counts as 1. The cache calls the function
-    /// once for each value that is stored or promoted, holding no lock. It also calls the function for an
-    /// absence ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)), which takes memory for its key and up
-    /// to [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A function that counts bytes should count this memory
-    /// too. Otherwise absences exceed the capacity.
+    /// for each value that is stored or promoted, holding no lock. It also calls the function for an absence
+    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)), which takes memory for its key and up to
+    /// [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A function that counts bytes should count this memory too.
+    /// Otherwise absences exceed the capacity.
     ///
     /// ```
     /// # use larder::Cache;

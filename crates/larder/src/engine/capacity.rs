@@ -11,8 +11,8 @@ const LIVE_SIXTEENTHS: u64 = 13;
 /// with entries are two thirds full. The pages that two transactions have replaced also count as in use
 /// until they are free.
 const LIVE_SHARE: u64 = 4;
-/// The capacity divided by this number gives two limits: the maximum bytes of the values that a transaction
-/// writes, and the maximum bytes of the pages that its evictions replace.
+/// The capacity divided by this number gives three limits: the maximum bytes of the values that a transaction
+/// writes, of the values of a group, and of the pages that the evictions of a transaction replace.
 const BATCH_SHARE: u64 = 32;
 /// The capacity divided by this number gives the maximum bytes of the pages that the changes of a
 /// transaction replace. Small values replace the most pages for their size. Until the replaced pages are

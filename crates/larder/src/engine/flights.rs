@@ -7,7 +7,7 @@
 //!
 //! A removal revokes the lease. Later callers then no longer find the flight, and begin a new load. Callers
 //! that are already waiting get the outcome of the old flight. A wait ends at the deadline of the lease at
-//! the latest: the waiter then looks the key up again, and loads it itself.
+//! the latest: the waiter then looks the key up again, and loads it or waits for a new load.
 //!
 //! The wait graph ([`graph`]) records which thread waits for which flight. A process has a single graph,
 //! because a loader of one cache may call another cache. A forked child begins with an empty graph. A thread

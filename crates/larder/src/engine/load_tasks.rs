@@ -5,9 +5,9 @@
 //! [pool](super::load_pool). A task polls a load that no caller waits for: a refresh, or a load whose callers
 //! got the stale value.
 //!
-//! 1. Reserve a place. A refresh reserves its place before it takes its lease, and is refused and counted if
-//!    no place is free. A load that callers wait for then runs without a background task, because the waiting
-//!    tasks poll it. So no queue is needed.
+//! 1. Reserve a place. A refresh of a live value reserves its place before it takes its lease. A refresh is
+//!    refused and counted if no place is free. A load that callers wait for then runs without a background
+//!    task, because the waiting tasks poll it. So no queue is needed.
 //! 2. Put the loader into the flight. The background task is another wait for this flight
 //!    ([`super::flights`]). Any waiting task can poll the loader, so a runtime that does not run the
 //!    background task delays no other task.

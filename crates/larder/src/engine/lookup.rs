@@ -185,7 +185,7 @@ impl Tiers {
 
     /// Looks for a live record with this key and sequence in the current snapshot. Returns a token of the
     /// snapshot, for [`reads_from`](Tiers::reads_from). Returns `None` if the record was not found, or if
-    /// there is no snapshot. Does not wait for a snapshot, because the caller has reserved room.
+    /// there is no snapshot. Does not wait for a snapshot, because the caller may have reserved room.
     ///
     /// The token does not keep the snapshot alive. Otherwise the writer thread, which must make room, would
     /// wait for the caller.

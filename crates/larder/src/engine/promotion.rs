@@ -155,8 +155,8 @@ impl Shared {
         self.decode_record(keyspace, key, &record, grace)
     }
 
-    /// Decodes a record that was read from disk. Returns `None` for a record that can't be decoded, and
-    /// counts it, unless an earlier lookup has already counted it. Also returns `None` if the entry expired
+    /// Decodes a record that was read from disk. Returns `None` if the record can't be decoded. Such a record
+    /// is counted, unless an earlier lookup has already counted it. Also returns `None` if the entry expired
     /// more than `grace` ago, or belongs to another version of the keyspace.
     pub(crate) fn decode_record<V: Serialize + DeserializeOwned + 'static>(
         &self,

@@ -1,4 +1,5 @@
-//! Removals of entries: first from memory, in the order of the call, and then from disk, in a single commit.
+//! Removals of entries: first from memory, in the order of the call, and then from disk, usually in a single
+//! commit.
 //!
 //! 1. Make the removals visible in memory. A key gets a tombstone under the lock of its shard, and its leases
 //!    are revoked. A scope is purged from the shards, which after that ignore older entries of the scope on
@@ -117,7 +118,8 @@ impl CommittingRemovals {
 }
 
 impl Shared {
-    /// Removes entries from all tiers, with one commit on disk. Returns the number of live entries removed.
+    /// Removes entries from all tiers, with one request to the writer thread. Returns the number of live
+    /// entries removed.
     pub(crate) fn invalidate<'a>(
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,

@@ -211,8 +211,8 @@ impl Tiers {
         self.disk.with_status(|status| status.bytes > status.usable - status.usable / ROOM_SHARE)
     }
 
-    /// Marks the entries of a committed batch as clean. The snapshot that shows the batch must already be
-    /// installed.
+    /// Marks the entries of a batch as clean. If the batch was committed, the snapshot that shows it must
+    /// already be installed.
     pub(super) fn mark_clean(&self, mutations: &[Mutation], evicted_values: &mut EvictedValues) {
         let mut cleaned = 0;
         for mutation in mutations {

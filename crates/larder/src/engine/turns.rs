@@ -14,8 +14,8 @@
 //!    place from the queue, and its holder continues without a turn.
 //!
 //! A caller that began its round before (2) may still publish it. So the holder of the turn loses at most one
-//! more round to each of these callers, and then publishes its own round. Inserts and removals do not wait
-//! for turns.
+//! more round to each of these callers. Inserts and removals do not wait for turns, and may still make the
+//! holder lose a round.
 //!
 //! Because of (4), a wait takes at most `MAX_TURN` for each earlier place. So the wait ends even if the
 //! holder's closure itself waits for the waiting caller. This can happen if two closures each change the

@@ -21,7 +21,7 @@ const VERIFY_ROWS: usize = 256;
 #[serde(default)]
 #[non_exhaustive]
 pub struct VerifyReport {
-    /// The damage of the file's pages, if there is any. A damaged file has been moved aside.
+    /// The damage of the file's pages, if there is any. The cache no longer uses a damaged file.
     pub damage: Option<String>,
     /// The number of records checked.
     pub records: u64,
@@ -57,7 +57,6 @@ impl Tiers {
             };
             let keys = snapshot.keys(&[], after.as_deref(), VERIFY_ROWS).map_err(failed)?;
             for key in &keys {
-                // A record that was removed meanwhile is not counted.
                 if let Some(record) = snapshot.get(key).map_err(failed)? {
                     records += 1;
                     damaged += u64::from(record::read(key, &record).is_err());

@@ -88,7 +88,8 @@ fn copy_of(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
-/// Returns an I/O error in the words of larder. They differ from the words of the operating system.
+/// Returns an I/O error in the words of larder. They differ from the words of the operating system, unless
+/// the error has no code and larder has no words for its kind.
 pub(crate) fn in_words(error: &io::Error) -> Cow<'static, str> {
     match (in_words_by_kind(error), error.raw_os_error()) {
         (Some(words), _) => words.into(),

@@ -1,4 +1,4 @@
-//! The error of a load: the loader's own error, or the reason why there was no load to wait for.
+//! The error of a load: the loader's own error, or another reason why the caller got no value.
 
 use std::fmt;
 use std::time::Duration;
@@ -36,16 +36,15 @@ pub enum LoadError<E> {
     /// The loader panicked. A synchronous call returns this error if it waited for the loader of another
     /// caller. Every async call of the load returns it.
     Panicked,
-    /// Waiting would never end. This thread is loading the key itself, or the thread that loads the key waits
-    /// for a load of this thread. Other threads may be part of this cycle, and the keys may belong to several
-    /// caches.
+    /// Waiting would never end. The caller is inside the loader of the key, or that loader waits for a load
+    /// of the caller. Other loads may be part of this cycle, and the keys may belong to several caches.
     Cycle,
     /// The load took longer than the maximum wait of this caller. After the
     /// [`load_timeout`](crate::CacheBuilder::load_timeout), the load of another caller continues, and its
-    /// value will be cached. After the [`hard_timeout`](crate::LoadPolicy::hard_timeout), its value will not
-    /// be cached.
+    /// value may still be cached. After the [`hard_timeout`](crate::LoadPolicy::hard_timeout), its value will
+    /// not be cached.
     Timeout {
-        /// The time that this caller waited.
+        /// The maximum wait of this caller, which has passed.
         waited: Duration,
     },
     /// The loader returned [`Load::Unchanged`](crate::Load::Unchanged), although it had got no stale value.

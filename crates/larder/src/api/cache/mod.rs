@@ -70,14 +70,14 @@ impl CacheBuilder {
     /// # Errors
     /// - [`Error::InvalidSetting`] for a setting out of its range.
     /// - [`Error::InUse`] while another cache has the file open.
-    /// - [`Error::NotAFile`], [`Error::Foreign`], [`Error::NewerFormat`], [`Error::Permission`] and
-    ///   [`Error::Io`] for a path that can't be used.
+    /// - [`Error::NotAFile`], [`Error::Foreign`], [`Error::NewerFormat`], [`Error::UnknownFeatures`],
+    ///   [`Error::Permission`] and [`Error::Io`] for a path that can't be used.
     /// - [`Error::ControlSocket`] for a control socket that can't be used.
     /// - [`Error::Thread`] if a thread can't be started.
     ///
     /// A failed call changes no existing file, and leaves no new file, with one exception. The call opens the
-    /// cache file before the control socket. If another process serves that socket, the call fails, and a
-    /// cache file that the call created is not removed.
+    /// cache file before it starts the threads and opens the control socket. If one of these steps fails, for
+    /// example because another process serves that socket, a cache file that the call created is not removed.
     ///
     /// A damaged larder file is not an error. It is moved aside
     /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)) and replaced by a new file.
@@ -173,7 +173,8 @@ impl Cache {
     ///   other tiers is open.
     /// - [`Error::InvalidSetting`] for a setting of the definition that is out of range.
     /// - [`Error::NotDurable`] when the writer thread ended or panicked before it answered.
-    /// - [`Error::Closed`] in a closed cache, and [`Error::Forked`] in a forked child.
+    /// - [`Error::Closed`] in a closed cache, and [`Error::Forked`] in a forked child. Over a remote tier,
+    ///   [`Error::NotRemote`] for a time to idle, and [`Error::Remote`] if the tier refuses the keyspace.
     ///
     /// # Cost
     /// Takes about 10 µs for a new keyspace, or for a keyspace that the file has with this version, however
@@ -202,7 +203,8 @@ impl Cache {
     ///
     /// # Errors
     /// Returns [`Error::NotDurable`] when the removal could not be committed *and* the file could not be
-    /// discarded. Memory is empty even then. Also returns [`Error::Closed`] or [`Error::Forked`]. Returns
+    /// discarded. Memory is empty even then. Returns [`Error::Remote`] if the server of a remote tier does
+    /// not confirm the removal. Also returns [`Error::Closed`] or [`Error::Forked`]. Returns
     /// [`Error::Reentrant`] in the closure of an atomic change, and then removes nothing.
     ///
     /// # Cost
@@ -249,8 +251,8 @@ impl Cache {
         self.shared.flush()
     }
 
-    /// Deletes expired entries from both tiers immediately. Without this call, the sweeper thread deletes
-    /// them some time after they expire.
+    /// Deletes expired entries from both tiers immediately, except those within their grace. Without this
+    /// call, the sweeper thread deletes them some time after they expire.
     ///
     /// While the disk tier is off, or if it fails during the sweep, only the memory tier is swept. The call
     /// does not return an error for this.

@@ -23,7 +23,7 @@
 //!   `touch`, `modify`, and the calls that are built on `modify`. `insert_if_absent` replaces an absence.
 //!
 //! A lookup that returns an absence counts as an [`absent_answer`](crate::KeyspaceStats::absent_answers), and
-//! not as a hit or a miss. A call that treats an absence as a missing entry counts a miss.
+//! not as a hit or a miss. For `get`, an absence is a miss.
 
 use std::time::Duration;
 

@@ -45,7 +45,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Stores a value with the given TTL and durability, if the key has no live entry. Returns the value of
-    /// the existing entry, or `None` if the new value was stored.
+    /// the existing entry, or `None` if there was none. With a time in the past ([`Ttl::Until`]), stores
+    /// nothing.
     ///
     /// # Errors
     /// Returns the same errors as [`insert_with`](Keyspace::insert_with). After [`Error::NotDurable`], memory

@@ -54,7 +54,8 @@ impl ModifyCommit {
         matches!(&self.0, ChangeCommit::InTask(TaskCommit { answer: Some(_), .. }))
     }
 
-    /// Waits until the change is durable. [`Keyspace::begin_modify_async`] has an example.
+    /// Waits until the change is durable, if [`is_needed`](Self::is_needed) returns true. Otherwise returns
+    /// immediately. [`Keyspace::begin_modify_async`] has an example.
     ///
     /// # Errors
     /// Returns [`Error::NotDurable`] in the same cases as [`Keyspace::modify_with`]. Memory has the change

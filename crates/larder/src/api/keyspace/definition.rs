@@ -187,8 +187,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// drop, the value weighs the larger of these two numbers. See also
     /// [`weigh_heap`](KeyspaceDefinition::weigh_heap).
     ///
-    /// If a [memory-only](KeyspaceDefinition::memory_only) keyspace has this function, its values are never
-    /// serialized. So a value's weight is the only limit on its size.
+    /// If a [memory-only](KeyspaceDefinition::memory_only) keyspace has this function, its values are not
+    /// serialized when they are stored. So a value's weight is the only limit on its size.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;
@@ -227,9 +227,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
     ///
     /// [`get_or_load`](crate::Keyspace::get_or_load) returns the stale value if the loader returns an error,
     /// or if the wait for another caller's load times out or ends with a panic. For the
-    /// [`cool_down`](Self::cool_down) after a failure, callers get the stale value without a load. A removed
-    /// value is never served stale. Other calls, such as [`get`](crate::Keyspace::get), return no stale
-    /// values.
+    /// [`cool_down`](Self::cool_down) after a failure, callers of `get_or_load` and
+    /// [`lookup`](crate::Keyspace::lookup) get the stale value without a load. A removed value is never
+    /// served stale. Other calls, such as [`get`](crate::Keyspace::get), return no stale values.
     ///
     /// During the grace, an expired entry still takes space in memory and on disk, and may be evicted.
     ///

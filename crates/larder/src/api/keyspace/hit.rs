@@ -6,8 +6,8 @@
 //! 4. Count the hit.
 //!
 //! Separate functions handle all other cases, so that these cases add no code or register use to the fast
-//! path. The other cases are a key that memory does not have, an entry that expires within milliseconds, and
-//! a key with a zero byte in a text. The functions encode the key and look it up again.
+//! path. Examples are a key that memory does not have, an entry that expires within milliseconds, and a key
+//! with a zero byte in a text. The functions encode the key and look it up again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

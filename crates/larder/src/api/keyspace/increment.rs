@@ -3,7 +3,7 @@
 //! 1. Reserve room in the write buffer for the longest possible encoding.
 //! 2. Under the lock of the shard, compute the sum from the live value, encode it and store it. No user code
 //!    runs under the lock, because the type is an integer and the keyspace has no weigher.
-//! 3. If memory has no live value, or there is a weigher, change the counter in rounds, like
+//! 3. If memory has no live value, or there is a weigher or a remote tier, change the counter in rounds, like
 //!    [`modify`](Keyspace::modify). After that, memory has the value.
 
 use serde::Serialize;
@@ -132,8 +132,9 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
     ///
     /// # Cost
     /// Costs one exclusive lock of a shard, under which the sum is encoded. Callers of the same counter wait
-    /// for each other, but no caller repeats its work. If the keyspace or the cache has a weigher, or memory
-    /// does not have the counter, the call costs the same as [`modify`](Keyspace::modify).
+    /// for each other, but no caller repeats its work. If the keyspace or the cache has a weigher, the
+    /// keyspace is in a remote tier, or memory does not have the counter, the call costs the same as
+    /// [`modify`](Keyspace::modify).
     pub fn increment(&self, key: impl EncodeKey<K>, by: V) -> Result<V, Error> {
         self.add(key, Amount::Plus(by))
     }

@@ -13,8 +13,8 @@ pub enum Durability {
     Immediate,
 }
 
-/// The TTL and the durability of one insert, for [`insert_with`](crate::Keyspace::insert_with) and the atomic
-/// inserts.
+/// The TTL and the durability of an insert, for [`insert_with`](crate::Keyspace::insert_with) and similar
+/// calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[must_use = "options do nothing until they are passed to insert_with"]
 pub struct InsertOptions {

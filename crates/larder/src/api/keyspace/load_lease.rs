@@ -1,8 +1,8 @@
 //! The lease of a load: the permission to fill a key that a lookup missed. Implements steps 4 to 6 of
 //! [`super::lookup`].
 //!
-//! A lease may be sent to another thread, kept, or forgotten. So a lease holds only weak references, and does
-//! not keep the cache or its file open. The deadline of a lease is in real time. After the deadline, the
+//! A lease may be sent to another thread, kept, or forgotten. So a lease refers to the cache only weakly, and
+//! does not keep the cache or its file open. The deadline of a lease is in real time. After the deadline, the
 //! lease fills nothing, and another caller may load the key.
 
 mod fill_absent;
@@ -47,8 +47,8 @@ use loader_panic::LoaderPanic;
 /// The permission to load a key and to cache its value. [`Keyspace::lookup`](crate::Keyspace::lookup) returns
 /// a lease for a key without a live value.
 ///
-/// While a caller holds the lease of a key, other callers of the key wait for its value. A lease ends in one
-/// of these ways:
+/// While a caller holds the lease of a key, other callers that would load the key wait for its value. A lease
+/// ends in one of these ways:
 ///
 /// - [`fill`](LoadLease::fill) caches the value, and returns it to the waiting callers.
 /// - [`fill_absent`](LoadLease::fill_absent) reports that the source has no value.
@@ -74,7 +74,7 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     pub(super) key: StoredKey,
     /// `None` for a lease that fills nothing, and after the lease was returned to the shard.
     pub(super) id: Option<LeaseId>,
-    /// `None` if no caller waits for this load.
+    /// `None` if no caller can wait for this load.
     pub(super) flight: Option<Arc<Flight>>,
     pub(super) deadline: Deadline,
     /// The process that took the lease. If a loader forks, it returns in both processes. The waiters are in
@@ -177,7 +177,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Caches a value with the keyspace's TTL, and passes it to the waiting callers. Returns whether the
-    /// value is cached. The value is not cached in these cases: the key has been changed since the lookup,
+    /// value is cached. The value is not cached, for example, if the key has been changed since the lookup,
     /// the deadline has passed, the cache is closed, or memory has no room and the disk tier is off.
     ///
     /// ```

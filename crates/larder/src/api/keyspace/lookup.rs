@@ -68,7 +68,7 @@ use crate::units::Timestamp;
     reason = "a lease that is moved once costs less than one more allocation"
 )]
 pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
-    /// The key has a live value.
+    /// The key has a live value, or a stale value that may be returned.
     Hit {
         /// The value.
         value: Arc<V>,
@@ -378,8 +378,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         LookupOutcome::Load(LoadLease::void(self, key))
     }
 
-    /// Returns the value of a key and its expiry, if the value is live or within the grace. Returns `None`
-    /// if the keyspace has no grace or is remote.
+    /// Returns the value of a key and its expiry, if the value is live or within the grace. Returns `None` if
+    /// the keyspace has no grace.
     pub(super) fn stale_value(&self, key: SlotKey<'_>) -> Option<(Arc<V>, Timestamp)> {
         let grace = self.definition.stale_for();
         if grace.is_zero() { None } else { self.shared.stale_value(&self.opened, key, grace) }

@@ -121,7 +121,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.change(full.as_slice(), durability, &mut |value, ttl| change(value.map(|value| &**value), ttl))
     }
 
-    /// Runs rounds until one changes the entry of a full key.
+    /// Runs rounds until one is not lost.
     pub(super) fn change(
         &self,
         full: &[u8],
@@ -269,7 +269,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(outcome)
     }
 
-    /// Waits until the stored value is on disk. `outcome` is the outcome of its insert.
+    /// Requests the commit of the stored value, and waits for it, unless a task waits. `outcome` is the
+    /// outcome of its insert.
     fn commit_change(
         &self,
         key: SlotKey<'_>,

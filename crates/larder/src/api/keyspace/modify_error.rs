@@ -6,8 +6,8 @@ use crate::error::Error;
 
 /// The error of a call that changes an entry atomically.
 ///
-/// The change may have been made although the call failed: after [`Error::NotDurable`], memory has the
-/// change, but possibly the disk does not. Then `applied` holds what the call would have returned, for
+/// The change may have been made although the call failed. If memory has the change, but possibly the disk
+/// does not, `error` is [`Error::NotDurable`], and `applied` holds what the call would have returned, for
 /// example the value that `take` removed.
 ///
 /// The `?` operator converts a `ModifyError` into an [`Error`].
@@ -16,7 +16,7 @@ pub struct ModifyError<T> {
     /// The error.
     pub error: Error,
     /// What the call would have returned, if the change is visible in this process. `None` if nothing was
-    /// changed.
+    /// changed, or if only the server of a remote tier may have made the change.
     pub applied: Option<T>,
 }
 

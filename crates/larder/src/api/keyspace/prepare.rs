@@ -37,8 +37,8 @@ pub(super) struct PreparedValue {
     pub(super) weight: Weight,
     /// The encoding to save in the file. `None` for a value that is kept in memory only.
     pub(super) payload: Option<EncodedValue>,
-    /// The size in bytes of the page that a value too large for the file would need. `None` if the value fits
-    /// into the file.
+    /// The size in bytes of the page that a value too large for the file would need. `None` for any other
+    /// value.
     pub(super) page_beyond_file: Option<u64>,
     /// The room in the write buffer, if it is already reserved.
     pub(super) room: Option<BufferRoom>,

@@ -61,8 +61,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// A hit in memory costs one hash, one shared lock, and one clone of an [`Arc`]. It decodes nothing, and
-    /// allocates nothing for keys of up to 60 bytes. A lookup on disk descends the tree once, and copies,
-    /// checks and decodes one record.
+    /// allocates nothing for keys of up to 60 bytes. A lookup on disk descends the B-tree of the file once,
+    /// and copies, checks and decodes one record.
     pub fn get(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         match self.hit(&key) {
             Some((value, _)) => Some(value),

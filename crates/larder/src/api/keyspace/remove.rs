@@ -27,7 +27,8 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// # Errors
     /// Returns [`Error::NotDurable`] when the removal could not be committed *and* the file could not be
-    /// discarded. The entry is removed from memory even then.
+    /// discarded. Returns [`Error::Remote`] if the server of a remote tier does not confirm the removal. The
+    /// entry is removed from memory even then.
     ///
     /// The other errors remove nothing: [`Error::Reentrant`] in the closure of an atomic change of the same
     /// key, [`Error::KeyTooLarge`], [`Error::Closed`], and [`Error::Forked`].
@@ -110,8 +111,9 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Removes every entry whose key matches a pattern, from both tiers. The pattern may fix any parts of the
     /// key. Returns the number of live entries removed.
     ///
-    /// Each part of a pattern is a value, or [`Any`](crate::Any). The removal is durable when the call
-    /// returns, as with [`remove`](Keyspace::remove).
+    /// Each part of a pattern is a value, or [`Any`](crate::Any). A remote tier removes every key that begins
+    /// with the parts before the first `Any`. The removal is durable when the call returns, as with
+    /// [`remove`](Keyspace::remove).
     ///
     /// ```
     /// # use larder::{Any, Cache, KeyspaceDefinition};

@@ -2,7 +2,7 @@
 //! it in its shard.
 //!
 //! Every step that can fail comes before the change of the shard. So an insert that returns an error has
-//! changed nothing, unless the error is [`Error::NotDurable`].
+//! changed nothing, unless the error is [`Error::NotDurable`] or [`Error::Remote`].
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,7 +38,7 @@ pub(super) enum InsertOutcome {
     Saved,
     /// The value is kept in memory only, if memory has room for it.
     InMemory,
-    /// The value is not stored, because its lease was revoked.
+    /// The value is not stored, because its lease was revoked, or its entry has changed.
     Revoked,
     /// A loaded value is not stored, because it would be in memory only, and memory has no room for it.
     NoRoom,
@@ -107,7 +107,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise),
     /// [`Error::Encode`], [`Error::Closed`] or [`Error::Forked`]. Returns [`Error::Reentrant`] in the closure
     /// of an atomic change of the same key. After an error nothing is stored, and the previous entry stays.
-    /// An insert that succeeds while the cache is being closed is part of the last commit.
+    /// But after [`Error::Remote`], the server of a remote tier may have the value. An insert that succeeds
+    /// while the cache is being closed is part of the last commit.
     ///
     /// # Cost
     /// Costs one encoding and one exclusive lock of a shard. While the write buffer is full, the insert waits

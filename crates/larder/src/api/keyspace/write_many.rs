@@ -2,7 +2,7 @@
 //! none.
 //!
 //! 1. Encode every key and prepare every value. The first key or value that is refused ends the call.
-//! 2. Check that the group is not too large for one transaction.
+//! 2. Check that the group is not too large for one transaction, or for the write buffer.
 //! 3. Reserve room for the whole group in the write buffer.
 //! 4. Store the values (`memory::store_group`), and wake the writer.
 //!
@@ -75,7 +75,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`Error::GroupTooLarge`] if the group is larger than the write buffer (8 MiB by default), or too large
     /// for one transaction of the file. With the default `disk_capacity`, a transaction may have 8,192 values
     /// and 32 MiB. These limits are proportional to `disk_capacity`. A memory-only keyspace has no limits on
-    /// the group. After an error nothing is stored, and the previous entries stay.
+    /// the group. After an error nothing is stored, and the previous entries stay. But a remote tier stores
+    /// the values one after another, and keeps those from before an error.
     ///
     /// # Cost
     /// Each value costs the same as an [`insert`](Keyspace::insert). The group waits only once for room in

@@ -1,5 +1,5 @@
-//! The wait graph: which loader, or which thread that runs a loader, waits for which flight. It detects waits
-//! that would never end, with the steps of [`super`].
+//! The wait graph: which loader or thread waits for which flight. It detects waits that would never end, with
+//! the steps of [`super`].
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use crate::sys::sync::{Arc, AtomicSnapshot, Mutex, process_static};
 #[cfg(feature = "async")]
 use crate::sys::sync::{AtomicU64, Ordering};
 
-/// A node of the graph: it runs the loader of a flight, and may wait for another flight meanwhile.
+/// A node of the graph. It may run the loader of a flight, and may wait for another flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Waiter {
-    /// A thread that runs a loader, and waits by blocking.
+    /// A thread, which waits by blocking.
     Thread(ThreadId),
     /// An asynchronous loader. Any task may poll it.
     #[cfg(feature = "async")]

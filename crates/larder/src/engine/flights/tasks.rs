@@ -25,7 +25,8 @@
 //!
 //! A task waits until the deadline of the flight's lease at most. An alarm then wakes the task
 //! ([`crate::sys::waker_thread`]), even if the cache is closing or closed. The task that began the load waits
-//! without a deadline, because it polls its own loader.
+//! without a deadline, because it polls its own loader. If its loader has a timeout, it waits like other
+//! tasks.
 //!
 //! If a loader forks, it returns in both processes. In the child, the flight still belongs to the parent, and
 //! its lock may be held forever. So the child never waits for this lock. Instead, a task keeps the loader if
@@ -168,7 +169,7 @@ enum NextStep {
 pub(crate) struct TaskWait {
     flight: Arc<Flight>,
     ticket: u64,
-    /// Whether the task began the load, and so waits without a deadline.
+    /// Whether the task began the load, and waits without a deadline.
     is_leader: bool,
     /// The deadline of the caller's own timeout.
     until: Option<Deadline>,
@@ -192,8 +193,7 @@ impl TaskWait {
         Self::new(flight, true, None)
     }
 
-    /// Returns a wait for a task that did not begin the load. The wait ends at the deadline of the lease,
-    /// or after `max`.
+    /// Returns a wait that ends at the deadline of the lease, or after `max`.
     pub(crate) fn joining(flight: Arc<Flight>, max: Option<Duration>) -> Self {
         Self::new(flight, false, max.map(Deadline::after))
     }

@@ -74,7 +74,7 @@ pub(crate) struct OpenKeyspace {
 }
 
 impl OpenKeyspace {
-    /// Adds extras to all entries that are stored after this call.
+    /// Adds extras to the values that are stored after this call.
     pub(crate) fn keep_extras(&self) {
         self.keeps_extras.store(true, Ordering::Relaxed);
     }
@@ -105,8 +105,7 @@ impl OpenKeyspace {
         }
     }
 
-    /// Returns the state of a keyspace that is in the file but not open. Its values stay encoded, and can
-    /// only be read.
+    /// Returns the state of a keyspace that is in the file but not open. Its values stay encoded.
     #[cfg(feature = "untyped")]
     pub(crate) fn of_file(
         name: &str,

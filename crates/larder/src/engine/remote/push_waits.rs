@@ -114,7 +114,8 @@ impl PushWaits {
 }
 
 impl WaitedKeys {
-    /// Removes the flights past their deadlines, if there are many keys.
+    /// Moves the flights past their deadlines to `overdue`, if the number of keys has reached `clean_at` and
+    /// `MIN_KEYS`.
     fn take_overdue(&mut self, overdue: &mut Vec<ParkedFlight>) {
         if self.by_key.len() < self.clean_at.max(MIN_KEYS) {
             return;

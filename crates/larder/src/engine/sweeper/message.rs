@@ -5,7 +5,7 @@ use crate::memory::evicted_values::EvictedValues;
 
 #[derive(Debug)]
 pub(crate) enum SweeperMessage {
-    /// The clock has jumped, an earlier sweep was planned, or the thread must end.
+    /// The clock has jumped, an earlier sweep was planned, a fence was raised, or the thread must end.
     Wake,
     Tell(Event),
     DropValues(EvictedValues),

@@ -101,7 +101,8 @@ impl WriterHandle {
         self.send(Command::Hurry);
     }
 
-    /// Waits until all entries that are dirty now are committed.
+    /// Requests a commit of all entries that are dirty now, and waits for the changes that `acknowledge`
+    /// names.
     pub(crate) fn commit(&self, acknowledge: Acknowledge) -> Result<(), Error> {
         self.ask(|reply| Command::Commit(acknowledge, reply))?
     }

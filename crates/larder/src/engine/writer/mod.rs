@@ -61,7 +61,8 @@ pub(super) struct Writer {
     limits: WriterLimits,
     /// The last announced state of the file.
     announced: ServiceState,
-    /// Whether memory accepted values while there was no file, and no flush has reported this yet.
+    /// Whether inserted values may be in no file, and no flush has reported this yet: memory accepted them
+    /// while there was no file, or their file was discarded.
     has_unsaved: bool,
     held: HeldWrites,
     /// The number of stamps of uses to commit before the writer waits for a command again.

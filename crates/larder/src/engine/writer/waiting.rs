@@ -118,7 +118,7 @@ impl Replies {
     /// Answers the callers of a committed step.
     ///
     /// `writes_are_lost` says that some of the step's writes were committed to a file that was then
-    /// discarded. `is_unsaved` says that memory accepted values while there was no file.
+    /// discarded. `is_unsaved` says that inserted values may be in no file.
     pub(super) fn acknowledge(self, outcome: CommitOutcome, writes_are_lost: bool, is_unsaved: bool) {
         for (kind, reply) in self.commits {
             reply.send(match kind {
@@ -143,7 +143,7 @@ impl Replies {
     }
 }
 
-/// Returns the error for the first flush after an outage without a file.
+/// Returns the error of the first flush after inserted values were left without a file.
 pub(super) fn unsaved() -> Error {
     let cause = "an entry that was inserted while the disk tier was off, or that was in a discarded file, lives in \
         memory alone";

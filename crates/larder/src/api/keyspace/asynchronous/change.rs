@@ -1,10 +1,11 @@
 //! Changes from async code: inserts, removals and atomic changes.
 //!
-//! A worker thread makes the change, because it may wait for the disk or for room in the write buffer. Only
-//! an insert that finds room needs no worker thread. The wait for a commit does not occupy a worker thread,
-//! because the writer thread answers the task directly ([`crate::api::keyspace::change_commit`]). So any
-//! number of changes can share a commit. While the disk tier is off, a durable insert or change occupies its
-//! worker thread during the wait, because it may have to store its value again.
+//! A worker thread usually makes the change, because it may wait for the disk or for room in the write
+//! buffer. An insert that finds room needs no worker thread. The calling thread may also make an atomic
+//! change that need not wait. The wait for a commit does not occupy a worker thread, because the writer
+//! thread answers the task directly ([`crate::api::keyspace::change_commit`]). So any number of changes can
+//! share a commit. While the disk tier is off, a durable insert or change occupies its worker thread during
+//! the wait, because it may have to store its value again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -90,8 +91,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// The async form of [`modify`](Keyspace::modify). A worker thread usually calls `change`. The calling
-    /// thread calls it if the thread has [`inline_calls`](crate::Cache::inline_calls), or if the keyspace is
-    /// memory-only and no other caller takes a turn for the key. The change is made even if the future is
+    /// thread calls it if the thread has [`inline_calls`](crate::Cache::inline_calls) or the keyspace is
+    /// memory-only, and the call need not wait for other threads. The change is made even if the future is
     /// dropped after its first poll.
     ///
     /// ```
@@ -341,8 +342,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         invalidation.commit_async().await
     }
 
-    /// Stores a value if that needs no waiting. Returns the wait for the commit, or `None` if the value was
-    /// not stored. For a durable insert, the commit is already requested.
+    /// Stores a value if that needs no waiting. Returns the wait for the commit, or `None` if a worker thread
+    /// must make the insert. For a durable insert, the commit is already requested.
     fn insert_at_once(
         &self,
         full: &[u8],

@@ -23,8 +23,8 @@ use crate::stats::count::Count;
 use crate::sys::inline_calls;
 use crate::sys::sync::Arc;
 
-/// Maximum number of times that a lookup starts again. After that, a transaction is the better choice,
-/// because transactions take turns.
+/// Maximum number of rounds of a lookup. After that, a transaction is the better choice, because transactions
+/// take turns.
 const MAX_ROUNDS: usize = 4;
 
 /// Maximum number of encoded bytes that one lookup reads from disk.
@@ -47,7 +47,7 @@ impl GroupKeys {
 
 enum Round<V> {
     Found(Vec<Option<Arc<V>>>),
-    /// A key has changed during the round.
+    /// A key or the snapshot of the disk has changed during the round, or an entry has expired.
     Lost,
     /// The disk can't be read now, or not by this thread, or the values on disk are too large.
     MustWait,
@@ -77,8 +77,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// Costs one shared lock for each shard of the keys, and one lookup for each key. Keys that are read from
-    /// disk need a second pass. No key needs its own allocation.
+    /// Costs one shared lock for each shard that has one of the keys, and one lookup for each key. Keys that
+    /// are read from disk need a second pass. No key needs its own allocation.
     pub fn try_get_group<Q: EncodeKey<K>>(
         &self,
         keys: impl IntoIterator<Item = Q>,

@@ -11,9 +11,9 @@
 //!   is dropped, the lease is released, and one of the waiting tasks or threads loads the key. If the future
 //!   is never polled again, it keeps the lease until the deadline.
 //!
-//! In both forms, a worker thread stores the value if the keyspace has a disk tier, because the insert may
-//! wait for room in the write buffer. Storing the value ends the flight, even if all tasks have been
-//! dropped.
+//! In both forms, a worker thread stores the value if the keyspace is not memory-only, because the insert may
+//! wait for a server or for room in the write buffer. Storing the value ends the flight, even if all tasks
+//! have been dropped.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -266,8 +266,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match PendingLoad::answer(ended, None) {
             Ok(Waited::Value(value)) => Ok(Loaded::fresh(Some(value))),
             Ok(Waited::Absent) => Ok(Loaded::fresh(None)),
-            // The task that began the load gets no result only if its loader returned `Unchanged` without a
-            // stale value.
+            // Outside of a forked child, the task that began the load gets no result only if its loader
+            // returned `Unchanged` without a stale value.
             Ok(Waited::Unanswered) => Err(LoadError::NothingUnchanged),
             Err(error) => self.stale_or_async(key, error).await,
         }

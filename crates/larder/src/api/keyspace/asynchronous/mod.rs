@@ -32,8 +32,8 @@ use crate::format::key::Key;
 use crate::sys::offload::{offload, offload_unless_dropped};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns whether a call may have to wait for the disk, or for room in the write buffer. In a forked
-    /// child, returns false, because no call waits there.
+    /// Returns whether a call may have to wait for the disk, for a server, or for room in the write buffer.
+    /// In a forked child, returns false, because no call waits there.
     fn may_block(&self) -> bool {
         self.has_lower_tier() && self.shared.tiers.may_block() && !self.shared.is_forked()
     }

@@ -48,8 +48,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// An entry expires between 1 and 9/8 of the time to idle after its last use. A use is a hit of
     /// [`get`](crate::Keyspace::get), [`find`](crate::Keyspace::find),
     /// [`get_many`](crate::Keyspace::get_many), [`lookup`](crate::Keyspace::lookup) or
-    /// [`get_or_load`](crate::Keyspace::get_or_load) and its variants, in memory or on disk.
-    /// [`peek`](crate::Keyspace::peek), [`contains_key`](crate::Keyspace::contains_key),
+    /// [`get_or_load`](crate::Keyspace::get_or_load) and their variants, in memory or on disk, also in a
+    /// transaction. [`peek`](crate::Keyspace::peek), [`contains_key`](crate::Keyspace::contains_key),
     /// [`ttl`](crate::Keyspace::ttl) and iterations are not uses. A write or a touch starts the time to idle
     /// again. [`ttl`](crate::Keyspace::ttl) returns the time until the earlier of the two expiries.
     ///

@@ -25,7 +25,7 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// The next step of a load of several keys.
 pub(super) enum BulkStep<Q, V, E> {
-    /// Step 2: look up the keys that memory does not have, and pass the outcomes to
+    /// Step 2: look up the keys without a live value in memory, and pass the outcomes to
     /// [`LoadOfMany::note_found`].
     LookUp(MissingKeys),
     /// Steps 3 and 4: call the loader with these keys in [`LoadOfMany::run_loader`], pass its result to
@@ -49,7 +49,7 @@ pub(super) enum BulkStep<Q, V, E> {
     Return(Vec<Option<Arc<V>>>),
 }
 
-/// Keys that memory does not have, each with its index.
+/// Keys without a live value in memory, each with its index.
 pub(super) struct MissingKeys {
     keys: Vec<(usize, StoredKey)>,
     counts: bool,
@@ -209,7 +209,7 @@ where
         Some(BulkStep::Wait { at, load, left: self.until.map(Deadline::left) })
     }
 
-    /// Looks up the keys in memory. Returns the keys that memory does not have.
+    /// Looks up the keys in memory. Returns the keys without a live value there.
     fn find_in_memory(&mut self) -> MissingKeys {
         let mut missing = MissingKeys { keys: Vec::new(), counts: std::mem::take(&mut self.counts) };
         for at in std::mem::take(&mut self.open) {

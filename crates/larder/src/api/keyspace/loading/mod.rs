@@ -1,8 +1,8 @@
 //! Keyspaces with a registered loader: refreshes in the background, and timeouts of loads.
 //!
 //! A registered loader may run on another thread, even if no caller waits for it. So it is `'static`, and is
-//! registered once, with its policy ([`policy`]). `get_or_load` accepts any loader, and does not use this
-//! module.
+//! registered once, with its policy ([`policy`]). `get_or_load` accepts any loader, and needs no
+//! registration.
 //!
 //! A lookup that finds a live value runs these steps:
 //!

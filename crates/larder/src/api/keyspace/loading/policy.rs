@@ -11,8 +11,9 @@ use crate::units::Timestamp;
 /// The maximum of `-ln(random)`: the smallest random number is 2⁻⁵³.
 const MAX_DRAW: f64 = 53.0 * std::f64::consts::LN_2;
 
-/// The policy of a [`LoadingKeyspace`](crate::LoadingKeyspace): when its loader runs, and how long its
-/// callers wait. By default, the loader runs on the caller's thread, for keys without a live value.
+/// The policy of a keyspace with a registered loader, such as a [`LoadingKeyspace`](crate::LoadingKeyspace):
+/// when the loader runs, and how long its callers wait. By default, the loader runs on the caller's thread,
+/// for keys without a live value.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,7 +46,7 @@ impl LoadPolicy {
     /// Every write resets the age: an insert, a load, a refresh, and a touch, including
     /// [`touch_with`](crate::Keyspace::touch_with) and [`persist`](crate::Keyspace::persist). A touch loads
     /// nothing, but confirms the value for another TTL. So a value that is touched more often than `age` is
-    /// not refreshed. If a value was already in memory when the loader was registered, its age is counted
+    /// not refreshed. If a value was already in memory when the loader was registered, its age may be counted
     /// from the registration.
     pub const fn refresh_after(mut self, age: Duration) -> Self {
         self.refresh_after = Some(age);
@@ -61,7 +62,8 @@ impl LoadPolicy {
     /// refreshes earlier. `beta` must be a finite number above 0.
     ///
     /// Values that never expire are not refreshed early, nor are values without a recorded load time. These
-    /// were inserted, or written by another version of larder. A touch keeps the recorded load time.
+    /// were inserted, or were loaded while no loader with refreshes was registered. A touch keeps the
+    /// recorded load time.
     ///
     /// In a keyspace with a [`time_to_idle`](KeyspaceDefinition::time_to_idle), only the value's TTL counts
     /// as its expiry, because a use extends the time to idle.
@@ -101,8 +103,7 @@ impl LoadPolicy {
         self.hard_timeout
     }
 
-    /// Returns whether the policy has a timeout. Then the caller runs the loader itself only if the pool
-    /// can't run it.
+    /// Returns whether the policy has a timeout.
     pub(super) const fn has_timeout(&self) -> bool {
         self.soft_timeout.is_some() || self.hard_timeout.is_some()
     }

@@ -168,8 +168,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the result for a caller whose wait has timed out: the live value of the key, the stale value,
-    /// or an error. A stale value begins a cool-down.
+    /// Returns the result for a caller whose wait has timed out: the live value of the key, its absence, the
+    /// stale value, or an error. A stale value begins a cool-down.
     pub(super) fn answer_in_time<E>(
         &self,
         slot: SlotKey<'_>,

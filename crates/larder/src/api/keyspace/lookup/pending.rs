@@ -16,8 +16,9 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// deadline of the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
     ///
     /// Returns [`Waited::Unanswered`] if the load ended without a result: the lease was dropped, was
-    /// declined, or passed its deadline, or the error's type is not `E`. Then look the key up again. In a
-    /// forked child, returns `Unanswered` immediately, because the load continues only in the parent.
+    /// declined, or passed its deadline, the error's type is not `E`, or the value may be older than a change
+    /// by another machine. Then look the key up again. In a forked child, returns `Unanswered` immediately,
+    /// because the load continues only in the parent.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome, Waited};
@@ -32,9 +33,9 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// ```
     ///
     /// # Errors
-    /// Returns [`LoadError::Loader`], [`LoadError::Panicked`], [`LoadError::Timeout`] or
-    /// [`LoadError::Cycle`]. Unlike [`get_or_load`](crate::Keyspace::get_or_load), this call does not return
-    /// a stale value instead of an error.
+    /// Returns [`LoadError::Loader`], [`LoadError::Panicked`], [`LoadError::NothingUnchanged`],
+    /// [`LoadError::Timeout`] or [`LoadError::Cycle`]. Unlike [`get_or_load`](crate::Keyspace::get_or_load),
+    /// this call does not return a stale value instead of an error.
     pub fn wait<E: Send + Sync + 'static>(self) -> Result<Waited<V>, LoadError<E>> {
         let max = self.load_timeout;
         self.outcome(max)

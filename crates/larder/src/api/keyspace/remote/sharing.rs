@@ -96,7 +96,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Returns whether the server is unreachable, and has been since its connection had this generation.
+    /// Returns whether the server is unreachable, and no new connection has been made since this generation
+    /// was read.
     fn is_unheard(&self, generation: u64) -> bool {
         let Some(link) = self.link() else { return true };
         link.tier.generation() == generation && !link.tier.is_current(link.tier.validity())

@@ -101,7 +101,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Like [`write_if`](Keyspace::write_if), but stores the value at the server. Ignores the lease of a
-    /// load, which [`super::fill`] handles.
+    /// load, because [`super::fill`] stores the values of loads.
     pub(in crate::api::keyspace) fn write_remote(
         &self,
         key: SlotKey<'_>,

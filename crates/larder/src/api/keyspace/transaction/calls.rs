@@ -26,7 +26,8 @@ impl Transaction<'_> {
     /// # Errors
     /// Returns [`Error::KeyTooLarge`]. Returns [`Error::GroupTooLarge`] for more than
     /// [`MAX_TRANSACTION_KEYS`](crate::MAX_TRANSACTION_KEYS) keys. Returns [`Error::InvalidSetting`] for a
-    /// keyspace of another cache. Also returns [`Error::Closed`] or [`Error::Forked`].
+    /// keyspace of another cache, and [`Error::NotRemote`] for a keyspace of a remote tier. Also returns
+    /// [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
     /// Costs one lookup, and two exclusive locks of a shard.

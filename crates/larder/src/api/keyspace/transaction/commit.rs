@@ -77,7 +77,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// Runs steps 2 to 5. Returns `None` if the round is lost.
+    /// Runs steps 2 to 5. Returns `None` if the round is lost, or would have to wait but must not.
     pub(super) fn publish(&mut self) -> Result<Option<CommitWait>, Error> {
         if self.is_lost {
             return Ok(None);
@@ -243,7 +243,8 @@ impl Transaction<'_> {
 
     /// Returns the wait for the commit. `is_saved` says whether the disk tier saves the changes.
     fn commit_wait(&mut self, is_saved: bool, mut evicted_values: EvictedValues) -> CommitWait {
-        // This transaction may own the last handle of a value that it has read or stored.
+        // The values that were read or stored are dropped with the evicted values, after the commit is
+        // requested: this transaction may own their last handles, and a user's `Drop` may panic.
         for key in &mut self.keys {
             if let Some(KeyChange::Put(put)) = &key.change {
                 evicted_values.push(put.value());

@@ -64,14 +64,15 @@ pub struct TransactionCommit(pub(super) CommitAnswer);
 
 #[cfg(feature = "async")]
 impl TransactionCommit {
-    /// Returns whether there is a commit to wait for: the transaction removes an entry, or has a durable
-    /// insert. Other changes reach the disk within the flush interval.
+    /// Returns whether there is a commit to wait for: the transaction removes an entry from the disk tier, or
+    /// has a durable insert. Other changes reach the disk within the flush interval.
     #[must_use]
     pub const fn is_needed(&self) -> bool {
         self.0.answer.is_some() || self.0.is_unsaved
     }
 
-    /// Waits until all changes are durable.
+    /// Waits until all changes are durable, if [`is_needed`](Self::is_needed) returns true. Otherwise returns
+    /// immediately.
     ///
     /// # Errors
     /// Returns [`Error::NotDurable`] in the same cases as [`Cache::transaction`](crate::Cache::transaction).

@@ -1,5 +1,5 @@
-//! Step 2 of [`super`]: checks that the changes of a transaction are not too large for one transaction of
-//! the file.
+//! Step 2 of [`super`]: checks that the changes of a transaction are not too large for one transaction of the
+//! file, for the write buffer, or for memory.
 
 use super::put::PutSize;
 use super::{KeyChange, Transaction, TransactionKey};

@@ -4,7 +4,8 @@
 //!
 //! 1. Call the closure. Take a lease on each key before reading the key, in memory and then on disk. Collect
 //!    the changes in the [`Transaction`], and encode each new value. No lock is held.
-//! 2. Check that the changes are not too large for one transaction of the file.
+//! 2. Check that the changes are not too large for one transaction of the file, for the write buffer, or for
+//!    memory.
 //! 3. Reserve room for all changes in the write buffer. This may wait.
 //! 4. Lock the shards of all keys in order, check every read, and make all changes
 //!    ([`crate::memory::group_publication`]). If a read is no longer valid, the round is lost, and the next
@@ -253,7 +254,7 @@ impl Transaction<'_> {
         Ok(at)
     }
 
-    /// Returns the value of a key, including the changes of this transaction.
+    /// Returns the value of a key as this transaction sees it, with its own changes applied.
     fn value<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,

@@ -100,7 +100,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// cases, when another key is stored.
     ///
     /// # Errors
-    /// Returns [`Error::KeyTooLarge`], [`Error::Closed`] or [`Error::Forked`].
+    /// Returns [`Error::KeyTooLarge`], [`Error::NotRemote`], [`Error::Closed`] or [`Error::Forked`].
     ///
     /// # Cost
     /// Costs one lookup without decoding, and three locks of a shard.

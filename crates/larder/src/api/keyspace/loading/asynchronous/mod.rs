@@ -10,7 +10,7 @@
 //!   immediately gets the stale value. If there is no stale value, the load continues without a background
 //!   task.
 //!
-//! A refresh always has a background task. Its steps:
+//! A refresh always has a background task. The steps of a refresh of a live value:
 //!
 //! 1. Reserve a place for the task before taking the lease. Otherwise each caller would take a lease that it
 //!    can't use.

@@ -1,4 +1,4 @@
-//! Random histories of a machine, with checks of its answers.
+//! Makes random changes with a [`Machine`], a writer that the test steps by hand, and checks its answers.
 
 use std::collections::HashMap;
 

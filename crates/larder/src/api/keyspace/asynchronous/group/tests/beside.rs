@@ -1,5 +1,5 @@
 //! Tests of lookups at one moment during which another call changes the cache. The change is made while the
-//! lookup decodes the first value that it has read from disk, so the order of the steps is always the same.
+//! lookup decodes a value that it has read from disk, so the order of the steps is always the same.
 
 use std::cell::RefCell;
 use std::sync::Arc;

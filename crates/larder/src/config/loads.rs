@@ -23,8 +23,8 @@ impl CacheBuilder {
     }
 
     /// Sets the maximum duration of a load whose value is cached: 1 ms to an hour. Default 60 s. After that
-    /// time, a caller that waits for the load or requests the key later loads the key itself. The value of
-    /// the late load is returned to its own caller and not cached. So a load that hangs, or a
+    /// time, one of the callers that wait for the load, or the next caller, loads the key. The value of the
+    /// late load is returned to its own caller and not cached. So a load that hangs, or a
     /// [`LoadLease`](crate::LoadLease) that is never filled, delays no caller for longer than this limit.
     ///
     /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.

@@ -1,7 +1,7 @@
 //! The disk tier, as lookups and statistics see it: its snapshot, state and counts.
 //!
-//! Only the writer thread changes the file. It publishes each commit here, so that lookups need not wait for
-//! the writer thread.
+//! While the cache is open, only the writer thread changes the file. It publishes each commit here, so that
+//! lookups need not wait for the writer thread.
 
 use crate::disk::disk_status::DiskStatus;
 use crate::disk::store::snapshot::{SnapshotCell, StoreSnapshot};

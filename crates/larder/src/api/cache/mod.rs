@@ -69,7 +69,7 @@ impl CacheBuilder {
     ///
     /// # Errors
     /// - [`Error::InvalidSetting`] for a setting out of its range.
-    /// - [`Error::InUse`] while another cache has the file open.
+    /// - [`Error::InUse`] while another cache or program has the file open.
     /// - [`Error::NotAFile`], [`Error::Foreign`], [`Error::NewerFormat`], [`Error::UnknownFeatures`],
     ///   [`Error::Permission`] and [`Error::Io`] for a path that can't be used.
     /// - [`Error::ControlSocket`] for a control socket that can't be used.
@@ -188,7 +188,8 @@ impl Cache {
     }
 
     /// Removes every entry of every keyspace, from both tiers. The removal is durable when the call returns.
-    /// Returns the number of live entries removed.
+    /// Returns the number of live entries removed. Above 1,000 entries, this number may be too low, as with
+    /// [`Keyspace::remove_prefix`](crate::Keyspace::remove_prefix).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -208,7 +209,7 @@ impl Cache {
     /// [`Error::Reentrant`] in the closure of an atomic change, and then removes nothing.
     ///
     /// # Cost
-    /// Costs O(entries): one transaction deletes all of them.
+    /// Costs the same as [`Keyspace::remove_prefix`](crate::Keyspace::remove_prefix) of all entries.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn clear(&self) -> Result<u64, Error> {
         self.shared.refuse_if_unusable()?;

@@ -113,7 +113,8 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// Each part of a pattern is a value, or [`Any`](crate::Any). A remote tier removes every key that begins
     /// with the parts before the first `Any`. The removal is durable when the call returns, as with
-    /// [`remove`](Keyspace::remove).
+    /// [`remove`](Keyspace::remove). If more than 1,000 entries on disk start with the parts before the first
+    /// `Any`, the returned number may be too low, as with [`remove_prefix`](Keyspace::remove_prefix).
     ///
     /// ```
     /// # use larder::{Any, Cache, KeyspaceDefinition};
@@ -140,7 +141,8 @@ impl<K: Key, V> Keyspace<K, V> {
         self.remove_scope(self.pattern_scope(&pattern)?)
     }
 
-    /// Removes every entry of the keyspace, from both tiers. Returns the number of live entries removed.
+    /// Removes every entry of the keyspace, from both tiers. Returns the number of live entries removed, like
+    /// [`remove_prefix`](Keyspace::remove_prefix).
     ///
     /// The removal is durable when the call returns, as with [`remove`](Keyspace::remove).
     ///

@@ -1,4 +1,4 @@
-//! The writer: the thread that makes all commits, and the only thread that changes the file.
+//! The writer: the thread that makes all commits of an open cache, and the only thread that changes its file.
 //!
 //! A step is one group commit. [`step`] is the normal path of a step. The contract depends on this order:
 //!

@@ -32,7 +32,7 @@ mod sys;
 pub mod testing;
 mod units;
 
-/// Clocks: the only source of time for the cache.
+/// Clocks: the source of time for the expiry of entries. Timeouts are in real time.
 pub mod clock {
     pub use crate::sys::clock::system::SystemClock;
     pub use crate::sys::clock::{Clock, MAX_COARSE_LAG, ManualClock};

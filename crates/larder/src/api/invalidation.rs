@@ -196,7 +196,8 @@ impl Invalidation {
     /// [`Error::Forked`].
     ///
     /// # Cost
-    /// Costs one commit, shared with other waiting callers, and as much as the removals cost in memory.
+    /// Costs one commit, shared with other waiting callers, and what each removal costs without a commit of
+    /// its own.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn commit(self) -> Result<u64, Error> {
         self.refuse_foreign()?;

@@ -256,8 +256,8 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the minimum time between two sweeps: 1 ms to an hour. Default 1 s. Expired entries are never
-    /// served, even if they are not swept yet.
+    /// Sets the minimum time between two sweeps: 1 ms to an hour. Default 1 s. Lookups check the expiry
+    /// themselves, so an expired entry is never taken for a live one.
     pub fn sweep_interval(mut self, interval: Duration) -> Self {
         self.sweep_interval = interval;
         self

@@ -12,7 +12,7 @@
 //!    arrives in between begins a new load, and does not join a flight that has ended.
 //!
 //! [`LoadLease`] implements steps 4 to 6. Steps 2, 5 and 6 take an exclusive lock. In a forked child or a
-//! closed cache, these steps are skipped, and the caller gets a lease that stores nothing.
+//! closed cache, these steps and step 3 are skipped, and the caller gets a lease that stores nothing.
 //!
 //! A known absence ([`super::absence`]) also ends the lookup in steps 1 to 3, unless the caller's loader
 //! always has a value ([`OnAbsence`]). The table lists how a load can end, and what the waiting callers get:
@@ -203,7 +203,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// In a closed cache, or in a forked child, the caller gets a lease that stores nothing.
+    /// In a closed cache, or in a forked child whose memory has no live value, the caller gets a lease that
+    /// stores nothing.
     ///
     /// # Errors
     /// Returns [`Error::KeyTooLarge`].

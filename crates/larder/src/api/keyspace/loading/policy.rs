@@ -40,8 +40,8 @@ impl LoadPolicy {
     }
 
     /// Refreshes a value in the background if a lookup finds that it was written at least `age` ago. Until
-    /// the refresh ends, all callers get the old value. `age` must be shorter than the keyspace's TTL and its
-    /// `max_age`.
+    /// the refresh ends, callers get the old value while it is live. `age` must be shorter than the
+    /// keyspace's TTL and its `max_age`.
     ///
     /// Every write resets the age: an insert, a load, a refresh, and a touch, including
     /// [`touch_with`](crate::Keyspace::touch_with) and [`persist`](crate::Keyspace::persist). A touch loads

@@ -27,7 +27,7 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
-    // Relaxed ordering is enough: no other memory depends on `used`, and each update checks the sum
+    // Relaxed ordering is enough: no other memory depends on `used`, and each reservation checks the sum
     // atomically.
     pub(super) fn try_reserve(&self, weight: u64) -> bool {
         let fits = |used: u64| used.checked_add(weight).filter(|&sum| sum <= self.capacity);

@@ -1,7 +1,9 @@
-//! Closes the shards. Afterwards no lookup finds a value, and no acknowledged value is lost.
+//! Closes the shards. Afterwards no lookup finds a value. Acknowledged values of the disk tier leave memory
+//! only after the writer's last commit.
 //!
 //! 1. Every shard is sealed, under its lock. From then on the shard refuses writes, loads, promotions and
-//!    tombstones. A refused call returns the error that the cache is closed, and releases its reserved room.
+//!    tombstones. A refused write returns the error that the cache is closed. A refused call releases its
+//!    reserved room.
 //! 2. The writer drains, commits, and marks the committed keys clean. The drain comes after (1), so this
 //!    last commit includes every stored value, and any later write is refused. With (2) before (1), a write
 //!    between the two steps would be acknowledged and never committed.

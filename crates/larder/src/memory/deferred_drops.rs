@@ -11,8 +11,8 @@ use crate::sys::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct DeferredDrops {
     pub(super) values: SmallVec<[Value; 2]>,
-    /// Uncommitted values. Dropping the last holder of an uncommitted value wakes the callers that wait for
-    /// room in the write buffer.
+    /// Values with their room in the write buffer. Dropping the last holder of such a value wakes the
+    /// callers that wait for room.
     pub(super) unsaved: SmallVec<[Arc<Unsaved>; 1]>,
     /// Groups of removals. Dropping the last holder of a group also wakes the callers that wait for room.
     pub(super) groups: Vec<Arc<Group>>,

@@ -85,13 +85,14 @@ impl IncomingEntry {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// The lease of the value was revoked, or the entry that the value was computed from has changed or
-    /// expired.
+    /// The lease or the epoch token of the value is no longer valid, or the entry that the value was
+    /// computed from has changed or expired.
     Revoked,
     /// The entry that the value was computed from may exist only on disk, and was not found in the current
     /// snapshot.
     Unconfirmed,
-    /// The value must be committed, but was not encoded, because the disk tier was unavailable until now.
+    /// The change must be committed, but was not prepared for a commit, because the disk tier was
+    /// unavailable until now.
     Unsaved,
     /// Memory has no room for the value, and the value will not be committed.
     NoRoom,

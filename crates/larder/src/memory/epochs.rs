@@ -1,10 +1,10 @@
 //! Epochs: permissions to copy a key from disk into memory. A lookup takes the permission by reading a
 //! number.
 //!
-//! The keys of a shard share a few epochs, by hash. A step that revokes a key's leases also increments the
-//! key's epoch, under the same lock. An [`EpochToken`] is the epoch that a lookup read under the shared
-//! lock. The token is valid while the epoch is unchanged. A change of another key with the same epoch also
-//! invalidates the token, and the promotion is left to the next lookup of the key.
+//! The keys of a shard share a few epochs, by hash. A change of a key, a fence and a barrier increment the
+//! key's epoch, and revoke its leases under the same lock. An [`EpochToken`] is the epoch that a lookup
+//! read under the shared lock. The token is valid while the epoch is unchanged. A change of another key
+//! with the same epoch also invalidates the token, and the promotion is left to the next lookup of the key.
 
 use crate::memory::slot_key::SlotKey;
 

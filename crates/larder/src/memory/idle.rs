@@ -26,8 +26,8 @@ impl Memory {
     /// Extends the life of an entry that is used now. `now` is called under the shard's lock. `record` is
     /// the record of the entry, if the entry was found on disk and memory had no room for it.
     ///
-    /// Takes the exclusive lock only if the entry can live longer. After the expiry has reached the hard
-    /// limit of the entry, a use takes only the shared lock.
+    /// For an entry in memory, takes the exclusive lock only if the entry can live longer. After the expiry
+    /// has reached the hard limit of the entry, a use takes only the shared lock.
     ///
     /// # Errors
     /// Returns [`RecordIsOld`] if the record must be read again. The entry's life was not extended.

@@ -82,7 +82,8 @@ impl Memory {
         self.shards.iter().any(|shard| !shard.read().leases.is_empty())
     }
 
-    /// Returns the keys in memory that begin with `prefix`, sorted.
+    /// Returns the keys in memory that begin with `prefix`, sorted. They include expired and removed keys
+    /// that still have a slot.
     pub(crate) fn keys(&self, prefix: &[u8]) -> Vec<Arc<[u8]>> {
         let mut keys = Vec::new();
         for shard in &self.shards {
@@ -93,6 +94,7 @@ impl Memory {
     }
 
     /// Returns the first `most` keys in memory that begin with `prefix` and come after `after`, in order.
+    /// They include expired and removed keys that still have a slot.
     ///
     /// # Cost
     /// Visits all entries in memory, for any prefix. Holds each lock for at most [`LISTED_SLOTS`] slots at a

@@ -172,8 +172,8 @@ impl Memory {
         (lease, found, read)
     }
 
-    /// Stores an explicit write. If the entry will not be committed and memory has no room for it, removes
-    /// the key's previous value and returns an error.
+    /// Stores an explicit write. If the entry will not be committed and memory has no room for it, returns
+    /// an error, and removes the key's previous value unless changes of the key must be committed.
     ///
     /// The caller drops the replaced value and the evicted values in `evicted_values`. Some callers must
     /// first announce the write, because a user's `Drop` may panic. [`fill_entry`](Memory::fill_entry) and
@@ -315,8 +315,8 @@ impl Memory {
                 idle = 0;
                 continue;
             }
-            // No entry could be evicted. Other fills have reserved the room, and will store their entries
-            // soon.
+            // The shard has no clean entry. If no shard has one, other fills have reserved the room, and
+            // will store their entries soon.
             idle += 1;
             if idle > 8 * self.shards.len() {
                 return false;

@@ -28,7 +28,7 @@ pub(crate) enum SlotChange {
         weight: Weight,
     },
     Delete,
-    /// A deletion that is committed in the same transaction as its group.
+    /// A deletion that is committed in the same transaction as the other changes of its group.
     DeleteInGroup(Arc<Group>),
 }
 

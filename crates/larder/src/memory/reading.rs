@@ -57,8 +57,8 @@ impl Memory {
         self.read(key.hash).is_some_and(|shard| shard.leases.permits(key, permit))
     }
 
-    /// Locks the shard of a key for reading. Returns `None` in a forked child, if a thread of the parent was
-    /// changing the shard at the time of the fork.
+    /// Locks the shard of a key for reading. Returns `None` in a forked child, if a thread of the parent
+    /// held or awaited the exclusive lock at the time of the fork.
     ///
     /// The process is checked only if the lock is not free, so the check costs a hit nothing. A child that
     /// gets the lock can release it without waiting, because no other thread of the child waits for it.

@@ -7,8 +7,8 @@
 //!    - (a) The shard has a live value, which the caller gets from the slot. An expired value is loaded, not
 //!      refreshed. The value must also be the one that the caller found old. Otherwise a caller that arrives
 //!      just after a refresh would begin another refresh.
-//!    - (b) The key has no flight. So only one caller begins, and loads and refreshes of a key never
-//!      overlap.
+//!    - (b) The key has no flight. So only one caller begins, and a key never has a load and a refresh in
+//!      flight at the same time.
 //!    - (c) The key has no fence, barrier, cool-down, pass or pause. A refresh behind a fence would read the
 //!      source while the application changes it.
 //! 3. The source is queried without a lock. Meanwhile lookups find the live value. If it expires, a load

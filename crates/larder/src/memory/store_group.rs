@@ -16,9 +16,9 @@
 //!
 //! - A newer value is committed in the transaction of the group. If it were committed in a later
 //!   transaction, a crash in between would leave the value from before the group.
-//! - A removal is committed in the transaction of the group, or before it, like all other removals. If
-//!   another call stores a value after this removal, the value is drained with the removal. So a crash in
-//!   between leaves no value of the group.
+//! - A removal is committed in the transaction of the group, or before it, like all other removals. A crash
+//!   between the commit of the removal and the commit of the group leaves no value of the group. If another
+//!   call stores a value after this removal, the value is drained with the removal.
 //! - If every value of the group has been replaced, the group has ended.
 //!
 //! After a failed commit the values are still in their shards, and the next drain returns them again, with

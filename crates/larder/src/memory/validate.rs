@@ -53,7 +53,7 @@ impl Memory {
         );
     }
 
-    /// Returns whether the shards accept only entries that will be committed.
+    /// Returns whether entries of the disk tier must be committed.
     pub(crate) fn saves(&self) -> bool {
         self.shards.iter().all(|shard| shard.read().validate().saves)
     }

@@ -53,8 +53,8 @@ impl Memory {
         reservation
     }
 
-    /// Returns every dirty key for the writer thread. Adds the values that the writer thread must not drop
-    /// to `evicted_values`.
+    /// Returns the keys on the dirty lists of all shards, for the writer thread. Adds the values that the
+    /// writer thread must not drop to `evicted_values`.
     pub(crate) fn drain(&self, now: Timestamp, evicted_values: &mut EvictedValues) -> Vec<Mutation> {
         let mut mutations = Vec::new();
         self.drain_into(&mut mutations, now, evicted_values);

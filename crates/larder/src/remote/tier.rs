@@ -216,7 +216,7 @@ pub enum LeaseReply {
     Hit(RemoteRecord),
     /// The caller has the lease.
     Leased(LeaseToken),
-    /// Another load has the lease, which ends after this time at the latest.
+    /// Another load has the lease. Unless it is renewed, the lease ends after this time at the latest.
     Busy(Duration),
     /// The key is being updated. The caller loads the value, and stores nothing.
     Fenced,

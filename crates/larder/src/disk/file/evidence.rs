@@ -12,11 +12,11 @@
 //!
 //! 1. The file begins like redb's files and contains the marker of our tables.
 //! 2. The file has the mark, and the lock file does not name a different identity.
-//! 3. The file is too short to have a mark, and so too short to be a database of another program. All its
-//!    bytes equal those at the start of redb's files, and it is at the place in the file system that the lock
-//!    file names.
-//! 4. The file contains the identity that the lock file names. The identity is 16 random bytes. This rule
-//!    recognizes a file whose first page was overwritten.
+//! 3. The file is too short to have a mark, and so too short to be a database of another program. It begins
+//!    like redb's files, as far as it is long enough, and it is at the place in the file system that the
+//!    lock file names.
+//! 4. The file has no valid mark, and contains the identity that the lock file names. The identity is 16
+//!    random bytes. This rule recognizes a file whose first page was overwritten.
 //!
 //! If a foreign file is at the path later, it is not accepted, because it has neither the mark nor the
 //! identity. File systems reuse inodes, so the lock file also records when our file was created. If the file

@@ -95,7 +95,8 @@ fn is_zombie(_: u32) -> bool {
     false
 }
 
-/// Returns whether the owner's lock beside a cache file is held.
+/// Returns whether Linux's list of locks shows the owner's lock, held by the process that the lock file
+/// names.
 #[cfg(target_os = "linux")]
 pub(crate) fn holds_lock(path: &Path) -> bool {
     use crate::sys::volume::Volume;

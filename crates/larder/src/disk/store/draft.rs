@@ -158,9 +158,9 @@ impl<'a> Draft<'a> {
     /// values differs, the keyspace starts again without entries. The old entries are retired under their
     /// old number. Returns the number of the keyspace, and the old number if it was retired.
     ///
-    /// A keyspace keeps the schema of the definition that created it, so that tools show its keys as that
-    /// definition wrote them. A keyspace that a tool or an early version of larder created has no schema. It
-    /// takes over the first schema that a definition names. If a definition differs only in its schema, the
+    /// A keyspace keeps the schema of the definition that created it. Tools show its keys in the spelling
+    /// of this schema. A keyspace that a tool or an early version of larder created has no schema. It takes
+    /// over the first schema that a definition names. If a definition differs only in its schema, the
     /// entries are shared, and the schema stays. If the version or shape differs, the keyspace starts again
     /// with the schema of the new definition.
     pub(crate) fn register(

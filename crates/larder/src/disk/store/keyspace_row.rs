@@ -41,7 +41,7 @@ const RETIRED_VERSIONS: u16 = 0x8005;
 
 /// Maximum number of retired versions in the row of a keyspace.
 pub const MAX_RETIRED_VERSIONS: usize = 16;
-/// Length of a retired version in the row: a version of 4 bytes and a time of 8 bytes.
+/// Number of bytes of a retired version in the row: 4 for the version, and 8 for the time.
 const RETIRED_LEN: usize = 12;
 
 /// A version of a keyspace that a later definition has replaced.

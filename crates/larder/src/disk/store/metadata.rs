@@ -93,7 +93,7 @@ pub(crate) fn cumulative_at(txn: &ReadTransaction) -> Result<Option<CumulativeSt
     })
 }
 
-/// Writes the format, the state and all keyspaces of a catalog into a new file.
+/// Writes all rows of a catalog except its range removals.
 pub(crate) fn write_catalog(txn: &WriteTransaction, catalog: &Catalog) -> Result<(), redb::Error> {
     let mut meta = Guarded::new(txn.open_table(META)?);
     meta.insert(STATE_ROW, catalog.state.to_bytes().as_slice())?;

@@ -145,9 +145,9 @@ impl SnapshotCell {
     }
 
     /// Prevents the snapshot from being replaced while the guard is held. Meanwhile the writer must wait
-    /// before it answers the callers of a commit, so a caller may hold the guard only for some milliseconds.
-    /// During that time it must not wait for another thread, except for locks that the writer does not hold
-    /// while it replaces a snapshot.
+    /// before it answers the callers of a commit, so a caller may hold the guard only for some
+    /// milliseconds. During that time the caller must not wait for another thread. It may take a lock, but
+    /// no lock that the writer holds while replacing a snapshot.
     pub(crate) fn keep_current(&self) -> RwLockReadGuard<'_, ()> {
         self.gate.read()
     }

@@ -2,12 +2,12 @@
 //!
 //! The share *grows* when a key returns shortly after its eviction from the small queue, because a larger
 //! queue would still have the entry. To detect this, an evicted entry is remembered as a *ghost*. A ghost
-//! lives for a number of evictions: a tenth of the number of entries. The share *shrinks* when the policy
-//! finds that an entry of main was used, because places in main are useful then. More ghosts make each
-//! growth step smaller, and more entries in main make each shrinking step smaller. So the share settles
-//! where one more place is equally useful in both queues. If every ghost returns once, the share grows by 20
-//! % of the weight. So it follows a change of phase within a few generations of ghosts. Steps ten times as
-//! large would also follow noise.
+//! lives for a number of evictions from the small queue: a tenth of the number of entries. The share
+//! *shrinks* when the policy finds that an entry of main was used, because places in main are useful then.
+//! More ghosts make each growth step smaller, and more entries in main make each shrinking step smaller. So
+//! the share settles where one more place is equally useful in both queues. If every ghost returns once,
+//! the share grows by 20 % of the weight. So it follows a change of phase within a few generations of
+//! ghosts. Steps ten times as large would also follow noise.
 //!
 //! A ghost takes four bytes in a table without chains. A later ghost with the same index overwrites an
 //! earlier ghost. Losing some ghosts is harmless, because they only adapt the share. The ghosts take 0.8 to

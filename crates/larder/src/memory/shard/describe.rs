@@ -23,7 +23,7 @@ pub(crate) struct SlotContent {
     pub(crate) is_absence: bool,
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
-    /// The weight of the value in the budget.
+    /// The weight of the value. The budget includes the weight of a clean value.
     pub(crate) weight: u64,
     pub(crate) unsaved: Option<Arc<Unsaved>>,
     /// Whether the value replaced a removal that is not committed yet.

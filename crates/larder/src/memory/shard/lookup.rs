@@ -12,7 +12,8 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Looks up a key, and counts a use of a live entry. Reports a miss to the eviction policy.
+    /// Looks up a key, and counts a use of a live entry. If the shard does not have the key, reports a miss
+    /// to the eviction policy.
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((id, slot)) = self.find(key) else {
             self.policy.note_miss(key.short_hash());
@@ -31,7 +32,7 @@ impl Shard {
         self.policy.frequency(key.short_hash())
     }
 
-    /// Like [`get`](Shard::get), but returns only a live value.
+    /// Like [`get`](Shard::get), but returns only a live value, and reports no miss.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     pub(crate) fn hit(

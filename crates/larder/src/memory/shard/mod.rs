@@ -1,9 +1,9 @@
 //! A shard: the current state of each of its keys, under one lock.
 //!
 //! A key's value or tombstone, its sequence and its leases change together, so no two readers can disagree
-//! about the order of changes (contract 1). Dirty entries are the content of the write buffer. An entry
-//! becomes clean only after the writer has committed it *and* installed the snapshot that shows it (invariant
-//! 2 of `docs/design.md`). The entry's sequence must still be the committed sequence.
+//! about the order of changes (contract 1). Dirty entries are the content of the write buffer. A dirty
+//! entry becomes clean only after the writer has committed it *and* installed the snapshot that shows it
+//! (invariant 2 of `docs/design.md`). The entry's sequence must still be the committed sequence.
 //!
 //! A shard does no I/O, reads no clock, and drops no value. Values that leave the shard are added to
 //! [`DeferredDrops`].
@@ -64,8 +64,9 @@ pub(super) struct Shard {
     extras: HashMap<SlotId, EntryExtras, ahash::RandomState>,
     /// Range removals whose records may still be in the installed snapshot.
     ranges: Vec<RangeTombstone>,
-    /// Whether entries of the disk tier must be committed. If so, the shard refuses an entry that will not
-    /// be committed. Otherwise a lookup could find an older value on disk after the eviction of that entry.
+    /// Whether entries of the disk tier must be committed. If so, the shard refuses to store one that will
+    /// not be committed. Otherwise a lookup could find an older value on disk after the eviction of that
+    /// entry.
     saves: bool,
     /// Whether the shard is sealed ([`super::closing`]).
     is_closed: bool,

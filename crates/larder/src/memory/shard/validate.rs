@@ -23,7 +23,7 @@ pub(in crate::memory) struct ShardSums {
     pub(in crate::memory) dirty: usize,
     /// Number of range tombstones. Each hides records on disk until it is removed.
     pub(in crate::memory) ranges: usize,
-    /// Whether the shard accepts only entries that will be committed.
+    /// Whether entries of the disk tier must be committed.
     pub(in crate::memory) saves: bool,
 }
 

@@ -358,7 +358,8 @@ impl CacheFile {
         &self.options
     }
 
-    /// Closes the file for good. Returns an error if a restart would not find the file.
+    /// Closes the file for good. Returns an error if the file is out of service, cannot be closed, or is no
+    /// longer at its path.
     pub(crate) fn close(&mut self) -> Result<(), StoreError> {
         let why = StoreError::io("the cache is closed");
         let closed = FilePhase::Suspended(Outage { why, retry_at: Timestamp::ZERO });

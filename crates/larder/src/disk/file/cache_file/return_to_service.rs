@@ -18,8 +18,9 @@ use crate::units::Timestamp;
 
 impl CacheFile {
     /// Opens the file again after a transaction has been refused because the file would have exceeded its
-    /// capacity. Compacts the file, and lowers the limit for its entries. Returns whether the pages could be
-    /// moved. If moving them fails with an error, rewrites the file with smaller regions and returns true.
+    /// capacity. Compacts the file, and lowers the limit for its entries. Returns whether the pages could
+    /// be moved. If moving them fails with an error, rewrites a file whose regions are too large, and
+    /// returns true.
     ///
     /// The refused transaction has left nothing in the file, and the failed store accepts no more calls.
     pub(crate) fn reopen_smaller(&mut self, refused: StoreError, now: Timestamp) -> Result<bool, StoreError> {

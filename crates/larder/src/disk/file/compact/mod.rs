@@ -6,13 +6,13 @@
 //!
 //! 1. The remains of an earlier copy are removed.
 //! 2. A copy is written under the name of an unfinished file, in one transaction. Each table is copied in
-//!    key order, so that leaves are full. Entries are omitted if they have expired, if a pending range
+//!    key order, so that leaves are full. Entries are omitted if their grace has ended, if a pending range
 //!    removal covers them, or if they belong to retired keyspaces. The counts of keyspaces are adjusted.
 //!    Everything else is kept byte for byte, including rows and tables that this version does not know.
 //! 3. The copy is compacted and closed. Then it is durable, and marked as closed cleanly.
 //! 4. The file is closed.
 //! 5. If the copy is no longer than the file, it is atomically renamed over the file. Otherwise it is
-//!    removed.
+//!    removed. A copy that changes the size of the regions may be longer.
 //! 6. The directory is synced before anything is committed to the file at the path. Otherwise a crash could
 //!    bring the old file back and undo a removal in that commit.
 //!
@@ -59,7 +59,7 @@ const ROWS: u64 = 256;
 pub(crate) struct CopyReport {
     path: PathBuf,
     pub(crate) len: u64,
-    /// Number of entries that were omitted because they had expired.
+    /// Number of entries that were omitted because their grace had ended.
     pub(crate) expired: u64,
     pub(crate) catalog: Catalog,
 }
@@ -316,8 +316,9 @@ impl FileCopy<'_> {
         Ok(End::Whole)
     }
 
-    /// Returns whether an entry is copied. A retired, removed or expired entry is not. An entry without a
-    /// readable header is kept as evidence of damage, until the sweeper deletes it.
+    /// Returns whether an entry is copied. A retired or removed entry is not, nor is an entry whose grace
+    /// has ended. An entry without a readable header is kept as evidence of damage, until the sweeper
+    /// deletes it.
     fn is_kept(&mut self, key: &[u8], record: &[u8]) -> bool {
         let id = KeyspaceId::of(key);
         if self.catalog.retired.contains_key(&id) {

@@ -6,7 +6,8 @@ use crate::format::stored_key::StoredKey;
 #[derive(Debug)]
 pub(crate) struct RangeRemoval {
     pub(crate) range: RangeTombstone,
-    /// Keys that memory held, each with whether it was live. Their entries on disk are not counted.
+    /// Keys of entries that were in memory. The `bool` says whether the entry was live. Entries of these
+    /// keys on disk are not counted.
     pub(crate) memory_keys: Vec<(StoredKey, bool)>,
     /// Number of further live entries in memory. These entries are also on disk, unless they were evicted
     /// from disk.

@@ -9,8 +9,9 @@
 //! 3. The store is closed and opened again, as in (1).
 //!
 //! No step lengthens the file. After a crash during (2) no entry is lost, but the next opening reads every
-//! page. So (2) is done only for a file that exceeds its capacity. A copy ([`crate::disk::file::compact`])
-//! makes a file as short as its entries need without that risk, but needs room for a second file.
+//! page. So (2) is done only for a file that exceeds its capacity, or would exceed it with the next
+//! transaction. A copy ([`crate::disk::file::compact`]) makes a file as short as its entries need without
+//! that risk, but needs room for a second file.
 
 use redb::{CompactionError, Database};
 

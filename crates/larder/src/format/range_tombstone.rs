@@ -1,7 +1,7 @@
 //! A range tombstone: the removal of every key in a scope, under one sequence.
 //!
-//! Memory and the file keep a range tombstone until no entry that it covers is left on disk. Until then,
-//! these entries must not be served (contract 3).
+//! Memory keeps a range tombstone until no entry that it covers is left on disk, and so does the file if
+//! there are many such entries. Until then, these entries must not be served (contract 3).
 
 use super::key::scope::Scope;
 use super::record::Header;

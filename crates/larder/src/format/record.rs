@@ -37,9 +37,9 @@
 //! A record of format 1 has no flags, and always holds a value. Its extension has no field that this version
 //! reads. When a file is upgraded, records of format 1 stay as they are until they are overwritten.
 //!
-//! Integers are big endian. A reader verifies the checksum before it uses any other field. The checksum
-//! covers the key. So a record that damage has moved under another key is as invalid as a half-written
-//! record (contract 5).
+//! Integers are big endian. A lookup verifies the checksum before it uses the value. Only [`peek`] and its
+//! like read a header without this check. The checksum covers the key. So a record that damage has moved
+//! under another key is as invalid as a half-written record (contract 5).
 //!
 //! XXH3: Yann Collet, xxHash, <https://github.com/Cyan4973/xxHash>.
 

@@ -108,7 +108,8 @@ pub struct Latencies {
 #[serde(default)]
 #[non_exhaustive]
 pub struct LatencyBucket {
-    /// The bound. All durations in the bucket are shorter.
+    /// The bound. All durations in the bucket are shorter, but the last bucket also has all durations of
+    /// more than 38 hours.
     #[serde(with = "super::seconds")]
     pub up_to: Duration,
     /// The number of durations in the bucket.

@@ -3,10 +3,10 @@
 //! Each format has a module: [`positional`], [`message_pack`], [`raw`]. The first two each use a library. No
 //! type of these libraries is public.
 //!
-//! Decoding terminates for any bytes. The number of bytes and the type of the value limit the memory and the
-//! stack that decoding takes. [`bounded`] enforces these [`limits`], because the libraries do not. Each value
-//! that can be encoded decodes to the same value: [`shape`] explains how larder ensures this for an encoding
-//! without names. [`checks`] decides which values are tried before they are stored.
+//! Decoding terminates for any bytes. The number of bytes and the type of the value limit the memory and
+//! the stack that decoding takes. [`bounded`] enforces these [`limits`], because the libraries do not. A
+//! value must decode to the same value, or to an error: [`shape`] explains the fingerprint that ensures
+//! this for an encoding without names. [`checks`] decides which values are tried before they are stored.
 
 mod bounded;
 pub(crate) mod checks;

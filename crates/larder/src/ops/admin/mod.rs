@@ -2,9 +2,9 @@
 //!
 //! Like a [`Cache`](crate::Cache), [`Admin`] owns its file and holds the owner's lock. If another process
 //! owns the file, opening fails with an error that names that process. A removal is durable when the call
-//! returns. Each written entry is counted, and gets a sequence and index rows, as in a cache. `Admin` has no
-//! memory tier, starts no thread, and evicts nothing. If the file grows beyond the limit of its cache, the
-//! cache shrinks the file when it next opens it.
+//! returns. Each written entry is counted, and gets a sequence and index rows, as in a cache. `Admin` has
+//! no memory tier, starts no thread, and evicts nothing. If the file grows beyond the capacity that its
+//! cache has set, the next opening of the file as a cache shrinks it.
 //!
 //! Keys are passed as encoded bytes; [`KeyShape`](crate::inspect::KeyShape) encodes them. Values are passed
 //! encoded and uncompressed.
@@ -57,7 +57,7 @@ pub struct Compacted {
     pub length_before: ByteSize,
     /// The length of the file after the call, never greater than `length_before`.
     pub length: ByteSize,
-    /// Number of expired entries that were not copied.
+    /// Number of entries that were not copied, because they had expired and their grace time had ended.
     pub expired: u64,
 }
 
@@ -74,11 +74,11 @@ pub struct Admin {
 impl Admin {
     /// Opens a cache file that no process owns. Never creates a file.
     ///
-    /// # Errors
-    /// Returns [`Error::Missing`] if there is no file. Returns [`Error::InUse`], which names the owner, if a
-    /// process owns the file. Returns [`Error::Foreign`] if the file is empty or not a larder file.
-    /// Otherwise, returns [`Error::Damaged`], [`Error::NewerFormat`], [`Error::NotAFile`],
-    /// [`Error::Permission`] or [`Error::Io`]. After each of these errors the file is unchanged.
+    /// # Errors Returns [`Error::Missing`] if there is no file. Returns [`Error::InUse`], which names the
+    /// owner, if a process owns the file. Returns [`Error::Foreign`] if the file is empty or not a larder
+    /// file. Returns [`Error::InvalidSetting`] if the path is too long. Otherwise, returns
+    /// [`Error::Damaged`], [`Error::NewerFormat`], [`Error::NotAFile`], [`Error::Permission`] or
+    /// [`Error::Io`]. After each of these errors the file is unchanged.
     ///
     /// # Cost
     /// Costs the same as opening a cache.
@@ -254,8 +254,9 @@ impl Admin {
         self.edit.sweep(go_on)
     }
 
-    /// Shrinks the file to the space that its entries need. Writes a copy beside the file, without expired
-    /// entries and retired keyspaces. Then renames the copy over the file, unless the copy is longer.
+    /// Shrinks the file to the space that its entries need. Writes a copy beside the file, without retired
+    /// keyspaces and without entries whose grace time has ended. Then renames the copy over the file,
+    /// unless the copy is longer.
     ///
     /// Calls `go_on` between rows. If `go_on` returns false, the method leaves the file unchanged and
     /// returns `None`. The file stays intact if the process ends during the call. Readers keep the old file
@@ -278,8 +279,7 @@ impl Admin {
     /// of a later version that cannot be copied. Returns [`Error::Damaged`] if the file is damaged. Returns
     /// [`Error::Foreign`] if a file that is not larder's has the name of the copy.
     ///
-    /// # Cost
-    /// Reads every entry. Writes every entry at least once, and some twice.
+    /// # Cost Reads every entry. Writes every copied entry at least once, and some twice.
     pub fn compact(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Compacted>, Error> {
         let done = self.edit.compact(go_on)?;
         Ok(done.map(|Compaction { len_before, len, expired }| Compacted {

@@ -9,7 +9,7 @@ use crate::error::cause::in_words;
 use crate::error::debug::with_sources;
 use crate::format::escape::escape_control;
 
-/// The reason why a request got no answer.
+/// The reason why a request failed.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {

@@ -6,10 +6,11 @@
 //! the path is ever writable by other users. A socket at the path always has a listener. Otherwise, another
 //! process would take it for stale.
 //!
-//! A forked child inherits the descriptor of the socket. As long as the child lives, connections to the
-//! socket succeed and are never answered. So each process keeps a list of the sockets that it and its
-//! ancestors created, with their file numbers. If the ancestor that created a socket has ended, the child may
-//! replace that socket with its own. Processes without this list leave the socket in place.
+//! A forked child inherits the descriptor of the socket. If the child outlives the process that serves the
+//! socket, connections to the socket still succeed, and are never answered. So each process keeps a list of
+//! the sockets that it and its ancestors created, with their file numbers. If the ancestor that created a
+//! socket has ended, the child may replace that socket with its own. Processes without this list leave the
+//! socket in place.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
@@ -27,7 +28,7 @@ use crate::sys::volume::Volume;
 use crate::sys::volume::os::OsVolume;
 
 process_static! {
-    /// The sockets that this process and its ancestors created.
+    /// The sockets that this process and its ancestors created and have not removed.
     static MADE: AtomicSnapshot<Vec<CreatedSocket>> = AtomicSnapshot::empty();
 }
 

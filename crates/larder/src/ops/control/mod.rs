@@ -43,9 +43,9 @@
 //! peers. The length of a line, the number of peers, and the pending answers are bounded.
 //!
 //! While the thread executes one request, such as a removal or a verification, the requests of other peers
-//! wait. A page of keys takes two passes over the keys in memory, and is bounded in its keys, their bytes,
-//! and the time spent reading the disk. A value in an answer has a maximum length. A peer that monitors
-//! operations gets a bounded number of them at a time, between the requests of other peers.
+//! wait. A page of keys takes up to two passes over the keys in memory, and is bounded in its keys, their
+//! bytes, and the time spent reading the disk. A value in an answer has a maximum length. A peer that
+//! monitors operations gets a bounded number of them at a time, between the requests of other peers.
 
 pub(crate) mod answer;
 mod client;

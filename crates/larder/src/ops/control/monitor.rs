@@ -58,7 +58,8 @@ pub struct MonitorEnd {
     pub ended: String,
     /// Number of operations shown.
     pub shown: u64,
-    /// Number of sampled operations that were not shown because the client read too slowly.
+    /// Number of sampled operations that were not shown, because the client read too slowly or the stream
+    /// ended before.
     pub missed: u64,
 }
 

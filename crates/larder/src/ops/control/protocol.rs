@@ -169,7 +169,8 @@ pub struct Hello {
 pub struct LiveKeyspaceInfo {
     /// The name of the keyspace.
     pub name: String,
-    /// Whether the process has opened the keyspace. If not, only the fields that the file records are set.
+    /// Whether the process has opened the keyspace. If not, only the name, the schema and the numbers on
+    /// disk are set.
     pub is_open: bool,
     /// The version of the shape of the keyspace's values.
     pub version: Option<u32>,

@@ -17,7 +17,8 @@ pub enum EntryState {
     KnownAbsent,
     /// An entry that has expired: a miss.
     Expired,
-    /// A removal that is not committed to the file yet: a miss.
+    /// A removed entry: a miss. The removal is not committed to the file yet, or the removed record is
+    /// still to be deleted.
     Removed,
     /// A record of another version of the keyspace: a miss.
     OtherVersion,
@@ -122,8 +123,8 @@ pub struct KeyStatus {
     /// Remaining TTL in milliseconds, by the clock of the cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_ms: Option<u64>,
-    /// Length of the encoded value. For an entry that is only in memory, the length is present only in the
-    /// answers to `get` and `why`.
+    /// Length of the encoded value. For a clean entry that is only in memory, the length is present only in
+    /// the answers to `get` and `why`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_bytes: Option<ByteSize>,
     /// Length of the value as stored in the file.

@@ -25,7 +25,7 @@ impl KeyspaceInfo {
     /// [`payload`](super::finding::Record::payload).
     ///
     /// # Cost
-    /// Reads the bytes once. Allocates only for an error.
+    /// Reads the bytes once. Allocates only for an error, and for the nesting of a MessagePack value.
     #[must_use]
     pub fn content<'a>(&self, payload: &'a [u8]) -> Content<'a> {
         Content::of(self.value_format, payload)
@@ -44,7 +44,7 @@ impl<'a> Content<'a> {
     /// ```
     ///
     /// # Cost
-    /// Reads the bytes once. Allocates only for an error.
+    /// Reads the bytes once. Allocates only for an error, and for the nesting of a MessagePack value.
     #[must_use]
     pub fn of(value_format: u8, payload: &'a [u8]) -> Self {
         match Format::of_code(value_format) {

@@ -1,4 +1,4 @@
-//! The metadata that a file records about itself, and its owner.
+//! A file's own metadata, and information about its owner.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub enum FileState {
     Crashed,
 }
 
-/// The metadata that a file records about itself, and its owner.
+/// A file's own metadata, and information about its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileInfo {

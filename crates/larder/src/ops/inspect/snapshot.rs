@@ -60,14 +60,14 @@ impl Snapshot {
         self.now
     }
 
-    /// Returns the metadata that the file records about itself, and its owner.
+    /// Returns the file's own metadata, and information about its owner.
     #[must_use]
     pub fn file(&self) -> FileInfo {
         file_info::file(&self.look.contents)
     }
 
-    /// Returns the counts since the file was created, as of its last commit. Returns `None` for a file of an
-    /// earlier format.
+    /// Returns the counts since the file was created, as of its last commit. Returns `None` if the file has
+    /// no such counts, or if they are damaged.
     #[must_use]
     pub fn lifetime(&self) -> Option<&CumulativeStats> {
         self.look.contents.cumulative.as_ref()
@@ -92,14 +92,14 @@ impl Snapshot {
         &self.retired
     }
 
-    /// Returns, for each keyspace, the number of expired entries that the sweeper has not deleted yet, in the
-    /// order of [`keyspaces`](Self::keyspaces).
+    /// Returns, for each keyspace, the number of entries that the sweeper may delete now, because they have
+    /// expired and their grace time has ended. The numbers are in the order of
+    /// [`keyspaces`](Self::keyspaces).
     ///
     /// # Errors
     /// Returns [`Error::Damaged`] or [`Error::Io`] if the file cannot be read.
     ///
-    /// # Cost
-    /// Takes one step for each of these expired entries.
+    /// # Cost Takes one step for each of these entries.
     pub fn unswept(&self) -> Result<Vec<u64>, Error> {
         let due: HashMap<KeyspaceId, u64> = self.look.due(self.now)?.into_iter().collect();
         let count = |keyspace: &KeyspaceInfo| due.get(&keyspace.id()).copied().unwrap_or(0);

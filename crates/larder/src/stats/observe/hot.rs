@@ -60,9 +60,9 @@ pub struct HotKeys {
     /// minutes.
     #[serde(with = "seconds")]
     pub half_life: Duration,
-    /// Lookups that memory or the disk answered.
+    /// Lookups that memory, the disk or the server of a remote tier answered.
     pub hits: HotLookups,
-    /// Lookups that neither memory nor the disk answered.
+    /// Lookups that no tier answered.
     pub misses: HotLookups,
 }
 

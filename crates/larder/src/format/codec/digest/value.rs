@@ -22,7 +22,8 @@ impl Digest {
         Self::of(kind, xxh3_64(bytes))
     }
 
-    /// Returns the digest of an outer kind that contains this part.
+    /// Returns the digest of an outer part of this kind that contains this part. `content` is what the
+    /// outer part adds, such as the name of a variant.
     pub(super) fn within(self, kind: PartKind, content: u64) -> Self {
         let around = Self::of(kind, content);
         Self { strict: fold(around.strict, self.strict), loose: fold(around.loose, self.loose) }

@@ -100,6 +100,7 @@ pub enum Item {
     Keyspace(Keyspace),
     /// An entry of a keyspace that the reader has already returned.
     Entry(Entry),
-    /// The end. By then, the reader has checked the counts, the checksum, and that no byte follows.
+    /// The end. By then, the reader has checked the number of entries, the checksum, and that no byte
+    /// follows.
     End(End),
 }

@@ -1,4 +1,4 @@
-//! The checksum of an export: XXH3-64 of every byte before its end.
+//! The checksum of an export: the XXH3-64 of the bytes before it.
 //!
 //! XXH3: Yann Collet, xxHash, <https://github.com/Cyan4973/xxHash>.
 

@@ -87,8 +87,8 @@ impl<S: Shop> Families<S> {
     /// space around the options, such as a line end, is ignored.
     ///
     /// # Errors
-    /// Returns [`FamilyOptionError`] for an unknown family or a malformed lifetime. The allowed range of
-    /// lifetimes is checked later, when the families are opened.
+    /// Returns [`FamilyOptionError`] for a malformed option, an unknown family or a malformed
+    /// lifetime. The allowed range of lifetimes is checked later, when the families are opened.
     ///
     /// # Examples
     /// ```

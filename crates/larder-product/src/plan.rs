@@ -1,7 +1,8 @@
 //! A plan: the entries that a change makes stale, in the order of removal, with the reasons.
 //!
 //! One pass over the nodes of [`cascade`](crate::cascade), sources first, finds the entries of a plan. An
-//! invalidation removes exactly the entries of the plan, so printing the plan is a dry run.
+//! invalidation removes the entries of its plan. It removes other entries of a family only if no pattern
+//! can select the stale entries. So printing the plan is a dry run.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! The shop's database, a real `SQLite` file whose queries are counted, and the value types of its rows.
+//! The shop's database and the value types of its rows. The database is a real `SQLite` file, and its
+//! queries are counted.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The latest cause of a count, kept beside its counter so that the statistics and the log can report it.
+//! The cause of the latest event that a counter has counted. It is kept beside the counter, so that the
+//! statistics and the log can report the cause.
 //!
 //! Recording a cause takes no lock, because a lookup may record one and must never wait for a reader of
 //! statistics.

@@ -74,7 +74,8 @@ pub struct Admin {
 impl Admin {
     /// Opens a cache file that no process owns. Never creates a file.
     ///
-    /// # Errors Returns [`Error::Missing`] if there is no file. Returns [`Error::InUse`], which names the
+    /// # Errors
+    /// Returns [`Error::Missing`] if there is no file. Returns [`Error::InUse`], which names the
     /// owner, if a process owns the file. Returns [`Error::Foreign`] if the file is empty or not a larder
     /// file. Returns [`Error::InvalidSetting`] if the path is too long. Otherwise, returns
     /// [`Error::Damaged`], [`Error::NewerFormat`], [`Error::NotAFile`], [`Error::Permission`] or
@@ -279,7 +280,8 @@ impl Admin {
     /// of a later version that cannot be copied. Returns [`Error::Damaged`] if the file is damaged. Returns
     /// [`Error::Foreign`] if a file that is not larder's has the name of the copy.
     ///
-    /// # Cost Reads every entry. Writes every copied entry at least once, and some twice.
+    /// # Cost
+    /// Reads every entry. Writes every copied entry at least once, and some twice.
     pub fn compact(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Compacted>, Error> {
         let done = self.edit.compact(go_on)?;
         Ok(done.map(|Compaction { len_before, len, expired }| Compacted {

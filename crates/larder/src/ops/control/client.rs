@@ -131,7 +131,8 @@ impl Client {
     /// # Errors
     /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer.
     ///
-    /// # Cost Costs up to two passes over all keys in memory, and up to 50 ms of reading from disk. The
+    /// # Cost
+    /// Costs up to two passes over all keys in memory, and up to 50 ms of reading from disk. The
     /// control thread of the process does this work, and no lookup waits for it.
     pub fn keys(
         &mut self,

@@ -99,7 +99,8 @@ impl Snapshot {
     /// # Errors
     /// Returns [`Error::Damaged`] or [`Error::Io`] if the file cannot be read.
     ///
-    /// # Cost Takes one step for each of these entries.
+    /// # Cost
+    /// Takes one step for each of these entries.
     pub fn unswept(&self) -> Result<Vec<u64>, Error> {
         let due: HashMap<KeyspaceId, u64> = self.look.due(self.now)?.into_iter().collect();
         let count = |keyspace: &KeyspaceInfo| due.get(&keyspace.id()).copied().unwrap_or(0);

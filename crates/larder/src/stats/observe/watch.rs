@@ -1,8 +1,9 @@
 //! Watchers of operations. Each watcher has a ring with a sample of the current operations.
 //!
-//! An operation never waits for a watcher. A sampled operation is offered to the ring of every watcher. If
-//! another thread has locked the ring, or the ring is full, the watcher misses the operation, and gets the
-//! number of missed operations. So a slow watcher does not slow down the cache.
+//! An operation never waits for a watcher. A sampled operation is offered to the ring of every watcher
+//! whose sample and keyspace include it. If another thread has locked the ring, or the ring is full, the
+//! watcher misses the operation, and gets the number of missed operations. So a slow watcher does not slow
+//! down the cache.
 //!
 //! # The order of steps
 //!

@@ -160,7 +160,7 @@ impl CacheTime {
         TimeBounds { earliest: Timestamp::from_millis(earliest), latest }
     }
 
-    /// Returns the latest possible time while the coarse clock shows `coarse`, in milliseconds.
+    /// Returns the latest possible time, in milliseconds, while the coarse clock shows `coarse`.
     fn latest_at(&self, coarse: Duration) -> u64 {
         let earliest = self.counted(coarse).saturating_add(self.offset_ms.load(Ordering::Relaxed));
         // One millisecond is added for the truncated fraction.

@@ -189,7 +189,8 @@ impl Deadline {
     }
 }
 
-/// Sleeps in real time, to wait for another process that owns a file. The caller must not hold a lock.
+/// Sleeps in real time, to wait for another process that owns a file, or for lookups that hold a snapshot.
+/// The caller must not hold a lock.
 #[expect(clippy::disallowed_methods, reason = "the one wait that nothing can wake: another process's lock")]
 pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);

@@ -45,7 +45,8 @@ pub(crate) enum FileKind {
     Special,
 }
 
-/// The identity of the file at a path. If it changes, a different file is at the path.
+/// The identity of a file. If it changes, usually a different file is at the path. Some file systems change
+/// the identity of a file over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity(pub(crate) u64, pub(crate) u64);
 

@@ -1,4 +1,4 @@
-//! Opens a regular file of the operating system.
+//! Opens real files, through the operating system.
 
 use std::fs::{File, OpenOptions};
 use std::io;

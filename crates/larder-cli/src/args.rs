@@ -132,7 +132,7 @@ pub(crate) enum Command {
     /// Durably remove an entry.
     ///
     /// Removes the entry from a file that no process owns, or from a live cache through its control socket.
-    /// Exits with 0 even if there is no such entry.
+    /// Exits with 0 even if there is no such entry, unless the text may mean another key.
     #[command(alias = "del", mut_arg("file", is_required))]
     #[command(override_usage = "larder remove [OPTIONS] [FILE|SOCKET] <KEY>")]
     Remove(RemoveOptions),
@@ -156,8 +156,8 @@ pub(crate) enum Command {
 
     /// Return unused space of a cache file to the file system.
     ///
-    /// Deletes expired entries first. No process may own the file. Ctrl-C stops the command without losing
-    /// anything.
+    /// Also deletes expired entries, after their grace time. No process may own the file. Ctrl-C stops the
+    /// command without losing anything.
     Compact(FileOptions),
 
     /// Write the entries of an export to a cache file.
@@ -170,9 +170,10 @@ pub(crate) enum Command {
 
     /// Open a cache, and serve it to other processes through the Redis protocol.
     ///
-    /// Redis clients such as redis-cli, redis-py and Django work unchanged, with this server's address. A
-    /// removal is answered when it is durable. On SIGTERM or Ctrl-C, answers the requests that have arrived,
-    /// commits buffered entries, and exits. Supports socket activation by systemd.
+    /// Redis clients such as redis-cli, redis-py and Django work unchanged, with this server's address. By
+    /// default, the reply to a removal is sent when the removal is durable. On SIGTERM or Ctrl-C, answers
+    /// the requests that have arrived, commits buffered entries, and exits. Supports socket activation by
+    /// systemd.
     Serve(ServeOptions),
 
     /// Print the completion script of a shell.

@@ -1,5 +1,5 @@
 //! The subcommands, one module each. They use [`cache`](crate::cache), [`args`](crate::args) and
-//! [`term`](crate::term), and never use each other.
+//! [`term`](crate::term). Only [`server`] uses other subcommands.
 
 pub(crate) mod activity;
 pub(crate) mod change;

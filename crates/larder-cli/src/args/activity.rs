@@ -15,7 +15,7 @@ pub(crate) struct ActivityOptions {
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
-    /// Maximum number of lines.
+    /// Maximum number of slow loads, or of keys in each of the two lists.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
 

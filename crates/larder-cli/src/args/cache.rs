@@ -12,8 +12,8 @@ use clap::builder::Resettable;
 
 /// The value of an argument that was not given.
 ///
-/// A process argument cannot contain a zero byte, so no given argument equals this value. The empty string is
-/// not used: `larder clear "$FILE"` with an unset `FILE` would then clear the cache of `LARDER_URL`.
+/// A process argument cannot contain a zero byte, so no given argument equals this value. The empty string
+/// is not used: `larder compact "$FILE"` with an unset `FILE` would then compact the cache of `LARDER_URL`.
 pub(crate) const NOT_GIVEN: &str = "\0";
 
 /// Makes the argument required, for commands with another word after the cache: see [`super::parse`].

@@ -1,4 +1,4 @@
-//! The options of the commands that change a cache, and of `flush`, `stats` and `top`.
+//! The options of the commands that change entries, and of `flush`, `stats` and `top`.
 
 use std::path::PathBuf;
 
@@ -94,8 +94,8 @@ pub(crate) struct ImportOptions {
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
-    /// If the export has another version or shape of a keyspace, retire the keyspace in the file, with its
-    /// entries.
+    /// If the export defines a keyspace differently than the file, retire the keyspace in the file, with
+    /// its entries.
     #[arg(long)]
     pub(crate) replace: bool,
 

@@ -73,7 +73,8 @@ pub(crate) struct KeysOptions {
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
 
-    /// Include expired keys that are not deleted yet, and keys with a damaged record.
+    /// Include keys without a live entry, such as expired keys that are not deleted yet, and keys with a
+    /// damaged record.
     #[arg(long)]
     pub(crate) all: bool,
 

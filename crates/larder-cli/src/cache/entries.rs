@@ -18,8 +18,8 @@ impl Entries<'_> {
     /// Returns the alternative reading of a prefix if the user probably meant it: no key begins with the
     /// literal prefix.
     ///
-    /// If the keyspace has another schema than the alternative reading, some key must also begin with the
-    /// alternative prefix.
+    /// If the keyspace does not have the schema of the alternative reading, some key must also begin with
+    /// the alternative prefix.
     pub(crate) fn other_prefix<'a>(
         &mut self,
         keyspace: KeySyntax<'a>,

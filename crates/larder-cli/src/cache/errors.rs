@@ -107,7 +107,7 @@ fn text(error: &Error) -> String {
     }
 }
 
-/// Returns the text of an error, followed by the error of the operating system.
+/// Returns the text of an error, followed by that of its source, if it has one.
 fn with_source(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error} ({source})"),
@@ -161,8 +161,8 @@ fn not_a_file(path: &Path) -> Option<String> {
     Some(format!("it is a device or a pipe; {WHERE}"))
 }
 
-/// Returns an error text for a socket. The text names the file of the process behind the socket, because the
-/// command accepts this file.
+/// Returns an error text for a socket. If the process behind the socket has a file, the text names it,
+/// because the command accepts this file.
 fn a_socket(path: &Path) -> String {
     let shown = path.display();
     let server = Client::connect(path).ok().map(|client| client.server().clone());

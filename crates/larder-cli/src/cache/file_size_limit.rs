@@ -17,7 +17,7 @@ pub(crate) fn of(pid: Option<u32>) -> io::Result<Option<u64>> {
     })
 }
 
-/// Parses the soft limit from a line such as `Max file size 16777216 unlimited bytes`.
+/// Parses the soft limit from the text that has a line such as `Max file size 16777216 unlimited bytes`.
 fn parse(limits: &str) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max file size"))?;
     line.split_whitespace().next()?.parse().ok()

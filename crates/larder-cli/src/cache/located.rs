@@ -7,9 +7,10 @@
 //! 2. Without an argument, the command uses the URL in the environment variable `LARDER_URL`, and names the
 //!    cache on standard error. If a command has two arguments, such as `larder get FILE KEY`, a single word
 //!    is the second argument.
-//! 3. A URL names a file, a control socket, or both. `stats`, `top`, `hot`, `slow`, `monitor` and `flush` use
-//!    the socket if a process answers there. If a process answers there, `remove`, `remove-prefix` and
-//!    `clear` use both the file and the socket. All other commands use the file.
+//! 3. A URL names a file, a control socket, or both. `stats`, `top`, `hot`, `slow`, `monitor` and `flush`
+//!    use the socket if a process answers there. If a process answers there, `remove`, `remove-prefix` and
+//!    `clear` use both the file and the socket. All other commands use the file. If the URL names no file,
+//!    every command uses the socket.
 //!
 //! If the single word names a cache, as in `larder remove shop.larder`, it is refused. Otherwise the command
 //! would look for the key `shop.larder` in the cache of `LARDER_URL`.

@@ -1,10 +1,10 @@
-//! Connects to the process that owns a cache file, through the socket that the lock file names. Commands ask
-//! that process instead of reading the file.
+//! Connects to the process that owns a cache file, through the socket that the lock file names. Most
+//! commands ask that process instead of reading the file.
 //!
-//! The file lacks entries that the process has only in memory or has not committed yet. So a command that is
-//! given a file asks the owner if the owner serves a socket, and says so on standard error. If the owner does
-//! not answer, a command that reads continues with the file and says so; a command that changes the cache
-//! fails.
+//! The file lacks entries that the process has only in memory or has not committed yet. So if such a
+//! command is given a file, it asks the owner if the owner serves a socket, and says so on standard error.
+//! If the owner does not answer, a command that reads continues with the file and says so; a command that
+//! changes the cache fails.
 
 use std::path::{Path, PathBuf};
 

@@ -186,8 +186,8 @@ pub(crate) enum Speller<'a> {
     /// With `--keyspace`: keys in their literal form.
     Literal,
     /// Without `--keyspace`: keys of a schema's keyspace in the spelling of the schema, other keys in their
-    /// literal form. A literal form is quoted if [`choose`] would otherwise read it as the spelling of
-    /// another key.
+    /// literal form. A literal form is quoted, or replaced by hexadecimal digits, if [`choose`] would
+    /// otherwise read it as the spelling of another key.
     Spelled(Vec<KeySyntax<'a>>),
 }
 

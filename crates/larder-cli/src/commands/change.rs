@@ -1,7 +1,8 @@
 //! The commands that change a cache.
 //!
-//! These commands open the file as its owner. If another process already owns the file, removals and `flush`
-//! instead ask that process through its control socket. The process then changes its memory too.
+//! These commands open the file as its owner, except `flush`. If another process already owns the file,
+//! removals instead ask that process through its control socket. The process then changes its memory too.
+//! `flush` always asks the process.
 
 pub(crate) mod compact;
 pub(crate) mod flush;

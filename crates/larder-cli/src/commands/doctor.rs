@@ -1,8 +1,8 @@
 //! `larder doctor`: checks a cache before and while it is in production.
 //!
-//! The checks use the file, the machine, the settings of a URL, and the statistics of a live cache, as far as
-//! these are available. If a check lacks information, its result is unknown, and the report says how to
-//! provide it. The command changes nothing.
+//! The checks use the file, the machine, the settings of a URL, and the statistics of a live cache, as far
+//! as these are available. If a check lacks information, its result is unknown, and the report says how to
+//! provide it, or the check is left out. The command changes nothing.
 
 mod allocator;
 mod churn;

@@ -1,9 +1,9 @@
 //! The commands on a cache at a Redis or Valkey server.
 //!
-//! These commands read the keys with the cache's prefix over their own connection. `remove`, `remove-prefix`
-//! and `clear` remove such keys. The checks of `doctor` are in [`super::doctor`]. A command that needs a
-//! file, or a process with a control socket, is refused. The failure names the command that does the same at
-//! a server.
+//! These commands read the keys with the cache's prefix over their own connection. `remove`,
+//! `remove-prefix` and `clear` remove such keys. The checks of `doctor` are in [`super::doctor`]. A command
+//! that needs a file, or a process with a control socket, is refused. The failure says why, or what to do
+//! instead.
 
 mod entry;
 mod info;

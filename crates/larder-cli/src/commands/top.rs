@@ -137,7 +137,7 @@ struct Screen(Terminal<CrosstermBackend<Stdout>>);
 impl Screen {
     fn take() -> Result<Self, Failure> {
         enable_raw_mode()?;
-        // From here on, a failure drops `screen`, which restores the terminal.
+        // Once `screen` exists, a failure drops it, which restores the terminal.
         let screen = Self(Terminal::new(CrosstermBackend::new(io::stdout()))?);
         execute!(io::stdout(), EnterAlternateScreen)?;
         Ok(screen)

@@ -1,9 +1,10 @@
 //! The last filter before the terminal. It escapes control characters in texts from files and processes.
 //!
 //! Code that prints a name escapes it first, so that a line end in the name cannot forge a line of output.
-//! All output also passes this filter, so that a text which was not escaped still cannot move the cursor or
-//! set a title. The filter passes line ends, tabs, and colour sequences (digits and semicolons between
-//! `ESC [` and `m`). It writes every other control character as its escape in Rust.
+//! What [`stdout`](super::out::stdout) and [`warn`] print also passes this filter, so that a text which was
+//! not escaped still cannot move the cursor or set a title. The filter passes line ends, tabs, and colour
+//! sequences (digits and semicolons between `ESC [` and `m`). It writes every other control character as
+//! its escape in Rust.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

@@ -25,8 +25,8 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 
 /// Returns buffered standard output. The caller must flush it at the end.
 ///
-/// Colours are written only to a terminal, and only if `NO_COLOR` is not set. Control characters other than
-/// line ends and tabs are escaped.
+/// Colours are written only to a terminal, unless an environment variable such as `NO_COLOR` or
+/// `CLICOLOR_FORCE` says otherwise. Control characters other than line ends and tabs are escaped.
 pub(crate) fn stdout() -> BufWriter<EscapingWriter<AutoStream<StdoutLock<'static>>>> {
     BufWriter::new(EscapingWriter::new(AutoStream::auto(io::stdout().lock())))
 }

@@ -4,8 +4,8 @@ use larder::inspect::escape_control;
 
 /// Quotes a text so that a shell reads it as one word.
 ///
-/// Control characters are escaped as in Rust, because no form of them is both safe in a terminal and readable
-/// by a shell.
+/// Control characters are escaped as in Rust, because no form of them is both safe in a terminal and
+/// readable by every shell.
 pub(crate) fn shell_word(text: &str) -> String {
     let text = escape_control(text);
     let is_plain =

@@ -8,7 +8,7 @@ use larder::Timestamp;
 
 /// Returns a point in time in the format of RFC 3339, in UTC and with milliseconds.
 ///
-/// A time after the year 9999, as in a damaged file, is shown as the last time that this format can express.
+/// A time after the year 9999, as in a damaged file, is shown as the last time that `jiff` can express.
 pub(crate) fn rfc3339(at: Timestamp) -> String {
     let ms = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
     let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX);
@@ -34,7 +34,7 @@ pub(crate) fn seconds_left(at: Timestamp, now: Timestamp) -> String {
     if at.is_never() { "never".to_owned() } else { format!("{:.3}", at.since(now).as_secs_f64()) }
 }
 
-/// Returns a duration in its two largest units.
+/// Returns a duration in its two largest units, or in one if it is less than a minute.
 pub(crate) fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {

@@ -5,8 +5,9 @@
 //!
 //! - A text is refused if it spells a key in a schema and the same text, read literally, is another key with
 //!   an entry.
-//! - A literal key without an entry is refused if its text spells another key in a schema. Otherwise the
-//!   cache would keep serving the entry of that key.
+//! - A literal key without an entry is refused if its text spells another key in the schema of the
+//!   keyspace, or another key that has an entry. Otherwise the cache would keep serving the entry of that
+//!   key.
 
 mod count;
 mod removal;

@@ -15,14 +15,14 @@ use crate::cache::path::beside;
 /// Suffixes of the files that a cache creates beside its file.
 const SUFFIXES: [&str; 3] = [".lock", ".ballast", ".larder-new"];
 
-/// The files and directories that did not exist before a check.
+/// What existed before a check, so that the files and directories that the check creates can be removed.
 #[derive(Debug)]
 pub(super) struct CreatedFiles {
     file: PathBuf,
     existed: bool,
     was_empty: bool,
     beside: Vec<PathBuf>,
-    /// The created directories, innermost first.
+    /// The directories that did not exist, innermost first.
     directories: Vec<PathBuf>,
 }
 

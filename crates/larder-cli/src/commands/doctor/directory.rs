@@ -1,4 +1,4 @@
-//! Checks the directory of a cache file: its permissions, and the files beside the cache file.
+//! Checks the permissions of a cache file and of its directory, and the files beside the cache file.
 
 use std::ffi::OsString;
 use std::fs;

@@ -11,8 +11,8 @@ use crate::term::time::span;
 const MIN_LOOKUPS: u64 = 1000;
 /// Minimum hit rate. A cache with a lower hit rate saves less than it could.
 const POOR: f64 = 0.5;
-/// Minimum drop of the hit rate that is reported. From a hit rate of 80 %, such a drop doubles the misses,
-/// and is larger than random variation.
+/// Smallest drop in the hit rate that the check reports. From a hit rate of 80 %, such a drop doubles the
+/// misses, and is larger than random variation.
 const FALL: f64 = 0.2;
 /// Minimum share of the misses that the main cause explains.
 const MAIN_CAUSE: f64 = 0.3;

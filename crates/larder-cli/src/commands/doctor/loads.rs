@@ -8,7 +8,7 @@ use super::report::CheckResult;
 use super::series::{StatsSeries, share};
 use crate::term::time::latency;
 
-/// Minimum number of loads for judging the share that failed.
+/// Minimum number of loads for judging the share that failed, or how long they take.
 const MIN_LOADS: u64 = 20;
 /// Minimum share of failed loads that is reported. A lower share may be normal, because a loader may return
 /// an error for missing data.
@@ -17,8 +17,8 @@ const FAILING: f64 = 0.25;
 const MIN_FILLS: u64 = 100;
 /// Minimum share of voided fills that is reported: one load in five is wasted.
 const VOIDED: f64 = 0.2;
-/// Minimum share of a keyspace's values that are too large or uncacheable. A lower share concerns only single
-/// values, and no setting needs to change.
+/// Minimum share of values that are too large or uncacheable. A lower share concerns only single values,
+/// and no setting needs to change.
 const RARE: f64 = 0.01;
 /// Maximum number of keyspaces that a text lists.
 const MAX_NAMED: usize = 3;

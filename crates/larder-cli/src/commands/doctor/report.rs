@@ -65,7 +65,7 @@ impl CheckResult {
         (self.verdict, &self.found, &self.remedy) == (other.verdict, &other.found, &other.remedy)
     }
 
-    /// Adds a measurement. Its name ends with the unit, unless it is a count.
+    /// Adds a measurement. Its name ends with the unit, unless it is a count or a share.
     pub(super) fn with(mut self, name: &str, number: impl Into<Value>) -> Self {
         self.numbers.insert(name.to_owned(), number.into());
         self

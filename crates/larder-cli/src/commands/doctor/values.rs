@@ -77,7 +77,7 @@ pub(super) fn check(series: &StatsSeries) -> CheckResult {
     line.with("undecodable", total).with("undecodable_just_now", some).with("lookups_just_now", of)
 }
 
-/// Returns a text with the latest reason of each affected keyspace and its remedy.
+/// Returns a text with the latest reason and the remedy for up to [`MAX_REASONS`] affected keyspaces.
 fn reasons(affected: &[(&KeyspaceStats, u64)], worst: &KeyspaceStats) -> String {
     let reasons = affected.iter().filter_map(|(space, _)| {
         let (name, cause) = (&space.name, space.undecodable_cause.as_deref()?);

@@ -20,7 +20,7 @@ pub(super) struct FileLookup {
     pub(super) finding: RecordStatus,
     /// The key as it is shown.
     pub(super) shown: String,
-    /// Advice on the other meaning of the user's text, if the key has no live entry.
+    /// Advice for the user, if the key has no live entry and a schema spells another key with the same text.
     pub(super) advice: Option<String>,
 }
 

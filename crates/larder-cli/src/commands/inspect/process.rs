@@ -33,7 +33,7 @@ struct LiveLookup {
     /// The key as it is shown.
     shown: String,
     status: KeyStatus,
-    /// Advice on the other meaning of the user's text, if the key has no live entry.
+    /// Advice for the user, if the key has no live entry and a schema spells another key with the same text.
     advice: Option<String>,
 }
 

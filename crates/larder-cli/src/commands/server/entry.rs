@@ -37,7 +37,7 @@ impl Found {
         Failure::new(Exit::No, format!("{}: {}", shown(&self.key), why_of(&self.slot)))
     }
 
-    /// Returns the record, or `None` for plain bytes. Fails if a lookup would be a miss.
+    /// Returns the record, or `None` for plain bytes. Fails if there is neither.
     fn record(&self) -> Result<Option<&Record>, Failure> {
         match &self.slot.state {
             SlotState::Record(Ok(record)) if !record.is_absence => Ok(Some(record)),

@@ -1,8 +1,8 @@
 //! The table of keyspaces: which columns fit, the content of each column, and the order of the rows.
 //!
-//! Columns are placed by rank, lowest first, as long as they fit. The column by which the keyspaces are
-//! sorted is placed right after the names. The remaining space widens first the names, then the hits over
-//! time.
+//! Columns are chosen by rank, lowest first, as long as they fit. The column by which the keyspaces are
+//! sorted is chosen right after the names. The chosen columns are shown in the order of [`SPECS`]. The
+//! remaining space widens first the names, then the hits over time.
 
 use std::cmp::Ordering;
 
@@ -14,7 +14,7 @@ use super::text::{bytes, count, per_second, percent, time, trend, width};
 
 pub(super) const GAP: usize = 1;
 const MIN_NAME: usize = 10;
-/// Minimum width of the hits over time, in columns of the terminal.
+/// Minimum width of the hits over time, in columns of the terminal. The head of the column is wider.
 const MIN_TREND: usize = 10;
 const MAX_TREND: usize = 60;
 
@@ -45,7 +45,7 @@ pub(super) enum Column {
 struct Spec {
     column: Column,
     head: &'static str,
-    /// Maximum width of the numbers in the column.
+    /// Minimum width of a column of numbers. Its head may need more.
     room: usize,
     rank: u8,
     /// The keyboard key that sorts the keyspaces by this column.
@@ -189,7 +189,7 @@ impl KeyspaceRow<'_> {
 /// Returns the columns that fit, with their widths. `longest` is the length of the longest name.
 pub(super) fn layout(room: usize, longest: usize, sort: Column, has_disk: bool) -> Vec<(Column, usize)> {
     let least_name = longest.clamp(width(Column::Name.spec().head) + 1, (room / 4).max(MIN_NAME));
-    // A sortable column is one character wider than its head, for the mark that shows the order.
+    // A sortable column is at least one character wider than its head, for the mark that shows the order.
     let room_of = |spec: &Spec| match spec.column {
         Column::Name => least_name,
         Column::Trend => width(spec.head),

@@ -26,7 +26,8 @@ pub(super) enum Sample {
 #[derive(Debug, Clone)]
 pub(super) struct ProcessSample {
     pub(super) pid: u32,
-    /// Number of connections so far. It grows after a failed sample, for example when the process restarts.
+    /// Number of the connection that took this sample. It grows after a failed sample, for example when the
+    /// process restarts.
     pub(super) connection: u64,
     pub(super) stats: Stats,
 }
@@ -96,7 +97,8 @@ impl StatsSource {
         &self.name
     }
 
-    /// Takes a sample. On failure, returns the reason. Escapes control characters in both.
+    /// Takes a sample. On failure, returns the reason. Escapes control characters in the reason, and in the
+    /// texts that the screen shows.
     pub(super) fn sample(&mut self) -> Result<Sample, String> {
         self.take().map(Sample::escaped).map_err(|cause| escape_control(&cause).into_owned())
     }

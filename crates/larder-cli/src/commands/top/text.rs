@@ -6,7 +6,7 @@ use ratatui::text::Span;
 
 const MARKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Returns a count in at most five characters.
+/// Returns a count in at most six characters, if it is less than 10,000,000,000,000.
 pub(super) fn count(count: u64) -> String {
     match count {
         0..10_000 => count.to_string(),
@@ -16,7 +16,8 @@ pub(super) fn count(count: u64) -> String {
     }
 }
 
-/// Returns a rate in at most five characters. A low rate has decimals, so that it does not appear as zero.
+/// Returns a rate in as many characters as [`count`]. A low rate has a decimal, so that it does not appear
+/// as zero.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate to show")]
 pub(super) fn per_second(rate: f64) -> String {
     if rate <= 0.0 {
@@ -40,7 +41,8 @@ pub(super) fn bytes(bytes: u64) -> String {
     if whole >= 100 || tenths == 0 { format!("{whole} {unit}") } else { format!("{whole}.{tenths} {unit}") }
 }
 
-/// Returns a duration in at most seven characters. Zero is shown as a dash.
+/// Returns a duration in at most seven characters, if it is less than 100,000 seconds. Zero is shown as a
+/// dash.
 pub(super) fn time(time: Duration) -> String {
     match time.as_micros() {
         0 => "–".to_owned(),

@@ -62,7 +62,8 @@ fn resolve_key(
     }
     let other = AlternativeReading::of_key(keyspace, text).filter(|other| other.bytes != key);
     let refusal = match other {
-        // In a keyspace of another schema, the text is refused only if the spelled key has an entry.
+        // In a keyspace that does not have this schema, the text is refused only if the spelled key has an
+        // entry.
         Some(other) if other.is_of_schema() || entries.has(keyspace, &other.bytes)? => {
             let text = escape_control(text);
             let advice = other.advice();

@@ -229,7 +229,8 @@ fn rank(by: SortBy, status: &KeyStatus) -> (u64, String) {
     known.unwrap_or_else(|| (u64::MAX, "-".to_owned()))
 }
 
-/// Returns the remaining TTL of an entry in seconds, or `never`. Returns zero if the entry is not live.
+/// Returns the remaining TTL of an entry in seconds, or `never`. Returns zero if neither a value nor an
+/// absence is live.
 fn ttl_of(status: &KeyStatus) -> String {
     expiry_and_now(status)
         .map_or_else(|| "0.000".to_owned(), |(expires_at, now)| seconds_left(expires_at, now))

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Priced {
     pub(crate) code: String,
     pub(crate) price: u64,
-    /// Each change of the row raises its revision. Tests compare revisions to find stale answers.
+    /// [`Database::set_price`] raises it. Tests compare revisions to find stale answers.
     pub(crate) revision: u64,
 }
 

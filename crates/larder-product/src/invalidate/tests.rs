@@ -14,7 +14,7 @@ fn data(code: &str) -> DataCode {
     code.parse().unwrap()
 }
 
-/// Returns a shop in memory, with two entries in each family that can have more than one.
+/// Returns a shop in memory, with at least two entries in each family that can have more than one.
 fn stocked() -> ProductCache<AirtimeShop> {
     stock(shop().unwrap())
 }

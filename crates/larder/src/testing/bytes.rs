@@ -115,10 +115,11 @@ pub fn seal_record(key: &[u8], bytes: &mut [u8]) {
     }
 }
 
-/// Encodes a value. Returns the bytes, and the fingerprint for its record.
+/// Encodes a value without checking that its bytes decode. Returns the bytes, and the fingerprint for its
+/// record.
 ///
 /// # Errors
-/// Returns the same errors as an insert of the value.
+/// Returns an error if the value cannot be encoded.
 pub fn encode<V>(format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
 where
     V: Serialize + 'static,
@@ -131,7 +132,7 @@ where
 /// Returns the length of a value's encoding.
 ///
 /// # Errors
-/// Returns the same errors as an insert of the value.
+/// Returns an error if the value cannot be encoded.
 pub fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
     codec::encoded_len(format, value)
 }

@@ -22,7 +22,8 @@ pub enum DiskOperation {
 }
 
 impl DiskOperation {
-    /// The operations that change the disk, or make a change durable.
+    /// The operations that change the disk, or make a change durable. `Open` is not one of them, although
+    /// it may create a file.
     pub const CHANGES: [Self; 7] =
         [Self::Write, Self::SetLen, Self::Punch, Self::Sync, Self::Rename, Self::Remove, Self::SyncDirectory];
 }

@@ -1,4 +1,5 @@
-//! Runs the commands of `docs/guide.md` unchanged in a shell, in a temporary directory.
+//! Runs the commands of `docs/guide.md` in a shell, in a temporary directory. Changes only the paths and
+//! the address of `larder serve`.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -77,8 +77,8 @@ fn unevenness(counts: &[u32]) -> f64 {
     (chi_squared - freedom) / (2.0 * freedom).sqrt()
 }
 
-/// Returns the largest unevenness over everything that the hash chooses: a shard, a tag and a bucket of its
-/// index, and a ghost.
+/// Returns the largest unevenness of the four parts of a hash: the bits that choose the shard, the tag and
+/// the bucket in the shard's index, and the bits that a ghost stores.
 fn worst(keys: &[Vec<u8>], hash: impl Fn(&[u8]) -> u64, shard: impl Fn(&[u8]) -> usize) -> f64 {
     let mut shards = [0; SHARDS];
     let (mut tags, mut buckets, mut ghosts) = ([0; 256], [0; 256], [0; 256]);

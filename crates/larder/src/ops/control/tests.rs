@@ -118,8 +118,8 @@ fn what_a_client_sends_reads_back() {
         assert_eq!(line.iter().position(|&byte| byte == b'\n'), Some(line.len() - 1));
         assert_eq!(Request::read(&line), Ok(request));
     }
-    // The longest key in its longest form: each byte is a control character, escaped first as in Rust, then
-    // as in JSON.
+    // The longest key in its longest form: each byte is a control character, for which JSON has an escape
+    // of six bytes.
     let longest = "\u{1}".repeat(crate::format::key::MAX_KEY_LEN - 2);
     let spelled = serde_json::to_string(&longest).unwrap().len() + 255 * 6 + 100;
     assert!(spelled < MAX_LINE && 2 * crate::format::key::MAX_KEY_LEN < MAX_LINE);

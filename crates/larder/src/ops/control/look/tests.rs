@@ -22,8 +22,8 @@ const PATH: &str = "/cache/shop.larder";
 const NAMES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("name").ttl(HOUR);
 const KEPT: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("kept").ttl(HOUR).memory_only();
 
-/// A disk and a clock that several caches use one after another. Their writers commit only when a test
-/// flushes.
+/// A disk and a clock that several caches use one after another. Their writers commit inserts only when a
+/// test flushes or closes a cache.
 struct Bench {
     disk: SimulatedVolume,
     clock: Arc<ManualClock>,

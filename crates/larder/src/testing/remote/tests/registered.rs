@@ -6,8 +6,8 @@ use super::*;
 use crate::api::keyspace::load::Load;
 use crate::api::keyspace::loading::policy::LoadPolicy;
 
-/// Maximum number of loads in a test. Further loads fail, because a caller that gets no answer would
-/// otherwise load forever.
+/// Maximum number of loads between two calls of [`CountedSource::loads`]. Further loads fail, because a
+/// caller that gets no answer would otherwise load forever.
 const MAX_LOADS: u64 = 3;
 
 #[derive(Clone, Default)]

@@ -23,8 +23,8 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// Starts an owner, and waits until its file has an entry. `task` selects what the owner then does, such
-    /// as only holding the file, or writing continuously.
+    /// Starts an owner, and waits until it says that it is ready. `task` selects what the owner then does,
+    /// such as only holding the file, or writing continuously.
     pub(crate) fn start(task: &str, path: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child::child_process", "--nocapture", "--test-threads=1"])

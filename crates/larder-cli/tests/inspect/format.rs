@@ -19,7 +19,7 @@ fn packed(value_format: u8) -> NewKeyspace {
     }
 }
 
-/// Creates a file with a keyspace of the given value format, and an entry with a fingerprint.
+/// Creates a file with a keyspace of the given value format, and two entries, one of them with a fingerprint.
 fn create(place: &Place, value_format: u8) {
     let mut admin = Admin::create(place.path()).unwrap();
     admin.keyspace(packed(value_format)).unwrap();

@@ -235,7 +235,7 @@ impl State {
         }
     }
 
-    /// Requests products on another thread until the command `rest`, with a pause after every 200.
+    /// Requests products on another thread until [`rest`](Self::rest), with a pause after every 200.
     fn work(&mut self, count: u64, len: usize) {
         let (products, is_working) = (self.products.clone(), Arc::clone(&self.is_working));
         is_working.store(true, Ordering::Relaxed);

@@ -40,7 +40,7 @@ pub(crate) fn works(task: &str, path: &Path, ready: &dyn Fn()) -> bool {
     true
 }
 
-/// Looks up all keys in turn, forever.
+/// Looks up the keys of a fixed sequence, forever, and loads the missing ones.
 fn thrash(builder: CacheBuilder, ready: &dyn Fn()) {
     let cache = builder.open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();

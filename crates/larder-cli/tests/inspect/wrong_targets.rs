@@ -12,7 +12,7 @@ use crate::support::{Place, larder, stderr, stdout, transcript};
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("larder.meta");
 
-/// Every command, with `CACHE` instead of the cache.
+/// Every command that reads or changes a file, with `CACHE` instead of the cache.
 const COMMANDS: [&[&str]; 14] = [
     &["info", "CACHE"],
     &["keys", "CACHE"],

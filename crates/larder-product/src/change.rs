@@ -7,7 +7,7 @@ use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::part::Parts;
 use crate::selection::Selection;
 
-/// A change of the shop's database. `None` instead of a code means that every row may have changed.
+/// A change of the shop's database. `None` instead of a code or an id stands for every code or id.
 ///
 /// [`plan`](Change::plan) returns the entries that the change makes stale.
 /// [`ProductCache::invalidate`](crate::ProductCache::invalidate) removes these entries.

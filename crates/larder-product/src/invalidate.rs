@@ -26,8 +26,8 @@ use crate::spelled::SpelledKey;
 impl<S: Shop> ProductCache<S> {
     /// Removes the entries that `change` makes stale. Returns the number of removed entries.
     ///
-    /// The removals are made in one commit, and are durable when the call returns: no crash or reopening
-    /// restores an entry. The value of a load that began earlier is returned, but not cached.
+    /// The removals are made in one commit, and are durable when the call returns `Ok`: no crash or
+    /// reopening restores an entry. The value of a load that began earlier is returned, but not cached.
     ///
     /// # Errors
     /// Returns [`Error::NotDurable`] if the removals could not be committed *and* the file could not be put

@@ -61,7 +61,7 @@ cumulative_stats! {
         pub promotions: u64,
         /// Values that the application inserted. The values of loaders are counted only under `loads`.
         pub inserts: u64,
-        /// Calls of the application that remove entries, even if they removed none.
+        /// Removals by the application, counted as in [`Stats::invalidations`](crate::Stats::invalidations).
         pub invalidations: u64,
         /// Entries evicted from memory for room.
         pub memory_evictions: u64,

@@ -130,9 +130,9 @@ impl Latencies {
         Duration::from_nanos(u64::try_from(self.sum.as_nanos() / u128::from(count)).unwrap_or(u64::MAX))
     }
 
-    /// Returns the quantile `share` (0 to 1): that fraction of all durations is not longer than the returned
-    /// duration. The result is the bound of a bucket, so it is up to a quarter too long. Returns zero before
-    /// the first duration.
+    /// Returns the quantile `share` (0 to 1): that fraction of all durations is not longer than the
+    /// returned duration. The result is the bound of a bucket, so it is too long by up to a quarter or a
+    /// microsecond. Returns zero before the first duration.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,

@@ -56,8 +56,7 @@ pub struct Stats {
     pub disk: Option<DiskStats>,
     /// The remote tier, or `None` in a cache without one.
     pub remote: Option<RemoteStats>,
-    /// Lookups that neither memory nor the disk could answer. These include lookups that waited for another
-    /// caller's load.
+    /// Lookups that no tier could answer. These include lookups that waited for another caller's load.
     pub misses: u64,
     /// Loaders that were run.
     pub loads: u64,
@@ -78,7 +77,7 @@ pub struct Stats {
     /// in memory and would not be saved. The next caller loads the value again. The log reports the cause
     /// once for each keyspace.
     pub uncacheable: u64,
-    /// Disk hits that were copied into memory.
+    /// Hits on disk or at the server that were copied into memory.
     pub promotions: u64,
     /// Values kept only in memory, because their page in the file would be larger than a sixteenth of the
     /// disk capacity. The log reports the first of them for each keyspace.
@@ -86,15 +85,17 @@ pub struct Stats {
     /// Values that the application inserted. Values from loaders are stored as well, but are counted only
     /// under `loads`.
     pub inserts: u64,
-    /// Calls of the application that remove entries: by key, by prefix, or all. Each call adds one, whether
-    /// it removed no entry or many. Removals through the control socket are not included.
+    /// Removals by the application. Each removed key, prefix, pattern or keyspace counts once, even if it
+    /// had no entry. [`Cache::clear`](crate::Cache::clear) counts once for each open keyspace. Removals
+    /// through the control socket are not included.
     pub invalidations: u64,
     /// Size of the values that are acknowledged and not yet committed, with their encodings. It exceeds
     /// `write_buffer` only while a single value is larger than the write buffer.
     pub unsaved_bytes: ByteSize,
     /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer): the limit of `unsaved_bytes`.
     pub write_buffer: ByteSize,
-    /// The statistics of each keyspace that was opened, sorted by name.
+    /// The statistics of each keyspace that was opened, sorted by name. If a keyspace was opened again with
+    /// another version, these statistics and the sums above include only the latest version.
     pub keyspaces: Vec<KeyspaceStats>,
     /// Counts since the file was created, including the counts above. `None` in a memory-only cache.
     pub lifetime: Option<CumulativeStats>,
@@ -179,9 +180,9 @@ pub struct DiskStats {
     pub expirations: u64,
     /// Entries found in the file when it was opened.
     pub recovered_entries: u64,
-    /// Whether the previous owner closed the file. If not, the owner crashed.
+    /// Whether the previous owner closed the file. True for a new file.
     pub was_closed_cleanly: bool,
-    /// Records that failed their check. Each lookup of one of them was a miss.
+    /// Lookups that found a damaged record. Each of them was a miss.
     pub damaged_records: u64,
     /// Lookups for which the store returned an error. Each of them was a miss.
     pub read_faults: u64,
@@ -238,7 +239,7 @@ pub struct KeyspaceStats {
     pub memory_hits: u64,
     /// Lookups answered from disk, or by the server of a remote tier.
     pub disk_hits: u64,
-    /// Lookups that neither memory nor the disk could answer.
+    /// Lookups that no tier could answer.
     pub misses: u64,
     /// Loaders that were run.
     pub loads: u64,
@@ -259,7 +260,7 @@ pub struct KeyspaceStats {
     pub absent_answers: u64,
     /// How long loaders ran, including loaders that failed.
     pub load_latency: Latencies,
-    /// Disk hits that were copied into memory.
+    /// Hits on disk or at the server that were copied into memory.
     pub promotions: u64,
     /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
     /// meantime.
@@ -278,8 +279,9 @@ pub struct KeyspaceStats {
     /// Values that the application inserted. Values from loaders are stored as well, but are counted only
     /// under `loads`.
     pub inserts: u64,
-    /// Calls of the application that remove entries of this keyspace. Each call adds one, even if it removed
-    /// nothing. Removals through the control socket are not included.
+    /// Removals by the application from this keyspace. Each removed key, prefix or pattern counts once,
+    /// even if it had no entry. The removal of the whole keyspace counts once. Removals through the control
+    /// socket are not included.
     pub invalidations: u64,
     /// Entries in memory, including those in the write buffer and keys that are known to be absent.
     pub memory_entries: u64,
@@ -299,10 +301,10 @@ pub struct KeyspaceStats {
     pub disk_evictions: u64,
     /// Expired entries deleted from disk.
     pub disk_expirations: u64,
-    /// Records whose value could not be decoded. Each lookup of one of them was a miss. The log reports the
-    /// first of a keyspace, with the cause. Possible causes: the type has changed without a new version, the
-    /// type needs [`Format::MessagePack`](crate::Format::MessagePack), another version of larder wrote the
-    /// record, or Zstandard is not built in.
+    /// Lookups that found a record whose value could not be decoded. Each of them was a miss. The log
+    /// reports the first of a keyspace, with the cause. Possible causes: the type has changed without a new
+    /// version, the type needs [`Format::MessagePack`](crate::Format::MessagePack), another version of
+    /// larder wrote the record, or Zstandard is not built in.
     pub undecodable: u64,
     /// Why the latest of these values could not be decoded.
     pub undecodable_cause: Option<String>,

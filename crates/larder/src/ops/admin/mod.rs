@@ -180,8 +180,9 @@ impl Admin {
     ///
     /// # Errors
     /// Returns [`Error::KeyTooLarge`] or [`Error::ValueTooLarge`] for an entry that is too large. Returns
-    /// [`Error::Io`] or [`Error::Damaged`] if the file cannot be read or written. After an error, no entry
-    /// has been written. If the file does not have the keyspace, the call succeeds and writes nothing.
+    /// [`Error::Io`] or [`Error::Damaged`] if the file cannot be read or written. After an error, the file
+    /// has either all of the new entries or none. If the file does not have the keyspace, the call succeeds
+    /// and writes nothing.
     pub fn write(&mut self, keyspace: &str, entries: Vec<NewEntry>) -> Result<Written, Error> {
         let mut written = Written::default();
         let Some((id, version)) = self.id(keyspace)? else { return Ok(written) };

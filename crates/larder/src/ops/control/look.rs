@@ -1,7 +1,7 @@
 //! Reads one key or a page of keys of a live cache. Reading changes no statistics and promotes nothing.
 //!
-//! Like a lookup, a read checks memory first, then the snapshot of the disk. An entry that left memory before
-//! the read is in the snapshot. A page is built in these steps:
+//! Like a lookup, a read checks memory first, then the disk. So it finds an entry that is committed and
+//! leaves memory during the read. A page is built in these steps:
 //!
 //! 1. List the keys in memory.
 //! 2. Read the keys on disk, from one snapshot. If an entry is committed and evicted between (1) and (2),
@@ -12,9 +12,9 @@
 //! 4. Read the slot of each listed key in memory. If the key has no slot and (2) did not find it, look the
 //!    key up again, because a later snapshot may have its entry.
 //!
-//! So a page has no entry that was removed before the request, and every entry that is live during all steps.
-//! One case remains: a live entry is not in the page if it leaves the disk between (1) and (2), and leaves
-//! memory again between (2) and (3).
+//! So a page has no entry that was removed before the request, and every entry that is live during all
+//! steps, with one exception: an entry is not in the page if it leaves the disk between (1) and (2), and
+//! leaves memory again between (2) and (3).
 //!
 //! The number of keys in a page, their bytes, and the time spent reading the disk are bounded, so each list
 //! may end early. The page ends at the smallest last key of the lists that ended early.

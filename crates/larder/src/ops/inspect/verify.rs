@@ -60,7 +60,7 @@ pub enum PageVerifyReport {
     },
 }
 
-/// A record whose bytes have changed since the record was written.
+/// A record that fails its checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DamagedRecord {

@@ -28,7 +28,8 @@ pub struct Metric {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetricKind {
-    /// A value that only grows during the life of the process.
+    /// A value that only grows. The counters of a keyspace restart at zero if the process opens the
+    /// keyspace with another version.
     Counter,
     /// A value that rises and falls.
     Gauge,

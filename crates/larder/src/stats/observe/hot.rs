@@ -76,8 +76,8 @@ pub struct HotLookups {
     /// Decayed number of recent samples, from which the shares are computed. With few samples, the errors
     /// are large.
     pub samples: f64,
-    /// Number of samples that were skipped since the cache was opened, because another thread sampled at the
-    /// same moment.
+    /// Number of samples that were skipped since the cache was opened, because another thread sampled, or
+    /// read the hot keys, at the same moment.
     pub skipped: u64,
     /// Estimated number of these lookups per second.
     pub per_second: f64,

@@ -59,8 +59,8 @@ pub struct Entry {
     pub delete_after_ms: u64,
     /// The fingerprint of the value's type when the value was written, if one was recorded.
     pub fingerprint: Option<u64>,
-    /// The compression of the value in the cache file: 0 none, 1 LZ4, 2 Zstandard. An import compresses the
-    /// value in the same way. In the export, the value is not compressed.
+    /// The compression of the value in the cache file: 0 none, 1 LZ4, 2 Zstandard. An import can compress
+    /// the value in the same way. In the export, the value is not compressed.
     pub compression: u8,
     /// The encoded, uncompressed value. `None` for an absence: the source of the cache has no value for the
     /// key. An absence has no fingerprint and no compression.

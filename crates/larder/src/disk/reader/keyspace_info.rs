@@ -26,7 +26,7 @@ pub struct KeyspaceInfo {
     /// The format of the values: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name)
     /// returns its name.
     pub value_format: u8,
-    /// The name of the schema. `None` if a tool, or a definition without a schema, has created the keyspace.
+    /// The name of the schema that the file records for the keyspace, if there is one.
     pub schema: Option<String>,
     /// The retired versions, oldest first, up to the latest
     /// [`MAX_RETIRED_VERSIONS`](crate::MAX_RETIRED_VERSIONS).

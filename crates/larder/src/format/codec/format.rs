@@ -20,8 +20,8 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Format {
-    /// [bincode](https://docs.rs/bincode/2.0.1): the values one after another, without names. It is the most
-    /// compact and the fastest encoding.
+    /// [bincode](https://docs.rs/bincode/2.0.1): the values one after another, without names. It is more
+    /// compact and faster than MessagePack.
     ///
     /// This format suits types whose parts are always the same. It cannot carry omitted fields
     /// (`skip_serializing_if`), flattened structs, enums with `tag` or `untagged`, or types such as

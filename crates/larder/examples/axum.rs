@@ -11,8 +11,8 @@
 //! 1. Stop accepting connections, and answer the requests in progress. A client that sends nothing delays
 //!    this step by at most ten seconds.
 //! 2. Wait for changes that still run although their clients have disconnected.
-//! 3. Close the cache before the runtime ends. This commits its buffered entries and releases the file to the
-//!    next process.
+//! 3. Close the cache before the runtime ends. Closing it commits its buffered entries, and releases the
+//!    file to the next process.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::collections::BTreeMap;
@@ -216,7 +216,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let key = ("airtime".to_owned(), code.to_owned());
         database.set_price(key, price).await.map_err(|_| "the database is away")?;
     }
-    // Opening the file blocks this thread. That is harmless before the first request.
+    // Opening the file blocks this thread. Before the first request, blocking the thread is harmless.
     let cache = Cache::builder().path(path).on_event(|event| eprintln!("{event}")).open()?;
     let shop = Shop::open(cache, database, prometheus)?;
     let listener = TcpListener::bind(address).await?;

@@ -7,7 +7,7 @@
 //!
 //! 1. Stop accepting requests.
 //! 2. Answer the requests in progress, and join the threads.
-//! 3. Close the cache. This commits its buffered entries and releases the file to the next process.
+//! 3. Close the cache. Closing it commits its buffered entries, and releases the file to the next process.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::error::Error;

@@ -41,7 +41,8 @@ use crate::units::Timestamp;
 pub struct UntypedKeyspace {
     shared: Arc<Shared>,
     name: String,
-    /// The result of the latest search. It is used again while it is right.
+    /// The result of the latest search for the keyspace. Reused while the name still belongs to the same
+    /// keyspace.
     latest: Mutex<Option<Arc<FoundKeyspace>>>,
 }
 

@@ -64,7 +64,7 @@ struct PendingRemovals {
     /// Whether at least one range is large. Some entries of a large range are deleted only after the call
     /// has returned.
     is_large: bool,
-    /// Whether the call must wait for the writer thread. This is true for every key of a keyspace on disk,
+    /// Whether the call must wait for the writer thread. It must wait for every key of a keyspace on disk,
     /// even if neither tier has the key. Another program may have put an older file with the key at the
     /// path, and only the writer thread checks the path. If nothing has changed, the writer thread makes no
     /// commit.

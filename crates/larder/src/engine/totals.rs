@@ -16,8 +16,9 @@ pub(super) type CountKeyspaces = Box<dyn Fn(usize) -> CumulativeStats + Send + S
 /// The maximum number of keyspaces from which a commit reads new counts. Reading one keyspace touches a few
 /// kilobytes that other threads write.
 pub(super) const MAX_ASKED_BY_COMMIT: usize = 16;
-/// The maximum number of keyspaces from which each recording of the totals reads new counts. This takes about
-/// a millisecond. If there are more keyspaces, the next recording continues with the others.
+/// The maximum number of keyspaces from which each recording of the totals reads new counts. Reading so
+/// many keyspaces takes about a millisecond. If there are more keyspaces, the next recording continues with
+/// the others.
 pub(super) const MAX_ASKED_BY_NOTE: usize = 1024;
 
 #[derive(Default)]

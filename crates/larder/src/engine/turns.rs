@@ -18,8 +18,8 @@
 //! holder lose a round.
 //!
 //! Because of (4), a wait takes at most `MAX_TURN` for each earlier place. So the wait ends even if the
-//! holder's closure itself waits for the waiting caller. This can happen if two closures each change the
-//! other's key, or if a closure waits for a lock of the application.
+//! holder's closure itself waits for the waiting caller. A closure waits for the waiting caller if two
+//! closures each change the other's key, or if a closure waits for a lock of the application.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

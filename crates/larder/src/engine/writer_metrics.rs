@@ -29,7 +29,8 @@ impl FlushLag {
         self.waiting_since.store(now.as_millis(), Ordering::Relaxed);
     }
 
-    /// Must be called when the writer thread begins to drain, before it disarms. A later insert arms again.
+    /// Must be called when the writer thread begins to drain, before it clears the flag that an entry is
+    /// dirty. The next insert after that sets the flag, and calls [`arm`](Self::arm) again.
     pub(super) fn begin(&self) {
         let since = self.waiting_since.swap(0, Ordering::Relaxed);
         if self.drained_since.load(Ordering::Relaxed) == 0 {

@@ -18,8 +18,8 @@
 //!    back an invalidated value, neither by storing a value nor by extending the life of the old value.
 //!
 //! The value of (2) stays the key's content until (4), because every change of the content revokes the
-//! lease. Eviction and expiry do not revoke the lease. This does no harm, because the source has confirmed
-//! the new value in (3).
+//! lease. Eviction and expiry do not revoke the lease. So the new value may be stored after the old entry
+//! is gone, which does no harm, because the source has confirmed the new value in (3).
 //!
 //! A refresh may publish nothing, because its value is too large, finds no room, or comes after the
 //! deadline. In this case the next hit must not begin another refresh. So between (3) and (4) refreshes of

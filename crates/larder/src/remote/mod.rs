@@ -4,8 +4,8 @@
 //! The cache sends its requests through a [`RemoteTier`], which the crate `larder-redis` implements. In the
 //! other direction, the tier reports changes at the server to the cache through a [`NearTier`].
 //!
-//! The protocol uses one connection at a time. A *push* is a message from the server: the slot of a key has
-//! changed.
+//! The protocol uses one connection at a time. A *push* is a message from the server: the slots of some
+//! keys, or possibly all slots, have changed.
 //!
 //! 1. After connecting, the tier asks the server to push the changes of the keys that this client reads, and
 //!    waits for the answer. Until then it sends no request of the cache. The connection then gets a new

@@ -72,8 +72,8 @@ impl Counters {
 
     pub(crate) fn sums(&self) -> Sums {
         let mut sums = [0_u64; COUNTS];
-        // If this thread sees a count, it also sees that the stripe of that count is taken. The counting
-        // thread increased `TAKEN` before it counted.
+        // Before a thread counts in a stripe, `TAKEN` is greater than the index of that stripe. So the loop
+        // reads the stripe of every count that happened before this call.
         let taken = usize::try_from(TAKEN.load(Ordering::Relaxed)).unwrap_or(OWN_STRIPES);
         for stripe in self.own.iter().take(taken).chain([&self.shared]) {
             for (sum, counter) in sums.iter_mut().zip(&stripe.0) {

@@ -12,6 +12,6 @@ pub struct RemoteStats {
     /// Lookups answered by the server. [`KeyspaceStats::disk_hits`](crate::KeyspaceStats::disk_hits) has the
     /// count of each keyspace.
     pub hits: u64,
-    /// Requests of lookups and fills that the server did not answer. These lookups were misses.
+    /// Requests of lookups and fills that the server did not answer. A lookup without an answer was a miss.
     pub failures: u64,
 }

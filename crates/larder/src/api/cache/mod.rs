@@ -84,8 +84,8 @@ impl CacheBuilder {
     ///
     /// # Cost
     /// Takes a few milliseconds, for any number of entries, even after a crash. Files up to
-    /// [`verify_on_open`](CacheBuilder::verify_on_open) bytes are also verified. This takes about a second
-    /// per gigabyte.
+    /// [`verify_on_open`](CacheBuilder::verify_on_open) bytes are also verified. Verifying takes about a
+    /// second per gigabyte.
     pub fn open(self) -> Result<Cache, Error> {
         #[cfg(all(unix, feature = "control"))]
         let control_socket = self.control_socket.clone();
@@ -222,8 +222,9 @@ impl Cache {
         Invalidation::new(&self.shared)
     }
 
-    /// Commits all inserts that have returned, with two exceptions:
+    /// Commits all inserts that have returned, except:
     ///
+    /// - Values of [memory-only](crate::KeyspaceDefinition::memory_only) keyspaces.
     /// - Entries inserted while the disk tier was [`Discarded`](crate::DiskState::Discarded). They are in
     ///   memory only, until the application inserts them again.
     /// - Values that are too large for the file. The flush succeeds without them.

@@ -47,8 +47,8 @@ pub struct ModifyCommit(pub(super) ChangeCommit);
 
 #[cfg(feature = "async")]
 impl ModifyCommit {
-    /// Returns whether there is a commit to wait for. Only a removal from the disk tier and a durable insert
-    /// have one.
+    /// Returns whether there is a commit to wait for. Only a removal from the disk tier and a durable
+    /// insert into the disk tier have a commit.
     #[must_use]
     pub const fn is_needed(&self) -> bool {
         matches!(&self.0, ChangeCommit::InTask(TaskCommit { answer: Some(_), .. }))

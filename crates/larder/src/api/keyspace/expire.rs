@@ -74,8 +74,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         closure_keys::refuse_in_closure(memory, |key| key == full)?;
         let key = memory.key(full);
         let mut rounds = self.shared.turns.rounds(key.bytes);
-        // These are the rounds of an atomic change ([`super::modify`]), without a closure. An atomic change
-        // itself would remove an entry that expires immediately.
+        // The loop runs the rounds of an atomic change ([`super::modify`]), without a closure. An atomic
+        // change itself would remove an entry that expires immediately.
         loop {
             rounds.begin();
             let LeasedRead { lease, read, is_unread, record } = self.lease_and_read(key)?;

@@ -2,7 +2,8 @@
 //!
 //! 1. Hash the borrowed key. Nothing is encoded.
 //! 2. Look up the hash in memory under the shared lock, and compare the borrowed key with the stored bytes.
-//! 3. If the keyspace has a time to idle, extend the entry's life if necessary. This encodes the key.
+//! 3. If the keyspace has a time to idle, extend the entry's life if necessary. Only an extension encodes
+//!    the key.
 //! 4. Count the hit.
 //!
 //! Separate functions handle all other cases, so that these cases add no code or register use to the fast

@@ -63,11 +63,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the live value of a key. If there is none, runs `loader` and caches its value with the
     /// keyspace's TTL.
     ///
-    /// Callers that request the same key at the same time run one loader and share its result. If the key is
-    /// written or invalidated during the load, the loaded value is returned but not cached. Callers that come
-    /// after the invalidation do not wait for this load. If a load takes longer than
-    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout), another caller loads the key, and the value of
-    /// the late load is not cached.
+    /// Callers that request the same key at the same time run one loader and share its result. If the key
+    /// is written or invalidated during the load, the loaded value is returned but not cached. Callers that
+    /// request the key after the invalidation do not wait for this load. If a load takes longer than
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout), another caller loads the key, and the value
+    /// of the late load is not cached.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

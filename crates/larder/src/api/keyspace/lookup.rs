@@ -28,7 +28,7 @@
 //! | the holder declines with a value | the value | loads, and for a second no caller waits for another |
 //! | the holder declines without a value | each of them loads | loads, and for a second no caller waits for another |
 //! | a load of several keys omits the key | as absent | as absent |
-//! | the key is changed during the load | as above, if they came before the change | loads, and does not wait for the load from before the change |
+//! | the key is changed during the load | the same as without the change, if they began to wait before it | loads, and does not wait for the load from before the change |
 
 mod disk;
 mod pending;

@@ -236,7 +236,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 }
             }
             Change::Insert(..) | Change::Remove => match value {
-                // This is an error, because lookups may find the entry again later.
+                // An unread entry is an error, because lookups may find the entry again later.
                 None if is_unread => Err(not_durable_while_off(None).into()),
                 None => Ok(RoundEnd::Made(Modified::Kept(None))),
                 Some(value) => Ok(match self.remove_read(key, value, wait, condition)? {

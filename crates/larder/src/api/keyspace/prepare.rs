@@ -120,8 +120,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return weight;
         }
         let (encoded, in_place) = (encoded_len as u64, size_of::<V>() as u64);
-        // This is an estimate: the heap memory that a value owns is about as large as its encoding. A type
-        // that needs no drop owns no heap memory.
+        // The weight is an estimate: the heap memory that a value owns is about as large as its encoding. A
+        // type that needs no drop owns no heap memory.
         with_overhead(if needs_drop::<V>() {
             in_place.saturating_add(encoded)
         } else {

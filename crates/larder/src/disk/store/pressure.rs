@@ -38,8 +38,8 @@ impl Pressure {
         self.current
     }
 
-    /// Lowers the limit to seven eighths of the limit or of `live`, whichever is smaller, because the file
-    /// would have exceeded its capacity.
+    /// Lowers the limit, because the file would have exceeded its capacity. The new limit is seven eighths
+    /// of the limit or of `live`, whichever is smaller, but not below the minimum that [`MIN_PART`] gives.
     pub(crate) fn note_refusal(&mut self, live: u64) {
         self.current = (self.current.min(live) / 8 * 7).max(self.unpressed / MIN_PART).min(self.current);
     }

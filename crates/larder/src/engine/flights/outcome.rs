@@ -16,8 +16,8 @@ pub(crate) enum FlightOutcome {
     Absent,
     /// The loader reported that the stale value is unchanged, but there was no stale value.
     NothingUnchanged,
-    /// Only the caller that began the load gets the value. Other waiters look the key up again, because they
-    /// may have come after a change that voided the load at a remote tier.
+    /// Only the caller that began the load gets the value. Other waiters look the key up again, because
+    /// they may have joined the flight after a change that voided the load at a remote tier.
     Unshared(Value),
     /// Like `Unshared`, for an absence.
     UnsharedAbsence,
@@ -26,7 +26,7 @@ pub(crate) enum FlightOutcome {
 }
 
 impl FlightOutcome {
-    /// Returns the outcome for the caller that began the load. That caller came before the load, so it also
+    /// Returns the outcome for the caller that began the load. Its call began before the load, so it also
     /// gets an unshared value.
     pub(crate) fn for_its_leader(self) -> Self {
         match self {

@@ -22,8 +22,8 @@ use crate::sys::sync::Arc;
 pub(in crate::engine) enum RemoteRemoval {
     Keys(Vec<RemoteKey>),
     /// All keys that begin with these bytes. A pattern is removed in this way too, because the server has
-    /// no patterns. The server then removes all keys that begin with the parts before the first `Any`.
-    /// These may be more keys than match the pattern.
+    /// no patterns. The server then removes all keys that begin with the parts before the first `Any`. Some
+    /// of them may not match the pattern.
     Range(Arc<[u8]>),
     Everything,
 }

@@ -8,8 +8,8 @@ use super::waiting::Waiting;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::Receiver;
 
-/// The maximum time that the writer delays callers so that others can share their commit. This is about a
-/// third of the duration of a commit.
+/// The maximum time that the writer delays callers so that others can share their commit. The time is about
+/// a third of the duration of a commit.
 ///
 /// The time is zero under the model checker, where a wait ends only when no other thread can run.
 const MAX_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };

@@ -19,8 +19,8 @@ pub(crate) struct WriterHandle {
     commands: Option<Sender<Command>>,
     /// Whether the writer thread has been told that an entry is dirty.
     is_armed: AtomicBool,
-    /// Whether the writer thread has been told that there are stamps of uses. This is a separate flag,
-    /// because the first dirty entry must still begin the flush lag.
+    /// Whether the writer thread has been told that there are stamps of uses. The flag is separate, because
+    /// the first dirty entry must still begin the flush lag.
     is_armed_for_stamps: AtomicBool,
 }
 

@@ -82,8 +82,8 @@ impl HeldWrites {
         commits.any(|(kind, _)| *kind == Acknowledge::Flush)
     }
 
-    /// Returns whether a caller waits for a group with removals. These must be durable when the caller is
-    /// answered, like the removals of an invalidation.
+    /// Returns whether a caller waits for a group with removals. These removals must be durable when the
+    /// caller is answered, like the removals of an invalidation.
     pub(super) fn has_group_with_removals(&self) -> bool {
         let mut commits = self.groups.iter().flat_map(|group| &group.commits);
         commits.any(|(kind, _)| matches!(kind, Acknowledge::Group | Acknowledge::GroupWithValues))

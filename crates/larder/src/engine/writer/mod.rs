@@ -4,9 +4,9 @@
 //!
 //! 1. Take the commands that have arrived, and wait a moment for further commands ([`gather`]). A caller
 //!    changes its shard before it sends its command.
-//! 2. Disarm, and then drain the dirty keys of the shards. So the drain sees every change that a caller of
-//!    (1) waits for. A thread that makes a key dirty after the drain finds the flag clear, and wakes the
-//!    writer thread.
+//! 2. Clear the flag that an entry is dirty, and then drain the dirty keys of the shards. So the drain sees
+//!    every change that a caller of (1) waits for. A thread that makes a key dirty after the drain finds
+//!    the flag clear, and wakes the writer thread.
 //! 3. Commit, removals first. The removals include a removal whose key has a newer write. If there are too
 //!    many changes for one transaction, run steps 3 to 5 in parts. The first part includes the range
 //!    removals, the registrations and the sweep. In every part, a put that a range removal covers becomes a

@@ -320,8 +320,8 @@ impl Writer {
         {
             waiting.commits.extend(self.held.take_done());
             let replies = waiting.replies();
-            // This is reported once, to the first flush or close, which must know whether a restart would
-            // find all entries.
+            // Unsaved values are reported once, to the first flush or close, which must know whether a
+            // restart would find all entries.
             let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
             was_unsaved = is_asked && std::mem::take(&mut self.has_unsaved);
             self.has_unflushed &= !is_asked;

@@ -6,10 +6,10 @@
 //! larger than the cache. The policy would keep a part of the loop and refuse newer entries, but no lookup
 //! would gain from this.
 //!
-//! A miss takes four bytes in a table without chains. A later miss with the same index overwrites an earlier
-//! miss. Then the store of the earlier key is not counted. This is harmless, because it happens to popular
-//! and other keys alike, and only if many misses wait for their stores. The table takes 2 KiB for each shard
-//! that has been full.
+//! A miss takes four bytes in a table without chains. A later miss with the same index overwrites an
+//! earlier miss. Then the store of the earlier key is not counted. Such a loss is harmless, because it hits
+//! popular and other keys alike, and occurs only if many misses wait for their stores. The table takes 2
+//! KiB for each shard that has been full.
 //!
 //! Concurrent lookups write to the table under a shared lock, with relaxed stores. The promises of the cache
 //! do not depend on the table, so the model checker does not see it.

@@ -10,9 +10,10 @@
 //!    goes back to the start of main, and any other rival stays to compete with the next newcomer.
 //! 3. While main has not filled its share, there is no rival. An entry that was used while in the small
 //!    queue, or twice according to the sketch, joins main. Any other entry is evicted.
-//! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. These
-//!    are the older entries that exceed the share of the small queue. So a loop that is larger than the
-//!    cache finds its first entries again. The `warmup_cursor` points to the next warm-up entry.
+//! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. The
+//!    warm-up entries are the older entries that exceed the share of the small queue. So a loop that is
+//!    larger than the cache finds its first entries again. The `warmup_cursor` points to the next warm-up
+//!    entry.
 //! 5. The share of the small queue adapts to the requests ([`small_queue_target`]).
 //!
 //! A scan passes through the small queue and does not change main. In a loop larger than the cache,

@@ -7,9 +7,9 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Returns whether a use may extend the life of a key's entry. This requires that the entry has a value
-    /// and a time to idle, and that it expires before its hard limit. Returns `None` if the shard does not
-    /// have the key.
+    /// Returns whether a use may extend the life of a key's entry. Only an entry that has a value and a
+    /// time to idle, and that expires before its hard limit, can be extended. Returns `None` if the shard
+    /// does not have the key.
     pub(in crate::memory) fn can_extend(&self, key: SlotKey<'_>) -> Option<bool> {
         let (id, slot) = self.find(key)?;
         let ends_at = self.extras.get(&id).map_or(Timestamp::ZERO, |extras| extras.ends_at);

@@ -78,8 +78,8 @@ impl Shard {
         found
     }
 
-    /// Looks up a key to change its content. This is not a use of the entry. A miss is reported to the
-    /// eviction policy, because the caller usually stores a value afterwards.
+    /// Looks up a key to change its content. The lookup is not a use of the entry. A miss is reported to
+    /// the eviction policy, because the caller usually stores a value afterwards.
     pub(in crate::memory) fn peek_to_change(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let found = self.peek(key, now);
         if let Lookup::Unknown(_) = found {

@@ -101,8 +101,8 @@ impl Shard {
         }
     }
 
-    /// Returns the sequence that a record on disk must exceed to be visible. This is the sequence of the
-    /// latest range tombstone that covers the key, or 0.
+    /// Returns the sequence that a record on disk must exceed to be visible: the sequence of the latest
+    /// range tombstone that covers the key, or 0.
     pub(crate) fn min_visible_sequence(&self, key: SlotKey<'_>) -> u64 {
         if failpoint_is_set(Failpoint::IgnoreMinVisibleSequence) {
             return 0;

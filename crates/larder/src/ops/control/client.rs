@@ -220,7 +220,7 @@ impl Client {
         self.invalidate(&Request::ClearAll {})
     }
 
-    /// Commits every insert that has returned.
+    /// Commits the inserts that have returned, as [`Cache::flush`](crate::Cache::flush) does.
     ///
     /// # Errors
     /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer.

@@ -71,7 +71,7 @@ pub enum Monitored {
     Operation(Operation),
     /// Number of sampled operations before this point that are not shown because the client read too slowly.
     Missed(u64),
-    /// The stream has ended. This is its last item.
+    /// The stream has ended. No item follows.
     End(MonitorEnd),
 }
 

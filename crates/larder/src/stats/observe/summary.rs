@@ -1,9 +1,9 @@
 //! A summary of a stream. It finds the most frequent keys in bounded memory.
 //!
-//! This is Space-Saving: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements
-//! in data streams", ICDT 2005. The algorithm keeps a counter for each of at most `capacity` keys. A new key
-//! takes over the smallest counter, and starts with its count. This count is the largest possible error of
-//! the new key's count.
+//! The algorithm is Space-Saving: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and
+//! top-k elements in data streams", ICDT 2005. It keeps a counter for each of at most `capacity` keys. A
+//! new key takes over the smallest counter, and starts with its count. This count is the largest possible
+//! error of the new key's count.
 //!
 //! Two invariants hold after each addition. `validate` checks the first, and a test checks both:
 //!

@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(time.now().as_millis(), 70_000);
     }
 
-    /// A clock that advances by a second between any two readings.
+    /// A clock that advances by a second with each reading.
     #[derive(Debug, Default)]
     struct Slow(AtomicU64);
 

@@ -10,9 +10,9 @@
 //! 2. In a child, handles refuse to write, sync, shorten or lock the file. Closing the store's file and
 //!    unlocking its ranges do nothing, because an unlock would take the lock from the parent. Unlocking an
 //!    owner's lock is refused. So a child never changes the file, even if it drops a handle.
-//! 3. In a child, [`TrackedVolume::release`] empties the slots without waiting. This closes the descriptors
-//!    and unlocks nothing. If a thread of the parent held a slot at the fork, the slot stays locked forever
-//!    and keeps its descriptor.
+//! 3. In a child, [`TrackedVolume::release`] empties the slots without waiting. Emptying a slot closes its
+//!    descriptor, and unlocks nothing. If a thread of the parent held a slot at the fork, the slot stays
+//!    locked forever and keeps its descriptor.
 //!
 //! At the fork, a thread of the parent may have been reading, writing or syncing, which can take a long time.
 //! So locks are on a descriptor that is used for nothing else (see [`VolumeFile::with_locks`]). The store

@@ -154,8 +154,7 @@ impl SimulatedVolume {
         Self { disk: Arc::new(Mutex::new(disk)) }
     }
 
-    /// Returns a disk with the same files, all of them durable. This is the state after the process is
-    /// killed.
+    /// Returns a disk with the same files, all of them durable, as after the process is killed.
     #[must_use]
     pub fn copy(&self) -> Self {
         self.after_power_loss(self.changes(), Loss::Nothing, 0)

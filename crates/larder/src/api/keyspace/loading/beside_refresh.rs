@@ -16,8 +16,8 @@ use crate::stats::count::Count;
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live value of a key if `flight` is a refresh, so that the caller need not wait for the
     /// refresh. The refresh began with a live value in memory. The value may have been evicted since, or
-    /// dropped because another machine has changed it. So this also looks on disk, or at the server. If the
-    /// refresh has just ended, memory has the new value.
+    /// dropped because another machine has changed it. So the function also looks on disk, or at the
+    /// server. If the refresh has just ended, memory has the new value.
     pub(in crate::api::keyspace) fn hit_beside_refresh(
         &self,
         key: SlotKey<'_>,

@@ -13,7 +13,7 @@
 //! If several machines do this at the same time, the server stores the record of only one. The others look
 //! the key up again.
 //!
-//! The flight is detached before the request of (4) is sent, so a caller that has joined the flight came
+//! The flight is detached before the request of (4) is sent, so every caller of the flight has joined it
 //! before this request. If the record is stored, the slot was not changed between (2) and (4), so these
 //! callers get the value. Otherwise they look the key up again.
 //!
@@ -43,7 +43,7 @@ use crate::units::Timestamp;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
     /// Runs step 2 for a refresh at a remote tier. Returns false if there is nothing to replace. Without a
-    /// remote tier, this returns true.
+    /// remote tier, the function returns true.
     pub(in crate::api::keyspace) fn read_replaced(&mut self, keyspace: &Keyspace<K, V>) -> bool {
         let is_refresh = self.flight.as_ref().is_some_and(|flight| flight.is_refresh());
         let Some(link) = keyspace.link().filter(|_| is_refresh) else { return true };
@@ -148,7 +148,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// 2. Send the value.
     /// 3. If the local lease is no longer valid, this process has made a change between (1) and (2), or is
     ///    making one. Then remove the value, if it is still there.
-    /// 4. Drop the near copy of the previous value. This also voids the local lease, so it comes after (3).
+    /// 4. Drop the near copy of the previous value. Dropping it also voids the local lease, so this step
+    ///    comes after (3).
     fn replace_plain(
         &self,
         keyspace: &Keyspace<K, V>,

@@ -258,7 +258,7 @@ impl Transaction<'_> {
         ttl.check(keyspace.now())?;
         let at = self.place_to_change(keyspace, &key)?;
         let Some(value) = self.value(keyspace, at).and_then(Keyspace::<K, V>::typed) else {
-            // This is an error, because lookups may find the entry again later.
+            // An unread entry is an error, because lookups may find the entry again later.
             let is_unread = self.keys.get(at).is_some_and(TransactionKey::is_unread);
             return if is_unread { Err(not_durable_while_off(None)) } else { Ok(false) };
         };

@@ -64,8 +64,9 @@ pub struct TransactionCommit(pub(super) CommitAnswer);
 
 #[cfg(feature = "async")]
 impl TransactionCommit {
-    /// Returns whether there is a commit to wait for: the transaction removes an entry from the disk tier, or
-    /// has a durable insert. Other changes reach the disk within the flush interval.
+    /// Returns whether [`wait`](Self::wait) has a commit to wait for, or an error to return: the
+    /// transaction removes an entry from the disk tier, or has a durable insert into it. Other changes
+    /// reach the disk within the flush interval.
     #[must_use]
     pub const fn is_needed(&self) -> bool {
         self.0.answer.is_some() || self.0.is_unsaved

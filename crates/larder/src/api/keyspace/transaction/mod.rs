@@ -6,7 +6,7 @@
 //!    the changes in the [`Transaction`], and encode each new value. No lock is held.
 //! 2. Check that the changes are not too large for one transaction of the file, for the write buffer, or for
 //!    memory.
-//! 3. Reserve room for all changes in the write buffer. This may wait.
+//! 3. Reserve room for all changes in the write buffer. The reservation may wait.
 //! 4. Lock the shards of all keys in order, check every read, and make all changes
 //!    ([`crate::memory::group_publication`]). If a read is no longer valid, the round is lost, and the next
 //!    round begins. A caller that loses too many rounds takes a turn ([`crate::engine::turns`]).

@@ -14,8 +14,9 @@
 //! A record that does not decode counts as an entry here, although calls that read its value miss it. So if
 //! the transaction has read the value before, (2) reads the entry separately.
 //!
-//! While the disk tier is off, it is unknown whether a key is missing. A watch of this time holds only while
-//! the disk tier stays off, because an entry on disk may later be found, and disappear again.
+//! While the disk tier is off, it is unknown whether a key is missing. A watch that is taken during this
+//! time holds only while the disk tier stays off, because an entry on disk may later be found, and
+//! disappear again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,5 +1,5 @@
-//! Checks that the examples do what their documentation says. Runs them as programs, except the example
-//! that has its own tests.
+//! Runs the examples `first`, `service` and `metrics` as programs, and checks what they print and serve.
+//! Calls the `main` of the example `manual_clock`, and includes its tests.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// Included, so that the tests of this example run with this binary.
+/// Included, so that this binary also runs the tests of the example.
 #[path = "../examples/manual_clock.rs"]
 mod manual_clock;
 

@@ -1,11 +1,11 @@
 //! Locks, atomics, threads, the channel and hash seeds.
 //!
-//! The other modules import these items from here, so that a model checker can replace them, and run the real
-//! protocol instead of a copy. The exceptions are the thread-locals of `format/codec/checks.rs` and
-//! `stats/counters.rs`, and values that are set once (`OnceLock`, `LazyLock`). The model checker is
-//! [shuttle](https://docs.rs/shuttle), used in a build with `RUSTFLAGS="--cfg shuttle"`. `native` and `model`
-//! export the same names. Every operation whose result depends on the order of two threads must use these
-//! names. See `tests/interleavings`.
+//! The other modules import these items from here, so that a model checker can replace them, and run the
+//! real protocol instead of a copy. The exceptions are the thread-locals of `format/codec/checks.rs` and
+//! `stats/counters.rs`, the values that are set once (`OnceLock`, `LazyLock`), and the locks of the disks
+//! in `testing`. The model checker is [shuttle](https://docs.rs/shuttle), used in a build with
+//! `RUSTFLAGS="--cfg shuttle"`. `native` and `model` export the same names. Every operation whose result
+//! depends on the order of two threads must use these names. See `tests/interleavings`.
 
 #[cfg(feature = "async")]
 pub(crate) mod completion;

@@ -1,4 +1,4 @@
-//! Tests of two caches that share one server.
+//! Tests of caches with a remote tier, most of them with two caches that share one server.
 
 mod fills;
 mod kept;

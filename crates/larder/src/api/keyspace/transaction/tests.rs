@@ -1,5 +1,5 @@
-//! Tests of transactions: records that do not decode, large values, panics, and constant commits of other
-//! keys.
+//! Tests of transactions: records that do not decode, entries that cannot be read, large values, broken
+//! watches, panics, and constant commits of other keys.
 
 use super::*;
 use crate::api::cache::Cache;

@@ -1,4 +1,5 @@
-//! Compares drafts with a model that copies everything, visits every row, and keeps no sums.
+//! Compares drafts with a model that copies everything, visits every row, and keeps no sums. Also checks
+//! the size of a draft, and sums that would overflow.
 
 use crate::disk::store::catalog::Catalog;
 use crate::disk::store::identity::Identities;

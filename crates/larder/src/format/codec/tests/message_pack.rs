@@ -1,4 +1,5 @@
-//! Tests of the limits in an encoding that describes itself, for any bytes and any type.
+//! Tests of the limits in an encoding that describes itself, with hostile bytes and with several kinds of
+//! types. Also tests trailing and missing bytes.
 
 use crate::format::codec::format::Format;
 use crate::format::codec::limits::MAX_DEPTH;

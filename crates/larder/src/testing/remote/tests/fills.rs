@@ -1,5 +1,5 @@
-//! Tests of storing values at the server: raw keyspaces, values that cannot be encoded, and entries that have
-//! already expired.
+//! Tests of storing values at the server: raw values, a value whose encoding panics, and a value that
+//! expires before the request is sent.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

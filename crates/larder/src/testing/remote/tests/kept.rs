@@ -1,4 +1,5 @@
-//! Tests of values that the server keeps for their grace: who gets them, and how they are counted.
+//! Tests of values that have expired and are kept at the server for their grace, and of expired values that
+//! are not kept.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -1,4 +1,5 @@
-//! Tests which callers get the value of a load that has no lease.
+//! Tests which callers get the value of a load that stores nothing: during an outage, with a released
+//! lease, and during an update.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -41,7 +42,8 @@ fn a_load_of_an_outage_is_shared_while_the_outage_lasts() {
     assert_eq!(got, [100, 200], "it is another outage");
 }
 
-/// Between the release at the server and its answer, another machine changes the key. Then a caller comes.
+/// Between the release at the server and its answer, another machine removes the key. Then another caller
+/// requests the key.
 #[test]
 fn a_caller_that_comes_while_a_lease_is_given_back_does_not_join_the_load() {
     let two = two_nodes();

@@ -1,4 +1,4 @@
-//! Tests of waiting for a load of another machine, and for the end of an update.
+//! Tests of waits for a load of another machine, and of the fences of updates.
 
 use std::sync::mpsc;
 

@@ -1,5 +1,4 @@
-//! Tests of extensions of expiries: an extension changes only its own entry, changes no count, and is
-//! applied before the sweep.
+//! Tests of extensions of expiries, and of a sweep in the same transaction.
 
 use super::*;
 use crate::disk::store::entry_change::ExpiryExtension;

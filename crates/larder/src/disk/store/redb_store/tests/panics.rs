@@ -1,4 +1,4 @@
-//! Tests of panics at each read of the file, in each call that changes the file. The panic must become an
+//! Makes each read of the file panic once, in four calls that change the file. The panic must become an
 //! error, and must not abort the process.
 
 use std::path::Path;

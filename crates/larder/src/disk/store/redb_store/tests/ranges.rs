@@ -1,5 +1,5 @@
-//! Tests of pending range removals: the entries deleted at once, the entries deleted in parts, and the rows
-//! that a restart finds.
+//! Tests of range removals: a small one deletes its entries in its commit, and a large one is a row of the
+//! file until its entries are deleted in parts.
 
 use super::*;
 use crate::disk::store::batch::range_removal::RangeRemoval;

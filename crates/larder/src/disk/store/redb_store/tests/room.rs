@@ -1,4 +1,5 @@
-//! Tests of making room in a file: eviction, limits and charges.
+//! Tests of making room in a file: eviction, limits, charges, and the expiry rows that evictions and sweeps
+//! follow.
 
 use super::*;
 use crate::disk::store::batch::range_removal::RangeRemoval;

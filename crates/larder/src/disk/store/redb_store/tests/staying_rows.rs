@@ -1,4 +1,5 @@
-//! Tests of the expiry rows of overwritten entries that never expire.
+//! Tests of overwritten entries that never expire: their expiry rows, and the order of two writes in a
+//! batch.
 
 use std::cell::RefCell;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Tests of groups with removals, as transactions commit them: the removals are committed with the values.
+//! Tests of groups with values and removals, as a transaction creates them: a group is committed as a
+//! whole, and its caller gets the right answer.
 
 use super::{Answer, LARGE, Machine, SMALL, commit};
 use crate::disk::file::cache_file::ServiceState;

@@ -1,4 +1,4 @@
-//! Tests that a group of values is committed in one transaction, even if its keys change before that.
+//! Tests that a group of values is committed in one transaction, even if its keys change before the commit.
 
 use super::{LARGE, Machine, SMALL, commit};
 use crate::engine::writer::command::Acknowledge;

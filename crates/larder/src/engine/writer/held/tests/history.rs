@@ -1,4 +1,5 @@
-//! Makes random changes with a [`Machine`], a writer that the test steps by hand, and checks its answers.
+//! Makes random changes with a [`Machine`], a writer that the test steps by hand. Checks the writer's
+//! answers, and that no part of a group is on disk.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,6 @@
-//! Tests of lookups at one moment during which another call changes the cache. The change is made while the
-//! lookup decodes a value that it has read from disk, so the order of the steps is always the same.
+//! Tests of lookups at one moment, with a change of the cache or of the time during the lookup. The change
+//! is made while the lookup decodes a value that it has read from disk, so the order of the steps is always
+//! the same.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -76,7 +77,8 @@ impl Numbers {
         Self { disk, clock, cache, keyspace }
     }
 
-    /// Looks up the three keys. Makes the change while the first value from disk is decoded.
+    /// Looks up [`FIRST`], [`SECOND`] and [`HELD`]. Calls `change` while the first value from disk is
+    /// decoded.
     fn beside(
         &self,
         change: impl FnOnce(&Keyspace<(u64, u64), Number>) + 'static,

@@ -23,6 +23,9 @@ use crate::format::keyspace_id::LowestTier;
 use crate::sys::sync::{Arc, Mutex};
 use crate::units::Timestamp;
 
+const NOT_OPENED: &str =
+    "this process has not opened it; remove the entry instead, or call in the application";
+
 /// A handle to a keyspace by its name, for code that does not know the keyspace's types, such as a server for
 /// other processes. [`Cache::untyped_keyspace`](crate::Cache::untyped_keyspace) returns it.
 ///
@@ -198,20 +201,24 @@ impl UntypedKeyspace {
     ///
     /// A later expiry is refused, because the application decides how long its values are valid. The new
     /// expiry is on disk within the flush interval, as with [`Keyspace::touch`](crate::Keyspace::touch).
+    /// Until the call returns, opening another version of the keyspace waits.
     ///
     /// # Errors
     /// Returns the same errors as [`remove`](Self::remove). Returns [`Error::NeedsTypes`] if the application
     /// has not opened the keyspace, and [`Error::InvalidSetting`] for a time more than ten years ahead.
     pub fn shorten(&self, key: &[u8], expires_at: Timestamp) -> Result<Shortened, Error> {
-        let found = self.find()?;
-        let full = found.full_key(key)?;
-        let Some(typed) = &found.typed else {
-            return Err(Error::NeedsTypes {
-                keyspace: self.name.clone(),
-                cause: "this process has not opened it; remove the entry instead, or call in the application",
-            });
-        };
-        typed.shorten(&found.detached, full.as_slice(), expires_at)
+        loop {
+            let found = self.find()?;
+            let full = found.full_key(key)?;
+            let Some(typed) = &found.typed else {
+                return Err(Error::NeedsTypes { keyspace: self.name.clone(), cause: NOT_OPENED });
+            };
+            if let Some(_entered) = found.detached.typed_changes.enter() {
+                return typed.shorten(&found.detached, full.as_slice(), expires_at);
+            }
+            // Another version is being opened. If this fails, the present version stays.
+            self.shared.keyspaces.await_opening(&self.name);
+        }
     }
 
     /// Looks up a key. If nothing is found, finds the keyspace again, and repeats the lookup if the keyspace
@@ -255,10 +262,7 @@ impl UntypedKeyspace {
         let open = open_keyspaces.get(&self.name)?;
         let is_same = |latest: &&Arc<FoundKeyspace>| {
             let of = &latest.detached;
-            latest.typed.is_some()
-                && of.id == open.id
-                && of.kind == open.kind
-                && of.keeps_extras() == open.keeps_extras()
+            Arc::ptr_eq(&of.typed_changes, &open.typed_changes) && of.keeps_extras() == open.keeps_extras()
         };
         if let Some(latest) = latest.filter(is_same) {
             return Some(latest.clone());

@@ -1,3 +1,5 @@
+mod replaced;
+
 use std::cell::Cell;
 use std::time::Duration;
 

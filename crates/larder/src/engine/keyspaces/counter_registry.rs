@@ -104,6 +104,7 @@ mod tests {
             has_told_undecodable: AtomicBool::new(false),
             slow_load: Duration::ZERO,
             keeps_extras: AtomicBool::new(false),
+            typed_changes: Arc::default(),
         })
     }
 

@@ -4,3 +4,4 @@ pub(super) mod counter_registry;
 pub(crate) mod open_keyspace;
 mod opening_turns;
 pub(crate) mod registry;
+pub(crate) mod typed_changes;

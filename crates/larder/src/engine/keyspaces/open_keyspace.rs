@@ -3,6 +3,7 @@
 use std::any::{TypeId, type_name};
 use std::time::Duration;
 
+use super::typed_changes::TypedChanges;
 use crate::error::Error;
 use crate::format::codec::checks::ValueChecks;
 use crate::format::codec::erased::ErasedCodec;
@@ -71,6 +72,8 @@ pub(crate) struct OpenKeyspace {
     pub(crate) slow_load: Duration,
     /// Whether newly stored entries get extras ([`crate::memory::extras`]).
     pub(super) keeps_extras: AtomicBool,
+    /// The changes that are made through `typed_calls`. A copy of this keyspace shares them.
+    pub(crate) typed_changes: Arc<TypedChanges>,
 }
 
 impl OpenKeyspace {
@@ -102,6 +105,7 @@ impl OpenKeyspace {
             has_told_undecodable: AtomicBool::new(false),
             slow_load: self.slow_load,
             keeps_extras: AtomicBool::new(self.keeps_extras()),
+            typed_changes: self.typed_changes.clone(),
         }
     }
 
@@ -127,6 +131,7 @@ impl OpenKeyspace {
             has_told_undecodable: AtomicBool::new(false),
             slow_load: Duration::MAX,
             keeps_extras: AtomicBool::new(false),
+            typed_changes: Arc::default(),
         }
     }
 

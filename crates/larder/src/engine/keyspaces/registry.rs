@@ -1,8 +1,9 @@
 //! Opens keyspaces, and lists the open ones.
 //!
 //! A keyspace with the name of an open keyspace but another type replaces the open one, once the open one
-//! has no handles. The old entries are removed from memory before the new keyspace has a handle. Otherwise
-//! memory could return values of another type, and would hold entries that no caller can reach.
+//! has no handles, and no untyped handle makes a change in it ([`super::typed_changes`]). The old entries are
+//! removed from memory before the new keyspace has a handle. Otherwise memory could return values of another
+//! type, and would hold entries that no caller can reach.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -64,15 +65,11 @@ impl KeyspaceRegistry {
             Some(open) if Arc::strong_count(open) > 2 => return Err(open.kind.conflict(name, kind)),
             open => open.cloned(),
         };
-        let id = self.number(tiers, &request)?;
         let mut evicted_values = EvictedValues::default();
-        if let Some(old) = replaced {
-            self.counters.remove(&old);
-            let (scope, now) = (Scope::prefix(old.id.to_bytes()), tiers.time.now());
-            tiers.memory.purge(scope, false, now, 0, &mut evicted_values);
-            tiers.memory.forget_keyspace(old.id);
-            tiers.wake_writer();
-        }
+        let id = match &replaced {
+            Some(old) => self.replace(tiers, old, &request, &mut evicted_values)?,
+            None => self.number(tiers, &request)?,
+        };
         let open_keyspace = Arc::new(OpenKeyspace {
             name: request.name.to_owned(),
             id,
@@ -86,6 +83,7 @@ impl KeyspaceRegistry {
             has_told_undecodable: AtomicBool::new(false),
             slow_load: request.slow_load,
             keeps_extras: AtomicBool::new(false),
+            typed_changes: Arc::default(),
         });
         self.counters.add(open_keyspace.clone());
         self.by_name.lock().insert(request.name.to_owned(), open_keyspace.clone());
@@ -94,6 +92,37 @@ impl KeyspaceRegistry {
         drop(turn);
         drop(evicted_values);
         Ok(open_keyspace)
+    }
+
+    /// Assigns the id of a keyspace, and closes the keyspace `old`, which has no handles.
+    fn replace(
+        &self,
+        tiers: &Tiers,
+        old: &Arc<OpenKeyspace>,
+        request: &KeyspaceRequest,
+        evicted_values: &mut EvictedValues,
+    ) -> Result<KeyspaceId, Error> {
+        // The numbers are steps of `typed_changes`. 2.
+        if !old.typed_changes.close() {
+            return Err(old.kind.conflict(request.name, &request.kind));
+        }
+        // 3.
+        let id = self.number(tiers, request).inspect_err(|_| {
+            // 4.
+            old.typed_changes.reopen();
+        })?;
+        self.counters.remove(old);
+        let (scope, now) = (Scope::prefix(old.id.to_bytes()), tiers.time.now());
+        tiers.memory.purge(scope, false, now, 0, evicted_values);
+        tiers.memory.forget_keyspace(old.id);
+        tiers.wake_writer();
+        Ok(id)
+    }
+
+    /// Waits while another thread is opening a keyspace with this name.
+    #[cfg(feature = "untyped")]
+    pub(crate) fn await_opening(&self, name: &str) {
+        drop(self.turns.begin(name));
     }
 
     /// Assigns the id of a keyspace. The writer thread assigns the number of a keyspace on disk. All other

@@ -1,0 +1,117 @@
+//! The changes that untyped handles make with the types of an open keyspace.
+//!
+//! Such a change stores a value under the number of the keyspace, and the registry does not count it as a
+//! handle. So a thread that replaces the keyspace by another version waits for these changes:
+//!
+//! 1. A change enters. It is refused while the keyspace is being replaced, and after that.
+//! 2. A thread that replaces the keyspace lets no further change enter, and waits until all changes have
+//!    left.
+//! 3. The thread registers the new version, and removes the entries of the old one from memory.
+//! 4. If (3) fails, the old version stays open, and changes may enter again.
+//!
+//! If (3) came before (2), a change could store an entry after (3). The file has retired the number of such
+//! an entry, or memory would hold a value of another type than its keyspace.
+//!
+//! A change may run the application's code: it decodes a value, and drops values. If this code replaces the
+//! keyspace, (2) would wait for its own thread. So (2) is refused in this case.
+
+use crate::sys::sync::thread::ThreadId;
+use crate::sys::sync::{Condvar, Mutex, thread};
+
+/// The changes of one open keyspace.
+#[derive(Debug, Default)]
+pub(crate) struct TypedChanges {
+    running: Mutex<RunningChanges>,
+    left: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct RunningChanges {
+    /// The thread of each change.
+    threads: Vec<ThreadId>,
+    /// Whether the keyspace is being replaced, or was replaced.
+    is_closed: bool,
+}
+
+/// A change that has entered. It leaves when this value is dropped.
+#[cfg(feature = "untyped")]
+#[derive(Debug)]
+pub(crate) struct TypedChange<'a>(&'a TypedChanges);
+
+#[cfg(feature = "untyped")]
+impl Drop for TypedChange<'_> {
+    fn drop(&mut self) {
+        let mut running = self.0.running.lock();
+        let me = thread::current().id();
+        if let Some(place) = running.threads.iter().position(|thread| *thread == me) {
+            running.threads.swap_remove(place);
+        }
+        drop(running);
+        self.0.left.notify_all();
+    }
+}
+
+impl TypedChanges {
+    /// Runs step 1. Returns `None` if the change is refused. The returned value must be dropped on the
+    /// calling thread.
+    #[cfg(feature = "untyped")]
+    pub(crate) fn enter(&self) -> Option<TypedChange<'_>> {
+        let mut running = self.running.lock();
+        if running.is_closed {
+            return None;
+        }
+        running.threads.push(thread::current().id());
+        Some(TypedChange(self))
+    }
+
+    /// Runs step 2. Returns whether all changes have left. If not, the calling thread is inside a change, and
+    /// further changes may enter.
+    pub(super) fn close(&self) -> bool {
+        let mut running = self.running.lock();
+        if running.threads.contains(&thread::current().id()) {
+            return false;
+        }
+        running.is_closed = true;
+        while !running.threads.is_empty() {
+            self.left.wait(&mut running);
+        }
+        true
+    }
+
+    /// Runs step 4.
+    pub(super) fn reopen(&self) {
+        self.running.lock().is_closed = false;
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests {
+    use super::*;
+    use crate::sys::sync::{AtomicBool, Ordering};
+
+    #[test]
+    fn a_replacement_waits_for_the_changes_and_lets_none_enter() {
+        let (changes, has_left) = (TypedChanges::default(), AtomicBool::new(false));
+        let first = changes.enter().unwrap();
+        let second = changes.enter().unwrap();
+        assert!(!changes.close(), "the thread is inside two changes");
+        drop(second);
+        assert!(!changes.close(), "and still inside one");
+        thread::scope(|scope| {
+            let replacement = scope.spawn(|| {
+                assert!(changes.close());
+                assert!(has_left.load(Ordering::SeqCst), "it has waited");
+            });
+            while changes.enter().is_some() {
+                thread::yield_now();
+            }
+            has_left.store(true, Ordering::SeqCst);
+            drop(first);
+            replacement.join().unwrap();
+        });
+        assert!(changes.enter().is_none());
+        changes.reopen();
+        assert!(changes.enter().is_some());
+    }
+}

@@ -14,6 +14,7 @@
 //! not a source.
 
 pub(crate) mod cause;
+mod construction;
 pub(crate) mod debug;
 pub(crate) mod holder;
 mod in_use;
@@ -25,7 +26,6 @@ use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
-use crate::error::cause::ErrorCause;
 use crate::error::holder::Holder;
 use crate::error::remote_error::RemoteError;
 use crate::format::codec::error::CodecError;
@@ -348,6 +348,14 @@ pub enum Error {
         name: String,
     },
 
+    /// The application has opened another version of a keyspace that an untyped handle has pinned. Nothing
+    /// was changed.
+    #[error("another version of keyspace {name:?} was opened meanwhile; begin again with that version")]
+    KeyspaceReplaced {
+        /// The name of the keyspace.
+        name: String,
+    },
+
     /// An untyped handle can't make this change. Nothing was changed.
     #[error("keyspace {keyspace:?} can't be changed like this without its types: {cause}")]
     NeedsTypes {
@@ -380,21 +388,4 @@ pub enum Error {
     /// This process opened the cache itself. It did not inherit the cache by a fork.
     #[error("this process opened the cache itself; close it")]
     NotForked,
-}
-
-impl Error {
-    pub(crate) fn io(action: &'static str, path: PathBuf, cause: impl Into<ErrorCause>) -> Self {
-        let (cause, source) = cause.into().into_fields();
-        Self::Io { action, path, cause, source }
-    }
-
-    pub(crate) fn not_durable(cause: impl Into<ErrorCause>) -> Self {
-        let (cause, source) = cause.into().into_fields();
-        Self::NotDurable { cause, source }
-    }
-
-    pub(crate) fn unverified(cause: impl Into<ErrorCause>) -> Self {
-        let (cause, source) = cause.into().into_fields();
-        Self::Verify { cause, source }
-    }
 }

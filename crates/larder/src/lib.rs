@@ -77,7 +77,9 @@ pub use crate::api::keyspace::transaction::{MAX_TRANSACTION_KEYS, Transaction};
 pub use crate::api::keyspace::ttl::Ttl;
 pub use crate::api::keyspace::update::Update;
 #[cfg(feature = "untyped")]
-pub use crate::api::untyped::{UntypedInfo, UntypedKeys, UntypedKeyspace};
+pub use crate::api::untyped::UntypedKeyspace;
+#[cfg(feature = "untyped")]
+pub use crate::api::untyped::pinned::{PinnedKeyspace, UntypedInfo, UntypedKeys};
 pub use crate::config::file_size::MAX_LENGTH_PER_CAPACITY;
 #[cfg(feature = "async")]
 pub use crate::config::load_settings::{BackgroundLoad, DEFAULT_LOAD_TASKS};

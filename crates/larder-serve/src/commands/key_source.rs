@@ -1,31 +1,53 @@
 //! The keys of a database, for the commands that walk over all keys.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use larder::{Keys, Keyspace, UntypedKeys};
+use larder::{Keys, Keyspace, PinnedKeyspace, UntypedKeys};
 
 use super::errors;
 use crate::session::databases::{Selected, Value};
-use crate::session::named::{KeyTexts, NamedDatabase};
+use crate::session::named::NamedVersion;
 
 /// The keys of a database. A walk uses the bytes that the cache stores for a key, because a walk follows
 /// the order of these bytes.
 pub(super) enum KeySource {
     Raw(Keyspace<Vec<u8>, Value>),
-    Named(Arc<NamedDatabase>, KeyTexts),
+    Named(NamedVersion),
 }
 
 impl KeySource {
     /// Returns the keys of a database, or the text of an error reply.
     pub(super) fn of(database: Selected<'_>) -> Result<Self, String> {
+        Self::at(database, None)
+    }
+
+    /// Like [`of`](Self::of), in the version of the keyspace that an earlier call has pinned, if there is
+    /// one.
+    pub(super) fn at(database: Selected<'_>, pinned: Option<PinnedKeyspace>) -> Result<Self, String> {
         Ok(match database {
             Selected::Raw(database) => Self::Raw(database.keyspace.clone()),
             Selected::Named(named) => {
-                let texts = named.key_texts().map_err(|error| errors::of(&error))?;
-                Self::Named(named.clone(), texts)
+                let version = pinned.map_or_else(|| named.pin(), |pinned| named.at(pinned));
+                Self::Named(version.map_err(|error| errors::of(&error))?)
             }
         })
+    }
+
+    /// Returns the version that later calls of the same walk must use.
+    pub(super) fn pinned(&self) -> Option<PinnedKeyspace> {
+        match self {
+            Self::Raw(_) => None,
+            Self::Named(version) => Some(version.keyspace.clone()),
+        }
+    }
+
+    /// Returns the text of an error reply if a walk may have left out keys, because the application has
+    /// opened another version of the keyspace meanwhile.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Raw(_) => Ok(()),
+            Self::Named(version) => version.keyspace.info().map(drop).map_err(|error| errors::of(&error)),
+        }
     }
 
     /// Returns the keys of the live entries, in order, after the key `after`.
@@ -33,7 +55,7 @@ impl KeySource {
         let keys = match (self, after) {
             (Self::Raw(keyspace), Some(after)) => keyspace.keys_after(after).map(SourceKeys::Raw),
             (Self::Raw(keyspace), None) => Ok(SourceKeys::Raw(keyspace.keys())),
-            (Self::Named(named, _), after) => named.keyspace.keys_after(after).map(SourceKeys::Named),
+            (Self::Named(version), after) => version.keyspace.keys_after(after).map(SourceKeys::Named),
         };
         keys.map_err(|error| errors::of(&error))
     }
@@ -41,7 +63,7 @@ impl KeySource {
     pub(super) fn has(&self, key: &Vec<u8>) -> bool {
         match self {
             Self::Raw(keyspace) => keyspace.contains_key(key),
-            Self::Named(named, _) => named.keyspace.expires_at(key).is_ok_and(|found| found.is_some()),
+            Self::Named(version) => version.keyspace.expires_at(key).is_ok_and(|found| found.is_some()),
         }
     }
 
@@ -49,7 +71,7 @@ impl KeySource {
     pub(super) fn shown<'a>(&self, key: &'a [u8]) -> Cow<'a, [u8]> {
         match self {
             Self::Raw(_) => Cow::Borrowed(key),
-            Self::Named(_, texts) => Cow::Owned(texts.show(key).into_bytes()),
+            Self::Named(version) => Cow::Owned(version.texts.show(key).into_bytes()),
         }
     }
 }

@@ -80,7 +80,8 @@ async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output)
             database.removals
         }
         Selected::Named(named) => {
-            if let Err(error) = flush.clear_untyped(&named.keyspace) {
+            let pinned = named.keyspace.pin();
+            if let Err(error) = pinned.and_then(|pinned| flush.clear_untyped(&pinned).map(drop)) {
                 return out.reply().error(&errors::of(&error));
             }
             RemovalMode::Durable

@@ -1,8 +1,8 @@
 //! Runs data commands on a keyspace of the application ([`crate::session::named`]).
 //!
 //! A command runs on a thread for blocking work, because it may wait for the disk. It reads and removes
-//! each key on its own, and not all keys at one moment. [`removal`](super::removal) runs `DEL` and
-//! `UNLINK`, and [`keys`](super::keys) runs `FLUSHDB`.
+//! each key on its own, and not all keys at one moment, in one version of the keyspace.
+//! [`removal`](super::removal) runs `DEL` and `UNLINK`, and [`keys`](super::keys) runs `FLUSHDB`.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::protocol::reply::ReplyBuffer;
 use crate::session::Session;
 use crate::session::databases::Value;
 use crate::session::entries::{DataCommand, Entries};
-use crate::session::named::{KeyTexts, NamedDatabase};
+use crate::session::named::{NamedDatabase, NamedVersion};
 use crate::session::output::Output;
 
 const NO_SCRIPTS: &str = "ERR this database shows a keyspace of an application, and scripts do not run on it; read and remove its keys one by one";
@@ -37,8 +37,8 @@ pub(super) async fn run(
     let (version, max) = (out.reply().version, session.served.output_limits.max);
     let ran = spawn_blocking(move || {
         let mut reply = ReplyBuffer::new(version, max);
-        let texts = named.key_texts()?;
-        let mut entries = NamedEntries { named: &named, texts, held: None };
+        let version = named.pin()?;
+        let mut entries = NamedEntries { version: &version, held: None };
         run(&mut entries, requested.as_arguments(), &mut reply)?;
         if reply.is_too_large() { Err(Stop::TooLarge) } else { Ok(reply.bytes) }
     });
@@ -50,27 +50,26 @@ pub(super) async fn run(
 }
 
 struct NamedEntries<'a> {
-    named: &'a NamedDatabase,
-    texts: KeyTexts,
+    version: &'a NamedVersion,
     /// The value that was read last.
     held: Option<Vec<u8>>,
 }
 
 impl NamedEntries<'_> {
     fn refused(&self, cause: &'static str) -> Error {
-        Error::NeedsTypes { keyspace: self.named.keyspace.name().to_owned(), cause }
+        Error::NeedsTypes { keyspace: self.version.texts.name().to_owned(), cause }
     }
 }
 
 impl Entries for NamedEntries<'_> {
     fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Error> {
-        let key = self.texts.read(key)?;
-        self.held = self.named.keyspace.get(&key)?;
+        let key = self.version.texts.read(key)?;
+        self.held = self.version.keyspace.get(&key)?;
         Ok(self.held.as_deref())
     }
 
     fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Error> {
-        let now = self.named.keyspace.now();
+        let now = self.version.keyspace.now();
         let left = |expires_at: Timestamp| {
             if expires_at.is_never() { Remaining::Never } else { Remaining::For(expires_at.since(now)) }
         };
@@ -78,12 +77,13 @@ impl Entries for NamedEntries<'_> {
     }
 
     fn expires_at(&mut self, key: &[u8]) -> Result<Option<Timestamp>, Error> {
-        let key = self.texts.read(key)?;
-        self.named.keyspace.expires_at(&key)
+        let key = self.version.texts.read(key)?;
+        self.version.keyspace.expires_at(&key)
     }
 
     fn frequency(&mut self, key: &[u8]) -> u64 {
-        let frequency = self.texts.read(key).and_then(|key| self.named.keyspace.use_frequency(&key));
+        let frequency =
+            self.version.texts.read(key).and_then(|key| self.version.keyspace.use_frequency(&key));
         frequency.unwrap_or_default()
     }
 
@@ -93,12 +93,12 @@ impl Entries for NamedEntries<'_> {
 
     fn touch(&mut self, key: &[u8], ttl: Ttl) -> Result<bool, Error> {
         let expires_at = match ttl {
-            Ttl::For(ttl) => self.named.keyspace.now().after(ttl),
+            Ttl::For(ttl) => self.version.keyspace.now().after(ttl),
             Ttl::Until(until) => until,
             _ => return Err(self.refused(NO_LONGER_LIFE)),
         };
-        let key = self.texts.read(key)?;
-        match self.named.keyspace.shorten(&key, expires_at)? {
+        let key = self.version.texts.read(key)?;
+        match self.version.keyspace.shorten(&key, expires_at)? {
             Shortened::Done => Ok(true),
             Shortened::Missing => Ok(false),
             _ => Err(self.refused(NO_LONGER_LIFE)),
@@ -106,7 +106,7 @@ impl Entries for NamedEntries<'_> {
     }
 
     fn remove(&mut self, key: &[u8]) -> Result<bool, Error> {
-        let key = self.texts.read(key)?;
-        self.named.keyspace.remove(&key)
+        let key = self.version.texts.read(key)?;
+        self.version.keyspace.remove(&key)
     }
 }

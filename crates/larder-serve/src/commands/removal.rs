@@ -37,10 +37,10 @@ pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output
 
 /// Adds the keys of a request to a removal from a keyspace of the application.
 fn add_named(removal: &mut Invalidation, named: &NamedDatabase, args: Arguments<'_>) -> Result<(), Error> {
-    let texts = named.key_texts()?;
+    let version = named.pin()?;
     args.from(1).try_for_each(|key| {
-        let key = texts.read(key)?;
-        none_if_too_long(removal.remove_untyped(&named.keyspace, &key))
+        let key = version.texts.read(key)?;
+        none_if_too_long(removal.remove_untyped(&version.keyspace, &key))
     })
 }
 

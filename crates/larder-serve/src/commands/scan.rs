@@ -113,13 +113,13 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         place.ahead.next += usize::from(cursor > 0 && failpoint_is_set(Failpoint::SkipAtCursor));
         place
     });
-    let Some(place) = place else { return out.reply().error(FORGOTTEN_CURSOR) };
-    let source = match KeySource::of(session.database()) {
+    let Some(mut place) = place else { return out.reply().error(FORGOTTEN_CURSOR) };
+    let source = match KeySource::at(session.database(), place.pinned.take()) {
         Ok(source) => source,
         Err(error) => return out.reply().error(&error),
     };
-    let is_cut_off = &session.served.is_cut_off;
-    let walked = walk::run(is_cut_off, move |end| walk(&source, place, &options, end)).await;
+    place.pinned = source.pinned();
+    let walked = walk::run(&session.served.is_cut_off, move |end| walk(&source, place, &options, end)).await;
     let (found, place) = match walked {
         Some(Ok(walked)) => walked,
         Some(Err(error)) => return out.reply().error(&error),
@@ -141,7 +141,8 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
 }
 
 /// Returns `answer` if the walk has left out no key, and an error otherwise.
-fn if_complete<R>(walked: &SourceKeys, answer: R) -> Result<R, String> {
+fn if_complete<R>(source: &KeySource, walked: &SourceKeys, answer: R) -> Result<R, String> {
+    source.check()?;
     if walked.is_complete() { Ok(answer) } else { Err(INCOMPLETE.to_owned()) }
 }
 
@@ -195,7 +196,7 @@ fn read_ahead(
     let mut walked = source.keys_after(after)?;
     let keys: Vec<_> = walked.by_ref().take(max).take_while(|_| !end.has_come()).collect();
     let is_end = keys.len() < max;
-    if_complete(&walked, KeysAhead::new(keys, is_end))
+    if_complete(source, &walked, KeysAhead::new(keys, is_end))
 }
 
 /// `KEYS pattern`
@@ -208,7 +209,7 @@ async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         let keys = walked.by_ref().take_while(|_| !end.has_come());
         let shown = keys.map(|key| source.shown(&key).into_owned());
         let found: Vec<Vec<u8>> = shown.filter(|key| pattern.matches(key)).collect();
-        if_complete(&walked, found)
+        if_complete(&source, &walked, found)
     });
     let found = match found.await {
         Some(Ok(found)) => found,
@@ -225,9 +226,10 @@ async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
 async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let source = KeySource::of(session.database());
     let counted = walk::run(&session.served.is_cut_off, move |end| {
-        let mut walked = source?.keys_after(None)?;
+        let source = source?;
+        let mut walked = source.keys_after(None)?;
         let count = walked.by_ref().take_while(|_| !end.has_come()).count();
-        if_complete(&walked, count as u64)
+        if_complete(&source, &walked, count as u64)
     });
     match counted.await {
         Some(Ok(counted)) => out.reply().count(counted),
@@ -252,7 +254,7 @@ async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Outpu
                 chosen = Some(key);
             }
         }
-        if_complete(&walked, chosen.map(|key| source.shown(&key).into_owned()))
+        if_complete(&source, &walked, chosen.map(|key| source.shown(&key).into_owned()))
     });
     match chosen.await {
         Some(Ok(Some(key))) => out.reply().bulk(&key),

@@ -19,6 +19,8 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use larder::PinnedKeyspace;
+
 /// Maximum number of active walks. An abandoned walk counts until it is removed as the oldest.
 const MAX_PLACES: usize = 1024;
 
@@ -33,6 +35,8 @@ const MAX_AHEAD: usize = 16 << 20;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Place {
     pub(crate) db: usize,
+    /// The version of the keyspace that has the keys, if the database shows a keyspace of the application.
+    pub(crate) pinned: Option<PinnedKeyspace>,
     /// The last visited key. `None` at the start of the walk.
     pub(crate) passed: Option<Vec<u8>>,
     pub(crate) ahead: KeysAhead,
@@ -163,7 +167,8 @@ mod tests {
     use super::*;
 
     fn place(passed: &str, ahead: usize) -> Place {
-        Place { db: 0, passed: Some(passed.into()), ahead: KeysAhead::new(vec![vec![0; ahead]], false) }
+        let ahead = KeysAhead::new(vec![vec![0; ahead]], false);
+        Place { passed: Some(passed.into()), ahead, ..Place::default() }
     }
 
     #[test]

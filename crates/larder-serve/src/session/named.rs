@@ -7,13 +7,18 @@
 //! 2. A text that the keyspace's schema reads as a key of this keyspace is that key.
 //! 3. Any other text is a literal key.
 //!
-//! Invariant: the text that is shown for a key is read as the same key. A literal form that (2) would read as
-//! another key is shown in quotes, or as `0x` and the hexadecimal digits of its bytes.
+//! Invariant: the text that is shown for a key is read as the same key. A spelling of the schema that (2)
+//! would read as another key is not used. A literal form that (2) would read as another key is shown in
+//! quotes, or as `0x` and the hexadecimal digits of its bytes.
+//!
+//! The application may open another version of the keyspace, with other keys. So a command uses one version
+//! from its first key to its last ([`NamedVersion`]). If the application has opened another version
+//! meanwhile, the command returns an error, and has changed nothing.
 
 use std::fmt;
 
 use larder::inspect::{KeyShape, KeySpelling, KeyValue, escape_control, spell_hex};
-use larder::{Error, UntypedInfo, UntypedKeyspace};
+use larder::{Error, PinnedKeyspace, UntypedInfo, UntypedKeyspace};
 
 pub(crate) type Spelling = &'static (dyn KeySpelling + Sync);
 
@@ -34,7 +39,14 @@ pub(crate) struct NamedDatabase {
     spellings: Spellings,
 }
 
-/// Reads and shows the keys of a keyspace.
+/// One version of the keyspace, for one command.
+#[derive(Debug)]
+pub(crate) struct NamedVersion {
+    pub(crate) keyspace: PinnedKeyspace,
+    pub(crate) texts: KeyTexts,
+}
+
+/// Reads and shows the keys of a version of a keyspace.
 pub(crate) struct KeyTexts {
     name: String,
     /// The shape of the keys. `None` if it does not consist of larder's own parts.
@@ -47,17 +59,32 @@ impl NamedDatabase {
         Self { keyspace, spellings }
     }
 
-    /// Returns how the keys are read and shown now. The result can change when the application opens
-    /// another version of the keyspace.
-    pub(crate) fn key_texts(&self) -> Result<KeyTexts, Error> {
-        let UntypedInfo { name, key_shape, schema, .. } = self.keyspace.info()?;
+    /// Returns the present version of the keyspace.
+    pub(crate) fn pin(&self) -> Result<NamedVersion, Error> {
+        self.at(self.keyspace.pin()?)
+    }
+
+    /// Returns a version that an earlier call has pinned, or an error if it was replaced.
+    pub(crate) fn at(&self, keyspace: PinnedKeyspace) -> Result<NamedVersion, Error> {
+        let UntypedInfo { name, key_shape, schema, .. } = keyspace.info()?;
         let of_schema = |spelling: &&Spelling| schema.as_deref() == Some(spelling.schema());
         let spelling = self.spellings.0.iter().find(of_schema).copied();
-        Ok(KeyTexts { name, shape: key_shape.parse().ok(), spelling })
+        Ok(NamedVersion { keyspace, texts: KeyTexts { name, shape: key_shape.parse().ok(), spelling } })
+    }
+}
+
+impl fmt::Debug for KeyTexts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyTexts").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 impl KeyTexts {
+    /// Returns the name of the keyspace.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Reads the text of a key. Returns the encoded key.
     ///
     /// # Errors
@@ -91,7 +118,9 @@ impl KeyTexts {
         let Some(shape) = &self.shape else { return spell_hex(key) };
         let value = shape.decode(key).ok();
         let by_schema = |value: &KeyValue| self.spelling?.spell(&self.name, value);
-        if let Some(spelled) = value.as_ref().and_then(by_schema) {
+        // A spelling of the application may not read back.
+        let reads_back = |spelled: &String| self.spelled(spelled).as_deref() == Some(key);
+        if let Some(spelled) = value.as_ref().and_then(by_schema).filter(reads_back) {
             return spelled;
         }
         let literal = shape.spell_key(key);

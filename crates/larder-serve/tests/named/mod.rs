@@ -1,6 +1,7 @@
 //! Tests of databases that show the keyspaces of an application.
 
 mod removals;
+mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;

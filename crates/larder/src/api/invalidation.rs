@@ -2,7 +2,7 @@
 
 use super::keyspace::Keyspace;
 #[cfg(feature = "untyped")]
-use super::untyped::UntypedKeyspace;
+use super::untyped::pinned::PinnedKeyspace;
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 #[cfg(feature = "async")]
 use crate::engine::removal::CommittingRemovals;
@@ -143,27 +143,48 @@ impl Invalidation {
 
     /// Adds the removal of a key of an untyped keyspace, given the key's encoded bytes.
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert_many([(7, 100), (8, 90)])?;
+    /// let untyped = cache.untyped_keyspace("price").pin()?;
+    /// let mut stale = cache.invalidation();
+    /// stale.remove_untyped(&untyped, &7_u64.to_be_bytes())?.remove(&prices, &8)?;
+    /// assert_eq!(stale.commit()?, 2);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// Returns [`Error::KeyTooLarge`], [`Error::UnknownKeyspace`] if the cache has no such keyspace,
-    /// [`Error::NotRemote`], [`Error::Closed`] and [`Error::Forked`].
+    /// Returns [`Error::KeyTooLarge`], and the same errors as
+    /// [`PinnedKeyspace::info`](crate::PinnedKeyspace::info).
     #[cfg(feature = "untyped")]
-    pub fn remove_untyped(&mut self, keyspace: &UntypedKeyspace, key: &[u8]) -> Result<&mut Self, Error> {
-        let found = keyspace.find()?;
-        let full = found.full_key(key)?;
-        let open_keyspace = self.own(&found.keyspace);
+    pub fn remove_untyped(&mut self, keyspace: &PinnedKeyspace, key: &[u8]) -> Result<&mut Self, Error> {
+        let (keyspace, full) = keyspace.key_to_remove(key)?;
+        let open_keyspace = self.own(&keyspace);
         self.steps.push(InvalidationStep::Key(open_keyspace, full));
         Ok(self)
     }
 
     /// Adds the removal of every key of an untyped keyspace.
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// cache.keyspace(PRICE)?.insert_many([(7, 100), (8, 90)])?;
+    /// let mut stale = cache.invalidation();
+    /// stale.clear_untyped(&cache.untyped_keyspace("price").pin()?)?;
+    /// assert_eq!(stale.commit()?, 2);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// Returns [`Error::UnknownKeyspace`] if the cache has no such keyspace, [`Error::NotRemote`],
-    /// [`Error::Closed`] and [`Error::Forked`].
+    /// Returns the same errors as [`PinnedKeyspace::info`](crate::PinnedKeyspace::info).
     #[cfg(feature = "untyped")]
-    pub fn clear_untyped(&mut self, keyspace: &UntypedKeyspace) -> Result<&mut Self, Error> {
-        let found = keyspace.find()?;
-        Ok(self.clear(&found.keyspace))
+    pub fn clear_untyped(&mut self, keyspace: &PinnedKeyspace) -> Result<&mut Self, Error> {
+        Ok(self.clear(&keyspace.keyspace_to_clear()?))
     }
 
     fn scope<K, V>(&mut self, keyspace: &Keyspace<K, V>, scope: Scope) -> &mut Self {

@@ -36,6 +36,7 @@ impl Error {
             Self::Verify { .. } => "Verify",
             Self::Remote { .. } => "Remote",
             Self::UnknownKeyspace { .. } => "UnknownKeyspace",
+            Self::KeyspaceReplaced { .. } => "KeyspaceReplaced",
             Self::NeedsTypes { .. } => "NeedsTypes",
             Self::NotRemote { .. } => "NotRemote",
             Self::Closed => "Closed",

@@ -7,8 +7,9 @@ impl Cache {
     /// Returns a handle to the keyspace with this name, for code that does not know the types of its keys and
     /// values. Requires the feature `untyped`.
     ///
-    /// The handle finds the keyspace at each call. So the keyspace need not exist yet, and the handle does
-    /// not keep it open: the application may close it, or open another version.
+    /// The keyspace need not exist yet, and the handle does not keep it open: the application may close it,
+    /// or open another version. So the calls on entries are those of the version that
+    /// [`pin`](UntypedKeyspace::pin) finds.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -19,7 +20,7 @@ impl Cache {
     /// let prices = cache.keyspace(PRICE)?;
     /// prices.insert("MTNVTU", 100)?;
     ///
-    /// let untyped = cache.untyped_keyspace("price");
+    /// let untyped = cache.untyped_keyspace("price").pin()?;
     /// let shape: KeyShape = untyped.info()?.key_shape.parse()?;
     /// let key = shape.parse_key("MTNVTU")?;
     /// assert_eq!(untyped.get(&key)?.as_deref(), Some(&[100][..])); // as bincode encodes it

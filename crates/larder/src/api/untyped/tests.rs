@@ -6,12 +6,19 @@ use std::time::Duration;
 use super::*;
 use crate::api::cache::Cache;
 use crate::api::keyspace::definition::KeyspaceDefinition;
+use crate::engine::keyspaces::open_keyspace::Shortened;
 use crate::format::codec::compression::Compression;
+use crate::format::codec::format::Format;
 use crate::sys::clock::{Clock, ManualClock};
 use crate::testing::remote::RemoteServer;
 use crate::testing::{Failure, SimulatedVolume};
+use crate::units::Timestamp;
 
 const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+
+fn pinned(cache: &Cache, name: &str) -> PinnedKeyspace {
+    cache.untyped_keyspace(name).pin().unwrap()
+}
 
 /// Returns the encoded key of a text.
 fn text(key: &str) -> Vec<u8> {
@@ -37,7 +44,7 @@ fn a_value_has_the_same_bytes_with_and_without_the_application_in_each_format() 
             if is_open {
                 cache.keyspace(definition).unwrap().insert("MTN", long.clone()).unwrap();
             }
-            let untyped = cache.untyped_keyspace(definition.name());
+            let untyped = pinned(&cache, definition.name());
             let info = untyped.info().unwrap();
             assert_eq!((info.is_open, info.is_memory_only), (is_open, false));
             assert_eq!((info.value_format, info.key_shape.as_str()), (format.code(), "string"));
@@ -64,7 +71,7 @@ fn a_lookup_is_repeated_if_the_application_opens_the_keyspace_meanwhile() {
     cache.keyspace(PRICE).unwrap().insert("MTN", 7).unwrap();
     cache.close().unwrap();
     let cache = Cache::builder().path(&path).open().unwrap();
-    let untyped = cache.untyped_keyspace("price");
+    let untyped = pinned(&cache, "price");
     let opened = Cell::new(None);
     let looks = Cell::new(0);
     let found = untyped.look(&text("MTN"), |found, full| {
@@ -87,7 +94,7 @@ fn a_life_is_shortened_and_never_lengthened() {
     let cache = Cache::builder().clock(clock.clone()).open().unwrap();
     let prices = cache.keyspace(PRICE.ttl(Duration::from_mins(1))).unwrap();
     prices.insert("MTN", 7).unwrap();
-    let untyped = cache.untyped_keyspace("price");
+    let untyped = pinned(&cache, "price");
     let at = |seconds| clock.wall().after(Duration::from_secs(seconds));
     let shorten = |key: &str, seconds| untyped.shorten(&text(key), at(seconds)).unwrap();
     assert_eq!(shorten("MTN", 61), Shortened::EarlierAlready);
@@ -102,7 +109,7 @@ fn a_life_is_shortened_and_never_lengthened() {
     // An entry that never expires gets an expiry, and a time that has passed removes the entry.
     let forever = cache.keyspace(KeyspaceDefinition::<String, u64>::new("forever").never_expires()).unwrap();
     forever.insert("MTN", 7).unwrap();
-    let untyped = cache.untyped_keyspace("forever");
+    let untyped = pinned(&cache, "forever");
     assert_eq!(untyped.expires_at(&text("MTN")).unwrap(), Some(Timestamp::NEVER));
     assert_eq!(untyped.shorten(&text("MTN"), at(5)).unwrap(), Shortened::Done);
     assert_eq!(untyped.expires_at(&text("MTN")).unwrap(), Some(at(5)));
@@ -118,7 +125,7 @@ fn an_idle_limit_and_a_grace_of_the_definition_hold_for_a_shortened_life() {
     let definition = KeyspaceDefinition::<String, u64>::new("session").ttl(60 * minute).time_to_idle(minute);
     let sessions = cache.keyspace(definition).unwrap();
     sessions.insert("a", 7).unwrap();
-    let untyped = cache.untyped_keyspace("session");
+    let untyped = pinned(&cache, "session");
     assert_eq!(untyped.shorten(&text("a"), clock.wall().after(3 * minute)).unwrap(), Shortened::Done);
     for _ in 0..5 {
         clock.advance(minute / 2);
@@ -129,7 +136,7 @@ fn an_idle_limit_and_a_grace_of_the_definition_hold_for_a_shortened_life() {
     let definition = KeyspaceDefinition::<String, u64>::new("rate").ttl(60 * minute).grace(minute);
     let rates = cache.keyspace(definition).unwrap();
     rates.insert("a", 7).unwrap();
-    let untyped = cache.untyped_keyspace("rate");
+    let untyped = pinned(&cache, "rate");
     assert_eq!(untyped.shorten(&text("a"), clock.wall().after(minute)).unwrap(), Shortened::Done);
     clock.advance(minute + minute / 2);
     assert_eq!(*rates.get_or_load("a", || Err::<u64, _>("away")).unwrap(), 7, "within the grace");
@@ -149,7 +156,7 @@ fn a_life_is_shortened_without_a_use_of_the_entry() {
         let _first = cache.keyspace(if is_first_idle { plain.time_to_idle(minute) } else { plain }).unwrap();
         let sessions = cache.keyspace(plain.time_to_idle(minute)).unwrap();
         sessions.insert("a", 7).unwrap();
-        let untyped = cache.untyped_keyspace(name);
+        let untyped = pinned(&cache, name);
         let expiry = || untyped.expires_at(&text("a")).unwrap().unwrap();
         let unused = expiry();
         clock.advance(minute);
@@ -184,7 +191,7 @@ fn an_end_of_a_life_that_a_failing_disk_does_not_save_is_an_error() {
     prices.insert("GLO", 7).unwrap();
     disk.fail_from(0, Failure::Io);
     assert!(cache.flush().is_err());
-    let untyped = cache.untyped_keyspace("price");
+    let untyped = pinned(&cache, "price");
     for until in [Timestamp::ZERO, clock.wall().after(Duration::from_secs(1))] {
         let shortened = untyped.shorten(&text("MTN"), until);
         assert!(matches!(shortened, Err(Error::NotDurable { .. })), "{shortened:?}");
@@ -202,10 +209,11 @@ fn what_a_handle_can_t_do_is_an_error_that_names_the_reason() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop.larder");
     let cache = Cache::builder().path(&path).open().unwrap();
-    let untyped = cache.untyped_keyspace("price");
-    assert!(matches!(untyped.get(b""), Err(Error::UnknownKeyspace { name }) if name == "price"));
-    assert!(matches!(untyped.remove(b""), Err(Error::UnknownKeyspace { .. })));
+    let by_name = cache.untyped_keyspace("price");
+    assert!(matches!(by_name.pin(), Err(Error::UnknownKeyspace { name }) if name == "price"));
+    assert!(matches!(by_name.info(), Err(Error::UnknownKeyspace { .. })));
     cache.keyspace(PRICE).unwrap().insert("MTN", 7).unwrap();
+    let untyped = by_name.pin().unwrap();
     assert!(matches!(untyped.get(&[1; 5000]), Err(Error::KeyTooLarge { .. })));
     // An invalidation of another cache can't contain a removal from this cache.
     let other = Cache::builder().open().unwrap();
@@ -219,7 +227,7 @@ fn what_a_handle_can_t_do_is_an_error_that_names_the_reason() {
     cache.close().unwrap();
     assert!(matches!(untyped.info(), Err(Error::Closed)));
     let cache = Cache::builder().path(&path).open().unwrap();
-    let shortened = cache.untyped_keyspace("price").shorten(&text("MTN"), Timestamp::ZERO);
+    let shortened = pinned(&cache, "price").shorten(&text("MTN"), Timestamp::ZERO);
     assert!(matches!(shortened, Err(Error::NeedsTypes { .. })));
 }
 

@@ -30,7 +30,7 @@ pub(crate) trait TypedCalls: std::fmt::Debug + Send + Sync {
     ) -> Result<Shortened, Error>;
 }
 
-/// The result of [`UntypedKeyspace::shorten`](crate::UntypedKeyspace::shorten).
+/// The result of [`PinnedKeyspace::shorten`](crate::PinnedKeyspace::shorten).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Shortened {

@@ -4,6 +4,10 @@
 //! has no handles, and no untyped handle makes a change in it ([`super::typed_changes`]). The old entries are
 //! removed from memory before the new keyspace has a handle. Otherwise memory could return values of another
 //! type, and would hold entries that no caller can reach.
+//!
+//! The old keyspace leaves the list before its entries are removed from memory. An untyped handle checks
+//! after each lookup whether the keyspace is still listed. So it never returns an older value from disk
+//! because memory has already lost the newer one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -111,6 +115,7 @@ impl KeyspaceRegistry {
             // 4.
             old.typed_changes.reopen();
         })?;
+        self.by_name.lock().remove(request.name);
         self.counters.remove(old);
         let (scope, now) = (Scope::prefix(old.id.to_bytes()), tiers.time.now());
         tiers.memory.purge(scope, false, now, 0, evicted_values);

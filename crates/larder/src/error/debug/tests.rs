@@ -73,6 +73,7 @@ fn examples() -> Vec<Error> {
             cause: RemoteError::new(RemoteErrorKind::Unavailable, "no answer within 1 s").maybe_applied(),
         },
         Error::UnknownKeyspace { name: text.clone() },
+        Error::KeyspaceReplaced { name: text.clone() },
         Error::NeedsTypes { keyspace: text, cause: "open the keyspace in this process" },
         Error::NotRemote { what: "export", remedy: "use a cache with a file" },
         Error::Closed,
